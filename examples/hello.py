@@ -1,0 +1,6 @@
+"""The smallest WSGI application: a callable that takes environ and start_response and returns bytes."""
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"Hello from Monoceros!\n"]
