@@ -1,0 +1,86 @@
+/** Addresses that `--bind` takes. */
+import { isIPv4, isIPv6 } from 'node:net'
+
+/**
+ * Where to listen. `host` of a TCP address is a name, an IPv4 address or an IPv6 address without brackets;
+ * `port` is 0 to 65535, 0 for any free one.
+ */
+export type BindAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** Thrown for a text that is no address; `message` says what was wanted. */
+export class BindAddressError extends Error {
+  readonly code = 'bad-bind-address'
+}
+
+const defaultPort = 8000
+const forms = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
+
+/**
+ * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as Gunicorn has it),
+ * `[::1]:8000`, `unix:/run/site.sock`. The port is 8000 when there is none. `tcp://` in front is allowed.
+ *
+ * @throws BindAddressError when it is none of these.
+ * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
+ */
+export function parseBindAddress(text: string): BindAddress {
+  if (text.startsWith('unix:')) {
+    const path = text.slice(5).replace(/^\/\/(?=.)/, '')
+    if (path === '' || path.includes('\0')) throw new BindAddressError('unix: needs a path behind it')
+    return { kind: 'unix', path }
+  }
+  if (text.startsWith('fd://')) {
+    throw new BindAddressError(
+      'inherited sockets (fd://) are not supported; give a host and port, or unix:PATH',
+    )
+  }
+  const rest = text.startsWith('tcp://') ? text.slice(6) : text
+  if (rest.startsWith('[')) {
+    const match = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest)
+    if (!match || !isIPv6(match[1]!))
+      throw new BindAddressError('not an IPv6 address in brackets: [IPV6]:PORT')
+    return { kind: 'tcp', host: match[1]!.toLowerCase(), port: parsePort(match[2]) }
+  }
+  if (isIPv6(rest)) throw new BindAddressError(`write IPv6 addresses in brackets: [${rest}]:${defaultPort}`)
+  const colon = rest.indexOf(':')
+  const host = (colon === -1 ? rest : rest.slice(0, colon)).toLowerCase()
+  const port = parsePort(colon === -1 ? undefined : rest.slice(colon + 1))
+  if (host === '') {
+    if (colon === -1) throw new BindAddressError(`expected ${forms}`)
+    return { kind: 'tcp', host: '0.0.0.0', port }
+  }
+  if (!isHost(host)) throw new BindAddressError(`not a host name or address; expected ${forms}`)
+  return { kind: 'tcp', host, port }
+}
+
+/**
+ * The text of an address, which {@link parseBindAddress} reads back.
+ *
+ * @example formatBindAddress({ kind: 'tcp', host: '::1', port: 80 }) // '[::1]:80'
+ */
+export function formatBindAddress(address: BindAddress): string {
+  if (address.kind === 'unix') {
+    // A path that begins with two slashes would lose them to the unix://PATH form.
+    return address.path.startsWith('//') ? `unix://${address.path}` : `unix:${address.path}`
+  }
+  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+}
+
+function parsePort(text: string | undefined): number {
+  if (text === undefined) return defaultPort
+  const port = Number(text)
+  if (!/^[0-9]{1,5}$/.test(text) || port > 65535) {
+    throw new BindAddressError('the port must be a whole number from 0 to 65535')
+  }
+  return port
+}
+
+function isHost(host: string): boolean {
+  // All digits and dots is meant as an IPv4 address: 127.0.0.256 is a slip, not a name to be resolved.
+  if (/^[0-9.]+$/.test(host)) return isIPv4(host)
+  return (
+    host.length <= 253 &&
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/.test(host)
+  )
+}

@@ -1,0 +1,134 @@
+/**
+ * What a setting is: the shape of one entry of the settings table, and how a TypeScript type is read off it.
+ *
+ * Entries are plain data, so that the command line, the config file, the environment, the reference page
+ * and the `Settings` type can all be derived from them and nothing is declared twice.
+ */
+import type { BindAddress } from './bind-address.ts'
+
+/** The groups of `--help` and of the reference page, in their order there. */
+export const sectionNames = [
+  'Server',
+  'Workers',
+  'Time-outs',
+  'Limits and buffering',
+  'Application',
+  'Responses and proxies',
+  'Logging',
+  'Configuration',
+] as const
+
+export type SectionName = (typeof sectionNames)[number]
+
+/**
+ * The kinds of value. What each accepts as text:
+ *
+ * | type | text | value |
+ * |---|---|---|
+ * | `string` | anything | string |
+ * | `path` | a file or folder; made absolute from the folder the command runs in (`-` stays) | string |
+ * | `integer` | decimal digits | number |
+ * | `seconds` | decimal number | number, in seconds |
+ * | `bytes` | decimal digits and an optional `k`, `M` or `G` (powers of 1024) | number, in bytes |
+ * | `boolean` | (a flag without value) | boolean |
+ * | `choice` | one of `choices`, in any case | that choice |
+ * | `strings` | comma separated, repeatable | list of strings |
+ * | `addresses` | a bind address, repeatable | list of {@link BindAddress} |
+ * | `mapping` | `KEY=VALUE`, repeatable | record of strings |
+ */
+export type SettingType =
+  | 'string'
+  | 'path'
+  | 'integer'
+  | 'seconds'
+  | 'bytes'
+  | 'boolean'
+  | 'choice'
+  | 'strings'
+  | 'addresses'
+  | 'mapping'
+
+/** A value as a config file (JSON) would have it, before it is checked. */
+export type RawValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly string[]
+  | { readonly [key: string]: string }
+
+/** Names the extra rules that some settings have beyond their type; the rules are in `rules.ts`. */
+export type RuleName = 'header-text' | 'root-path' | 'access-log-format' | 'networks' | 'environment'
+
+/** One entry of the settings table. */
+export interface SettingDefinition {
+  /** Its name in a config file, in snake_case; Gunicorn's where the meaning is Gunicorn's. */
+  readonly name: string
+  readonly section: SectionName
+  /** Flags of the command line, short ones first. None: config file only (or positional). */
+  readonly flags: readonly string[]
+  /** A flag that switches it off: `false` for a boolean, `null` for a nullable one. */
+  readonly offFlag?: string
+  readonly type: SettingType
+  readonly choices?: readonly string[]
+  /** Bounds of a number, inclusive. */
+  readonly minimum?: number
+  readonly maximum?: number
+  /** The value may be absent (`null`). */
+  readonly nullable?: boolean
+  readonly rule?: RuleName
+  /** What stands for the value in `--help`. */
+  readonly metavar?: string
+  /** In the form that a config file has. */
+  readonly default: RawValue
+  /** An environment variable that replaces the default. */
+  readonly env?: string
+  /** How the variable's text becomes the value: `$` stands for it. */
+  readonly envTemplate?: string
+  /** Gunicorn's name in a config file where ours is another; accepted too. */
+  readonly gunicornName?: string
+  /** Makes the command do that and exit; not a part of `Settings`, not allowed in a config file. */
+  readonly command?: boolean
+  /** A setting that is allowed on the command line only. */
+  readonly commandLineOnly?: boolean
+  /** The first sentence is what `--help` shows. Markdown. */
+  readonly doc: string
+}
+
+/** `limit_request_line` → `limitRequestLine`. */
+export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name
+
+type TypeMap = {
+  string: string
+  path: string
+  integer: number
+  seconds: number
+  bytes: number
+  boolean: boolean
+  strings: readonly string[]
+  addresses: readonly BindAddress[]
+  mapping: Readonly<Record<string, string>>
+}
+
+type PlainValue<D extends SettingDefinition> = D extends { choices: readonly (infer Choice)[] }
+  ? Choice
+  : D['type'] extends keyof TypeMap
+    ? TypeMap[D['type']]
+    : never
+
+/** The type of a setting's checked value. */
+export type ValueOf<D extends SettingDefinition> = D extends { nullable: true }
+  ? PlainValue<D> | null
+  : PlainValue<D>
+
+/** The object type of a table: one camelCase key for each entry that is not a command. */
+export type SettingsOf<Table extends readonly SettingDefinition[]> = {
+  readonly [D in Table[number] as D extends { command: true } ? never : CamelCase<D['name']>]: ValueOf<D>
+}
+
+/** `limit_request_line` → `limitRequestLine`, as a value. */
+export function camelCase<Name extends string>(name: Name): CamelCase<Name> {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as CamelCase<Name>
+}

@@ -1,0 +1,83 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** Which application, and how it is run. */
+export const applicationSettings = [
+  {
+    name: 'wsgi_app',
+    section: 'Application',
+    flags: [],
+    type: 'string',
+    metavar: 'APP',
+    default: '',
+    doc: `The application, as \`MODULE:NAME\`: the argument of the command without a flag.
+
+\`MODULE\` is a Python module with dots, \`NAME\` a variable, a dotted attribute or a call with literal arguments, such as \`site.wsgi:create_app("production")\`.
+Without \`:NAME\` it is \`application\`, or else \`app\`.`,
+  },
+  {
+    name: 'runtime',
+    section: 'Application',
+    flags: ['--runtime'],
+    type: 'choice',
+    choices: ['cpython'],
+    metavar: 'NAME',
+    default: 'cpython',
+    doc: `What runs the application: \`cpython\`, a Python interpreter of the system in worker processes.`,
+  },
+  {
+    name: 'python',
+    section: 'Application',
+    flags: ['--python'],
+    type: 'string',
+    metavar: 'FILE',
+    nullable: true,
+    default: null,
+    doc: `The Python interpreter: a path, or a name to look for on \`PATH\`; it must be 3.9 or newer.
+
+When not set: that of \`$VIRTUAL_ENV\`, else of \`.venv\` in the application's folder, else \`python3\` on \`PATH\`.`,
+  },
+  {
+    name: 'chdir',
+    section: 'Application',
+    flags: ['--chdir'],
+    type: 'path',
+    metavar: 'DIR',
+    default: '.',
+    doc: `The folder in which the application runs; modules are looked for there first.
+
+Other paths on the command line (log files, sockets, the pid file) stay relative to the folder in which the command was started. Only \`pythonpath\` is relative to this one.`,
+  },
+  {
+    name: 'pythonpath',
+    section: 'Application',
+    flags: ['--pythonpath'],
+    type: 'strings',
+    metavar: 'DIRS',
+    default: [],
+    doc: `Folders to look for Python modules in, before all others; comma separated, may be given several times.`,
+  },
+  {
+    name: 'raw_env',
+    section: 'Application',
+    flags: ['-e', '--env'],
+    type: 'mapping',
+    rule: 'environment',
+    metavar: 'KEY=VALUE',
+    default: {},
+    doc: `An environment variable for the application's process; may be given several times.
+
+In a config file a list of \`"KEY=VALUE"\` or an object.`,
+  },
+  {
+    name: 'root_path',
+    section: 'Application',
+    flags: ['--root-path'],
+    type: 'string',
+    rule: 'root-path',
+    metavar: 'PREFIX',
+    default: '',
+    doc: `The path under which the application is mounted: it becomes \`SCRIPT_NAME\`, and is taken off the front of \`PATH_INFO\` where it is there.
+
+It starts with a slash and ends without one: \`/shop\`.`,
+  },
+] as const satisfies readonly SettingDefinition[]

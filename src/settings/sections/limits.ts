@@ -1,0 +1,111 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** What we accept of a client, and how much of it is kept in memory. */
+export const limitSettings = [
+  {
+    name: 'limit_request_line',
+    section: 'Limits and buffering',
+    flags: ['--limit-request-line'],
+    type: 'integer',
+    minimum: 0,
+    maximum: 65536,
+    metavar: 'BYTES',
+    default: 4094,
+    doc: `The longest request line, in bytes; a longer one is answered 414. 0 means as long as we ever accept.`,
+  },
+  {
+    name: 'limit_request_fields',
+    section: 'Limits and buffering',
+    flags: ['--limit-request-fields'],
+    type: 'integer',
+    minimum: 0,
+    maximum: 32768,
+    metavar: 'INT',
+    default: 100,
+    doc: `The largest number of header fields in a request; more are answered 431. 0 means as many as we ever accept.`,
+  },
+  {
+    name: 'limit_request_field_size',
+    section: 'Limits and buffering',
+    // The second spelling is Gunicorn's.
+    flags: ['--limit-request-field-size', '--limit-request-field_size'],
+    type: 'integer',
+    minimum: 0,
+    maximum: 1048576,
+    metavar: 'BYTES',
+    default: 8190,
+    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as we ever accept.`,
+  },
+  {
+    name: 'limit_request_body',
+    section: 'Limits and buffering',
+    flags: ['--limit-request-body'],
+    type: 'bytes',
+    minimum: 0,
+    metavar: 'SIZE',
+    default: 0,
+    doc: `The largest request body; a larger one is answered 413. 0 means unlimited.
+
+It holds for chunked bodies too, which are cut off as soon as they grow beyond it.`,
+  },
+  {
+    name: 'header_map',
+    section: 'Limits and buffering',
+    flags: ['--header-map'],
+    type: 'choice',
+    choices: ['drop', 'refuse', 'dangerous'],
+    metavar: 'MODE',
+    default: 'drop',
+    doc: `What to do with header names that contain an underscore: \`drop\` them, \`refuse\` the request with 400, or \`dangerous\`: pass them on.
+
+\`X_Real_IP\` and \`X-Real-IP\` have the same name in an environ, so with \`dangerous\` a client can forge a header that a
+proxy in front believes it controls.`,
+  },
+  {
+    name: 'request_buffering',
+    section: 'Limits and buffering',
+    flags: ['--request-buffering'],
+    offFlag: '--no-request-buffering',
+    type: 'boolean',
+    default: true,
+    doc: `Read the whole request body before a worker is engaged; \`--no-request-buffering\` streams it to the application instead.
+
+Streaming suits an application that wants to act on a body while it still arrives, at the price that a slow client then holds a worker (or a thread of it).`,
+  },
+  {
+    name: 'request_buffer_size',
+    section: 'Limits and buffering',
+    flags: ['--request-buffer-size'],
+    type: 'bytes',
+    minimum: 0,
+    maximum: 16 * 1024 * 1024 - 1024 * 1024,
+    metavar: 'SIZE',
+    default: '1M',
+    doc: `How much of a request body is kept in memory; the whole body goes to a temporary file when it is larger.`,
+  },
+  {
+    name: 'tmp_upload_dir',
+    section: 'Limits and buffering',
+    flags: ['--tmp-upload-dir'],
+    type: 'path',
+    metavar: 'DIR',
+    nullable: true,
+    default: null,
+    doc: `The folder for the temporary files of large request bodies; the system's own when not set.
+
+The files never outlive their request. Choose a disk with room for the largest uploads, not a file system in memory.`,
+  },
+  {
+    name: 'response_window',
+    section: 'Limits and buffering',
+    flags: ['--response-window'],
+    type: 'bytes',
+    minimum: 16 * 1024,
+    maximum: 64 * 1024 * 1024,
+    metavar: 'SIZE',
+    default: '256k',
+    doc: `How much of one response body the application may be ahead of its client.
+
+It bounds what is kept in memory for each slow reader; a worker goes on with other requests meanwhile.`,
+  },
+] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,77 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** How long we wait for whom. */
+export const timeoutSettings = [
+  {
+    name: 'timeout',
+    section: 'Time-outs',
+    flags: ['-t', '--timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long the application may take over one request; then the client gets 504 and the worker is replaced. 0 means for ever.
+
+The stacks of all its Python threads go to the error log before the worker is killed. Only the application's time counts:
+reading the request from a slow client and sending the response to one do not. (In Gunicorn it is the time for which a worker may be silent.)`,
+  },
+  {
+    name: 'graceful_timeout',
+    section: 'Time-outs',
+    flags: ['--graceful-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long requests that are running may take to finish when the server stops or a worker is replaced; what is left then is killed.`,
+  },
+  {
+    name: 'keepalive',
+    section: 'Time-outs',
+    flags: ['--keep-alive'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 5,
+    doc: `How long an idle connection is kept open for the client's next request; 0 closes after each response.
+
+Gunicorn's default is 2, because there an idle connection occupies a place in a worker, or a proxy is expected in front. Here clients connect
+directly and an idle connection costs little, so it outlasts the pauses within the loading of a page. Behind a load balancer
+set it longer than the balancer keeps its own idle connections.`,
+  },
+  {
+    name: 'header_timeout',
+    section: 'Time-outs',
+    flags: ['--header-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long a client may take from the first byte of a request to the end of its header fields; then it gets 408. 0 means for ever.
+
+It is the whole time, not the pause between two bytes: a client that drips its header fields is cut off by it. A new connection on which
+nothing arrives is closed after the same time.`,
+  },
+  {
+    name: 'body_timeout',
+    section: 'Time-outs',
+    flags: ['--body-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long a client may pause while it sends a request body; then it gets 408. 0 means for ever.
+
+It starts anew with whatever arrives, so a large upload over a slow line takes as long as it needs.`,
+  },
+  {
+    name: 'write_timeout',
+    section: 'Time-outs',
+    flags: ['--write-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long a client may take nothing at all of a response that is waiting for it; then the connection is closed. 0 means for ever.`,
+  },
+] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,55 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** Processes that run the application. */
+export const workerSettings = [
+  {
+    name: 'workers',
+    section: 'Workers',
+    flags: ['-w', '--workers'],
+    type: 'integer',
+    minimum: 1,
+    maximum: 4096,
+    metavar: 'INT',
+    default: 1,
+    env: 'WEB_CONCURRENCY',
+    doc: `How many worker processes run the application.
+
+About one for each processor core is a good start for an application that computes; more when it waits for databases and other
+servers. Slow clients need no extra workers, because a worker never waits for a client. The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
+  },
+  {
+    name: 'threads',
+    section: 'Workers',
+    flags: ['--threads'],
+    type: 'integer',
+    minimum: 1,
+    maximum: 1024,
+    metavar: 'INT',
+    default: 1,
+    doc: `How many requests each worker runs at the same time, in threads.
+
+With more than 1 the application must be thread-safe, and \`wsgi.multithread\` is true.`,
+  },
+  {
+    name: 'max_requests',
+    section: 'Workers',
+    flags: ['--max-requests'],
+    type: 'integer',
+    minimum: 0,
+    metavar: 'INT',
+    default: 0,
+    doc: `Replace a worker after it has run that many requests; 0 means never.
+
+A simple remedy for an application that leaks memory. The new worker is ready before the old one leaves, so clients do not notice.`,
+  },
+  {
+    name: 'max_requests_jitter',
+    section: 'Workers',
+    flags: ['--max-requests-jitter'],
+    type: 'integer',
+    minimum: 0,
+    metavar: 'INT',
+    default: 0,
+    doc: `Add a random number from 0 to this to each worker's \`max_requests\`, so that they are not all replaced at once.`,
+  },
+] as const satisfies readonly SettingDefinition[]

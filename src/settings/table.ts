@@ -1,0 +1,38 @@
+/**
+ * The settings table: every setting of Monoceros, declared once.
+ *
+ * The `Settings` type, the command line, `--help`, config files, environment variables and `docs/reference/settings.md`
+ * all derive from it.
+ */
+import type { SettingsOf } from './definition.ts'
+import { applicationSettings } from './sections/application.ts'
+import { configurationSettings } from './sections/configuration.ts'
+import { limitSettings } from './sections/limits.ts'
+import { loggingSettings } from './sections/logging.ts'
+import { responseSettings } from './sections/responses.ts'
+import { serverSettings } from './sections/server.ts'
+import { timeoutSettings } from './sections/timeouts.ts'
+import { workerSettings } from './sections/workers.ts'
+
+export const settingsTable = [
+  ...serverSettings,
+  ...workerSettings,
+  ...timeoutSettings,
+  ...limitSettings,
+  ...applicationSettings,
+  ...responseSettings,
+  ...loggingSettings,
+  ...configurationSettings,
+] as const
+
+/**
+ * All settings, checked: what the server runs with. Plain data, so it survives `structuredClone` and JSON (it is sent to acceptors).
+ * Keys are the table's names in camelCase; seconds and bytes are numbers; paths are absolute.
+ *
+ * @example
+ * const { bind, workers, gracefulTimeout } = settings
+ */
+export type Settings = SettingsOf<typeof settingsTable>
+
+/** How important a log entry is, least first. */
+export type LogLevel = Settings['logLevel']
