@@ -1,0 +1,178 @@
+/** Access log formats: a text with `%(x)s` atoms, as Gunicorn has them, compiled to a function. */
+import { accessLogClock } from './log-time.ts'
+
+/** What there is to log about one request and its response. Strings that a client sent are latin-1 views of its bytes. */
+export interface AccessRecord {
+  /** The client's address; empty for a Unix socket. */
+  remoteAddress: string
+  /** The user name of HTTP Basic authentication, where there is one; taken from the Authorization header when left out. */
+  user?: string | undefined
+  method: string
+  /** The request target as it was sent. */
+  target: string
+  /** `HTTP/1.1` */
+  protocolVersion: string
+  /** The request line as it was sent, without its line end. */
+  requestLine: string
+  status: number
+  /** Bytes of response body that were sent. */
+  bytes: number
+  /** When the request began, in milliseconds since 1970. */
+  startedAt: number
+  /** From there to the end of the response, in microseconds. */
+  durationMicros: number
+  /** A request header by its name in lower case. */
+  header(name: string): string | undefined
+  /** A response header by its name in lower case. */
+  responseHeader?(name: string): string | undefined
+  /** A variable of the environ by its name in lower case. */
+  environ?(name: string): string | undefined
+}
+
+/** Thrown for a format that cannot be compiled; `message` names the atom. */
+export class AccessFormatError extends Error {
+  readonly code = 'bad-access-log-format'
+}
+
+/** From a record to its line, without the line end; ASCII only. */
+export type AccessFormatter = (record: AccessRecord) => string
+
+type Atom = (record: AccessRecord) => string
+
+const atoms: Readonly<Record<string, () => Atom>> = {
+  h: () => (record) => unspaced(record.remoteAddress),
+  l: () => () => '-',
+  u: () => (record) => unspaced(record.user ?? basicUser(record.header('authorization'))),
+  t: () => {
+    const clock = accessLogClock()
+    return (record) => clock(record.startedAt)
+  },
+  r: () => (record) => escaped(record.requestLine),
+  m: () => (record) => escaped(record.method),
+  U: () => (record) => escaped(pathOf(record.target)),
+  q: () => (record) => escaped(queryOf(record.target)),
+  H: () => (record) => escaped(record.protocolVersion),
+  s: () => (record) => String(record.status),
+  b: () => (record) => (record.bytes === 0 ? '-' : String(record.bytes)),
+  B: () => (record) => String(record.bytes),
+  f: () => (record) => escaped(record.header('referer')),
+  a: () => (record) => escaped(record.header('user-agent')),
+  T: () => (record) => String(Math.floor(record.durationMicros / 1e6)),
+  M: () => (record) => String(Math.floor(record.durationMicros / 1e3)),
+  D: () => (record) => String(Math.floor(record.durationMicros)),
+  L: () => (record) => {
+    const micros = Math.floor(record.durationMicros)
+    return `${Math.floor(micros / 1e6)}.${String(micros % 1e6).padStart(6, '0')}`
+  },
+  p: () => () => `<${process.pid}>`,
+}
+
+/**
+ * Compiles a format.
+ *
+ * @throws AccessFormatError for an atom that does not exist or a lone percent sign
+ * @example compileAccessFormat('%(h)s "%(r)s" %(s)s')(record) // '127.0.0.1 "GET / HTTP/1.1" 200'
+ */
+export function compileAccessFormat(format: string): AccessFormatter {
+  const parts: (string | Atom)[] = []
+  let literal = ''
+  for (const [piece, name] of format.matchAll(/%\(([^)]*)\)s|%%|[^%]+|%/g)) {
+    if (piece === '%%') literal += '%'
+    else if (name !== undefined) {
+      if (literal !== '') parts.push(literal)
+      literal = ''
+      parts.push(atomNamed(name, piece))
+    } else if (piece === '%') {
+      throw new AccessFormatError(
+        'a percent sign begins an atom such as %(h)s; write %% for a percent sign itself',
+      )
+    } else literal += literalText(piece)
+  }
+  if (literal !== '') parts.push(literal)
+  return (record) => {
+    let line = ''
+    for (const part of parts) line += typeof part === 'string' ? part : part(record)
+    return line
+  }
+}
+
+function atomNamed(name: string, piece: string): Atom {
+  const plain = Object.hasOwn(atoms, name) ? atoms[name] : undefined
+  if (plain) return plain()
+  const braced = /^\{([^{}]+)\}([ioe])$/.exec(name)
+  if (!braced) throw new AccessFormatError(`there is no atom ${piece}; the known ones are ${knownAtoms()}`)
+  const key = braced[1]!.toLowerCase()
+  switch (braced[2]) {
+    case 'i':
+      return (record) => escaped(record.header(key))
+    case 'o':
+      return (record) => escaped(record.responseHeader?.(key))
+    default:
+      return (record) => escaped(record.environ?.(key))
+  }
+}
+
+function knownAtoms(): string {
+  return `${Object.keys(atoms)
+    .map((name) => `%(${name})s`)
+    .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
+}
+
+/** Literal text may hold quotes and anything else, but no line ends and nothing that is not ASCII. */
+function literalText(text: string): string {
+  return text.replace(/[^\t\x20-\x7e]/gu, escapeCharacter)
+}
+
+const special = /[^\x20-\x7e]|["\\]/
+
+/** As Apache escapes what a client sent: `\"`, `\\`, `\n` and the like, `\xNN` for other bytes. Nothing at all is `-`. */
+function escaped(text: string | undefined): string {
+  if (text === undefined || text === '') return '-'
+  return special.test(text) ? text.replace(/[^\x20-\x7e]|["\\]/gu, escapeCharacter) : text
+}
+
+/** The same for what stands without quotes in the usual formats, where a space would shift the columns. */
+function unspaced(text: string | undefined): string {
+  return escaped(text).replaceAll(' ', '\\x20')
+}
+
+const shortEscapes: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+}
+
+function escapeCharacter(character: string): string {
+  const short = shortEscapes[character]
+  if (short !== undefined) return short
+  const encoding = character.charCodeAt(0) < 0x100 ? 'latin1' : 'utf8'
+  return Buffer.from(character, encoding).toString('hex').replace(/../g, '\\x$&')
+}
+
+/** The path of an origin-form or absolute-form target. */
+function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  const path = query === -1 ? target : target.slice(0, query)
+  if (path.charCodeAt(0) === 0x2f) return path
+  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/]*(.*)$/i.exec(path)
+  return match ? match[1] || '/' : path
+}
+
+function queryOf(target: string): string {
+  const query = target.indexOf('?')
+  return query === -1 ? '' : target.slice(query + 1)
+}
+
+/** The user name in `Basic base64(user:password)` (RFC 7617 §2). */
+function basicUser(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined
+  const match = /^basic +([a-z0-9+/]+={0,2}) *$/i.exec(authorization)
+  if (!match) return undefined
+  const credentials = Buffer.from(match[1]!, 'base64').toString('latin1')
+  const colon = credentials.indexOf(':')
+  return colon === -1 ? undefined : credentials.slice(0, colon)
+}

@@ -1,0 +1,46 @@
+/** Times in logs: local time with its offset from UTC. The last second's text is kept, since formatting costs more than the entry. */
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** @returns a function from milliseconds since 1970 to `[2026-11-23 00:08:11 +0000]` */
+export function errorLogClock(): (milliseconds: number) => string {
+  return cached((date) => {
+    const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+    return `[${day} ${timeOfDay(date)} ${offset(date)}]`
+  })
+}
+
+/** @returns a function from milliseconds since 1970 to Apache's `[23/Nov/2026:00:08:11 +0000]` */
+export function accessLogClock(): (milliseconds: number) => string {
+  return cached((date) => {
+    const day = `${two(date.getDate())}/${months[date.getMonth()]}/${date.getFullYear()}`
+    return `[${day}:${timeOfDay(date)} ${offset(date)}]`
+  })
+}
+
+function cached(format: (date: Date) => string): (milliseconds: number) => string {
+  let second = Number.NaN
+  let text = ''
+  return (milliseconds) => {
+    const now = Math.floor(milliseconds / 1000)
+    if (now !== second) {
+      text = format(new Date(milliseconds))
+      second = now
+    }
+    return text
+  }
+}
+
+function timeOfDay(date: Date): string {
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+function offset(date: Date): string {
+  const minutes = -date.getTimezoneOffset()
+  const size = Math.abs(minutes)
+  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}${two(size % 60)}`
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value)
+}
