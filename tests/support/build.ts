@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The root of the repository. */
+export const repository = join(import.meta.dirname, '..', '..')
+
+/** The command that the end-to-end tests run. */
+export const commandPath = join(repository, 'dist', 'cli', 'main.js')
+
+/**
+ * True when a source has no compiled file, or one that is older than it. Each is compared with its own output:
+ * a build that somebody else has under way must not pass for a finished one.
+ */
+export function buildIsStale(
+  sourceRoot = join(repository, 'src'),
+  outputRoot = join(repository, 'dist'),
+): boolean {
+  for (const name of readdirSync(sourceRoot, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue
+    const output = join(outputRoot, name.replace(/\.ts$/, '.js'))
+    if (!existsSync(output)) return true
+    if (statSync(output).mtimeMs < statSync(join(sourceRoot, name)).mtimeMs) return true
+  }
+  return false
+}
+
+/** Runs the package's own build. Throws with the compiler's messages when it fails. */
+export function build(): void {
+  try {
+    execFileSync('npm', ['run', '--silent', 'build'], { cwd: repository, stdio: 'pipe', encoding: 'utf8' })
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`npm run build failed:\n${stdout}${stderr}`)
+  }
+}

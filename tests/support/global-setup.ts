@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { build, buildIsStale, commandPath, repository } from './build.ts'
+import { withDirectoryLock } from './directory-lock.ts'
+import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
+import './python.ts'
+
+/**
+ * Prepares what the end-to-end tests stand on: a compiled server that is not older than its sources, and a Python
+ * virtual environment with the frameworks of tests/requirements.txt. Both are made when they are missing or stale,
+ * by one process at a time.
+ *
+ * - `MONOCEROS_TEST_PYTHON`: the Python to use (default: python3 on PATH).
+ * - `MONOCEROS_SKIP_PYTHON=1`: run without Python, skipping what needs it. Refused on CI.
+ */
+export async function setup(project: TestProject): Promise<void> {
+  const env = process.env
+  if (onlyUnitTests(process.argv)) {
+    project.provide('testPython', null)
+    return
+  }
+
+  await withDirectoryLock(join(repository, 'tests', '.venv.lock'), () => {
+    if (!buildIsStale()) return
+    try {
+      build()
+    } catch (error) {
+      // The compiler emits what it can in spite of type errors; `npm test` and CI have no use for that.
+      if (env.CI || !existsSync(commandPath)) throw error
+      console.warn(`\n*** ${error instanceof Error ? error.message : error}\n*** Testing what was emitted.\n`)
+    }
+  })
+
+  if (env.MONOCEROS_SKIP_PYTHON === '1') {
+    if (env.CI) {
+      throw new Error('MONOCEROS_SKIP_PYTHON is not for CI: the suite proves nothing without Python.')
+    }
+    console.warn(
+      '\n*** MONOCEROS_SKIP_PYTHON=1: every test that serves a Python application is SKIPPED.' +
+        '\n*** That is most of what Monoceros does; a green run says little.\n',
+    )
+    project.provide('testPython', null)
+    return
+  }
+
+  const base = findBasePython(env)
+  const series = base.version.split('.').slice(0, 2).join('.')
+  // A Python that was asked for by name gets a place of its own, so that trying several does not rebuild each time.
+  const directory = join(repository, 'tests', env.MONOCEROS_TEST_PYTHON ? `.venv-${series}` : '.venv')
+  const requirements = join(repository, 'tests', 'requirements.txt')
+  const python = await withDirectoryLock(`${directory}.lock`, () =>
+    ensureVirtualEnvironment(base, directory, requirements),
+  )
+  project.provide('testPython', python)
+}
+
+/** True for `vitest run src/…`: unit tests need neither the compiled server nor the frameworks. */
+function onlyUnitTests(argv: string[]): boolean {
+  const filters = argv.slice(2).filter((arg) => !arg.startsWith('-') && arg !== 'run' && arg !== 'watch')
+  return filters.length > 0 && filters.every((filter) => /^(\.\/)?src\//.test(filter))
+}

@@ -1,0 +1,63 @@
+import { commandPath } from './build.ts'
+import { testPython } from './python.ts'
+import { type Exit, type RunningServer, runServer, runToEnd } from './running-server.ts'
+
+export type { Exit, RunningServer } from './running-server.ts'
+
+/** How to start our command. */
+export interface ServerOptions {
+  /** The application, as on the command line: `module:attribute`. */
+  app: string
+  /** More arguments; without a `-b`/`--bind` among them the server takes a free port of 127.0.0.1. */
+  args?: string[]
+  /** Added to (or, when undefined, taken from) the environment. */
+  env?: Record<string, string | undefined>
+  /** The working directory, which the application is imported from. */
+  cwd?: string
+}
+
+/**
+ * Starts the real command (`node dist/cli/main.js`) with the suite's own virtual environment, and resolves when it
+ * answers. It is stopped, and seen to be gone, at the end of the test (or of the file, from a `beforeAll`).
+ *
+ * @example
+ * const server = await startServer({ app: 'flask_app:app', args: ['--workers', '2'], cwd: appsDirectory })
+ * const response = await fetch(server.url)
+ */
+export function startServer({ app, args = [], env = {}, cwd }: ServerOptions): Promise<RunningServer> {
+  const bound = args.some((arg) => /^(-b|--bind)/.test(arg))
+  return runServer({
+    command: process.execPath,
+    args: [commandPath, ...(bound ? [] : ['--bind', '127.0.0.1:0']), ...args, app],
+    env: commandEnvironment(env),
+    cwd,
+    findAddresses: (log) =>
+      [...log.matchAll(/Listening at (\S+)/g)].map((match) => (match[1] ?? '').replace(/,$/, '')),
+    isReady: (log) => /Listening at \S+.*\n/.test(log),
+    isWorker: (commandLine) => commandLine.includes('monoceros-worker'),
+  })
+}
+
+/** Runs our command to its end, for `--help`, wrong flags and applications that cannot be loaded. */
+export function runCommand(
+  args: string[],
+  options: Pick<ServerOptions, 'env' | 'cwd'> & { timeout?: number } = {},
+): Promise<Exit & { stdout: string; stderr: string }> {
+  return runToEnd(process.execPath, [commandPath, ...args], {
+    ...options,
+    env: commandEnvironment(options.env ?? {}),
+  })
+}
+
+/** The environment of a user who has activated the suite's virtual environment, and has set nothing of ours. */
+function commandEnvironment(additions: Record<string, string | undefined>): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix }
+  for (const name of Object.keys(env)) {
+    if (
+      /^(MONOCEROS_|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(name)
+    ) {
+      delete env[name]
+    }
+  }
+  return { ...env, ...additions }
+}
