@@ -1,0 +1,351 @@
+import type { BodyReceiver } from './body-receiver.ts'
+import { HttpError, quoteByte } from './errors.ts'
+import { effectiveLimits, HEAD_CEILING, type HeadLimits } from './limits.ts'
+import {
+  BACKSLASH,
+  COLON,
+  CR,
+  EQUALS,
+  FIELD_VALUE,
+  HEX_DIGIT_PLUS_ONE,
+  HTAB,
+  LF,
+  QUOTE,
+  QUOTED_TEXT,
+  SEMICOLON,
+  SP,
+  TOKEN_LOWER,
+} from './syntax.ts'
+
+/** The most hexadecimal digits of a chunk size, leading zeros included. */
+export const CHUNK_SIZE_DIGITS = 16
+
+/** The most bytes that all chunk extensions of one body may have together: 16 KiB. They mean nothing to us. */
+export const CHUNK_EXTENSION_BYTES = 16 * 1024
+
+const LARGEST_CHUNK = Number.MAX_SAFE_INTEGER
+
+/**
+ * Trailer fields that would decide about the message or the connection after the fact, or about who is asking
+ * (RFC 9110 §6.5.1). A sender must not send them; a recipient that heeded them would see another message than we do.
+ */
+const REFUSED_TRAILERS = new Set([
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+const LONGEST_REFUSED_TRAILER = 17
+
+// What the next byte belongs to.
+const SIZE_START = 0
+const SIZE = 1
+const SIZE_LF = 2
+const EXTENSION_START = 3
+const EXTENSION_NAME = 4
+const EXTENSION_VALUE_START = 5
+const EXTENSION_VALUE = 6
+const EXTENSION_QUOTED = 7
+const EXTENSION_QUOTED_PAIR = 8
+const EXTENSION_QUOTED_END = 9
+const DATA = 10
+const DATA_CR = 11
+const DATA_LF = 12
+const TRAILER_START = 13
+const TRAILER_NAME = 14
+const TRAILER_VALUE = 15
+const TRAILER_LF = 16
+const LAST_LF = 17
+const DONE = 18
+
+/**
+ * A chunked body (RFC 9112 §7.1): chunks, the last chunk and the trailer section.
+ *
+ * Stricter than the grammar where recipients are known to disagree: no white space around sizes and extensions, at most
+ * 16 digits, exact CRLFs. Extensions are checked for their form, bounded and dropped; trailer fields are checked like
+ * the fields of a head, under the same limits, and dropped.
+ *
+ * @example
+ * ```ts
+ * const body = new ChunkedBody(DEFAULT_HEAD_LIMITS)
+ * body.receive(Buffer.from('5\r\nhello\r\n0\r\n\r\n'), 0, 15, (data) => parts.push(data)) // 15
+ * body.done // true
+ * ```
+ */
+export class ChunkedBody implements BodyReceiver {
+  private readonly fieldsLimit: number
+  private readonly fieldSizeLimit: number
+  private phase: number
+  private digits: number
+  /** The size as read so far, then how much of the chunk is still to come. */
+  private remaining: number
+  private extensionBytes: number
+  private trailers: number
+  private trailerBytes: number
+  /** Bytes of the current trailer line, and its name as far as it could be one that is refused. */
+  private lineBytes: number
+  private trailerName: string
+
+  constructor(limits: HeadLimits) {
+    const effective = effectiveLimits(limits)
+    this.fieldsLimit = effective.fields
+    this.fieldSizeLimit = effective.fieldSize
+    this.phase = SIZE_START
+    this.digits = 0
+    this.remaining = 0
+    this.extensionBytes = 0
+    this.trailers = 0
+    this.trailerBytes = 0
+    this.lineBytes = 0
+    this.trailerName = ''
+  }
+
+  get done(): boolean {
+    return this.phase === DONE
+  }
+
+  receive(chunk: Buffer, start: number, end: number, sink: (data: Buffer) => void): number {
+    let i = start
+    while (i < end && this.phase !== DONE) {
+      if (this.phase === DATA) {
+        const length = Math.min(this.remaining, end - i)
+        this.remaining -= length
+        if (this.remaining === 0) this.phase = DATA_CR
+        sink(chunk.subarray(i, i + length))
+        i += length
+      } else {
+        this.takeByte(chunk[i]!)
+        i++
+      }
+    }
+    return i - start
+  }
+
+  /** Everything but data, byte by byte: it is the smaller part of any body worth speed. */
+  private takeByte(byte: number): void {
+    switch (this.phase) {
+      case SIZE_START:
+      case SIZE: {
+        const digit = HEX_DIGIT_PLUS_ONE[byte]! - 1
+        if (digit >= 0) this.takeDigit(digit)
+        else if (this.phase === SIZE) this.endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
+        else throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
+        return
+      }
+      case SIZE_LF:
+        if (byte !== LF) throw badChunk('bare-cr', 'The CR after a chunk size is followed by', byte)
+        this.phase = this.remaining === 0 ? TRAILER_START : DATA
+        return
+
+      case EXTENSION_START:
+        this.countExtension()
+        if (TOKEN_LOWER[byte] === 0) throw badExtension(byte)
+        this.phase = EXTENSION_NAME
+        return
+      case EXTENSION_NAME:
+        if (TOKEN_LOWER[byte] !== 0) {
+          this.countExtension()
+        } else if (byte === EQUALS) {
+          this.countExtension()
+          this.phase = EXTENSION_VALUE_START
+        } else {
+          this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+        }
+        return
+      case EXTENSION_VALUE_START:
+        this.countExtension()
+        if (byte === QUOTE) this.phase = EXTENSION_QUOTED
+        else if (TOKEN_LOWER[byte] !== 0) this.phase = EXTENSION_VALUE
+        else throw badExtension(byte)
+        return
+      case EXTENSION_VALUE:
+        if (TOKEN_LOWER[byte] !== 0) this.countExtension()
+        else this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+        return
+      case EXTENSION_QUOTED:
+        this.countExtension()
+        if (byte === QUOTE) this.phase = EXTENSION_QUOTED_END
+        else if (byte === BACKSLASH) this.phase = EXTENSION_QUOTED_PAIR
+        else if (QUOTED_TEXT[byte] === 0) throw badExtension(byte)
+        return
+      case EXTENSION_QUOTED_PAIR:
+        this.countExtension()
+        if (FIELD_VALUE[byte] === 0) throw badExtension(byte)
+        this.phase = EXTENSION_QUOTED
+        return
+      case EXTENSION_QUOTED_END:
+        this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+        return
+
+      case DATA_CR:
+        if (byte === LF) throw new HttpError(400, 'bare-lf', 'The data of a chunk ends with LF, not CRLF')
+        if (byte !== CR) throw badChunk('bad-chunk-end', 'The data of a chunk is followed by', byte)
+        this.phase = DATA_LF
+        return
+      case DATA_LF:
+        if (byte !== LF) throw badChunk('bare-cr', 'The CR after the data of a chunk is followed by', byte)
+        this.phase = SIZE_START
+        this.digits = 0
+        return
+
+      default:
+        this.takeTrailerByte(byte)
+    }
+  }
+
+  private takeDigit(digit: number): void {
+    this.digits++
+    if (this.digits > CHUNK_SIZE_DIGITS || this.remaining > (LARGEST_CHUNK - digit) / 16) {
+      throw new HttpError(400, 'chunk-size-too-large', 'A chunk size is too large or has too many digits')
+    }
+    this.remaining = this.remaining * 16 + digit
+    this.phase = SIZE
+  }
+
+  /** A byte after which no more of the size or of an extension can follow. */
+  private endSize(byte: number, code: string, what: string): void {
+    if (byte === CR) {
+      this.phase = SIZE_LF
+    } else if (byte === SEMICOLON) {
+      this.countExtension()
+      this.phase = EXTENSION_START
+    } else if (byte === LF) {
+      throw new HttpError(400, 'bare-lf', 'A chunk size ends with LF, not CRLF')
+    } else {
+      throw badChunk(code, what, byte)
+    }
+  }
+
+  private countExtension(): void {
+    this.extensionBytes++
+    if (this.extensionBytes > CHUNK_EXTENSION_BYTES) {
+      throw new HttpError(
+        400,
+        'chunk-extensions-too-long',
+        `The body has more than ${CHUNK_EXTENSION_BYTES} bytes of chunk extensions`,
+      )
+    }
+  }
+
+  /** The trailer section, RFC 9112 §7.1.2: the rules of a head's field lines, each byte on its own. */
+  private takeTrailerByte(byte: number): void {
+    switch (this.phase) {
+      case TRAILER_START:
+        if (byte === CR) {
+          this.phase = LAST_LF
+          return
+        }
+        if (byte === SP || byte === HTAB) {
+          throw new HttpError(400, 'obs-fold', 'A line of the trailer section begins with white space')
+        }
+        if (this.trailers === this.fieldsLimit) {
+          throw new HttpError(
+            431,
+            'too-many-fields',
+            `The trailer section has more than ${this.fieldsLimit} fields`,
+          )
+        }
+        if (this.trailerBytes > HEAD_CEILING) {
+          throw new HttpError(
+            431,
+            'head-too-large',
+            `The trailer section is larger than ${HEAD_CEILING} bytes`,
+          )
+        }
+        this.trailers++
+        this.lineBytes = 0
+        this.trailerName = ''
+        this.phase = TRAILER_NAME
+        this.takeTrailerNameByte(byte)
+        return
+      case TRAILER_NAME:
+        this.takeTrailerNameByte(byte)
+        return
+      case TRAILER_VALUE:
+        if (byte === CR) {
+          this.phase = TRAILER_LF
+          return
+        }
+        this.countTrailerByte()
+        if (byte === LF) throw new HttpError(400, 'bare-lf', 'A trailer field ends with LF, not CRLF')
+        if (FIELD_VALUE[byte] === 0) {
+          throw new HttpError(
+            400,
+            'bad-field-value',
+            `The value of a trailer field has the byte ${quoteByte(byte)}`,
+          )
+        }
+        return
+      case TRAILER_LF:
+        if (byte !== LF) throw badChunk('bare-cr', 'The CR after a trailer field is followed by', byte)
+        this.trailerBytes += this.lineBytes + 2
+        this.phase = TRAILER_START
+        return
+      case LAST_LF:
+        if (byte !== LF) throw badChunk('bare-cr', 'The CR after the trailer section is followed by', byte)
+        this.phase = DONE
+    }
+  }
+
+  private takeTrailerNameByte(byte: number): void {
+    this.countTrailerByte()
+    const lower = TOKEN_LOWER[byte]!
+    if (lower !== 0) {
+      if (this.lineBytes <= LONGEST_REFUSED_TRAILER + 1) this.trailerName += String.fromCharCode(lower)
+      return
+    }
+    if (byte === LF) throw new HttpError(400, 'bare-lf', 'A line of the trailer section ends with LF')
+    if (byte === CR) throw new HttpError(400, 'no-colon', 'A line of the trailer section has no colon')
+    if (byte === SP || byte === HTAB) {
+      throw new HttpError(400, 'space-before-colon', 'The name of a trailer field is followed by white space')
+    }
+    if (byte !== COLON) {
+      throw new HttpError(
+        400,
+        'bad-field-name',
+        `The name of a trailer field has the byte ${quoteByte(byte)}`,
+      )
+    }
+    if (this.trailerName === '') {
+      throw new HttpError(400, 'empty-field-name', 'There is a trailer field without a name')
+    }
+    if (REFUSED_TRAILERS.has(this.trailerName)) {
+      throw new HttpError(
+        400,
+        'forbidden-trailer',
+        `The field ${this.trailerName} must not stand in the trailer section`,
+      )
+    }
+    this.phase = TRAILER_VALUE
+  }
+
+  private countTrailerByte(): void {
+    this.lineBytes++
+    if (this.lineBytes > this.fieldSizeLimit - 2) {
+      throw new HttpError(
+        431,
+        'field-too-long',
+        `A trailer field line is longer than ${this.fieldSizeLimit} bytes`,
+      )
+    }
+  }
+}
+
+function badChunk(code: string, what: string, byte: number): HttpError {
+  return new HttpError(400, code, `${what} ${describeByte(byte)}`)
+}
+
+function badExtension(byte: number): HttpError {
+  return badChunk('bad-chunk-extension', 'A chunk extension has', byte)
+}
+
+function describeByte(byte: number): string {
+  return byte === SP ? 'a space' : `the byte ${quoteByte(byte)}`
+}

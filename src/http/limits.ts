@@ -1,0 +1,58 @@
+/** What happens to a field whose name has an underscore; see {@link HeadLimits.headerMap}. */
+export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
+
+/**
+ * The limits on a request's head, with Gunicorn's meanings (`limit_request_line`, `limit_request_fields`,
+ * `limit_request_field_size`, `header_map`). A 0 means "no limit of your own": the ceiling below then applies.
+ */
+export interface HeadLimits {
+  /** The most bytes of a request line, without its CRLF. A longer one is answered with 414. */
+  readonly requestLine: number
+  /** The most field lines of a head, or of a trailer section; dropped ones count. One more is answered with 431. */
+  readonly fields: number
+  /** The most bytes of a field line, name, colon, white space and CRLF included. A longer one is answered with 431. */
+  readonly fieldSize: number
+  /**
+   * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one could be taken for the other. `drop` leaves fields with
+   * an underscore in their name out (they are checked and counted like others), `refuse` answers 400, `dangerous` keeps
+   * them.
+   */
+  readonly headerMap: HeaderMap
+}
+
+/** Gunicorn's defaults. */
+export const DEFAULT_HEAD_LIMITS: HeadLimits = {
+  requestLine: 4094,
+  fields: 100,
+  fieldSize: 8190,
+  headerMap: 'drop',
+}
+
+/** What 0 means for `requestLine`, and the most it can be: 1 MiB. */
+export const REQUEST_LINE_CEILING = 1024 * 1024
+
+/** What 0 means for `fields`, and the most it can be, as in Gunicorn. */
+export const FIELDS_CEILING = 32768
+
+/** What 0 means for `fieldSize`, and the most it can be: 1 MiB. */
+export const FIELD_SIZE_CEILING = 1024 * 1024
+
+/**
+ * No field line begins beyond this many bytes of a head (or of a trailer section), whatever the other limits: 1 MiB.
+ * It keeps the memory of a connection bounded when the product of `fields` and `fieldSize` would not.
+ */
+export const HEAD_CEILING = 1024 * 1024
+
+/** The limits as the parsers apply them: zeros and too large values replaced by the ceilings. */
+export function effectiveLimits(limits: HeadLimits): HeadLimits {
+  return {
+    requestLine: bounded(limits.requestLine, REQUEST_LINE_CEILING),
+    fields: bounded(limits.fields, FIELDS_CEILING),
+    fieldSize: bounded(limits.fieldSize, FIELD_SIZE_CEILING),
+    headerMap: limits.headerMap,
+  }
+}
+
+function bounded(limit: number, ceiling: number): number {
+  return limit > 0 && limit <= ceiling ? limit : ceiling
+}

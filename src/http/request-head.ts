@@ -1,0 +1,847 @@
+import { authorityHostEnd } from './authority.ts'
+import { HttpError, quoteByte, quoteBytes } from './errors.ts'
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  CONTENT_TYPE,
+  EXPECT,
+  type FieldName,
+  fieldNames,
+  HASH_START,
+  HOST,
+  hashStep,
+  SPECIAL_NAMES,
+  TRANSFER_ENCODING,
+  UPGRADE,
+} from './field-names.ts'
+import { effectiveLimits, HEAD_CEILING, type HeadLimits } from './limits.ts'
+import { methodName } from './methods.ts'
+import {
+  ASTERISK,
+  COLON,
+  COMMA,
+  CR,
+  DIGIT,
+  FIELD_VALUE,
+  HTAB,
+  LF,
+  SLASH,
+  SP,
+  TARGET,
+  TOKEN_LOWER,
+} from './syntax.ts'
+
+/** The four forms of a request target, RFC 9112 §3.2. */
+export type TargetForm = 'origin' | 'absolute' | 'authority' | 'asterisk'
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * The head of one request, as offsets into the bytes it came in: nothing is copied or decoded before it is asked for.
+ *
+ * Offsets are of `bytes`; an end is one past the last byte. A head that the parser refused half-way is valid as far as
+ * it was read (unread parts are empty), so that the refusal can be logged with the request line.
+ */
+export class RequestHead {
+  /** What the offsets refer to. Never written to again, so it is valid as long as the head is referenced. */
+  bytes: Buffer = NOTHING
+  /** The method, case-sensitive. */
+  method = ''
+  /** HTTP/1.0 or HTTP/1.1. */
+  minorVersion: 0 | 1 = 1
+  targetForm: TargetForm = 'origin'
+  /** The whole target, as it was sent. */
+  targetStart = 0
+  targetEnd = 0
+  /** The path, not decoded. Empty in authority-form and where an absolute-form target has none; `*` in asterisk-form. */
+  pathStart = 0
+  pathEnd = 0
+  /** What follows the first question mark. */
+  queryStart = 0
+  queryEnd = 0
+  /** Whether there was a question mark, even with nothing after it. */
+  hasQuery = false
+  /**
+   * `host[:port]` of an absolute- or authority-form target, else empty. It takes the place of Host (RFC 9112 §3.2.2).
+   */
+  authorityStart = 0
+  authorityEnd = 0
+  /** How many fields there are, the ones dropped by `headerMap` left out. */
+  fieldCount = 0
+  /**
+   * Four offsets a field, in the order of arrival: name start, name end, value start, value end. Values have no white
+   * space around them.
+   */
+  readonly fields: number[] = []
+  /** The name of each field. */
+  readonly names: FieldName[] = []
+  /** Which field is Host, or -1. */
+  host = -1
+  /** What Content-Length says, in bytes, or -1. */
+  contentLength = -1
+  /** The body is chunked. Without this and a Content-Length there is no body (RFC 9112 §6.3). */
+  chunked = false
+  /** The client waits for `100 Continue` before it sends the body (there is one). */
+  expectContinue = false
+  /** The connection may be used for another request after this one (RFC 9112 §9.3). */
+  keepAlive = true
+  /** Another protocol was offered with Upgrade and `Connection: upgrade`. */
+  upgrade = false
+  /** Where the request line begins and ends, without its CRLF. */
+  lineStart = 0
+  lineEnd = 0
+
+  /** The target as it was sent, in visible ASCII. */
+  get target(): string {
+    return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
+  }
+
+  /** The request line as it was sent, for logs: in visible ASCII and spaces. Empty when it has not been read whole. */
+  requestLine(): string {
+    return this.bytes.toString('latin1', this.lineStart, this.lineEnd)
+  }
+
+  /** The value of field `index`, each byte as one character (latin-1). */
+  value(index: number): string {
+    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
+  }
+
+  /**
+   * The value of the field named `lowerName` (in lower case), the values of several joined with `, ` in their order
+   * (RFC 9110 §5.3); `undefined` when there is none.
+   */
+  get(lowerName: string): string | undefined {
+    let joined: string | undefined
+    for (let index = 0; index < this.fieldCount; index++) {
+      if (this.names[index]!.lower !== lowerName) continue
+      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
+    }
+    return joined
+  }
+}
+
+// What the next byte belongs to. Plain constants: a switch over small integers is a jump table.
+const BEFORE = 0
+const EMPTY_LINE_LF = 1
+const METHOD = 2
+const REQUEST_TARGET = 3
+const VERSION = 4
+const REQUEST_LINE_LF = 5
+const FIELD_START = 6
+const NAME = 7
+const VALUE = 8
+const VALUE_LF = 9
+const LAST_LF = 10
+const COMPLETE = 11
+
+/** `HTTP/1.1` is as long as every version. */
+const VERSION_BYTES = 8
+const VERSION_PREFIX = Buffer.from('HTTP/')
+const TLS_HANDSHAKE = 0x16
+
+/** How many bytes at most are copied behind an incomplete head before they are looked at. */
+const PIECE_BYTES = 4096
+const SMALLEST_CARRY = 1024
+
+const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
+
+/**
+ * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2 to §5), in one pass
+ * over the bytes, fed in any pieces.
+ *
+ * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is gathered in a buffer
+ * of its own. A bad byte is refused as soon as it is seen, and what is refused and why does not depend on how the bytes
+ * were split. What it accepts, Node's own parser in strict mode accepts too and reads the same way, extension methods
+ * aside (`tests/http-differential.test.ts`).
+ *
+ * @example
+ * ```ts
+ * const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+ * socket.on('data', (chunk) => {
+ *   const consumed = parser.feed(chunk, 0, chunk.length)
+ *   if (parser.complete) begin(parser.head, chunk, consumed)
+ * })
+ * ```
+ */
+export class RequestHeadParser {
+  private readonly requestLineLimit: number
+  private readonly fieldsLimit: number
+  private readonly fieldSizeLimit: number
+  private readonly headerMap: HeadLimits['headerMap']
+
+  private current: RequestHead
+  private phase: number
+  /** Whether the one empty line that may precede a request line was there. */
+  private emptyLineSeen: boolean
+  /** Bytes of an incomplete head, with room to grow; used once a head has been split. */
+  private carry: Buffer
+  private carried: number
+  /** Where the head, the current line and the current part of it begin. */
+  private headStart: number
+  private lineStart: number
+  private partStart: number
+  private questionMark: number
+  private nameEnd: number
+  private nameHash: number
+  private name: FieldName | null
+  private lines: number
+  private hasContentType: boolean
+  private hasTransferEncoding: boolean
+  private expectsContinue: boolean
+  private upgradeOffered: boolean
+  private closeAsked: boolean
+  private keepAliveAsked: boolean
+  private upgradeAsked: boolean
+
+  constructor(limits: HeadLimits) {
+    const effective = effectiveLimits(limits)
+    this.requestLineLimit = effective.requestLine
+    this.fieldsLimit = effective.fields
+    this.fieldSizeLimit = effective.fieldSize
+    this.headerMap = effective.headerMap
+    this.current = new RequestHead()
+    this.phase = BEFORE
+    this.emptyLineSeen = false
+    this.carry = NOTHING
+    this.carried = 0
+    this.headStart = 0
+    this.lineStart = 0
+    this.partStart = 0
+    this.questionMark = -1
+    this.nameEnd = 0
+    this.nameHash = 0
+    this.name = null
+    this.lines = 0
+    this.hasContentType = false
+    this.hasTransferEncoding = false
+    this.expectsContinue = false
+    this.upgradeOffered = false
+    this.closeAsked = false
+    this.keepAliveAsked = false
+    this.upgradeAsked = false
+  }
+
+  /** The head has been read to its end; call {@link reset} before the next one is fed. */
+  get complete(): boolean {
+    return this.phase === COMPLETE
+  }
+
+  /** The head: whole once `complete`, before that as far as it was read. Each request has a new one. */
+  get head(): RequestHead {
+    return this.current
+  }
+
+  /**
+   * A byte of a request has been taken. (An empty line before the request line is none: a connection on which there was
+   * only that is idle.)
+   */
+  get begun(): boolean {
+    return this.phase > EMPTY_LINE_LF
+  }
+
+  /** Makes ready for the next request. The head handed out before stays as it is. */
+  reset(): void {
+    this.current = new RequestHead()
+    this.phase = BEFORE
+    this.emptyLineSeen = false
+    this.carry = NOTHING
+    this.carried = 0
+    this.questionMark = -1
+    this.lines = 0
+    this.hasContentType = false
+    this.hasTransferEncoding = false
+    this.expectsContinue = false
+    this.upgradeOffered = false
+    this.closeAsked = false
+    this.keepAliveAsked = false
+    this.upgradeAsked = false
+  }
+
+  /**
+   * Reads bytes `[start, end)` of `chunk`. The chunk must not be written to afterwards, since the head may refer to it.
+   *
+   * @returns how many bytes were taken: all of them, or up to and with the empty line that ends the head
+   * @throws HttpError when the request is refused; the parser is of no use after it
+   */
+  feed(chunk: Buffer, start: number, end: number): number {
+    if (this.phase === COMPLETE) return 0
+    if (this.carried === 0) {
+      const stop = this.scan(chunk, start, end)
+      if (this.phase !== COMPLETE && this.begun) this.keep(chunk, end)
+      return stop - start
+    }
+    // Only pieces are copied, because most of the chunk may be body.
+    for (let at = start; at < end; ) {
+      const piece = Math.min(end - at, PIECE_BYTES)
+      const before = this.carried
+      this.append(chunk, at, piece)
+      const stop = this.scan(this.carry, before, this.carried)
+      if (this.phase === COMPLETE) return at - start + stop - before
+      at += piece
+    }
+    return end - start
+  }
+
+  /** Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to keep waiting. */
+  private keep(chunk: Buffer, end: number): void {
+    const shift = this.headStart
+    this.append(chunk, shift, end - shift)
+    this.headStart = 0
+    this.lineStart -= shift
+    this.partStart -= shift
+    this.nameEnd -= shift
+    if (this.questionMark >= 0) this.questionMark -= shift
+    const head = this.current
+    head.lineStart = 0
+    head.lineEnd = this.phase > VERSION ? head.lineEnd - shift : 0
+    if (this.phase > METHOD) {
+      head.targetStart -= shift
+      head.targetEnd -= shift
+    }
+    if (this.phase > REQUEST_LINE_LF) {
+      head.pathStart -= shift
+      head.pathEnd -= shift
+      head.queryStart -= shift
+      head.queryEnd -= shift
+      head.authorityStart -= shift
+      head.authorityEnd -= shift
+    }
+    const fields = head.fields
+    for (let i = 0; i < fields.length; i++) fields[i]! -= shift
+  }
+
+  private append(chunk: Buffer, at: number, length: number): void {
+    const needed = this.carried + length
+    if (needed > this.carry.length) {
+      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
+      const larger = Buffer.allocUnsafeSlow(Math.max(SMALLEST_CARRY, needed * 2))
+      this.carry.copy(larger, 0, 0, this.carried)
+      this.carry = larger
+      this.current.bytes = larger
+    }
+    chunk.copy(this.carry, this.carried, at, at + length)
+    this.carried = needed
+  }
+
+  /** Reads from `i` on until the head is complete or `end` is reached; returns where it stopped. */
+  private scan(bytes: Buffer, from: number, end: number): number {
+    let i = from
+    while (i < end) {
+      switch (this.phase) {
+        case BEFORE: {
+          const byte = bytes[i]!
+          if (byte === CR && !this.emptyLineSeen) {
+            this.emptyLineSeen = true
+            this.phase = EMPTY_LINE_LF
+            i++
+            break
+          }
+          if (TOKEN_LOWER[byte] === 0) throw refusedFirstByte(byte)
+          this.headStart = i
+          this.lineStart = i
+          this.current.bytes = bytes
+          this.current.lineStart = i
+          this.current.lineEnd = i
+          this.phase = METHOD
+          break
+        }
+
+        case EMPTY_LINE_LF:
+          if (bytes[i] !== LF) throw bareCR('the empty line before the request line')
+          this.phase = BEFORE
+          i++
+          break
+
+        case METHOD: {
+          const limit = this.lineStart + this.requestLineLimit
+          const stop = Math.min(end, limit)
+          while (i < stop && TOKEN_LOWER[bytes[i]!] !== 0) i++
+          if (i === limit) throw this.requestLineTooLong()
+          if (i === end) break
+          if (bytes[i] !== SP) {
+            throw refusedInRequestLine(bytes[i]!, `The method ${quoteBytes(bytes, this.lineStart, i)}`)
+          }
+          this.current.method = methodName(bytes, this.lineStart, i)
+          i++
+          this.partStart = i
+          this.current.targetStart = i
+          this.current.targetEnd = i
+          this.phase = REQUEST_TARGET
+          break
+        }
+
+        case REQUEST_TARGET: {
+          const limit = this.lineStart + this.requestLineLimit
+          const stop = Math.min(end, limit)
+          let kind = 1
+          while (i < stop) {
+            kind = TARGET[bytes[i]!]!
+            if (kind !== 1) {
+              if (kind === 0) break
+              if (this.questionMark < 0) this.questionMark = i
+            }
+            i++
+          }
+          if (i === limit) throw this.requestLineTooLong()
+          if (i === end) break
+          if (bytes[i] !== SP || i === this.partStart) {
+            throw refusedInRequestLine(
+              bytes[i]!,
+              `The request target ${quoteBytes(bytes, this.partStart, i)}`,
+            )
+          }
+          this.current.targetEnd = i
+          i++
+          this.partStart = i
+          // The CR after the version is the first byte that may stand at the limit.
+          if (i + VERSION_BYTES > limit) throw this.requestLineTooLong()
+          this.phase = VERSION
+          break
+        }
+
+        case VERSION: {
+          const start = this.partStart
+          for (; i < end && i - start < VERSION_BYTES; i++) {
+            const at = i - start
+            const byte = bytes[i]!
+            if (at < 5 ? byte === VERSION_PREFIX[at] : at === 6 ? byte === 0x2e : DIGIT[byte] === 1) continue
+            throw refusedInRequestLine(byte, `The version ${quoteBytes(bytes, start, i)}`)
+          }
+          if (i === end) break
+          if (bytes[i] !== CR) {
+            throw refusedInRequestLine(bytes[i]!, `The version ${quoteBytes(bytes, start, i)}`)
+          }
+          if (bytes[start + 5] !== 0x31 || bytes[start + 7]! > 0x31) {
+            throw new HttpError(
+              505,
+              'unsupported-version',
+              `Only HTTP/1.0 and HTTP/1.1 are served here, not ${quoteBytes(bytes, start, i)}`,
+            )
+          }
+          this.current.minorVersion = bytes[start + 7] === 0x30 ? 0 : 1
+          this.current.lineEnd = i
+          i++
+          this.phase = REQUEST_LINE_LF
+          break
+        }
+
+        case REQUEST_LINE_LF:
+          if (bytes[i] !== LF) throw bareCR('the request line')
+          this.finishTarget(bytes)
+          i++
+          this.phase = FIELD_START
+          break
+
+        case FIELD_START: {
+          const byte = bytes[i]!
+          if (byte === CR) {
+            i++
+            this.phase = LAST_LF
+            break
+          }
+          if (byte === SP || byte === HTAB) throw this.refusedLeadingSpace()
+          if (this.lines === this.fieldsLimit) {
+            throw new HttpError(
+              431,
+              'too-many-fields',
+              `The request has more than ${this.fieldsLimit} fields`,
+            )
+          }
+          if (i - this.headStart > HEAD_CEILING) {
+            throw new HttpError(431, 'head-too-large', `The head is larger than ${HEAD_CEILING} bytes`)
+          }
+          this.lines++
+          this.lineStart = i
+          this.nameHash = HASH_START
+          this.phase = NAME
+          break
+        }
+
+        case NAME: {
+          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const stop = Math.min(end, limit)
+          let hash = this.nameHash
+          while (i < stop) {
+            const lower = TOKEN_LOWER[bytes[i]!]!
+            if (lower === 0) break
+            hash = hashStep(hash, lower)
+            i++
+          }
+          if (i >= limit) throw this.fieldTooLong(bytes, i)
+          if (i === end) {
+            this.nameHash = hash
+            break
+          }
+          if (bytes[i] !== COLON || i === this.lineStart) throw refusedInName(bytes, this.lineStart, i)
+          this.name = fieldNames.find(bytes, this.lineStart, i, hash)
+          this.nameEnd = i
+          i++
+          this.phase = VALUE
+          break
+        }
+
+        case VALUE: {
+          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const stop = Math.min(end, limit)
+          while (i < stop && FIELD_VALUE[bytes[i]!] === 1) i++
+          if (i === end) break
+          if (bytes[i] !== CR) {
+            if (i >= limit) throw this.fieldTooLong(bytes, this.nameEnd)
+            throw this.refusedInValue(bytes, i)
+          }
+          i++
+          this.phase = VALUE_LF
+          break
+        }
+
+        case VALUE_LF:
+          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`)
+          this.finishField(bytes, i - 1)
+          i++
+          this.phase = FIELD_START
+          break
+
+        case LAST_LF:
+          if (bytes[i] !== LF) throw bareCR('the empty line after the fields')
+          this.finishHead()
+          this.phase = COMPLETE
+          return i + 1
+      }
+    }
+    return i
+  }
+
+  /** Tells the form of the target and takes it apart, RFC 9112 §3.2. */
+  private finishTarget(bytes: Buffer): void {
+    const head = this.current
+    const start = head.targetStart
+    const end = head.targetEnd
+    head.pathStart = start
+    head.pathEnd = end
+    head.queryStart = end
+    head.queryEnd = end
+    head.authorityStart = end
+    head.authorityEnd = end
+    if (head.method === 'CONNECT') {
+      // §3.2.3: host and port, both of them.
+      const hostEnd = authorityHostEnd(bytes, start, end)
+      if (hostEnd <= start || hostEnd + 1 >= end) throw refusedTarget(bytes, start, end, 'is not host:port')
+      head.targetForm = 'authority'
+      head.authorityStart = start
+      head.pathStart = end
+      return
+    }
+    if (this.questionMark >= 0) {
+      head.hasQuery = true
+      head.pathEnd = this.questionMark
+      head.queryStart = this.questionMark + 1
+    }
+    if (bytes[start] === SLASH) return
+    if (bytes[start] === ASTERISK) {
+      if (end - start > 1) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+      if (head.method !== 'OPTIONS') throw refusedTarget(bytes, start, end, 'is for OPTIONS only')
+      head.targetForm = 'asterisk'
+      return
+    }
+    const authority = start + schemeLength(bytes, start, end)
+    if (authority === start) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+    let slash = authority
+    while (slash < head.pathEnd && bytes[slash] !== SLASH) slash++
+    // An empty host makes an http or https URI invalid, RFC 9110 §4.2.1.
+    if (authorityHostEnd(bytes, authority, slash) <= authority) {
+      throw refusedTarget(bytes, start, end, 'has no well-formed host')
+    }
+    head.targetForm = 'absolute'
+    head.authorityStart = authority
+    head.authorityEnd = slash
+    head.pathStart = slash
+  }
+
+  /** Takes a whole field line; `carriageReturn` is where it ends. */
+  private finishField(bytes: Buffer, carriageReturn: number): void {
+    let start = this.nameEnd + 1
+    let end = carriageReturn
+    while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
+    while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
+    const name = this.name!
+    if (name.id >= 0 && name.id < SPECIAL_NAMES) this.actUpon(name, bytes, start, end, carriageReturn)
+    if (name.hasUnderscore && this.headerMap !== 'dangerous') {
+      if (this.headerMap === 'drop') return
+      throw new HttpError(
+        400,
+        'underscore-in-field-name',
+        `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} has an underscore`,
+      )
+    }
+    const head = this.current
+    head.fields.push(this.lineStart, this.nameEnd, start, end)
+    head.names.push(name)
+    head.fieldCount++
+  }
+
+  private actUpon(name: FieldName, bytes: Buffer, start: number, end: number, carriageReturn: number): void {
+    const head = this.current
+    switch (name.id) {
+      case HOST:
+        if (head.host >= 0) throw duplicate('two-hosts', 'Host')
+        // An empty host is refused with the malformed ones: it would make the request's URI an invalid one
+        // (RFC 9110 §4.2.1, RFC 9112 §3.3).
+        if (authorityHostEnd(bytes, start, end) <= start) {
+          throw new HttpError(400, 'bad-host', `Host is not a host: ${quoteBytes(bytes, start, end)}`)
+        }
+        head.host = head.fieldCount
+        return
+      case CONTENT_LENGTH:
+        if (head.contentLength >= 0) throw duplicate('two-content-lengths', 'Content-Length')
+        head.contentLength = contentLength(bytes, start, end)
+        if (this.hasTransferEncoding) throw bothLengths()
+        return
+      case TRANSFER_ENCODING:
+        if (this.hasTransferEncoding) throw duplicate('two-transfer-encodings', 'Transfer-Encoding')
+        this.hasTransferEncoding = true
+        // §6.1: in a message that is not HTTP/1.1 its framing is faulty, whatever it says.
+        if (head.minorVersion === 0) {
+          throw new HttpError(
+            400,
+            'transfer-encoding-in-http-1.0',
+            'Transfer-Encoding is not for HTTP/1.0 requests',
+          )
+        }
+        checkTransferEncoding(bytes, start, end, carriageReturn)
+        if (head.contentLength >= 0) throw bothLengths()
+        head.chunked = true
+        return
+      case CONTENT_TYPE:
+        if (this.hasContentType) throw duplicate('two-content-types', 'Content-Type')
+        this.hasContentType = true
+        return
+      case CONNECTION:
+        this.takeConnection(bytes, start, end)
+        return
+      case EXPECT:
+        // RFC 9110 §10.1.1: HTTP/1.0 has no expectations.
+        if (head.minorVersion === 0) return
+        if (bytes.toString('latin1', start, end).toLowerCase() !== '100-continue') {
+          throw new HttpError(
+            417,
+            'unknown-expectation',
+            `Unknown expectation: ${quoteBytes(bytes, start, end)}`,
+          )
+        }
+        this.expectsContinue = true
+        return
+      case UPGRADE:
+        this.upgradeOffered = true
+        return
+      default:
+        // Content_Length and its like could only be meant to be taken for the real ones. Dropping or refusing them is
+        // what the other modes do anyway.
+        if (this.headerMap === 'dangerous') {
+          throw new HttpError(
+            400,
+            'underscore-in-field-name',
+            `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} could be taken for another`,
+          )
+        }
+    }
+  }
+
+  /** Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored. */
+  private takeConnection(bytes: Buffer, start: number, end: number): void {
+    for (const option of listElements(bytes, start, end)) {
+      switch (option) {
+        case 'close':
+          this.closeAsked = true
+          break
+        case 'keep-alive':
+          this.keepAliveAsked = true
+          break
+        case 'upgrade':
+          this.upgradeAsked = true
+          break
+      }
+    }
+  }
+
+  private finishHead(): void {
+    const head = this.current
+    if (head.minorVersion === 1 && head.host < 0) {
+      throw new HttpError(400, 'no-host', 'The HTTP/1.1 request has no Host field')
+    }
+    head.keepAlive = !this.closeAsked && (head.minorVersion === 1 || this.keepAliveAsked)
+    head.upgrade = this.upgradeOffered && this.upgradeAsked
+    head.expectContinue = this.expectsContinue && (head.chunked || head.contentLength > 0)
+  }
+
+  private requestLineTooLong(): HttpError {
+    return new HttpError(
+      414,
+      'request-line-too-long',
+      `The request line is longer than ${this.requestLineLimit} bytes`,
+    )
+  }
+
+  private fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
+    const name = quoteBytes(bytes, this.lineStart, nameEnd)
+    return new HttpError(
+      431,
+      'field-too-long',
+      `The field line ${name} is longer than ${this.fieldSizeLimit} bytes`,
+    )
+  }
+
+  private refusedLeadingSpace(): HttpError {
+    if (this.lines === 0) {
+      return new HttpError(400, 'space-before-fields', 'There is white space before the first field')
+    }
+    return new HttpError(
+      400,
+      'obs-fold',
+      `The field ${this.name!.lower.slice(0, 64)} is continued on a second line`,
+    )
+  }
+
+  private refusedInValue(bytes: Buffer, at: number): HttpError {
+    const byte = bytes[at]!
+    const field = this.name!.lower.slice(0, 64)
+    if (byte === LF) return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
+    return new HttpError(
+      400,
+      'bad-field-value',
+      `The value of the field ${field} has the byte ${quoteByte(byte)}`,
+    )
+  }
+}
+
+/** The length of `http://` or `https://` at `start`, in any case, or 0. */
+function schemeLength(bytes: Buffer, start: number, end: number): number {
+  const prefix = bytes.toString('latin1', start, Math.min(end, start + 8)).toLowerCase()
+  if (prefix.startsWith('http://')) return 7
+  return prefix === 'https://' ? 8 : 0
+}
+
+/** RFC 9110 §8.6: digits, and nothing but digits. A list of equal values, which a recipient may merge, is refused. */
+function contentLength(bytes: Buffer, start: number, end: number): number {
+  let length = 0
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    if (DIGIT[byte] === 0) throw badContentLength(bytes, start, end)
+    const digit = byte - 0x30
+    if (length > (LONGEST_CONTENT_LENGTH - digit) / 10) throw badContentLength(bytes, start, end)
+    length = length * 10 + digit
+  }
+  if (start === end) throw badContentLength(bytes, start, end)
+  return length
+}
+
+function badContentLength(bytes: Buffer, start: number, end: number): HttpError {
+  return new HttpError(
+    400,
+    'bad-content-length',
+    `Content-Length is not a length: ${quoteBytes(bytes, start, end)}`,
+  )
+}
+
+/**
+ * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but not understood: 501
+ * (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot be known: 400 (§6.3).
+ */
+function checkTransferEncoding(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
+  const codings = listElements(bytes, start, end)
+  // Some recipients do not see `chunked` when a tab follows it, so nobody gets to rely on that.
+  const tab = bytes.subarray(end, carriageReturn).includes(HTAB)
+  if (codings.length === 1 && codings[0] === 'chunked' && !tab) return
+  if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
+    throw new HttpError(
+      501,
+      'unknown-transfer-coding',
+      `Unknown transfer coding: ${quoteBytes(bytes, start, end)}`,
+    )
+  }
+  throw new HttpError(
+    400,
+    'bad-transfer-encoding',
+    `Transfer-Encoding is not "chunked" but ${quoteBytes(bytes, start, carriageReturn)}`,
+  )
+}
+
+/**
+ * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand, because a regular
+ * expression with white space before a comma takes quadratic time over a value that is all white space.
+ */
+function listElements(bytes: Buffer, start: number, end: number): string[] {
+  const elements: string[] = []
+  for (let from = start; from <= end; ) {
+    const comma = bytes.indexOf(COMMA, from)
+    const next = comma < 0 || comma > end ? end : comma
+    let first = from
+    let last = next
+    while (first < last && (bytes[first] === SP || bytes[first] === HTAB)) first++
+    while (last > first && (bytes[last - 1] === SP || bytes[last - 1] === HTAB)) last--
+    elements.push(bytes.toString('latin1', first, last).toLowerCase())
+    from = next + 1
+  }
+  return elements
+}
+
+function isToken(text: string): boolean {
+  return /^[-!#$%&'*+.^_`|~0-9a-z]+$/.test(text)
+}
+
+function bothLengths(): HttpError {
+  return new HttpError(
+    400,
+    'content-length-and-transfer-encoding',
+    'The request has both Content-Length and Transfer-Encoding',
+  )
+}
+
+function duplicate(code: string, field: string): HttpError {
+  return new HttpError(400, code, `The request has more than one ${field} field`)
+}
+
+function bareCR(where: string): HttpError {
+  return new HttpError(400, 'bare-cr', `There is a CR without LF at the end of ${where.slice(0, 96)}`)
+}
+
+function refusedFirstByte(byte: number): HttpError {
+  if (byte === TLS_HANDSHAKE) {
+    return new HttpError(
+      400,
+      'tls-handshake',
+      'The client speaks TLS (https), but this address serves plain HTTP',
+    )
+  }
+  if (byte === LF) return new HttpError(400, 'bare-lf', 'There is a bare LF before the request line')
+  if (byte === CR)
+    return new HttpError(400, 'empty-lines', 'There is more than one empty line before the request')
+  return new HttpError(400, 'bad-request-line', `The request line begins with the byte ${quoteByte(byte)}`)
+}
+
+function refusedInRequestLine(byte: number, part: string): HttpError {
+  if (byte === LF) return new HttpError(400, 'bare-lf', `${part} is followed by a bare LF`)
+  if (byte === SP) return new HttpError(400, 'bad-request-line', `${part} is followed by a space too many`)
+  if (byte === CR) return new HttpError(400, 'bad-request-line', `${part} is followed by the end of the line`)
+  return new HttpError(400, 'bad-request-line', `${part} is followed by the byte ${quoteByte(byte)}`)
+}
+
+function refusedInName(bytes: Buffer, start: number, at: number): HttpError {
+  const name = quoteBytes(bytes, start, at)
+  const byte = bytes[at]!
+  if (byte === COLON) return new HttpError(400, 'empty-field-name', 'There is a field without a name')
+  if (byte === LF)
+    return new HttpError(400, 'bare-lf', `The field line ${name} ends with LF, and has no colon`)
+  if (byte === CR) return new HttpError(400, 'no-colon', `The field line ${name} has no colon`)
+  if (byte === SP || byte === HTAB) {
+    return new HttpError(400, 'space-before-colon', `The field name ${name} is followed by white space`)
+  }
+  return new HttpError(
+    400,
+    'bad-field-name',
+    `The field name ${name} is followed by the byte ${quoteByte(byte)}`,
+  )
+}
+
+function refusedTarget(bytes: Buffer, start: number, end: number, why: string): HttpError {
+  return new HttpError(400, 'bad-target', `The request target ${quoteBytes(bytes, start, end)} ${why}`)
+}
