@@ -1,9 +1,6 @@
 /** The most bytes of a client's input that an error message quotes. */
 const QUOTED_BYTES = 64
 
-/** The status codes with which a request can be refused while it is read. */
-export type RefusalStatus = 400 | 408 | 413 | 414 | 417 | 431 | 501 | 505
-
 /**
  * A request that is refused while it is read. After it the connection cannot be used for another request, because where
  * the next one begins is in doubt (RFC 9112 §9.6): answer with `status` and close.
@@ -23,9 +20,9 @@ export type RefusalStatus = 400 | 408 | 413 | 414 | 417 | 431 | 501 | 505
  */
 export class HttpError extends Error {
   readonly code: string
-  readonly status: RefusalStatus
+  readonly status: number
 
-  constructor(status: RefusalStatus, code: string, message: string) {
+  constructor(status: number, code: string, message: string) {
     super(message)
     this.name = 'HttpError'
     this.code = code

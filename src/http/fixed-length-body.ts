@@ -1,5 +1,7 @@
 import type { BodyReceiver } from './body-receiver.ts'
 
+export type { BodyReceiver }
+
 /**
  * A body whose length Content-Length gives (RFC 9112 §6.2).
  *

@@ -37,13 +37,14 @@ function among(characters: string): (byte: number) => number {
   return (byte) => (characters.includes(String.fromCharCode(byte)) ? 1 : 0)
 }
 
+/** `tchar`, RFC 9110 §5.6.2: what names and methods consist of. */
+export const TCHAR = table(among(`!#$%&'*+-.^_\`|~${DIGITS}${LETTERS}`))
+
 /**
- * `tchar`, RFC 9110 §5.6.2, as its lower-case byte: one look-up checks a name's byte and folds its case. (No token byte
+ * `tchar` as its lower-case byte: one look-up checks a name's byte and folds its case. (No token byte
  * is 0.)
  */
-export const TOKEN_LOWER = table((byte) =>
-  `!#$%&'*+-.^_\`|~${DIGITS}${LETTERS}`.includes(String.fromCharCode(byte)) ? lowerCase(byte) : 0,
-)
+export const TOKEN_LOWER = table((byte) => (TCHAR[byte] === 1 ? lowerCase(byte) : 0))
 
 /** What a field value may contain, RFC 9110 §5.5: visible ASCII, space, tab and `obs-text` (0x80 to 0xFF). */
 export const FIELD_VALUE = table((byte) => (byte === HTAB || (byte >= SP && byte !== 0x7f) ? 1 : 0))
