@@ -1,0 +1,68 @@
+/**
+ * What the arbiter and an acceptor process say to each other, over the IPC channel that Node gives a child process
+ * (structured clones, so that any plain data passes).
+ *
+ * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and then exits). From then on
+ * the arbiter may send `reload` (answered by `reloaded` or `reload-failed`), `scale` and `reopen-logs`, and in the end `stop` or `kill`, on which
+ * the acceptor exits. An acceptor that leaves for a reason of its own says `leaving` first, so that its replacement need not wait for its end.
+ */
+import type { BindAddress } from '../settings/bind-address.ts'
+import type { Settings } from '../settings/table.ts'
+
+/**
+ * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of a unix socket.
+ *
+ * @example { kind: 'tcp', host: '127.0.0.1', port: 8000 }
+ */
+export type BoundAddress = BindAddress
+
+/** A listening socket that the acceptor inherited; `server.listen({ fd })` accepts from it. */
+export interface InheritedListener {
+  readonly fd: number
+  readonly address: BoundAddress
+}
+
+/** A worker that is ready to serve. */
+export interface ReadyWorker {
+  readonly pid: number
+  /** Its version, as in `3.11.7`. */
+  readonly python: string
+  /** `CPython`, … */
+  readonly implementation: string
+}
+
+/** What an acceptor has to tell once it serves. */
+export interface AcceptorReady {
+  readonly workers: readonly ReadyWorker[]
+  /** The path of the interpreter. */
+  readonly interpreter: string
+}
+
+/** All that an acceptor process needs to begin. */
+export interface StartMessage {
+  readonly type: 'start'
+  readonly settings: Settings
+  readonly listeners: readonly InheritedListener[]
+  /** This acceptor's share of the workers. */
+  readonly workers: number
+  /** A directory of its own, with mode 0700, which the arbiter removes when the acceptor is gone. */
+  readonly tmpDir: string
+}
+
+export type ToAcceptor =
+  | StartMessage
+  | { readonly type: 'reload' }
+  | { readonly type: 'scale'; readonly workers: number }
+  | { readonly type: 'reopen-logs' }
+  | { readonly type: 'stop'; readonly graceTimeoutMs: number }
+  | { readonly type: 'kill' }
+
+/** Whose fault it is that an acceptor could not start or reload: the application's, or anything else. */
+export type FailureKind = 'application-load' | 'other'
+
+export type FromAcceptor =
+  | { readonly type: 'ready'; readonly ready: AcceptorReady }
+  | { readonly type: 'failed'; readonly kind: FailureKind; readonly text: string }
+  | { readonly type: 'reloaded' }
+  | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: string }
+  | { readonly type: 'leaving' }
