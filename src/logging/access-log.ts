@@ -11,6 +11,8 @@ const delay = 100
 const batch = 64 * 1024
 /** What may wait for a reader that does not keep up, in bytes; further lines are lost, and counted. */
 const most = 8 * 1024 * 1024
+/** How long closing waits for such a reader, in milliseconds. */
+const patience = 1000
 
 export interface AccessLogOptions {
   /** A file to append to; `-` is standard output. */
@@ -36,12 +38,16 @@ export class AccessLog {
   readonly #onTrouble: (text: string) => void
   readonly #atExit = () => this.flush()
   #atomicWrite: number
-  /** Lines that are not yet being written; ASCII, so characters are bytes. */
+  /** Lines that nobody has begun to write; ASCII, so characters are bytes. */
   #pending = ''
+  /** The batch that is being written, and how far it has been handed to the system. */
+  #batch = ''
+  #handed = 0
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
   #replaceWanted = false
   #closed = false
+  #giveUpAt = Number.POSITIVE_INFINITY
   #lost = 0
 
   /**
@@ -71,9 +77,13 @@ export class AccessLog {
 
   /** Writes what is waiting before it returns; for the very end of a process. */
   flush(): void {
-    const text = this.#pending
+    const text = this.#batch.slice(this.#handed) + this.#pending
+    this.#batch = ''
+    this.#handed = 0
     this.#pending = ''
-    for (const piece of this.#pieces(text)) {
+    for (let start = 0; start < text.length; ) {
+      const piece = this.#piece(text, start)
+      start += piece.length
       if (!this.#file.write(Buffer.from(piece, 'latin1'))) this.#lose(countLines(piece))
     }
   }
@@ -84,10 +94,11 @@ export class AccessLog {
     if (this.#writing === undefined) this.#start()
   }
 
-  /** Writes what is waiting and closes the file. */
+  /** Writes what is waiting and closes the file; a reader that takes nothing is given up after a second. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#giveUpAt = Date.now() + patience
     process.off('exit', this.#atExit)
     clearTimeout(this.#timer)
     while (this.#pending !== '' || this.#writing !== undefined) {
@@ -103,26 +114,35 @@ export class AccessLog {
   }
 
   #start(): void {
-    const text = this.#pending
     const replace = this.#replaceWanted
+    this.#batch = this.#pending
+    this.#handed = 0
     this.#pending = ''
     this.#replaceWanted = false
-    this.#writing = this.#writeAll(text).then(() => {
+    this.#writing = this.#writeBatch().then(() => {
       this.#writing = undefined
       if (replace) this.#replace()
       if (this.#replaceWanted || (this.#pending.length >= batch && !this.#closed)) this.#start()
     })
   }
 
-  async #writeAll(text: string): Promise<void> {
-    for (const piece of this.#pieces(text)) {
-      const problem = await append(this.#file.fd, Buffer.from(piece, 'latin1'))
+  async #writeBatch(): Promise<void> {
+    while (this.#handed < this.#batch.length) {
+      const piece = this.#piece(this.#batch, this.#handed)
+      this.#handed += piece.length
+      const problem = await append(
+        this.#file.fd,
+        Buffer.from(piece, 'latin1'),
+        () => Date.now() > this.#giveUpAt,
+      )
       if (problem !== undefined) this.#lose(countLines(piece), problem)
       else if (this.#lost > 0) {
         this.#onTrouble(`${this.#lost} lines of the access log could not be written`)
         this.#lost = 0
       }
     }
+    this.#batch = ''
+    this.#handed = 0
   }
 
   #replace(): void {
@@ -140,16 +160,12 @@ export class AccessLog {
     this.#lost += lines
   }
 
-  /** Whole lines, as many at a time as arrive unmixed with other processes' ones. */
-  *#pieces(text: string): Generator<string> {
+  /** Whole lines from `start` on, as many as reach the file unmixed with other processes' ones. */
+  #piece(text: string, start: number): string {
     const size = Math.min(this.#atomicWrite, batch)
-    let start = 0
-    while (start < text.length) {
-      let end = start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
-      if (end <= start) end = text.indexOf('\n', start) + 1
-      yield text.slice(start, end)
-      start = end
-    }
+    let end = start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
+    if (end <= start) end = text.indexOf('\n', start) + 1
+    return text.slice(start, end)
   }
 }
 
@@ -158,11 +174,11 @@ function countLines(text: string): number {
 }
 
 /** Writes all of it; resolves with undefined, or with what went wrong. */
-function append(fd: number, data: Buffer): Promise<string | undefined> {
+function append(fd: number, data: Buffer, giveUp: () => boolean): Promise<string | undefined> {
   return new Promise((resolve) => {
     const step = (from: number) => {
       write(fd, data, from, data.length - from, null, (error, written) => {
-        if (error?.code === 'EAGAIN') setTimeout(step, 10, from)
+        if (error?.code === 'EAGAIN' && !giveUp()) setTimeout(step, 10, from)
         else if (error) resolve(error.message)
         else if (from + written < data.length) step(from + written)
         else resolve(undefined)

@@ -58,7 +58,14 @@ export type RawValue =
   | { readonly [key: string]: string }
 
 /** Names the extra rules that some settings have beyond their type; the rules are in `rules.ts`. */
-export type RuleName = 'header-text' | 'root-path' | 'access-log-format' | 'networks' | 'environment'
+export type RuleName =
+  | 'header-text'
+  | 'root-path'
+  | 'access-log-format'
+  | 'networks'
+  | 'environment'
+  | 'folder'
+  | 'field-names'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {

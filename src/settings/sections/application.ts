@@ -41,6 +41,7 @@ When not set: that of \`$VIRTUAL_ENV\`, else of \`.venv\` in the application's f
     section: 'Application',
     flags: ['--chdir'],
     type: 'path',
+    rule: 'folder',
     metavar: 'DIR',
     default: '.',
     doc: `The folder in which the application runs; modules are looked for there first.

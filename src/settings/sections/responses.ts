@@ -34,6 +34,7 @@ Connections over a Unix socket are always believed. The environment variable \`F
     section: 'Responses and proxies',
     flags: [],
     type: 'mapping',
+    rule: 'field-names',
     default: { 'X-FORWARDED-PROTOCOL': 'ssl', 'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-SSL': 'on' },
     doc: `Request headers and the value of each by which a believed proxy says that the client came over HTTPS; config file only.
 

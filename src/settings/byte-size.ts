@@ -1,0 +1,30 @@
+/** Sizes as people write them. */
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/**
+ * Reads a size: digits and an optional `k`, `M` or `G` (powers of 1024; `K`, `kB` and `KiB` mean the same).
+ *
+ * @returns bytes, or undefined when the text is no size or beyond 2^53 - 1
+ * @example parseByteSize('64k') // 65536
+ */
+export function parseByteSize(text: string): number | undefined {
+  const match = /^([0-9]+)(?:(k|m|g)(?:i?b)?|b)?$/i.exec(text)
+  if (!match) return undefined
+  const size = Number(match[1]) * units[(match[2] ?? '').toLowerCase()]!
+  return Number.isSafeInteger(size) ? size : undefined
+}
+
+/**
+ * The shortest exact text of a size.
+ *
+ * @example formatByteSize(262144) // '256k'
+ */
+export function formatByteSize(size: number): string {
+  if (size === 0) return '0'
+  for (const unit of ['G', 'M', 'k']) {
+    const factor = units[unit.toLowerCase()]!
+    if (size % factor === 0) return `${size / factor}${unit}`
+  }
+  return String(size)
+}

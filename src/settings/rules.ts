@@ -1,0 +1,75 @@
+/** Rules that some settings have beyond their type. */
+import { statSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { AccessFormatError, compileAccessFormat } from '../logging/access-format.ts'
+import type { RuleName } from './definition.ts'
+
+type Value = unknown
+
+/**
+ * Checks a value, or brings it into its final form.
+ *
+ * @returns the value to use, or an object that says what was expected
+ */
+export type Rule = (value: Value) => { readonly value: Value } | { readonly expected: string }
+
+export const rules: Readonly<Record<RuleName, Rule>> = {
+  /** RFC 9110 §5.5, narrowed to visible ASCII and single spaces within. */
+  'header-text': (value) =>
+    typeof value === 'string' && /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)
+      ? { value }
+      : { expected: 'visible ASCII characters (and use the off flag for no header at all)' },
+
+  /** The prefix is compared with undecoded paths and becomes SCRIPT_NAME (PEP 3333: empty, or begins with a slash). */
+  'root-path': (value) => {
+    const prefix = String(value).replace(/\/+$/, '')
+    if (prefix === '' || /^\/[\x21-\x7e]*$/.test(prefix)) {
+      if (!/[?#]|\/\//.test(prefix)) return { value: prefix }
+    }
+    return { expected: 'a path that begins with a slash, such as /shop, without "//", "?" or "#"' }
+  },
+
+  'access-log-format': (value) => {
+    try {
+      compileAccessFormat(String(value))
+      return { value }
+    } catch (error) {
+      if (error instanceof AccessFormatError) return { expected: `an access log format: ${error.message}` }
+      throw error
+    }
+  },
+
+  networks: (value) =>
+    (value as readonly string[]).every((network) => network === '*' || isNetwork(network))
+      ? { value }
+      : { expected: 'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or *' },
+
+  environment: (value) =>
+    Object.entries(value as Record<string, string>).every(
+      ([key, text]) => key !== '' && !/[=\0]/.test(key) && !text.includes('\0'),
+    )
+      ? { value }
+      : { expected: 'KEY=VALUE with a name before the equals sign' },
+
+  folder: (value) => {
+    try {
+      if (value === null || statSync(String(value)).isDirectory()) return { value }
+    } catch {
+      // Not there, or not to be seen: the same to the user.
+    }
+    return { expected: 'a folder that exists' }
+  },
+
+  /** RFC 9110 §5.1: a field name is a token. */
+  'field-names': (value) =>
+    Object.keys(value as Record<string, string>).every((name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+      ? { value }
+      : { expected: 'header names with the value of each' },
+}
+
+function isNetwork(text: string): boolean {
+  const [address, prefix, ...more] = text.split('/')
+  const family = isIP(address!)
+  if (family === 0 || more.length > 0) return false
+  return prefix === undefined || (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+}

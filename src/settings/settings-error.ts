@@ -1,0 +1,37 @@
+/** What can be wrong with settings. */
+export type SettingsErrorCode =
+  | 'unknown-flag'
+  | 'missing-value'
+  | 'unwanted-value'
+  | 'bad-value'
+  | 'bad-arguments'
+  | 'two-applications'
+  | 'no-application'
+  | 'unsupported'
+  | 'config-file'
+  | 'unknown-key'
+
+/** A mistake of the user's in flags, environment or config file. `message` is one line that says which value, and what to do. */
+export class SettingsError extends Error {
+  readonly code: SettingsErrorCode
+
+  constructor(code: SettingsErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/**
+ * A value as an error message shows it: in quotes, on one line, cut short.
+ *
+ * @example quoted('a\nb') // '"a\\nb"'
+ */
+export function quoted(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  // JSON leaves DEL, C1 controls and line separators as they are.
+  const plain = text.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return plain.length > 120 ? `${plain.slice(0, 117)}...` : plain
+}

@@ -1,0 +1,176 @@
+/** One setting's value: from what somebody wrote to what the server uses, and back. */
+import { isAbsolute, resolve } from 'node:path'
+import { type BindAddress, BindAddressError, formatBindAddress, parseBindAddress } from './bind-address.ts'
+import { formatByteSize, parseByteSize } from './byte-size.ts'
+import type { RawValue, SettingDefinition, SettingType } from './definition.ts'
+import { rules } from './rules.ts'
+
+/** Thrown for a value that is not of its setting's kind. The caller knows where it came from and makes the message. */
+export class ValueError extends Error {
+  readonly code = 'bad-value'
+  /** What was wanted: `a whole number of at least 1`. */
+  readonly expected: string
+  /** The part of the value that is wrong. */
+  readonly value: unknown
+
+  constructor(expected: string, value: unknown) {
+    super(`expected ${expected}`)
+    this.expected = expected
+    this.value = value
+  }
+}
+
+/**
+ * Checks a value and brings it into the form that {@link Settings} has.
+ *
+ * @param raw as the command line, an environment variable (text, or a list of texts) or a config file (JSON) has it
+ * @param cwd the folder that relative paths start from
+ * @throws ValueError
+ */
+export function readValue(setting: SettingDefinition, raw: unknown, cwd: string): unknown {
+  if (raw === null && setting.nullable) return null
+  const value = readers[setting.type](raw, setting, cwd)
+  const outcome = setting.rule === undefined ? { value } : rules[setting.rule](value)
+  if ('expected' in outcome) throw new ValueError(outcome.expected, raw)
+  return outcome.value
+}
+
+/**
+ * The form of a value for a config file; {@link readValue} makes the same value of it.
+ *
+ * @param value as {@link readValue} gave it
+ */
+export function writeValue(setting: SettingDefinition, value: unknown): RawValue {
+  if (setting.type === 'addresses') return (value as readonly BindAddress[]).map(formatBindAddress)
+  if (setting.type === 'bytes') {
+    const text = formatByteSize(value as number)
+    return /[kMG]$/.test(text) ? text : (value as number)
+  }
+  return value as RawValue
+}
+
+/** What a setting takes, in words: `a whole number from 1 to 256`. */
+export function expectation(setting: SettingDefinition): string {
+  const { minimum = 0, maximum } = setting
+  switch (setting.type) {
+    case 'integer':
+      return `a whole number ${maximum === undefined ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`}`
+    case 'seconds':
+      return 'a number of seconds, 0 or more'
+    case 'bytes': {
+      const range =
+        maximum === undefined ? '' : `, from ${formatByteSize(minimum)} to ${formatByteSize(maximum)}`
+      return `a size such as 65536, 64k or 1M${range}`
+    }
+    case 'boolean':
+      return 'true or false'
+    case 'choice':
+      return `one of ${setting.choices!.join(', ')}`
+    case 'mapping':
+      return 'KEY=VALUE'
+    case 'strings':
+      return 'a list of texts'
+    case 'addresses':
+      return 'addresses to listen at'
+    case 'path':
+      return 'a path'
+    case 'string':
+      return 'a text'
+  }
+}
+
+type Reader = (raw: unknown, setting: SettingDefinition, cwd: string) => unknown
+
+const readers: Readonly<Record<SettingType, Reader>> = {
+  string: text,
+
+  path: (raw, setting, cwd) => {
+    const path = text(raw, setting)
+    if (path === '' || path.includes('\0')) throw new ValueError('a path', raw)
+    return path === '-' || isAbsolute(path) ? path : resolve(cwd, path)
+  },
+
+  integer: (raw, setting) => {
+    const value = typeof raw === 'string' && /^-?[0-9]+$/.test(raw.trim()) ? Number(raw) : raw
+    return within(value, Number.isSafeInteger(value), raw, setting)
+  },
+
+  seconds: (raw, setting) => {
+    const value =
+      typeof raw === 'string' && /^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(raw.trim()) ? Number(raw) : raw
+    // Timers take at most 2^31 - 1 milliseconds; longer is for ever.
+    return within(value, typeof value === 'number' && value * 1000 < 2 ** 31, raw, setting)
+  },
+
+  bytes: (raw, setting) => {
+    const value = typeof raw === 'string' ? parseByteSize(raw.trim()) : raw
+    return within(value, Number.isSafeInteger(value), raw, setting)
+  },
+
+  boolean: (raw, setting) => {
+    if (typeof raw !== 'boolean') throw new ValueError(expectation(setting), raw)
+    return raw
+  },
+
+  choice: (raw, setting) => {
+    const value = typeof raw === 'string' ? raw.trim().toLowerCase() : undefined
+    if (value === undefined || !setting.choices!.includes(value))
+      throw new ValueError(expectation(setting), raw)
+    return value
+  },
+
+  strings: commaSeparated,
+
+  addresses: (raw, setting) => {
+    const texts = commaSeparated(raw, setting)
+    if (texts.length === 0) throw new ValueError('at least one address to listen at', raw)
+    return texts.map((address) => {
+      try {
+        return parseBindAddress(address)
+      } catch (error) {
+        if (error instanceof BindAddressError) throw new ValueError(error.message, address)
+        throw error
+      }
+    })
+  },
+
+  mapping: (raw, setting) => {
+    if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
+      for (const value of Object.values(raw))
+        if (typeof value !== 'string') throw new ValueError('texts as values', value)
+      return { ...raw }
+    }
+    const pairs = list(raw, setting).map((pair) => {
+      const equals = pair.indexOf('=')
+      if (equals === -1) throw new ValueError('KEY=VALUE', pair)
+      return [pair.slice(0, equals), pair.slice(equals + 1)] as const
+    })
+    return Object.fromEntries(pairs)
+  },
+}
+
+function text(raw: unknown, setting: SettingDefinition): string {
+  if (typeof raw !== 'string') throw new ValueError(expectation(setting), raw)
+  return raw
+}
+
+function list(raw: unknown, setting: SettingDefinition): string[] {
+  if (typeof raw === 'string') return [raw]
+  if (!Array.isArray(raw)) throw new ValueError(expectation(setting), raw)
+  return raw.map((item) => text(item, setting))
+}
+
+function commaSeparated(raw: unknown, setting: SettingDefinition): string[] {
+  return list(raw, setting)
+    .flatMap((item) => item.split(','))
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function within(value: unknown, wellFormed: boolean, raw: unknown, setting: SettingDefinition): number {
+  const { minimum = 0, maximum = Number.POSITIVE_INFINITY } = setting
+  if (!wellFormed || typeof value !== 'number' || !(value >= minimum && value <= maximum)) {
+    throw new ValueError(expectation(setting), raw)
+  }
+  return value
+}
