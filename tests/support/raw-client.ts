@@ -197,8 +197,8 @@ export class RawConnection {
   }
 
   async #line(): Promise<string> {
-    for (let from = 0; ; from = Math.max(0, this.#buffer.length - 1)) {
-      const end = this.#buffer.indexOf('\r\n', from, 'latin1')
+    for (;;) {
+      const end = this.#buffer.indexOf('\r\n', 0, 'latin1')
       if (end >= 0) {
         const line = this.#take(end + 2).toString('latin1', 0, end)
         if (/[\r\n\0]/.test(line)) throw new Error(`a bare CR, LF or NUL in ${JSON.stringify(line)}`)

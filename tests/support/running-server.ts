@@ -65,7 +65,7 @@ afterEach((context) => {
 })
 
 afterAll(async () => {
-  for (const server of fileServers) await server.stop()
+  for (const server of [...fileServers]) await server.stop()
 })
 
 process.on('exit', () => {
@@ -117,7 +117,8 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
   servers.add(server)
   try {
     onTestFinished(async () => {
-      await server.stop()
+      // A stop of the test's own has had its say already.
+      if (!stopped) await server.stop()
     })
   } catch {
     // Not inside a test: a server for the whole file.
@@ -192,7 +193,7 @@ async function expectNoStrays(id: string): Promise<void> {
   await waitFor(
     'no process to be left behind',
     () => processesWithEnvironment(marker, id).length === 0,
-    10_000,
+    5_000,
   ).catch((error: Error) => {
     const strays = processesWithEnvironment(marker, id).map((pid) => `${pid} ${commandLineOf(pid)}`)
     throw new Error(`${error.message}; left: ${strays.join(', ')}`)
