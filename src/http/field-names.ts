@@ -190,6 +190,11 @@ export class FieldNameTable {
     return entry
   }
 
+  /** How many names that are not well known are held. */
+  get cached(): number {
+    return this.cache.filter((entry) => entry !== null).length
+  }
+
   /** The name `name`, a token in any case: for those who have a string (HTTP/2). */
   named(name: string): FieldName {
     const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0))

@@ -1,0 +1,37 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { HttpError, quoteByte, quoteBytes } from './errors.ts'
+
+describe('quoted bytes', () => {
+  const quote = (text: string): string => quoteBytes(Buffer.from(text, 'latin1'), 0, text.length)
+
+  it('are escaped where they are not visible ASCII', () => {
+    expect(quote('a "b" \\ \r\n\x1b[0m\0\xff')).toBe('"a \\"b\\" \\\\ \\x0d\\x0a\\x1b[0m\\x00\\xff"')
+  })
+
+  it('are cut short', () => {
+    expect(quote('a'.repeat(64))).toBe(`"${'a'.repeat(64)}"`)
+    expect(quote('a'.repeat(65))).toBe(`"${'a'.repeat(64)}…"`)
+  })
+
+  it('are one short line whatever they are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(quoteBytes(bytes, 0, bytes.length)).toMatch(/^"[\x20-\x7e]{0,256}…?"$/)
+      }),
+    )
+  })
+
+  it('may be one byte', () => {
+    expect([0x61, 0x20, 0x00, 0x7f, 0xff].map(quoteByte)).toEqual(['"a"', '\\x20', '\\x00', '\\x7f', '\\xff'])
+  })
+})
+
+describe('a refusal', () => {
+  it('has a status, a stable code and a reason', () => {
+    const error = new HttpError(431, 'too-many-fields', 'The request has more than 100 fields')
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ status: 431, code: 'too-many-fields', name: 'HttpError' })
+    expect(error.message).toBe('The request has more than 100 fields')
+  })
+})
