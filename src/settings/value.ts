@@ -8,14 +8,12 @@ import { rules } from './rules.ts'
 /** Thrown for a value that is not of its setting's kind. The caller knows where it came from and makes the message. */
 export class ValueError extends Error {
   readonly code = 'bad-value'
-  /** What was wanted: `a whole number of at least 1`. */
-  readonly expected: string
   /** The part of the value that is wrong. */
   readonly value: unknown
 
-  constructor(expected: string, value: unknown) {
-    super(`expected ${expected}`)
-    this.expected = expected
+  /** @param problem such as `expected a whole number of at least 1` */
+  constructor(problem: string, value: unknown) {
+    super(problem)
     this.value = value
   }
 }
@@ -31,7 +29,7 @@ export function readValue(setting: SettingDefinition, raw: unknown, cwd: string)
   if (raw === null && setting.nullable) return null
   const value = readers[setting.type](raw, setting, cwd)
   const outcome = setting.rule === undefined ? { value } : rules[setting.rule](value)
-  if ('expected' in outcome) throw new ValueError(outcome.expected, raw)
+  if ('expected' in outcome) throw new ValueError(`expected ${outcome.expected}`, raw)
   return outcome.value
 }
 
@@ -86,7 +84,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   path: (raw, setting, cwd) => {
     const path = text(raw, setting)
-    if (path === '' || path.includes('\0')) throw new ValueError('a path', raw)
+    if (path === '' || path.includes('\0')) throw new ValueError('expected a path', raw)
     return path === '-' || isAbsolute(path) ? path : resolve(cwd, path)
   },
 
@@ -108,14 +106,14 @@ const readers: Readonly<Record<SettingType, Reader>> = {
   },
 
   boolean: (raw, setting) => {
-    if (typeof raw !== 'boolean') throw new ValueError(expectation(setting), raw)
+    if (typeof raw !== 'boolean') throw new ValueError(`expected ${expectation(setting)}`, raw)
     return raw
   },
 
   choice: (raw, setting) => {
     const value = typeof raw === 'string' ? raw.trim().toLowerCase() : undefined
     if (value === undefined || !setting.choices!.includes(value))
-      throw new ValueError(expectation(setting), raw)
+      throw new ValueError(`expected ${expectation(setting)}`, raw)
     return value
   },
 
@@ -123,7 +121,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   addresses: (raw, setting) => {
     const texts = commaSeparated(raw, setting)
-    if (texts.length === 0) throw new ValueError('at least one address to listen at', raw)
+    if (texts.length === 0) throw new ValueError('expected at least one address to listen at', raw)
     return texts.map((address) => {
       try {
         return parseBindAddress(address)
@@ -137,12 +135,12 @@ const readers: Readonly<Record<SettingType, Reader>> = {
   mapping: (raw, setting) => {
     if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
       for (const value of Object.values(raw))
-        if (typeof value !== 'string') throw new ValueError('texts as values', value)
+        if (typeof value !== 'string') throw new ValueError('expected texts as values', value)
       return { ...raw }
     }
     const pairs = list(raw, setting).map((pair) => {
       const equals = pair.indexOf('=')
-      if (equals === -1) throw new ValueError('KEY=VALUE', pair)
+      if (equals === -1) throw new ValueError('expected KEY=VALUE', pair)
       return [pair.slice(0, equals), pair.slice(equals + 1)] as const
     })
     return Object.fromEntries(pairs)
@@ -150,13 +148,13 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 }
 
 function text(raw: unknown, setting: SettingDefinition): string {
-  if (typeof raw !== 'string') throw new ValueError(expectation(setting), raw)
+  if (typeof raw !== 'string') throw new ValueError(`expected ${expectation(setting)}`, raw)
   return raw
 }
 
 function list(raw: unknown, setting: SettingDefinition): string[] {
   if (typeof raw === 'string') return [raw]
-  if (!Array.isArray(raw)) throw new ValueError(expectation(setting), raw)
+  if (!Array.isArray(raw)) throw new ValueError(`expected ${expectation(setting)}`, raw)
   return raw.map((item) => text(item, setting))
 }
 
@@ -170,7 +168,7 @@ function commaSeparated(raw: unknown, setting: SettingDefinition): string[] {
 function within(value: unknown, wellFormed: boolean, raw: unknown, setting: SettingDefinition): number {
   const { minimum = 0, maximum = Number.POSITIVE_INFINITY } = setting
   if (!wellFormed || typeof value !== 'number' || !(value >= minimum && value <= maximum)) {
-    throw new ValueError(expectation(setting), raw)
+    throw new ValueError(`expected ${expectation(setting)}`, raw)
   }
   return value
 }

@@ -1,0 +1,127 @@
+/** All sources of settings, put together. */
+import { resolve } from 'node:path'
+import { type GivenValue, parseCommandLine } from './command-line.ts'
+import { findConfigFile, readConfigFile } from './config-file.ts'
+import { camelCase, type RawValue, type SettingDefinition } from './definition.ts'
+import { quoted, SettingsError } from './settings-error.ts'
+import { splitShellWords } from './shell-words.ts'
+import { type Settings, settingsTable } from './table.ts'
+import { readValue, ValueError, writeValue } from './value.ts'
+
+/** Where settings come from. */
+export interface SettingsSources {
+  /** Arguments of the command, without its name. */
+  args?: readonly string[]
+  env?: Readonly<Record<string, string | undefined>>
+  /** The folder that relative paths start from, and in which a config file is looked for. */
+  cwd?: string
+}
+
+export interface LoadedSettings {
+  settings: Settings
+  /** What the user should be told: flags of Gunicorn's that have no effect. */
+  notes: readonly string[]
+}
+
+/** What the command is asked to do instead of serving. */
+export type Command = 'help' | 'version' | 'print-config' | 'check-config'
+
+const table: readonly SettingDefinition[] = settingsTable
+const commandVariable = 'MONOCEROS_CMD_ARGS'
+
+/**
+ * Puts settings together: defaults, then environment variables, the config file, MONOCEROS_CMD_ARGS and the command line, the later over the earlier.
+ * Without arguments it gives the defaults.
+ *
+ * @throws SettingsError for whatever is wrong, with a message for the user
+ * @example
+ * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+ */
+export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
+  const { args = [], env = {}, cwd = process.cwd() } = sources
+  const commandLine = parseCommandLine(args)
+  const variable = parseCommandLine(commandVariableWords(env), commandVariable)
+  const configGiven = commandLine.values.get('config') ?? variable.values.get('config')
+  const configPath =
+    configGiven === undefined ? findConfigFile(cwd) : String(check(configSetting, configGiven, cwd))
+  const config =
+    configPath === undefined
+      ? { values: new Map<string, GivenValue>(), notes: [] }
+      : await readConfigFile(configPath, cwd)
+
+  const settings: Record<string, unknown> = {}
+  for (const setting of table) {
+    if (setting.command) continue
+    const given = commandLine.values.get(setting.name) ??
+      variable.values.get(setting.name) ??
+      config.values.get(setting.name) ??
+      fromEnvironment(setting, env) ?? { raw: setting.default, label: setting.name }
+    settings[camelCase(setting.name)] = check(setting, given, cwd)
+  }
+  settings.config = configPath ?? null
+  const checked = settings as Settings
+  const pythonpath = checked.pythonpath.map((folder) => resolve(checked.chdir, folder))
+  return {
+    settings: { ...checked, pythonpath },
+    notes: [...variable.notes, ...config.notes, ...commandLine.notes],
+  }
+}
+
+/**
+ * The command that the arguments ask for, first of all `help`, then `version`; undefined when they ask to serve.
+ *
+ * @throws SettingsError for arguments that cannot be parsed
+ */
+export function commandOf(sources: SettingsSources): Command | undefined {
+  const given = parseCommandLine(sources.args ?? []).values
+  const fromVariable = (name: string) =>
+    parseCommandLine(commandVariableWords(sources.env ?? {}), commandVariable).values.has(name)
+  if (given.has('help')) return 'help'
+  if (given.has('version')) return 'version'
+  if (given.has('print_config') || fromVariable('print_config')) return 'print-config'
+  if (given.has('check_config') || fromVariable('check_config')) return 'check-config'
+  return undefined
+}
+
+/**
+ * Settings in the form of a config file: an object with snake_case keys that, as JSON, gives the same settings again.
+ */
+export function toConfig(settings: Settings): Record<string, RawValue> {
+  const config: Record<string, RawValue> = {}
+  for (const setting of table) {
+    if (setting.command || setting.commandLineOnly) continue
+    config[setting.name] = writeValue(setting, settings[camelCase(setting.name) as keyof Settings])
+  }
+  return config
+}
+
+const configSetting = table.find((setting) => setting.name === 'config')!
+
+function check(setting: SettingDefinition, given: GivenValue, cwd: string): unknown {
+  try {
+    return readValue(setting, given.raw, cwd)
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(error.value)}`)
+  }
+}
+
+/** An empty variable counts as not set, as `PORT=` in a container's environment file is meant. */
+function fromEnvironment(
+  setting: SettingDefinition,
+  env: Readonly<Record<string, string | undefined>>,
+): GivenValue | undefined {
+  const text = setting.env === undefined ? undefined : env[setting.env]
+  if (text === undefined || text.trim() === '') return undefined
+  return {
+    raw: setting.envTemplate === undefined ? text : setting.envTemplate.replace('$', () => text.trim()),
+    label: `Environment variable ${setting.env}`,
+  }
+}
+
+function commandVariableWords(env: Readonly<Record<string, string | undefined>>): string[] {
+  const words = splitShellWords(env[commandVariable] ?? '')
+  if (words === undefined)
+    throw new SettingsError('bad-arguments', `${commandVariable}: a quote is not closed`)
+  return words
+}
