@@ -1,0 +1,190 @@
+import type { PepCase } from '../case.ts'
+import { content, framing, type Probe, summary } from '../probe.ts'
+
+const section = 'Optional Platform-Specific File Handling'
+const whole = '0123456789abcdefghijklmnopqrstuvwxyz'.repeat(1000)
+
+/** Serves such a file through wsgi.file_wrapper and says which part of it came. */
+async function serve(probe: Probe, file: string, length?: number): Promise<string> {
+  const headers: [string, string][] = [['X-File', file]]
+  if (length !== undefined) headers.push(['X-Length', String(length)])
+  const response = await probe.ask('wraps', { headers })
+  const text = response.body.toString('latin1')
+  if (text === whole) return `${response.status}, the whole file`
+  return summary(response)
+}
+
+function serving(
+  id: string,
+  file: string,
+  rule: string,
+  expect: string,
+  more: Partial<PepCase> & { length?: number } = {},
+): PepCase {
+  const { length, ...rest } = more
+  return { id, section, level: 'must', rule, run: (probe) => serve(probe, file, length), expect, ...rest }
+}
+
+export const fileWrapperCases: readonly PepCase[] = [
+  serving('file', 'file', 'A file on disk is sent.', '200, the whole file'),
+  serving('file-block-size', 'file with block size', 'A block size may be suggested.', '200, the whole file'),
+  serving('file-empty', 'empty file', 'An empty file is an empty body.', '200 OK: ""'),
+  serving(
+    'file-offset',
+    'file at an offset',
+    'Sending begins at the file\u2019s position.',
+    '200 OK: "qrstuvwxyz"',
+  ),
+  serving(
+    'file-offset-later',
+    'file moved after wrapping',
+    'At the position when sending begins, not when the file was wrapped.',
+    '200 OK: "qrstuvwxyz"',
+  ),
+  serving(
+    'file-offset-buffered',
+    'buffered file read in part',
+    'At the position that the file object shows, though it has read ahead of that.',
+    '200 OK: "qrstuvwxyz"',
+    {
+      gunicorn: {
+        sees: '200 OK: ""',
+        weAre: 'conforms',
+        why: 'Gunicorn asks the descriptor for the position, which the buffer has moved on.',
+      },
+    },
+  ),
+  serving(
+    'file-written',
+    'file growing',
+    'What was written before it was returned is sent.',
+    '200 OK: "short and more"',
+  ),
+  serving(
+    'file-deleted',
+    'deleted file',
+    'A file that has lost its name meanwhile is sent.',
+    '200, the whole file',
+  ),
+  serving('file-bytesio', 'BytesIO', 'A file-like object in memory is sent.', '200, the whole file'),
+  serving('file-bytesio-offset', 'BytesIO at an offset', 'From its position.', '200 OK: "qrstuvwxyz"'),
+  serving('file-only-read', 'only read', 'Nothing but read(size) is needed of it.', '200 OK: "only read"'),
+  serving(
+    'file-pipe',
+    'pipe',
+    'A pipe has a file descriptor but is no file: it is read to its end.',
+    '200 OK: "through a pipe"',
+  ),
+  serving(
+    'file-gzip',
+    'gzip',
+    'What read() gives is sent, though the object has the file descriptor of something else.',
+    '200 OK: "plain"',
+    {
+      level: 'may',
+      gunicorn: {
+        sees: '200 OK: "", broken off',
+        weAre: 'choice',
+        why: 'The PEP lets a server take fileno() at its word; a compressed body where a plain one was meant helps nobody.',
+      },
+    },
+  ),
+  {
+    id: 'file-length',
+    section,
+    level: 'may',
+    rule: 'The server may take the Content-Length from the file.',
+    run: async (probe) => framing(await probe.ask('wraps', { headers: [['X-File', 'file at an offset']] })),
+    expect: 'Content-Length 10',
+    gunicorn: {
+      sees: 'chunked',
+      weAre: 'choice',
+      why: 'The PEP leaves it open; a download with a length shows its progress.',
+    },
+  },
+  serving(
+    'file-length-shorter',
+    'file at an offset',
+    'No more is sent than the Content-Length of the application.',
+    '200 OK: "qrst"',
+    { length: 4 },
+  ),
+  serving(
+    'file-length-longer',
+    'file at an offset',
+    'A file that is shorter than the Content-Length ends with the connection.',
+    '200 OK: "qrstuvwxyz", broken off',
+    { length: 40, level: 'should', section: 'Handling the Content-Length Header' },
+  ),
+  {
+    id: 'file-closed',
+    section,
+    level: 'must',
+    rule: 'close() of a real file is called once.',
+    run: async (probe) => {
+      const response = await probe.ask('wraps', { headers: [['X-File', 'noting file']] })
+      const python = response.text.includes('NotingFile')
+      return `${response.status}, ${python ? 'the file' : content(response)}, ${await probe.closes()}`
+    },
+    expect: '200, the file, closed once',
+  },
+  {
+    id: 'file-like-closed',
+    section,
+    level: 'must',
+    rule: 'close() of a file-like object is called once.',
+    run: async (probe) => `${await serve(probe, 'read and close')}, ${await probe.closes()}`,
+    expect: '200 OK: "read and close", closed once',
+  },
+  {
+    id: 'file-head',
+    section,
+    level: 'must',
+    rule: 'In answer to HEAD nothing of the file is sent, and it is closed.',
+    run: async (probe) => {
+      const connection = await probe.connect()
+      await connection.send(
+        probe.request('wraps', {
+          method: 'HEAD',
+          headers: [
+            ['X-File', 'noting file'],
+            ['Connection', 'close'],
+          ],
+        }),
+      )
+      const response = await connection.readResponse('HEAD')
+      const { rest } = await connection.readToEnd()
+      return `${response.status}, ${rest.length} bytes of body, ${await probe.closes()}`
+    },
+    expect: '200, 0 bytes of body, closed once',
+  },
+  {
+    id: 'file-in-middleware',
+    section,
+    level: 'must',
+    rule: 'A middleware can iterate over the wrapper and change what it gives; close() reaches the file.',
+    run: async (probe) => `${summary(await probe.ask('wraps_and_uppercases'))}, ${await probe.closes()}`,
+    expect: '200 OK: "LOWER CASE", closed once',
+  },
+  {
+    id: 'file-not-returned',
+    section,
+    level: 'must',
+    rule: 'A wrapper that is made but not returned transmits nothing and does not touch the file.',
+    run: async (probe) => summary(await probe.ask('wraps_and_drops')),
+    expect: '200 OK: "other body, file at 0"',
+  },
+  {
+    id: 'file-foreign-wrapper',
+    section,
+    level: 'must',
+    rule: 'An object that only looks like the server\u2019s wrapper, and holds a file, is an iterable like any other.',
+    run: async (probe) => summary(await probe.ask('wraps_middleware_file')),
+    expect: '200 OK: "from the middleware"',
+    gunicorn: {
+      sees: '200 OK: 36000 bytes',
+      weAre: 'conforms',
+      why: 'Gunicorn asks the environ which class its wrapper is, and a middleware may have put another there.',
+    },
+  },
+]

@@ -1,0 +1,402 @@
+import { createHash } from 'node:crypto'
+import { type PepCase, type Section, threads, unbuffered, type Variant } from '../case.ts'
+import { type CaseRequest, content, type Probe, summary } from '../probe.ts'
+
+const section: Section = 'Input and Error Streams'
+const lines = 'ab\ncd\r\n\nlast'
+
+/** What an application that reads in that way gets, as Python writes it. */
+async function read(probe: Probe, reader: string, options: CaseRequest = {}): Promise<string> {
+  const response = await probe.ask('read_input', {
+    method: 'POST',
+    body: lines,
+    ...options,
+    headers: [['X-Reader', reader], ...(options.headers ?? [])],
+  })
+  return response.status === 200 ? response.body.toString('latin1') : summary(response)
+}
+
+function reading(
+  id: string,
+  level: PepCase['level'],
+  reader: string,
+  rule: string,
+  expect: string,
+  more: { on?: Variant; options?: CaseRequest } & Pick<PepCase, 'gunicorn'> = {},
+): PepCase {
+  const { options, ...rest } = more
+  return { id, section, level, rule, expect, run: (probe) => read(probe, reader, options), ...rest }
+}
+
+/** Sends a first request with a body and a second one behind it, and says how both were answered. */
+async function pair(probe: Probe, first: Buffer): Promise<string> {
+  const connection = await probe.connect()
+  await connection.send(first)
+  const answers = [content(await connection.readResponse())]
+  await connection.send(probe.request('echo_input', { method: 'POST', body: 'second' }))
+  answers.push(content(await connection.readResponse()))
+  return answers.join(', then ')
+}
+
+const chunked = [['Transfer-Encoding', 'chunked']] as const
+const chunkedBody = '5;name=value\r\nhello\r\n7\r\n, world\r\n0\r\nX-Trailer: t\r\n\r\n'
+
+interface ChunkedReport {
+  CONTENT_LENGTH: string | null
+  HTTP_TRANSFER_ENCODING: string | null
+  'wsgi.input_terminated': string
+  body: string
+}
+
+export const inputStreamCases: readonly PepCase[] = [
+  reading(
+    'input-read-all',
+    'should',
+    'read()',
+    'read() without an argument returns the rest of the body.',
+    String.raw`b'ab\ncd\r\n\nlast'`,
+  ),
+  reading(
+    'input-read-negative',
+    'should',
+    'read(-1)',
+    'read(-1) does too, as in Python\u2019s library.',
+    String.raw`b'ab\ncd\r\n\nlast'`,
+  ),
+  reading('input-read-none', 'should', 'read(None)', 'read(None) does too.', String.raw`b'ab\ncd\r\n\nlast'`),
+  reading(
+    'input-read-zero',
+    'must',
+    'read(0) read(0) read()',
+    'read(0) returns nothing and takes nothing.',
+    String.raw`[b'', b'', b'ab\ncd\r\n\nlast']`,
+  ),
+  reading(
+    'input-read-size',
+    'must',
+    'read(3) until empty',
+    'read(size) returns that many bytes, fewer only at the end, then empty bytestrings.',
+    String.raw`[b'ab\n', b'cd\r', b'\n\nl', b'ast']`,
+  ),
+  reading(
+    'input-read-past-end',
+    'should',
+    'read(1000) read(1000) read()',
+    'Reading past the Content-Length sees an end of file, not the next request.',
+    String.raw`[b'ab\ncd\r\n\nlast', b'', b'']`,
+    { on: threads },
+  ),
+  reading(
+    'input-readline',
+    'must',
+    'readline() until empty',
+    'readline() returns a line with its end; a CR alone is no line end, and an end is not converted.',
+    String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
+  ),
+  reading(
+    'input-readline-size',
+    'should',
+    'readline(3) until empty',
+    'readline(size) returns at most that many bytes of a line.',
+    String.raw`[b'ab\n', b'cd\r', b'\n', b'\n', b'las', b't']`,
+  ),
+  reading(
+    'input-readline-edge',
+    'should',
+    'readline(-1) readline(0)',
+    'readline(-1) is a whole line, readline(0) is empty.',
+    String.raw`[b'ab\n', b'']`,
+  ),
+  reading(
+    'input-readlines',
+    'must',
+    'readlines()',
+    'readlines() returns the list of the remaining lines.',
+    String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
+  ),
+  reading(
+    'input-readlines-hint',
+    'must',
+    'readlines(4)',
+    'readlines(hint) accepts its argument and loses nothing.',
+    String.raw`b'ab\ncd\r\n\nlast'`,
+  ),
+  reading(
+    'input-iteration',
+    'must',
+    'for line in input',
+    'Iteration gives the lines.',
+    String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
+  ),
+  reading(
+    'input-mixed',
+    'must',
+    'read(2) readline() readlines() read()',
+    'The methods share one position.',
+    String.raw`[b'ab', b'\n', b'cd\r\n', b'\n', b'last', b'']`,
+  ),
+  reading(
+    'input-exhausted',
+    'should',
+    'read() read() readline() readlines() list',
+    'Every method gives its empty value from an exhausted stream, for ever.',
+    String.raw`[b'ab\ncd\r\n\nlast', b'', b'', [], []]`,
+  ),
+  reading(
+    'input-empty',
+    'should',
+    'read() read() readline() readlines() list',
+    'A request without a body has an empty stream, and reading it does not wait for the client.',
+    "[b'', b'', b'', [], []]",
+    { on: threads, options: { method: 'GET', body: '', framed: true } },
+  ),
+  reading('input-length-zero', 'should', 'read()', 'So has one with Content-Length: 0.', "b''", {
+    on: threads,
+    options: { body: '' },
+  }),
+  reading(
+    'input-unbuffered',
+    'must',
+    'read(2) readline() readlines() read()',
+    'The same when bodies are streamed to the application instead of read ahead.',
+    String.raw`[b'ab', b'\n', b'cd\r\n', b'\n', b'last', b'']`,
+    { on: unbuffered },
+  ),
+  reading(
+    'input-unbuffered-past-end',
+    'should',
+    'read(1000) read(1000) read()',
+    'A streamed body ends at its Content-Length too.',
+    String.raw`[b'ab\ncd\r\n\nlast', b'', b'']`,
+    { on: unbuffered },
+  ),
+  {
+    id: 'input-arrives-in-pieces',
+    section,
+    level: 'must',
+    rule: 'read(size) returns all it was asked for when the body arrives byte by byte.',
+    on: unbuffered,
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const request = probe.request('read_input', {
+        method: 'POST',
+        body: lines,
+        headers: [['X-Reader', 'read(3) until empty']],
+      })
+      await connection.sendSplit(
+        request,
+        Array.from({ length: lines.length }, (_, index) => request.length - lines.length + index),
+        2,
+      )
+      return content(await connection.readResponse())
+    },
+    expect: JSON.stringify(String.raw`[b'ab\n', b'cd\r', b'\n\nl', b'ast']`),
+  },
+  {
+    id: 'input-bytes',
+    section: 'Unicode Issues',
+    level: 'must',
+    rule: 'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than is kept in memory.',
+    run: async (probe) => {
+      const body = Buffer.alloc(3 * 1024 * 1024, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)))
+      const seen = await probe.report<{ types: string[]; length: number; sha256: string }>('digest_input', {
+        method: 'POST',
+        body: body.toString('latin1'),
+      })
+      const same = seen.sha256 === createHash('sha256').update(body).digest('hex')
+      return `${seen.types.join('/')}, ${seen.length} long, ${same ? 'equal' : 'not equal'}`
+    },
+    expect: `bytes, ${3 * 1024 * 1024} long, equal`,
+  },
+  {
+    id: 'input-not-past-length',
+    section,
+    level: 'should',
+    rule: 'An application that reads all it can does not get a byte of a request that was sent right behind.',
+    on: threads,
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const first = probe.request('read_input', {
+        method: 'POST',
+        body: 'first',
+        headers: [['X-Reader', 'read()']],
+      })
+      await connection.send(
+        Buffer.concat([first, probe.request('echo_input', { method: 'POST', body: 'second' })]),
+      )
+      const answers = [await connection.readResponse(), await connection.readResponse()]
+      return answers.map(content).join(', then ')
+    },
+    expect: `"b'first'", then "second"`,
+  },
+  {
+    id: 'input-unread',
+    section,
+    level: 'must',
+    rule: 'A body that the application never read does not spoil the next request of the connection.',
+    on: threads,
+    run: (probe) =>
+      pair(probe, probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+    expect: '"ignored", then "second"',
+  },
+  {
+    id: 'input-read-in-part',
+    section,
+    level: 'must',
+    rule: 'Nor does one that it read in part.',
+    on: threads,
+    run: (probe) =>
+      pair(probe, probe.request('peek_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+    expect: '"GE", then "second"',
+  },
+  {
+    id: 'input-unread-unbuffered',
+    section,
+    level: 'must',
+    rule: 'Nor does an unread one that is streamed.',
+    on: unbuffered,
+    run: (probe) =>
+      pair(probe, probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+    expect: '"ignored", then "second"',
+  },
+  {
+    id: 'input-chunked',
+    section: 'Other HTTP Features',
+    level: 'must',
+    rule: 'A chunked request body is decoded by the server; extensions and trailers are no part of it.',
+    run: async (probe) => {
+      const seen = await probe.report<ChunkedReport>('chunked_input', {
+        method: 'POST',
+        headers: chunked,
+        body: chunkedBody,
+        framed: true,
+      })
+      return JSON.stringify(seen.body)
+    },
+    expect: '"hello, world"',
+  },
+  {
+    id: 'input-chunked-announced',
+    section: 'Other HTTP Features',
+    level: 'must',
+    rule: 'The application can know how long such a body is, and is not left with the coding to decode.',
+    run: async (probe) => {
+      const seen = await probe.report<ChunkedReport>('chunked_input', {
+        method: 'POST',
+        headers: chunked,
+        body: chunkedBody,
+        framed: true,
+      })
+      return `CONTENT_LENGTH ${seen.CONTENT_LENGTH ?? 'absent'}, HTTP_TRANSFER_ENCODING ${seen.HTTP_TRANSFER_ENCODING ?? 'absent'}, wsgi.input_terminated ${seen['wsgi.input_terminated']}`
+    },
+    expect: 'CONTENT_LENGTH 12, HTTP_TRANSFER_ENCODING absent, wsgi.input_terminated True',
+    gunicorn: {
+      sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
+      weAre: 'conforms',
+      why: 'We have the whole body before the application runs, so we can tell its length: one that follows the PEP to the letter and reads CONTENT_LENGTH bytes gets the body; with gunicorn it finds none.',
+    },
+  },
+  {
+    id: 'input-chunked-unbuffered',
+    section: 'Other HTTP Features',
+    level: 'must',
+    rule: 'A streamed chunked body is decoded too; its length is not known and wsgi.input_terminated says to read to the end.',
+    on: unbuffered,
+    run: async (probe) => {
+      const seen = await probe.report<ChunkedReport>('chunked_input', {
+        method: 'POST',
+        headers: chunked,
+        body: chunkedBody,
+        framed: true,
+      })
+      return `${JSON.stringify(seen.body)}, CONTENT_LENGTH ${seen.CONTENT_LENGTH || 'absent'}, wsgi.input_terminated ${seen['wsgi.input_terminated']}`
+    },
+    expect: '"hello, world", CONTENT_LENGTH absent, wsgi.input_terminated True',
+  },
+  {
+    id: 'input-chunked-unread',
+    section: 'Other HTTP Features',
+    level: 'must',
+    rule: 'A chunked body that was not read does not spoil the next request of the connection.',
+    on: threads,
+    run: (probe) =>
+      pair(
+        probe,
+        probe.request('ignore_input', { method: 'POST', headers: chunked, body: chunkedBody, framed: true }),
+      ),
+    expect: '"ignored", then "second"',
+  },
+  {
+    id: 'expect-continue',
+    section: 'HTTP 1.1 Expect/Continue',
+    level: 'must',
+    rule: 'A client that waits for 100 (Continue) gets it, and the application its body.',
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const request = probe.request('echo_input', {
+        method: 'POST',
+        body: 'awaited',
+        headers: [['Expect', '100-continue']],
+      })
+      await connection.send(request.subarray(0, -'awaited'.length))
+      const first = await connection.readResponse()
+      if (first.status !== 100) return `at first ${summary(first)}`
+      await connection.send('awaited')
+      return `100, then ${summary(await connection.readResponse())}`
+    },
+    expect: '100, then 200 OK: "awaited"',
+  },
+  {
+    id: 'expect-continue-unread',
+    section: 'HTTP 1.1 Expect/Continue',
+    level: 'must',
+    rule: 'A client that waits is not left waiting by an application that never reads.',
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const request = probe.request('ignore_input', {
+        method: 'POST',
+        body: 'awaited',
+        headers: [['Expect', '100-continue']],
+      })
+      await connection.send(request.subarray(0, -'awaited'.length))
+      const first = await connection.readResponse()
+      if (first.status !== 100) return summary(first)
+      await connection.send('awaited')
+      return `100, then ${summary(await connection.readResponse())}`
+    },
+    expect: '100, then 200 OK: "ignored"',
+  },
+  {
+    id: 'expect-continue-1.0',
+    section: 'HTTP 1.1 Expect/Continue',
+    level: 'must',
+    rule: 'In HTTP/1.0 there is no such mechanism: Expect is ignored.',
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const request = probe.request('echo_input', {
+        version: '1.0',
+        method: 'POST',
+        body: 'sent',
+        headers: [['Expect', '100-continue']],
+      })
+      await connection.send(request)
+      return summary(await connection.readResponse())
+    },
+    expect: '200 OK: "sent"',
+  },
+  {
+    id: 'expect-unknown',
+    section: 'HTTP 1.1 Expect/Continue',
+    level: 'must',
+    rule: 'An expectation that nobody knows is answered 417 (RFC 9110 §10.1.1).',
+    run: async (probe) => {
+      const response = await probe.ask('echo_input', {
+        method: 'POST',
+        body: 'sent',
+        headers: [['Expect', 'a-miracle']],
+      })
+      return String(response.status)
+    },
+    expect: '417',
+  },
+]

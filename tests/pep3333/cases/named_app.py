@@ -1,0 +1,5 @@
+"""A module whose application is called app."""
+
+from .callables import factory
+
+app = factory("app")

@@ -1,0 +1,83 @@
+import { type Difference, type PepCase, sections } from './case.ts'
+
+/** What was seen in a run, by the id of the case. */
+export type Seen = ReadonlyMap<string, string>
+
+/** The version of gunicorn that the recorded differences hold for. */
+export const comparedGunicorn = '27.0.1'
+
+const meanings: Readonly<Record<Difference['weAre'], string>> = {
+  conforms: 'we do what the PEP (or the RFC it stands on) asks, and gunicorn does not',
+  stricter: 'we refuse what gunicorn lets through',
+  laxer: 'we let through what gunicorn refuses',
+  choice: 'the PEP allows both',
+}
+
+/**
+ * The reference page: one row for each case, by section of the PEP.
+ *
+ * @param ours What was seen of our server.
+ * @param gunicorn What was seen of gunicorn.
+ * @returns Markdown.
+ */
+export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): string {
+  const differing = table.filter((row) => row.gunicorn)
+  const counts = Object.entries(meanings).map(([weAre, meaning]) => {
+    const count = differing.filter((row) => row.gunicorn?.weAre === weAre).length
+    return `| ${weAre} | ${meaning} | ${count} |`
+  })
+  return `${[
+    '# PEP 3333, case by case',
+    '',
+    `Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, put to Monoceros and to gunicorn ${comparedGunicorn}`,
+    'by the same applications and the same bytes over real sockets. The page is written by the suite',
+    '(`PEP3333_WRITE=1 npx vitest run tests/pep3333.test.ts`), which fails when it no longer says what is seen.',
+    '',
+    `${table.length} cases. Gunicorn does the same in ${table.length - differing.length}; in the others:`,
+    '',
+    '| we are | which means | cases |',
+    '| --- | --- | --- |',
+    ...counts,
+    '',
+    'A bare status (`500`) is the server\u2019s own error page; `refused` and `accepted` say whether `start_response` raised an error.',
+    ...sections.flatMap((section) =>
+      sectionLines(
+        section,
+        table.filter((row) => row.section === section),
+        ours,
+        gunicorn,
+      ),
+    ),
+  ].join('\n')}\n`
+}
+
+function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gunicorn: Seen): string[] {
+  if (rows.length === 0) return []
+  return [
+    '',
+    `## ${section}`,
+    '',
+    '| case | the PEP says | Monoceros | gunicorn | why |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows.map((row) => {
+      const mine = ours.get(row.id) ?? ''
+      const theirs = gunicorn.get(row.id) ?? ''
+      const why = row.gunicorn ? `**${row.gunicorn.weAre}**: ${cell(row.gunicorn.why)}` : ''
+      const beside = theirs === mine ? 'the same' : code(theirs)
+      return `| ${row.id} | ${row.level}: ${cell(row.rule)} | ${code(mine)} | ${beside} | ${why} |`
+    }),
+  ]
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('*', '\\*').replaceAll('_', '\\_').replaceAll('<', '&lt;')
+}
+
+function code(text: string): string {
+  // A tab or another control character would be lost in a code span; latin-1 stays as it is.
+  const visible = text.replace(/\p{Cc}/gu, (char) => {
+    return `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`
+  })
+  const fence = visible.includes('`') ? '``' : '`'
+  return `${fence}${visible.replaceAll('|', '\\|')}${fence}`
+}
