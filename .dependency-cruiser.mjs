@@ -1,0 +1,77 @@
+/**
+ * The arrows of the design: cli → arbiter → acceptor → {http, gateway, runtimes} → wsgi.
+ * Each room lists the rooms it may import, in types as well as in values; what is not listed is refused,
+ * and so is a room that is not in the table.
+ */
+const rooms = {
+  wsgi: [],
+  http: [],
+  settings: [],
+  logging: ['settings'],
+  runtimes: ['wsgi', 'settings', 'logging'],
+  gateway: ['wsgi', 'http', 'runtimes', 'settings', 'logging'],
+  acceptor: ['wsgi', 'http', 'gateway', 'runtimes', 'settings', 'logging'],
+  arbiter: ['acceptor', 'settings', 'logging'],
+  cli: ['arbiter', 'settings', 'logging'],
+}
+
+const known = Object.keys(rooms).join('|')
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...Object.entries(rooms).map(([room, allowed]) => ({
+      name: `arrow-${room}`,
+      severity: 'error',
+      comment: `${room}/ may import ${allowed.length > 0 ? allowed.map((name) => `${name}/`).join(', ') : 'nothing of ours'}.`,
+      from: { path: `^src/${room}/` },
+      to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
+    })),
+    {
+      name: 'logging-takes-types-only',
+      severity: 'error',
+      comment: 'logging/ knows the shape of the settings, not where they come from.',
+      from: { path: '^src/logging/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/settings/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'unknown-room',
+      severity: 'error',
+      comment: 'A new room needs a line in the table above: say what it may import.',
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${known})/` },
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'Imports point one way only; two files that need each other are one file, or need a third.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      comment: 'An import that leads nowhere would slip through every other rule.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-test-code-in-the-server',
+      severity: 'error',
+      comment: 'What is shipped must not import a test or what tests are made with.',
+      from: { path: '^src/', pathNot: '\\.test\\.ts$' },
+      to: { path: ['\\.test\\.ts$', '^tests/', '^node_modules/(vitest|fast-check)'] },
+    },
+  ],
+  options: {
+    // Type-only imports count too: without this they are gone before the rules see them.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mts', '.js', '.mjs', '.json'],
+    },
+  },
+}
