@@ -1,0 +1,200 @@
+/**
+ * The process around an acceptor: turns the arbiter's messages, and signals, into calls of an `Acceptor`
+ * and its ends into messages and an exit status.
+ *
+ * Statuses: 0 left in order, 1 could not start (the arbiter was told why), 70 a mistake in our own code, logged with its stack.
+ */
+import { rmSync } from 'node:fs'
+import { ErrorLog } from '../logging/error-log.ts'
+import type { AcceptorReady, FailureKind, FromAcceptor, StartMessage, ToAcceptor } from './messages.ts'
+
+/** What this process asks of an acceptor. */
+export interface AcceptorControls {
+  start(): Promise<AcceptorReady>
+  reload(): Promise<void>
+  scale(workers: number): void
+  stop(graceTimeoutMs: number): Promise<void>
+  kill(): void
+  reopenLogs(): void
+}
+
+/** The process that it runs in; `process` itself, but for tests. */
+export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
+  readonly pid: number
+  send?: ((message: FromAcceptor, callback: (error: Error | null) => void) => unknown) | undefined
+  kill(pid: number, signal: NodeJS.Signals): unknown
+  exit(code: number): void
+}
+
+/** How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds. */
+const overrun = 1000
+
+/** For a mistake in our own code: EX_SOFTWARE of sysexits.h. */
+const internalError = 70
+
+/** These are the arbiter's to decide on, when they reach the acceptor too. */
+const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+
+/**
+ * Serves the arbiter at the other end of the IPC channel until told to leave.
+ *
+ * - TERM sent to this process itself: it says `leaving` and stops gracefully; the arbiter replaces it.
+ * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its directory away.
+ */
+export function runAcceptorProcess(
+  host: HostProcess,
+  create: (start: StartMessage, log: ErrorLog) => AcceptorControls,
+): void {
+  new AcceptorProcess(host, create).listen()
+}
+
+class AcceptorProcess {
+  readonly #host: HostProcess
+  readonly #create: (start: StartMessage, log: ErrorLog) => AcceptorControls
+  #start: StartMessage | undefined
+  #log: ErrorLog | undefined
+  #acceptor: AcceptorControls | undefined
+  #stopping = false
+  #exiting = false
+  #orphaned = false
+
+  constructor(host: HostProcess, create: (start: StartMessage, log: ErrorLog) => AcceptorControls) {
+    this.#host = host
+    this.#create = create
+  }
+
+  listen(): void {
+    const host = this.#host
+    host.on('uncaughtException', (error: unknown) => this.#onMistake(error))
+    for (const signal of ignoredSignals) host.on(signal, () => {})
+    host.on('SIGTERM', () => this.#leave())
+    host.on('message', (message: ToAcceptor) => this.#onMessage(message))
+    host.on('disconnect', () => this.#onDisconnect())
+  }
+
+  #onMessage(message: ToAcceptor): void {
+    switch (message.type) {
+      case 'start':
+        void this.#begin(message)
+        break
+      case 'reload':
+        void this.#reload()
+        break
+      case 'scale':
+        this.#acceptor?.scale(message.workers)
+        break
+      case 'reopen-logs':
+        this.#log?.reopen()
+        this.#acceptor?.reopenLogs()
+        break
+      case 'stop':
+        void this.#stop(message.graceTimeoutMs)
+        break
+      case 'kill':
+        this.#kill()
+    }
+  }
+
+  async #begin(start: StartMessage): Promise<void> {
+    this.#start = start
+    try {
+      this.#log = new ErrorLog({ file: start.settings.errorLogfile, level: start.settings.logLevel })
+      this.#acceptor = this.#create(start, this.#log)
+      const ready = await this.#acceptor.start()
+      if (!this.#stopping) this.#send({ type: 'ready', ready })
+    } catch (error) {
+      if (this.#stopping) return
+      this.#stopping = true
+      this.#acceptor?.kill()
+      this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(1))
+    }
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#acceptor === undefined || this.#stopping) return
+    try {
+      await this.#acceptor.reload()
+      this.#send({ type: 'reloaded' })
+    } catch (error) {
+      this.#send({ type: 'reload-failed', ...failureOf(error) })
+    }
+  }
+
+  #leave(): void {
+    if (this.#stopping) return
+    this.#send({ type: 'leaving' })
+    void this.#stop(this.#graceMs)
+  }
+
+  async #stop(graceTimeoutMs: number): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    // Not unref'ed: if the acceptor's promise is lost this still ends the process.
+    setTimeout(() => {
+      this.#log?.error(`Acceptor did not stop within ${graceTimeoutMs / 1000} s; ended`)
+      this.#kill()
+    }, graceTimeoutMs + overrun)
+    try {
+      await this.#acceptor?.stop(graceTimeoutMs)
+    } catch (error) {
+      this.#onMistake(error)
+      return
+    }
+    this.#exit(0)
+  }
+
+  #kill(): void {
+    this.#stopping = true
+    this.#acceptor?.kill()
+    this.#exit(0)
+  }
+
+  #onDisconnect(): void {
+    this.#orphaned = true
+    if (!this.#stopping) this.#log?.warning('The arbiter is gone; stopping')
+    void this.#stop(this.#graceMs)
+  }
+
+  get #graceMs(): number {
+    return (this.#start?.settings.gracefulTimeout ?? 0) * 1000
+  }
+
+  #onMistake(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const entry = `Mistake in the acceptor, please report it: ${text}`
+    if (this.#log) this.#log.critical(entry)
+    else console.error(entry)
+    this.#acceptor?.kill()
+    this.#exit(internalError)
+  }
+
+  #exit(code: number): void {
+    if (this.#exiting) return
+    this.#exiting = true
+    if (this.#orphaned) this.#cleanUpAlone()
+    this.#host.exit(code)
+  }
+
+  /** What the arbiter would do after this process: remove its directory, end what is left of its process group (itself included). */
+  #cleanUpAlone(): void {
+    if (this.#start) rmSync(this.#start.tmpDir, { recursive: true, force: true })
+    try {
+      this.#host.kill(-this.#host.pid, 'SIGKILL')
+    } catch {
+      // It leads no group: started by something else than our arbiter.
+    }
+  }
+
+  #send(message: FromAcceptor, sent: () => void = () => {}): void {
+    if (this.#host.send === undefined || this.#orphaned) sent()
+    else this.#host.send(message, () => sent())
+  }
+}
+
+function failureOf(error: unknown): { kind: FailureKind; text: string } {
+  if (!(error instanceof Error)) return { kind: 'other', text: String(error) }
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'application-load') return { kind: 'application-load', text: error.message }
+  // Our own errors and the system's explain themselves; anything else is a mistake, whose place matters.
+  return { kind: 'other', text: code === undefined ? (error.stack ?? error.message) : error.message }
+}

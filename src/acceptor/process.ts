@@ -1,0 +1,7 @@
+/** The program of an acceptor process: what the arbiter starts. */
+import { Acceptor } from './acceptor.ts'
+import { runAcceptorProcess } from './acceptor-process.ts'
+
+runAcceptorProcess(process, ({ settings, listeners, workers, tmpDir }, log) => {
+  return new Acceptor({ settings, fds: listeners, log, workers, tmpDir })
+})

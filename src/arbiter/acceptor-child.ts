@@ -1,0 +1,232 @@
+/** One acceptor process, as its arbiter sees it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AcceptorReady, FailureKind, FromAcceptor, ToAcceptor } from '../acceptor/messages.ts'
+import type { Settings } from '../settings/table.ts'
+import { type Deferred, defer } from './deferred.ts'
+import type { Listener } from './listeners.ts'
+import { groupGone, signalGroup } from './process-group.ts'
+
+/** How a process ended: one of the two is null. */
+export interface AcceptorExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** Why an acceptor could not start or reload; `message` is for the log: a traceback, or one line. */
+export class AcceptorFailure extends Error {
+  readonly code: FailureKind
+
+  constructor(kind: FailureKind, text: string) {
+    super(text)
+    this.code = kind
+  }
+}
+
+export interface AcceptorChildOptions {
+  /** The path of the acceptor's program. */
+  readonly program: string
+  readonly settings: Settings
+  readonly listeners: readonly Listener[]
+  /** This acceptor's share of the workers. */
+  readonly workers: number
+}
+
+/** The first descriptor after stdin, stdout, stderr and the IPC channel. */
+const firstListenerFd = 4
+
+/** How long what is left of an acceptor's processes has after TERM and after KILL, in milliseconds. */
+const lastGrace = 1000
+
+/**
+ * Starts an acceptor process and follows it to its end.
+ *
+ * The process leads a process group of its own. So a Ctrl-C in the terminal reaches the arbiter alone, which decides, and whatever
+ * an acceptor leaves behind when it is killed is found and ended. `exited` resolves when none of it is left.
+ */
+export class AcceptorChild {
+  /** Resolves when it serves; rejects with an {@link AcceptorFailure} when it cannot. */
+  readonly ready: Promise<AcceptorReady>
+  /** Resolves as soon as it will serve no more: with undefined when it leaves in order, else with how it ended. */
+  readonly leaving: Promise<AcceptorExit | undefined>
+  /** Resolves when it and all of its workers are gone and its directory is removed. */
+  readonly exited: Promise<AcceptorExit>
+  readonly startedAt: number = performance.now()
+
+  readonly #process: ChildProcess
+  readonly #tmpDir: string
+  readonly #graceMs: number
+  readonly #ready: Deferred<AcceptorReady> = defer()
+  readonly #leaving: Deferred<AcceptorExit | undefined> = defer()
+  readonly #reloads: Deferred<void>[] = []
+  /** When its orphaned workers are ended; `performance.now()`. */
+  #orphanDeadline = Number.POSITIVE_INFINITY
+  #ended = false
+  #over = false
+
+  constructor(options: AcceptorChildOptions) {
+    const { settings, listeners } = options
+    this.#graceMs = settings.gracefulTimeout * 1000
+    this.#tmpDir = mkdtempSync(join(tmpdir(), 'monoceros-'))
+    this.#process = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), options.program], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners.map((listener) => listener.fd)],
+      serialization: 'advanced',
+      detached: true,
+    })
+    this.ready = this.#ready.promise
+    this.leaving = this.#leaving.promise
+    // Whoever wants to know asks; an answer that nobody waits for is not an error of this process.
+    this.ready.catch(() => {})
+    this.exited = this.#follow()
+    this.#process.on('message', (message) => this.#onMessage(message as FromAcceptor))
+    this.#send({
+      type: 'start',
+      settings,
+      listeners: listeners.map(({ address }, index) => ({ fd: firstListenerFd + index, address })),
+      workers: options.workers,
+      tmpDir: this.#tmpDir,
+    })
+  }
+
+  /** 0 when the process could not even be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  /** Starts new workers and lets the old ones leave. @throws AcceptorFailure (as a rejection) when the old ones stay */
+  reload(): Promise<void> {
+    const reload = defer<void>()
+    this.#reloads.push(reload)
+    if (this.#ended) this.#failReloads()
+    else this.#send({ type: 'reload' })
+    return reload.promise
+  }
+
+  scale(workers: number): void {
+    this.#send({ type: 'scale', workers })
+  }
+
+  reopenLogs(): void {
+    this.#send({ type: 'reopen-logs' })
+  }
+
+  /** Lets it finish what is in flight, for at most that long; then all of its processes are killed. */
+  stop(graceMs: number): void {
+    this.#send({ type: 'stop', graceTimeoutMs: graceMs })
+    // It keeps to the limit itself; this is for one that hangs.
+    this.#endBy(performance.now() + graceMs + lastGrace / 2)
+  }
+
+  /** Ends it at once: by asking, then by force. */
+  kill(): void {
+    this.#send({ type: 'kill' })
+    this.#endBy(performance.now() + lastGrace / 2)
+  }
+
+  /** Kills all of its processes and removes its directory, before this returns; for the end of the arbiter itself. */
+  killNow(): void {
+    if (this.#over) return
+    if (this.pid !== 0) signalGroup(this.pid, 'SIGKILL')
+    rmSync(this.#tmpDir, { recursive: true, force: true })
+  }
+
+  #send(message: ToAcceptor): void {
+    if (!this.#process.connected) return
+    // A channel that breaks now is told by the exit.
+    this.#process.send(message, () => {})
+  }
+
+  #onMessage(message: FromAcceptor): void {
+    switch (message.type) {
+      case 'ready':
+        this.#ready.resolve(message.ready)
+        break
+      case 'failed':
+        this.#ready.reject(new AcceptorFailure(message.kind, message.text))
+        break
+      case 'leaving':
+        this.#leaving.resolve(undefined)
+        break
+      case 'reloaded':
+        this.#reloads.shift()?.resolve()
+        break
+      case 'reload-failed':
+        this.#reloads.shift()?.reject(new AcceptorFailure(message.kind, message.text))
+    }
+  }
+
+  #endBy(deadline: number): void {
+    if (deadline >= this.#orphanDeadline) return
+    this.#orphanDeadline = deadline
+    setTimeout(() => {
+      if (!this.#ended && this.pid !== 0) signalGroup(this.pid, 'SIGKILL')
+    }, deadline - performance.now()).unref()
+  }
+
+  async #follow(): Promise<AcceptorExit> {
+    const exit = await processExit(this.#process)
+    this.#ended = true
+    const text = `The acceptor ${describeExit(this.pid, exit)} before it was ready`
+    this.#ready.reject(new AcceptorFailure('other', text))
+    this.#leaving.resolve(exit)
+    this.#failReloads()
+    if (this.pid !== 0) await this.#endGroup(exit)
+    await rm(this.#tmpDir, { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
+    this.#over = true
+    return exit
+  }
+
+  /**
+   * Workers leave by themselves when their acceptor is gone, and one that ended in order has seen them out. What is left of its group then
+   * is a worker that hangs, or a process that the application started.
+   */
+  async #endGroup(exit: AcceptorExit): Promise<void> {
+    const leader = this.pid
+    if (exit.code !== 0) {
+      this.#orphanDeadline = Math.min(this.#orphanDeadline, performance.now() + this.#graceMs)
+      if (await groupGone(leader, () => this.#orphanDeadline)) return
+    }
+    signalGroup(leader, 'SIGTERM')
+    const termDeadline = performance.now() + lastGrace
+    if (await groupGone(leader, () => Math.min(termDeadline, this.#orphanDeadline))) return
+    signalGroup(leader, 'SIGKILL')
+    const killDeadline = performance.now() + lastGrace
+    await groupGone(leader, () => killDeadline)
+  }
+
+  #failReloads(): void {
+    for (const reload of this.#reloads.splice(0)) {
+      reload.reject(new AcceptorFailure('other', `The acceptor ${this.pid} ended before it had reloaded`))
+    }
+  }
+}
+
+/**
+ * How a process ended, in words.
+ *
+ * @example describeExit(4711, { code: null, signal: 'SIGKILL' }) // '4711 was ended by SIGKILL'
+ */
+export function describeExit(pid: number, { code, signal }: AcceptorExit): string {
+  if (pid === 0) return 'could not be started'
+  return signal === null ? `${pid} ended with status ${code}` : `${pid} was ended by ${signal}`
+}
+
+/** What Node was told on the command line goes for acceptors too, but for what names a program or a port of its own. */
+function inheritedNodeOptions(options: readonly string[]): string[] {
+  return options.filter((option) =>
+    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps)/.test(option),
+  )
+}
+
+function processExit(child: ChildProcess): Promise<AcceptorExit> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.on('error', () => {
+      // Sending to it or killing it failed, or it could not be started and there will be no exit.
+      if (child.pid === undefined) resolve({ code: null, signal: null })
+    })
+  })
+}
