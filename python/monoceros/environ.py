@@ -1,0 +1,53 @@
+"""From a REQUEST frame to an environ: the marshalled variables, what the worker adds, and the input stream."""
+
+from __future__ import annotations
+
+import io
+import marshal
+import struct
+from typing import Any, Dict, Optional
+
+from . import frames
+from .streams import BodyStream, ErrorStream, FileWrapper
+
+Environ = Dict[str, Any]
+
+
+def make_template(extra: Dict[str, str], multithread: bool, multiprocess: bool, errors: ErrorStream) -> Environ:
+    """What every request's environ has in common; ``extra`` comes from START (PEP 3333 "environ Variables")."""
+    return {
+        **extra,
+        "wsgi.version": (1, 0),
+        "wsgi.errors": errors,
+        "wsgi.multithread": multithread,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+    }
+
+
+def read_environ(
+    template: Environ, flags: int, data: bytes, start: int, end: int, stream: Optional[BodyStream]
+) -> Environ:
+    """The environ of the REQUEST whose payload is ``data[start:end]``: a fresh dict that the application may change.
+
+    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a payload that is not of its
+    form and OSError when the file that holds the body cannot be opened.
+    """
+    body = start + 4
+    try:
+        body += frames.unpack_u32(data, start)[0]
+        if body > end:
+            raise ValueError("the environ is longer than its frame")
+        environ: Environ = {**template, **marshal.loads(data[start + 4 : body])}
+    except (ValueError, EOFError, TypeError, struct.error) as error:
+        raise frames.ProtocolError(f"a REQUEST whose environ cannot be read: {error}") from error
+    if not flags:
+        environ["wsgi.input"] = io.BytesIO(data[body:end])
+    elif flags == frames.BODY_FILE:
+        environ["wsgi.input"] = open(data[body:end].decode("utf-8", "surrogateescape"), "rb")
+    else:
+        # read(n) of a BufferedReader waits for n bytes or the end, which is what applications rely on.
+        environ["wsgi.input"] = io.BufferedReader(stream, 65536)  # type: ignore[arg-type]
+    return environ

@@ -1,0 +1,456 @@
+"""One exchange: a request given to the application and its response made into frames (PEP 3333).
+
+An exchange knows neither sockets nor threads. What it needs of its surroundings is a Carrier: an outbox for its
+frames, and a way to wait. It never waits for the client while an iterable is being sent: out of credit, it returns
+and is resumed later, so that a slow reader holds nothing but its own iterable.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import Context
+from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
+
+from . import frames
+from .environ import Environ, read_environ
+from .outbox import Outbox
+from .response_head import compose_head
+from .streams import BodyStream, ClientGone, FileWrapper
+from .trace import format_error
+
+#: Longer than this (seconds) between a complete response and the end of close(), and the response goes out first.
+_SLOW_TAIL = 0.0001
+
+
+class Carrier(Protocol):
+    """What carries exchanges: a worker of one thread, of several, or one embedded in the acceptor."""
+
+    application: Callable[..., Any]
+    template: Environ
+    context: Context
+    outbox: Outbox
+    window: int
+    #: True when close() was slow the last time, see _SLOW_TAIL.
+    slow_tail: bool
+
+    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
+        """Blocks until ``ready()``, or until the exchange is cancelled."""
+
+    def track(self, exchange: Exchange) -> None:
+        """From now on WINDOW and CANCEL frames concern this exchange."""
+
+
+class Exchange:
+    """One request. ``begin()`` and then ``resume()``, each time there is credit, until one of them returns True.
+
+    Between a return of False and ``resume()`` the exchange is suspended. ``granted`` is written by whoever reads
+    frames, ``spent`` by the exchange alone, so that neither needs a lock.
+    """
+
+    # Defaults stand on the class: the usual exchange needs few of these and costs nothing for the others.
+    body: Optional[BodyStream] = None
+    #: True when the client is gone: whoever learns it sets this.
+    cancelled = False
+    #: For the carrier: True while nobody runs this exchange and credit should bring it back.
+    suspended = False
+    tracked = False
+    #: For the carrier: who runs it.
+    owner: Any = None
+    spent = 0
+    _head: Optional[str] = None
+    _declared: Optional[int] = None
+    _bodiless = False
+    _started = False  # the head is out
+    _ended = False  # nothing may be sent any more
+    _produced = 0  # bytes of body taken from the application and meant for the client
+    _known: Optional[int] = None  # length of the whole body when it is at hand
+    _rest: Optional[memoryview] = None  # taken from the iterable but not sent yet
+    _surplus = False  # the application produced more than it declared
+    _sealed: Optional[bytes] = None  # the HEAD frame of a response that is complete in it
+    _complete_at = 0.0
+    _result: Any = None
+    _iterator: Optional[Iterator[bytes]] = None
+    _environ: Optional[Environ] = None
+    _input: Any = None  # of a request whose body is a file or a stream
+    _head_only = False
+
+    def __init__(self, carrier: Carrier, stream: int) -> None:
+        self.carrier = carrier
+        self.stream = stream
+        self.granted = carrier.window
+
+    # What the application is given.
+
+    def start_response(
+        self, status: str, headers: Any, exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """PEP 3333 "The start_response() Callable" and "Error Handling"."""
+        if exc_info:
+            try:
+                if self._started or self._ended:
+                    error = exc_info[1]
+                    if error is None:
+                        raise AssertionError("start_response: exc_info holds no exception, and the head is already sent")
+                    raise error.with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # no reference cycle through this frame
+        elif self._head is not None:
+            raise AssertionError(
+                "start_response was called twice; only an error handler may do so, with exc_info (PEP 3333)"
+            )
+        elif self._ended:
+            raise AssertionError("start_response was called after the exchange had ended")
+        self._head, self._declared, self._bodiless = compose_head(status, headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """The write() callable of PEP 3333: returns when the bytes are on their way; waits for a slow client.
+
+        Raises ClientGone when the client went away and ValueError past the declared Content-Length.
+        """
+        if not isinstance(data, bytes):
+            raise TypeError(f"write() needs bytes, not {_kind(data)}")
+        if self._ended:
+            raise AssertionError("write() was called after the exchange had ended")
+        if self.cancelled:
+            raise ClientGone("the client went away before its response was complete")
+        if not data:
+            return
+        self._put(data)
+        self._sealed = None
+        while self._rest is not None:
+            self.carrier.outbox.flush()
+            self.carrier.wait(self, self.has_credit)
+            if self.cancelled:
+                raise ClientGone("the client went away before its response was complete")
+            self._drain()
+        self.carrier.outbox.flush()
+        if self._surplus:
+            raise ValueError(f"write() past the declared Content-Length of {self._declared} bytes")
+
+    # What the carrier calls.
+
+    def has_credit(self) -> bool:
+        """True when at least one byte of body may be sent."""
+        return self.granted > self.spent
+
+    def begin(self, flags: int, data: bytes, start: int, end: int) -> bool:
+        """Runs the request whose REQUEST payload is ``data[start:end]``. True when the exchange has ended."""
+        carrier = self.carrier
+        try:
+            self._environ = environ = read_environ(carrier.template, flags, data, start, end, self.body)
+            self._head_only = environ["REQUEST_METHOD"] == "HEAD"
+            # A context of its own: interleaved exchanges never see each other's context variables.
+            self._context = context = carrier.context.copy()
+            if flags:
+                self._input = environ["wsgi.input"]
+            result = context.run(carrier.application, environ, self.start_response)
+            kind = result.__class__
+            if (kind is list or kind is tuple) and self._send_whole(result):
+                return self._end() if flags else True
+            self._result = result
+            self._open(result)
+            return self._advance()
+        except frames.ProtocolError:
+            raise
+        except BaseException as error:
+            return self._fail(error)
+
+    def resume(self) -> bool:
+        """Goes on with a suspended exchange. True when it has ended."""
+        try:
+            return self._advance()
+        except BaseException as error:
+            return self._fail(error)
+
+    # The response.
+
+    def _send_whole(self, chunks: List[bytes]) -> bool:
+        """Sends a response whose body is a list or a tuple as one frame; False when that is not possible."""
+        head = self._head
+        if head is None or self._started or self._bodiless or self._head_only:
+            return False
+        if len(chunks) == 1:
+            body = chunks[0]
+            if body.__class__ is not bytes:
+                _check_chunk(body)
+            size = len(body)
+        else:
+            size = 0
+            for chunk in chunks:
+                if chunk.__class__ is not bytes:
+                    _check_chunk(chunk)
+                size += len(chunk)
+        self._known = size
+        if self._declared is None:
+            head = f"{head}Content-Length: {size}\r\n"
+        elif self._declared != size:
+            return False
+        if size > frames.BODY_PIECE or size > self.granted:
+            return False
+        if len(chunks) != 1:
+            body = b"".join(chunks)
+        encoded = head.encode("latin-1")
+        length = len(encoded)
+        outbox = self.carrier.outbox
+        outbox.frames.extend(
+            (frames.pack_head(4 + length + size, frames.HEAD, frames.LAST, 0, self.stream, length), encoded, body)
+        )
+        outbox.held += length + size
+        self._ended = True
+        return True
+
+    def _open(self, result: Any) -> None:
+        """Makes ready to iterate over what the application returned."""
+        if result.__class__ is FileWrapper and self._send_file(result):
+            return
+        if isinstance(result, (str, bytes, bytearray)) or result is None:
+            raise TypeError(
+                f"the application returned {_kind(result)}; it must return an iterable of bytes, such as [b'...']"
+            )
+        try:
+            self._iterator = self._context.run(iter, result)
+        except TypeError as error:
+            if hasattr(result, "__iter__"):
+                raise
+            raise TypeError(
+                f"the application returned an object of type {_kind(result)}, which is not iterable; "
+                "it must return an iterable of bytes"
+            ) from error
+        # "If len(iterable) is 1 the server can take the length of the first bytestring for Content-Length".
+        # A list or a tuple of several is at hand as a whole and has been measured already.
+        if self._known is None and hasattr(result, "__len__") and self._context.run(len, result) == 1:
+            self._known = -1
+
+    def _advance(self) -> bool:
+        """Takes from the iterable and sends, until it is exhausted (True) or there is no credit (False)."""
+        run = self._context.run
+        iterator = self._iterator
+        assert iterator is not None
+        while True:
+            if self.cancelled:
+                return self._cancel()
+            if self._rest is not None:
+                self._drain()
+                if self._rest is not None:
+                    self.carrier.outbox.flush()
+                    return False
+            try:
+                chunk = run(next, iterator)
+            except StopIteration:
+                return self._finish()
+            if chunk.__class__ is not bytes:
+                _check_chunk(chunk)
+            if not chunk:
+                continue
+            if self._head_only or self._bodiless:
+                if self._known == -1:
+                    self._known = len(chunk)
+                return self._finish()
+            self._put(chunk)
+            if self._surplus:
+                iterator = self._iterator = iter(())
+            # "Transmit each bytestring before asking for the next": at once, or when it completes the response
+            # by the watcher, if the end of the iterable does not come first.
+            outbox = self.carrier.outbox
+            if self._sealed is None or self.carrier.slow_tail:
+                outbox.flush()
+            elif not outbox.watched:
+                outbox.watch()
+
+    def _put(self, chunk: bytes) -> None:
+        """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""
+        if self._head is None:
+            raise AssertionError("the application produced a body before it called start_response (PEP 3333)")
+        declared = self._declared
+        if declared is not None and self._produced + len(chunk) > declared:
+            chunk = chunk[: declared - self._produced]
+            if not self._surplus:
+                self._surplus = True
+                self._log(
+                    frames.WARNING,
+                    f"the application declared Content-Length: {declared} and produced more; the rest is not sent",
+                )
+        self._produced += len(chunk)
+        if not self._started:
+            if self._head_only or self._bodiless:  # only through write()
+                return
+            if self._known == -1:
+                self._known = len(chunk)
+            size = min(len(chunk), frames.BODY_PIECE, self.granted)
+            self._send_head(0, chunk[:size])
+            if size == len(chunk):
+                return
+            self._rest = memoryview(chunk)[size:]
+        elif chunk:
+            self._rest = memoryview(chunk)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Sends of ``_rest`` what credit allows."""
+        rest = self._rest
+        outbox = self.carrier.outbox
+        while rest is not None:
+            size = min(len(rest), frames.BODY_PIECE, self.granted - self.spent)
+            if size <= 0:
+                break
+            self.spent += size
+            outbox.put(frames.pack_data(0, self.stream, size), rest[:size])
+            rest = rest[size:] if size < len(rest) else None
+            if rest is not None:
+                outbox.flush()
+        self._rest = rest
+
+    def _send_head(self, flags: int, body: bytes) -> None:
+        head = self._head
+        assert head is not None
+        declared = self._declared
+        if declared is None and not self._bodiless:
+            known = self._known
+            # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty it themselves.
+            if known is not None and known >= 0 and (known or not self._head_only):
+                head = f"{head}Content-Length: {known}\r\n"
+                if not self._head_only:
+                    self._declared = declared = known
+        encoded = head.encode("latin-1")
+        length = len(encoded)
+        size = len(body)
+        first = frames.pack_head(4 + length + size, frames.HEAD, flags, 0, self.stream, length)
+        self._started = True
+        self.spent += size
+        if not flags:
+            if declared == size:
+                self._sealed = first
+                self._complete_at = time.perf_counter()
+            elif not self.tracked:
+                self.carrier.track(self)
+        self.carrier.outbox.put(first, encoded, body)
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """Lets the acceptor send a real file; False when the wrapper has to be iterated over."""
+        if self._head is None or self._started:
+            return False
+        part = self._context.run(wrapper.part)
+        if part is None:
+            return False
+        declared = self._declared
+        if declared is not None and declared > part.length:
+            return False
+        size = part.length if declared is None else declared
+        self._iterator = iter(())
+        if self._head_only or self._bodiless:
+            self._known = size
+            return True
+        if size <= min(frames.BODY_PIECE, self.granted):
+            # Small enough for the frame of its head: cheaper than to have it opened once more.
+            self._iterator = iter((self._context.run(wrapper.filelike.read, size),))
+            self._known = -1
+            return True
+        self._known = size
+        self._send_head(0, b"")
+        self.carrier.outbox.put(frames.pack_json(frames.FILE, self.stream, part._replace(length=size)._asdict()))
+        self._ended = True
+        return True
+
+    # The end.
+
+    def _finish(self) -> bool:
+        """The iterable is exhausted or of no more use: close it and end the response."""
+        outbox = self.carrier.outbox
+        sealed = self._sealed
+        if self._head is None:
+            raise AssertionError("the application never called start_response (PEP 3333)")
+        if not self._started and not self._ended:
+            silent = self._head_only or self._bodiless
+            if not silent and (self._known is None or self._known < 0):
+                self._known = 0
+            if silent or not self._declared:
+                self._close()
+                self._send_head(frames.LAST, b"")
+                return self._end()
+            self._send_head(0, b"")
+        self._close()
+        if self._ended:  # by a FILE frame
+            return self._end()
+        if sealed is not None:
+            outbox.seal(sealed, self.stream)
+            self.carrier.slow_tail = time.perf_counter() - self._complete_at > _SLOW_TAIL
+        elif self._declared is not None and self._produced < self._declared:
+            self._log(
+                frames.ERROR,
+                f"the application declared Content-Length: {self._declared} and produced {self._produced} bytes; "
+                "the response is incomplete",
+            )
+            outbox.put(frames.pack(frames.END, frames.BROKEN, self.stream))
+        else:
+            outbox.put(frames.pack(frames.END, 0, self.stream))
+        return self._end()
+
+    def _cancel(self) -> bool:
+        self._rest = None
+        self._close()
+        if not self._ended:
+            self.carrier.outbox.put(frames.pack(frames.END, frames.BROKEN, self.stream))
+        return self._end()
+
+    def _fail(self, error: BaseException) -> bool:
+        """The application raised, or broke a rule that leaves no response to be made."""
+        outbox = self.carrier.outbox
+        self._rest = None
+        if self.cancelled or isinstance(error, ClientGone):
+            self._log(frames.DEBUG, f"given up: {error}")
+            return self._cancel()
+        text = format_error(error)
+        error.__traceback__ = None  # the frames it holds live no longer than this exchange
+        if self._ended:
+            self._log(frames.ERROR, f"the application raised after its response was complete\n{text}")
+            self._close()
+        elif not self._started:
+            self._close()
+            outbox.put(frames.pack_fail(self.stream, text))
+        else:
+            complete = self._sealed is not None or self._produced == self._declared
+            what = "after its response was complete" if complete else "in the middle of its response"
+            self._log(frames.ERROR, f"the application raised {what}\n{text}")
+            self._close()
+            outbox.put(frames.pack(frames.END, 0 if complete else frames.BROKEN, self.stream))
+        return self._end()
+
+    def _close(self) -> None:
+        """Calls close() of the application's iterable; never twice (PEP 3333: whatever happened)."""
+        result = self._result
+        if result is None:
+            return
+        self._result = self._iterator = None
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                self._context.run(close)
+        except BaseException as error:
+            self._log(frames.ERROR, f"the application's close() raised\n{format_error(error)}")
+
+    def _end(self) -> bool:
+        self._ended = True
+        environ = self._environ
+        if environ is not None:
+            self._environ = None
+            if self._input is not None:
+                self._input.close()
+        return True
+
+    def _log(self, level: int, text: str) -> None:
+        environ = self._environ or {}
+        method = environ.get("REQUEST_METHOD", "?")
+        target = environ.get("RAW_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+        name = f"{method} {target}".encode("unicode_escape").decode("ascii")
+        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{name}: {text}"))
+
+
+def _check_chunk(chunk: Any) -> None:
+    if not isinstance(chunk, bytes):
+        hint = "; encode it first, as in text.encode()" if isinstance(chunk, str) else ""
+        raise TypeError(f"the application produced {_kind(chunk)} where bytes are needed{hint}")
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__

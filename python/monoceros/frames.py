@@ -1,0 +1,166 @@
+"""Frames: how an acceptor and a worker's messages are laid out in bytes (docs/reference/frames.md)."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, List, Tuple
+
+REQUEST = 0x01
+BODY = 0x02
+WINDOW = 0x03
+CANCEL = 0x04
+RECALL = 0x05
+STOP = 0x06
+START = 0x07
+
+READY = 0x81
+HEAD = 0x82
+DATA = 0x83
+FILE = 0x84
+END = 0x85
+FAIL = 0x86
+CREDIT = 0x87  # WINDOW in the worker's direction
+RETURNED = 0x88
+LOG = 0x89
+
+BODY_FILE = 1
+BODY_STREAM = 2
+BODY_END = 1
+BODY_ABORT = 2
+LAST = 1  # HEAD and DATA: these are the response's last bytes
+BROKEN = 1  # END: the response is not complete
+
+DEBUG = 10
+INFO = 20
+WARNING = 30
+ERROR = 40
+CRITICAL = 50
+
+HEADER_SIZE = 12
+#: No frame's payload is longer than this.
+PAYLOAD_LIMIT = 16 * 1024 * 1024
+#: No frame that a worker sends carries more bytes of body than this.
+BODY_PIECE = 64 * 1024
+
+_header = struct.Struct("<IBBHI")
+_head = struct.Struct("<IBBHII")
+_u32 = struct.Struct("<I")
+_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0}
+_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START))
+_EMPTY = frozenset((CANCEL, RECALL, STOP))
+
+unpack_header = _header.unpack_from
+unpack_u32 = _u32.unpack_from
+pack_u32 = _u32.pack
+#: (payload length, HEAD, flags, 0, stream, length of the head) -> the frame's first 16 bytes.
+pack_head = _head.pack
+
+#: A received frame: type, flags, stream, and where its payload is: bytes, start, end.
+Frame = Tuple[int, int, int, bytes, int, int]
+
+
+class ProtocolError(Exception):
+    """The other side broke the frame protocol; the worker ends, it never guesses."""
+
+    code = "protocol-broken"
+
+
+def pack(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """One frame's bytes. ``pack(END, BROKEN, 7)`` ends exchange 7 as incomplete."""
+    return _header.pack(len(payload), kind, flags, 0, stream) + payload
+
+
+def pack_json(kind: int, stream: int, value: Any) -> bytes:
+    """One frame whose payload is ``value`` as JSON in UTF-8."""
+    return pack(kind, 0, stream, json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def pack_data(flags: int, stream: int, size: int) -> bytes:
+    """The header of a DATA frame whose ``size`` bytes of body follow it."""
+    return _header.pack(size, DATA, flags, 0, stream)
+
+
+def pack_log(level: int, stream: int, text: str) -> bytes:
+    """A LOG frame; text that is too long for the log keeps its beginning and its end."""
+    return pack(LOG, 0, stream, bytes((level,)) + shorten(text).encode("utf-8", "backslashreplace"))
+
+
+def pack_fail(stream: int, text: str) -> bytes:
+    """A FAIL frame: ``text`` is the traceback, or for stream 0 why the application could not be loaded."""
+    return pack(FAIL, 0, stream, shorten(text).encode("utf-8", "backslashreplace"))
+
+
+def shorten(text: str, limit: int = 64 * 1024) -> str:
+    """``text`` with its middle cut out when it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
+
+
+class FrameReader:
+    """Cuts a stream of bytes, fed in any pieces, into frames, and checks what every frame must be.
+
+    ``receive(data)`` returns the frames completed by ``data``, in order. Raises ProtocolError.
+    """
+
+    def __init__(self) -> None:
+        self._parts: List[bytes] = []  # of a frame that is not complete yet
+        self._have = 0
+        self._wanted = HEADER_SIZE
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes the unfinished frame lacks at least; 0 between frames."""
+        return self._wanted - self._have if self._have else 0
+
+    def receive(self, data: bytes) -> List[Frame]:
+        """Takes the next bytes of the stream; returns the frames that are complete now."""
+        if self._have:
+            self._parts.append(data)
+            self._have += len(data)
+            if self._have < self._wanted:
+                return []
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._have = 0
+        frames: List[Frame] = []
+        position = 0
+        size = len(data)
+        while True:
+            start = position + HEADER_SIZE
+            if start > size:
+                wanted = HEADER_SIZE
+                break
+            length, kind, flags, reserved, stream = unpack_header(data, position)
+            end = start + length
+            # One comparison for the frame that nearly always comes; all the rules for any other.
+            if kind != REQUEST or flags or reserved or not stream or length > PAYLOAD_LIMIT:
+                _check(length, kind, flags, reserved, stream)
+            if end > size:
+                wanted = HEADER_SIZE + length
+                break
+            frames.append((kind, flags, stream, data, start, end))
+            position = end
+        if position < size:
+            self._parts.append(data[position:] if position else data)
+            self._have = size - position
+            self._wanted = wanted
+        return frames
+
+
+def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> None:
+    allowed = _FLAGS.get(kind)
+    if allowed is None:
+        raise ProtocolError(f"a frame of unknown type 0x{kind:02x}")
+    if flags & ~allowed or flags == 3:
+        raise ProtocolError(f"a frame of type 0x{kind:02x} with flags 0x{flags:02x}")
+    if reserved:
+        raise ProtocolError(f"a frame of type 0x{kind:02x} with {reserved} in its reserved field")
+    if length > PAYLOAD_LIMIT:
+        raise ProtocolError(f"a frame of type 0x{kind:02x} with {length} bytes (at most {PAYLOAD_LIMIT})")
+    if (stream == 0) != (kind in _ABOUT_THE_WORKER):
+        raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}")
+    if (length and kind in _EMPTY) or (length != 4 and kind == WINDOW):
+        raise ProtocolError(f"a frame of type 0x{kind:02x} with {length} bytes of payload")

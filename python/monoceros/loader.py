@@ -1,0 +1,195 @@
+"""Finding the application that a reference such as ``module:attribute`` names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from .trace import format_error, hide_imports
+
+_DEFAULT_NAMES = ("application", "app")
+
+
+class LoadError(Exception):
+    """The application could not be loaded. ``str(error)`` is for the user: one clear line when the reference is
+    wrong, the Python traceback when the application's own code raised."""
+
+    code = "application-not-loaded"
+
+
+def load(reference: str) -> Callable[..., Any]:
+    """Imports the application that ``reference`` names. Raises LoadError.
+
+    ``module``, ``module:attribute``, ``module:attribute.inner``, ``module:factory()`` and
+    ``module:factory("text", key=1)`` (literals only); a module alone stands for its ``application`` or ``app``.
+    """
+    module_name, colon, expression = reference.partition(":")
+    _check_module_name(reference, module_name, expression)
+    if colon and not expression.strip():
+        raise LoadError(f"application {reference!r}: nothing follows the colon; write {module_name}:application")
+    target = _parse(reference, expression) if colon else None
+    module = _import(reference, module_name)
+    if target is None:
+        return _default(reference, module)
+    names, call = target
+    found: Any = module
+    where = f"module {module_name!r}"
+    for name in names:
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise LoadError(f"application {reference!r}: {where} has no attribute {name!r}{_near(found, name)}") from None
+        except BaseException as error:
+            raise _failed(reference, error) from error
+        where = f"{'.'.join(names[: names.index(name) + 1])!r} of module {module_name!r}"
+    if call is not None:
+        if not callable(found):
+            raise LoadError(f"application {reference!r}: {where} is {_describe(found)} and cannot be called")
+        try:
+            found = found(*call[0], **call[1])
+        except BaseException as error:
+            raise _failed(reference, error) from error
+        where = f"what {'.'.join(names)}() returned"
+    if not callable(found):
+        raise LoadError(
+            f"application {reference!r}: {where} is {_describe(found)}, not a callable; "
+            "a WSGI application is called with (environ, start_response)"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _check_module_name(reference: str, name: str, expression: str) -> None:
+    if not name:
+        raise LoadError(f"application {reference!r}: no module before the colon; write module:application")
+    if name.endswith(".py") or "/" in name or os.sep in name:
+        path = os.path.normpath(name[:-3] if name.endswith(".py") else name)
+        dotted = ".".join(part for part in path.split(os.sep) if part not in ("", ".", ".."))
+        better = f"{dotted}:{expression}" if expression else dotted
+        raise LoadError(
+            f"application {reference!r}: {name!r} is a path; write the module as Python imports it: {better}"
+        )
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise LoadError(f"application {reference!r}: {name!r} is not the name of a Python module")
+
+
+def _parse(reference: str, expression: str) -> Tuple[List[str], Optional[Tuple[List[Any], Dict[str, Any]]]]:
+    wrong = LoadError(
+        f"application {reference!r}: {expression!r} is neither a name (app, package.app) nor a call with literal "
+        'arguments (create_app(), create_app("production", debug=False))'
+    )
+    try:
+        node: ast.expr = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise wrong from None
+    call: Optional[Tuple[List[Any], Dict[str, Any]]] = None
+    if isinstance(node, ast.Call):
+        try:
+            arguments = [ast.literal_eval(argument) for argument in node.args]
+            keywords: Dict[str, Any] = {}
+            for keyword in node.keywords:
+                if keyword.arg is None:
+                    raise ValueError("**")
+                keywords[keyword.arg] = ast.literal_eval(keyword.value)
+        except (ValueError, TypeError):
+            raise wrong from None
+        call = (arguments, keywords)
+        node = node.func
+    names: List[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        raise wrong
+    names.append(node.id)
+    names.reverse()
+    return names, call
+
+
+def _import(reference: str, name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # The module that was asked for (or a package on the way to it) is missing, not one that it imports itself.
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            if not _raised_inside(error):
+                raise LoadError(_missing(reference, name, error.name)) from None
+        raise _failed(reference, error) from error
+    except BaseException as error:
+        raise _failed(reference, error) from error
+
+
+def _raised_inside(error: BaseException) -> bool:
+    """True when a module's own code raised: a frame below importlib's that is neither importlib's nor ours."""
+    hide_imports(error)
+    trace = error.__traceback__
+    here = os.path.dirname(os.path.abspath(__file__))
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(here):
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _missing(reference: str, name: str, missing: str) -> str:
+    places = ", ".join(path or "." for path in sys.path) or "nowhere, sys.path is empty"
+    parent, _, last = missing.rpartition(".")
+    if parent:
+        package = sys.modules.get(parent)
+        if package is not None and not hasattr(package, "__path__"):
+            return f"application {reference!r}: {parent!r} is a module, not a package, so it holds no module {last!r}"
+        path = ", ".join(getattr(package, "__path__", ())) or parent
+        return f"application {reference!r}: package {parent!r} has no module {last!r} (looked in {path})"
+    hint = ""
+    if "." in name and ":" not in reference:
+        head, _, tail = name.rpartition(".")
+        hint = f"; for an attribute of a module write {head}:{tail}"
+    return f"application {reference!r}: there is no module {missing!r}{hint} (looked in {places})"
+
+
+def _default(reference: str, module: Any) -> Callable[..., Any]:
+    for name in _DEFAULT_NAMES:
+        found = getattr(module, name, None)
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+        if found is not None:
+            raise LoadError(
+                f"application {reference!r}: {name!r} of module {module.__name__!r} is {_describe(found)}, not a callable"
+            )
+    raise LoadError(
+        f"application {reference!r}: module {module.__name__!r} has neither 'application' nor 'app'"
+        f"{_near(module, 'application')}; name the callable, as in {reference}:NAME"
+    )
+
+
+def _near(holder: Any, name: str) -> str:
+    names = [entry for entry in dir(holder) if not entry.startswith("_")]
+    near = difflib.get_close_matches(name, names, 3)
+    if near:
+        return f"; did you mean {' or '.join(repr(entry) for entry in near)}?"
+    own = getattr(holder, "__name__", None)
+    found = []
+    for entry in names:
+        value = getattr(holder, entry, None)
+        # Defined there, not imported from elsewhere; the instances of a framework's class too.
+        if callable(value) and getattr(value, "__module__", own) == own or (
+            callable(value) and not isinstance(value, type) and not hasattr(value, "__name__")
+        ):
+            found.append(entry)
+    return f"; callable there: {', '.join(found[:10])}" if found else ""
+
+
+def _describe(value: Any) -> str:
+    if value is None:
+        return "None"
+    text = type(value).__name__
+    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
+
+
+def _failed(reference: str, error: BaseException) -> LoadError:
+    hide_imports(error)
+    return LoadError(f"application {reference!r} could not be loaded\n{format_error(error)}")

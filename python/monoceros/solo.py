@@ -1,0 +1,401 @@
+"""A worker of one thread: it reads requests, runs them one after another in the main thread, and sends answers.
+
+A second thread sleeps on the control channel. It takes back what has not begun when the acceptor recalls it, learns
+that a client is gone, and sends out finished responses that would otherwise wait behind a slow request.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections import deque
+from contextvars import Context
+from time import monotonic, perf_counter
+from typing import Any, Callable, Deque, Dict, List, MutableSequence, Set, Tuple
+
+from . import frames
+from .environ import Environ
+from .exchange import Exchange
+from .frames import Frame, FrameReader, ProtocolError
+from .outbox import Outbox, Watcher
+from .streams import BodyStream, ClientGone
+
+#: Finished responses are held back no longer than this (seconds) to send several with one system call,
+_HOLD_TIME = 0.0001
+#: and no more than this many bytes of them.
+_HOLD_SIZE = 64 * 1024
+_READ_SIZE = 64 * 1024
+_READ_LIMIT = 1024 * 1024
+
+
+class SoloWorker:
+    """Runs the exchanges of one acceptor in the calling thread; see ``serve``."""
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        template: Environ,
+        context: Context,
+        window: int,
+        graceful_timeout: float,
+        data: socket.socket,
+        control: socket.socket,
+        ledger: MutableSequence[int],
+    ) -> None:
+        self.application = application
+        self.template = template
+        self.context = context
+        self.window = window
+        self.slow_tail = False
+        self.outbox = Outbox(self._send)
+        self.outbox.wake_watcher = self._start_watching
+        self._graceful_timeout = graceful_timeout
+        self._data = data
+        self._control = control
+        self._ledger = ledger
+        self._reader = FrameReader()
+        # Guards the reader and the data channel's receiving side. Nobody blocks while holding it.
+        self._read_lock = threading.Lock()
+        self._queue: Deque[Frame] = deque()
+        self._ready: Deque[Exchange] = deque()  # suspended before, with credit now
+        self._tracked: Dict[int, Exchange] = {}
+        self._bodies: Dict[int, BodyStream] = {}
+        self._current: Exchange | None = None
+        self._newest = 0
+        self._cancelled: Set[int] = set()  # not begun, and not to begin
+        self._deferred: Deque[Frame] = deque()  # read by the control thread, for the main thread to act upon
+        self._stopping = False
+        self._gone = False  # the acceptor closed the data channel
+        self._wake_main, self._main_woken = _pipe()
+        self._wake_control, self._control_woken = _pipe()
+        self._poll = select.poll()
+        self._poll.register(data.fileno(), select.POLLIN)
+        self._poll.register(self._main_woken, select.POLLIN)
+
+    def serve(self) -> int:
+        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
+        threading.Thread(target=self._attend_control, name="monoceros-control", daemon=True).start()
+        queue = self._queue
+        ready = self._ready
+        ledger = self._ledger
+        outbox = self.outbox
+        held_frames = outbox.frames
+        flush = outbox.flush
+        begun = 0.0
+        while True:
+            # Those with credit and those that wait to begin take turns.
+            if ready:
+                self._run_ready(ready.popleft())
+                if not queue:
+                    continue
+            try:
+                _, flags, stream, data, start, end = queue.popleft()
+            except IndexError:
+                if held_frames:
+                    flush()
+                if not self._receive():
+                    return self._leave()
+                begun = perf_counter()
+                continue
+            if self._cancelled and self._drop(stream):
+                continue
+            ledger[0] = stream
+            self._current = exchange = Exchange(self, stream)
+            if flags == frames.BODY_STREAM:
+                exchange.body = self._bodies[stream]
+            if exchange.begin(flags, data, start, end):
+                if exchange.tracked or flags:
+                    self._forget(exchange)
+            else:
+                exchange.suspended = True
+            if queue:
+                now = perf_counter()
+                if now - begun > _HOLD_TIME or outbox.held > _HOLD_SIZE:
+                    flush()
+                    begun = now
+                elif not outbox.watched:
+                    outbox.watch()
+
+    # For the exchanges.
+
+    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
+        """Reads frames until ``ready()``; REQUESTs that come meanwhile are queued."""
+        self.outbox.flush()
+        while not ready() and not exchange.cancelled:
+            if not self._receive(exchange):
+                exchange.cancelled = True
+
+    def track(self, exchange: Exchange) -> None:
+        exchange.tracked = True
+        self._tracked[exchange.stream] = exchange
+
+    def _run_ready(self, exchange: Exchange) -> None:
+        self._current = exchange
+        exchange.suspended = False
+        if exchange.resume():
+            self._forget(exchange)
+        elif exchange.has_credit() or exchange.cancelled:
+            self._ready.append(exchange)
+        else:
+            exchange.suspended = True
+
+    def _forget(self, exchange: Exchange) -> None:
+        self._tracked.pop(exchange.stream, None)
+        self._bodies.pop(exchange.stream, None)
+
+    def _drop(self, stream: int) -> bool:
+        """Answers a request whose client went away before it began."""
+        if stream not in self._cancelled:
+            return False
+        self._cancelled.discard(stream)
+        self._bodies.pop(stream, None)
+        self.outbox.put(frames.pack(frames.END, frames.BROKEN, stream))
+        return True
+
+    # Reading. These run in the main thread.
+
+    def _receive(self, waiting: Exchange | None = None) -> bool:
+        """Waits for frames and acts upon them. False when there is nothing more to come: stopped, or gone."""
+        while True:
+            if self._deferred:
+                while self._deferred:
+                    self._act(self._deferred.popleft())
+                return True
+            if self._gone:
+                self._queue.clear()
+                return False
+            if self._stopping and waiting is None and not self._tracked and not self._queue:
+                # What was sent before STOP may still be unread.
+                with self._read_lock:
+                    return self._read()
+            for number, _ in self._poll.poll():
+                if number == self._main_woken:
+                    _drain(number)
+            with self._read_lock:
+                if self._deferred or self._gone:
+                    continue  # what is deferred is older than what is still unread
+                if self._read():
+                    return True
+
+    def _read(self) -> bool:
+        """Reads once without waiting; the caller holds the lock. False when there was nothing."""
+        data = self._take()
+        if not data:
+            return False
+        for frame in self._reader.receive(data):
+            if frame[0] == frames.REQUEST:
+                self._enqueue(frame)
+            else:
+                self._act(frame)
+        return True
+
+    def _take(self) -> bytes:
+        size = min(max(_READ_SIZE, self._reader.wanted), _READ_LIMIT)
+        try:
+            data = self._data.recv(size, socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+        return data
+
+    def _send(self, data: bytes) -> None:
+        if not self._gone:
+            try:
+                self._data.sendall(data)
+            except OSError:
+                self._lose()
+
+    def _lose(self) -> None:
+        """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled. In any thread."""
+        self._gone = True
+        self._queue.clear()
+        current = self._current
+        if current is not None:
+            current.cancelled = True
+
+    def _enqueue(self, frame: Frame) -> None:
+        flags, stream = frame[1], frame[2]
+        if stream <= self._newest:
+            raise ProtocolError(f"REQUEST {stream} after REQUEST {self._newest}")
+        self._newest = stream
+        if flags == frames.BODY_STREAM:
+            self._bodies[stream] = self._make_body(stream)
+        self._queue.append(frame)
+
+    def _make_body(self, stream: int) -> BodyStream:
+        def wait(ready: Callable[[], bool]) -> None:
+            exchange = self._current
+            if exchange is None or exchange.stream != stream:
+                raise ClientGone("the request body was read outside of its exchange")
+            self.wait(exchange, ready)
+
+        def grant(size: int) -> None:
+            self.outbox.put(frames.pack(frames.CREDIT, 0, stream, frames.pack_u32(size)))
+            self.outbox.flush()
+
+        return BodyStream(wait, grant)
+
+    def _act(self, frame: Frame) -> None:
+        """Acts upon a frame of the data channel that is not a REQUEST."""
+        kind, flags, stream, data, start, end = frame
+        if stream > self._newest:
+            raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened")
+        if kind == frames.BODY:
+            body = self._bodies.get(stream)
+            if body is not None:
+                if body.finished:
+                    raise ProtocolError(f"BODY after the end of the body of stream {stream}")
+                body.feed(data[start:end])
+                if flags == frames.BODY_END:
+                    body.end()
+                elif flags == frames.BODY_ABORT:
+                    body.abort()
+        elif kind == frames.WINDOW:
+            exchange = self._tracked.get(stream)
+            if exchange is not None:
+                exchange.granted += frames.unpack_u32(data, start)[0]
+                self._bring_back(exchange)
+        elif kind == frames.CANCEL:
+            self._cancel(stream)
+            exchange = self._tracked.get(stream)
+            if exchange is not None:
+                self._bring_back(exchange)
+        else:
+            raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
+
+    def _bring_back(self, exchange: Exchange) -> None:
+        if exchange.suspended:
+            exchange.suspended = False
+            self._ready.append(exchange)
+
+    def _cancel(self, stream: int) -> None:
+        """Marks an exchange as cancelled; in either thread."""
+        exchange = self._current
+        if exchange is not None and exchange.stream == stream:
+            exchange.cancelled = True
+            return
+        exchange = self._tracked.get(stream)
+        if exchange is not None:
+            exchange.cancelled = True
+        elif stream > self._ledger[0]:
+            self._cancelled.add(stream)
+
+    def _leave(self) -> int:
+        """Ends what is suspended when the acceptor is gone; the exit status."""
+        for exchange in list(self._tracked.values()):
+            exchange.cancelled = True
+            self._current = exchange
+            exchange.resume()
+        self.outbox.flush()
+        return 0 if self._stopping else 1
+
+    # The control channel. These run in its thread.
+
+    def _attend_control(self) -> None:
+        try:
+            self._listen()
+        except ProtocolError as error:
+            _report(f"monoceros worker: the acceptor sent {error}")
+            os._exit(4)
+        except OSError:
+            pass
+        # The acceptor is gone: what runs may end, but not for ever.
+        self._lose()
+        _wake(self._wake_main)
+        threading.Event().wait(self._graceful_timeout)
+        os._exit(1)
+
+    def _listen(self) -> None:
+        reader = FrameReader()
+        watcher = Watcher(self.outbox)
+        poll = select.poll()
+        poll.register(self._control.fileno(), select.POLLIN)
+        poll.register(self._control_woken, select.POLLIN)
+        while True:
+            for number, _ in poll.poll(Watcher.TICK * 1000 if self.outbox.watched else None):
+                if number == self._control_woken:
+                    _drain(number)
+                    continue
+                data = self._control.recv(_READ_SIZE)
+                if not data:
+                    return
+                for kind, _, stream, _, _, _ in reader.receive(data):
+                    if kind == frames.RECALL:
+                        self._recall()
+                    elif kind == frames.CANCEL:
+                        self._cancel(stream)
+                    elif kind == frames.STOP:
+                        self._stopping = True
+                        _wake(self._wake_main)
+                    else:
+                        raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
+            if self.outbox.watched:
+                watcher.tick()
+
+    def _recall(self) -> None:
+        """Gives back everything that has not begun, what is still unread included."""
+        with self._read_lock:
+            while not self._gone:
+                data = self._take()
+                if not data:
+                    break
+                for frame in self._reader.receive(data):
+                    if frame[0] == frames.REQUEST:
+                        self._enqueue(frame)
+                    else:
+                        self._deferred.append(frame)
+            returned: List[int] = []
+            while True:
+                # From the end: the main thread takes from the front, and who takes a request owns it.
+                try:
+                    frame = self._queue.pop()
+                except IndexError:
+                    break
+                stream = frame[2]
+                if not (self._cancelled and self._drop(stream)):
+                    returned.append(stream)
+                    self._bodies.pop(stream, None)
+        returned.reverse()
+        payload = b"".join(map(frames.pack_u32, returned))
+        self.outbox.put(frames.pack(frames.RETURNED, 0, 0, payload))
+        self.outbox.flush()
+        if self._deferred or self._gone:
+            _wake(self._wake_main)
+
+    def _start_watching(self) -> None:
+        self.outbox.watched = True
+        _wake(self._wake_control)
+
+
+def _pipe() -> Tuple[int, int]:
+    """A pipe to wake a thread by: (the end to write to, the end to poll); a full one is as good as written to."""
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    return wake, woken
+
+
+def _wake(number: int) -> None:
+    try:
+        os.write(number, b".")
+    except OSError:  # full: it is awake already
+        pass
+
+
+def _drain(number: int) -> None:
+    try:
+        os.read(number, 4096)
+    except BlockingIOError:
+        pass
+
+
+def _report(text: str) -> None:
+    try:
+        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass

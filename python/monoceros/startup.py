@@ -1,0 +1,73 @@
+"""What START says, and the changes it asks of the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from .frames import ProtocolError
+
+
+class Startup(NamedTuple):
+    """The settings of a worker (docs/reference/frames.md, START). Sizes in bytes, times in seconds."""
+
+    application: str
+    chdir: Optional[str]
+    pythonpath: List[str]
+    threads: int
+    window: int
+    graceful_timeout: float
+    environ: Dict[str, str]
+    multiprocess: bool
+
+
+def read_startup(payload: bytes) -> Startup:
+    """Reads START's JSON; what is left out has a default, ``application`` must be there. Raises ProtocolError."""
+    try:
+        value: Any = json.loads(payload.decode("utf-8"))
+        startup = Startup(
+            application=value["application"],
+            chdir=value.get("chdir") or None,
+            pythonpath=value.get("pythonpath") or [],
+            threads=value.get("threads", 1),
+            window=value.get("window", 256 * 1024),
+            graceful_timeout=value.get("graceful_timeout", 30),
+            environ=value.get("environ") or {},
+            multiprocess=value.get("multiprocess", True),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProtocolError(f"a START that cannot be read: {type(error).__name__}: {error}") from error
+    for field, kind in (("application", str), ("threads", int), ("window", int), ("graceful_timeout", (int, float))):
+        if not isinstance(getattr(startup, field), kind):
+            raise ProtocolError(f"a START whose {field!r} is {getattr(startup, field)!r}")
+    if startup.threads < 1 or startup.window < 1:
+        raise ProtocolError(f"a START with {startup.threads} threads and a window of {startup.window}")
+    return startup
+
+
+def enter_directory(startup: Startup) -> None:
+    """Changes the working directory and sys.path: ``pythonpath``, the working directory, then what was there.
+
+    Raises OSError when the directory cannot be entered.
+    """
+    if startup.chdir:
+        os.chdir(startup.chdir)
+    first = [os.path.abspath(path) for path in startup.pythonpath]
+    first.append(os.getcwd())
+    rest = [path for path in sys.path if path not in first and path != ""]
+    sys.path[:] = list(dict.fromkeys(first)) + rest
+
+
+def loaded_files() -> List[str]:
+    """The files of all modules that are loaded, but the worker's own; for those who watch for changes."""
+    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    files = set()
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str):
+            path = os.path.abspath(path)
+            if not path.startswith(own):
+                files.add(path)
+    return sorted(files)

@@ -1,0 +1,212 @@
+"""The streams of an environ: wsgi.input in its kinds, wsgi.errors, and wsgi.file_wrapper (PEP 3333)."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections import deque
+from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
+
+#: How many bytes of a streamed request body the acceptor may send ahead of the application.
+INPUT_WINDOW = 256 * 1024
+
+
+class ClientGone(ConnectionAbortedError):
+    """The client went away (or its body can never be complete) while the application was at work for it."""
+
+    code = "client-gone"
+
+
+class BodyStream(io.RawIOBase):
+    """A request body that is still arriving. A reader feeds it; the application reads it and may have to wait.
+
+    ``wait(ready)`` blocks until ``ready()`` is true; ``grant(size)`` lets the acceptor send ``size`` bytes more.
+    The first read grants INPUT_WINDOW; what has been read is granted again by halves.
+    """
+
+    def __init__(self, wait: Callable[[Callable[[], bool]], None], grant: Callable[[int], None]) -> None:
+        super().__init__()
+        self._wait = wait
+        self._grant = grant
+        self._pieces: Deque[memoryview] = deque()
+        self._ended = False
+        self._aborted = False
+        self._begun = False
+        self._consumed = 0  # since the last grant
+
+    # The reader's side.
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes of the body."""
+        if data:
+            self._pieces.append(memoryview(data))
+
+    def end(self) -> None:
+        """What has been fed is the whole body."""
+        self._ended = True
+
+    def abort(self) -> None:
+        """The body will never be complete; what is read after the bytes that did come raises ClientGone."""
+        self._aborted = True
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing more may be fed."""
+        return self._ended or self._aborted
+
+    # The application's side.
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Blocks for at least one byte; 0 is the end of the body, for ever. Raises ClientGone."""
+        if not self._begun:
+            self._begun = True
+            if not self._ended and not self._aborted:
+                self._grant(INPUT_WINDOW)
+        if not self._pieces and not self._ended:
+            if not self._aborted:
+                self._wait(self._ready)
+            if not self._pieces and not self._ended:
+                raise ClientGone("the client went away before its request body was complete")
+        if not self._pieces:
+            return 0
+        piece = self._pieces.popleft()
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        if size < len(piece):
+            self._pieces.appendleft(piece[size:])
+        self._consumed += size
+        if self._consumed * 2 >= INPUT_WINDOW and not self._ended and not self._aborted:
+            self._grant(self._consumed)
+            self._consumed = 0
+        return size
+
+    def _ready(self) -> bool:
+        return bool(self._pieces) or self._ended or self._aborted
+
+
+class ErrorStream:
+    """wsgi.errors: text goes to ``stream`` and each complete line at once. Shared by all exchanges.
+
+    Applications cannot close it, so one of them cannot take the log from the others.
+    """
+
+    def __init__(self, stream: Optional[TextIO] = None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes text; a str only, as PEP 3333 has it. Returns how many characters."""
+        if not isinstance(text, str):
+            raise TypeError(f"wsgi.errors.write needs a str, not {type(text).__name__}")
+        stream = self._stream or sys.__stderr__
+        if stream is not None:
+            stream.write(text)
+            if "\n" in text:
+                stream.flush()
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes each str of ``lines``; like a file's, it adds no line ends."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Writes out what is not a whole line yet."""
+        stream = self._stream or sys.__stderr__
+        if stream is not None:
+            stream.flush()
+
+
+class FilePart(NamedTuple):
+    """A part of a real file that the acceptor can open and send itself."""
+
+    path: str
+    device: int
+    inode: int
+    offset: int
+    length: int
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: an iterable over the blocks of a file-like object, from where it stands.
+
+    Returned unchanged by an application around a real file, it is sent by the acceptor without passing through
+    the worker (PEP 3333 "Optional Platform-Specific File Handling").
+
+    >>> list(FileWrapper(io.BytesIO(b"abcde"), 2))
+    [b'ab', b'cd', b'e']
+    """
+
+    def __init__(self, filelike: Any, block_size: int = 8192) -> None:
+        self.filelike = filelike
+        self.block_size = block_size
+        close = getattr(filelike, "close", None)
+        if close is not None:
+            self.close = close
+
+    def __iter__(self) -> FileWrapper:
+        return self
+
+    def __next__(self) -> bytes:
+        data: bytes = self.filelike.read(self.block_size)
+        if data:
+            return data
+        raise StopIteration
+
+    def part(self) -> Optional[FilePart]:
+        """Which part of which file is to be sent, or None when only reading it can tell (a pipe, a GzipFile, ...)."""
+        try:
+            return _part_of(self.filelike)
+        except (OSError, ValueError):
+            return None
+
+
+def _part_of(filelike: Any) -> Optional[FilePart]:
+    # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno() that does not
+    # hold what read() returns.
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper:  # type: ignore[attr-defined]
+        filelike = filelike.file
+    kind = type(filelike)
+    if kind is io.BufferedReader or kind is io.BufferedRandom:
+        raw = filelike.raw
+    elif kind is io.FileIO:
+        raw = filelike
+    else:
+        return None
+    if type(raw) is not io.FileIO or not raw.readable():
+        return None
+    if filelike.writable():
+        filelike.flush()
+    number = raw.fileno()
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    offset = filelike.tell()
+    length = max(0, status.st_size - offset)
+    path = _path_of(number, raw.name, status)
+    return None if path is None else FilePart(path, status.st_dev, status.st_ino, offset, length)
+
+
+def _path_of(number: int, name: Any, status: os.stat_result) -> Optional[str]:
+    # A file may have been renamed, replaced or deleted since it was opened: the path must lead to this very file.
+    candidates = []
+    try:
+        candidates.append(os.readlink(f"/proc/self/fd/{number}"))
+    except OSError:
+        pass
+    if isinstance(name, (str, bytes)):
+        candidates.append(os.path.abspath(os.fsdecode(name)))
+    for path in candidates:
+        try:
+            found = os.stat(path)
+            path.encode("utf-8")
+        except (OSError, ValueError):
+            continue
+        if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
+            return path
+    return None

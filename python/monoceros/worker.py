@@ -1,0 +1,182 @@
+"""The worker process: takes up its channels, loads the application, and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+from contextvars import copy_context
+from typing import Any, List, MutableSequence, cast
+
+from . import PROTOCOL, frames
+from .environ import make_template
+from .frames import FrameReader, ProtocolError
+from .loader import LoadError, load
+from .solo import SoloWorker
+from .startup import Startup, enter_directory, loaded_files, read_startup
+from .streams import ErrorStream
+
+_DATA = 3
+_CONTROL = 4
+_LEDGER = 5
+
+#: Exit statuses beside 0 (told to stop).
+EXIT_ACCEPTOR_GONE = 1
+EXIT_NOT_LOADED = 3
+EXIT_PROTOCOL = 4
+
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+
+
+def main() -> int:
+    """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger); the exit status."""
+    _settle_output()
+    _settle_signals()
+    data = _take_socket(_DATA)
+    control = _take_socket(_CONTROL)
+    ledger = _map_ledger()
+    # A process that the application forks must not keep the channels open when the worker has gone.
+    os.register_at_fork(after_in_child=lambda: (data.close(), control.close()))
+    try:
+        startup = _receive_startup(control)
+        if startup is None:
+            return EXIT_ACCEPTOR_GONE
+        return _run(startup, data, control, ledger)
+    except ProtocolError as error:
+        print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
+        return EXIT_PROTOCOL
+
+
+def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]) -> int:
+    try:
+        try:
+            enter_directory(startup)
+        except OSError as error:
+            raise LoadError(f"chdir {startup.chdir!r}: {error.strerror}") from error
+        application = load(startup.application)
+    except LoadError as error:
+        _send(data, frames.pack_fail(0, str(error)))
+        return EXIT_NOT_LOADED
+    template = make_template(startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream())
+    _send(data, frames.pack_json(frames.READY, 0, _introduce(startup)))
+    # What the application consists of lives as long as the worker: no garbage collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    arguments: List[Any] = [
+        application,
+        template,
+        copy_context(),
+        startup.window,
+        startup.graceful_timeout,
+        data,
+        control,
+        ledger,
+    ]
+    if startup.threads > 1:
+        from .pool import PoolWorker
+
+        return PoolWorker(startup.threads, *arguments).serve()
+    return SoloWorker(*arguments).serve()
+
+
+def _introduce(startup: Startup) -> Any:
+    name = sys.implementation.name
+    return {
+        "protocol": PROTOCOL,
+        "pid": os.getpid(),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "implementation": _IMPLEMENTATIONS.get(name, name),
+        "application": startup.application,
+        "files": loaded_files(),
+    }
+
+
+def _receive_startup(control: socket.socket) -> Startup | None:
+    """The first frame of the control channel; None when the acceptor is gone before it sent one."""
+    # Exactly as many bytes as START has: what follows it on the channel is for the control thread.
+    header = _receive_exactly(control, frames.HEADER_SIZE)
+    if header is None:
+        return None
+    reader = FrameReader()
+    received = reader.receive(header)
+    if not received:
+        length = frames.unpack_header(header)[0]
+        payload = _receive_exactly(control, length)
+        if payload is None:
+            return None
+        received = reader.receive(payload)
+    kind, _, _, data, start, end = received[0]
+    if kind != frames.START:
+        raise ProtocolError(f"a frame of type 0x{kind:02x} before START")
+    return read_startup(data[start:end])
+
+
+def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
+    data = b""
+    while len(data) < size:
+        more = channel.recv(size - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def _send(data: socket.socket, frame: bytes) -> None:
+    try:
+        data.sendall(frame)
+    except OSError:  # the acceptor is gone; the control channel says so too
+        pass
+
+
+def _take_socket(number: int) -> socket.socket:
+    os.set_inheritable(number, False)
+    channel = socket.socket(fileno=number)
+    channel.setblocking(True)
+    return channel
+
+
+def _map_ledger() -> MutableSequence[int]:
+    if os.fstat(_LEDGER).st_size < 4:
+        os.ftruncate(_LEDGER, 4)
+    memory = mmap.mmap(_LEDGER, 4)
+    os.close(_LEDGER)
+    if sys.byteorder == "little":
+        return cast(MutableSequence[int], memoryview(memory).cast("I"))
+    return cast(MutableSequence[int], _Ledger(memory))
+
+
+class _Ledger:
+    """The ledger where the machine's own order of bytes is not the ledger's."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+
+    def __getitem__(self, index: int) -> int:
+        return int(struct.unpack_from("<I", self._memory, 4 * index)[0])
+
+    def __setitem__(self, index: int, value: int) -> None:
+        struct.pack_into("<I", self._memory, 4 * index, value)
+
+
+def _settle_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # Pipes: without this what an application prints would be seen when the buffer is full.
+        cast(Any, stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    # The acceptor sends SIGABRT to a worker that exceeds its time: the stacks go to the log and the process ends.
+    faulthandler.enable(file=2, all_threads=True)
+
+
+def _settle_signals() -> None:
+    # A Ctrl-C reaches the whole process group, but it is the acceptor that decides what becomes of a worker.
+    # Handlers that do nothing, rather than SIG_IGN, because programs the application starts would inherit that.
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        signal.signal(getattr(signal, name), _do_nothing)
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    return None
