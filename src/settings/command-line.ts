@@ -67,6 +67,13 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
         `${prefix}Unknown option ${quoted(name)}${didYouMean(name, ownFlags)}`,
       )
     }
+    const whole = args[token.index]!
+    if (token.inlineValue && !name.startsWith('--') && flags.has(`-${whole}`)) {
+      throw new SettingsError(
+        'unknown-flag',
+        `${prefix}Unknown option ${quoted(whole)} (did you mean -${whole}?)`,
+      )
+    }
     let value = token.value
     if (takesValue(flag)) {
       // What begins with a dash is the next flag and not this one's value, unless it is a number or was joined with "=".

@@ -102,7 +102,8 @@ function check(setting: SettingDefinition, given: GivenValue, cwd: string): unkn
     return readValue(setting, given.raw, cwd)
   } catch (error) {
     if (!(error instanceof ValueError)) throw error
-    throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(error.value)}`)
+    const value = Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
+    throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(value)}`)
   }
 }
 

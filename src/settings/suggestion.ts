@@ -6,6 +6,8 @@
  */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const plain = normal(word)
+  // One letter is as near to any other.
+  if (plain.length < 2) return undefined
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1
   for (const candidate of known) {

@@ -11,7 +11,7 @@ export const configurationSettings = [
     nullable: true,
     default: null,
     commandLineOnly: true,
-    doc: `A config file: \`.json\`, or \`.js\`/\`.mjs\` whose default export is an object; keys are the names of this page.
+    doc: `A config file: \`.json\`, or \`.js\`/\`.mjs\` whose default export is an object; its keys are names of settings.
 
 When not set, \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current folder, where there is one.`,
   },

@@ -68,7 +68,7 @@ proxy in front believes it controls.`,
     offFlag: '--no-request-buffering',
     type: 'boolean',
     default: true,
-    doc: `Read the whole request body before a worker is engaged; \`--no-request-buffering\` streams it to the application instead.
+    doc: `Read the whole request body before a worker is engaged (the default); \`--no-request-buffering\` streams it to the application instead.
 
 Streaming suits an application that wants to act on a body while it still arrives, at the price that a slow client then holds a worker (or a thread of it).`,
   },

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/** The executable. */
+import { runCommand } from './command.ts'
+
+// `monoceros --help | head -1` must not end in a stack trace.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+
+const code = await runCommand({
+  args: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  columns: process.stdout.columns,
+  serve: async (settings) => {
+    // Loaded only now, so that --help and --version answer at once.
+    const { runArbiter } = await import('../arbiter/arbiter.ts')
+    process.exit(await runArbiter(settings))
+  },
+})
+process.exitCode = code

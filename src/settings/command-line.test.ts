@@ -1,0 +1,155 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseCommandLine } from './command-line.ts'
+import type { SettingDefinition } from './definition.ts'
+import { gunicornSettings } from './gunicorn-settings.ts'
+import { SettingsError } from './settings-error.ts'
+import { settingsTable } from './table.ts'
+
+const table: readonly SettingDefinition[] = settingsTable
+
+function raws(...args: string[]): Record<string, unknown> {
+  return Object.fromEntries([...parseCommandLine(args).values].map(([name, { raw }]) => [name, raw]))
+}
+
+function refusal(...args: string[]): SettingsError {
+  try {
+    parseCommandLine(args)
+  } catch (error) {
+    if (error instanceof SettingsError) {
+      expect(error.message).not.toContain('\n')
+      return error
+    }
+    throw error
+  }
+  throw new Error('it was accepted')
+}
+
+describe('the command line', () => {
+  test('flags may stand before and behind the application, joined with their value or not', () => {
+    expect(raws('-w', '2', 'site:app', '--threads=4', '-t60')).toEqual({
+      workers: '2',
+      wsgi_app: 'site:app',
+      threads: '4',
+      timeout: '60',
+    })
+  })
+
+  test('a repeatable flag collects its values, of others the last counts', () => {
+    expect(raws('-b', ':1', '--bind', ':2', '-e', 'A=1', '-e', 'B=2', '-w', '1', '-w', '2')).toEqual({
+      bind: [':1', ':2'],
+      raw_env: ['A=1', 'B=2'],
+      workers: '2',
+    })
+  })
+
+  test('an off flag switches off', () => {
+    expect(raws('--no-request-buffering', '--no-server-header')).toEqual({
+      request_buffering: false,
+      server_header: null,
+    })
+    expect(raws('--no-server-header', '--server-header', 'x')).toEqual({ server_header: 'x' })
+  })
+
+  test('behind -- everything is the application', () => {
+    expect(raws('--', '-w')).toEqual({ wsgi_app: '-w' })
+  })
+
+  test('a lone dash is a value', () => {
+    expect(raws('--access-logfile', '-', 'a')).toEqual({ access_logfile: '-', wsgi_app: 'a' })
+  })
+
+  test.each([
+    [['--wrokers', '2'], 'unknown-flag', 'Unknown option "--wrokers" (did you mean --workers?)'],
+    [['--frobnicate'], 'unknown-flag', 'Unknown option "--frobnicate"'],
+    [['-workers', '2'], 'unknown-flag', 'Unknown option "-workers" (did you mean --workers?)'],
+    [['-x'], 'unknown-flag', 'Unknown option "-x"'],
+    [['-w'], 'missing-value', '-w needs a value: -w INT'],
+    [['--bind', '--workers', '2'], 'missing-value', '--bind needs a value: --bind ADDRESS'],
+    [['--help=yes'], 'unwanted-value', '--help takes no value, got "yes"'],
+    [['--preload'], 'unsupported', '--preload is not supported: every worker'],
+    [['-D'], 'unsupported', '-D is not supported: run it under a service manager'],
+    [['-k', 'gevent'], 'unsupported', '-k gevent is not supported: there is one kind of worker'],
+    [['-k'], 'missing-value', '-k needs a value'],
+    [['a:b', 'c:d'], 'two-applications', 'Two applications given, "a:b" and "c:d"'],
+    [['a\nb', 'c'], 'two-applications', 'Two applications given, "a\\nb" and "c"'],
+  ])('%j is refused (%s)', (args, code, message) => {
+    const error = refusal(...args)
+    expect(error.code).toBe(code)
+    expect(error.message).toContain(message)
+  })
+
+  test('a message says when the arguments came from a variable', () => {
+    expect(() => parseCommandLine(['-w'], 'MONOCEROS_CMD_ARGS')).toThrow(
+      'MONOCEROS_CMD_ARGS: -w needs a value',
+    )
+  })
+
+  test("Gunicorn's flags that make no difference are noted", () => {
+    const { values, notes } = parseCommandLine([
+      '-k',
+      'gthread',
+      '--capture-output',
+      '--worker-tmp-dir',
+      '/dev/shm',
+      'a',
+    ])
+    expect([...values.keys()]).toEqual(['wsgi_app'])
+    expect(notes).toHaveLength(3)
+    expect(notes[0]).toContain('-k gthread is not needed')
+  })
+
+  test('no flag means two things', () => {
+    const all = [
+      ...table.flatMap((setting) => [
+        ...setting.flags,
+        ...(setting.offFlag === undefined ? [] : [setting.offFlag]),
+      ]),
+      ...gunicornSettings.flatMap((setting) => setting.flags),
+    ]
+    expect(all.filter((flag, index) => all.indexOf(flag) !== index)).toEqual([])
+    const names = [...table.map(({ name }) => name), ...gunicornSettings.map(({ name }) => name)]
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+
+  test('whatever is written, it is parsed or refused in one line', () => {
+    const flags = table.flatMap((setting) => setting.flags)
+    const word = fc.oneof(
+      fc.constantFrom(...flags),
+      fc.string(),
+      fc.string().map((text) => `-${text}`),
+    )
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 6 }), (args) => {
+        try {
+          parseCommandLine(args)
+        } catch (error) {
+          expect(error).toBeInstanceOf(SettingsError)
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may appear
+          expect((error as SettingsError).message).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+        }
+      }),
+    )
+  })
+
+  test('the value of each flag arrives at its setting, in every spelling', () => {
+    const valued = table.filter((setting) => setting.type !== 'boolean' && setting.flags.length > 0)
+    const value = fc.string({ minLength: 1 }).filter((text) => !text.startsWith('-'))
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...valued),
+        fc.nat(),
+        value,
+        fc.boolean(),
+        (setting, which, text, joined) => {
+          const flag = setting.flags[which % setting.flags.length]!
+          const joiner = flag.startsWith('--') ? '=' : ''
+          const whole = `${flag}${joiner}${text}`
+          fc.pre(!joined || !table.some((other) => other.flags.includes(`-${whole}`)))
+          const raw = parseCommandLine(joined ? [whole] : [flag, text]).values.get(setting.name)?.raw
+          expect(Array.isArray(raw) ? raw[0] : raw).toBe(text)
+        },
+      ),
+    )
+  })
+})

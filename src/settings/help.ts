@@ -1,0 +1,84 @@
+/** The text of `--help`. */
+import { type SettingDefinition, sectionNames } from './definition.ts'
+import { settingsTable } from './table.ts'
+
+const usage = 'monoceros [options] APP'
+const indent = 28
+const table: readonly SettingDefinition[] = settingsTable
+
+/** The line that shows how the command is called. */
+export const usageLine = `Usage: ${usage}`
+
+/**
+ * All flags with the first sentence about each, grouped by section.
+ *
+ * @param width of the terminal, in characters
+ */
+export function renderHelp(width = 100): string {
+  const lines = [
+    usageLine,
+    '',
+    ...wrap('Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.', width),
+  ]
+  for (const section of sectionNames) {
+    const settings = table.filter((setting) => setting.section === section && setting.flags.length > 0)
+    if (settings.length === 0) continue
+    lines.push('', `${section}:`)
+    for (const setting of settings) lines.push(...describe(setting, Math.max(width, 60)))
+  }
+  lines.push(
+    '',
+    ...wrap(
+      'Settings are taken from the environment, then the config file, then MONOCEROS_CMD_ARGS, then the command line; the last one counts.',
+      width,
+    ),
+  )
+  return `${lines.join('\n')}\n`
+}
+
+/** The first paragraph of a setting's doc. */
+export function summary(setting: SettingDefinition): string {
+  return setting.doc.split('\n\n', 1)[0]!.replaceAll('\n', ' ')
+}
+
+/** The flags with what stands for the value: `-b, --bind ADDRESS`. */
+export function flagsOf(setting: SettingDefinition): string {
+  const value = setting.type === 'boolean' ? '' : ` ${setting.metavar ?? 'VALUE'}`
+  // A flag that only confirms what is the default anyway is not worth showing first.
+  const names =
+    setting.default === true && setting.offFlag !== undefined ? [] : setting.flags.filter(isCommon)
+  const own = names.length === 0 ? [] : [`${names.join(', ')}${value}`]
+  return [...own, ...(setting.offFlag === undefined ? [] : [setting.offFlag])].join(', ')
+}
+
+/** Gunicorn spells one flag with an underscore; it is accepted, but not recommended. */
+function isCommon(flag: string): boolean {
+  return !flag.includes('_')
+}
+
+function describe(setting: SettingDefinition, width: number): string[] {
+  const left = `  ${flagsOf(setting)}`
+  const text = wrap(`${summary(setting).replaceAll('`', '')}${defaultText(setting)}`, width - indent)
+  const body = text.map((line) => ' '.repeat(indent) + line)
+  if (left.length >= indent - 1) return [left, ...body]
+  return [left.padEnd(indent) + text[0]!, ...body.slice(1)]
+}
+
+function defaultText(setting: SettingDefinition): string {
+  const value = setting.default
+  if (value === null || value === '' || typeof value === 'boolean') return ''
+  const text = Array.isArray(value) ? value.join(',') : typeof value === 'object' ? '' : String(value)
+  return text === '' || text === '.' || text.length > 30 ? '' : ` [${text}]`
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}

@@ -1,0 +1,287 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { camelCase, type SettingDefinition } from './definition.ts'
+import { commandOf, loadSettings, toConfig } from './load.ts'
+import { SettingsError } from './settings-error.ts'
+import { settingsTable } from './table.ts'
+
+const base = mkdtempSync(join(tmpdir(), 'monoceros-settings-'))
+afterAll(() => rmSync(base, { recursive: true }))
+
+let cwd = base
+let folders = 0
+beforeEach(() => {
+  cwd = join(base, String(++folders))
+  mkdirSync(join(cwd, 'site'), { recursive: true })
+})
+
+function write(name: string, contents: string | object): void {
+  writeFileSync(join(cwd, name), typeof contents === 'string' ? contents : JSON.stringify(contents))
+}
+
+async function load(line = '', env: Record<string, string> = {}) {
+  const args = line === '' ? [] : line.split(' ')
+  return (await loadSettings({ args, env, cwd })).settings
+}
+
+async function refusal(line: string, env: Record<string, string> = {}): Promise<SettingsError> {
+  const error = await load(line, env).catch((reason: unknown) => reason)
+  if (!(error instanceof SettingsError)) throw new Error(`not refused: ${String(error)}`)
+  expect(error.message).not.toContain('\n')
+  return error
+}
+
+describe('defaults', () => {
+  test('every default is a good value', async () => {
+    const settings = await load()
+    expect(settings.bind).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 8000 }])
+    expect(settings).toMatchObject({
+      workers: 1,
+      threads: 1,
+      timeout: 30,
+      keepalive: 5,
+      limitRequestLine: 4094,
+      limitRequestBody: 0,
+      requestBufferSize: 1048576,
+      responseWindow: 262144,
+      requestBuffering: true,
+      serverHeader: 'monoceros',
+      accessLogfile: null,
+      errorLogfile: '-',
+      pidfile: null,
+      config: null,
+      wsgiApp: '',
+      chdir: cwd,
+      rawEnv: {},
+    })
+  })
+
+  test('settings have a key for each entry of the table that is not a command', async () => {
+    const table: readonly SettingDefinition[] = settingsTable
+    const expected = table.filter(({ command }) => !command).map(({ name }) => camelCase(name))
+    expect(Object.keys(await load()).sort()).toEqual(expected.sort())
+  })
+
+  test('settings survive a message between processes', async () => {
+    const settings = await load('-b :1 -b unix:a -e A=1 a')
+    expect(JSON.parse(JSON.stringify(settings))).toEqual(settings)
+  })
+})
+
+describe('precedence', () => {
+  test('environment, config file, MONOCEROS_CMD_ARGS, command line: the later counts', async () => {
+    const env: Record<string, string> = { WEB_CONCURRENCY: '2' }
+    expect((await load('', env)).workers).toBe(2)
+    write('monoceros.config.json', { workers: 3 })
+    expect((await load('', env)).workers).toBe(3)
+    env.MONOCEROS_CMD_ARGS = '--workers 4'
+    expect((await load('', env)).workers).toBe(4)
+    expect((await load('-w 5', env)).workers).toBe(5)
+  })
+
+  test('$PORT moves the default address to all interfaces, and gives way to --bind', async () => {
+    expect((await load('', { PORT: '5000' })).bind).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 5000 }])
+    expect((await load('-b :1', { PORT: '5000' })).bind).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 1 }])
+    expect((await load('', { PORT: '' })).bind).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 8000 }])
+  })
+
+  test('a list replaces that of an earlier source', async () => {
+    write('monoceros.config.json', { bind: [':1', ':2'], raw_env: { A: '1' } })
+    const settings = await load('-b :3 -e B=2')
+    expect(settings.bind).toHaveLength(1)
+    expect(settings.rawEnv).toEqual({ B: '2' })
+  })
+
+  test('the application may come from the config file or the variable', async () => {
+    write('monoceros.config.json', { wsgi_app: 'a' })
+    expect((await load()).wsgiApp).toBe('a')
+    expect((await load('', { MONOCEROS_CMD_ARGS: 'b' })).wsgiApp).toBe('b')
+    expect((await load('c', { MONOCEROS_CMD_ARGS: 'b' })).wsgiApp).toBe('c')
+  })
+})
+
+describe('values', () => {
+  test('paths start from the current folder, pythonpath from chdir', async () => {
+    const settings = await load(
+      '--chdir site --pythonpath lib,/opt/x --pythonpath more --pid run.pid --access-logfile -',
+    )
+    expect(settings.chdir).toBe(join(cwd, 'site'))
+    expect(settings.pythonpath).toEqual([join(cwd, 'site/lib'), '/opt/x', join(cwd, 'site/more')])
+    expect(settings.pidfile).toBe(join(cwd, 'run.pid'))
+    expect(settings.accessLogfile).toBe('-')
+  })
+
+  test('an environment value may hold equals signs and be empty', async () => {
+    expect((await load('-e A=b=c -e D=')).rawEnv).toEqual({ A: 'b=c', D: '' })
+  })
+
+  test('choices are taken in any case', async () => {
+    expect((await load('--log-level WARNING')).logLevel).toBe('warning')
+  })
+
+  test('a trailing slash of the root path is taken off', async () => {
+    expect((await load('--root-path /shop/')).rootPath).toBe('/shop')
+    expect((await load('--root-path /')).rootPath).toBe('')
+  })
+
+  test.each([
+    ['-w abc', '-w: expected a whole number from 1 to 4096, got "abc"'],
+    ['-w 0', '-w: expected a whole number from 1 to 4096, got "0"'],
+    ['--workers=1.5', '--workers: expected a whole number'],
+    ['-w -1', '-w: expected a whole number from 1 to 4096, got "-1"'],
+    ['-t -1', '-t: expected a number of seconds'],
+    ['-t 1e3', '-t: expected a number of seconds'],
+    ['-t 99999999', '-t: expected a number of seconds'],
+    ['--limit-request-body 1x', '--limit-request-body: expected a size such as 65536, 64k or 1M, got "1x"'],
+    ['--response-window 1', 'from 16k to 64M, got "1"'],
+    ['--header-map keep', '--header-map: expected one of drop, refuse, dangerous, got "keep"'],
+    ['-b host:http', '-b: the port must be a whole number from 0 to 65535, got "host:http"'],
+    ['--bind=', '--bind: expected at least one address'],
+    ['-e FOO', '-e: expected KEY=VALUE, got "FOO"'],
+    ['-e =x', '-e: expected KEY=VALUE with a name'],
+    ['--chdir nowhere', '--chdir: expected a folder that exists, got "nowhere"'],
+    ['--root-path shop', '--root-path: expected a path that begins with a slash'],
+    ['--root-path //shop', '--root-path: expected a path'],
+    ['--server-header=', '--server-header: expected visible ASCII'],
+    ['--server-header=a\r\nb:c', '--server-header: expected visible ASCII'],
+    ['--forwarded-allow-ips 10.0.0.0/33', '--forwarded-allow-ips: expected addresses'],
+    ['--forwarded-allow-ips example.org', '--forwarded-allow-ips: expected addresses'],
+    ['--access-logformat %(x)s', 'there is no atom %(x)s'],
+    ['--access-logformat 100%', 'write %% for a percent sign'],
+    ['--runtime jython', '--runtime: expected one of cpython, got "jython"'],
+  ])('%s is refused', async (line, message) => {
+    const error = await refusal(line)
+    expect(error.code).toBe('bad-value')
+    expect(error.message).toContain(message)
+  })
+
+  test('a bad environment variable is named', async () => {
+    expect((await refusal('', { WEB_CONCURRENCY: 'x' })).message).toContain(
+      'Environment variable WEB_CONCURRENCY: expected',
+    )
+    expect((await refusal('', { PORT: 'x' })).message).toContain('Environment variable PORT: ')
+    expect((await refusal('', { MONOCEROS_CMD_ARGS: '-w x' })).message).toContain(
+      'MONOCEROS_CMD_ARGS: -w: expected',
+    )
+    expect((await refusal('', { MONOCEROS_CMD_ARGS: "'" })).message).toContain(
+      'MONOCEROS_CMD_ARGS: a quote is not closed',
+    )
+  })
+})
+
+describe('config files', () => {
+  test('keys may be in snake_case, camelCase, or as Gunicorn has them', async () => {
+    write('monoceros.config.json', {
+      max_requests: 7,
+      gracefulTimeout: 2.5,
+      accesslog: '-',
+      bind: ':1',
+      limit_request_body: '1k',
+    })
+    expect(await load()).toMatchObject({
+      maxRequests: 7,
+      gracefulTimeout: 2.5,
+      accessLogfile: '-',
+      limitRequestBody: 1024,
+    })
+  })
+
+  test('a JavaScript module is read, and read anew after a change', async () => {
+    write(
+      'monoceros.config.mjs',
+      `export default { workers: 1 + 1, server_header: null, request_buffering: false }`,
+    )
+    expect(await load()).toMatchObject({
+      workers: 2,
+      serverHeader: null,
+      requestBuffering: false,
+      config: join(cwd, 'monoceros.config.mjs'),
+    })
+    write('monoceros.config.mjs', `export default { workers: 3 }`)
+    expect((await load()).workers).toBe(3)
+  })
+
+  test('--config names another one, which is then the only one', async () => {
+    write('monoceros.config.json', { workers: 2 })
+    write('other.json', { threads: 3 })
+    expect(await load('-c other.json')).toMatchObject({ workers: 1, threads: 3 })
+  })
+
+  test('what is off in a Gunicorn setting that is not here is accepted', async () => {
+    write('monoceros.config.json', { preload_app: false, worker_class: 'sync' })
+    const { notes } = await loadSettings({ cwd })
+    expect(notes).toEqual([expect.stringContaining('monoceros.config.json: worker_class sync is not needed')])
+  })
+
+  test.each([
+    [
+      { wrokers: 2 },
+      'unknown-key',
+      'monoceros.config.json: there is no setting "wrokers" (did you mean workers?)',
+    ],
+    [
+      { print_config: true },
+      'unknown-key',
+      'monoceros.config.json: print_config belongs on the command line: --print-config',
+    ],
+    [{ config: 'x' }, 'unknown-key', 'belongs on the command line: --config'],
+    [{ preload_app: true }, 'unsupported', 'monoceros.config.json: preload_app is not supported'],
+    [
+      { workers: 1.5 },
+      'bad-value',
+      'monoceros.config.json: workers: expected a whole number from 1 to 4096, got 1.5',
+    ],
+    [{ workers: true }, 'bad-value', 'workers: expected a whole number'],
+    [{ workers: null }, 'bad-value', 'workers: expected a whole number'],
+    [{ request_buffering: 'no' }, 'bad-value', 'request_buffering: expected true or false, got "no"'],
+    [{ bind: [8000] }, 'bad-value', 'bind: expected addresses to listen at, got 8000'],
+    [{ bind: [] }, 'bad-value', 'bind: expected at least one address'],
+    [{ raw_env: { A: 1 } }, 'bad-value', 'raw_env: expected texts as values, got 1'],
+    [{ secure_scheme_headers: { 'a b': 'c' } }, 'bad-value', 'secure_scheme_headers: expected header names'],
+    [
+      { log_level: 'info', loglevel: 'debug' },
+      'config-file',
+      'is the same setting as monoceros.config.json: log_level',
+    ],
+    [[1], 'config-file', 'monoceros.config.json: expected an object of settings, got [1]'],
+    ['{ "workers": }', 'config-file', 'monoceros.config.json: not valid JSON'],
+  ])('%j is refused', async (contents, code, message) => {
+    write('monoceros.config.json', contents)
+    const error = await refusal('')
+    expect(error.message).toContain(message)
+    expect(error.code).toBe(code)
+  })
+
+  test.each([
+    ['throws.mjs', 'throw new RangeError("too\\nbad")', 'throws.mjs: RangeError: too'],
+    ['syntax.mjs', 'export default {', 'syntax.mjs: '],
+    ['named.mjs', 'export const workers = 2', 'named.mjs: has no default export'],
+    ['conf.py', 'workers = 2', 'conf.py: Python config files are not read'],
+    ['conf.toml', '', 'conf.toml: a config file ends in .json, .js or .mjs'],
+    ['missing.json', undefined, 'Cannot read config file "missing.json": no such file'],
+    ['missing.mjs', undefined, 'Cannot read config file "missing.mjs": no such file'],
+  ])('%s is refused', async (name, contents, message) => {
+    if (contents !== undefined) write(name, contents)
+    const error = await refusal(`-c ${name}`)
+    expect(error.code).toBe('config-file')
+    expect(error.message).toContain(message)
+  })
+})
+
+test('--print-config prints a config file that gives the same settings', async () => {
+  const settings = await load(
+    '-b [::1]:1 -b unix:run.sock -e A=b=c --chdir site --pythonpath lib --no-server-header --no-request-buffering -t 2.5 --limit-request-body 10M a:b',
+  )
+  write('monoceros.config.json', toConfig(settings))
+  expect(await load()).toEqual({ ...settings, config: join(cwd, 'monoceros.config.json') })
+})
+
+test('help comes before everything else that is asked for', () => {
+  expect(commandOf({ args: ['--version', '--help'] })).toBe('help')
+  expect(commandOf({ args: ['--print-config', '--version'] })).toBe('version')
+  expect(commandOf({ args: ['a', '--check-config'] })).toBe('check-config')
+  expect(commandOf({ args: [], env: { MONOCEROS_CMD_ARGS: '--print-config' } })).toBe('print-config')
+  expect(commandOf({ args: ['a'] })).toBeUndefined()
+})
