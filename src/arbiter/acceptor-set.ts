@@ -166,7 +166,8 @@ export class AcceptorSet {
     place.child = undefined
     const young = performance.now() - child.startedAt < youngAge
     place.youngDeaths = young ? place.youngDeaths + 1 : 0
-    const delay = restartDelay(place.youngDeaths)
+    // One that leaves in order, because somebody told it to, says nothing about the next.
+    const delay = exit || failure ? restartDelay(place.youngDeaths) : 0
     const then = delay === 0 ? 'starting another' : `starting another in ${delay / 1000} s`
     if (failure) {
       log.error(failure.message)

@@ -1,0 +1,298 @@
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { BindAddress } from '../settings/bind-address.ts'
+import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
+
+const open: Listener[] = []
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'monoceros-test-'))
+})
+
+afterEach(() => {
+  for (const listener of open.splice(0)) listener.close()
+  rmSync(directory, { recursive: true })
+})
+
+async function listen(...addresses: BindAddress[]): Promise<Listener[]> {
+  const listeners = await listenAt(addresses, 10)
+  open.push(...listeners)
+  return listeners
+}
+
+function tcp(host: string, port = 0): BindAddress {
+  return { kind: 'tcp', host, port }
+}
+
+function unix(path: string): BindAddress {
+  return { kind: 'unix', path }
+}
+
+function portOf(listener: Listener | undefined): number {
+  return listener?.address.kind === 'tcp' ? listener.address.port : -1
+}
+
+async function failure(...addresses: BindAddress[]): Promise<string> {
+  const error = await listen(...addresses).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(ListenError)
+  expect(error).toHaveProperty('code', 'listen')
+  const { message } = error as ListenError
+  expect(message).not.toContain('\n')
+  return message
+}
+
+/** Connects; resolves with `connected` or the error's code. */
+function knock(to: { port: number; host: string } | { path: string }): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(to)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve('connected')
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+  })
+}
+
+/** Accepts from a listener as an acceptor does, and tells each client so. */
+async function accept(listener: Listener): Promise<Server> {
+  const server = createServer((socket) => socket.end('accepted'))
+  await new Promise<void>((resolve) => server.listen({ fd: listener.fd }, resolve))
+  return server
+}
+
+function read(to: { port: number; host: string }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const socket = connect(to)
+    socket.on('data', (data) => {
+      text += data
+    })
+    socket.on('end', () => resolve(text))
+    socket.on('error', reject)
+  })
+}
+
+describe('TCP', () => {
+  test('port 0 is a free port, which the address tells', async () => {
+    const [first, second] = await listen(tcp('127.0.0.1'), tcp('127.0.0.1'))
+    expect(portOf(first)).toBeGreaterThan(0)
+    expect(portOf(second)).toBeGreaterThan(0)
+    expect(portOf(second)).not.toBe(portOf(first))
+    expect(first?.requested).toBe('127.0.0.1:0')
+    expect(addressUrl(first!.address)).toBe(`http://127.0.0.1:${portOf(first)}`)
+  })
+
+  test('connections wait in the kernel: nobody here accepts them, whoever gets the descriptor does', async () => {
+    const [listener] = await listen(tcp('127.0.0.1'))
+    const answer = read({ host: '127.0.0.1', port: portOf(listener) })
+    // Were this process accepting, it would hang up on the client in one of these turns of the event loop.
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await knock({ host: '127.0.0.1', port: portOf(listener) })).toBe('connected')
+    }
+    const server = await accept(listener!)
+    expect(await answer).toBe('accepted')
+    // The server closes the descriptor, which is the listener's too.
+    open.pop()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  test('after close, connections are refused', async () => {
+    const [listener] = await listen(tcp('127.0.0.1'))
+    open.pop()
+    listener?.close()
+    expect(await knock({ host: '127.0.0.1', port: portOf(listener) })).toBe('ECONNREFUSED')
+  })
+
+  test('a name is resolved, and the address tells where to', async () => {
+    const [listener] = await listen(tcp('localhost'))
+    expect(listener?.requested).toBe('localhost:0')
+    expect(listener?.address).toMatchObject({ kind: 'tcp', host: expect.stringMatching(/^127\.|^::1$/) })
+    expect(await knock({ host: 'localhost', port: portOf(listener) })).toBe('connected')
+  })
+
+  test('a name that nobody knows is explained', async () => {
+    expect(await failure(tcp('no-such-host.invalid', 8000))).toMatch(
+      /^Cannot listen at no-such-host\.invalid:8000: this machine knows no address of the name no-such-host\.invalid\. Give/,
+    )
+  })
+
+  test('a port in use is explained, although nobody accepts there', async () => {
+    const [listener] = await listen(tcp('127.0.0.1'))
+    const port = portOf(listener)
+    expect(await failure(tcp('127.0.0.1', port))).toBe(
+      `Address already in use: 127.0.0.1:${port}. Stop the process that listens there or choose another address with --bind.`,
+    )
+  })
+
+  test('an address of another machine is explained', async () => {
+    expect(await failure(tcp('192.0.2.1', 8000))).toMatch(
+      /^Cannot listen at 192\.0\.2\.1:8000: this machine has no such address\. Give/,
+    )
+  })
+
+  test.skipIf(process.getuid?.() === 0)('a privileged port is explained', async () => {
+    expect(await failure(tcp('127.0.0.1', 1))).toMatch(
+      /^Permission denied: 127\.0\.0\.1:1\. Ports below 1024/,
+    )
+  })
+
+  test('the same address twice is listened at once', async () => {
+    const [probe] = await listen(tcp('127.0.0.1'))
+    const port = portOf(probe)
+    open.pop()?.close()
+    expect(await listen(tcp('127.0.0.1', port), tcp('127.0.0.1', port))).toHaveLength(1)
+  })
+
+  test('when one address fails, none stays open', async () => {
+    const [taken, probe] = await listen(tcp('127.0.0.1'), tcp('127.0.0.1'))
+    open.pop()?.close()
+    await failure(tcp('127.0.0.1', portOf(probe)), tcp('127.0.0.1', portOf(taken)))
+    expect(await listen(tcp('127.0.0.1', portOf(probe)))).toHaveLength(1)
+  })
+})
+
+const hasIpv6 = await listenAt([tcp('::1')], 10).then(
+  ([listener]) => {
+    listener?.close()
+    return true
+  },
+  () => false,
+)
+
+describe.skipIf(!hasIpv6)('IPv6', () => {
+  test('is shown in brackets', async () => {
+    const [listener] = await listen(tcp('::1'))
+    expect(addressUrl(listener!.address)).toBe(`http://[::1]:${portOf(listener)}`)
+    expect(await knock({ host: '::1', port: portOf(listener) })).toBe('connected')
+  })
+
+  test('every address of both kinds, when [::] is alone', async () => {
+    const [listener] = await listen(tcp('::'))
+    expect(await knock({ host: '127.0.0.1', port: portOf(listener) })).toBe('connected')
+  })
+
+  test('[::] and 0.0.0.0 go together at one port', async () => {
+    const [probe] = await listen(tcp('0.0.0.0'))
+    open.pop()?.close()
+    expect(await listen(tcp('::', portOf(probe)), tcp('0.0.0.0', portOf(probe)))).toHaveLength(2)
+  })
+
+  test('a port in use is shown with brackets', async () => {
+    const [listener] = await listen(tcp('::1'))
+    expect(await failure(tcp('::1', portOf(listener)))).toContain(`in use: [::1]:${portOf(listener)}.`)
+  })
+})
+
+describe('unix sockets', () => {
+  test('connections wait until somebody accepts, and the file is gone after close', async () => {
+    const path = join(directory, 'site.sock')
+    const [listener] = await listen(unix(path))
+    expect(lstatSync(path).isSocket()).toBe(true)
+    expect(addressUrl(listener!.address)).toBe(`unix:${path}`)
+    expect(await knock({ path })).toBe('connected')
+    open.pop()
+    listener?.close()
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('the umask decides on the file mode', async () => {
+    const path = join(directory, 'site.sock')
+    await listen(unix(path))
+    const umask = process.umask()
+    expect(lstatSync(path).mode & 0o777).toBe(0o777 & ~umask)
+  })
+
+  test('a socket that a dead server left behind is replaced', async () => {
+    const path = join(directory, 'site.sock')
+    const kept = join(directory, 'kept.sock')
+    const server = createServer().listen(path)
+    await new Promise((resolve) => server.once('listening', resolve))
+    // A second name keeps the file when the server removes the first.
+    linkSync(path, kept)
+    await new Promise((resolve) => server.close(resolve))
+    renameSync(kept, path)
+    expect(await knock({ path })).toBe('ECONNREFUSED')
+    await listen(unix(path))
+    expect(await knock({ path })).toBe('connected')
+  })
+
+  test('a socket that is served is refused and left alone', async () => {
+    const path = join(directory, 'site.sock')
+    const server = createServer((socket) => socket.end()).listen(path)
+    await new Promise((resolve) => server.once('listening', resolve))
+    expect(await failure(unix(path))).toMatch(/^Address already in use: unix:.*site\.sock\. Stop/)
+    expect(await knock({ path })).toBe('connected')
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  test('a server whose application still loads counts as serving', async () => {
+    const path = join(directory, 'site.sock')
+    await listen(unix(path))
+    expect(await failure(unix(path))).toMatch(/^Address already in use/)
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('a file, a directory and a link are refused and left alone', async () => {
+    const file = join(directory, 'notes.txt')
+    writeFileSync(file, 'precious')
+    expect(await failure(unix(file))).toMatch(/there is a file at that path which is no socket\. Remove/)
+    expect(existsSync(file)).toBe(true)
+    expect(await failure(unix(directory))).toMatch(/there is a directory at that path which is no socket/)
+    const link = join(directory, 'link.sock')
+    symlinkSync('/nowhere', link)
+    expect(await failure(unix(link))).toMatch(/which is no socket/)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  })
+
+  test('a missing directory is named', async () => {
+    expect(await failure(unix(join(directory, 'absent', 'site.sock')))).toContain(
+      `there is no directory ${join(directory, 'absent')}.`,
+    )
+  })
+
+  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is named', async () => {
+    chmodSync(directory, 0o500)
+    expect(await failure(unix(join(directory, 'site.sock')))).toContain(`allowed to write to ${directory}.`)
+    chmodSync(directory, 0o700)
+  })
+
+  test('a path that is too long is refused, not cut off', async () => {
+    const path = join(directory, 'x'.repeat(120))
+    expect(await failure(unix(path))).toMatch(
+      /the path has \d+ bytes, and a unix socket's has at most 10[37]\./,
+    )
+  })
+
+  test('the longest path works', async () => {
+    const longest = process.platform === 'linux' ? 107 : 103
+    const path = join(directory, 'x').padEnd(longest, 'x')
+    await listen(unix(path))
+    expect(await knock({ path })).toBe('connected')
+  })
+
+  test('a file that replaced ours survives our close', async () => {
+    const path = join(directory, 'site.sock')
+    const [listener] = await listen(unix(path))
+    open.pop()
+    rmSync(path)
+    const successor = createServer((socket) => socket.end()).listen(path)
+    await new Promise((resolve) => successor.once('listening', resolve))
+    listener?.close()
+    expect(await knock({ path })).toBe('connected')
+    await new Promise((resolve) => successor.close(resolve))
+  })
+})
