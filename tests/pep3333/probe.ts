@@ -152,6 +152,11 @@ export function content(response: RawResponse): string {
   return response.complete ? body : `${body}, broken off`
 }
 
+/** The 256 byte values in order, that many times. */
+export function everyByte(times: number): Buffer {
+  return Buffer.alloc(256 * times, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)))
+}
+
 /** How a response's end is marked: a length, chunks, or the end of the connection. */
 export function framing(response: RawResponse): string {
   switch (response.framing) {

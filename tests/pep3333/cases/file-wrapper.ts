@@ -1,8 +1,8 @@
 import type { PepCase } from '../case.ts'
-import { content, framing, type Probe, summary } from '../probe.ts'
+import { framing, type Probe, summary } from '../probe.ts'
 
 const section = 'Optional Platform-Specific File Handling'
-const whole = '0123456789abcdefghijklmnopqrstuvwxyz'.repeat(1000)
+const whole = '0123456789abcdefghijklmnopqrstuvwxyz'.repeat(5000)
 
 /** Serves such a file through wsgi.file_wrapper and says which part of it came. */
 async function serve(probe: Probe, file: string, length?: number): Promise<string> {
@@ -10,7 +10,12 @@ async function serve(probe: Probe, file: string, length?: number): Promise<strin
   if (length !== undefined) headers.push(['X-Length', String(length)])
   const response = await probe.ask('wraps', { headers })
   const text = response.body.toString('latin1')
-  if (text === whole) return `${response.status}, the whole file`
+  const broken = response.complete ? '' : ', broken off'
+  if (text === whole) return `${response.status}, the whole file${broken}`
+  if (text.length > 80 && whole.endsWith(text))
+    return `${response.status}, its last ${text.length} bytes${broken}`
+  if (text.length > 80 && whole.startsWith(text))
+    return `${response.status}, its first ${text.length} bytes${broken}`
   return summary(response)
 }
 
@@ -34,6 +39,12 @@ export const fileWrapperCases: readonly PepCase[] = [
     'file at an offset',
     'Sending begins at the file\u2019s position.',
     '200 OK: "qrstuvwxyz"',
+  ),
+  serving(
+    'file-offset-large',
+    'file with most of it left',
+    'Also when much is left from there.',
+    '200, its last 179964 bytes',
   ),
   serving(
     'file-offset-later',
@@ -116,17 +127,28 @@ export const fileWrapperCases: readonly PepCase[] = [
     '200 OK: "qrstuvwxyz", broken off',
     { length: 40, level: 'should', section: 'Handling the Content-Length Header' },
   ),
+  serving('file-length-within', 'file', 'Nor of a large file.', '200, its first 100000 bytes', {
+    length: 100_000,
+  }),
   {
     id: 'file-closed',
     section,
     level: 'must',
-    rule: 'close() of a real file is called once.',
+    rule: 'close() of a real file is called, however it is sent.',
     run: async (probe) => {
-      const response = await probe.ask('wraps', { headers: [['X-File', 'noting file']] })
-      const python = response.text.includes('NotingFile')
-      return `${response.status}, ${python ? 'the file' : content(response)}, ${await probe.closes()}`
+      const sent = await serve(probe, 'plain file')
+      await probe.settled()
+      return `${sent}, ${(await probe.ask('file_was_closed')).text}`
     },
-    expect: '200, the file, closed once',
+    expect: '200, the whole file, closed',
+  },
+  {
+    id: 'file-closed-once',
+    section,
+    level: 'must',
+    rule: 'And once.',
+    run: async (probe) => `${await serve(probe, 'noting file')}, ${await probe.closes()}`,
+    expect: '200, the whole file, closed once',
   },
   {
     id: 'file-like-closed',
@@ -154,6 +176,7 @@ export const fileWrapperCases: readonly PepCase[] = [
       )
       const response = await connection.readResponse('HEAD')
       const { rest } = await connection.readToEnd()
+      connection.close()
       return `${response.status}, ${rest.length} bytes of body, ${await probe.closes()}`
     },
     expect: '200, 0 bytes of body, closed once',
@@ -182,7 +205,7 @@ export const fileWrapperCases: readonly PepCase[] = [
     run: async (probe) => summary(await probe.ask('wraps_middleware_file')),
     expect: '200 OK: "from the middleware"',
     gunicorn: {
-      sees: '200 OK: 36000 bytes',
+      sees: '200 OK: 180000 bytes',
       weAre: 'conforms',
       why: 'Gunicorn asks the environ which class its wrapper is, and a middleware may have put another there.',
     },

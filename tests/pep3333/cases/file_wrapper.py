@@ -10,7 +10,12 @@ from typing import Any, Iterator, List
 
 from .registry import TEXT, Environ, StartResponse, case, note, token_of
 
-CONTENT = b"0123456789abcdefghijklmnopqrstuvwxyz" * 1000
+#: More than a server would put into one frame or one send.
+CONTENT = b"0123456789abcdefghijklmnopqrstuvwxyz" * 5000
+TAIL = len(CONTENT) - 10
+
+#: Files that were served and are looked at afterwards.
+SERVED: List[Any] = []
 
 
 def real_file(content: bytes = CONTENT) -> Any:
@@ -72,16 +77,16 @@ def wraps(environ: Environ, start_response: StartResponse) -> Any:
         return wrapper(real_file(b""))
     if kind == "file at an offset":
         file = real_file()
-        file.seek(35990)
+        file.seek(TAIL)
         return wrapper(file)
     if kind == "file moved after wrapping":
         file = real_file()
         wrapped = wrapper(file)
-        file.seek(35990)
+        file.seek(TAIL)
         return wrapped
     if kind == "buffered file read in part":
         file = real_file()
-        file.read(35990)
+        file.read(TAIL)
         return wrapper(file)
     if kind == "file growing":
         file = real_file(b"short")
@@ -95,15 +100,27 @@ def wraps(environ: Environ, start_response: StartResponse) -> Any:
         os.unlink(file.name)
         file.delete = False
         return wrapper(file)
+    if kind == "file with most of it left":
+        file = real_file()
+        file.seek(36)
+        return wrapper(file)
+    if kind == "plain file":
+        with tempfile.NamedTemporaryFile(delete=False) as made:
+            made.write(CONTENT)
+        SERVED[:] = [open(made.name, "rb"), made.name]
+        return wrapper(SERVED[0])
     if kind == "noting file":
-        noting = NotingFile(__file__)
+        with tempfile.NamedTemporaryFile(delete=False) as made:
+            made.write(CONTENT)
+        noting = NotingFile(made.name)
+        os.unlink(made.name)
         noting.token = token
         return wrapper(noting)
     if kind == "BytesIO":
         return wrapper(io.BytesIO(CONTENT))
     if kind == "BytesIO at an offset":
         stream = io.BytesIO(CONTENT)
-        stream.seek(35990)
+        stream.seek(TAIL)
         return wrapper(stream)
     if kind == "only read":
         return wrapper(OnlyRead(b"only read"), 4)
@@ -118,6 +135,15 @@ def wraps(environ: Environ, start_response: StartResponse) -> Any:
         os.close(writer)
         return wrapper(os.fdopen(reader, "rb"))
     raise LookupError(kind)
+
+
+@case
+def file_was_closed(environ: Environ, start_response: StartResponse) -> List[bytes]:
+    """Whether the plain file that was served last has been closed."""
+    file, name = SERVED
+    os.unlink(name)
+    start_response("200 OK", TEXT)
+    return [b"closed" if file.closed else b"still open"]
 
 
 @case

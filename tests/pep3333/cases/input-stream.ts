@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type PepCase, type Section, threads, unbuffered, type Variant } from '../case.ts'
-import { type CaseRequest, content, type Probe, summary } from '../probe.ts'
+import { type CaseRequest, content, everyByte, type Probe, summary } from '../probe.ts'
 
 const section: Section = 'Input and Error Streams'
 const lines = 'ab\ncd\r\n\nlast'
@@ -198,10 +198,10 @@ export const inputStreamCases: readonly PepCase[] = [
     level: 'must',
     rule: 'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than is kept in memory.',
     run: async (probe) => {
-      const body = Buffer.alloc(3 * 1024 * 1024, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)))
+      const body = everyByte(3 * 4096)
       const seen = await probe.report<{ types: string[]; length: number; sha256: string }>('digest_input', {
         method: 'POST',
-        body: body.toString('latin1'),
+        body,
       })
       const same = seen.sha256 === createHash('sha256').update(body).digest('hex')
       return `${seen.types.join('/')}, ${seen.length} long, ${same ? 'equal' : 'not equal'}`
@@ -325,6 +325,40 @@ export const inputStreamCases: readonly PepCase[] = [
         probe.request('ignore_input', { method: 'POST', headers: chunked, body: chunkedBody, framed: true }),
       ),
     expect: '"ignored", then "second"',
+  },
+  {
+    id: 'connection-close',
+    section: 'Other HTTP Features',
+    level: 'must',
+    rule: 'The server handles inbound hop-by-hop fields itself: a client that asks for it gets the connection closed.',
+    on: threads,
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const response = await connection.request(
+        probe.request('counted', { headers: [['connection', 'Close']] }),
+      )
+      const ending = await connection.expectEnd()
+      return `${summary(response)}, Connection: ${response.header('Connection')}, ${ending}`
+    },
+    expect: '200 OK: "counted", Connection: close, closed',
+  },
+  {
+    id: 'connection-kept',
+    section: 'Other HTTP Features',
+    level: 'may',
+    rule: 'Without that the connection is kept for the next request, as HTTP/1.1 has it.',
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const first = await connection.request(probe.request('closes'))
+      const second = await connection.request(probe.request('counted'))
+      return `${summary(first)}, then ${summary(second)}`
+    },
+    expect: '200 OK: "closed", then 200 OK: "counted"',
+    gunicorn: {
+      sees: 'no answer',
+      weAre: 'choice',
+      why: 'Gunicorn\u2019s default worker never keeps a connection.',
+    },
   },
   {
     id: 'expect-continue',

@@ -9,6 +9,9 @@ from .registry import TEXT, Closing, Environ, StartResponse, case, note, token_o
 
 ALL_BYTES = bytes(range(256))
 
+#: One mebibyte: more than a server would put into one frame or one send.
+BIG = ALL_BYTES * 4096
+
 
 class OnlyIter:
     """Nothing but ``__iter__``."""
@@ -97,6 +100,9 @@ RESULTS = {
     "generator": lambda: (chunk for chunk in (b"gene", b"", b"rator")),
     "line ends": lambda: [b"a\nb\r\nc\rd\n\r\n"],
     "every byte": lambda: [ALL_BYTES, ALL_BYTES[::-1]],
+    "big list": lambda: [BIG],
+    "big tuple": lambda: (BIG[:500_000], BIG[500_000:]),
+    "big generator": lambda: (BIG[start : start + 100_000] for start in range(0, len(BIG), 100_000)),
     "None": lambda: None,
     "int": lambda: 5,
     "str": lambda: "text",

@@ -1,5 +1,5 @@
 import { type Difference, type PepCase, type Section, threads } from '../case.ts'
-import { content, framing, outcome, type Probe, readUntil, summary } from '../probe.ts'
+import { content, everyByte, framing, outcome, type Probe, readUntil, summary } from '../probe.ts'
 import { inStep } from './write.ts'
 
 const section: Section = 'Specification Details'
@@ -113,11 +113,25 @@ export const iterableCases: readonly PepCase[] = [
     rule: 'Chunks are binary: each of the 256 values arrives unchanged.',
     run: async (probe) => {
       const response = await probe.ask('returns', { headers: [['X-Result', 'every byte']] })
-      const all = Array.from({ length: 256 }, (_, byte) => byte)
-      return response.body.equals(Buffer.from([...all, ...all.reverse()])) ? 'equal' : content(response)
+      return response.body.equals(Buffer.concat([everyByte(1), everyByte(1).reverse()]))
+        ? 'equal'
+        : content(response)
     },
     expect: 'equal',
   },
+  ...(['list', 'tuple', 'generator'] as const).map(
+    (kind): PepCase => ({
+      id: `result-big-${kind}`,
+      section,
+      level: 'must',
+      rule: `A mebibyte in a ${kind} arrives whole.`,
+      run: async (probe) => {
+        const response = await probe.ask('returns', { headers: [['X-Result', `big ${kind}`]] })
+        return response.body.equals(everyByte(4096)) ? 'equal' : content(response)
+      },
+      expect: 'equal',
+    }),
+  ),
   returning('result-none', 'None', 'None is no iterable.', '500'),
   returning('result-int', 'int', 'A number is no iterable.', '500'),
   returning('result-str', 'str', 'A str gives strs.', '500', {
@@ -164,6 +178,7 @@ export const iterableCases: readonly PepCase[] = [
       await readUntil(connection, 'part')
       probe.open('seen')
       const { rest } = await connection.readToEnd()
+      connection.close()
       const more = rest.toString('latin1').includes('text') ? ', the str sent' : ''
       const ended = rest.toString('latin1').includes('0\r\n\r\n') ? 'ended as if complete' : 'broken off'
       return `${response.status}, ${ended}${more}, ${await probe.closes()}`

@@ -28,6 +28,7 @@ async function breakOff(probe: Probe, app: string, headers: [string, string][] =
   const seen = await readUntil(connection, 'part')
   probe.open('seen')
   const { rest } = await connection.readToEnd()
+  connection.close()
   const whole = `${seen}${rest.toString('latin1')}`
   const ended =
     response.framing === 'chunked' && whole.includes('\r\n0\r\n\r\n') ? 'ended as if complete' : 'broken off'
@@ -233,6 +234,7 @@ export const startResponseCases: readonly PepCase[] = [
       const seen = await readUntil(connection, 'sent')
       probe.open('seen')
       const { rest } = await connection.readToEnd()
+      connection.close()
       const all = seen + rest.toString('latin1')
       const ending = all.includes('0\r\n\r\n') ? 'ended as if complete' : 'broken off'
       return `${response.status}, ${probe.notes().join(', ')}, ${ending}${all.includes('error page') ? ', error page sent' : ''}`

@@ -61,6 +61,17 @@ def writes_in_step(environ: Environ, start_response: StartResponse) -> List[byte
 
 
 @case
+def writes_much(environ: Environ, start_response: StartResponse) -> List[bytes]:
+    """A mebibyte in one write, and another in many small ones."""
+    write = start_response("200 OK", TEXT)
+    every = bytes(range(256))
+    write(every * 4096)
+    for _ in range(256):
+        write(every * 16)
+    return []
+
+
+@case
 def writes_with_length(environ: Environ, start_response: StartResponse) -> List[bytes]:
     """write() and a Content-Length."""
     write = start_response("200 OK", TEXT + [("Content-Length", "7")])

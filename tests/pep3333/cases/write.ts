@@ -1,5 +1,5 @@
 import { type PepCase, type Section, threads } from '../case.ts'
-import { content, framing, type Probe, readUntil, summary } from '../probe.ts'
+import { content, everyByte, framing, type Probe, readUntil, summary } from '../probe.ts'
 
 const section: Section = 'The write() Callable'
 
@@ -50,6 +50,17 @@ export const writeCases: readonly PepCase[] = [
     rule: 'An empty write neither ends nor spoils the body.',
     run: async (probe) => summary(await probe.ask('writes_empty')),
     expect: '200 OK: "abc"',
+  },
+  {
+    id: 'write-much',
+    section,
+    level: 'must',
+    rule: 'Two mebibytes, in one write and in many, arrive whole.',
+    run: async (probe) => {
+      const response = await probe.ask('writes_much')
+      return response.body.equals(everyByte(2 * 4096)) ? 'equal' : content(response)
+    },
+    expect: 'equal',
   },
   {
     id: 'write-transmits',
