@@ -25,15 +25,15 @@ export interface ServerOptions {
  * const response = await fetch(server.url)
  */
 export function startServer({ app, args = [], env = {}, cwd }: ServerOptions): Promise<RunningServer> {
-  const bound = args.some((arg) => /^(-b|--bind)/.test(arg))
+  const binds = args.filter((arg) => /^(-b|--bind)/.test(arg)).length
   return runServer({
     command: process.execPath,
-    args: [commandPath, ...(bound ? [] : ['--bind', '127.0.0.1:0']), ...args, app],
+    args: [commandPath, ...(binds > 0 ? [] : ['--bind', '127.0.0.1:0']), ...args, app],
     env: commandEnvironment(env),
     cwd,
     findAddresses: (log) =>
       [...log.matchAll(/Listening at (\S+)/g)].map((match) => (match[1] ?? '').replace(/,$/, '')),
-    isReady: (log) => /Listening at \S+.*\n/.test(log),
+    isReady: (log) => (log.match(/Listening at \S+.*\n/g)?.length ?? 0) >= Math.max(1, binds),
     isWorker: (commandLine) => commandLine.includes('monoceros-worker'),
   })
 }

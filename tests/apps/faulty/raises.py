@@ -1,0 +1,8 @@
+"""Cannot be imported."""
+
+
+def read_settings() -> None:
+    raise RuntimeError("the database is not configured")
+
+
+read_settings()

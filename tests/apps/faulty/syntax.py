@@ -1,0 +1,4 @@
+"""Not Python: the syntax error is what it is for."""
+
+def app(environ, start_response)
+    return []

@@ -1,0 +1,275 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
+import { hasPython } from './support/python.ts'
+import { exchangeOnce, RawConnection } from './support/raw-client.ts'
+
+// Each wrong request of the issue's part B with its exact answer, over a real socket. The rules themselves are tested one by
+// one beside the parser; here it is seen that each becomes this answer, a closed connection and one line in the error log.
+
+const reasons: Record<number, string> = {
+  400: 'Bad Request',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  505: 'HTTP Version Not Supported',
+}
+
+describe.skipIf(!hasPython())('limits', () => {
+  let server: PlainServer
+  beforeAll(async () => {
+    server = await startPlain({ args: ['--limit-request-body', '1000'] })
+  })
+
+  /** Sends it and expects exactly this answer, the end of the connection, and one more line in the error log. */
+  async function expectRefusal(
+    target: PlainServer,
+    request: string | Buffer,
+    status: number,
+    reason?: RegExp,
+  ) {
+    const from = target.log().length
+    const connection = await RawConnection.open(target)
+    await connection.send(request)
+    const response = await connection.readResponse()
+    expect(response).toMatchObject({ version: '1.1', status, framing: 'length', complete: true })
+    expect(response.reason).toBe(reasons[status])
+    expect(response.text).toBe(`${status} ${reasons[status]}\n`)
+    expect(response.header('Content-Type')).toMatch(/^text\/plain/)
+    expect(response.header('Connection')).toBe('close')
+    expect(response.header('Date')).toBeDefined()
+    if (status === 405) expect(response.header('Allow')).toBeDefined()
+    expect(await connection.expectEnd()).toBe('closed')
+    await target.waitForLog(new RegExp(`${status}`), { from })
+    const lines = target.log().slice(from).trim().split('\n')
+    expect(lines).toHaveLength(1)
+    if (reason) expect(lines[0]).toMatch(reason)
+    // No control characters of the client's in our log.
+    expect(lines[0]).not.toMatch(/[^\x20-\x7e\u0080-\uffff]/)
+  }
+
+  const request = (line: string, ...fields: string[]) => [line, ...fields, '', ''].join('\r\n')
+  const host = 'Host: test'
+
+  test.each<[string, number, string]>([
+    ['a request line without a version', 400, request('GET /', host)],
+    ['two spaces in the request line', 400, request('GET  / HTTP/1.1', host)],
+    ['a tab in the request line', 400, request('GET\t/ HTTP/1.1', host)],
+    ['a method that is no token', 400, request('G(T / HTTP/1.1', host)],
+    ['a lower-case version name', 400, request('GET / http/1.1', host)],
+    ['HTTP/1.2', 505, request('GET / HTTP/1.2', host)],
+    ['HTTP/2.0', 505, request('GET / HTTP/2.0', host)],
+    ['HTTP/0.9', 505, request('GET / HTTP/0.9')],
+    ['a target without its slash', 400, request('GET path HTTP/1.1', host)],
+    ['a control character in the target', 400, request('GET /\x01 HTTP/1.1', host)],
+    ['a fragment in the target', 400, request('GET /#here HTTP/1.1', host)],
+    ['the asterisk-form with GET', 400, request('GET * HTTP/1.1', host)],
+    ['CONNECT', 405, request('CONNECT test:443 HTTP/1.1', 'Host: test:443')],
+    ['an absolute-form of another scheme', 400, request('GET ftp://test/ HTTP/1.1', host)],
+    ['user information in an absolute-form', 400, request('GET http://me@test/ HTTP/1.1', host)],
+    ['no Host in 1.1', 400, request('GET / HTTP/1.1')],
+    ['two Hosts', 400, request('GET / HTTP/1.1', host, host)],
+    ['a Host that is none', 400, request('GET / HTTP/1.1', 'Host: a b')],
+    ['a Host with user information', 400, request('GET / HTTP/1.1', 'Host: me@test')],
+    ['a space before the colon', 400, request('GET / HTTP/1.1', 'Host : test')],
+    ['a folded field', 400, request('GET / HTTP/1.1', host, 'X: a', ' b')],
+    ['a bare LF', 400, 'GET / HTTP/1.1\nHost: test\n\n'],
+    ['a bare CR in a field', 400, request('GET / HTTP/1.1', host, 'X: a\rb')],
+    ['a NUL in a field', 400, request('GET / HTTP/1.1', host, 'X: a\0b')],
+    ['a control character in a field', 400, request('GET / HTTP/1.1', host, 'X: a\x7fb')],
+    ['a field name that is no token', 400, request('GET / HTTP/1.1', host, 'X(Y): a')],
+    ['a field without a colon', 400, request('GET / HTTP/1.1', host, 'X')],
+    ['an empty field name', 400, request('GET / HTTP/1.1', host, ': a')],
+    ['two Content-Lengths', 400, request('POST / HTTP/1.1', host, 'Content-Length: 1', 'Content-Length: 1')],
+    ['two Content-Types', 400, request('POST / HTTP/1.1', host, 'Content-Type: a/b', 'Content-Type: a/b')],
+    ['a list of Content-Lengths', 400, request('POST / HTTP/1.1', host, 'Content-Length: 1, 1')],
+    ['a signed Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length: +1')],
+    ['a negative Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length: -1')],
+    ['a hexadecimal Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length: 0x1')],
+    ['an empty Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length:')],
+    [
+      'a Content-Length beyond counting',
+      400,
+      request('POST / HTTP/1.1', host, `Content-Length: 1${'0'.repeat(30)}`),
+    ],
+    ['Transfer-Encoding in 1.0', 400, request('POST / HTTP/1.0', host, 'Transfer-Encoding: chunked')],
+    [
+      'Transfer-Encoding twice',
+      400,
+      request('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'),
+    ],
+    ['chunked twice', 400, request('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked, chunked')],
+    [
+      'both framings',
+      400,
+      request('POST / HTTP/1.1', host, 'Content-Length: 1', 'Transfer-Encoding: chunked'),
+    ],
+    ['an expectation that nobody knows', 417, request('GET / HTTP/1.1', host, 'Expect: miracles')],
+    ['a TLS client', 400, '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['the preface of HTTP/2', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ])('%s is answered %i', async (_, status, bytes) => {
+    await expectRefusal(server, Buffer.from(bytes, 'latin1'), status)
+  })
+
+  test('a transfer coding other than chunked is refused', async () => {
+    const bytes = request('POST / HTTP/1.1', host, 'Transfer-Encoding: gzip')
+    const response = await exchangeOnce(server, bytes)
+    // RFC 9112 §6.1: 501 for a coding that is not understood.
+    expect([400, 501]).toContain(response.status)
+    expect(response.header('Connection')).toBe('close')
+    expect(await response.closed()).toBe('closed')
+  })
+
+  test.each<[string, string]>([
+    ['a chunk size with a sign', '+1\r\na\r\n0\r\n\r\n'],
+    ['a chunk size with 0x', '0x1\r\na\r\n0\r\n\r\n'],
+    ['a chunk size with a space', '1 \r\na\r\n0\r\n\r\n'],
+    ['an empty chunk size', '\r\na\r\n0\r\n\r\n'],
+    ['a chunk size beyond counting', 'fffffffffffffffff\r\n'],
+    ['a chunk that is longer than its size', '1\r\nab\r\n0\r\n\r\n'],
+    ['a bare LF after a chunk size', '1\na\r\n0\r\n\r\n'],
+    ['a bare LF in the trailers', '0\r\nX: a\n\r\n'],
+    ['a trailer that is none', '0\r\nX\r\n\r\n'],
+  ])('%s is answered 400', async (_, body) => {
+    await expectRefusal(
+      server,
+      `POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
+      400,
+    )
+  })
+
+  test('endless chunk extensions are answered 400 or 431, or 413', async () => {
+    const response = await exchangeOnce(
+      server,
+      `POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(100_000)}\r\n`,
+    )
+    expect([400, 413, 431]).toContain(response.status)
+    expect(await response.closed()).toBe('closed')
+  })
+
+  describe('the request line (414)', () => {
+    const line = (length: number) => `GET /${'a'.repeat(length - 'GET / HTTP/1.1'.length)} HTTP/1.1`
+
+    test('of 4094 bytes is read, of 4095 refused', async () => {
+      expect(line(4094)).toHaveLength(4094)
+      expect((await exchangeOnce(server, request(line(4094), host))).status).toBe(404)
+      await expectRefusal(server, request(line(4095), host), 414)
+    })
+
+    test('is refused while it grows, before it ends', async () => {
+      await expectRefusal(server, `GET /${'a'.repeat(5000)}`, 414)
+    })
+
+    test('follows its setting', async () => {
+      const strict = await startPlain({ args: ['--limit-request-line', '100'] })
+      expect((await exchangeOnce(strict, request(line(100), host))).status).toBe(404)
+      await expectRefusal(strict, request(line(101), host), 414)
+    })
+  })
+
+  describe('the header fields (431)', () => {
+    const fields = (count: number) => Array.from({ length: count }, (_, number) => `X-${number}: a`)
+
+    test('100 are read, 101 refused', async () => {
+      expect((await exchangeOnce(server, request('GET / HTTP/1.1', host, ...fields(99)))).status).toBe(200)
+      await expectRefusal(server, request('GET / HTTP/1.1', host, ...fields(100)), 431)
+    })
+
+    test('one longer than 8190 bytes is refused, complete or not', async () => {
+      const long = `X: ${'a'.repeat(8000)}`
+      expect((await exchangeOnce(server, request('GET / HTTP/1.1', host, long))).status).toBe(200)
+      await expectRefusal(server, request('GET / HTTP/1.1', host, `X: ${'a'.repeat(8190)}`), 431)
+      await expectRefusal(server, `GET / HTTP/1.1\r\nHost: test\r\nX: ${'a'.repeat(9000)}`, 431)
+    })
+
+    test('follow their settings', async () => {
+      const strict = await startPlain({
+        args: ['--limit-request-fields', '2', '--limit-request-field-size', '50'],
+      })
+      expect((await exchangeOnce(strict, request('GET / HTTP/1.1', host, 'A: b'))).status).toBe(200)
+      await expectRefusal(strict, request('GET / HTTP/1.1', host, 'A: b', 'C: d'), 431)
+      await expectRefusal(strict, request('GET / HTTP/1.1', host, `A: ${'b'.repeat(50)}`), 431)
+    })
+  })
+
+  describe('the request body (413)', () => {
+    test('of 1000 bytes is read, of 1001 refused before any of it is read', async () => {
+      expect((await exchangeOnce(server, post('/length', Buffer.alloc(1000)))).text).toBe('1000')
+      await expectRefusal(server, request('POST /length HTTP/1.1', host, 'Content-Length: 1001'), 413)
+    })
+
+    test('chunked: of 1000 bytes is read, refused as soon as it is longer', async () => {
+      const head = 'POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n'
+      const chunk = `1f4\r\n${'x'.repeat(500)}\r\n`
+      expect((await exchangeOnce(server, `${head}${chunk}${chunk}0\r\n\r\n`)).text).toBe('1000')
+      await expectRefusal(server, `${head}${chunk}${chunk}1\r\nx`, 413)
+    })
+
+    test('a client that goes on sending reads the 413 all the same', async () => {
+      const connection = await RawConnection.open(server)
+      const size = 30_000_000
+      const sending = connection.send(
+        Buffer.concat([
+          Buffer.from(request('POST /length HTTP/1.1', host, `Content-Length: ${size}`)),
+          Buffer.alloc(size),
+        ]),
+      )
+      expect((await connection.readResponse()).status).toBe(413)
+      await connection.readToEnd()
+      await sending
+    })
+
+    test('is unlimited by default', async () => {
+      const open = await startPlain()
+      expect((await exchangeOnce(open, post('/length', Buffer.alloc(20_000_000)))).text).toBe('20000000')
+    })
+  })
+
+  describe('header names with underscores', () => {
+    const withUnderscore = get('/echo', 'X_Real_Ip: forged', 'X-Real-Ip: genuine')
+
+    test('are dropped by default', async () => {
+      const { environ } = JSON.parse((await exchangeOnce(server, withUnderscore)).text)
+      expect(environ.HTTP_X_REAL_IP).toBe('genuine')
+    })
+
+    test('are refused with --header-map refuse', async () => {
+      const strict = await startPlain({ args: ['--header-map', 'refuse'] })
+      await expectRefusal(strict, withUnderscore, 400)
+    })
+
+    test('are passed on with --header-map dangerous', async () => {
+      const open = await startPlain({ args: ['--header-map', 'dangerous'] })
+      const { environ } = JSON.parse((await exchangeOnce(open, get('/echo', 'X_Only: here'))).text)
+      expect(environ.HTTP_X_ONLY).toBe('here')
+    })
+
+    test('never stand for a framing header, whatever the setting', async () => {
+      const open = await startPlain({ args: ['--header-map', 'dangerous'] })
+      for (const target of [server, open]) {
+        const connection = await RawConnection.open(target)
+        const answer = await connection.request(
+          get('/echo', 'Content_Length: 5', 'Transfer_Encoding: chunked'),
+        )
+        const { environ } = JSON.parse(answer.text)
+        expect(environ.CONTENT_LENGTH ?? '').toBe('')
+        expect((await connection.request(get('/'))).text).toBe('hello\n')
+      }
+    })
+  })
+
+  test('OPTIONS * reaches the application or is answered, and the connection goes on', async () => {
+    const connection = await RawConnection.open(server)
+    const response = await connection.request('OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n')
+    expect([200, 204, 404]).toContain(response.status)
+    expect((await connection.request(get('/'))).text).toBe('hello\n')
+  })
+
+  afterEach(async () => {
+    // Whatever was refused: the server is well.
+    expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
+  })
+})
