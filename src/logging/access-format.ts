@@ -120,7 +120,10 @@ function knownAtoms(): string {
 
 /** Literal text may hold quotes and anything else, but no line ends and nothing that is not ASCII. */
 function literalText(text: string): string {
-  return text.replace(/[^\t\x20-\x7e]/gu, escapeCharacter)
+  return text.replace(
+    /[^\t\x20-\x7e]/gu,
+    (character) => shortEscapes[character] ?? hexadecimal(character, 'utf8'),
+  )
 }
 
 const special = /[^\x20-\x7e]|["\\]/
@@ -149,7 +152,10 @@ const shortEscapes: Readonly<Record<string, string>> = {
 function escapeCharacter(character: string): string {
   const short = shortEscapes[character]
   if (short !== undefined) return short
-  const encoding = character.charCodeAt(0) < 0x100 ? 'latin1' : 'utf8'
+  return hexadecimal(character, character.charCodeAt(0) < 0x100 ? 'latin1' : 'utf8')
+}
+
+function hexadecimal(character: string, encoding: 'latin1' | 'utf8'): string {
   return Buffer.from(character, encoding).toString('hex').replace(/../g, '\\x$&')
 }
 

@@ -122,7 +122,9 @@ export class AccessLog {
     this.#writing = this.#writeBatch().then(() => {
       this.#writing = undefined
       if (replace) this.#replace()
-      if (this.#replaceWanted || (this.#pending.length >= batch && !this.#closed)) this.#start()
+      // Without a timer nobody else would come for the lines that were recorded meanwhile.
+      const due = this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= batch)
+      if (this.#replaceWanted || (due && !this.#closed)) this.#start()
     })
   }
 
