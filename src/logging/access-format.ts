@@ -126,6 +126,7 @@ function literalText(text: string): string {
   )
 }
 
+const plainWord = /^[0-9A-Za-z.:_@-]+$/
 const special = /[^\x20-\x7e]|["\\]/
 
 /** As Apache escapes what a client sent: `\"`, `\\`, `\n` and the like, `\xNN` for other bytes. Nothing at all is `-`. */
@@ -136,6 +137,9 @@ function escaped(text: string | undefined): string {
 
 /** The same for what stands without quotes in the usual formats, where a space would shift the columns. */
 function unspaced(text: string | undefined): string {
+  if (text === undefined || text === '') return '-'
+  // One test settles it for nearly every address and user name.
+  if (plainWord.test(text)) return text
   return escaped(text).replaceAll(' ', '\\x20')
 }
 

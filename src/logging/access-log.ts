@@ -9,6 +9,8 @@ export type { AccessRecord } from './access-format.ts'
 const delay = 100
 /** … or until they are this many bytes. */
 const batch = 64 * 1024
+/** The most bytes that are handed to a file with one call, when many are waiting. */
+const largestWrite = 1024 * 1024
 /** What may wait for a reader that does not keep up, in bytes; further lines are lost, and counted. */
 const most = 8 * 1024 * 1024
 /** How long closing waits for such a reader, in milliseconds. */
@@ -164,7 +166,7 @@ export class AccessLog {
 
   /** Whole lines from `start` on, as many as reach the file unmixed with other processes' ones. */
   #piece(text: string, start: number): string {
-    const size = Math.min(this.#atomicWrite, batch)
+    const size = Math.min(this.#atomicWrite, largestWrite)
     let end = start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
     if (end <= start) end = text.indexOf('\n', start) + 1
     return text.slice(start, end)
