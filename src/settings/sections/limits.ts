@@ -8,10 +8,10 @@ export const limitSettings = [
     flags: ['--limit-request-line'],
     type: 'integer',
     minimum: 0,
-    maximum: 65536,
+    maximum: 1048576,
     metavar: 'BYTES',
     default: 4094,
-    doc: `The longest request line, in bytes; a longer one is answered 414. 0 means as long as we ever accept.`,
+    doc: `The longest request line, in bytes; a longer one is answered 414. 0 means as long as is ever accepted: 1 MiB.`,
   },
   {
     name: 'limit_request_fields',
@@ -22,7 +22,7 @@ export const limitSettings = [
     maximum: 32768,
     metavar: 'INT',
     default: 100,
-    doc: `The largest number of header fields in a request; more are answered 431. 0 means as many as we ever accept.`,
+    doc: `The largest number of header fields in a request; more are answered 431. 0 means as many as are ever accepted: 32768.`,
   },
   {
     name: 'limit_request_field_size',
@@ -34,7 +34,7 @@ export const limitSettings = [
     maximum: 1048576,
     metavar: 'BYTES',
     default: 8190,
-    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as we ever accept.`,
+    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as is ever accepted: 1 MiB.`,
   },
   {
     name: 'limit_request_body',
