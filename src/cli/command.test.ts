@@ -16,9 +16,9 @@ async function run(args: string[], serve: CommandContext['serve'] = async () => 
     err: (text) => {
       result.err += text
     },
-    serve: (settings) => {
+    serve: (settings, readSettings) => {
       result.served.push(settings)
-      return serve(settings)
+      return serve(settings, readSettings)
     },
   })
   return result
@@ -30,6 +30,14 @@ test('the application is served with the settings, and its exit code is ours', a
   expect(served).toHaveLength(1)
   expect(served[0]).toMatchObject({ workers: 2, wsgiApp: 'site:app' })
   expect(err).toBe('')
+})
+
+test('a reload sees the settings as they are then', async () => {
+  const { code } = await run(['-w', '2', 'site:app'], async (settings, readSettings) => {
+    expect(await readSettings()).toEqual(settings)
+    return 0
+  })
+  expect(code).toBe(0)
 })
 
 test('--help and --version print to standard output and serve nothing', async () => {

@@ -19,8 +19,12 @@ export interface CommandContext {
   err: (text: string) => void
   /** Width of the terminal, in characters. */
   columns?: number | undefined
-  /** Serves until it is stopped; resolves with the exit code. */
-  serve: (settings: Settings) => Promise<number>
+  /**
+   * Serves until it is stopped; resolves with the exit code.
+   *
+   * @param readSettings puts the settings together anew, for a reload: the config file may have changed
+   */
+  serve: (settings: Settings, readSettings: () => Promise<Settings>) => Promise<number>
 }
 
 /**
@@ -65,13 +69,17 @@ async function obey(context: CommandContext): Promise<number> {
     context.out(`The settings are good${source}\n`)
     return exitCodes.stopped
   }
-  if (settings.wsgiApp === '') {
-    throw new SettingsError(
-      'no-application',
-      'No application given: say which one to serve, such as mysite.wsgi:application',
-    )
-  }
-  return context.serve(settings)
+  return context.serve(withApplication(settings), async () =>
+    withApplication((await loadSettings(context)).settings),
+  )
+}
+
+function withApplication(settings: Settings): Settings {
+  if (settings.wsgiApp !== '') return settings
+  throw new SettingsError(
+    'no-application',
+    'No application given: say which one to serve, such as mysite.wsgi:application',
+  )
 }
 
 /** Our own errors and the system's say enough in their message; a stack is for bugs. */

@@ -13,10 +13,10 @@ const code = await runCommand({
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   columns: process.stdout.columns,
-  serve: async (settings) => {
+  serve: async (settings, readSettings) => {
     // Loaded only now, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
-    process.exit(await runArbiter(settings))
+    process.exit(await runArbiter(settings, { readSettings }))
   },
 })
 process.exitCode = code
