@@ -168,7 +168,7 @@ class Exchange:
     def _send_whole(self, chunks: List[bytes]) -> bool:
         """Sends a response whose body is a list or a tuple as one frame; False when that is not possible."""
         head = self._head
-        if head is None or self._started or self._bodiless or self._head_only:
+        if head is None or self._started:
             return False
         if len(chunks) == 1:
             body = chunks[0]
@@ -186,7 +186,7 @@ class Exchange:
             head = f"{head}Content-Length: {size}\r\n"
         elif self._declared != size:
             return False
-        if size > frames.BODY_PIECE or size > self.granted:
+        if size > frames.BODY_PIECE or size > self.granted or self._bodiless or self._head_only:
             return False
         if len(chunks) != 1:
             body = b"".join(chunks)

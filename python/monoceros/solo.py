@@ -8,53 +8,37 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 import threading
 from collections import deque
-from contextvars import Context
-from time import monotonic, perf_counter
-from typing import Any, Callable, Deque, Dict, List, MutableSequence, Set, Tuple
+from time import perf_counter
+from typing import Callable, Deque, Dict, List, Set
 
 from . import frames
-from .environ import Environ
+from .channel import Assignment, Pipe, receive_some
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
 from .outbox import Outbox, Watcher
 from .streams import BodyStream, ClientGone
 
-#: Finished responses are held back no longer than this (seconds) to send several with one system call,
-_HOLD_TIME = 0.0001
-#: and no more than this many bytes of them.
+#: No more than this many bytes of finished responses are held back to be sent with one system call.
 _HOLD_SIZE = 64 * 1024
-_READ_SIZE = 64 * 1024
-_READ_LIMIT = 1024 * 1024
 
 
 class SoloWorker:
     """Runs the exchanges of one acceptor in the calling thread; see ``serve``."""
 
-    def __init__(
-        self,
-        application: Callable[..., Any],
-        template: Environ,
-        context: Context,
-        window: int,
-        graceful_timeout: float,
-        data: socket.socket,
-        control: socket.socket,
-        ledger: MutableSequence[int],
-    ) -> None:
-        self.application = application
-        self.template = template
-        self.context = context
-        self.window = window
+    def __init__(self, assignment: Assignment) -> None:
+        self.application = assignment.application
+        self.template = assignment.template
+        self.context = assignment.context
+        self.window = assignment.window
         self.slow_tail = False
         self.outbox = Outbox(self._send)
         self.outbox.wake_watcher = self._start_watching
-        self._graceful_timeout = graceful_timeout
-        self._data = data
-        self._control = control
-        self._ledger = ledger
+        self._graceful_timeout = assignment.graceful_timeout
+        self._data = assignment.data
+        self._control = assignment.control
+        self._ledger = assignment.ledger
         self._reader = FrameReader()
         # Guards the reader and the data channel's receiving side. Nobody blocks while holding it.
         self._read_lock = threading.Lock()
@@ -68,11 +52,11 @@ class SoloWorker:
         self._deferred: Deque[Frame] = deque()  # read by the control thread, for the main thread to act upon
         self._stopping = False
         self._gone = False  # the acceptor closed the data channel
-        self._wake_main, self._main_woken = _pipe()
-        self._wake_control, self._control_woken = _pipe()
+        self._wake_main = Pipe()
+        self._wake_control = Pipe()
         self._poll = select.poll()
-        self._poll.register(data.fileno(), select.POLLIN)
-        self._poll.register(self._main_woken, select.POLLIN)
+        self._poll.register(self._data.fileno(), select.POLLIN)
+        self._poll.register(self._wake_main.number, select.POLLIN)
 
     def serve(self) -> int:
         """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
@@ -112,7 +96,7 @@ class SoloWorker:
                 exchange.suspended = True
             if queue:
                 now = perf_counter()
-                if now - begun > _HOLD_TIME or outbox.held > _HOLD_SIZE:
+                if now - begun > outbox.patience or outbox.held > _HOLD_SIZE:
                     flush()
                     begun = now
                 elif not outbox.watched:
@@ -169,10 +153,13 @@ class SoloWorker:
             if self._stopping and waiting is None and not self._tracked and not self._queue:
                 # What was sent before STOP may still be unread.
                 with self._read_lock:
-                    return self._read()
+                    if self._read():
+                        return True
+                    if not self._gone and not self._reader.wanted:
+                        return False
             for number, _ in self._poll.poll():
-                if number == self._main_woken:
-                    _drain(number)
+                if number == self._wake_main.number:
+                    self._wake_main.drain()
             with self._read_lock:
                 if self._deferred or self._gone:
                     continue  # what is deferred is older than what is still unread
@@ -180,28 +167,21 @@ class SoloWorker:
                     return True
 
     def _read(self) -> bool:
-        """Reads once without waiting; the caller holds the lock. False when there was nothing."""
-        data = self._take()
-        if not data:
-            return False
-        for frame in self._reader.receive(data):
+        """Reads once without waiting; the caller holds the lock. False when no frame has become complete."""
+        received = self._take()
+        for frame in received:
             if frame[0] == frames.REQUEST:
                 self._enqueue(frame)
             else:
                 self._act(frame)
-        return True
+        return bool(received)
 
-    def _take(self) -> bytes:
-        size = min(max(_READ_SIZE, self._reader.wanted), _READ_LIMIT)
-        try:
-            data = self._data.recv(size, socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            return b""
-        except OSError:
-            data = b""
-        if not data:
+    def _take(self) -> List[Frame]:
+        received = receive_some(self._data, self._reader)
+        if received is None:
             self._lose()
-        return data
+            return []
+        return received
 
     def _send(self, data: bytes) -> None:
         if not self._gone:
@@ -248,13 +228,7 @@ class SoloWorker:
         if kind == frames.BODY:
             body = self._bodies.get(stream)
             if body is not None:
-                if body.finished:
-                    raise ProtocolError(f"BODY after the end of the body of stream {stream}")
-                body.feed(data[start:end])
-                if flags == frames.BODY_END:
-                    body.end()
-                elif flags == frames.BODY_ABORT:
-                    body.abort()
+                body.take(data[start:end], flags)
         elif kind == frames.WINDOW:
             exchange = self._tracked.get(stream)
             if exchange is not None:
@@ -306,7 +280,7 @@ class SoloWorker:
             pass
         # The acceptor is gone: what runs may end, but not for ever.
         self._lose()
-        _wake(self._wake_main)
+        self._wake_main.wake()
         threading.Event().wait(self._graceful_timeout)
         os._exit(1)
 
@@ -315,23 +289,23 @@ class SoloWorker:
         watcher = Watcher(self.outbox)
         poll = select.poll()
         poll.register(self._control.fileno(), select.POLLIN)
-        poll.register(self._control_woken, select.POLLIN)
+        poll.register(self._wake_control.number, select.POLLIN)
         while True:
             for number, _ in poll.poll(Watcher.TICK * 1000 if self.outbox.watched else None):
-                if number == self._control_woken:
-                    _drain(number)
+                if number == self._wake_control.number:
+                    self._wake_control.drain()
                     continue
-                data = self._control.recv(_READ_SIZE)
-                if not data:
+                received = receive_some(self._control, reader)
+                if received is None:
                     return
-                for kind, _, stream, _, _, _ in reader.receive(data):
+                for kind, _, stream, _, _, _ in received:
                     if kind == frames.RECALL:
                         self._recall()
                     elif kind == frames.CANCEL:
                         self._cancel(stream)
                     elif kind == frames.STOP:
                         self._stopping = True
-                        _wake(self._wake_main)
+                        self._wake_main.wake()
                     else:
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
@@ -341,10 +315,11 @@ class SoloWorker:
         """Gives back everything that has not begun, what is still unread included."""
         with self._read_lock:
             while not self._gone:
-                data = self._take()
-                if not data:
+                wanted = self._reader.wanted
+                received = self._take()
+                if not received and self._reader.wanted == wanted:
                     break
-                for frame in self._reader.receive(data):
+                for frame in received:
                     if frame[0] == frames.REQUEST:
                         self._enqueue(frame)
                     else:
@@ -365,33 +340,11 @@ class SoloWorker:
         self.outbox.put(frames.pack(frames.RETURNED, 0, 0, payload))
         self.outbox.flush()
         if self._deferred or self._gone:
-            _wake(self._wake_main)
+            self._wake_main.wake()
 
     def _start_watching(self) -> None:
         self.outbox.watched = True
-        _wake(self._wake_control)
-
-
-def _pipe() -> Tuple[int, int]:
-    """A pipe to wake a thread by: (the end to write to, the end to poll); a full one is as good as written to."""
-    woken, wake = os.pipe()
-    os.set_blocking(woken, False)
-    os.set_blocking(wake, False)
-    return wake, woken
-
-
-def _wake(number: int) -> None:
-    try:
-        os.write(number, b".")
-    except OSError:  # full: it is awake already
-        pass
-
-
-def _drain(number: int) -> None:
-    try:
-        os.read(number, 4096)
-    except BlockingIOError:
-        pass
+        self._wake_control.wake()
 
 
 def _report(text: str) -> None:

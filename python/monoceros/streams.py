@@ -9,6 +9,8 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
 
+from .frames import BODY_ABORT, BODY_END, ProtocolError
+
 #: How many bytes of a streamed request body the acceptor may send ahead of the application.
 INPUT_WINDOW = 256 * 1024
 
@@ -38,23 +40,19 @@ class BodyStream(io.RawIOBase):
 
     # The reader's side.
 
-    def feed(self, data: bytes) -> None:
-        """Takes the next bytes of the body."""
+    def take(self, data: bytes, flags: int) -> None:
+        """Takes the payload and flags of a BODY frame. After an ABORT, reading beyond what came raises ClientGone.
+
+        Raises ProtocolError when the body has ended already.
+        """
+        if self._ended or self._aborted:
+            raise ProtocolError("BODY after the end of a request's body")
         if data:
             self._pieces.append(memoryview(data))
-
-    def end(self) -> None:
-        """What has been fed is the whole body."""
-        self._ended = True
-
-    def abort(self) -> None:
-        """The body will never be complete; what is read after the bytes that did come raises ClientGone."""
-        self._aborted = True
-
-    @property
-    def finished(self) -> bool:
-        """True when nothing more may be fed."""
-        return self._ended or self._aborted
+        if flags == BODY_END:
+            self._ended = True
+        elif flags == BODY_ABORT:
+            self._aborted = True
 
     # The application's side.
 

@@ -11,12 +11,14 @@ import socket
 import struct
 import sys
 from contextvars import copy_context
-from typing import Any, List, MutableSequence, cast
+from typing import Any, MutableSequence, cast
 
 from . import PROTOCOL, frames
+from .channel import Assignment
 from .environ import make_template
 from .frames import FrameReader, ProtocolError
 from .loader import LoadError, load
+from .pool import PoolWorker
 from .solo import SoloWorker
 from .startup import Startup, enter_directory, loaded_files, read_startup
 from .streams import ErrorStream
@@ -67,21 +69,12 @@ def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: 
     # What the application consists of lives as long as the worker: no garbage collection need look at it again.
     gc.collect()
     gc.freeze()
-    arguments: List[Any] = [
-        application,
-        template,
-        copy_context(),
-        startup.window,
-        startup.graceful_timeout,
-        data,
-        control,
-        ledger,
-    ]
+    assignment = Assignment(
+        application, template, copy_context(), startup.window, startup.graceful_timeout, data, control, ledger
+    )
     if startup.threads > 1:
-        from .pool import PoolWorker
-
-        return PoolWorker(startup.threads, *arguments).serve()
-    return SoloWorker(*arguments).serve()
+        return PoolWorker(startup.threads, assignment).serve()
+    return SoloWorker(assignment).serve()
 
 
 def _introduce(startup: Startup) -> Any:

@@ -1,0 +1,62 @@
+"""The channels to the acceptor: what a worker is given, reading them, and a pipe to wake a thread that polls."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextvars import Context
+from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional
+
+from .environ import Environ
+from .frames import Frame, FrameReader
+
+_READ_SIZE = 64 * 1024
+_READ_LIMIT = 1024 * 1024
+
+
+class Assignment(NamedTuple):
+    """What a worker runs, how, and for whom. ``window`` in bytes, ``graceful_timeout`` in seconds."""
+
+    application: Callable[..., Any]
+    template: Environ
+    context: Context
+    window: int
+    graceful_timeout: float
+    data: socket.socket
+    control: socket.socket
+    ledger: MutableSequence[int]
+
+
+def receive_some(channel: socket.socket, reader: FrameReader) -> Optional[List[Frame]]:
+    """Reads once, without waiting; the frames that are complete now. None when the other side is gone."""
+    size = min(max(_READ_SIZE, reader.wanted), _READ_LIMIT)
+    try:
+        data = channel.recv(size, socket.MSG_DONTWAIT)
+    except (BlockingIOError, InterruptedError):
+        return []
+    except OSError:
+        return None
+    return reader.receive(data) if data else None
+
+
+class Pipe:
+    """Wakes a thread that polls ``number``."""
+
+    def __init__(self) -> None:
+        self.number, self._writer = os.pipe()
+        os.set_blocking(self.number, False)
+        os.set_blocking(self._writer, False)
+
+    def wake(self) -> None:
+        """Makes ``number`` readable. From any thread."""
+        try:
+            os.write(self._writer, b".")
+        except OSError:  # full: whoever polls is awake already
+            pass
+
+    def drain(self) -> None:
+        """Makes ``number`` unreadable again."""
+        try:
+            os.read(self.number, 4096)
+        except OSError:
+            pass
