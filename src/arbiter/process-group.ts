@@ -1,8 +1,10 @@
 /** Process groups: an acceptor leads one of its own, in which its workers are too, so that all of them can be ended together. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a group is looked at, in milliseconds. */
-const interval = 20
+/** How often a group is looked at, in milliseconds: at first, and after a while. */
+const shortInterval = 10
+const longInterval = 100
 
 /** Sends a signal to all processes of a group; false when it has none. */
 export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
@@ -15,12 +17,41 @@ export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean
   }
 }
 
-/** Resolves with true as soon as the group has no process, or with false at `deadline()` (milliseconds of `performance.now()`, asked again and again). */
+/**
+ * Resolves with true as soon as no process of the group runs, or with false at `deadline()`, which is asked again and again:
+ * milliseconds of `performance.now()`.
+ */
 export async function groupGone(leader: number, deadline: () => number): Promise<boolean> {
-  for (;;) {
-    if (!signalGroup(leader, 0)) return true
+  for (let interval = shortInterval; ; interval = Math.min(interval * 1.5, longInterval)) {
+    if (!groupRuns(leader)) return true
     const left = deadline() - performance.now()
     if (left <= 0) return false
     await sleep(Math.min(interval, left))
+  }
+}
+
+/**
+ * Whether a process of the group runs. Zombies do not: orphans of an acceptor belong to process 1, which in a container may be this
+ * one or another that never reaps them, and they would be waited for in vain.
+ */
+function groupRuns(leader: number): boolean {
+  if (!signalGroup(leader, 0)) return false
+  if (process.platform !== 'linux') return true
+  try {
+    return readdirSync('/proc').some((name) => /^[0-9]+$/.test(name) && runsInGroup(name, leader))
+  } catch {
+    // No /proc here: what answers to signals counts.
+    return true
+  }
+}
+
+function runsInGroup(pid: string, leader: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // `pid (name) state parent group …`, where the name may hold anything.
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return Number(group) === leader && state !== 'Z' && state !== 'X'
+  } catch {
+    return false
   }
 }
