@@ -54,6 +54,7 @@ class AcceptorProcess {
   #start: StartMessage | undefined
   #log: ErrorLog | undefined
   #acceptor: AcceptorControls | undefined
+  #overdue: NodeJS.Timeout | undefined
   #stopping = false
   #exiting = false
   #orphaned = false
@@ -129,8 +130,7 @@ class AcceptorProcess {
   async #stop(graceTimeoutMs: number): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
-    // Not unref'ed: if the acceptor's promise is lost this still ends the process.
-    setTimeout(() => {
+    this.#overdue = setTimeout(() => {
       this.#log?.error(`Acceptor did not stop within ${graceTimeoutMs / 1000} s; ended`)
       this.#kill()
     }, graceTimeoutMs + overrun)
@@ -171,6 +171,7 @@ class AcceptorProcess {
   #exit(code: number): void {
     if (this.#exiting) return
     this.#exiting = true
+    clearTimeout(this.#overdue)
     if (this.#orphaned) this.#cleanUpAlone()
     this.#host.exit(code)
   }
