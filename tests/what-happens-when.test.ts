@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { startLoad } from './support/load.ts'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
@@ -16,6 +15,16 @@ async function beginWaiting(server: PlainServer, key: string, route = `/wait?key
   await connection.send(get(route))
   const worker = await server.begun(key)
   return { connection, worker }
+}
+
+/**
+ * Resolves when the acceptor has read what was sent before: it has answered connections of its own accord that were made
+ * later. (One turn of its event loop might take them in any order, two cannot.)
+ */
+async function acceptorHasRead(server: PlainServer): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) {
+    expect((await exchangeOnce(server, 'nonsense\r\n\r\n')).status).toBe(400)
+  }
 }
 
 /** The acceptor processes: the arbiter's children that are no workers. */
@@ -106,8 +115,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
           return { key, other }
         }),
       )
-      // The acceptor has them when it answers the next connection (it reads in order of arrival, or nearly).
-      await sleep(50)
+      await acceptorHasRead(server)
       process.kill(worker, 'SIGKILL')
       expect((await connection.readResponse()).status).toBe(502)
       for (const { key, other } of queued) {
@@ -227,8 +235,9 @@ describe.skipIf(!hasPython())('what happens when', () => {
       await other.send(get('/wait?key=b'))
       const last = await RawConnection.open(server)
       await last.send(get('/'))
+      await acceptorHasRead(server)
       other.reset()
-      await sleep(100)
+      await acceptorHasRead(server)
       server.go('b')
       server.go('a')
       expect((await connection.readResponse()).status).toBe(200)
