@@ -67,10 +67,11 @@ export class AcceptorChild {
   #ended = false
   #over = false
 
+  /** @throws AcceptorFailure when there is no place for its directory */
   constructor(options: AcceptorChildOptions) {
     const { settings, listeners } = options
     this.#graceMs = settings.gracefulTimeout * 1000
-    this.#tmpDir = mkdtempSync(join(tmpdir(), 'monoceros-'))
+    this.#tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
     this.#process = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), options.program], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners.map((listener) => listener.fd)],
       serialization: 'advanced',
@@ -212,6 +213,19 @@ export class AcceptorChild {
 export function describeExit(pid: number, { code, signal }: AcceptorExit): string {
   if (pid === 0) return 'could not be started'
   return signal === null ? `${pid} ended with status ${code}` : `${pid} was ended by ${signal}`
+}
+
+/** With mode 0700, which mkdtemp(3) gives: request bodies are nobody else's to read. */
+function makeTmpDir(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'monoceros-'))
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new AcceptorFailure(
+      'other',
+      `Cannot make a temporary directory in ${parent} (${code}). Choose another with --tmp-upload-dir or TMPDIR.`,
+    )
+  }
 }
 
 /** What Node was told on the command line goes for acceptors too, but for what names a program or a port of its own. */

@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -242,6 +244,29 @@ describe('starting', () => {
     const missing = join(directory, 'absent', 'log')
     const arbiter = await testArbiter().run('ok', ['--error-logfile', missing])
     expect(await arbiter.stopped()).toBe(1)
+  })
+
+  test('without a place for temporary files the status is 1, and the place is named', async () => {
+    process.env.TMPDIR = join(directory, 'absent')
+    const arbiter = await testArbiter().run('ok')
+    expect(await arbiter.stopped()).toBe(1)
+    expect(arbiter.log()).toContain(
+      `Cannot make a temporary directory in ${join(directory, 'absent')} (ENOENT).`,
+    )
+    process.env.TMPDIR = directory
+    expectNothingLeft(arbiter)
+  })
+
+  test('each acceptor has a directory that is its own, where tmp_upload_dir says', async () => {
+    const place = join(directory, 'uploads')
+    mkdirSync(place)
+    const arbiter = await serve('ok', ['--acceptors', '2', '--tmp-upload-dir', place])
+    const made = readdirSync(place)
+    expect(made).toHaveLength(2)
+    for (const name of made) expect(statSync(join(place, name)).mode & 0o777).toBe(0o700)
+    arbiter.signal('SIGTERM')
+    await arbiter.stopped()
+    expect(readdirSync(place)).toEqual([])
   })
 
   test('a pidfile is there while it serves, and a second server with it is refused', async () => {

@@ -205,16 +205,16 @@ class Arbiter {
     const kept = this.#listeners.filter((listener) => wanted.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
     const log = new ErrorLog(errorLogOptions(settings))
-    const added = await listenAt(
-      settings.bind.filter((address) => !held.has(formatBindAddress(address))),
-      settings.backlog,
-    )
-    const listeners = [...kept, ...added]
-    let acceptors: ServingAcceptor[]
+    let added: Listener[] = []
     let next: AcceptorSet
+    let acceptors: ServingAcceptor[]
     try {
-      if (this.#stopping !== 'no') throw new AcceptorFailure('other', 'told to stop')
-      next = this.#newSet(settings, listeners, log)
+      added = await listenAt(
+        settings.bind.filter((address) => !held.has(formatBindAddress(address))),
+        settings.backlog,
+      )
+      if (this.#stopping !== 'no') throw new AcceptorFailure('other', 'Told to stop')
+      next = this.#newSet(settings, [...kept, ...added], log)
       acceptors = await next.start()
     } catch (error) {
       for (const listener of added) listener.close()
@@ -223,12 +223,14 @@ class Arbiter {
     }
     const dropped = this.#listeners.filter((listener) => !kept.includes(listener))
     const graceMs = this.#settings.gracefulTimeout * 1000
+    const oldLog = this.#log
     this.#settings = settings
     this.#log = log
     this.#serving = next
-    old.stop(graceMs)
+    this.#listeners = [...kept, ...added]
     for (const listener of dropped) listener.close()
-    this.#listeners = listeners
+    old.stop(graceMs)
+    void old.gone.then(() => oldLog.close())
     this.#announce(acceptors)
   }
 
