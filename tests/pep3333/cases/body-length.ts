@@ -96,7 +96,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-stops-iterating',
     section,
     level: 'should',
-    rule: 'When enough has been sent the server stops iterating, and closes.',
+    rule: 'When more comes than was promised the server stops iterating, and closes; an iterable that keeps its promise comes to its end.',
     run: async (probe) => {
       const response = await probe.ask('with_length', {
         headers: headersFor({ chunks: 'ab|cd|ef|gh|ij', length: '4' }),
@@ -105,7 +105,7 @@ export const bodyLengthCases: readonly PepCase[] = [
       const asked = probe.notes().filter((note) => note === 'asked').length
       return `${content(response)}, asked for ${asked} of 5 chunks, ${closed}`
     },
-    expect: '"abcd", asked for 2 of 5 chunks, closed once',
+    expect: '"abcd", asked for 3 of 5 chunks, closed once',
     gunicorn: {
       sees: '"abcd", asked for 5 of 5 chunks, closed once',
       weAre: 'conforms',

@@ -31,7 +31,8 @@ function serving(
 }
 
 export const fileWrapperCases: readonly PepCase[] = [
-  serving('file', 'file', 'A file on disk is sent.', '200, the whole file'),
+  serving('file', 'plain file', 'A file on disk is sent.', '200, the whole file'),
+  serving('file-temporary', 'file', 'Also one that goes away when it is closed.', '200, the whole file'),
   serving('file-block-size', 'file with block size', 'A block size may be suggested.', '200, the whole file'),
   serving('file-empty', 'empty file', 'An empty file is an empty body.', '200 OK: ""'),
   serving(
@@ -127,7 +128,7 @@ export const fileWrapperCases: readonly PepCase[] = [
     '200 OK: "qrstuvwxyz", broken off',
     { length: 40, level: 'should', section: 'Handling the Content-Length Header' },
   ),
-  serving('file-length-within', 'file', 'Nor of a large file.', '200, its first 100000 bytes', {
+  serving('file-length-within', 'plain file', 'Nor of a large file.', '200, its first 100000 bytes', {
     length: 100_000,
   }),
   {

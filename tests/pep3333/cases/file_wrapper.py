@@ -14,7 +14,7 @@ from .registry import TEXT, Environ, StartResponse, case, note, token_of
 CONTENT = b"0123456789abcdefghijklmnopqrstuvwxyz" * 5000
 TAIL = len(CONTENT) - 10
 
-#: Files that were served and are looked at afterwards.
+#: The file that was served last, to be looked at afterwards.
 SERVED: List[Any] = []
 
 
@@ -105,12 +105,12 @@ def wraps(environ: Environ, start_response: StartResponse) -> Any:
         file.seek(36)
         return wrapper(file)
     if kind == "plain file":
-        with tempfile.NamedTemporaryFile(delete=False) as made:
+        with tempfile.NamedTemporaryFile(dir=os.environ["PEP3333_NOTES"], delete=False) as made:
             made.write(CONTENT)
-        SERVED[:] = [open(made.name, "rb"), made.name]
+        SERVED[:] = [open(made.name, "rb")]
         return wrapper(SERVED[0])
     if kind == "noting file":
-        with tempfile.NamedTemporaryFile(delete=False) as made:
+        with tempfile.NamedTemporaryFile(dir=os.environ["PEP3333_NOTES"], delete=False) as made:
             made.write(CONTENT)
         noting = NotingFile(made.name)
         os.unlink(made.name)
@@ -140,10 +140,8 @@ def wraps(environ: Environ, start_response: StartResponse) -> Any:
 @case
 def file_was_closed(environ: Environ, start_response: StartResponse) -> List[bytes]:
     """Whether the plain file that was served last has been closed."""
-    file, name = SERVED
-    os.unlink(name)
     start_response("200 OK", TEXT)
-    return [b"closed" if file.closed else b"still open"]
+    return [b"closed" if SERVED[0].closed else b"still open"]
 
 
 @case

@@ -86,7 +86,7 @@ RESULTS = {
     "Sized": Sized,
     "Unsized": Unsized,
     "Falsy": Falsy,
-    "StringList": lambda: StringList([b"not this"]),
+    "StringList": lambda: StringList([b"not", b"this"]),
     "tuple": lambda: (b"tu", b"ple"),
     "set": lambda: {b"set"},
     "dict": lambda: {b"dict": None},

@@ -357,6 +357,14 @@ export const startResponseCases: readonly PepCase[] = [
       why: 'The PEP: no surrounding whitespace.',
     },
   }),
+  {
+    id: 'status-empty-reason',
+    section,
+    level: 'may',
+    rule: 'The reason may be empty (RFC 9112 §4), but not the space before it.',
+    run: (probe) => call(probe, "('299 ', [('X-A', 'b')])"),
+    expect: 'accepted, 299 : "started"',
+  },
   refusing(
     'status-no-reason',
     'must',
