@@ -191,6 +191,7 @@ describe('the trailer section', () => {
     'transfer-encoding: chunked',
     'HOST: b',
     'Connection: close',
+    'Proxy-Connection: close',
     'Authorization: x',
   ])('with "%s" is refused', (field) => {
     expect(refused(`0\r\n${field}\r\n\r\n`)).toEqual([400, 'forbidden-trailer'])

@@ -37,6 +37,7 @@ const REFUSED_TRAILERS = new Set([
   'expect',
   'host',
   'keep-alive',
+  'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',

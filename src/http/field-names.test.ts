@@ -9,6 +9,7 @@ import {
   FieldNameTable,
   HOST,
   hashName,
+  PROXY_CONNECTION,
   SPECIAL_NAMES,
   TRANSFER_ENCODING,
   UPGRADE,
@@ -32,7 +33,16 @@ describe('the table of field names', () => {
   })
 
   it('has ids for the names that are acted upon', () => {
-    const special = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_TYPE, CONNECTION, EXPECT, UPGRADE]
+    const special = [
+      HOST,
+      CONTENT_LENGTH,
+      TRANSFER_ENCODING,
+      CONTENT_TYPE,
+      CONNECTION,
+      EXPECT,
+      UPGRADE,
+      PROXY_CONNECTION,
+    ]
     expect(special.map((id) => WELL_KNOWN_NAMES[id])).toEqual([
       'host',
       'content-length',
@@ -41,6 +51,7 @@ describe('the table of field names', () => {
       'connection',
       'expect',
       'upgrade',
+      'proxy-connection',
     ])
     expect(WELL_KNOWN_NAMES.slice(special.length, SPECIAL_NAMES)).toEqual([
       'content_length',

@@ -39,6 +39,7 @@ export const WELL_KNOWN_NAMES = [
   'connection',
   'expect',
   'upgrade',
+  'proxy-connection',
   // CGI maps these to the keys of the names above.
   'content_length',
   'transfer_encoding',
@@ -73,7 +74,6 @@ export const WELL_KNOWN_NAMES = [
   'priority',
   'proxy',
   'proxy-authorization',
-  'proxy-connection',
   'range',
   'referer',
   'sec-ch-ua',
@@ -108,7 +108,7 @@ export const WELL_KNOWN_NAMES = [
 ] as const
 
 /** Ids below this one belong to names that the parser acts upon. */
-export const SPECIAL_NAMES = 10
+export const SPECIAL_NAMES = 11
 
 export const HOST = 0
 export const CONTENT_LENGTH = 1
@@ -117,6 +117,7 @@ export const CONTENT_TYPE = 3
 export const CONNECTION = 4
 export const EXPECT = 5
 export const UPGRADE = 6
+export const PROXY_CONNECTION = 7
 
 /** What the hash of every name starts from. */
 export const HASH_START = 0x811c9dc5 | 0

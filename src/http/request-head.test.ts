@@ -404,6 +404,8 @@ describe('framing', () => {
     '\xb2',
     '\xa05',
     '5;',
+    '5\t',
+    '5 \t ',
     '9007199254740992',
     '99999999999999999999999999',
     '18446744073709551621',
@@ -570,6 +572,18 @@ describe('persistence', () => {
     expect(persists('1.0', '')).toBe(false)
     expect(persists('1.0', 'Connection: Keep-Alive\r\n')).toBe(true)
     expect(persists('1.0', 'Connection: keep-alive, close\r\n')).toBe(false)
+    expect(persists('1.0', 'Connection: x, keep-alive \r\n')).toBe(true)
+    expect(persists('1.0', 'Connection: keep-alive\t\r\n')).toBe(false)
+  })
+
+  it('ends with a close in Proxy-Connection, whose keep-alive changes nothing', () => {
+    expect(persists('1.1', 'Proxy-Connection: x, close\r\n')).toBe(false)
+    expect(persists('1.1', 'Proxy-Connection: x\r\n')).toBe(true)
+    expect(persists('1.0', 'Proxy-Connection: keep-alive\r\n')).toBe(false)
+  })
+
+  it('ends with a CONNECT', () => {
+    expect(accepted('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n').keepAlive).toBe(false)
   })
 
   it('does not depend on Upgrade, which is noted', () => {

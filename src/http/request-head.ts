@@ -10,6 +10,7 @@ import {
   HASH_START,
   HOST,
   hashStep,
+  PROXY_CONNECTION,
   SPECIAL_NAMES,
   TRANSFER_ENCODING,
   UPGRADE,
@@ -593,7 +594,7 @@ export class RequestHeadParser {
         return
       case CONTENT_LENGTH:
         if (head.contentLength >= 0) throw duplicate('two-content-lengths', 'Content-Length')
-        head.contentLength = contentLength(bytes, start, end)
+        head.contentLength = contentLength(bytes, start, end, carriageReturn)
         if (this.hasTransferEncoding) throw bothLengths()
         return
       case TRANSFER_ENCODING:
@@ -616,7 +617,12 @@ export class RequestHeadParser {
         this.hasContentType = true
         return
       case CONNECTION:
-        this.takeConnection(bytes, start, end)
+        this.takeConnection(bytes, start, end, carriageReturn)
+        return
+      case PROXY_CONNECTION:
+        // No standard has it, but some recipients heed it, so that an intermediary may take the connection for closing
+        // (RFC 9112 appendix C.2.2). To close is always allowed; its `keep-alive` changes nothing.
+        if (listElements(bytes, start, end).includes('close')) this.closeAsked = true
         return
       case EXPECT:
         // RFC 9110 §10.1.1: HTTP/1.0 has no expectations.
@@ -647,14 +653,15 @@ export class RequestHeadParser {
   }
 
   /** Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored. */
-  private takeConnection(bytes: Buffer, start: number, end: number): void {
+  private takeConnection(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
     for (const option of listElements(bytes, start, end)) {
       switch (option) {
         case 'close':
           this.closeAsked = true
           break
         case 'keep-alive':
-          this.keepAliveAsked = true
+          // Not all recipients find it beside a tab (llhttp). To close, in HTTP/1.0, is always allowed.
+          if (!tabWithin(bytes, start, carriageReturn)) this.keepAliveAsked = true
           break
         case 'upgrade':
           this.upgradeAsked = true
@@ -668,7 +675,9 @@ export class RequestHeadParser {
     if (head.minorVersion === 1 && head.host < 0) {
       throw new HttpError(400, 'no-host', 'The HTTP/1.1 request has no Host field')
     }
-    head.keepAlive = !this.closeAsked && (head.minorVersion === 1 || this.keepAliveAsked)
+    // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
+    head.keepAlive =
+      !this.closeAsked && (head.minorVersion === 1 || this.keepAliveAsked) && head.method !== 'CONNECT'
     head.upgrade = this.upgradeOffered && this.upgradeAsked
     head.expectContinue = this.expectsContinue && (head.chunked || head.contentLength > 0)
   }
@@ -721,17 +730,29 @@ function schemeLength(bytes: Buffer, start: number, end: number): number {
 }
 
 /** RFC 9110 §8.6: digits, and nothing but digits. A list of equal values, which a recipient may merge, is refused. */
-function contentLength(bytes: Buffer, start: number, end: number): number {
+function contentLength(bytes: Buffer, start: number, end: number, carriageReturn: number): number {
   let length = 0
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
-    if (DIGIT[byte] === 0) throw badContentLength(bytes, start, end)
     const digit = byte - 0x30
-    if (length > (LONGEST_CONTENT_LENGTH - digit) / 10) throw badContentLength(bytes, start, end)
+    if (DIGIT[byte] === 0 || length > (LONGEST_CONTENT_LENGTH - digit) / 10) {
+      throw badContentLength(bytes, start, end)
+    }
     length = length * 10 + digit
   }
-  if (start === end) throw badContentLength(bytes, start, end)
+  if (start === end || tabWithin(bytes, end, carriageReturn)) {
+    throw badContentLength(bytes, start, carriageReturn)
+  }
   return length
+}
+
+/**
+ * A tab behind a value is white space to RFC 9110, but not to all recipients where framing is concerned (llhttp), so
+ * nobody gets to rely on it.
+ */
+function tabWithin(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
+  return false
 }
 
 function badContentLength(bytes: Buffer, start: number, end: number): HttpError {
@@ -748,9 +769,7 @@ function badContentLength(bytes: Buffer, start: number, end: number): HttpError 
  */
 function checkTransferEncoding(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
   const codings = listElements(bytes, start, end)
-  // Some recipients do not see `chunked` when a tab follows it, so nobody gets to rely on that.
-  const tab = bytes.subarray(end, carriageReturn).includes(HTAB)
-  if (codings.length === 1 && codings[0] === 'chunked' && !tab) return
+  if (codings.length === 1 && codings[0] === 'chunked' && !tabWithin(bytes, end, carriageReturn)) return
   if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
     throw new HttpError(
       501,

@@ -26,6 +26,15 @@ export interface ReadRequest {
   body: string
   /** The body has been read to its end. */
   complete: boolean
+  /** How many bytes of the connection come before the end of this request; -1 when it is not complete. */
+  end: number
+}
+
+interface Taken {
+  head: RequestHead
+  parts: Buffer[]
+  body: BodyReceiver
+  end: number
 }
 
 /** What became of all the bytes of one connection. */
@@ -44,25 +53,34 @@ export interface Reading {
  */
 export function readAll(pieces: Iterable<Buffer>, limits: HeadLimits = DEFAULT_HEAD_LIMITS): Reading {
   const parser = new RequestHeadParser(limits)
-  const read: { head: RequestHead; parts: Buffer[]; body: BodyReceiver }[] = []
+  const read: Taken[] = []
   let body: BodyReceiver | null = null
   let refusal: Reading['refusal'] = null
   let left = 0
   let closed = false
+  let offset = 0
   for (const { piece, start, end } of embedded(pieces)) {
     let at = start
     while (at < end && !closed && refusal === null) {
       try {
         if (body === null) {
-          at += parser.feed(piece, at, end)
+          const taken = parser.feed(piece, at, end)
+          at += taken
+          offset += taken
           if (parser.complete) {
-            body = bodyOf(parser.head, limits)
-            read.push({ head: parser.head, parts: [], body })
+            const { head } = parser
+            body = bodyOf(head, limits)
+            read.push({ head, parts: [], body, end: offset })
             parser.reset()
+            // What follows the head of a CONNECT is no body, whatever its fields say (RFC 9110 §9.3.6).
+            closed = head.method === 'CONNECT'
           }
         } else {
-          const { parts } = read.at(-1)!
-          at += body.receive(piece, at, end, (data) => parts.push(data))
+          const request = read.at(-1)!
+          const taken = body.receive(piece, at, end, (data) => request.parts.push(data))
+          at += taken
+          offset += taken
+          request.end = offset
         }
       } catch (error) {
         if (!(error instanceof HttpError)) throw error
@@ -70,7 +88,7 @@ export function readAll(pieces: Iterable<Buffer>, limits: HeadLimits = DEFAULT_H
       }
       if (body?.done) {
         const { head } = read.at(-1)!
-        closed = !head.keepAlive || head.method === 'CONNECT'
+        closed = !head.keepAlive
         body = null
       }
     }
@@ -123,15 +141,7 @@ function bodyOf(head: RequestHead, limits: HeadLimits): BodyReceiver {
   return head.chunked ? new ChunkedBody(limits) : new FixedLengthBody(Math.max(head.contentLength, 0))
 }
 
-function describe({
-  head,
-  parts,
-  body,
-}: {
-  head: RequestHead
-  parts: Buffer[]
-  body: BodyReceiver
-}): ReadRequest {
+function describe({ head, parts, body, end }: Taken): ReadRequest {
   const text = (start: number, end: number): string => head.bytes.toString('latin1', start, end)
   const fields = head.names.map((name, index): [string, string] => {
     const sent = text(head.fields[index * 4]!, head.fields[index * 4 + 1]!)
@@ -157,5 +167,6 @@ function describe({
     requestLine: head.requestLine(),
     body: Buffer.concat(parts).toString('latin1'),
     complete: body.done,
+    end: body.done ? end : -1,
   }
 }

@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compare, unsafeDisagreement } from './http-differential/comparison.ts'
+import { type SeenRequest, seenByNode } from './http-differential/llhttp.ts'
+import { connections } from './http-differential/messages.ts'
+import { type ReadRequest, readAll } from './http-differential/reading.ts'
+
+/** How many connections are tried. More by hand: `MONOCEROS_FUZZ_RUNS=200000 npx vitest run tests/http-differential.test.ts`. */
+const RUNS = Number(process.env.MONOCEROS_FUZZ_RUNS ?? 5000)
+/** Repeats a run: the seed that a failure prints. */
+const SEED = process.env.MONOCEROS_FUZZ_SEED
+
+describe('compared with llhttp in strict mode, our parser', () => {
+  it(
+    'accepts nothing that llhttp refuses, and reads what it accepts the same way',
+    () => {
+      fc.assert(
+        fc.property(connections(), fc.array(fc.nat(65535), { maxLength: 6 }), (text, cuts) => {
+          const bytes = Buffer.from(text, 'latin1')
+          const disagreement = unsafeDisagreement(bytes, cut(bytes, cuts))
+          if (disagreement !== null) throw new Error(`${disagreement}\n${JSON.stringify(text)}`)
+        }),
+        { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+      )
+    },
+    30_000 + RUNS * 20,
+  )
+
+  it('is tried on connections of every kind', () => {
+    const tally = {
+      accepted: 0,
+      refused: 0,
+      refusedByBoth: 0,
+      pipelined: 0,
+      chunked: 0,
+      codes: new Set<string>(),
+    }
+    for (const text of fc.sample(connections(), { numRuns: 2000, seed: 1 })) {
+      const bytes = Buffer.from(text, 'latin1')
+      const { requests, refusal } = readAll([bytes])
+      if (refusal === null) tally.accepted++
+      else tally.refused++
+      if (refusal !== null && seenByNode(bytes).error !== null) tally.refusedByBoth++
+      if (requests.filter(({ complete }) => complete).length > 1) tally.pipelined++
+      if (requests.some(({ chunked, body, complete }) => chunked && complete && body !== '')) tally.chunked++
+      if (refusal !== null) tally.codes.add(refusal.code)
+    }
+    expect(tally.accepted).toBeGreaterThan(400)
+    expect(tally.refused).toBeGreaterThan(400)
+    expect(tally.refusedByBoth).toBeGreaterThan(300)
+    expect(tally.pipelined).toBeGreaterThan(200)
+    expect(tally.chunked).toBeGreaterThan(100)
+    expect(tally.codes.size).toBeGreaterThan(25)
+  })
+})
+
+describe('the comparison', () => {
+  const text = 'POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: h\r\n\r\n'
+  const reading = readAll([Buffer.from(text)])
+  const sight = seenByNode(Buffer.from(text))
+  const withOurs = (index: number, change: Partial<ReadRequest>): typeof reading => ({
+    ...reading,
+    requests: reading.requests.map((request, i) => (i === index ? { ...request, ...change } : request)),
+  })
+  const withTheirs = (change: Partial<SeenRequest>): typeof sight => ({
+    ...sight,
+    requests: sight.requests.map((request, i) => (i === 0 ? { ...request, ...change } : request)),
+  })
+
+  it('finds nothing where both agree', () => {
+    expect(compare(reading, sight)).toBeNull()
+    expect(reading.requests).toHaveLength(2)
+  })
+
+  it('finds every kind of disagreement', () => {
+    expect(compare(withOurs(0, { method: 'PUT' }), sight)).toMatch('method')
+    expect(compare(withOurs(1, { target: '/c' }), sight)).toMatch('target')
+    expect(compare(withOurs(0, { minorVersion: 0 }), sight)).toMatch('version')
+    expect(compare(withOurs(0, { fields: [] }), sight)).toMatch('fields')
+    expect(compare(withOurs(0, { body: 'abd' }), sight)).toMatch('body')
+    expect(compare(withOurs(0, { body: 'ab' }), sight)).toMatch('shorter body')
+    expect(compare(reading, withTheirs({ complete: false }))).toMatch('complete')
+    expect(compare({ ...reading, requests: reading.requests.slice(0, 1) }, sight)).toMatch('saw 2 requests')
+    expect(compare(reading, { ...sight, requests: sight.requests.slice(0, 1) })).toMatch('was refused')
+    expect(compare(reading, { ...sight, error: 'HPE_STRICT' })).toMatch('refused what ours took')
+  })
+
+  it('lets ours refuse more', () => {
+    const refusal = { status: 400, code: 'x', message: 'x' }
+    expect(compare({ ...reading, requests: reading.requests.slice(0, 1), refusal }, sight)).toBeNull()
+  })
+
+  it('goes on behind an Upgrade that nobody takes', () => {
+    const upgrade = 'GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'
+    expect(seenByNode(Buffer.from(upgrade + text)).requests).toHaveLength(1)
+    expect(unsafeDisagreement(Buffer.from(upgrade + text))).toBeNull()
+    expect(readAll([Buffer.from(upgrade + text)]).requests).toHaveLength(3)
+  })
+
+  it('lets extension methods pass, and compares all else', () => {
+    const request = (fields: string): string => `BREW /pot HTTP/1.1\r\nHost: h\r\n${fields}\r\n`
+    expect(seenByNode(Buffer.from(request(''))).error).toBe('HPE_INVALID_METHOD')
+    expect(unsafeDisagreement(Buffer.from(request('')))).toBeNull()
+    expect(
+      unsafeDisagreement(Buffer.from(request('Content-Length: 1\r\n').concat('xBREW / HTTP/1.1\r\n'))),
+    ).toBeNull()
+  })
+})
+
+/** `bytes` cut at `places`, which are taken modulo their length. */
+function cut(bytes: Buffer, places: number[]): Buffer[] {
+  const at = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+  return at.slice(1).map((end, i) => bytes.subarray(at[i]!, end))
+}
