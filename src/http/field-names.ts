@@ -25,6 +25,15 @@ export class FieldName {
     this.hasUnderscore = bytes.includes(UNDERSCORE)
     this.environKey = null
   }
+
+  /** Whether the bytes from `start` on spell this name, in any case. */
+  isAt(bytes: Uint8Array, start: number): boolean {
+    const name = this.bytes
+    for (let i = 0; i < name.length; i++) {
+      if (name[i] !== TOKEN_LOWER[bytes[start + i]!]) return false
+    }
+    return true
+  }
 }
 
 /**
@@ -169,18 +178,20 @@ export class FieldNameTable {
    * @param hash what {@link hashName} gives for it
    */
   find(bytes: Uint8Array, start: number, end: number, hash: number): FieldName {
+    const length = end - start
     for (let slot = slotOf(hash, KNOWN_SLOTS); ; slot = (slot + 1) & (KNOWN_SLOTS - 1)) {
       const entry = this.known[slot]!
       if (entry === null) break
-      if (entry.hash === hash && spells(entry.bytes, bytes, start, end)) return entry
+      if (entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start)) return entry
     }
     const set = slotOf(hash, CACHE_SETS)
     const first = set * CACHE_WAYS
     for (let way = first; way < first + CACHE_WAYS; way++) {
       const entry = this.cache[way]!
-      if (entry !== null && entry.hash === hash && spells(entry.bytes, bytes, start, end)) return entry
+      if (entry !== null && entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start))
+        return entry
     }
-    const lower = new Uint8Array(end - start)
+    const lower = new Uint8Array(length)
     for (let i = start; i < end; i++) lower[i - start] = TOKEN_LOWER[bytes[i]!]!
     const entry = new FieldName(-1, lower, hash)
     if (lower.length <= CACHED_NAME_BYTES) {
@@ -209,13 +220,4 @@ export const fieldNames = new FieldNameTable()
 // The high half folded in: the low bits of FNV alone depend on the low bits of the bytes alone.
 function slotOf(hash: number, slots: number): number {
   return (hash ^ (hash >>> 16)) & (slots - 1)
-}
-
-function spells(lower: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  const length = end - start
-  if (lower.length !== length) return false
-  for (let i = 0; i < length; i++) {
-    if (lower[i] !== TOKEN_LOWER[bytes[start + i]!]) return false
-  }
-  return true
 }

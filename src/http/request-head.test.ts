@@ -674,6 +674,45 @@ describe('the parser', () => {
   })
 })
 
+describe('a request after others', () => {
+  const NAMES = [
+    'Host',
+    'X-A',
+    'x-a',
+    'X-Ab',
+    'X_A',
+    'Accept',
+    'ACCEPT',
+    'Accept-Language',
+    'Content-Type',
+    'Cookie',
+  ]
+  const LINES = [
+    ...NAMES.map((name) => `${name}: a\r\n`),
+    'X-A : b\r\n',
+    'X-A\r\n',
+    'Accept:\r\n',
+    `X-A: ${'b'.repeat(30)}\r\n`,
+  ]
+
+  it('is read as if it were the first', () => {
+    const request = fc.array(fc.constantFrom(...LINES), { maxLength: 6 })
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 2, maxLength: 4 }), (all) => {
+        const texts = all.map((lines) => `GET / HTTP/1.0\r\nConnection: keep-alive\r\n${lines.join('')}\r\n`)
+        // The bytes one by one, and each request alone, are read without any help from the request before.
+        const together = read(texts.join(''), { fieldSize: 30, fields: 6 })
+        const alone = texts.map((text) => read(text, { fieldSize: 30, fields: 6 }))
+        const good = alone.findIndex(({ refusal }) => refusal !== null)
+        const expected = alone.slice(0, good < 0 ? alone.length : good).flatMap(({ requests }) => requests)
+        const relative = together.requests.map(({ end, ...rest }) => rest)
+        expect(relative).toEqual(expected.map(({ end, ...rest }) => rest))
+        expect(together.refusal).toEqual(good < 0 ? null : alone[good]!.refusal)
+      }),
+    )
+  })
+})
+
 describe('any valid request', () => {
   const token = fc.string({
     unit: fc.constantFrom(..."!#$%&'*+-.^`|~0123456789abcdefgxyzABCDEFGXYZ"),

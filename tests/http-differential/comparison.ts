@@ -17,7 +17,7 @@ export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): s
   if (extension >= 0 && extension === sight.requests.length && sight.error !== null) {
     return withoutExtensionMethod(bytes, reading, extension)
   }
-  const upgrade = reading.requests.findIndex(({ upgrade }) => upgrade)
+  const upgrade = reading.requests.findIndex(({ fields }) => fields.some(([name]) => /^upgrade$/i.test(name)))
   if (upgrade >= 0 && upgrade === sight.requests.length - 1 && sight.error === null) {
     return aroundUpgrade(bytes, reading, sight, upgrade)
   }
@@ -37,7 +37,7 @@ function withoutExtensionMethod(bytes: Buffer, reading: Reading, index: number):
 }
 
 /**
- * llhttp reads nothing after a request with Upgrade, though Node goes on in HTTP/1.1 when nobody takes the upgrade. A
+ * llhttp silently stops after a request with Upgrade, though Node goes on in HTTP/1.1 when nobody takes the upgrade. A
  * server may ignore Upgrade and continue (RFC 9110 §7.8), as ours does. So what follows is compared as a connection of
  * its own.
  */
