@@ -6,6 +6,7 @@ import fcntl
 import json
 import marshal
 import os
+import select
 import shutil
 import signal
 import socket
@@ -125,8 +126,9 @@ class Acceptor:
             file.write(textwrap.dedent(source))
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
-        self.data.settimeout(PATIENCE)
-        self.control.settimeout(PATIENCE)
+        # Blocking, because a socket with a time-out waits for a nearly empty buffer before it sends.
+        self._poll = select.poll()
+        self._poll.register(self.data.fileno(), select.POLLIN)
         self.ledger = tempfile.TemporaryFile()
         self.ledger.truncate(4)
         self.errors = tempfile.TemporaryFile()
@@ -221,6 +223,8 @@ class Acceptor:
                     payload = self._buffer[frames.HEADER_SIZE : end]
                     self._buffer = self._buffer[end:]
                     return Received(kind, flags, stream, payload)
+            if not self._poll.poll(PATIENCE * 1000):
+                raise TimeoutError("no frame has come from the worker")
             data = self.data.recv(1 << 20)
             if not data:
                 raise EOFError("the worker has closed the data channel")
@@ -266,7 +270,7 @@ class Acceptor:
             received.append(frame)
             if ends(frame):
                 return assemble(received)
-            if credit and frame.kind in (frames.HEAD, frames.DATA) and len(frame.payload) > 1000:
+            if credit and frame.kind in (frames.HEAD, frames.DATA) and frame.payload:
                 self.window(stream, len(frame.payload))
 
     def get(self, path: str = "/", body: bytes = b"", **environ: str) -> Response:

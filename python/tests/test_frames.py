@@ -1,0 +1,83 @@
+"""Cutting a stream of bytes into frames."""
+
+from __future__ import annotations
+
+import random
+import struct
+import unittest
+from typing import List
+
+from monoceros import frames
+from monoceros.frames import FrameReader, ProtocolError, pack
+
+MESSAGES = [
+    pack(frames.REQUEST, 0, 1, b"x" * 300),
+    pack(frames.REQUEST, frames.BODY_STREAM, 2, b""),
+    pack(frames.BODY, 0, 2, b"abc"),
+    pack(frames.BODY, frames.BODY_END, 2),
+    pack(frames.WINDOW, 0, 1, b"\x00\x01\x00\x00"),
+    pack(frames.CANCEL, 0, 1),
+    pack(frames.RECALL, 0, 0),
+    pack(frames.STOP, 0, 0),
+    pack(frames.START, 0, 0, b"{}"),
+]
+
+
+def describe(received: List[frames.Frame]) -> List[bytes]:
+    return [pack(kind, flags, stream, data[start:end]) for kind, flags, stream, data, start, end in received]
+
+
+class Reading(unittest.TestCase):
+    def test_whole_messages(self) -> None:
+        self.assertEqual(describe(FrameReader().receive(b"".join(MESSAGES))), MESSAGES)
+
+    def test_byte_by_byte_and_at_random_splits(self) -> None:
+        data = b"".join(MESSAGES)
+        for seed in range(200):
+            chance = random.Random(seed)
+            reader = FrameReader()
+            received = []
+            at = 0
+            while at < len(data):
+                size = 1 if seed == 0 else chance.randint(1, chance.choice((2, 13, 400)))
+                received += describe(reader.receive(data[at : at + size]))
+                at += size
+            self.assertEqual(received, MESSAGES, f"seed {seed}")
+            self.assertEqual(reader.wanted, 0)
+
+    def test_it_tells_how_much_an_unfinished_frame_lacks(self) -> None:
+        reader = FrameReader()
+        self.assertEqual(reader.wanted, 0)
+        reader.receive(pack(frames.REQUEST, 0, 1, b"x" * 1000)[:112])
+        self.assertEqual(reader.wanted, 900)
+
+    def test_what_breaks_the_rules_is_refused(self) -> None:
+        header = struct.Struct("<IBBHI").pack
+        for name, data in {
+            "unknown type": header(0, 0x55, 0, 0, 1),
+            "the worker's type": header(0, frames.HEAD, 0, 0, 1),
+            "unknown flag": header(0, frames.REQUEST, 4, 0, 1),
+            "both flags": header(0, frames.REQUEST, 3, 0, 1),
+            "both flags of a body": header(0, frames.BODY, 3, 0, 1),
+            "flag of a STOP": header(0, frames.STOP, 1, 0, 0),
+            "reserved": header(0, frames.REQUEST, 0, 1, 1),
+            "too long": header(16 * 1024 * 1024 + 1, frames.REQUEST, 0, 0, 1),
+            "REQUEST about 0": header(0, frames.REQUEST, 0, 0, 0),
+            "STOP about 1": header(0, frames.STOP, 0, 0, 1),
+            "WINDOW without a number": header(0, frames.WINDOW, 0, 0, 1),
+            "CANCEL with a payload": header(1, frames.CANCEL, 0, 0, 1),
+        }.items():
+            with self.subTest(name), self.assertRaises(ProtocolError):
+                FrameReader().receive(data)
+
+    def test_text_that_is_too_long_keeps_its_ends(self) -> None:
+        text = "begin" + "x" * 100_000 + "end"
+        payload = frames.pack_fail(1, text)[12:].decode()
+        self.assertTrue(payload.startswith("begin") and payload.endswith("end") and len(payload) < 66_000)
+
+    def test_text_with_lone_surrogates_can_be_sent(self) -> None:
+        self.assertIn(b"\\udc80", frames.pack_log(frames.ERROR, 0, "x\udc80"))
+
+
+if __name__ == "__main__":
+    unittest.main()
