@@ -52,7 +52,7 @@ bounds them. A shorter queue refuses sooner under overload; a longer one lets cl
     minimum: 1,
     metavar: 'INT',
     default: 20000,
-    doc: `How many client connections each acceptor holds open at a time; beyond that, new ones wait until others close.
+    doc: `How many client connections each acceptor holds open at a time; a connection beyond that is answered 503 and closed.
 
 This is not Gunicorn's \`worker_connections\`: a connection costs no worker here, only some memory and a file descriptor,
 so mind the limit of open files (\`ulimit -n\`) when raising it.`,

@@ -1,0 +1,311 @@
+import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { parseResponseHead, type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
+import type { FileReference, Task, TaskBody, TaskHandle } from '../runtimes/runtime.ts'
+import type { EnvironFacts } from './environ.ts'
+import { FileBody } from './file-body.ts'
+import type { Gateway } from './gateway.ts'
+import { SchemeConflictError } from './proxy-trust.ts'
+import { RequestBody } from './request-body.ts'
+
+const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
+const STREAMED: TaskBody = { kind: 'stream' }
+const NOTHING = Buffer.alloc(0)
+
+/** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
+const ABANDONED_MS = 1000
+/** How much of a streamed body is kept for an application that has not asked for it. */
+const EARLY_BYTES = 64 * 1024
+/** What the access log says of a client that left before its answer; nginx made the number known. */
+const CLIENT_LEFT = 499
+
+/**
+ * One request and its response: from a parsed head to a task for the runtime, and from what the runtime gives back to the client.
+ * It is the engine's sink and the runtime's task in one object, because one is made per request.
+ */
+export class Exchange implements RequestSink, Task, EnvironFacts {
+  readonly head: RequestHead
+  readonly peer: Peer
+  secure = false
+  readLength = -1
+  body: TaskBody = NO_BODY
+  abandonedAt = Number.POSITIVE_INFINITY
+
+  readonly #gateway: Gateway
+  /** Null once the exchange is over. */
+  #reply: Reply | null
+  /** Null while no runtime has the task. */
+  #handle: TaskHandle | null = null
+  #stored: RequestBody | null = null
+  #file: FileBody | null = null
+  readonly #startedAt: number
+  #response: ResponseHead | null = null
+  /** Bytes of request body that came. */
+  #received = 0
+  /** Bytes of response body that the client took since the runtime was last told. */
+  #taken = 0
+  /** A streamed request body: how much the application has asked for, and what came before it did. */
+  #wanted = 0
+  readonly #early: Buffer[] = []
+  #earlyBytes = 0
+  #bodyEnded = false
+
+  constructor(gateway: Gateway, head: RequestHead, reply: Reply) {
+    this.#gateway = gateway
+    this.head = head
+    this.peer = reply.peer
+    this.#reply = reply
+    this.#startedAt = gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
+    gateway.active++
+  }
+
+  // ---------------------------------------------------------------- what the engine says (RequestSink)
+
+  begin(): void {
+    const { head } = this
+    const { limitRequestBody, trust, requestBuffering, bodyStore } = this.#gateway.options
+    if (head.method === 'CONNECT') {
+      return this.#refuse(
+        405,
+        'CONNECT asks for a tunnel, and this is not a proxy',
+        'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
+      )
+    }
+    if (limitRequestBody !== 0 && head.contentLength > limitRequestBody) {
+      return this.#refuse(
+        413,
+        `a body of ${head.contentLength} bytes is over limit_request_body (${limitRequestBody})`,
+      )
+    }
+    try {
+      this.secure = trust.isSecure(head, this.peer)
+    } catch (error) {
+      if (!(error instanceof SchemeConflictError)) throw error
+      return this.#refuse(400, error.message)
+    }
+    if (!head.chunked && head.contentLength <= 0) return
+    if (requestBuffering) {
+      this.#stored = new RequestBody(bodyStore)
+      this.#reply!.wantBody()
+    } else {
+      this.body = STREAMED
+      this.#submit()
+    }
+  }
+
+  bodyData(chunk: Buffer): void {
+    this.#received += chunk.length
+    const limit = this.#gateway.options.limitRequestBody
+    if (limit !== 0 && this.#received > limit) {
+      return this.#refuse(413, `the body is over limit_request_body (${limit})`)
+    }
+    const stored = this.#stored
+    if (stored !== null) {
+      stored.append(chunk)
+      if (stored.behind) {
+        this.#reply!.pauseBody()
+        stored.whenWritten(() => this.#reply?.resumeBody())
+      }
+      return
+    }
+    if (this.#handle === null) return // the application has answered without it
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.length
+    this.#forwardBody()
+    if (this.#earlyBytes >= EARLY_BYTES) this.#reply?.pauseBody()
+  }
+
+  bodyEnd(): void {
+    const stored = this.#stored
+    if (stored === null) {
+      if (this.body.kind === 'stream') {
+        this.#bodyEnded = true
+        this.#forwardBody()
+      } else if (this.#reply !== null) {
+        this.#submit()
+      }
+      return
+    }
+    stored.whenWritten(() => {
+      if (this.#reply === null) return
+      try {
+        this.body = stored.finished()
+      } catch (error) {
+        this.lost(503, `the request body could not be stored: ${(error as Error).message}`)
+        return
+      }
+      if (this.head.chunked) this.readLength = stored.length
+      this.#submit()
+    })
+  }
+
+  clientEnded(): void {
+    this.abandonedAt = performance.now() + ABANDONED_MS
+  }
+
+  written(bytes: number): void {
+    if (this.#file !== null) {
+      this.#file.written(bytes)
+      return
+    }
+    this.#taken += bytes
+    if (this.#handle !== null && this.#taken * 2 >= this.#gateway.options.responseWindow) {
+      this.#handle.grant(this.#taken)
+      this.#taken = 0
+    }
+  }
+
+  closed(completed: boolean): void {
+    const bytes = this.#reply!.bytesSent
+    this.#reply = null
+    this.#gateway.active--
+    const handle = this.#handle
+    this.#handle = null
+    if (handle !== null) {
+      if (this.body.kind === 'stream' && !this.#bodyEnded) handle.abortBody()
+      handle.cancel()
+    }
+    this.#stored?.discard()
+    this.#file?.close()
+    const { access } = this.#gateway.options.log
+    if (access === null) return
+    access({
+      head: this.head,
+      peer: this.peer,
+      status: this.#response?.status ?? (completed ? 500 : CLIENT_LEFT),
+      responseHead: this.#response?.text ?? '',
+      bytes,
+      startedAt: this.#startedAt,
+      durationMicros: Math.round((performance.timeOrigin + performance.now() - this.#startedAt) * 1000),
+    })
+  }
+
+  // ---------------------------------------------------------------- what the runtime says (Task)
+
+  describe(): string {
+    return this.head.requestLine()
+  }
+
+  environBound(): number {
+    return this.#gateway.environ.bound(this)
+  }
+
+  writeEnviron(out: Buffer, at: number): number {
+    return this.#gateway.environ.write(this, out, at)
+  }
+
+  responseHead(bytes: Buffer, start: number, end: number, body: Buffer | null, ended: boolean): boolean {
+    const reply = this.#reply
+    if (reply === null) return true
+    let head: ResponseHead
+    try {
+      head = parseResponseHead(bytes, start, end)
+    } catch (error) {
+      if (!(error instanceof ResponseHeadError)) throw error
+      this.#gateway.options.log.error(`Bad response head for ${this.#quoted()}: ${error.message}`)
+      this.#handle = null
+      this.#answer(500, '')
+      return false
+    }
+    this.#response = head
+    if (ended) {
+      this.#handle = null
+      reply.respond(head, body)
+    } else {
+      reply.start(head)
+      if (body !== null) reply.data(body)
+    }
+    return true
+  }
+
+  responseData(chunk: Buffer): void {
+    this.#reply?.data(chunk)
+  }
+
+  responseEnd(broken: boolean): void {
+    this.#handle = null
+    if (broken) this.#reply?.abort()
+    else this.#reply?.finish()
+  }
+
+  responseFile(reference: FileReference): void {
+    this.#handle = null
+    const reply = this.#reply
+    if (reply === null) return
+    const discard = this.head.method === 'HEAD' || this.#response!.status === 304
+    if (discard) return reply.finish()
+    this.#file = new FileBody(reference, {
+      data: (chunk) => this.#reply?.data(chunk),
+      finish: () => this.#reply?.finish(),
+      failed: (reason) => {
+        this.#gateway.options.log.error(`Cannot send the file of ${this.#quoted()}: ${reason}`)
+        this.#reply?.abort()
+      },
+    })
+    void this.#file.begin()
+  }
+
+  failed(traceback: string): void {
+    this.#handle = null
+    this.#gateway.options.log.error(`Error handling request ${this.#quoted()}\n${traceback}`)
+    this.#answer(500, '')
+  }
+
+  lost(status: 502 | 503 | 504, reason: string): void {
+    this.#handle = null
+    this.#gateway.options.log.error(`Answering ${status} to ${this.#quoted()}: ${reason}`)
+    if (this.#response !== null) this.#reply?.abort()
+    else this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
+  }
+
+  wantBody(bytes: number): void {
+    this.#wanted += bytes
+    this.#reply?.wantBody()
+    this.#forwardBody()
+  }
+
+  // ----------------------------------------------------------------
+
+  #submit(): void {
+    this.#handle = this.#gateway.runtime.submit(this)
+  }
+
+  /** Sends on what the application has asked for of a streamed body. */
+  #forwardBody(): void {
+    const handle = this.#handle
+    if (handle === null) return
+    const early = this.#early
+    while (early.length > 0 && this.#wanted > 0) {
+      const chunk = early[0]
+      const piece = chunk.length <= this.#wanted ? chunk : chunk.subarray(0, this.#wanted)
+      if (piece === chunk) early.shift()
+      else early[0] = chunk.subarray(piece.length)
+      this.#wanted -= piece.length
+      this.#earlyBytes -= piece.length
+      handle.sendBody(piece, false)
+    }
+    if (early.length > 0) return
+    if (this.#bodyEnded) handle.sendBody(NOTHING, true)
+    else this.#reply?.resumeBody()
+  }
+
+  /** Answers a request that does not get as far as the application, and says why in the error log. */
+  #refuse(status: number, reason: string, fields = ''): void {
+    this.#gateway.options.log.warning(
+      `Refused ${this.#quoted()} from ${this.peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`,
+    )
+    this.#handle?.cancel()
+    this.#handle = null
+    if (this.#response !== null) this.#reply?.abort()
+    else this.#answer(status, fields, true)
+  }
+
+  #answer(status: number, fields: string, close = false): void {
+    this.#response = { status, text: fields, contentLength: -1, hasDate: false, hasServer: false }
+    this.#reply?.refuse(status, { close, fields })
+  }
+
+  #quoted(): string {
+    return JSON.stringify(this.describe())
+  }
+}

@@ -1,0 +1,68 @@
+import { BlockList, isIP } from 'node:net'
+import type { Peer } from '../http/exchange.ts'
+import { fieldNames, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import type { RequestHead } from '../http/request-head.ts'
+
+/** Thrown when two headers of one request contradict each other about the scheme. */
+export class SchemeConflictError extends Error {
+  readonly code = 'scheme-conflict'
+}
+
+/**
+ * Whether a request came to a proxy over HTTPS, as the proxy says and where the proxy is believed.
+ * (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`.)
+ */
+export class ProxyTrust {
+  readonly #all: boolean
+  readonly #networks = new BlockList()
+  /** Header name in lower case → the value that means HTTPS. */
+  readonly #secure = new Map<string, string>()
+  /** By the id of a well-known name: whether it is among them. Most requests are done after looking at this. */
+  readonly #wellKnown = new Uint8Array(WELL_KNOWN_NAMES.length)
+  #others = false
+
+  /**
+   * @param addresses addresses and networks (`10.0.0.0/8`); `*` for all
+   * @param secureHeaders header name (dashes or underscores, any case) → value
+   */
+  constructor(addresses: readonly string[], secureHeaders: Readonly<Record<string, string>>) {
+    this.#all = addresses.includes('*')
+    for (const entry of addresses) {
+      if (entry === '*') continue
+      const [address, prefix] = entry.split('/')
+      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+      if (prefix === undefined) this.#networks.addAddress(address, family)
+      else this.#networks.addSubnet(address, Number(prefix), family)
+    }
+    for (const [name, value] of Object.entries(secureHeaders)) {
+      const lower = name.toLowerCase().replaceAll('_', '-')
+      this.#secure.set(lower, value)
+      const { id } = fieldNames.named(lower)
+      if (id >= 0) this.#wellKnown[id] = 1
+      else this.#others = true
+    }
+  }
+
+  /** @throws SchemeConflictError */
+  isSecure(head: RequestHead, peer: Peer): boolean {
+    let secure: boolean | null = null
+    for (let i = 0; i < head.fieldCount; i++) {
+      const name = head.names[i]
+      if (name.id >= 0 ? this.#wellKnown[name.id] === 0 : !this.#others) continue
+      const expected = this.#secure.get(name.lower)
+      if (expected === undefined || !this.#believes(peer)) continue
+      const says = head.value(i) === expected
+      if (secure !== null && secure !== says) {
+        throw new SchemeConflictError('the headers of the proxy contradict each other about the scheme')
+      }
+      secure = says
+    }
+    return secure ?? false
+  }
+
+  #believes(peer: Peer): boolean {
+    const address = peer.remoteAddress
+    if (this.#all || address === '') return true
+    return this.#networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  }
+}

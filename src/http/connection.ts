@@ -1,0 +1,532 @@
+import type { Socket } from 'node:net'
+import { ChunkedBody } from './chunked-body.ts'
+import { dateLine } from './date.ts'
+import type { Deadlined, Deadlines } from './deadlines.ts'
+import { HttpError } from './errors.ts'
+import type { Peer, Reply, RequestHandler, RequestSink } from './exchange.ts'
+import { type BodyReceiver, FixedLengthBody } from './fixed-length-body.ts'
+import type { HeadLimits } from './limits.ts'
+import { type RequestHead, RequestHeadParser } from './request-head.ts'
+import type { ResponseHead } from './response-head.ts'
+import { smallAnswer } from './small-answer.ts'
+
+/** What all connections of a server share. */
+export interface ConnectionContext {
+  readonly limits: HeadLimits
+  /** Seconds; 0 for no limit. */
+  readonly timeouts: { header: number; body: number; keepAlive: number; write: number }
+  /** The `Server` field line with its CRLF, or '' for none. */
+  readonly serverLine: string
+  readonly deadlines: Deadlines
+  readonly handler: RequestHandler
+  /** Hears of every message that was refused, for the error log. */
+  readonly refused: (refusal: Refusal) => void
+  /** Hears of every connection that is no more. */
+  readonly closed: (connection: Connection) => void
+  /** Set when the server is stopping: answers say `Connection: close`. */
+  stopping: boolean
+}
+
+/** One refused message: what the client was answered and why. */
+export interface Refusal {
+  readonly peer: Peer
+  readonly status: number
+  readonly reason: string
+  /** The request line, as far as it was understood; '' when it was not. */
+  readonly requestLine: string
+  readonly startedAt: number
+}
+
+/** A request body must bring this much on average over each `body` time-out, or its end: a client that drips is cut off. */
+const MINIMUM_BODY_RATE = 240 // bytes a second
+/** What a client may send ahead (pipelined) before its socket is no longer read. */
+const READ_AHEAD = 64 * 1024
+/** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
+const LINGER_BYTES = 1024 * 1024
+const LINGER_SECONDS = 2
+/** Up to here a response goes out as one latin-1 string: node writes those from the stack, without an allocation. */
+const ONE_WRITE = 16 * 1024
+
+const HEAD = 0
+const BODY = 1
+const ANSWER = 2
+const LINGER = 3
+const CLOSED = 4
+
+const NOTHING_SENT = 0
+const BODY_OPEN = 1
+const FINISHING = 2
+
+/**
+ * An HTTP/1.1 connection (RFC 9112): takes requests one after another off a socket, hands each to the handler and writes the answer.
+ * One exchange at a time, so answers to pipelined requests go out in order by themselves; what a client sends ahead waits, bounded.
+ */
+export class Connection implements Reply, Peer, Deadlined {
+  readDeadline: number
+  writeDeadline = Number.POSITIVE_INFINITY
+  readonly remoteAddress: string
+  readonly remotePort: number
+  bytesSent = 0
+  environPart: Uint8Array | null = null
+
+  readonly #socket: Socket
+  readonly #context: ConnectionContext
+  readonly #parser: RequestHeadParser
+  #phase = HEAD
+  #processing = false
+  /** Bytes that came before they could be used. */
+  #ahead: Buffer | null = null
+
+  // The exchange at hand.
+  #head: RequestHead | null = null
+  #sink: RequestSink | null = null
+  #receiver: BodyReceiver | null = null
+  #bodyPaused = false
+  #bodyBytes = 0
+  #startedAt = 0
+  #continueOwed = false
+  #sent = NOTHING_SENT
+  #keepAlive = false
+  #withoutBody = false
+  #chunked = false
+  /** Bytes that the declared Content-Length still asks for; Infinity when none was declared. */
+  #owed = 0
+  #lingered = 0
+  #queuedAtMark = 0
+
+  constructor(socket: Socket, context: ConnectionContext) {
+    this.#socket = socket
+    this.#context = context
+    this.#parser = new RequestHeadParser(context.limits)
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.remotePort = socket.remotePort ?? 0
+    context.deadlines.add(this)
+    this.readDeadline = context.deadlines.in(context.timeouts.header)
+    socket.on('data', (chunk: Buffer) => this.#received(chunk))
+    socket.on('end', () => this.#ended())
+    socket.on('drain', () => this.#drained())
+    socket.on('error', () => {}) // 'close' follows and does what is to be done
+    socket.on('close', () => this.#closed())
+  }
+
+  get peer(): Peer {
+    return this
+  }
+
+  // A system call each, so only on request.
+  get localAddress(): string {
+    return this.#socket.localAddress ?? ''
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
+  }
+
+  /** No request is being read or answered: nobody would miss this connection. */
+  get idle(): boolean {
+    return this.#phase === HEAD && !this.#parser.begun && this.#ahead === null
+  }
+
+  /** Ends the connection if it is idle; otherwise it ends after the exchange at hand. */
+  closeWhenIdle(): void {
+    if (this.idle) this.#finishConnection()
+  }
+
+  /** Ends the connection now. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  #received(chunk: Buffer): void {
+    if (this.#phase >= LINGER) {
+      this.#lingered += chunk.length
+      if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
+      return
+    }
+    if (this.#ahead !== null) {
+      this.#ahead = Buffer.concat([this.#ahead, chunk])
+      if (this.#ahead.length > READ_AHEAD) this.#socket.pause()
+      return
+    }
+    this.#process(chunk)
+  }
+
+  /** Takes what can be taken from `chunk`; keeps the rest for later. */
+  #process(chunk: Buffer): void {
+    this.#processing = true
+    const end = chunk.length
+    let at = 0
+    try {
+      while (at < end) {
+        if (this.#phase === HEAD) {
+          const fresh = !this.#parser.begun
+          if (fresh) this.#startedAt = Date.now()
+          at += this.#parser.feed(chunk, at, end)
+          if (this.#parser.complete) this.#begin(this.#parser.head)
+          else if (fresh) this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.header)
+        } else if (this.#phase === BODY && !this.#bodyPaused) {
+          at += this.#takeBody(chunk, at, end)
+        } else {
+          break
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error
+      this.#processing = false
+      this.#refuseMessage(error)
+      return
+    }
+    this.#processing = false
+    if (at < end && this.#phase < LINGER) {
+      this.#ahead = at === 0 ? chunk : chunk.subarray(at)
+      if (this.#bodyPaused || this.#ahead.length > READ_AHEAD) this.#socket.pause()
+    }
+  }
+
+  /** Goes on with what came ahead. */
+  #resume(): void {
+    if (this.#processing || this.#phase >= LINGER) return
+    const ahead = this.#ahead
+    if (ahead !== null) {
+      this.#ahead = null
+      this.#process(ahead)
+    }
+    if (this.#ahead === null && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  #begin(head: RequestHead): void {
+    this.#head = head
+    this.#keepAlive = head.keepAlive && !this.#context.stopping
+    this.#sent = NOTHING_SENT
+    this.bytesSent = 0
+    this.#sink = this.#context.handler(head, this)
+    if (head.chunked || head.contentLength > 0) {
+      this.#phase = BODY
+      this.#receiver = head.chunked
+        ? new ChunkedBody(this.#context.limits)
+        : new FixedLengthBody(head.contentLength)
+      this.#continueOwed = head.expectContinue
+      // A client that waits for "100 Continue" owes nothing yet.
+      if (!this.#continueOwed) this.#awaitBody()
+      else this.readDeadline = Number.POSITIVE_INFINITY
+      this.#sink.begin()
+    } else {
+      this.#phase = ANSWER
+      this.readDeadline = Number.POSITIVE_INFINITY
+      this.#sink.begin()
+      this.#sink?.bodyEnd() // begin() may have refused the request, and so ended the exchange
+    }
+  }
+
+  readonly #bodyData = (data: Buffer): void => {
+    this.#bodyBytes += data.length
+    this.#sink?.bodyData(data)
+  }
+
+  #takeBody(chunk: Buffer, at: number, end: number): number {
+    const receiver = this.#receiver!
+    const consumed = receiver.receive(chunk, at, end, this.#bodyData)
+    if (receiver.done && this.#phase === BODY) {
+      this.#phase = ANSWER
+      this.#receiver = null
+      this.#continueOwed = false
+      this.readDeadline = Number.POSITIVE_INFINITY
+      this.#sink?.bodyEnd()
+    }
+    return consumed
+  }
+
+  pauseBody(): void {
+    this.#bodyPaused = true
+    this.readDeadline = Number.POSITIVE_INFINITY
+    // What arrives meanwhile is kept by #received, which pauses the socket when it is too much.
+    this.#socket.pause()
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return
+    this.#bodyPaused = false
+    if (this.#phase === BODY) this.#awaitBody()
+    this.#resume()
+  }
+
+  wantBody(): void {
+    if (this.#continueOwed && this.#sent === NOTHING_SENT) {
+      this.#continueOwed = false
+      this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+      this.#awaitBody()
+    }
+  }
+
+  #awaitBody(): void {
+    this.#bodyBytes = 0
+    this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.body)
+  }
+
+  readDeadlinePassed(): void {
+    this.readDeadline = Number.POSITIVE_INFINITY
+    switch (this.#phase) {
+      case HEAD:
+        if (this.#parser.begun)
+          this.#refuseMessage(new HttpError(408, 'header-timeout', 'the request head took too long'))
+        else this.#finishConnection()
+        return
+      case BODY:
+        if (this.#bodyBytes >= MINIMUM_BODY_RATE * this.#context.timeouts.body) this.#awaitBody()
+        else this.#refuseMessage(new HttpError(408, 'body-timeout', 'the request body came too slowly'))
+        return
+      default:
+        this.#socket.destroy()
+    }
+  }
+
+  /** The client will send no more. It may still be reading (RFC 9112 §9.6), so an exchange under way is finished. */
+  #ended(): void {
+    if (this.#phase === HEAD && this.#ahead === null) {
+      if (this.#parser.begun)
+        this.#refuseMessage(new HttpError(400, 'incomplete-head', 'the client ended within a request head'))
+      else this.#finishConnection()
+    } else if (this.#phase === BODY && this.#ahead === null) {
+      this.#refuseMessage(new HttpError(400, 'incomplete-body', 'the client ended within a request body'))
+    } else if (this.#phase >= LINGER) {
+      this.#socket.destroySoon()
+    } else {
+      if (this.#ahead === null) this.#keepAlive = false
+      this.#sink?.clientEnded()
+    }
+  }
+
+  #closed(): void {
+    this.#phase = CLOSED
+    this.#context.deadlines.delete(this)
+    this.#ahead = null
+    this.#endExchange(false)
+    this.#context.closed(this)
+  }
+
+  #endExchange(completed: boolean): void {
+    const sink = this.#sink
+    this.#sink = null
+    this.#head = null
+    this.#receiver = null
+    sink?.closed(completed)
+  }
+
+  // ---------------------------------------------------------------- answering
+
+  respond(head: ResponseHead, body: Buffer | null): void {
+    const length = body === null ? 0 : body.length
+    const withoutBody = this.#isWithoutBody(head)
+    if (!withoutBody && head.contentLength !== -1 && head.contentLength !== length) {
+      this.start(head)
+      if (body !== null) this.data(body)
+      this.finish()
+      return
+    }
+    this.#sent = FINISHING
+    const framing = head.contentLength === -1 && !withoutBody ? `Content-Length: ${length}\r\n` : ''
+    const text = this.#headText(head, framing)
+    if (withoutBody || body === null) {
+      this.#socket.write(text, 'latin1')
+    } else {
+      this.bytesSent = length
+      if (length + text.length <= ONE_WRITE) {
+        this.#socket.write(text + body.toString('latin1', 0, length), 'latin1')
+      } else {
+        this.#socket.cork()
+        this.#socket.write(text, 'latin1')
+        this.#socket.write(body)
+        this.#socket.uncork()
+      }
+    }
+    this.#finishResponse()
+  }
+
+  start(head: ResponseHead): void {
+    this.#sent = BODY_OPEN
+    this.#withoutBody = this.#isWithoutBody(head)
+    let framing = ''
+    if (this.#withoutBody || head.contentLength !== -1) {
+      this.#chunked = false
+      this.#owed = this.#withoutBody ? Number.POSITIVE_INFINITY : head.contentLength
+    } else {
+      this.#owed = Number.POSITIVE_INFINITY
+      this.#chunked = this.#head!.minorVersion === 1
+      if (this.#chunked) framing = 'Transfer-Encoding: chunked\r\n'
+      else this.#keepAlive = false // HTTP/1.0 knows the end of such a body by the end of the connection
+    }
+    this.#socket.write(this.#headText(head, framing), 'latin1')
+  }
+
+  data(chunk: Buffer): void {
+    const length = chunk.length
+    if (length === 0) return
+    if (this.#withoutBody) {
+      this.#sink?.written(length)
+      return
+    }
+    let piece = chunk
+    if (length > this.#owed) {
+      piece = chunk.subarray(0, this.#owed)
+      if (piece.length === 0) {
+        this.#sink?.written(length)
+        return
+      }
+    }
+    this.#owed -= piece.length
+    this.bytesSent += piece.length
+    const written = () => {
+      if (this.#socket.writableLength === 0) this.writeDeadline = Number.POSITIVE_INFINITY
+      this.#sink?.written(length)
+    }
+    if (this.#chunked) {
+      this.#socket.cork()
+      this.#socket.write(`${piece.length.toString(16)}\r\n`, 'latin1')
+      this.#socket.write(piece)
+      this.#socket.write('\r\n', 'latin1', written)
+      this.#socket.uncork()
+    } else {
+      this.#socket.write(piece, written)
+    }
+    this.#watchWrites()
+  }
+
+  finish(): void {
+    if (this.#owed !== 0 && this.#owed !== Number.POSITIVE_INFINITY) {
+      this.abort()
+      return
+    }
+    this.#sent = FINISHING
+    if (this.#chunked && !this.#withoutBody) this.#socket.write('0\r\n\r\n', 'latin1')
+    this.#finishResponse()
+  }
+
+  abort(): void {
+    // What was sent before still arrives; then the connection ends, for a chunked body without its last chunk. A close-delimited
+    // body has only a reset to say that it is not complete (RFC 9112 §8).
+    if (!this.#chunked && this.#owed === Number.POSITIVE_INFINITY && this.#sent === BODY_OPEN)
+      this.#socket.resetAndDestroy()
+    else this.#finishConnection()
+    this.#endExchange(false)
+  }
+
+  refuse(status: number, options: { close?: boolean; fields?: string } = {}): void {
+    if (options.close) this.#keepAlive = false
+    this.respond(...smallAnswer(status, options.fields ?? ''))
+  }
+
+  #isWithoutBody(head: ResponseHead): boolean {
+    return this.#head!.method === 'HEAD' || head.status === 204 || head.status === 304
+  }
+
+  #headText(head: ResponseHead, framing: string): string {
+    // A body that has not come yet would be read as the next request, and one that waits for "100 Continue" may never come.
+    if (this.#phase === BODY || this.#context.stopping) this.#keepAlive = false
+    // RFC 9110 §8.6: no Content-Length in a 204.
+    let text = head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
+    text = `HTTP/1.1 ${text}`
+    if (!head.hasDate) text += dateLine()
+    if (!head.hasServer) text += this.#context.serverLine
+    if (framing !== '') text += framing
+    if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`
+    return this.#head!.minorVersion === 1 ? `${text}\r\n` : `${text}Connection: keep-alive\r\n\r\n`
+  }
+
+  /** The last byte was given to the socket. What the socket has not taken yet is waited for before anything else is begun. */
+  #finishResponse(): void {
+    if (this.#socket.writableNeedDrain) {
+      this.#watchWrites()
+      return
+    }
+    this.#responseFinished()
+  }
+
+  #drained(): void {
+    this.writeDeadline = Number.POSITIVE_INFINITY
+    if (this.#sent === FINISHING) this.#responseFinished()
+  }
+
+  #responseFinished(): void {
+    this.#sent = NOTHING_SENT
+    if (!this.#keepAlive || this.#phase !== ANSWER) {
+      this.#finishConnection()
+      this.#endExchange(true)
+      return
+    }
+    this.#phase = HEAD
+    this.#parser.reset()
+    this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
+    this.#endExchange(true)
+    this.#resume()
+  }
+
+  #watchWrites(): void {
+    if (this.#socket.writableLength === 0 || this.writeDeadline !== Number.POSITIVE_INFINITY) return
+    this.#queuedAtMark = this.#queued()
+    this.writeDeadline = this.#context.deadlines.in(this.#context.timeouts.write)
+  }
+
+  writeDeadlinePassed(): void {
+    this.writeDeadline = Number.POSITIVE_INFINITY
+    if (this.#socket.writableLength === 0) return
+    const queued = this.#queued()
+    if (queued === this.#queuedAtMark) {
+      this.#report(408, 'the client took nothing of its answer within the write time-out')
+      this.#socket.resetAndDestroy()
+    } else {
+      this.#watchWrites()
+    }
+  }
+
+  /** Bytes that this process still has to write: a number that changes while a client reads, however slowly. */
+  #queued(): number {
+    // What is left of a write under way is known only to the handle; node's own socket time-outs look at the same field.
+    const handle = (this.#socket as unknown as { _handle: { writeQueueSize?: number } | null })._handle
+    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
+  }
+
+  // ---------------------------------------------------------------- ending
+
+  /** Answers a message that cannot be taken, and ends the connection: what follows it cannot be trusted. */
+  #refuseMessage(error: HttpError): void {
+    this.#report(error.status, error.message)
+    const sink = this.#sink
+    this.#sink = null
+    if (this.#sent === NOTHING_SENT && !this.#socket.writableEnded) {
+      const [head, body] = smallAnswer(error.status, '')
+      const text = `HTTP/1.1 ${head.text}${dateLine()}${this.#context.serverLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`
+      this.#socket.write(this.#head?.method === 'HEAD' ? text : text + body.toString('latin1'), 'latin1')
+      this.#finishConnection()
+    } else {
+      this.#socket.resetAndDestroy()
+    }
+    this.#head = null
+    this.#receiver = null
+    sink?.closed(false)
+  }
+
+  #report(status: number, reason: string): void {
+    const requestLine = this.#head?.requestLine() ?? ''
+    this.#context.refused({ peer: this, status, reason, requestLine, startedAt: this.#startedAt })
+  }
+
+  /**
+   * Ends our side and lets the client finish its own: closing a socket with unread bytes makes the kernel send a reset,
+   * which may destroy the answer before the client has read it (RFC 9112 §9.6).
+   */
+  #finishConnection(): void {
+    if (this.#phase >= LINGER) return
+    this.#phase = LINGER
+    this.#ahead = null
+    this.readDeadline = this.#context.deadlines.in(LINGER_SECONDS)
+    if (this.#socket.readableEnded) this.#socket.destroySoon()
+    else this.#socket.end()
+    if (this.#socket.isPaused()) this.#socket.resume()
+  }
+}
+
+function withoutContentLength(text: string): string {
+  return text.replace(/\r\ncontent-length:[^\r]*/i, '')
+}

@@ -1,0 +1,63 @@
+import type { RequestHead } from './request-head.ts'
+import type { ResponseHead } from './response-head.ts'
+
+/**
+ * The two halves of an exchange as the engine sees it. The engine calls the handler once per request with the parsed
+ * head and a {@link Reply}, and gets a {@link RequestSink} back that hears everything that happens to the request from then on.
+ * Nothing here knows of WSGI; HTTP/1.1 is one implementation of {@link Reply}, HTTP/2 will be another.
+ */
+export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
+
+/** What hears of one request: its body, the progress of its answer, and its end. */
+export interface RequestSink {
+  /** The engine is ready for the answer. Nothing else is called before this. */
+  begin(): void
+  /** A piece of the body. It is a view that stays valid; nobody writes to it again. */
+  bodyData(chunk: Buffer): void
+  /** The body is complete (called for every request that gets that far, with or without a body). */
+  bodyEnd(): void
+  /** The client has closed its own direction. It may still be reading; nothing is to be done but to think of it as more likely to be gone. */
+  clientEnded(): void
+  /** That many bytes of the response body, as given to {@link Reply}, have left this process. */
+  written(bytes: number): void
+  /**
+   * The exchange is over; the reply must not be used any more. `completed` tells whether a whole response went out;
+   * otherwise the client is gone, the request broke off, or `abort` was called.
+   */
+  closed(completed: boolean): void
+}
+
+/** What a handler answers a request with. Call `respond`, or `start`, any number of `data`, then `finish` or `abort`. */
+export interface Reply {
+  /** Who is at the other end. Empty strings and 0 for a unix socket. */
+  readonly peer: Peer
+  /** Body bytes of the response given so far (not those withheld because of HEAD, 204 or 304). */
+  readonly bytesSent: number
+  /** Sends a whole response: the head and all of the body (null or empty for none). */
+  respond(head: ResponseHead, body: Buffer | null): void
+  /** Sends the head; the body follows by `data` and `finish`. */
+  start(head: ResponseHead): void
+  /** Sends a piece of the body. More than the declared Content-Length is cut off. */
+  data(chunk: Buffer): void
+  /** Ends the response. When fewer bytes came than were declared, the connection is closed instead: the client must see that it is incomplete. */
+  finish(): void
+  /** Ends the connection where it is, so that the client sees that the response is incomplete. */
+  abort(): void
+  /** Sends one of the small fixed answers and, when `close` is set, ends the connection after it. */
+  refuse(status: number, options?: { close?: boolean; fields?: string }): void
+  /** Asks for no more body until `resumeBody`. */
+  pauseBody(): void
+  resumeBody(): void
+  /** The handler wants the body now: a client that waits for `100 Continue` gets it (RFC 9110 §10.1.1). */
+  wantBody(): void
+}
+
+/** The addresses of a connection, as text. */
+export interface Peer {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  /** For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads it. */
+  environPart: Uint8Array | null
+}

@@ -1,0 +1,50 @@
+import type { Task, TaskHandle } from '../runtime.ts'
+import type { Worker } from './worker.ts'
+
+/** A task on its way: waiting in the queue, or given to a worker. */
+export class Assignment implements TaskHandle {
+  readonly task: Task
+  /** Null while it waits. */
+  worker: Worker | null = null
+  stream = 0
+  /** Bytes of response body that the worker may still send. At 0 the worker has put it aside until the client takes more. */
+  credit = 0
+  /** The worker has not ended it yet, as far as we know. */
+  open = true
+  /** The task's ending was called, or the client is gone: nothing more is said to the task. */
+  settled = false
+  headSent = false
+  /** Its application ran out of time. */
+  timedOut = false
+  /** When the application was last known to have something to do, in milliseconds of `performance.now()`; its time-out counts from there. */
+  activeAt = 0
+  /** When it was submitted. */
+  readonly queuedAt: number
+
+  constructor(task: Task, now: number) {
+    this.task = task
+    this.queuedAt = now
+  }
+
+  /** Whether it keeps a thread of its worker busy, as opposed to being put aside for want of credit. */
+  get occupying(): boolean {
+    return this.credit > 0
+  }
+
+  cancel(): void {
+    this.settled = true
+    this.worker?.cancel(this)
+  }
+
+  sendBody(chunk: Buffer, end: boolean): void {
+    if (this.open) this.worker?.sendBody(this, chunk, end)
+  }
+
+  abortBody(): void {
+    if (this.open) this.worker?.abortBody(this)
+  }
+
+  grant(bytes: number): void {
+    if (this.open) this.worker?.grant(this, bytes)
+  }
+}

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+
+/** A Python that can run workers. */
+export interface Interpreter {
+  /** What is started: a path, or a name found on PATH. */
+  readonly command: string
+  /** `3.11.7` */
+  readonly version: string
+  /** `CPython` */
+  readonly implementation: string
+  /** The path that Python itself gives. */
+  readonly executable: string
+}
+
+/** No usable Python was found. `message` says what was tried and what to do. */
+export class InterpreterError extends Error {
+  readonly code = 'no-interpreter'
+}
+
+const OLDEST = [3, 9] as const
+// Runs on any Python 3 and most of 2, so that an old one can be named rather than seen to fail.
+const PROBE =
+  'import sys, platform; print("|".join([platform.python_version(), platform.python_implementation(), sys.executable or ""]))'
+
+/**
+ * Finds the Python to use: the one asked for, else that of `$VIRTUAL_ENV`, else of `.venv` in the application's folder,
+ * else `python3` on PATH.
+ *
+ * @param asked the setting `python`: a path or a name, or null
+ * @param directory the application's folder
+ * @throws InterpreterError
+ */
+export async function findInterpreter(
+  asked: string | null,
+  directory: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Interpreter> {
+  const tried: string[] = []
+  for (const { command, because, needsFile } of candidates(asked, directory, environment)) {
+    if (needsFile && !existsSync(command)) {
+      tried.push(`${command} (${because}): there is no such file`)
+      continue
+    }
+    const found = await probe(command, environment)
+    if (typeof found !== 'string') return found
+    tried.push(`${command} (${because}): ${found}`)
+  }
+  const wanted = `Python ${OLDEST.join('.')} or newer`
+  const list = tried.map((line) => `  - ${line}`).join('\n')
+  throw new InterpreterError(
+    asked === null
+      ? `No ${wanted} was found. Tried:\n${list}\nInstall one, or say which to use with --python PATH.`
+      : `The interpreter given with --python cannot be used (${wanted} is needed):\n${list}`,
+  )
+}
+
+interface Candidate {
+  readonly command: string
+  readonly because: string
+  readonly needsFile: boolean
+}
+
+function candidates(asked: string | null, directory: string, environment: NodeJS.ProcessEnv): Candidate[] {
+  if (asked !== null) {
+    const isPath = asked.includes('/')
+    const command = isPath && !isAbsolute(asked) ? resolve(asked) : asked
+    return [{ command, because: '--python', needsFile: isPath }]
+  }
+  const list: Candidate[] = []
+  if (environment.VIRTUAL_ENV) {
+    list.push({
+      command: join(environment.VIRTUAL_ENV, 'bin', 'python'),
+      because: '$VIRTUAL_ENV',
+      needsFile: true,
+    })
+  }
+  const local = join(directory, '.venv', 'bin', 'python')
+  list.push({ command: local, because: '.venv in the working directory', needsFile: true })
+  list.push({ command: 'python3', because: 'on PATH', needsFile: false })
+  return list
+}
+
+/** The interpreter, or why it cannot be used. */
+function probe(command: string, environment: NodeJS.ProcessEnv): Promise<Interpreter | string> {
+  return new Promise((resolveProbe) => {
+    execFile(command, ['-c', PROBE], { env: environment, timeout: 30_000 }, (error, stdout, stderr) => {
+      if (error !== null) {
+        const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+        const last = stderr.trim().split('\n').at(-1)
+        resolveProbe(missing ? 'not found' : `it does not run (${last || error.message.split('\n')[0]})`)
+        return
+      }
+      const [version = '', implementation = '', executable = ''] = stdout.trim().split('|')
+      const [major, minor] = version.split('.').map(Number)
+      if (!(major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]))) {
+        resolveProbe(`it is Python ${version}`)
+        return
+      }
+      resolveProbe({ command, version, implementation, executable: executable || command })
+    })
+  })
+}

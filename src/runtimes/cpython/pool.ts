@@ -1,0 +1,459 @@
+import type { Runtime, Task, TaskHandle } from '../runtime.ts'
+import { Assignment } from './assignment.ts'
+import { TaskQueue } from './task-queue.ts'
+import { Worker, type WorkerListener, type WorkerOptions, type WorkerReady } from './worker.ts'
+
+/** What the pool needs to know beside how a worker is started. Times in seconds, 0 for no limit. */
+export interface PoolOptions {
+  readonly worker: WorkerOptions
+  readonly workers: number
+  /** How long an application may go without giving anything of the response it is working on. */
+  readonly timeout: number
+  readonly gracefulTimeout: number
+  /** Requests after which a worker is replaced; 0 for never. */
+  readonly maxRequests: number
+  /** Up to that many more, at random, so that workers are not all replaced at once. */
+  readonly maxRequestsJitter: number
+  /** Requests that may wait for a worker. */
+  readonly backlogLimit: number
+  readonly log: PoolLog
+}
+
+export interface PoolLog {
+  /** `level` as in Python's logging: 10 debug to 50 critical. */
+  log(level: number, text: string, pid?: number): void
+  /** Output of the application; null when that stream has ended. */
+  output(pid: number, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
+}
+
+/** The application could not be loaded. `message` is the traceback, or one line where the reference to it is wrong. */
+export class ApplicationLoadError extends Error {
+  readonly code = 'application-load'
+}
+
+/** A worker ended before it was ready, and not because of the application. */
+export class WorkerStartError extends Error {
+  readonly code = 'worker-start'
+}
+
+/** A worker that has answered nothing for this long is asked to give back what it has not begun. */
+const RECALL_AFTER_MS = 5
+/** How often time-outs are looked at. */
+const TIMEOUT_CHECK_MS = 100
+/** A worker that ends within this time of its start makes the next start wait, longer each time. */
+const YOUNG_MS = 1000
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 10_000
+/** After the time to stop is over, how long ended processes are waited for. */
+const KILLED_MS = 1000
+
+const DEBUG = 10
+const INFO = 20
+const WARNING = 30
+const ERROR = 40
+
+interface Starting {
+  readonly resolve: (worker: Worker) => void
+  readonly reject: (error: Error) => void
+  /** What the worker said of why the application did not load. */
+  failure: string | null
+}
+
+/**
+ * The CPython workers of one acceptor: gives requests to them, keeps their number, and ends them.
+ *
+ * A request goes to the worker with the least to do. While all are busy a little is queued on each (lookahead), because a worker
+ * that finds its next request at hand costs a fifth of one that must be woken; if it then does not get to them within a few
+ * milliseconds they are recalled and go elsewhere. A request is begun once, whatever happens.
+ */
+export class WorkerPool implements Runtime, WorkerListener {
+  readonly #options: PoolOptions
+  readonly #workers = new Set<Worker>()
+  readonly #starting = new Map<Worker, Starting>()
+  readonly #queue = new TaskQueue()
+  #target: number
+  #number = 0
+  #watch: NodeJS.Timeout | null = null
+  #timeouts: NodeJS.Timeout | null = null
+  #restart: NodeJS.Timeout | null = null
+  #earlyEnds = 0
+  #stopping = false
+  #onEmpty: (() => void) | null = null
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.#target = options.workers
+  }
+
+  /**
+   * Starts the workers; resolves when all serve.
+   * @throws ApplicationLoadError, WorkerStartError
+   */
+  async start(): Promise<WorkerReady[]> {
+    try {
+      const workers = await all(Array.from({ length: this.#target }, () => this.#spawn()))
+      return workers.map((worker) => worker.info!)
+    } catch (error) {
+      this.kill()
+      throw error
+    }
+  }
+
+  /** Requests that are queued or running. */
+  get busy(): boolean {
+    return this.#queue.length > 0 || [...this.#workers].some((worker) => worker.assignments.size > 0)
+  }
+
+  // ---------------------------------------------------------------- requests
+
+  submit(task: Task): TaskHandle {
+    const now = performance.now()
+    const assignment = new Assignment(task, now)
+    if (this.#queue.length === 0) {
+      const worker = this.#roomiest()
+      if (worker !== null) {
+        worker.assign(assignment, now)
+        this.#keepWatch()
+        return assignment
+      }
+    }
+    if (this.#queue.length >= this.#options.backlogLimit) {
+      assignment.open = false
+      queueMicrotask(() => {
+        if (assignment.settled) return
+        assignment.settled = true
+        task.lost(
+          503,
+          `${this.#queue.length} requests are waiting (backlog_limit ${this.#options.backlogLimit})`,
+        )
+      })
+      return assignment
+    }
+    this.#queue.push(assignment)
+    this.#keepWatch()
+    return assignment
+  }
+
+  /** The worker with the least to do of those that have room. */
+  #roomiest(): Worker | null {
+    let best: Worker | null = null
+    for (const worker of this.#workers) {
+      if (worker.room > 0 && (best === null || worker.load < best.load)) best = worker
+    }
+    return best
+  }
+
+  #dispatch(): void {
+    const now = performance.now()
+    while (this.#queue.length > 0) {
+      const worker = this.#roomiest()
+      if (worker === null) return
+      const assignment = this.#queue.shift()
+      if (assignment === undefined) return
+      if (assignment.task.abandonedAt <= now) {
+        assignment.settled = true
+        assignment.open = false
+        assignment.task.lost(503, 'the client had closed its side, and no worker was free in time')
+        continue
+      }
+      worker.assign(assignment, now)
+    }
+  }
+
+  progressed(worker: Worker): void {
+    if (worker.taken >= worker.retireAfter && worker.state === 'serving') this.#recycle(worker)
+    if (worker.state === 'condemned') this.#abortWhenAlone(worker)
+    if (this.#queue.length > 0) this.#dispatch()
+  }
+
+  returned(worker: Worker, assignments: Assignment[]): void {
+    for (const assignment of assignments) assignment.open = true
+    this.#queue.unshift(assignments)
+    this.#options.log.log(DEBUG, `Worker ${worker.pid} gave back ${assignments.length} requests`)
+    this.#dispatch()
+  }
+
+  #keepWatch(): void {
+    if (this.#watch !== null) return
+    this.#watch = setInterval(() => this.#look(), RECALL_AFTER_MS)
+    this.#timeouts ??= setInterval(() => this.#lookForTimeouts(), TIMEOUT_CHECK_MS)
+  }
+
+  #look(): void {
+    const now = performance.now()
+    const { threads } = this.#options.worker
+    let busy = this.#queue.length > 0
+    for (const worker of this.#workers) {
+      if (worker.assignments.size > 0) busy = true
+      if (worker.load > threads && now - worker.movedAt > RECALL_AFTER_MS && !worker.stuck) worker.recall()
+    }
+    if (busy) return
+    clearInterval(this.#watch!)
+    this.#watch = null
+    if (this.#timeouts !== null) clearInterval(this.#timeouts)
+    this.#timeouts = null
+  }
+
+  #lookForTimeouts(): void {
+    const {
+      timeout,
+      worker: { threads },
+    } = this.#options
+    if (timeout === 0) return
+    const limit = performance.now() - timeout * 1000
+    for (const assignment of this.#queue.takeOlderThan(limit)) {
+      assignment.settled = true
+      assignment.open = false
+      assignment.task.lost(503, `no worker was free for ${timeout} s`)
+    }
+    for (const worker of this.#workers) {
+      let running = 0
+      let late: Assignment | null = null
+      for (const assignment of worker.assignments.values()) {
+        if (!assignment.occupying) continue
+        if (running++ === threads) break // the rest has not begun
+        if (assignment.activeAt <= limit && !assignment.timedOut) {
+          assignment.timedOut = true
+          late = assignment
+          if (!assignment.settled) {
+            assignment.settled = true
+            assignment.task.lost(504, `the application gave nothing for ${timeout} s (timeout)`)
+          }
+        }
+      }
+      if (late !== null) this.#condemn(worker)
+    }
+  }
+
+  /** One of its requests ran out of time: no more for this worker, which is ended as soon as its other threads have finished. */
+  #condemn(worker: Worker): void {
+    if (worker.state === 'serving' || worker.state === 'leaving') {
+      if (worker.state === 'serving') worker.state = 'condemned'
+      this.#options.log.log(
+        ERROR,
+        `Worker ${worker.pid} is ended: a request ran longer than timeout (${this.#options.timeout} s)`,
+      )
+      if (worker.load > this.#options.worker.threads) worker.recall()
+      this.#fill()
+      const grace = this.#options.gracefulTimeout * 1000
+      setTimeout(() => worker.abort('a request ran out of time'), grace).unref()
+    }
+    this.#abortWhenAlone(worker)
+  }
+
+  #abortWhenAlone(worker: Worker): void {
+    let others = 0
+    for (const assignment of worker.assignments.values()) {
+      if (assignment.occupying && !assignment.timedOut) others++
+    }
+    // With one thread the others have not begun; they go elsewhere.
+    if (others === 0 || this.#options.worker.threads === 1) worker.abort('a request ran out of time')
+  }
+
+  // ---------------------------------------------------------------- workers
+
+  #spawn(): Promise<Worker> {
+    const { maxRequests, maxRequestsJitter } = this.#options
+    return new Promise((resolve, reject) => {
+      let worker: Worker
+      try {
+        worker = new Worker(this.#options.worker, this, ++this.#number)
+      } catch (error) {
+        reject(new WorkerStartError(`A worker could not be started: ${(error as Error).message}`))
+        return
+      }
+      if (maxRequests > 0)
+        worker.retireAfter = maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1))
+      this.#workers.add(worker)
+      this.#starting.set(worker, { resolve, reject, failure: null })
+      this.#options.log.log(DEBUG, `Worker ${worker.pid} is loading the application`)
+    })
+  }
+
+  ready(worker: Worker): void {
+    const starting = this.#starting.get(worker)
+    this.#starting.delete(worker)
+    this.#options.log.log(DEBUG, `Worker ${worker.pid} is ready`)
+    starting?.resolve(worker)
+    this.#dispatch()
+  }
+
+  loadFailed(worker: Worker, text: string): void {
+    const starting = this.#starting.get(worker)
+    if (starting !== undefined) starting.failure = text
+  }
+
+  exited(worker: Worker, reason: string, unbegun: Assignment[]): void {
+    const { log } = this.#options
+    this.#workers.delete(worker)
+    const starting = this.#starting.get(worker)
+    this.#starting.delete(worker)
+    if (unbegun.length > 0) {
+      for (const assignment of unbegun) assignment.open = true
+      this.#queue.unshift(unbegun)
+    }
+    if (starting !== undefined) {
+      starting.reject(
+        starting.failure === null
+          ? new WorkerStartError(`A worker ${reason} before it was ready to serve`)
+          : new ApplicationLoadError(starting.failure),
+      )
+    } else if (worker.expected) {
+      log.log(DEBUG, `Worker ${worker.pid} ${reason}`)
+    } else {
+      log.log(ERROR, `Worker ${worker.pid} ${reason}`)
+      this.#earlyEnds = performance.now() - worker.readyAt < YOUNG_MS ? this.#earlyEnds + 1 : 0
+    }
+    if (this.#workers.size === 0) this.#onEmpty?.()
+    this.#fill()
+    this.#dispatch()
+  }
+
+  output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
+    this.#options.log.output(worker.pid, stream, chunk)
+  }
+
+  log(worker: Worker, level: number, text: string): void {
+    this.#options.log.log(level, text, worker.pid)
+  }
+
+  /** Starts workers until there are as many as there should be; waits longer each time one does not live. */
+  #fill(): void {
+    if (this.#stopping || this.#restart !== null) return
+    const missing = this.#target - this.#count()
+    if (missing <= 0) return
+    const delay =
+      this.#earlyEnds === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (this.#earlyEnds - 1), LONGEST_DELAY_MS)
+    this.#restart = setTimeout(() => {
+      this.#restart = null
+      const wanted = this.#stopping ? 0 : this.#target - this.#count()
+      for (let i = 0; i < wanted; i++) this.#spawnReplacement()
+    }, delay)
+  }
+
+  /** Workers that serve, or are about to. */
+  #count(): number {
+    let count = 0
+    for (const worker of this.#workers) if (worker.state === 'serving' || worker.state === 'starting') count++
+    return count
+  }
+
+  #spawnReplacement(): void {
+    this.#spawn().then(
+      (worker) => {
+        if (this.#stopping) worker.leave()
+        else this.#options.log.log(INFO, `Worker ${worker.pid} took the place of one that ended`)
+      },
+      (error: Error) => {
+        if (this.#stopping) return
+        this.#earlyEnds++
+        this.#options.log.log(ERROR, `A new worker could not start; trying again\n${error.message}`)
+        this.#fill()
+      },
+    )
+  }
+
+  /** `max_requests`: a new worker first, then the old one leaves. */
+  #recycle(worker: Worker): void {
+    worker.retireAfter = Number.POSITIVE_INFINITY
+    this.#spawn().then(
+      (fresh) => {
+        this.#options.log.log(
+          INFO,
+          `Worker ${fresh.pid} replaces worker ${worker.pid}, which has answered max_requests`,
+        )
+        this.#retire(worker)
+        if (this.#stopping) fresh.leave()
+      },
+      (error: Error) => {
+        if (this.#stopping) return
+        this.#options.log.log(
+          ERROR,
+          `Worker ${worker.pid} has answered max_requests and stays: its replacement could not start\n${error.message}`,
+        )
+        const again = setTimeout(() => {
+          worker.retireAfter = 0
+        }, LONGEST_DELAY_MS)
+        again.unref()
+      },
+    )
+  }
+
+  /** Lets a worker finish what it has, within the time that there is for it. */
+  #retire(worker: Worker): void {
+    worker.expected = true
+    worker.leave()
+    const grace = this.#options.gracefulTimeout * 1000
+    setTimeout(() => {
+      if (worker.state !== 'gone') worker.kill(`it did not leave within ${this.#options.gracefulTimeout} s`)
+    }, grace).unref()
+  }
+
+  /**
+   * New workers first; when all of them serve the old ones leave.
+   * @throws ApplicationLoadError, WorkerStartError: then the old ones stay
+   */
+  async reload(): Promise<void> {
+    const old = [...this.#workers].filter(
+      (worker) => worker.state === 'serving' || worker.state === 'starting',
+    )
+    const fresh = Array.from({ length: this.#target }, () => this.#spawn())
+    try {
+      await all(fresh)
+    } catch (error) {
+      for (const result of await Promise.allSettled(fresh)) {
+        if (result.status === 'fulfilled') this.#retire(result.value)
+      }
+      throw error
+    }
+    for (const worker of old) this.#retire(worker)
+  }
+
+  /** From now on that many workers. */
+  scale(workers: number): void {
+    this.#target = workers
+    const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
+    for (const worker of serving.slice(workers)) this.#retire(worker)
+    this.#fill()
+  }
+
+  /** Ends the workers, those that have finished first; resolves when all are gone. What still runs after `graceMs` is killed. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    if (this.#restart !== null) clearTimeout(this.#restart)
+    for (const worker of this.#workers) {
+      worker.expected = true
+      worker.leave()
+    }
+    if (this.#workers.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve
+        setTimeout(() => {
+          for (const worker of this.#workers) {
+            this.#options.log.log(WARNING, `Worker ${worker.pid} did not leave in time and is killed`)
+            worker.kill('the time to stop was over')
+          }
+          setTimeout(resolve, KILLED_MS)
+        }, graceMs)
+      })
+    }
+    if (this.#watch !== null) clearInterval(this.#watch)
+    if (this.#timeouts !== null) clearInterval(this.#timeouts)
+  }
+
+  /** Ends all workers at once. */
+  kill(): void {
+    this.#stopping = true
+    if (this.#restart !== null) clearTimeout(this.#restart)
+    for (const worker of this.#workers) {
+      worker.expected = true
+      worker.kill('the server was ended')
+    }
+  }
+}
+
+/** Like Promise.all, but none of the others goes unheard when one fails. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  for (const promise of promises) promise.catch(() => {})
+  return await Promise.all(promises)
+}

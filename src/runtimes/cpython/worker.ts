@@ -1,0 +1,530 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FileReference } from '../runtime.ts'
+import type { Assignment } from './assignment.ts'
+import {
+  BODY,
+  BODY_ABORT,
+  BODY_END,
+  BODY_FILE,
+  BODY_STREAM,
+  BROKEN,
+  CANCEL,
+  DATA,
+  END,
+  encodeFrame,
+  FAIL,
+  FILE,
+  FrameDecoder,
+  FrameError,
+  type FrameSink,
+  FrameWriter,
+  HEAD,
+  LAST,
+  LOG,
+  PROTOCOL,
+  READY,
+  RECALL,
+  REQUEST,
+  RETURNED,
+  readU32,
+  START,
+  STOP,
+  WANT,
+  WINDOW,
+  writeU32,
+} from './frames.ts'
+import type { Interpreter } from './interpreter.ts'
+
+/** How a worker is started; the same for all of a pool. */
+export interface WorkerOptions {
+  readonly interpreter: Interpreter
+  readonly application: string
+  readonly chdir: string
+  readonly pythonpath: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly threads: number
+  /** Bytes of response body that may be under way for one exchange. */
+  readonly window: number
+  readonly gracefulTimeout: number
+  readonly multiprocess: boolean
+  readonly serverSoftware: string
+  /** A folder for the ledger. */
+  readonly directory: string
+}
+
+/** What a worker tells its pool. */
+export interface WorkerListener {
+  ready(worker: Worker): void
+  /** The application could not be loaded; the worker is about to exit. */
+  loadFailed(worker: Worker, text: string): void
+  /** Some exchanges ended: there is room for others. */
+  progressed(worker: Worker): void
+  /** The worker gave these back before it began them, in order. */
+  returned(worker: Worker, assignments: Assignment[]): void
+  /** The process is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
+  exited(worker: Worker, reason: string, unbegun: Assignment[]): void
+  output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
+  log(worker: Worker, level: number, text: string): void
+}
+
+/** What a worker said of itself when it was ready. */
+export interface WorkerReady {
+  readonly pid: number
+  readonly python: string
+  readonly implementation: string
+}
+
+/**
+ * - starting: the application is being loaded
+ * - serving: takes requests
+ * - leaving: takes none any more, ends when it has none
+ * - condemned: one of its requests ran out of time; it is ended as soon as the others allow
+ * - gone: the process has ended
+ */
+export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'gone'
+
+const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
+const NO_PIECES: readonly Buffer[] = []
+/** How much of work, in milliseconds, is kept queued on a worker beside what it runs … */
+const LOOKAHEAD_MS = 1
+/** … and how many requests at most. */
+const LOOKAHEAD_MOST = 32
+/** The weight of the newest measurement in the moving average of service times. */
+const NEWEST = 0.2
+/** How long after a process's end its last output is waited for: children of its own may hold its pipes open for ever. */
+const LAST_WORDS_MS = 200
+/** From SIGABRT, on which Python prints where every thread is, to SIGKILL. */
+const ABORT_MS = 1000
+
+/** One CPython worker process and what it has been given. `docs/reference/frames.md` is what is spoken. */
+export class Worker implements FrameSink {
+  state: WorkerState = 'starting'
+  readonly process: ChildProcess
+  /** Exchanges it has not ended, in the order in which it begins them. */
+  readonly assignments = new Map<number, Assignment>()
+  /** How many of them keep a thread busy or wait for one. */
+  load = 0
+  /** How many it has ever been given. */
+  taken = 0
+  /** Requests after which it is recycled; Infinity for never. */
+  retireAfter = Number.POSITIVE_INFINITY
+  readonly startedAt = performance.now()
+  readyAt = Number.POSITIVE_INFINITY
+  info: WorkerReady | null = null
+  /** Its end is our doing. */
+  expected = false
+  /** It was asked to give back what it has not begun, and has answered nothing since. */
+  stuck = false
+  /** When it last ended something or, if later, began to be busy. */
+  movedAt = 0
+
+  readonly #options: WorkerOptions
+  readonly #listener: WorkerListener
+  readonly #data: Socket
+  readonly #control: Socket
+  readonly #writer: FrameWriter
+  readonly #decoder: FrameDecoder
+  readonly #ledger: number
+  #nextStream = 1
+  /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
+  #service = LOOKAHEAD_MS
+  #ended = 0
+  #exitReason: string | null = null
+  #dataClosed = false
+  #finished = false
+  #killReason: string | null = null
+  #stopSent = false
+
+  constructor(options: WorkerOptions, listener: WorkerListener, number: number) {
+    this.#options = options
+    this.#listener = listener
+    const ledgerPath = join(options.directory, `ledger-${process.pid}-${number}`)
+    this.#ledger = openSync(ledgerPath, 'wx+', 0o600)
+    unlinkSync(ledgerPath)
+    writeSync(this.#ledger, Buffer.alloc(4096))
+    this.process = spawn(options.interpreter.command, [SCRIPT, options.application], {
+      cwd: options.chdir,
+      env: { ...process.env, ...options.environment },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', this.#ledger],
+    })
+    const { stdio } = this.process
+    this.#data = stdio[3] as Socket
+    this.#control = stdio[4] as Socket
+    this.#writer = new FrameWriter(this.#data)
+    this.#decoder = new FrameDecoder(this)
+    this.process.on('error', (error) => this.#onExit(`could not be started: ${error.message}`))
+    this.process.on('exit', (code, signal) => this.#onExit(describeExit(code, signal)))
+    if (this.process.pid === undefined) return // 'error' follows
+    this.#data.on('data', (chunk: Buffer) => this.#received(chunk))
+    this.#data.on('error', () => {}) // the end of the process says why
+    this.#data.on('close', () => this.#onDataClosed())
+    this.#control.on('error', () => {})
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.process[stream]!.on('data', (chunk: Buffer) => listener.output(this, stream, chunk))
+      this.process[stream]!.on('close', () => listener.output(this, stream, null))
+    }
+    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0
+  }
+
+  /** How many more requests it may be given now. */
+  get room(): number {
+    if (this.state !== 'serving') return 0
+    const { threads } = this.#options
+    if (this.stuck) return threads - this.load
+    const ahead = Math.min(LOOKAHEAD_MOST - 1, Math.floor(LOOKAHEAD_MS / this.#service))
+    return threads + ahead - this.load
+  }
+
+  // ---------------------------------------------------------------- to the worker
+
+  assign(assignment: Assignment, now: number): void {
+    const { task } = assignment
+    const stream = this.#nextStream++
+    assignment.worker = this
+    assignment.stream = stream
+    assignment.credit = this.#options.window
+    assignment.activeAt = now
+    this.assignments.set(stream, assignment)
+    this.taken++
+    if (this.load++ === 0) this.movedAt = now
+
+    const place = this.#writer.begin(task.environBound() + 4)
+    const { bytes, at } = place
+    const end = task.writeEnviron(bytes, at + 4)
+    writeU32(bytes, at, end - at - 4)
+    const { body } = task
+    if (body.kind === 'whole') {
+      this.#writer.end(end, REQUEST, stream, 0, body.chunks, body.length)
+    } else if (body.kind === 'file') {
+      const path = Buffer.from(body.path)
+      this.#writer.end(end, REQUEST, stream, BODY_FILE, [path], path.length)
+    } else {
+      this.#writer.end(end, REQUEST, stream, BODY_STREAM, NO_PIECES, 0)
+    }
+  }
+
+  cancel(assignment: Assignment): void {
+    if (!assignment.open) return
+    // On both channels: one reaches it while it is busy, the other while it waits.
+    this.#sendControl(CANCEL, assignment.stream)
+    this.#writer.write(CANCEL, assignment.stream, 0, NO_PIECES, 0)
+  }
+
+  sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void {
+    assignment.activeAt = performance.now()
+    this.#writer.write(BODY, assignment.stream, end ? BODY_END : 0, [chunk], chunk.length)
+  }
+
+  abortBody(assignment: Assignment): void {
+    this.#writer.write(BODY, assignment.stream, BODY_ABORT, NO_PIECES, 0)
+  }
+
+  grant(assignment: Assignment, bytes: number): void {
+    if (assignment.credit === 0) {
+      assignment.activeAt = performance.now()
+      if (this.load++ === 0) this.movedAt = assignment.activeAt
+    }
+    assignment.credit += bytes
+    this.#writer.writeU32(WINDOW, assignment.stream, bytes)
+  }
+
+  /** Asks for what it has not begun; what it has finished comes out too. */
+  recall(): void {
+    this.stuck = true
+    this.#writer.flush()
+    this.#sendControl(RECALL, 0)
+  }
+
+  /** No more requests; it leaves when it has none. */
+  leave(): void {
+    if (this.state === 'gone') return
+    if (this.state === 'starting') return this.kill('it was not needed any more')
+    this.state = 'leaving'
+    this.#leaveWhenDone()
+  }
+
+  /** Ends it with a signal on which Python prints every thread's stack, and soon after by force. */
+  abort(reason: string): void {
+    if (this.state === 'gone' || this.#killReason !== null) return
+    this.state = 'condemned'
+    this.#killReason = reason
+    this.process.kill('SIGABRT')
+    setTimeout(() => this.process.kill('SIGKILL'), ABORT_MS).unref()
+  }
+
+  kill(reason: string): void {
+    this.#killReason ??= reason
+    this.process.kill('SIGKILL')
+  }
+
+  #leaveWhenDone(): void {
+    if (this.state !== 'leaving' || this.assignments.size > 0 || this.#stopSent) return
+    this.#stopSent = true
+    this.#sendControl(STOP, 0)
+  }
+
+  #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
+    if (!this.#control.destroyed) this.#control.write(encodeFrame(type, stream, payload))
+  }
+
+  // ---------------------------------------------------------------- from the worker
+
+  #received(chunk: Buffer): void {
+    this.#ended = 0
+    try {
+      this.#decoder.feed(chunk)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#listener.log(this, 40, `Worker broke the protocol and is ended: ${error.message}`)
+      this.kill('it broke the protocol')
+      this.#data.destroy()
+      return
+    }
+    if (this.#ended > 0) this.#moved()
+  }
+
+  #moved(): void {
+    const now = performance.now()
+    this.#service += ((now - this.movedAt) / this.#ended - this.#service) * NEWEST
+    this.movedAt = now
+    this.stuck = false
+    if (this.state === 'leaving') this.#leaveWhenDone()
+    this.#listener.progressed(this)
+  }
+
+  frame(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
+    if (stream === 0) {
+      this.#ownFrame(type, bytes, start, end)
+      return
+    }
+    if (type === LOG) {
+      this.#logFrame(bytes, start, end)
+      return
+    }
+    const assignment = this.assignments.get(stream)
+    if (assignment === undefined)
+      throw new FrameError(`a frame about stream ${stream}, which it does not have`)
+    const { task } = assignment
+    switch (type) {
+      case HEAD: {
+        if (assignment.headSent || end - start < 4) throw new FrameError('a HEAD that cannot be')
+        assignment.headSent = true
+        const headStart = start + 4
+        const headEnd = headStart + readU32(bytes, start)
+        if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
+        const body = headEnd < end ? bytes.subarray(headEnd, end) : null
+        const last = flags === LAST
+        if (last) this.#release(assignment)
+        else this.#spend(assignment, end - headEnd)
+        if (assignment.settled) return
+        if (last) assignment.settled = true
+        if (!task.responseHead(bytes, headStart, headEnd, body, last) && !last) {
+          assignment.settled = true
+          this.cancel(assignment)
+        }
+        return
+      }
+      case DATA:
+        if (!assignment.headSent) throw new FrameError('DATA before HEAD')
+        if (flags === LAST) this.#release(assignment)
+        else this.#spend(assignment, end - start)
+        if (assignment.settled) return
+        if (end > start) task.responseData(bytes.subarray(start, end))
+        if (flags === LAST) {
+          assignment.settled = true
+          task.responseEnd(false)
+        }
+        return
+      case END:
+        this.#release(assignment)
+        if (assignment.settled) return
+        assignment.settled = true
+        if (assignment.headSent) task.responseEnd(flags === BROKEN)
+        else task.lost(502, `worker ${this.pid} gave no response`)
+        return
+      case FILE: {
+        if (!assignment.headSent) throw new FrameError('FILE before HEAD')
+        const reference = fileReference(bytes.toString('utf8', start, end))
+        this.#release(assignment)
+        if (assignment.settled) return
+        assignment.settled = true
+        task.responseFile(reference)
+        return
+      }
+      case FAIL:
+        this.#release(assignment)
+        if (assignment.settled) return
+        assignment.settled = true
+        task.failed(bytes.toString('utf8', start, end))
+        return
+      case WANT:
+        if (end - start !== 4) throw new FrameError('a WINDOW that is not four bytes')
+        assignment.activeAt = performance.now()
+        if (!assignment.settled) task.wantBody(readU32(bytes, start))
+        return
+      default:
+        throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
+    }
+  }
+
+  #ownFrame(type: number, bytes: Buffer, start: number, end: number): void {
+    switch (type) {
+      case READY: {
+        const info = parseJson(bytes.toString('utf8', start, end)) as WorkerReady & { protocol: number }
+        if (info.protocol !== PROTOCOL)
+          throw new FrameError(`it speaks protocol ${info.protocol}, not ${PROTOCOL}`)
+        if (this.state !== 'starting') throw new FrameError('READY for the second time')
+        this.info = info
+        this.state = 'serving'
+        this.readyAt = performance.now()
+        this.#listener.ready(this)
+        return
+      }
+      case FAIL:
+        this.#listener.loadFailed(this, bytes.toString('utf8', start, end))
+        return
+      case RETURNED: {
+        if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is no list of streams')
+        const returned: Assignment[] = []
+        for (let at = start; at < end; at += 4) {
+          const assignment = this.assignments.get(readU32(bytes, at))
+          if (assignment === undefined || assignment.headSent)
+            throw new FrameError('RETURNED what it does not have')
+          this.#release(assignment)
+          this.#ended-- // it answered nothing
+          if (!assignment.settled) returned.push(assignment)
+        }
+        if (returned.length > 0) this.#listener.returned(this, returned)
+        this.#leaveWhenDone()
+        return
+      }
+      case LOG:
+        this.#logFrame(bytes, start, end)
+        return
+      default:
+        throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
+    }
+  }
+
+  #logFrame(bytes: Buffer, start: number, end: number): void {
+    if (end === start) throw new FrameError('a LOG without a level')
+    this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
+  }
+
+  /** The worker is done with it. */
+  #release(assignment: Assignment): void {
+    if (assignment.credit > 0) this.load--
+    assignment.open = false
+    assignment.worker = null
+    this.assignments.delete(assignment.stream)
+    this.#ended++
+  }
+
+  #spend(assignment: Assignment, bytes: number): void {
+    if (bytes > assignment.credit) throw new FrameError('more response body than it has credit for')
+    assignment.activeAt = performance.now()
+    if (bytes === 0) return
+    assignment.credit -= bytes
+    if (assignment.credit === 0) {
+      // Put aside: its thread is free for another.
+      this.load--
+      this.#ended++
+    }
+  }
+
+  // ---------------------------------------------------------------- its end
+
+  #onDataClosed(): void {
+    this.#dataClosed = true
+    if (this.#exitReason !== null) this.#finish()
+    else if (this.#killReason === null) {
+      // It can do nothing without its channel; usually its end is on its way.
+      setTimeout(() => this.kill('it closed its data channel'), LAST_WORDS_MS).unref()
+    }
+  }
+
+  #onExit(reason: string): void {
+    if (this.#exitReason !== null) return
+    this.#exitReason = this.#killReason === null ? reason : `${reason}: ${this.#killReason}`
+    if (this.#dataClosed || this.process.pid === undefined) this.#finish()
+    else setTimeout(() => this.#finish(), LAST_WORDS_MS)
+  }
+
+  #finish(): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.state = 'gone'
+    const begun = this.#begun()
+    closeSync(this.#ledger)
+    this.#data?.destroy()
+    this.#control?.destroy()
+    const unbegun: Assignment[] = []
+    for (const assignment of this.assignments.values()) {
+      assignment.open = false
+      assignment.worker = null
+      if (assignment.settled) continue
+      if (assignment.stream > begun) {
+        unbegun.push(assignment)
+      } else {
+        assignment.settled = true
+        assignment.task.lost(502, `worker ${this.pid} ended while it ran this request (${this.#exitReason})`)
+      }
+    }
+    this.assignments.clear()
+    this.load = 0
+    this.#listener.exited(this, this.#exitReason!, unbegun)
+  }
+
+  /** The last stream it has begun; everything before it has begun too. Read from the ledger, which outlives the process. */
+  #begun(): number {
+    const bytes = Buffer.alloc(4)
+    readSync(this.#ledger, bytes, 0, 4, 0)
+    return readU32(bytes, 0)
+  }
+}
+
+function startMessage(options: WorkerOptions): object {
+  return {
+    application: options.application,
+    chdir: options.chdir,
+    pythonpath: options.pythonpath,
+    threads: options.threads,
+    window: options.window,
+    graceful_timeout: options.gracefulTimeout,
+    environ: { SERVER_SOFTWARE: options.serverSoftware },
+    multiprocess: options.multiprocess,
+  }
+}
+
+function describeExit(code: number | null, signal: NodeJS.Signals | null): string {
+  return signal !== null ? `killed by ${signal}` : `exited with status ${code}`
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new FrameError('a payload that is not JSON')
+  }
+}
+
+function fileReference(text: string): FileReference {
+  const value = parseJson(text) as Record<string, unknown> | null
+  const { path, device, inode, offset, length } = value ?? {}
+  const numbers = [device, inode, offset, length]
+  if (
+    typeof path !== 'string' ||
+    !numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0)
+  ) {
+    throw new FrameError('a FILE that names no part of a file')
+  }
+  return { path, device, inode, offset, length } as FileReference
+}
