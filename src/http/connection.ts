@@ -42,8 +42,8 @@ const MINIMUM_BODY_RATE = 240 // bytes a second
 /** What a client may send ahead (pipelined) before its socket is no longer read. */
 const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
-const LINGER_BYTES = 1024 * 1024
-const LINGER_SECONDS = 2
+const LINGER_BYTES = 256 * 1024 * 1024
+const LINGER_SECONDS = 5
 /** Up to here a response goes out as one latin-1 string: node writes those from the stack, without an allocation. */
 const ONE_WRITE = 16 * 1024
 
@@ -198,7 +198,7 @@ export class Connection implements Reply, Peer, Deadlined {
 
   #begin(head: RequestHead): void {
     this.#head = head
-    this.#keepAlive = head.keepAlive && !this.#context.stopping
+    this.#keepAlive = head.keepAlive && this.#context.timeouts.keepAlive > 0
     this.#sent = NOTHING_SENT
     this.bytesSent = 0
     this.#sink = this.#context.handler(head, this)
@@ -293,7 +293,6 @@ export class Connection implements Reply, Peer, Deadlined {
     } else if (this.#phase >= LINGER) {
       this.#socket.destroySoon()
     } else {
-      if (this.#ahead === null) this.#keepAlive = false
       this.#sink?.clientEnded()
     }
   }
@@ -424,6 +423,7 @@ export class Connection implements Reply, Peer, Deadlined {
   #headText(head: ResponseHead, framing: string): string {
     // A body that has not come yet would be read as the next request, and one that waits for "100 Continue" may never come.
     if (this.#phase === BODY || this.#context.stopping) this.#keepAlive = false
+    else if (this.#socket.readableEnded && this.#ahead === null) this.#keepAlive = false
     // RFC 9110 §8.6: no Content-Length in a 204.
     let text = head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
     text = `HTTP/1.1 ${text}`
@@ -460,6 +460,7 @@ export class Connection implements Reply, Peer, Deadlined {
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
     this.#resume()
+    if (this.#phase === HEAD && this.#socket.readableEnded && !this.#processing) this.#ended()
   }
 
   #watchWrites(): void {
