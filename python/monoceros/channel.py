@@ -27,11 +27,11 @@ class Assignment(NamedTuple):
     ledger: MutableSequence[int]
 
 
-def receive_some(channel: socket.socket, reader: FrameReader) -> Optional[List[Frame]]:
-    """Reads once, without waiting; the frames that are complete now. None when the other side is gone."""
+def receive_some(channel: socket.socket, reader: FrameReader, patient: bool = False) -> Optional[List[Frame]]:
+    """Reads once, without waiting if not ``patient``; the frames that are complete now. None when it has ended."""
     size = min(max(_READ_SIZE, reader.wanted), _READ_LIMIT)
     try:
-        data = channel.recv(size, socket.MSG_DONTWAIT)
+        data = channel.recv(size) if patient else channel.recv(size, socket.MSG_DONTWAIT)
     except (BlockingIOError, InterruptedError):
         return []
     except OSError:

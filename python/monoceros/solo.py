@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import threading
 from collections import deque
 from time import perf_counter
-from typing import Callable, Deque, Dict, List, Set
+from typing import Callable, Deque, Dict, List, NoReturn, Set
 
 from . import frames
 from .channel import Assignment, Pipe, receive_some
@@ -40,7 +41,7 @@ class SoloWorker:
         self._control = assignment.control
         self._ledger = assignment.ledger
         self._reader = FrameReader()
-        # Guards the reader and the data channel's receiving side. Nobody blocks while holding it.
+        # Guards the reader and the data channel's receiving side.
         self._read_lock = threading.Lock()
         self._queue: Deque[Frame] = deque()
         self._ready: Deque[Exchange] = deque()  # suspended before, with credit now
@@ -50,13 +51,11 @@ class SoloWorker:
         self._newest = 0
         self._cancelled: Set[int] = set()  # not begun, and not to begin
         self._deferred: Deque[Frame] = deque()  # read by the control thread, for the main thread to act upon
+        self._reading = False  # the main thread is in a read that may block,
+        self._idle = False  # and there is nothing else that it could do
         self._stopping = False
         self._gone = False  # the acceptor closed the data channel
-        self._wake_main = Pipe()
         self._wake_control = Pipe()
-        self._poll = select.poll()
-        self._poll.register(self._data.fileno(), select.POLLIN)
-        self._poll.register(self._wake_main.number, select.POLLIN)
 
     def serve(self) -> int:
         """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
@@ -107,9 +106,12 @@ class SoloWorker:
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Reads frames until ``ready()``; REQUESTs that come meanwhile are queued."""
         self.outbox.flush()
-        while not ready() and not exchange.cancelled:
-            if not self._receive(exchange):
-                exchange.cancelled = True
+        try:
+            while not ready() and not exchange.cancelled:
+                if not self._receive(exchange):
+                    exchange.cancelled = True
+        except ProtocolError as error:  # not to be caught by the application
+            _give_up(error)
 
     def track(self, exchange: Exchange) -> None:
         exchange.tracked = True
@@ -143,41 +145,36 @@ class SoloWorker:
     def _receive(self, waiting: Exchange | None = None) -> bool:
         """Waits for frames and acts upon them. False when there is nothing more to come: stopped, or gone."""
         while True:
-            if self._deferred:
-                while self._deferred:
-                    self._act(self._deferred.popleft())
+            while self._deferred:
+                self._act(self._deferred.popleft())
+                if not self._deferred:
+                    return True
+            with self._read_lock:
+                if self._deferred:
+                    continue  # older than what is still unread
+                # Said before it looks whether to stop, as the control thread looks after it said stop: one of the
+                # two sees the other. A read that blocks is the only call here, so that a request costs few of them.
+                self._idle = waiting is None
+                done = self._idle and self._stopping and not self._tracked and not self._queue
+                self._reading = True
+                received = [] if self._gone else self._take(not done or self._reader.wanted > 0)
+                self._reading = self._idle = False
+                for frame in received:
+                    if frame[0] == frames.REQUEST:
+                        self._enqueue(frame)
+                    else:
+                        self._act(frame)
+            if received:
                 return True
             if self._gone:
                 self._queue.clear()
                 return False
-            if self._stopping and waiting is None and not self._tracked and not self._queue:
-                # What was sent before STOP may still be unread.
-                with self._read_lock:
-                    if self._read():
-                        return True
-                    if not self._gone and not self._reader.wanted:
-                        return False
-            for number, _ in self._poll.poll():
-                if number == self._wake_main.number:
-                    self._wake_main.drain()
-            with self._read_lock:
-                if self._deferred or self._gone:
-                    continue  # what is deferred is older than what is still unread
-                if self._read():
-                    return True
+            if done and not self._reader.wanted:
+                return False
 
-    def _read(self) -> bool:
-        """Reads once without waiting; the caller holds the lock. False when no frame has become complete."""
-        received = self._take()
-        for frame in received:
-            if frame[0] == frames.REQUEST:
-                self._enqueue(frame)
-            else:
-                self._act(frame)
-        return bool(received)
-
-    def _take(self) -> List[Frame]:
-        received = receive_some(self._data, self._reader)
+    def _take(self, patient: bool) -> List[Frame]:
+        """Reads once; the caller holds the lock. Nothing when no frame has become complete."""
+        received = receive_some(self._data, self._reader, patient)
         if received is None:
             self._lose()
             return []
@@ -274,13 +271,12 @@ class SoloWorker:
         try:
             self._listen()
         except ProtocolError as error:
-            _report(f"monoceros worker: the acceptor sent {error}")
-            os._exit(4)
+            _give_up(error)
         except OSError:
             pass
         # The acceptor is gone: what runs may end, but not for ever.
         self._lose()
-        self._wake_main.wake()
+        self._shut(socket.SHUT_RDWR)
         threading.Event().wait(self._graceful_timeout)
         os._exit(1)
 
@@ -305,7 +301,8 @@ class SoloWorker:
                         self._cancel(stream)
                     elif kind == frames.STOP:
                         self._stopping = True
-                        self._wake_main.wake()
+                        if self._idle and not self._tracked and not self._queue:
+                            self._shut(socket.SHUT_RD)  # nothing will come any more: this ends its read
                     else:
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
@@ -313,42 +310,56 @@ class SoloWorker:
 
     def _recall(self) -> None:
         """Gives back everything that has not begun, what is still unread included."""
-        with self._read_lock:
-            while not self._gone:
-                wanted = self._reader.wanted
-                received = self._take()
-                if not received and self._reader.wanted == wanted:
-                    break
-                for frame in received:
-                    if frame[0] == frames.REQUEST:
-                        self._enqueue(frame)
-                    else:
-                        self._deferred.append(frame)
-            returned: List[int] = []
-            while True:
-                # From the end: the main thread takes from the front, and who takes a request owns it.
-                try:
-                    frame = self._queue.pop()
-                except IndexError:
-                    break
-                stream = frame[2]
-                if not (self._cancelled and self._drop(stream)):
-                    returned.append(stream)
-                    self._bodies.pop(stream, None)
+        while not (locked := self._read_lock.acquire(timeout=0.001)):
+            if self._reading:  # what comes, the main thread reads itself
+                break
+        if locked:
+            try:
+                self._read_ahead()
+            finally:
+                self._read_lock.release()
+        returned: List[int] = []
+        while True:
+            # From the end: the main thread takes from the front, and who takes a request owns it.
+            try:
+                frame = self._queue.pop()
+            except IndexError:
+                break
+            stream = frame[2]
+            if not (self._cancelled and self._drop(stream)):
+                returned.append(stream)
+                self._bodies.pop(stream, None)
         returned.reverse()
         payload = b"".join(map(frames.pack_u32, returned))
         self.outbox.put(frames.pack(frames.RETURNED, 0, 0, payload))
         self.outbox.flush()
-        if self._deferred or self._gone:
-            self._wake_main.wake()
+
+    def _read_ahead(self) -> None:
+        """Reads what is there, for the main thread; the caller holds the lock."""
+        while not self._gone:
+            wanted = self._reader.wanted
+            received = self._take(False)
+            if not received and self._reader.wanted == wanted:
+                break
+            for frame in received:
+                if frame[0] == frames.REQUEST:
+                    self._enqueue(frame)
+                else:
+                    self._deferred.append(frame)
+
+    def _shut(self, how: int) -> None:
+        try:
+            self._data.shutdown(how)
+        except OSError:  # the acceptor has done so already
+            pass
 
     def _start_watching(self) -> None:
         self.outbox.watched = True
         self._wake_control.wake()
 
 
-def _report(text: str) -> None:
+def _give_up(error: ProtocolError) -> NoReturn:
     try:
-        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
-    except OSError:
-        pass
+        os.write(2, f"monoceros worker: the acceptor sent {error}\n".encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(4)
