@@ -185,7 +185,9 @@ export class WorkerPool implements Runtime, WorkerListener {
     let busy = this.#queue.length > 0
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
-      if (worker.load > threads && now - worker.movedAt > RECALL_AFTER_MS && !worker.stuck) worker.recall()
+      if (worker.stuck || worker.load < threads || now - worker.movedAt <= RECALL_AFTER_MS) continue
+      worker.stuck = true
+      if (worker.load > threads) worker.recall()
     }
     if (busy) return
     clearInterval(this.#watch!)

@@ -117,7 +117,7 @@ export class Worker implements FrameSink {
   info: WorkerReady | null = null
   /** Its end is our doing. */
   expected = false
-  /** It was asked to give back what it has not begun, and has answered nothing since. */
+  /** All its threads are busy and nothing has come of it for a while: it gets nothing beside what it runs. */
   stuck = false
   /** When it last ended something or, if later, began to be busy. */
   movedAt = 0
@@ -238,7 +238,6 @@ export class Worker implements FrameSink {
 
   /** Asks for what it has not begun; what it has finished comes out too. */
   recall(): void {
-    this.stuck = true
     this.#writer.flush()
     this.#sendControl(RECALL, 0)
   }
