@@ -6,9 +6,13 @@ import { connections } from './http-differential/messages.ts'
 import { type ReadRequest, readAll } from './http-differential/reading.ts'
 
 /** How many connections are tried. More by hand: `MONOCEROS_FUZZ_RUNS=200000 npx vitest run tests/http-differential.test.ts`. */
-const RUNS = Number(process.env.MONOCEROS_FUZZ_RUNS ?? 5000)
+const DEFAULT_RUNS = 5000
+const RUNS = Number(process.env.MONOCEROS_FUZZ_RUNS ?? DEFAULT_RUNS)
 /** Repeats a run: the seed that a failure prints. */
 const SEED = process.env.MONOCEROS_FUZZ_SEED
+
+/** All bytes that mean something in a message, and one of each other kind; a long run tries all there are. */
+const TELLING = Buffer.from('\0\x01\t\n\x0b\x0c\r !"#%+,-./0:;=?@AZ[\\]_a{\x7f\x80\x85\xa0\xff', 'latin1')
 
 describe('compared with llhttp in strict mode, our parser', () => {
   it(
@@ -25,6 +29,28 @@ describe('compared with llhttp in strict mode, our parser', () => {
     },
     30_000 + RUNS * 20,
   )
+
+  it('stays so with any byte in any place', () => {
+    const messages = [
+      'PUT /p?q HTTP/1.1\r\nHost: a:1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab',
+      'PUT http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b;c="d"\r\nab\r\n0\r\nT: x\r\n\r\n',
+      'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nCONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n',
+    ]
+    for (const message of messages) {
+      const next = 'GET /next HTTP/1.1\r\nHost: h\r\n\r\n'
+      for (let at = 0; at <= message.length; at++) {
+        for (const byte of RUNS > DEFAULT_RUNS ? Array(256).keys() : TELLING) {
+          const put = String.fromCharCode(byte)
+          const replaced = message.slice(0, at) + put + message.slice(at + 1) + next
+          const inserted = message.slice(0, at) + put + message.slice(at) + next
+          for (const text of [replaced, inserted]) {
+            const disagreement = unsafeDisagreement(Buffer.from(text, 'latin1'))
+            if (disagreement !== null) throw new Error(`${disagreement}\n${JSON.stringify(text)}`)
+          }
+        }
+      }
+    }
+  }, 300_000)
 
   it('is tried on connections of every kind', () => {
     const tally = {

@@ -320,7 +320,7 @@ export class RequestHeadParser {
     const needed = this.carried + length
     if (needed > this.carry.length) {
       // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
-      const larger = Buffer.allocUnsafeSlow(Math.max(SMALLEST_CARRY, needed * 2))
+      const larger = Buffer.allocUnsafe(Math.max(SMALLEST_CARRY, needed * 2))
       this.carry.copy(larger, 0, 0, this.carried)
       this.carry = larger
       this.current.bytes = larger
