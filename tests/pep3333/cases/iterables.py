@@ -328,6 +328,16 @@ def waits_for_client(environ: Environ, start_response: StartResponse) -> Any:
 
 
 @case
+def meets(environ: Environ, start_response: StartResponse) -> List[bytes]:
+    """Stays inside the application until the test has seen another request in it too."""
+    token = token_of(environ)
+    note(token, "in")
+    wait_for_gate(token, "both")
+    start_response("200 OK", TEXT)
+    return [b"met"]
+
+
+@case
 def overlaps(environ: Environ, start_response: StartResponse) -> List[bytes]:
     """Stays inside the application long enough for another request to overlap if the server lets it."""
     token = token_of(environ)

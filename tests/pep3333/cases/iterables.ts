@@ -1,3 +1,4 @@
+import { waitFor } from '../../support/wait-for.ts'
 import { type Difference, type PepCase, type Section, threads } from '../case.ts'
 import { content, everyByte, framing, outcome, type Probe, readUntil, summary } from '../probe.ts'
 import { inStep } from './write.ts'
@@ -368,10 +369,12 @@ export const iterableCases: readonly PepCase[] = [
     rule: 'With several threads they run side by side.',
     on: threads,
     run: async (probe) => {
-      const answers = await Promise.all([probe.ask('overlaps'), probe.ask('overlaps')])
-      return `${answers.map((answer) => answer.status).join()}: ${probe.notes().join(' ')}`
+      const asked = [probe.ask('meets'), probe.ask('meets')]
+      await waitFor('both requests to be in the application', () => probe.notes().length === 2)
+      probe.open('both')
+      return (await Promise.all(asked)).map(summary).join(', ')
     },
-    expect: '200,200: in in out out',
+    expect: '200 OK: "met", 200 OK: "met"',
   },
   {
     id: 'framing-one-chunk',
