@@ -1,0 +1,148 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { appsDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
+import { commandPath, repository } from './support/build.ts'
+import { withDirectoryLock } from './support/directory-lock.ts'
+import { get, post } from './support/plain-application.ts'
+import { hasPython, testPython } from './support/python.ts'
+import { RawConnection } from './support/raw-client.ts'
+import { type RunningServer, runServer } from './support/running-server.ts'
+import { waitFor } from './support/wait-for.ts'
+
+// The suite runs on the Node that runs it; this file runs the server on the others that are in use. Two places lean on what Node
+// does not document (src/arbiter/bound-socket.ts, and the write queue's size in src/http/connection.ts): it is here that a new Node shows.
+
+/** Release lines newer than the oldest that is supported. */
+const majors = [22, 24, 26]
+
+/** Where their binaries are kept, one folder each; not in the repository. */
+const cache = join(repository, 'tests', '.node')
+
+const binaries = new Map<number, string>()
+const failures = new Map<number, string>()
+
+beforeAll(async () => {
+  if (!hasPython()) return
+  const installed = majors.map((major) => ensureNode(major).then((path) => binaries.set(major, path)))
+  for (const [index, result] of (await Promise.allSettled(installed)).entries()) {
+    if (result.status === 'rejected') failures.set(majors[index]!, String(result.reason))
+  }
+}, 300_000)
+
+describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
+  test('serves, reloads and stops, and Node prints no warning', async ({ skip }) => {
+    const node = binaries.get(major)
+    if (node === undefined) {
+      const reason = failures.get(major) ?? 'unknown'
+      if (process.env.CI) throw new Error(`npm could not install Node ${major}: ${reason}`)
+      const note = `NOT TESTED on Node ${major}, because npm could not install it: ${reason.split('\n')[0]}`
+      console.warn(`\n*** ${note}\n`)
+      return skip(note)
+    }
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    const socketPath = join(directory.path, 'server.sock')
+    const server = await startOn(node, directory.path, socketPath)
+    expect(nodeThatRuns(server.pid)).toBe(node)
+
+    const connection = await RawConnection.open(server)
+    expect((await connection.request(get('/'))).text).toBe('hello\n')
+    expect((await connection.request(post('/length', 'four'))).text).toBe('4')
+    // Over request_buffer_size: through a temporary file.
+    expect((await connection.request(post('/length', patternedBytes(2_000_000)))).text).toBe('2000000')
+
+    const streamed = await connection.request(get('/chunked'))
+    expect([streamed.framing, streamed.text]).toEqual(['chunked', 'one,two,three'])
+    // More than the window, so that credit has to flow back.
+    const large = await connection.request(get('/big?size=3000000'))
+    expect([large.complete, large.body.length]).toEqual([true, 3_000_000])
+
+    const local = await RawConnection.open({ socketPath, host: 'localhost', port: 0 })
+    expect((await local.request(get('/'))).text).toBe('hello\n')
+
+    const before = server.workers()
+    const logged = server.log().length
+    server.signal('SIGHUP')
+    await server.waitForLog(/Reloaded/, { from: logged })
+    await waitFor('new workers', () => {
+      const now = server.workers()
+      return now.length === before.length && now.every((pid) => !before.includes(pid))
+    })
+    expect((await connection.request(get('/'))).text).toBe('hello\n')
+
+    // A connection that is kept half open by its client would be waited for.
+    connection.close()
+    local.close()
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    expect(existsSync(socketPath)).toBe(false)
+    expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
+  }, 60_000)
+})
+
+function startOn(node: string, data: string, socketPath: string): Promise<RunningServer> {
+  const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix, TEST_DATA: data }
+  // vitest's own: with it, or with warnings switched off, nothing could be seen here.
+  for (const name of ['NODE_OPTIONS', 'NODE_NO_WARNINGS', 'NODE_ENV', 'WEB_CONCURRENCY', 'PORT'])
+    delete env[name]
+  return runServer({
+    command: node,
+    args: [commandPath, '-b', '127.0.0.1:0', '-b', `unix:${socketPath}`, '-w', '2', 'plain:app'],
+    env,
+    cwd: appsDirectory,
+    findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+    isReady: (log) => log.match(/Listening at \S+.*\n/g)?.length === 2,
+    isWorker: (commandLine) => commandLine.includes('monoceros-worker'),
+  })
+}
+
+/** The program of a process: proof that the server really is on that Node. */
+function nodeThatRuns(pid: number): string {
+  return execFileSync('readlink', [`/proc/${pid}/exe`], { encoding: 'utf8' }).trim()
+}
+
+/**
+ * The path of the newest Node of that major version, installed through npm when it is not in the cache.
+ *
+ * npm has Node's binaries as packages, one for each platform; `node` itself is only a script that chooses among them.
+ */
+async function ensureNode(major: number): Promise<string> {
+  const directory = join(cache, String(major))
+  const binary = join(directory, 'node')
+  mkdirSync(cache, { recursive: true })
+  return await withDirectoryLock(`${directory}.lock`, async () => {
+    if (existsSync(binary)) return binary
+    const work = mkdtempSync(`${directory}.new-`)
+    try {
+      const name = `node-${process.platform}-${process.arch}`
+      await promisify(execFile)(
+        'npm',
+        [
+          'install',
+          '--prefix',
+          work,
+          '--no-save',
+          '--no-audit',
+          '--no-fund',
+          '--ignore-scripts',
+          `${name}@${major}`,
+        ],
+        // In a folder of its own, so that no package.json above it plays a part.
+        { cwd: work, timeout: 240_000 },
+      )
+      const kept = join(work, 'kept')
+      mkdirSync(kept)
+      renameSync(join(work, 'node_modules', name, 'bin', 'node'), join(kept, 'node'))
+      cpSync(join(work, 'node_modules', name, 'LICENSE'), join(kept, 'LICENSE'))
+      const version = execFileSync(join(kept, 'node'), ['--version'], { encoding: 'utf8' })
+      if (!version.startsWith(`v${major}.`)) throw new Error(`${name}@${major} is ${version.trim()}`)
+      rmSync(directory, { recursive: true, force: true })
+      renameSync(kept, directory)
+      return binary
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  })
+}
