@@ -208,6 +208,9 @@ class Exchange:
             raise TypeError(
                 f"the application returned {_kind(result)}; it must return an iterable of bytes, such as [b'...']"
             )
+        if result.__class__ is list or result.__class__ is tuple:
+            self._iterator = _gather(result)
+            return
         try:
             self._iterator = self._context.run(iter, result)
         except TypeError as error:
@@ -444,6 +447,21 @@ class Exchange:
         target = environ.get("RAW_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
         name = f"{method} {target}".encode("unicode_escape").decode("ascii")
         self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{name}: {text}"))
+
+
+def _gather(chunks: List[bytes]) -> Iterator[bytes]:
+    """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
+    gathered: List[bytes] = []
+    size = 0
+    for chunk in chunks:
+        _check_chunk(chunk)
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= frames.BODY_PIECE:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+    yield b"".join(gathered)
 
 
 def _check_chunk(chunk: Any) -> None:

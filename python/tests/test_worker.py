@@ -568,7 +568,7 @@ class Starting(unittest.TestCase):
                 text = acceptor.first.payload.decode()
                 self.assertIn(words, text)
                 self.assertEqual("Traceback" in text, traceback)
-                self.assertNotIn("monoceros" + os.sep, text)
+                self.assertNotIn(os.path.join("monoceros", "loader.py"), text)
                 self.assertEqual(acceptor.process.wait(20), 3)
                 self.assertEqual(acceptor.stderr(), "")
 
