@@ -15,12 +15,21 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
 } from './field-names.ts'
+import { checkTransferEncoding, contentLength, listElements, tabWithin } from './framing-fields.ts'
+import {
+  bareCR,
+  bothLengths,
+  duplicate,
+  refusedFirstByte,
+  refusedInName,
+  refusedInRequestLine,
+  refusedTarget,
+} from './head-refusals.ts'
 import { effectiveLimits, HEAD_CEILING, type HeadLimits } from './limits.ts'
 import { methodName } from './methods.ts'
 import {
   ASTERISK,
   COLON,
-  COMMA,
   CR,
   DIGIT,
   FIELD_VALUE,
@@ -139,13 +148,10 @@ const COMPLETE = 11
 const VERSION_BYTES = 8
 const VERSION_PREFIX = Buffer.from('HTTP/')
 const KEEP_ALIVE = Buffer.from('keep-alive')
-const TLS_HANDSHAKE = 0x16
 
 /** How many bytes at most are copied behind an incomplete head before they are looked at. */
 const PIECE_BYTES = 4096
 const SMALLEST_CARRY = 1024
-
-const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
 
 /**
  * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2 to §5), in one pass
@@ -751,140 +757,4 @@ function schemeLength(bytes: Buffer, start: number, end: number): number {
   const prefix = bytes.toString('latin1', start, Math.min(end, start + 8)).toLowerCase()
   if (prefix.startsWith('http://')) return 7
   return prefix === 'https://' ? 8 : 0
-}
-
-/** RFC 9110 §8.6: digits, and nothing but digits. A list of equal values, which a recipient may merge, is refused. */
-function contentLength(bytes: Buffer, start: number, end: number, carriageReturn: number): number {
-  let length = 0
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!
-    const digit = byte - 0x30
-    if (DIGIT[byte] === 0 || length > (LONGEST_CONTENT_LENGTH - digit) / 10) {
-      throw badContentLength(bytes, start, end)
-    }
-    length = length * 10 + digit
-  }
-  if (start === end || tabWithin(bytes, end, carriageReturn)) {
-    throw badContentLength(bytes, start, carriageReturn)
-  }
-  return length
-}
-
-/**
- * A tab behind a value is white space to RFC 9110, but not to all recipients where framing is concerned (llhttp), so
- * nobody gets to rely on it.
- */
-function tabWithin(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
-  return false
-}
-
-function badContentLength(bytes: Buffer, start: number, end: number): HttpError {
-  return new HttpError(
-    400,
-    'bad-content-length',
-    `Content-Length is not a length: ${quoteBytes(bytes, start, end)}`,
-  )
-}
-
-/**
- * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but not understood: 501
- * (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot be known: 400 (§6.3).
- */
-function checkTransferEncoding(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
-  const codings = listElements(bytes, start, end)
-  if (codings.length === 1 && codings[0] === 'chunked' && !tabWithin(bytes, end, carriageReturn)) return
-  if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
-    throw new HttpError(
-      501,
-      'unknown-transfer-coding',
-      `Unknown transfer coding: ${quoteBytes(bytes, start, end)}`,
-    )
-  }
-  throw new HttpError(
-    400,
-    'bad-transfer-encoding',
-    `Transfer-Encoding is not "chunked" but ${quoteBytes(bytes, start, carriageReturn)}`,
-  )
-}
-
-/**
- * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand, because a regular
- * expression with white space before a comma takes quadratic time over a value that is all white space.
- */
-function listElements(bytes: Buffer, start: number, end: number): string[] {
-  const elements: string[] = []
-  for (let from = start; from <= end; ) {
-    const comma = bytes.indexOf(COMMA, from)
-    const next = comma < 0 || comma > end ? end : comma
-    let first = from
-    let last = next
-    while (first < last && (bytes[first] === SP || bytes[first] === HTAB)) first++
-    while (last > first && (bytes[last - 1] === SP || bytes[last - 1] === HTAB)) last--
-    elements.push(bytes.toString('latin1', first, last).toLowerCase())
-    from = next + 1
-  }
-  return elements
-}
-
-function isToken(text: string): boolean {
-  return /^[-!#$%&'*+.^_`|~0-9a-z]+$/.test(text)
-}
-
-function bothLengths(): HttpError {
-  return new HttpError(
-    400,
-    'content-length-and-transfer-encoding',
-    'The request has both Content-Length and Transfer-Encoding',
-  )
-}
-
-function duplicate(code: string, field: string): HttpError {
-  return new HttpError(400, code, `The request has more than one ${field} field`)
-}
-
-function bareCR(where: string): HttpError {
-  return new HttpError(400, 'bare-cr', `There is a CR without LF at the end of ${where.slice(0, 96)}`)
-}
-
-function refusedFirstByte(byte: number): HttpError {
-  if (byte === TLS_HANDSHAKE) {
-    return new HttpError(
-      400,
-      'tls-handshake',
-      'The client speaks TLS (https), but this address serves plain HTTP',
-    )
-  }
-  if (byte === LF) return new HttpError(400, 'bare-lf', 'There is a bare LF before the request line')
-  if (byte === CR)
-    return new HttpError(400, 'empty-lines', 'There is more than one empty line before the request')
-  return new HttpError(400, 'bad-request-line', `The request line begins with the byte ${quoteByte(byte)}`)
-}
-
-function refusedInRequestLine(byte: number, part: string): HttpError {
-  if (byte === LF) return new HttpError(400, 'bare-lf', `${part} is followed by a bare LF`)
-  if (byte === SP) return new HttpError(400, 'bad-request-line', `${part} is followed by a space too many`)
-  if (byte === CR) return new HttpError(400, 'bad-request-line', `${part} is followed by the end of the line`)
-  return new HttpError(400, 'bad-request-line', `${part} is followed by the byte ${quoteByte(byte)}`)
-}
-
-function refusedInName(bytes: Buffer, start: number, at: number): HttpError {
-  const name = quoteBytes(bytes, start, at)
-  const byte = bytes[at]!
-  if (byte === COLON) return new HttpError(400, 'empty-field-name', 'There is a field without a name')
-  if (byte === LF)
-    return new HttpError(400, 'bare-lf', `The field line ${name} ends with LF, and has no colon`)
-  if (byte === CR) return new HttpError(400, 'no-colon', `The field line ${name} has no colon`)
-  if (byte === SP || byte === HTAB) {
-    return new HttpError(400, 'space-before-colon', `The field name ${name} is followed by white space`)
-  }
-  return new HttpError(
-    400,
-    'bad-field-name',
-    `The field name ${name} is followed by the byte ${quoteByte(byte)}`,
-  )
-}
-
-function refusedTarget(bytes: Buffer, start: number, end: number, why: string): HttpError {
-  return new HttpError(400, 'bad-target', `The request target ${quoteBytes(bytes, start, end)} ${why}`)
 }

@@ -17,9 +17,14 @@ export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): s
   if (extension >= 0 && extension === sight.requests.length && sight.error !== null) {
     return withoutExtensionMethod(bytes, reading, extension)
   }
-  const upgrade = reading.requests.findIndex(({ fields }) => fields.some(([name]) => /^upgrade$/i.test(name)))
-  if (upgrade >= 0 && upgrade === sight.requests.length - 1 && sight.error === null) {
-    return aroundUpgrade(bytes, reading, sight, upgrade)
+  const last = sight.requests.length - 1
+  if (
+    sight.error === null &&
+    last >= 0 &&
+    last < reading.requests.length &&
+    upgrades(reading.requests[last]!)
+  ) {
+    return aroundUpgrade(bytes, reading, sight, last)
   }
   return compare(reading, sight)
 }
@@ -47,6 +52,12 @@ function aroundUpgrade(bytes: Buffer, reading: Reading, sight: Sight, index: num
   const difference = compare(first, sight)
   if (difference !== null || !complete || !keepAlive) return difference
   return unsafeDisagreement(bytes.subarray(end))
+}
+
+/** What llhttp takes for an upgrade: it also heeds Proxy-Connection. */
+function upgrades({ fields }: ReadRequest): boolean {
+  const asked = fields.some(([name, value]) => /^(proxy-)?connection$/i.test(name) && /upgrade/i.test(value))
+  return asked && fields.some(([name]) => /^upgrade$/i.test(name))
 }
 
 /** Compares what ours made of a connection with what Node made of it; see {@link unsafeDisagreement}. */

@@ -1,0 +1,96 @@
+import { HttpError, quoteBytes } from './errors.ts'
+import { COMMA, DIGIT, HTAB, SP } from './syntax.ts'
+
+const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
+
+/**
+ * What a Content-Length in `[start, end)` says, in bytes (RFC 9110 §8.6): digits, and nothing but digits, up to 2^53 - 1.
+ * A list of equal values, which a recipient may merge, is refused.
+ *
+ * @param carriageReturn where the field line ends: between it and `end` there is white space
+ * @throws HttpError `bad-content-length`
+ */
+export function contentLength(bytes: Buffer, start: number, end: number, carriageReturn: number): number {
+  let length = 0
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    const digit = byte - 0x30
+    if (DIGIT[byte] === 0 || length > (LONGEST_CONTENT_LENGTH - digit) / 10) {
+      throw badContentLength(bytes, start, end)
+    }
+    length = length * 10 + digit
+  }
+  if (start === end || tabWithin(bytes, end, carriageReturn)) {
+    throw badContentLength(bytes, start, carriageReturn)
+  }
+  return length
+}
+
+/**
+ * A tab behind a value is white space to RFC 9110, but not to all recipients where framing is concerned (llhttp), so
+ * nobody gets to rely on it.
+ */
+export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
+  return false
+}
+
+/**
+ * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but not understood: 501
+ * (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot be known: 400 (§6.3).
+ *
+ * @param carriageReturn where the field line ends: between it and `end` there is white space
+ * @throws HttpError `unknown-transfer-coding` or `bad-transfer-encoding`; returns only for `chunked`
+ */
+export function checkTransferEncoding(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  carriageReturn: number,
+): void {
+  const codings = listElements(bytes, start, end)
+  if (codings.length === 1 && codings[0] === 'chunked' && !tabWithin(bytes, end, carriageReturn)) return
+  if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
+    throw new HttpError(
+      501,
+      'unknown-transfer-coding',
+      `Unknown transfer coding: ${quoteBytes(bytes, start, end)}`,
+    )
+  }
+  throw new HttpError(
+    400,
+    'bad-transfer-encoding',
+    `Transfer-Encoding is not "chunked" but ${quoteBytes(bytes, start, carriageReturn)}`,
+  )
+}
+
+/**
+ * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand, because a regular
+ * expression with white space before a comma takes quadratic time over a value that is all white space.
+ */
+export function listElements(bytes: Buffer, start: number, end: number): string[] {
+  const elements: string[] = []
+  for (let from = start; from <= end; ) {
+    let next = from
+    while (next < end && bytes[next] !== COMMA) next++
+    let first = from
+    let last = next
+    while (first < last && (bytes[first] === SP || bytes[first] === HTAB)) first++
+    while (last > first && (bytes[last - 1] === SP || bytes[last - 1] === HTAB)) last--
+    elements.push(first === last ? '' : bytes.toString('latin1', first, last).toLowerCase())
+    from = next + 1
+  }
+  return elements
+}
+
+function isToken(text: string): boolean {
+  return /^[-!#$%&'*+.^_`|~0-9a-z]+$/.test(text)
+}
+
+function badContentLength(bytes: Buffer, start: number, end: number): HttpError {
+  return new HttpError(
+    400,
+    'bad-content-length',
+    `Content-Length is not a length: ${quoteBytes(bytes, start, end)}`,
+  )
+}
