@@ -358,13 +358,15 @@ describe.skipIf(!hasPython())('what happens when', () => {
   test('a worker is recycled (max_requests): under load the clients see nothing', async () => {
     const server = await startPlain({ args: ['--workers', '2', '--max-requests', '40'] })
     const load = startLoad(server, '/pid', 4)
-    await waitFor('five workers to have served', () => new Set(load.report.bodies).size >= 5, 20_000)
+    const gone = () => [...new Set(load.report.bodies)].filter((pid) => !isAlive(Number(pid)))
+    await waitFor('three workers to have left', () => gone().length >= 3, 20_000)
+    const retired = gone()
     const { faults, bodies } = await load.stop()
     expect(faults).toEqual([])
-    const counts = new Map<string, number>()
-    for (const pid of bodies) counts.set(pid, (counts.get(pid) ?? 0) + 1)
-    // What it had begun or was handed when it reached the number may come on top.
-    for (const [pid, count] of counts) expect(count, `requests of worker ${pid}`).toBeLessThanOrEqual(40 + 32)
+    // None left early. (It goes on while its successor starts, so more than 40 is in order.)
+    for (const pid of retired) {
+      expect(bodies.filter((body) => body === pid).length).toBeGreaterThanOrEqual(40)
+    }
     await waitFor('two workers', () => server.workers().length === 2)
   })
 
@@ -417,6 +419,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       const upload = await RawConnection.open(server)
       const bytes = post('/length', Buffer.alloc(10_000))
       await upload.send(bytes.subarray(0, 5_000))
+      await acceptorHasRead(server)
 
       server.signal('SIGTERM')
       await server.waitForLog(/SIGTERM/)

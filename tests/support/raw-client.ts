@@ -164,10 +164,11 @@ export class RawConnection {
     return ending
   }
 
+  /** Reads all there is to come; joined once, for it may be much. */
   async #untilEnd(): Promise<void> {
-    while (await this.#more()) {
-      // Keep reading.
-    }
+    const parts = [this.#take(this.#buffer.length)]
+    while (await this.#more()) parts.push(this.#take(this.#buffer.length))
+    this.#buffer = Buffer.concat(parts)
   }
 
   #end(ending: Ending): void {
