@@ -57,6 +57,7 @@ class Exchange:
     #: For the carrier: who runs it.
     owner: Any = None
     spent = 0
+    _asked = False  # start_response has been called
     _head: Optional[str] = None
     _declared: Optional[int] = None
     _bodiless = False
@@ -94,12 +95,13 @@ class Exchange:
                     raise error.with_traceback(exc_info[2])
             finally:
                 exc_info = None  # no reference cycle through this frame
-        elif self._head is not None:
+        elif self._asked:
             raise AssertionError(
                 "start_response was called twice; only an error handler may do so, with exc_info (PEP 3333)"
             )
         elif self._ended:
             raise AssertionError("start_response was called after the exchange had ended")
+        self._asked = True  # a refused call counts too
         self._head, self._declared, self._bodiless = compose_head(status, headers)
         return self.write
 
@@ -222,8 +224,12 @@ class Exchange:
             ) from error
         # "If len(iterable) is 1 the server can take the length of the first bytestring for Content-Length".
         # A list or a tuple of several is at hand as a whole and has been measured already.
-        if self._known is None and hasattr(result, "__len__") and self._context.run(len, result) == 1:
-            self._known = -1
+        if self._known is None and hasattr(result, "__len__"):
+            try:
+                if self._context.run(len, result) == 1:
+                    self._known = -1
+            except Exception:  # then there is no length to go by
+                pass
 
     def _advance(self) -> bool:
         """Takes from the iterable and sends, until it is exhausted (True) or there is no credit (False)."""

@@ -104,6 +104,10 @@ def _admit_status(status: Any) -> Tuple[str, bool]:
         raise BadResponseHead(f"start_response: bad status {_quote(status)}: {rule}")
     if _CONTROL.search(status) or "\t" in status:
         raise BadResponseHead(f"start_response: bad status {_quote(status)}: control characters are not allowed")
+    if status[4:] != status[4:].strip():
+        raise BadResponseHead(
+            f"start_response: bad status {_quote(status)}: no white space may surround the reason (PEP 3333)"
+        )
     _encode("status", status)
     entry = (f"{status}\r\n", status[:3] in ("204", "304"))
     if len(_statuses) < _CACHE_LIMIT:

@@ -165,10 +165,7 @@ class FileWrapper:
 
 def _part_of(filelike: Any) -> Optional[FilePart]:
     # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno() that does not
-    # hold what read() returns.
-    tempfile = sys.modules.get("tempfile")
-    if tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper:  # type: ignore[attr-defined]
-        filelike = filelike.file
+    # hold what read() returns, and a NamedTemporaryFile is gone once it is closed, before the acceptor opens it.
     kind = type(filelike)
     if kind is io.BufferedReader or kind is io.BufferedRandom:
         raw = filelike.raw

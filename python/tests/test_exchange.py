@@ -278,12 +278,14 @@ class StartResponse(unittest.TestCase):
 
         self.assertEqual(run(app).status, "500 Oops")
 
-    def test_a_refused_call_leaves_no_head(self) -> None:
+    def test_a_refused_call_leaves_no_head_and_counts_as_a_call(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:
             try:
                 start_response(OK, [("Bad Name", "x")])
             except ValueError:
-                start_response("500 Oops", TEXT)
+                with self.assertRaises(AssertionError):
+                    start_response("500 Oops", TEXT)
+                start_response("500 Oops", TEXT, sys.exc_info())
             return [b"x"]
 
         self.assertEqual(run(app).status, "500 Oops")
@@ -854,7 +856,7 @@ class Files(unittest.TestCase):
         response, _ = self.serve(opened)
         self.assertEqual(response.file["path"], self.path + ".new")
 
-    def test_a_named_temporary_file_is_described(self) -> None:
+    def test_a_named_temporary_file_is_read_because_closing_deletes_it(self) -> None:
         def opened() -> Any:
             file = tempfile.NamedTemporaryFile()
             file.write(self.content)
@@ -862,7 +864,8 @@ class Files(unittest.TestCase):
             return file
 
         response, _ = self.serve(opened)
-        self.assertEqual((response.file["offset"], response.file["length"]), (10, len(self.content) - 10))
+        self.assertIsNone(response.file)
+        self.assertEqual(response.body, self.content[10:])
 
     def test_files_whose_fileno_is_not_what_read_returns_are_read(self) -> None:
         import gzip

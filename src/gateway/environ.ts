@@ -25,13 +25,13 @@ const COMMA = 0x2c
 const SEMICOLON = 0x3b
 const SPACE = 0x20
 
-const PATH_INFO = encodeString('PATH_INFO', true)
-const QUERY_STRING = encodeString('QUERY_STRING', true)
-const RAW_URI = encodeString('RAW_URI', true)
-const REQUEST_URI = encodeString('REQUEST_URI', true)
-const HTTP_HOST = encodeString('HTTP_HOST', true)
-const REQUEST_METHOD = encodeString('REQUEST_METHOD', true)
-const CONTENT_LENGTH_KEY = encodeString('CONTENT_LENGTH', true)
+const PATH_INFO = encodeString('PATH_INFO')
+const QUERY_STRING = encodeString('QUERY_STRING')
+const RAW_URI = encodeString('RAW_URI')
+const REQUEST_URI = encodeString('REQUEST_URI')
+const HTTP_HOST = encodeString('HTTP_HOST')
+const REQUEST_METHOD = encodeString('REQUEST_METHOD')
+const CONTENT_LENGTH_KEY = encodeString('CONTENT_LENGTH')
 const PROTOCOLS = [encodePair('SERVER_PROTOCOL', 'HTTP/1.0'), encodePair('SERVER_PROTOCOL', 'HTTP/1.1')]
 const SCHEME_HTTP = encodePair('wsgi.url_scheme', 'http')
 const SCHEME_HTTPS = Buffer.concat([encodePair('wsgi.url_scheme', 'https'), encodePair('HTTPS', 'on')])
@@ -143,7 +143,7 @@ export class EnvironWriter {
       } else if (indexOfName(names, name, 0) < i) {
         continue
       }
-      name.environKey ??= encodeString(environKey(name), id >= 0)
+      name.environKey ??= encodeString(environKey(name))
       at = writeEncoded(out, at, name.environKey)
       const valueStart = fields[i * 4 + 2]
       const valueEnd = fields[i * 4 + 3]

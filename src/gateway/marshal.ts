@@ -6,7 +6,6 @@
 const DICT = 0x7b // '{', ended by NULL
 const NULL = 0x30 // '0'
 const SHORT_ASCII = 0x7a // 'z': u8 length
-const SHORT_ASCII_INTERNED = 0x5a // 'Z'
 const ASCII = 0x61 // 'a': u32 length
 const UNICODE = 0x75 // 'u': u32 length in bytes, UTF-8
 
@@ -20,18 +19,20 @@ export function endDict(out: Buffer, at: number): number {
   return at + 1
 }
 
-/** A str as bytes ready to be copied. `interned` only for names from a fixed list: CPython keeps interned strings for ever. */
-export function encodeString(text: string, interned = false): Buffer {
+/**
+ * A str as bytes ready to be copied. Keys are not marked as interned: reading them takes Python longer that way
+ * (3.9: 4.2 against 2.1 µs an environ, 3.13: 3.1 against 2.4), and CPython would keep a client's header names for ever.
+ */
+export function encodeString(text: string): Buffer {
   const source = Buffer.from(text, 'latin1')
   const out = Buffer.alloc(source.length * 2 + 5)
   const end = writeBytes(out, 0, source, 0, source.length)
-  if (interned && out[0] === SHORT_ASCII) out[0] = SHORT_ASCII_INTERNED
   return Buffer.from(out.subarray(0, end))
 }
 
 /** A key and its value, both str, as bytes ready to be copied into a dict. */
 export function encodePair(key: string, value: string): Buffer {
-  return Buffer.concat([encodeString(key, true), encodeString(value)])
+  return Buffer.concat([encodeString(key), encodeString(value)])
 }
 
 /** Copies bytes made by {@link encodeString} or {@link encodePair}. */

@@ -38,8 +38,14 @@ export class RequestBody {
     return this.#writing
   }
 
+  /** Why the body cannot be stored; null while nothing went wrong. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
   append(chunk: Buffer): void {
     this.length += chunk.length
+    if (this.#failure !== null) return // there is no place for it
     this.#chunks.push(chunk)
     if (!this.#spilled && this.length > this.#store.memory) {
       this.#spilled = true

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { LineSplitter } from './application-output.ts'
 
 /** The lines of bytes that arrive in pieces ending at the given places. */
@@ -79,4 +79,15 @@ test('a line of exactly 64 KiB is whole, with either line end', () => {
   const line = 'x'.repeat(65536)
   expect(linesOf(Buffer.from(`${line}\n`))).toEqual([line])
   expect(linesOf(Buffer.from(`${line}\r\n`), [65537])).toEqual([line])
+})
+
+test('a part of a line that was flushed comes by itself when nothing follows', async () => {
+  const lines: string[] = []
+  const splitter = new LineSplitter((line) => lines.push(line))
+  splitter.push(Buffer.from('whole\npart'))
+  expect(lines).toEqual(['whole'])
+  await vi.waitFor(() => expect(lines).toEqual(['whole', 'part']))
+  splitter.push(Buffer.from('next\n'))
+  splitter.end()
+  expect(lines).toEqual(['whole', 'part', 'next'])
 })

@@ -2,12 +2,15 @@
 
 /** The longest line that is passed on in one piece, in bytes. */
 const longestLine = 64 * 1024
+/** A line that its program flushed without ending it is delivered when nothing more comes for this long, in milliseconds. */
+const unfinishedAfter = 200
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
 /**
  * Cuts what comes out of a pipe into lines, whichever way the pipe splits it.
  *
+ * What stands for 200 ms without a line end (a prompt, a flushed part of a line) is delivered as a line.
  * Lines end with LF or CRLF, which are taken off; bytes are UTF-8 (what is not becomes U+FFFD). A line over 64 KiB comes in pieces, of which all
  * but the last end with ` [...]` and all but the first begin with `[...] `, so that memory stays bounded.
  *
@@ -21,6 +24,7 @@ export class LineSplitter {
   #parts: Buffer[] = []
   #length = 0
   #continued = false
+  #unfinished: NodeJS.Timeout | undefined
 
   constructor(deliver: (line: string) => void) {
     this.#deliver = deliver
@@ -28,11 +32,13 @@ export class LineSplitter {
 
   /** Takes the next bytes, and delivers the lines that are complete with them. The chunk is not kept but copied where needed. */
   push(chunk: Buffer): void {
+    clearTimeout(this.#unfinished)
     let start = 0
     while (start < chunk.length) {
       const end = chunk.indexOf(lineFeed, start)
       if (end === -1) {
         this.#keep(Buffer.from(chunk.subarray(start)))
+        this.#unfinished = setTimeout(() => this.end(), unfinishedAfter).unref()
         return
       }
       this.#keep(chunk.subarray(start, end))
@@ -43,6 +49,7 @@ export class LineSplitter {
 
   /** Delivers the last line where it has no line end. */
   end(): void {
+    clearTimeout(this.#unfinished)
     if (this.#length > 0 || this.#continued) this.#finish()
   }
 
