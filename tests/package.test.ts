@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryDirectory } from './support/applications.ts'
+import { repository } from './support/build.ts'
+import { hasPython, testPython } from './support/python.ts'
+import { runServer, runToEnd } from './support/running-server.ts'
+
+// The package as somebody installs it: packed from a clean tree, installed from the tarball, run from there.
+
+const run = promisify(execFile)
+
+/** What the package is made from; a tree of its own, so that packing, which builds anew, disturbs no test beside this one. */
+const sources = [
+  'docs',
+  'python',
+  'src',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'package.json',
+  'tsconfig.build.json',
+  'tsconfig.json',
+]
+
+const work = temporaryDirectory()
+const project = join(work.path, 'project')
+const installed = join(project, 'node_modules', 'monoceros')
+let packed: string[] = []
+
+beforeAll(async () => {
+  const tree = join(work.path, 'tree')
+  mkdirSync(tree)
+  for (const name of sources) {
+    cpSync(join(repository, name), join(tree, name), {
+      recursive: true,
+      filter: (path) => !path.includes('__pycache__'),
+    })
+  }
+  symlinkSync(join(repository, 'node_modules'), join(tree, 'node_modules'))
+  // What an earlier build has left behind must not be published.
+  mkdirSync(join(tree, 'dist'))
+  writeFileSync(join(tree, 'dist', 'forgotten.js'), '')
+  const { stdout } = await run('npm', ['pack', '--json', '--foreground-scripts=false'], { cwd: tree })
+  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
+  packed = files.map(({ path }) => path)
+
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "name": "site", "private": true, "type": "module" }\n')
+  writeFileSync(
+    join(project, 'hello.py'),
+    'def app(environ, start_response):\n' +
+      '    start_response("200 OK", [("Content-Type", "text/plain")])\n' +
+      '    return [environ["SERVER_SOFTWARE"].encode()]\n',
+  )
+  // Offline: there is nothing to fetch, because the package has no dependencies.
+  await run(
+    'npm',
+    ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', join(tree, filename)],
+    {
+      cwd: project,
+    },
+  )
+}, 120_000)
+
+afterAll(() => work.remove())
+
+describe('the tarball', () => {
+  test('holds the compiled server, the Python side, the documents, and nothing else', () => {
+    const rooms = new Set(packed.map((path) => path.split('/').slice(0, 2).join('/')))
+    expect([...rooms].filter((room) => !/^(dist|docs)\//.test(room)).sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'package.json',
+      'python/monoceros',
+      'python/monoceros-worker',
+    ])
+    expect(packed).toEqual(
+      expect.arrayContaining(['dist/cli/main.js', 'dist/acceptor/process.js', 'dist/index.d.ts']),
+    )
+    expect(
+      packed.filter((path) => /\.test\.|\/tests?\/|\.ts$/.test(path) && !path.endsWith('.d.ts')),
+    ).toEqual([])
+    expect(packed).not.toContain('dist/forgotten.js')
+    for (const name of readdirSync(join(repository, 'python', 'monoceros'))) {
+      if (name.endsWith('.py')) expect(packed).toContain(`python/monoceros/${name}`)
+    }
+  })
+
+  test('the links of its documents lead somewhere in it', () => {
+    const broken: string[] = []
+    for (const page of packed.filter((path) => path.endsWith('.md'))) {
+      const text = readFileSync(join(installed, page), 'utf8').replace(/```[\s\S]*?```/g, '')
+      for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        const path = target.replace(/#.*/, '')
+        if (path === '' || /^[a-z]+:/.test(path)) continue
+        if (!existsSync(join(installed, page, '..', path))) broken.push(`${page} → ${target}`)
+      }
+    }
+    expect(broken).toEqual([])
+  })
+
+  test('its programs are executable', () => {
+    for (const path of ['node_modules/.bin/monoceros', 'node_modules/monoceros/python/monoceros-worker']) {
+      expect(statSync(join(project, path)).mode & 0o111, path).toBe(0o111)
+    }
+  })
+})
+
+describe('the installed package', () => {
+  test('npx monoceros --version', async () => {
+    const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+    const { stdout } = await run('npx', ['--no-install', 'monoceros', '--version'], { cwd: project })
+    expect(stdout).toBe(`monoceros ${version}\n`)
+  })
+
+  test('its exports are those of the API page, and no more', async () => {
+    const code = "import * as api from 'monoceros'; console.log(JSON.stringify(Object.keys(api).sort()))"
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: project })
+    expect(JSON.parse(stdout)).toEqual(['SettingsError', 'loadSettings', 'serve', 'version'])
+    const inner = "await import('monoceros/dist/arbiter/arbiter.js')"
+    await expect(
+      run(process.execPath, ['--input-type=module', '-e', inner], { cwd: project }),
+    ).rejects.toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  test('its types stand by themselves in a strict program', async () => {
+    writeFileSync(
+      join(project, 'program.ts'),
+      `import { loadSettings, SettingsError, serve, type Settings, version } from 'monoceros'
+       try {
+         const { settings } = await loadSettings({ args: ['hello:app'] })
+         const workers: number = settings.workers
+         const status: number = await serve(settings, { readSettings: async (): Promise<Settings> => settings })
+         // @ts-expect-error a setting's name with a slip of the pen
+         settings.wrokers
+         if (version === '' || workers === status) throw version
+       } catch (error) {
+         if (error instanceof SettingsError && error.code === 'bad-value') throw error.message
+       }`,
+    )
+    const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
+    const options = '--noEmit --strict --target es2023 --module nodenext'.split(' ')
+    // Without skipLibCheck and (TypeScript's default) without Node's types: the declarations need neither.
+    const { stdout } = await run(process.execPath, [tsc, ...options, 'program.ts'], {
+      cwd: project,
+    }).catch((error: { stdout: string }) => error)
+    expect(stdout).toBe('')
+  })
+})
+
+describe.skipIf(!hasPython())('from the installed package', () => {
+  const env = (): NodeJS.ProcessEnv => ({
+    ...process.env,
+    VIRTUAL_ENV: testPython().prefix,
+    NODE_ENV: undefined,
+  })
+  const shared = {
+    findAddresses: (log: string) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+    isReady: (log: string) => /Listening at \S+.*\n/.test(log),
+    isWorker: (commandLine: string) => commandLine.includes('monoceros-worker'),
+  }
+
+  test('the command serves an application', async () => {
+    const server = await runServer({
+      command: join(project, 'node_modules', '.bin', 'monoceros'),
+      args: ['-b', '127.0.0.1:0', 'hello:app'],
+      env: env(),
+      cwd: project,
+      ...shared,
+    })
+    expect(await (await fetch(server.url)).text()).toMatch(/^monoceros\/\d/)
+    expect(server.workers()).toHaveLength(1)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('a program of its own serves an application through the API', async () => {
+    writeFileSync(
+      join(project, 'serve.js'),
+      `import { loadSettings, serve } from 'monoceros'
+       const { settings } = await loadSettings({ args: process.argv.slice(2) })
+       process.exit(await serve(settings))\n`,
+    )
+    const server = await runServer({
+      command: process.execPath,
+      args: ['serve.js', '-b', '127.0.0.1:0', 'hello:app'],
+      env: env(),
+      cwd: project,
+      ...shared,
+    })
+    expect((await fetch(server.url)).status).toBe(200)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('the API refuses settings that name no application', async () => {
+    const code =
+      "import { loadSettings, serve } from 'monoceros'; await serve((await loadSettings()).settings)"
+    const { stderr } = await runToEnd(process.execPath, ['--input-type=module', '-e', code], {
+      env: env(),
+      cwd: project,
+    })
+    expect(stderr).toContain("code: 'no-application'")
+  })
+})
