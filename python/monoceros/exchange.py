@@ -356,6 +356,9 @@ class Exchange:
             self._known = -1
             return True
         self._known = size
+        if part.path is None:
+            self._iterator = None
+            return False
         self._send_head(0, b"")
         self.carrier.outbox.put(frames.pack_json(frames.FILE, self.stream, part._replace(length=size)._asdict()))
         self._ended = True

@@ -120,9 +120,9 @@ class ErrorStream:
 
 
 class FilePart(NamedTuple):
-    """A part of a real file that the acceptor can open and send itself."""
+    """A part of a real file. The acceptor can open and send it itself when it has a path that outlives its close()."""
 
-    path: str
+    path: Optional[str]
     device: int
     inode: int
     offset: int
@@ -165,7 +165,11 @@ class FileWrapper:
 
 def _part_of(filelike: Any) -> Optional[FilePart]:
     # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno() that does not
-    # hold what read() returns, and a NamedTemporaryFile is gone once it is closed, before the acceptor opens it.
+    # hold what read() returns.
+    tempfile = sys.modules.get("tempfile")
+    temporary = tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper  # type: ignore[attr-defined]
+    if temporary:
+        filelike = filelike.file
     kind = type(filelike)
     if kind is io.BufferedReader or kind is io.BufferedRandom:
         raw = filelike.raw
@@ -183,8 +187,9 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
         return None
     offset = filelike.tell()
     length = max(0, status.st_size - offset)
-    path = _path_of(number, raw.name, status)
-    return None if path is None else FilePart(path, status.st_dev, status.st_ino, offset, length)
+    # Closing deletes a temporary file, before the acceptor would have opened it.
+    path = None if temporary else _path_of(number, raw.name, status)
+    return FilePart(path, status.st_dev, status.st_ino, offset, length)
 
 
 def _path_of(number: int, name: Any, status: os.stat_result) -> Optional[str]:
