@@ -76,6 +76,18 @@ describe.skipIf(!hasPython())('responses', () => {
       expect((await connection.request(get('/'))).text).toBe('hello\n')
     })
 
+    test('a large body, which goes through a temporary file, does not disturb the next request with a body', async () => {
+      for (const route of ['/length', '/ignore-body']) {
+        const connection = await open()
+        for (let i = 0; i < 3; i++) {
+          const large = await connection.request(post(route, Buffer.alloc(3_000_000)))
+          expect(large.text).toBe(route === '/length' ? '3000000' : 'not read\n')
+          connection.timeout = 5_000
+          expect((await connection.request(post('/length', 'small'))).text).toBe('5')
+        }
+      }
+    })
+
     test('a client that has sent its last request and FIN still gets every answer', async () => {
       const connection = await open()
       await connection.send(get('/') + get('/nap?ms=50') + get('/'))
