@@ -46,6 +46,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   #taken = 0
   /** A streamed request body: how much the application has asked for, and what came before it did. */
   #wanted = 0
+  #asked = false
+  #endSent = false
   readonly #early: Buffer[] = []
   #earlyBytes = 0
   #bodyEnded = false
@@ -104,7 +106,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       stored.append(chunk)
       if (stored.behind) {
         this.#reply!.pauseBody()
-        stored.whenWritten(() => this.#reply?.resumeBody())
+        stored.whenWritten(() => {
+          if (stored.failure === null) this.#reply?.resumeBody()
+          else this.#notStored(stored.failure)
+        })
       }
       return
     }
@@ -128,12 +133,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     }
     stored.whenWritten(() => {
       if (this.#reply === null) return
-      try {
-        this.body = stored.finished()
-      } catch (error) {
-        this.lost(503, `the request body could not be stored: ${(error as Error).message}`)
-        return
-      }
+      if (stored.failure !== null) return this.#notStored(stored.failure)
+      this.body = stored.finished()
       if (this.head.chunked) this.readLength = stored.length
       this.#submit()
     })
@@ -155,7 +156,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     }
   }
 
-  closed(completed: boolean): void {
+  closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
     this.#reply = null
     this.#gateway.active--
@@ -165,14 +166,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       if (this.body.kind === 'stream' && !this.#bodyEnded) handle.abortBody()
       handle.cancel()
     }
-    this.#stored?.discard()
+    // A worker may still open the file by the number of its descriptor, which must not be another body's by then.
+    if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
     this.#file?.close()
     const { access } = this.#gateway.options.log
     if (access === null) return
     access({
       head: this.head,
       peer: this.peer,
-      status: this.#response?.status ?? (completed ? 500 : CLIENT_LEFT),
+      status: this.#response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT),
       responseHead: this.#response?.text ?? '',
       bytes,
       startedAt: this.#startedAt,
@@ -232,7 +234,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     this.#handle = null
     const reply = this.#reply
     if (reply === null) return
-    const discard = this.head.method === 'HEAD' || this.#response!.status === 304
+    const { status } = this.#response!
+    const discard = this.head.method === 'HEAD' || status === 204 || status === 304
     if (discard) return reply.finish()
     this.#file = new FileBody(reference, {
       data: (chunk) => this.#reply?.data(chunk),
@@ -259,12 +262,21 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   }
 
   wantBody(bytes: number): void {
+    this.#asked = true
     this.#wanted += bytes
     this.#reply?.wantBody()
     this.#forwardBody()
   }
 
+  released(): void {
+    this.#stored?.discard()
+  }
+
   // ----------------------------------------------------------------
+
+  #notStored(error: Error): void {
+    this.lost(503, `the request body could not be stored: ${error.message}`)
+  }
 
   #submit(): void {
     this.#handle = this.#gateway.runtime.submit(this)
@@ -285,8 +297,13 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       handle.sendBody(piece, false)
     }
     if (early.length > 0) return
-    if (this.#bodyEnded) handle.sendBody(NOTHING, true)
-    else this.#reply?.resumeBody()
+    if (!this.#bodyEnded) {
+      this.#reply?.resumeBody()
+    } else if (this.#asked && !this.#endSent) {
+      // Not before the application has asked: until then the task may go to another worker, which would miss it.
+      this.#endSent = true
+      handle.sendBody(NOTHING, true)
+    }
   }
 
   /** Answers a request that does not get as far as the application, and says why in the error log. */

@@ -22,9 +22,10 @@ export interface RequestSink {
   written(bytes: number): void
   /**
    * The exchange is over; the reply must not be used any more. `completed` tells whether a whole response went out;
-   * otherwise the client is gone, the request broke off, or `abort` was called.
+   * otherwise the client is gone, the request broke off, or `abort` was called. `refusedWith` is the status of the engine's own
+   * answer where the request was refused after it had begun (a malformed or too slow body) and nothing had been answered.
    */
-  closed(completed: boolean): void
+  closed(completed: boolean, refusedWith?: number): void
 }
 
 /** What a handler answers a request with. Call `respond`, or `start`, any number of `data`, then `finish` or `abort`. */

@@ -41,6 +41,8 @@ export interface Task {
   lost(status: 502 | 503 | 504, reason: string): void
   /** The application reads: that many more bytes of a streamed body may come. */
   wantBody(bytes: number): void
+  /** A cancelled task has left the runtime: nobody will open the file of its body any more. */
+  released(): void
 }
 
 export type TaskBody =
@@ -59,7 +61,7 @@ export interface FileReference {
 
 /** The gateway's hold on a submitted task. After the task's ending every call is ignored. */
 export interface TaskHandle {
-  /** The client is gone. The task gets no further calls. */
+  /** The client is gone. The task gets no further calls but {@link Task.released}. */
   cancel(): void
   /** A piece of a streamed body; `end` with the last one, which may be empty. */
   sendBody(chunk: Buffer, end: boolean): void

@@ -1,4 +1,5 @@
 import type { Task, TaskHandle } from '../runtime.ts'
+import type { TaskQueue } from './task-queue.ts'
 import type { Worker } from './worker.ts'
 
 /** A task on its way: waiting in the queue, or given to a worker. */
@@ -6,6 +7,8 @@ export class Assignment implements TaskHandle {
   readonly task: Task
   /** Null while it waits. */
   worker: Worker | null = null
+  /** Where it waits, or null. */
+  queue: TaskQueue | null = null
   stream = 0
   /** Bytes of response body that the worker may still send. At 0 the worker has put it aside until the client takes more. */
   credit = 0
@@ -20,6 +23,8 @@ export class Assignment implements TaskHandle {
   activeAt = 0
   /** When it was submitted. */
   readonly queuedAt: number
+  /** The gateway cancelled it and has not been told yet that nobody has it any more. */
+  #cancelled = false
 
   constructor(task: Task, now: number) {
     this.task = task
@@ -32,8 +37,19 @@ export class Assignment implements TaskHandle {
   }
 
   cancel(): void {
+    if (this.settled) return
     this.settled = true
-    this.worker?.cancel(this)
+    this.#cancelled = true
+    if (this.worker !== null) return this.worker.cancel(this)
+    this.queue?.forget()
+    this.letGo()
+  }
+
+  /** No worker has it any more, nor will have. */
+  letGo(): void {
+    if (!this.#cancelled) return
+    this.#cancelled = false
+    this.task.released()
   }
 
   sendBody(chunk: Buffer, end: boolean): void {

@@ -34,10 +34,19 @@ export class ApplicationLoadError extends Error {
 /** A worker ended before it was ready, and not because of the application. */
 export class WorkerStartError extends Error {
   readonly code = 'worker-start'
+  /** The pool ended it itself: it was not needed any more. */
+  readonly expected: boolean
+
+  constructor(message: string, expected = false) {
+    super(message)
+    this.expected = expected
+  }
 }
 
 /** A worker that has answered nothing for this long is asked to give back what it has not begun. */
 const RECALL_AFTER_MS = 5
+/** How long after that it is asked again, if it has more than it can run. */
+const RECALL_AGAIN_MS = 100
 /** How often time-outs are looked at. */
 const TIMEOUT_CHECK_MS = 100
 /** A worker that ends within this time of its start makes the next start wait, longer each time. */
@@ -170,6 +179,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     for (const assignment of assignments) assignment.open = true
     this.#queue.unshift(assignments)
     this.#options.log.log(DEBUG, `Worker ${worker.pid} gave back ${assignments.length} requests`)
+    if (worker.state === 'condemned') this.#abortWhenAlone(worker)
     this.#dispatch()
   }
 
@@ -185,9 +195,11 @@ export class WorkerPool implements Runtime, WorkerListener {
     let busy = this.#queue.length > 0
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
-      if (worker.stuck || worker.load < threads || now - worker.movedAt <= RECALL_AFTER_MS) continue
+      if (worker.load < threads || now - worker.movedAt <= RECALL_AFTER_MS) continue
+      // Again after a while: what was still on its way to the worker then was not given back.
+      const recallable = worker.load > threads && (!worker.stuck || now - worker.recalledAt > RECALL_AGAIN_MS)
       worker.stuck = true
-      if (worker.load > threads) worker.recall()
+      if (recallable) worker.recall()
     }
     if (busy) return
     clearInterval(this.#watch!)
@@ -246,7 +258,7 @@ export class WorkerPool implements Runtime, WorkerListener {
   #abortWhenAlone(worker: Worker): void {
     let others = 0
     for (const assignment of worker.assignments.values()) {
-      if (assignment.occupying && !assignment.timedOut) others++
+      if (!assignment.timedOut) others++
     }
     // With one thread the others have not begun; they go elsewhere.
     if (others === 0 || this.#options.worker.threads === 1) worker.abort('a request ran out of time')
@@ -297,7 +309,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     if (starting !== undefined) {
       starting.reject(
         starting.failure === null
-          ? new WorkerStartError(`A worker ${reason} before it was ready to serve`)
+          ? new WorkerStartError(`A worker ${reason} before it was ready to serve`, worker.expected)
           : new ApplicationLoadError(starting.failure),
       )
     } else if (worker.expected) {
@@ -347,7 +359,7 @@ export class WorkerPool implements Runtime, WorkerListener {
         else this.#options.log.log(INFO, `Worker ${worker.pid} took the place of one that ended`)
       },
       (error: Error) => {
-        if (this.#stopping) return
+        if (this.#stopping || (error instanceof WorkerStartError && error.expected)) return
         this.#earlyEnds++
         this.#options.log.log(ERROR, `A new worker could not start; trying again\n${error.message}`)
         this.#fill()
@@ -365,10 +377,11 @@ export class WorkerPool implements Runtime, WorkerListener {
           `Worker ${fresh.pid} replaces worker ${worker.pid}, which has answered max_requests`,
         )
         this.#retire(worker)
-        if (this.#stopping) fresh.leave()
+        // A reload or fewer workers may have taken its place away.
+        if (this.#stopping || this.#count() > this.#target) this.#retire(fresh)
       },
       (error: Error) => {
-        if (this.#stopping) return
+        if (this.#stopping || (error instanceof WorkerStartError && error.expected)) return
         this.#options.log.log(
           ERROR,
           `Worker ${worker.pid} has answered max_requests and stays: its replacement could not start\n${error.message}`,
@@ -428,16 +441,18 @@ export class WorkerPool implements Runtime, WorkerListener {
       worker.leave()
     }
     if (this.#workers.size > 0) {
+      let timer: NodeJS.Timeout
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve
-        setTimeout(() => {
+        timer = setTimeout(() => {
           for (const worker of this.#workers) {
             this.#options.log.log(WARNING, `Worker ${worker.pid} did not leave in time and is killed`)
             worker.kill('the time to stop was over')
           }
-          setTimeout(resolve, KILLED_MS)
+          timer = setTimeout(resolve, KILLED_MS)
         }, graceMs)
       })
+      clearTimeout(timer!)
     }
     if (this.#watch !== null) clearInterval(this.#watch)
     if (this.#timeouts !== null) clearInterval(this.#timeouts)
@@ -447,6 +462,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   kill(): void {
     this.#stopping = true
     if (this.#restart !== null) clearTimeout(this.#restart)
+    if (this.#watch !== null) clearInterval(this.#watch)
+    if (this.#timeouts !== null) clearInterval(this.#timeouts)
     for (const worker of this.#workers) {
       worker.expected = true
       worker.kill('the server was ended')

@@ -1,47 +1,72 @@
 import type { Assignment } from './assignment.ts'
 
+/** Entries whose client has left are swept out when there are this many of them, and more of them than of others. */
+const SWEEP_AT = 64
+
 /** Assignments that wait for a worker: first in, first out, but what a worker gives back goes to the front again. */
 export class TaskQueue {
   // Taken from the end of `front` (which is in reverse order), then from `back` at `at`.
-  readonly #front: Assignment[] = []
+  #front: Assignment[] = []
   #back: Assignment[] = []
   #at = 0
+  /** Entries that were cancelled while they waited. */
+  #dead = 0
 
-  /** How many wait, those included whose client has left meanwhile. */
+  /** How many wait for an answer; those whose client has left meanwhile do not. */
   get length(): number {
+    return this.entries - this.#dead
+  }
+
+  /** How many are held, those included. */
+  get entries(): number {
     return this.#front.length + this.#back.length - this.#at
   }
 
   push(assignment: Assignment): void {
     this.#back.push(assignment)
+    assignment.queue = this
   }
 
   /** Puts assignments before all others, in their order. */
   unshift(assignments: readonly Assignment[]): void {
-    for (let i = assignments.length - 1; i >= 0; i--) this.#front.push(assignments[i])
+    for (let i = assignments.length - 1; i >= 0; i--) {
+      this.#front.push(assignments[i])
+      assignments[i].queue = this
+    }
   }
 
   /** The next one whose task still wants an answer, or undefined. */
   shift(): Assignment | undefined {
     for (;;) {
       const next = this.#front.length > 0 ? this.#front.pop() : this.#takeBack()
-      if (next === undefined || !next.settled) return next
+      if (next === undefined) return undefined
+      next.queue = null
+      if (!next.settled) return next
+      this.#dead--
     }
+  }
+
+  /** One of those that wait was cancelled. Clients that come and go while all workers are busy must not fill the memory. */
+  forget(): void {
+    this.#dead++
+    if (this.#dead < SWEEP_AT || this.#dead * 2 < this.entries) return
+    this.#front = this.#front.filter((assignment) => !assignment.settled)
+    this.#back = this.#back.slice(this.#at).filter((assignment) => !assignment.settled)
+    this.#at = 0
+    this.#dead = 0
   }
 
   /** Takes out, and returns, those that were submitted before `time`. */
   takeOlderThan(time: number): Assignment[] {
     const taken: Assignment[] = []
     for (;;) {
-      const next = this.#front.at(-1) ?? this.#back[this.#at]
-      if (next === undefined || next.queuedAt >= time) return taken
-      const assignment = this.shift()
-      if (assignment === undefined) return taken
-      if (assignment.queuedAt >= time) {
-        this.#front.push(assignment)
+      const next = this.shift()
+      if (next === undefined) return taken
+      if (next.queuedAt >= time) {
+        this.unshift([next])
         return taken
       }
-      taken.push(assignment)
+      taken.push(next)
     }
   }
 

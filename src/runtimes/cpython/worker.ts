@@ -119,6 +119,8 @@ export class Worker implements FrameSink {
   expected = false
   /** All its threads are busy and nothing has come of it for a while: it gets nothing beside what it runs. */
   stuck = false
+  /** When it was last asked to give back what it has not begun. */
+  recalledAt = 0
   /** When it last ended something or, if later, began to be busy. */
   movedAt = 0
 
@@ -146,18 +148,24 @@ export class Worker implements FrameSink {
     this.#ledger = openSync(ledgerPath, 'wx+', 0o600)
     unlinkSync(ledgerPath)
     writeSync(this.#ledger, Buffer.alloc(4096))
-    this.process = spawn(options.interpreter.command, [SCRIPT, options.application], {
-      cwd: options.chdir,
-      env: { ...process.env, ...options.environment },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', this.#ledger],
-    })
-    const { stdio } = this.process
+    try {
+      this.process = spawn(options.interpreter.command, [SCRIPT, options.application], {
+        cwd: options.chdir,
+        env: { ...process.env, ...options.environment },
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', this.#ledger],
+      })
+    } catch (error) {
+      closeSync(this.#ledger)
+      throw error
+    }
+    this.process.on('error', (error) => this.#onExit(`could not be started: ${error.message}`))
+    this.process.on('exit', (code, signal) => this.#onExit(describeExit(code, signal)))
+    // Where descriptors have run out there are no channels either.
+    const { stdio = [] } = this.process
     this.#data = stdio[3] as Socket
     this.#control = stdio[4] as Socket
     this.#writer = new FrameWriter(this.#data)
     this.#decoder = new FrameDecoder(this)
-    this.process.on('error', (error) => this.#onExit(`could not be started: ${error.message}`))
-    this.process.on('exit', (code, signal) => this.#onExit(describeExit(code, signal)))
     if (this.process.pid === undefined) return // 'error' follows
     this.#data.on('data', (chunk: Buffer) => this.#received(chunk))
     this.#data.on('error', () => {}) // the end of the process says why
@@ -238,6 +246,7 @@ export class Worker implements FrameSink {
 
   /** Asks for what it has not begun; what it has finished comes out too. */
   recall(): void {
+    this.recalledAt = performance.now()
     this.#writer.flush()
     this.#sendControl(RECALL, 0)
   }
@@ -343,6 +352,7 @@ export class Worker implements FrameSink {
         }
         return
       case END:
+        if (end > start) throw new FrameError('an END with a payload')
         this.#release(assignment)
         if (assignment.settled) return
         assignment.settled = true
@@ -377,11 +387,14 @@ export class Worker implements FrameSink {
   #ownFrame(type: number, bytes: Buffer, start: number, end: number): void {
     switch (type) {
       case READY: {
-        const info = parseJson(bytes.toString('utf8', start, end)) as WorkerReady & { protocol: number }
-        if (info.protocol !== PROTOCOL)
-          throw new FrameError(`it speaks protocol ${info.protocol}, not ${PROTOCOL}`)
-        if (this.state !== 'starting') throw new FrameError('READY for the second time')
-        this.info = info
+        const said = parseJson(bytes.toString('utf8', start, end)) as Record<string, unknown> | null
+        const { protocol, pid, python, implementation } = said ?? {}
+        if (protocol !== PROTOCOL) throw new FrameError(`it speaks protocol ${protocol}, not ${PROTOCOL}`)
+        if (typeof pid !== 'number' || typeof python !== 'string' || typeof implementation !== 'string')
+          throw new FrameError('a READY that does not say what is ready')
+        if (this.info !== null) throw new FrameError('READY for the second time')
+        this.info = { pid, python, implementation }
+        if (this.state !== 'starting') return // it is to go
         this.state = 'serving'
         this.readyAt = performance.now()
         this.#listener.ready(this)
@@ -392,11 +405,16 @@ export class Worker implements FrameSink {
         return
       case RETURNED: {
         if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is no list of streams')
-        const returned: Assignment[] = []
+        // Looked at before any is taken: what a broken frame names is still to be answered.
+        const named = new Set<Assignment>()
         for (let at = start; at < end; at += 4) {
           const assignment = this.assignments.get(readU32(bytes, at))
-          if (assignment === undefined || assignment.headSent)
+          if (assignment === undefined || assignment.headSent || named.has(assignment))
             throw new FrameError('RETURNED what it does not have')
+          named.add(assignment)
+        }
+        const returned: Assignment[] = []
+        for (const assignment of named) {
           this.#release(assignment)
           this.#ended-- // it answered nothing
           if (!assignment.settled) returned.push(assignment)
@@ -424,6 +442,7 @@ export class Worker implements FrameSink {
     assignment.open = false
     assignment.worker = null
     this.assignments.delete(assignment.stream)
+    assignment.letGo()
     this.#ended++
   }
 
@@ -469,6 +488,7 @@ export class Worker implements FrameSink {
     for (const assignment of this.assignments.values()) {
       assignment.open = false
       assignment.worker = null
+      assignment.letGo()
       if (assignment.settled) continue
       if (assignment.stream > begun) {
         unbegun.push(assignment)
@@ -521,7 +541,10 @@ function fileReference(text: string): FileReference {
   const numbers = [device, inode, offset, length]
   if (
     typeof path !== 'string' ||
-    !numbers.every((number) => Number.isSafeInteger(number) && (number as number) >= 0)
+    // Inode numbers may be over 2^53; rounded, they still equal what node's stat() rounds.
+    !numbers.every((number) => Number.isInteger(number) && (number as number) >= 0) ||
+    !Number.isSafeInteger(offset) ||
+    !Number.isSafeInteger(length)
   ) {
     throw new FrameError('a FILE that names no part of a file')
   }

@@ -1,0 +1,143 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { waitFor } from '../../tests/support/wait-for.ts'
+import { RequestBody } from './request-body.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'monoceros-body-'))
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Descriptors of this process that are files of `directory`, names taken away or not. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`)
+      return target.startsWith(directory) ? [target] : []
+    } catch {
+      return [] // closed meanwhile: the descriptor of the listing itself
+    }
+  })
+}
+
+function nothingLeft(): Promise<boolean> {
+  return waitFor(
+    'the file to be closed',
+    () => openFiles().length === 0 && readdirSync(directory).length === 0,
+  )
+}
+
+function written(body: RequestBody): Promise<void> {
+  return new Promise((resolve) => body.whenWritten(resolve))
+}
+
+describe('a request body', () => {
+  it('of up to the limit stays in memory', () => {
+    const body = new RequestBody({ memory: 10, directory })
+    body.append(Buffer.from('01234'))
+    body.append(Buffer.from('56789'))
+    expect(body.behind).toBe(false)
+    const kept = body.finished()
+    expect(kept).toMatchObject({ kind: 'whole', length: 10 })
+    expect(kept.kind === 'whole' && Buffer.concat(kept.chunks).toString()).toBe('0123456789')
+    expect(openFiles()).toEqual([])
+  })
+
+  it('of one byte more goes to a file that has no name', async () => {
+    const body = new RequestBody({ memory: 10, directory })
+    body.append(Buffer.from('01234'))
+    body.append(Buffer.from('567890'))
+    expect(body.behind).toBe(true)
+    await written(body)
+    expect(body.behind).toBe(false)
+    const kept = body.finished()
+    expect(kept).toMatchObject({ kind: 'file', length: 11 })
+    expect(kept.kind === 'file' && readFileSync(kept.path, 'latin1')).toBe('01234567890')
+    expect(readdirSync(directory)).toEqual([])
+    body.discard()
+    await nothingLeft()
+  })
+
+  it('is in its place whole and in order, however it came', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 700 }), { maxLength: 20 }),
+        fc.integer({ min: 0, max: 3000 }),
+        async (pieces, memory) => {
+          const body = new RequestBody({ memory, directory })
+          for (const [index, piece] of pieces.entries()) {
+            body.append(Buffer.from(piece))
+            if (index % 3 === 2) await written(body)
+          }
+          await written(body)
+          const whole = Buffer.concat(pieces)
+          const kept = body.finished()
+          expect(kept.kind).toBe(whole.length > memory ? 'file' : 'whole')
+          if (kept.kind === 'file') expect(readFileSync(kept.path).equals(whole)).toBe(true)
+          if (kept.kind === 'whole') expect(Buffer.concat(kept.chunks).equals(whole)).toBe(true)
+          expect(body.length).toBe(whole.length)
+          body.discard()
+        },
+      ),
+      { numRuns: 60 },
+    )
+    await nothingLeft()
+  })
+
+  it('keeps what comes while the file is behind', async () => {
+    const body = new RequestBody({ memory: 0, directory })
+    const pieces = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i))
+    for (const piece of pieces) body.append(piece)
+    await written(body)
+    const kept = body.finished()
+    expect(kept.kind === 'file' && readFileSync(kept.path).equals(Buffer.concat(pieces))).toBe(true)
+    body.discard()
+    await nothingLeft()
+  })
+
+  it('leaves no descriptor and no file, at whatever moment it is discarded', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const body = new RequestBody({ memory: 4, directory })
+      body.append(Buffer.alloc(300_000, 1))
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+      body.append(Buffer.alloc(300_000, 2))
+      body.discard()
+      body.discard()
+    }
+    await nothingLeft()
+  })
+
+  it('does not call back after it was discarded', async () => {
+    const body = new RequestBody({ memory: 0, directory })
+    body.append(Buffer.from('abc'))
+    let called = false
+    body.whenWritten(() => {
+      called = true
+    })
+    body.discard()
+    await waitFor('the write to end', () => !body.behind)
+    expect(called).toBe(false)
+    await nothingLeft()
+  })
+
+  it('that cannot be stored says so when it is complete, even when more came after the failure', async () => {
+    const body = new RequestBody({ memory: 0, directory: join(directory, 'missing') })
+    body.append(Buffer.from('one'))
+    await written(body)
+    expect(body.failure).toBeInstanceOf(Error)
+    body.append(Buffer.from('two'))
+    body.append(Buffer.from('three'))
+    await written(body)
+    expect(() => body.finished()).toThrow(/ENOENT/)
+    body.discard()
+    expect(existsSync(join(directory, 'missing'))).toBe(false)
+  })
+})
