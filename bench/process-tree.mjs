@@ -1,0 +1,114 @@
+/**
+ * Processor time and memory of a process and everything it started, from Linux's /proc.
+ */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+/**
+ * One process, from /proc/PID/stat (proc(5)).
+ *
+ * @typedef {object} Process
+ * @property {number} pid
+ * @property {number} parent
+ * @property {number} session
+ * @property {boolean} ended A zombie: it runs no more, but its time has not gone to its parent yet.
+ * @property {string} started Ticks since boot: with the pid, it tells a process from a later one of the same number.
+ * @property {number} seconds Processor time of it and of those children of it that ended and were waited for.
+ */
+
+/**
+ * The tree of a process that leads a session: its descendants, and what else is in its session (a process whose
+ * parent ended belongs to init, but stays in its session).
+ *
+ * @param {number} root
+ * @returns {Process[]} Empty when the root has gone and left nothing.
+ */
+export function processTree(root) {
+  const all = processes()
+  /** @type {Map<number, Process[]>} */
+  const children = new Map()
+  for (const process of all) {
+    const siblings = children.get(process.parent)
+    if (siblings) siblings.push(process)
+    else children.set(process.parent, [process])
+  }
+  const tree = new Set(all.filter((process) => process.pid === root || process.session === root))
+  for (const process of tree) {
+    for (const child of children.get(process.pid) ?? []) tree.add(child)
+  }
+  return [...tree]
+}
+
+/**
+ * Seconds of processor time that a tree has used, in user and kernel mode. A process that ended is counted in the
+ * parent that waited for it, so the difference of two calls holds everything that ran in between.
+ *
+ * @param {number} root
+ */
+export function processorTime(root) {
+  return processTree(root).reduce((sum, process) => sum + process.seconds, 0)
+}
+
+/**
+ * Bytes of memory of a tree: the proportional set size (PSS), in which a page that several processes share is counted
+ * once, in equal parts. With RSS a forked worker would count its parent's memory again.
+ *
+ * @param {number} root
+ */
+export function memory(root) {
+  let bytes = 0
+  for (const { pid } of processTree(root)) {
+    const match = read(`/proc/${pid}/smaps_rollup`)?.match(/^Pss:\s+(\d+) kB/m)
+    if (match) bytes += Number(match[1]) * 1024
+  }
+  return bytes
+}
+
+/** Seconds that all processors of the machine have spent on anything but idling and waiting for disks. */
+export function machineTime() {
+  const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]
+  const [user, nice, system, , , irq, softirq, steal] = line.trim().split(/\s+/).slice(1).map(Number)
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
+}
+
+/** Whether the very process is still there, not another of the same number. */
+export function lives({ pid, started }) {
+  const now = processOf(pid)
+  return now !== null && now.started === started && !now.ended
+}
+
+/** @returns {Process[]} */
+function processes() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => processOf(Number(name)))
+    .filter((process) => process !== null)
+}
+
+/** @returns {Process | null} null when it has ended meanwhile. */
+function processOf(pid) {
+  const text = read(`/proc/${pid}/stat`)
+  if (text === null) return null
+  // The command stands in parentheses and may hold spaces and parentheses itself: fields are counted behind it.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return {
+    pid,
+    parent: Number(fields[1]),
+    session: Number(fields[3]),
+    ended: fields[0] === 'Z' || fields[0] === 'X',
+    started: fields[19],
+    seconds: ticks / TICKS_PER_SECOND,
+  }
+}
+
+/** @returns {string | null} */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}

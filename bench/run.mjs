@@ -1,0 +1,380 @@
+/**
+ * The benchmark: us and the servers that people run today, over the same applications, in one run.
+ *
+ *     npm run build && npm run bench -- --quick
+ *
+ * What it does, and how to read it: docs/performance.md.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { machineTime, memory, processorTime } from './process-tree.mjs'
+import { report } from './report.mjs'
+import { serve } from './served.mjs'
+import { APPS, OUR_COMMAND, OURS, SERVERS } from './servers.mjs'
+import { ensureVirtualEnvironment } from './virtual-environment.mjs'
+import { WORKLOADS } from './workloads.mjs'
+import { runWrk, wrkVersion } from './wrk.mjs'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const RESULTS = join(HERE, 'results')
+
+const FULL = {
+  workloads: WORKLOADS.map(({ name }) => name),
+  concurrency: [1, 64, 512],
+  rounds: 3,
+  seconds: 3,
+}
+const QUICK = { workloads: ['hello', '10k', 'flask'], concurrency: [64], rounds: 3, seconds: 1 }
+const WARM_UP = { connections: 16, seconds: 2 }
+/** How often memory is looked at during a case. More often would cost the servers the time they are measured by. */
+const MEMORY_INTERVAL_MS = 700
+
+const HELP = `Usage: npm run bench -- [options]
+
+Drives monoceros and other WSGI servers with wrk, over the same applications and in alternating rounds, prints the
+figures and saves them in bench/results. The servers are installed into bench/.venv.
+
+  --quick               ${QUICK.workloads.join(', ')} with ${QUICK.concurrency} connections; under two minutes once all is installed
+  --servers LIST        comma separated, of: ${SERVERS.map(({ name }) => name).join(', ')}
+  --workloads LIST      comma separated, of: ${FULL.workloads.join(', ')}
+  --concurrency LIST    numbers of connections [${FULL.concurrency}]
+  --rounds N            how often each server has its turn in each case [${FULL.rounds}]
+  --seconds N           how long a turn is [${FULL.seconds}; quick: ${QUICK.seconds}]
+  --workers N           worker processes of each server [2]
+  --python FILE         the Python to make bench/.venv with [python3]
+  --update              bring the servers to their newest versions, and try again what did not install
+  --no-save             only print
+  -h, --help            print this
+`
+
+class UsageError extends Error {
+  code = 'BENCH_USAGE'
+}
+
+/** What is to be run, from the command line; throws UsageError. */
+function plan(args) {
+  const { values } = parsed(args)
+  const base = values.quick ? QUICK : FULL
+  const custom = ['servers', 'workloads', 'concurrency', 'rounds', 'seconds', 'workers'].some(
+    (flag) => flag in values,
+  )
+  return {
+    help: values.help ?? false,
+    kind: custom ? 'custom' : values.quick ? 'quick' : 'full',
+    servers: chosen('--servers', values.servers, SERVERS) ?? SERVERS,
+    workloads:
+      chosen('--workloads', values.workloads, WORKLOADS) ??
+      WORKLOADS.filter(({ name }) => base.workloads.includes(name)),
+    concurrency:
+      values.concurrency?.split(',').map((text) => count('--concurrency', text, 1000)) ?? base.concurrency,
+    rounds: values.rounds === undefined ? base.rounds : count('--rounds', values.rounds, 100),
+    seconds: values.seconds === undefined ? base.seconds : count('--seconds', values.seconds, 60),
+    workers: values.workers === undefined ? 2 : count('--workers', values.workers, 64),
+    python: values.python,
+    update: values.update ?? false,
+    save: !values['no-save'],
+  }
+}
+
+function parsed(args) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean' },
+        servers: { type: 'string' },
+        workloads: { type: 'string' },
+        concurrency: { type: 'string' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        workers: { type: 'string' },
+        python: { type: 'string' },
+        update: { type: 'boolean' },
+        'no-save': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    throw new UsageError(error.message.split('\n')[0])
+  }
+}
+
+function chosen(flag, text, all) {
+  if (text === undefined) return undefined
+  const names = text.split(',')
+  for (const name of names) {
+    if (!all.some((one) => one.name === name)) {
+      throw new UsageError(
+        `${flag} ${name}: there is none of that name; choose from ${all.map((one) => one.name)}`,
+      )
+    }
+  }
+  return all.filter((one) => names.includes(one.name))
+}
+
+function count(flag, text, highest) {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > highest) {
+    throw new UsageError(`${flag} ${text}: it must be a whole number from 1 to ${highest}`)
+  }
+  return value
+}
+
+/** Everything that runs now: ended whatever happens to this process. @type {Set<import('./served.mjs').Served>} */
+const running = new Set()
+const abort = new AbortController()
+
+async function main() {
+  const todo = plan(process.argv.slice(2))
+  if (todo.help) {
+    process.stdout.write(HELP)
+    return
+  }
+  const wrk = wrkVersion()
+  if (todo.servers.some(({ name }) => name === OURS) && !existsSync(OUR_COMMAND)) {
+    throw new UsageError('monoceros is not built. First run: npm run build')
+  }
+  const started = new Date()
+  const environment = ensureVirtualEnvironment({ ...todo, packages: packagesOf(todo), say })
+  const present = todo.servers.filter(({ packages }) =>
+    packages.every((name) => name in environment.versions),
+  )
+  const absences = todo.servers
+    .filter((server) => !present.includes(server))
+    .map(({ name, packages }) => {
+      const missing = packages.find((one) => !(one in environment.versions)) ?? name
+      return `${name}. ${environment.failures[missing] ?? `${missing} is not installed.`}`
+    })
+  for (const absence of absences) say(`Not here: ${absence}`)
+
+  const turns = present.length * todo.workloads.length * todo.concurrency.length * todo.rounds
+  say(
+    `${turns} turns of ${todo.seconds} s: about ${Math.ceil((turns * (todo.seconds + 0.15) + 20) / 60)} minutes`,
+  )
+
+  const directory = mkdtempSync(join(tmpdir(), 'monoceros-bench-'))
+  try {
+    const cases = []
+    for (const app of new Set(todo.workloads.map((workload) => workload.app))) {
+      const workloads = todo.workloads.filter((workload) => workload.app === app)
+      cases.push(
+        ...(await runApp({ ...todo, servers: present, app, workloads, environment, directory, absences })),
+      )
+    }
+    const text = report({ facts: facts(todo, present, environment, wrk, started), absences, cases })
+    say('')
+    process.stdout.write(text)
+    if (todo.save) save(todo.kind, started, text)
+  } finally {
+    await Promise.all([...running].map((served) => served.stop()))
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** What has to be installed. */
+function packagesOf({ servers, workloads }) {
+  const apps = workloads.map(({ app }) => app)
+  return [
+    ...(apps.includes('flask_json:application') ? [{ name: 'Flask' }] : []),
+    ...(apps.includes('django_page:application') ? [{ name: 'Django' }] : []),
+    ...servers.flatMap(({ packages, needs }) => packages.map((name) => ({ name, needs }))),
+  ]
+}
+
+/** All cases of one application: every server is started once, and they take turns. */
+async function runApp({
+  app,
+  workloads,
+  servers,
+  concurrency,
+  rounds,
+  seconds,
+  workers,
+  environment,
+  directory,
+  absences,
+}) {
+  const { bin } = environment
+  const env = { BENCH_DATABASE: join(directory, 'books.sqlite3') }
+  if (app === 'django_page:application') makeDatabase(bin, env)
+
+  say(`Starting ${servers.length} servers with ${app}`)
+  /** @type {import('./served.mjs').Served[]} */
+  const all = []
+  // One after another: nine interpreters that start at once on two cores look like servers that do not start.
+  for (const server of servers) {
+    const options = { server, app, path: workloads[0].path, workers, bin, directory, env }
+    if (app === 'plain:application') options.path = '/hello'
+    try {
+      const served = await serve({ ...options, onSpawn: (one) => running.add(one) })
+      for (const workload of workloads) await check(served, workload)
+      all.push(served)
+    } catch (error) {
+      abort.signal.throwIfAborted()
+      absences.push(`${server.name} with ${app}. ${error.message}`)
+      say(`Not here: ${absences.at(-1)}`)
+    }
+  }
+
+  await Promise.all(all.map((served) => drive(served, workloads[0], WARM_UP)))
+
+  const cases = []
+  for (const workload of workloads) {
+    for (const connections of concurrency) {
+      const samples = []
+      for (let round = 1; round <= rounds; round++) {
+        for (const served of all) {
+          abort.signal.throwIfAborted()
+          const sample = await turn(served, workload, connections, seconds)
+          samples.push({ ...sample, server: served.server.name, round })
+        }
+      }
+      cases.push({ title: workload.title, connections, samples })
+      say(`${workload.title}, ${connections}: ${fastest(samples)}`)
+    }
+  }
+  await Promise.all([...running].map((served) => served.stop()))
+  running.clear()
+  return cases
+}
+
+function makeDatabase(bin, env) {
+  const { status, stderr } = spawnSync(join(bin, 'python3'), [join(APPS, 'django_page.py')], {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`The database of the Django page could not be made:\n${stderr}`)
+}
+
+/** A server whose answer is wrong is not compared. */
+async function check({ origin }, { path, method, bodySize, answers }) {
+  const response = await fetch(origin + path, {
+    method,
+    ...(bodySize > 0 && { body: 'x'.repeat(bodySize) }),
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(10_000),
+  })
+  const body = await response.text()
+  if (response.status !== 200 || !answers(body)) {
+    throw new Error(
+      `It answered ${method} ${path} with ${response.status} and a wrong body of ${body.length} bytes.`,
+    )
+  }
+}
+
+/** One server's turn: wrk for some seconds, and what the server's processes used in them. */
+async function turn(served, workload, connections, seconds) {
+  if (served.ended()) throw new Error(`${served.server.name} has ended by itself:\n${served.log()}`)
+  let highest = 0
+  const sampler = setInterval(() => {
+    highest = Math.max(highest, memory(served.pid))
+  }, MEMORY_INTERVAL_MS)
+  const before = clocks(served)
+  try {
+    const result = await drive(served, workload, { connections, seconds })
+    const after = clocks(served)
+    const used = after.server - before.server
+    const mine = after.own - before.own
+    const elapsed = after.wall - before.wall
+    return {
+      requestsPerSecond: result.requests / result.seconds,
+      p50: result.p50,
+      p99: result.p99,
+      cpu: (used / result.requests) * 1e6,
+      memory: Math.max(highest, memory(served.pid)),
+      errors: result.errors,
+      others: Math.max(0, after.machine - before.machine - used - mine) / (elapsed * cpus().length),
+    }
+  } finally {
+    clearInterval(sampler)
+  }
+}
+
+/** Seconds used so far: by the server, by this process with wrk, by the machine; and the time. */
+function clocks({ pid }) {
+  const own = readFileSync('/proc/self/stat', 'utf8')
+  const ticks = own
+    .slice(own.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 15)
+  return {
+    server: processorTime(pid),
+    own: ticks.reduce((sum, text) => sum + Number(text), 0) / 100,
+    machine: machineTime(),
+    wall: performance.now() / 1000,
+  }
+}
+
+function drive({ origin }, { path, method, bodySize }, { connections, seconds }) {
+  return runWrk({ url: origin + path, connections, seconds, method, bodySize, signal: abort.signal })
+}
+
+function fastest(samples) {
+  const best = samples.reduce((a, b) => (b.requestsPerSecond > a.requestsPerSecond ? b : a))
+  return `${best.server} is fastest with ${Math.round(best.requestsPerSecond)} requests/s`
+}
+
+function facts(todo, present, { python, versions }, wrk, started) {
+  const git = (...args) => {
+    const { status, stdout } = spawnSync('git', args, { cwd: HERE, encoding: 'utf8' })
+    return status === 0 ? stdout.trim() : ''
+  }
+  const { version } = JSON.parse(readFileSync(join(HERE, '..', 'package.json'), 'utf8'))
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
+  const described = present.map(({ name, packages, shape }) => {
+    const which = name === OURS ? version : packages.map((one) => `${one} ${versions[one]}`).join(' with ')
+    return `${name}: ${which}; ${shape(todo.workers)}`
+  })
+  const frameworks = ['Flask', 'Django']
+    .filter((name) => name in versions)
+    .map((name) => `${name} ${versions[name]}`)
+  return [
+    `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
+    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ${wrk} with one thread, over loopback`,
+    `${todo.rounds} rounds of ${todo.seconds} s each, the servers taking turns`,
+    ...described,
+  ]
+}
+
+function save(kind, started, text) {
+  mkdirSync(RESULTS, { recursive: true })
+  const name = `${started.toISOString().slice(0, 10)}-${kind}`
+  let path = join(RESULTS, `${name}.md`)
+  for (let n = 2; existsSync(path); n++) path = join(RESULTS, `${name}-${n}.md`)
+  writeFileSync(path, `# Benchmark, ${name}\n\n${text}`)
+  say(`Saved as ${path}`)
+}
+
+/** Progress goes to standard error: standard output is the report. */
+function say(line) {
+  process.stderr.write(`${line}\n`)
+}
+
+process.on('exit', () => {
+  for (const served of running) served.kill()
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, async () => {
+    abort.abort(new Error(`Stopped by ${signal}`))
+    // main() ends the servers in its own way; should that take too long, the exit handler does.
+    await sleep(10_000, undefined, { ref: false })
+    process.exit(1)
+  })
+}
+
+try {
+  await main()
+} catch (error) {
+  say(
+    error instanceof UsageError
+      ? `${error.message}. See npm run bench -- --help`
+      : `The benchmark stopped: ${error.message}`,
+  )
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

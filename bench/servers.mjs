@@ -1,0 +1,121 @@
+/**
+ * The servers that are compared, and how each is started: its own defaults, but for the address, the number of workers,
+ * and what would otherwise refuse the 512 connections of a workload. Access logs are off everywhere.
+ *
+ * @typedef {object} Start
+ * @property {string} bin The virtual environment's folder of commands.
+ * @property {string} app MODULE:NAME.
+ * @property {number} port A free port of 127.0.0.1.
+ * @property {number} workers
+ *
+ * @typedef {object} Server
+ * @property {string} name What --servers and the tables call it.
+ * @property {string[]} packages What it needs from the package index.
+ * @property {string} [needs] What building those packages needs, for the message when it fails.
+ * @property {(start: Start) => string[]} command
+ * @property {(workers: number) => string} shape Its processes and threads, for the report.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const OURS = 'monoceros'
+export const APPS = fileURLToPath(new URL('apps/', import.meta.url))
+export const OUR_COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+
+const GTHREAD_THREADS = 4
+const WAITRESS_THREADS = 4
+
+export const SERVERS = /** @type {Server[]} */ ([
+  {
+    name: OURS,
+    packages: [],
+    command: ({ bin, app, port, workers }) => [
+      process.execPath,
+      OUR_COMMAND,
+      ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`],
+      ...['--python', join(bin, 'python3'), '--chdir', APPS, '--log-level', 'warning', app],
+    ],
+    shape: (workers) => `1 acceptor, ${workers} workers`,
+  },
+  {
+    name: 'gunicorn-sync',
+    packages: ['gunicorn'],
+    command: (start) => gunicorn(start, '--worker-class', 'sync'),
+    shape: (workers) => `${workers} workers; closes the connection after each response`,
+  },
+  {
+    name: 'gunicorn-gthread',
+    packages: ['gunicorn'],
+    command: (start) => gunicorn(start, '--worker-class', 'gthread', '--threads', `${GTHREAD_THREADS}`),
+    shape: (workers) => `${workers} workers of ${GTHREAD_THREADS} threads`,
+  },
+  {
+    name: 'gunicorn-gevent',
+    // Its gevent worker imports packaging, which only the extra gunicorn[gevent] would bring.
+    packages: ['gunicorn', 'gevent', 'packaging'],
+    command: (start) => gunicorn(start, '--worker-class', 'gevent'),
+    shape: (workers) => `${workers} workers`,
+  },
+  {
+    name: 'uwsgi',
+    packages: ['uWSGI'],
+    needs: 'a C compiler',
+    command: ({ bin, app, port, workers }) => [
+      join(bin, 'uwsgi'),
+      ...['--http', `127.0.0.1:${port}`, '--http-keepalive', '--master', '--processes', `${workers}`],
+      ...['--virtualenv', join(bin, '..'), '--pythonpath', APPS, '--module', app, '--need-app'],
+      ...['--listen', `${Math.min(1024, kernelBacklog())}`, '--disable-logging', '--die-on-term'],
+    ],
+    shape: (workers) => `its http router with keep-alive, ${workers} workers`,
+  },
+  {
+    name: 'waitress',
+    packages: ['waitress'],
+    command: ({ bin, app, port }) => [
+      join(bin, 'waitress-serve'),
+      ...[`--listen=127.0.0.1:${port}`, `--threads=${WAITRESS_THREADS}`, '--connection-limit=1000', app],
+    ],
+    shape: () => `one process of ${WAITRESS_THREADS} threads, as it has no worker processes`,
+  },
+  {
+    name: 'granian',
+    packages: ['granian'],
+    command: ({ bin, app, port, workers }) => [
+      join(bin, 'granian'),
+      ...['--interface', 'wsgi', '--host', '127.0.0.1', '--port', `${port}`, '--workers', `${workers}`],
+      ...['--blocking-threads', '1', '--log-level', 'warning', app],
+    ],
+    shape: (workers) => `${workers} workers of one blocking thread`,
+  },
+  {
+    name: 'bjoern',
+    packages: ['bjoern'],
+    needs: 'a C compiler and libev (Debian: libev-dev)',
+    command: ({ bin, app, port, workers }) => [
+      join(bin, 'python3'),
+      ...[join(APPS, 'serve_bjoern.py'), app, `${port}`, `${workers}`],
+    ],
+    shape: (workers) => `${workers} processes on one socket`,
+  },
+])
+
+function gunicorn({ bin, app, port, workers }, ...more) {
+  return [
+    join(bin, 'gunicorn'),
+    ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`, '--log-level', 'warning'],
+    // Several run beside each other, and would share one path for it.
+    '--no-control-socket',
+    ...more,
+    app,
+  ]
+}
+
+/** The longest queue of connections that the kernel allows; uWSGI refuses to start with a longer one. */
+function kernelBacklog() {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+  } catch {
+    return 128
+  }
+}
