@@ -25,6 +25,8 @@ const COMMA = 0x2c
 const SEMICOLON = 0x3b
 const SPACE = 0x20
 
+const ROOT = Buffer.of(SLASH)
+const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
 const PATH_INFO = encodeString('PATH_INFO')
 const QUERY_STRING = encodeString('QUERY_STRING')
 const RAW_URI = encodeString('RAW_URI')
@@ -115,6 +117,8 @@ export class EnvironWriter {
     let from = head.pathStart
     let to = head.pathEnd
     if (head.targetForm === 'asterisk') return writeBytes(out, at, bytes, from, from)
+    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS; else it is "/".
+    if (from === to && head.method !== 'OPTIONS') return writeBytes(out, at, ROOT, 0, 1)
     if (head.bytes.subarray(from, to).indexOf(PERCENT) !== -1) {
       if (this.#scratch.length < to - from) this.#scratch = Buffer.alloc(to - from)
       to = decodePercent(bytes, from, to, this.#scratch)
@@ -140,6 +144,8 @@ export class EnvironWriter {
         this.#seen[id] = number
         if (id === TRANSFER_ENCODING && facts.readLength >= 0) continue
         if (id === HOST && head.targetForm === 'absolute') continue
+        // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests ("httpoxy", CVE-2016-5385).
+        if (id === PROXY) continue
       } else if (indexOfName(names, name, 0) < i) {
         continue
       }
