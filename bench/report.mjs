@@ -110,7 +110,8 @@ function ratio(ours, theirs, value) {
   const ratios = ours.flatMap((our) => {
     const their = theirs.find((sample) => sample.round === our.round)
     const quotient = their ? value(our) / value(their) : Number.NaN
-    return Number.isFinite(quotient) ? [quotient] : []
+    // CPU per request is infinite for a server that answered nothing.
+    return Number.isFinite(quotient) && quotient > 0 ? [quotient] : []
   })
   return ratios.length === 0 ? '–' : median(ratios).toFixed(2)
 }

@@ -206,7 +206,7 @@ async function runApp({
   say(`Starting ${servers.length} servers with ${app}`)
   /** @type {import('./served.mjs').Served[]} */
   const all = []
-  // One after another: nine interpreters that start at once on two cores look like servers that do not start.
+  // One after another: many interpreters that start at once on two cores look like servers that do not start.
   for (const server of servers) {
     const options = { server, app, path: workloads[0].path, workers, bin, directory, env }
     if (app === 'plain:application') options.path = '/hello'
@@ -216,7 +216,7 @@ async function runApp({
       all.push(served)
     } catch (error) {
       abort.signal.throwIfAborted()
-      absences.push(`${server.name} with ${app}. ${error.message}`)
+      absences.push(`${server.name} with ${app}: ${error.message}`)
       say(`Not here: ${absences.at(-1)}`)
     }
   }
@@ -269,7 +269,7 @@ async function check({ origin }, { path, method, bodySize, answers }) {
 
 /** One server's turn: wrk for some seconds, and what the server's processes used in them. */
 async function turn(served, workload, connections, seconds) {
-  if (served.ended()) throw new Error(`${served.server.name} has ended by itself:\n${served.log()}`)
+  if (served.ended()) throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
   let highest = 0
   const sampler = setInterval(() => {
     highest = Math.max(highest, memory(served.pid))

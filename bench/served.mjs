@@ -19,7 +19,7 @@ const STOP_SECONDS = 5
  * @property {number} pid The first of its processes.
  * @property {string} origin `http://127.0.0.1:PORT`
  * @property {() => boolean} ended Whether its first process has ended.
- * @property {() => string} log The end of what it printed.
+ * @property {() => string} complaint The line it printed that most likely says what went wrong.
  * @property {() => Promise<void>} stop Resolves when no process of it is left.
  * @property {() => void} kill Ends every process of it at once.
  */
@@ -67,7 +67,7 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
     pid,
     origin: `http://127.0.0.1:${port}`,
     ended,
-    log: () => readFileSync(logPath, 'utf8').trim().split('\n').slice(-5).join('\n'),
+    complaint: () => complaint(readFileSync(logPath, 'utf8')),
     kill,
     async stop() {
       const all = processTree(pid)
@@ -81,15 +81,24 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
 
   const until = Date.now() + START_SECONDS * 1000
   for (;;) {
-    if (ended()) throw new Error(`${server.name} ended at its start:\n${served.log()}`)
+    if (ended()) throw new Error(`${server.name} ended at its start: ${served.complaint()}`)
     const status = await statusOf(served.origin + path)
     if (status === 200) return served
     if (status !== null && status < 500) throw new Error(`${server.name} answered ${status} to ${path}`)
     if (Date.now() > until) {
-      throw new Error(`${server.name} gave no answer to ${path} in ${START_SECONDS} s:\n${served.log()}`)
+      throw new Error(`${server.name} gave no answer to ${path} in ${START_SECONDS} s: ${served.complaint()}`)
     }
     await sleep(100)
   }
+}
+
+function complaint(log) {
+  const lines = log.split('\n').map((line) => line.trim())
+  return (
+    lines.findLast((line) => /(error|exception)\b.*:/i.test(line)) ??
+    lines.findLast((line) => line !== '') ??
+    'it printed nothing'
+  )
 }
 
 /** @returns {Promise<number | null>} null while nothing listens. */

@@ -1,0 +1,54 @@
+// Run with: node --test bench
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { median, report } from './report.mjs'
+
+const sample = (server, round, requestsPerSecond, cpu) => ({
+  server,
+  round,
+  requestsPerSecond,
+  cpu,
+  p50: 1,
+  p99: 2,
+  memory: 1e6,
+  errors: 0,
+  others: 0,
+})
+
+test('the median of an even number of values is the mean of the two in the middle', () => {
+  assert.equal(median([4, 1, 3, 2]), 2.5)
+  assert.equal(median([9, 1, 5]), 5)
+})
+
+test('a ratio is the median of the ratios within rounds, not the ratio of medians', () => {
+  const samples = [
+    sample('monoceros', 1, 100, 10),
+    sample('uwsgi', 1, 50, 20),
+    sample('monoceros', 2, 10, 100),
+    sample('uwsgi', 2, 2, 400),
+    sample('monoceros', 3, 90, 11),
+    sample('uwsgi', 3, 30, 33),
+  ]
+  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 64, samples }] })
+  const [row] = text.match(/^\| uwsgi.*$/m)
+  assert.deepEqual(
+    row
+      .split('|')
+      .map((cell) => cell.trim())
+      .slice(-3, -1),
+    ['3.00', '0.33'],
+  )
+})
+
+test('a server that answered nothing has no ratio and breaks no table', () => {
+  const samples = [sample('monoceros', 1, 100, 10), sample('waitress', 1, 0, Number.POSITIVE_INFINITY)]
+  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 1, samples }] })
+  const [row] = text.match(/^\| waitress.*$/m)
+  assert.deepEqual(
+    row
+      .split('|')
+      .map((cell) => cell.trim())
+      .slice(-3, -1),
+    ['–', '–'],
+  )
+})
