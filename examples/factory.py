@@ -1,0 +1,14 @@
+"""An application made by a function: npx monoceros 'factory:create_app("Good evening")'
+
+The arguments are literals. The function is called once in each worker, before the first request.
+"""
+
+
+def create_app(greeting="Hello"):
+    body = f"{greeting}!\n".encode()
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return application

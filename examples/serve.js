@@ -1,0 +1,14 @@
+/** What the command does, from a program: node serve.js hello --workers 2 */
+import { loadSettings, SettingsError, serve } from 'monoceros'
+
+const sources = { args: process.argv.slice(2), env: process.env }
+
+try {
+  const { settings } = await loadSettings(sources)
+  const readSettings = async () => (await loadSettings(sources)).settings
+  process.exit(await serve(settings, { readSettings }))
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error
+  console.error(error.message)
+  process.exit(2)
+}
