@@ -327,7 +327,7 @@ function facts(todo, present, { python, versions }, wrk, started) {
   const { version } = JSON.parse(readFileSync(join(HERE, '..', 'package.json'), 'utf8'))
   const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
   const described = present.map(({ name, packages, shape }) => {
-    const which = name === OURS ? version : packages.map((one) => `${one} ${versions[one]}`).join(' with ')
+    const which = name === OURS ? version : packages.map((one) => `${one} ${versions[one]}`).join(', ')
     return `${name}: ${which}; ${shape(todo.workers)}`
   })
   const frameworks = ['Flask', 'Django']
@@ -371,10 +371,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 try {
   await main()
 } catch (error) {
-  say(
-    error instanceof UsageError
-      ? `${error.message}. See npm run bench -- --help`
-      : `The benchmark stopped: ${error.message}`,
-  )
-  process.exitCode = error instanceof UsageError ? 2 : 1
+  const { message } = abort.signal.aborted ? abort.signal.reason : error
+  const usage = error instanceof UsageError
+  say(usage ? `${message}. See npm run bench -- --help` : `The benchmark stopped: ${message}`)
+  process.exitCode = usage ? 2 : 1
 }
