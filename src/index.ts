@@ -14,9 +14,10 @@ import { runArbiter } from './arbiter/arbiter.ts'
 import { SettingsError } from './settings/settings-error.ts'
 import type { Settings } from './settings/table.ts'
 
+export type { LogLevel } from './logging/error-log.ts'
 export { type LoadedSettings, loadSettings, type SettingsSources } from './settings/load.ts'
 export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
-export type { LogLevel, Settings } from './settings/table.ts'
+export type { Settings } from './settings/table.ts'
 export { version } from './settings/version.ts'
 
 export interface ServeOptions {

@@ -2,9 +2,9 @@ import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { parseResponseHead, type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
 import type { FileReference, Task, TaskBody, TaskHandle } from '../runtimes/runtime.ts'
+import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 import { FileBody } from './file-body.ts'
-import type { Gateway } from './gateway.ts'
 import { SchemeConflictError } from './proxy-trust.ts'
 import { RequestBody } from './request-body.ts'
 
@@ -31,7 +31,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   body: TaskBody = NO_BODY
   abandonedAt = Number.POSITIVE_INFINITY
 
-  readonly #gateway: Gateway
+  readonly #gateway: GatewayContext
   /** Null once the exchange is over. */
   #reply: Reply | null
   /** Null while no runtime has the task. */
@@ -52,13 +52,12 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   #earlyBytes = 0
   #bodyEnded = false
 
-  constructor(gateway: Gateway, head: RequestHead, reply: Reply) {
+  constructor(gateway: GatewayContext, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
     this.head = head
     this.peer = reply.peer
     this.#reply = reply
     this.#startedAt = gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
-    gateway.active++
   }
 
   // ---------------------------------------------------------------- what the engine says (RequestSink)
@@ -159,7 +158,6 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
     this.#reply = null
-    this.#gateway.active--
     const handle = this.#handle
     this.#handle = null
     if (handle !== null) {

@@ -1,54 +1,15 @@
-import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import type { Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
+import type { GatewayContext, GatewayOptions } from './context.ts'
 import { EnvironWriter } from './environ.ts'
 import { Exchange } from './exchange.ts'
-import type { ProxyTrust } from './proxy-trust.ts'
-import type { BodyStore } from './request-body.ts'
-
-/** What the gateway needs of the settings and of the process around it. */
-export interface GatewayOptions {
-  readonly rootPath: string
-  /** The most bytes a request body may have; 0 for no limit. */
-  readonly limitRequestBody: number
-  /** Read bodies whole before a worker is engaged. */
-  readonly requestBuffering: boolean
-  readonly bodyStore: BodyStore
-  /** Bytes of response body that may be under way for one exchange. */
-  readonly responseWindow: number
-  readonly trust: ProxyTrust
-  readonly log: GatewayLog
-}
-
-/** Where the gateway tells of what went wrong, and of every exchange that is over. */
-export interface GatewayLog {
-  error(text: string): void
-  warning(text: string): void
-  /** Null when nobody asked for an access log: then no record is made. */
-  access: ((exchange: FinishedExchange) => void) | null
-}
-
-/** An exchange that is over, for the access log. */
-export interface FinishedExchange {
-  readonly head: RequestHead
-  readonly peer: Peer
-  readonly status: number
-  /** The response's field lines, `Name: value\r\n…` after the status line. */
-  readonly responseHead: string
-  /** Bytes of response body. */
-  readonly bytes: number
-  /** Milliseconds since 1970. */
-  readonly startedAt: number
-  readonly durationMicros: number
-}
 
 /** Turns requests into tasks for a runtime, and what comes back into responses. */
-export class Gateway {
+export class Gateway implements GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
   readonly runtime: Runtime
-  /** Exchanges that are not over yet. */
-  active = 0
 
   constructor(options: GatewayOptions, runtime: Runtime) {
     this.options = options

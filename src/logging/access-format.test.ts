@@ -1,9 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { settingsTable } from '../settings/table.ts'
-import { AccessFormatError, type AccessRecord, compileAccessFormat } from './access-format.ts'
-
-const combined = settingsTable.find((setting) => setting.name === 'access_log_format')!.default
+import { AccessFormatError, type AccessRecord, combinedFormat, compileAccessFormat } from './access-format.ts'
 
 function record(changes: Partial<AccessRecord> = {}, headers: Record<string, string> = {}): AccessRecord {
   return {
@@ -27,14 +24,16 @@ const combinedLine =
 
 describe('the default format', () => {
   test("is Apache's combined form", () => {
-    const line = compileAccessFormat(combined)(record({}, { referer: 'http://a/', 'user-agent': 'curl/8' }))
+    const line = compileAccessFormat(combinedFormat)(
+      record({}, { referer: 'http://a/', 'user-agent': 'curl/8' }),
+    )
     expect(line.replace(/\[[^\]]*\]/, '[T]')).toBe(
       '192.0.2.7 - - [T] "GET /a/b?c=d HTTP/1.1" 200 1234 "http://a/" "curl/8"',
     )
   })
 
   test('has a dash for what is absent', () => {
-    const line = compileAccessFormat(combined)(
+    const line = compileAccessFormat(combinedFormat)(
       record({ remoteAddress: '', requestLine: '', bytes: 0, status: 400 }),
     )
     expect(line.replace(/\[[^\]]*\]/, '[T]')).toBe('- - - [T] "-" 400 - "-" "-"')
@@ -44,7 +43,7 @@ describe('the default format', () => {
     const bytes = fc.string({
       unit: fc.integer({ min: 0, max: 255 }).map((byte) => String.fromCharCode(byte)),
     })
-    const format = compileAccessFormat(combined)
+    const format = compileAccessFormat(combinedFormat)
     fc.assert(
       fc.property(bytes, bytes, bytes, bytes, (requestLine, referer, agent, user) => {
         const line = format(record({ requestLine, user }, { referer, 'user-agent': agent }))

@@ -29,6 +29,9 @@ export interface AccessRecord {
   environ?(name: string): string | undefined
 }
 
+/** Apache's combined log format, in Gunicorn's atoms. */
+export const combinedFormat = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+
 /** Thrown for a format that cannot be compiled; `message` names the atom. */
 export class AccessFormatError extends Error {
   readonly code = 'bad-access-log-format'

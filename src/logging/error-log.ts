@@ -1,9 +1,11 @@
 /** The error log: everything there is to tell but the requests themselves. */
 import { closeSync } from 'node:fs'
-import type { LogLevel } from '../settings/table.ts'
 import { LogFile, LogFileError } from './log-file.ts'
 import { harmlessLine, harmlessText } from './log-text.ts'
 import { errorLogClock } from './log-time.ts'
+
+/** How important a log entry is, least first. */
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
 
 const ranks: Readonly<Record<LogLevel, number>> = {
   debug: 10,

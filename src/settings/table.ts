@@ -33,6 +33,3 @@ export const settingsTable = [
  * const { bind, workers, gracefulTimeout } = settings
  */
 export type Settings = SettingsOf<typeof settingsTable>
-
-/** How important a log entry is, least first. */
-export type LogLevel = Settings['logLevel']

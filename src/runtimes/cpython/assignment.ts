@@ -1,14 +1,26 @@
 import type { Task, TaskHandle } from '../runtime.ts'
-import type { TaskQueue } from './task-queue.ts'
-import type { Worker } from './worker.ts'
+
+/** Who runs an assignment: its worker, as far as the assignment needs to know it. */
+export interface AssignmentRunner {
+  cancel(assignment: Assignment): void
+  sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void
+  abortBody(assignment: Assignment): void
+  grant(assignment: Assignment, bytes: number): void
+}
+
+/** Where an assignment waits. */
+export interface WaitingRoom {
+  /** One of those that wait is not wanted any more. */
+  forget(): void
+}
 
 /** A task on its way: waiting in the queue, or given to a worker. */
 export class Assignment implements TaskHandle {
   readonly task: Task
   /** Null while it waits. */
-  worker: Worker | null = null
+  worker: AssignmentRunner | null = null
   /** Where it waits, or null. */
-  queue: TaskQueue | null = null
+  queue: WaitingRoom | null = null
   stream = 0
   /** Bytes of response body that the worker may still send. At 0 the worker has put it aside until the client takes more. */
   credit = 0

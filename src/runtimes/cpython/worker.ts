@@ -108,7 +108,7 @@ export class Worker implements FrameSink {
   readonly assignments = new Map<number, Assignment>()
   /** How many of them keep a thread busy or wait for one. */
   load = 0
-  /** How many it has ever been given. */
+  /** How many it has been given and has not given back. */
   taken = 0
   /** Requests after which it is recycled; Infinity for never. */
   retireAfter = Number.POSITIVE_INFINITY
@@ -417,6 +417,7 @@ export class Worker implements FrameSink {
         for (const assignment of named) {
           this.#release(assignment)
           this.#ended-- // it answered nothing
+          this.taken--
           if (!assignment.settled) returned.push(assignment)
         }
         if (returned.length > 0) this.#listener.returned(this, returned)

@@ -1,3 +1,4 @@
+import { combinedFormat } from '../../logging/access-format.ts'
 import type { SettingDefinition } from '../definition.ts'
 
 /** The two logs. */
@@ -22,7 +23,7 @@ Lines are written together, at most a tenth of a second late.`,
     type: 'string',
     rule: 'access-log-format',
     metavar: 'TEXT',
-    default: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
+    default: combinedFormat,
     doc: `The form of a line of the access log; the default is Apache's combined form.
 
 | atom | stands for |

@@ -1,0 +1,49 @@
+import type { Peer } from '../http/exchange.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
+import type { EnvironWriter } from './environ.ts'
+import type { ProxyTrust } from './proxy-trust.ts'
+import type { BodyStore } from './request-body.ts'
+
+/** What the gateway needs of the settings and of the process around it. */
+export interface GatewayOptions {
+  readonly rootPath: string
+  /** The most bytes a request body may have; 0 for no limit. */
+  readonly limitRequestBody: number
+  /** Read bodies whole before a worker is engaged. */
+  readonly requestBuffering: boolean
+  readonly bodyStore: BodyStore
+  /** Bytes of response body that may be under way for one exchange. */
+  readonly responseWindow: number
+  readonly trust: ProxyTrust
+  readonly log: GatewayLog
+}
+
+/** Where the gateway tells of what went wrong, and of every exchange that is over. */
+export interface GatewayLog {
+  error(text: string): void
+  warning(text: string): void
+  /** Null when nobody asked for an access log: then no record is made. */
+  access: ((exchange: FinishedExchange) => void) | null
+}
+
+/** An exchange that is over, for the access log. */
+export interface FinishedExchange {
+  readonly head: RequestHead
+  readonly peer: Peer
+  readonly status: number
+  /** The response's field lines, `Name: value\r\n…` after the status line. */
+  readonly responseHead: string
+  /** Bytes of response body. */
+  readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly durationMicros: number
+}
+
+/** What all exchanges of a gateway share. */
+export interface GatewayContext {
+  readonly options: GatewayOptions
+  readonly environ: EnvironWriter
+  readonly runtime: Runtime
+}
