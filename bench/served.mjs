@@ -58,8 +58,11 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
     throw error
   }
   const ended = () => child.exitCode !== null || child.signalCode !== null
+  /** Those that were there when it first answered: should a parent die, children in sessions of their own are still known. */
+  let seen = []
+  const all = () => [...processTree(pid), ...seen.filter(lives)]
   const kill = () => {
-    for (const process of processTree(pid)) end(process, 'SIGKILL')
+    for (const process of all()) end(process, 'SIGKILL')
   }
   /** @type {Served} */
   const served = {
@@ -70,10 +73,9 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
     complaint: () => complaint(readFileSync(logPath, 'utf8')),
     kill,
     async stop() {
-      const all = processTree(pid)
+      seen = all()
       if (!ended()) child.kill('SIGTERM')
-      for (let waited = 0; waited < STOP_SECONDS * 20 && all.some(lives); waited++) await sleep(50)
-      for (const process of all) if (lives(process)) end(process, 'SIGKILL')
+      for (let waited = 0; waited < STOP_SECONDS * 20 && seen.some(lives); waited++) await sleep(50)
       kill()
     },
   }
@@ -83,7 +85,10 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
   for (;;) {
     if (ended()) throw new Error(`${server.name} ended at its start: ${served.complaint()}`)
     const status = await statusOf(served.origin + path)
-    if (status === 200) return served
+    if (status === 200) {
+      seen = processTree(pid)
+      return served
+    }
     if (status !== null && status < 500) throw new Error(`${server.name} answered ${status} to ${path}`)
     if (Date.now() > until) {
       throw new Error(`${server.name} gave no answer to ${path} in ${START_SECONDS} s: ${served.complaint()}`)
