@@ -24,6 +24,7 @@ const run = promisify(execFile)
 /** What the package is made from; a tree of its own, so that packing, which builds anew, disturbs no test beside this one. */
 const sources = [
   'docs',
+  'examples',
   'python',
   'src',
   'CHANGELOG.md',
@@ -77,9 +78,9 @@ beforeAll(async () => {
 afterAll(() => work.remove())
 
 describe('the tarball', () => {
-  test('holds the compiled server, the Python side, the documents, and nothing else', () => {
+  test('holds the compiled server, the Python side, documents, examples, and nothing else', () => {
     const rooms = new Set(packed.map((path) => path.split('/').slice(0, 2).join('/')))
-    expect([...rooms].filter((room) => !/^(dist|docs)\//.test(room)).sort()).toEqual([
+    expect([...rooms].filter((room) => !/^(dist|docs|examples)\//.test(room)).sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
@@ -99,14 +100,15 @@ describe('the tarball', () => {
     }
   })
 
-  test('the links of its documents lead somewhere in it', () => {
+  test('the links of its documents lead somewhere: those of the README in the package itself', () => {
     const broken: string[] = []
     for (const page of packed.filter((path) => path.endsWith('.md'))) {
       const text = readFileSync(join(installed, page), 'utf8').replace(/```[\s\S]*?```/g, '')
       for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
         const path = target.replace(/#.*/, '')
         if (path === '' || /^[a-z]+:/.test(path)) continue
-        if (!existsSync(join(installed, page, '..', path))) broken.push(`${page} → ${target}`)
+        const root = page === 'README.md' ? installed : repository
+        if (!existsSync(join(root, page, '..', path))) broken.push(`${page} → ${target}`)
       }
     }
     expect(broken).toEqual([])
