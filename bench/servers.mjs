@@ -1,6 +1,6 @@
 /**
  * The servers that are compared, and how each is started: its own defaults, but for the address, the number of workers,
- * and what would otherwise refuse the 512 connections of a workload. Access logs are off everywhere.
+ * and what would otherwise refuse the 512 connections of a workload or make the comparison one of time-outs. Access logs are off everywhere.
  *
  * @typedef {object} Start
  * @property {string} bin The virtual environment's folder of commands.
@@ -65,6 +65,9 @@ export const SERVERS = /** @type {Server[]} */ ([
       join(bin, 'uwsgi'),
       ...['--http', `127.0.0.1:${port}`, '--http-keepalive', '--master', '--processes', `${workers}`],
       ...['--virtualenv', join(bin, '..'), '--pythonpath', APPS, '--module', app, '--need-app'],
+      // With its default of 4 KB, the router's later pieces of a response wait for the client's delayed acknowledgement:
+      // 10 KB at 8 kept connections are 180 requests/s, and 4,900 with this.
+      ...['--http-buffer-size', '65536'],
       ...['--listen', `${Math.min(1024, kernelBacklog())}`, '--disable-logging', '--die-on-term'],
     ],
     shape: (workers) => `its http router with keep-alive, ${workers} workers`,
