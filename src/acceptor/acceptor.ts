@@ -1,15 +1,16 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { type FinishedExchange, Gateway } from '../gateway/gateway.ts'
+import type { FinishedExchange } from '../gateway/context.ts'
+import { Gateway } from '../gateway/gateway.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import { Connection, type ConnectionContext, type Refusal } from '../http/connection.ts'
 import { Deadlines } from '../http/deadlines.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import { LineSplitter } from '../logging/application-output.ts'
-import type { ErrorLog } from '../logging/error-log.ts'
+import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
 import { findInterpreter } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/cpython/pool.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
-import type { LogLevel, Settings } from '../settings/table.ts'
+import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
@@ -168,6 +169,11 @@ export class Acceptor implements AcceptorControls {
   }
 
   #accept(socket: Socket): void {
+    // Gone before it could be asked who it was. Without this it would pass for a client of a unix socket, which is trusted.
+    if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
+      socket.destroy()
+      return
+    }
     const { maxConnections } = this.#options.settings
     if (maxConnections !== 0 && this.#connections.size >= maxConnections) {
       socket.on('error', () => {})
@@ -212,6 +218,7 @@ export class Acceptor implements AcceptorControls {
     this.#options.log.warning(
       `Refused ${what} from ${peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`,
     )
+    if (refusal.begun) return // the exchange is recorded when it is over
     const [method = '', target = '', protocolVersion = ''] = requestLine.split(' ')
     this.#accessLog?.record({
       remoteAddress: peer.remoteAddress,
@@ -244,10 +251,12 @@ export class Acceptor implements AcceptorControls {
     if (this.#context !== null) this.#context.stopping = true
     for (const connection of this.#connections) connection.closeWhenIdle()
     if (this.#connections.size > 0) {
+      let timer: NodeJS.Timeout
       await new Promise<void>((resolve) => {
         this.#onNoConnections = resolve
-        setTimeout(resolve, graceTimeoutMs)
+        timer = setTimeout(resolve, graceTimeoutMs)
       })
+      clearTimeout(timer!)
     }
     for (const connection of this.#connections) connection.destroy()
     await this.#pool?.stop(Math.max(0, until - performance.now()))

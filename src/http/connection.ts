@@ -34,6 +34,8 @@ export interface Refusal {
   readonly reason: string
   /** The request line, as far as it was understood; '' when it was not. */
   readonly requestLine: string
+  /** Its head was in order and went to the handler, which hears of the refusal too. */
+  readonly begun: boolean
   readonly startedAt: number
 }
 
@@ -137,6 +139,20 @@ export class Connection implements Reply, Peer, Deadlined {
     this.#socket.destroy()
   }
 
+  /**
+   * Ends the connection now, with a reset where there is such a thing. Node's `resetAndDestroy()` will not do: it throws on a unix
+   * socket, and on others it ends the stream in good order first, which waits for a client that takes nothing
+   * and tells one that does that all is well.
+   */
+  #reset(): void {
+    const socket = this.#socket as Socket & {
+      resetAndClosing?: boolean
+      _handle?: { reset?: unknown } | null
+    }
+    if (typeof socket._handle?.reset === 'function') socket.resetAndClosing = true
+    socket.destroy()
+  }
+
   // ---------------------------------------------------------------- reading
 
   #received(chunk: Buffer): void {
@@ -179,10 +195,10 @@ export class Connection implements Reply, Peer, Deadlined {
       return
     }
     this.#processing = false
-    if (at < end && this.#phase < LINGER) {
-      this.#ahead = at === 0 ? chunk : chunk.subarray(at)
-      if (this.#bodyPaused || this.#ahead.length > READ_AHEAD) this.#socket.pause()
-    }
+    if (this.#phase >= LINGER) return
+    if (at < end) this.#ahead = at === 0 ? chunk : chunk.subarray(at)
+    if (this.#bodyPaused || end - at > READ_AHEAD) this.#socket.pause()
+    else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
   }
 
   /** Goes on with what came ahead. */
@@ -193,7 +209,10 @@ export class Connection implements Reply, Peer, Deadlined {
       this.#ahead = null
       this.#process(ahead)
     }
-    if (this.#ahead === null && this.#socket.isPaused()) this.#socket.resume()
+    if (this.#phase >= LINGER || this.#ahead !== null) return
+    if (this.#socket.isPaused()) this.#socket.resume()
+    // Its end came while there was still something to take: nothing will announce it again.
+    if (this.#socket.readableEnded && this.#phase !== ANSWER) this.#ended()
   }
 
   #begin(head: RequestHead): void {
@@ -216,13 +235,14 @@ export class Connection implements Reply, Peer, Deadlined {
       this.#phase = ANSWER
       this.readDeadline = Number.POSITIVE_INFINITY
       this.#sink.begin()
-      this.#sink?.bodyEnd() // begin() may have refused the request, and so ended the exchange
+      if (this.#sent === NOTHING_SENT) this.#sink?.bodyEnd() // begin() may have refused the request
     }
   }
 
   readonly #bodyData = (data: Buffer): void => {
     this.#bodyBytes += data.length
-    this.#sink?.bodyData(data)
+    // An answer that is complete, but has not all left yet, closes the connection; the rest of the body is nobody's.
+    if (this.#sent !== FINISHING) this.#sink?.bodyData(data)
   }
 
   #takeBody(chunk: Buffer, at: number, end: number): number {
@@ -233,7 +253,9 @@ export class Connection implements Reply, Peer, Deadlined {
       this.#receiver = null
       this.#continueOwed = false
       this.readDeadline = Number.POSITIVE_INFINITY
-      this.#sink?.bodyEnd()
+      // Whoever asked for a pause has all there is; the next request is not to wait for the end of it.
+      this.#bodyPaused = false
+      if (this.#sent !== FINISHING) this.#sink?.bodyEnd()
     }
     return consumed
   }
@@ -405,8 +427,7 @@ export class Connection implements Reply, Peer, Deadlined {
   abort(): void {
     // What was sent before still arrives; then the connection ends, for a chunked body without its last chunk. A close-delimited
     // body has only a reset to say that it is not complete (RFC 9112 §8).
-    if (!this.#chunked && this.#owed === Number.POSITIVE_INFINITY && this.#sent === BODY_OPEN)
-      this.#socket.resetAndDestroy()
+    if (!this.#chunked && this.#owed === Number.POSITIVE_INFINITY && this.#sent === BODY_OPEN) this.#reset()
     else this.#finishConnection()
     this.#endExchange(false)
   }
@@ -459,8 +480,8 @@ export class Connection implements Reply, Peer, Deadlined {
     this.#parser.reset()
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
-    this.#resume()
-    if (this.#phase === HEAD && this.#socket.readableEnded && !this.#processing) this.#ended()
+    if (this.#context.stopping && this.#ahead === null && !this.#processing) this.#finishConnection()
+    else this.#resume()
   }
 
   #watchWrites(): void {
@@ -475,7 +496,7 @@ export class Connection implements Reply, Peer, Deadlined {
     const queued = this.#queued()
     if (queued === this.#queuedAtMark) {
       this.#report(408, 'the client took nothing of its answer within the write time-out')
-      this.#socket.resetAndDestroy()
+      this.#reset()
     } else {
       this.#watchWrites()
     }
@@ -495,22 +516,33 @@ export class Connection implements Reply, Peer, Deadlined {
     this.#report(error.status, error.message)
     const sink = this.#sink
     this.#sink = null
-    if (this.#sent === NOTHING_SENT && !this.#socket.writableEnded) {
+    const answered = this.#sent !== NOTHING_SENT
+    if (!answered && !this.#socket.writableEnded) {
       const [head, body] = smallAnswer(error.status, '')
       const text = `HTTP/1.1 ${head.text}${dateLine()}${this.#context.serverLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`
-      this.#socket.write(this.#head?.method === 'HEAD' ? text : text + body.toString('latin1'), 'latin1')
+      this.#socket.write(
+        this.#requestHead.method === 'HEAD' ? text : text + body.toString('latin1'),
+        'latin1',
+      )
       this.#finishConnection()
     } else {
-      this.#socket.resetAndDestroy()
+      this.#reset()
     }
     this.#head = null
     this.#receiver = null
-    sink?.closed(false)
+    if (answered) sink?.closed(false)
+    else sink?.closed(false, error.status)
+  }
+
+  /** That of the exchange at hand, or what there is of the one that is coming in. */
+  get #requestHead(): RequestHead {
+    return this.#head ?? this.#parser.head
   }
 
   #report(status: number, reason: string): void {
-    const requestLine = this.#head?.requestLine() ?? ''
-    this.#context.refused({ peer: this, status, reason, requestLine, startedAt: this.#startedAt })
+    const requestLine = this.#requestHead.requestLine()
+    const begun = this.#phase !== HEAD
+    this.#context.refused({ peer: this, status, reason, requestLine, begun, startedAt: this.#startedAt })
   }
 
   /**
