@@ -145,6 +145,9 @@ class Arbiter {
     host.on('SIGQUIT', () => this.#stop('SIGQUIT', 'at once'))
     host.on('SIGHUP', () => void this.#reload())
     host.on('SIGUSR1', () => this.#reopenLogs())
+    host.on('SIGUSR2', () =>
+      this.#log.warning('SIGUSR2 (upgrade on the fly) is not supported: send HUP to reload, or start anew'),
+    )
     host.on('SIGTTIN', () => this.#scale(1))
     host.on('SIGTTOU', () => this.#scale(-1))
     host.on('exit', () => this.#leaveNothing())

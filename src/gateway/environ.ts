@@ -104,7 +104,7 @@ export class EnvironWriter {
     at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
     at = writeEncoded(out, at, PROTOCOLS[head.minorVersion])
     at = writeEncoded(out, at, facts.secure ? SCHEME_HTTPS : SCHEME_HTTP)
-    at = writeEncoded(out, at, peer.environPart ?? encodePeer(peer, head))
+    at = writeEncoded(out, at, peer.environPart ?? encodePeer(facts))
     at = this.#writeFields(facts, out, at)
     return endDict(out, at)
   }
@@ -202,7 +202,7 @@ function indexOfName(names: readonly FieldName[], name: FieldName, from: number)
 }
 
 /** What an environ says of the connection; the same for all its requests. */
-function encodePeer(peer: Peer, head: RequestHead): Buffer {
+function encodePeer({ peer, head, secure }: EnvironFacts): Buffer {
   let serverName = peer.localAddress
   let serverPort = String(peer.localPort)
   const named = serverName !== ''
@@ -211,7 +211,7 @@ function encodePeer(peer: Peer, head: RequestHead): Buffer {
     const host = head.get('host') ?? ''
     const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':')
     serverName = (colon === -1 ? host : host.slice(0, colon)) || 'localhost'
-    serverPort = (colon === -1 ? '' : host.slice(colon + 1)) || '80'
+    serverPort = (colon === -1 ? '' : host.slice(colon + 1)) || (secure ? '443' : '80')
   }
   const part = Buffer.concat([
     encodePair('SERVER_NAME', serverName),

@@ -131,7 +131,8 @@ export class Connection implements Reply, Peer, Deadlined {
 
   /** Ends the connection if it is idle; otherwise it ends after the exchange at hand. */
   closeWhenIdle(): void {
-    if (this.idle) this.#finishConnection()
+    // Nothing is unread, so that there is nothing to linger for.
+    if (this.idle) this.#socket.destroySoon()
   }
 
   /** Ends the connection now. */

@@ -356,7 +356,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#spawn().then(
       (worker) => {
         if (this.#stopping) worker.leave()
-        else this.#options.log.log(INFO, `Worker ${worker.pid} took the place of one that ended`)
+        else this.#options.log.log(INFO, `Worker ${worker.pid} serves`)
       },
       (error: Error) => {
         if (this.#stopping || (error instanceof WorkerStartError && error.expected)) return

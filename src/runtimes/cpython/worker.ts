@@ -89,8 +89,13 @@ export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'go
 
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
 const NO_PIECES: readonly Buffer[] = []
-/** How much of work, in milliseconds, is kept queued on a worker beside what it runs … */
-const LOOKAHEAD_MS = 1
+/**
+ * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a worker may go without an
+ * answer before it is recalled: 1 ms cost a fifth to a half of the throughput (docs/design.md).
+ */
+const LOOKAHEAD_MS = 5
+/** What a request is taken to cost before any was measured. */
+const FIRST_SERVICE_MS = 1
 /** … and how many requests at most. */
 const LOOKAHEAD_MOST = 32
 /** The weight of the newest measurement in the moving average of service times. */
@@ -133,7 +138,7 @@ export class Worker implements FrameSink {
   readonly #ledger: number
   #nextStream = 1
   /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
-  #service = LOOKAHEAD_MS
+  #service = FIRST_SERVICE_MS
   #ended = 0
   #exitReason: string | null = null
   #dataClosed = false

@@ -60,9 +60,9 @@ nothing arrives is closed after the same time.`,
     minimum: 0,
     metavar: 'SECONDS',
     default: 30,
-    doc: `How long a client may pause while it sends a request body; then it gets 408. 0 means for ever.
+    doc: `How long a request body may go without progress; then the client gets 408. 0 means for ever.
 
-It starts anew with whatever arrives, so a large upload over a slow line takes as long as it needs.`,
+Progress is 240 bytes for each of these seconds, or the end of the body: a large upload over a slow line takes as long as it needs, a client that drips is cut off.`,
   },
   {
     name: 'write_timeout',
