@@ -46,6 +46,8 @@ const METHODS = new Map(
 
 /** Bytes of everything whose size does not depend on the request: keys, short values, marshal's own. */
 const FIXED = 1024
+/** Up to this many fields, repeated names are looked for among all. */
+const MANY_FIELDS = 256
 /** A field costs its key's `HTTP_` and two marshal heads beside its own bytes. */
 const PER_FIELD = 16
 
@@ -133,8 +135,13 @@ export class EnvironWriter {
   #writeFields(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head } = facts
     const { bytes, fields, names, fieldCount } = head
-    this.#number = (this.#number + 1) >>> 0
+    if (++this.#number > 0xffffffff) {
+      // Half a day at full speed: old numbers must not be taken for this one.
+      this.#seen.fill(0)
+      this.#number = 1
+    }
     const number = this.#number
+    const places = fieldCount > MANY_FIELDS ? placesByName(head) : null
     let at = start
     for (let i = 0; i < fieldCount; i++) {
       const name = names[i]
@@ -146,18 +153,18 @@ export class EnvironWriter {
         if (id === HOST && head.targetForm === 'absolute') continue
         // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests ("httpoxy", CVE-2016-5385).
         if (id === PROXY) continue
-      } else if (indexOfName(names, name, 0) < i) {
+      } else if ((places === null ? indexOfName(names, name, 0) : places.get(name.lower)![0]) < i) {
         continue
       }
       name.environKey ??= encodeString(environKey(name))
       at = writeEncoded(out, at, name.environKey)
       const valueStart = fields[i * 4 + 2]
       const valueEnd = fields[i * 4 + 3]
-      const again = i + 1 < fieldCount ? indexOfName(names, name, i + 1) : fieldCount
+      const all = places === null ? placesOf(names, name, i) : places.get(name.lower)!
       at =
-        again === fieldCount
+        all === null || all.length === 1
           ? writeBytes(out, at, bytes, valueStart, valueEnd)
-          : this.#writeJoined(head, name, i, out, at)
+          : this.#writeJoined(head, name, all, out, at)
     }
     if (facts.readLength >= 0) {
       at = writeEncoded(out, at, CONTENT_LENGTH_KEY)
@@ -172,10 +179,16 @@ export class EnvironWriter {
   }
 
   /** The values of several fields of one name as one (RFC 9110 §5.3); cookies are joined as RFC 9113 §8.2.3 does. */
-  #writeJoined(head: RequestHead, name: FieldName, first: number, out: Buffer, at: number): number {
+  #writeJoined(
+    head: RequestHead,
+    name: FieldName,
+    places: readonly number[],
+    out: Buffer,
+    at: number,
+  ): number {
     const parts: Buffer[] = []
     const separator = name.lower === 'cookie' ? Buffer.of(SEMICOLON, SPACE) : Buffer.of(COMMA)
-    for (let i = first; i < head.fieldCount; i = indexOfName(head.names, name, i + 1)) {
+    for (const i of places) {
       if (parts.length > 0) parts.push(separator)
       parts.push(head.bytes.subarray(head.fields[i * 4 + 2], head.fields[i * 4 + 3]))
     }
@@ -201,6 +214,27 @@ function indexOfName(names: readonly FieldName[], name: FieldName, from: number)
   return count
 }
 
+/** Where the fields of this name are from its first place on, or null when that is the only one. */
+function placesOf(names: readonly FieldName[], name: FieldName, first: number): number[] | null {
+  let next = indexOfName(names, name, first + 1)
+  if (next === names.length) return null
+  const places = [first]
+  for (; next < names.length; next = indexOfName(names, name, next + 1)) places.push(next)
+  return places
+}
+
+/** The same for all names at once: looking for each among all would take seconds for tens of thousands of fields. */
+function placesByName(head: RequestHead): Map<string, number[]> {
+  const byName = new Map<string, number[]>()
+  for (let i = 0; i < head.fieldCount; i++) {
+    const { lower } = head.names[i]
+    const places = byName.get(lower)
+    if (places === undefined) byName.set(lower, [i])
+    else places.push(i)
+  }
+  return byName
+}
+
 /** What an environ says of the connection; the same for all its requests. */
 function encodePeer({ peer, head, secure }: EnvironFacts): Buffer {
   let serverName = peer.localAddress
@@ -208,7 +242,10 @@ function encodePeer({ peer, head, secure }: EnvironFacts): Buffer {
   const named = serverName !== ''
   if (!named) {
     // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the client asked for.
-    const host = head.get('host') ?? ''
+    const host =
+      head.targetForm === 'absolute'
+        ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+        : (head.get('host') ?? '')
     const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':')
     serverName = (colon === -1 ? host : host.slice(0, colon)) || 'localhost'
     serverPort = (colon === -1 ? '' : host.slice(colon + 1)) || (secure ? '443' : '80')

@@ -46,7 +46,7 @@ export class FileBody {
       }
     } catch (error) {
       this.#end()
-      this.#fail(error)
+      if (!this.#closed) this.#fail(error)
       return
     }
     if (this.#closed) this.#end()

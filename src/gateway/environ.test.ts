@@ -1,0 +1,326 @@
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Peer } from '../http/exchange.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http/limits.ts'
+import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
+import { EnvironWriter } from './environ.ts'
+import { encodeString } from './marshal.ts'
+
+const PYTHON = `
+import json, marshal, struct, sys
+data = sys.stdin.buffer.read()
+at = 0
+while at < len(data):
+    (size,) = struct.unpack_from("<I", data, at)
+    value = marshal.loads(data[at + 4 : at + 4 + size])
+    at += 4 + size
+    assert type(value) in (dict, str)
+    print(json.dumps(value))
+`
+
+/** What Python's marshal.loads makes of each. */
+function loads(all: readonly Uint8Array[]): unknown[] {
+  const input = Buffer.concat(
+    all.flatMap((one) => {
+      const size = Buffer.alloc(4)
+      size.writeUInt32LE(one.length)
+      return [size, one]
+    }),
+  )
+  const { stdout, stderr, status } = spawnSync('python3', ['-c', PYTHON], { input, maxBuffer: 1 << 28 })
+  expect(status, stderr.toString()).toBe(0)
+  const lines = stdout.toString().split('\n').slice(0, -1)
+  expect(lines.length).toBe(all.length)
+  return lines.map((line) => JSON.parse(line))
+}
+
+function makePeer(changes: Partial<Peer> = {}): Peer {
+  return {
+    remoteAddress: '192.0.2.7',
+    remotePort: 4711,
+    localAddress: '198.51.100.1',
+    localPort: 8000,
+    environPart: null,
+    ...changes,
+  }
+}
+
+function parse(text: string, limits: Partial<HeadLimits> = {}): RequestHead {
+  const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...limits })
+  const bytes = Buffer.from(text, 'latin1')
+  parser.feed(bytes, 0, bytes.length)
+  expect(parser.complete, JSON.stringify(text)).toBe(true)
+  return parser.head
+}
+
+interface Facts {
+  rootPath?: string
+  peer?: Peer
+  secure?: boolean
+  readLength?: number
+  limits?: Partial<HeadLimits>
+  writer?: EnvironWriter
+}
+
+/** The marshalled environ of a request. Nothing is written beyond the bound. */
+function write(text: string, facts: Facts = {}): Buffer {
+  const writer = facts.writer ?? new EnvironWriter(facts.rootPath ?? '')
+  const all = {
+    head: parse(text, facts.limits),
+    peer: facts.peer ?? makePeer(),
+    secure: facts.secure ?? false,
+    readLength: facts.readLength ?? -1,
+  }
+  const bound = writer.bound(all)
+  const out = Buffer.alloc(bound + 8, 0xee)
+  const end = writer.write(all, out, 3)
+  expect(end - 3).toBeLessThanOrEqual(bound)
+  return out.subarray(3, end)
+}
+
+function environs(...all: [text: string, facts?: Facts][]): Record<string, string>[] {
+  return loads(all.map(([text, facts]) => write(text, facts))) as Record<string, string>[]
+}
+
+const environ = (text: string, facts?: Facts) => environs([text, facts])[0]!
+const get = (target: string, fields = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+
+describe('marshalled strings', () => {
+  it('are what Python reads, for every byte and around every length that matters', () => {
+    const texts = [
+      ...Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)),
+      String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte)),
+      ...[0, 1, 254, 255, 256, 257, 65_535, 65_536, 70_000].flatMap((length) => [
+        'a'.repeat(length),
+        'é'.repeat(length),
+        `${'a'.repeat(length)}ÿ`,
+      ]),
+      ...fc.sample(
+        fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+        200,
+      ),
+    ]
+    const interned = texts.map((text) => encodeString(text, true))
+    expect(loads(texts.map((text) => encodeString(text)))).toEqual(texts)
+    expect(loads(interned)).toEqual(texts)
+  })
+})
+
+describe('an environ', () => {
+  it('has the variables of PEP 3333 and RFC 3875', () => {
+    expect(
+      environ(
+        'POST /a%20b/c?q=1&r=%41 HTTP/1.1\r\nHost: example.org:8000\r\nContent-Type: text/plain\r\n' +
+          'Content-Length: 3\r\nAccept-Language: de\r\nX-Custom: y\r\nEmpty:\r\n\r\n',
+      ),
+    ).toEqual({
+      REQUEST_METHOD: 'POST',
+      SCRIPT_NAME: '',
+      PATH_INFO: '/a b/c',
+      QUERY_STRING: 'q=1&r=%41',
+      RAW_URI: '/a%20b/c?q=1&r=%41',
+      REQUEST_URI: '/a%20b/c?q=1&r=%41',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      SERVER_NAME: '198.51.100.1',
+      SERVER_PORT: '8000',
+      REMOTE_ADDR: '192.0.2.7',
+      REMOTE_PORT: '4711',
+      'wsgi.url_scheme': 'http',
+      HTTP_HOST: 'example.org:8000',
+      CONTENT_TYPE: 'text/plain',
+      CONTENT_LENGTH: '3',
+      HTTP_ACCEPT_LANGUAGE: 'de',
+      HTTP_X_CUSTOM: 'y',
+      HTTP_EMPTY: '',
+    })
+  })
+
+  it('knows the scheme, the version and the method', () => {
+    const [secure, old, other] = environs(
+      [get('/'), { secure: true }],
+      ['HEAD / HTTP/1.0\r\n\r\n'],
+      ['X-METHOD / HTTP/1.1\r\nHost: a\r\n\r\n'],
+    )
+    expect(secure).toMatchObject({ 'wsgi.url_scheme': 'https', HTTPS: 'on' })
+    expect(old).toMatchObject({ REQUEST_METHOD: 'HEAD', SERVER_PROTOCOL: 'HTTP/1.0' })
+    expect(old).not.toHaveProperty('HTTPS')
+    expect(old).not.toHaveProperty('HTTP_HOST')
+    expect(other).toMatchObject({ REQUEST_METHOD: 'X-METHOD' })
+  })
+
+  it('has one value where a field came several times', () => {
+    const long = 'X'.repeat(80)
+    const result = environ(
+      get(
+        '/',
+        'Accept: a\r\nCookie: a=1\r\nX-Mine: 1\r\nAccept: b\r\nCookie: b=2\r\nx-mine: 2\r\nX-MINE:\r\n' +
+          `${long}: 1\r\n${long.toLowerCase()}: 2\r\n`,
+      ),
+    )
+    expect(result).toMatchObject({
+      HTTP_ACCEPT: 'a,b',
+      HTTP_COOKIE: 'a=1; b=2',
+      HTTP_X_MINE: '1,2,',
+      [`HTTP_${long}`]: '1,2',
+    })
+  })
+
+  it('joins each request’s fields anew, with one writer for all', () => {
+    const writer = new EnvironWriter('')
+    const results = environs(
+      [get('/', 'Accept: a\r\nAccept: b\r\n'), { writer }],
+      [get('/', 'Accept: c\r\n'), { writer }],
+      [get('/'), { writer }],
+    )
+    expect(results.map(({ HTTP_ACCEPT }) => HTTP_ACCEPT)).toEqual(['a,b', 'c', undefined])
+  })
+
+  it('joins names that were pushed out of the cache of names meanwhile', () => {
+    const many = Array.from({ length: 30_000 }, (_, i) => `x-filler-${i}`)
+    const text = get('/', `X-Twice: 1\r\n${many.map((name) => `${name}: 1\r\n`).join('')}X-Twice: 2\r\n`)
+    expect(environ(text, { limits: { fields: 0 } })).toMatchObject({
+      HTTP_X_TWICE: '1,2',
+      HTTP_X_FILLER_29999: '1',
+    })
+  })
+
+  it('has as many fields as are allowed', () => {
+    const fields = Array.from({ length: 99 }, (_, i) => `X-${i}: ${i}\r\n`).join('')
+    const result = environ(get('/', fields))
+    for (let i = 0; i < 99; i++) expect(result[`HTTP_X_${i}`]).toBe(String(i))
+  })
+
+  it('takes the host from an absolute target', () => {
+    const result = environ('GET http://real.example:81/p?q HTTP/1.1\r\nHost: other\r\n\r\n')
+    expect(result).toMatchObject({
+      HTTP_HOST: 'real.example:81',
+      PATH_INFO: '/p',
+      QUERY_STRING: 'q',
+      RAW_URI: 'http://real.example:81/p?q',
+    })
+  })
+
+  it('has an empty path for the asterisk', () => {
+    const result = environ('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', { rootPath: '/shop' })
+    expect(result).toMatchObject({ PATH_INFO: '', RAW_URI: '*', SCRIPT_NAME: '/shop' })
+  })
+
+  it('takes the root path off where it is', () => {
+    const paths = ['/shop/cart', '/shop', '/shop/', '/shopping', '/other', '/%73hop/x', '/shop%2Fx', '/']
+    const results = environs(...paths.map((path): [string, Facts] => [get(path), { rootPath: '/shop' }]), [
+      get('/caf%C3%A9/x'),
+      { rootPath: '/café' },
+    ])
+    expect(results.map(({ PATH_INFO }) => PATH_INFO)).toEqual([
+      '/cart',
+      '',
+      '/',
+      '/shopping',
+      '/other',
+      '/x',
+      '/x',
+      '/',
+      '/x',
+    ])
+    expect(new Set(results.slice(0, 8).map(({ SCRIPT_NAME }) => SCRIPT_NAME))).toEqual(new Set(['/shop']))
+    expect(results[8]!.SCRIPT_NAME).toBe('/cafÃ©') // the latin-1 view of its UTF-8
+  })
+
+  it('decodes escapes to the bytes that they mean, and leaves broken ones', () => {
+    const cases: [string, string][] = [
+      ['/%41%7a', '/Az'],
+      ['/%00%2F%25', '/\0/%'],
+      ['/%c3%A9', '/Ã©'],
+      ['/%', '/%'],
+      ['/%4', '/%4'],
+      ['/%4g%zz%%41', '/%4g%zz%A'],
+      ['/a+b', '/a+b'],
+    ]
+    const results = environs(...cases.map(([path]): [string] => [get(`${path}?%41`)]))
+    expect(results.map(({ PATH_INFO }) => PATH_INFO)).toEqual(cases.map(([, decoded]) => decoded))
+    expect(results.every(({ QUERY_STRING }) => QUERY_STRING === '%41')).toBe(true)
+  })
+
+  it('shows the length of a chunked body that has been read', () => {
+    const text = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const [read, streamed] = environs([text, { readLength: 12 }], [text])
+    expect(read!.CONTENT_LENGTH).toBe('12')
+    expect(read).not.toHaveProperty('HTTP_TRANSFER_ENCODING')
+    expect(streamed).not.toHaveProperty('CONTENT_LENGTH')
+    expect(streamed!.HTTP_TRANSFER_ENCODING).toBe('chunked')
+  })
+
+  it('names a server on a unix socket as the client does', () => {
+    const unix = () => makePeer({ remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 })
+    const named = (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+    const results = environs(
+      [named('example.org:81'), { peer: unix() }],
+      [named('example.org'), { peer: unix() }],
+      [named('[::1]:82'), { peer: unix() }],
+      [named('[::1]'), { peer: unix() }],
+      ['GET / HTTP/1.0\r\n\r\n', { peer: unix() }],
+      ['GET http://real:83/ HTTP/1.1\r\nHost: other\r\n\r\n', { peer: unix() }],
+    )
+    expect(results.map(({ SERVER_NAME, SERVER_PORT }) => [SERVER_NAME, SERVER_PORT])).toEqual([
+      ['example.org', '81'],
+      ['example.org', '80'],
+      ['[::1]', '82'],
+      ['[::1]', '80'],
+      ['localhost', '80'],
+      ['real', '83'],
+    ])
+    expect(results.every(({ REMOTE_ADDR, REMOTE_PORT }) => REMOTE_ADDR === '' && REMOTE_PORT === '')).toBe(
+      true,
+    )
+  })
+
+  it('keeps what it derived from a connection, unless it depends on the request', () => {
+    const peer = makePeer()
+    const first = write(get('/'), { peer })
+    expect(peer.environPart).not.toBeNull()
+    expect(write(get('/'), { peer }).equals(first)).toBe(true)
+    const unix = makePeer({ localAddress: '', remoteAddress: '' })
+    write(get('/'), { peer: unix })
+    expect(unix.environPart).toBeNull()
+  })
+
+  it('never exceeds its bound, and is the same dict again in Python, whatever was sent', () => {
+    const token = fc.stringMatching(/^[a-zA-Z0-9-]{1,90}$/)
+    const value = fc.uint8Array({ maxLength: 300 }).map((bytes) =>
+      Buffer.from(bytes)
+        .toString('latin1')
+        .replace(/[^\x20-\x7e\x80-\xff]/g, 'é')
+        .trim(),
+    )
+    const name = token.filter(
+      (text) => !/^(host|content-length|transfer-encoding|content-type|expect|upgrade)$/i.test(text),
+    )
+    const marshalled: Buffer[] = []
+    const expected: [string, string][][] = []
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^\/[!-"$-~]{0,300}$/),
+        fc.array(fc.tuple(name, value), { maxLength: 40 }),
+        fc.constantFrom('', '/shop', '/ä'.repeat(50)),
+        fc.constantFrom('', '192.0.2.1', '2001:db8:1111:2222:3333:4444:5555:6666'),
+        fc.boolean(),
+        (target, fields, rootPath, address, unix) => {
+          const lines = fields.map(([key, text]) => `${key}: ${text}\r\n`).join('')
+          const host = `${'h'.repeat(200)}.example`
+          const text = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${lines}\r\n`
+          const peer = makePeer({ remoteAddress: address, localAddress: unix ? '' : '::1' })
+          marshalled.push(write(text, { rootPath, peer, limits: { fieldSize: 0 } }))
+          expected.push([
+            ['RAW_URI', target],
+            ['HTTP_HOST', host],
+          ])
+        },
+      ),
+      { numRuns: 300 },
+    )
+    for (const [i, dict] of (loads(marshalled) as Record<string, string>[]).entries()) {
+      for (const [key, text] of expected[i]!) expect(dict[key]).toBe(text)
+    }
+  })
+})
