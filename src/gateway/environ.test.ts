@@ -79,8 +79,8 @@ function write(text: string, facts: Facts = {}): Buffer {
   return out.subarray(3, end)
 }
 
-function environs(...all: [text: string, facts?: Facts][]): Record<string, string>[] {
-  return loads(all.map(([text, facts]) => write(text, facts))) as Record<string, string>[]
+function environs(...all: [text: string, facts?: Facts | undefined][]): Record<string, string>[] {
+  return loads(all.map(([text, facts]) => write(text, facts ?? {}))) as Record<string, string>[]
 }
 
 const environ = (text: string, facts?: Facts) => environs([text, facts])[0]!
@@ -101,9 +101,7 @@ describe('marshalled strings', () => {
         200,
       ),
     ]
-    const interned = texts.map((text) => encodeString(text, true))
     expect(loads(texts.map((text) => encodeString(text)))).toEqual(texts)
-    expect(loads(interned)).toEqual(texts)
   })
 })
 
@@ -179,6 +177,9 @@ describe('an environ', () => {
   it('joins names that were pushed out of the cache of names meanwhile', () => {
     const many = Array.from({ length: 30_000 }, (_, i) => `x-filler-${i}`)
     const text = get('/', `X-Twice: 1\r\n${many.map((name) => `${name}: 1\r\n`).join('')}X-Twice: 2\r\n`)
+    const since = performance.now()
+    write(text, { limits: { fields: 0 } })
+    expect(performance.now() - since, 'a time that does not grow with the square').toBeLessThan(2000)
     expect(environ(text, { limits: { fields: 0 } })).toMatchObject({
       HTTP_X_TWICE: '1,2',
       HTTP_X_FILLER_29999: '1',

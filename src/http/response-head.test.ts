@@ -101,7 +101,9 @@ describe('a response head', () => {
           },
         ),
       )
-      .map(([text, edits]) => edits.reduce((to, [at, what]) => to.slice(0, at) + what + to.slice(at), text))
+      .map(([text, edits]) =>
+        edits.reduce<string>((to, [at, what]) => to.slice(0, at) + what + to.slice(at), text),
+      )
     fc.assert(
       fc.property(fc.oneof(mutated, fc.string({ unit: 'binary-ascii' })), (text) => {
         let head: ResponseHead

@@ -1,0 +1,265 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { waitFor } from '../../tests/support/wait-for.ts'
+import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
+import { RequestHeadParser } from '../http/request-head.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import type { Task, TaskHandle } from '../runtimes/runtime.ts'
+import type { FinishedExchange, GatewayOptions } from './context.ts'
+import { Gateway } from './gateway.ts'
+import { ProxyTrust } from './proxy-trust.ts'
+
+const peer: Peer = {
+  remoteAddress: '192.0.2.7',
+  remotePort: 1,
+  localAddress: '127.0.0.1',
+  localPort: 80,
+  environPart: null,
+}
+
+/** One exchange between a scripted engine and a scripted runtime; `said` is what it said to both, in order. */
+function begin(text: string, options: Partial<GatewayOptions> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const said: string[] = []
+  const logged: string[] = []
+  const finished: FinishedExchange[] = []
+  let task: Task | null = null
+  let sink: RequestSink | null = null
+  const close = (completed: boolean) => {
+    const open = sink
+    sink = null
+    open?.closed(completed)
+  }
+  const handle: TaskHandle = {
+    cancel: () => said.push('cancel'),
+    sendBody: (chunk, end) => said.push(`body ${chunk.toString()}${end ? ' end' : ''}`),
+    abortBody: () => said.push('abortBody'),
+    grant: (bytes) => said.push(`grant ${bytes}`),
+  }
+  const reply: Reply = {
+    peer,
+    bytesSent: 0,
+    respond: (head: ResponseHead, body) => {
+      said.push(`respond ${head.status} ${body?.toString() ?? ''}`)
+      close(true)
+    },
+    start: (head) => said.push(`start ${head.status}`),
+    data: (chunk) => said.push(`data ${chunk.toString()}`),
+    finish: () => {
+      said.push('finish')
+      close(true)
+    },
+    abort: () => {
+      said.push('abort')
+      close(false)
+    },
+    refuse: (status, { close: closing = false } = {}) => {
+      said.push(`refuse ${status}${closing ? ' close' : ''}`)
+      close(true)
+    },
+    pauseBody: () => said.push('pause'),
+    resumeBody: () => said.push('resume'),
+    wantBody: () => said.push('want'),
+  }
+  const gateway = new Gateway(
+    {
+      rootPath: '',
+      limitRequestBody: 0,
+      requestBuffering: true,
+      bodyStore: { memory: 10, directory },
+      responseWindow: 100,
+      trust: new ProxyTrust(['*'], { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Ssl': 'on' }),
+      log: {
+        error: (line) => logged.push(line),
+        warning: (line) => logged.push(line),
+        access: (exchange) => finished.push(exchange),
+      },
+      ...options,
+    },
+    {
+      submit: (submitted) => {
+        said.push('submit')
+        task = submitted
+        return handle
+      },
+    },
+  )
+  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+  const bytes = Buffer.from(text, 'latin1')
+  parser.feed(bytes, 0, bytes.length)
+  sink = gateway.handle(parser.head, reply)
+  sink.begin()
+  return {
+    said,
+    logged,
+    finished,
+    close,
+    get task(): Task {
+      return task!
+    },
+    get sink(): RequestSink {
+      return sink!
+    },
+    /** What was said since the last look. */
+    news: () => said.splice(0),
+    respond: (head: string, body: string | null, ended: boolean) =>
+      task!.responseHead(Buffer.from(head), 0, head.length, body === null ? null : Buffer.from(body), ended),
+  }
+}
+
+const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+const post = (length: number) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
+const chunked = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+
+describe('an exchange', () => {
+  it('goes to the runtime and back', () => {
+    const exchange = begin(get)
+    exchange.sink.bodyEnd()
+    exchange.respond('200 OK\r\nX: y\r\n', 'hello', true)
+    expect(exchange.said).toEqual(['submit', 'respond 200 hello'])
+    expect(exchange.finished).toMatchObject([{ status: 200, responseHead: '200 OK\r\nX: y\r\n' }])
+  })
+
+  it('is refused where it must be, before it gets to the runtime', () => {
+    for (const [text, options, status] of [
+      ['CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', {}, 405],
+      [post(11), { limitRequestBody: 10 }, 413],
+      ['GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n', {}, 400],
+    ] as const) {
+      const exchange = begin(text, options)
+      expect(exchange.said).toEqual([`refuse ${status} close`])
+      expect(exchange.finished).toMatchObject([{ status }])
+      expect(exchange.logged.length).toBe(1)
+    }
+  })
+
+  it('is refused as soon as a chunked body is over the limit', () => {
+    const exchange = begin(chunked, { limitRequestBody: 5 })
+    exchange.sink.bodyData(Buffer.from('12345'))
+    expect(exchange.news()).toEqual(['want'])
+    exchange.sink.bodyData(Buffer.from('6'))
+    expect(exchange.news()).toEqual(['refuse 413 close'])
+  })
+
+  it('keeps a small body in memory and tells its length', () => {
+    const exchange = begin(chunked)
+    exchange.sink.bodyData(Buffer.from('abc'))
+    exchange.sink.bodyEnd()
+    expect(exchange.said).toEqual(['want', 'submit'])
+    expect(exchange.task.body).toMatchObject({ kind: 'whole', length: 3 })
+  })
+
+  it('keeps the file of a cancelled task until no worker can open it any more', async () => {
+    const exchange = begin(post(20))
+    exchange.sink.bodyData(Buffer.alloc(20, 'x'))
+    exchange.sink.bodyEnd()
+    await waitFor('it to be submitted', () => exchange.said.includes('submit'))
+    const { task } = exchange
+    const { body } = task
+    expect(body.kind).toBe('file')
+    const path = body.kind === 'file' ? body.path : ''
+    exchange.close(false)
+    expect(exchange.said.at(-1)).toBe('cancel')
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect(readFileSync(path, 'latin1')).toBe('x'.repeat(20))
+    task.released()
+    await waitFor('the file to be closed', () => {
+      try {
+        return readFileSync(path, 'latin1') !== 'x'.repeat(20)
+      } catch {
+        return true
+      }
+    })
+  })
+
+  it('answers 503 as soon as a body cannot be stored, once', async () => {
+    const exchange = begin(post(40), { bodyStore: { memory: 0, directory: '/nowhere/at/all' } })
+    exchange.sink.bodyData(Buffer.alloc(20, 'x'))
+    await waitFor('the answer', () => exchange.said.includes('refuse 503'))
+    expect(exchange.said).toEqual(['want', 'pause', 'refuse 503'])
+    expect(exchange.logged.join()).toContain('ENOENT')
+  })
+
+  it('streams a body as far as it is asked for, and ends it once', () => {
+    const exchange = begin(post(10), { requestBuffering: false })
+    const { sink, task } = exchange
+    sink.bodyData(Buffer.from('abcdef'))
+    expect(exchange.news()).toEqual(['submit'])
+    task.wantBody(4)
+    expect(exchange.news()).toEqual(['want', 'body abcd'])
+    sink.bodyData(Buffer.from('ghij'))
+    sink.bodyEnd()
+    expect(exchange.news()).toEqual([])
+    task.wantBody(100)
+    expect(exchange.news()).toEqual(['want', 'body ef', 'body ghij', 'body  end'])
+    // More credit may be on its way when the end is: an end that came twice would end the worker.
+    task.wantBody(100)
+    expect(exchange.news()).toEqual(['want'])
+  })
+
+  it('tells of the end of an empty body only when it is asked, for the task may change workers before', () => {
+    const exchange = begin(chunked, { requestBuffering: false })
+    exchange.sink.bodyEnd()
+    expect(exchange.news()).toEqual(['submit'])
+    exchange.task.wantBody(100)
+    expect(exchange.news()).toEqual(['want', 'body  end'])
+  })
+
+  it('tells the runtime of a streamed body that broke off', () => {
+    const exchange = begin(post(10), { requestBuffering: false })
+    exchange.close(false)
+    expect(exchange.said).toEqual(['submit', 'abortBody', 'cancel'])
+    expect(exchange.finished).toMatchObject([{ status: 499 }])
+  })
+
+  it('grants what the client has taken, by halves of the window', () => {
+    const exchange = begin(get)
+    exchange.sink.bodyEnd()
+    exchange.respond('200 OK\r\n', 'x', false)
+    exchange.sink.written(49)
+    expect(exchange.news()).toEqual(['submit', 'start 200', 'data x'])
+    exchange.sink.written(1)
+    expect(exchange.news()).toEqual(['grant 50'])
+    exchange.task.responseEnd(false)
+    expect(exchange.news()).toEqual(['finish'])
+  })
+
+  it('answers 500 for a head that breaks a rule, and shows none of it', () => {
+    const exchange = begin(get)
+    exchange.sink.bodyEnd()
+    expect(exchange.respond('200 OK\r\nX: a\nb\r\n', 'x', false)).toBe(false)
+    expect(exchange.said).toEqual(['submit', 'refuse 500'])
+    expect(exchange.logged.join()).toContain('0x0a')
+  })
+
+  it('answers, or breaks off, what the runtime could not finish', () => {
+    for (const started of [false, true]) {
+      for (const end of ['lost', 'broken', 'failed'] as const) {
+        if ((end === 'broken') !== started && end !== 'lost') continue
+        const exchange = begin(get)
+        exchange.sink.bodyEnd()
+        if (started) exchange.respond('200 OK\r\n', null, false)
+        exchange.news()
+        if (end === 'lost') exchange.task.lost(502, 'it is gone')
+        else if (end === 'broken') exchange.task.responseEnd(true)
+        else exchange.task.failed('Traceback')
+        expect(exchange.news()).toEqual([started ? 'abort' : end === 'lost' ? 'refuse 502' : 'refuse 500'])
+      }
+    }
+  })
+
+  it('says nothing to a client that has left, nor to a runtime that has ended', () => {
+    const left = begin(get)
+    left.sink.bodyEnd()
+    left.close(false)
+    left.news()
+    left.respond('200 OK\r\n', 'x', false)
+    left.task.responseData(Buffer.from('y'))
+    left.task.responseEnd(false)
+    expect(left.news()).toEqual([])
+  })
+})
