@@ -18,7 +18,7 @@ from . import frames
 from .channel import Assignment, Pipe, receive_some
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .outbox import Outbox, Watcher
+from .outbox import PATIENCE, Outbox, Watcher
 from .streams import BodyStream, ClientGone
 
 #: No more than this many bytes of finished responses are held back to be sent with one system call.
@@ -95,7 +95,7 @@ class SoloWorker:
                 exchange.suspended = True
             if queue:
                 now = perf_counter()
-                if now - begun > outbox.patience or outbox.held > _HOLD_SIZE:
+                if now - begun > PATIENCE or outbox.held > _HOLD_SIZE:
                     flush()
                     begun = now
                 elif not outbox.watched:

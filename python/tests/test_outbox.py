@@ -26,16 +26,6 @@ class Holding(unittest.TestCase):
         self.outbox.watch()
         self.assertEqual(self.sent, [b"a"])
 
-    def test_patience_follows_the_cost_of_sending_within_bounds(self) -> None:
-        import time
-
-        outbox = Outbox(lambda data: time.sleep(0.002))
-        for _ in range(20):
-            outbox.put(b"x")
-            outbox.flush()
-        self.assertEqual(outbox.patience, 0.0005)
-        self.assertEqual(self.outbox.patience, 0.0001)
-
     def test_a_response_is_ended_in_its_own_frame_while_that_is_held(self) -> None:
         head = frames.pack_head(4 + 2 + 1, frames.HEAD, 0, 0, 7, 2)
         self.outbox.put(head, b"hh", b"b")
