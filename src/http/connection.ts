@@ -46,8 +46,11 @@ const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
 const LINGER_BYTES = 256 * 1024 * 1024
 const LINGER_SECONDS = 5
-/** Up to here a response goes out as one latin-1 string: node writes those from the stack, without an allocation. */
-const ONE_WRITE = 16 * 1024
+/**
+ * Up to here a response goes out as one latin-1 string, which node writes from the stack; a larger body is written from where it is,
+ * beside its head, in one system call (10 KB: 0.9 of the processor time).
+ */
+const ONE_WRITE = 4 * 1024
 
 const HEAD = 0
 const BODY = 1
