@@ -231,7 +231,7 @@ function makeTmpDir(parent: string): string {
 /** What Node was told on the command line goes for acceptors too, but for what names a program or a port of its own. */
 function inheritedNodeOptions(options: readonly string[]): string[] {
   return options.filter((option) =>
-    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps)/.test(option),
+    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps|cpu-prof|heap-prof)/.test(option),
   )
 }
 

@@ -231,6 +231,10 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     'worker_exit',
     'nworkers_changed',
     'on_exit',
+    'on_dirty_starting',
+    'dirty_post_fork',
+    'dirty_worker_init',
+    'dirty_worker_exit',
   ].map((name) => ({ name, flags: [], ...refused, advice: hook })),
   { name: 'ssl_context', flags: [], ...refused, advice: tls },
 ]
