@@ -522,8 +522,9 @@ export class Connection implements Reply, Peer, Deadlined {
     this.#sink = null
     const answered = this.#sent !== NOTHING_SENT
     if (!answered && !this.#socket.writableEnded) {
+      this.#keepAlive = false
       const [head, body] = smallAnswer(error.status, '')
-      const text = `HTTP/1.1 ${head.text}${dateLine()}${this.#context.serverLine}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`
+      const text = this.#headText(head, `Content-Length: ${body.length}\r\n`)
       this.#socket.write(
         this.#requestHead.method === 'HEAD' ? text : text + body.toString('latin1'),
         'latin1',
