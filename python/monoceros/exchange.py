@@ -242,6 +242,8 @@ class Exchange:
             if self._rest is not None:
                 self._drain()
                 if self._rest is not None:
+                    # The acceptor cannot know by itself: out of credit, an application may well be computing.
+                    self.carrier.outbox.put(frames.pack(frames.ASIDE, 0, self.stream))
                     self.carrier.outbox.flush()
                     return False
             try:

@@ -23,6 +23,7 @@ FAIL = 0x86
 CREDIT = 0x87  # WINDOW in the worker's direction
 RETURNED = 0x88
 LOG = 0x89
+ASIDE = 0x8A
 
 BODY_FILE = 1
 BODY_STREAM = 2

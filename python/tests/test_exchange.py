@@ -405,6 +405,41 @@ class Sending(unittest.TestCase):
         self.assertEqual((gateway.response(exchange).body, body.closed), (b"abcdefghi", 1))
         self.assertEqual(gateway.waits, 0)
 
+    def test_a_suspended_exchange_says_that_it_is_put_aside_each_time_after_its_bytes(self) -> None:
+        gateway = Gateway(simple(iter([b"abcdef"])), window=4, automatic=False)
+        exchange = gateway.open()
+        self.assertFalse(gateway.begin(exchange))
+        self.assertFalse(gateway.resume(exchange, 1))
+        self.assertTrue(gateway.resume(exchange, 1))
+        kinds = [frame.kind for frame in gateway.received]
+        again = [frames.DATA, frames.ASIDE]
+        self.assertEqual(kinds, [frames.HEAD, frames.ASIDE, *again, frames.DATA, frames.END])
+        self.assertEqual([(f.flags, f.payload) for f in gateway.received if f.kind == frames.ASIDE], [(0, b"")] * 2)
+
+    def test_who_has_used_up_its_credit_and_computes_on_is_not_put_aside(self) -> None:
+        def body() -> Iterator[bytes]:
+            yield b"abcd"
+            seen.extend(frame.kind for frame in gateway.received)
+            yield b"e"
+
+        seen: List[int] = []
+        gateway = Gateway(simple(body()), window=4, automatic=False)
+        exchange = gateway.open()
+        self.assertFalse(gateway.begin(exchange))
+        self.assertEqual(seen, [frames.HEAD])
+        self.assertEqual([frame.kind for frame in gateway.received], [frames.HEAD, frames.ASIDE])
+        self.assertTrue(gateway.resume(exchange, 1))
+
+    def test_write_keeps_its_thread_and_is_not_put_aside(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response(OK, TEXT)(b"0123456789")
+            return []
+
+        gateway = Gateway(app, window=4)
+        response = gateway.get()
+        self.assertGreater(gateway.waits, 0)
+        self.assertNotIn(frames.ASIDE, [frame.kind for frame in response.frames])
+
     def test_a_whole_response_larger_than_the_window_waits_for_credit(self) -> None:
         gateway = Gateway(simple([b"0123456789"]), window=4, automatic=False)
         exchange = gateway.open()

@@ -229,6 +229,17 @@ class Both:
                 acceptor.window(stream, 3000)
                 granted += 3000
 
+    def test_an_exchange_out_of_credit_is_put_aside_and_its_thread_is_free(self: Any) -> None:
+        acceptor = self.start(window=1000)
+        slow = [acceptor.request("/large", QUERY_STRING=str(number)) for number in range(self.threads + 1)]
+        for stream in slow:
+            aside = acceptor.frame_of(stream, frames.ASIDE)
+            self.assertEqual((aside.flags, aside.payload), (0, b""))
+        self.assertEqual(acceptor.get("/other").body, b"/other")
+        for stream in slow:
+            acceptor.window(stream, 500)
+            acceptor.frame_of(stream, frames.ASIDE)
+
     def test_write_waits_for_a_slow_reader_and_loses_nothing(self: Any) -> None:
         acceptor = self.start(window=1000)
         stream = acceptor.request("/write")
