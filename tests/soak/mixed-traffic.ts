@@ -1,0 +1,248 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { type EnduranceServer, startEndurance } from '../support/endurance-application.ts'
+import { childrenOf, descendantsOf, residentMemory } from '../support/processes.ts'
+import { mebibytes, resourcesOf } from '../support/resources.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { numberOfActs, randomFrom, startTraffic, type TrafficReport } from './traffic-mix.ts'
+
+export interface MixedTraffic {
+  clients: number
+  workers: number
+  /** Of how many milliseconds one stretch of traffic is; after each the server is let come to rest, and looked at. */
+  stretch: number
+  /** How many stretches. The first is the warm-up, which the others are compared with. */
+  stretches: number
+  /** Milliseconds between two killings of a worker, two reloads, two lines of the table; 0 for none. */
+  killEvery: number
+  reloadEvery: number
+  sampleEvery: number
+  args: string[]
+  /** What resident memory may grow by from the first rest to the last, in bytes. */
+  acceptorGrowth: number
+  workerGrowth: number
+}
+
+const mebibyte = 1024 * 1024
+
+/** What a server at rest holds. */
+interface Rest {
+  arbiter: number
+  acceptor: number
+  workers: number[]
+  processes: number
+  temporaryFiles: number
+  /** Open file descriptors by kind: arbiter, acceptor, then each worker. */
+  descriptors: Record<string, number>[]
+}
+
+/** Traffic of all kinds, with workers that are recycled, killed and reloaded meanwhile; what is held at rest must not grow. */
+export async function mixedTraffic(options: MixedTraffic): Promise<void> {
+  const server = await startEndurance(['--workers', String(options.workers), ...options.args])
+  // The acceptor stays the same process all along; its workers come and go.
+  const acceptor = server.acceptor()
+  const seed = Number(process.env.MONOCEROS_SOAK_SEED ?? Date.now() % 1_000_000)
+  console.log(`seed of the traffic: ${seed}`)
+  const random = randomFrom(seed)
+  const disturbance = new Disturbance(server, options, random)
+  const firstSeen = new Map<number, number>()
+  const ages: { at: number; age: number; resident: number }[] = []
+  const began = performance.now()
+  const done = new Map<string, number>()
+  let lost = 0
+  let requests = 0
+  const rests: Rest[] = []
+
+  const row = (what: string) => {
+    const now = performance.now()
+    const workers = childrenOf(acceptor)
+    for (const pid of workers) {
+      if (!firstSeen.has(pid)) firstSeen.set(pid, now)
+      const age = now - (firstSeen.get(pid) ?? now)
+      ages.push({ at: now, age, resident: residentMemory(pid) })
+    }
+    const { resident, descriptors } = resourcesOf(acceptor)
+    const cells = [
+      `${((now - began) / 1000).toFixed(0)} s`,
+      what,
+      mebibytes(residentMemory(server.pid)),
+      mebibytes(resident),
+      String(Object.values(descriptors).reduce((sum, count) => sum + count, 0)),
+      workers.map((pid) => mebibytes(residentMemory(pid)).replace(' MiB', '')).join(' '),
+      String(server.temporaryFiles().length),
+      String(descendantsOf(server.pid).length + 1),
+      `${disturbance.kills.length}`,
+      `${disturbance.reloads}`,
+    ]
+    console.log(`| ${cells.join(' | ')} |`)
+  }
+
+  console.log(
+    '| time | acts | arbiter | acceptor | its descriptors | workers, MiB | temporary files | processes | kills | reloads |\n' +
+      '|---|---|---|---|---|---|---|---|---|---|',
+  )
+  const total = () => [...done.values()].reduce((sum, count) => sum + count, 0)
+  for (let stretch = 0; stretch < options.stretches; stretch++) {
+    const traffic = startTraffic(server, options.clients, random)
+    disturbance.start()
+    const current = () => total() + [...traffic.report.done.values()].reduce((sum, count) => sum + count, 0)
+    const sampling = setInterval(() => row(String(current())), options.sampleEvery)
+    await sleep(options.stretch)
+    clearInterval(sampling)
+    await disturbance.stop()
+    const report = await traffic.stop()
+    for (const [name, count] of report.done) done.set(name, (done.get(name) ?? 0) + count)
+    lost += report.lost.length
+    requests += report.requests
+    expect(report.faults).toEqual([])
+    expectLossesToBeKills(report, disturbance.kills)
+    const reference = rests[0]
+    const rest = await comeToRest(server, acceptor, options.workers, reference)
+    rests.push(rest)
+    row(`${total()}, at rest`)
+  }
+
+  const [first, last] = [rests[0], rests.at(-1)]
+  if (!first || !last) throw new Error('no traffic')
+  const names = [...done].map(([name, count]) => `${count} × ${name}`)
+  console.log(
+    `${total()} acts with ${requests} requests in ${((performance.now() - began) / 1000).toFixed(0)} s, ${lost} of them lost with ${disturbance.kills.length} killed workers:\n  ${names.join('\n  ')}`,
+  )
+  // Whatever a client can do was done; with fewer, the rarest may not have had its turn.
+  if (total() > 1000) expect(done.size).toBe(numberOfActs)
+
+  expect(server.acceptor()).toBe(acceptor)
+  expect(last.processes).toBe(first.processes)
+  expect(last.temporaryFiles).toBe(first.temporaryFiles)
+  expect(last.descriptors).toEqual(first.descriptors)
+  expect(last.arbiter - first.arbiter).toBeLessThan(16 * mebibyte)
+  expect(last.acceptor - first.acceptor).toBeLessThan(options.acceptorGrowth)
+
+  if (options.killEvery === 0 && options.reloadEvery === 0) {
+    // Nobody replaced them.
+    for (const [n, resident] of last.workers.entries()) {
+      expect(resident - (first.workers[n] ?? 0)).toBeLessThan(options.workerGrowth)
+    }
+  } else {
+    // They are replaced all the time, so those of like age are compared: of the first half and of the second.
+    const half = began + (performance.now() - began) / 2
+    const oldEnough = ages.filter(({ age }) => age >= (2 * options.sampleEvery) / 3)
+    const mean = (list: typeof ages) => list.reduce((sum, { resident }) => sum + resident, 0) / list.length
+    const [early, late] = [oldEnough.filter(({ at }) => at < half), oldEnough.filter(({ at }) => at >= half)]
+    if (early.length > 0 && late.length > 0) {
+      console.log(
+        `workers that have served for a while: ${mebibytes(mean(early))} in the first half (${early.length} looked at), ` +
+          `${mebibytes(mean(late))} in the second (${late.length})`,
+      )
+      expect(mean(late) - mean(early)).toBeLessThan(options.workerGrowth)
+    }
+  }
+}
+
+/** Kills a worker now and then, and sends HUP now and then, while traffic flows. */
+class Disturbance {
+  /** When, as of `performance.now()`. */
+  readonly kills: number[] = []
+  reloads = 0
+  readonly #server: EnduranceServer
+  readonly #options: MixedTraffic
+  readonly #random: (limit: number) => number
+  #timers: NodeJS.Timeout[] = []
+
+  constructor(server: EnduranceServer, options: MixedTraffic, random: (limit: number) => number) {
+    this.#server = server
+    this.#options = options
+    this.#random = random
+  }
+
+  start(): void {
+    const { killEvery, reloadEvery } = this.#options
+    if (killEvery > 0) this.#timers.push(setInterval(() => this.#kill(), killEvery))
+    if (reloadEvery > 0) this.#timers.push(setInterval(() => this.#reload(), reloadEvery))
+  }
+
+  /** No more; resolves when the reloads that were asked for are done. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer)
+    await waitFor(
+      'the reloads to be done',
+      () => (this.#server.log().match(/ Reloaded$/gm)?.length ?? 0) >= this.#reloadsBegun(),
+      30_000,
+    )
+  }
+
+  #reloadsBegun(): number {
+    return this.#server.log().match(/SIGHUP: reloading$/gm)?.length ?? 0
+  }
+
+  #kill(): void {
+    const workers = childrenOf(this.#server.acceptor())
+    const victim = workers[this.#random(workers.length)]
+    if (victim === undefined) return
+    process.kill(victim, 'SIGKILL')
+    this.kills.push(performance.now())
+  }
+
+  #reload(): void {
+    this.#server.signal('SIGHUP')
+    this.reloads++
+  }
+}
+
+/** Every act that was lost had a worker killed while it was under way. */
+function expectLossesToBeKills(report: TrafficReport, kills: number[]): void {
+  const unexplained = report.lost.filter(
+    ({ since, at }) => !kills.some((kill) => kill >= since && kill <= at),
+  )
+  expect(unexplained).toEqual([])
+}
+
+/** Waits until there is nothing under way, and says what is held then. `wanted` is what it was the last time. */
+async function comeToRest(
+  server: EnduranceServer,
+  acceptor: number,
+  workers: number,
+  wanted: Rest | undefined,
+): Promise<Rest> {
+  let last = ''
+  // Idle connections go after keepalive (5 s); an old worker that still had something to finish goes when it has.
+  await waitFor(
+    'the server to come to rest',
+    async () => {
+      const now = held(server, acceptor)
+      const shown = JSON.stringify([now.descriptors, now.processes, now.temporaryFiles])
+      const like = wanted && JSON.stringify([wanted.descriptors, wanted.processes, wanted.temporaryFiles])
+      const same = shown === last && now.workers.length === workers && (like === undefined || like === shown)
+      last = shown
+      await sleep(250)
+      return same
+    },
+    15_000,
+  ).catch((error) => {
+    // The comparison at the end shows what differs, unless there is nothing to compare with.
+    if (wanted === undefined) throw error
+  })
+  return held(server, acceptor)
+}
+
+function held(server: EnduranceServer, acceptor: number): Rest {
+  const workers = childrenOf(acceptor).filter((pid) => descriptorsAre(pid))
+  return {
+    arbiter: residentMemory(server.pid),
+    acceptor: residentMemory(acceptor),
+    workers: workers.map(residentMemory),
+    processes: descendantsOf(server.pid).length + 1,
+    temporaryFiles: server.temporaryFiles().length,
+    descriptors: [server.pid, acceptor, ...workers].map((pid) => resourcesOf(pid).descriptors),
+  }
+}
+
+/** False of a process that has just ended. */
+function descriptorsAre(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { startEndurance } from '../support/endurance-application.ts'
+import { KeepAliveClient } from '../support/keep-alive-client.ts'
+import { get } from '../support/plain-application.ts'
+import { quantile } from '../support/quantile.ts'
+import { type Sent, startStream, streamFor } from '../support/steady-stream.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const burstSize = 64
+
+/**
+ * Two workers, one thread each, a stream of fast requests. Then one request sleeps, and on its heels comes a burst, so that some of that is
+ * handed to the same worker before anybody can know. Says who ran what.
+ *
+ * @param seconds How long each of the sleeping requests sleeps; they come one after another.
+ */
+export async function sleepingRequests(seconds: number[]): Promise<void> {
+  const server = await startEndurance(['--workers', '2', '--keep-alive', '60', '--log-level', 'debug'])
+  const burst = await Promise.all(Array.from({ length: burstSize }, () => KeepAliveClient.open(server)))
+  const sleeper = await KeepAliveClient.open(server)
+  await Promise.all(burst.map((client) => client.request(get('/'))))
+
+  const stream = { clients: 4, pause: 1 }
+  const alone = await streamFor(server, 1_000, { ...stream, request: (n) => get(`/begin?id=alone${n}`) })
+  expect(alone.faults).toEqual([])
+  const baseline = waits(alone.sent)
+  let givenBack = 0
+
+  for (const [round, duration] of seconds.entries()) {
+    const logged = server.log().length
+    const name = (kind: string, n: number | string) => `round${round}-${kind}${n}`
+    const running = await startStream(server, {
+      ...stream,
+      request: (n) => get(`/begin?id=${name('stream', n)}`),
+    })
+    await waitFor('the stream to flow', () => running.report.sent.length > 50)
+
+    const sleeping = sleeper.request(get(`/begin?id=${name('sleeper', '')}&ms=${duration * 1000}`))
+    const sentAt = performance.now()
+    const hurried = await Promise.all(
+      burst.map(async (client, n) => ({
+        number: n,
+        sentAt,
+        answer: await client.request(get(`/begin?id=${name('burst', n)}`)),
+      })),
+    )
+    const slept = await sleeping
+    const wokenAt = performance.now()
+    const sleepingPid = Number(slept.body.split(' ')[1])
+    await waitFor('the worker that slept to run something again', () =>
+      running.report.sent.some(
+        ({ sentAt, answer }) => sentAt > wokenAt && answer.body.includes(` ${sleepingPid} `),
+      ),
+    )
+    const { sent, faults } = await running.stop()
+    expect(faults).toEqual([])
+
+    // Who ran what. While one slept the other ran everything, and all that was sent meanwhile had been answered when it woke.
+    const events = server.events().filter(({ id }) => id.startsWith(`round${round}-`))
+    const from = events.findIndex(({ id, what }) => what === 'begin' && id === name('sleeper', ''))
+    const to = events.findIndex(({ id, what }) => what === 'done' && id === name('sleeper', ''))
+    expect(from).toBeGreaterThanOrEqual(0)
+    const meanwhile = events.slice(from + 1, to)
+    expect(meanwhile.filter(({ pid }) => pid === sleepingPid)).toEqual([])
+    const burstBegun = events.flatMap(({ what, id }, at) =>
+      what === 'begin' && id.includes('-burst') ? [at] : [],
+    )
+    expect(burstBegun).toHaveLength(burstSize)
+    expect(Math.max(...burstBegun)).toBeLessThan(to)
+
+    // Each exactly once, and answered by the worker that ran it.
+    const begun = events.filter(({ what }) => what === 'begin')
+    expect(new Set(begun.map(({ id }) => id)).size).toBe(begun.length)
+    expect(begun.length).toBe(sent.length + burstSize + 1)
+    const pidOf = new Map(begun.map(({ id, pid }) => [id, String(pid)]))
+    for (const { answer } of [...sent, ...hurried, { answer: slept }]) {
+      const [id = '', pid] = answer.body.split(' ')
+      expect(answer.status).toBe(200)
+      expect(pid).toBe(pidOf.get(id))
+    }
+
+    // The clock: 100 ms beyond the median, unless this machine is so busy that it takes that long without a sleeper too.
+    const fast = [...sent, ...hurried].filter(({ sentAt }) => sentAt < wokenAt)
+    const { middle, slowest } = waits(fast)
+    expect(slowest).toBeLessThan(Math.max(middle + 100, 2 * baseline.slowest))
+    // Log lines are on their way for a moment.
+    await sleep(50)
+    const returned = [
+      ...server
+        .log()
+        .slice(logged)
+        .matchAll(/Worker (\d+) gave back (\d+) requests/g),
+    ]
+    const ofSleeper = returned.filter(([, pid]) => Number(pid) === sleepingPid)
+    const count = ofSleeper.reduce((sum, [, , number]) => sum + Number(number), 0)
+    givenBack += count
+    console.log(
+      `one request slept ${duration} s: ${meanwhile.length} others ran meanwhile, none on its worker; ${count} were given back; ` +
+        `fast requests: median ${middle.toFixed(2)} ms, slowest ${slowest.toFixed(1)} ms ` +
+        `(without a sleeper: ${baseline.middle.toFixed(2)} ms, ${baseline.slowest.toFixed(1)} ms)`,
+    )
+  }
+  // Otherwise nothing had been queued behind the sleepers, and nothing was shown.
+  expect(givenBack).toBeGreaterThan(0)
+}
+
+function waits(sent: Sent[]): { middle: number; slowest: number } {
+  const all = sent.map(({ answer }) => answer.milliseconds)
+  return { middle: quantile(all, 0.5), slowest: Math.max(...all) }
+}

@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from './wait-for.ts'
+
+// What a process holds, as /proc says (Linux). All sizes in bytes.
+
+/** What may be left behind by something that went wrong. */
+export interface Resources {
+  resident: number
+  /** The highest that `resident` has been since the process began, or since `forgetPeak`. */
+  peak: number
+  /** Open file descriptors by kind: `socket`, `pipe`, `file`, `deleted file`, `other`. */
+  descriptors: Record<string, number>
+  /** Lines of its memory map. */
+  mappings: number
+  /** All of its address space. */
+  virtual: number
+}
+
+/** Throws when the process is gone. */
+export function resourcesOf(pid: number): Resources {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const size = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
+  return {
+    resident: size('VmRSS'),
+    peak: size('VmHWM'),
+    descriptors: descriptorsOf(pid),
+    mappings: readFileSync(`/proc/${pid}/maps`, 'latin1').trimEnd().split('\n').length,
+    virtual: size('VmSize'),
+  }
+}
+
+/** Lets the peak of resident memory begin anew from what it is now (proc(5), /proc/pid/clear_refs). */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+/** Open file descriptors by kind. */
+export function descriptorsOf(pid: number): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    let target: string
+    try {
+      target = readlinkSync(`/proc/${pid}/fd/${name}`)
+    } catch {
+      continue // closed meanwhile
+    }
+    const kind = /^(socket|pipe):/.exec(target)?.[1] ?? kindOfFile(target)
+    counts[kind] = (counts[kind] ?? 0) + 1
+  }
+  return counts
+}
+
+function kindOfFile(target: string): string {
+  if (!target.startsWith('/')) return 'other'
+  return target.endsWith(' (deleted)') ? 'deleted file' : 'file'
+}
+
+/** Resolves when the open file descriptors of all these processes have been the same for a while, with their counts by kind. */
+export async function settledDescriptors(pids: number[]): Promise<Record<string, number>[]> {
+  let last: Record<string, number>[] = []
+  let unchanged = 0
+  await waitFor('file descriptors to settle', async () => {
+    const now = pids.map(descriptorsOf)
+    unchanged = JSON.stringify(now) === JSON.stringify(last) ? unchanged + 1 : 0
+    last = now
+    await sleep(40)
+    return unchanged >= 4
+  })
+  return last
+}
+
+/** The limit of open files that a process we start will have. */
+export function descriptorLimit(): number {
+  const line = /^Max open files\s+(\d+)\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
+  // Node raises the soft limit to the hard one when it starts.
+  return Number(line?.[2])
+}
+
+/** `12.3 MiB`. */
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+}
