@@ -5,12 +5,13 @@
  */
 const rooms = {
   wsgi: [],
-  http: [],
+  sockets: [],
+  http: ['sockets'],
   logging: [],
   settings: ['logging'],
-  runtimes: ['wsgi', 'settings', 'logging'],
+  runtimes: ['wsgi', 'sockets', 'settings', 'logging'],
   gateway: ['wsgi', 'http', 'runtimes', 'settings', 'logging'],
-  acceptor: ['wsgi', 'http', 'gateway', 'runtimes', 'settings', 'logging'],
+  acceptor: ['wsgi', 'sockets', 'http', 'gateway', 'runtimes', 'settings', 'logging'],
   arbiter: ['acceptor', 'settings', 'logging'],
   cli: ['arbiter', 'settings', 'logging'],
 }

@@ -12,6 +12,7 @@ import { WorkerPool } from '../runtimes/cpython/pool.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
+import { acceptSockets } from '../sockets/accept-sockets.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
 
@@ -154,11 +155,11 @@ export class Acceptor implements AcceptorControls {
 
   #listen({ fd, address }: InheritedListener): Promise<void> {
     return new Promise((resolve, reject) => {
-      // A client that has closed its own direction may still read (RFC 9112 §9.6).
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+      const server = createServer({ allowHalfOpen: true, noDelay: true })
       server.once('error', reject)
       server.listen({ fd, backlog: this.#options.settings.backlog }, () => {
         server.off('error', reject)
+        acceptSockets(server, (socket) => this.#accept(socket))
         server.on('error', (error) => {
           this.#options.log.error(`Accepting at ${formatBindAddress(address)} failed: ${error.message}`)
         })
@@ -168,11 +169,11 @@ export class Acceptor implements AcceptorControls {
     })
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket): Connection | null {
     // Gone before it could be asked who it was. Without this it would pass for a client of a unix socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.destroy()
-      return
+      return null
     }
     const { maxConnections } = this.#options.settings
     if (maxConnections !== 0 && this.#connections.size >= maxConnections) {
@@ -185,9 +186,11 @@ export class Acceptor implements AcceptorControls {
           `Connections are answered 503: max_connections (${maxConnections}) are open`,
         )
       }
-      return
+      return null
     }
-    this.#connections.add(new Connection(socket, this.#context!))
+    const connection = new Connection(socket, this.#context!)
+    this.#connections.add(connection)
+    return connection
   }
 
   #connectionClosed(connection: Connection): void {

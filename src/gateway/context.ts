@@ -1,5 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import type { ResponseHeads } from '../http/response-head.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { EnvironWriter } from './environ.ts'
 import type { ProxyTrust } from './proxy-trust.ts'
@@ -45,5 +46,6 @@ export interface FinishedExchange {
 export interface GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
+  readonly responseHeads: ResponseHeads
   readonly runtime: Runtime
 }

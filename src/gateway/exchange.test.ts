@@ -7,7 +7,7 @@ import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
-import type { Task, TaskHandle } from '../runtimes/runtime.ts'
+import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import type { FinishedExchange, GatewayOptions } from './context.ts'
 import { Gateway } from './gateway.ts'
 import { ProxyTrust } from './proxy-trust.ts'
@@ -43,12 +43,16 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   const reply: Reply = {
     peer,
     bytesSent: 0,
-    respond: (head: ResponseHead, body) => {
-      said.push(`respond ${head.status} ${body?.toString() ?? ''}`)
+    respond: (head: ResponseHead, bytes, start, end) => {
+      said.push(`respond ${head.status} ${bytes.toString('latin1', start, end)}`)
       close(true)
+      return false
     },
     start: (head) => said.push(`start ${head.status}`),
-    data: (chunk) => said.push(`data ${chunk.toString()}`),
+    data: (bytes, start, end) => {
+      said.push(`data ${bytes.toString('latin1', start, end)}`)
+      return false
+    },
     finish: () => {
       said.push('finish')
       close(true)
@@ -106,8 +110,10 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
     },
     /** What was said since the last look. */
     news: () => said.splice(0),
-    respond: (head: string, body: string | null, ended: boolean) =>
-      task!.responseHead(Buffer.from(head), 0, head.length, body === null ? null : Buffer.from(body), ended),
+    respond: (head: string, body: string | null, ended: boolean) => {
+      const bytes = Buffer.from(head + (body ?? ''))
+      return task!.responseHead(bytes, 0, head.length, bytes.length, ended, 0)
+    },
   }
 }
 
@@ -231,7 +237,7 @@ describe('an exchange', () => {
   it('answers 500 for a head that breaks a rule, and shows none of it', () => {
     const exchange = begin(get)
     exchange.sink.bodyEnd()
-    expect(exchange.respond('200 OK\r\nX: a\nb\r\n', 'x', false)).toBe(false)
+    expect(exchange.respond('200 OK\r\nX: a\nb\r\n', 'x', false)).toBe(REFUSED)
     expect(exchange.said).toEqual(['submit', 'refuse 500'])
     expect(exchange.logged.join()).toContain('0x0a')
   })
@@ -258,7 +264,7 @@ describe('an exchange', () => {
     left.close(false)
     left.news()
     left.respond('200 OK\r\n', 'x', false)
-    left.task.responseData(Buffer.from('y'))
+    left.task.responseData(Buffer.from('y'), 0, 1)
     left.task.responseEnd(false)
     expect(left.news()).toEqual([])
   })

@@ -1,7 +1,16 @@
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { parseResponseHead, type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
-import type { FileReference, Task, TaskBody, TaskHandle } from '../runtimes/runtime.ts'
+import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
+import {
+  type FileReference,
+  KEPT,
+  type Outcome,
+  REFUSED,
+  TAKEN,
+  type Task,
+  type TaskBody,
+  type TaskHandle,
+} from '../runtimes/runtime.ts'
 import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 import { FileBody } from './file-body.ts'
@@ -11,6 +20,7 @@ import { RequestBody } from './request-body.ts'
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
+const NO_CHUNKS: Buffer[] = []
 
 /** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
 const ABANDONED_MS = 1000
@@ -48,7 +58,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   #wanted = 0
   #asked = false
   #endSent = false
-  readonly #early: Buffer[] = []
+  #early: Buffer[] | null = null
   #earlyBytes = 0
   #bodyEnded = false
 
@@ -113,6 +123,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       return
     }
     if (this.#handle === null) return // the application has answered without it
+    this.#early ??= []
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
     this.#forwardBody()
@@ -194,32 +205,37 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     return this.#gateway.environ.write(this, out, at)
   }
 
-  responseHead(bytes: Buffer, start: number, end: number, body: Buffer | null, ended: boolean): boolean {
+  responseHead(
+    bytes: Buffer,
+    start: number,
+    headEnd: number,
+    end: number,
+    ended: boolean,
+    free: number,
+  ): Outcome {
     const reply = this.#reply
-    if (reply === null) return true
+    if (reply === null) return TAKEN
     let head: ResponseHead
     try {
-      head = parseResponseHead(bytes, start, end)
+      head = this.#gateway.responseHeads.parse(bytes, start, headEnd)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
       this.#gateway.options.log.error(`Bad response head for ${this.#quoted()}: ${error.message}`)
       this.#handle = null
       this.#answer(500, '')
-      return false
+      return REFUSED
     }
     this.#response = head
     if (ended) {
       this.#handle = null
-      reply.respond(head, body)
-    } else {
-      reply.start(head)
-      if (body !== null) reply.data(body)
+      return reply.respond(head, bytes, headEnd, end, free) ? KEPT : TAKEN
     }
-    return true
+    reply.start(head)
+    return end > headEnd && reply.data(bytes, headEnd, end, true) ? KEPT : TAKEN
   }
 
-  responseData(chunk: Buffer): void {
-    this.#reply?.data(chunk)
+  responseData(bytes: Buffer, start: number, end: number): boolean {
+    return this.#reply?.data(bytes, start, end, true) ?? false
   }
 
   responseEnd(broken: boolean): void {
@@ -236,7 +252,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     const discard = this.head.method === 'HEAD' || status === 204 || status === 304
     if (discard) return reply.finish()
     this.#file = new FileBody(reference, {
-      data: (chunk) => this.#reply?.data(chunk),
+      data: (chunk) => this.#reply?.data(chunk, 0, chunk.length, false),
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
         this.#gateway.options.log.error(`Cannot send the file of ${this.#quoted()}: ${reason}`)
@@ -284,7 +300,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   #forwardBody(): void {
     const handle = this.#handle
     if (handle === null) return
-    const early = this.#early
+    const early = this.#early ?? NO_CHUNKS
     while (early.length > 0 && this.#wanted > 0) {
       const chunk = early[0]
       const piece = chunk.length <= this.#wanted ? chunk : chunk.subarray(0, this.#wanted)

@@ -1,5 +1,6 @@
 import type { Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { ResponseHeads } from '../http/response-head.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { GatewayContext, GatewayOptions } from './context.ts'
 import { EnvironWriter } from './environ.ts'
@@ -9,6 +10,7 @@ import { Exchange } from './exchange.ts'
 export class Gateway implements GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
+  readonly responseHeads = new ResponseHeads()
   readonly runtime: Runtime
 
   constructor(options: GatewayOptions, runtime: Runtime) {

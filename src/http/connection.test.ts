@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { acceptSockets } from '../sockets/accept-sockets.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Reply, RequestSink } from './exchange.ts'
@@ -68,6 +69,26 @@ class Recorder implements RequestSink {
   }
 }
 
+const SCRIBBLE = 0x23
+
+/** Answers with memory that is used for something else as soon as it is not needed any more, as a runtime does. */
+function respond(reply: Reply, head: ResponseHead, body: Buffer | null): void {
+  const [bytes, start, end] = lend(body)
+  if (!reply.respond(head, bytes, start, end, 0)) bytes.fill(SCRIBBLE)
+}
+
+function data(reply: Reply, chunk: Buffer): void {
+  const [bytes, start, end] = lend(chunk)
+  if (!reply.data(bytes, start, end, true)) bytes.fill(SCRIBBLE)
+}
+
+function lend(body: Buffer | null): [Buffer, number, number] {
+  const length = body?.length ?? 0
+  const bytes = Buffer.alloc(1000 + length + 10, SCRIBBLE)
+  body?.copy(bytes, 1000)
+  return [bytes, 1000, 1000 + length]
+}
+
 interface Script {
   begin?(request: Recorder): void
   bodyData?(request: Recorder, chunk: Buffer): void
@@ -118,11 +139,14 @@ async function serve(script: Script, timeouts: Partial<Timeouts> = {}): Promise<
   const connections: Connection[] = []
   const sockets: Socket[] = []
   const context = makeContext(script, timeouts, requests, refusals, () => bench.closed++)
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    sockets.push(socket)
-    connections.push(new Connection(socket, context))
-  })
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  acceptSockets(server, (socket) => {
+    const connection = new Connection(socket, context)
+    sockets.push(socket)
+    connections.push(connection)
+    return connection
+  })
   const bench: Bench = {
     port: (server.address() as { port: number }).port,
     requests,
@@ -157,7 +181,7 @@ function head(fields = '', status = '200 OK'): ResponseHead {
 
 /** Answers every request with its target, when its body is there. */
 const echoTarget: Script = {
-  bodyEnd: (request) => request.reply.respond(head(), Buffer.from(request.path)),
+  bodyEnd: (request) => respond(request.reply, head(), Buffer.from(request.path)),
 }
 /** Leaves the answer to the test. */
 const silent: Script = { begin: (request) => request.reply.wantBody() }
@@ -191,14 +215,14 @@ describe('a connection', () => {
       await waitFor('the request to be whole', () => request.ended)
       await new Promise((resolve) => setImmediate(resolve))
       expect(bench.requests.length).toBe(number + 1)
-      request.reply.respond(head(), Buffer.from(request.path + request.body))
+      respond(request.reply, head(), Buffer.from(request.path + request.body))
       expect((await client.readResponse()).text).toBe(['/1', '/2', '/3body', '/4'][number])
     }
   })
 
   it('takes the same bytes in any pieces', async () => {
     const bench = await serve({
-      bodyEnd: (request) => request.reply.respond(head(), Buffer.from(request.path + request.body)),
+      bodyEnd: (request) => respond(request.reply, head(), Buffer.from(request.path + request.body)),
     })
     const client = await RawConnection.open(bench)
     const bytes =
@@ -218,7 +242,7 @@ describe('a connection', () => {
     const first = await bench.request(0)
     await waitFor('the socket to be paused', () => bench.sockets[0]!.isPaused())
     expect(bench.sockets[0]!.bytesRead).toBeLessThan(512 * 1024)
-    first.reply.respond(head(), null)
+    respond(first.reply, head(), null)
     expect((await client.readResponse()).status).toBe(200)
     await bench.request(1)
     expect(bench.sockets[0]!.bytesRead).toBeLessThan(1024 * 1024)
@@ -237,7 +261,7 @@ describe('a connection', () => {
   it('takes the body of the next request when the one before ended in a pause', async () => {
     const bench = await serve({
       bodyData: (request) => request.reply.pauseBody(),
-      bodyEnd: (request) => request.reply.respond(head(), Buffer.from(request.body)),
+      bodyEnd: (request) => respond(request.reply, head(), Buffer.from(request.body)),
     })
     const client = await RawConnection.open(bench)
     for (const body of ['one', 'two', 'three']) {
@@ -284,7 +308,7 @@ describe('the framing of a response', () => {
   const inPieces = (...pieces: string[]) => {
     return (reply: Reply) => {
       reply.start(head())
-      for (const piece of pieces) reply.data(Buffer.from(piece))
+      for (const piece of pieces) data(reply, Buffer.from(piece))
       reply.finish()
     }
   }
@@ -305,7 +329,7 @@ describe('the framing of a response', () => {
 
   it('is a length for HTTP/1.0 that asks to keep the connection', async () => {
     const { client, ...response } = await answered(get('/', 'Connection: keep-alive\r\n', '1.0'), (reply) =>
-      reply.respond(head(), Buffer.from('abc')),
+      respond(reply, head(), Buffer.from('abc')),
     )
     expect(response.framing).toBe('length')
     expect(response.headers).toContainEqual(['Connection', 'keep-alive'])
@@ -316,22 +340,22 @@ describe('the framing of a response', () => {
   it('is the length that the application declared', async () => {
     const response = await answered(get('/'), (reply) => {
       reply.start(head('Content-Length: 6\r\n'))
-      reply.data(Buffer.from('abc'))
-      reply.data(Buffer.from('def'))
+      data(reply, Buffer.from('abc'))
+      data(reply, Buffer.from('def'))
       reply.finish()
     })
     expect(response).toMatchObject({ framing: 'length', text: 'abcdef' })
   })
 
   it.each([
-    ['in one piece', (reply: Reply) => reply.respond(head('Content-Length: 3\r\n'), Buffer.from('abcdef'))],
+    ['in one piece', (reply: Reply) => respond(reply, head('Content-Length: 3\r\n'), Buffer.from('abcdef'))],
     [
       'in several',
       (reply: Reply) => {
         reply.start(head('Content-Length: 3\r\n'))
-        reply.data(Buffer.from('ab'))
-        reply.data(Buffer.from('cd'))
-        reply.data(Buffer.from('ef'))
+        data(reply, Buffer.from('ab'))
+        data(reply, Buffer.from('cd'))
+        data(reply, Buffer.from('ef'))
         reply.finish()
       },
     ],
@@ -342,13 +366,13 @@ describe('the framing of a response', () => {
   })
 
   it.each([
-    ['in one piece', (reply: Reply) => reply.respond(head('Content-Length: 10\r\n'), Buffer.from('abc'))],
-    ['without a body', (reply: Reply) => reply.respond(head('Content-Length: 10\r\n'), null)],
+    ['in one piece', (reply: Reply) => respond(reply, head('Content-Length: 10\r\n'), Buffer.from('abc'))],
+    ['without a body', (reply: Reply) => respond(reply, head('Content-Length: 10\r\n'), null)],
     [
       'in several',
       (reply: Reply) => {
         reply.start(head('Content-Length: 10\r\n'))
-        reply.data(Buffer.from('abc'))
+        data(reply, Buffer.from('abc'))
         reply.finish()
       },
     ],
@@ -361,7 +385,7 @@ describe('the framing of a response', () => {
   it('breaks off a chunked body without its last chunk', async () => {
     const response = await answered(get('/'), (reply) => {
       reply.start(head())
-      reply.data(Buffer.from('abc'))
+      data(reply, Buffer.from('abc'))
       reply.abort()
     })
     expect(response).toMatchObject({ complete: false, text: 'abc' })
@@ -371,7 +395,7 @@ describe('the framing of a response', () => {
     // By a reset, which not every kernel that tests run on delivers as one.
     const response = await answered(get('/', '', '1.0'), (reply) => {
       reply.start(head())
-      reply.data(Buffer.from('abc'))
+      data(reply, Buffer.from('abc'))
       reply.abort()
     })
     expect(response.text).toBe('abc')
@@ -383,7 +407,7 @@ describe('the framing of a response', () => {
     const head0 = 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'
     const declared = await answered(
       head0,
-      (reply) => reply.respond(head('Content-Length: 5\r\n'), Buffer.from('abcde')),
+      (reply) => respond(reply, head('Content-Length: 5\r\n'), Buffer.from('abcde')),
       'HEAD',
     )
     expect(declared.header('Content-Length')).toBe('5')
@@ -403,10 +427,10 @@ describe('the framing of a response', () => {
       ['304 Not Modified', '5'],
     ] as const) {
       for (const script of [
-        (reply: Reply) => reply.respond(head('Content-Length: 5\r\nX: y\r\n', status), Buffer.from('abcde')),
+        (reply: Reply) => respond(reply, head('Content-Length: 5\r\nX: y\r\n', status), Buffer.from('abcde')),
         (reply: Reply) => {
           reply.start(head('Content-Length: 5\r\nX: y\r\n', status))
-          reply.data(Buffer.from('abcde'))
+          data(reply, Buffer.from('abcde'))
           reply.finish()
         },
       ]) {
@@ -421,7 +445,7 @@ describe('the framing of a response', () => {
 
   it('has one Date and one Server, the application’s where it gives them', async () => {
     const response = await answered(get('/'), (reply) =>
-      reply.respond(head('Date: today\r\nServer: mine\r\n'), null),
+      respond(reply, head('Date: today\r\nServer: mine\r\n'), null),
     )
     expect(response.all('Date')).toEqual(['today'])
     expect(response.all('Server')).toEqual(['mine'])
@@ -433,10 +457,10 @@ describe('the framing of a response', () => {
     for (const size of [256, 16_000, 17_000, 500_000]) {
       const body = Buffer.alloc(size, bytes)
       for (const script of [
-        (reply: Reply) => reply.respond(head(), body),
+        (reply: Reply) => respond(reply, head(), body),
         (reply: Reply) => {
           reply.start(head())
-          reply.data(body)
+          data(reply, body)
           reply.finish()
         },
       ]) {
@@ -451,8 +475,8 @@ describe('the framing of a response', () => {
     await client.send(get('/'))
     const request = await bench.request(0)
     request.reply.start(head())
-    request.reply.data(Buffer.from('abc'))
-    request.reply.data(Buffer.from('defg'))
+    data(request.reply, Buffer.from('abc'))
+    data(request.reply, Buffer.from('defg'))
     await waitFor('the bytes', () => request.writtenBytes === 7)
     expect(request.reply.bytesSent).toBe(7)
     request.reply.finish()
@@ -462,7 +486,7 @@ describe('the framing of a response', () => {
 
 describe('Expect: 100-continue', () => {
   const expecting = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n'
-  const echo = (request: Recorder) => request.reply.respond(head(), Buffer.from(request.body))
+  const echo = (request: Recorder) => respond(request.reply, head(), Buffer.from(request.body))
 
   it('is answered when the body is wanted at once', async () => {
     const bench = await serve({ begin: ({ reply }) => reply.wantBody(), bodyEnd: echo })
@@ -484,7 +508,7 @@ describe('Expect: 100-continue', () => {
   })
 
   it('is not answered when the body is never wanted, and the connection then ends', async () => {
-    const bench = await serve({ begin: ({ reply }) => reply.respond(head('', '403 Forbidden'), null) })
+    const bench = await serve({ begin: ({ reply }) => respond(reply, head('', '403 Forbidden'), null) })
     const client = await RawConnection.open(bench)
     const response = await client.request(expecting)
     expect(response.status).toBe(403)
@@ -519,10 +543,10 @@ describe('a client that has sent its end', () => {
     client.halfClose()
     const first = await bench.request(0)
     await waitFor('the end to be noticed', () => first.said.includes('clientEnded'))
-    first.reply.respond(head(), Buffer.from('one'))
+    respond(first.reply, head(), Buffer.from('one'))
     expect((await client.readResponse()).text).toBe('one')
     const second = await bench.request(1)
-    second.reply.respond(head(), Buffer.from('two'))
+    respond(second.reply, head(), Buffer.from('two'))
     const response = await client.readResponse()
     expect(response.text).toBe('two')
     expect(response.header('Connection')).toBe('close')
@@ -621,7 +645,7 @@ describe('a refused message', () => {
     const bench = await serve({
       begin: ({ reply }) => {
         reply.start(head())
-        reply.data(Buffer.from('abc'))
+        data(reply, Buffer.from('abc'))
       },
     })
     const client = await RawConnection.open(bench)
@@ -681,7 +705,7 @@ describe('time-outs', () => {
     await client.send(post('/', 'abc'))
     const request = await bench.request(0)
     await new Promise((resolve) => setTimeout(resolve, 900))
-    request.reply.respond(head(), null)
+    respond(request.reply, head(), null)
     expect((await client.readResponse()).status).toBe(200)
   })
 
@@ -698,7 +722,7 @@ describe('time-outs', () => {
 
   it('bear with a body that makes progress', async () => {
     const bench = await serve(
-      { bodyEnd: (request) => request.reply.respond(head(), Buffer.from(String(request.body.length))) },
+      { bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))) },
       { body: 0.2 },
     )
     const client = await RawConnection.open(bench)
@@ -712,7 +736,7 @@ describe('time-outs', () => {
       {
         bodyEnd: ({ reply }) => {
           reply.start(head())
-          for (let i = 0; i < 200; i++) reply.data(Buffer.alloc(100_000))
+          for (let i = 0; i < 200; i++) data(reply, Buffer.alloc(100_000))
         },
       },
       { write: 0.3 },
@@ -727,7 +751,7 @@ describe('time-outs', () => {
   it('bear with a client that takes its answer slowly', async () => {
     const size = 8_000_000
     const bench = await serve(
-      { bodyEnd: ({ reply }) => reply.respond(head(), Buffer.alloc(size)) },
+      { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.alloc(size)) },
       { write: 0.6, keepAlive: 0 },
     )
     const client = await RawConnection.open(bench)
@@ -776,7 +800,7 @@ describe('the end of a connection', () => {
     bench.context.stopping = true
     for (const connection of bench.connections) connection.closeWhenIdle()
     expect(await idle.expectEnd()).toBe('closed')
-    request.reply.respond(head(), Buffer.from('done'))
+    respond(request.reply, head(), Buffer.from('done'))
     const response = await busy.readResponse()
     expect(response.text).toBe('done')
     expect(response.header('Connection')).toBe('close')
@@ -789,10 +813,10 @@ describe('the end of a connection', () => {
     await client.send(get('/'))
     const { reply } = await bench.request(0)
     reply.start(head('Content-Length: 6\r\n'))
-    reply.data(Buffer.from('abc'))
+    data(reply, Buffer.from('abc'))
     bench.context.stopping = true
     for (const connection of bench.connections) connection.closeWhenIdle()
-    reply.data(Buffer.from('def'))
+    data(reply, Buffer.from('def'))
     reply.finish()
     expect((await client.readResponse()).text).toBe('abcdef')
     expect(await client.expectEnd()).toBe('closed')
@@ -817,7 +841,7 @@ describe('a client of a unix socket', () => {
     const script: Script = {
       bodyEnd: ({ reply }) => {
         reply.start(head())
-        reply.data(Buffer.from('abc'))
+        data(reply, Buffer.from('abc'))
         reply.abort()
       },
     }
@@ -825,9 +849,10 @@ describe('a client of a unix socket', () => {
     const context = makeContext(script, {}, requests, [], () => {
       closed = true
     })
-    const server = createServer({ allowHalfOpen: true }, (socket) => new Connection(socket, context))
+    const server = createServer({ allowHalfOpen: true })
     const socketPath = join(directory, 's')
     await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+    acceptSockets(server, (socket) => new Connection(socket, context))
     onTestFinished(() => void server.close())
     const client = await RawConnection.open({ socketPath, port: 0, host: '' })
     await client.send(get('/', '', '1.0'))
@@ -867,7 +892,7 @@ describe('an answer that has not all left', () => {
       },
       bodyData: ({ reply }) => reply.refuse(413, { close: true }),
       bodyEnd: ({ path, reply }) => {
-        if (path !== '/refused') reply.respond(head(), Buffer.alloc(16_250, 'x'))
+        if (path !== '/refused') respond(reply, head(), Buffer.alloc(16_250, 'x'))
       },
     }
     for (const second of [get('/refused'), post('/body', 'a') + post('/body', 'b')]) {
@@ -875,6 +900,7 @@ describe('an answer that has not all left', () => {
       const socket = new HeldSocket()
       const context = makeContext(refuse, {}, requests, [], () => {})
       const connection = new Connection(socket as unknown as Socket, context)
+      socket.on('data', (chunk: Buffer) => connection.received(chunk, 0, chunk.length))
       // The first answer leaves so little room that the second waits for the client.
       socket.push(Buffer.from(get('/1') + second))
       await waitFor('both requests', () => requests.length === 2)

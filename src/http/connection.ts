@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Receiver } from '../sockets/accept-sockets.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { dateLine } from './date.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
@@ -46,11 +47,8 @@ const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
 const LINGER_BYTES = 256 * 1024 * 1024
 const LINGER_SECONDS = 5
-/**
- * Up to here a response goes out as one latin-1 string, which node writes from the stack; a larger body is written from where it is,
- * beside its head, in one system call (10 KB: 0.9 of the processor time).
- */
-const ONE_WRITE = 4 * 1024
+/** Up to here a response, or a chunk of one, goes out as one latin-1 string, which node writes from the stack. A larger body is written from where it is. */
+const ONE_STRING = 4 * 1024
 
 const HEAD = 0
 const BODY = 1
@@ -66,7 +64,7 @@ const FINISHING = 2
  * An HTTP/1.1 connection (RFC 9112): takes requests one after another off a socket, hands each to the handler and writes the answer.
  * One exchange at a time, so answers to pipelined requests go out in order by themselves; what a client sends ahead waits, bounded.
  */
-export class Connection implements Reply, Peer, Deadlined {
+export class Connection implements Receiver, Reply, Peer, Deadlined {
   readDeadline: number
   writeDeadline = Number.POSITIVE_INFINITY
   readonly remoteAddress: string
@@ -107,7 +105,6 @@ export class Connection implements Reply, Peer, Deadlined {
     this.remotePort = socket.remotePort ?? 0
     context.deadlines.add(this)
     this.readDeadline = context.deadlines.in(context.timeouts.header)
-    socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('end', () => this.#ended())
     socket.on('drain', () => this.#drained())
     socket.on('error', () => {}) // 'close' follows and does what is to be done
@@ -159,25 +156,25 @@ export class Connection implements Reply, Peer, Deadlined {
 
   // ---------------------------------------------------------------- reading
 
-  #received(chunk: Buffer): void {
+  /** Takes what the socket has read: bytes [start, end) of `bytes`, to which nobody writes again. */
+  received(bytes: Buffer, start: number, end: number): void {
     if (this.#phase >= LINGER) {
-      this.#lingered += chunk.length
+      this.#lingered += end - start
       if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
       return
     }
     if (this.#ahead !== null) {
-      this.#ahead = Buffer.concat([this.#ahead, chunk])
+      this.#ahead = Buffer.concat([this.#ahead, bytes.subarray(start, end)])
       if (this.#ahead.length > READ_AHEAD) this.#socket.pause()
       return
     }
-    this.#process(chunk)
+    this.#process(bytes, start, end)
   }
 
-  /** Takes what can be taken from `chunk`; keeps the rest for later. */
-  #process(chunk: Buffer): void {
+  /** Takes what can be taken; keeps the rest for later. */
+  #process(chunk: Buffer, start: number, end: number): void {
     this.#processing = true
-    const end = chunk.length
-    let at = 0
+    let at = start
     try {
       while (at < end) {
         if (this.#phase === HEAD) {
@@ -200,7 +197,7 @@ export class Connection implements Reply, Peer, Deadlined {
     }
     this.#processing = false
     if (this.#phase >= LINGER) return
-    if (at < end) this.#ahead = at === 0 ? chunk : chunk.subarray(at)
+    if (at < end) this.#ahead = chunk.subarray(at, end)
     if (this.#bodyPaused || end - at > READ_AHEAD) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
   }
@@ -211,7 +208,7 @@ export class Connection implements Reply, Peer, Deadlined {
     const ahead = this.#ahead
     if (ahead !== null) {
       this.#ahead = null
-      this.#process(ahead)
+      this.#process(ahead, 0, ahead.length)
     }
     if (this.#phase >= LINGER || this.#ahead !== null) return
     if (this.#socket.isPaused()) this.#socket.resume()
@@ -341,32 +338,48 @@ export class Connection implements Reply, Peer, Deadlined {
 
   // ---------------------------------------------------------------- answering
 
-  respond(head: ResponseHead, body: Buffer | null): void {
-    const length = body === null ? 0 : body.length
+  respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean {
+    const length = end - start
     const withoutBody = this.#isWithoutBody(head)
     if (!withoutBody && head.contentLength !== -1 && head.contentLength !== length) {
       this.start(head)
-      if (body !== null) this.data(body)
+      const kept = this.data(bytes, start, end, true)
       this.finish()
-      return
+      return kept
     }
     this.#sent = FINISHING
     const framing = head.contentLength === -1 && !withoutBody ? `Content-Length: ${length}\r\n` : ''
     const text = this.#headText(head, framing)
-    if (withoutBody || body === null) {
+    let kept = false
+    if (withoutBody || length === 0) {
       this.#socket.write(text, 'latin1')
     } else {
       this.bytesSent = length
-      if (length + text.length <= ONE_WRITE) {
-        this.#socket.write(text + body.toString('latin1', 0, length), 'latin1')
+      if (length + text.length <= ONE_STRING) {
+        this.#socket.write(text + bytes.toString('latin1', start, end), 'latin1')
+      } else if (text.length <= start - free) {
+        const from = start - text.length
+        bytes.write(text, from, 'latin1')
+        kept = this.#write(bytes, from, end, true)
       } else {
         this.#socket.cork()
         this.#socket.write(text, 'latin1')
-        this.#socket.write(body)
+        this.#socket.write(bytes.subarray(start, end))
         this.#socket.uncork()
+        kept = this.#socket.writableLength > 0
       }
     }
     this.#finishResponse()
+    return kept
+  }
+
+  /** @returns whether `bytes` is still needed */
+  #write(bytes: Buffer, start: number, end: number, lent: boolean, written?: () => void): boolean {
+    const piece = bytes.subarray(start, end)
+    // Behind others it would wait, and with it all that it is a part of.
+    const waits = lent && this.#socket.writableLength > 0
+    this.#socket.write(waits ? Buffer.from(piece) : piece, written)
+    return !waits && this.#socket.writableLength > 0
   }
 
   start(head: ResponseHead): void {
@@ -385,37 +398,35 @@ export class Connection implements Reply, Peer, Deadlined {
     this.#socket.write(this.#headText(head, framing), 'latin1')
   }
 
-  data(chunk: Buffer): void {
-    const length = chunk.length
-    if (length === 0) return
-    if (this.#withoutBody) {
-      this.#sink?.written(length)
-      return
+  data(bytes: Buffer, start: number, end: number, lent: boolean): boolean {
+    const given = end - start
+    const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
+    if (length === 0) {
+      if (given > 0) this.#sink?.written(given)
+      return false
     }
-    let piece = chunk
-    if (length > this.#owed) {
-      piece = chunk.subarray(0, this.#owed)
-      if (piece.length === 0) {
-        this.#sink?.written(length)
-        return
-      }
-    }
-    this.#owed -= piece.length
-    this.bytesSent += piece.length
+    this.#owed -= length
+    this.bytesSent += length
     const written = () => {
       if (this.#socket.writableLength === 0) this.writeDeadline = Number.POSITIVE_INFINITY
-      this.#sink?.written(length)
+      this.#sink?.written(given)
     }
-    if (this.#chunked) {
+    let kept = false
+    if (!this.#chunked) {
+      kept = this.#write(bytes, start, start + length, lent, written)
+    } else if (length <= ONE_STRING) {
+      const text = bytes.toString('latin1', start, start + length)
+      this.#socket.write(`${length.toString(16)}\r\n${text}\r\n`, 'latin1', written)
+    } else {
       this.#socket.cork()
-      this.#socket.write(`${piece.length.toString(16)}\r\n`, 'latin1')
-      this.#socket.write(piece)
+      this.#socket.write(`${length.toString(16)}\r\n`, 'latin1')
+      this.#socket.write(bytes.subarray(start, start + length))
       this.#socket.write('\r\n', 'latin1', written)
       this.#socket.uncork()
-    } else {
-      this.#socket.write(piece, written)
+      kept = this.#socket.writableLength > 0
     }
     this.#watchWrites()
+    return kept
   }
 
   finish(): void {
@@ -438,7 +449,8 @@ export class Connection implements Reply, Peer, Deadlined {
 
   refuse(status: number, options: { close?: boolean; fields?: string } = {}): void {
     if (options.close) this.#keepAlive = false
-    this.respond(...smallAnswer(status, options.fields ?? ''))
+    const [head, body] = smallAnswer(status, options.fields ?? '')
+    this.respond(head, body, 0, body.length, 0)
   }
 
   #isWithoutBody(head: ResponseHead): boolean {
@@ -449,14 +461,20 @@ export class Connection implements Reply, Peer, Deadlined {
     // A body that has not come yet would be read as the next request, and one that waits for "100 Continue" may never come.
     if (this.#phase === BODY || this.#context.stopping) this.#keepAlive = false
     else if (this.#socket.readableEnded && this.#ahead === null) this.#keepAlive = false
+    const date = dateLine()
+    const plain = framing === '' && this.#keepAlive && this.#head!.minorVersion === 1
+    if (plain && head.stamp?.date === date) return head.stamp.text
     // RFC 9110 §8.6: no Content-Length in a 204.
     let text = head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
     text = `HTTP/1.1 ${text}`
-    if (!head.hasDate) text += dateLine()
+    if (!head.hasDate) text += date
     if (!head.hasServer) text += this.#context.serverLine
     if (framing !== '') text += framing
     if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`
-    return this.#head!.minorVersion === 1 ? `${text}\r\n` : `${text}Connection: keep-alive\r\n\r\n`
+    if (this.#head!.minorVersion === 0) return `${text}Connection: keep-alive\r\n\r\n`
+    text += '\r\n'
+    if (plain) head.stamp = { date, text }
+    return text
   }
 
   /** The last byte was given to the socket. What the socket has not taken yet is waited for before anything else is begun. */

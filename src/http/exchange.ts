@@ -34,12 +34,19 @@ export interface Reply {
   readonly peer: Peer
   /** Body bytes of the response given so far (not those withheld because of HEAD, 204 or 304). */
   readonly bytesSent: number
-  /** Sends a whole response: the head and all of the body (null or empty for none). */
-  respond(head: ResponseHead, body: Buffer | null): void
+  /**
+   * Sends a whole response: the head and all of the body, bytes [start, end) of `bytes`. These are lent; bytes [free, start) may be written over.
+   * @returns whether `bytes` is still needed: the client has not taken all of it
+   */
+  respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean
   /** Sends the head; the body follows by `data` and `finish`. */
   start(head: ResponseHead): void
-  /** Sends a piece of the body. More than the declared Content-Length is cut off. */
-  data(chunk: Buffer): void
+  /**
+   * Sends a piece of the body, bytes [start, end) of `bytes`. More than the declared Content-Length is cut off.
+   * @param lent the caller wants to use `bytes` again
+   * @returns whether `bytes` is still needed; never when it was lent and copying was the lesser evil
+   */
+  data(bytes: Buffer, start: number, end: number, lent: boolean): boolean
   /** Ends the response. When fewer bytes came than were declared, the connection is closed instead: the client must see that it is incomplete. */
   finish(): void
   /** Ends the connection where it is, so that the client sees that the response is incomplete. */

@@ -13,6 +13,8 @@ export interface ResponseHead {
   readonly contentLength: number
   readonly hasDate: boolean
   readonly hasServer: boolean
+  /** For the connection: the lines of the last answer with this head, and the `Date` line they were made with. */
+  stamp?: { date: string; text: string }
 }
 
 /** A response head that must not reach a client. `message` says which rule it breaks. */
@@ -24,6 +26,7 @@ const CR = 13
 const LF = 10
 const COLON = 58
 const SPACE = 32
+const TAB = 9
 
 /** Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP Features"; RFC 9110 §7.6.1). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -37,6 +40,48 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
 ])
+
+/** The first letters, in lower case, of the names above and of Date, Server and Content-Length, by the names' lengths. */
+const INITIALS: number[][] = []
+for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
+  INITIALS[name.length] ??= []
+  INITIALS[name.length].push(name.charCodeAt(0))
+}
+
+const SLOTS = 64
+const LONGEST_KEPT = 1024
+
+/**
+ * Parses response heads, and knows the last ones: most of an application's answers have one of few heads. Comparing a hundred bytes costs a
+ * twentieth of what checking them and making a string of them costs.
+ */
+export class ResponseHeads {
+  /** The last head of each length, modulo the number of slots. */
+  readonly #bytes: (Buffer | undefined)[] = new Array(SLOTS).fill(undefined)
+  readonly #heads: (ResponseHead | undefined)[] = new Array(SLOTS).fill(undefined)
+
+  /**
+   * {@link parseResponseHead}; equal bytes may give the same object.
+   * @throws ResponseHeadError
+   */
+  parse(bytes: Buffer, start: number, end: number): ResponseHead {
+    const slot = (end - start) % SLOTS
+    const known = this.#bytes[slot]
+    if (known !== undefined && known.length === end - start) {
+      let i = 0
+      while (i < known.length && bytes[start + i] === known[i]) i++
+      if (i === known.length) return this.#heads[slot]!
+    }
+    const head = parseResponseHead(bytes, start, end)
+    if (end - start <= LONGEST_KEPT) {
+      const kept = known?.length === end - start ? known : Buffer.allocUnsafeSlow(end - start)
+      bytes.copy(kept, 0, start, end)
+      this.#bytes[slot] = kept
+      this.#heads[slot] = head
+    }
+    return head
+  }
+}
 
 /**
  * Checks bytes [start, end) of `bytes` as a response head: a status line without its version, then field lines.
@@ -68,28 +113,16 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number): Re
       throw new ResponseHeadError('a header name is not a token')
     const valueStart = at + 1
     at = endOfLine(bytes, valueStart, end)
-    // Only names of these lengths matter here; the others cost no string.
-    switch (nameEnd - nameStart) {
-      case 2:
-      case 4:
-      case 6:
-      case 7:
-      case 8:
-      case 10:
-      case 14:
-      case 17:
-      case 18:
-      case 19: {
-        const name = bytes.toString('latin1', nameStart, nameEnd).toLowerCase()
-        if (name === 'date') hasDate = true
-        else if (name === 'server') hasServer = true
-        else if (name === 'content-length') {
-          if (contentLength !== -1) throw new ResponseHeadError('Content-Length is given twice')
-          contentLength = parseLength(bytes.toString('latin1', valueStart, at - 2))
-        } else if (HOP_BY_HOP.has(name)) {
-          throw new ResponseHeadError(`${name} is about the connection, which is the server's`)
-        }
-      }
+    // Only names that begin like these matter here; the others cost no string.
+    if (!INITIALS[nameEnd - nameStart]?.includes(bytes[nameStart] | 0x20)) continue
+    const name = bytes.toString('latin1', nameStart, nameEnd).toLowerCase()
+    if (name === 'date') hasDate = true
+    else if (name === 'server') hasServer = true
+    else if (name === 'content-length') {
+      if (contentLength !== -1) throw new ResponseHeadError('Content-Length is given twice')
+      contentLength = parseLength(bytes, valueStart, at - 2)
+    } else if (HOP_BY_HOP.has(name)) {
+      throw new ResponseHeadError(`${name} is about the connection, which is the server's`)
     }
   }
   return { status, text: bytes.toString('latin1', start, end), contentLength, hasDate, hasServer }
@@ -109,11 +142,19 @@ function endOfLine(bytes: Buffer, from: number, end: number): number {
   return at + 2
 }
 
-function parseLength(value: string): number {
-  const digits = value.trim()
-  const length = Number(digits)
-  if (!/^[0-9]+$/.test(digits) || !Number.isSafeInteger(length)) {
-    throw new ResponseHeadError(`the Content-Length ${JSON.stringify(digits)} is not a number of bytes`)
+function parseLength(bytes: Buffer, start: number, end: number): number {
+  let at = start
+  let last = end
+  while (at < last && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  while (last > at && (bytes[last - 1] === SPACE || bytes[last - 1] === TAB)) last--
+  let length = at === last ? Number.NaN : 0
+  for (; at < last; at++) {
+    const digit = bytes[at] - 48
+    length = digit >= 0 && digit <= 9 ? length * 10 + digit : Number.NaN
+  }
+  if (!Number.isSafeInteger(length)) {
+    const value = JSON.stringify(bytes.toString('latin1', start, end).trim())
+    throw new ResponseHeadError(`the Content-Length ${value} is not a number of bytes`)
   }
   return length
 }

@@ -24,13 +24,24 @@ export interface Task {
   readonly abandonedAt: number
 
   /**
-   * The response's head is bytes [start, end) of `bytes`: status line and field lines, not checked. `body` is what of the body came along.
-   * `ended`: that is the whole response.
-   * @returns false when the head broke a rule; the exchange has been answered 500 and wants nothing more
+   * The response's head is bytes [start, headEnd) of `bytes`: status line and field lines, not checked. Bytes [headEnd, end) are what of the body came along.
+   * `ended`: that is the whole response. Bytes [free, headEnd) may be written over.
+   *
+   * @returns whether `bytes` is still needed ({@link KEPT}, {@link TAKEN}), or {@link REFUSED}
    */
-  responseHead(bytes: Buffer, start: number, end: number, body: Buffer | null, ended: boolean): boolean
-  /** A piece of the body, counted against the window. */
-  responseData(chunk: Buffer): void
+  responseHead(
+    bytes: Buffer,
+    start: number,
+    headEnd: number,
+    end: number,
+    ended: boolean,
+    free: number,
+  ): Outcome
+  /**
+   * A piece of the body, bytes [start, end) of `bytes`, counted against the window.
+   * @returns whether `bytes` is still needed
+   */
+  responseData(bytes: Buffer, start: number, end: number): boolean
   /** The response is over; `broken` when it is not complete. */
   responseEnd(broken: boolean): void
   /** The rest of the response is part of a file. It also ends the task. */
@@ -44,6 +55,15 @@ export interface Task {
   /** A cancelled task has left the runtime: nobody will open the file of its body any more. */
   released(): void
 }
+
+/** What became of a response's head and what came with it. */
+export type Outcome = typeof TAKEN | typeof KEPT | typeof REFUSED
+/** Its bytes are not needed any more: the same memory may be used for others. */
+export const TAKEN = 0
+/** They are: they have been given to a socket that has not taken them yet. */
+export const KEPT = 1
+/** The head broke a rule; the exchange has been answered 500 and wants nothing more. */
+export const REFUSED = 2
 
 export type TaskBody =
   | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }

@@ -22,8 +22,10 @@ export class Assignment implements TaskHandle {
   /** Where it waits, or null. */
   queue: WaitingRoom | null = null
   stream = 0
-  /** Bytes of response body that the worker may still send. At 0 the worker has put it aside until the client takes more. */
+  /** Bytes of response body that the worker may still send. */
   credit = 0
+  /** The worker has put it aside until the client takes more: it keeps no thread busy. */
+  aside = false
   /** The worker has not ended it yet, as far as we know. */
   open = true
   /** The task's ending was called, or the client is gone: nothing more is said to the task. */
@@ -41,11 +43,6 @@ export class Assignment implements TaskHandle {
   constructor(task: Task, now: number) {
     this.task = task
     this.queuedAt = now
-  }
-
-  /** Whether it keeps a thread of its worker busy, as opposed to being put aside for want of credit. */
-  get occupying(): boolean {
-    return this.credit > 0
   }
 
   cancel(): void {

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { within } from '../../../tests/support/wait-for.ts'
 import {
+  ASIDE,
   BODY,
   BROKEN,
   DATA,
@@ -38,13 +39,44 @@ interface Seen {
   payload: string
 }
 
-function decode(pieces: readonly Uint8Array[]): { seen: Seen[]; clean: boolean } {
+/**
+ * What a decoder makes of these bytes; a DATA frame that came in pieces is put together. As real sinks do it writes over all that it may,
+ * and needs every third frame (`keep`) for longer.
+ */
+function decode(pieces: readonly Uint8Array[], keep = 3): { seen: Seen[]; clean: boolean } {
   const seen: Seen[] = []
+  const kept: { bytes: Buffer; start: number; end: number; payload: string }[] = []
+  let open: Seen | null = null
+  let count = 0
   const decoder = new FrameDecoder({
-    frame: (type, flags, stream, bytes, start, end) =>
-      seen.push({ type, flags, stream, payload: bytes.toString('latin1', start, end) }),
+    frame: (type, flags, stream, bytes, start, end, free) => {
+      const payload = bytes.toString('latin1', start, end)
+      if (
+        open !== null &&
+        type === DATA &&
+        stream === open.stream &&
+        open.flags === 0 &&
+        seen.at(-1) === open
+      ) {
+        open.payload += payload
+        open.flags = flags
+      } else {
+        open = { type, flags, stream, payload }
+        seen.push(open)
+        if (type !== DATA) open = null
+      }
+      bytes.fill(0xee, free, start)
+      const needed = count++ % keep === 0
+      if (needed) kept.push({ bytes, start, end, payload })
+      else bytes.fill(0xee, start, end)
+      return needed
+    },
   })
   for (const piece of pieces) decoder.feed(Buffer.from(piece))
+  for (const { bytes, start, end, payload } of kept) {
+    if (bytes.toString('latin1', start, end) !== payload)
+      throw new Error('a frame that was needed was written over')
+  }
   return { seen, clean: decoder.clean }
 }
 
@@ -80,6 +112,31 @@ describe('decoding frames', () => {
           expect(decode(pieces)).toEqual({ seen: expected, clean: true })
         },
       ),
+    )
+  })
+
+  it('gives the same frames when they are as large as what is read at once, or larger', () => {
+    const sizes = fc.array(fc.nat(300_000), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(sizes, sizes, fc.integer({ min: 1, max: 4 }), (payloads, cuts, keep) => {
+        const frames = payloads.map((size, stream) => {
+          const payload = Buffer.alloc(size, String.fromCharCode(65 + stream))
+          return encodeFrame(stream % 3 === 0 ? HEAD : DATA, stream + 1, payload, stream % 2)
+        })
+        const bytes = Buffer.concat(frames)
+        const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+        const pieces = at.slice(1).map((cut, i) => bytes.subarray(at[i], cut))
+        const { seen, clean } = decode(pieces, keep)
+        expect(clean).toBe(true)
+        expect(seen.map(({ stream, flags, payload }) => [stream, flags, payload.length])).toEqual(
+          payloads.map((size, stream) => [stream + 1, stream % 2, size]),
+        )
+        for (const { stream, payload } of seen) {
+          if (payload !== '' && payload !== String.fromCharCode(64 + stream).repeat(payload.length))
+            throw new Error(`the payload of stream ${stream} is another`)
+        }
+      }),
+      { numRuns: 60 },
     )
   })
 
@@ -120,7 +177,7 @@ describe('decoding frames', () => {
   })
 
   it('refuses every type that a worker does not send', () => {
-    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG]
+    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])
       if (known.includes(type)) expect(decoding).not.toThrow()
@@ -139,6 +196,7 @@ describe('decoding frames', () => {
       [WANT, 0],
       [RETURNED, 0],
       [LOG, 0],
+      [ASIDE, 0],
     ] as const) {
       for (let flags = 0; flags < 256; flags++) {
         const decoding = () => decode([encodeFrame(type, 1, null, flags)])
@@ -158,7 +216,7 @@ describe('decoding frames', () => {
 
   it('refuses in the middle of a chunk what it refuses alone, after the frames before it', () => {
     const seen: number[] = []
-    const decoder = new FrameDecoder({ frame: (_type, _flags, stream) => seen.push(stream) })
+    const decoder = new FrameDecoder({ frame: (_type, _flags, stream) => seen.push(stream) < 0 })
     const bytes = Buffer.concat([encodeFrame(END, 7), encodeFrame(0x42, 8), encodeFrame(END, 9)])
     expect(() => decoder.feed(bytes)).toThrow(FrameError)
     expect(seen).toEqual([7])

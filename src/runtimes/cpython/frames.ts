@@ -25,6 +25,7 @@ export const FAIL = 0x86
 export const WANT = 0x87
 export const RETURNED = 0x88
 export const LOG = 0x89
+export const ASIDE = 0x8a
 
 /** Flags of REQUEST. */
 export const BODY_FILE = 1
@@ -42,111 +43,162 @@ export class FrameError extends Error {
   readonly code = 'bad-frame'
 }
 
-/** What hears of frames. The payload is bytes [start, end) of `bytes`, and stays valid. */
+/** What hears of frames. */
 export interface FrameSink {
-  frame(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void
+  /**
+   * The payload is bytes [start, end) of `bytes`. A DATA frame may come in pieces, of which only the last has its flags. Bytes
+   * [free, start) are nobody's any more and may be written over.
+   *
+   * @returns whether the payload is still needed; otherwise its memory is used again as soon as this returns
+   */
+  frame(
+    type: number,
+    flags: number,
+    stream: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    free: number,
+  ): boolean
 }
 
-/** The flags that each type may have; a type that is not here is refused. */
-const FLAGS = new Map<number, number>([
-  [READY, 0],
-  [HEAD, LAST],
-  [DATA, LAST],
-  [FILE, 0],
-  [END, BROKEN],
-  [FAIL, 0],
-  [WANT, 0],
-  [RETURNED, 0],
-  [LOG, 0],
-])
+/** The flags that each type may have, by type; what has none is refused. */
+const FLAGS = new Int16Array(256).fill(-1)
+for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE]) FLAGS[type] = 0
+for (const type of [HEAD, DATA]) FLAGS[type] = LAST
+FLAGS[END] = BROKEN
 
-/** Cuts the bytes that a worker sends into frames, however they are split. Whole frames are passed on in place, without a copy. */
+/** What a worker may send at once, about: as much as a unix socket holds on Linux. */
+const READ_SIZE = 128 * 1024
+/** Left free before what is read, so that a response's head can be written before its body even in the first frame. */
+const HEADROOM = 1024
+/** A piece of a DATA frame is passed on before the rest is there if it is at least this long. */
+const PIECE = 4096
+
+/**
+ * Cuts the bytes that a worker sends into frames, however they are split, and owns the memory that they are read into: frames are passed
+ * on in place, and the same memory is read into again, unless somebody still needs it.
+ */
 export class FrameDecoder {
   readonly #sink: FrameSink
-  /** The beginning of a frame whose end has not come: at first up to a header, then room for all of it. */
-  #partial: Buffer | null = null
-  #filled = 0
+  #buffer = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE)
+  /** What has been read and not passed on: less than a frame. */
+  #start = HEADROOM
+  #end = HEADROOM
+  /** The frame at `start` has this many bytes at least, its header included. */
+  #needed = HEADER_BYTES
+  /** Of a DATA frame that is passed on in pieces: what is still to come, and what it is. */
+  #left = 0
+  #flags = 0
+  #stream = 0
+  /** Bytes of `buffer` before this are still needed by somebody. */
+  #free = 0
+  #room: Buffer | null = null
 
   constructor(sink: FrameSink) {
     this.#sink = sink
+    this.#room = this.#buffer.subarray(HEADROOM)
   }
 
   /** True when no frame is half received. */
   get clean(): boolean {
-    return this.#filled === 0
+    return this.#start === this.#end && this.#left === 0
   }
 
-  /** @throws FrameError */
-  feed(chunk: Buffer): void {
-    let at = 0
-    const end = chunk.length
-    if (this.#filled > 0) {
-      at = this.#complete(chunk)
-      if (this.#filled > 0) return
-    }
-    while (end - at >= HEADER_BYTES) {
-      const next = at + HEADER_BYTES + payloadLength(chunk, at)
-      if (next > end) break
-      this.#deliver(chunk, at, next)
+  /** Where the next bytes are to be put, from its beginning on; null for where they were put the last time. Never empty. */
+  readonly room = (): Buffer | null => {
+    const room = this.#room
+    this.#room = null
+    return room
+  }
+
+  /**
+   * That many bytes have been put there.
+   * @throws FrameError
+   */
+  take(length: number): void {
+    const buffer = this.#buffer
+    const end = this.#end + length
+    let at = this.#start
+    if (this.#left > 0) {
+      const next = Math.min(end, at + this.#left)
+      this.#left -= next - at
+      this.#deliver(DATA, this.#left === 0 ? this.#flags : 0, this.#stream, at, next)
       at = next
     }
-    if (at < end) this.#keep(chunk, at, end)
-  }
-
-  /** Adds to the frame that is half here; returns how much of the chunk that took. */
-  #complete(chunk: Buffer): number {
-    let at = 0
-    while (at < chunk.length) {
-      const partial = this.#partial!
-      const taken = chunk.copy(
-        partial,
-        this.#filled,
-        at,
-        Math.min(chunk.length, at + partial.length - this.#filled),
-      )
-      at += taken
-      this.#filled += taken
-      if (this.#filled < partial.length) return at
-      if (partial.length === HEADER_BYTES) {
-        const whole = HEADER_BYTES + payloadLength(partial, 0)
-        if (whole > HEADER_BYTES) {
-          this.#partial = Buffer.allocUnsafeSlow(whole)
-          partial.copy(this.#partial)
-          continue
+    this.#needed = HEADER_BYTES
+    while (end - at >= HEADER_BYTES) {
+      const payload = readU32(buffer, at)
+      const next = at + HEADER_BYTES + payload
+      checkHeader(buffer, at, payload)
+      const type = buffer[at + 4]
+      if (next > end) {
+        if (type !== DATA || end - at < PIECE) {
+          this.#needed = HEADER_BYTES + payload
+          break
         }
+        this.#left = next - end
+        this.#flags = buffer[at + 5]
+        this.#stream = readU32(buffer, at + 8)
+        this.#deliver(DATA, 0, this.#stream, at + HEADER_BYTES, end)
+        at = end
+        break
       }
-      this.#partial = null
-      this.#filled = 0
-      this.#deliver(partial, 0, partial.length)
-      return at
+      this.#deliver(type, buffer[at + 5], readU32(buffer, at + 8), at + HEADER_BYTES, next)
+      at = next
     }
-    return at
+    this.#makeRoom(at, end)
   }
 
-  #keep(chunk: Buffer, at: number, end: number): void {
-    const size = end - at < HEADER_BYTES ? HEADER_BYTES : HEADER_BYTES + payloadLength(chunk, at)
-    this.#partial = Buffer.allocUnsafeSlow(size)
-    this.#filled = chunk.copy(this.#partial, 0, at, end)
+  /** The same for bytes that were read elsewhere. */
+  feed(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; ) {
+      const copied = chunk.copy(this.#buffer, this.#end, at)
+      this.take(copied)
+      at += copied
+    }
   }
 
-  #deliver(bytes: Buffer, at: number, end: number): void {
-    const type = bytes[at + 4]
-    const flags = bytes[at + 5]
-    const allowed = FLAGS.get(type)
-    if (allowed === undefined) throw new FrameError(`unknown frame type 0x${type.toString(16)}`)
-    if ((flags & ~allowed) !== 0)
-      throw new FrameError(`unknown flags ${flags} of frame type 0x${type.toString(16)}`)
-    if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0)
-      throw new FrameError('the reserved field of a frame is not 0')
-    this.#sink.frame(type, flags, readU32(bytes, at + 8), bytes, at + HEADER_BYTES, end)
+  #deliver(type: number, flags: number, stream: number, start: number, end: number): void {
+    if (this.#sink.frame(type, flags, stream, this.#buffer, start, end, this.#free)) this.#free = end
+  }
+
+  /** Decides where to read on, when bytes [at, end) are the beginning of a frame. */
+  #makeRoom(at: number, end: number): void {
+    const buffer = this.#buffer
+    const length = end - at
+    const needed = HEADROOM + this.#needed
+    if (this.#free > 0 || buffer.length < needed || (length === 0 && buffer.length > HEADROOM + READ_SIZE)) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(needed, HEADROOM + READ_SIZE))
+      this.#free = 0
+    } else if (length > 0 && at + this.#needed <= buffer.length) {
+      // There is room for the rest where the beginning is.
+      this.#start = at
+      this.#end = end
+      this.#room = buffer.subarray(end)
+      return
+    } else if (length === 0 && this.#end === HEADROOM) {
+      this.#start = HEADROOM
+      return // as the last time
+    }
+    buffer.copy(this.#buffer, HEADROOM, at, end)
+    this.#start = HEADROOM
+    this.#end = HEADROOM + length
+    this.#room = this.#buffer.subarray(this.#end)
   }
 }
 
-function payloadLength(bytes: Buffer, at: number): number {
-  const length = readU32(bytes, at)
-  if (length > MAX_PAYLOAD)
-    throw new FrameError(`a payload of ${length} bytes is over the limit of ${MAX_PAYLOAD}`)
-  return length
+function checkHeader(bytes: Buffer, at: number, payload: number): void {
+  const type = bytes[at + 4]
+  const flags = bytes[at + 5]
+  const allowed = FLAGS[type]
+  if (payload > MAX_PAYLOAD)
+    throw new FrameError(`a payload of ${payload} bytes is over the limit of ${MAX_PAYLOAD}`)
+  if (allowed === -1) throw new FrameError(`unknown frame type 0x${type.toString(16)}`)
+  if ((flags & ~allowed) !== 0)
+    throw new FrameError(`unknown flags ${flags} of frame type 0x${type.toString(16)}`)
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0)
+    throw new FrameError('the reserved field of a frame is not 0')
 }
 
 export function readU32(bytes: Buffer, at: number): number {

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
-import type { FileReference, Task, TaskBody, TaskHandle } from '../runtime.ts'
+import {
+  type FileReference,
+  type Outcome,
+  TAKEN,
+  type Task,
+  type TaskBody,
+  type TaskHandle,
+} from '../runtime.ts'
 import { findInterpreter, type Interpreter } from './interpreter.ts'
 import { ApplicationLoadError, type PoolOptions, WorkerPool, WorkerStartError } from './pool.ts'
 
@@ -123,16 +130,17 @@ class Probe implements Task {
     this.outcome = outcome
   }
 
-  responseHead(bytes: Buffer, start: number, end: number, body: Buffer | null, ended: boolean): boolean {
-    this.head = bytes.toString('latin1', start, end)
-    if (body !== null) this.responseData(body)
+  responseHead(bytes: Buffer, start: number, headEnd: number, end: number, ended: boolean): Outcome {
+    this.head = bytes.toString('latin1', start, headEnd)
+    this.responseData(bytes, headEnd, end)
     if (ended) this.#end('ended')
-    return true
+    return TAKEN
   }
 
-  responseData(chunk: Buffer): void {
-    this.bytes += chunk.length
-    if (this.bytes < 1000) this.text += chunk.toString('latin1')
+  responseData(bytes: Buffer, start: number, end: number): boolean {
+    this.bytes += end - start
+    if (this.bytes < 1000) this.text += bytes.toString('latin1', start, end)
+    return false
   }
 
   responseEnd(broken: boolean): void {

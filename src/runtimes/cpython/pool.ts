@@ -224,9 +224,10 @@ export class WorkerPool implements Runtime, WorkerListener {
       let running = 0
       let late: Assignment | null = null
       for (const assignment of worker.assignments.values()) {
-        if (!assignment.occupying) continue
+        if (assignment.aside) continue
         if (running++ === threads) break // the rest has not begun
-        if (assignment.activeAt <= limit && !assignment.timedOut) {
+        // Without credit it may be waiting for the client, in write().
+        if (assignment.credit > 0 && assignment.activeAt <= limit && !assignment.timedOut) {
           assignment.timedOut = true
           late = assignment
           if (!assignment.settled) {

@@ -3,9 +3,11 @@ import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { FileReference } from '../runtime.ts'
+import { rereadSocket } from '../../sockets/reading-socket.ts'
+import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import {
+  ASIDE,
   BODY,
   BODY_ABORT,
   BODY_END,
@@ -167,12 +169,12 @@ export class Worker implements FrameSink {
     this.process.on('exit', (code, signal) => this.#onExit(describeExit(code, signal)))
     // Where descriptors have run out there are no channels either.
     const { stdio = [] } = this.process
-    this.#data = stdio[3] as Socket
+    this.#decoder = new FrameDecoder(this)
+    const started = this.process.pid !== undefined
+    this.#data = started ? this.#readData(stdio[3] as Socket) : (stdio[3] as Socket)
     this.#control = stdio[4] as Socket
     this.#writer = new FrameWriter(this.#data)
-    this.#decoder = new FrameDecoder(this)
-    if (this.process.pid === undefined) return // 'error' follows
-    this.#data.on('data', (chunk: Buffer) => this.#received(chunk))
+    if (!started) return // 'error' follows
     this.#data.on('error', () => {}) // the end of the process says why
     this.#data.on('close', () => this.#onDataClosed())
     this.#control.on('error', () => {})
@@ -241,8 +243,9 @@ export class Worker implements FrameSink {
   }
 
   grant(assignment: Assignment, bytes: number): void {
-    if (assignment.credit === 0) {
-      assignment.activeAt = performance.now()
+    if (assignment.credit === 0) assignment.activeAt = performance.now()
+    if (assignment.aside) {
+      assignment.aside = false
       if (this.load++ === 0) this.movedAt = assignment.activeAt
     }
     assignment.credit += bytes
@@ -290,10 +293,19 @@ export class Worker implements FrameSink {
 
   // ---------------------------------------------------------------- from the worker
 
-  #received(chunk: Buffer): void {
+  /** Reads the data channel into the decoder's memory; where node does not allow that, by copying. */
+  #readData(channel: Socket): Socket {
+    const decoder = this.#decoder
+    const read = (length: number) => this.#received(() => decoder.take(length))
+    const data = rereadSocket(channel, { buffer: decoder.room, read })
+    if (data !== null) return data
+    return channel.on('data', (chunk: Buffer) => this.#received(() => decoder.feed(chunk)))
+  }
+
+  #received(take: () => void): void {
     this.#ended = 0
     try {
-      this.#decoder.feed(chunk)
+      take()
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.#listener.log(this, 40, `Worker broke the protocol and is ended: ${error.message}`)
@@ -313,49 +325,83 @@ export class Worker implements FrameSink {
     this.#listener.progressed(this)
   }
 
-  frame(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
+  frame(
+    type: number,
+    flags: number,
+    stream: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    free: number,
+  ): boolean {
     if (stream === 0) {
       this.#ownFrame(type, bytes, start, end)
-      return
-    }
-    if (type === LOG) {
-      this.#logFrame(bytes, start, end)
-      return
+      return false
     }
     const assignment = this.assignments.get(stream)
+    if (type === HEAD && assignment !== undefined)
+      return this.#headFrame(assignment, flags, bytes, start, end, free)
+    if (type === LOG) {
+      this.#logFrame(bytes, start, end)
+      return false
+    }
     if (assignment === undefined)
       throw new FrameError(`a frame about stream ${stream}, which it does not have`)
+    if (type === DATA) return this.#dataFrame(assignment, flags, bytes, start, end)
+    this.#otherFrame(assignment, type, flags, bytes, start, end)
+    return false
+  }
+
+  #headFrame(
+    assignment: Assignment,
+    flags: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    free: number,
+  ): boolean {
+    if (assignment.headSent || end - start < 4) throw new FrameError('a HEAD that cannot be')
+    assignment.headSent = true
+    const headStart = start + 4
+    const headEnd = headStart + readU32(bytes, start)
+    if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
+    const last = flags === LAST
+    if (last) this.#release(assignment)
+    else this.#spend(assignment, end - headEnd)
+    if (assignment.settled) return false
+    if (last) assignment.settled = true
+    const outcome = assignment.task.responseHead(bytes, headStart, headEnd, end, last, free)
+    if (outcome === REFUSED && !last) {
+      assignment.settled = true
+      this.cancel(assignment)
+    }
+    return outcome === KEPT
+  }
+
+  #dataFrame(assignment: Assignment, flags: number, bytes: Buffer, start: number, end: number): boolean {
+    const { task } = assignment
+    if (!assignment.headSent) throw new FrameError('DATA before HEAD')
+    if (flags === LAST) this.#release(assignment)
+    else this.#spend(assignment, end - start)
+    if (assignment.settled) return false
+    const kept = end > start && task.responseData(bytes, start, end)
+    if (flags === LAST) {
+      assignment.settled = true
+      task.responseEnd(false)
+    }
+    return kept
+  }
+
+  #otherFrame(
+    assignment: Assignment,
+    type: number,
+    flags: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
     const { task } = assignment
     switch (type) {
-      case HEAD: {
-        if (assignment.headSent || end - start < 4) throw new FrameError('a HEAD that cannot be')
-        assignment.headSent = true
-        const headStart = start + 4
-        const headEnd = headStart + readU32(bytes, start)
-        if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
-        const body = headEnd < end ? bytes.subarray(headEnd, end) : null
-        const last = flags === LAST
-        if (last) this.#release(assignment)
-        else this.#spend(assignment, end - headEnd)
-        if (assignment.settled) return
-        if (last) assignment.settled = true
-        if (!task.responseHead(bytes, headStart, headEnd, body, last) && !last) {
-          assignment.settled = true
-          this.cancel(assignment)
-        }
-        return
-      }
-      case DATA:
-        if (!assignment.headSent) throw new FrameError('DATA before HEAD')
-        if (flags === LAST) this.#release(assignment)
-        else this.#spend(assignment, end - start)
-        if (assignment.settled) return
-        if (end > start) task.responseData(bytes.subarray(start, end))
-        if (flags === LAST) {
-          assignment.settled = true
-          task.responseEnd(false)
-        }
-        return
       case END:
         if (end > start) throw new FrameError('an END with a payload')
         this.#release(assignment)
@@ -383,6 +429,14 @@ export class Worker implements FrameSink {
         if (end - start !== 4) throw new FrameError('a WINDOW that is not four bytes')
         assignment.activeAt = performance.now()
         if (!assignment.settled) task.wantBody(readU32(bytes, start))
+        return
+      case ASIDE:
+        if (end > start) throw new FrameError('an ASIDE with a payload')
+        // Credit that is on its way to it brings it back by itself.
+        if (assignment.credit > 0 || assignment.aside) return
+        assignment.aside = true
+        this.load--
+        this.#ended++
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
@@ -444,7 +498,7 @@ export class Worker implements FrameSink {
 
   /** The worker is done with it. */
   #release(assignment: Assignment): void {
-    if (assignment.credit > 0) this.load--
+    if (!assignment.aside) this.load--
     assignment.open = false
     assignment.worker = null
     this.assignments.delete(assignment.stream)
@@ -455,13 +509,7 @@ export class Worker implements FrameSink {
   #spend(assignment: Assignment, bytes: number): void {
     if (bytes > assignment.credit) throw new FrameError('more response body than it has credit for')
     assignment.activeAt = performance.now()
-    if (bytes === 0) return
     assignment.credit -= bytes
-    if (assignment.credit === 0) {
-      // Put aside: its thread is free for another.
-      this.load--
-      this.#ended++
-    }
   }
 
   // ---------------------------------------------------------------- its end
