@@ -1,9 +1,10 @@
-// Run with: node --test bench
+// Run with: npm run test:bench
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { lives, memory, processorTime, processTree } from './process-tree.mjs'
+import { idle } from './idleness.mjs'
+import { exactTime, lives, memory, processorTime, processTree } from './process-tree.mjs'
 
 /** Starts a Node program that leads a session and prints a line when it is ready. */
 async function start(context, program) {
@@ -47,4 +48,23 @@ test('a process that was killed does not live, not even before its parent has wa
   await once(child, 'exit')
   assert.equal(lives(process), false)
   assert.deepEqual(processTree(child.pid), [])
+})
+
+test('the exact time of a tree is that of its ticks, but for their size', async (context) => {
+  const child = await start(context, `${BURN} console.log('ready'); ${WAIT}`)
+  const exact = exactTime(child.pid)
+  const ticks = processorTime(child.pid)
+  assert.ok(Math.abs(exact - ticks) < 0.05, `${exact} s and ${ticks} s`)
+})
+
+test('a server that works on is waited for until it rests', async (context) => {
+  const child = await start(context, `console.log('ready'); ${BURN} ${WAIT}`)
+  await idle(child.pid, { limit: 20, signal: AbortSignal.timeout(25_000) })
+  const seconds = exactTime(child.pid)
+  assert.ok(seconds >= 0.3, `${seconds} s`)
+})
+
+test('a server that never rests is waited for no longer than the limit', async (context) => {
+  const child = await start(context, `console.log('ready'); for (;;);`)
+  assert.ok((await idle(child.pid, { limit: 0.2, signal: AbortSignal.timeout(25_000) })) >= 0.2)
 })

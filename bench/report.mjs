@@ -18,6 +18,7 @@
  * @property {Sample[]} samples
  */
 import { OURS } from './servers.mjs'
+import { decimal, figure, median, table, whole } from './table.mjs'
 
 /**
  * @param {object} run
@@ -33,12 +34,12 @@ export function report({ facts, absences, cases }) {
     'Figures are medians of the rounds, but for memory (the highest) and errors (the sum). CPU is the processor time of',
     'all processes of a server, ended ones too, per request. Memory is PSS, summed over these processes, sampled while',
     'they work; servers keep running between cases, so it holds what earlier cases made them take. Errors are responses',
-    'with a status above 399 and connections that failed or had no answer for 2 s.',
+    'with a status above 399, and connections that failed, were closed before their answer, or, as far as can be known,',
+    'had none at all (there were fewer answers than connections).',
     `"Ours, requests/s" is ${OURS}'s requests/s through the server's, and "ours, CPU" its CPU per request through the`,
     "server's: the median of the rounds' ratios.",
-    ...cases.flatMap((one) => ['', ...caseTable(one)]),
-    '',
     ...summary(cases),
+    ...cases.flatMap((one) => ['', ...caseTable(one)]),
     '',
   ].join('\n')
 }
@@ -46,7 +47,6 @@ export function report({ facts, absences, cases }) {
 /** @param {Case} one */
 function caseTable({ title, connections, samples }) {
   const busy = Math.round(median(samples.map((sample) => sample.others)) * 100)
-  const ours = samples.filter((sample) => sample.server === OURS)
   return [
     `## ${title}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
     '',
@@ -69,39 +69,77 @@ function caseTable({ title, connections, samples }) {
         return [
           server,
           whole(median(its.map((sample) => sample.requestsPerSecond))),
-          median(its.map((sample) => sample.p50)).toFixed(2),
-          median(its.map((sample) => sample.p99)).toFixed(2),
+          decimal(median(its.map((sample) => sample.p50))),
+          decimal(median(its.map((sample) => sample.p99))),
           figure(median(its.map((sample) => sample.cpu))),
           whole(Math.max(...its.map((sample) => sample.memory)) / 1e6),
           whole(its.reduce((sum, sample) => sum + sample.errors, 0)),
-          ...(server === OURS
-            ? ['', '']
-            : [ratio(ours, its, (s) => s.requestsPerSecond), ratio(ours, its, (s) => s.cpu)]),
+          ...(server === OURS ? ['', ''] : against(samples, server)),
         ]
       }),
     ),
   ]
 }
 
-/** One line per case: how many times as many requests per second as each. @param {Case[]} cases */
+/** One line per case: against the two that people would come from, then against each. @param {Case[]} cases */
 function summary(cases) {
   const servers = [...new Set(cases.flatMap(({ samples }) => serversOf(samples)))].filter(
     (name) => name !== OURS,
   )
   if (servers.length === 0 || !cases.some(({ samples }) => serversOf(samples).includes(OURS))) return []
+  const classes = servers.filter((name) => name.startsWith('gunicorn-'))
+  const name = ({ title, connections }) => `${title}, ${connections}`
   return [
+    ...(classes.length > 0 || servers.includes('uwsgi')
+      ? [
+          '',
+          `## ${OURS} against the best class of gunicorn, and uWSGI`,
+          '',
+          ...table(
+            [
+              'case',
+              ...['best class of gunicorn', 'requests/s', 'CPU'],
+              ...['uWSGI, requests/s', 'CPU', 'first in requests/s'],
+            ],
+            cases.map(({ samples, ...one }) => {
+              const best = fastest(samples, classes)
+              return [
+                name(one),
+                best?.slice('gunicorn-'.length) ?? '–',
+                ...against(samples, best),
+                ...against(samples, 'uwsgi'),
+                fastest(samples, serversOf(samples)) ?? '–',
+              ]
+            }),
+          ),
+        ]
+      : []),
+    '',
     `## ${OURS}'s requests/s through each server's`,
     '',
     ...table(
       ['case', ...servers],
-      cases.map(({ title, connections, samples }) => {
-        const of = (name) => samples.filter((sample) => sample.server === name)
-        return [
-          `${title}, ${connections}`,
-          ...servers.map((name) => ratio(of(OURS), of(name), (sample) => sample.requestsPerSecond)),
-        ]
-      }),
+      cases.map(({ samples, ...one }) => [
+        name(one),
+        ...servers.map((server) => against(samples, server)[0]),
+      ]),
     ),
+  ]
+}
+
+/** The one with most requests per second, null when none answered. */
+function fastest(samples, servers) {
+  const rate = (server) =>
+    median(samples.filter((one) => one.server === server).map((one) => one.requestsPerSecond))
+  return servers.reduce((best, server) => (rate(server) > (best ? rate(best) : 0) ? server : best), null)
+}
+
+/** Our requests/s and CPU per request through a server's. */
+function against(samples, server) {
+  const of = (name) => samples.filter((sample) => sample.server === name)
+  return [
+    ratio(of(OURS), of(server), (sample) => sample.requestsPerSecond),
+    ratio(of(OURS), of(server), (sample) => sample.cpu),
   ]
 }
 
@@ -113,35 +151,9 @@ function ratio(ours, theirs, value) {
     // CPU per request is infinite for a server that answered nothing.
     return Number.isFinite(quotient) && quotient > 0 ? [quotient] : []
   })
-  return ratios.length === 0 ? '–' : median(ratios).toFixed(2)
+  return decimal(median(ratios))
 }
 
 function serversOf(samples) {
   return [...new Set(samples.map((sample) => sample.server))]
-}
-
-/** @param {string[]} head @param {string[][]} rows */
-function table(head, rows) {
-  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column].length)))
-  const line = (cells) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`
-  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
-  return [line(head), rule, ...rows.map(line)]
-}
-
-/** @param {number[]} values */
-export function median(values) {
-  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
-  if (sorted.length === 0) return Number.NaN
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-function whole(value) {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '–'
-}
-
-/** Three significant digits for what is small, whole numbers above. */
-function figure(value) {
-  return !Number.isFinite(value) ? '–' : value < 100 ? value.toPrecision(3) : whole(value)
 }

@@ -1,7 +1,8 @@
-// Run with: node --test bench
+// Run with: npm run test:bench
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { median, report } from './report.mjs'
+import { report } from './report.mjs'
+import { median } from './table.mjs'
 
 const sample = (server, round, requestsPerSecond, cpu) => ({
   server,
@@ -50,5 +51,24 @@ test('a server that answered nothing has no ratio and breaks no table', () => {
       .map((cell) => cell.trim())
       .slice(-3, -1),
     ['–', '–'],
+  )
+})
+
+test('the best class of gunicorn is the one with most requests per second in that very case', () => {
+  const samples = [
+    sample('monoceros', 1, 120, 10),
+    sample('gunicorn-sync', 1, 20, 40),
+    sample('gunicorn-gevent', 1, 30, 50),
+    sample('uwsgi', 1, 60, 25),
+    sample('bjoern', 1, 240, 5),
+  ]
+  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 64, samples }] })
+  const [row] = text.match(/^\| Hello, 64.*$/m)
+  assert.deepEqual(
+    row
+      .split('|')
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+    ['Hello, 64', 'gevent', '4.00', '0.20', '2.00', '0.40', 'bjoern'],
   )
 })

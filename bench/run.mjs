@@ -5,34 +5,37 @@
  *
  * What it does, and how to read it: docs/performance.md.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { idle } from './idleness.mjs'
+import { machineFacts, serverFact } from './machine.mjs'
 import { machineTime, memory, processorTime } from './process-tree.mjs'
 import { report } from './report.mjs'
+import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
 import { APPS, OUR_COMMAND, OURS, SERVERS } from './servers.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { WORKLOADS } from './workloads.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-const RESULTS = join(HERE, 'results')
-
 const FULL = {
   workloads: WORKLOADS.map(({ name }) => name),
   concurrency: [1, 64, 512],
   rounds: 3,
-  seconds: 3,
+  seconds: 2,
 }
 const QUICK = { workloads: ['hello', '10k', 'flask'], concurrency: [64], rounds: 3, seconds: 1 }
 const WARM_UP = { connections: 16, seconds: 2 }
 /** How often memory is looked at during a case. More often would cost the servers the time they are measured by. */
 const MEMORY_INTERVAL_MS = 700
+/** A server that is still busy with requests of clients that have gone is waited for so long, or the next one's turn is its too. */
+const IDLE_LIMIT_SECONDS = 10
+/** What a turn takes beside the time that wrk runs, as far as the estimate goes. */
+const TURN_OVERHEAD_SECONDS = 0.25
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -74,11 +77,18 @@ function plan(args) {
       values.concurrency?.split(',').map((text) => count('--concurrency', text, 1000)) ?? base.concurrency,
     rounds: values.rounds === undefined ? base.rounds : count('--rounds', values.rounds, 100),
     seconds: values.seconds === undefined ? base.seconds : count('--seconds', values.seconds, 60),
+    /** Nothing queues at one connection, and nothing varies: half the time is enough. Who names a time gets it. */
+    shortened: values.seconds === undefined,
     workers: values.workers === undefined ? 2 : count('--workers', values.workers, 64),
     python: values.python,
     update: values.update ?? false,
     save: !values['no-save'],
   }
+}
+
+/** Whether turns with that many connections last one second only. */
+function isShort({ shortened, seconds }) {
+  return (connections) => shortened && connections === 1 && seconds > 1
 }
 
 function parsed(args) {
@@ -152,10 +162,10 @@ async function main() {
     })
   for (const absence of absences) say(`Not here: ${absence}`)
 
-  const turns = present.length * todo.workloads.length * todo.concurrency.length * todo.rounds
-  say(
-    `${turns} turns of ${todo.seconds} s: about ${Math.ceil((turns * (todo.seconds + 0.15) + 20) / 60)} minutes`,
-  )
+  const lengths = todo.concurrency.map((connections) => (isShort(todo)(connections) ? 1 : todo.seconds))
+  const turns = present.length * todo.workloads.length * todo.rounds
+  const needed = turns * lengths.reduce((sum, seconds) => sum + seconds + TURN_OVERHEAD_SECONDS, 0)
+  say(`${turns * lengths.length} turns: about ${Math.ceil((needed + 20) / 60)} minutes`)
 
   const directory = mkdtempSync(join(tmpdir(), 'monoceros-bench-'))
   try {
@@ -194,6 +204,7 @@ async function runApp({
   concurrency,
   rounds,
   seconds,
+  shortened,
   workers,
   environment,
   directory,
@@ -222,16 +233,19 @@ async function runApp({
   }
 
   await Promise.all(all.map((served) => drive(served, workloads[0], WARM_UP)))
+  for (const served of all) await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
 
   const cases = []
   for (const workload of workloads) {
     for (const connections of concurrency) {
+      const length = isShort({ shortened, seconds })(connections) ? 1 : seconds
       const samples = []
       for (let round = 1; round <= rounds; round++) {
         for (const served of all) {
           abort.signal.throwIfAborted()
-          const sample = await turn(served, workload, connections, seconds)
+          const sample = await turn(served, workload, connections, length)
           samples.push({ ...sample, server: served.server.name, round })
+          await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
         }
       }
       cases.push({ title: workload.title, connections, samples })
@@ -319,36 +333,18 @@ function fastest(samples) {
   return `${best.server} is fastest with ${Math.round(best.requestsPerSecond)} requests/s`
 }
 
-function facts(todo, present, { python, versions }, wrk, started) {
-  const git = (...args) => {
-    const { status, stdout } = spawnSync('git', args, { cwd: HERE, encoding: 'utf8' })
-    return status === 0 ? stdout.trim() : ''
-  }
-  const { version } = JSON.parse(readFileSync(join(HERE, '..', 'package.json'), 'utf8'))
-  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
-  const described = present.map(({ name, packages, shape }) => {
-    const which = name === OURS ? version : packages.map((one) => `${one} ${versions[one]}`).join(', ')
-    return `${name}: ${which}; ${shape(todo.workers)}`
-  })
-  const frameworks = ['Flask', 'Django']
-    .filter((name) => name in versions)
-    .map((name) => `${name} ${versions[name]}`)
+function facts(todo, present, environment, wrk, started) {
   return [
-    `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
-    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
-    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ${wrk} with one thread, over loopback`,
-    `${todo.rounds} rounds of ${todo.seconds} s each, the servers taking turns`,
-    ...described,
+    ...machineFacts({ started, environment, wrk }),
+    `${todo.rounds} rounds of ${todo.seconds} s each${todo.concurrency.some(isShort(todo)) ? ' (1 s with one connection)' : ''}, the servers taking turns`,
+    ...present.map((server) => serverFact(server, todo.workers, environment.versions)),
   ]
 }
 
 function save(kind, started, text) {
-  mkdirSync(RESULTS, { recursive: true })
-  const name = `${started.toISOString().slice(0, 10)}-${kind}`
-  let path = join(RESULTS, `${name}.md`)
-  for (let n = 2; existsSync(path); n++) path = join(RESULTS, `${name}-${n}.md`)
-  writeFileSync(path, `# Benchmark, ${name}\n\n${text}`)
-  say(`Saved as ${path}`)
+  const file = resultFile(kind, started)
+  writeFileSync(file.path('md'), `# Benchmark, ${file.name}\n\n${text}`)
+  say(`Saved as ${file.path('md')}`)
 }
 
 /** Progress goes to standard error: standard output is the report. */

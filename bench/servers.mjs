@@ -30,12 +30,7 @@ export const SERVERS = /** @type {Server[]} */ ([
   {
     name: OURS,
     packages: [],
-    command: ({ bin, app, port, workers }) => [
-      process.execPath,
-      OUR_COMMAND,
-      ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`],
-      ...['--python', join(bin, 'python3'), '--chdir', APPS, '--log-level', 'warning', app],
-    ],
+    command: (start) => monoceros(start),
     shape: (workers) => `1 acceptor, ${workers} workers`,
   },
   {
@@ -61,15 +56,7 @@ export const SERVERS = /** @type {Server[]} */ ([
     name: 'uwsgi',
     packages: ['uWSGI'],
     needs: 'a C compiler',
-    command: ({ bin, app, port, workers }) => [
-      join(bin, 'uwsgi'),
-      ...['--http', `127.0.0.1:${port}`, '--http-keepalive', '--master', '--processes', `${workers}`],
-      ...['--virtualenv', join(bin, '..'), '--pythonpath', APPS, '--module', app, '--need-app'],
-      // With its default of 4 KB, the router's later pieces of a response wait for the client's delayed acknowledgement:
-      // 10 KB at 8 kept connections are 180 requests/s, and 4,900 with this.
-      ...['--http-buffer-size', '65536'],
-      ...['--listen', `${Math.min(1024, kernelBacklog())}`, '--disable-logging', '--die-on-term'],
-    ],
+    command: (start) => uwsgi(start, '--listen', `${Math.min(1024, kernelBacklog())}`),
     shape: (workers) => `its http router with keep-alive, ${workers} workers`,
   },
   {
@@ -103,7 +90,34 @@ export const SERVERS = /** @type {Server[]} */ ([
   },
 ])
 
-function gunicorn({ bin, app, port, workers }, ...more) {
+/** @param {Start} start @param {string[]} more Further options. @returns {string[]} */
+export function monoceros({ bin, app, port, workers }, ...more) {
+  return [
+    process.execPath,
+    OUR_COMMAND,
+    ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`],
+    ...['--python', join(bin, 'python3'), '--chdir', APPS, '--log-level', 'warning'],
+    ...more,
+    app,
+  ]
+}
+
+/** @param {Start} start @param {string[]} more Further options. @returns {string[]} */
+export function uwsgi({ bin, app, port, workers }, ...more) {
+  return [
+    join(bin, 'uwsgi'),
+    ...['--http', `127.0.0.1:${port}`, '--http-keepalive', '--master', '--processes', `${workers}`],
+    ...['--virtualenv', join(bin, '..'), '--pythonpath', APPS, '--module', app, '--need-app'],
+    // With its default of 4 KB, the router's later pieces of a response wait for the client's delayed acknowledgement:
+    // 10 KB at 8 kept connections are 180 requests/s, and 4,900 with this. (With 64 KB it resets uploads above that size.)
+    ...['--http-buffer-size', '32768'],
+    ...['--disable-logging', '--die-on-term'],
+    ...more,
+  ]
+}
+
+/** @param {Start} start @param {string[]} more Further options. @returns {string[]} */
+export function gunicorn({ bin, app, port, workers }, ...more) {
   return [
     join(bin, 'gunicorn'),
     ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`, '--log-level', 'warning'],
@@ -115,7 +129,7 @@ function gunicorn({ bin, app, port, workers }, ...more) {
 }
 
 /** The longest queue of connections that the kernel allows; uWSGI refuses to start with a longer one. */
-function kernelBacklog() {
+export function kernelBacklog() {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
   } catch {

@@ -1,0 +1,48 @@
+/**
+ * What was measured, where and with what: the lines that every result begins with.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { OURS } from './servers.mjs'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/**
+ * @param {object} run
+ * @param {Date} run.started
+ * @param {import('./virtual-environment.mjs').VirtualEnvironment} run.environment
+ * @param {string} run.wrk Wrk's version.
+ * @returns {string[]}
+ */
+export function machineFacts({ started, environment, wrk }) {
+  const { python, versions } = environment
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
+  const frameworks = ['Flask', 'Django']
+    .filter((name) => name in versions)
+    .map((name) => `${name} ${versions[name]}`)
+  return [
+    `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
+    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ${wrk} with one thread, over loopback`,
+  ]
+}
+
+/**
+ * A server's version and shape, in a line.
+ *
+ * @param {import('./servers.mjs').Server} server
+ * @param {number} workers
+ * @param {Record<string, string>} versions Of the packages that are installed.
+ */
+export function serverFact({ name, packages, shape }, workers, versions) {
+  const which = packages.length === 0 ? version : packages.map((one) => `${one} ${versions[one]}`).join(', ')
+  return `${name}: ${which}; ${shape(workers)}`
+}
+
+function git(...args) {
+  const { status, stdout } = spawnSync('git', args, { cwd: HERE, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : ''
+}

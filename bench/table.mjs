@@ -1,0 +1,41 @@
+/**
+ * Tables in Markdown, and the figures in them.
+ */
+
+/**
+ * The first column is names, to the left; the others are figures, to the right.
+ *
+ * @param {string[]} head
+ * @param {string[][]} rows
+ * @returns {string[]} Lines.
+ */
+export function table(head, rows) {
+  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column].length)))
+  const line = (cells) =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`
+  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+  return [line(head), rule, ...rows.map(line)]
+}
+
+/** Of those that are finite; NaN when there is none. @param {number[]} values */
+export function median(values) {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
+  if (sorted.length === 0) return Number.NaN
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/** A whole number, or a dash for what is none. */
+export function whole(value) {
+  return Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '–'
+}
+
+/** Three significant digits for what is small, whole numbers above. */
+export function figure(value) {
+  return !Number.isFinite(value) ? '–' : value < 100 ? value.toPrecision(3) : whole(value)
+}
+
+/** Two decimals, for milliseconds and ratios. */
+export function decimal(value) {
+  return Number.isFinite(value) ? value.toFixed(2) : '–'
+}
