@@ -1,7 +1,7 @@
 """Plots of how cost grows, as SVG: ``plot.py RESULT.json DIRECTORY``.
 
-growth.mjs runs it with the Python of bench/.venv, which has matplotlib. The same figures give the same bytes, whenever they are drawn.
-``--png`` draws pixels instead, to look at.
+growth.mjs runs it with the Python of bench/.venv, which has matplotlib. The same figures give the same bytes, whenever
+they are drawn. ``--png`` draws pixels instead, to look at.
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ def draw_line(axes: Axes, points: Sequence[Point], value: Value, colour: str, st
             [middle - min(values) for middle, (_, values) in zip(middles, known)],
             [max(values) - middle for middle, (_, values) in zip(middles, known)],
         ]
-        axes.errorbar(places, middles, spread, color=colour, linewidth=width, marker="o", markersize=4, capsize=2, elinewidth=0.8)
+        axes.errorbar(
+            places, middles, spread, color=colour, linewidth=width, marker="o", markersize=4, capsize=2, elinewidth=0.8
+        )
     else:
         axes.plot(places, middles, color=colour, linestyle=style, linewidth=width, marker="o", markersize=2.5)
 

@@ -10,6 +10,7 @@
  * @property {number} cpu Microseconds of processor time of all its processes, per request.
  * @property {number} memory Bytes, the highest seen.
  * @property {number} errors
+ * @property {number} unanswered Connections that had no answer.
  * @property {number} others The part of the machine that other processes used meanwhile, 0 to 1.
  *
  * @typedef {object} Case
@@ -34,8 +35,8 @@ export function report({ facts, absences, cases }) {
     'Figures are medians of the rounds, but for memory (the highest) and errors (the sum). CPU is the processor time of',
     'all processes of a server, ended ones too, per request. Memory is PSS, summed over these processes, sampled while',
     'they work; servers keep running between cases, so it holds what earlier cases made them take. Errors are responses',
-    'with a status above 399, and connections that failed, were closed before their answer, or, as far as can be known,',
-    'had none at all (there were fewer answers than connections).',
+    'with a status above 399, and connections that failed or were closed before their answer. "Unanswered" (the sum, too) are',
+    'connections that had no answer before the turn was over, as far as it shows: as many as there were fewer answers.',
     `"Ours, requests/s" is ${OURS}'s requests/s through the server's, and "ours, CPU" its CPU per request through the`,
     "server's: the median of the rounds' ratios.",
     ...summary(cases),
@@ -61,6 +62,7 @@ function caseTable({ title, connections, samples }) {
         'CPU µs/request',
         'memory MB',
         'errors',
+        'unanswered',
         'ours, requests/s',
         'ours, CPU',
       ],
@@ -74,6 +76,7 @@ function caseTable({ title, connections, samples }) {
           figure(median(its.map((sample) => sample.cpu))),
           whole(Math.max(...its.map((sample) => sample.memory)) / 1e6),
           whole(its.reduce((sum, sample) => sum + sample.errors, 0)),
+          whole(its.reduce((sum, sample) => sum + sample.unanswered, 0)),
           ...(server === OURS ? ['', ''] : against(samples, server)),
         ]
       }),

@@ -13,6 +13,7 @@ const sample = (server, round, requestsPerSecond, cpu) => ({
   p99: 2,
   memory: 1e6,
   errors: 0,
+  unanswered: 0,
   others: 0,
 })
 

@@ -302,6 +302,7 @@ async function turn(served, workload, connections, seconds) {
       cpu: (used / result.requests) * 1e6,
       memory: Math.max(highest, memory(served.pid)),
       errors: result.errors,
+      unanswered: result.unanswered,
       others: Math.max(0, after.machine - before.machine - used - mine) / (elapsed * cpus().length),
     }
   } finally {

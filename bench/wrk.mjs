@@ -15,9 +15,11 @@ const GRACE_SECONDS = 15
  * @property {number} bytes Of responses, heads included.
  * @property {number} p50 Milliseconds.
  * @property {number} p99 Milliseconds.
- * @property {number} errors Responses with a status above 399; connections that could not be opened, read or written, or
- *   were closed before their answer was complete; and those that can be known to have had no answer at all (see
- *   `unanswered`).
+ * @property {number} errors Responses with a status above 399, and connections that could not be opened, read or written,
+ *   or were closed before their answer was complete.
+ * @property {number} unanswered How many connections have certainly had no answer: what they are more than the answers.
+ *   Wrk counts no connection that waits until the end, so a server that answers nobody has no errors by its account. Those
+ *   that starve beside others that are served cannot be told from here.
  *
  * @typedef {object} Mark A moment within a run.
  * @property {number} requests Sent until then.
@@ -90,16 +92,9 @@ export function runWrk({ url, connections, seconds, method, bodySize, fields = 0
         bytes,
         p50: requests === 0 ? Number.NaN : p50 / 1000,
         p99: requests === 0 ? Number.NaN : p99 / 1000,
-        errors: connect + read + write + status + timeout + unanswered(connections, requests),
+        errors: connect + read + write + status + timeout,
+        unanswered: Math.max(0, connections - requests),
       })
     })
   })
-}
-
-/**
- * How many connections have certainly had no answer. Wrk itself never counts one that waits until the end: a server that
- * answers nobody has no errors by its account. Those that starve beside others that are served cannot be told from here.
- */
-export function unanswered(connections, requests) {
-  return Math.max(0, connections - requests)
 }
