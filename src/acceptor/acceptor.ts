@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { FinishedExchange } from '../gateway/context.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
@@ -250,8 +251,9 @@ export class Acceptor implements AcceptorControls {
   async stop(graceTimeoutMs: number): Promise<void> {
     this.#stopping = true
     const until = performance.now() + graceTimeoutMs
-    for (const server of this.#servers) server.close()
     if (this.#context !== null) this.#context.stopping = true
+    await this.#takeWhatHasCome()
+    for (const server of this.#servers) server.close()
     for (const connection of this.#connections) connection.closeWhenIdle()
     if (this.#connections.size > 0) {
       let timer: NodeJS.Timeout
@@ -264,6 +266,14 @@ export class Acceptor implements AcceptorControls {
     for (const connection of this.#connections) connection.destroy()
     await this.#pool?.stop(Math.max(0, until - performance.now()))
     await this.#accessLog?.close()
+  }
+
+  /**
+   * Accepts and reads what the kernel holds for us: a client that has sent its request does not know that we are about to close. What is
+   * accepted in one turn of the event loop is read in the next.
+   */
+  async #takeWhatHasCome(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) await setImmediate()
   }
 
   kill(): void {
