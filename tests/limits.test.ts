@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
+import { waitFor } from './support/wait-for.ts'
 
 // Each wrong request of the part B with its exact answer, over a real socket. The rules themselves are tested one by
 // one beside the parser; here it is seen that each becomes this answer, a closed connection and one line in the error log.
@@ -270,5 +271,22 @@ describe.skipIf(!hasPython())('limits', () => {
   afterEach(async () => {
     // Whatever was refused: the server is well.
     expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
+  })
+
+  test('a connection over max_connections gets its 503, though it has sent a request by then', async () => {
+    const small = await startPlain({ args: ['--max-connections', '2'] })
+    const open = [await RawConnection.open(small), await RawConnection.open(small)]
+    for (const connection of open) expect((await connection.request(get('/'))).status).toBe(200)
+    for (let i = 0; i < 5; i++) {
+      const over = await RawConnection.open(small)
+      await over.send(post('/length', Buffer.alloc(200_000)))
+      const response = await over.readResponse()
+      expect(response.status).toBe(503)
+      expect(response.header('Retry-After')).toBe('1')
+      expect(await over.expectEnd()).toBe('closed')
+    }
+    for (const connection of open) expect((await connection.request(get('/'))).status).toBe(200)
+    await open[0]!.close()
+    await waitFor('room', async () => (await exchangeOnce(small, get('/'))).status === 200)
   })
 })

@@ -31,6 +31,10 @@ const OVER_LIMIT =
   'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\nRetry-After: 1\r\nConnection: close\r\n\r\n503 Service Unavailable\n'
 /** Being over `max_connections` is told this often at most. */
 const TELL_EVERY_MS = 1000
+/** A connection over `max_connections` has this long to take its 503 and to close … */
+const TURN_AWAY_MS = 1000
+/** … unless there are this many of them. */
+const MOST_TURNED_AWAY = 256
 
 /** Terminates HTTP and owns the client connections and the workers behind them: everything that serves, but the process around it. */
 export class Acceptor implements AcceptorControls {
@@ -43,6 +47,7 @@ export class Acceptor implements AcceptorControls {
   #stopping = false
   #onNoConnections: (() => void) | null = null
   #overLimitToldAt = 0
+  readonly #turnedAway = new Set<Socket>()
 
   constructor(options: AcceptorOptions) {
     this.#options = options
@@ -178,8 +183,7 @@ export class Acceptor implements AcceptorControls {
     }
     const { maxConnections } = this.#options.settings
     if (maxConnections !== 0 && this.#connections.size >= maxConnections) {
-      socket.on('error', () => {})
-      socket.end(OVER_LIMIT, 'latin1', () => socket.destroy())
+      this.#turnAway(socket)
       const now = performance.now()
       if (now - this.#overLimitToldAt > TELL_EVERY_MS) {
         this.#overLimitToldAt = now
@@ -192,6 +196,24 @@ export class Acceptor implements AcceptorControls {
     const connection = new Connection(socket, this.#context!)
     this.#connections.add(connection)
     return connection
+  }
+
+  /** Answers 503. What the client still sends is dropped for a while: closing over unread bytes may destroy the answer (RFC 9112 §9.6). */
+  #turnAway(socket: Socket): void {
+    socket.on('error', () => {})
+    if (this.#turnedAway.size >= MOST_TURNED_AWAY) {
+      socket.end(OVER_LIMIT, 'latin1', () => socket.destroy())
+      return
+    }
+    this.#turnedAway.add(socket)
+    const timer = setTimeout(() => socket.destroy(), TURN_AWAY_MS)
+    socket.on('end', () => socket.destroySoon())
+    socket.on('close', () => {
+      clearTimeout(timer)
+      this.#turnedAway.delete(socket)
+    })
+    socket.end(OVER_LIMIT, 'latin1')
+    socket.resume()
   }
 
   #connectionClosed(connection: Connection): void {
@@ -264,6 +286,7 @@ export class Acceptor implements AcceptorControls {
       clearTimeout(timer!)
     }
     for (const connection of this.#connections) connection.destroy()
+    for (const socket of this.#turnedAway) socket.destroy()
     await this.#pool?.stop(Math.max(0, until - performance.now()))
     await this.#accessLog?.close()
   }
