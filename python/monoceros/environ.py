@@ -8,6 +8,7 @@ import struct
 from typing import Any, Dict, Optional
 
 from . import frames
+from .frames import unpack_u32
 from .streams import BodyStream, ErrorStream, FileWrapper
 
 Environ = Dict[str, Any]
@@ -24,6 +25,8 @@ def make_template(extra: Dict[str, str], multithread: bool, multiprocess: bool, 
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.input_terminated": True,
+        # Here for its place only: the dict that is made of this need not grow once more.
+        "wsgi.input": None,
     }
 
 
@@ -35,16 +38,15 @@ def read_environ(
     ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a payload that is not of its
     form and OSError when the file that holds the body cannot be opened.
     """
-    body = start + 4
     try:
-        body += frames.unpack_u32(data, start)[0]
+        body = start + 4 + unpack_u32(data, start)[0]
         if body > end:
             raise ValueError("the environ is longer than its frame")
         environ: Environ = {**template, **marshal.loads(data[start + 4 : body])}
     except (ValueError, EOFError, TypeError, struct.error) as error:
         raise frames.ProtocolError(f"a REQUEST whose environ cannot be read: {error}") from error
     if not flags:
-        environ["wsgi.input"] = io.BytesIO(data[body:end])
+        environ["wsgi.input"] = io.BytesIO(data[body:end]) if body < end else io.BytesIO()
     elif flags == frames.BODY_FILE:
         environ["wsgi.input"] = open(data[body:end].decode("utf-8", "surrogateescape"), "rb")
     else:

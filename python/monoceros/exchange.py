@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
 
 from . import frames
 from .environ import Environ, read_environ
+from .frames import BODY_PIECE, HEAD, LAST, pack_head
 from .outbox import Outbox
 from .response_head import compose_head
 from .streams import BodyStream, ClientGone, FileWrapper
@@ -58,7 +59,7 @@ class Exchange:
     owner: Any = None
     spent = 0
     _asked = False  # start_response has been called
-    _head: Optional[str] = None
+    _head: Optional[bytes] = None
     _declared: Optional[int] = None
     _bodiless = False
     _started = False  # the head is out
@@ -141,11 +142,12 @@ class Exchange:
         carrier = self.carrier
         try:
             self._environ = environ = read_environ(carrier.template, flags, data, start, end, self.body)
-            self._head_only = environ["REQUEST_METHOD"] == "HEAD"
-            # A context of its own: interleaved exchanges never see each other's context variables.
-            self._context = context = carrier.context.copy()
+            if environ["REQUEST_METHOD"] == "HEAD":
+                self._head_only = True
             if flags:
                 self._input = environ["wsgi.input"]
+            # A context of its own: interleaved exchanges never see each other's context variables.
+            self._context = context = carrier.context.copy()
             result = context.run(carrier.application, environ, self.start_response)
             kind = result.__class__
             if (kind is list or kind is tuple) and self._send_whole(result):
@@ -183,21 +185,25 @@ class Exchange:
                 if chunk.__class__ is not bytes:
                     _check_chunk(chunk)
                 size += len(chunk)
-        self._known = size
-        if self._declared is None:
-            head = f"{head}Content-Length: {size}\r\n"
-        elif self._declared != size:
+            body = None
+        declared = self._declared
+        if (
+            size > BODY_PIECE
+            or size > self.granted
+            or self._bodiless
+            or self._head_only
+            or (declared is not None and declared != size)
+        ):
+            self._known = size
             return False
-        if size > frames.BODY_PIECE or size > self.granted or self._bodiless or self._head_only:
-            return False
-        if len(chunks) != 1:
+        if declared is None:
+            head = b"%bContent-Length: %d\r\n" % (head, size)
+        if body is None:
             body = b"".join(chunks)
-        encoded = head.encode("latin-1")
-        length = len(encoded)
+        length = len(head)
         outbox = self.carrier.outbox
-        outbox.frames.extend(
-            (frames.pack_head(4 + length + size, frames.HEAD, frames.LAST, 0, self.stream, length), encoded, body)
-        )
+        # In one call, because another thread may flush at any moment.
+        outbox.frames += (pack_head(4 + length + size, HEAD, LAST, 0, self.stream, length), head, body)
         outbox.held += length + size
         self._ended = True
         return True
@@ -288,11 +294,13 @@ class Exchange:
                 return
             if self._known == -1:
                 self._known = len(chunk)
-            size = min(len(chunk), frames.BODY_PIECE, self.granted)
-            self._send_head(0, chunk[:size])
+            size = min(len(chunk), BODY_PIECE, self.granted)
             if size == len(chunk):
+                self._send_head(0, chunk)
                 return
-            self._rest = memoryview(chunk)[size:]
+            rest = memoryview(chunk)
+            self._send_head(0, rest[:size])
+            self._rest = rest[size:]
         elif chunk:
             self._rest = memoryview(chunk)
         self._drain()
@@ -307,12 +315,11 @@ class Exchange:
                 break
             self.spent += size
             outbox.put(frames.pack_data(0, self.stream, size), rest[:size])
+            outbox.held += size
             rest = rest[size:] if size < len(rest) else None
-            if rest is not None:
-                outbox.flush()
         self._rest = rest
 
-    def _send_head(self, flags: int, body: bytes) -> None:
+    def _send_head(self, flags: int, body: Union[bytes, memoryview]) -> None:
         head = self._head
         assert head is not None
         declared = self._declared
@@ -320,11 +327,10 @@ class Exchange:
             known = self._known
             # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty it themselves.
             if known is not None and known >= 0 and (known or not self._head_only):
-                head = f"{head}Content-Length: {known}\r\n"
+                head = b"%bContent-Length: %d\r\n" % (head, known)
                 if not self._head_only:
                     self._declared = declared = known
-        encoded = head.encode("latin-1")
-        length = len(encoded)
+        length = len(head)
         size = len(body)
         first = frames.pack_head(4 + length + size, frames.HEAD, flags, 0, self.stream, length)
         self._started = True
@@ -335,7 +341,9 @@ class Exchange:
                 self._complete_at = time.perf_counter()
             elif not self.tracked:
                 self.carrier.track(self)
-        self.carrier.outbox.put(first, encoded, body)
+        outbox = self.carrier.outbox
+        outbox.put(first, head, body)
+        outbox.held += size
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Lets the acceptor send a real file; False when the wrapper has to be iterated over."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Optional, Tuple
 
-#: (text, declared Content-Length or None, True when the status allows no body)
-ResponseHead = Tuple[str, Optional[int], bool]
+#: (the head in latin-1, declared Content-Length or None, True when the status allows no body)
+ResponseHead = Tuple[bytes, Optional[int], bool]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is allowed in a value, RFC 9110 §5.5
@@ -31,12 +31,25 @@ _HOP_BY_HOP = frozenset(
     )
 )
 
-_CONTENT_LENGTH = 1
+#: Fields whose values are made for one response: a head that has one of these is not worth remembering.
+_PASSING = frozenset(("date", "etag", "expires", "last-modified", "location", "set-cookie"))
+
+_ORDINARY = 0
+_PASSING_FIELD = 1
+_CONTENT_LENGTH = 2
 
 # What has been checked once: applications use few statuses and names. Bounded, because both may come from outside.
 _CACHE_LIMIT = 512
+_CACHED_LENGTH = 128
 _statuses: Dict[str, Tuple[str, bool]] = {}
 _names: Dict[str, int] = {}
+
+# And the whole heads: most responses begin as one before them did, and to find that out costs a third of making the
+# head again. Bounded in number and size; when there are too many, those in use come back soon.
+_HEADS_LIMIT = 256
+_HEAD_SIZE_LIMIT = 1024
+_HEAD_FIELDS_LIMIT = 32
+_heads: Dict[Tuple[Any, ...], ResponseHead] = {}
 
 
 class BadResponseHead(ValueError):
@@ -54,43 +67,74 @@ class BadResponseType(TypeError):
 def compose_head(status: str, headers: Any) -> ResponseHead:
     """Checks a status and a list of headers and writes them as a head (``200 OK\\r\\nName: value\\r\\n``).
 
-    The text is latin-1 encodable. A Content-Length with status 204 is left out (RFC 9110 §8.6).
+    A Content-Length with status 204 is left out (RFC 9110 §8.6).
     Raises BadResponseHead or BadResponseType with a message that names the header and the rule.
 
     >>> compose_head("200 OK", [("Content-Length", "5")])
-    ('200 OK\\r\\nContent-Length: 5\\r\\n', 5, False)
+    (b'200 OK\\r\\nContent-Length: 5\\r\\n', 5, False)
     """
-    try:
-        text, bodiless = _statuses[status]
-    except (KeyError, TypeError):
-        text, bodiless = _admit_status(status)
-    if headers.__class__ is not list and not isinstance(headers, list):
+    if headers.__class__ is list and status.__class__ is str:
+        try:
+            known = _heads.get((status, *headers))
+        except TypeError:  # something in it has no hash, so it is no str
+            known = None
+        if known is not None:
+            for field in headers:
+                # Other objects may be equal to a str; whether they are refused must not depend on what came before.
+                if field.__class__ is not tuple:
+                    break
+                name, value = field
+                if name.__class__ is not str or value.__class__ is not str:
+                    break
+            else:
+                return known
+    return _compose(status, headers)
+
+
+def _compose(status: str, headers: Any) -> ResponseHead:
+    known = _statuses.get(status) if status.__class__ is str else None
+    text, bodiless = known or _admit_status(status)
+    if not isinstance(headers, list):
         raise BadResponseType(
             f"start_response: headers must be a list of (name, value) tuples, not {_kind(headers)} (PEP 3333)"
         )
     length: Optional[int] = None
+    exact = status.__class__ is str
     for field in headers:
         if field.__class__ is not tuple or len(field) != 2:
             field = _admit_field(field)
+            exact = False
         name, value = field
+        if name.__class__ is not str:
+            name = _plain_name(name)
+            exact = False
         try:
             special = _names[name]
-        except (KeyError, TypeError):
+        except KeyError:
             special = _admit_name(name)
         # Nearly every value is printable; this is one pass in C. What is not may be a tab or obs-text.
         if value.__class__ is not str or not value.isprintable():
             value = _admit_value(name, value)
+            exact = False
         if special:
-            declared = _admit_length(value)
-            if length is not None:
-                raise BadResponseHead("start_response: Content-Length is given more than once")
-            length = declared
-            if text.startswith("204"):
-                continue
+            if special == _CONTENT_LENGTH:
+                declared = _admit_length(value)
+                if length is not None:
+                    raise BadResponseHead("start_response: Content-Length is given more than once")
+                length = declared
+                if text.startswith("204"):
+                    continue
+            else:
+                exact = False
         text = f"{text}{name}: {value}\r\n"
     if not text.isascii():
         _check_latin1(status, headers)
-    return text, length, bodiless
+    head = (text.encode("latin-1"), length, bodiless)
+    if exact and headers.__class__ is list and len(text) <= _HEAD_SIZE_LIMIT and len(headers) <= _HEAD_FIELDS_LIMIT:
+        if len(_heads) >= _HEADS_LIMIT:
+            _heads.clear()
+        _heads[(status, *headers)] = head
+    return head
 
 
 def _admit_status(status: Any) -> Tuple[str, bool]:
@@ -110,7 +154,7 @@ def _admit_status(status: Any) -> Tuple[str, bool]:
         )
     _encode("status", status)
     entry = (f"{status}\r\n", status[:3] in ("204", "304"))
-    if len(_statuses) < _CACHE_LIMIT:
+    if len(_statuses) < _CACHE_LIMIT and len(status) <= _CACHED_LENGTH:
         _statuses[status] = entry
     return entry
 
@@ -125,9 +169,13 @@ def _admit_field(field: Any) -> Any:
     return field
 
 
-def _admit_name(name: Any) -> int:
+def _plain_name(name: Any) -> str:
     if not isinstance(name, str):
         raise BadResponseType(f"start_response: header name {_quote(name)} must be a str, not {_kind(name)}")
+    return str.__str__(name)
+
+
+def _admit_name(name: str) -> int:
     if not _TOKEN.fullmatch(name):
         raise BadResponseHead(f"start_response: header name {_quote(name)} is not a token (RFC 9110 §5.6.2)")
     lower = name.lower()
@@ -136,8 +184,8 @@ def _admit_name(name: Any) -> int:
             f"start_response: header {name} is hop-by-hop and the server's business, "
             "an application must not send it (PEP 3333 \"Other HTTP Features\")"
         )
-    special = _CONTENT_LENGTH if lower == "content-length" else 0
-    if len(_names) < _CACHE_LIMIT and name.__class__ is str:
+    special = _CONTENT_LENGTH if lower == "content-length" else _PASSING_FIELD if lower in _PASSING else _ORDINARY
+    if len(_names) < _CACHE_LIMIT and len(name) <= _CACHED_LENGTH:
         _names[name] = special
     return special
 

@@ -11,28 +11,28 @@ from monoceros.response_head import BadResponseHead, BadResponseType, compose_he
 
 class Accepted(unittest.TestCase):
     def test_status_and_headers_are_written_in_order(self) -> None:
-        text, length, bodiless = compose_head("200 OK", [("X-B", "2"), ("X-A", "1"), ("X-B", "3")])
-        self.assertEqual(text, "200 OK\r\nX-B: 2\r\nX-A: 1\r\nX-B: 3\r\n")
+        head, length, bodiless = compose_head("200 OK", [("X-B", "2"), ("X-A", "1"), ("X-B", "3")])
+        self.assertEqual(head, b"200 OK\r\nX-B: 2\r\nX-A: 1\r\nX-B: 3\r\n")
         self.assertEqual((length, bodiless), (None, False))
 
     def test_statuses_of_every_final_class(self) -> None:
         for status in ("200 OK", "299 ", "304 Not Modified", "404 Not Found", "599 Network Error", "999 Message here"):
-            self.assertTrue(compose_head(status, [])[0].startswith(status + "\r\n"))
+            self.assertTrue(compose_head(status, [])[0].startswith(f"{status}\r\n".encode()))
 
     def test_latin1_in_reasons_and_values(self) -> None:
-        text = compose_head("200 Tr\xe8s bien", [("X-Name", "J\xfcrgen \x80\xff\xa0")])[0]
-        self.assertEqual(text.encode("latin-1"), b"200 Tr\xe8s bien\r\nX-Name: J\xfcrgen \x80\xff\xa0\r\n")
+        head = compose_head("200 Tr\xe8s bien", [("X-Name", "J\xfcrgen \x80\xff\xa0")])[0]
+        self.assertEqual(head, b"200 Tr\xe8s bien\r\nX-Name: J\xfcrgen \x80\xff\xa0\r\n")
 
     def test_utf8_bytes_seen_as_latin1(self) -> None:
-        value = "\u00c3\u20ac\u4e2d".encode().decode("latin-1")
-        self.assertIn(value, compose_head("200 OK", [("X-Name", value)])[0])
+        value = "\u00c3\u20ac\u4e2d".encode()
+        self.assertIn(value, compose_head("200 OK", [("X-Name", value.decode("latin-1"))])[0])
 
     def test_tabs_and_empty_values(self) -> None:
-        self.assertEqual(compose_head("200 OK", [("A", ""), ("B", "x\ty")])[0], "200 OK\r\nA: \r\nB: x\ty\r\n")
+        self.assertEqual(compose_head("200 OK", [("A", ""), ("B", "x\ty")])[0], b"200 OK\r\nA: \r\nB: x\ty\r\n")
 
     def test_names_of_every_token_character(self) -> None:
         name = "!#$%&'*+-.^_`|~09azAZ"
-        self.assertIn(name, compose_head("200 OK", [(name, "x")])[0])
+        self.assertIn(name.encode(), compose_head("200 OK", [(name, "x")])[0])
 
     def test_str_subclasses_lists_of_a_subclass_and_named_tuples(self) -> None:
         class Text(str):
@@ -45,15 +45,17 @@ class Accepted(unittest.TestCase):
         class Pair(tuple):  # type: ignore[type-arg]
             pass
 
-        self.assertEqual(
-            compose_head("200 OK", Headers([Pair(("X-A", Text("value")))]))[0], "200 OK\r\nX-A: value\r\n"
-        )
+        for _ in range(2):
+            self.assertEqual(
+                compose_head(Text("200 OK"), Headers([Pair((Text("X-A"), Text("value")))]))[0],
+                b"200 OK\r\nX-A: value\r\n",
+            )
 
     def test_content_length_is_read_in_any_case(self) -> None:
         self.assertEqual(compose_head("200 OK", [("cONTENT-lENGTH", "0012")])[1], 12)
 
     def test_status_204_and_304_have_no_body(self) -> None:
-        self.assertEqual(compose_head("204 No Content", [("Content-Length", "0")]), ("204 No Content\r\n", 0, True))
+        self.assertEqual(compose_head("204 No Content", [("Content-Length", "0")]), (b"204 No Content\r\n", 0, True))
         self.assertTrue(compose_head("304 Not Modified", [])[2])
 
     def test_the_caches_stay_bounded(self) -> None:
@@ -64,6 +66,33 @@ class Accepted(unittest.TestCase):
         # What does not fit any more is still checked.
         with self.assertRaises(BadResponseHead):
             compose_head("200 OK", [("Another Bad-Name", "x")])
+
+    def test_a_head_that_comes_again_is_the_same(self) -> None:
+        first = compose_head("200 OK", [("X-Again", "1"), ("Content-Length", "5")])
+        self.assertIs(compose_head("200 OK", [("X-Again", "1"), ("Content-Length", "5")]), first)
+        for status, headers in (
+            ("201 Created", [("X-Again", "1"), ("Content-Length", "5")]),
+            ("200 OK", [("X-Again", "2"), ("Content-Length", "5")]),
+            ("200 OK", [("Content-Length", "5"), ("X-Again", "1")]),
+            ("200 OK", [("X-Again", "1")]),
+        ):
+            expected = status + "\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers)
+            self.assertEqual(compose_head(status, headers)[0], expected.encode())
+
+    def test_heads_that_are_remembered_are_bounded_in_number_and_size(self) -> None:
+        for number in range(2000):
+            compose_head("200 OK", [("X-Number", str(number))])
+            self.assertLessEqual(len(response_head._heads), 256)
+        response_head._heads.clear()
+        compose_head("200 OK", [("X-Large", "x" * 2000)])
+        compose_head("200 OK", [("X-Many", "")] * 50)
+        self.assertEqual(len(response_head._heads), 0)
+
+    def test_what_is_made_for_one_response_is_not_remembered(self) -> None:
+        response_head._heads.clear()
+        for name in ("Set-Cookie", "SET-COOKIE", "ETag", "Date", "Last-Modified"):
+            self.assertIn(b"secret", compose_head("200 OK", [("X-A", "1"), (name, "secret")])[0])
+        self.assertEqual(len(response_head._heads), 0)
 
 
 class Refused(unittest.TestCase):
@@ -114,6 +143,26 @@ class Refused(unittest.TestCase):
         self.refuse("200 OK", [("X-A", b"1")], BadResponseType, "X-A", "bytes")
         self.refuse("200 OK", [("X-A", 1)], BadResponseType, "X-A", "int")
         self.refuse("200 OK", [("X-A", None)], BadResponseType, "X-A", "None")
+
+    def test_objects_that_are_equal_to_what_was_let_through_before(self) -> None:
+        class Equal:
+            def __init__(self, value: Any) -> None:
+                self.value = value
+
+            def __eq__(self, other: object) -> bool:
+                return self.value == other
+
+            def __hash__(self) -> int:
+                return hash(self.value)
+
+            def __iter__(self) -> Any:
+                return iter(self.value)
+
+        compose_head("200 OK", [("X-A", "1")])
+        self.refuse(Equal("200 OK"), [("X-A", "1")], BadResponseType, "status must be a str", "Equal")
+        self.refuse("200 OK", [(Equal("X-A"), "1")], BadResponseType, "must be a str", "Equal")
+        self.refuse("200 OK", [("X-A", Equal("1"))], BadResponseType, "X-A", "Equal")
+        self.refuse("200 OK", [Equal(("X-A", "1"))], BadResponseType, "(name, value) tuple", "Equal")
 
     def test_control_characters_in_values(self) -> None:
         for code in [*range(0, 9), *range(10, 32), 127]:
