@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from contextvars import Context
-from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional
+from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Union
 
 from .environ import Environ
 from .frames import Frame, FrameReader
 
 _READ_SIZE = 64 * 1024
 _READ_LIMIT = 1024 * 1024
+#: No system takes fewer parts at once (IOV_MAX).
+_PARTS_LIMIT = 1024
 
 
 class Assignment(NamedTuple):
@@ -29,7 +31,7 @@ class Assignment(NamedTuple):
 
 def receive_some(channel: socket.socket, reader: FrameReader, patient: bool = False) -> Optional[List[Frame]]:
     """Reads once, without waiting if not ``patient``; the frames that are complete now. None when it has ended."""
-    size = min(max(_READ_SIZE, reader.wanted), _READ_LIMIT)
+    size = _READ_SIZE if reader.wanted <= _READ_SIZE else min(reader.wanted, _READ_LIMIT)
     try:
         data = channel.recv(size) if patient else channel.recv(size, socket.MSG_DONTWAIT)
     except (BlockingIOError, InterruptedError):
@@ -37,6 +39,16 @@ def receive_some(channel: socket.socket, reader: FrameReader, patient: bool = Fa
     except OSError:
         return None
     return reader.receive(data) if data else None
+
+
+def send_gathered(channel: socket.socket, parts: Sequence[Union[bytes, memoryview]]) -> None:
+    """Sends the parts one after another without joining them (writev(2)). Raises OSError."""
+    for first in range(0, len(parts), _PARTS_LIMIT):
+        some = parts[first : first + _PARTS_LIMIT]
+        sent = channel.sendmsg(some)
+        # A channel that blocks takes all of it, but for a signal in the middle.
+        if sent < sum(map(len, some)):
+            channel.sendall(memoryview(b"".join(some))[sent:])
 
 
 class Pipe:

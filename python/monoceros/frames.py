@@ -47,11 +47,13 @@ BODY_PIECE = 64 * 1024
 _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")
 _u32 = struct.Struct("<I")
+_words = struct.Struct("<III")
 _FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0}
 _ABOUT_THE_WORKER = frozenset((RECALL, STOP, START))
 _EMPTY = frozenset((CANCEL, RECALL, STOP))
 
 unpack_header = _header.unpack_from
+_unpack_words = _words.unpack_from
 unpack_u32 = _u32.unpack_from
 pack_u32 = _u32.pack
 #: (payload length, HEAD, flags, 0, stream, length of the head) -> the frame's first 16 bytes.
@@ -107,51 +109,45 @@ class FrameReader:
     """
 
     def __init__(self) -> None:
+        #: How many bytes the unfinished frame lacks at least; 0 between frames.
+        self.wanted = 0
         self._parts: List[bytes] = []  # of a frame that is not complete yet
-        self._have = 0
-        self._wanted = HEADER_SIZE
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes the unfinished frame lacks at least; 0 between frames."""
-        return self._wanted - self._have if self._have else 0
 
     def receive(self, data: bytes) -> List[Frame]:
         """Takes the next bytes of the stream; returns the frames that are complete now."""
-        if self._have:
+        if self.wanted:
             self._parts.append(data)
-            self._have += len(data)
-            if self._have < self._wanted:
+            if len(data) < self.wanted:
+                self.wanted -= len(data)
                 return []
             data = b"".join(self._parts)
             self._parts.clear()
-            self._have = 0
+            self.wanted = 0
         frames: List[Frame] = []
         position = 0
         size = len(data)
-        while True:
-            start = position + HEADER_SIZE
-            if start > size:
-                wanted = HEADER_SIZE
-                break
-            length, kind, flags, reserved, stream = unpack_header(data, position)
+        wanted = start = HEADER_SIZE
+        while start <= size:
+            # One comparison for the frame that nearly always comes, a REQUEST without flags; all the rules for any other.
+            length, word, stream = _unpack_words(data, position)
+            if word == REQUEST and stream and length <= PAYLOAD_LIMIT:
+                kind, flags = REQUEST, 0
+            else:
+                kind, flags = _check(length, word & 0xFF, word >> 8 & 0xFF, word >> 16, stream)
             end = start + length
-            # One comparison for the frame that nearly always comes; all the rules for any other.
-            if kind != REQUEST or flags or reserved or not stream or length > PAYLOAD_LIMIT:
-                _check(length, kind, flags, reserved, stream)
             if end > size:
                 wanted = HEADER_SIZE + length
                 break
             frames.append((kind, flags, stream, data, start, end))
             position = end
+            start = end + HEADER_SIZE
         if position < size:
             self._parts.append(data[position:] if position else data)
-            self._have = size - position
-            self._wanted = wanted
+            self.wanted = position + wanted - size
         return frames
 
 
-def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> None:
+def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tuple[int, int]:
     allowed = _FLAGS.get(kind)
     if allowed is None:
         raise ProtocolError(f"a frame of unknown type 0x{kind:02x}")
@@ -165,3 +161,4 @@ def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> No
         raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}")
     if (length and kind in _EMPTY) or (length != 4 and kind == WINDOW):
         raise ProtocolError(f"a frame of type 0x{kind:02x} with {length} bytes of payload")
+    return kind, flags

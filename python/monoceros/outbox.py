@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, List, Union
+from typing import Callable, List, Optional, Union
 
 from . import frames
 
@@ -15,15 +15,23 @@ Bytes = Union[bytes, memoryview]
 PATIENCE = 0.001
 
 
+#: Joining parts of this average size (bytes) costs as much as handing them to the kernel one by one.
+_GATHER_SIZE = 16 * 1024
+
+
 class Outbox:
     """Holds finished frames and hands them, in order, to ``send`` (which takes all of the bytes it is given).
+
+    Where large bodies are held, ``gather`` gets the parts as they are: joining them would copy each once more.
 
     ``frames`` and ``held`` (a rough count of bytes) are for the one who appends; whoever appends parts of a frame
     does so with a single ``extend``, because another thread may flush at any moment. When frames stay behind
     while application code runs, ``watch`` must have been called: a watcher flushes what is not flushed soon.
     """
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, send: Callable[[bytes], None], gather: Optional[Callable[[List[Bytes]], None]] = None
+    ) -> None:
         self.frames: List[Bytes] = []
         self.held = 0
         #: True while a watcher looks after what is held back.
@@ -32,6 +40,7 @@ class Outbox:
         self.wake_watcher: Callable[[], None] = self.flush
         self.flushes = 0
         self._send = send
+        self._gather = gather
         self._lock = threading.Lock()
 
     def put(self, *parts: Bytes) -> None:
@@ -43,12 +52,16 @@ class Outbox:
         with self._lock:
             waiting = self.frames
             count = len(waiting)
+            large = self.held > count * _GATHER_SIZE
             self.flushes += 1
             self.held = 0
             if count:
                 batch = waiting[:count]
                 del waiting[:count]
-                self._send(b"".join(batch))
+                if large and self._gather is not None:
+                    self._gather(batch)
+                else:
+                    self._send(b"".join(batch))
 
     def watch(self) -> None:
         """Promises that what is held goes out soon, whatever the application does meanwhile."""

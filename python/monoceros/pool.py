@@ -13,10 +13,10 @@ from collections import deque
 from typing import Callable, Deque, Dict, List, Set
 
 from . import frames
-from .channel import Assignment, Pipe, receive_some
+from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .outbox import Outbox, Watcher
+from .outbox import Bytes, Outbox, Watcher
 from .streams import BodyStream
 
 
@@ -42,7 +42,7 @@ class PoolWorker:
         self.slow_tail = False
         #: Guards everything below but the readers, which are the main thread's.
         self.lock = threading.Lock()
-        self.outbox = Outbox(self._send)
+        self.outbox = Outbox(self._send, self._gather)
         self.outbox.wake_watcher = self._start_watching
         self._graceful_timeout = assignment.graceful_timeout
         self._data = assignment.data
@@ -304,6 +304,13 @@ class PoolWorker:
                 self._data.sendall(data)
             except OSError:
                 self._gone = True  # the main thread learns it by reading
+
+    def _gather(self, parts: List[Bytes]) -> None:
+        if not self._gone:
+            try:
+                send_gathered(self._data, parts)
+            except OSError:
+                self._gone = True
 
     def _start_watching(self) -> None:
         self.outbox.watched = True

@@ -15,10 +15,10 @@ from time import perf_counter
 from typing import Callable, Deque, Dict, List, NoReturn, Set
 
 from . import frames
-from .channel import Assignment, Pipe, receive_some
+from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .outbox import PATIENCE, Outbox, Watcher
+from .outbox import PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream, ClientGone
 
 #: No more than this many bytes of finished responses are held back to be sent with one system call.
@@ -34,7 +34,7 @@ class SoloWorker:
         self.context = assignment.context
         self.window = assignment.window
         self.slow_tail = False
-        self.outbox = Outbox(self._send)
+        self.outbox = Outbox(self._send, self._gather)
         self.outbox.wake_watcher = self._start_watching
         self._graceful_timeout = assignment.graceful_timeout
         self._data = assignment.data
@@ -159,11 +159,7 @@ class SoloWorker:
                 self._reading = True
                 received = [] if self._gone else self._take(not done or self._reader.wanted > 0)
                 self._reading = self._idle = False
-                for frame in received:
-                    if frame[0] == frames.REQUEST:
-                        self._enqueue(frame)
-                    else:
-                        self._act(frame)
+                self._sort(received, self._act)
             if received:
                 return True
             if self._gone:
@@ -187,6 +183,13 @@ class SoloWorker:
             except OSError:
                 self._lose()
 
+    def _gather(self, parts: List[Bytes]) -> None:
+        if not self._gone:
+            try:
+                send_gathered(self._data, parts)
+            except OSError:
+                self._lose()
+
     def _lose(self) -> None:
         """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled. In any thread."""
         self._gone = True
@@ -195,14 +198,21 @@ class SoloWorker:
         if current is not None:
             current.cancelled = True
 
-    def _enqueue(self, frame: Frame) -> None:
-        flags, stream = frame[1], frame[2]
-        if stream <= self._newest:
-            raise ProtocolError(f"REQUEST {stream} after REQUEST {self._newest}")
-        self._newest = stream
-        if flags == frames.BODY_STREAM:
-            self._bodies[stream] = self._make_body(stream)
-        self._queue.append(frame)
+    def _sort(self, received: List[Frame], act: Callable[[Frame], None]) -> None:
+        """Puts REQUESTs into the queue and gives everything else to ``act``."""
+        newest = self._newest
+        enqueue = self._queue.append
+        for frame in received:
+            kind, flags, stream, _, _, _ = frame
+            if kind != frames.REQUEST:
+                act(frame)
+                continue
+            if stream <= newest:
+                raise ProtocolError(f"REQUEST {stream} after REQUEST {newest}")
+            self._newest = newest = stream
+            if flags == frames.BODY_STREAM:
+                self._bodies[stream] = self._make_body(stream)
+            enqueue(frame)
 
     def _make_body(self, stream: int) -> BodyStream:
         def wait(ready: Callable[[], bool]) -> None:
@@ -341,11 +351,7 @@ class SoloWorker:
             received = self._take(False)
             if not received and self._reader.wanted == wanted:
                 break
-            for frame in received:
-                if frame[0] == frames.REQUEST:
-                    self._enqueue(frame)
-                else:
-                    self._deferred.append(frame)
+            self._sort(received, self._deferred.append)
 
     def _shut(self, how: int) -> None:
         try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import threading
 import unittest
-from typing import List
+from typing import Any, List, cast
 
 from monoceros import frames
-from monoceros.outbox import Outbox, Watcher
+from monoceros.channel import send_gathered
+from monoceros.outbox import Bytes, Outbox, Watcher
 
 
 class Holding(unittest.TestCase):
@@ -25,6 +29,60 @@ class Holding(unittest.TestCase):
         self.outbox.put(b"a")
         self.outbox.watch()
         self.assertEqual(self.sent, [b"a"])
+
+    def test_large_parts_are_sent_as_they_are_and_small_ones_joined(self) -> None:
+        gathered: List[List[Bytes]] = []
+        outbox = Outbox(self.sent.append, gathered.append)
+        body = memoryview(b"x" * 65536)
+        outbox.put(b"head", body)
+        outbox.held += len(body)
+        outbox.flush()
+        self.assertEqual((gathered, self.sent), ([[b"head", body]], []))
+        outbox.put(b"head", b"y" * 1000)
+        outbox.held += 1000
+        outbox.flush()
+        self.assertEqual((len(gathered), self.sent), (1, [b"head" + b"y" * 1000]))
+
+    def test_parts_arrive_whole_and_in_order_however_many_and_through_signals(self) -> None:
+        parts: List[Bytes] = [memoryview(b"%08d" % number * 20) for number in range(3000)] + [b"z" * 3_000_000]
+        expected = b"".join(parts)
+        ours, theirs = socket.socketpair()
+        received: List[bytes] = []
+
+        def receive() -> None:
+            while data := theirs.recv(100_000):
+                received.append(data)
+
+        reader = threading.Thread(target=receive)
+        previous = signal.signal(signal.SIGALRM, lambda number, frame: None)
+        try:
+            reader.start()
+            signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+            send_gathered(ours, parts)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+            ours.close()
+            reader.join()
+            theirs.close()
+        self.assertTrue(b"".join(received) == expected)
+
+    def test_what_a_signal_cut_short_is_sent_to_its_end(self) -> None:
+        class Interrupted:
+            """A channel of which a signal interrupts the first call."""
+
+            sent = b""
+
+            def sendmsg(self, parts: List[Bytes]) -> int:
+                self.sent += b"".join(parts)[:5]
+                return 5
+
+            def sendall(self, data: Bytes) -> None:
+                self.sent += bytes(data)
+
+        channel = Interrupted()
+        send_gathered(cast(Any, channel), [b"abc", memoryview(b"defg"), b"hi"])
+        self.assertEqual(channel.sent, b"abcdefghi")
 
     def test_a_response_is_ended_in_its_own_frame_while_that_is_held(self) -> None:
         head = frames.pack_head(4 + 2 + 1, frames.HEAD, 0, 0, 7, 2)
