@@ -46,7 +46,7 @@ export class WorkerStartError extends Error {
 /** A worker that has answered nothing for this long is asked to give back what it has not begun. */
 const RECALL_AFTER_MS = 5
 /** How long after that it is asked again, if it has more than it can run. */
-const RECALL_AGAIN_MS = 100
+const RECALL_AGAIN_MS = 20
 /** How often time-outs are looked at. */
 const TIMEOUT_CHECK_MS = 100
 /** A worker that ends within this time of its start makes the next start wait, longer each time. */
