@@ -12,8 +12,9 @@ test('an hour of mixed traffic, with workers recycled, killed and reloaded, leav
     killEvery: 7_000,
     reloadEvery: 20_000,
     sampleEvery: 15_000,
+    workerAge: 5_000,
     args: ['--max-requests', '2000', '--max-requests-jitter', '1000'],
-    // V8 gives memory back when it likes to; a leak of 500 bytes a request would be more than this.
+    // V8 gives memory back when it likes to; a leak of 300 bytes a request would be more than this.
     acceptorGrowth: 32 * mebibyte,
     workerGrowth: 4 * mebibyte,
   })
@@ -28,6 +29,7 @@ test('workers that are never replaced do not grow', async () => {
     killEvery: 0,
     reloadEvery: 0,
     sampleEvery: 15_000,
+    workerAge: 5_000,
     args: [],
     acceptorGrowth: 32 * mebibyte,
     workerGrowth: 4 * mebibyte,

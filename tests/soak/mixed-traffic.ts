@@ -18,6 +18,8 @@ export interface MixedTraffic {
   killEvery: number
   reloadEvery: number
   sampleEvery: number
+  /** Workers that are replaced are compared when they have served for that many milliseconds, to twice as many. */
+  workerAge: number
   args: string[]
   /** What resident memory may grow by from the first rest to the last, in bytes. */
   acceptorGrowth: number
@@ -54,14 +56,16 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   let requests = 0
   const rests: Rest[] = []
 
+  const lookAtWorkers = () => {
+    const at = performance.now()
+    for (const pid of childrenOf(acceptor)) {
+      if (!firstSeen.has(pid)) firstSeen.set(pid, at)
+      ages.push({ at, age: at - (firstSeen.get(pid) ?? at), resident: residentMemory(pid) })
+    }
+  }
   const row = (what: string) => {
     const now = performance.now()
     const workers = childrenOf(acceptor)
-    for (const pid of workers) {
-      if (!firstSeen.has(pid)) firstSeen.set(pid, now)
-      const age = now - (firstSeen.get(pid) ?? now)
-      ages.push({ at: now, age, resident: residentMemory(pid) })
-    }
     const { resident, descriptors } = resourcesOf(acceptor)
     const cells = [
       `${((now - began) / 1000).toFixed(0)} s`,
@@ -88,8 +92,10 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
     disturbance.start()
     const current = () => total() + [...traffic.report.done.values()].reduce((sum, count) => sum + count, 0)
     const sampling = setInterval(() => row(String(current())), options.sampleEvery)
+    const looking = setInterval(lookAtWorkers, 500)
     await sleep(options.stretch)
     clearInterval(sampling)
+    clearInterval(looking)
     await disturbance.stop()
     const report = await traffic.stop()
     for (const [name, count] of report.done) done.set(name, (done.get(name) ?? 0) + count)
@@ -127,16 +133,17 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   } else {
     // They are replaced all the time, so those of like age are compared: of the first half and of the second.
     const half = began + (performance.now() - began) / 2
-    const oldEnough = ages.filter(({ age }) => age >= (2 * options.sampleEvery) / 3)
+    const ofAge = ages.filter(({ age }) => age >= options.workerAge && age < 2 * options.workerAge)
+    const [early, late] = [ofAge.filter(({ at }) => at < half), ofAge.filter(({ at }) => at >= half)]
     const mean = (list: typeof ages) => list.reduce((sum, { resident }) => sum + resident, 0) / list.length
-    const [early, late] = [oldEnough.filter(({ at }) => at < half), oldEnough.filter(({ at }) => at >= half)]
-    if (early.length > 0 && late.length > 0) {
-      console.log(
-        `workers that have served for a while: ${mebibytes(mean(early))} in the first half (${early.length} looked at), ` +
-          `${mebibytes(mean(late))} in the second (${late.length})`,
-      )
-      expect(mean(late) - mean(early)).toBeLessThan(options.workerGrowth)
-    }
+    console.log(
+      `workers that have served for ${options.workerAge / 1000} to ${(2 * options.workerAge) / 1000} s: ` +
+        `${mebibytes(mean(early))} in the first half (looked at ${early.length} times), ` +
+        `${mebibytes(mean(late))} in the second (${late.length})`,
+    )
+    expect(early.length).toBeGreaterThan(0)
+    expect(late.length).toBeGreaterThan(0)
+    expect(mean(late) - mean(early)).toBeLessThan(options.workerGrowth)
   }
 }
 
