@@ -121,7 +121,7 @@ export class EnvironWriter {
     if (head.targetForm === 'asterisk') return writeBytes(out, at, bytes, from, from)
     // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS; else it is "/".
     if (from === to && head.method !== 'OPTIONS') return writeBytes(out, at, ROOT, 0, 1)
-    if (head.bytes.subarray(from, to).indexOf(PERCENT) !== -1) {
+    if (hasPercent(bytes, from, to)) {
       if (this.#scratch.length < to - from) this.#scratch = Buffer.alloc(to - from)
       to = decodePercent(bytes, from, to, this.#scratch)
       from = 0
@@ -258,6 +258,11 @@ function encodePeer({ peer, head, secure }: EnvironFacts): Buffer {
   ])
   if (named) peer.environPart = part
   return part
+}
+
+function hasPercent(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] === PERCENT) return true
+  return false
 }
 
 /** `%41` becomes `A`; what is not two hex digits stays as it is. Returns the length in `out`. */

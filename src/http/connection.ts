@@ -86,6 +86,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   #receiver: BodyReceiver | null = null
   #bodyPaused = false
   #bodyBytes = 0
+  /** When a head began to come that did not come at once, in milliseconds since 1970; else 0. */
   #startedAt = 0
   #continueOwed = false
   #sent = NOTHING_SENT
@@ -179,10 +180,13 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       while (at < end) {
         if (this.#phase === HEAD) {
           const fresh = !this.#parser.begun
-          if (fresh) this.#startedAt = Date.now()
+          if (fresh) this.#startedAt = 0
           at += this.#parser.feed(chunk, at, end)
           if (this.#parser.complete) this.#begin(this.#parser.head)
-          else if (fresh) this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.header)
+          else if (fresh) {
+            this.#startedAt = Date.now()
+            this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.header)
+          }
         } else if (this.#phase === BODY && !this.#bodyPaused) {
           at += this.#takeBody(chunk, at, end)
         } else {
@@ -565,7 +569,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   #report(status: number, reason: string): void {
     const requestLine = this.#requestHead.requestLine()
     const begun = this.#phase !== HEAD
-    this.#context.refused({ peer: this, status, reason, requestLine, begun, startedAt: this.#startedAt })
+    const startedAt = this.#startedAt || Date.now()
+    this.#context.refused({ peer: this, status, reason, requestLine, begun, startedAt })
   }
 
   /**
