@@ -16,8 +16,9 @@ describe.skipIf(!hasPython())('endurance', () => {
       killEvery: 900,
       reloadEvery: 1_300,
       sampleEvery: 1_000,
-      workerAge: 500,
       args: ['--max-requests', '300', '--max-requests-jitter', '100'],
+      // Nobody lives for long enough to grow.
+      workerAge: 0,
       // After two and a half seconds nothing is warm yet.
       acceptorGrowth: 64 * mebibyte,
       workerGrowth: 8 * mebibyte,

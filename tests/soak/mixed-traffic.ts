@@ -18,7 +18,7 @@ export interface MixedTraffic {
   killEvery: number
   reloadEvery: number
   sampleEvery: number
-  /** Workers that are replaced are compared when they have served for that many milliseconds, to twice as many. */
+  /** Workers that are replaced are compared when they have served for that many milliseconds, to twice as many; 0: they are not. */
   workerAge: number
   args: string[]
   /** What resident memory may grow by from the first rest to the last, in bytes. */
@@ -130,7 +130,7 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
     for (const [n, resident] of last.workers.entries()) {
       expect(resident - (first.workers[n] ?? 0)).toBeLessThan(options.workerGrowth)
     }
-  } else {
+  } else if (options.workerAge > 0) {
     // They are replaced all the time, so those of like age are compared: of the first half and of the second.
     const half = began + (performance.now() - began) / 2
     const ofAge = ages.filter(({ age }) => age >= options.workerAge && age < 2 * options.workerAge)
