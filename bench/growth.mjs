@@ -33,6 +33,8 @@ const MOST_CONNECTIONS = 4096
 const DESCRIPTORS = MOST_CONNECTIONS + 512
 const ROUNDS = 4
 const IDLE_LIMIT_SECONDS = 5
+/** When so much time has gone, points have no more than two rounds: on a slow or busy machine it ends all the same. */
+const BUDGET_SECONDS = 310
 /** A window shorter than this, in which requests are counted, is not a measurement. */
 const SHORTEST_WINDOW_SECONDS = 0.3
 
@@ -199,6 +201,8 @@ function plan(args) {
     help: values.help ?? false,
     curves: CURVES.filter(({ name }) => names.includes(name)),
     rounds,
+    /** Who asks for a number of rounds gets them. */
+    bounded: values.rounds === undefined,
     plots: values.plots ?? PLOTS,
     plot: values.plot,
     python: values.python,
@@ -246,7 +250,10 @@ async function main() {
     const measured = []
     for (const one of curves) {
       const points = one.points.filter(({ server }) => all.has(server))
-      measured.push({ ...one, points: await measure(points, all, todo.rounds, one.title) })
+      const late = () => todo.bounded && Date.now() - started.getTime() > BUDGET_SECONDS * 1000
+      measured.push({ ...one, points: await measure(points, all, todo.rounds, late, one.title) })
+      const rounds = measured.at(-1).points[0]?.samples.length
+      if (rounds < todo.rounds) notes.push(`${one.title}: ${rounds} rounds only, as time ran out.`)
     }
     const facts = [
       ...machineFacts({ started, environment, wrk }),
@@ -258,7 +265,7 @@ async function main() {
     process.stdout.write(text)
     if (todo.save) {
       const file = resultFile('growth', started)
-      writeFileSync(file.path('json'), `${JSON.stringify(result, null, 1)}\n`)
+      writeFileSync(file.path('json'), `${JSON.stringify(result, null, 2)}\n`)
       writeFileSync(file.path('md'), `# How cost grows, ${file.name}\n\n${text}`)
       say(`Saved as ${file.path('md')} and ${file.path('json')}`)
       plot(environment, file.path('json'), todo.plots)
@@ -335,9 +342,9 @@ async function check({ origin }, path) {
 }
 
 /** All points of a curve, to and fro, so that what drifts meanwhile hits both ends alike. */
-async function measure(points, all, rounds, title) {
+async function measure(points, all, rounds, late, title) {
   const measured = points.map((point) => ({ ...point, line: all.get(point.server).server.line, samples: [] }))
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= rounds && (round <= 2 || !late()); round++) {
     for (const point of round % 2 === 1 ? measured : measured.toReversed()) {
       abort.signal.throwIfAborted()
       point.samples.push(await sample(all.get(point.server), { ...BASE, ...point }))
@@ -391,7 +398,7 @@ async function sample(served, point) {
 /** Whole seconds of a turn; longer where there are few requests in a second, or many connections to make first. */
 function lengthOf({ connections, response, request }) {
   if (connections >= 4096) return 3
-  if (connections === 1 || response >= 1024 * KB || request >= 1024 * KB) return 2
+  if (response >= 1024 * KB || request >= 1024 * KB) return 2
   return 1
 }
 
