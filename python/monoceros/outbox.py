@@ -13,6 +13,8 @@ Bytes = Union[bytes, memoryview]
 #: which on a busy machine costs more than a request does: 1 ms against 0.1 ms saves a Flask route a seventh of
 #: its processor time, and a response that is held waits behind others in any case.
 PATIENCE = 0.001
+#: No more than this many bytes of finished responses are held back to be sent with one system call.
+HOLD_SIZE = 64 * 1024
 
 
 #: Joining parts of this average size (bytes) costs as much as handing them to the kernel one by one.
@@ -91,7 +93,7 @@ class Watcher:
         self._quiet = 0
 
     def tick(self) -> bool:
-        """To be called every TICK seconds while ``outbox.watched``; False when watching may end."""
+        """To be called every TICK seconds (or more often) while ``outbox.watched``; False when watching may end."""
         outbox = self._outbox
         if outbox.flushes != self._seen:
             self._seen = outbox.flushes

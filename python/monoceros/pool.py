@@ -10,14 +10,20 @@ import os
 import select
 import threading
 from collections import deque
-from typing import Callable, Deque, Dict, List, Set
+from time import perf_counter
+from typing import Callable, Deque, Dict, List, Set, Tuple
 
 from . import frames
 from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .outbox import Bytes, Outbox, Watcher
+from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream
+
+
+#: Seconds between two looks at what is held back. The main thread has little else to do, and another thread's
+#: application may be waiting for something that takes long.
+_TICK = 0.002
 
 
 class _Runner:
@@ -28,6 +34,7 @@ class _Runner:
         # All runners share the pool's lock, but each is woken by itself.
         self.condition = threading.Condition(pool.lock)
         self.idle = False
+        self.turn = False
         self.thread = threading.Thread(target=pool.run, args=(self,), name=f"monoceros-{number}", daemon=True)
 
 
@@ -50,6 +57,8 @@ class PoolWorker:
         self._ledger = assignment.ledger
         self._queue: Deque[Frame] = deque()
         self._idle: List[_Runner] = []  # the last to fall idle is the first to be woken: its caches are warm
+        self._waking: _Runner | None = None  # one that was woken for the queue and has not come to it yet
+        self._flushed = 0.0
         self._exchanges: Dict[int, Exchange] = {}
         self._bodies: Dict[int, BodyStream] = {}
         self._cancelled: Set[int] = set()
@@ -75,7 +84,7 @@ class PoolWorker:
         while True:
             with self.lock:
                 idle = not self._queue and not self._exchanges and not from_data.wanted
-            events = poll.poll(0 if idle and self._stopping else Watcher.TICK * 1000 if self.outbox.watched else None)
+            events = poll.poll(0 if idle and self._stopping else _TICK * 1000 if self.outbox.watched else None)
             if self._failure is not None:
                 raise self._failure
             if idle and self._stopping and not any(number != self._wake.number for number, _ in events):
@@ -107,58 +116,88 @@ class PoolWorker:
 
     def run(self, runner: _Runner) -> None:
         """What each thread of the pool does."""
-        turn = False
+        outbox = self.outbox
+        exchange: Exchange | None = None
+        done = False
         while True:
-            exchange: Exchange | None
             with self.lock:
-                # Those with credit and those that wait to begin take turns.
-                while not runner.ready and not self._queue:
-                    self._idle.append(runner)
-                    runner.idle = True
-                    runner.condition.wait()
-                    if runner.idle:
-                        runner.idle = False
-                        self._idle.remove(runner)
-                frame: Frame | None = None
-                if runner.ready and (turn or not self._queue):
-                    exchange = runner.ready.popleft()
-                    self._wake_another()
-                else:
-                    frame = self._queue.popleft()
-                    exchange = self._enlist(frame, runner)
-                turn = not turn
+                if exchange is not None:
+                    self._put_back(runner, exchange, done)
+                frame, exchange = self._take(runner)
             if exchange is None:
-                self.outbox.flush()
+                outbox.flush()
+                with self.lock:
+                    self._sleep(runner)
                 continue
+            if outbox.frames:
+                # Responses that are finished, and more to begin: several of them go out with one system call.
+                now = perf_counter()
+                if now - self._flushed > PATIENCE or outbox.held > HOLD_SIZE:
+                    self._flushed = now
+                    outbox.flush()
+                elif not outbox.watched:
+                    outbox.watch()
             try:
                 done = exchange.resume() if frame is None else exchange.begin(frame[1], *frame[3:])
             except ProtocolError as error:
                 self._failure = error
                 self._wake.wake()
                 return
-            with self.lock:
-                if done:
-                    self._exchanges.pop(exchange.stream, None)
-                    self._bodies.pop(exchange.stream, None)
-                    if self._stopping:
-                        self._wake.wake()
-                elif exchange.has_credit() or exchange.cancelled:
-                    runner.ready.append(exchange)
-                else:
-                    exchange.suspended = True
-            self.outbox.flush()
+
+    # The caller of these holds the lock.
+
+    def _take(self, runner: _Runner) -> Tuple[Frame | None, Exchange | None]:
+        """What the runner does next: a request to begin, or an exchange to resume (no frame), or nothing."""
+        queue = self._queue
+        # Those with credit and those that wait to begin take turns.
+        runner.turn = not runner.turn
+        if runner.ready and (runner.turn or not queue):
+            self._wake_another()
+            return None, runner.ready.popleft()
+        while queue:
+            frame = queue.popleft()
+            exchange = self._enlist(frame, runner)
+            if exchange is not None:
+                self._wake_another()
+                return frame, exchange
+        return (None, runner.ready.popleft()) if runner.ready else (None, None)
+
+    def _sleep(self, runner: _Runner) -> None:
+        """Returns when there may be something to do."""
+        if runner.ready or self._queue:
+            return
+        self._idle.append(runner)
+        runner.idle = True
+        runner.condition.wait()
+        if runner.idle:
+            runner.idle = False
+            self._idle.remove(runner)
+        if self._waking is runner:
+            self._waking = None
+
+    def _put_back(self, runner: _Runner, exchange: Exchange, done: bool) -> None:
+        if done:
+            self._exchanges.pop(exchange.stream, None)
+            self._bodies.pop(exchange.stream, None)
+            if self._stopping:
+                self._wake.wake()
+        elif exchange.has_credit() or exchange.cancelled:
+            runner.ready.append(exchange)
+        else:
+            exchange.suspended = True
 
     def _enlist(self, frame: Frame, runner: _Runner) -> Exchange | None:
-        """Takes a request off the queue for good; None when its client is gone. The caller holds the lock."""
+        """Makes an exchange of a request that is taken off the queue for good; None when its client is gone."""
         stream = frame[2]
-        if stream in self._cancelled:
+        if self._cancelled and stream in self._cancelled:
             self._drop(stream)
             return None
         self._ledger[0] = stream
         exchange = Exchange(self, stream)
         exchange.owner = runner
         exchange.tracked = True
-        exchange.body = self._bodies.get(stream)
+        if frame[1] == frames.BODY_STREAM:
+            exchange.body = self._bodies.get(stream)
         self._exchanges[stream] = exchange
         return exchange
 
@@ -247,8 +286,11 @@ class PoolWorker:
         self.outbox.put(frames.pack(frames.END, frames.BROKEN, stream))
 
     def _wake_another(self) -> None:
-        if self._queue and self._idle:
-            runner = self._idle.pop()
+        """Wakes a thread for the queue, one at a time: whoever comes to the queue wakes the next one."""
+        # Short requests are done by those who are awake already, before another has got hold of the interpreter; and
+        # when an application waits for something, it lets go of that, and the next one comes at once.
+        if self._queue and self._idle and self._waking is None:
+            runner = self._waking = self._idle.pop()
             runner.idle = False
             runner.condition.notify()
 

@@ -18,11 +18,8 @@ from . import frames
 from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .outbox import PATIENCE, Bytes, Outbox, Watcher
+from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream, ClientGone
-
-#: No more than this many bytes of finished responses are held back to be sent with one system call.
-_HOLD_SIZE = 64 * 1024
 
 
 class SoloWorker:
@@ -95,7 +92,7 @@ class SoloWorker:
                 exchange.suspended = True
             if queue:
                 now = perf_counter()
-                if now - begun > PATIENCE or outbox.held > _HOLD_SIZE:
+                if now - begun > PATIENCE or outbox.held > HOLD_SIZE:
                     flush()
                     begun = now
                 elif not outbox.watched:

@@ -12,7 +12,7 @@ import unittest
 from typing import Any
 
 from monoceros import frames
-from tests.acceptor import WORKER, Acceptor, assemble, ends, wait_until
+from tests.acceptor import WORKER, Acceptor, assemble, ends, make_environ, request_payload, wait_until
 
 APP = """
     import os, sys, threading, time
@@ -503,8 +503,6 @@ class OneThread(Both, unittest.TestCase):
         acceptor = self.start()
         payload = b""
         # In one piece, so that the worker sees the slow one queued when it has finished the quick one.
-        from tests.acceptor import make_environ, request_payload
-
         for stream, path, query in ((1, "/quick", ""), (2, "/wait", "b")):
             environ = make_environ(PATH_INFO=path, QUERY_STRING=query)
             payload += frames.pack(frames.REQUEST, 0, stream, request_payload(environ))
@@ -549,6 +547,35 @@ class OneThread(Both, unittest.TestCase):
 
 class FourThreads(Both, unittest.TestCase):
     threads = 4
+
+    def test_a_finished_response_does_not_wait_for_what_the_threads_sleep_in(self) -> None:
+        acceptor = self.start()
+        payload = b""
+        # In one piece, so that each thread sees more to begin when it has finished a quick one.
+        paths = [("/quick", ""), ("/quick", ""), ("/quick", "")] + [("/wait", str(number)) for number in range(6)]
+        for stream, (path, query) in enumerate(paths, 1):
+            environ = make_environ(PATH_INFO=path, QUERY_STRING=query)
+            payload += frames.pack(frames.REQUEST, 0, stream, request_payload(environ))
+        acceptor.data.sendall(payload)
+        for number in range(4):
+            acceptor.await_file(f"begun-{number}")
+        for stream in (1, 2, 3):
+            self.assertEqual(acceptor.finish(stream).body, b"/quick")
+        for number in range(6):
+            acceptor.touch(f"go-{number}")
+        for stream in range(4, 10):
+            self.assertEqual(acceptor.finish(stream).body, b"/wait")
+
+    def test_requests_that_all_wait_are_all_begun_though_threads_are_woken_one_at_a_time(self) -> None:
+        acceptor = self.start()
+        for turn in range(20):
+            streams = [acceptor.request("/wait", QUERY_STRING=f"{turn}-{number}") for number in range(4)]
+            for number in range(4):
+                acceptor.await_file(f"begun-{turn}-{number}")
+            for number in range(4):
+                acceptor.touch(f"go-{turn}-{number}")
+            for stream in streams:
+                acceptor.finish(stream)
 
     def test_as_many_requests_run_at_once_and_no_more(self) -> None:
         acceptor = self.start()
