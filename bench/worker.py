@@ -53,7 +53,8 @@ _FIELDS: Dict[str, Dict[str, str]] = {
         "Sec-CH-UA-Mobile": "?0",
         "Sec-CH-UA-Platform": '"Linux"',
         "Upgrade-Insecure-Requests": "1",
-        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/130.0.0.0 Safari/537.36",
         "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
         "Sec-Fetch-Site": "same-origin",
         "Sec-Fetch-Mode": "navigate",
