@@ -11,15 +11,15 @@ describe.skipIf(!hasPython())('endurance', () => {
     await mixedTraffic({
       clients: 16,
       workers: 2,
-      stretch: 2_500,
+      stretch: 1_800,
       stretches: 2,
-      killEvery: 900,
-      reloadEvery: 1_300,
-      sampleEvery: 1_000,
+      killEvery: 700,
+      reloadEvery: 1_100,
+      sampleEvery: 900,
       args: ['--max-requests', '300', '--max-requests-jitter', '100'],
       // Nobody lives for long enough to grow.
       workerAge: 0,
-      // After two and a half seconds nothing is warm yet.
+      // After two seconds nothing is warm yet.
       acceptorGrowth: 64 * mebibyte,
       workerGrowth: 8 * mebibyte,
     })
