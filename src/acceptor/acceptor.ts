@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { FinishedExchange } from '../gateway/context.ts'
+import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import { Connection, type ConnectionContext, type Refusal } from '../http/connection.ts'
@@ -96,7 +97,7 @@ export class Acceptor implements AcceptorControls {
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
         multiprocess: settings.workers > 1 || settings.acceptors > 1,
-        serverSoftware: `monoceros/${version}`,
+        environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
         directory: tmpDir,
       },
       log: {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Peer } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http/limits.ts'
 import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
-import { EnvironWriter } from './environ.ts'
+import { EnvironWriter, usualEnviron } from './environ.ts'
 import { encodeString } from './marshal.ts'
 
 const PYTHON = `
@@ -80,7 +80,9 @@ function write(text: string, facts: Facts = {}): Buffer {
 }
 
 function environs(...all: [text: string, facts?: Facts | undefined][]): Record<string, string>[] {
-  return loads(all.map(([text, facts]) => write(text, facts ?? {}))) as Record<string, string>[]
+  const written = loads(all.map(([text, facts]) => write(text, facts ?? {}))) as Record<string, string>[]
+  // As the worker does it.
+  return written.map((one, i) => ({ ...usualEnviron(all[i]![1]?.rootPath ?? ''), ...one }))
 }
 
 const environ = (text: string, facts?: Facts) => environs([text, facts])[0]!

@@ -202,7 +202,7 @@ function makePool(
         window,
         gracefulTimeout: 10,
         multiprocess: true,
-        serverSoftware: 'monoceros/test',
+        environ: { SERVER_SOFTWARE: 'monoceros/test' },
         directory,
       },
       log: {

@@ -53,7 +53,8 @@ export interface WorkerOptions {
   readonly window: number
   readonly gracefulTimeout: number
   readonly multiprocess: boolean
-  readonly serverSoftware: string
+  /** What every environ has that does not say otherwise. */
+  readonly environ: Readonly<Record<string, string>>
   /** A folder for the ledger. */
   readonly directory: string
 }
@@ -572,7 +573,7 @@ function startMessage(options: WorkerOptions): object {
     threads: options.threads,
     window: options.window,
     graceful_timeout: options.gracefulTimeout,
-    environ: { SERVER_SOFTWARE: options.serverSoftware },
+    environ: options.environ,
     multiprocess: options.multiprocess,
   }
 }
