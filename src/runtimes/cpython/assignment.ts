@@ -26,6 +26,8 @@ export class Assignment implements TaskHandle {
   credit = 0
   /** The worker has put it aside until the client takes more: it keeps no thread busy. */
   aside = false
+  /** It has been put aside before: its worker lets others have their turn between two windows of its response. */
+  shares = false
   /** The worker has not ended it yet, as far as we know. */
   open = true
   /** The task's ending was called, or the client is gone: nothing more is said to the task. */

@@ -143,6 +143,8 @@ export class Worker implements FrameSink {
   /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
   #service = FIRST_SERVICE_MS
   #ended = 0
+  /** How many of those that make the load share their thread with others. */
+  #sharing = 0
   #exitReason: string | null = null
   #dataClosed = false
   #finished = false
@@ -196,7 +198,7 @@ export class Worker implements FrameSink {
     const { threads } = this.#options
     if (this.stuck) return threads - this.load
     const ahead = Math.min(LOOKAHEAD_MOST - 1, Math.floor(LOOKAHEAD_MS / this.#service))
-    return threads + ahead - this.load
+    return threads + ahead - (this.load - this.#sharing)
   }
 
   // ---------------------------------------------------------------- to the worker
@@ -247,6 +249,7 @@ export class Worker implements FrameSink {
     if (assignment.credit === 0) assignment.activeAt = performance.now()
     if (assignment.aside) {
       assignment.aside = false
+      this.#sharing++
       if (this.load++ === 0) this.movedAt = assignment.activeAt
     }
     assignment.credit += bytes
@@ -433,11 +436,18 @@ export class Worker implements FrameSink {
         return
       case ASIDE:
         if (end > start) throw new FrameError('an ASIDE with a payload')
-        // Credit that is on its way to it brings it back by itself.
-        if (assignment.credit > 0 || assignment.aside) return
-        assignment.aside = true
-        this.load--
+        // Something has moved, and others have had or will have their turn.
         this.#ended++
+        if (assignment.aside) return
+        if (!assignment.shares) {
+          assignment.shares = true
+          this.#sharing++
+        }
+        // Credit that is on its way to it brings it back by itself.
+        if (assignment.credit > 0) return
+        assignment.aside = true
+        this.#sharing--
+        this.load--
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
@@ -499,7 +509,10 @@ export class Worker implements FrameSink {
 
   /** The worker is done with it. */
   #release(assignment: Assignment): void {
-    if (!assignment.aside) this.load--
+    if (!assignment.aside) {
+      this.load--
+      if (assignment.shares) this.#sharing--
+    }
     assignment.open = false
     assignment.worker = null
     this.assignments.delete(assignment.stream)
@@ -554,6 +567,7 @@ export class Worker implements FrameSink {
     }
     this.assignments.clear()
     this.load = 0
+    this.#sharing = 0
     this.#listener.exited(this, this.#exitReason!, unbegun)
   }
 
