@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextvars import Context
-from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Set, Union
 
 from .environ import Environ
 from .frames import Frame, FrameReader
@@ -72,3 +72,10 @@ class Pipe:
             os.read(self.number, 4096)
         except OSError:
             pass
+
+
+def forget_below(cancelled: Set[int], stream: int) -> None:
+    """Takes out what is before ``stream``, which begins: a CANCEL comes twice, and the second one may be late."""
+    for number in tuple(cancelled):
+        if number < stream:
+            cancelled.discard(number)

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Callable, Deque, Dict, List, Set, Tuple
 
 from . import frames
-from .channel import Assignment, Pipe, receive_some, send_gathered
+from .channel import Assignment, Pipe, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
@@ -189,9 +189,11 @@ class PoolWorker:
     def _enlist(self, frame: Frame, runner: _Runner) -> Exchange | None:
         """Makes an exchange of a request that is taken off the queue for good; None when its client is gone."""
         stream = frame[2]
-        if self._cancelled and stream in self._cancelled:
-            self._drop(stream)
-            return None
+        if self._cancelled:
+            if stream in self._cancelled:
+                self._drop(stream)
+                return None
+            forget_below(self._cancelled, stream)
         self._ledger[0] = stream
         exchange = Exchange(self, stream)
         exchange.owner = runner

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Callable, Deque, Dict, List, NoReturn, Set
 
 from . import frames
-from .channel import Assignment, Pipe, receive_some, send_gathered
+from .channel import Assignment, Pipe, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
@@ -79,8 +79,10 @@ class SoloWorker:
                     return self._leave()
                 begun = perf_counter()
                 continue
-            if self._cancelled and self._drop(stream):
-                continue
+            if self._cancelled:
+                if self._drop(stream):
+                    continue
+                forget_below(self._cancelled, stream)
             ledger[0] = stream
             self._current = exchange = Exchange(self, stream)
             if flags == frames.BODY_STREAM:

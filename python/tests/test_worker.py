@@ -76,6 +76,10 @@ APP = """
             return Tail([b'x'], query)
         if path == '/whole':
             pass
+        if path == '/cancelled':
+            import gc
+            (worker,) = [one for one in gc.get_objects() if hasattr(type(one), 'track') and hasattr(one, '_cancelled')]
+            return [repr(worker._cancelled).encode()]
         if path == '/print':
             print('to stdout \\u20ac')
             print('to stderr', file=sys.stderr)
@@ -319,6 +323,23 @@ class Both:
         response = acceptor.finish(gone)
         self.assertEqual((response.broken, response.status), (True, ""))
         self.assertFalse(os.path.exists(acceptor.path("begun-gone")))
+
+    def test_a_cancellation_that_comes_again_after_the_request_was_dropped_is_forgotten(self: Any) -> None:
+        acceptor = self.start()
+        running = [acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)]
+        for number in range(self.threads):
+            acceptor.await_file(f"begun-{number}")
+        gone = acceptor.request("/whole")
+        acceptor.command(frames.CANCEL, stream=gone)
+        acceptor.command(frames.RECALL)
+        self.assertEqual(acceptor.returned(), [])
+        self.assertTrue(acceptor.finish(gone).broken)
+        acceptor.send(frames.CANCEL, gone)
+        for number in range(self.threads):
+            acceptor.touch(f"go-{number}")
+        for stream in running:
+            acceptor.finish(stream)
+        self.assertEqual(acceptor.get("/cancelled").body, b"set()")
 
     def test_a_cancelled_stream_is_closed_and_ended(self: Any) -> None:
         acceptor = self.start(window=1000)
