@@ -20,7 +20,7 @@ from .streams import BodyStream, ClientGone, FileWrapper
 from .trace import format_error
 
 #: Longer than this (seconds) between a complete response and the end of close(), and the response goes out first.
-_SLOW_TAIL = 0.0001
+_SLOW_TAIL = 0.001
 
 
 class Carrier(Protocol):

@@ -48,7 +48,11 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       close(true)
       return false
     },
-    start: (head) => said.push(`start ${head.status}`),
+    start: (head, bytes, start, end) => {
+      const body = bytes?.toString('latin1', start, end) ?? ''
+      said.push(`start ${head.status}${body === '' ? '' : ` ${body}`}`)
+      return false
+    },
     data: (bytes, start, end) => {
       said.push(`data ${bytes.toString('latin1', start, end)}`)
       return false
@@ -227,7 +231,7 @@ describe('an exchange', () => {
     exchange.sink.bodyEnd()
     exchange.respond('200 OK\r\n', 'x', false)
     exchange.sink.written(49)
-    expect(exchange.news()).toEqual(['submit', 'start 200', 'data x'])
+    expect(exchange.news()).toEqual(['submit', 'start 200 x'])
     exchange.sink.written(1)
     expect(exchange.news()).toEqual(['grant 50'])
     exchange.task.responseEnd(false)

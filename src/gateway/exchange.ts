@@ -230,8 +230,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       this.#handle = null
       return reply.respond(head, bytes, headEnd, end, free) ? KEPT : TAKEN
     }
-    reply.start(head)
-    return end > headEnd && reply.data(bytes, headEnd, end, true) ? KEPT : TAKEN
+    return reply.start(head, bytes, headEnd, end, free) ? KEPT : TAKEN
   }
 
   responseData(bytes: Buffer, start: number, end: number): boolean {

@@ -50,6 +50,8 @@ const LINGER_SECONDS = 5
 /** Up to here a response, or a chunk of one, goes out as one latin-1 string, which node writes from the stack. A larger body is written from where it is. */
 const ONE_STRING = 4 * 1024
 
+const NOTHING = Buffer.alloc(0)
+
 const HEAD = 0
 const BODY = 1
 const ANSWER = 2
@@ -359,34 +361,13 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       this.#socket.write(text, 'latin1')
     } else {
       this.bytesSent = length
-      if (length + text.length <= ONE_STRING) {
-        this.#socket.write(text + bytes.toString('latin1', start, end), 'latin1')
-      } else if (text.length <= start - free) {
-        const from = start - text.length
-        bytes.write(text, from, 'latin1')
-        kept = this.#write(bytes, from, end, true)
-      } else {
-        this.#socket.cork()
-        this.#socket.write(text, 'latin1')
-        this.#socket.write(bytes.subarray(start, end))
-        this.#socket.uncork()
-        kept = this.#socket.writableLength > 0
-      }
+      kept = this.#write(text, bytes, start, end, free, true)
     }
     this.#finishResponse()
     return kept
   }
 
-  /** @returns whether `bytes` is still needed */
-  #write(bytes: Buffer, start: number, end: number, lent: boolean, written?: () => void): boolean {
-    const piece = bytes.subarray(start, end)
-    // Behind others it would wait, and with it all that it is a part of.
-    const waits = lent && this.#socket.writableLength > 0
-    this.#socket.write(waits ? Buffer.from(piece) : piece, written)
-    return !waits && this.#socket.writableLength > 0
-  }
-
-  start(head: ResponseHead): void {
+  start(head: ResponseHead, bytes = NOTHING, start = 0, end = 0, free = 0): boolean {
     this.#sent = BODY_OPEN
     this.#withoutBody = this.#isWithoutBody(head)
     let framing = ''
@@ -399,13 +380,19 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       if (this.#chunked) framing = 'Transfer-Encoding: chunked\r\n'
       else this.#keepAlive = false // HTTP/1.0 knows the end of such a body by the end of the connection
     }
-    this.#socket.write(this.#headText(head, framing), 'latin1')
+    return this.#send(this.#headText(head, framing), bytes, start, end, free, true)
   }
 
   data(bytes: Buffer, start: number, end: number, lent: boolean): boolean {
+    return this.#send('', bytes, start, end, start, lent)
+  }
+
+  /** Sends `text` and, framed, what of the body is wanted; see {@link Reply.data}. */
+  #send(text: string, bytes: Buffer, start: number, end: number, free: number, lent: boolean): boolean {
     const given = end - start
     const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
     if (length === 0) {
+      if (text !== '') this.#socket.write(text, 'latin1')
       if (given > 0) this.#sink?.written(given)
       return false
     }
@@ -417,20 +404,57 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     }
     let kept = false
     if (!this.#chunked) {
-      kept = this.#write(bytes, start, start + length, lent, written)
-    } else if (length <= ONE_STRING) {
-      const text = bytes.toString('latin1', start, start + length)
-      this.#socket.write(`${length.toString(16)}\r\n${text}\r\n`, 'latin1', written)
+      kept = this.#write(text, bytes, start, start + length, free, lent, written)
     } else {
-      this.#socket.cork()
-      this.#socket.write(`${length.toString(16)}\r\n`, 'latin1')
-      this.#socket.write(bytes.subarray(start, start + length))
-      this.#socket.write('\r\n', 'latin1', written)
-      this.#socket.uncork()
-      kept = this.#socket.writableLength > 0
+      const before = `${text}${length.toString(16)}\r\n`
+      if (length <= ONE_STRING) {
+        const chunk = bytes.toString('latin1', start, start + length)
+        this.#socket.write(`${before}${chunk}\r\n`, 'latin1', written)
+      } else {
+        this.#socket.cork()
+        this.#socket.write(before, 'latin1')
+        this.#socket.write(bytes.subarray(start, start + length))
+        this.#socket.write('\r\n', 'latin1', written)
+        this.#socket.uncork()
+        kept = this.#socket.writableLength > 0
+      }
     }
     this.#watchWrites()
     return kept
+  }
+
+  /**
+   * Writes `text` and bytes [start, end) with one system call. Bytes [free, start) may be written over.
+   * @returns whether `bytes` is still needed
+   */
+  #write(
+    text: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    free: number,
+    lent: boolean,
+    written?: () => void,
+  ): boolean {
+    const socket = this.#socket
+    if (end - start + text.length <= ONE_STRING) {
+      socket.write(text + bytes.toString('latin1', start, end), 'latin1', written)
+      return false
+    }
+    if (text.length > start - free) {
+      socket.cork()
+      socket.write(text, 'latin1')
+      socket.write(bytes.subarray(start, end), written)
+      socket.uncork()
+      return socket.writableLength > 0
+    }
+    const from = start - text.length
+    if (text !== '') bytes.write(text, from, 'latin1')
+    const piece = bytes.subarray(from, end)
+    // Behind others it would wait, and with it all that it is a part of.
+    const waits = lent && socket.writableLength > 0
+    socket.write(waits ? Buffer.from(piece) : piece, written)
+    return !waits && socket.writableLength > 0
   }
 
   finish(): void {

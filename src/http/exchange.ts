@@ -39,8 +39,11 @@ export interface Reply {
    * @returns whether `bytes` is still needed: the client has not taken all of it
    */
   respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean
-  /** Sends the head; the body follows by `data` and `finish`. */
-  start(head: ResponseHead): void
+  /**
+   * Sends the head and what is at hand of the body, as {@link respond}; the rest follows by `data` and `finish`.
+   * @returns whether `bytes` is still needed
+   */
+  start(head: ResponseHead, bytes?: Buffer, start?: number, end?: number, free?: number): boolean
   /**
    * Sends a piece of the body, bytes [start, end) of `bytes`. More than the declared Content-Length is cut off.
    * @param lent the caller wants to use `bytes` again

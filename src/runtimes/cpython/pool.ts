@@ -43,8 +43,10 @@ export class WorkerStartError extends Error {
   }
 }
 
-/** A worker that has answered nothing for this long is asked to give back what it has not begun. */
+/** A worker that has answered nothing for this long is asked to give back what it has not begun, if another has nothing to do … */
 const RECALL_AFTER_MS = 5
+/** … and in any case after so many times what it usually takes: where requests take milliseconds, they all would be late. */
+const RECALL_AFTER_SERVICES = 4
 /** How long after that it is asked again, if it has more than it can run. */
 const RECALL_AGAIN_MS = 20
 /** How often time-outs are looked at. */
@@ -195,7 +197,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     let busy = this.#queue.length > 0
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
-      if (worker.load < threads || now - worker.movedAt <= RECALL_AFTER_MS) continue
+      if (worker.load < threads) continue
+      const late = now - worker.movedAt
+      if (late <= RECALL_AFTER_MS) continue
+      if (late <= worker.service * RECALL_AFTER_SERVICES && !this.#someoneIdle()) continue
       // Again after a while: what was still on its way to the worker then was not given back.
       const recallable = worker.load > threads && (!worker.stuck || now - worker.recalledAt > RECALL_AGAIN_MS)
       worker.stuck = true
@@ -206,6 +211,13 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#watch = null
     if (this.#timeouts !== null) clearInterval(this.#timeouts)
     this.#timeouts = null
+  }
+
+  #someoneIdle(): boolean {
+    for (const worker of this.#workers) {
+      if (worker.state === 'serving' && worker.load === 0) return true
+    }
+    return false
   }
 
   #lookForTimeouts(): void {

@@ -131,6 +131,8 @@ export class Worker implements FrameSink {
   recalledAt = 0
   /** When it last ended something or, if later, began to be busy. */
   movedAt = 0
+  /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
+  service = FIRST_SERVICE_MS
 
   readonly #options: WorkerOptions
   readonly #listener: WorkerListener
@@ -140,8 +142,6 @@ export class Worker implements FrameSink {
   readonly #decoder: FrameDecoder
   readonly #ledger: number
   #nextStream = 1
-  /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
-  #service = FIRST_SERVICE_MS
   #ended = 0
   /** How many of those that make the load share their thread with others. */
   #sharing = 0
@@ -197,7 +197,7 @@ export class Worker implements FrameSink {
     if (this.state !== 'serving') return 0
     const { threads } = this.#options
     if (this.stuck) return threads - this.load
-    const ahead = Math.min(LOOKAHEAD_MOST - 1, Math.floor(LOOKAHEAD_MS / this.#service))
+    const ahead = Math.min(LOOKAHEAD_MOST - 1, Math.floor(LOOKAHEAD_MS / this.service))
     return threads + ahead - (this.load - this.#sharing)
   }
 
@@ -322,7 +322,7 @@ export class Worker implements FrameSink {
 
   #moved(): void {
     const now = performance.now()
-    this.#service += ((now - this.movedAt) / this.#ended - this.#service) * NEWEST
+    this.service += ((now - this.movedAt) / this.#ended - this.service) * NEWEST
     this.movedAt = now
     this.stuck = false
     if (this.state === 'leaving') this.#leaveWhenDone()
