@@ -310,7 +310,7 @@ class Exchange:
         rest = self._rest
         outbox = self.carrier.outbox
         while rest is not None:
-            size = min(len(rest), frames.BODY_PIECE, self.granted - self.spent)
+            size = min(len(rest), frames.DATA_PIECE, self.granted - self.spent)
             if size <= 0:
                 break
             self.spent += size

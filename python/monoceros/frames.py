@@ -41,8 +41,10 @@ CRITICAL = 50
 HEADER_SIZE = 12
 #: No frame's payload is longer than this.
 PAYLOAD_LIMIT = 16 * 1024 * 1024
-#: No frame that a worker sends carries more bytes of body than this.
+#: No HEAD carries more bytes of body than this, since the acceptor gathers all of it,
 BODY_PIECE = 64 * 1024
+#: and no DATA more than this, which the acceptor passes on as it comes.
+DATA_PIECE = 256 * 1024
 
 _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")
