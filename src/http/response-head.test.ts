@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseResponseHead, type ResponseHead, ResponseHeadError } from './response-head.ts'
+import { parseResponseHead, type ResponseHead, ResponseHeadError, ResponseHeads } from './response-head.ts'
 
 function parse(text: string): ResponseHead {
   // Amid other bytes, as in a frame.
@@ -122,5 +122,52 @@ describe('a response head', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+})
+
+describe('response heads that come again', () => {
+  const at = (heads: ResponseHeads, text: string) => {
+    const bytes = Buffer.from(`x${text}y`, 'latin1')
+    return heads.parse(bytes, 1, 1 + text.length)
+  }
+
+  it('are the same object while others of other lengths come between', () => {
+    const heads = new ResponseHeads()
+    const first = at(heads, '200 OK\r\nX: a\r\n')
+    at(heads, '404 Not Found\r\nX: a\r\n')
+    expect(at(heads, '200 OK\r\nX: a\r\n')).toBe(first)
+  })
+
+  it('mean what they would mean alone, whatever came before', () => {
+    const value = fc.string({
+      unit: fc.constantFrom('a', 'b', '1', ' ', '\n', '\r', '\0', '\xe9'),
+      maxLength: 6,
+    })
+    const name = fc.constantFrom('X', 'Date', 'Content-Length', 'Server', 'Connection')
+    const text = fc
+      .tuple(fc.constantFrom('200 OK', '404 No', '20 OK'), fc.array(fc.tuple(name, value), { maxLength: 3 }))
+      .map(([status, fields]) => `${status}\r\n${fields.map(([n, v]) => `${n}: ${v}\r\n`).join('')}`)
+    const outcome = (parsing: () => ResponseHead) => {
+      try {
+        return parsing()
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 2, maxLength: 30 }), (texts) => {
+        const heads = new ResponseHeads()
+        for (const one of [...texts, ...texts]) {
+          expect(outcome(() => at(heads, one))).toEqual(outcome(() => parse(one)))
+        }
+      }),
+    )
+  })
+
+  it('are looked at again when they are long', () => {
+    const heads = new ResponseHeads()
+    const text = `200 OK\r\nX: ${'a'.repeat(2000)}\r\n`
+    expect(at(heads, text)).toEqual(at(heads, text))
+    expect(at(heads, text)).not.toBe(at(heads, text))
   })
 })
