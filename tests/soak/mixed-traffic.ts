@@ -187,7 +187,13 @@ class Disturbance {
     const workers = childrenOf(this.#server.acceptor())
     const victim = workers[this.#random(workers.length)]
     if (victim === undefined) return
-    process.kill(victim, 'SIGKILL')
+    try {
+      process.kill(victim, 'SIGKILL')
+    } catch (error) {
+      // It has just been recycled; another one will do the next time.
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
+      throw error
+    }
     this.kills.push(performance.now())
   }
 
