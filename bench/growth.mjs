@@ -9,9 +9,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { abort, runCommand, running, say, UsageError } from './command.mjs'
 import { growthReport } from './growth-report.mjs'
 import { idle } from './idleness.mjs'
 import { machineFacts, serverFact } from './machine.mjs'
@@ -160,10 +160,6 @@ six minutes, once all is installed.
   -h, --help       print this
 `
 
-class UsageError extends Error {
-  code = 'BENCH_USAGE'
-}
-
 /** What is to be done, from the command line; throws UsageError. */
 function plan(args) {
   let values
@@ -209,10 +205,6 @@ function plan(args) {
     save: !values['no-save'],
   }
 }
-
-/** Everything that runs now: ended whatever happens to this process. @type {Set<import('./served.mjs').Served>} */
-const running = new Set()
-const abort = new AbortController()
 
 async function main() {
   const todo = plan(process.argv.slice(2))
@@ -453,28 +445,4 @@ function plot({ bin, versions, failures }, json, plots) {
   return status === 0
 }
 
-/** Progress goes to standard error: standard output is the report. */
-function say(line) {
-  process.stderr.write(`${line}\n`)
-}
-
-process.on('exit', () => {
-  for (const served of running) served.kill()
-})
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, async () => {
-    abort.abort(new Error(`Stopped by ${signal}`))
-    // main() ends the servers in its own way; should that take too long, the exit handler does.
-    await sleep(10_000, undefined, { ref: false })
-    process.exit(1)
-  })
-}
-
-try {
-  await main()
-} catch (error) {
-  const { message } = abort.signal.aborted ? abort.signal.reason : error
-  const usage = error instanceof UsageError
-  say(usage ? `${message}. See npm run bench:growth -- --help` : `The measurement stopped: ${message}`)
-  process.exitCode = usage ? 2 : 1
-}
+await runCommand(main, { script: 'bench:growth', what: 'The measurement' })

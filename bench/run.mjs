@@ -9,8 +9,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { abort, runCommand, running, say, UsageError } from './command.mjs'
 import { idle } from './idleness.mjs'
 import { machineFacts, serverFact } from './machine.mjs'
 import { machineTime, memory, processorTime } from './process-tree.mjs'
@@ -54,10 +54,6 @@ figures and saves them in bench/results. The servers are installed into bench/.v
   --no-save             only print
   -h, --help            print this
 `
-
-class UsageError extends Error {
-  code = 'BENCH_USAGE'
-}
 
 /** What is to be run, from the command line; throws UsageError. */
 function plan(args) {
@@ -134,10 +130,6 @@ function count(flag, text, highest) {
   }
   return value
 }
-
-/** Everything that runs now: ended whatever happens to this process. @type {Set<import('./served.mjs').Served>} */
-const running = new Set()
-const abort = new AbortController()
 
 async function main() {
   const todo = plan(process.argv.slice(2))
@@ -348,28 +340,4 @@ function save(kind, started, text) {
   say(`Saved as ${file.path('md')}`)
 }
 
-/** Progress goes to standard error: standard output is the report. */
-function say(line) {
-  process.stderr.write(`${line}\n`)
-}
-
-process.on('exit', () => {
-  for (const served of running) served.kill()
-})
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, async () => {
-    abort.abort(new Error(`Stopped by ${signal}`))
-    // main() ends the servers in its own way; should that take too long, the exit handler does.
-    await sleep(10_000, undefined, { ref: false })
-    process.exit(1)
-  })
-}
-
-try {
-  await main()
-} catch (error) {
-  const { message } = abort.signal.aborted ? abort.signal.reason : error
-  const usage = error instanceof UsageError
-  say(usage ? `${message}. See npm run bench -- --help` : `The benchmark stopped: ${message}`)
-  process.exitCode = usage ? 2 : 1
-}
+await runCommand(main, { script: 'bench', what: 'The benchmark' })
