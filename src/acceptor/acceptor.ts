@@ -6,6 +6,7 @@ import { Gateway } from '../gateway/gateway.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import { Connection, type ConnectionContext, type Refusal } from '../http/connection.ts'
 import { Deadlines } from '../http/deadlines.ts'
+import { refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import { LineSplitter } from '../logging/application-output.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
@@ -241,10 +242,7 @@ export class Acceptor implements AcceptorControls {
 
   #recordRefusal(refusal: Refusal): void {
     const { peer, status, reason, requestLine } = refusal
-    const what = requestLine === '' ? 'a request' : JSON.stringify(requestLine)
-    this.#options.log.warning(
-      `Refused ${what} from ${peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`,
-    )
+    this.#options.log.warning(refusalLine(peer, requestLine, status, reason))
     if (refusal.begun) return // the exchange is recorded when it is over
     const [method = '', target = '', protocolVersion = ''] = requestLine.split(' ')
     this.#accessLog?.record({

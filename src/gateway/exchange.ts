@@ -1,4 +1,5 @@
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import { refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
 import {
@@ -321,9 +322,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
 
   /** Answers a request that does not get as far as the application, and says why in the error log. */
   #refuse(status: number, reason: string, fields = ''): void {
-    this.#gateway.options.log.warning(
-      `Refused ${this.#quoted()} from ${this.peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`,
-    )
+    this.#gateway.options.log.warning(refusalLine(this.peer, this.describe(), status, reason))
     this.#handle?.cancel()
     this.#handle = null
     if (this.#response !== null) this.#reply?.abort()
