@@ -147,10 +147,16 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   }
 }
 
+/** One worker's end; times as of `performance.now()`. */
+interface Kill {
+  readonly at: number
+  /** When its acceptor has told of it: what was given to the worker until then is lost too. */
+  noticedAt: number
+}
+
 /** Kills a worker now and then, and sends HUP now and then, while traffic flows. */
 class Disturbance {
-  /** When, as of `performance.now()`. */
-  readonly kills: number[] = []
+  readonly kills: Kill[] = []
   reloads = 0
   readonly #server: EnduranceServer
   readonly #options: MixedTraffic
@@ -174,7 +180,9 @@ class Disturbance {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     await waitFor(
       'the reloads to be done',
-      () => (this.#server.log().match(/ Reloaded$/gm)?.length ?? 0) >= this.#reloadsBegun(),
+      // A reload whose new worker is the one that is killed fails, and what served before goes on.
+      () =>
+        (this.#server.log().match(/ (Reloaded|Not reloaded; .*)$/gm)?.length ?? 0) >= this.#reloadsBegun(),
       30_000,
     )
   }
@@ -194,7 +202,16 @@ class Disturbance {
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
       throw error
     }
-    this.kills.push(performance.now())
+    const at = performance.now()
+    const kill: Kill = { at, noticedAt: at + 2000 }
+    this.kills.push(kill)
+    const from = this.#server.log().length
+    this.#server
+      .waitForLog(new RegExp(` Worker ${victim} `), { from, timeout: 30_000 })
+      .then(() => {
+        kill.noticedAt = performance.now()
+      })
+      .catch(() => {}) // it had not begun to serve, or was leaving: nothing is said of those
   }
 
   #reload(): void {
@@ -203,10 +220,10 @@ class Disturbance {
   }
 }
 
-/** Every act that was lost had a worker killed while it was under way. */
-function expectLossesToBeKills(report: TrafficReport, kills: number[]): void {
+/** Every act that was lost had a worker killed while it was under way, or killed and not missed yet when it began. */
+function expectLossesToBeKills(report: TrafficReport, kills: readonly Kill[]): void {
   const unexplained = report.lost.filter(
-    ({ since, at }) => !kills.some((kill) => kill >= since && kill <= at),
+    ({ since, at }) => !kills.some((kill) => kill.noticedAt >= since && kill.at <= at),
   )
   expect(unexplained).toEqual([])
 }
@@ -219,6 +236,7 @@ async function comeToRest(
   wanted: Rest | undefined,
 ): Promise<Rest> {
   let last = ''
+  let unchanged = 0
   // Idle connections go after keepalive (5 s); an old worker that still had something to finish goes when it has.
   await waitFor(
     'the server to come to rest',
@@ -226,10 +244,14 @@ async function comeToRest(
       const now = held(server, acceptor)
       const shown = JSON.stringify([now.descriptors, now.processes, now.temporaryFiles])
       const like = wanted && JSON.stringify([wanted.descriptors, wanted.processes, wanted.temporaryFiles])
-      const same = shown === last && now.workers.length === workers && (like === undefined || like === shown)
+      unchanged = shown === last ? unchanged + 1 : 0
       last = shown
+      // A worker that is still loading looks settled for a moment, and not like the others.
+      const [one, ...others] = now.descriptors.slice(2).map((kinds) => JSON.stringify(kinds))
+      const settled = now.workers.length === workers && others.every((other) => other === one)
+      if (settled && (like === undefined ? unchanged >= 4 : unchanged >= 1 && like === shown)) return true
       await sleep(250)
-      return same
+      return false
     },
     15_000,
   ).catch((error) => {
