@@ -1,0 +1,38 @@
+import type { StartResponse, WSGIApplication, WSGIBody, WSGIEnvironment, WSGIFunction } from './types.ts'
+import { describeValue, WSGIError } from './wsgi-error.ts'
+
+/** Whether a value can be called as an application is. */
+export function isApplication(value: unknown): value is WSGIApplication {
+  if (typeof value === 'function') return true
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { wsgi?: unknown }).wsgi === 'function'
+  )
+}
+
+/**
+ * An application as a function, whichever of the two it is.
+ *
+ * @throws WSGIError where it is neither
+ * @example
+ * const shout: Middleware = (app) => {
+ *   const inner = toFunction(app)
+ *   return (environ, startResponse) => inner(environ, startResponse)
+ * }
+ */
+export function toFunction(app: WSGIApplication): WSGIFunction {
+  if (typeof app === 'function') return app
+  if (isApplication(app)) return (environ, startResponse) => app.wsgi(environ, startResponse)
+  throw new WSGIError(
+    'Specification Details',
+    `an application is a function (environ, startResponse), or an object with a method wsgi(environ, startResponse), not ${describeValue(app)}`,
+  )
+}
+
+/** Calls an application. See {@link toFunction}. */
+export function callApplication(
+  app: WSGIApplication,
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+): WSGIBody | Promise<WSGIBody> {
+  return typeof app === 'function' ? app(environ, startResponse) : toFunction(app)(environ, startResponse)
+}

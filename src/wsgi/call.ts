@@ -1,0 +1,429 @@
+import { callApplication } from './application.ts'
+import type { HeadFacts } from './head-rules.ts'
+import type {
+  ResponseHeaders,
+  StartResponse,
+  Write,
+  WSGIApplication,
+  WSGIBody,
+  WSGIEnvironment,
+} from './types.ts'
+import { describeValue, WSGIError } from './wsgi-error.ts'
+
+/**
+ * Where a response goes: an HTTP connection, a Node response, a fetch `Response`, a test. It is called in this order:
+ * `respond`; or `start`, any number of `data`, then `finish` or `broken`; or `failed`. After {@link Call.cancel} it is called no more, but for `complain`.
+ */
+export interface ResponseSink<Head extends HeadFacts> {
+  /** Checks what `startResponse` was given. @throws WSGIError */
+  checkHead(status: string, headers: ResponseHeaders): Head
+  /** A whole response. `body` is the application's: it is not to be written to. */
+  respond(head: Head, body: Uint8Array): void
+  /** The head of a response whose body follows. */
+  start(head: Head): void
+  /** A piece of the body. @returns whether the next is welcome; if not, when {@link whenReady} says */
+  data(chunk: Uint8Array): boolean
+  /** Calls back once, when the next piece is welcome. Not after the call has been cancelled. */
+  whenReady(callback: () => void): void
+  /** The response is complete. */
+  finish(): void
+  /** The application failed before its head was sent: the answer is 500. */
+  failed(error: unknown): void
+  /** The application failed, or gave less than it had declared, in the middle of its response: the client must see that it is incomplete. */
+  broken(error: unknown): void
+  /** Something for the log that changes nothing for the client. */
+  complain(error: unknown): void
+}
+
+/** The client is gone, so nothing can be sent. What {@link Write} rejects with then. */
+export class ClientGoneError extends Error {
+  readonly code = 'client-gone'
+
+  constructor() {
+    super('The client went away before its response was complete')
+    this.name = 'ClientGoneError'
+  }
+}
+
+type Iteration = Iterator<unknown> | AsyncIterator<unknown>
+
+const EMPTY = new Uint8Array(0)
+const DONE: Promise<void> = Promise.resolve()
+/** Up to here the pieces of an array are put together and sent at once. */
+const GATHERED_BYTES = 64 * 1024
+
+/**
+ * One call of an application, under the rules of PEP 3333: from its environ to the last byte of its response. It decides when the head is
+ * sent, what of the body is sent, and it calls `close()` exactly once; how things are sent is the sink's.
+ *
+ * An application that answers without a promise is answered for before {@link run} returns.
+ *
+ * @example
+ * const call = new Call(app, environ, sink, environ.REQUEST_METHOD === 'HEAD')
+ * connection.on('close', () => call.cancel())
+ * call.run()
+ */
+export class Call<Head extends HeadFacts> {
+  readonly #app: WSGIApplication
+  readonly #environ: WSGIEnvironment
+  readonly #sink: ResponseSink<Head>
+  /** The client wants no body, whatever the application gives. */
+  readonly #headOnly: boolean
+  #asked = false
+  #head: Head | null = null
+  #sent = false
+  #over = false
+  #cancelled = false
+  #produced = 0
+  #body: WSGIBody | null = null
+  #iterator: Iteration | null = null
+  /** Where a `write()` waits for the client. */
+  #waiting: ((error?: Error) => void) | null = null
+
+  constructor(app: WSGIApplication, environ: WSGIEnvironment, sink: ResponseSink<Head>, headOnly: boolean) {
+    this.#app = app
+    this.#environ = environ
+    this.#sink = sink
+    this.#headOnly = headOnly
+  }
+
+  /** Calls the application. Nothing is thrown: errors go to the sink. */
+  run(): void {
+    let result: WSGIBody | Promise<WSGIBody>
+    try {
+      result = callApplication(this.#app, this.#environ, this.#startResponse)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (isPromise(result)) {
+      result.then(
+        (body) => this.#take(body),
+        (error: unknown) => this.#fail(error),
+      )
+    } else {
+      this.#take(result)
+    }
+  }
+
+  /** The client is gone. The body is closed at once, also while it is being waited for; a generator is told to return. */
+  cancel(): void {
+    if (this.#over) return
+    this.#cancelled = true
+    this.#end(true)
+  }
+
+  /** Ends the call with an error from outside, such as a time-out, as if the application had thrown it. */
+  fail(error: unknown): void {
+    this.#fail(error)
+  }
+
+  // An arrow function: applications pass it on like any other function.
+  readonly #startResponse: StartResponse = (status, headers, excInfo) => {
+    if (excInfo !== undefined && excInfo !== null) {
+      if (this.#sent || (this.#over && !this.#cancelled)) throw excInfo
+    } else if (this.#asked) {
+      throw new WSGIError(
+        'The start_response() Callable',
+        'startResponse was called twice; only an error handler may do so, with the error as its third argument',
+      )
+    } else if (this.#over && !this.#cancelled) {
+      throw new WSGIError(
+        'The start_response() Callable',
+        'startResponse was called after the response had ended',
+      )
+    }
+    this.#asked = true // a refused call counts too
+    this.#head = null
+    this.#head = this.#sink.checkHead(status, headers)
+    return this.#write
+  }
+
+  readonly #write: Write = (data) => {
+    if (!(data instanceof Uint8Array)) {
+      throw new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(data)}`)
+    }
+    if (this.#cancelled) return rejected(new ClientGoneError())
+    if (this.#over)
+      throw new WSGIError('The write() Callable', 'write() was called after the response had ended')
+    const head = this.#head
+    if (head === null)
+      throw new WSGIError(
+        'The write() Callable',
+        'write() was called although startResponse had refused the head',
+      )
+    if (this.#produced + data.length > this.#limit(head)) {
+      this.#give(data)
+      throw surplus(head)
+    }
+    if (this.#give(data) || this.#over) return DONE
+    const sent = new Promise<void>((resolve, reject) => {
+      this.#waiting = (error) => (error === undefined ? resolve() : reject(error))
+      this.#sink.whenReady(() => {
+        const waiting = this.#waiting
+        this.#waiting = null
+        waiting?.()
+      })
+    })
+    sent.catch(() => {}) // whoever waits for it gets the error; nobody has to
+    return sent
+  }
+
+  /** Takes the body that the application has returned. */
+  #take(body: WSGIBody): void {
+    if (this.#over) {
+      this.#body = body
+      this.#close()
+      return
+    }
+    this.#body = body
+    try {
+      if (Array.isArray(body) && this.#respondAtOnce(body)) return
+      this.#iterate(body)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Sends a body that is at hand as a whole; false where that is not possible. */
+  #respondAtOnce(chunks: readonly unknown[]): boolean {
+    const head = this.#head
+    if (head === null || this.#sent) return false
+    let length = 0
+    for (const chunk of chunks) length += checkChunk(chunk).length
+    if (head.contentLength !== -1 && head.contentLength !== length) return false
+    let body: Uint8Array = EMPTY
+    if (chunks.length === 1) body = chunks[0] as Uint8Array
+    else if (length > GATHERED_BYTES) return false
+    else if (length > 0) body = gather(chunks as readonly Uint8Array[], length)
+    this.#sent = true
+    this.#over = true
+    this.#sink.respond(head, body)
+    this.#close()
+    return true
+  }
+
+  #iterate(body: WSGIBody): void {
+    if (typeof body === 'object' && body !== null && !(body instanceof Uint8Array)) {
+      if (Symbol.asyncIterator in body) {
+        const iterator = body[Symbol.asyncIterator]()
+        this.#iterator = iterator
+        void this.#pumpAsync(iterator)
+        return
+      }
+      if (Symbol.iterator in body) {
+        const iterator = body[Symbol.iterator]()
+        this.#iterator = iterator
+        this.#pump(iterator)
+        return
+      }
+    }
+    throw new WSGIError(
+      'Specification Details',
+      body instanceof Uint8Array
+        ? 'The application returned bytes; it must return an iterable of them: put them into an array'
+        : `The application must return an iterable of Uint8Array, not ${describeValue(body)}`,
+    )
+  }
+
+  #pump(iterator: Iterator<unknown>): void {
+    try {
+      while (!this.#over) {
+        const step = iterator.next()
+        if (step.done === true) {
+          this.#iterator = null
+          this.#complete()
+        } else if (!this.#pass(step.value)) {
+          if (!this.#over) this.#sink.whenReady(() => this.#pump(iterator))
+          return
+        }
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
+    try {
+      while (!this.#over) {
+        const step = await iterator.next()
+        if (this.#over) return
+        if (step.done === true) {
+          this.#iterator = null
+          this.#complete()
+        } else if (!this.#pass(step.value) && !this.#over) {
+          await new Promise<void>((resolve) => this.#sink.whenReady(resolve))
+        }
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Sends what the body has given, and ends the response where nobody wants the rest. @returns whether the next is welcome */
+  #pass(value: unknown): boolean {
+    const chunk = checkChunk(value)
+    const head = this.#head
+    if (head === null) throw noHead()
+    const welcome = this.#give(chunk)
+    if (this.#over) return false
+    if (this.#sent && this.#isBodiless(head)) {
+      this.#finish()
+    } else if (this.#produced > this.#limit(head)) {
+      this.#sink.complain(surplus(head))
+      this.#finish()
+    }
+    return welcome
+  }
+
+  /** Sends a piece of the body, and the head before the first that is not empty. @returns whether the next is welcome */
+  #give(chunk: Uint8Array): boolean {
+    const head = this.#head!
+    if (chunk.length === 0) return true
+    if (!this.#sent) {
+      this.#sent = true
+      this.#sink.start(head)
+      if (this.#over) return false // the client has left meanwhile
+    }
+    if (this.#isBodiless(head)) return true
+    const left = this.#limit(head) - this.#produced
+    this.#produced += chunk.length
+    if (left <= 0) return true
+    return this.#sink.data(chunk.length > left ? chunk.subarray(0, left) : chunk)
+  }
+
+  #isBodiless(head: Head): boolean {
+    return this.#headOnly || head.status === 204 || head.status === 304
+  }
+
+  /** How many bytes of body are sent at most. */
+  #limit(head: Head): number {
+    return head.contentLength === -1 || this.#isBodiless(head) ? Number.POSITIVE_INFINITY : head.contentLength
+  }
+
+  /** The application has given all it has. */
+  #complete(): void {
+    const head = this.#head
+    if (head === null) throw noHead()
+    const bodiless = this.#isBodiless(head)
+    if (!this.#sent && (bodiless || head.contentLength <= 0)) {
+      this.#sent = true
+      this.#over = true
+      this.#sink.respond(head, EMPTY)
+      this.#close()
+      return
+    }
+    if (!bodiless && head.contentLength > this.#produced) {
+      const error = new WSGIError(
+        'Handling the Content-Length Header',
+        `The application gave ${this.#produced} bytes and had declared a Content-Length of ${head.contentLength}`,
+      )
+      if (!this.#sent) {
+        this.#sent = true
+        this.#sink.start(head)
+      }
+      this.#fail(error)
+      return
+    }
+    this.#finish()
+  }
+
+  #finish(): void {
+    this.#over = true
+    this.#sink.finish()
+    this.#end(false)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) {
+      // Nobody is left to be told; an application that stumbles over the client's absence has done nothing wrong.
+      if (!(this.#cancelled && isAboutTheClient(error))) this.#sink.complain(error)
+      return
+    }
+    this.#over = true
+    if (this.#sent) this.#sink.broken(error)
+    else this.#sink.failed(error)
+    this.#end(false)
+  }
+
+  #end(cancelled: boolean): void {
+    this.#over = true
+    const iterator = this.#iterator
+    this.#iterator = null
+    const waiting = this.#waiting
+    this.#waiting = null
+    waiting?.(cancelled ? new ClientGoneError() : undefined)
+    if (iterator !== null) this.#guard(() => iterator.return?.())
+    this.#close()
+  }
+
+  #close(): void {
+    const body = this.#body
+    if (body === null || body === undefined) return
+    this.#body = null
+    if (typeof body.close === 'function') this.#guard(() => body.close!())
+  }
+
+  /** Calls the application's own code at the end, where an error can only be told. */
+  #guard(last: () => unknown): void {
+    const told = (error: unknown) => {
+      if (!isAboutTheClient(error)) this.#sink.complain(error)
+    }
+    try {
+      const result = last()
+      if (isPromise(result)) result.then(undefined, told)
+    } catch (error) {
+      told(error)
+    }
+  }
+}
+
+function noHead(): WSGIError {
+  return new WSGIError(
+    'The start_response() Callable',
+    'The application gave its body without having called startResponse',
+  )
+}
+
+function surplus(head: HeadFacts): WSGIError {
+  return new WSGIError(
+    'Handling the Content-Length Header',
+    `The application gave more than its Content-Length of ${head.contentLength} bytes; the rest was not sent`,
+  )
+}
+
+function checkChunk(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  const hint = typeof chunk === 'string' ? '; a TextEncoder makes bytes of text' : ''
+  throw new WSGIError(
+    'Specification Details',
+    `The body must be made of Uint8Array, not of ${describeValue(chunk)}${hint}`,
+  )
+}
+
+function gather(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.length
+  }
+  return body
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+function isAboutTheClient(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return code === 'client-gone' || code === 'input-broken'
+}
+
+function rejected(error: Error): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,110 @@
+import { consoleErrors } from './error-stream.ts'
+import { emptyInput } from './input-stream.ts'
+import type { ErrorStream, FileWrapperConstructor, InputStream, WSGIEnvironment } from './types.ts'
+
+/** A request, as any server knows it. Strings are latin-1 views of the bytes that were sent, not decoded. */
+export interface RequestFacts {
+  readonly method: string
+  /** The path up to the application, as it was sent: `/shop`, or `''` (the default) for an application at the root. */
+  readonly mount?: string
+  /** The path and query string behind the mount, as they were sent: `/cart?item=3`. */
+  readonly target: string
+  /** The whole target, with the mount; when absent it is put together from both. */
+  readonly requestUri?: string
+  /** Names and values in the order of arrival, duplicates and all. */
+  readonly headers: Iterable<readonly [name: string, value: string]>
+  /** `HTTP/1.1` unless it says otherwise. */
+  readonly protocol?: string
+  /** `http` or `https`; `http` unless it says otherwise. */
+  readonly scheme?: string
+  readonly serverName?: string
+  readonly serverPort?: string | number
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: string | number | undefined
+  readonly serverSoftware?: string
+  /** No body unless it says otherwise. */
+  readonly input?: InputStream
+  readonly errors?: ErrorStream
+  readonly fileWrapper?: FileWrapperConstructor
+  readonly multiprocess?: boolean
+}
+
+/**
+ * Makes the environ of a request (PEP 3333 "environ Variables", RFC 3875 §4.1).
+ *
+ * Header names with an underscore are left out: `X_Real_IP` would pass for `X-Real-IP`; so is `Proxy`, whose variable
+ * would name a proxy for outgoing requests ("httpoxy", CVE-2016-5385). Several headers of one name are joined (RFC 9110 §5.3).
+ *
+ * @example
+ * makeEnviron({ method: 'GET', target: '/a%20b?c=d', headers: [['Host', 'localhost']] }).PATH_INFO // '/a b'
+ */
+export function makeEnviron(request: RequestFacts): WSGIEnvironment {
+  const { mount = '', target, scheme = 'http' } = request
+  const question = target.indexOf('?')
+  const path = question === -1 ? target : target.slice(0, question)
+  const uri = request.requestUri ?? mount + target
+  const environ: WSGIEnvironment = {
+    REQUEST_METHOD: request.method,
+    SCRIPT_NAME: decodePercent(mount),
+    PATH_INFO: decodePercent(path),
+    QUERY_STRING: question === -1 ? '' : target.slice(question + 1),
+    REQUEST_URI: uri,
+    RAW_URI: uri,
+    SERVER_NAME: request.serverName ?? 'localhost',
+    SERVER_PORT: String(request.serverPort ?? (scheme === 'https' ? 443 : 80)),
+    SERVER_PROTOCOL: request.protocol ?? 'HTTP/1.1',
+    SERVER_SOFTWARE: request.serverSoftware ?? 'monoceros',
+    REMOTE_ADDR: request.remoteAddress ?? '',
+    REMOTE_PORT: String(request.remotePort ?? ''),
+    'wsgi.version': [1, 0],
+    'wsgi.url_scheme': scheme,
+    'wsgi.input': request.input ?? emptyInput,
+    'wsgi.errors': request.errors ?? consoleErrors,
+    'wsgi.multithread': false,
+    'wsgi.multiprocess': request.multiprocess ?? false,
+    'wsgi.run_once': false,
+    'wsgi.input_terminated': true,
+  }
+  if (request.fileWrapper !== undefined) environ['wsgi.file_wrapper'] = request.fileWrapper
+  if (scheme === 'https') environ.HTTPS = 'on'
+  for (const [name, value] of request.headers) addHeader(environ, name, value)
+  return environ
+}
+
+/**
+ * Adds a request header to an environ; joins it with one of its name that is there.
+ */
+function addHeader(environ: WSGIEnvironment, name: string, value: string): void {
+  if (name.includes('_')) return
+  const lower = name.toLowerCase()
+  if (lower === 'proxy') return
+  const key = environKey(lower)
+  const before = environ[key]
+  environ[key] = before === undefined ? value : `${before}${lower === 'cookie' ? '; ' : ','}${value}`
+}
+
+/**
+ * The variable of a request header.
+ *
+ * @example environKey('Accept-Language') // 'HTTP_ACCEPT_LANGUAGE'
+ * @example environKey('content-type') // 'CONTENT_TYPE'
+ */
+export function environKey(name: string): string {
+  const key = name.toUpperCase().replaceAll('-', '_')
+  return key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH' ? key : `HTTP_${key}`
+}
+
+/** `%41` becomes `A`; what is not two hex digits stays as it is. Of and to a latin-1 view of bytes. */
+export function decodePercent(view: string): string {
+  if (!view.includes('%')) return view
+  return view.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>
+    String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
+  )
+}
+
+/** The other way round: a path from an environ as it stands in a URL (RFC 3986 §3.3). */
+export function encodePercent(view: string): string {
+  return view.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g, (character) => {
+    return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  })
+}

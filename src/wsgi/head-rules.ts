@@ -1,0 +1,136 @@
+import type { ResponseHeaders } from './types.ts'
+import { describeValue, type Rule, WSGIError } from './wsgi-error.ts'
+
+/** What of a response's head decides about its body. */
+export interface HeadFacts {
+  /** 200 to 999. */
+  readonly status: number
+  /** The declared Content-Length in bytes, or -1. */
+  readonly contentLength: number
+}
+
+const START: Rule = 'The start_response() Callable'
+const STATUS = /^[2-9]\d\d [\t\x20-\x7e\x80-\xff]*$/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/
+const BEYOND_LATIN1 = /[\u0100-\uffff]/
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'trailers',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * Whether a header is about one connection, and so the server's and not the application's (RFC 9110 §7.6.1, PEP 3333 "Other HTTP Features").
+ *
+ * @param name in any case
+ * @example isHopByHop('Transfer-Encoding') // true
+ */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name.toLowerCase())
+}
+
+/**
+ * Checks what `startResponse` was called with.
+ *
+ * @throws WSGIError that names the first thing that is wrong
+ */
+export function checkHead(status: unknown, headers: unknown): HeadFacts {
+  checkStatus(status)
+  if (!Array.isArray(headers)) {
+    throw new WSGIError(
+      START,
+      `start_response: the headers must be an array of [name, value], not ${describeValue(headers)}`,
+    )
+  }
+  let contentLength = -1
+  for (const header of headers as ResponseHeaders) {
+    checkHeader(header)
+    if (header[0].toLowerCase() !== 'content-length') continue
+    if (contentLength !== -1) {
+      throw new WSGIError(
+        'Handling the Content-Length Header',
+        'start_response: Content-Length is given twice',
+      )
+    }
+    contentLength = parseContentLength(header[1])
+  }
+  return { status: Number((status as string).slice(0, 3)), contentLength }
+}
+
+function checkStatus(status: unknown): asserts status is string {
+  if (typeof status !== 'string') {
+    throw new WSGIError(
+      START,
+      `start_response: the status must be a string such as "200 OK", not ${describeValue(status)}`,
+    )
+  }
+  if (BEYOND_LATIN1.test(status))
+    throw new WSGIError(
+      'Unicode Issues',
+      `start_response: the status ${JSON.stringify(status)} has a character beyond latin-1`,
+    )
+  if (STATUS.test(status)) return
+  let why = 'must be three digits from 200 on, a space and a reason, as in "200 OK"'
+  if (FORBIDDEN.test(status)) why = 'has a control character'
+  else if (/^\d{3}$/.test(status)) why = 'must have a space behind its number, as in "200 OK"'
+  else if (/^[01]\d\d /.test(status)) why = 'is not that of a final response; those begin at 200'
+  throw new WSGIError(START, `start_response: the status ${JSON.stringify(status)} ${why}`)
+}
+
+function checkHeader(header: unknown): asserts header is [string, string] {
+  if (!Array.isArray(header) || header.length !== 2) {
+    throw new WSGIError(
+      START,
+      `start_response: each header must be an array of a name and a value, not ${Array.isArray(header) ? `one of ${header.length}` : describeValue(header)}`,
+    )
+  }
+  const [name, value] = header as [unknown, unknown]
+  if (typeof name !== 'string')
+    throw new WSGIError(START, `start_response: a header's name must be a string, not ${describeValue(name)}`)
+  if (!TOKEN.test(name))
+    throw new WSGIError(
+      START,
+      `start_response: the header name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1)`,
+    )
+  if (typeof value !== 'string')
+    throw new WSGIError(
+      START,
+      `start_response: the value of ${name} must be a string, not ${describeValue(value)}`,
+    )
+  if (FORBIDDEN.test(value))
+    throw new WSGIError(
+      START,
+      `start_response: the value of ${name} has a control character: ${JSON.stringify(value)}`,
+    )
+  if (BEYOND_LATIN1.test(value)) {
+    throw new WSGIError(
+      'Unicode Issues',
+      `start_response: the value of ${name} has a character beyond latin-1: ${JSON.stringify(value)}`,
+    )
+  }
+  if (isHopByHop(name)) {
+    throw new WSGIError(
+      'Other HTTP Features',
+      `start_response: ${name} is about the connection, which is the server's`,
+    )
+  }
+}
+
+function parseContentLength(value: string): number {
+  const text = value.trim()
+  const length = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(length)) return length
+  throw new WSGIError(
+    'Handling the Content-Length Header',
+    `start_response: the Content-Length ${JSON.stringify(value)} is not a number of bytes`,
+  )
+}

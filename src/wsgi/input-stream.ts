@@ -1,0 +1,212 @@
+import type { InputStream } from './types.ts'
+
+/** The request's body did not come to its end: the client went away, or what it sent was refused. */
+export class InputError extends Error {
+  readonly code = 'input-broken'
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'InputError'
+  }
+}
+
+/** Where an input stream's bytes come from. It is asked for one piece at a time. */
+export interface ByteSource {
+  /** The next piece, not empty; null at the end. @throws InputError (as a rejection) where there is no end */
+  next(): Promise<Uint8Array | null>
+}
+
+const NOTHING = new Uint8Array(0)
+const LF = 10
+const PIECE = 64 * 1024
+
+/**
+ * `wsgi.input` over any source of bytes. It keeps what it has fetched and not given, and asks for no more than it needs. Reads that are begun while
+ * another is under way come after it.
+ *
+ * @example
+ * const input = new RequestInput(bytesSource(new TextEncoder().encode('a\nb')))
+ * await input.readline() // the bytes of 'a\n'
+ */
+export class RequestInput implements InputStream {
+  readonly #source: ByteSource
+  readonly #chunks: Uint8Array[] = []
+  #length = 0
+  #ended = false
+  #last: Promise<unknown> | null = null
+
+  constructor(source: ByteSource) {
+    this.#source = source
+  }
+
+  read(size = -1): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#read(size))
+  }
+
+  read1(size = -1): Promise<Uint8Array> {
+    return this.#inTurn(async () => {
+      if (size === 0) return NOTHING
+      if (this.#length === 0) await this.#fetch()
+      const first = this.#chunks[0]
+      if (first === undefined) return NOTHING
+      return this.#take(size < 0 ? first.length : Math.min(size, first.length))
+    })
+  }
+
+  readline(size = -1): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#readline(size))
+  }
+
+  readlines(hint = -1): Promise<Uint8Array[]> {
+    return this.#inTurn(async () => {
+      const lines: Uint8Array[] = []
+      let total = 0
+      for (;;) {
+        const line = await this.#readline(-1)
+        if (line.length === 0) return lines
+        lines.push(line)
+        total += line.length
+        if (hint > 0 && total >= hint) return lines
+      }
+    })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const line = await this.readline()
+      if (line.length === 0) return
+      yield line
+    }
+  }
+
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const result = this.#last === null ? read() : this.#last.then(read, read)
+    this.#last = result
+    const over = () => {
+      if (this.#last === result) this.#last = null
+    }
+    result.then(over, over)
+    return result
+  }
+
+  async #read(size: number): Promise<Uint8Array> {
+    while (!this.#ended && (size < 0 || this.#length < size)) await this.#fetch()
+    return this.#take(size < 0 ? this.#length : Math.min(size, this.#length))
+  }
+
+  async #readline(size: number): Promise<Uint8Array> {
+    let searched = 0
+    let before = 0
+    for (;;) {
+      for (; searched < this.#chunks.length; searched++) {
+        const chunk = this.#chunks[searched]!
+        const at = chunk.indexOf(LF)
+        if (at !== -1) return this.#take(within(before + at + 1, size))
+        before += chunk.length
+        if (size >= 0 && before >= size) return this.#take(size)
+      }
+      if (this.#ended) return this.#take(within(this.#length, size))
+      await this.#fetch()
+    }
+  }
+
+  async #fetch(): Promise<void> {
+    if (this.#ended) return
+    const chunk = await this.#source.next()
+    if (chunk === null) {
+      this.#ended = true
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#length += chunk.length
+  }
+
+  /** Takes bytes that are there. */
+  #take(size: number): Uint8Array {
+    if (size === 0) return NOTHING
+    this.#length -= size
+    const first = this.#chunks[0]!
+    if (first.length > size) {
+      this.#chunks[0] = first.subarray(size)
+      return first.subarray(0, size)
+    }
+    if (first.length === size) {
+      this.#chunks.shift()
+      return first
+    }
+    const taken = new Uint8Array(size)
+    let at = 0
+    let used = 0
+    for (const chunk of this.#chunks) {
+      if (size - at < chunk.length) break
+      taken.set(chunk, at)
+      at += chunk.length
+      used++
+    }
+    this.#chunks.splice(0, used)
+    if (at < size) {
+      const next = this.#chunks[0]!
+      taken.set(next.subarray(0, size - at), at)
+      this.#chunks[0] = next.subarray(size - at)
+    }
+    return taken
+  }
+}
+
+function within(length: number, size: number): number {
+  return size < 0 ? length : Math.min(length, size)
+}
+
+/** A source of bytes that are at hand. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+  let left: Uint8Array | null = bytes.length === 0 ? null : bytes
+  return {
+    next: () => {
+      const next = left
+      left = null
+      return Promise.resolve(next)
+    },
+  }
+}
+
+/** A source that asks an iterable, such as a stream, for its pieces. */
+export function iterableSource(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ByteSource {
+  let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined
+  return {
+    next: async () => {
+      iterator ??= Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
+      for (;;) {
+        const step = await iterator.next()
+        if (step.done === true) return null
+        if (step.value.length > 0) return step.value
+      }
+    },
+  }
+}
+
+/** The body of a request that has none. It has no state, so one does for all. */
+export const emptyInput: InputStream = {
+  read: () => Promise.resolve(NOTHING),
+  read1: () => Promise.resolve(NOTHING),
+  readline: () => Promise.resolve(NOTHING),
+  readlines: () => Promise.resolve([]),
+  async *[Symbol.asyncIterator]() {},
+}
+
+/**
+ * The pieces of a request's body as they come, whatever their content: for streaming, where lines mean nothing.
+ *
+ * @param size the most bytes of one piece
+ * @example
+ * for await (const piece of readChunks(environ['wsgi.input'])) hash.update(piece)
+ */
+export async function* readChunks(
+  input: InputStream,
+  size = PIECE,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (;;) {
+    const piece = await (input.read1 === undefined ? input.read(size) : input.read1(size))
+    if (piece.length === 0) return
+    yield piece
+  }
+}
