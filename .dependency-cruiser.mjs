@@ -5,6 +5,9 @@
  */
 const rooms = {
   wsgi: [],
+  middleware: ['wsgi'],
+  adapters: ['wsgi'],
+  testing: ['wsgi'],
   sockets: [],
   http: ['sockets'],
   logging: [],
@@ -12,6 +15,8 @@ const rooms = {
   runtimes: ['wsgi', 'sockets', 'settings', 'logging'],
   gateway: ['wsgi', 'http', 'runtimes', 'settings', 'logging'],
   acceptor: ['wsgi', 'sockets', 'http', 'gateway', 'runtimes', 'settings', 'logging'],
+  python: ['wsgi', 'gateway', 'runtimes', 'settings', 'logging'],
+  'reference-server': ['wsgi', 'http', 'gateway', 'logging'],
   arbiter: ['acceptor', 'settings', 'logging'],
   cli: ['arbiter', 'settings', 'logging'],
 }
