@@ -6,6 +6,8 @@
  */
 import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
+import { runtimeOf } from '../settings/runtime.ts'
+import { failureText } from '../wsgi/failure.ts'
 import type { AcceptorReady, FailureKind, FromAcceptor, StartMessage, ToAcceptor } from './messages.ts'
 
 /** What this process asks of an acceptor. */
@@ -26,6 +28,9 @@ export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
   exit(code: number): void
 }
 
+/** Makes the acceptor of a process. `retire` asks for the process to be replaced. */
+export type CreateAcceptor = (start: StartMessage, log: ErrorLog, retire: () => void) => AcceptorControls
+
 /** How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds. */
 const overrun = 1000
 
@@ -41,25 +46,23 @@ const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as 
  * - TERM sent to this process itself: it says `leaving` and stops gracefully; the arbiter replaces it.
  * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its directory away.
  */
-export function runAcceptorProcess(
-  host: HostProcess,
-  create: (start: StartMessage, log: ErrorLog) => AcceptorControls,
-): void {
+export function runAcceptorProcess(host: HostProcess, create: CreateAcceptor): void {
   new AcceptorProcess(host, create).listen()
 }
 
 class AcceptorProcess {
   readonly #host: HostProcess
-  readonly #create: (start: StartMessage, log: ErrorLog) => AcceptorControls
+  readonly #create: CreateAcceptor
   #start: StartMessage | undefined
   #log: ErrorLog | undefined
   #acceptor: AcceptorControls | undefined
   #overdue: NodeJS.Timeout | undefined
+  #serving = false
   #stopping = false
   #exiting = false
   #orphaned = false
 
-  constructor(host: HostProcess, create: (start: StartMessage, log: ErrorLog) => AcceptorControls) {
+  constructor(host: HostProcess, create: CreateAcceptor) {
     this.#host = host
     this.#create = create
   }
@@ -100,15 +103,28 @@ class AcceptorProcess {
     this.#start = start
     try {
       this.#log = new ErrorLog({ file: start.settings.errorLogfile, level: start.settings.logLevel })
-      this.#acceptor = this.#create(start, this.#log)
+      this.#acceptor = this.#create(start, this.#log, () => this.#leave())
       const ready = await this.#acceptor.start()
-      if (!this.#stopping) this.#send({ type: 'ready', ready })
+      if (this.#stopping) return
+      this.#serving = true
+      this.#send({ type: 'ready', ready })
+      if (this.#runsApplication) this.#giveSignsOfLife(start.settings.timeout)
     } catch (error) {
       if (this.#stopping) return
       this.#stopping = true
       this.#acceptor?.kill()
       this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(1))
     }
+  }
+
+  /** The application is called in this process, so its mistakes arrive here. */
+  get #runsApplication(): boolean {
+    return this.#start !== undefined && runtimeOf(this.#start.settings) === 'node'
+  }
+
+  #giveSignsOfLife(timeout: number): void {
+    if (timeout === 0) return
+    setInterval(() => this.#send({ type: 'alive' }), Math.max(100, (timeout * 1000) / 4)).unref()
   }
 
   async #reload(): Promise<void> {
@@ -121,9 +137,9 @@ class AcceptorProcess {
     }
   }
 
-  #leave(): void {
+  #leave(failed = false): void {
     if (this.#stopping) return
-    this.#send({ type: 'leaving' })
+    this.#send({ type: 'leaving', failed })
     void this.#stop(this.#graceMs)
   }
 
@@ -160,12 +176,31 @@ class AcceptorProcess {
   }
 
   #onMistake(error: unknown): void {
+    if (this.#runsApplication && this.#log !== undefined && !this.#stopping) {
+      this.#onApplicationMistake(failureText(error))
+      return
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const entry = `Mistake in the acceptor, please report it: ${text}`
     if (this.#log) this.#log.critical(entry)
     else console.error(entry)
     this.#acceptor?.kill()
     this.#exit(internalError)
+  }
+
+  /** Nobody knows what state the application is in: what is in flight may finish, and a fresh process takes over. */
+  #onApplicationMistake(text: string): void {
+    if (this.#serving) {
+      this.#log?.critical(`An error that the application did not catch; this process is replaced\n${text}`)
+      this.#leave(true)
+      return
+    }
+    this.#stopping = true
+    const failure = {
+      kind: 'application-load',
+      text: `The application failed while it was being loaded\n${text}`,
+    } as const
+    this.#send({ type: 'failed', ...failure }, () => this.#exit(1))
   }
 
   #exit(code: number): void {

@@ -2,6 +2,6 @@
 import { Acceptor } from './acceptor.ts'
 import { runAcceptorProcess } from './acceptor-process.ts'
 
-runAcceptorProcess(process, ({ settings, listeners, workers, tmpDir }, log) => {
-  return new Acceptor({ settings, fds: listeners, log, workers, tmpDir })
+runAcceptorProcess(process, ({ settings, listeners, workers, tmpDir }, log, retire) => {
+  return new Acceptor({ settings, fds: listeners, log, workers, tmpDir, retire })
 })

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AcceptorReady, FailureKind, FromAcceptor, ToAcceptor } from '../acceptor/messages.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
 import type { Settings } from '../settings/table.ts'
 import { type Deferred, defer } from './deferred.ts'
 import type { Listener } from './listeners.ts'
@@ -15,6 +16,9 @@ export interface AcceptorExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
 }
+
+/** What an acceptor says that leaves of its own accord: somebody told it to, or its application failed. */
+export type Leave = 'told' | 'failed'
 
 /** Why an acceptor could not start or reload; `message` is for the log: a traceback, or one line. */
 export class AcceptorFailure extends Error {
@@ -33,6 +37,7 @@ export interface AcceptorChildOptions {
   readonly listeners: readonly Listener[]
   /** This acceptor's share of the workers. */
   readonly workers: number
+  readonly log: ErrorLog
 }
 
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
@@ -50,8 +55,8 @@ const lastGrace = 1000
 export class AcceptorChild {
   /** Resolves when it serves; rejects with an {@link AcceptorFailure} when it cannot. */
   readonly ready: Promise<AcceptorReady>
-  /** Resolves as soon as it will serve no more: with undefined when it leaves in order, else with how it ended. */
-  readonly leaving: Promise<AcceptorExit | undefined>
+  /** Resolves as soon as it will serve no more: with how it ended, or with a word when it says so itself first. */
+  readonly leaving: Promise<AcceptorExit | Leave>
   /** Resolves when it and all of its workers are gone and its directory is removed. */
   readonly exited: Promise<AcceptorExit>
   readonly startedAt: number = performance.now()
@@ -59,9 +64,12 @@ export class AcceptorChild {
   readonly #process: ChildProcess
   readonly #tmpDir: string
   readonly #graceMs: number
+  readonly #log: ErrorLog
   readonly #ready: Deferred<AcceptorReady> = defer()
-  readonly #leaving: Deferred<AcceptorExit | undefined> = defer()
+  readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #reloads: Deferred<void>[] = []
+  readonly #timeout: number
+  #aliveAt = 0
   /** When its orphaned workers are ended; `performance.now()`. */
   #orphanDeadline = Number.POSITIVE_INFINITY
   #ended = false
@@ -71,6 +79,8 @@ export class AcceptorChild {
   constructor(options: AcceptorChildOptions) {
     const { settings, listeners } = options
     this.#graceMs = settings.gracefulTimeout * 1000
+    this.#timeout = settings.timeout
+    this.#log = options.log
     this.#tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
     this.#process = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), options.program], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners.map((listener) => listener.fd)],
@@ -144,12 +154,16 @@ export class AcceptorChild {
     switch (message.type) {
       case 'ready':
         this.#ready.resolve(message.ready)
+        if (message.ready.workers.length === 0) this.#watch()
         break
       case 'failed':
         this.#ready.reject(new AcceptorFailure(message.kind, message.text))
         break
       case 'leaving':
-        this.#leaving.resolve(undefined)
+        this.#leaving.resolve(message.failed ? 'failed' : 'told')
+        break
+      case 'alive':
+        this.#aliveAt = performance.now()
         break
       case 'reloaded':
         this.#reloads.shift()?.resolve()
@@ -157,6 +171,22 @@ export class AcceptorChild {
       case 'reload-failed':
         this.#reloads.shift()?.reject(new AcceptorFailure(message.kind, message.text))
     }
+  }
+
+  /** An application that runs in the acceptor itself and does not come back keeps it from giving signs of life: then it is ended. */
+  #watch(): void {
+    if (this.#timeout === 0) return
+    this.#aliveAt = performance.now()
+    const look = setInterval(() => {
+      if (this.#ended) return clearInterval(look)
+      if (performance.now() - this.#aliveAt <= this.#timeout * 1000) return
+      clearInterval(look)
+      this.#log.critical(
+        `Acceptor ${this.pid} is ended: its application has not let go of it for timeout (${this.#timeout} s)`,
+      )
+      signalGroup(this.pid, 'SIGKILL')
+    }, 250)
+    look.unref()
   }
 
   #endBy(deadline: number): void {

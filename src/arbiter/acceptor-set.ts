@@ -1,6 +1,7 @@
 /** The acceptors that serve one version of the settings: started together, kept complete, ended together. */
 import type { AcceptorReady } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { AcceptorChild, type AcceptorFailure, describeExit } from './acceptor-child.ts'
 import { defer } from './deferred.ts'
@@ -26,6 +27,12 @@ interface Place {
   /** How many acceptors have ended young here, one after the other. */
   youngDeaths: number
   restart: NodeJS.Timeout | undefined
+  /** It is not needed any more, so nobody takes it over. */
+  dropped: boolean
+}
+
+function newPlace(index: number): Place {
+  return { index, child: undefined, youngDeaths: 0, restart: undefined, dropped: false }
 }
 
 /** An acceptor that ends sooner than that, in milliseconds, may have a reason that will end the next one too. */
@@ -45,22 +52,18 @@ export class AcceptorSet {
   readonly gone: Promise<void>
 
   readonly #options: AcceptorSetOptions
-  readonly #places: readonly Place[]
+  readonly #places: Place[]
   readonly #children = new Set<AcceptorChild>()
   readonly #gone = defer<void>()
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
 
   constructor(options: AcceptorSetOptions) {
-    const { acceptors, workers } = options.settings
+    const { settings } = options
+    const acceptors = acceptorsOf(settings)
     this.#options = options
-    this.#workers = Math.max(workers, acceptors)
-    this.#places = Array.from({ length: acceptors }, (_, index) => ({
-      index,
-      child: undefined,
-      youngDeaths: 0,
-      restart: undefined,
-    }))
+    this.#workers = Math.max(settings.workers, acceptors)
+    this.#places = Array.from({ length: acceptors }, (_, index) => newPlace(index))
     this.gone = this.#gone.promise
   }
 
@@ -103,9 +106,26 @@ export class AcceptorSet {
 
   /** Has that many workers from now on, at least one for each acceptor. Returns how many. */
   scale(workers: number): number {
+    if (runtimeOf(this.#options.settings) === 'node') return this.#scaleAcceptors(Math.max(1, workers))
     this.#workers = Math.max(workers, this.#places.length)
     for (const { child, index } of this.#places) child?.scale(this.#share(index))
     return this.#workers
+  }
+
+  /** Where acceptors run the application themselves, they are the workers. */
+  #scaleAcceptors(acceptors: number): number {
+    for (const place of this.#places.splice(acceptors)) {
+      clearTimeout(place.restart)
+      place.dropped = true
+      place.child?.stop(this.#options.settings.gracefulTimeout * 1000)
+    }
+    for (let index = this.#places.length; index < acceptors; index++) {
+      const place = newPlace(index)
+      this.#places.push(place)
+      this.#restart(place)
+    }
+    this.#workers = acceptors
+    return acceptors
   }
 
   reopenLogs(): void {
@@ -141,9 +161,9 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, listeners } = this.#options
+    const { program, settings, listeners, log } = this.#options
     const workers = this.#share(place.index)
-    const child = new AcceptorChild({ program, settings, listeners, workers })
+    const child = new AcceptorChild({ program, settings, listeners, workers, log })
     place.child = child
     this.#children.add(child)
     void this.#replaceWhenLeaving(place, child)
@@ -162,17 +182,17 @@ export class AcceptorSet {
       (error: AcceptorFailure) => error,
     )
     // A failure during the start is the starter's to report.
-    if (this.#state === 'ending' || (this.#state === 'starting' && failure)) return
+    if (this.#state === 'ending' || place.dropped || (this.#state === 'starting' && failure)) return
     place.child = undefined
     const young = performance.now() - child.startedAt < youngAge
     place.youngDeaths = young ? place.youngDeaths + 1 : 0
     // One that leaves in order, because somebody told it to, says nothing about the next.
-    const delay = exit || failure ? restartDelay(place.youngDeaths) : 0
+    const delay = exit !== 'told' || failure ? restartDelay(place.youngDeaths) : 0
     const then = delay === 0 ? 'starting another' : `starting another in ${delay / 1000} s`
     if (failure) {
       log.error(failure.message)
       log.error(`The acceptor ${child.pid} could not start; ${then}`)
-    } else if (exit) {
+    } else if (typeof exit !== 'string') {
       log.error(`The acceptor ${describeExit(child.pid, exit)}; ${then}`)
     } else {
       log.warning(`The acceptor ${child.pid} leaves; ${then}`)
@@ -219,6 +239,7 @@ export function restartDelay(youngDeaths: number): number {
 
 /** @example 'Acceptor 4712 with workers 4713, 4714' */
 export function describeAcceptor({ pid, workers }: ServingAcceptor): string {
+  if (workers.length === 0) return `Acceptor ${pid} runs the application`
   const pids = workers.map((worker) => worker.pid).join(', ')
   return `Acceptor ${pid} with worker${workers.length === 1 ? '' : 's'} ${pids}`
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
+import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { AcceptorFailure } from './acceptor-child.ts'
@@ -113,12 +114,12 @@ class Arbiter {
   #announce(serving: readonly ServingAcceptor[]): void {
     const { wsgiApp, threads } = this.#settings
     const worker = serving[0]?.workers[0]
-    const interpreter = worker
-      ? `, ${worker.implementation} ${worker.python} (${serving[0]?.interpreter})`
-      : ''
     const count = serving.reduce((sum, acceptor) => sum + acceptor.workers.length, 0)
     this.#log.info(
-      `Serving ${wsgiApp} with ${plural(count, 'worker')}, ${plural(threads, 'thread')} each${interpreter}`,
+      worker === undefined
+        ? `Serving ${wsgiApp} with ${plural(serving.length, 'worker')}, Node.js ${process.versions.node}`
+        : `Serving ${wsgiApp} with ${plural(count, 'worker')}, ${plural(threads, 'thread')} each, ` +
+            `${worker.implementation} ${worker.python} (${serving[0]?.interpreter})`,
     )
     for (const acceptor of serving) this.#log.info(describeAcceptor(acceptor))
     for (const { address } of this.#listeners) {
@@ -192,7 +193,9 @@ class Arbiter {
     this.#log.info('SIGHUP: reloading')
     try {
       const settings = (await this.#options.readSettings?.()) ?? this.#settings
-      if (isDeepStrictEqual(settings, this.#settings)) await serving.reload()
+      // What has been imported stays in its process, so an application in TypeScript needs new ones.
+      const inPlace = runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings)
+      if (inPlace) await serving.reload()
       else await this.#replace(serving, settings)
       if (this.#stopping === 'no') this.#log.info('Reloaded')
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import type { ResponseHeads } from '../http/response-head.ts'
+import type { ResponseHead, ResponseHeads } from '../http/response-head.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { EnvironWriter } from './environ.ts'
 import type { ProxyTrust } from './proxy-trust.ts'
@@ -40,6 +40,35 @@ export interface FinishedExchange {
   /** Milliseconds since 1970. */
   readonly startedAt: number
   readonly durationMicros: number
+}
+
+/** What the access log says of a client that left before its answer; nginx made the number known. */
+const CLIENT_LEFT = 499
+
+/**
+ * The record of an exchange.
+ *
+ * @param startedAt milliseconds since 1970
+ * @param refusedWith the status of the engine's own answer, see {@link RequestSink.closed}
+ */
+export function finishedExchange(
+  head: RequestHead,
+  peer: Peer,
+  response: ResponseHead | null,
+  bytes: number,
+  startedAt: number,
+  completed: boolean,
+  refusedWith: number | undefined,
+): FinishedExchange {
+  return {
+    head,
+    peer,
+    status: response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT),
+    responseHead: response?.text ?? '',
+    bytes,
+    startedAt,
+    durationMicros: Math.round((performance.timeOrigin + performance.now() - startedAt) * 1000),
+  }
 }
 
 /** What all exchanges of a gateway share. */

@@ -26,7 +26,7 @@ const SEMICOLON = 0x3b
 const SPACE = 0x20
 
 const ROOT = Buffer.of(SLASH)
-const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
+export const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
 const PATH_INFO = encodeString('PATH_INFO')
 const QUERY_STRING = encodeString('QUERY_STRING')
 const RAW_URI = encodeString('RAW_URI')
@@ -122,7 +122,7 @@ export class EnvironWriter {
     at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
     if (head.minorVersion === 0) at = writeEncoded(out, at, HTTP_1_0)
     if (facts.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
-    at = writeEncoded(out, at, peer.environPart ?? encodePeer(facts))
+    at = writeEncoded(out, at, (peer.environPart as Uint8Array | null) ?? encodePeer(facts))
     at = this.#writeFields(facts, out, at)
     return endDict(out, at)
   }
@@ -251,37 +251,46 @@ function placesByName(head: RequestHead): Map<string, number[]> {
 }
 
 /** What an environ says of the connection; the same for all its requests. */
-function encodePeer({ peer, head, secure }: EnvironFacts): Buffer {
-  let serverName = peer.localAddress
-  let serverPort = String(peer.localPort)
-  const named = serverName !== ''
-  if (!named) {
-    // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the client asked for.
-    const host =
-      head.targetForm === 'absolute'
-        ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
-        : (head.get('host') ?? '')
-    const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':')
-    serverName = (colon === -1 ? host : host.slice(0, colon)) || 'localhost'
-    serverPort = (colon === -1 ? '' : host.slice(colon + 1)) || (secure ? '443' : '80')
-  }
+function encodePeer(facts: EnvironFacts): Buffer {
+  const { peer } = facts
+  const { name, port, own } = serverAddress(facts)
   const part = Buffer.concat([
-    encodePair('SERVER_NAME', serverName),
-    encodePair('SERVER_PORT', serverPort),
+    encodePair('SERVER_NAME', name),
+    encodePair('SERVER_PORT', port),
     encodePair('REMOTE_ADDR', peer.remoteAddress),
     encodePair('REMOTE_PORT', peer.remoteAddress === '' ? '' : String(peer.remotePort)),
   ])
-  if (named) peer.environPart = part
+  if (own) peer.environPart = part
   return part
 }
 
-function hasPercent(bytes: Uint8Array, from: number, to: number): boolean {
+/** `SERVER_NAME` and `SERVER_PORT`; `own` when they are the connection's, and so the same for all its requests. */
+export function serverAddress({ peer, head, secure }: EnvironFacts): {
+  name: string
+  port: string
+  own: boolean
+} {
+  if (peer.localAddress !== '') return { name: peer.localAddress, port: String(peer.localPort), own: true }
+  // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the client asked for.
+  const host =
+    head.targetForm === 'absolute'
+      ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+      : (head.get('host') ?? '')
+  const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':')
+  return {
+    name: (colon === -1 ? host : host.slice(0, colon)) || 'localhost',
+    port: (colon === -1 ? '' : host.slice(colon + 1)) || (secure ? '443' : '80'),
+    own: false,
+  }
+}
+
+export function hasPercent(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (bytes[i] === PERCENT) return true
   return false
 }
 
 /** `%41` becomes `A`; what is not two hex digits stays as it is. Returns the length in `out`. */
-function decodePercent(bytes: Uint8Array, from: number, to: number, out: Buffer): number {
+export function decodePercent(bytes: Uint8Array, from: number, to: number, out: Buffer): number {
   let length = 0
   for (let i = from; i < to; i++) {
     let byte = bytes[i]
@@ -304,7 +313,7 @@ function hexDigit(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-function startsWithPath(bytes: Uint8Array, from: number, to: number, prefix: Buffer): boolean {
+export function startsWithPath(bytes: Uint8Array, from: number, to: number, prefix: Buffer): boolean {
   const end = from + prefix.length
   if (end > to || (end < to && bytes[end] !== SLASH)) return false
   for (let i = 0; i < prefix.length; i++) {

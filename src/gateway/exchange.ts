@@ -12,10 +12,10 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
-import type { GatewayContext } from './context.ts'
+import { admit } from './admission.ts'
+import { finishedExchange, type GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 import { FileBody } from './file-body.ts'
-import { SchemeConflictError } from './proxy-trust.ts'
 import { RequestBody } from './request-body.ts'
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
@@ -27,8 +27,6 @@ const NO_CHUNKS: Buffer[] = []
 const ABANDONED_MS = 1000
 /** How much of a streamed body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
-/** What the access log says of a client that left before its answer; nginx made the number known. */
-const CLIENT_LEFT = 499
 
 /**
  * One request and its response: from a parsed head to a task for the runtime, and from what the runtime gives back to the client.
@@ -75,26 +73,12 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
 
   begin(): void {
     const { head } = this
-    const { limitRequestBody, trust, requestBuffering, bodyStore } = this.#gateway.options
-    if (head.method === 'CONNECT') {
-      return this.#refuse(
-        405,
-        'CONNECT asks for a tunnel, and this is not a proxy',
-        'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
-      )
+    const { requestBuffering, bodyStore } = this.#gateway.options
+    const admitted = admit(head, this.peer, this.#gateway.options)
+    if (typeof admitted !== 'boolean') {
+      return this.#refuse(admitted.status, admitted.reason, admitted.fields)
     }
-    if (limitRequestBody !== 0 && head.contentLength > limitRequestBody) {
-      return this.#refuse(
-        413,
-        `a body of ${head.contentLength} bytes is over limit_request_body (${limitRequestBody})`,
-      )
-    }
-    try {
-      this.secure = trust.isSecure(head, this.peer)
-    } catch (error) {
-      if (!(error instanceof SchemeConflictError)) throw error
-      return this.#refuse(400, error.message)
-    }
+    this.secure = admitted
     if (!head.chunked && head.contentLength <= 0) return
     if (requestBuffering) {
       this.#stored = new RequestBody(bodyStore)
@@ -181,15 +165,9 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     this.#file?.close()
     const { access } = this.#gateway.options.log
     if (access === null) return
-    access({
-      head: this.head,
-      peer: this.peer,
-      status: this.#response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT),
-      responseHead: this.#response?.text ?? '',
-      bytes,
-      startedAt: this.#startedAt,
-      durationMicros: Math.round((performance.timeOrigin + performance.now() - this.#startedAt) * 1000),
-    })
+    access(
+      finishedExchange(this.head, this.peer, this.#response, bytes, this.#startedAt, completed, refusedWith),
+    )
   }
 
   // ---------------------------------------------------------------- what the runtime says (Task)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { close, type NoParamCallback, open, unlink, write } from 'node:fs'
 import { join } from 'node:path'
 import type { TaskBody } from '../runtimes/runtime.ts'
@@ -6,7 +7,7 @@ import type { TaskBody } from '../runtimes/runtime.ts'
 export interface BodyStore {
   /** Up to this many bytes a body stays in memory. */
   readonly memory: number
-  /** A folder of this process, where nobody else may look. */
+  /** A folder for temporary files; one that others may write to will do, such as `/tmp`: names are not to be guessed, files not to be opened by others. */
   readonly directory: string
 }
 
@@ -78,7 +79,7 @@ export class RequestBody {
 
   #open(): void {
     this.#writing = true
-    const name = join(this.#store.directory, `body-${process.pid}-${++fileNumber}`)
+    const name = join(this.#store.directory, `body-${process.pid}-${++fileNumber}-${randomUUID()}`)
     open(name, 'wx+', 0o600, (error, fd) => {
       if (error !== null) return this.#fail(error)
       this.#fd = fd

@@ -72,7 +72,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   readonly remoteAddress: string
   readonly remotePort: number
   bytesSent = 0
-  environPart: Uint8Array | null = null
+  environPart: object | null = null
 
   readonly #socket: Socket
   readonly #context: ConnectionContext

@@ -70,5 +70,5 @@ export interface Peer {
   readonly localAddress: string
   readonly localPort: number
   /** For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads it. */
-  environPart: Uint8Array | null
+  environPart: object | null
 }

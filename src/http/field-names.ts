@@ -16,6 +16,8 @@ export class FieldName {
   readonly hasUnderscore: boolean
   /** For the gateway, which fills it when it first needs it: its own encoded key. Nothing in `http/` reads it. */
   environKey: Uint8Array | null
+  /** The same, as a string. */
+  variable: string | null
 
   constructor(id: number, bytes: Uint8Array, hash: number) {
     this.id = id
@@ -24,6 +26,7 @@ export class FieldName {
     this.hash = hash
     this.hasUnderscore = bytes.includes(UNDERSCORE)
     this.environKey = null
+    this.variable = null
   }
 
   /** Whether the bytes from `start` on spell this name, in any case. */

@@ -150,7 +150,7 @@ describe('values', () => {
     ['--forwarded-allow-ips example.org', '--forwarded-allow-ips: expected addresses'],
     ['--access-logformat %(x)s', 'there is no atom %(x)s'],
     ['--access-logformat 100%', 'write %% for a percent sign'],
-    ['--runtime jython', '--runtime: expected one of cpython, got "jython"'],
+    ['--runtime jython', '--runtime: expected one of auto, cpython, node, got "jython"'],
   ])('%s is refused', async (line, message) => {
     const error = await refusal(line)
     expect(error.code).toBe('bad-value')

@@ -30,15 +30,17 @@ const PROBE =
  *
  * @param asked the setting `python`: a path or a name, or null
  * @param directory the application's folder
+ * @param option how that setting is called where the message is read
  * @throws InterpreterError
  */
 export async function findInterpreter(
   asked: string | null,
   directory: string,
   environment: NodeJS.ProcessEnv = process.env,
+  option = '--python',
 ): Promise<Interpreter> {
   const tried: string[] = []
-  for (const { command, because, needsFile } of candidates(asked, directory, environment)) {
+  for (const { command, because, needsFile } of candidates(asked, directory, environment, option)) {
     if (needsFile && !existsSync(command)) {
       tried.push(`${command} (${because}): there is no such file`)
       continue
@@ -51,8 +53,8 @@ export async function findInterpreter(
   const list = tried.map((line) => `  - ${line}`).join('\n')
   throw new InterpreterError(
     asked === null
-      ? `No ${wanted} was found. Tried:\n${list}\nInstall one, or say which to use with --python PATH.`
-      : `The interpreter given with --python cannot be used (${wanted} is needed):\n${list}`,
+      ? `No ${wanted} was found. Tried:\n${list}\nInstall one, or say which to use with ${option}${option.startsWith('-') ? ' PATH' : ''}.`
+      : `The interpreter given with ${option} cannot be used (${wanted} is needed):\n${list}`,
   )
 }
 
@@ -62,11 +64,16 @@ interface Candidate {
   readonly needsFile: boolean
 }
 
-function candidates(asked: string | null, directory: string, environment: NodeJS.ProcessEnv): Candidate[] {
+function candidates(
+  asked: string | null,
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+  option: string,
+): Candidate[] {
   if (asked !== null) {
     const isPath = asked.includes('/')
     const command = isPath && !isAbsolute(asked) ? resolve(asked) : asked
-    return [{ command, because: '--python', needsFile: isPath }]
+    return [{ command, because: option, needsFile: isPath }]
   }
   const list: Candidate[] = []
   if (environment.VIRTUAL_ENV) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
+import { ApplicationLoadError } from '../application-load-error.ts'
 import {
   type FileReference,
   type Outcome,
@@ -13,7 +14,7 @@ import {
   type TaskHandle,
 } from '../runtime.ts'
 import { findInterpreter, type Interpreter } from './interpreter.ts'
-import { ApplicationLoadError, type PoolOptions, WorkerPool, WorkerStartError } from './pool.ts'
+import { type PoolOptions, WorkerPool, WorkerStartError } from './pool.ts'
 
 /** What the tests' applications do is in the query string, so that one is enough. */
 const APPLICATION = `

@@ -1,3 +1,4 @@
+import { ApplicationLoadError } from '../application-load-error.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { TaskQueue } from './task-queue.ts'
@@ -24,11 +25,6 @@ export interface PoolLog {
   log(level: number, text: string, pid?: number): void
   /** Output of the application; null when that stream has ended. */
   output(pid: number, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
-}
-
-/** The application could not be loaded. `message` is the traceback, or one line where the reference to it is wrong. */
-export class ApplicationLoadError extends Error {
-  readonly code = 'application-load'
 }
 
 /** A worker ended before it was ready, and not because of the application. */
@@ -187,8 +183,8 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   #keepWatch(): void {
     if (this.#watch !== null) return
-    this.#watch = setInterval(() => this.#look(), RECALL_AFTER_MS)
-    this.#timeouts ??= setInterval(() => this.#lookForTimeouts(), TIMEOUT_CHECK_MS)
+    this.#watch = this.#held(setInterval(() => this.#look(), RECALL_AFTER_MS))
+    this.#timeouts ??= this.#held(setInterval(() => this.#lookForTimeouts(), TIMEOUT_CHECK_MS))
   }
 
   #look(): void {
@@ -351,11 +347,17 @@ export class WorkerPool implements Runtime, WorkerListener {
     if (missing <= 0) return
     const delay =
       this.#earlyEnds === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (this.#earlyEnds - 1), LONGEST_DELAY_MS)
-    this.#restart = setTimeout(() => {
+    const restart = setTimeout(() => {
       this.#restart = null
       const wanted = this.#stopping ? 0 : this.#target - this.#count()
       for (let i = 0; i < wanted; i++) this.#spawnReplacement()
     }, delay)
+    this.#restart = this.#held(restart)
+  }
+
+  /** A pool in the background keeps no process from ending, and neither do its timers. */
+  #held(timer: NodeJS.Timeout): NodeJS.Timeout {
+    return this.#options.worker.background === true ? timer.unref() : timer
   }
 
   /** Workers that serve, or are about to. */

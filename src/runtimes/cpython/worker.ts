@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -55,8 +56,10 @@ export interface WorkerOptions {
   readonly multiprocess: boolean
   /** What every environ has that does not say otherwise. */
   readonly environ: Readonly<Record<string, string>>
-  /** A folder for the ledger. */
+  /** A folder for the ledger, which has a name there for a moment only. */
   readonly directory: string
+  /** Its process and its channels do not keep ours from ending; absent is false. */
+  readonly background?: boolean
 }
 
 /** What a worker tells its pool. */
@@ -154,7 +157,7 @@ export class Worker implements FrameSink {
   constructor(options: WorkerOptions, listener: WorkerListener, number: number) {
     this.#options = options
     this.#listener = listener
-    const ledgerPath = join(options.directory, `ledger-${process.pid}-${number}`)
+    const ledgerPath = join(options.directory, `ledger-${process.pid}-${number}-${randomUUID()}`)
     this.#ledger = openSync(ledgerPath, 'wx+', 0o600)
     unlinkSync(ledgerPath)
     writeSync(this.#ledger, Buffer.alloc(4096))
@@ -184,6 +187,10 @@ export class Worker implements FrameSink {
     for (const stream of ['stdout', 'stderr'] as const) {
       this.process[stream]!.on('data', (chunk: Buffer) => listener.output(this, stream, chunk))
       this.process[stream]!.on('close', () => listener.output(this, stream, null))
+    }
+    if (options.background === true) {
+      for (const held of [this.process, this.#data, this.#control, this.process.stdout, this.process.stderr])
+        (held as { unref?: () => void }).unref?.()
     }
     this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
   }

@@ -9,20 +9,28 @@ export const applicationSettings = [
     type: 'string',
     metavar: 'APP',
     default: '',
-    doc: `The application, as \`MODULE:NAME\`: the argument of the command without a flag.
+    doc: `The application, as \`MODULE:NAME\` or \`FILE:NAME\`: the argument of the command without a flag.
 
 \`MODULE\` is a Python module with dots, \`NAME\` a variable, a dotted attribute or a call with literal arguments, such as \`site.wsgi:create_app("production")\`.
-Without \`:NAME\` it is \`application\`, or else \`app\`.`,
+Without \`:NAME\` it is \`application\`, or else \`app\`.
+
+\`FILE\` ends in \`.ts\`, \`.mts\`, \`.cts\`, \`.js\`, \`.mjs\` or \`.cjs\`, \`NAME\` is something it exports, or a call of it with literal arguments: \`./app.ts:create("production")\`.
+Without \`:NAME\` it is the default export, or else \`application\` or \`app\`.`,
   },
   {
     name: 'runtime',
     section: 'Application',
     flags: ['--runtime'],
     type: 'choice',
-    choices: ['cpython'],
+    choices: ['auto', 'cpython', 'node'],
     metavar: 'NAME',
-    default: 'cpython',
-    doc: `What runs the application: \`cpython\`, a Python interpreter of the system in worker processes.`,
+    default: 'auto',
+    doc: `What runs the application: \`cpython\`, \`node\`, or \`auto\`: what its name says.
+
+| runtime | runs |
+|---|---|
+| \`cpython\` | a Python module, in worker processes of a Python interpreter of the system |
+| \`node\` | a TypeScript or JavaScript file, in the server's own processes, of which there are then as many as \`workers\` says |`,
   },
   {
     name: 'python',

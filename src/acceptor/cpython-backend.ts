@@ -1,0 +1,114 @@
+import type { GatewayOptions } from '../gateway/context.ts'
+import { usualEnviron } from '../gateway/environ.ts'
+import { Gateway } from '../gateway/gateway.ts'
+import type { RequestHandler } from '../http/exchange.ts'
+import { LineSplitter } from '../logging/application-output.ts'
+import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
+import { findInterpreter, type Interpreter } from '../runtimes/cpython/interpreter.ts'
+import { WorkerPool } from '../runtimes/cpython/pool.ts'
+import type { Settings } from '../settings/table.ts'
+import { version } from '../settings/version.ts'
+import type { Backend } from './backend.ts'
+import type { AcceptorReady } from './messages.ts'
+
+export interface CPythonBackendOptions {
+  readonly settings: Settings
+  readonly log: ErrorLog
+  readonly workers: number
+  readonly tmpDir: string
+  readonly gateway: GatewayOptions
+}
+
+/** A Python application in CPython worker processes. */
+export class CPythonBackend implements Backend {
+  readonly #options: CPythonBackendOptions
+  #pool: WorkerPool | null = null
+  #gateway: Gateway | null = null
+  #ending = false
+
+  constructor(options: CPythonBackendOptions) {
+    this.#options = options
+  }
+
+  readonly handler: RequestHandler = (head, reply) => this.#gateway!.handle(head, reply)
+
+  async start(): Promise<AcceptorReady> {
+    const { settings } = this.#options
+    const environment = { ...process.env, ...settings.rawEnv }
+    const interpreter = await findInterpreter(settings.python, settings.chdir, environment)
+    const pool = this.#makePool(interpreter)
+    this.#pool = pool
+    if (this.#ending) throw new Error('stopped while starting')
+    const workers = await pool.start()
+    this.#gateway = new Gateway(this.#options.gateway, pool)
+    return { workers, interpreter: interpreter.executable }
+  }
+
+  #makePool(interpreter: Interpreter): WorkerPool {
+    const { settings, log, tmpDir, workers } = this.#options
+    const splitters = new Map<string, LineSplitter>()
+    return new WorkerPool({
+      workers,
+      timeout: settings.timeout,
+      gracefulTimeout: settings.gracefulTimeout,
+      maxRequests: settings.maxRequests,
+      maxRequestsJitter: settings.maxRequestsJitter,
+      backlogLimit: settings.backlogLimit,
+      worker: {
+        interpreter,
+        application: settings.wsgiApp,
+        chdir: settings.chdir,
+        pythonpath: settings.pythonpath,
+        environment: settings.rawEnv,
+        threads: settings.threads,
+        window: settings.responseWindow,
+        gracefulTimeout: settings.gracefulTimeout,
+        multiprocess: settings.workers > 1 || settings.acceptors > 1,
+        environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
+        directory: tmpDir,
+      },
+      log: {
+        log: (level, text, pid) => log.log(levelName(level), text, pid),
+        output: (pid, stream, chunk) => {
+          const key = `${pid} ${stream}`
+          let splitter = splitters.get(key)
+          if (chunk === null) {
+            splitter?.end()
+            splitters.delete(key)
+            return
+          }
+          if (splitter === undefined) {
+            splitter = new LineSplitter((line) => log.forWorker(pid).output(stream, line))
+            splitters.set(key, splitter)
+          }
+          splitter.push(chunk)
+        },
+      },
+    })
+  }
+
+  async reload(): Promise<void> {
+    await this.#pool?.reload()
+  }
+
+  scale(workers: number): void {
+    this.#pool?.scale(workers)
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#ending = true
+    await this.#pool?.stop(graceMs)
+  }
+
+  kill(): void {
+    this.#ending = true
+    this.#pool?.kill()
+  }
+}
+
+function levelName(level: number): LogLevel {
+  if (level >= 50) return 'critical'
+  if (level >= 40) return 'error'
+  if (level >= 30) return 'warning'
+  return level >= 20 ? 'info' : 'debug'
+}

@@ -1,0 +1,69 @@
+import { ApplicationGateway } from '../gateway/application-gateway.ts'
+import type { GatewayOptions } from '../gateway/context.ts'
+import type { RequestHandler, RequestSink } from '../http/exchange.ts'
+import { LineSplitter } from '../logging/application-output.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
+import { loadApplication } from '../runtimes/node/load-application.ts'
+import type { Settings } from '../settings/table.ts'
+import { version } from '../settings/version.ts'
+import { errorStream } from '../wsgi/error-stream.ts'
+import { closeApplications } from '../wsgi/lifetime.ts'
+import type { Backend } from './backend.ts'
+import type { AcceptorReady } from './messages.ts'
+
+export interface NodeBackendOptions {
+  readonly settings: Settings
+  readonly log: ErrorLog
+  readonly gateway: GatewayOptions
+  /** `max_requests` is reached: this process should be replaced. */
+  readonly retire: () => void
+}
+
+/** A TypeScript or JavaScript application in this process. */
+export class NodeBackend implements Backend {
+  readonly #options: NodeBackendOptions
+  #gateway: ApplicationGateway | null = null
+  /** Requests that may still come before it retires. */
+  #left: number
+
+  constructor(options: NodeBackendOptions) {
+    this.#options = options
+    const { maxRequests, maxRequestsJitter } = options.settings
+    this.#left =
+      maxRequests === 0
+        ? Number.POSITIVE_INFINITY
+        : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1))
+  }
+
+  readonly handler: RequestHandler = (head, reply): RequestSink => {
+    if (--this.#left === 0) this.#options.retire()
+    return this.#gateway!.handle(head, reply)
+  }
+
+  async start(): Promise<AcceptorReady> {
+    const { settings, log, gateway } = this.#options
+    for (const [name, value] of Object.entries(settings.rawEnv)) process.env[name] = value
+    process.chdir(settings.chdir)
+    const app = await loadApplication(settings.wsgiApp, settings.chdir)
+    const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
+    this.#gateway = new ApplicationGateway(gateway, app, {
+      serverSoftware: `monoceros/${version}`,
+      multiprocess: settings.workers > 1,
+      errors: errorStream((text) => lines.push(Buffer.from(text, 'utf8'))),
+    })
+    return { workers: [], interpreter: process.execPath }
+  }
+
+  /** What has been imported stays in a process, so the arbiter replaces the process. */
+  reload(): Promise<void> {
+    throw new Error('An application in TypeScript is not reloaded within its process')
+  }
+
+  scale(): void {}
+
+  async stop(graceMs: number): Promise<void> {
+    await closeApplications(graceMs)
+  }
+
+  kill(): void {}
+}

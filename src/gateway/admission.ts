@@ -1,0 +1,37 @@
+import type { Peer } from '../http/exchange.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import type { GatewayOptions } from './context.ts'
+import { SchemeConflictError } from './proxy-trust.ts'
+
+/** Why a request does not get as far as the application. */
+export interface Refused {
+  readonly status: number
+  readonly reason: string
+  /** Further field lines of the answer. */
+  readonly fields: string
+}
+
+/** Looks at a head before anything is done for it. @returns whether it came over HTTPS, or why it is refused */
+export function admit(head: RequestHead, peer: Peer, options: GatewayOptions): boolean | Refused {
+  const { limitRequestBody, trust } = options
+  if (head.method === 'CONNECT') {
+    return {
+      status: 405,
+      reason: 'CONNECT asks for a tunnel, and this is not a proxy',
+      fields: 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
+    }
+  }
+  if (limitRequestBody !== 0 && head.contentLength > limitRequestBody) {
+    return {
+      status: 413,
+      reason: `a body of ${head.contentLength} bytes is over limit_request_body (${limitRequestBody})`,
+      fields: '',
+    }
+  }
+  try {
+    return trust.isSecure(head, peer)
+  } catch (error) {
+    if (!(error instanceof SchemeConflictError)) throw error
+    return { status: 400, reason: error.message, fields: '' }
+  }
+}

@@ -1,0 +1,265 @@
+import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import { refusalLine } from '../http/refusal-line.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { Call, type ResponseSink } from '../wsgi/call.ts'
+import { failureStatus, failureText } from '../wsgi/failure.ts'
+import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
+import type { ResponseHeaders } from '../wsgi/types.ts'
+import { admit } from './admission.ts'
+import type { ApplicationGateway } from './application-gateway.ts'
+import { finishedExchange } from './context.ts'
+import type { EnvironFacts } from './environ.ts'
+
+/** A body of up to this length is waited for before the application is called: most then need no promise, and one that is not read costs no connection. */
+const AWAITED_BYTES = 64 * 1024
+/** How much of a body is kept for an application that has not asked for it. */
+const EARLY_BYTES = 64 * 1024
+
+/**
+ * One request to an application in this process, and its response. It is the engine's sink, and of the call both the response's sink and
+ * the source of the input, in one object, because one is made per request.
+ */
+export class ApplicationExchange
+  implements RequestSink, ResponseSink<ResponseHead>, ByteSource, EnvironFacts
+{
+  readonly head: RequestHead
+  readonly peer: Peer
+  secure = false
+  readonly readLength = -1
+
+  readonly #gateway: ApplicationGateway
+  /** Null once the exchange is over. */
+  #reply: Reply | null
+  #call: Call<ResponseHead> | null = null
+  readonly #startedAt: number
+  #response: ResponseHead | null = null
+  #refused = false
+
+  // The request's body.
+  #chunks: Buffer[] = []
+  #queued = 0
+  #received = 0
+  #paused = false
+  #bodyEnded = false
+  #bodyError: InputError | null = null
+  #reader: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null
+
+  // The response's body.
+  #unsent = 0
+  #given = 0
+  #waiters: (() => void)[] | null = null
+
+  constructor(gateway: ApplicationGateway, head: RequestHead, reply: Reply) {
+    this.#gateway = gateway
+    this.head = head
+    this.peer = reply.peer
+    this.#reply = reply
+    this.#startedAt = gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
+  }
+
+  // ---------------------------------------------------------------- what the engine says (RequestSink)
+
+  begin(): void {
+    const { head } = this
+    const admitted = admit(head, this.peer, this.#gateway.options)
+    if (typeof admitted !== 'boolean') {
+      this.#refuse(admitted.status, admitted.reason, admitted.fields)
+      return
+    }
+    this.secure = admitted
+    if (!head.chunked && head.contentLength <= 0) return // the end of the body follows
+    if (head.expectContinue) this.#run()
+    // What came along with the head is taken first.
+    else if (head.chunked || head.contentLength > AWAITED_BYTES) queueMicrotask(() => this.#run())
+  }
+
+  bodyData(chunk: Buffer): void {
+    if (this.#refused) return
+    this.#received += chunk.length
+    const limit = this.#gateway.options.limitRequestBody
+    if (limit !== 0 && this.#received > limit) {
+      this.#refuse(413, `the body is over limit_request_body (${limit})`)
+      return
+    }
+    const reader = this.#reader
+    if (reader !== null) {
+      this.#reader = null
+      reader.resolve(chunk)
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#queued += chunk.length
+    if (this.#queued >= EARLY_BYTES && this.#call !== null) this.#pause()
+  }
+
+  bodyEnd(): void {
+    this.#bodyEnded = true
+    const reader = this.#reader
+    this.#reader = null
+    reader?.resolve(null)
+    this.#run()
+  }
+
+  clientEnded(): void {}
+
+  written(bytes: number): void {
+    this.#unsent -= bytes
+    const waiters = this.#waiters
+    if (waiters === null || this.#unsent * 2 > this.#gateway.options.responseWindow) return
+    this.#waiters = null
+    // Not at once: an application that always has more to give would keep everybody else from being served.
+    setImmediate(() => {
+      this.#given = 0
+      for (const waiter of waiters) waiter()
+    })
+  }
+
+  closed(completed: boolean, refusedWith?: number): void {
+    const bytes = this.#reply!.bytesSent
+    this.#reply = null
+    this.#chunks = []
+    if (!this.#bodyEnded) {
+      this.#bodyError ??= new InputError('The client went away before the request body was complete')
+      const reader = this.#reader
+      this.#reader = null
+      reader?.reject(this.#bodyError)
+    }
+    this.#waiters = null
+    this.#call?.cancel()
+    const { access } = this.#gateway.options.log
+    if (access === null) return
+    access(
+      finishedExchange(this.head, this.peer, this.#response, bytes, this.#startedAt, completed, refusedWith),
+    )
+  }
+
+  // ---------------------------------------------------------------- what the input asks (ByteSource)
+
+  next(): Promise<Buffer | null> {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) {
+      this.#queued -= chunk.length
+      if (this.#paused && this.#queued * 2 <= EARLY_BYTES) {
+        this.#paused = false
+        this.#reply?.resumeBody()
+      }
+      return Promise.resolve(chunk)
+    }
+    if (this.#bodyEnded) return Promise.resolve(null)
+    if (this.#bodyError !== null) return Promise.reject(this.#bodyError)
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+      this.#reply?.wantBody()
+    })
+  }
+
+  // ---------------------------------------------------------------- what the call says (ResponseSink)
+
+  checkHead(status: string, headers: ResponseHeaders): ResponseHead {
+    return this.#gateway.heads.check(status, headers)
+  }
+
+  respond(head: ResponseHead, body: Uint8Array): void {
+    this.#response = head
+    const bytes = asBuffer(body)
+    this.#reply?.respond(head, bytes, 0, bytes.length, 0)
+  }
+
+  start(head: ResponseHead): void {
+    this.#response = head
+    this.#reply?.start(head)
+  }
+
+  data(chunk: Uint8Array): boolean {
+    const bytes = asBuffer(chunk)
+    this.#unsent += bytes.length
+    this.#given += bytes.length
+    this.#reply?.data(bytes, 0, bytes.length, false)
+    return this.#given < this.#gateway.options.responseWindow
+  }
+
+  whenReady(callback: () => void): void {
+    if (this.#unsent * 2 > this.#gateway.options.responseWindow) {
+      this.#waiters ??= []
+      this.#waiters.push(callback)
+      return
+    }
+    setImmediate(() => {
+      this.#given = 0
+      callback()
+    })
+  }
+
+  finish(): void {
+    this.#reply?.finish()
+  }
+
+  failed(error: unknown): void {
+    const status = failureStatus(error)
+    const { log } = this.#gateway.options
+    if (status < 500) log.warning(`Answering ${status} to ${this.#quoted()}: ${String(error)}`)
+    else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
+    this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
+  }
+
+  broken(error: unknown): void {
+    this.#gateway.options.log.error(
+      `${this.#describe()}: the application failed in the middle of its response\n${failureText(error)}`,
+    )
+    this.#reply?.abort()
+  }
+
+  complain(error: unknown): void {
+    this.#gateway.options.log.error(`${this.#describe()}: ${failureText(error)}`)
+  }
+
+  // ----------------------------------------------------------------
+
+  #run(): void {
+    if (this.#call !== null || this.#reply === null || this.#refused) return
+    const { app, environs } = this.#gateway
+    const bodiless = this.#bodyEnded && this.#received === 0
+    const environ = environs.make(this, bodiless ? emptyInput : new RequestInput(this))
+    const call = new Call(app, environ, this, this.head.method === 'HEAD')
+    this.#call = call
+    if (this.#queued >= EARLY_BYTES && !this.#bodyEnded) this.#pause()
+    call.run()
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#reply?.pauseBody()
+  }
+
+  /** Answers a request that does not get as far as the application, or its end, and says why in the error log. */
+  #refuse(status: number, reason: string, fields = ''): void {
+    this.#refused = true
+    this.#gateway.options.log.warning(refusalLine(this.peer, this.#describe(), status, reason))
+    this.#bodyError = new InputError(`The request was refused: ${reason}`)
+    const reader = this.#reader
+    this.#reader = null
+    const begun = this.#response !== null
+    this.#call?.cancel()
+    if (begun) this.#reply?.abort()
+    else this.#answer(status, fields, true)
+    reader?.reject(this.#bodyError)
+  }
+
+  #answer(status: number, fields: string, close = false): void {
+    this.#response = { status, text: fields, contentLength: -1, hasDate: false, hasServer: false }
+    this.#reply?.refuse(status, { close, fields })
+  }
+
+  #describe(): string {
+    return this.head.requestLine()
+  }
+
+  #quoted(): string {
+    return JSON.stringify(this.#describe())
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,61 @@
+import type { ResponseHead } from '../http/response-head.ts'
+import { checkHead } from '../wsgi/head-rules.ts'
+import type { ResponseHeaders } from '../wsgi/types.ts'
+
+interface Known {
+  readonly status: string
+  /** Names and values, one after the other. */
+  readonly strings: readonly string[]
+  readonly head: ResponseHead
+}
+
+const SLOTS = 64
+const LONGEST_KEPT = 4096
+
+/**
+ * Makes response heads of what applications give to `startResponse`, and knows the last ones: most answers have one of few heads, and comparing
+ * strings costs a fraction of checking them.
+ */
+export class ApplicationHeads {
+  readonly #known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
+
+  /** @throws WSGIError */
+  check(status: string, headers: ResponseHeaders): ResponseHead {
+    const slot = slotOf(status, headers)
+    const known = this.#known[slot]
+    if (known !== undefined && Array.isArray(headers) && isSame(known, status, headers)) return known.head
+    const { status: code, contentLength } = checkHead(status, headers)
+    const strings: string[] = []
+    let text = `${status}\r\n`
+    let hasDate = false
+    let hasServer = false
+    for (const [name, value] of headers) {
+      strings.push(name, value)
+      text += `${name}: ${value}\r\n`
+      if (name.length === 4 && name.toLowerCase() === 'date') hasDate = true
+      else if (name.length === 6 && name.toLowerCase() === 'server') hasServer = true
+    }
+    const head: ResponseHead = { status: code, text, contentLength, hasDate, hasServer }
+    if (text.length <= LONGEST_KEPT) this.#known[slot] = { status, strings, head }
+    return head
+  }
+}
+
+/** Whatever it was given: it is checked only when it is not known. */
+function slotOf(status: string, headers: ResponseHeaders): number {
+  let sum = typeof status === 'string' ? status.length : 0
+  if (Array.isArray(headers)) {
+    for (const header of headers) sum += header?.[1]?.length ?? 0
+  }
+  return Number.isSafeInteger(sum) ? sum % SLOTS : 0
+}
+
+function isSame(known: Known, status: string, headers: ResponseHeaders): boolean {
+  const { strings } = known
+  if (known.status !== status || strings.length !== headers.length * 2) return false
+  for (let i = 0; i < headers.length; i++) {
+    const header = headers[i]
+    if (header?.length !== 2 || header[0] !== strings[i * 2] || header[1] !== strings[i * 2 + 1]) return false
+  }
+  return true
+}

@@ -1,0 +1,139 @@
+import { statSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isApplication } from '../../wsgi/application.ts'
+import { failureText } from '../../wsgi/failure.ts'
+import type { WSGIApplication } from '../../wsgi/types.ts'
+import { describeValue } from '../../wsgi/wsgi-error.ts'
+import { ApplicationLoadError } from '../application-load-error.ts'
+import { type ApplicationReference, parseReference } from './reference.ts'
+
+/** What is looked for when no name is given, in that order. */
+const USUAL_NAMES = ['default', 'application', 'app']
+
+/**
+ * Imports an application from a TypeScript or JavaScript file.
+ *
+ * TypeScript is left to Node where it strips types itself; where it does not (before 22.18), or where a file has syntax that stripping cannot
+ * take (enums, parameter properties), jiti compiles it.
+ *
+ * @param reference `./app.ts:app`; see {@link parseReference}
+ * @param directory what a relative path starts from
+ * @throws ApplicationLoadError: one line where the reference is wrong, the stack where the application's own code throws
+ */
+export async function loadApplication(reference: string, directory: string): Promise<WSGIApplication> {
+  const parsed = parseReference(reference)
+  const file = locate(parsed, directory)
+  let exported: Record<string, unknown>
+  try {
+    exported = await importFile(file)
+  } catch (error) {
+    throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${failureText(error)}`)
+  }
+  const value = find(parsed, exported, reference)
+  const application = parsed.args === null ? value : await call(parsed, value, reference)
+  if (isApplication(application) && !looksForeign(application)) return application
+  throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
+}
+
+function locate({ file }: ApplicationReference, directory: string): string {
+  const path = file.startsWith('file://')
+    ? fileURLToPath(file)
+    : isAbsolute(file)
+      ? file
+      : resolve(directory, file)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new ApplicationLoadError(`Cannot load ${file}: there is no file ${path}`)
+  if (!found.isFile()) throw new ApplicationLoadError(`Cannot load ${file}: ${path} is not a file`)
+  return path
+}
+
+async function importFile(path: string): Promise<Record<string, unknown>> {
+  const typed = /\.[cm]?ts$/.test(path)
+  if (!typed || stripsTypes()) {
+    try {
+      return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const cannotStrip =
+        code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_INVALID_TYPESCRIPT_SYNTAX'
+      if (!cannotStrip && code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error
+    }
+  }
+  const { createJiti } = await import('jiti')
+  // An application is loaded once in each process; what it exports is wanted as it stands.
+  const jiti = createJiti(pathToFileURL(path).href, { interopDefault: false })
+  return (await jiti.import(path)) as Record<string, unknown>
+}
+
+function stripsTypes(): boolean {
+  return Boolean((process.features as { typescript?: string | false }).typescript)
+}
+
+function find(
+  { file, path }: ApplicationReference,
+  exported: Record<string, unknown>,
+  reference: string,
+): unknown {
+  if (path.length === 0) {
+    const name = USUAL_NAMES.find((candidate) => exported[candidate] !== undefined)
+    if (name !== undefined) return exported[name]
+    throw new ApplicationLoadError(
+      `${file} has no default export, nor one named application or app${exportsOf(exported)}. Name the application: ${file}:NAME`,
+    )
+  }
+  // A CommonJS module has its exports on the default one.
+  let value: unknown = path[0]! in exported ? exported : (exported.default ?? exported)
+  for (const [index, name] of path.entries()) {
+    const next = value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
+    if (next === undefined) {
+      throw new ApplicationLoadError(
+        index === 0
+          ? `${reference}: ${file} exports no ${name}${exportsOf(exported)}`
+          : `${reference}: ${path.slice(0, index).join('.')} has no ${name}`,
+      )
+    }
+    value = next
+  }
+  return value
+}
+
+function exportsOf(exported: Record<string, unknown>): string {
+  const names = Object.keys(exported).filter((name) => name !== 'default' && name !== 'module.exports')
+  return names.length === 0 ? '' : ` (it exports ${names.join(', ')})`
+}
+
+async function call(
+  { path, args }: ApplicationReference,
+  factory: unknown,
+  reference: string,
+): Promise<unknown> {
+  if (typeof factory !== 'function') {
+    throw new ApplicationLoadError(
+      `${reference}: ${path.join('.')} is ${describeValue(factory)} and cannot be called`,
+    )
+  }
+  try {
+    return (await factory(...(args ?? []))) as unknown
+  } catch (error) {
+    throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${failureText(error)}`)
+  }
+}
+
+/** An Express, Connect or Fastify application is a function or an object too, but called in another way. */
+function looksForeign(value: unknown): boolean {
+  const { handle, listen, fetch } = value as { handle?: unknown; listen?: unknown; fetch?: unknown }
+  const ours = typeof (value as { wsgi?: unknown }).wsgi === 'function'
+  return (
+    !ours && (typeof listen === 'function' || typeof handle === 'function' || typeof fetch === 'function')
+  )
+}
+
+function notAnApplication(value: unknown, called: boolean): string {
+  const what = `${called ? 'gives' : 'is'} ${describeValue(value)}, which is not a WSGI application`
+  if (typeof value === 'object' && value !== null && 'fetch' in value)
+    return `${what}: it has a fetch handler, so wrap it: fromFetchHandler(app.fetch)`
+  if (value !== null && value !== undefined && looksForeign(value))
+    return `${what}: it looks like one of Express or Connect, so wrap it: fromNodeHandler(app)`
+  return `${what}: that is a function (environ, startResponse), or an object with a method wsgi(environ, startResponse)`
+}

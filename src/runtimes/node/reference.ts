@@ -1,0 +1,50 @@
+import { ApplicationLoadError } from '../application-load-error.ts'
+
+/** Which application is meant: a file, and what to take of what it exports. */
+export interface ApplicationReference {
+  /** As it was given: `./app.ts`. */
+  readonly file: string
+  /** Names from the module on, `['site', 'app']` for `site.app`; empty for the default. */
+  readonly path: readonly string[]
+  /** What the last of them is called with, for a factory; null where it is the application itself. */
+  readonly args: readonly unknown[] | null
+}
+
+const FILE = /^((?:file:\/\/)?[^:]*\.[cm]?[jt]s)(?::([\s\S]*))?$/
+const EXPRESSION = /^([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)\s*(?:\(([\s\S]*)\))?$/
+
+/**
+ * Reads `FILE`, `FILE:NAME`, `FILE:NAME.NAME` or `FILE:FACTORY(ARGUMENTS)`, where the arguments are JSON.
+ *
+ * @throws ApplicationLoadError
+ * @example parseReference('./app.ts:create("production")')
+ * // { file: './app.ts', path: ['create'], args: ['production'] }
+ */
+export function parseReference(reference: string): ApplicationReference {
+  const [, file, expression] = FILE.exec(reference) ?? []
+  if (file === undefined) {
+    throw new ApplicationLoadError(
+      `${reference} names no application in TypeScript or JavaScript: expected FILE or FILE:NAME, such as ./app.ts:app`,
+    )
+  }
+  if (expression === undefined) return { file, path: [], args: null }
+  const [, names, args] = EXPRESSION.exec(expression.trim()) ?? []
+  if (names === undefined) {
+    throw new ApplicationLoadError(
+      `${reference}: expected a name behind the colon, or a call of a factory, such as app or create("production"), not ${JSON.stringify(expression)}`,
+    )
+  }
+  return { file, path: names.split('.'), args: args === undefined ? null : parseArguments(reference, args) }
+}
+
+function parseArguments(reference: string, text: string): unknown[] {
+  try {
+    // Quotes as JavaScript and Python have them too; a shell likes the single ones.
+    const json = text.replace(/'((?:[^'\\"]|\\.)*)'/g, '"$1"').replace(/,\s*$/, '')
+    return JSON.parse(`[${json}]`) as unknown[]
+  } catch {
+    throw new ApplicationLoadError(
+      `${reference}: the arguments of a factory must be literals, such as "production", 3, true or {"debug": false}, not ${text}`,
+    )
+  }
+}

@@ -1,0 +1,15 @@
+import type { Settings } from './table.ts'
+
+/** Which runtime the settings ask for: by name, or by what the application is named. */
+export function runtimeOf({ runtime, wsgiApp }: Pick<Settings, 'runtime' | 'wsgiApp'>): 'cpython' | 'node' {
+  if (runtime !== 'auto') return runtime
+  return /\.[cm]?[jt]s(:|$)/.test(wsgiApp) ? 'node' : 'cpython'
+}
+
+/**
+ * How many acceptors the settings ask for. An application that runs in the acceptors themselves has as many of them as it
+ * has workers.
+ */
+export function acceptorsOf(settings: Settings): number {
+  return runtimeOf(settings) === 'node' ? settings.workers : settings.acceptors
+}

@@ -1,0 +1,42 @@
+/**
+ * The status that an error asks to be answered with: a whole number from 400 to 599 in its property `status`, as the libraries
+ * of Node.js have it; 500 for any other.
+ *
+ * @example failureStatus(Object.assign(new Error('gone'), { status: 502 })) // 502
+ */
+export function failureStatus(error: unknown): number {
+  const status = property(error, 'status')
+  return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599
+    ? (status as number)
+    : 500
+}
+
+/**
+ * What a log says of an error: its Python traceback where it has one (a property `traceback`), else its stack with those of its causes.
+ */
+export function failureText(error: unknown): string {
+  const traceback = property(error, 'traceback')
+  if (typeof traceback === 'string') return traceback.trimEnd()
+  if (!(error instanceof Error)) return `Something that is not an Error was thrown: ${shown(error)}`
+  const text = error.stack ?? `${error.name}: ${error.message}`
+  const causes: string[] = []
+  const seen = new Set<unknown>([error])
+  for (let cause = error.cause; cause !== undefined && !seen.has(cause); ) {
+    seen.add(cause)
+    causes.push(`Caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : shown(cause)}`)
+    cause = cause instanceof Error ? cause.cause : undefined
+  }
+  return [text, ...causes].join('\n')
+}
+
+function property(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
+}
+
+function shown(value: unknown): string {
+  try {
+    return typeof value === 'object' ? (JSON.stringify(value) ?? String(value)) : String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
