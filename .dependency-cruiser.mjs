@@ -18,6 +18,7 @@ const rooms = {
   python: ['wsgi', 'gateway', 'runtimes', 'settings', 'logging'],
   'reference-server': ['wsgi', 'http', 'gateway', 'logging'],
   arbiter: ['acceptor', 'settings', 'logging'],
+  testing: ['wsgi'],
   cli: ['arbiter', 'settings', 'logging'],
 }
 

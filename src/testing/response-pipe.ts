@@ -1,0 +1,62 @@
+/**
+ * Where a response's body waits to be read. The application is asked for its next piece when the test asks for one: there is at most one piece
+ * in between, unless the application sends more than is welcome.
+ */
+export class ResponsePipe {
+  readonly #pieces: Uint8Array[] = []
+  #reader: { resolve(piece: Uint8Array | null): void; reject(error: unknown): void } | null = null
+  #producers: (() => void)[] = []
+  #ended = false
+  #failure: { error: unknown } | null = null
+
+  /** @returns whether the next piece is welcome: never before the reader has asked for it */
+  push(piece: Uint8Array): boolean {
+    // A copy: the application may use its buffer again once it is asked for the next piece.
+    const copy = piece.slice()
+    const reader = this.#reader
+    this.#reader = null
+    if (reader === null) this.#pieces.push(copy)
+    else reader.resolve(copy)
+    return false
+  }
+
+  /** Calls back when the next piece is asked for. */
+  whenWanted(callback: () => void): void {
+    if (this.#reader === null) this.#producers.push(callback)
+    else queueMicrotask(callback)
+  }
+
+  end(): void {
+    if (this.#failure !== null) return
+    this.#ended = true
+    this.#reader?.resolve(null)
+    this.#reader = null
+  }
+
+  fail(error: unknown): void {
+    if (this.#ended || this.#failure !== null) return
+    this.#failure = { error }
+    this.#producers = []
+    this.#reader?.reject(error)
+    this.#reader = null
+  }
+
+  /** Drops what was not read. */
+  discard(): void {
+    this.#pieces.length = 0
+  }
+
+  /** The next piece; null at the end. */
+  next(): Promise<Uint8Array | null> {
+    const piece = this.#pieces.shift()
+    if (piece !== undefined) return Promise.resolve(piece)
+    if (this.#failure !== null) return Promise.reject(this.#failure.error)
+    if (this.#ended) return Promise.resolve(null)
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+      const producers = this.#producers
+      this.#producers = []
+      for (const producer of producers) producer()
+    })
+  }
+}

@@ -1,0 +1,194 @@
+import { Call, type ResponseSink } from '../wsgi/call.ts'
+import { makeEnviron } from '../wsgi/environ.ts'
+import { errorStream } from '../wsgi/error-stream.ts'
+import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
+import { type ByteSource, bytesSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
+import type { InputStream, ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
+import { describeValue } from '../wsgi/wsgi-error.ts'
+import type { StreamedBody } from './request-content.ts'
+import { ResponsePipe } from './response-pipe.ts'
+import { TestClientError } from './test-client-error.ts'
+import type { TestBase } from './test-location.ts'
+import { TestResponse } from './test-response.ts'
+
+/** One request, ready to be sent. */
+export interface TestExchange {
+  app: WSGIApplication
+  base: TestBase
+  method: string
+  target: string
+  headers: ResponseHeaders
+  body: Uint8Array | StreamedBody | null
+  /** Put over the environ that the rest makes. */
+  environ: Partial<WSGIEnvironment>
+  raiseErrors: boolean
+  signal: AbortSignal | undefined
+  redirects: TestResponse[]
+}
+
+type TestHead = HeadFacts & { line: string; headers: ResponseHeaders }
+
+const encoder = new TextEncoder()
+
+/**
+ * Calls the application once. Resolves when its head is there; rejects with what it threw before that, unless `raiseErrors` is false, and with the
+ * signal's reason.
+ */
+export function runExchange(exchange: TestExchange): Promise<TestResponse> {
+  const { base, signal } = exchange
+  signal?.throwIfAborted()
+  let errorText = ''
+  const upload = openUpload(exchange.body)
+  const environ: WSGIEnvironment = Object.assign(
+    makeEnviron({
+      method: exchange.method,
+      mount: base.mount,
+      target: exchange.target,
+      headers: exchange.headers,
+      scheme: base.scheme,
+      serverName: base.hostname,
+      serverPort: base.port,
+      remoteAddress: '127.0.0.1',
+      remotePort: 50000,
+      input: upload.input,
+      errors: errorStream((text) => {
+        errorText += text
+      }),
+    }),
+    exchange.environ,
+  )
+  const headOnly = environ.REQUEST_METHOD === 'HEAD'
+  const pipe = new ResponsePipe()
+  const complaints: unknown[] = []
+
+  return new Promise((resolve, reject) => {
+    const answer = (line: string, headers: ResponseHeaders, error?: unknown) => {
+      resolve(
+        new TestResponse({
+          line,
+          headers,
+          request: { method: exchange.method, url: base.origin + base.mount + exchange.target, environ },
+          redirects: exchange.redirects,
+          pipe,
+          errorText: () => errorText,
+          complaints,
+          raiseErrors: exchange.raiseErrors,
+          error,
+          cancel: () => {
+            over()
+            call.cancel()
+          },
+        }),
+      )
+    }
+    const abort = () => {
+      over()
+      call.cancel()
+      pipe.discard()
+      pipe.fail(signal?.reason)
+      reject(signal?.reason)
+    }
+    const over = () => {
+      signal?.removeEventListener('abort', abort)
+      upload.close()
+    }
+    const sink: ResponseSink<TestHead> = {
+      checkHead: (status, headers) => ({
+        ...checkHead(status, headers),
+        line: status,
+        // A copy: the application may change its list afterwards.
+        headers: headers.map(([name, value]) => [name, value]),
+      }),
+      respond: (head, body) => {
+        const bodiless = headOnly || head.status === 204 || head.status === 304
+        if (!bodiless && body.length > 0) pipe.push(body)
+        pipe.end()
+        over()
+        answer(head.line, head.headers)
+      },
+      start: (head) => answer(head.line, head.headers),
+      data: (chunk) => pipe.push(chunk),
+      whenReady: (callback) => pipe.whenWanted(callback),
+      finish: () => {
+        pipe.end()
+        over()
+      },
+      failed: (error) => {
+        over()
+        if (exchange.raiseErrors) {
+          reject(error)
+          return
+        }
+        const text = 'Internal Server Error'
+        if (!headOnly) pipe.push(encoder.encode(text))
+        pipe.end()
+        answer(
+          `500 ${text}`,
+          [
+            ['Content-Type', 'text/plain; charset=utf-8'],
+            ['Content-Length', String(text.length)],
+          ],
+          error,
+        )
+      },
+      broken: (error) => {
+        over()
+        const seen = exchange.raiseErrors
+          ? error
+          : new TestClientError(
+              'response-cut-off',
+              'The application failed in the middle of its body: a client sees the response cut off',
+              { cause: error },
+            )
+        pipe.fail(seen)
+      },
+      complain: (error) => complaints.push(error),
+    }
+    const call = new Call(exchange.app, environ, sink, headOnly)
+    signal?.addEventListener('abort', abort)
+    call.run()
+  })
+}
+
+/** A request's body as `wsgi.input`. `close()`: nobody reads the rest, so a stream is told to end. */
+function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStream; close(): void } {
+  if (body === null) return { input: emptyInput, close: () => {} }
+  // A copy: what an application reads, it may write to.
+  if (body instanceof Uint8Array)
+    return { input: new RequestInput(bytesSource(body.slice())), close: () => {} }
+  let iterator: AsyncIterator<Uint8Array | string> | null = null
+  let ended = false
+  let closed = false
+  const source: ByteSource = {
+    next: async () => {
+      while (!ended) {
+        if (closed) throw new InputError('The request was over before its body was read')
+        iterator ??= body[Symbol.asyncIterator]()
+        const step = await iterator.next()
+        if (step.done === true) {
+          ended = true
+          break
+        }
+        const piece = typeof step.value === 'string' ? encoder.encode(step.value) : step.value
+        if (!(piece instanceof Uint8Array)) {
+          throw new TestClientError(
+            'bad-option',
+            `A streamed body must be made of Uint8Array and strings, not of ${describeValue(piece)}`,
+          )
+        }
+        if (piece.length > 0) return piece
+      }
+      return null
+    },
+  }
+  return {
+    input: new RequestInput(source),
+    close: () => {
+      if (closed || ended) return
+      closed = true
+      // A stream that was never begun is begun, so that what it holds is given back.
+      iterator ??= body[Symbol.asyncIterator]()
+      Promise.resolve(iterator.return?.()).catch(() => {})
+    },
+  }
+}
