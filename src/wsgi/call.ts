@@ -15,15 +15,22 @@ import { describeValue, WSGIError } from './wsgi-error.ts'
  * `respond`; or `start`, any number of `data`, then `finish` or `broken`; or `failed`. After {@link Call.cancel} it is called no more, but for `complain`.
  */
 export interface ResponseSink<Head extends HeadFacts> {
-  /** Checks what `startResponse` was given. @throws WSGIError */
+  /**
+   * Checks what `startResponse` was given, and keeps what it needs of it: the list is the application's, which may change it later.
+   *
+   * @throws WSGIError
+   */
   checkHead(status: string, headers: ResponseHeaders): Head
-  /** A whole response. `body` is the application's: it is not to be written to. */
+  /**
+   * A whole response. `body` is the application's: it is not to be written to. For HEAD it is there for its length, and not to be sent;
+   * for 204 and 304 it is empty.
+   */
   respond(head: Head, body: Uint8Array): void
   /** The head of a response whose body follows. */
   start(head: Head): void
   /** A piece of the body. @returns whether the next is welcome; if not, when {@link whenReady} says */
   data(chunk: Uint8Array): boolean
-  /** Calls back once, when the next piece is welcome. Not after the call has been cancelled. */
+  /** Calls back once, when the next piece is welcome, and not before it has returned. Nobody asks again before that. Not after the call has been cancelled. */
   whenReady(callback: () => void): void
   /** The response is complete. */
   finish(): void
@@ -46,6 +53,8 @@ export class ClientGoneError extends Error {
 }
 
 type Iteration = Iterator<unknown> | AsyncIterator<unknown>
+/** Goes on when more can be sent, or hears why nothing more can be. */
+type Waiter = (error?: unknown) => void
 
 const EMPTY = new Uint8Array(0)
 const DONE: Promise<void> = Promise.resolve()
@@ -77,8 +86,12 @@ export class Call<Head extends HeadFacts> {
   #produced = 0
   #body: WSGIBody | null = null
   #iterator: Iteration | null = null
-  /** Where a `write()` waits for the client. */
-  #waiting: ((error?: Error) => void) | null = null
+  /** A body's `next()` is running: it cannot be told to return from within itself. */
+  #stepping = false
+  /** Why the call failed. */
+  #failure: { readonly error: unknown } | null = null
+  /** Those who wait for the client: the body, and every `write()` that nobody has waited for. The sink is asked while there are any. */
+  #waiters: Waiter[] = []
 
   constructor(app: WSGIApplication, environ: WSGIEnvironment, sink: ResponseSink<Head>, headOnly: boolean) {
     this.#app = app
@@ -110,7 +123,7 @@ export class Call<Head extends HeadFacts> {
   cancel(): void {
     if (this.#over) return
     this.#cancelled = true
-    this.#end(true)
+    this.#end(new ClientGoneError())
   }
 
   /** Ends the call with an error from outside, such as a time-out, as if the application had thrown it. */
@@ -122,6 +135,8 @@ export class Call<Head extends HeadFacts> {
   readonly #startResponse: StartResponse = (status, headers, excInfo) => {
     if (excInfo !== undefined && excInfo !== null) {
       if (this.#sent || (this.#over && !this.#cancelled)) throw excInfo
+    } else if (this.#failure !== null) {
+      throw this.#failure.error // a time-out, say: that is why there is nothing to begin
     } else if (this.#asked) {
       throw new WSGIError(
         'The start_response() Callable',
@@ -144,6 +159,7 @@ export class Call<Head extends HeadFacts> {
       throw new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(data)}`)
     }
     if (this.#cancelled) return rejected(new ClientGoneError())
+    if (this.#failure !== null) return rejected(this.#failure.error)
     if (this.#over)
       throw new WSGIError('The write() Callable', 'write() was called after the response had ended')
     const head = this.#head
@@ -158,12 +174,7 @@ export class Call<Head extends HeadFacts> {
     }
     if (this.#give(data) || this.#over) return DONE
     const sent = new Promise<void>((resolve, reject) => {
-      this.#waiting = (error) => (error === undefined ? resolve() : reject(error))
-      this.#sink.whenReady(() => {
-        const waiting = this.#waiting
-        this.#waiting = null
-        waiting?.()
-      })
+      this.#whenReady((error) => (error === undefined ? resolve() : reject(error)))
     })
     sent.catch(() => {}) // whoever waits for it gets the error; nobody has to
     return sent
@@ -193,7 +204,8 @@ export class Call<Head extends HeadFacts> {
     for (const chunk of chunks) length += checkChunk(chunk).length
     if (head.contentLength !== -1 && head.contentLength !== length) return false
     let body: Uint8Array = EMPTY
-    if (chunks.length === 1) body = chunks[0] as Uint8Array
+    if (head.status === 204 || head.status === 304) body = EMPTY
+    else if (chunks.length === 1) body = chunks[0] as Uint8Array
     else if (length > GATHERED_BYTES) return false
     else if (length > 0) body = gather(chunks as readonly Uint8Array[], length)
     this.#sent = true
@@ -208,13 +220,16 @@ export class Call<Head extends HeadFacts> {
       if (Symbol.asyncIterator in body) {
         const iterator = body[Symbol.asyncIterator]()
         this.#iterator = iterator
-        void this.#pumpAsync(iterator)
+        if (this.#over)
+          this.#release() // the client has left meanwhile
+        else void this.#pumpAsync(iterator)
         return
       }
       if (Symbol.iterator in body) {
         const iterator = body[Symbol.iterator]()
         this.#iterator = iterator
-        this.#pump(iterator)
+        if (this.#over) this.#release()
+        else this.#pump(iterator)
         return
       }
     }
@@ -229,12 +244,13 @@ export class Call<Head extends HeadFacts> {
   #pump(iterator: Iterator<unknown>): void {
     try {
       while (!this.#over) {
-        const step = iterator.next()
+        const step = this.#step(iterator)
+        if (this.#over) return
         if (step.done === true) {
           this.#iterator = null
           this.#complete()
         } else if (!this.#pass(step.value)) {
-          if (!this.#over) this.#sink.whenReady(() => this.#pump(iterator))
+          if (!this.#over) this.#whenReady(() => this.#pump(iterator))
           return
         }
       }
@@ -243,16 +259,37 @@ export class Call<Head extends HeadFacts> {
     }
   }
 
+  /** One `next()`. Where the call ended meanwhile, from within the application's own code, the body is ended behind it. */
+  #step(iterator: Iterator<unknown>): IteratorResult<unknown> {
+    let finished = true // an iterator that throws has come to its end
+    this.#stepping = true
+    try {
+      const step = iterator.next()
+      finished = step.done === true
+      return step
+    } finally {
+      this.#stepping = false
+      if (finished) this.#iterator = null
+      if (this.#over) this.#release()
+    }
+  }
+
   async #pumpAsync(iterator: AsyncIterator<unknown>): Promise<void> {
     try {
       while (!this.#over) {
-        const step = await iterator.next()
+        let step: IteratorResult<unknown>
+        try {
+          step = await iterator.next()
+        } catch (error) {
+          this.#iterator = null // an iterator that throws has come to its end
+          throw error
+        }
         if (this.#over) return
         if (step.done === true) {
           this.#iterator = null
           this.#complete()
         } else if (!this.#pass(step.value) && !this.#over) {
-          await new Promise<void>((resolve) => this.#sink.whenReady(resolve))
+          await new Promise<void>((resolve) => this.#whenReady(() => resolve()))
         }
       }
     } catch (error) {
@@ -260,11 +297,22 @@ export class Call<Head extends HeadFacts> {
     }
   }
 
+  #whenReady(waiter: Waiter): void {
+    if (this.#waiters.push(waiter) > 1) return // the sink has been asked
+    this.#sink.whenReady(() => this.#wake())
+  }
+
+  #wake(error?: unknown): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter(error)
+  }
+
   /** Sends what the body has given, and ends the response where nobody wants the rest. @returns whether the next is welcome */
   #pass(value: unknown): boolean {
     const chunk = checkChunk(value)
     const head = this.#head
-    if (head === null) throw noHead()
+    if (head === null) throw this.#noHead()
     const welcome = this.#give(chunk)
     if (this.#over) return false
     if (this.#sent && this.#isBodiless(head)) {
@@ -304,7 +352,7 @@ export class Call<Head extends HeadFacts> {
   /** The application has given all it has. */
   #complete(): void {
     const head = this.#head
-    if (head === null) throw noHead()
+    if (head === null) throw this.#noHead()
     const bodiless = this.#isBodiless(head)
     if (!this.#sent && (bodiless || head.contentLength <= 0)) {
       this.#sent = true
@@ -321,6 +369,7 @@ export class Call<Head extends HeadFacts> {
       if (!this.#sent) {
         this.#sent = true
         this.#sink.start(head)
+        if (this.#over) return // the client has left meanwhile
       }
       this.#fail(error)
       return
@@ -331,28 +380,38 @@ export class Call<Head extends HeadFacts> {
   #finish(): void {
     this.#over = true
     this.#sink.finish()
-    this.#end(false)
+    this.#end()
   }
 
   #fail(error: unknown): void {
     if (this.#over) {
-      // Nobody is left to be told; an application that stumbles over the client's absence has done nothing wrong.
-      if (!(this.#cancelled && isAboutTheClient(error))) this.#sink.complain(error)
+      // Nobody is left to be told; an application that stumbles over the client's absence, or over what has been told, has done nothing wrong.
+      const isKnown = this.#failure?.error === error || (this.#cancelled && isAboutTheClient(error))
+      if (!isKnown) this.#sink.complain(error)
+      this.#end() // where it was the sink that failed, on its last words
       return
     }
     this.#over = true
-    if (this.#sent) this.#sink.broken(error)
-    else this.#sink.failed(error)
-    this.#end(false)
+    this.#failure = { error }
+    try {
+      if (this.#sent) this.#sink.broken(error)
+      else this.#sink.failed(error)
+    } finally {
+      this.#end(error ?? new Error('The application failed'))
+    }
   }
 
-  #end(cancelled: boolean): void {
+  /** @param error what those hear who wait for the client */
+  #end(error?: unknown): void {
     this.#over = true
+    this.#wake(error)
+    if (!this.#stepping) this.#release()
+  }
+
+  /** Ends the body. */
+  #release(): void {
     const iterator = this.#iterator
     this.#iterator = null
-    const waiting = this.#waiting
-    this.#waiting = null
-    waiting?.(cancelled ? new ClientGoneError() : undefined)
     if (iterator !== null) this.#guard(() => iterator.return?.())
     this.#close()
   }
@@ -361,7 +420,16 @@ export class Call<Head extends HeadFacts> {
     const body = this.#body
     if (body === null || body === undefined) return
     this.#body = null
-    if (typeof body.close === 'function') this.#guard(() => body.close!())
+    this.#guard(() => (typeof body.close === 'function' ? body.close() : undefined))
+  }
+
+  #noHead(): WSGIError {
+    return new WSGIError(
+      'The start_response() Callable',
+      this.#asked
+        ? 'The application gave its body although startResponse had refused the head'
+        : 'The application gave its body without having called startResponse',
+    )
   }
 
   /** Calls the application's own code at the end, where an error can only be told. */
@@ -376,13 +444,6 @@ export class Call<Head extends HeadFacts> {
       told(error)
     }
   }
-}
-
-function noHead(): WSGIError {
-  return new WSGIError(
-    'The start_response() Callable',
-    'The application gave its body without having called startResponse',
-  )
 }
 
 function surplus(head: HeadFacts): WSGIError {
@@ -422,7 +483,7 @@ function isAboutTheClient(error: unknown): boolean {
   return code === 'client-gone' || code === 'input-broken'
 }
 
-function rejected(error: Error): Promise<never> {
+function rejected(error: unknown): Promise<never> {
   const promise = Promise.reject(error)
   promise.catch(() => {})
   return promise

@@ -1,5 +1,6 @@
 import { consoleErrors } from './error-stream.ts'
 import { emptyInput } from './input-stream.ts'
+import { latin1Bytes } from './text.ts'
 import type { ErrorStream, FileWrapperConstructor, InputStream, WSGIEnvironment } from './types.ts'
 
 /** A request, as any server knows it. Strings are latin-1 views of the bytes that were sent, not decoded. */
@@ -102,9 +103,13 @@ export function decodePercent(view: string): string {
   )
 }
 
-/** The other way round: a path from an environ as it stands in a URL (RFC 3986 §3.3). */
+/**
+ * The other way round: a path from an environ as it stands in a URL (RFC 3986 §3.3).
+ *
+ * @throws WSGIError for a character beyond U+00FF, which stands for no byte
+ */
 export function encodePercent(view: string): string {
   return view.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g, (character) => {
-    return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+    return `%${latin1Bytes(character)[0]!.toString(16).toUpperCase().padStart(2, '0')}`
   })
 }

@@ -16,4 +16,6 @@ export function errorStream(write: (text: string) => void): ErrorStream {
 }
 
 /** `wsgi.errors` that goes to the console, a line a call. */
-export const consoleErrors: ErrorStream = errorStream((text) => console.error(text.replace(/\n$/, '')))
+export const consoleErrors: ErrorStream = errorStream((text) => {
+  if (text !== '') console.error(text.replace(/\n$/, ''))
+})

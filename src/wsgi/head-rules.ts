@@ -10,7 +10,8 @@ export interface HeadFacts {
 }
 
 const START: Rule = 'The start_response() Callable'
-const STATUS = /^[2-9]\d\d [\t\x20-\x7e\x80-\xff]*$/
+/** The reason may be empty, and has no white space around it (PEP 3333). */
+const STATUS = /^[2-9]\d\d (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/
@@ -21,6 +22,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
+  'proxy-connection',
   'te',
   'trailer',
   'trailers',
@@ -80,7 +82,8 @@ function checkStatus(status: unknown): asserts status is string {
     )
   if (STATUS.test(status)) return
   let why = 'must be three digits from 200 on, a space and a reason, as in "200 OK"'
-  if (FORBIDDEN.test(status)) why = 'has a control character'
+  if (FORBIDDEN.test(status) || status.includes('\t')) why = 'has a control character'
+  else if (/^[2-9]\d\d ( |.* $)/.test(status)) why = 'has white space around its reason'
   else if (/^\d{3}$/.test(status)) why = 'must have a space behind its number, as in "200 OK"'
   else if (/^[01]\d\d /.test(status)) why = 'is not that of a final response; those begin at 200'
   throw new WSGIError(START, `start_response: the status ${JSON.stringify(status)} ${why}`)
@@ -94,30 +97,8 @@ function checkHeader(header: unknown): asserts header is [string, string] {
     )
   }
   const [name, value] = header as [unknown, unknown]
-  if (typeof name !== 'string')
-    throw new WSGIError(START, `start_response: a header's name must be a string, not ${describeValue(name)}`)
-  if (!TOKEN.test(name))
-    throw new WSGIError(
-      START,
-      `start_response: the header name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1)`,
-    )
-  if (typeof value !== 'string')
-    throw new WSGIError(
-      START,
-      `start_response: the value of ${name} must be a string, not ${describeValue(value)}`,
-    )
-  if (FORBIDDEN.test(value))
-    throw new WSGIError(
-      START,
-      `start_response: the value of ${name} has a control character: ${JSON.stringify(value)}`,
-    )
-  if (BEYOND_LATIN1.test(value)) {
-    throw new WSGIError(
-      'Unicode Issues',
-      `start_response: the value of ${name} has a character beyond latin-1: ${JSON.stringify(value)}`,
-    )
-  }
-  if (isHopByHop(name)) {
+  checkField(name, value, 'start_response: ')
+  if (isHopByHop(name as string)) {
     throw new WSGIError(
       'Other HTTP Features',
       `start_response: ${name} is about the connection, which is the server's`,
@@ -125,9 +106,38 @@ function checkHeader(header: unknown): asserts header is [string, string] {
   }
 }
 
+/**
+ * Checks one header, whatever its meaning: its name a token, its value latin-1 without control characters (RFC 9110 §5.1, §5.5).
+ *
+ * @param whose what messages begin with, such as `start_response: `
+ * @throws WSGIError
+ */
+export function checkField(name: unknown, value: unknown, whose = ''): void {
+  if (typeof name !== 'string')
+    throw new WSGIError(START, `${whose}a header's name must be a string, not ${describeValue(name)}`)
+  if (!TOKEN.test(name))
+    throw new WSGIError(
+      START,
+      `${whose}the header name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1)`,
+    )
+  if (typeof value !== 'string')
+    throw new WSGIError(START, `${whose}the value of ${name} must be a string, not ${describeValue(value)}`)
+  if (FORBIDDEN.test(value))
+    throw new WSGIError(
+      START,
+      `${whose}the value of ${name} has a control character: ${JSON.stringify(value)}`,
+    )
+  if (BEYOND_LATIN1.test(value)) {
+    throw new WSGIError(
+      'Unicode Issues',
+      `${whose}the value of ${name} has a character beyond latin-1: ${JSON.stringify(value)}`,
+    )
+  }
+}
+
 function parseContentLength(value: string): number {
-  const text = value.trim()
-  const length = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  // Digits and nothing else: what surrounds them would be sent as well, and read by others in their own way.
+  const length = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (Number.isSafeInteger(length)) return length
   throw new WSGIError(
     'Handling the Content-Length Header',

@@ -1,4 +1,5 @@
 import type { InputStream } from './types.ts'
+import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /** The request's body did not come to its end: the client went away, or what it sent was refused. */
 export class InputError extends Error {
@@ -19,6 +20,10 @@ export interface ByteSource {
 const NOTHING = new Uint8Array(0)
 const LF = 10
 const PIECE = 64 * 1024
+/** Smaller pieces than this are put together: one of a byte would cost a hundred, and may hold on to a socket's whole buffer. */
+const SMALL = 1024
+/** In heaps of this many bytes. */
+const HEAP = 16 * 1024
 
 /**
  * `wsgi.input` over any source of bytes. It keeps what it has fetched and not given, and asks for no more than it needs. Reads that are begun while
@@ -33,6 +38,11 @@ export class RequestInput implements InputStream {
   readonly #chunks: Uint8Array[] = []
   #length = 0
   #ended = false
+  /** What the source failed with. It stays so: a second read must not take what is missing for the end. */
+  #error: { readonly error: unknown } | null = null
+  /** Where small pieces are put together; the last chunk is a view of its end while it is not null. */
+  #heap: Uint8Array | null = null
+  #heaped = 0
   #last: Promise<unknown> | null = null
 
   constructor(source: ByteSource) {
@@ -40,11 +50,11 @@ export class RequestInput implements InputStream {
   }
 
   read(size = -1): Promise<Uint8Array> {
-    return this.#inTurn(() => this.#read(size))
+    return this.#inTurn('read', size, () => this.#read(size))
   }
 
   read1(size = -1): Promise<Uint8Array> {
-    return this.#inTurn(async () => {
+    return this.#inTurn('read1', size, async () => {
       if (size === 0) return NOTHING
       if (this.#length === 0) await this.#fetch()
       const first = this.#chunks[0]
@@ -54,11 +64,11 @@ export class RequestInput implements InputStream {
   }
 
   readline(size = -1): Promise<Uint8Array> {
-    return this.#inTurn(() => this.#readline(size))
+    return this.#inTurn('readline', size, () => this.#readline(size))
   }
 
   readlines(hint = -1): Promise<Uint8Array[]> {
-    return this.#inTurn(async () => {
+    return this.#inTurn('readlines', hint, async () => {
       const lines: Uint8Array[] = []
       let total = 0
       for (;;) {
@@ -79,7 +89,8 @@ export class RequestInput implements InputStream {
     }
   }
 
-  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+  #inTurn<T>(method: string, size: number, read: () => Promise<T>): Promise<T> {
+    if (!Number.isInteger(size) && size !== Number.POSITIVE_INFINITY) return badSize(method, size)
     const result = this.#last === null ? read() : this.#last.then(read, read)
     this.#last = result
     const over = () => {
@@ -95,15 +106,20 @@ export class RequestInput implements InputStream {
   }
 
   async #readline(size: number): Promise<Uint8Array> {
-    let searched = 0
-    let before = 0
+    let index = 0
+    let searched = 0 // bytes of that chunk; it may grow while more is fetched
+    let before = 0 // bytes of those before it
     for (;;) {
-      for (; searched < this.#chunks.length; searched++) {
-        const chunk = this.#chunks[searched]!
-        const at = chunk.indexOf(LF)
+      while (index < this.#chunks.length) {
+        const chunk = this.#chunks[index]!
+        const at = chunk.indexOf(LF, searched)
         if (at !== -1) return this.#take(within(before + at + 1, size))
-        before += chunk.length
-        if (size >= 0 && before >= size) return this.#take(size)
+        searched = chunk.length
+        if (size >= 0 && before + searched >= size) return this.#take(size)
+        if (index === this.#chunks.length - 1) break
+        before += searched
+        searched = 0
+        index++
       }
       if (this.#ended) return this.#take(within(this.#length, size))
       await this.#fetch()
@@ -111,14 +127,46 @@ export class RequestInput implements InputStream {
   }
 
   async #fetch(): Promise<void> {
+    if (this.#error !== null) throw this.#error.error
     if (this.#ended) return
-    const chunk = await this.#source.next()
+    let chunk: Uint8Array | null
+    try {
+      chunk = await this.#source.next()
+    } catch (error) {
+      this.#error = { error }
+      throw error
+    }
     if (chunk === null) {
       this.#ended = true
       return
     }
-    this.#chunks.push(chunk)
     this.#length += chunk.length
+    if (!this.#heapUp(chunk)) this.#chunks.push(chunk)
+  }
+
+  /** Puts a small piece behind another; false where it may stand alone. */
+  #heapUp(chunk: Uint8Array): boolean {
+    const end = this.#chunks.length - 1
+    const last = this.#chunks[end]
+    if (last === undefined || chunk.length >= SMALL) {
+      this.#heap = null
+      return false
+    }
+    let heap = this.#heap
+    if (heap === null || this.#heaped + chunk.length > HEAP) {
+      this.#heap = null
+      if (last.length >= SMALL) return false
+      heap = new Uint8Array(HEAP)
+      heap.set(last)
+      this.#heap = heap
+      this.#heaped = last.length
+    }
+    // What has been taken of it lies before, and is not touched.
+    const start = this.#heaped - last.length
+    heap.set(chunk, this.#heaped)
+    this.#heaped += chunk.length
+    this.#chunks[end] = heap.subarray(start, this.#heaped)
+    return true
   }
 
   /** Takes bytes that are there. */
@@ -151,6 +199,16 @@ export class RequestInput implements InputStream {
     }
     return taken
   }
+}
+
+function badSize(method: string, size: unknown): Promise<never> {
+  const hint = Number.isNaN(size) ? '; is it made of a CONTENT_LENGTH that is absent?' : ''
+  return Promise.reject(
+    new WSGIError(
+      'Input and Error Streams',
+      `${method}() takes a whole number of bytes, or none for all, not ${describeValue(size)}${hint}`,
+    ),
+  )
 }
 
 function within(length: number, size: number): number {

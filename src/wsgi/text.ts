@@ -1,7 +1,8 @@
 import { WSGIError } from './wsgi-error.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// A byte order mark is a character like any other here: what is decoded must encode to the same bytes.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * Text of a string from an environ: its characters, which stand for bytes, read as UTF-8; what is not UTF-8 becomes U+FFFD
