@@ -1,0 +1,61 @@
+import fresh from 'fresh'
+import type { WSGIEnvironment } from '../../wsgi/types.ts'
+
+/** What tells one state of a resource from another (RFC 9110 §8.8). */
+export interface Validators {
+  /** With its quotation marks: `"abc"`, `W/"abc"`. */
+  etag?: string | undefined
+  /** An HTTP date. */
+  lastModified?: string | undefined
+}
+
+/** `proceed` as if there were no condition; `not-modified` is 304; `failed` is 412. */
+export type Outcome = 'proceed' | 'not-modified' | 'failed'
+
+/** Entity tags in a list: `"a", W/"b"`. */
+const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
+
+/**
+ * What the conditions of a GET or HEAD come to, in the order of RFC 9110 §13.2.2: If-Match or else If-Unmodified-Since, then If-None-Match or else
+ * If-Modified-Since. `Cache-Control: no-cache`, which browsers send to load a page anew, outdoes the latter two.
+ *
+ * @example evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' }) // 'not-modified'
+ */
+export function evaluatePreconditions(environ: WSGIEnvironment, validators: Validators): Outcome {
+  const { etag, lastModified } = validators
+  const match = environ.HTTP_IF_MATCH
+  if (match !== undefined) {
+    if (!matchesStrongly(match, etag)) return 'failed'
+  } else if (environ.HTTP_IF_UNMODIFIED_SINCE !== undefined && lastModified !== undefined) {
+    if (Date.parse(lastModified) > Date.parse(environ.HTTP_IF_UNMODIFIED_SINCE)) return 'failed'
+  }
+  const unchanged = fresh(
+    {
+      'if-none-match': environ.HTTP_IF_NONE_MATCH?.trim(),
+      'if-modified-since': environ.HTTP_IF_MODIFIED_SINCE,
+      'cache-control': environ.HTTP_CACHE_CONTROL?.toLowerCase(),
+    },
+    { etag, 'last-modified': lastModified },
+  )
+  return unchanged ? 'not-modified' : 'proceed'
+}
+
+/** Whether one of the tags of an If-Match is the given one, both strong (RFC 9110 §8.8.3.2). */
+function matchesStrongly(header: string, etag: string | undefined): boolean {
+  if (header.trim() === '*') return true
+  if (etag === undefined || etag.startsWith('W/')) return false
+  return header.match(ENTITY_TAG)?.includes(etag) ?? false
+}
+
+/**
+ * Whether a Range is to be looked at: there is no If-Range, or what the client has a part of has not changed (RFC 9110 §13.1.5). A date counts
+ * only where the entity tag is strong, for a file that has just been written may be written again in the same second.
+ */
+export function rangeApplies(environ: WSGIEnvironment, validators: Validators): boolean {
+  const condition = environ.HTTP_IF_RANGE?.trim()
+  if (condition === undefined) return true
+  const { etag, lastModified } = validators
+  if (etag?.startsWith('W/') === true) return false
+  if (condition.startsWith('"')) return condition === etag
+  return lastModified !== undefined && condition === lastModified
+}
