@@ -1,4 +1,5 @@
-import type { FinishedExchange, GatewayOptions } from '../gateway/context.ts'
+import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
+import type { GatewayOptions } from '../gateway/context.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import type { Refusal } from '../http/connection.ts'
 import { HttpServer } from '../http/http-server.ts'
@@ -72,6 +73,7 @@ export class Acceptor implements AcceptorControls {
 
   #gatewayOptions(): GatewayOptions {
     const { settings, log, tmpDir } = this.#options
+    const accessLog = this.#accessLog
     return {
       rootPath: settings.rootPath,
       limitRequestBody: settings.limitRequestBody,
@@ -82,7 +84,7 @@ export class Acceptor implements AcceptorControls {
       log: {
         error: (text) => log.error(text),
         warning: (text) => log.warning(text),
-        access: this.#accessLog === null ? null : (exchange) => this.#recordExchange(exchange),
+        access: accessLog === null ? null : (exchange) => accessLog.record(recordOfExchange(exchange)),
       },
     }
   }
@@ -111,40 +113,11 @@ export class Acceptor implements AcceptorControls {
     })
   }
 
-  #recordExchange(exchange: FinishedExchange): void {
-    const { head, responseHead } = exchange
-    this.#accessLog!.record({
-      remoteAddress: exchange.peer.remoteAddress,
-      method: head.method,
-      target: head.target,
-      protocolVersion: `HTTP/1.${head.minorVersion}`,
-      requestLine: head.requestLine(),
-      status: exchange.status,
-      bytes: exchange.bytes,
-      startedAt: exchange.startedAt,
-      durationMicros: exchange.durationMicros,
-      header: (name) => head.get(name),
-      responseHeader: (name) => fieldValue(responseHead, name),
-    })
-  }
-
   #recordRefusal(refusal: Refusal): void {
     const { peer, status, reason, requestLine } = refusal
     this.#options.log.warning(refusalLine(peer, requestLine, status, reason))
-    if (refusal.begun) return // the exchange is recorded when it is over
-    const [method = '', target = '', protocolVersion = ''] = requestLine.split(' ')
-    this.#accessLog?.record({
-      remoteAddress: peer.remoteAddress,
-      method,
-      target,
-      protocolVersion,
-      requestLine,
-      status,
-      bytes: 0,
-      startedAt: refusal.startedAt,
-      durationMicros: Math.max(0, Date.now() - refusal.startedAt) * 1000,
-      header: () => undefined,
-    })
+    // One that has begun is recorded when its exchange is over.
+    if (!refusal.begun) this.#accessLog?.record(recordOfRefusal(refusal))
   }
 
   /** @throws ApplicationLoadError, WorkerStartError: then the old workers stay */
@@ -172,14 +145,4 @@ export class Acceptor implements AcceptorControls {
   reopenLogs(): void {
     this.#accessLog?.reopen()
   }
-}
-
-/** The value of a field in a response head's lines. */
-function fieldValue(lines: string, lowerName: string): string | undefined {
-  for (const line of lines.split('\r\n')) {
-    const colon = line.indexOf(':')
-    if (colon === lowerName.length && line.slice(0, colon).toLowerCase() === lowerName)
-      return line.slice(colon + 1).trim()
-  }
-  return undefined
 }

@@ -1,5 +1,5 @@
 import { ApplicationGateway } from '../gateway/application-gateway.ts'
-import type { GatewayOptions } from '../gateway/context.ts'
+import type { GatewayBasics } from '../gateway/context.ts'
 import type { RequestHandler, RequestSink } from '../http/exchange.ts'
 import { LineSplitter } from '../logging/application-output.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
@@ -14,7 +14,7 @@ import type { AcceptorReady } from './messages.ts'
 export interface NodeBackendOptions {
   readonly settings: Settings
   readonly log: ErrorLog
-  readonly gateway: GatewayOptions
+  readonly gateway: GatewayBasics
   /** `max_requests` is reached: this process should be replaced. */
   readonly retire: () => void
 }

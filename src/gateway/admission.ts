@@ -1,6 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import type { GatewayOptions } from './context.ts'
+import type { GatewayBasics } from './context.ts'
 import { SchemeConflictError } from './proxy-trust.ts'
 
 /** Why a request does not get as far as the application. */
@@ -12,7 +12,7 @@ export interface Refused {
 }
 
 /** Looks at a head before anything is done for it. @returns whether it came over HTTPS, or why it is refused */
-export function admit(head: RequestHead, peer: Peer, options: GatewayOptions): boolean | Refused {
+export function admit(head: RequestHead, peer: Peer, options: GatewayBasics): boolean | Refused {
   const { limitRequestBody, trust } = options
   if (head.method === 'CONNECT') {
     return {

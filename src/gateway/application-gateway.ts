@@ -4,16 +4,16 @@ import type { WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationEnvirons, type ServerFacts } from './application-environ.ts'
 import { ApplicationExchange } from './application-exchange.ts'
 import { ApplicationHeads } from './application-heads.ts'
-import type { GatewayOptions } from './context.ts'
+import type { GatewayBasics } from './context.ts'
 
 /** Gives requests to an application in this process. */
 export class ApplicationGateway {
-  readonly options: GatewayOptions
+  readonly options: GatewayBasics
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons
   readonly heads = new ApplicationHeads()
 
-  constructor(options: GatewayOptions, app: WSGIApplication, server: Omit<ServerFacts, 'rootPath'>) {
+  constructor(options: GatewayBasics, app: WSGIApplication, server: Omit<ServerFacts, 'rootPath'>) {
     this.options = options
     this.app = app
     this.environs = new ApplicationEnvirons({ ...server, rootPath: options.rootPath })

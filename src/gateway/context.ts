@@ -6,18 +6,22 @@ import type { EnvironWriter } from './environ.ts'
 import type { ProxyTrust } from './proxy-trust.ts'
 import type { BodyStore } from './request-body.ts'
 
-/** What the gateway needs of the settings and of the process around it. */
-export interface GatewayOptions {
+/** What every gateway needs of the settings and of the process around it. */
+export interface GatewayBasics {
   readonly rootPath: string
   /** The most bytes a request body may have; 0 for no limit. */
   readonly limitRequestBody: number
-  /** Read bodies whole before a worker is engaged. */
-  readonly requestBuffering: boolean
-  readonly bodyStore: BodyStore
   /** Bytes of response body that may be under way for one exchange. */
   readonly responseWindow: number
   readonly trust: ProxyTrust
   readonly log: GatewayLog
+}
+
+/** What the gateway to workers needs beside it. */
+export interface GatewayOptions extends GatewayBasics {
+  /** Read bodies whole before a worker is engaged. */
+  readonly requestBuffering: boolean
+  readonly bodyStore: BodyStore
 }
 
 /** Where the gateway tells of what went wrong, and of every exchange that is over. */

@@ -18,15 +18,22 @@ export function failureText(error: unknown): string {
   const traceback = property(error, 'traceback')
   if (typeof traceback === 'string') return traceback.trimEnd()
   if (!(error instanceof Error)) return `Something that is not an Error was thrown: ${shown(error)}`
-  const text = error.stack ?? `${error.name}: ${error.message}`
+  const text = ownStack(error)
   const causes: string[] = []
   const seen = new Set<unknown>([error])
   for (let cause = error.cause; cause !== undefined && !seen.has(cause); ) {
     seen.add(cause)
-    causes.push(`Caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : shown(cause)}`)
+    causes.push(`Caused by: ${cause instanceof Error ? ownStack(cause) : shown(cause)}`)
     cause = cause instanceof Error ? cause.cause : undefined
   }
   return [text, ...causes].join('\n')
+}
+
+/** The stack without what called the application: that is always the same, and not where the mistake is. */
+function ownStack(error: Error): string {
+  const stack = error.stack ?? `${error.name}: ${error.message}`
+  const caller = /\n +at callApplication \([^\n]*\/wsgi\/application\.[jt]s:[\s\S]*$/.exec(stack)
+  return caller === null ? stack : stack.slice(0, caller.index)
 }
 
 function property(error: unknown, name: string): unknown {

@@ -1,0 +1,49 @@
+import type { Refusal } from '../http/connection.ts'
+import type { AccessRecord } from '../logging/access-format.ts'
+import type { FinishedExchange } from './context.ts'
+
+/** What the access log is told of an exchange. */
+export function recordOfExchange(exchange: FinishedExchange): AccessRecord {
+  const { head, responseHead } = exchange
+  return {
+    remoteAddress: exchange.peer.remoteAddress,
+    method: head.method,
+    target: head.target,
+    protocolVersion: `HTTP/1.${head.minorVersion}`,
+    requestLine: head.requestLine(),
+    status: exchange.status,
+    bytes: exchange.bytes,
+    startedAt: exchange.startedAt,
+    durationMicros: exchange.durationMicros,
+    header: (name) => head.get(name),
+    responseHeader: (name) => fieldValue(responseHead, name),
+  }
+}
+
+/** What it is told of a message that was refused before it was a request. */
+export function recordOfRefusal(refusal: Refusal): AccessRecord {
+  const { peer, status, requestLine, startedAt } = refusal
+  const [method = '', target = '', protocolVersion = ''] = requestLine.split(' ')
+  return {
+    remoteAddress: peer.remoteAddress,
+    method,
+    target,
+    protocolVersion,
+    requestLine,
+    status,
+    bytes: 0,
+    startedAt,
+    durationMicros: Math.max(0, Date.now() - startedAt) * 1000,
+    header: () => undefined,
+  }
+}
+
+/** The value of a field in a response head's lines. */
+function fieldValue(lines: string, lowerName: string): string | undefined {
+  for (const line of lines.split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon === lowerName.length && line.slice(0, colon).toLowerCase() === lowerName)
+      return line.slice(colon + 1).trim()
+  }
+  return undefined
+}

@@ -1,0 +1,172 @@
+import type { AddressInfo } from 'node:net'
+import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
+import { ApplicationGateway } from '../gateway/application-gateway.ts'
+import { ProxyTrust } from '../gateway/proxy-trust.ts'
+import type { RequestHandler } from '../http/exchange.ts'
+import { HttpServer } from '../http/http-server.ts'
+import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
+import { refusalLine } from '../http/refusal-line.ts'
+import { type AccessRecord, compileAccessFormat } from '../logging/access-format.ts'
+import { consoleErrors } from '../wsgi/error-stream.ts'
+import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
+import { Turnstile } from './turnstile.ts'
+
+export interface ServerOptions {
+  /** Hears of every request, as a line without its end; `false` for nobody. Standard error unless it says otherwise. */
+  log?: ((line: string) => void) | false
+  /** Where `wsgi.errors` and what goes wrong are written to; the console unless it says otherwise. */
+  errors?: ErrorStream
+  /** What `SCRIPT_NAME` is: a path such as `/shop`, or `''`, the default. */
+  rootPath?: string
+  /** The most bytes that a request body may have; no limit unless it says otherwise. */
+  maxBody?: number
+  /** How long requests that are running may take when the server is shut down, in seconds; 5 unless it says otherwise. */
+  gracefulTimeout?: number
+}
+
+/** Where a server listens, as the system knows it. */
+export interface ServerAddress {
+  readonly host: string
+  readonly port: number
+  /** `http://127.0.0.1:8000` */
+  readonly url: string
+}
+
+const RESPONSE_WINDOW = 256 * 1024
+const LOG_FORMAT = '%(h)s - - %(t)s "%(r)s" %(s)s %(b)s'
+
+/**
+ * Makes the reference server: a small one in this process, on the same HTTP engine as the command, for learning, for tests and for programs that
+ * serve an application beside other things. In production use the command, which has several processes and replaces what fails.
+ *
+ * It is bound at once and answers when {@link WSGIServer.serveForever} or {@link WSGIServer.handleRequest} is called; until then clients wait.
+ *
+ * @param host an address or a name; `''` for all addresses
+ * @param port 0 for a free one, which {@link WSGIServer.address} then tells
+ * @example
+ * const httpd = makeServer('', 8000, demoApp)
+ * console.log('Serving on port 8000...')
+ * await httpd.serveForever()
+ */
+export function makeServer(
+  host: string,
+  port: number,
+  app: WSGIApplication,
+  options: ServerOptions = {},
+): WSGIServer {
+  return new WSGIServer(host, port, app, options)
+}
+
+/** The server that {@link makeServer} makes. */
+export class WSGIServer {
+  /** Resolves with the address when the server listens; rejects when it cannot. */
+  readonly listening: Promise<ServerAddress>
+  readonly #server: HttpServer
+  readonly #turnstile: Turnstile
+  readonly #graceMs: number
+  #address: ServerAddress | null = null
+  #ended: Promise<void> | null = null
+
+  constructor(host: string, port: number, app: WSGIApplication, options: ServerOptions) {
+    const { rootPath = '', errors = consoleErrors, maxBody = 0, gracefulTimeout = 5 } = options
+    const record = recorder(options.log)
+    const say = (text: string) => errors.write(`${text}\n`)
+    const gateway = new ApplicationGateway(
+      {
+        rootPath,
+        limitRequestBody: maxBody,
+        responseWindow: RESPONSE_WINDOW,
+        trust: new ProxyTrust([], {}),
+        log: {
+          error: say,
+          warning: say,
+          access: record === null ? null : (exchange) => record(recordOfExchange(exchange)),
+        },
+      },
+      app,
+      { serverSoftware: 'monoceros', multiprocess: false, errors },
+    )
+    this.#graceMs = gracefulTimeout * 1000
+    this.#turnstile = new Turnstile(gateway.handle)
+    this.#server = makeHttpServer(this.#turnstile.handle, say, record)
+    this.listening = this.#listen(host, port)
+    // Whoever serves gets the error.
+    this.listening.catch(() => {})
+  }
+
+  /** Where it listens; null before it does and when it has been shut down. */
+  get address(): ServerAddress | null {
+    return this.#address
+  }
+
+  /**
+   * Answers requests until {@link shutdown} is called; resolves then.
+   *
+   * @throws the system's error (as a rejection) where the address cannot be had: `EADDRINUSE`, `EACCES`, …
+   */
+  async serveForever(): Promise<void> {
+    await this.listening
+    this.#turnstile.open()
+    await this.#turnstile.closed
+    await this.#ended
+  }
+
+  /**
+   * Answers one request, waiting for it; resolves when its response is over.
+   *
+   * @throws as {@link serveForever}
+   */
+  async handleRequest(): Promise<void> {
+    await this.listening
+    await this.#turnstile.admitOne()
+  }
+
+  /** Accepts no more requests, lets those that are running finish, and resolves when the server has ended. May be called more than once. */
+  shutdown(): Promise<void> {
+    this.#ended ??= this.#shutDown()
+    return this.#ended
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.listening.catch(() => {})
+    this.#turnstile.close()
+    await this.#server.stop(this.#graceMs)
+    this.#address = null
+  }
+
+  async #listen(host: string, port: number): Promise<ServerAddress> {
+    const where = host === '' ? { port } : { host, port }
+    const server = await this.#server.listen(where, (error) => console.error(error.message))
+    const { address, family, port: bound } = server.address() as AddressInfo
+    const any = address === '::' || address === '0.0.0.0'
+    const name = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
+    this.#address = { host: address, port: bound, url: `http://${name}:${bound}` }
+    return this.#address
+  }
+}
+
+function makeHttpServer(
+  handler: RequestHandler,
+  say: (text: string) => void,
+  record: ((record: AccessRecord) => void) | null,
+): HttpServer {
+  return new HttpServer({
+    limits: DEFAULT_HEAD_LIMITS,
+    timeouts: { header: 30, body: 30, keepAlive: 5, write: 30 },
+    serverLine: 'Server: monoceros\r\n',
+    handler,
+    maxConnections: 0,
+    refused: (refusal) => {
+      say(refusalLine(refusal.peer, refusal.requestLine, refusal.status, refusal.reason))
+      if (!refusal.begun) record?.(recordOfRefusal(refusal))
+    },
+    turnsAway: () => {},
+  })
+}
+
+function recorder(log: ServerOptions['log']): ((record: AccessRecord) => void) | null {
+  if (log === false) return null
+  const format = compileAccessFormat(LOG_FORMAT)
+  const write = log ?? ((line: string) => console.error(line))
+  return (record) => write(format(record).trimEnd())
+}
