@@ -1,0 +1,98 @@
+import type { WSGIEnvironment } from '../../wsgi/types.ts'
+import { type FailureFacts, failureFacts } from './failure-facts.ts'
+import { escapeHtml } from './html-text.ts'
+import { maskedEnviron } from './masked-environ.ts'
+import type { SourceExcerpt, StackFrame } from './stack-frames.ts'
+
+/** The only style that the page's policy lets in, by its hash: see {@link debugPolicy}. */
+export const debugStyle = `
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; --mark: #e0404033 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin-top: 2rem }
+.message { font-size: 1.1rem; white-space: pre-wrap; overflow-wrap: anywhere }
+.request { font-family: ui-monospace, monospace; overflow-wrap: anywhere }
+pre { background: var(--soft); padding: .75rem; overflow-x: auto; margin: .25rem 0 1rem }
+pre, td { font-family: ui-monospace, monospace; font-size: 13px }
+mark { display: block; color: inherit; background: var(--mark) }
+.place { font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% }
+td { border-bottom: 1px solid var(--line); padding: .2rem .5rem; vertical-align: top; overflow-wrap: anywhere }
+td:first-child { white-space: nowrap } summary { cursor: pointer }
+.notice { border-left: 4px solid #e04040; padding-left: .75rem }
+`
+
+/** The hash of {@link debugStyle} (CSP Level 3 §2.3.1); a test holds it to the style. */
+export const debugStyleHash = 'sha256-GCLFkUIRUeGHoSB/klVA54aGjdgu5d9IaeOdrTxsp/E='
+
+/** What the page may do: nothing but show itself. No script, no resource from anywhere, no form, no frame around it. */
+export const debugPolicy = `default-src 'none'; style-src '${debugStyleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox`
+
+/** The error, its stack with source lines, what caused it, and the request, as a page for the developer. */
+export function debugPage(title: string, request: string, error: unknown, environ: WSGIEnvironment): string {
+  const failures = failureFacts(error)
+  const first = failures[0]!
+  const heading = first.message === '' ? first.name : `${first.name}: ${first.message.split('\n', 1)[0]}`
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${escapeHtml(heading)}</title>
+<style>${debugStyle}</style>
+</head>
+<body>
+<p class="request">${escapeHtml(title)} · ${escapeHtml(request)}</p>
+${failures.map(failureSection).join('\n')}
+<h2>environ</h2>
+<table>
+${maskedEnviron(environ)
+  .map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`)
+  .join('\n')}
+</table>
+<p class="notice">This page is shown because of <code>errorHandler({ debug: true })</code>. It gives away source code, paths and parts of the request: never use it where others can reach it.</p>
+</body>
+</html>
+`
+}
+
+function failureSection(failure: FailureFacts): string {
+  const { relation, name, message, code } = failure
+  const heading = `${relation === '' ? '' : `${relation}: `}${name}${code === '' ? '' : ` (${code})`}`
+  const tag = relation === '' ? 'h1' : 'h2'
+  return `<section>
+<${tag}>${escapeHtml(heading)}</${tag}>
+<p class="message">${escapeHtml(message)}</p>
+${failure.traceback === null ? stackOf(failure) : pythonTraceback(failure)}
+</section>`
+}
+
+function pythonTraceback(failure: FailureFacts): string {
+  return `<pre>${escapeHtml(failure.traceback!)}</pre>
+${folded('The stack in the server', failure.stack)}`
+}
+
+/** The application's frames with their source come first; the others are folded away with the whole stack. */
+function stackOf(failure: FailureFacts): string {
+  const shown = failure.frames.filter((frame) => failure.excerpts.has(frame))
+  const others = failure.frames.length - shown.length
+  return `${shown.map((frame) => frameSection(frame, failure.excerpts.get(frame)!)).join('\n')}
+${folded(`The whole stack${others > 0 && shown.length > 0 ? ` (${others} more)` : ''}`, failure.stack, shown.length === 0)}`
+}
+
+function folded(summary: string, text: string, open = false): string {
+  if (text === '') return ''
+  return `<details${open ? ' open' : ''}><summary>${escapeHtml(summary)}</summary><pre>${escapeHtml(text)}</pre></details>`
+}
+
+function frameSection(frame: StackFrame, { first, lines }: SourceExcerpt): string {
+  const width = String(first + lines.length).length
+  const source = lines
+    .map((line, index) => {
+      const number = first + index
+      const text = escapeHtml(`${String(number).padStart(width)}  ${line}`)
+      return number === frame.line ? `<mark>${text}</mark>` : `${text}\n`
+    })
+    .join('')
+  const name = frame.name === '' ? '' : `${escapeHtml(frame.name)} · `
+  return `<p class="place">${name}${escapeHtml(`${frame.file}:${frame.line}:${frame.column}`)}</p>
+<pre>${source}</pre>`
+}

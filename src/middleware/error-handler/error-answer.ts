@@ -1,0 +1,104 @@
+import Negotiator from 'negotiator'
+import { failureText } from '../../wsgi/failure.ts'
+import type { ResponseHeaders, WSGIEnvironment } from '../../wsgi/types.ts'
+import { debugPage, debugPolicy } from './debug-page.ts'
+import { failureFacts } from './failure-facts.ts'
+import { escapeHtml } from './html-text.ts'
+import { maskedText } from './masked-environ.ts'
+
+/** The error as the client is told of it, without `debug`. */
+export interface ErrorSummary {
+  readonly status: number
+  /** The status's reason: `Internal Server Error`. */
+  readonly error: string
+  /** The error's message, where the error says that it may be shown (`expose: true`). */
+  readonly message?: string
+}
+
+/** A response that is at hand as a whole. */
+export interface WholeAnswer {
+  readonly status: string
+  readonly headers: ResponseHeaders
+  readonly body: Uint8Array
+}
+
+/** In the order of our own preference, for clients that have none: a command line shows text. */
+const TYPES = ['text/plain', 'text/html', 'application/json'] as const
+type Type = (typeof TYPES)[number]
+
+const encoder = new TextEncoder()
+
+/** The type that the client likes best (RFC 9110 §12.5.1); plain text where it likes none of ours. */
+export function preferredType(environ: WSGIEnvironment): Type {
+  const accept = environ.HTTP_ACCEPT
+  // The header's length is the server's to limit, the number of types is not.
+  if (typeof accept !== 'string' || accept.length > 4096) return 'text/plain'
+  const type = new Negotiator({ headers: { accept } }).mediaType([...TYPES])
+  return (type as Type | undefined) ?? 'text/plain'
+}
+
+/** The answer that says no more than the client may know. */
+export function plainAnswer(
+  summary: ErrorSummary,
+  type: Type,
+  json: (summary: ErrorSummary) => unknown = (given) => given,
+): WholeAnswer {
+  const { status, error, message } = summary
+  let text: string
+  if (type === 'application/json') {
+    text = `${JSON.stringify(json(summary))}\n`
+  } else if (type === 'text/html') {
+    const title = escapeHtml(`${status} ${error}`)
+    const told = message === undefined ? '' : `<p>${escapeHtml(message)}</p>\n`
+    text = `<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>${title}</title></head>\n<body>\n<h1>${title}</h1>\n${told}</body>\n</html>\n`
+  } else {
+    text = `${status} ${error}\n${message === undefined ? '' : `\n${message}\n`}`
+  }
+  return answer(summary, type, text, [])
+}
+
+/** The answer that says all. */
+export function debugAnswer(
+  summary: ErrorSummary,
+  type: Type,
+  requestLine: string,
+  error: unknown,
+  environ: WSGIEnvironment,
+): WholeAnswer {
+  const request = maskedText(requestLine)
+  const title = `${summary.status} ${summary.error}`
+  if (type === 'text/html') {
+    return answer(summary, type, debugPage(title, request, error, environ), [
+      ['Content-Security-Policy', debugPolicy],
+      ['Referrer-Policy', 'no-referrer'],
+      ['X-Frame-Options', 'DENY'],
+    ])
+  }
+  if (type === 'text/plain') {
+    return answer(summary, type, `${title}\n${request}\n\n${failureText(error)}\n`, [])
+  }
+  const failures = failureFacts(error).map(({ relation, name, message, code, traceback, stack }) => ({
+    ...(relation === '' ? {} : { relation }),
+    name,
+    message,
+    ...(code === '' ? {} : { code }),
+    stack: (traceback ?? stack).split('\n'),
+  }))
+  return answer(summary, type, `${JSON.stringify({ ...summary, request, failures }, null, 2)}\n`, [])
+}
+
+function answer(summary: ErrorSummary, type: Type, text: string, further: ResponseHeaders): WholeAnswer {
+  const body = encoder.encode(text)
+  return {
+    status: `${summary.status} ${summary.error}`,
+    headers: [
+      ['Content-Type', type === 'application/json' ? type : `${type}; charset=utf-8`],
+      ['Content-Length', String(body.length)],
+      // It holds for this request at this moment only.
+      ['Cache-Control', 'no-store'],
+      ['X-Content-Type-Options', 'nosniff'],
+      ...further,
+    ],
+    body,
+  }
+}
