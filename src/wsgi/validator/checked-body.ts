@@ -1,0 +1,284 @@
+import type { ErrorStream, WSGIBody } from '../types.ts'
+import { describeValue, type Rule } from '../wsgi-error.ts'
+import type { CheckedResponse } from './checked-response.ts'
+import { byApplication, byServer, ViolationError } from './violation.ts'
+
+const DETAILS: Rule = 'Specification Details'
+
+/**
+ * A body between the two sides: checks its pieces, and how the server asks for them and ends.
+ *
+ * @param request how messages call the request
+ * @param errors where is said what can be seen only when nobody is left to be told: that the server has forgotten the body
+ * @throws ViolationError where the application gave no body
+ */
+export function checkedBody(
+  body: unknown,
+  response: CheckedResponse,
+  request: string,
+  errors: ErrorStream,
+): WSGIBody {
+  checkKind(body)
+  const use = new BodyUse(request, errors)
+  const checked =
+    Symbol.asyncIterator in body
+      ? new AsyncCheckedBody(body, response, use)
+      : new SyncCheckedBody(body, response, use)
+  forgotten?.register(checked, use)
+  return checked
+}
+
+function checkKind(body: unknown): asserts body is WSGIBody {
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    throw byApplication(
+      DETAILS,
+      `it returned ${typeof body === 'string' ? 'a string' : 'bytes'}; a body is an iterable of Uint8Array: put them into an array`,
+    )
+  }
+  if (
+    typeof body !== 'object' ||
+    body === null ||
+    !(Symbol.iterator in body || Symbol.asyncIterator in body)
+  ) {
+    const hint =
+      typeof body === 'object' && body !== null && 'next' in body
+        ? 'an iterator; a body has a method [Symbol.iterator]() or [Symbol.asyncIterator]()'
+        : `${describeValue(body)}; a body is an iterable of Uint8Array, if only an empty array`
+    throw byApplication(DETAILS, `it returned ${hint}`)
+  }
+  const { close } = body as { close?: unknown }
+  if (close !== undefined && typeof close !== 'function') {
+    throw byApplication(
+      DETAILS,
+      `its body's close must be a method where there is one, not ${describeValue(close)}`,
+    )
+  }
+}
+
+/** What a server has done with a body. It does not hold the body, or that could never be forgotten. */
+class BodyUse {
+  readonly #request: string
+  readonly #errors: ErrorStream
+  #iterated = false
+  #begun = false
+  #waiting = false
+  /** It has given all it has, or has failed. */
+  ended = false
+  #returned = false
+  #closed = false
+
+  constructor(request: string, errors: ErrorStream) {
+    this.#request = request
+    this.#errors = errors
+  }
+
+  iterate(): void {
+    if (this.#closed) throw byServer(DETAILS, 'it began to iterate over the body after close()')
+    if (this.#iterated) throw byServer(DETAILS, 'it began to iterate over the body a second time')
+    this.#iterated = true
+  }
+
+  beforePiece(): void {
+    if (this.#closed) throw byServer(DETAILS, 'it asked the body for a piece after close()')
+    if (this.#returned) throw byServer(DETAILS, 'it asked the body for a piece after return()')
+    if (this.ended) throw byServer(DETAILS, 'it asked the body for a piece after its end')
+    if (this.#waiting) {
+      throw byServer('Buffering and Streaming', 'it asked the body for a piece while it was waiting for one')
+    }
+    this.#begun = true
+    this.#waiting = true
+  }
+
+  afterPiece(): void {
+    this.#waiting = false
+  }
+
+  return(): void {
+    this.#returned = true
+  }
+
+  close(): void {
+    if (this.#closed) throw byServer(DETAILS, "it called the body's close() twice")
+    this.#closed = true
+  }
+
+  /** Nobody has the body any more, so what has not been done will not be. */
+  forget(): void {
+    let what: string
+    if (!this.#closed) what = `it never called close() on the body for ${this.#request}`
+    else if (this.#begun && !this.ended && !this.#returned) {
+      what = `it stopped iterating over the body for ${this.#request} and did not call the iterator's return()`
+    } else return
+    try {
+      this.#errors.write(`${byServer(DETAILS, what).message}\n`)
+    } catch {
+      // Thrown from here it would end the process.
+    }
+  }
+}
+
+/** Not every JavaScript engine at the edge of networks has it; there, nothing is said. */
+const forgotten =
+  typeof FinalizationRegistry === 'undefined'
+    ? undefined
+    : new FinalizationRegistry<BodyUse>((use) => use.forget())
+
+/** Iterators which validated applications have given; each serves one response. */
+const served = new WeakSet<object>()
+
+/** What both kinds of bodies share. */
+abstract class CheckedBody {
+  readonly #body: WSGIBody
+  protected readonly response: CheckedResponse
+  protected readonly use: BodyUse
+
+  constructor(body: WSGIBody, response: CheckedResponse, use: BodyUse) {
+    this.#body = body
+    this.response = response
+    this.use = use
+  }
+
+  close(): unknown {
+    this.use.close()
+    this.response.close()
+    return this.#body.close?.()
+  }
+
+  protected checkIterator(iterator: unknown): void {
+    const next = typeof iterator === 'object' && iterator !== null && (iterator as { next?: unknown }).next
+    if (typeof next !== 'function') {
+      throw byApplication(DETAILS, `its body gave ${describeValue(iterator)} in place of an iterator`)
+    }
+    if (served.has(iterator as object)) {
+      throw byApplication(DETAILS, 'it returned the same iterator for two responses; make a new one for each')
+    }
+    served.add(iterator as object)
+  }
+
+  protected before(): void {
+    this.use.beforePiece()
+    this.response.reading()
+  }
+
+  /** Looks at what `next()` gave. @throws ViolationError where it is not right; the iteration is over then */
+  protected judge(step: unknown): IteratorResult<Uint8Array, undefined> {
+    this.use.afterPiece()
+    if (typeof step !== 'object' || step === null || step instanceof Promise) {
+      const hint =
+        step instanceof Promise ? '; an asynchronous body has a method [Symbol.asyncIterator]()' : ''
+      this.use.ended = true
+      this.response.fail()
+      throw byApplication(
+        DETAILS,
+        `its body's next() must give an object with done and value, not ${describeValue(step)}${hint}`,
+      )
+    }
+    const { done, value } = step as { done?: unknown; value?: unknown }
+    if (done) {
+      this.use.ended = true
+      this.response.complete()
+      return { done: true, value: undefined }
+    }
+    try {
+      return { done: false, value: this.response.piece(value) }
+    } catch (error) {
+      this.use.ended = true
+      this.response.fail()
+      throw error
+    }
+  }
+
+  protected failed(): void {
+    this.use.afterPiece()
+    this.use.ended = true
+    this.response.fail()
+  }
+}
+
+class SyncCheckedBody extends CheckedBody implements Iterable<Uint8Array> {
+  readonly #pieces: Iterable<unknown>
+
+  constructor(body: Iterable<Uint8Array>, response: CheckedResponse, use: BodyUse) {
+    super(body, response, use)
+    this.#pieces = body
+  }
+
+  [Symbol.iterator](): Iterator<Uint8Array, undefined> {
+    this.use.iterate()
+    const iterator = this.#pieces[Symbol.iterator]()
+    this.checkIterator(iterator)
+    return {
+      next: () => {
+        this.before()
+        let step: unknown
+        try {
+          step = iterator.next()
+        } catch (error) {
+          this.failed()
+          throw error
+        }
+        try {
+          return this.judge(step)
+        } catch (error) {
+          // Whoever catches what next() throws need not call return(), but a generator is still to run its finally.
+          if (error instanceof ViolationError) quietly(() => iterator.return?.())
+          throw error
+        }
+      },
+      return: () => {
+        this.use.return()
+        this.response.close()
+        if (!this.use.ended) iterator.return?.()
+        return { done: true, value: undefined }
+      },
+    }
+  }
+}
+
+class AsyncCheckedBody extends CheckedBody implements AsyncIterable<Uint8Array> {
+  readonly #pieces: AsyncIterable<unknown>
+
+  constructor(body: AsyncIterable<Uint8Array>, response: CheckedResponse, use: BodyUse) {
+    super(body, response, use)
+    this.#pieces = body
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+    this.use.iterate()
+    const iterator = this.#pieces[Symbol.asyncIterator]()
+    this.checkIterator(iterator)
+    return {
+      next: async () => {
+        this.before()
+        let step: unknown
+        try {
+          step = await iterator.next()
+        } catch (error) {
+          this.failed()
+          throw error
+        }
+        try {
+          return this.judge(step)
+        } catch (error) {
+          if (error instanceof ViolationError) quietly(() => iterator.return?.())
+          throw error
+        }
+      },
+      return: async () => {
+        this.use.return()
+        this.response.close()
+        if (!this.use.ended) await iterator.return?.()
+        return { done: true, value: undefined }
+      },
+    }
+  }
+}
+
+/** Calls what may fail when there is already an error to tell. */
+function quietly(call: () => unknown): void {
+  try {
+    Promise.resolve(call()).catch(() => {})
+  } catch {
+    // The first error is the one to tell.
+  }
+}

@@ -1,0 +1,148 @@
+import { isPromise } from '../body.ts'
+import type { InputStream } from '../types.ts'
+import { describeValue, type Rule } from '../wsgi-error.ts'
+import { byApplication, byServer } from './violation.ts'
+
+const STREAMS: Rule = 'Input and Error Streams'
+const LF = 10
+
+/** `wsgi.input` between the two sides: looks at what the application asks for and at what the server gives. */
+export class CheckedInput implements InputStream {
+  readonly read1?: (size?: number) => Promise<Uint8Array>
+  readonly #input: InputStream
+  /** No more than CONTENT_LENGTH bytes may come: what follows in the connection is not the application's. */
+  readonly #limit: number
+  #given = 0
+  #ended = false
+
+  /** @param contentLength the variable CONTENT_LENGTH */
+  constructor(input: InputStream, contentLength: string | undefined) {
+    this.#input = input
+    this.#limit = contentLength ? Number(contentLength) : Number.POSITIVE_INFINITY
+    if (input.read1 !== undefined) {
+      this.read1 = (...args) => {
+        const size = sizeOf('read1', args)
+        return this.#bytes(
+          'read1',
+          size,
+          this.#input.read1!(...args),
+          (piece) => piece.length === 0 && size !== 0,
+        )
+      }
+    }
+  }
+
+  read(...args: [size?: number]): Promise<Uint8Array> {
+    const size = sizeOf('read', args)
+    return this.#bytes('read', size, this.#input.read(...args), (piece) => size < 0 || piece.length < size)
+  }
+
+  readline(...args: [size?: number]): Promise<Uint8Array> {
+    const size = sizeOf('readline', args)
+    return this.#bytes('readline', size, this.#input.readline(...args), (line) => {
+      checkLine('readline', line)
+      return !endsLine(line) && (size < 0 || line.length < size)
+    })
+  }
+
+  readlines(...args: [hint?: number]): Promise<Uint8Array[]> {
+    const hint = sizeOf('readlines', args)
+    const before = this.#ended
+    return promised('readlines', this.#input.readlines(...args)).then((lines: unknown) => {
+      if (!Array.isArray(lines)) {
+        throw byServer(STREAMS, `wsgi.input.readlines() gave ${describeValue(lines)}, not an array`)
+      }
+      let length = 0
+      for (const line of lines) {
+        checkLine('readlines', checkBytes('readlines', line))
+        if (line.length === 0) throw byServer(STREAMS, 'wsgi.input.readlines() gave an empty line')
+        length += line.length
+      }
+      this.#count('readlines', length, before)
+      if (hint <= 0 || length < hint) this.#ended = true
+      return lines
+    })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const line of this.#input as AsyncIterable<unknown>) {
+      const bytes = checkBytes('[Symbol.asyncIterator]', line)
+      checkLine('[Symbol.asyncIterator]', bytes)
+      this.#count('[Symbol.asyncIterator]', bytes.length, this.#ended)
+      yield bytes
+    }
+    this.#ended = true
+  }
+
+  #bytes(
+    method: string,
+    size: number,
+    result: unknown,
+    isLast: (bytes: Uint8Array) => boolean,
+  ): Promise<Uint8Array> {
+    // Only what was asked for after the end was seen can be judged by it.
+    const before = this.#ended
+    return promised(method, result).then((value) => {
+      const bytes = checkBytes(method, value)
+      if (size >= 0 && bytes.length > size) {
+        throw byServer(
+          STREAMS,
+          `wsgi.input.${method}(${size}) gave ${bytes.length} bytes, more than it was asked for`,
+        )
+      }
+      this.#count(method, bytes.length, before)
+      if (isLast(bytes)) this.#ended = true
+      return bytes
+    })
+  }
+
+  #count(method: string, length: number, ended: boolean): void {
+    if (ended && length > 0) {
+      throw byServer(
+        STREAMS,
+        `wsgi.input.${method}() gave more after a read had given less than it was asked for, which means the end`,
+      )
+    }
+    this.#given += length
+    if (this.#given > this.#limit) {
+      throw byServer(
+        STREAMS,
+        `wsgi.input.${method}() went beyond the end of the body: ${this.#given} bytes came, CONTENT_LENGTH is ${this.#limit}`,
+      )
+    }
+  }
+}
+
+/** Checks the arguments of a read. @returns the size; -1 for none */
+function sizeOf(method: string, args: readonly unknown[]): number {
+  if (args.length > 1) {
+    throw byApplication(STREAMS, `wsgi.input.${method}() takes one argument at most, and got ${args.length}`)
+  }
+  const size = args[0]
+  if (size === undefined) return -1
+  if (!Number.isInteger(size)) {
+    throw byApplication(STREAMS, `wsgi.input.${method}() takes a whole number, not ${describeValue(size)}`)
+  }
+  return size as number
+}
+
+function promised(method: string, result: unknown): Promise<unknown> {
+  if (isPromise(result)) return result
+  throw byServer(STREAMS, `wsgi.input.${method}() must give a promise, not ${describeValue(result)}`)
+}
+
+function checkBytes(method: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  throw byServer(STREAMS, `wsgi.input.${method}() must give Uint8Array, not ${describeValue(value)}`)
+}
+
+function checkLine(method: string, line: Uint8Array): void {
+  const at = line.indexOf(LF)
+  if (at !== -1 && at !== line.length - 1) {
+    throw byServer(STREAMS, `wsgi.input.${method}() gave more than one line at once`)
+  }
+}
+
+function endsLine(line: Uint8Array): boolean {
+  return line.at(-1) === LF
+}
