@@ -1,0 +1,284 @@
+/**
+ * A Python application as a TypeScript value: an application like any other, run by CPython in worker processes.
+ *
+ * Use it to put Flask, Django or whatever follows PEP 3333 beside applications in TypeScript, under a dispatcher or an Express mount, and to wrap it
+ * in middleware. For a Python application alone the command is simpler and faster: `monoceros flaskapp:app`.
+ *
+ * What a middleware has made of `environ` is what Python sees:
+ *
+ * | in TypeScript | in Python |
+ * |---|---|
+ * | string | `str`. Directly in `environ` it is a view of bytes, as PEP 3333 has it: latin-1, see `encodeText`. Within arrays and objects it is any text |
+ * | number, bigint | `int` where it is a whole number, else `float` |
+ * | boolean, `null` | `bool`, `None` |
+ * | `Uint8Array` | `bytes` |
+ * | array, plain object | `list`, `dict`, to any depth |
+ * | `undefined`, a function, an instance of a class, a symbol | absent (`None` in an array) |
+ *
+ * `wsgi.input` is read through its methods, so that a middleware may have wrapped it; the other variables of PEP 3333 that begin with `wsgi.` are the worker's own, but for
+ * `wsgi.url_scheme`. A body whose length nobody has told is read first (unless `requestBuffering` is off), and gets its `CONTENT_LENGTH`.
+ *
+ * @example
+ * import { dispatcher, makeServer, pythonApp } from 'monoceros'
+ *
+ * const flask = pythonApp('flaskapp:app', { workers: 2, chdir: 'shop' })
+ * const httpd = await makeServer('', 8000, dispatcher(site, { '/api': flask }))
+ * await httpd.serveForever()
+ * await flask.close()
+ */
+import { tmpdir } from 'node:os'
+import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
+import { findInterpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
+import { WorkerPool, WorkerStartError } from '../runtimes/cpython/pool.ts'
+import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
+import { describeValue } from '../wsgi/wsgi-error.ts'
+import { EnvironEncoder } from './environ-encoder.ts'
+import { PythonCall, type PythonCallContext } from './python-call.ts'
+import { PythonLoadError, PythonOptionError, PythonUnavailableError } from './python-error.ts'
+import { poolLog } from './python-log.ts'
+import { type CheckedOptions, checkOptions, type PythonAppOptions } from './python-options.ts'
+
+/** A Python application. See {@link pythonApp}. */
+export interface PythonApplication {
+  (environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody>
+  /**
+   * Starts the workers, unless they are; resolves when all have loaded the application. Without it the first request does, and waits.
+   *
+   * @throws PythonLoadError, PythonUnavailableError
+   */
+  ready(): Promise<void>
+  /**
+   * Loads the application anew: new workers first, then the old ones finish what they have and leave.
+   *
+   * @throws PythonLoadError, PythonUnavailableError: then the old ones stay
+   */
+  reload(): Promise<void>
+  /**
+   * Takes no more requests, lets those that are under way finish (for `gracefulTimeout`), and ends the workers. May be called again.
+   *
+   * It need not be called for the process to end: workers keep none alive, and leave when it is gone. What they print last is then lost.
+   */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Makes an application of one in Python. Nothing is started before the first request, or {@link PythonApplication.ready}.
+ *
+ * The application throws what goes wrong: {@link PythonError} where Python raised, `PythonLoadError` where it could not be loaded (the next request tries again),
+ * `PythonUnavailableError` with a `status` where there was no worker to answer. A response that breaks off throws from its body.
+ *
+ * @param application `MODULE:NAME`, as the command takes it: `flaskapp:app`, `mysite.wsgi`, `shop:create_app("production")`
+ * @throws PythonOptionError for an option that cannot be
+ */
+export function pythonApp(application: string, options: PythonAppOptions = {}): PythonApplication {
+  if (typeof application !== 'string' || application === '') {
+    throw new PythonOptionError(
+      `pythonApp: the application must be named as MODULE:NAME, such as 'flaskapp:app', not by ${describeValue(application)}`,
+    )
+  }
+  const runner = new PythonRunner(application, checkOptions(options))
+  const app = (environ: WSGIEnvironment, startResponse: StartResponse) => runner.call(environ, startResponse)
+  Object.defineProperty(app, 'name', { value: `pythonApp(${application})` })
+  return Object.assign(app, {
+    ready: () => runner.ready(),
+    reload: () => runner.reload(),
+    close: () => runner.close(),
+    [Symbol.asyncDispose]: () => runner.close(),
+  })
+}
+
+/** The longest that a timer takes, in milliseconds. */
+const FOR_EVER = 2 ** 31 - 1
+
+/** An application's workers, and the calls that are under way. */
+class PythonRunner implements PythonCallContext {
+  readonly encoder = new EnvironEncoder()
+  readonly requestBuffering: boolean
+  readonly bodyStore: { readonly memory: number; readonly directory: string }
+  readonly window: number
+  readonly #application: string
+  readonly #options: CheckedOptions
+  readonly #calls = new Set<PythonCall>()
+  #pool: WorkerPool | null = null
+  #starting: Promise<WorkerPool> | null = null
+  /** The pool that is being started, so that it can be ended. */
+  #unready: WorkerPool | null = null
+  #closing: Promise<void> | null = null
+  #onNoCalls: (() => void) | null = null
+  /** What keeps the process alive while something is waited for. The workers' channels do not: one handle costs less than ten to hold and let go. */
+  #alive: NodeJS.Timeout | null = null
+  #holds = 0
+
+  constructor(application: string, options: CheckedOptions) {
+    this.#application = application
+    this.#options = options
+    this.requestBuffering = options.requestBuffering
+    this.bodyStore = { memory: options.requestBufferSize, directory: options.tmpUploadDir ?? tmpdir() }
+    this.window = options.responseWindow
+  }
+
+  call(environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing !== null) return reject(this.#closedError())
+      const call = new PythonCall(this, environ, startResponse, resolve, reject)
+      this.#calls.add(call)
+      this.#hold()
+      call.begin()
+    })
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closing !== null) throw this.#closedError()
+    await this.#held(async () => {
+      await this.runtime()
+    })
+  }
+
+  async reload(): Promise<void> {
+    const pool = this.#pool
+    if (pool === null) return await this.ready()
+    if (this.#closing !== null) throw this.#closedError()
+    await this.#held(async () => {
+      try {
+        await pool.reload()
+      } catch (error) {
+        throw this.#startError(error)
+      }
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#held(() => this.#close())
+    return this.#closing
+  }
+
+  // ---------------------------------------------------------------- for the calls (PythonCallContext)
+
+  runtime(): WorkerPool | Promise<WorkerPool> {
+    if (this.#pool !== null) return this.#pool
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  multiprocess(environ: WSGIEnvironment): boolean {
+    return environ['wsgi.multiprocess'] === true && this.#options.workers === 1
+  }
+
+  over(call: PythonCall): void {
+    this.#calls.delete(call)
+    if (this.#calls.size === 0) this.#onNoCalls?.()
+    this.#letGo()
+  }
+
+  // ----------------------------------------------------------------
+
+  async #start(): Promise<WorkerPool> {
+    const { python, chdir, rawEnv } = this.#options
+    try {
+      const environment = { ...process.env, ...rawEnv }
+      const interpreter = await findInterpreter(python, chdir, environment, 'the option python')
+      const pool = this.#makePool(interpreter)
+      this.#unready = pool
+      await pool.start()
+      this.#pool = pool
+      return pool
+    } catch (error) {
+      throw this.#startError(error)
+    } finally {
+      this.#unready = null
+      this.#starting = null // after a failure the next request tries again
+    }
+  }
+
+  #makePool(interpreter: Awaited<ReturnType<typeof findInterpreter>>): WorkerPool {
+    const options = this.#options
+    return new WorkerPool({
+      workers: options.workers,
+      timeout: options.timeout,
+      gracefulTimeout: options.gracefulTimeout,
+      maxRequests: options.maxRequests,
+      maxRequestsJitter: options.maxRequestsJitter,
+      backlogLimit: options.backlogLimit,
+      worker: {
+        interpreter,
+        application: this.#application,
+        chdir: options.chdir,
+        pythonpath: options.pythonpath,
+        environment: options.rawEnv,
+        threads: options.threads,
+        window: options.responseWindow,
+        gracefulTimeout: options.gracefulTimeout,
+        multiprocess: options.workers > 1,
+        // Nothing is usual: what a middleware has taken out of an environ must not come back.
+        environ: {},
+        directory: tmpdir(),
+        background: true,
+      },
+      log: poolLog(options.log),
+    })
+  }
+
+  #startError(error: unknown): unknown {
+    if (error instanceof ApplicationLoadError) return new PythonLoadError(this.#application, error.message)
+    if (error instanceof InterpreterError || error instanceof WorkerStartError) {
+      const text = `The Python application ${this.#application} could not be started: ${error.message}`
+      return new PythonUnavailableError('python-start', text, { cause: error })
+    }
+    return error
+  }
+
+  #closedError(): PythonUnavailableError {
+    return new PythonUnavailableError(
+      'python-closed',
+      `The Python application ${this.#application} has been closed`,
+    )
+  }
+
+  async #close(): Promise<void> {
+    const until = performance.now() + this.#options.gracefulTimeout * 1000
+    if (!(await this.#finished(until))) this.#unready?.kill()
+    const pool = this.#pool ?? (await this.#starting?.catch(() => null)) ?? null
+    await pool?.stop(Math.max(0, until - performance.now()))
+    for (const call of [...this.#calls]) call.fail(this.#closedError())
+  }
+
+  /** Waits for the calls, and for a start that is under way. @returns false when the time is over */
+  async #finished(until: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), until - performance.now())
+    })
+    const calls = new Promise<void>((resolve) => {
+      if (this.#calls.size === 0) resolve()
+      else this.#onNoCalls = resolve
+    })
+    const all = Promise.allSettled([this.#starting, calls]).then(() => true)
+    const finished = await Promise.race([all, late])
+    clearTimeout(timer)
+    return finished
+  }
+
+  async #held<T>(work: () => Promise<T>): Promise<T> {
+    this.#hold()
+    try {
+      return await work()
+    } finally {
+      this.#letGo()
+    }
+  }
+
+  #hold(): void {
+    if (this.#holds++ > 0) return
+    if (this.#alive === null) this.#alive = setInterval(() => {}, FOR_EVER)
+    else this.#alive.ref()
+  }
+
+  #letGo(): void {
+    if (--this.#holds > 0) return
+    this.#alive!.unref()
+    if (this.#closing === null) return
+    clearInterval(this.#alive!)
+    this.#alive = null
+  }
+}

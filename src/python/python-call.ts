@@ -1,0 +1,312 @@
+import type { BodyStore, RequestBody } from '../gateway/request-body.ts'
+import {
+  type FileReference,
+  KEPT,
+  type Outcome,
+  REFUSED,
+  type Runtime,
+  TAKEN,
+  type Task,
+  type TaskBody,
+  type TaskHandle,
+} from '../runtimes/runtime.ts'
+import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
+import { ENVIRON_END, type EnvironEncoder, endWithLength } from './environ-encoder.ts'
+import { type BodyConsumer, PythonBody } from './python-body.ts'
+import { PythonBrokenError, PythonError, PythonUnavailableError } from './python-error.ts'
+import { InputRelay, PythonInput } from './python-input.ts'
+
+/** What all calls of an application share. */
+export interface PythonCallContext {
+  readonly encoder: EnvironEncoder
+  readonly requestBuffering: boolean
+  readonly bodyStore: BodyStore
+  /** Bytes of response body that a worker may be ahead of who takes it. */
+  readonly window: number
+  /** The environ is to say so although the workers do not know it. */
+  multiprocess(environ: WSGIEnvironment): boolean
+  /** Where requests go; a promise while it is being started. @throws why there is none */
+  runtime(): Runtime | Promise<Runtime>
+  /** A call is over: nobody waits for anything of it. */
+  over(call: PythonCall): void
+}
+
+const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
+const STREAMED: TaskBody = { kind: 'stream' }
+const NOTHING: readonly Uint8Array[] = []
+/** A smaller piece is copied: it would hold on to all of the memory that it was read into. */
+const WORTH_KEEPING = 32 * 1024
+
+/** One request on its way from `environ` to a worker, and its response on the way back. */
+export class PythonCall implements Task, BodyConsumer {
+  body: TaskBody = NO_BODY
+  readonly abandonedAt = Number.POSITIVE_INFINITY
+
+  readonly #context: PythonCallContext
+  readonly #environ: WSGIEnvironment
+  readonly #startResponse: StartResponse
+  /** Null once the application's promise is settled. */
+  #settle: { resolve(body: WSGIBody): void; reject(error: unknown): void } | null
+  #encoded: Buffer | null = null
+  #encodedEnd = ENVIRON_END
+  #handle: TaskHandle | null = null
+  #stored: RequestBody | null = null
+  #relay: InputRelay | null = null
+  /** A response that is given piece by piece. */
+  #response: PythonBody | null = null
+  /** Bytes that are to come of a body whose length is known; else Infinity. */
+  #expected = Number.POSITIVE_INFINITY
+  #bodiless = false
+  /** Bytes taken of which the runtime has not been told. */
+  #taken = 0
+  #over = false
+
+  constructor(
+    context: PythonCallContext,
+    environ: WSGIEnvironment,
+    startResponse: StartResponse,
+    resolve: (body: WSGIBody) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#context = context
+    this.#environ = environ
+    this.#startResponse = startResponse
+    this.#settle = { resolve, reject }
+  }
+
+  /** Sends the request. The environ is read before this returns: what becomes of it afterwards does not matter. */
+  begin(): void {
+    const { encoder, requestBuffering, bodyStore, multiprocess } = this.#context
+    let input: PythonInput | null
+    try {
+      input = PythonInput.of(this.#environ)
+      const stored = input !== null && requestBuffering
+      // Of a body that is read whole the length is known, as it is for the gateway.
+      const leaveOut = stored && input!.lengthUnknown ? 'HTTP_TRANSFER_ENCODING' : ''
+      this.#encoded = encoder.encode(this.#environ, leaveOut, multiprocess(this.#environ))
+    } catch (error) {
+      return this.fail(error)
+    }
+    if (input === null) return this.#submit()
+    if (!requestBuffering) {
+      this.body = STREAMED
+      this.#relay = new InputRelay(input, () => this.#handle)
+      return this.#submit()
+    }
+    input.store(bodyStore).then(
+      (stored) => {
+        if (this.#over) return stored.discard()
+        this.#stored = stored
+        this.body = stored.finished()
+        if (input.lengthUnknown && stored.length > 0) this.#encodedEnd = endWithLength(stored.length)
+        this.#submit()
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  /** Ends it from outside, or because nothing can be answered. */
+  fail(error: unknown): void {
+    const handle = this.#handle
+    this.#handle = null
+    if (handle !== null) handle.cancel()
+    else this.#release()
+    this.#failed(error)
+  }
+
+  #submit(): void {
+    let runtime: Runtime | Promise<Runtime>
+    try {
+      runtime = this.#context.runtime()
+    } catch (error) {
+      return this.fail(error)
+    }
+    if (!('then' in runtime)) {
+      this.#handle = runtime.submit(this)
+      return
+    }
+    runtime.then(
+      (started) => {
+        if (!this.#over) this.#handle = started.submit(this)
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  // ---------------------------------------------------------------- what the runtime says (Task)
+
+  describe(): string {
+    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ
+    return `${REQUEST_METHOD} ${SCRIPT_NAME ?? ''}${PATH_INFO ?? ''}`
+  }
+
+  environBound(): number {
+    return this.#encoded!.length + this.#encodedEnd.length
+  }
+
+  writeEnviron(out: Buffer, at: number): number {
+    out.set(this.#encoded!, at)
+    const end = at + this.#encoded!.length
+    out.set(this.#encodedEnd, end)
+    return end + this.#encodedEnd.length
+  }
+
+  responseHead(bytes: Buffer, start: number, headEnd: number, end: number, ended: boolean): Outcome {
+    const length = end - headEnd
+    let declared: number
+    try {
+      declared = this.#begin(bytes.toString('latin1', start, headEnd))
+    } catch (error) {
+      // What takes the response has refused its head.
+      this.#handle = null
+      this.#release()
+      this.#failed(error)
+      return REFUSED
+    }
+    const kept = !ended && length >= WORTH_KEEPING
+    const first = kept ? bytes.subarray(headEnd, end) : Buffer.from(bytes.subarray(headEnd, end))
+    if (ended || declared === length) {
+      // All of the body is here, although the worker may still be at its close().
+      if (ended) this.#ended()
+      this.#resolve(length === 0 ? NOTHING : [first])
+      this.#finish()
+      return kept ? KEPT : TAKEN
+    }
+    if (declared !== -1) this.#expected = declared - length
+    const body = new PythonBody(this)
+    this.#response = body
+    if (length > 0) body.push(first)
+    this.#resolve(body)
+    return kept ? KEPT : TAKEN
+  }
+
+  responseData(bytes: Buffer, start: number, end: number): boolean {
+    const body = this.#response
+    if (body === null) return false
+    const kept = end - start >= WORTH_KEEPING
+    const piece = bytes.subarray(start, end)
+    this.#expected -= piece.length
+    body.push(kept ? piece : Buffer.from(piece))
+    if (this.#expected <= 0) this.#complete()
+    return kept
+  }
+
+  responseEnd(broken: boolean): void {
+    this.#ended()
+    if (this.#over) return
+    if (broken) this.#failed(this.#relay?.failure ?? new PythonBrokenError())
+    else this.#complete()
+  }
+
+  responseFile(reference: FileReference): void {
+    this.#ended()
+    const body = this.#response
+    if (body === null) return
+    if (this.#bodiless) this.#complete()
+    else body.file(reference, () => this.#finish())
+  }
+
+  failed(traceback: string): void {
+    this.#ended()
+    this.#failed(this.#relay?.failure ?? new PythonError(traceback))
+  }
+
+  lost(status: 502 | 503 | 504, reason: string): void {
+    this.#ended()
+    const failure = this.#relay?.failure
+    if (failure !== null && failure !== undefined) return this.#failed(failure)
+    const code = status === 502 ? 'python-worker-lost' : status === 503 ? 'python-busy' : 'python-timeout'
+    this.#failed(new PythonUnavailableError(code, `${this.describe()}: ${reason}`))
+  }
+
+  wantBody(bytes: number): void {
+    this.#relay?.want(bytes)
+  }
+
+  released(): void {
+    this.#release()
+  }
+
+  // ---------------------------------------------------------------- what takes the body says (BodyConsumer)
+
+  taken(bytes: number): void {
+    const handle = this.#handle
+    if (handle === null) return
+    this.#taken += bytes
+    if (this.#taken * 2 < this.#context.window) return
+    handle.grant(this.#taken)
+    this.#taken = 0
+  }
+
+  unwanted(): void {
+    const handle = this.#handle
+    this.#handle = null
+    this.#response = null
+    handle?.cancel()
+    this.#finish()
+  }
+
+  // ----------------------------------------------------------------
+
+  /** Calls startResponse. @returns the declared Content-Length or -1 */
+  #begin(text: string): number {
+    const lines = text.split('\r\n')
+    const headers: ResponseHeaders = []
+    let length = -1
+    for (let i = 1; i < lines.length; i++) {
+      const line = lines[i]!
+      if (line === '') continue // behind the last line end
+      const colon = line.indexOf(':')
+      const name = line.slice(0, colon)
+      const value = line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
+      headers.push([name, value])
+      if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value)
+    }
+    const status = lines[0]!
+    this.#bodiless =
+      this.#environ.REQUEST_METHOD === 'HEAD' || status.startsWith('204') || status.startsWith('304')
+    this.#startResponse(status, headers)
+    return length
+  }
+
+  #resolve(body: WSGIBody): void {
+    const settle = this.#settle
+    this.#settle = null
+    settle?.resolve(body)
+  }
+
+  /** The body is complete. The worker may not have ended the task yet: its close() runs to its end. */
+  #complete(): void {
+    const body = this.#response
+    this.#response = null
+    body?.end()
+    this.#finish()
+  }
+
+  #failed(error: unknown): void {
+    const settle = this.#settle
+    const body = this.#response
+    this.#settle = null
+    this.#response = null
+    if (settle !== null) settle.reject(error)
+    else body?.fail(error instanceof Error ? error : new Error(String(error)))
+    this.#finish()
+  }
+
+  /** The runtime has ended the task. */
+  #ended(): void {
+    this.#handle = null
+    this.#release()
+  }
+
+  #release(): void {
+    this.#stored?.discard()
+    this.#stored = null
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#context.over(this)
+  }
+}
