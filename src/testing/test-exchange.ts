@@ -1,6 +1,7 @@
 import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
+import { FileWrapper } from '../wsgi/file-wrapper.ts'
 import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
 import { type ByteSource, bytesSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { InputStream, ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
@@ -51,6 +52,7 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
       remoteAddress: '127.0.0.1',
       remotePort: 50000,
       input: upload.input,
+      fileWrapper: FileWrapper,
       errors: errorStream((text) => {
         errorText += text
       }),

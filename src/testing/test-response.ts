@@ -1,8 +1,8 @@
+import { Headers } from '../wsgi/headers.ts'
 import type { ResponseHeaders, WSGIEnvironment } from '../wsgi/types.ts'
 import { joinBytes } from './multipart.ts'
 import type { ResponsePipe } from './response-pipe.ts'
 import { TestClientError } from './test-client-error.ts'
-import { TestHeaders } from './test-headers.ts'
 
 /** The request that a response answers. */
 export interface TestRequestInfo {
@@ -42,7 +42,7 @@ export class TestResponse {
   /** The reason behind the status: `Not Found`. */
   readonly statusText: string
   /** As the application has sent them: nothing is added, such as a Date or a Content-Length, and nothing left out. */
-  readonly headers: TestHeaders
+  readonly headers: Headers
   readonly request: TestRequestInfo
   /** The responses that were followed to this one, the first first; each has been read. */
   readonly redirects: readonly TestResponse[]
@@ -59,7 +59,7 @@ export class TestResponse {
     this.#parts = parts
     this.status = Number(parts.line.slice(0, 3))
     this.statusText = parts.line.slice(4)
-    this.headers = new TestHeaders(parts.headers)
+    this.headers = new Headers(parts.headers)
     this.request = parts.request
     this.redirects = parts.redirects
     this.error = parts.error
