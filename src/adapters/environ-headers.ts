@@ -1,0 +1,27 @@
+import type { WSGIEnvironment } from '../wsgi/types.ts'
+
+/**
+ * The request's headers as an environ has them, for a handler that wants headers: their names in the usual writing, their values as views of bytes.
+ *
+ * @example headersOf(environ) // [['Content-Type', 'text/plain'], ['Accept-Language', 'de']]
+ */
+export function headersOf(environ: WSGIEnvironment): [name: string, value: string][] {
+  const headers: [string, string][] = []
+  for (const key in environ) {
+    const value = environ[key]
+    if (typeof value !== 'string') continue
+    if (key.startsWith('HTTP_')) headers.push([headerName(key.slice(5)), value])
+    else if ((key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH') && value !== '')
+      headers.push([headerName(key), value])
+  }
+  return headers
+}
+
+/** `ACCEPT_LANGUAGE` becomes `Accept-Language`. */
+function headerName(variable: string): string {
+  return variable
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('-')
+}

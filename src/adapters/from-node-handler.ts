@@ -1,0 +1,252 @@
+import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { failureText } from '../wsgi/failure.ts'
+import { isHopByHop } from '../wsgi/head-rules.ts'
+import type { ResponseHeaders, WSGIBody, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'
+import { describeValue } from '../wsgi/wsgi-error.ts'
+import { AnswerSocket } from './answer-socket.ts'
+import { headersOf } from './environ-headers.ts'
+import { sentTarget } from './mount.ts'
+import { requestPieces } from './request-pieces.ts'
+
+/** A listener of `node:http`'s event `request`: an Express or a Connect application, or a function. */
+export type NodeListener = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/**
+ * An Express or Connect application, or any other request listener of `node:http`, as a WSGI application: mounted by `dispatcher` beside others, wrapped by middleware,
+ * served by `monoceros`.
+ *
+ * The listener gets Node's own `IncomingMessage` and `ServerResponse`; between them is no socket but an object that acts as one: `req.socket.remoteAddress` and `encrypted` are
+ * right. Mounted, it sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and `req.originalUrl`.
+ * Both bodies are streamed with back-pressure. When the client goes away, `close` is emitted on both, and `aborted` on the request.
+ *
+ * There are no upgrades (WebSockets need a server's event `upgrade`), interim responses (100, 103) and trailers are not sent, and `Date` is left to the server.
+ *
+ * @param listener what it throws before it has answered, also as a rejection, is thrown on to the server
+ * @throws TypeError (`bad-option`) where it is no function
+ * @example
+ * import express from 'express'
+ * import { dispatcher, fromNodeHandler } from 'monoceros'
+ *
+ * const legacy = express().get('/hello', (req, res) => res.send('Hello from Express'))
+ * export const app = dispatcher(other, { '/legacy': fromNodeHandler(legacy) })
+ */
+export function fromNodeHandler(listener: NodeListener): WSGIFunction {
+  if (typeof listener !== 'function') {
+    throw Object.assign(
+      new TypeError(
+        `fromNodeHandler takes a listener (request, response), such as an Express application, not ${describeValue(listener)}`,
+      ),
+      { code: 'bad-option' },
+    )
+  }
+  return function nodeApplication(environ, startResponse) {
+    const exchange = new NodeExchange(environ)
+    return exchange.run(listener, (status, headers) => startResponse(status, headers))
+  }
+}
+
+/** Where `drain` is due: Node's server emits it when the socket drains, and here there is no server. */
+const NEED_DRAIN = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
+  (symbol) => symbol.description === 'kNeedDrain',
+)
+
+/** What of Node's own classes is not in their types, and has been there since the first of them. */
+interface RequestInternals {
+  _addHeaderLines(lines: string[], count: number): void
+  _read(size: number): void
+  _readableState: { readingMore: boolean }
+  _consuming: boolean
+}
+
+class NodeExchange {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #socket: AnswerSocket
+  readonly #environ: WSGIEnvironment
+
+  constructor(environ: WSGIEnvironment) {
+    this.#environ = environ
+    this.#socket = new AnswerSocket(environ)
+    this.#request = makeRequest(environ, this.#socket)
+    this.#response = makeResponse(this.#request, this.#socket)
+  }
+
+  run(
+    listener: NodeListener,
+    startResponse: (status: string, headers: ResponseHeaders) => void,
+  ): Promise<WSGIBody> {
+    return new Promise<WSGIBody>((resolve, reject) => {
+      const socket = this.#socket
+      const response = this.#response
+      const fail = (error: unknown) => {
+        if (socket.isFinished) this.#complain(error)
+        reject(error)
+        socket.fail(error)
+        this.#abort()
+      }
+      // Not at once: an answer that is written in one go comes in one go.
+      socket.onHead = () => process.nextTick(answer)
+      const answer = () => {
+        const head = (response as unknown as { _header: string })._header
+        const { status, headers } = parseHead(head)
+        try {
+          startResponse(status, headers)
+        } catch (error) {
+          fail(error)
+          return
+        }
+        resolve(response.writableEnded ? socket.takeAll() : this.#body())
+      }
+      response.on('finish', () => socket.finish())
+      socket.on('close', () => {
+        if (response.writableFinished && socket.hasHead) return
+        if (response.writableFinished) {
+          // Not a final head, then: there is no connection that could be upgraded.
+          reject(new Error(`The listener answered with the interim status ${response.statusCode}`))
+          return
+        }
+        fail(new Error('The listener closed the connection before its answer was complete'))
+      })
+      try {
+        const result = listener(this.#request, response)
+        if (result instanceof Promise) result.catch(fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+  }
+
+  /** An error behind the end of the answer, which has no other way to be heard of. */
+  #complain(error: unknown): void {
+    this.#environ['wsgi.errors'].write(`The listener failed after its answer: ${failureText(error)}\n`)
+  }
+
+  #body(): WSGIBody {
+    const socket = this.#socket
+    return {
+      [Symbol.asyncIterator]: () => ({ next: () => socket.next() }),
+      close: () => {
+        if (!socket.isFinished) this.#abort()
+      },
+    }
+  }
+
+  /** What Node does when a connection is lost: the response closes, the request is aborted. */
+  #abort(): void {
+    this.#socket.destroy()
+    if (!this.#request.destroyed) {
+      this.#request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+    }
+  }
+}
+
+function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMessage {
+  const request = new IncomingMessage(socket as unknown as Socket) as IncomingMessage & {
+    baseUrl: string
+    originalUrl: string
+  }
+  const internals = request as unknown as RequestInternals
+  const { mount, path, query } = sentTarget(environ)
+  const [, major, minor = '0'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(environ.SERVER_PROTOCOL) ?? ['', '1', '1']
+  request.method = environ.REQUEST_METHOD
+  request.httpVersion = `${major}.${minor}`
+  request.httpVersionMajor = Number(major)
+  request.httpVersionMinor = Number(minor)
+  request.url = (path.startsWith('/') ? path : `/${path}`) + query
+  if (environ.REQUEST_METHOD === 'OPTIONS' && environ.REQUEST_URI === '*' && path === '') request.url = '*'
+  if (mount !== '') {
+    // Where Express looks for the way to its application; at the root it sets them itself.
+    request.baseUrl = mount
+    request.originalUrl = mount + path + query
+  }
+  const pieces = requestPieces(environ)
+  const lines: string[] = []
+  for (const [name, value] of headersOf(environ)) lines.push(name, value)
+  if (pieces !== null && !environ.CONTENT_LENGTH && environ.HTTP_TRANSFER_ENCODING === undefined) {
+    // Or body parsers would take it for a request without a body.
+    lines.push('Transfer-Encoding', 'chunked')
+  }
+  internals._addHeaderLines(lines, lines.length)
+  if (pieces === null) {
+    request.complete = true
+    request.push(null)
+    return request
+  }
+  let reading = false
+  // On the object itself: Express gives requests another prototype.
+  internals._read = () => {
+    internals._readableState.readingMore = false
+    internals._consuming = true
+    if (reading) return
+    reading = true
+    if (socket.isFinished) {
+      request.complete = true
+      request.push(null)
+      return
+    }
+    pieces.next().then(
+      (step) => {
+        reading = false
+        if (request.destroyed) return
+        if (step.done === true) {
+          request.complete = true
+          request.push(null)
+        } else {
+          request.push(step.value)
+        }
+      },
+      (error: unknown) => {
+        if (socket.isFinished) request.destroy()
+        else socket.lose(error)
+        request.destroy(Object.assign(new Error('aborted', { cause: error }), { code: 'ECONNRESET' }))
+      },
+    )
+  }
+  return request
+}
+
+function makeResponse(request: IncomingMessage, socket: AnswerSocket): ServerResponse {
+  const response = new ServerResponse(request)
+  response.sendDate = false
+  response.shouldKeepAlive = true
+  response.useChunkedEncodingByDefault = true
+  // The server frames the body. Up to the head Node may think of chunks (it refuses a Trailer header without them); then bytes come as they are.
+  let chunked = false
+  const head = response as unknown as { _header: string | null }
+  Object.defineProperty(response, 'chunkedEncoding', {
+    configurable: true,
+    enumerable: true,
+    get: () => chunked && head._header === null,
+    set: (value: boolean) => {
+      chunked = value
+    },
+  })
+  socket.on('drain', () => {
+    if (response.writableEnded || NEED_DRAIN === undefined) return
+    const flags = response as unknown as Record<symbol, boolean>
+    if (flags[NEED_DRAIN] !== true) return
+    flags[NEED_DRAIN] = false
+    response.emit('drain')
+  })
+  response.assignSocket(socket as unknown as Socket)
+  response.on('finish', () => {
+    // As Node's server: what nobody has begun to read is read into nothing, and both are closed.
+    if (!(request as unknown as RequestInternals)._consuming) request.resume()
+    socket.destroy()
+  })
+  return response
+}
+
+/** Takes apart a head as Node has put it together, and leaves out what is about its connection. */
+function parseHead(head: string): { status: string; headers: ResponseHeaders } {
+  const [first = '', ...lines] = head.split('\r\n')
+  const headers: ResponseHeaders = []
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    if (colon === -1) continue
+    const name = line.slice(0, colon)
+    if (!isHopByHop(name)) headers.push([name, line.slice(colon + 1).trim()])
+  }
+  return { status: first.slice('HTTP/1.1 '.length), headers }
+}

@@ -1,0 +1,123 @@
+import { decodePercent, encodePercent } from '../wsgi/environ.ts'
+import { encodeText } from '../wsgi/text.ts'
+import { describeValue } from '../wsgi/wsgi-error.ts'
+
+/** Where an application is mounted, when the framework around it does not say. */
+export interface MountOptions {
+  /**
+   * The path of the application, as in a route: `/shop`. It becomes `SCRIPT_NAME` and is taken from the path; a request for another path is not the
+   * application's. Behind a mount that the framework tells of, it is the rest of the way.
+   *
+   * @default ''
+   */
+  scriptName?: string
+  /**
+   * The framework has taken `scriptName` from the path already, as Hono's `mount()` does.
+   *
+   * @default false
+   */
+  scriptNameStripped?: boolean
+}
+
+/** A path, as it was sent, in two: up to the application, and the rest. */
+export interface MountedPath {
+  readonly mount: string
+  readonly path: string
+}
+
+/** {@link MountOptions}, checked. */
+export class Mount {
+  /** As a view of bytes, decoded. */
+  readonly #scriptName: string
+  readonly #stripped: boolean
+
+  /** @throws TypeError for a path that cannot be that of an application */
+  constructor({ scriptName = '', scriptNameStripped = false }: MountOptions) {
+    if (typeof scriptName !== 'string' || (scriptName !== '' && !/^\/.*[^/]$/s.test(scriptName))) {
+      throw Object.assign(
+        new TypeError(
+          `scriptName must be a path with a slash at its beginning and none at its end, such as "/shop", not ${describeValue(scriptName)}`,
+        ),
+        { code: 'bad-option' },
+      )
+    }
+    this.#scriptName = encodeText(scriptName)
+    this.#stripped = scriptNameStripped
+  }
+
+  /** Divides a path; null for one that is not the application's. */
+  divide(path: string): MountedPath | null {
+    if (this.#scriptName === '') return { mount: '', path }
+    if (this.#stripped) return { mount: encodePercent(this.#scriptName), path }
+    const end = mountEnd(path, this.#scriptName)
+    return end === -1 ? null : { mount: path.slice(0, end), path: path.slice(end) }
+  }
+}
+
+/**
+ * Where the mount ends in a path that was sent, however that is encoded; -1 where the path is not below it.
+ *
+ * @param path not decoded
+ * @param mount decoded: a `SCRIPT_NAME`
+ * @example mountEnd('/%73hop/a%2Fb', '/shop') // 7
+ */
+export function mountEnd(path: string, mount: string): number {
+  let at = 0
+  for (let i = 0; i < mount.length; i++) {
+    const escaped = path[at] === '%' && /^%[0-9A-Fa-f]{2}/.test(path.slice(at, at + 3))
+    const code = escaped ? Number.parseInt(path.slice(at + 1, at + 3), 16) : path.charCodeAt(at)
+    if (code !== mount.charCodeAt(i)) return -1
+    at += escaped ? 3 : 1
+  }
+  return at === path.length || path[at] === '/' ? at : -1
+}
+
+/** A path and its query string, as they stand in a target: without its origin where it is in absolute form (RFC 9112 §3.2). */
+export interface SplitTarget {
+  /** What stands for the Host header; null but for the absolute form. */
+  readonly authority: string | null
+  readonly path: string
+  /** With its question mark; `''` without one. */
+  readonly query: string
+}
+
+/** @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c' } */
+export function splitTarget(target: string): SplitTarget {
+  const origin = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(target)
+  const rest = origin === null ? target : target.slice(origin[0].length)
+  const question = rest.indexOf('?')
+  return {
+    authority: origin === null ? null : origin[1]!,
+    path: question === -1 ? rest : rest.slice(0, question),
+    query: question === -1 ? '' : rest.slice(question),
+  }
+}
+
+/**
+ * The path and the query string of an environ as they stand in a URL: as the client sent them where `REQUEST_URI` still says the same, so that
+ * `%2F` stays what it was; else encoded anew.
+ */
+export function sentTarget(environ: {
+  readonly SCRIPT_NAME: string
+  readonly PATH_INFO: string
+  readonly QUERY_STRING: string
+  readonly REQUEST_URI?: string | undefined
+}): { mount: string; path: string; query: string } {
+  const { SCRIPT_NAME: mount = '', PATH_INFO: path = '', QUERY_STRING: query = '' } = environ
+  // What a URL's query string cannot hold as it is: spaces, controls, what is not ASCII, and " # < >.
+  const encodedQuery = query === '' ? '' : `?${query.replace(/[^!$-;=?-~]/g, encodeByte)}`
+  if (typeof environ.REQUEST_URI === 'string') {
+    const sent = splitTarget(environ.REQUEST_URI)
+    const end = mountEnd(sent.path, mount)
+    if (end !== -1 && /^[!-~]*$/.test(sent.path) && !sent.path.includes('#')) {
+      const rest = sent.path.slice(end)
+      if (decodePercent(rest) === path)
+        return { mount: sent.path.slice(0, end), path: rest, query: encodedQuery }
+    }
+  }
+  return { mount: encodePercent(mount), path: encodePercent(path), query: encodedQuery }
+}
+
+function encodeByte(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
+import { type ByteSource, InputError } from '../wsgi/input-stream.ts'
+import { ConsumedBodyError } from './consumed-body-error.ts'
+
+/** The bytes of a body that something in front has read whole and left on the request; undefined where there are none. */
+export function parsedBody(request: object): Uint8Array | undefined {
+  const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
+  if (rawBody instanceof Uint8Array) return rawBody
+  return body instanceof Uint8Array ? body : undefined
+}
+
+/**
+ * The body of a Node request, a piece at a time: the request is paused but when a piece is asked for, so a client can send no faster than the
+ * application reads.
+ *
+ * It listens to `data` and not to `readable`: with the latter, Node could not discard what an application leaves unread.
+ */
+export class NodeRequestBody implements ByteSource {
+  readonly #request: IncomingMessage | Http2ServerRequest
+  readonly #pieces: Uint8Array[] = []
+  #begun = false
+  #ended = false
+  #error: Error | null = null
+  #wake: (() => void) | null = null
+
+  constructor(request: IncomingMessage | Http2ServerRequest) {
+    this.#request = request
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    if (!this.#begun) this.#begin()
+    for (;;) {
+      const piece = this.#pieces.shift()
+      if (piece !== undefined) return piece
+      if (this.#error !== null) throw this.#error
+      if (this.#ended) return null
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+        this.#request.resume()
+      })
+    }
+  }
+
+  /** The response is over: nothing more is given, and what is left is discarded, so that the connection can be used again. */
+  release(): void {
+    if (this.#ended || this.#error !== null) return
+    this.#fail(new InputError('The response is over, and the rest of the request with it'))
+    if (!this.#begun) return
+    this.#request.off('data', this.#onData)
+    this.#request.resume()
+  }
+
+  #begin(): void {
+    this.#begun = true
+    const request = this.#request
+    if (request.readableDidRead) {
+      this.#error ??= new ConsumedBodyError(
+        'mount the application before body parsers such as express.json(), or let them keep the bytes as request.rawBody (a Uint8Array)',
+      )
+      return
+    }
+    if (request.readableEnded) {
+      this.#ended = true
+      return
+    }
+    if (request.destroyed || request.aborted) {
+      this.#error ??= gone()
+      return
+    }
+    request.on('data', this.#onData)
+    request.on('end', () => {
+      // A request of HTTP/2 ends also when it is broken off.
+      if (request.aborted) this.#fail(gone())
+      else this.#end()
+    })
+    request.on('aborted', () => this.#fail(gone()))
+    request.on('error', () => this.#fail(gone()))
+    request.on('close', () => this.#fail(gone()))
+  }
+
+  readonly #onData = (piece: Uint8Array | string): void => {
+    this.#request.pause()
+    this.#pieces.push(
+      typeof piece === 'string' ? Buffer.from(piece, this.#request.readableEncoding ?? 'utf8') : piece,
+    )
+    this.#resume()
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#resume()
+  }
+
+  #fail(error: Error): void {
+    if (this.#ended) return
+    this.#error ??= error
+    this.#resume()
+  }
+
+  #resume(): void {
+    const wake = this.#wake
+    this.#wake = null
+    wake?.()
+  }
+}
+
+function gone(): InputError {
+  return new InputError('The client went away before the body of its request was complete')
+}

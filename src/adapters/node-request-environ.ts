@@ -1,0 +1,155 @@
+import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
+import type { Socket } from 'node:net'
+import { makeEnviron } from '../wsgi/environ.ts'
+import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
+import { type Mount, splitTarget } from './mount.ts'
+
+/** A request of `node:http` or of the compatible side of `node:http2`, with what Express and Connect add. */
+export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
+  originalUrl?: unknown
+  baseUrl?: unknown
+}
+
+/** What an application cannot be called with; answered with 400. */
+export class BadRequestError extends Error {
+  readonly status = 400
+}
+
+/** A body that something in front has read already. */
+export interface ReadBody {
+  readonly length: number
+}
+
+/**
+ * The environ of a Node request; null where the request is not for the application's mount.
+ *
+ * @param read where the body has been read already: its length then stands for what the headers say
+ * @throws BadRequestError where headers contradict each other
+ */
+export function nodeEnviron(
+  request: NodeRequest,
+  mount: Mount,
+  input: InputStream,
+  errors: ErrorStream,
+  read: ReadBody | undefined,
+): WSGIEnvironment | null {
+  const { outer, path, query, authority, sent } = nodeTarget(request)
+  const divided = mount.divide(path)
+  if (divided === null) return null
+  const headers = requestHeaders(request, authority, read)
+  const socket = request.socket as Socket & { encrypted?: boolean }
+  const encrypted = socket.encrypted === true
+  const { name, port } = serverAddress(socket, headers, encrypted)
+  return makeEnviron({
+    method: request.method ?? 'GET',
+    mount: outer + divided.mount,
+    target: divided.path + query,
+    requestUri: sent,
+    headers,
+    protocol: `HTTP/${request.httpVersion}`,
+    scheme: encrypted ? 'https' : 'http',
+    serverName: name,
+    serverPort: port,
+    remoteAddress: plainAddress(socket.remoteAddress),
+    remotePort: socket.remotePort,
+    input,
+    errors,
+  })
+}
+
+/**
+ * Where the framework has mounted us, and the rest of the path. Express says it in `baseUrl`; Connect, and Vite with it, keep the whole in `originalUrl`.
+ * Both put a slash into `url` where nothing is left of the path, which no client has sent: then the path is empty.
+ */
+function nodeTarget(request: NodeRequest): {
+  outer: string
+  path: string
+  query: string
+  authority: string | null
+  sent: string
+} {
+  const url = request.url ?? '/'
+  const { path, query, authority } = splitTarget(url)
+  const sent = typeof request.originalUrl === 'string' ? request.originalUrl : url
+  const target = (outer: string, rest: string) => ({ outer, path: rest, query, authority, sent })
+  if (path === '*') return target('', '')
+  const whole = splitTarget(sent).path
+  const { baseUrl } = request
+  if (typeof baseUrl === 'string' && baseUrl !== '' && whole.startsWith(baseUrl)) {
+    return target(baseUrl, path === '/' && whole === baseUrl ? '' : path)
+  }
+  // RFC 9112 §3.2.4: without a path, OPTIONS is about the server; for others it is "/".
+  if (path === '') return target('', request.method === 'OPTIONS' ? '' : '/')
+  if (!path.startsWith('/')) return target('', `/${path}`)
+  if (whole === path) return target('', path)
+  if (whole.endsWith(path)) return target(whole.slice(0, -path.length), path)
+  if (path === '/' && whole.startsWith('/')) return target(whole, '')
+  return target('', path) // rewritten on its way
+}
+
+function requestHeaders(
+  request: NodeRequest,
+  targetAuthority: string | null,
+  read: ReadBody | undefined,
+): [string, string][] {
+  const headers: [string, string][] = []
+  const authority = targetAuthority ?? pseudoHeader(request, ':authority')
+  if (authority?.includes('@')) throw new BadRequestError('The target has user information')
+  let hosts = 0
+  let lengths = 0
+  let declared = ''
+  const raw = request.rawHeaders
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!
+    if (name.startsWith(':')) continue
+    const lower = name.toLowerCase()
+    if (lower === 'host') {
+      hosts++
+      // RFC 9112 §3.2.2, RFC 9113 §8.3.1: the target's authority goes first.
+      if (authority !== undefined) continue
+    } else if (lower === 'content-length') {
+      lengths++
+      declared = raw[i + 1]!
+      if (read !== undefined) continue
+    }
+    headers.push([name, raw[i + 1]!])
+  }
+  if (hosts > 1) throw new BadRequestError('There is more than one Host header')
+  if (lengths > 1) throw new BadRequestError('There is more than one Content-Length header')
+  if (lengths === 1 && !/^\d+$/.test(declared)) throw new BadRequestError('Content-Length is not a number')
+  if (authority !== undefined) headers.push(['Host', authority])
+  if (read === undefined) return headers
+  // A parser in front undoes a Content-Encoding, and the length shows it.
+  const decoded = lengths === 0 || Number(declared) !== read.length
+  const kept = headers.filter(([name]) => {
+    const lower = name.toLowerCase()
+    return lower !== 'transfer-encoding' && !(decoded && lower === 'content-encoding')
+  })
+  kept.push(['Content-Length', String(read.length)])
+  return kept
+}
+
+function pseudoHeader(request: NodeRequest, name: string): string | undefined {
+  if (request.httpVersionMajor < 2) return undefined
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** `SERVER_NAME` and `SERVER_PORT`. A unix socket has none of its own, and neither may be empty (PEP 3333): then what the client asked for. */
+function serverAddress(
+  socket: Socket,
+  headers: readonly (readonly [string, string])[],
+  encrypted: boolean,
+): { name: string; port: string } {
+  const own = plainAddress(socket.localAddress)
+  if (own !== undefined && own !== '') return { name: own, port: String(socket.localPort) }
+  const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? ''
+  const { name = '', port = '' } = /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>\d*))?$/.exec(host)?.groups ?? {}
+  return { name: name || 'localhost', port: port || (encrypted ? '443' : '80') }
+}
+
+/** An IPv4 address as itself, also where it came through an IPv6 socket. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
