@@ -15,6 +15,8 @@ import type { EnvironFacts } from './environ.ts'
 const AWAITED_BYTES = 64 * 1024
 /** How much of a body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
+/** A client that has closed its own direction and is sent nothing for this long is taken to be gone. */
+const ABANDONED_MS = 5000
 
 /**
  * One request to an application in this process, and its response. It is the engine's sink, and of the call both the response's sink and
@@ -49,6 +51,7 @@ export class ApplicationExchange
   #unsent = 0
   #given = 0
   #waiters: (() => void)[] | null = null
+  #abandonment: NodeJS.Timeout | null = null
 
   constructor(gateway: ApplicationGateway, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
@@ -101,7 +104,11 @@ export class ApplicationExchange
     this.#run()
   }
 
-  clientEnded(): void {}
+  clientEnded(): void {
+    // It may still be reading. Whether it is shows when something is sent; an application that has nothing to send is not to wait for ever.
+    this.#abandonment = setTimeout(() => this.#reply?.abort(), ABANDONED_MS)
+    this.#abandonment.unref()
+  }
 
   written(bytes: number): void {
     this.#unsent -= bytes
@@ -119,6 +126,7 @@ export class ApplicationExchange
     const bytes = this.#reply!.bytesSent
     this.#reply = null
     this.#chunks = []
+    if (this.#abandonment !== null) clearTimeout(this.#abandonment)
     if (!this.#bodyEnded) {
       this.#bodyError ??= new InputError('The client went away before the request body was complete')
       const reader = this.#reader
@@ -175,6 +183,7 @@ export class ApplicationExchange
     const bytes = asBuffer(chunk)
     this.#unsent += bytes.length
     this.#given += bytes.length
+    this.#abandonment?.refresh()
     this.#reply?.data(bytes, 0, bytes.length, false)
     return this.#given < this.#gateway.options.responseWindow
   }

@@ -1,0 +1,361 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { appsDirectory, temporaryDirectory } from './support/applications.ts'
+import { KeepAliveClient } from './support/keep-alive-client.ts'
+import { childrenOf, isAlive, residentMemory } from './support/processes.ts'
+import { type RunningServer, runCommand, type ServerOptions, startServer } from './support/server.ts'
+import { waitFor } from './support/wait-for.ts'
+
+// `monoceros ./app.ts:app`: TypeScript applications in the acceptors' own processes.
+
+const directory = join(appsDirectory, 'typescript')
+const mebibyte = 1024 * 1024
+
+function start(app = './app.ts:app', options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+  return startServer({ app, cwd: directory, ...options })
+}
+
+async function textOf(server: RunningServer, path = '/', init?: RequestInit): Promise<string> {
+  return (await fetch(server.url + path, init)).text()
+}
+
+describe('what is loaded', () => {
+  test.each([
+    ['a named export', './app.ts:app', /^pid/],
+    ['the default export when no name is given', './app.ts', /^pid/],
+    ['a path without ./', 'app.ts', /^pid/],
+    ['an object with a method wsgi, by a dotted name', './app.ts:nested.greeter', /^nested$/],
+    ['what a factory gives', './app.ts:create("hi", {"times": 2})', /^hihi$/],
+    ['what a factory gives, with the quotes of Python', "./app.ts:create('hi')", /^hi$/],
+    ['TypeScript that must be compiled', './enum.mts', /^enum$/],
+  ])('%s', async (_, app, answer) => {
+    const server = await start(app)
+    expect((await textOf(server)).split('\n')[0]).toMatch(answer)
+  })
+
+  test.each(['js', 'mjs', 'cjs', 'mts'])('a file that ends in .%s', async (extension) => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    const code = `(environ, startResponse) => {
+      startResponse('200 OK', [['Content-Type', 'text/plain']])
+      return [new TextEncoder().encode('plain ' + environ.PATH_INFO)]
+    }`
+    if (extension === 'js') writeFileSync(join(path, 'package.json'), '{"type": "module"}')
+    writeFileSync(
+      join(path, `app.${extension}`),
+      extension === 'cjs' ? `exports.app = ${code}` : `export const app = ${code}`,
+    )
+    const server = await start(`app.${extension}:app`, { cwd: path })
+    expect(await textOf(server, '/x')).toBe('plain /x')
+  })
+
+  const mistakes: [string, string, RegExp][] = [
+    ['a file that is not there', './absent.ts:app', /there is no file .*absent\.ts/],
+    ['a name that is not exported', './app.ts:application', /exports no application \(it exports .*app.*\)/],
+    ['something else than an application', './app.ts:notAnApplication', /is the number 42, which is not/],
+    ['a name that is none', './app.ts:a b', /expected a name behind the colon/],
+    ['arguments that are no literals', './app.ts:create(x)', /must be literals/],
+    ['something that cannot be called', './app.ts:nested()', /nested is an object and cannot be called/],
+  ]
+  test.each(mistakes)('%s is told in one line, and the status is 3', async (_, app, message) => {
+    const { code, stderr } = await runCommand([app, '--bind', '127.0.0.1:0'], { cwd: directory })
+    expect(code).toBe(3)
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+
+  test('a module that throws is told with its stack', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(join(path, 'app.mjs'), 'throw new Error("raised while loading")\n')
+    const { code, stderr } = await runCommand(['app.mjs', '--bind', '127.0.0.1:0'], { cwd: path })
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/raised while loading\n +at .*app\.mjs/)
+  })
+
+  test.each([
+    ['Express', 'const app = () => {}; app.listen = () => {}; export { app }', /fromNodeHandler/],
+    ['a fetch handler', 'export const app = { fetch: () => {} }', /fromFetchHandler/],
+  ])('an application of %s is told how to wrap it', async (_, code, message) => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(join(path, 'app.mjs'), code)
+    const { code: status, stderr } = await runCommand(['app.mjs:app', '--bind', '127.0.0.1:0'], { cwd: path })
+    expect(status).toBe(3)
+    expect(stderr).toMatch(message)
+  })
+})
+
+describe('requests', () => {
+  let server: RunningServer
+  let events: string
+  beforeAll(async () => {
+    const { path, remove } = temporaryDirectory()
+    afterAll(remove)
+    events = join(path, 'events')
+    server = await start('./app.ts:app', {
+      args: ['--access-logfile', '-', '--limit-request-body', '64M', '--root-path', '/shop'],
+      env: { TEST_EVENTS: events },
+    })
+  })
+  const seen = () => (existsSync(events) ? readFileSync(events, 'utf8').trim().split('\n') : [])
+
+  test('the environ has what PEP 3333 asks for', async () => {
+    const response = await fetch(`${server.url}/shop/environ?a=%20b`, { headers: { 'X-Two': 'x' } })
+    const environ = (await response.json()) as Record<string, unknown>
+    expect(environ).toMatchObject({
+      REQUEST_METHOD: 'GET',
+      SCRIPT_NAME: '/shop',
+      PATH_INFO: '/environ',
+      QUERY_STRING: 'a=%20b',
+      SERVER_PORT: String(server.port),
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      REMOTE_ADDR: '127.0.0.1',
+      HTTP_X_TWO: 'x',
+      'wsgi.version': [1, 0],
+      'wsgi.url_scheme': 'http',
+      'wsgi.multithread': false,
+      'wsgi.multiprocess': false,
+    })
+  })
+
+  test('a list of pieces goes out whole, with its length', async () => {
+    const response = await fetch(server.url)
+    expect(await response.text()).toMatch(/^pid \d+\nGET\n$/)
+    expect(response.headers.get('content-length')).not.toBeNull()
+    expect(response.headers.get('server')).toBe('monoceros')
+  })
+
+  test('HEAD has no body', async () => {
+    const response = await fetch(server.url, { method: 'HEAD' })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('')
+  })
+
+  test('an upload that nobody reads does not cost the connection', async () => {
+    const client = await KeepAliveClient.open(server)
+    for (let n = 0; n < 3; n++) {
+      const head = 'POST /ignores-body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n'
+      const answer = await client.request(`${head}body`)
+      expect(answer).toMatchObject({ status: 200, body: 'ignored\n', closes: false })
+    }
+    client.close()
+  })
+
+  test('a client that waits for 100 Continue gets it when the application reads', async () => {
+    const socket = connect(server.port, '127.0.0.1')
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+      if (received === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write('12345')
+    })
+    socket.write('POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n')
+    await waitFor('the answer', () => received.endsWith('5\n'))
+    socket.destroy()
+  })
+
+  test('a request and a response are streamed at the same time', async () => {
+    const answer: string[] = []
+    const request = httpRequest(`${server.url}/echo`, { method: 'POST' })
+    request.on('response', (response) => {
+      response.on('data', (chunk: Buffer) => answer.push(chunk.toString()))
+      response.on('end', () => answer.push('end'))
+    })
+    request.write('one')
+    await waitFor('the first piece', () => answer.join('') === 'one')
+    request.write('two')
+    await waitFor('the second', () => answer.join('') === 'onetwo')
+    request.end()
+    await waitFor('the end', () => answer.at(-1) === 'end')
+  })
+
+  test('a chunked body over the limit is answered 413', async () => {
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(mebibyte)),
+    })
+    const status = await fetch(`${server.url}/count`, {
+      method: 'POST',
+      body,
+      duplex: 'half',
+    } as RequestInit).then(
+      (response) => response.status,
+      () => 413, // the connection was closed while it was still sending
+    )
+    expect(status).toBe(413)
+    await server.waitForLog(/with 413: the body is over limit_request_body/)
+  })
+
+  test('a client that leaves closes the body, also one that waits for something that never comes', async () => {
+    const aborted = new AbortController()
+    const response = await fetch(`${server.url}/endless`, { signal: aborted.signal })
+    await response.body!.getReader().read()
+    aborted.abort()
+    await waitFor('close()', () => seen().includes('close'))
+    expect(seen()).toEqual(['begun', 'close'])
+  })
+
+  test('an error before the head is a 500, with the stack in the log and nothing of ours in it', async () => {
+    const from = server.log().length
+    expect((await fetch(`${server.url}/throw`)).status).toBe(500)
+    await server.waitForLog(
+      /Error handling request "GET \/throw HTTP\/1.1"\nError: thrown on purpose\n +at .*app\.ts/,
+      {
+        from,
+      },
+    )
+    expect(server.log().slice(from)).not.toContain('gateway')
+  })
+
+  test('an error in the middle cuts the response off', async () => {
+    const from = server.log().length
+    await expect(textOf(server, '/throw-in-body')).rejects.toThrow()
+    await server.waitForLog(
+      /GET \/throw-in-body .*failed in the middle of its response\nError: thrown in the middle/,
+      {
+        from,
+      },
+    )
+  })
+
+  test('a header that would forge another is refused, and the rule named', async () => {
+    const from = server.log().length
+    const response = await fetch(`${server.url}/bad-header`)
+    expect(response.status).toBe(500)
+    expect(response.headers.has('x-forged')).toBe(false)
+    await server.waitForLog(/value of X-Split has a control character.*PEP 3333/, { from })
+  })
+
+  test('wsgi.errors is a part of the error log', async () => {
+    expect((await fetch(`${server.url}/errors`)).status).toBe(204)
+    await server.waitForLog(/\[\d+\] .*a complaint/)
+  })
+
+  test('the access log has the request', async () => {
+    await textOf(server, '/?logged')
+    await server.waitForLog(/"GET \/\?logged HTTP\/1\.1" 200 \d+/)
+  })
+
+  test('a generator that always has more leaves the others their turn', async () => {
+    const download = fetch(`${server.url}/download?size=${1024 * mebibyte}`).then(async (response) => {
+      let size = 0
+      for await (const chunk of response.body!) size += chunk.length
+      return size
+    })
+    let answered = 0
+    let done = false
+    const all = download.finally(() => {
+      done = true
+    })
+    while (!done) {
+      await textOf(server)
+      answered++
+    }
+    expect(await all).toBe(1024 * mebibyte)
+    expect(answered).toBeGreaterThan(10)
+  })
+
+  test('100 MB each way leave its memory as it is', async () => {
+    const size = 100 * mebibyte
+    // Without a limit of the body's size.
+    const other = await start()
+    const [acceptor] = childrenOf(other.pid)
+    const transfer = async () => {
+      let sent = 0
+      const body = new ReadableStream({
+        pull: (controller) => {
+          if (sent === size) return controller.close()
+          sent += mebibyte
+          controller.enqueue(new Uint8Array(mebibyte))
+        },
+      })
+      const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+      let received = 0
+      for await (const chunk of (await fetch(`${other.url}/echo`, init)).body!) received += chunk.length
+      return received
+    }
+    expect(await transfer()).toBe(size)
+    const resident = residentMemory(acceptor!)
+    expect(await transfer()).toBe(size)
+    expect(residentMemory(acceptor!) - resident).toBeLessThan(32 * mebibyte)
+  })
+})
+
+describe('processes', () => {
+  const pidOf = async (server: RunningServer) => Number(/pid (\d+)/.exec(await textOf(server))?.[1])
+
+  test('there are as many acceptors as workers, and TTIN and TTOU change that', async () => {
+    const server = await start('./app.ts:app', { args: ['--workers', '2'] })
+    expect(childrenOf(server.pid).length).toBe(2)
+    server.signal('SIGTTIN')
+    await waitFor('a third', () => childrenOf(server.pid).length === 3)
+    server.signal('SIGTTOU')
+    server.signal('SIGTTOU')
+    await waitFor('one', () => childrenOf(server.pid).length === 1)
+    expect(await textOf(server)).toMatch(/^pid/)
+  })
+
+  test('one that is killed is replaced', async () => {
+    const server = await start()
+    const pid = await pidOf(server)
+    process.kill(pid, 'SIGKILL')
+    await waitFor('another', () => childrenOf(server.pid).some((child) => child !== pid))
+    await waitFor('an answer', async () => (await pidOf(server)) !== pid)
+  })
+
+  test('one with an error that nobody caught finishes what it has and is replaced', async () => {
+    const server = await start()
+    expect(await textOf(server, '/uncaught')).toBe('soon\n')
+    await server.waitForLog(/did not catch; this process is replaced\nError: thrown where nobody catches/)
+    await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
+  })
+
+  test('one that does not let go is ended after the time-out', async () => {
+    const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
+    const pid = await pidOf(server)
+    await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
+    expect(server.log()).toMatch(new RegExp(`Acceptor ${pid} is ended: its application has not let go`))
+    await waitFor('an answer', async () => (await pidOf(server)) !== pid)
+  })
+
+  test('one that has answered max_requests is replaced', async () => {
+    const server = await start('./app.ts:app', { args: ['--max-requests', '3'] })
+    const pid = await pidOf(server)
+    await waitFor('another', async () => (await pidOf(server)) !== pid)
+    await waitFor('the end of the first', () => !isAlive(pid))
+  })
+
+  test('HUP loads the application anew', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    const write = (text: string) =>
+      writeFileSync(
+        join(path, 'app.mjs'),
+        `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('${text}')] }`,
+      )
+    write('old')
+    const server = await start('app.mjs:app', { cwd: path })
+    expect(await textOf(server)).toBe('old')
+    write('new')
+    server.signal('SIGHUP')
+    await server.waitForLog(/Reloaded/)
+    expect(await textOf(server)).toBe('new')
+  })
+
+  test('a reload of an application that does not load any more keeps what serves', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    const file = join(path, 'app.mjs')
+    writeFileSync(
+      file,
+      `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('old')] }`,
+    )
+    const server = await start('app.mjs:app', { cwd: path })
+    writeFileSync(file, 'this is not JavaScript')
+    server.signal('SIGHUP')
+    await server.waitForLog(/Not reloaded; what served before goes on/)
+    expect(await textOf(server)).toBe('old')
+  })
+})
