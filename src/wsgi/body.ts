@@ -17,6 +17,8 @@ import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /** What {@link mapBody} does with a body. All are called in the order of the body, and none is waited for. */
 export interface BodySteps {
+  /** Called before the body is asked for its next piece: the client takes more. Not for an array that is sent at once. */
+  asked?: () => void
   /**
    * Gets each piece and gives what is sent in its place; the same piece where it only looks.
    *
@@ -154,6 +156,7 @@ class SyncBody implements Iterable<Uint8Array>, Iterator<Uint8Array, undefined> 
   next(): IteratorResult<Uint8Array, undefined> {
     const iterator = this.#iterator
     if (iterator !== null) {
+      this.#steps.asked?.()
       let step: IteratorResult<Uint8Array>
       try {
         step = iterator.next()
@@ -198,6 +201,7 @@ class AsyncBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     const iterator = this.#iterator
     if (iterator !== null) {
+      this.#steps.asked?.()
       let step: IteratorResult<Uint8Array>
       try {
         step = await iterator.next()
