@@ -22,7 +22,10 @@ export class Turnstile {
   readonly handle: RequestHandler = (head, reply) => {
     if (this.#state === 'open') return this.#handler(head, reply)
     const held = new Held(this.#handler, head, reply, () => this.#forget(held))
-    if (this.#state === 'closed') return held
+    if (this.#state === 'closed') {
+      held.refuse()
+      return held
+    }
     const permit = this.#permits.shift()
     if (permit === undefined) this.#waiting.push(held)
     else queueMicrotask(() => permit(held))
@@ -76,6 +79,7 @@ class Held implements RequestSink {
   #chunks: Buffer[] = []
   #bodyEnded = false
   #isGone = false
+  #refused = false
 
   constructor(handler: RequestHandler, head: RequestHead, reply: Reply, gone: () => void) {
     this.#handler = handler
@@ -96,13 +100,16 @@ class Held implements RequestSink {
     else this.#reply.resumeBody()
   }
 
+  /** Answers 503, as soon as the engine is ready for an answer. */
   refuse(): void {
-    if (!this.#isGone) this.#reply.refuse(503, { close: true })
+    this.#refused = true
+    if (this.#begun && !this.#isGone) this.#reply.refuse(503, { close: true })
   }
 
   begin(): void {
     this.#begun = true
-    this.#sink?.begin()
+    if (this.#refused) this.refuse()
+    else this.#sink?.begin()
   }
 
   bodyData(chunk: Buffer): void {
