@@ -106,6 +106,7 @@ export class RequestInput implements InputStream {
   }
 
   async #readline(size: number): Promise<Uint8Array> {
+    if (size === 0) return NOTHING
     let index = 0
     let searched = 0 // bytes of that chunk; it may grow while more is fetched
     let before = 0 // bytes of those before it
