@@ -55,7 +55,13 @@ function isSame(known: Known, status: string, headers: ResponseHeaders): boolean
   if (known.status !== status || strings.length !== headers.length * 2) return false
   for (let i = 0; i < headers.length; i++) {
     const header = headers[i]
-    if (header?.length !== 2 || header[0] !== strings[i * 2] || header[1] !== strings[i * 2 + 1]) return false
+    if (
+      typeof header !== 'object' ||
+      header?.length !== 2 ||
+      header[0] !== strings[i * 2] ||
+      header[1] !== strings[i * 2 + 1]
+    )
+      return false
   }
   return true
 }

@@ -1,0 +1,150 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Peer } from '../http/exchange.ts'
+import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
+import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
+import { makeEnviron } from '../wsgi/environ.ts'
+import { consoleErrors } from '../wsgi/error-stream.ts'
+import { emptyInput } from '../wsgi/input-stream.ts'
+import { ApplicationEnvirons } from './application-environ.ts'
+
+const peer = (): Peer => ({
+  remoteAddress: '192.0.2.7',
+  remotePort: 4711,
+  localAddress: '198.51.100.1',
+  localPort: 8000,
+  environPart: null,
+})
+
+function parse(text: string): RequestHead {
+  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+  const bytes = Buffer.from(text, 'latin1')
+  parser.feed(bytes, 0, bytes.length)
+  expect(parser.complete, JSON.stringify(text)).toBe(true)
+  return parser.head
+}
+
+function make(rootPath = '') {
+  const environs = new ApplicationEnvirons({
+    rootPath,
+    serverSoftware: 'monoceros',
+    multiprocess: false,
+    errors: consoleErrors,
+  })
+  return (text: string, facts: { peer?: Peer; secure?: boolean } = {}) =>
+    environs.make(
+      { head: parse(text), peer: facts.peer ?? peer(), secure: facts.secure ?? false, readLength: -1 },
+      emptyInput,
+    )
+}
+
+describe('the environ of an application in this process', () => {
+  test('has every variable', () => {
+    const environ = make()(
+      'POST /a%20b/c?d=%20e HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Type: t/x\r\n\r\n',
+    )
+    expect(environ).toMatchObject({
+      REQUEST_METHOD: 'POST',
+      SCRIPT_NAME: '',
+      PATH_INFO: '/a b/c',
+      QUERY_STRING: 'd=%20e',
+      REQUEST_URI: '/a%20b/c?d=%20e',
+      SERVER_NAME: '198.51.100.1',
+      SERVER_PORT: '8000',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      REMOTE_ADDR: '192.0.2.7',
+      REMOTE_PORT: '4711',
+      HTTP_HOST: 'x',
+      CONTENT_LENGTH: '3',
+      CONTENT_TYPE: 't/x',
+      'wsgi.url_scheme': 'http',
+    })
+    expect(environ).not.toHaveProperty('HTTP_CONTENT_LENGTH')
+  })
+
+  test('a target that comes again is the same, and one of its length is not', () => {
+    const environOf = make()
+    for (const path of ['/abc', '/abc', '/abd', '/%61c', '/abc']) {
+      const environ = environOf(`GET ${path}?q HTTP/1.1\r\nHost: x\r\n\r\n`)
+      expect([environ.REQUEST_URI, environ.PATH_INFO]).toEqual([`${path}?q`, path.replace('%61', 'a')])
+    }
+  })
+
+  test('Proxy and names with an underscore are left out; several fields of one name are joined', () => {
+    const environ = make()(
+      'GET / HTTP/1.1\r\nHost: x\r\nProxy: evil\r\nX_Real_IP: 1\r\nX-A: 1\r\nCookie: a=1\r\nx-a: 2\r\ncookie: b=2\r\n\r\n',
+    )
+    expect(environ).not.toHaveProperty('HTTP_PROXY')
+    expect(environ).not.toHaveProperty('HTTP_X_REAL_IP')
+    expect(environ).toMatchObject({ HTTP_X_A: '1,2', HTTP_COOKIE: 'a=1; b=2' })
+  })
+
+  test('the root path is taken off where it is there', () => {
+    const environOf = make('/shop')
+    for (const [target, path] of [
+      ['/shop/cart', '/cart'],
+      ['/shop', ''],
+      ['/shopping', '/shopping'],
+      ['/cart', '/cart'],
+    ]) {
+      const environ = environOf(`GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      expect([environ.SCRIPT_NAME, environ.PATH_INFO]).toEqual(['/shop', path])
+    }
+  })
+
+  test('absolute, asterisk and HTTPS', () => {
+    const environOf = make()
+    expect(environOf('GET http://other:8080/p?q HTTP/1.1\r\nHost: x\r\n\r\n')).toMatchObject({
+      HTTP_HOST: 'other:8080',
+      PATH_INFO: '/p',
+      REQUEST_URI: 'http://other:8080/p?q',
+    })
+    expect(environOf('OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n').PATH_INFO).toBe('')
+    const secure = environOf('GET / HTTP/1.0\r\n\r\n', { secure: true })
+    expect(secure).toMatchObject({ 'wsgi.url_scheme': 'https', HTTPS: 'on', SERVER_PROTOCOL: 'HTTP/1.0' })
+  })
+
+  test('on a unix socket the server is what the client asked for', () => {
+    const unix = { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, environPart: null }
+    const environ = make()('GET / HTTP/1.1\r\nHost: shop.example:81\r\n\r\n', { peer: unix })
+    expect(environ).toMatchObject({
+      SERVER_NAME: 'shop.example',
+      SERVER_PORT: '81',
+      REMOTE_ADDR: '',
+      REMOTE_PORT: '',
+    })
+  })
+
+  const token = fc
+    .stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,12}$/)
+    .filter(
+      (name) =>
+        !/^(host|content-length|transfer-encoding|connection|expect|upgrade|content-type)$/i.test(name),
+    )
+  const value = fc.stringMatching(/^[!-~\u0080-\u00ff]{0,20}$/)
+  const target = fc.stringMatching(/^\/[A-Za-z0-9%/;=.~-]{0,20}(\?[A-Za-z0-9%/;=?&-]{0,20})?$/)
+
+  test('property: it is the one that every other way in gives (makeEnviron)', () => {
+    fc.assert(
+      fc.property(target, fc.array(fc.tuple(token, value), { maxLength: 12 }), (path, fields) => {
+        const headers: [string, string][] = [['Host', 'x'], ...fields]
+        const lines = headers.map(([name, text]) => `${name}: ${text}\r\n`).join('')
+        const environ = make()(`GET ${path} HTTP/1.1\r\n${lines}\r\n`)
+        const expected = makeEnviron({
+          method: 'GET',
+          target: path,
+          headers,
+          serverName: '198.51.100.1',
+          serverPort: 8000,
+          remoteAddress: '192.0.2.7',
+          remotePort: 4711,
+        })
+        const strings = (of: object) =>
+          Object.entries(of)
+            .filter(([, one]) => typeof one === 'string')
+            .sort()
+        expect(strings(environ)).toEqual(strings(expected))
+      }),
+    )
+  })
+})
