@@ -57,24 +57,25 @@ export function checkPolicy(options: CorsOptions): CorsPolicy {
       'cors: credentials need the origins that may have them (browsers refuse "*"); name them in the option origin',
     )
   }
-  for (const method of methods) {
-    if (typeof method === 'string' && method !== '*' && method !== method.toUpperCase()) {
-      throw optionError(
-        RangeError,
-        `cors: methods are case-sensitive: write ${method.toUpperCase()}, not ${method}`,
-      )
-    }
-  }
   if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 0)) {
     throw optionError(
       RangeError,
       `cors: maxAge must be a whole number of seconds, 0 or more, not ${describeValue(maxAge)}`,
     )
   }
+  const methodList = tokenList('methods', methods, credentials)
+  for (const method of methods) {
+    // Fetch sends `patch` as it stands, and such a method is not PATCH (RFC 9110 §9.1).
+    if (method === method.toUpperCase()) continue
+    throw optionError(
+      RangeError,
+      `cors: methods are case-sensitive: write ${method.toUpperCase()}, not ${method}`,
+    )
+  }
   return {
     anyOrigin,
     allows: anyOrigin ? () => true : originTest(origin, credentials),
-    methods: tokenList('methods', methods, credentials),
+    methods: methodList,
     allowedHeaders:
       options.allowedHeaders === undefined
         ? null
@@ -120,7 +121,7 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
   let sent = origin.toLowerCase()
   if (parts === null) sent = ''
   else if (/^https?$/i.test(parts[1]!)) sent = URL.canParse(origin) ? new URL(origin).origin : ''
-  if (sent === origin) return origin
+  if (sent !== '' && sent === origin) return origin
   const url = URL.canParse(origin) ? new URL(origin).origin : 'null'
   const advice = sent !== '' ? sent : url !== 'null' ? url : 'https://shop.example'
   throw optionError(

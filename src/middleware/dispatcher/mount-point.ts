@@ -26,6 +26,7 @@ export function parseMountPoint(key: string): MountPoint {
   const explicit = key.startsWith('//')
   if (key.startsWith('/') && !explicit) return { host: '', wildcard: false, path: checkPath(key, key) }
 
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(key)) throw bad(key, 'has a scheme; write the host name only')
   const rest = explicit ? key.slice(2) : key
   const slash = rest.indexOf('/')
   const authority = slash === -1 ? rest : rest.slice(0, slash)
@@ -69,12 +70,7 @@ function checkHost(text: string, key: string): string {
     throw bad(key, 'has no IPv6 address in its brackets')
   }
   if (host.includes(':')) {
-    throw bad(
-      key,
-      host.includes('://')
-        ? 'has a scheme; write the host name only'
-        : 'has a port; hosts are compared without (an IPv6 address stands in brackets)',
-    )
+    throw bad(key, 'has a port; hosts are compared without (an IPv6 address stands in brackets)')
   }
   if (host.includes('*')) throw bad(key, 'may have a * only as its first label, as in "*.example.com"')
   if (/[^\x20-\x7e]/.test(host) && URL.canParse(`http://${host}`)) {
