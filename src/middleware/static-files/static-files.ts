@@ -16,6 +16,8 @@ import { acceptedEncodings } from '../compress/accept-encoding.ts'
 import { isCompressible } from '../compress/compressible.ts'
 import { notModifiedHeaders } from '../conditional/not-modified.ts'
 import { evaluatePreconditions, rangeApplies, type Validators } from '../conditional/preconditions.ts'
+import { optionError } from '../option-error.ts'
+import { plainResponse } from '../plain-response.ts'
 import { FileBody, readWhole, type Segment } from './file-body.ts'
 import { type ByteRange, requestedRanges } from './requested-ranges.ts'
 import { type ServedPath, servedPath } from './served-path.ts'
@@ -83,6 +85,8 @@ interface Representation {
   readonly encoding: PrecompressedEncoding | null
 }
 
+const NOT_FOUND = plain('404 Not Found')
+const NOT_ALLOWED = plain('405 Method Not Allowed', ['Allow', 'GET, HEAD'])
 const EXTENSIONS: Record<PrecompressedEncoding, string> = { br: '.br', zstd: '.zst', gzip: '.gz' }
 const YEAR = 365 * 24 * 60 * 60
 /** Up to here a file is read at once, and leaves with its head. */
@@ -105,7 +109,7 @@ const OURS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'c
  *
  * Serve few, hot files this way, or any number in development; where millions of bytes a second are files, a content delivery network in front is cheaper.
  *
- * @throws TypeError (code `invalid-option`) at set-up
+ * @throws TypeError (code `bad-option`) at set-up
  * @example
  * import { compose, makeServer, staticFiles } from 'monoceros'
  *
@@ -127,7 +131,7 @@ export function staticFiles(options: StaticFilesOptions): StaticFiles {
     return function staticFiles(environ, startResponse) {
       if (next !== null && !isRead(environ)) return next(environ, startResponse)
       const path = pathWithin(environ.PATH_INFO, settings.prefix)
-      if (path === null) return next === null ? notFound(startResponse) : next(environ, startResponse)
+      if (path === null) return (next ?? NOT_FOUND)(environ, startResponse)
       return serve(settings, next, path, environ, startResponse)
     }
   }
@@ -144,7 +148,7 @@ async function serve(
   const tell = (text: string) => environ['wsgi.errors'].write(text)
   const path = servedPath(view)
   if (path !== null && (!path.hidden || settings.dotfiles !== 'ignore')) {
-    if (path.hidden && settings.dotfiles === 'deny') return plain(startResponse, '403 Forbidden')
+    if (path.hidden && settings.dotfiles === 'deny') return plain('403 Forbidden')(environ, startResponse)
     let names = path.names
     let found = path.directory ? 'directory' : await root.open(names, tell)
     const redirected = found === 'directory' && !path.directory
@@ -155,7 +159,7 @@ async function serve(
     if (found !== null && found !== 'directory') {
       if (!redirected) return send(settings, found, names, environ, startResponse)
       await found.handle.close()
-      return isRead(environ) ? toDirectory(environ, startResponse) : notAllowed(startResponse)
+      return isRead(environ) ? toDirectory(environ, startResponse) : NOT_ALLOWED(environ, startResponse)
     }
   }
   if (isNavigation(environ, view)) {
@@ -164,7 +168,7 @@ async function serve(
     if (instead !== null && found !== null && found !== 'directory')
       return send(settings, found, instead.names, environ, startResponse)
   }
-  return next === null ? notFound(startResponse) : next(environ, startResponse)
+  return (next ?? NOT_FOUND)(environ, startResponse)
 }
 
 /** Answers with a file, and closes it, at once or with the body. */
@@ -178,7 +182,7 @@ async function send(
   let open = file
   let kept = false
   try {
-    if (!isRead(environ)) return notAllowed(startResponse)
+    if (!isRead(environ)) return NOT_ALLOWED(environ, startResponse)
     const path = `/${names.join('/')}`
     const type = typeOf(names.at(-1)!)
     const varies = settings.precompressed.length > 0 && isCompressible(type)
@@ -208,7 +212,7 @@ async function send(
       startResponse('304 Not Modified', notModifiedHeaders(headers))
       return []
     }
-    if (outcome === 'failed') return plain(startResponse, '412 Precondition Failed')
+    if (outcome === 'failed') return plain('412 Precondition Failed')(environ, startResponse)
 
     // A range means something for GET only (RFC 9110 §14.2).
     const ranges =
@@ -216,7 +220,7 @@ async function send(
         ? requestedRanges(environ.HTTP_RANGE, size)
         : 'whole'
     if (ranges === 'unsatisfiable')
-      return plain(startResponse, '416 Range Not Satisfiable', [['Content-Range', `bytes */${size}`]])
+      return plain('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(environ, startResponse)
     const segments = ranges === 'whole' ? [{ start: 0, end: size }] : segmentsOf(ranges, size, headers)
     const length = segments.reduce((sum, segment) => sum + lengthOf(segment), 0)
     headers.push(['Content-Length', String(length)])
@@ -288,7 +292,8 @@ function withHeaders(headers: ResponseHeaders, more: ResponseHeaders): ResponseH
   let result = headers
   for (const [name] of more) {
     const lower = name.toLowerCase()
-    if (OURS.has(lower)) throw invalid('headers', `gave ${name}, which is for staticFiles to say`)
+    if (OURS.has(lower))
+      throw optionError(TypeError, `staticFiles: headers gave ${name}, which is for staticFiles to say`)
     // What an answer varies by adds up.
     if (lower !== 'vary') result = result.filter(([other]) => other.toLowerCase() !== lower)
   }
@@ -344,56 +349,59 @@ function pathWithin(path: string, prefix: string): string | null {
  * `/docs` → `/docs/`: or the page's relative links would lead beside the directory. The target is this server's in any case: it begins with one
  * slash, for two would begin the name of another (`//evil.example/`).
  */
-function toDirectory(environ: WSGIEnvironment, startResponse: StartResponse): WSGIBody {
+function toDirectory(environ: WSGIEnvironment, startResponse: StartResponse): WSGIBody | Promise<WSGIBody> {
   const path = encodePercent(`/${environ.SCRIPT_NAME}${environ.PATH_INFO}/`).replace(/^\/+/, '/')
   const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`
   const location = path + query.replace(/[^\x21-\x7e]/g, (character) => encodePercent(character))
-  return plain(startResponse, '301 Moved Permanently', [['Location', location]])
-}
-
-function notFound(startResponse: StartResponse): WSGIBody {
-  return plain(startResponse, '404 Not Found')
-}
-
-function notAllowed(startResponse: StartResponse): WSGIBody {
-  return plain(startResponse, '405 Method Not Allowed', [['Allow', 'GET, HEAD']])
+  return plain('301 Moved Permanently', ['Location', location])(environ, startResponse)
 }
 
 /** A response that says its status in words. */
-function plain(startResponse: StartResponse, status: string, headers: ResponseHeaders = []): WSGIBody {
-  const text = Buffer.from(`${status.slice(4)}\n`)
-  startResponse(status, [
-    ['Content-Type', 'text/plain; charset=utf-8'],
-    ['Content-Length', String(text.length)],
-    ['X-Content-Type-Options', 'nosniff'],
-    ...headers,
-  ])
-  return [text]
+function plain(status: string, ...headers: ResponseHeaders): WSGIFunction {
+  return plainResponse(status, ['X-Content-Type-Options', 'nosniff'], ...headers)
 }
 
 function settle(options: StaticFilesOptions): Settings {
   const { root, prefix = '', index = 'index.html', fallback, dotfiles = 'ignore' } = options
   if (typeof root !== 'string' || root === '')
-    throw invalid('root', `is the path of a directory, not ${JSON.stringify(root)}`)
+    throw optionError(TypeError, `staticFiles: root is the path of a directory, not ${JSON.stringify(root)}`)
   let opened: StaticRoot
   try {
     opened = new StaticRoot(root, options.followSymlinks ?? false)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw invalid('root', `${JSON.stringify(root)} cannot be served (${why}): name a directory that exists`)
+    throw optionError(
+      TypeError,
+      `staticFiles: root ${JSON.stringify(root)} cannot be served (${why}): name a directory that exists`,
+    )
   }
   if (prefix !== '' && !/^\/(?:.*[^/])?$/.test(prefix))
-    throw invalid('prefix', `${JSON.stringify(prefix)} must begin with a slash and not end with one: /static`)
+    throw optionError(
+      TypeError,
+      `staticFiles: prefix ${JSON.stringify(prefix)} must begin with a slash and not end with one: /static`,
+    )
   if (index !== false && servedPath(`/${index}`)?.names.length !== 1)
-    throw invalid('index', `${JSON.stringify(index)} must be the name of a file, or false`)
+    throw optionError(
+      TypeError,
+      `staticFiles: index ${JSON.stringify(index)} must be the name of a file, or false`,
+    )
   if (!['ignore', 'deny', 'allow'].includes(dotfiles))
-    throw invalid('dotfiles', `is 'ignore', 'deny' or 'allow', not ${JSON.stringify(dotfiles)}`)
+    throw optionError(
+      TypeError,
+      `staticFiles: dotfiles is 'ignore', 'deny' or 'allow', not ${JSON.stringify(dotfiles)}`,
+    )
   if (options.immutable !== undefined && !(options.immutable instanceof RegExp))
-    throw invalid('immutable', `is a regular expression, not ${JSON.stringify(options.immutable)}`)
+    throw optionError(
+      TypeError,
+      `staticFiles: immutable is a regular expression, not ${JSON.stringify(options.immutable)}`,
+    )
   const precompressed = options.precompressed ?? ['br', 'zstd', 'gzip']
   for (const encoding of precompressed) {
     if (!Object.hasOwn(EXTENSIONS, encoding))
-      throw invalid('precompressed', `is made of 'br', 'zstd' and 'gzip', not of ${JSON.stringify(encoding)}`)
+      throw optionError(
+        TypeError,
+        `staticFiles: precompressed is made of 'br', 'zstd' and 'gzip', not of ${JSON.stringify(encoding)}`,
+      )
   }
   if (typeof fallback === 'string') pathOf(fallback)
   return {
@@ -414,7 +422,10 @@ function settle(options: StaticFilesOptions): Settings {
 function pathOf(fallback: string): ServedPath {
   const path = servedPath(encodeText(fallback.startsWith('/') ? fallback : `/${fallback}`))
   if (path === null || path.directory)
-    throw invalid('fallback', `${JSON.stringify(fallback)} must be the path of a file below the root`)
+    throw optionError(
+      TypeError,
+      `staticFiles: fallback ${JSON.stringify(fallback)} must be the path of a file below the root`,
+    )
   return path
 }
 
@@ -425,17 +436,13 @@ function cacheControlOf({
 }: StaticFilesOptions): (path: string) => string | false {
   if (maxAge !== undefined) {
     if (cacheControl !== undefined)
-      throw invalid('maxAge', 'says what cacheControl says: give one of the two')
+      throw optionError(TypeError, 'staticFiles: maxAge says what cacheControl says: give one of the two')
     if (!Number.isSafeInteger(maxAge) || maxAge < 0)
-      throw invalid('maxAge', `is a whole number of seconds, not ${maxAge}`)
+      throw optionError(TypeError, `staticFiles: maxAge is a whole number of seconds, not ${maxAge}`)
   }
   const usual = maxAge === undefined ? (cacheControl ?? 'no-cache') : `public, max-age=${maxAge}`
   if (immutable === undefined) return () => usual
   const forever = `public, max-age=${YEAR}, immutable`
   // search() starts at the beginning whatever the flags, where test() with g goes on from its last match.
   return (path) => (path.search(immutable) === -1 ? usual : forever)
-}
-
-function invalid(option: string, what: string): TypeError {
-  return Object.assign(new TypeError(`staticFiles: ${option} ${what}`), { code: 'invalid-option' })
 }
