@@ -37,9 +37,18 @@ export function machineFacts({ started, environment, wrk }) {
  * @param {number} workers
  * @param {Record<string, string>} versions Of the packages that are installed.
  */
-export function serverFact({ name, packages, shape }, workers, versions) {
-  const which = packages.length === 0 ? version : packages.map((one) => `${one} ${versions[one]}`).join(', ')
+export function serverFact({ name, packages, shape, library }, workers, versions) {
+  let which = packages.map((one) => `${one} ${versions[one]}`).join(', ')
+  if (library !== undefined) which = `${library} ${versionOf(library)}`
+  else if (packages.length === 0) which = version
   return `${name}: ${which}; ${shape(workers)}`
+}
+
+/** The version of an npm package, or of Node.js itself. */
+function versionOf(library) {
+  if (library === 'node:http') return process.versions.node
+  const path = new URL(`../node_modules/${library}/package.json`, import.meta.url)
+  return JSON.parse(readFileSync(path, 'utf8')).version
 }
 
 function git(...args) {

@@ -18,7 +18,7 @@
  * @property {number} connections
  * @property {Sample[]} samples
  */
-import { OURS } from './servers.mjs'
+import { OURS, OURS_IN_NODE, oursBeside } from './servers.mjs'
 import { decimal, figure, median, table, whole } from './table.mjs'
 
 /**
@@ -37,8 +37,8 @@ export function report({ facts, absences, cases }) {
     'they work; servers keep running between cases, so it holds what earlier cases made them take. Errors are responses',
     'with a status above 399, and connections that failed or were closed before their answer. "Unanswered" (the sum, too) are',
     'connections that had no answer before the turn was over, as far as it shows: as many as there were fewer answers.',
-    `"Ours, requests/s" is ${OURS}'s requests/s through the server's, and "ours, CPU" its CPU per request through the`,
-    "server's: the median of the rounds' ratios.",
+    `"Ours, requests/s" is ${OURS}'s requests/s through the server's (${OURS_IN_NODE}'s for a server on Node.js), and "ours, CPU"`,
+    "its CPU per request through the server's: the median of the rounds' ratios.",
     ...summary(cases),
     ...cases.flatMap((one) => ['', ...caseTable(one)]),
     '',
@@ -77,7 +77,7 @@ function caseTable({ title, connections, samples }) {
           whole(Math.max(...its.map((sample) => sample.memory)) / 1e6),
           whole(its.reduce((sum, sample) => sum + sample.errors, 0)),
           whole(its.reduce((sum, sample) => sum + sample.unanswered, 0)),
-          ...(server === OURS ? ['', ''] : against(samples, server)),
+          ...(server === oursBeside(server) ? ['', ''] : against(samples, server)),
         ]
       }),
     ),
@@ -87,9 +87,10 @@ function caseTable({ title, connections, samples }) {
 /** One line per case: against the two that people would come from, then against each. @param {Case[]} cases */
 function summary(cases) {
   const servers = [...new Set(cases.flatMap(({ samples }) => serversOf(samples)))].filter(
-    (name) => name !== OURS,
+    (name) => name !== oursBeside(name),
   )
-  if (servers.length === 0 || !cases.some(({ samples }) => serversOf(samples).includes(OURS))) return []
+  const present = (name) => cases.some(({ samples }) => serversOf(samples).includes(name))
+  if (servers.length === 0 || !(present(OURS) || present(OURS_IN_NODE))) return []
   const classes = servers.filter((name) => name.startsWith('gunicorn-'))
   const name = ({ title, connections }) => `${title}, ${connections}`
   return [
@@ -120,6 +121,7 @@ function summary(cases) {
     '',
     `## ${OURS}'s requests/s through each server's`,
     '',
+    ...(present(OURS_IN_NODE) ? [`Of servers on Node.js: ${OURS_IN_NODE}'s.`, ''] : []),
     ...table(
       ['case', ...servers],
       cases.map(({ samples, ...one }) => [
@@ -141,8 +143,8 @@ function fastest(samples, servers) {
 function against(samples, server) {
   const of = (name) => samples.filter((sample) => sample.server === name)
   return [
-    ratio(of(OURS), of(server), (sample) => sample.requestsPerSecond),
-    ratio(of(OURS), of(server), (sample) => sample.cpu),
+    ratio(of(oursBeside(server)), of(server), (sample) => sample.requestsPerSecond),
+    ratio(of(oursBeside(server)), of(server), (sample) => sample.cpu),
   ]
 }
 

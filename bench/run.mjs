@@ -17,7 +17,7 @@ import { machineTime, memory, processorTime } from './process-tree.mjs'
 import { report } from './report.mjs'
 import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
-import { APPS, OUR_COMMAND, OURS, SERVERS } from './servers.mjs'
+import { APPS, OUR_COMMAND, OURS, OURS_IN_NODE, SERVERS, serves } from './servers.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { WORKLOADS } from './workloads.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
@@ -138,7 +138,7 @@ async function main() {
     return
   }
   const wrk = wrkVersion()
-  if (todo.servers.some(({ name }) => name === OURS) && !existsSync(OUR_COMMAND)) {
+  if (todo.servers.some(({ name }) => name === OURS || name === OURS_IN_NODE) && !existsSync(OUR_COMMAND)) {
     throw new UsageError('monoceros is not built. First run: npm run build')
   }
   const started = new Date()
@@ -155,7 +155,8 @@ async function main() {
   for (const absence of absences) say(`Not here: ${absence}`)
 
   const lengths = todo.concurrency.map((connections) => (isShort(todo)(connections) ? 1 : todo.seconds))
-  const turns = present.length * todo.workloads.length * todo.rounds
+  const places = todo.workloads.map(({ app }) => present.filter((server) => serves(server, app)).length)
+  const turns = places.reduce((sum, count) => sum + count, 0) * todo.rounds
   const needed = turns * lengths.reduce((sum, seconds) => sum + seconds + TURN_OVERHEAD_SECONDS, 0)
   say(`${turns * lengths.length} turns: about ${Math.ceil((needed + 20) / 60)} minutes`)
 
@@ -164,9 +165,9 @@ async function main() {
     const cases = []
     for (const app of new Set(todo.workloads.map((workload) => workload.app))) {
       const workloads = todo.workloads.filter((workload) => workload.app === app)
-      cases.push(
-        ...(await runApp({ ...todo, servers: present, app, workloads, environment, directory, absences })),
-      )
+      const servers = present.filter((server) => serves(server, app))
+      if (servers.length === 0) continue
+      cases.push(...(await runApp({ ...todo, servers, app, workloads, environment, directory, absences })))
     }
     const text = report({ facts: facts(todo, present, environment, wrk, started), absences, cases })
     say('')

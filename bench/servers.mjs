@@ -14,12 +14,16 @@
  * @property {string} [needs] What building those packages needs, for the message when it fails.
  * @property {(start: Start) => string[]} command
  * @property {(workers: number) => string} shape Its processes and threads, for the report.
+ * @property {string} [library] The npm package whose version counts, or `node:http`.
+ * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one process, and no other.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const OURS = 'monoceros'
+/** The same command with an application in JavaScript. */
+export const OURS_IN_NODE = 'monoceros-ts'
 export const APPS = fileURLToPath(new URL('apps/', import.meta.url))
 export const OUR_COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
@@ -88,7 +92,52 @@ export const SERVERS = /** @type {Server[]} */ ([
     ],
     shape: (workers) => `${workers} processes on one socket`,
   },
+  {
+    name: OURS_IN_NODE,
+    packages: [],
+    node: true,
+    command: ({ port }) => [
+      process.execPath,
+      OUR_COMMAND,
+      ...[
+        '--bind',
+        `127.0.0.1:${port}`,
+        '--chdir',
+        APPS,
+        '--log-level',
+        'warning',
+        './plain.mjs:application',
+      ],
+    ],
+    shape: () => 'one process (and its arbiter); the application in JavaScript',
+  },
+  nodeServer('node', 'node-http', 'node:http'),
+  nodeServer('fastify', 'fastify', 'fastify'),
+  nodeServer('express', 'express', 'express'),
 ])
+
+/** @param {string} kind Of bench/apps/serve_node.mjs. @param {string} name @param {string} library @returns {Server} */
+function nodeServer(kind, name, library) {
+  return {
+    name,
+    library,
+    packages: [],
+    node: true,
+    command: ({ port }) => [process.execPath, join(APPS, 'serve_node.mjs'), kind, `${port}`],
+    shape: () => 'one process; no WSGI',
+  }
+}
+
+/** Whether a server can serve an application. @param {Server} server @param {string} app MODULE:NAME */
+export function serves({ node }, app) {
+  return !node || app === 'plain:application'
+}
+
+/** Which of ours a server is compared with. @param {string} name */
+export function oursBeside(name) {
+  const node = SERVERS.find((server) => server.name === name)?.node
+  return node ? OURS_IN_NODE : OURS
+}
 
 /** @param {Start} start @param {string[]} more Further options. @returns {string[]} */
 export function monoceros({ bin, app, port, workers }, ...more) {
