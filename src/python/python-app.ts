@@ -24,12 +24,13 @@
  * const flask = pythonApp('flaskapp:app', { workers: 2, chdir: 'shop' })
  * const httpd = await makeServer('', 8000, dispatcher(site, { '/api': flask }))
  * await httpd.serveForever()
- * await flask.close()
+ * await flask.close() // a server that was started by the command does this by itself
  */
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { findInterpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool, WorkerStartError } from '../runtimes/cpython/pool.ts'
+import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 import { EnvironEncoder } from './environ-encoder.ts'
@@ -105,6 +106,10 @@ class PythonRunner implements PythonCallContext {
   /** The pool that is being started, so that it can be ended. */
   #unready: WorkerPool | null = null
   #closing: Promise<void> | null = null
+  /** Closing takes longer than it may: nothing is started any more. */
+  #expired = false
+  /** Takes us off the list of what the server closes; null while we are not on it. */
+  #forget: (() => void) | null = null
   #onNoCalls: (() => void) | null = null
   /** What keeps the process alive while something is waited for. The workers' channels do not: one handle costs less than ten to hold and let go. */
   #alive: NodeJS.Timeout | null = null
@@ -175,9 +180,11 @@ class PythonRunner implements PythonCallContext {
 
   async #start(): Promise<WorkerPool> {
     const { python, chdir, rawEnv } = this.#options
+    this.#forget ??= closeWithServer(this)
     try {
       const environment = { ...process.env, ...rawEnv }
       const interpreter = await findInterpreter(python, chdir, environment, 'the option python')
+      if (this.#expired) throw this.#closedError()
       const pool = this.#makePool(interpreter)
       this.#unready = pool
       await pool.start()
@@ -237,10 +244,14 @@ class PythonRunner implements PythonCallContext {
 
   async #close(): Promise<void> {
     const until = performance.now() + this.#options.gracefulTimeout * 1000
-    if (!(await this.#finished(until))) this.#unready?.kill()
+    if (!(await this.#finished(until))) {
+      this.#expired = true
+      this.#unready?.kill()
+    }
     const pool = this.#pool ?? (await this.#starting?.catch(() => null)) ?? null
     await pool?.stop(Math.max(0, until - performance.now()))
     for (const call of [...this.#calls]) call.fail(this.#closedError())
+    this.#forget?.()
   }
 
   /** Waits for the calls, and for a start that is under way. @returns false when the time is over */

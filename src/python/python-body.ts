@@ -53,6 +53,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
 
   fail(error: Error): void {
     this.#ended = true
+    this.#file?.close()
     const first = this.#waiting.shift()
     if (first === undefined) this.#error = error
     else first.reject(error)

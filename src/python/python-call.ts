@@ -76,14 +76,15 @@ export class PythonCall implements Task, BodyConsumer {
 
   /** Sends the request. The environ is read before this returns: what becomes of it afterwards does not matter. */
   begin(): void {
-    const { encoder, requestBuffering, bodyStore, multiprocess } = this.#context
+    const context = this.#context
+    const { encoder, requestBuffering, bodyStore } = context
     let input: PythonInput | null
     try {
       input = PythonInput.of(this.#environ)
       const stored = input !== null && requestBuffering
       // Of a body that is read whole the length is known, as it is for the gateway.
       const leaveOut = stored && input!.lengthUnknown ? 'HTTP_TRANSFER_ENCODING' : ''
-      this.#encoded = encoder.encode(this.#environ, leaveOut, multiprocess(this.#environ))
+      this.#encoded = encoder.encode(this.#environ, leaveOut, context.multiprocess(this.#environ))
     } catch (error) {
       return this.fail(error)
     }
