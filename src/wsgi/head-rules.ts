@@ -33,6 +33,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /**
  * Whether a header is about one connection, and so the server's and not the application's (RFC 9110 §7.6.1, PEP 3333 "Other HTTP Features").
  *
+ * Two more than wsgiref knows: `Trailer`, which it has misspelt, and `Proxy-Connection`.
+ *
  * @param name in any case
  * @example isHopByHop('Transfer-Encoding') // true
  */
