@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { decodeText } from '../wsgi/text.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
+import { ViolationError } from '../wsgi/validator.ts'
 import { WSGIError } from '../wsgi/wsgi-error.ts'
 import { testClient } from './test-client.ts'
 import { TestClientError } from './test-client-error.ts'
@@ -567,6 +568,26 @@ describe('an application that fails', () => {
       })
     }
     await expect((await testClient(closing).get('/')).text()).rejects.toBe(wrong)
+  })
+
+  test('with validate, what servers let pass is an error too', async () => {
+    const untyped: WSGIApplication = (_environ, startResponse) => {
+      startResponse('200 OK', [])
+      return [bytes('of no type')]
+    }
+    expect((await testClient(untyped).get('/')).status).toBe(200)
+    await expect(testClient(untyped, { validate: true }).get('/')).rejects.toBeInstanceOf(ViolationError)
+    // The client itself is a server that keeps to the rules, whatever the request is made of.
+    const client = testClient(mirror, { validate: true, baseUrl: 'https://shop.example:8443/st\u00f6re' })
+    async function* body() {
+      yield 'x'
+    }
+    expect((await mirrored(client.post('/a%20b', { body: body() }))).body).toBe('x')
+    expect((await mirrored(client.get('', { query: { a: '\u00fc' }, cookies: { c: '1' } }))).PATH_INFO).toBe(
+      '',
+    )
+    expect((await mirrored(client.post('/', { form: { a: 1 } }))).body).toBe('a=1')
+    expect(await (await client.head('/')).text()).toBe('')
   })
 
   test('what is no application is refused at once', () => {

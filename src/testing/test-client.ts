@@ -17,6 +17,7 @@
  */
 import { toFunction } from '../wsgi/application.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
+import { validator } from '../wsgi/validator.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 import { isList } from './list.ts'
 import {
@@ -56,6 +57,10 @@ export interface TestClientOptions {
    * `response.error`.
    */
   raiseErrors?: boolean
+  /**
+   * Puts `validator(app)` in the application's place: whatever breaks a rule of the contract fails the test, also what servers let pass. False unless it says otherwise.
+   */
+  validate?: boolean
 }
 
 /** A request. */
@@ -100,7 +105,7 @@ export class TestClient {
   readonly #options: TestClientOptions
 
   constructor(app: WSGIApplication, options: TestClientOptions = {}) {
-    this.#app = toFunction(app)
+    this.#app = options.validate === true ? validator(app) : toFunction(app)
     this.#base = parseBase(options.baseUrl ?? 'http://localhost')
     this.#headers = headerList(options.headers)
     checkMaxRedirects(options.maxRedirects)
