@@ -82,8 +82,7 @@ export function proxyFix(options: ProxyFixOptions = {}): Middleware {
       setHost(environ, listedValue(environ.HTTP_X_FORWARDED_HOST, count.host))
       setPort(environ, listedValue(environ.HTTP_X_FORWARDED_PORT, count.port))
       const prefix = listedValue(environ.HTTP_X_FORWARDED_PREFIX, count.prefix)
-      // SCRIPT_NAME has no slash at its end (PEP 3333 "environ Variables").
-      if (isPrefix(prefix)) environ.SCRIPT_NAME = prefix.replace(/\/+$/, '')
+      if (isPrefix(prefix)) environ.SCRIPT_NAME = withoutSlashes(prefix)
 
       return inner(environ, startResponse)
     }
@@ -124,6 +123,13 @@ function splitAuthority(authority: string): { host: string; port?: string } {
   // A colon in an IPv6 address without a port is one of the address.
   if (colon === -1 || authority.endsWith(']')) return { host: authority }
   return { host: authority.slice(0, colon), port: authority.slice(colon + 1) }
+}
+
+/** `SCRIPT_NAME` has no slash at its end (PEP 3333 "environ Variables"). */
+function withoutSlashes(prefix: string): string {
+  let end = prefix.length
+  while (end > 0 && prefix.endsWith('/', end)) end--
+  return prefix.slice(0, end)
 }
 
 function originalOf(environ: WSGIEnvironment): ProxyFixOriginal {
