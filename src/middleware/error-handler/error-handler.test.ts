@@ -477,16 +477,14 @@ describe('the debug page', () => {
     const { body } = await page(Object.assign(boom(), { status: 404, expose: true }))
     expect(body).not.toContain('environ')
     for (const debug of ['false', 1, 'true', null]) {
-      expect(() => errorHandler({ debug } as never)).toThrow(
-        'The option "debug" of errorHandler must be true or false',
-      )
+      expect(() => errorHandler({ debug } as never)).toThrow('errorHandler: debug must be true or false')
     }
   })
 })
 
 test('a wrong option is refused when it is set', () => {
   expect(() => errorHandler({ log: 'file.log' } as never)).toThrow(
-    'The option "log" of errorHandler must be a function, not the string "file.log"',
+    'errorHandler: log must be a function, not the string "file.log"',
   )
 })
 

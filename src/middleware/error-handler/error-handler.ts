@@ -24,6 +24,7 @@ import type {
   WSGIFunction,
 } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
+import { optionError } from '../option-error.ts'
 import {
   debugAnswer,
   type ErrorSummary,
@@ -324,8 +325,5 @@ function checkOptions(options: ErrorHandlerOptions): void {
 }
 
 function badOption(name: string, wanted: string, value: unknown): TypeError {
-  return Object.assign(
-    new TypeError(`The option "${name}" of errorHandler must be ${wanted}, not ${describeValue(value)}`),
-    { code: 'bad-option' },
-  )
+  return optionError(TypeError, `errorHandler: ${name} must be ${wanted}, not ${describeValue(value)}`)
 }
