@@ -200,6 +200,19 @@ test.each(available)('each piece of a stream leaves by %s before the next is ask
   await reader.until(() => reader.told.complete)
 })
 
+test('small pieces in quick succession are compressed together, and what comes before an error is sent', async () => {
+  const app = page([PLAIN], async function* () {
+    for (let i = 0; i < 2000; i++) yield bytes(`line ${i}\n`)
+    throw new Error('lost')
+  })
+  const answer = await ask(app)
+  expect([answer.complete, String(answer.error)]).toEqual([false, 'Error: lost'])
+  expect(answer.pieces.length).toBeLessThan(10)
+  const cut = { finishFlush: zlib.constants.Z_SYNC_FLUSH }
+  const text = zlib.gunzipSync(Buffer.from(answer.body, 'latin1'), cut).toString()
+  expect(text).toBe(Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
+})
+
 test('a large body at hand is streamed, and is right', async () => {
   const large = Buffer.alloc(3_000_000, TEXT)
   const answer = await ask(page(undefined, () => [large]))
@@ -464,8 +477,17 @@ test('an error handler replaces a head until a byte was given, and not after', a
     startResponse('500 Oops', [['Content-Type', 'text/html']], new Error('late'))
     yield bytes(TEXT)
   }
-  const broken = await ask(late)
-  expect([broken.status, broken.complete, String(broken.error)]).toEqual(['200 OK', false, 'Error: late'])
+  const lateAndAsync: WSGIApplication = (environ, startResponse) => {
+    const inner = late as unknown as (...args: unknown[]) => Iterable<Uint8Array>
+    return (async function* () {
+      yield* inner(environ, startResponse)
+    })()
+  }
+  for (const app of [late, lateAndAsync]) {
+    const broken = await ask(app)
+    expect([broken.status, broken.complete, String(broken.error)]).toEqual(['200 OK', false, 'Error: late'])
+    expect(broken.pieces.length).toBeGreaterThan(0)
+  }
 })
 
 test('a body that is not as long as was declared is seen as without compression', async () => {

@@ -1,5 +1,5 @@
 import { toFunction } from '../../wsgi/application.ts'
-import { isPromise, transformBody } from '../../wsgi/body.ts'
+import { isAsync, isPromise, transformBody } from '../../wsgi/body.ts'
 import type {
   Middleware,
   ResponseHeaders,
@@ -13,6 +13,7 @@ import { optionError } from '../option-error.ts'
 import { acceptedEncodings } from './accept-encoding.ts'
 import { Coder, type Coding, codings, type Encoding } from './coding.ts'
 import { isCompressible } from './compressible.ts'
+import { gathered } from './gathered-pieces.ts'
 
 /** Options of {@link compress}. */
 export interface CompressOptions {
@@ -167,7 +168,7 @@ class CompressedResponse {
     }
     return transformBody(
       body,
-      (pieces) => this.#compress(pieces),
+      (pieces) => this.#compress(isAsync(body) ? gathered(pieces) : pieces),
       (close) => {
         this.destroy()
         return close()
