@@ -269,7 +269,6 @@ test.each<[string, ResponseHeaders, (() => WSGIBody) | undefined, string?]>([
   ['no-transform', [PLAIN, ['Cache-Control', 'public, No-Transform']], undefined],
   ['part of a file', [PLAIN, ['Content-Range', 'bytes 0-3999/5000']], undefined, '206 Partial Content'],
   ['204', [PLAIN], () => [], '204 No Content'],
-  ['304', [PLAIN, ['ETag', '"a"']], () => [], '304 Not Modified'],
 ])('%s is left as it is', async (_what, headers, body, status) => {
   const app = page(headers, body, status)
   const [plain, answer] = [await callForAnswer(app), await ask(app)]
@@ -317,10 +316,37 @@ test('what was true of the bytes as they were goes, and a strong ETag becomes we
     expect((await ask(page([PLAIN, ['Vary', vary]]))).header('Vary')).toBe(vary)
 })
 
+test('a 304 has the tag by which the client knows the compressed response', async () => {
+  const app = page([['ETag', '"a"']], () => [], '304 Not Modified')
+  const condition = (tag: string, accepted = 'gzip'): TestRequest => ({
+    headers: [
+      ['Accept-Encoding', accepted],
+      ['If-None-Match', tag],
+    ],
+  })
+  for (const [tag, known] of [
+    ['W/"a"', 'W/"a"'],
+    ['"x", W/"a"', 'W/"a"'],
+    ['"a"', '"a"'],
+  ] as const) {
+    const answer = await ask(app, null, {}, condition(tag))
+    expect([answer.status, ...answer.headers]).toEqual([
+      '304 Not Modified',
+      ['ETag', known],
+      ['Vary', 'Accept-Encoding'],
+    ])
+  }
+  const plain = await ask(app, null, {}, condition('"a"', 'identity'))
+  expect(plain.headers).toEqual([
+    ['ETag', '"a"'],
+    ['Vary', 'Accept-Encoding'],
+  ])
+})
+
 test('HEAD has the headers of GET as far as they are known', async () => {
   const head = { method: 'HEAD' }
   const told: ResponseHeaders = [PLAIN, ['Content-Length', '4000'], ['ETag', '"a"']]
-  for (const body of [() => [], () => [bytes(TEXT)], () => [bytes(TEXT)].values()]) {
+  for (const body of [() => [], () => [bytes(TEXT)].values()]) {
     const answer = await ask(page(told, body), 'gzip', {}, head)
     expect([answer.body, answer.complete, answer.complaints]).toEqual(['', true, []])
     expect(answer.headers).toEqual([

@@ -109,6 +109,7 @@ class CompressedResponse {
   readonly #coding: Coding
   readonly #level: number
   readonly #headOnly: boolean
+  readonly #environ: WSGIEnvironment
   readonly #held: HeldHead
   #coder: Coder | null = null
   /** What `write()` was given is on its way until this resolves. */
@@ -128,6 +129,7 @@ class CompressedResponse {
     this.#encoding = encoding
     this.#coding = codings[encoding]!
     this.#level = settings.level[encoding]
+    this.#environ = environ
     this.#headOnly = environ.REQUEST_METHOD === 'HEAD'
     this.#held = new HeldHead(startResponse, (data) => this.#write(data))
   }
@@ -142,7 +144,7 @@ class CompressedResponse {
     if (this.#held.passed) return body
     if (this.#coder === null && headers !== null) {
       if (!isCandidate(this.#settings, this.#held.status, headers)) {
-        this.#held.pass()
+        this.#pass(headers)
         return body
       }
       const length = lengthAtHand(body)
@@ -156,11 +158,13 @@ class CompressedResponse {
           this.#held.pass()
           return body
         }
+        // For a HEAD too: that it costs as much as its GET is the price of the right Content-Length.
+        if (length <= AT_ONCE_BYTES) return this.#compressAtOnce(body as Uint8Array[], length)
         if (this.#headOnly) {
           this.#passHead(headers, length)
-          return body
+          // Without what is not sent anyway: from its length the server would tell how long an answer to GET is.
+          return withClose([], body)
         }
-        if (length <= AT_ONCE_BYTES) return this.#compressAtOnce(body as Uint8Array[], length)
       } else if (this.#headOnly) {
         this.#passHead(headers, declaredLength(headers))
         return body
@@ -195,9 +199,7 @@ class CompressedResponse {
         ...this.#encoded(headers),
         ['Content-Length', String(compressed.length)],
       ])
-      const result: Uint8Array[] & { close?(): unknown } = [compressed]
-      if (typeof body.close === 'function') result.close = () => body.close!()
-      return result
+      return withClose([compressed], body)
     } catch (error) {
       // Nobody else will.
       await body.close?.()
@@ -229,7 +231,7 @@ class CompressedResponse {
         )
       yield* await this.#coder.finish()
     } else if (!this.#held.passed && this.#held.headers !== null) {
-      this.#held.pass()
+      this.#pass(this.#held.headers)
     }
   }
 
@@ -263,7 +265,7 @@ class CompressedResponse {
     const headers = this.#held.headers!
     const declared = declaredLength(headers)
     if (!isCandidate(this.#settings, this.#held.status, headers)) {
-      this.#held.pass()
+      this.#pass(headers)
       return false
     }
     if (this.#headOnly) {
@@ -274,6 +276,20 @@ class CompressedResponse {
     this.#coder = new Coder(this.#coding.stream(this.#level))
     this.#held.send(this.#held.status, this.#encoded(headers))
     return true
+  }
+
+  /**
+   * Leaves a response as it is; but a 304 speaks of the response that the client has. If that had a strong tag of the application's, it was made weak, and a cache
+   * finds its copy by the tag (RFC 9111 §4.3.4); and whether it varied is not known here, so it is said to.
+   */
+  #pass(headers: ResponseHeaders): void {
+    if (!this.#held.status.startsWith('304')) return this.#held.pass()
+    const condition = this.#environ.HTTP_IF_NONE_MATCH ?? ''
+    const tagged = headers.map(([name, value]): [string, string] => [
+      name,
+      name.toLowerCase() === 'etag' && condition.includes(`W/${value}`) ? `W/${value}` : value,
+    ])
+    this.#held.pass(withVary(tagged))
   }
 
   /** A HEAD has the headers of its GET, as far as they are known without its body (RFC 9110 §9.3.2). */
@@ -334,7 +350,7 @@ function withVaryIfCompressible(
   // What is no head at all is for the server to refuse.
   if (typeof status !== 'string' || !Array.isArray(headers)) return headers
   try {
-    return isCandidate(settings, status, headers) ? withVary(headers) : headers
+    return status.startsWith('304') || isCandidate(settings, status, headers) ? withVary(headers) : headers
   } catch {
     return headers
   }
@@ -344,6 +360,13 @@ function withVary(headers: ResponseHeaders): ResponseHeaders {
   const vary = headerValue(headers, 'vary')
   if (vary !== undefined && /(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(vary)) return headers
   return [...headers, ['Vary', 'Accept-Encoding']]
+}
+
+/** A body in another's place, which is closed with it. */
+function withClose(pieces: Uint8Array[], body: WSGIBody): WSGIBody {
+  const result: Uint8Array[] & { close?(): unknown } = pieces
+  if (typeof body.close === 'function') result.close = () => body.close!()
+  return result
 }
 
 function declaredLength(headers: ResponseHeaders): number {
