@@ -6,11 +6,12 @@
  * unless `trust` says otherwise.
  *
  * @example
- * import { compose, logger, requestId } from 'monoceros'
+ * import { compose, errorHandler, requestId } from 'monoceros'
  *
- * export const app = compose(requestId(), logger())((environ, startResponse) => {
+ * export const app = compose(requestId(), errorHandler())((environ, startResponse) => {
  *   environ['wsgi.errors'].write(`${environ['monoceros.request_id']}: looking for the article\n`)
- *   …
+ *   startResponse('404 Not Found', [['Content-Type', 'text/plain']])
+ *   return [new TextEncoder().encode('No such article\n')]
  * })
  *
  * @module
