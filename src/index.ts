@@ -1,54 +1,79 @@
 /**
- * The public API: what the `monoceros` command does, for a program that would rather call it.
+ * The public API, on one page. What is not exported here, or from `monoceros/fetch`, may change in any release.
  *
- * Settings are put together by {@link loadSettings}, and {@link serve} serves with them. Nothing else of the package is public;
- * what is not exported here may change in any release.
+ * The contract of PEP 3333 as types, and what an application does, wraps, is tested and is served with:
  *
  * @example
- * import { loadSettings, serve } from 'monoceros'
+ * import { compose, dispatcher, errorHandler, makeServer, pythonApp, requestId, type WSGIApplication } from 'monoceros'
  *
- * const { settings } = await loadSettings({ args: ['flaskapp:app', '--workers', '2'] })
- * process.exit(await serve(settings))
+ * const site: WSGIApplication = (environ, startResponse) => {
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   return [new TextEncoder().encode('Hello from TypeScript\n')]
+ * }
+ * const app = dispatcher(site, { '/api': pythonApp('flaskapp:app') })
+ * await makeServer('', 8000, compose(requestId(), errorHandler())(app)).serveForever()
  */
-import { runArbiter } from './arbiter/arbiter.ts'
-import { SettingsError } from './settings/settings-error.ts'
-import type { Settings } from './settings/table.ts'
 
+// Other frameworks.
+export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
+export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
+export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
+export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adapters/to-node-handler.ts'
+export { type ServeOptions, serve } from './arbiter/serve.ts'
 export type { LogLevel } from './logging/error-log.ts'
+// Middleware.
+export { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './middleware/body-limit/index.ts'
+export { compose } from './middleware/compose/index.ts'
+export { type CompressOptions, compress } from './middleware/compress/compress.ts'
+export { type ConditionalOptions, conditional } from './middleware/conditional/conditional.ts'
+export { type CorsOptions, cors, type OriginRule } from './middleware/cors/index.ts'
+export { dispatcher, type MountKey, type Mounts } from './middleware/dispatcher/index.ts'
+export {
+  type ErrorEntry,
+  type ErrorHandlerOptions,
+  errorHandler,
+  type RenderedError,
+} from './middleware/error-handler/error-handler.ts'
+export { type LoggerOptions, logger } from './middleware/logger/logger.ts'
+export { type Method, type MethodTable, methods } from './middleware/methods/index.ts'
+export { type ProfilerOptions, profiler } from './middleware/profiler/profiler.ts'
+export { type ProxyFixOptions, type ProxyFixOriginal, proxyFix } from './middleware/proxy-fix/index.ts'
+export { type RequestIdOptions, requestId } from './middleware/request-id/index.ts'
+export { type StaticFilesOptions, staticFiles } from './middleware/static-files/static-files.ts'
+export { type TimeoutOptions, timeout } from './middleware/timeout/timeout.ts'
+// Python applications as values.
+export { type PythonApplication, pythonApp } from './python/python-app.ts'
+export {
+  PythonBrokenError,
+  PythonError,
+  PythonLoadError,
+  PythonOptionError,
+  type PythonUnavailableCode,
+  PythonUnavailableError,
+} from './python/python-error.ts'
+export type { PythonLog, PythonLogEntry } from './python/python-log.ts'
+export type { PythonAppOptions } from './python/python-options.ts'
+// Servers.
+export {
+  makeServer,
+  type ServerAddress,
+  type ServerOptions,
+  WSGIServer,
+} from './reference-server/make-server.ts'
 export { type LoadedSettings, loadSettings, type SettingsSources } from './settings/load.ts'
 export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
 export type { Settings } from './settings/table.ts'
 export { version } from './settings/version.ts'
-
-export interface ServeOptions {
-  /**
-   * Puts the settings together anew when HUP arrives; the default is to keep them and to load the application anew only.
-   * Where it throws, the error's message goes to the log, and what served before goes on.
-   */
-  readSettings?: () => Promise<Settings>
-}
-
-/**
- * Serves until a signal says stop. Resolves with the status to exit with, when every process it started is gone:
- * 0 stopped, 1 an address, a log file or an interpreter cannot be had, 3 the application cannot be loaded.
- *
- * It is made for a process of its own: this process becomes the arbiter, the signals TERM, INT, QUIT, HUP, USR1, TTIN and TTOU are its
- * own from then on, an error that nobody catches ends it, and it logs as the settings say. So call it once, and exit with what it gives.
- *
- * @param settings from {@link loadSettings}
- * @throws SettingsError `no-application` when the settings name none. What goes wrong later is logged, not thrown.
- * @example
- * const sources = { args: process.argv.slice(2), env: process.env }
- * const { settings } = await loadSettings(sources)
- * const readSettings = async () => (await loadSettings(sources)).settings
- * process.exit(await serve(settings, { readSettings }))
- */
-export async function serve(settings: Settings, options: ServeOptions = {}): Promise<number> {
-  if (settings.wsgiApp === '') {
-    throw new SettingsError(
-      'no-application',
-      'The settings name no application: give loadSettings one among its args, such as mysite.wsgi:application',
-    )
-  }
-  return await runArbiter(settings, options)
-}
+// Tests.
+export type { MultipartForm, TestFile, TestPart } from './testing/multipart.ts'
+export type { NameValues, StreamedBody } from './testing/request-content.ts'
+export {
+  type TestClient,
+  type TestClientOptions,
+  type TestRequestHeaders,
+  type TestRequestOptions,
+  testClient,
+} from './testing/test-client.ts'
+export { TestClientError, type TestClientErrorCode } from './testing/test-client-error.ts'
+export type { TestCookie, TestCookieOptions, TestCookies } from './testing/test-cookies.ts'
+export type { TestRequestInfo, TestResponse } from './testing/test-response.ts'

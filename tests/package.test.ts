@@ -65,10 +65,9 @@ beforeAll(async () => {
       '    start_response("200 OK", [("Content-Type", "text/plain")])\n' +
       '    return [environ["SERVER_SOFTWARE"].encode()]\n',
   )
-  // Offline: there is nothing to fetch, because the package has no dependencies.
   await run(
     'npm',
-    ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', join(tree, filename)],
+    ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', join(tree, filename)],
     {
       cwd: project,
     },

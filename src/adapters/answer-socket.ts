@@ -51,6 +51,11 @@ export class AnswerSocket extends Duplex {
     return this.#headLeft === null
   }
 
+  /** What {@link fail} was called with first. */
+  get failure(): unknown {
+    return this.#error?.reason
+  }
+
   /** The next piece of the body. One at a time. */
   next(): Promise<Step> {
     const piece = this.#pieces.shift()

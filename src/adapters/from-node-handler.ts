@@ -1,5 +1,6 @@
 import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { ClientGoneError } from '../wsgi/client-gone.ts'
 import { failureText } from '../wsgi/failure.ts'
 import { isHopByHop } from '../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIBody, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'
@@ -106,7 +107,8 @@ class NodeExchange {
           reject(new Error(`The listener answered with the interim status ${response.statusCode}`))
           return
         }
-        fail(new Error('The listener closed the connection before its answer was complete'))
+        // Why it was lost, if it was not the listener that destroyed it.
+        fail(socket.failure ?? new Error('The listener closed the connection before its answer was complete'))
       })
       try {
         const result = listener(this.#request, response)
@@ -127,7 +129,9 @@ class NodeExchange {
     return {
       [Symbol.asyncIterator]: () => ({ next: () => socket.next() }),
       close: () => {
-        if (!socket.isFinished) this.#abort()
+        if (socket.isFinished) return
+        socket.fail(new ClientGoneError())
+        this.#abort()
       },
     }
   }

@@ -5,10 +5,11 @@ import type { ResponseHead } from '../http/response-head.ts'
 import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
-import type { ResponseHeaders } from '../wsgi/types.ts'
+import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import { admit } from './admission.ts'
-import type { ApplicationGateway } from './application-gateway.ts'
-import { finishedExchange } from './context.ts'
+import type { ApplicationEnvirons } from './application-environ.ts'
+import type { ApplicationHeads } from './application-heads.ts'
+import { finishedExchange, type GatewayBasics } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 
 /** A body of up to this length is waited for before the application is called: most then need no promise, and one that is not read costs no connection. */
@@ -17,6 +18,14 @@ const AWAITED_BYTES = 64 * 1024
 const EARLY_BYTES = 64 * 1024
 /** A client that has closed its own direction and is sent nothing for this long is taken to be gone. */
 const ABANDONED_MS = 5000
+
+/** What all exchanges with an application in this process share. */
+export interface ApplicationContext {
+  readonly options: GatewayBasics
+  readonly app: WSGIApplication
+  readonly environs: ApplicationEnvirons
+  readonly heads: ApplicationHeads
+}
 
 /**
  * One request to an application in this process, and its response. It is the engine's sink, and of the call both the response's sink and
@@ -30,7 +39,7 @@ export class ApplicationExchange
   secure = false
   readonly readLength = -1
 
-  readonly #gateway: ApplicationGateway
+  readonly #gateway: ApplicationContext
   /** Null once the exchange is over. */
   #reply: Reply | null
   #call: Call<ResponseHead> | null = null
@@ -53,7 +62,7 @@ export class ApplicationExchange
   #waiters: (() => void)[] | null = null
   #abandonment: NodeJS.Timeout | null = null
 
-  constructor(gateway: ApplicationGateway, head: RequestHead, reply: Reply) {
+  constructor(gateway: ApplicationContext, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
     this.head = head
     this.peer = reply.peer

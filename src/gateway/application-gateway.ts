@@ -2,12 +2,12 @@ import type { Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationEnvirons, type ServerFacts } from './application-environ.ts'
-import { ApplicationExchange } from './application-exchange.ts'
+import { type ApplicationContext, ApplicationExchange } from './application-exchange.ts'
 import { ApplicationHeads } from './application-heads.ts'
 import type { GatewayBasics } from './context.ts'
 
 /** Gives requests to an application in this process. */
-export class ApplicationGateway {
+export class ApplicationGateway implements ApplicationContext {
   readonly options: GatewayBasics
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons

@@ -354,7 +354,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       return kept
     }
     this.#sent = FINISHING
-    const framing = head.contentLength === -1 && !withoutBody ? `Content-Length: ${length}\r\n` : ''
+    // An answer to HEAD says how long that to GET would be, where it is known (RFC 9110 §8.6).
+    const says = head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
+    const framing = says ? `Content-Length: ${length}\r\n` : ''
     const text = this.#headText(head, framing)
     let kept = false
     if (withoutBody || length === 0) {
@@ -482,7 +484,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   }
 
   #isWithoutBody(head: ResponseHead): boolean {
-    return this.#head!.method === 'HEAD' || head.status === 204 || head.status === 304
+    return this.#head!.method === 'HEAD' || !isWithBodyToGet(head)
   }
 
   #headText(head: ResponseHead, framing: string): string {
@@ -610,6 +612,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     else this.#socket.end()
     if (this.#socket.isPaused()) this.#socket.resume()
   }
+}
+
+function isWithBodyToGet({ status }: ResponseHead): boolean {
+  return status !== 204 && status !== 304
 }
 
 function withoutContentLength(text: string): string {

@@ -30,6 +30,7 @@ import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { findInterpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool, WorkerStartError } from '../runtimes/cpython/pool.ts'
+import { whenClientGone } from '../wsgi/client-gone.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
@@ -130,6 +131,8 @@ class PythonRunner implements PythonCallContext {
       this.#calls.add(call)
       this.#hold()
       call.begin()
+      // With the head the body takes over: its close() says that nobody wants the rest.
+      whenClientGone(environ, () => call.abandon())
     })
   }
 

@@ -10,6 +10,7 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import { ClientGoneError } from '../wsgi/client-gone.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { ENVIRON_END, type EnvironEncoder, endWithLength } from './environ-encoder.ts'
 import { type BodyConsumer, PythonBody } from './python-body.ts'
@@ -113,6 +114,11 @@ export class PythonCall implements Task, BodyConsumer {
     if (handle !== null) handle.cancel()
     else this.#release()
     this.#failed(error)
+  }
+
+  /** The client is gone and waits for no head any more. What has not begun does not; what runs is told. */
+  abandon(): void {
+    if (this.#settle !== null) this.fail(new ClientGoneError())
   }
 
   #submit(): void {

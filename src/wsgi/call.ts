@@ -1,4 +1,5 @@
 import { callApplication } from './application.ts'
+import { ClientGoneError, type ClientWatch, watchClient } from './client-gone.ts'
 import type { HeadFacts } from './head-rules.ts'
 import type {
   ResponseHeaders,
@@ -42,16 +43,6 @@ export interface ResponseSink<Head extends HeadFacts> {
   complain(error: unknown): void
 }
 
-/** The client is gone, so nothing can be sent. What {@link Write} rejects with then. */
-export class ClientGoneError extends Error {
-  readonly code = 'client-gone'
-
-  constructor() {
-    super('The client went away before its response was complete')
-    this.name = 'ClientGoneError'
-  }
-}
-
 type Iteration = Iterator<unknown> | AsyncIterator<unknown>
 /** Goes on when more can be sent, or hears why nothing more can be. */
 type Waiter = (error?: unknown) => void
@@ -72,7 +63,7 @@ const GATHERED_BYTES = 64 * 1024
  * connection.on('close', () => call.cancel())
  * call.run()
  */
-export class Call<Head extends HeadFacts> {
+export class Call<Head extends HeadFacts> implements ClientWatch {
   readonly #app: WSGIApplication
   readonly #environ: WSGIEnvironment
   readonly #sink: ResponseSink<Head>
@@ -92,12 +83,15 @@ export class Call<Head extends HeadFacts> {
   #failure: { readonly error: unknown } | null = null
   /** Those who wait for the client: the body, and every `write()` that nobody has waited for. The sink is asked while there are any. */
   #waiters: Waiter[] = []
+  /** Who wants to know when the client goes. */
+  #whenGone: (() => void)[] | null = null
 
   constructor(app: WSGIApplication, environ: WSGIEnvironment, sink: ResponseSink<Head>, headOnly: boolean) {
     this.#app = app
     this.#environ = environ
     this.#sink = sink
     this.#headOnly = headOnly
+    watchClient(environ, this)
   }
 
   /** Calls the application. Nothing is thrown: errors go to the sink. */
@@ -124,6 +118,18 @@ export class Call<Head extends HeadFacts> {
     if (this.#over) return
     this.#cancelled = true
     this.#end(new ClientGoneError())
+    const callbacks = this.#whenGone
+    this.#whenGone = null
+    for (const callback of callbacks ?? []) this.#guard(callback)
+  }
+
+  whenClientGone(callback: () => void): void {
+    if (this.#cancelled) {
+      callback()
+    } else if (!this.#over) {
+      this.#whenGone ??= []
+      this.#whenGone.push(callback)
+    }
   }
 
   /** Ends the call with an error from outside, such as a time-out, as if the application had thrown it. */

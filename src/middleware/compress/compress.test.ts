@@ -12,6 +12,7 @@ import {
 import { Call } from '../../wsgi/call.ts'
 import { checkHead, type HeadFacts } from '../../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIBody, WSGIFunction } from '../../wsgi/types.ts'
+import { validator } from '../../wsgi/validator.ts'
 import { acceptedEncodings } from './accept-encoding.ts'
 import { codings, type Encoding } from './coding.ts'
 import { type CompressOptions, compress } from './compress.ts'
@@ -162,7 +163,11 @@ test.each(available)(
         }
         const expected = kind === 'written' ? given.slice(1) : given
         if (kind === 'written' && told) headers[1]![1] = String(total - (given[0]?.length ?? 0))
-        const answer = await ask(apps[kind]!, encoding, { threshold: 0 })
+        const request = { headers: [['Accept-Encoding', encoding]] as [string, string][] }
+        const answer = await callForAnswer(
+          validator(compress({ threshold: 0 })(validator(apps[kind]!))),
+          request,
+        )
         expect([answer.error, answer.complete]).toEqual([undefined, true])
         expect(decoded(answer)).toBe(Buffer.concat(expected).toString('latin1'))
       }),

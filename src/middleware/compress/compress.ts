@@ -114,6 +114,9 @@ class CompressedResponse {
   #coder: Coder | null = null
   /** What `write()` was given is on its way until this resolves. */
   #written: Promise<void> = Promise.resolve()
+  /** The application has returned: from then on `write()` is not to be called, and what is late comes with the body. */
+  #returned = false
+  #late: Uint8Array[] = []
   /** The Content-Length that the application has declared, and how much of it came. */
   #declared = -1
   #given = 0
@@ -141,6 +144,7 @@ class CompressedResponse {
   /** The body that takes the place of the application's. */
   take(body: WSGIBody): WSGIBody | Promise<WSGIBody> {
     const { headers } = this.#held
+    this.#returned = true
     if (this.#held.passed) return body
     if (this.#coder === null && headers !== null) {
       if (!isCandidate(this.#settings, this.#held.status, headers)) {
@@ -209,6 +213,7 @@ class CompressedResponse {
 
   async *#compress(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     await this.#written
+    yield* this.#late.splice(0)
     for await (const piece of pieces) {
       // What is no piece at all is for the server to refuse; and so are pieces without a head.
       if (!(piece instanceof Uint8Array) || this.#held.headers === null) yield piece
@@ -219,8 +224,6 @@ class CompressedResponse {
         if (wanted.length > 0) yield* await this.#coder!.push(wanted)
         if (wanted.length < piece.length) break
       }
-      // It may have written meanwhile.
-      await this.#written
     }
     if (this.#over) return
     if (this.#coder !== null) {
@@ -246,7 +249,10 @@ class CompressedResponse {
       this.#written = (async () => {
         // Both at once, or the one that fails while the other is waited for would count as nobody's.
         const [pieces] = await Promise.all([coded, before])
-        for (const piece of pieces) await write(piece)
+        for (const piece of pieces) {
+          if (this.#returned) this.#late.push(piece)
+          else await write(piece)
+        }
       })()
       this.#written.catch(() => {}) // whoever waits for it gets the error; nobody has to
     }

@@ -1,0 +1,51 @@
+import type { WSGIEnvironment } from './types.ts'
+
+/**
+ * The client is gone, so nothing can be sent. What `write()` rejects with then.
+ */
+export class ClientGoneError extends Error {
+  readonly code = 'client-gone'
+
+  constructor() {
+    super('The client went away before its response was complete')
+    this.name = 'ClientGoneError'
+  }
+}
+
+/** What knows of a request's client: the call of its application. */
+export interface ClientWatch {
+  /** Calls back when the client is gone, unless the response is over by then; at once when it is gone already. */
+  whenClientGone(callback: () => void): void
+}
+
+// A symbol: it is no variable of the request, and whoever copies an environ (`{ ...environ }`) keeps it.
+const WATCH = Symbol('monoceros.client')
+
+/** For servers: has {@link whenClientGone} know of a request's client. */
+export function watchClient(environ: WSGIEnvironment, watch: ClientWatch): void {
+  ;(environ as { [WATCH]?: ClientWatch })[WATCH] = watch
+}
+
+/**
+ * Calls back when the client of a request goes away before its response is complete, also while the application has not answered yet. Where the
+ * server cannot tell, never.
+ */
+export function whenClientGone(environ: WSGIEnvironment, callback: () => void): void {
+  ;(environ as { [WATCH]?: ClientWatch })[WATCH]?.whenClientGone(callback)
+}
+
+/**
+ * A signal that is aborted when the client of a request goes away before its response is complete: for what an application waits for.
+ *
+ * @example
+ * const app: WSGIApplication = async (environ, startResponse) => {
+ *   const report = await fetch('http://reports.internal/', { signal: abortSignal(environ) })
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   return report.body!
+ * }
+ */
+export function abortSignal(environ: WSGIEnvironment): AbortSignal {
+  const controller = new AbortController()
+  whenClientGone(environ, () => controller.abort(new ClientGoneError()))
+  return controller.signal
+}
