@@ -22,12 +22,12 @@ export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adap
 export { type ServeOptions, serve } from './arbiter/serve.ts'
 export type { LogLevel } from './logging/error-log.ts'
 // Middleware.
-export { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './middleware/body-limit/index.ts'
-export { compose } from './middleware/compose/index.ts'
+export { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './middleware/body-limit/body-limit.ts'
+export { compose } from './middleware/compose/compose.ts'
 export { type CompressOptions, compress } from './middleware/compress/compress.ts'
 export { type ConditionalOptions, conditional } from './middleware/conditional/conditional.ts'
-export { type CorsOptions, cors, type OriginRule } from './middleware/cors/index.ts'
-export { dispatcher, type MountKey, type Mounts } from './middleware/dispatcher/index.ts'
+export { type CorsOptions, cors, type OriginRule } from './middleware/cors/cors.ts'
+export { dispatcher, type MountKey, type Mounts } from './middleware/dispatcher/dispatcher.ts'
 export {
   type ErrorEntry,
   type ErrorHandlerOptions,
@@ -35,10 +35,10 @@ export {
   type RenderedError,
 } from './middleware/error-handler/error-handler.ts'
 export { type LoggerOptions, logger } from './middleware/logger/logger.ts'
-export { type Method, type MethodTable, methods } from './middleware/methods/index.ts'
+export { type Method, type MethodTable, methods } from './middleware/methods/methods.ts'
 export { type ProfilerOptions, profiler } from './middleware/profiler/profiler.ts'
-export { type ProxyFixOptions, type ProxyFixOriginal, proxyFix } from './middleware/proxy-fix/index.ts'
-export { type RequestIdOptions, requestId } from './middleware/request-id/index.ts'
+export { type ProxyFixOptions, type ProxyFixOriginal, proxyFix } from './middleware/proxy-fix/proxy-fix.ts'
+export { type RequestIdOptions, requestId } from './middleware/request-id/request-id.ts'
 export { type StaticFilesOptions, staticFiles } from './middleware/static-files/static-files.ts'
 export { type TimeoutOptions, timeout } from './middleware/timeout/timeout.ts'
 // Python applications as values.

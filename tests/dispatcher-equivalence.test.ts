@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dispatcher, type Mounts } from '../src/middleware/dispatcher/index.ts'
+import { dispatcher, type Mounts } from '../src/middleware/dispatcher/dispatcher.ts'
 import { toFunction } from '../src/wsgi/application.ts'
 import type { WSGIApplication } from '../src/wsgi/types.ts'
 import { environOf } from './support/call-application.ts'

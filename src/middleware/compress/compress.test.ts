@@ -391,6 +391,19 @@ test('an application that writes is compressed, in order, and what it returns co
   expect(decoded(answer)).toBe('one two three four')
 })
 
+test('what is written within the body, against the rules, is in its place all the same', async () => {
+  const app: WSGIApplication = (_environ, startResponse) => {
+    const write = startResponse('200 OK', [PLAIN])
+    return (async function* () {
+      yield bytes('one ')
+      await write(bytes('two '))
+      yield bytes('three ')
+      void write(bytes('four'))
+    })()
+  }
+  expect(decoded(await ask(app))).toBe('one two three four')
+})
+
 test('write() resolves when the client has taken what was written', async () => {
   let written = 0
   const app: WSGIApplication = async (_environ, startResponse) => {

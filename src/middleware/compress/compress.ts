@@ -212,9 +212,8 @@ class CompressedResponse {
   }
 
   async *#compress(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    await this.#written
-    yield* this.#late.splice(0)
     for await (const piece of pieces) {
+      yield* await this.#writtenLate()
       // What is no piece at all is for the server to refuse; and so are pieces without a head.
       if (!(piece instanceof Uint8Array) || this.#held.headers === null) yield piece
       else if (piece.length === 0) continue
@@ -226,6 +225,7 @@ class CompressedResponse {
       }
     }
     if (this.#over) return
+    yield* await this.#writtenLate()
     if (this.#coder !== null) {
       if (this.#given < this.#declared)
         throw new WSGIError(
@@ -236,6 +236,11 @@ class CompressedResponse {
     } else if (!this.#held.passed && this.#held.headers !== null) {
       this.#pass(this.#held.headers)
     }
+  }
+
+  async #writtenLate(): Promise<Uint8Array[]> {
+    await this.#written
+    return this.#late.splice(0)
   }
 
   #write(data: Uint8Array): Promise<void> {

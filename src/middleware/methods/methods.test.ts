@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { callForAnswer } from '../../../tests/support/call-application.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
-import { type MethodTable, methods } from './index.ts'
+import { type MethodTable, methods } from './methods.ts'
 
 function named(name: string): WSGIApplication {
   return (environ, startResponse) => {

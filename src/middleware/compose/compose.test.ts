@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { callForAnswer } from '../../../tests/support/call-application.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import type { Middleware, WSGIApplication } from '../../wsgi/types.ts'
-import { compose } from './index.ts'
+import { compose } from './compose.ts'
 
 const hello: WSGIApplication = (_environ, startResponse) => {
   startResponse('200 OK', [])

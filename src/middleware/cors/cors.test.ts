@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { callForAnswer } from '../../../tests/support/call-application.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
-import { type CorsOptions, cors } from './index.ts'
+import { type CorsOptions, cors } from './cors.ts'
 
 const SHOP = 'https://shop.example'
 

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { callForAnswer, type TestRequest } from '../../../tests/support/call-application.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication, WSGIObject } from '../../wsgi/types.ts'
-import { dispatcher, type Mounts } from './index.ts'
+import { dispatcher, type Mounts } from './dispatcher.ts'
 
 /** An application that says its name, and where it believes to be. */
 function named(name: string): WSGIApplication {

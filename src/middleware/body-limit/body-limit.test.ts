@@ -4,7 +4,7 @@ import { callForAnswer, environOf } from '../../../tests/support/call-applicatio
 import { bytesSource, iterableSource, RequestInput, readChunks } from '../../wsgi/input-stream.ts'
 import { latin1Bytes, latin1Text } from '../../wsgi/text.ts'
 import type { InputStream, StartResponse, WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
-import { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './index.ts'
+import { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './body-limit.ts'
 import { LimitedInput } from './limited-input.ts'
 
 const limited = bodyLimit({ maxBytes: 10 })

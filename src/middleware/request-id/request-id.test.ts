@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { callForAnswer } from '../../../tests/support/call-application.ts'
 import type { WSGIApplication, WSGIEnvironment } from '../../wsgi/types.ts'
-import { type RequestIdOptions, requestId } from './index.ts'
+import { type RequestIdOptions, requestId } from './request-id.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { callForAnswer } from '../../../tests/support/call-application.ts'
 import type { WSGIApplication, WSGIEnvironment } from '../../wsgi/types.ts'
-import { type ProxyFixOptions, proxyFix } from './index.ts'
+import { type ProxyFixOptions, proxyFix } from './proxy-fix.ts'
 
 /** What of the environ is different from what came, behind `proxyFix`. */
 async function changed(
