@@ -1,0 +1,23 @@
+import { pythonApp, toNodeHandler } from 'monoceros'
+import { defineConfig, type Plugin } from 'vite'
+
+// biome-ignore lint/style/noDefaultExport: Vite asks for it
+export default defineConfig({ plugins: [guestbook()] })
+
+function guestbook(): Plugin {
+  const flask = pythonApp('guestbook:app', { chdir: 'python' })
+  return {
+    name: 'guestbook',
+    apply: 'serve', // `vite build` needs no Python
+    configureServer({ config, middlewares, watcher }) {
+      middlewares.use('/py', toNodeHandler(flask))
+      watcher.on('change', (file) => {
+        if (!/\.(py|html)$/.test(file)) return
+        flask
+          .reload()
+          .catch((error) => config.logger.error(`The guestbook stays as it was. ${error.message}`))
+      })
+    },
+    closeBundle: () => flask.close(),
+  }
+}
