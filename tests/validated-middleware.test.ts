@@ -196,7 +196,7 @@ const applications: Record<string, Application> = {
   },
   *'long generator'(_, start) {
     start('200 OK', TEXT)
-    for (let i = 0; i < 200; i++) yield bytes(LONG)
+    for (let i = 0; i < 60; i++) yield bytes(LONG)
   },
 }
 
