@@ -8,6 +8,7 @@ import { dispatcher } from '../../src/middleware/dispatcher/dispatcher.ts'
 import { errorHandler } from '../../src/middleware/error-handler/error-handler.ts'
 import { logger } from '../../src/middleware/logger/logger.ts'
 import { methods } from '../../src/middleware/methods/methods.ts'
+import { profiler } from '../../src/middleware/profiler/profiler.ts'
 import { proxyFix } from '../../src/middleware/proxy-fix/proxy-fix.ts'
 import { requestId } from '../../src/middleware/request-id/request-id.ts'
 import { staticFiles } from '../../src/middleware/static-files/static-files.ts'
@@ -34,6 +35,8 @@ export const middleware: Middleware[] = [
   errorHandler({ debug: true, log: () => {} }),
   logger(),
   logger({ format: 'combined', write: (line) => line.length }),
+  profiler(),
+  profiler({ serverTiming: false, onProfile: () => {} }),
   proxyFix(),
   proxyFix({ for: 2, forwarded: true }),
   requestId(),
@@ -100,6 +103,8 @@ logger({ write: process.stdout })
 methods({ get: app })
 // @ts-expect-error: each is an application
 methods({ GET: () => 'hello' })
+// @ts-expect-error: onProfile is a function
+profiler({ onProfile: true })
 // @ts-expect-error: counts
 proxyFix({ for: 'X-Forwarded-For' })
 // @ts-expect-error: Werkzeug's names are not ours
