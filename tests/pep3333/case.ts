@@ -31,6 +31,14 @@ export interface Variant {
   /** The arguments and environment that ask the same of gunicorn. */
   readonly gunicornArgs: readonly string[]
   readonly gunicornEnv?: Readonly<Record<string, string>>
+  /** The same applications in TypeScript. */
+  readonly typescript: TypeScriptServer
+}
+
+/** What takes the place of a variant when it runs the applications in TypeScript. */
+export interface TypeScriptServer {
+  readonly app: string
+  readonly args: readonly string[]
 }
 
 /** Where gunicorn does something else than we do. */
@@ -43,6 +51,22 @@ export interface Difference {
    */
   readonly weAre: 'stricter' | 'laxer' | 'conforms' | 'choice'
   readonly why: string
+}
+
+/** Where an application in TypeScript sees, or is seen to do, something else than one in Python. */
+export interface TypeScriptDifference {
+  /** What is seen instead; the suite checks it like the rest. */
+  readonly sees: string
+  /**
+   * `words`: the rule holds, what is seen has another name; `language`: what the case is about does not exist in TypeScript, or is another thing
+   * there; `choice`: the PEP allows both.
+   */
+  readonly because: 'words' | 'language' | 'choice'
+  readonly why: string
+  /** What is seen of the same application when it is asynchronous, where that is something else again. */
+  readonly asynchronous?: string
+  /** Puts the server to it in the place of the case's own `run`. */
+  readonly run?: (probe: Probe) => Promise<string>
 }
 
 /** One row of the table: a sentence of PEP 3333 that a server can break, and what is seen when it is put to it. */
@@ -62,9 +86,17 @@ export interface PepCase {
   readonly expect: string
   /** Left out where gunicorn does the same. */
   readonly gunicorn?: Difference
+  /** Left out where an application in TypeScript sees the same. */
+  readonly typescript?: TypeScriptDifference
 }
 
 const dispatcher = 'conformance:application'
+
+/** Most cases: an application in TypeScript is run by one thread, and streams its requests' bodies, whatever the flags. */
+const typescript: TypeScriptServer = {
+  app: './typescript/conformance.ts:application',
+  args: ['--workers', '1'],
+}
 
 /** One worker, one thread: most cases. */
 export const plain: Variant = {
@@ -72,6 +104,7 @@ export const plain: Variant = {
   app: dispatcher,
   args: ['--workers', '1'],
   gunicornArgs: ['--workers', '1'],
+  typescript,
 }
 
 /** Several threads; with them gunicorn keeps connections alive, which its default worker never does. */
@@ -80,6 +113,7 @@ export const threads: Variant = {
   app: dispatcher,
   args: ['--workers', '1', '--threads', '4'],
   gunicornArgs: ['--workers', '1', '--threads', '4'],
+  typescript,
 }
 
 /** Request bodies reach the application as they arrive, not when they are complete. */
@@ -89,6 +123,7 @@ export const unbuffered: Variant = {
   args: ['--workers', '1', '--no-request-buffering'],
   // Gunicorn never does anything else.
   gunicornArgs: ['--workers', '1', '--threads', '4'],
+  typescript,
 }
 
 /** Two workers, an application that is not at the root of the server, and a variable from the deployer. */
@@ -98,10 +133,20 @@ export const site: Variant = {
   args: ['--workers', '2', '--root-path', '/site', '--env', 'PEP3333_DEPLOYER=yes'],
   gunicornArgs: ['--workers', '2', '--env', 'PEP3333_DEPLOYER=yes'],
   gunicornEnv: { SCRIPT_NAME: '/site' },
+  typescript: {
+    app: typescript.app,
+    args: ['--workers', '2', '--root-path', '/site', '--env', 'PEP3333_DEPLOYER=yes'],
+  },
 }
 
-/** A server of its own for one application object. */
-export function serving(app: string): Variant {
-  // Preloading makes gunicorn fail at its start when it cannot load the application, as we do.
-  return { name: app, app, args: ['--workers', '1'], gunicornArgs: ['--workers', '1', '--preload'] }
+/** A server of its own for one application, in Python and in TypeScript. */
+export function serving(app: string, inTypeScript: string): Variant {
+  return {
+    name: app,
+    app,
+    args: ['--workers', '1'],
+    // Preloading makes gunicorn fail at its start when it cannot load the application, as we do.
+    gunicornArgs: ['--workers', '1', '--preload'],
+    typescript: { app: `./typescript/${inTypeScript}`, args: ['--workers', '1'] },
+  }
 }

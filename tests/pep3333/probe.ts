@@ -26,11 +26,16 @@ export class Probe {
   readonly server: RunningServer
   readonly token: string = randomUUID()
   readonly #directory: string
+  readonly #form: string | undefined
 
-  /** @param directory Where applications write notes and look for gates (`PEP3333_NOTES`). */
-  constructor(server: RunningServer, directory: string) {
+  /**
+   * @param directory Where applications write notes and look for gates (`PEP3333_NOTES`).
+   * @param form Which form of the applications is asked for, where there is more than one (`X-Form`).
+   */
+  constructor(server: RunningServer, directory: string, form?: string) {
     this.server = server
     this.#directory = directory
+    this.#form = form
   }
 
   /** The bytes of a request for an application. */
@@ -40,6 +45,7 @@ export class Probe {
     const lines = [`${method} ${target} HTTP/${version}`]
     if (host !== null) lines.push(`Host: ${host}`)
     lines.push(`X-Case: ${app}`, `X-Token: ${this.token}`)
+    if (this.#form !== undefined) lines.push(`X-Form: ${this.#form}`)
     for (const [name, value] of headers) lines.push(`${name}: ${value}`)
     if (options.body !== undefined && !options.framed) lines.push(`Content-Length: ${body.length}`)
     return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body])

@@ -1,10 +1,13 @@
-import { type Difference, type PepCase, serving } from '../case.ts'
+import { type Difference, type PepCase, serving, type TypeScriptDifference } from '../case.ts'
 import { type Probe, summary } from '../probe.ts'
 
 const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
   app: string
+  /** In `typescript/`. */
+  typescriptApp: string
   answers: string
   gunicorn?: Difference
+  typescript?: TypeScriptDifference
 })[] = [
   {
     id: 'application-class',
@@ -12,6 +15,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'must',
     rule: 'A class is an application; its instances are the iterables.',
     app: 'cases.callables:AppClass',
+    typescriptApp: 'callables.ts:AppClass',
     answers: 'class',
   },
   {
@@ -20,6 +24,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'must',
     rule: 'An instance with __call__ is one, and nothing else is asked of it.',
     app: 'cases.callables:opaque',
+    typescriptApp: 'callables.ts:opaque',
     answers: 'opaque',
   },
   {
@@ -28,6 +33,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'must',
     rule: 'So is a callable without a name.',
     app: 'cases.callables:partial',
+    typescriptApp: 'callables.ts:partial',
     answers: 'partial',
   },
   {
@@ -36,6 +42,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'may',
     rule: 'A method of an object in the module can be named with a dot.',
     app: 'cases.callables:instance.method',
+    typescriptApp: 'callables.ts:instance.method',
     answers: 'method',
     gunicorn: { sees: 'not served', weAre: 'choice', why: 'How applications are named is up to the server.' },
   },
@@ -45,6 +52,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'may',
     rule: 'The application can be what a function of the module returns.',
     app: 'cases.callables:factory()',
+    typescriptApp: 'callables.ts:factory()',
     answers: 'factory',
   },
   {
@@ -53,6 +61,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'may',
     rule: 'That function can be given literal arguments.',
     app: 'cases.callables:factory("other name")',
+    typescriptApp: 'callables.ts:factory("other name")',
     answers: 'other name',
   },
   {
@@ -61,6 +70,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'may',
     rule: 'A module alone means its `application`.',
     app: 'cases.named_application',
+    typescriptApp: 'named-application.ts',
     answers: 'application',
   },
   {
@@ -69,6 +79,7 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     level: 'may',
     rule: 'Or, when it has none, its `app`.',
     app: 'cases.named_app',
+    typescriptApp: 'named-app.ts',
     answers: 'app',
     gunicorn: { sees: 'not served', weAre: 'choice', why: 'How applications are named is up to the server.' },
   },
@@ -80,16 +91,18 @@ async function validated(probe: Probe, app: string, options: Parameters<Probe['a
   const response = await probe.ask(app, options)
   await probe.settled()
   const log = probe.server.log().slice(from)
-  const complaint = /(AssertionError|WSGIWarning|garbage collected without being closed).*/.exec(log)
+  const complaint = /(AssertionError|WSGIWarning|WSGIError|garbage collected without being closed).*/.exec(
+    log,
+  )
   const seen = options?.method === 'HEAD' ? String(response.status) : summary(response)
   return complaint ? `${seen}, ${complaint[0]}` : seen
 }
 
 export const callableCases: readonly PepCase[] = [
   ...kinds.map(
-    ({ app, answers, ...rest }): PepCase => ({
+    ({ app, typescriptApp, answers, ...rest }): PepCase => ({
       ...rest,
-      on: serving(app),
+      on: serving(app, typescriptApp),
       run: async (probe) => summary(await probe.ask('-')),
       expect: `200 OK: ${JSON.stringify(answers)}`,
     }),

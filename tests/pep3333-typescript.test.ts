@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type PepCase, plain, type TypeScriptServer } from './pep3333/case.ts'
+import { outcome, Probe } from './pep3333/probe.ts'
+import { table } from './pep3333/table.ts'
+import type { RunningServer } from './support/running-server.ts'
+import { startServer } from './support/server.ts'
+
+// The table of tests/pep3333.test.ts, put to the same applications in TypeScript; and once more to applications that answer with promises
+// and asynchronous iterables wherever the contract allows them.
+
+const applications = join(import.meta.dirname, 'pep3333')
+
+let notes = ''
+beforeAll(() => {
+  notes = mkdtempSync(join(tmpdir(), 'monoceros-pep3333-typescript-'))
+})
+afterAll(() => {
+  rmSync(notes, { recursive: true, force: true })
+})
+
+interface Group {
+  readonly server: TypeScriptServer
+  readonly rows: PepCase[]
+}
+
+/** The cases by the server they need. */
+function groups(): Group[] {
+  const found = new Map<string, Group>()
+  for (const row of table) {
+    const server = (row.on ?? plain).typescript
+    const key = [server.app, ...server.args].join(' ')
+    const group = found.get(key) ?? { server, rows: [] }
+    group.rows.push(row)
+    found.set(key, group)
+  }
+  return [...found.values()]
+}
+
+/** One of the servers of single applications, which have no second form. */
+function isDispatcher({ app }: TypeScriptServer): boolean {
+  return app === plain.typescript.app
+}
+
+test('a difference says something else than an application in Python', () => {
+  expect(table.filter((row) => row.typescript?.sees === row.expect).map((row) => row.id)).toEqual([])
+})
+
+describe.each(
+  groups().map((group) => [group.server.app, group.server.args.slice(2).join(' '), group] as const),
+)('PEP 3333 for %s %s', (_app, _args, { server: { app, args }, rows }) => {
+  let server: RunningServer | Error
+  beforeAll(async () => {
+    server = await startServer({
+      app,
+      args: [...args],
+      env: { PEP3333_NOTES: notes },
+      cwd: applications,
+    }).catch((error: Error) => error)
+    if (server instanceof Error && rows.some((row) => expected(row) !== 'not served')) throw server
+  })
+  afterAll(async () => {
+    if (!(server instanceof Error)) await server.stop()
+  })
+
+  function see(row: PepCase, form?: string): Promise<string> {
+    if (server instanceof Error) return Promise.resolve('not served')
+    return outcome((row.typescript?.run ?? row.run)(new Probe(server, notes, form)))
+  }
+
+  test.for(rows.map((row) => [row.id, row] as const))('%s', async ([, row]) => {
+    expect(await see(row), `${row.section}: ${row.rule}`).toBe(expected(row))
+  })
+
+  if (isDispatcher({ app, args })) {
+    test.for(rows.map((row) => [row.id, row] as const))('%s, asynchronous', async ([, row]) => {
+      expect(await see(row, 'async'), `${row.section}: ${row.rule}`).toBe(
+        row.typescript?.asynchronous ?? expected(row),
+      )
+    })
+  }
+})
+
+function expected(row: PepCase): string {
+  return row.typescript?.sees ?? row.expect
+}
