@@ -437,12 +437,30 @@ describe('fromNodeHandler', () => {
     expect(log()).toBe('')
   })
 
+  test('they hear of it also before there is an answer', async () => {
+    const events: string[] = []
+    const { open, log } = await served(
+      app((request, response) => {
+        request.on('close', () => events.push('request'))
+        response.on('close', () => events.push('response'))
+        events.push('called')
+      }),
+    )
+    const connection = await open()
+    await connection.send('GET /legacy/ HTTP/1.1\r\nHost: a\r\n\r\n')
+    await waitFor('the call', () => events.includes('called'))
+    connection.reset()
+    await waitFor('the events', () => events.length === 3)
+    expect(log()).toBe('')
+  })
+
   test('a client that leaves in the middle of its request ends who waits for the rest', async () => {
     let caught: unknown = null
+    let read = 0
     const { open, log } = await served(
       app(async (request, response) => {
         try {
-          for await (const _ of request);
+          for await (const piece of request) read += piece.length
         } catch (error) {
           caught = error
         }
@@ -451,7 +469,7 @@ describe('fromNodeHandler', () => {
     )
     const connection = await open()
     await connection.send('POST /legacy/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab')
-    await sleep(20)
+    await waitFor('what was sent', () => read === 2)
     connection.reset()
     await waitFor('the error', () => caught !== null)
     expect(caught).toMatchObject({ code: 'ECONNRESET' })
@@ -605,6 +623,27 @@ describe('fromFetchHandler', () => {
     await connection.readSome()
     connection.reset()
     await waitFor('the abort', () => aborted === 1 && cancelled === 1)
+    expect(log()).toBe('')
+  })
+
+  test('the signal aborts also before there is an answer, and what fails of it is not an error', async () => {
+    let called = false
+    let aborted = false
+    const app = fromFetchHandler((request) => {
+      called = true
+      return new Promise((_resolve, reject) => {
+        request.signal.addEventListener('abort', () => {
+          aborted = true
+          reject(new Error('stopped'))
+        })
+      })
+    })
+    const { open, log } = await served(app)
+    const connection = await open()
+    await connection.send('GET /legacy/ HTTP/1.1\r\nHost: a\r\n\r\n')
+    await waitFor('the call', () => called)
+    connection.reset()
+    await waitFor('the abort', () => aborted)
     expect(log()).toBe('')
   })
 

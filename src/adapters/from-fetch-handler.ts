@@ -1,3 +1,4 @@
+import { ClientGoneError, whenClientGone } from '../wsgi/client-gone.ts'
 import { decodePercent } from '../wsgi/environ.ts'
 import { isHopByHop } from '../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'
@@ -52,7 +53,14 @@ export function fromFetchHandler(
       startResponse('400 Bad Request', [['Content-Type', 'text/plain; charset=utf-8']])
       return [new TextEncoder().encode('Bad Request\n')]
     }
-    const response = await handler(request)
+    whenClientGone(environ, () => abort.abort(new ClientGoneError()))
+    let response: Response
+    try {
+      response = await handler(request)
+    } catch (error) {
+      // What fails because the client is gone has done nothing wrong, whatever it throws.
+      throw abort.signal.aborted ? abort.signal.reason : error
+    }
     if (!(response instanceof Response) && typeof (response as Response | undefined)?.status !== 'number') {
       throw new TypeError(`The fetch handler gave ${describeValue(response)} instead of a Response`)
     }
@@ -133,7 +141,7 @@ class ResponseBody implements AsyncIterable<Uint8Array> {
   async close(): Promise<void> {
     if (this.#ended) return
     this.#ended = true
-    const reason = new DOMException('The client went away', 'AbortError')
+    const reason = new ClientGoneError()
     this.#abort.abort(reason)
     // A body that fails because of this has done nothing wrong.
     await this.#reader.cancel(reason).catch(() => {})

@@ -1,6 +1,6 @@
 import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { ClientGoneError } from '../wsgi/client-gone.ts'
+import { ClientGoneError, whenClientGone } from '../wsgi/client-gone.ts'
 import { failureText } from '../wsgi/failure.ts'
 import { isHopByHop } from '../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIBody, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'
@@ -110,6 +110,7 @@ class NodeExchange {
         // Why it was lost, if it was not the listener that destroyed it.
         fail(socket.failure ?? new Error('The listener closed the connection before its answer was complete'))
       })
+      whenClientGone(this.#environ, () => this.#leave())
       try {
         const result = listener(this.#request, response)
         if (result instanceof Promise) result.catch(fail)
@@ -128,12 +129,15 @@ class NodeExchange {
     const socket = this.#socket
     return {
       [Symbol.asyncIterator]: () => ({ next: () => socket.next() }),
-      close: () => {
-        if (socket.isFinished) return
-        socket.fail(new ClientGoneError())
-        this.#abort()
-      },
+      close: () => this.#leave(),
     }
+  }
+
+  /** Nobody waits for the rest of the answer. */
+  #leave(): void {
+    if (this.#socket.isFinished) return
+    this.#socket.fail(new ClientGoneError())
+    this.#abort()
   }
 
   /** What Node does when a connection is lost: the response closes, the request is aborted. */

@@ -17,7 +17,11 @@ import { reasonPhrase } from './reason-phrases.ts'
 import { type ResponseHead, readHead } from './response-head.ts'
 
 export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends MountOptions {
-  /** What `wsgi.errors` is, and where failures of the application go. Default: the console. */
+  /**
+   * What `wsgi.errors` is, and where failures of the application go.
+   *
+   * @default the console
+   */
   errors?: ErrorStream
   /**
    * What the application throws before its head was sent rejects the promise, for the framework's own error handler, instead of being logged

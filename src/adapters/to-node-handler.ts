@@ -53,6 +53,9 @@ export type NodeHandler = (
  * const flask = pythonApp('flaskapp:app')
  * express().use('/api', toNodeHandler(flask)).listen(8000)
  * @example
+ * // Vite: in configureServer, which goes before Vite's own answer of 404.
+ * plugins: [{ name: 'api', configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)) }]
+ * @example
  * // Fastify: the reply is ours, and Fastify's parsers keep off the body.
  * fastify.register(async (scope) => {
  *   scope.removeAllContentTypeParsers()
