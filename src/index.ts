@@ -14,16 +14,60 @@
  * await makeServer('', 8000, compose(requestId(), errorHandler())(app)).serveForever()
  */
 
-// Other frameworks.
-export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
-export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
-export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
-export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adapters/to-node-handler.ts'
+// The contract of PEP 3333, and the helpers of wsgiref.
+
+export { isApplication, toFunction } from './wsgi/application.ts'
+export { abortSignal, ClientGoneError } from './wsgi/client-gone.ts'
+export { demoApp } from './wsgi/demo-app.ts'
+export { makeEnviron, type RequestFacts } from './wsgi/environ.ts'
+export { consoleErrors, errorStream } from './wsgi/error-stream.ts'
+export { FileWrapper } from './wsgi/file-wrapper.ts'
+export { guessScheme } from './wsgi/guess-scheme.ts'
+export { isHopByHop } from './wsgi/head-rules.ts'
+export { type HeaderParameters, Headers } from './wsgi/headers.ts'
+export { InputError, readChunks } from './wsgi/input-stream.ts'
+export { applicationUri, requestUri } from './wsgi/request-uri.ts'
+export { shiftPathInfo } from './wsgi/shift-path-info.ts'
+export { setupTestingDefaults } from './wsgi/testing-defaults.ts'
+export { decodeText, encodeText } from './wsgi/text.ts'
+export type {
+  ErrorStream,
+  FileLike,
+  FileWrapperConstructor,
+  InputStream,
+  Middleware,
+  ResponseHeaders,
+  StartResponse,
+  Write,
+  WSGIApplication,
+  WSGIBody,
+  WSGIEnvironment,
+  WSGIFunction,
+  WSGIObject,
+} from './wsgi/types.ts'
+export { ViolationError, validator } from './wsgi/validator.ts'
+export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
+
+// Servers: the reference server, and what the `monoceros` command does.
+
 export { type ServeOptions, serve } from './arbiter/serve.ts'
 export type { LogLevel } from './logging/error-log.ts'
+export {
+  makeServer,
+  type ServerAddress,
+  type ServerOptions,
+  WSGIServer,
+} from './reference-server/make-server.ts'
+export { type LoadedSettings, loadSettings, type SettingsSources } from './settings/load.ts'
+export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
+export type { Settings } from './settings/table.ts'
+export { version } from './settings/version.ts'
+
 // Middleware.
+
 export { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './middleware/body-limit/body-limit.ts'
 export { compose } from './middleware/compose/compose.ts'
+export type { Encoding } from './middleware/compress/coding.ts'
 export { type CompressOptions, compress } from './middleware/compress/compress.ts'
 export { type ConditionalOptions, conditional } from './middleware/conditional/conditional.ts'
 export { type CorsOptions, cors, type OriginRule } from './middleware/cors/cors.ts'
@@ -34,14 +78,30 @@ export {
   errorHandler,
   type RenderedError,
 } from './middleware/error-handler/error-handler.ts'
+export type { LogFormat, LogRecord } from './middleware/logger/log-formats.ts'
 export { type LoggerOptions, logger } from './middleware/logger/logger.ts'
 export { type Method, type MethodTable, methods } from './middleware/methods/methods.ts'
-export { type ProfilerOptions, profiler } from './middleware/profiler/profiler.ts'
+export type { OptionError } from './middleware/option-error.ts'
+export {
+  type Profiler,
+  type ProfilerOptions,
+  profiler,
+  type RequestProfile,
+} from './middleware/profiler/profiler.ts'
+export type { RequestTiming, TimingEntry } from './middleware/profiler/request-timing.ts'
+export type { RouteSummary } from './middleware/profiler/route-summary.ts'
 export { type ProxyFixOptions, type ProxyFixOriginal, proxyFix } from './middleware/proxy-fix/proxy-fix.ts'
 export { type RequestIdOptions, requestId } from './middleware/request-id/request-id.ts'
-export { type StaticFilesOptions, staticFiles } from './middleware/static-files/static-files.ts'
-export { type TimeoutOptions, timeout } from './middleware/timeout/timeout.ts'
+export {
+  type PrecompressedEncoding,
+  type StaticFiles,
+  type StaticFilesOptions,
+  staticFiles,
+} from './middleware/static-files/static-files.ts'
+export { ResponseTimeoutError, type TimeoutOptions, timeout } from './middleware/timeout/timeout.ts'
+
 // Python applications as values.
+
 export { type PythonApplication, pythonApp } from './python/python-app.ts'
 export {
   PythonBrokenError,
@@ -53,18 +113,16 @@ export {
 } from './python/python-error.ts'
 export type { PythonLog, PythonLogEntry } from './python/python-log.ts'
 export type { PythonAppOptions } from './python/python-options.ts'
-// Servers.
-export {
-  makeServer,
-  type ServerAddress,
-  type ServerOptions,
-  WSGIServer,
-} from './reference-server/make-server.ts'
-export { type LoadedSettings, loadSettings, type SettingsSources } from './settings/load.ts'
-export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
-export type { Settings } from './settings/table.ts'
-export { version } from './settings/version.ts'
+
+// Other frameworks.
+
+export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
+export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
+export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
+export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adapters/to-node-handler.ts'
+
 // Tests.
+
 export type { MultipartForm, TestFile, TestPart } from './testing/multipart.ts'
 export type { NameValues, StreamedBody } from './testing/request-content.ts'
 export {

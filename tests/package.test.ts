@@ -35,6 +35,26 @@ const sources = [
   'tsconfig.json',
 ]
 
+const publicNames = `
+  BodyTooLargeError ClientGoneError FileWrapper Headers InputError PythonBrokenError PythonError
+  PythonLoadError PythonOptionError PythonUnavailableError ResponseTimeoutError SettingsError
+  TestClientError ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
+  compress conditional consoleErrors cors decodeText demoApp dispatcher encodeText errorHandler
+  errorStream fromFetchHandler fromNodeHandler guessScheme isApplication isHopByHop loadSettings
+  logger makeEnviron makeServer methods profiler proxyFix pythonApp readChunks requestId
+  requestUri serve setupTestingDefaults shiftPathInfo staticFiles testClient timeout
+  toFetchHandler toFunction toNodeHandler validator version
+`
+  .trim()
+  .split(/\s+/)
+const fetchNames = `
+  ClientGoneError Headers InputError ViolationError WSGIError abortSignal applicationUri
+  decodeText demoApp encodeText errorStream fromFetchHandler isApplication readChunks requestUri
+  shiftPathInfo toFetchHandler toFunction validator
+`
+  .trim()
+  .split(/\s+/)
+
 const work = temporaryDirectory()
 const project = join(work.path, 'project')
 const installed = join(project, 'node_modules', 'monoceros')
@@ -91,7 +111,9 @@ describe('the tarball', () => {
       expect.arrayContaining(['dist/cli/main.js', 'dist/acceptor/process.js', 'dist/index.d.ts']),
     )
     expect(
-      packed.filter((path) => /\.test\.|\/tests?\/|\.ts$/.test(path) && !path.endsWith('.d.ts')),
+      packed.filter(
+        (path) => /\.test\.|\/tests?\/|^(?!examples\/).*\.ts$/.test(path) && !path.endsWith('.d.ts'),
+      ),
     ).toEqual([])
     expect(packed).not.toContain('dist/forgotten.js')
     for (const name of readdirSync(join(repository, 'python', 'monoceros'))) {
@@ -127,10 +149,16 @@ describe('the installed package', () => {
     expect(stdout).toBe(`monoceros ${version}\n`)
   })
 
-  test('its exports are those of the API page, and no more', async () => {
-    const code = "import * as api from 'monoceros'; console.log(JSON.stringify(Object.keys(api).sort()))"
+  test.each([
+    ['monoceros', publicNames],
+    ['monoceros/fetch', fetchNames],
+  ])('%s exports what is public, and no more', async (name, expected) => {
+    const code = `import * as api from '${name}'; console.log(JSON.stringify(Object.keys(api)))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: project })
-    expect(JSON.parse(stdout)).toEqual(['SettingsError', 'loadSettings', 'serve', 'version'])
+    expect((JSON.parse(stdout) as string[]).sort()).toEqual([...expected].sort())
+  })
+
+  test('what is not exported cannot be imported', async () => {
     const inner = "await import('monoceros/dist/arbiter/arbiter.js')"
     await expect(
       run(process.execPath, ['--input-type=module', '-e', inner], { cwd: project }),
@@ -140,27 +168,54 @@ describe('the installed package', () => {
   test('its types stand by themselves in a strict program', async () => {
     writeFileSync(
       join(project, 'program.ts'),
-      `import { loadSettings, SettingsError, serve, type Settings, version } from 'monoceros'
+      `import { compose, loadSettings, makeServer, pythonApp, requestId, SettingsError, serve, type Settings, testClient, toNodeHandler, version, type WSGIApplication } from 'monoceros'
+       const app: WSGIApplication = (environ, startResponse) => {
+         startResponse('200 OK', [['Content-Type', 'text/plain']])
+         return [new TextEncoder().encode(environ.PATH_INFO)]
+       }
+       toNodeHandler(compose(requestId())(app))
+       const text: string = await (await testClient(pythonApp('hello:app')).get('/')).text()
+       await makeServer('', 0, app).shutdown()
        try {
          const { settings } = await loadSettings({ args: ['hello:app'] })
          const workers: number = settings.workers
          const status: number = await serve(settings, { readSettings: async (): Promise<Settings> => settings })
          // @ts-expect-error a setting's name with a slip of the pen
          settings.wrokers
-         if (version === '' || workers === status) throw version
+         if (version === text || workers === status) throw version
        } catch (error) {
          if (error instanceof SettingsError && error.code === 'bad-value') throw error.message
        }`,
     )
-    const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
-    const options = '--noEmit --strict --target es2023 --module nodenext'.split(' ')
-    // Without skipLibCheck and (TypeScript's default) without Node's types: the declarations need neither.
-    const { stdout } = await run(process.execPath, [tsc, ...options, 'program.ts'], {
-      cwd: project,
-    }).catch((error: { stdout: string }) => error)
-    expect(stdout).toBe('')
-  })
+    // Its adapters have Node's types in their declarations, as those of every framework for Node have.
+    const types = join(repository, 'node_modules', '@types')
+    expect(await compile('program.ts', '--types', 'node', '--typeRoots', types)).toBe('')
+  }, 120_000)
+
+  test('the types of monoceros/fetch need none of Node’s', async () => {
+    writeFileSync(
+      join(project, 'worker.ts'),
+      `import { fromFetchHandler, toFetchHandler, type WSGIApplication } from 'monoceros/fetch'
+       const app: WSGIApplication = (environ, startResponse) => {
+         startResponse('200 OK', [])
+         return []
+       }
+       export const handler: (request: Request) => Promise<Response> = toFetchHandler(app)
+       export const back: WSGIApplication = fromFetchHandler(handler)`,
+    )
+    expect(await compile('worker.ts', '--lib', 'es2023,dom,dom.iterable,dom.asynciterable')).toBe('')
+  }, 120_000)
 })
+
+/** What the compiler says of a file of the project; without skipLibCheck, and (TypeScript's default) without types that nobody names. */
+async function compile(file: string, ...more: string[]): Promise<string> {
+  const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = [...'--noEmit --strict --target es2023 --module nodenext'.split(' '), ...more]
+  const { stdout } = await run(process.execPath, [tsc, ...options, file], { cwd: project }).catch(
+    (error: { stdout: string }) => error,
+  )
+  return stdout
+}
 
 describe.skipIf(!hasPython())('from the installed package', () => {
   const env = (): NodeJS.ProcessEnv => ({
