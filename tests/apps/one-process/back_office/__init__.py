@@ -1,0 +1,1 @@
+"""The back office of the shop: a Django project that is its admin and some reports; app.ts mounts it at /admin."""
