@@ -11,8 +11,10 @@
  * }
  * export default { fetch: toFetchHandler(app) }
  */
-export { fromFetchHandler } from './adapters/from-fetch-handler.ts'
-export { toFetchHandler } from './adapters/to-fetch-handler.ts'
+export { ConsumedBodyError } from './adapters/consumed-body-error.ts'
+export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
+export type { MountOptions } from './adapters/mount.ts'
+export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
 export { isApplication, toFunction } from './wsgi/application.ts'
 export { abortSignal, ClientGoneError } from './wsgi/client-gone.ts'
 export { demoApp } from './wsgi/demo-app.ts'

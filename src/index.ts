@@ -45,7 +45,7 @@ export type {
   WSGIFunction,
   WSGIObject,
 } from './wsgi/types.ts'
-export { ViolationError, validator } from './wsgi/validator.ts'
+export { type Offender, ViolationError, validator } from './wsgi/validator.ts'
 export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 
 // Servers: the reference server, and what the `monoceros` command does.
@@ -116,8 +116,10 @@ export type { PythonAppOptions } from './python/python-options.ts'
 
 // Other frameworks.
 
+export { ConsumedBodyError } from './adapters/consumed-body-error.ts'
 export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
 export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
+export type { MountOptions } from './adapters/mount.ts'
 export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
 export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adapters/to-node-handler.ts'
 

@@ -36,7 +36,7 @@ const sources = [
 ]
 
 const publicNames = `
-  BodyTooLargeError ClientGoneError FileWrapper Headers InputError PythonBrokenError PythonError
+  BodyTooLargeError ClientGoneError ConsumedBodyError FileWrapper Headers InputError PythonBrokenError PythonError
   PythonLoadError PythonOptionError PythonUnavailableError ResponseTimeoutError SettingsError
   TestClientError ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
   compress conditional consoleErrors cors decodeText demoApp dispatcher encodeText errorHandler
@@ -48,7 +48,7 @@ const publicNames = `
   .trim()
   .split(/\s+/)
 const fetchNames = `
-  ClientGoneError Headers InputError ViolationError WSGIError abortSignal applicationUri
+  ClientGoneError ConsumedBodyError Headers InputError ViolationError WSGIError abortSignal applicationUri
   decodeText demoApp encodeText errorStream fromFetchHandler isApplication readChunks requestUri
   shiftPathInfo toFetchHandler toFunction validator
 `
