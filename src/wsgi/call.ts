@@ -207,11 +207,18 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     const head = this.#head
     if (head === null || this.#sent) return false
     let length = 0
-    for (const chunk of chunks) length += checkChunk(chunk).length
+    let count = 0
+    let only: Uint8Array = EMPTY
+    // What it iterates over counts, not what its indices hold: they are not the same for every subclass.
+    for (const chunk of chunks) {
+      only = checkChunk(chunk)
+      length += only.length
+      count++
+    }
     if (head.contentLength !== -1 && head.contentLength !== length) return false
     let body: Uint8Array = EMPTY
     if (head.status === 204 || head.status === 304) body = EMPTY
-    else if (chunks.length === 1) body = chunks[0] as Uint8Array
+    else if (count === 1) body = only
     else if (length > GATHERED_BYTES) return false
     else if (length > 0) body = gather(chunks as readonly Uint8Array[], length)
     this.#sent = true
@@ -318,7 +325,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
   #pass(value: unknown): boolean {
     const chunk = checkChunk(value)
     const head = this.#head
-    if (head === null) throw this.#noHead()
+    if (head === null) {
+      if (chunk.length === 0) return true // no body yet, so the head may still follow
+      throw this.#noHead()
+    }
     const welcome = this.#give(chunk)
     if (this.#over) return false
     if (this.#sent && this.#isBodiless(head)) {
