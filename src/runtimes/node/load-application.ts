@@ -30,9 +30,13 @@ export async function loadApplication(reference: string, directory: string): Pro
   } catch (error) {
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${failureText(error)}`)
   }
-  const value = find(parsed, exported, reference)
-  const application = parsed.args === null ? value : await call(parsed, value, reference)
-  if (isApplication(application) && !looksForeign(application)) return application
+  const { value, owner } = find(parsed, exported, reference)
+  const application = parsed.args === null ? value : await call(parsed, value, owner, reference)
+  if (isApplication(application) && !looksForeign(application) && !isClass(application)) {
+    // A method is called as one.
+    const isMethod = parsed.args === null && owner !== undefined && typeof application === 'function'
+    return isMethod ? application.bind(owner) : application
+  }
   throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
 }
 
@@ -70,20 +74,22 @@ function stripsTypes(): boolean {
   return Boolean((process.features as { typescript?: string | false }).typescript)
 }
 
+/** What the reference names, and the object that it is a property of, unless that is the module. */
 function find(
   { file, path }: ApplicationReference,
   exported: Record<string, unknown>,
   reference: string,
-): unknown {
+): { value: unknown; owner: unknown } {
   if (path.length === 0) {
     const name = USUAL_NAMES.find((candidate) => exported[candidate] !== undefined)
-    if (name !== undefined) return exported[name]
+    if (name !== undefined) return { value: exported[name], owner: undefined }
     throw new ApplicationLoadError(
       `${file} has no default export, nor one named application or app${exportsOf(exported)}. Name the application: ${file}:NAME`,
     )
   }
   // A CommonJS module has its exports on the default one.
   let value: unknown = path[0]! in exported ? exported : (exported.default ?? exported)
+  let owner: unknown
   for (const [index, name] of path.entries()) {
     const next = value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
     if (next === undefined) {
@@ -93,9 +99,10 @@ function find(
           : `${reference}: ${path.slice(0, index).join('.')} has no ${name}`,
       )
     }
+    owner = index === 0 ? undefined : value
     value = next
   }
-  return value
+  return { value, owner }
 }
 
 function exportsOf(exported: Record<string, unknown>): string {
@@ -106,6 +113,7 @@ function exportsOf(exported: Record<string, unknown>): string {
 async function call(
   { path, args }: ApplicationReference,
   factory: unknown,
+  owner: unknown,
   reference: string,
 ): Promise<unknown> {
   if (typeof factory !== 'function') {
@@ -114,7 +122,7 @@ async function call(
     )
   }
   try {
-    return (await factory(...(args ?? []))) as unknown
+    return (await factory.apply(owner, args ?? [])) as unknown
   } catch (error) {
     throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${failureText(error)}`)
   }
@@ -122,15 +130,20 @@ async function call(
 
 /** An Express, Connect or Fastify application is a function or an object too, but called in another way. */
 function looksForeign(value: unknown): boolean {
+  // One that is ours is not asked for anything else (PEP 3333: applications are to be called, not introspected upon).
+  if (typeof (value as { wsgi?: unknown }).wsgi === 'function') return false
   const { handle, listen, fetch } = value as { handle?: unknown; listen?: unknown; fetch?: unknown }
-  const ours = typeof (value as { wsgi?: unknown }).wsgi === 'function'
-  return (
-    !ours && (typeof listen === 'function' || typeof handle === 'function' || typeof fetch === 'function')
-  )
+  return typeof listen === 'function' || typeof handle === 'function' || typeof fetch === 'function'
+}
+
+/** A class cannot be called, unlike in Python. */
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
 }
 
 function notAnApplication(value: unknown, called: boolean): string {
   const what = `${called ? 'gives' : 'is'} ${describeValue(value)}, which is not a WSGI application`
+  if (isClass(value)) return `${what}: it is a class, so give an instance of it that has a method wsgi`
   if (typeof value === 'object' && value !== null && 'fetch' in value)
     return `${what}: it has a fetch handler, so wrap it: fromFetchHandler(app.fetch)`
   if (value !== null && value !== undefined && looksForeign(value))
