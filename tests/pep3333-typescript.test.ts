@@ -76,9 +76,7 @@ describe.each(
 
   if (isDispatcher({ app, args })) {
     test.for(rows.map((row) => [row.id, row] as const))('%s, asynchronous', async ([, row]) => {
-      expect(await see(row, 'async'), `${row.section}: ${row.rule}`).toBe(
-        row.typescript?.asynchronous ?? expected(row),
-      )
+      expect(await see(row, 'async'), `${row.section}: ${row.rule}`).toBe(expected(row))
     })
   }
 })

@@ -63,8 +63,6 @@ export interface TypeScriptDifference {
    */
   readonly because: 'words' | 'language' | 'choice'
   readonly why: string
-  /** What is seen of the same application when it is asynchronous, where that is something else again. */
-  readonly asynchronous?: string
   /** Puts the server to it in the place of the case's own `run`. */
   readonly run?: (probe: Probe) => Promise<string>
 }

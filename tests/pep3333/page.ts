@@ -1,4 +1,4 @@
-import { type Difference, type PepCase, sections } from './case.ts'
+import { type Difference, type PepCase, sections, type TypeScriptDifference } from './case.ts'
 
 /** What was seen in a run, by the id of the case. */
 export type Seen = ReadonlyMap<string, string>
@@ -13,6 +13,30 @@ const meanings: Readonly<Record<Difference['weAre'], string>> = {
   choice: 'the PEP allows both',
 }
 
+const reasons: Readonly<Record<TypeScriptDifference['because'], string>> = {
+  words: 'the rule holds; what is seen has another name',
+  language: 'what the case is about does not exist in TypeScript, or is another thing there',
+  choice: 'the PEP allows both',
+}
+
+/** What takes the place of what in the applications of the cases. */
+const translations: readonly (readonly [python: string, typescript: string])[] = [
+  ['`str`', '`string`'],
+  ['`bytes`', '`Uint8Array`'],
+  ['`bytearray`, `memoryview`', '`ArrayBuffer`, `DataView`'],
+  ['`list`, `tuple`', 'an array, one that is frozen'],
+  ['`dict`', 'a plain object; where it is iterated over, `keys()` of a `Map`'],
+  ['`None`', '`null`; as an argument, `undefined`'],
+  ['`__call__`', 'a method `wsgi`'],
+  ['`__iter__`', '`Symbol.iterator`, or `Symbol.asyncIterator` where something is waited for'],
+  ['`sys.exc_info()`', 'the error'],
+  ['`time.sleep()`', 'a promise'],
+  ['`print(file=…)`', 'a `Console`'],
+  ['a file object', 'an object with `read(size)`'],
+  ['`wsgiref.validate`', '`validator`'],
+  ['`os.environ`', '`process.env`'],
+]
+
 /**
  * The reference page: one row for each case, by section of the PEP.
  *
@@ -21,6 +45,11 @@ const meanings: Readonly<Record<Difference['weAre'], string>> = {
  * @returns Markdown.
  */
 export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): string {
+  const elsewhere = table.filter((row) => row.typescript)
+  const because = Object.entries(reasons).map(([reason, meaning]) => {
+    const count = elsewhere.filter((row) => row.typescript?.because === reason).length
+    return `| ${reason} | ${meaning} | ${count} |`
+  })
   const differing = table.filter((row) => row.gunicorn)
   const counts = Object.entries(meanings).map(([weAre, meaning]) => {
     const count = differing.filter((row) => row.gunicorn?.weAre === weAre).length
@@ -33,11 +62,26 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     'by the same applications and the same bytes over real sockets. The page is written by the suite',
     '(`PEP3333_WRITE=1 npx vitest run tests/pep3333.test.ts`), which fails when it no longer says what is seen.',
     '',
+    `The TypeScript column is of the same applications in TypeScript, each run as it is and once more with a promise or an asynchronous iterable wherever the`,
+    'contract allows one; `tests/pep3333-typescript.test.ts` checks every entry.',
+    '',
     `${table.length} cases. Gunicorn does the same in ${table.length - differing.length}; in the others:`,
     '',
     '| we are | which means | cases |',
     '| --- | --- | --- |',
     ...counts,
+    '',
+    `An application in TypeScript sees the same as one in Python in ${table.length - elsewhere.length}; in the others:`,
+    '',
+    '| because of | which means | cases |',
+    '| --- | --- | --- |',
+    ...because,
+    '',
+    'What the cases say of Python is, in their TypeScript:',
+    '',
+    '| Python | TypeScript |',
+    '| --- | --- |',
+    ...translations.map(([python, typescript]) => `| ${python} | ${typescript} |`),
     '',
     'A bare status (`500`) is the server\u2019s own error page; `refused` and `accepted` say whether `start_response` raised an error.',
     ...sections.flatMap((section) =>
@@ -57,14 +101,18 @@ function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gun
     '',
     `## ${section}`,
     '',
-    '| case | the PEP says | Monoceros | gunicorn | why |',
-    '| --- | --- | --- | --- | --- |',
+    '| case | the PEP says | Python | TypeScript | gunicorn | why |',
+    '| --- | --- | --- | --- | --- | --- |',
     ...rows.map((row) => {
       const mine = ours.get(row.id) ?? ''
       const theirs = gunicorn.get(row.id) ?? ''
-      const why = row.gunicorn ? `**${row.gunicorn.weAre}**: ${cell(row.gunicorn.why)}` : ''
-      const beside = theirs === mine ? 'the same' : code(theirs)
-      return `| ${row.id} | ${row.level}: ${cell(row.rule)} | ${code(mine)} | ${beside} | ${why} |`
+      const why = [
+        row.gunicorn ? `**${row.gunicorn.weAre}**: ${cell(row.gunicorn.why)}` : '',
+        row.typescript ? `**TypeScript, ${row.typescript.because}**: ${cell(row.typescript.why)}` : '',
+      ].filter(Boolean)
+      const inTypeScript = row.typescript?.sees ?? row.expect
+      const beside = (seen: string) => (seen === mine ? 'the same' : code(seen))
+      return `| ${row.id} | ${row.level}: ${cell(row.rule)} | ${code(mine)} | ${beside(inTypeScript)} | ${beside(theirs)} | ${why.join(' ')} |`
     }),
   ]
 }

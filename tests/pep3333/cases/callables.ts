@@ -17,6 +17,11 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     app: 'cases.callables:AppClass',
     typescriptApp: 'callables.ts:AppClass',
     answers: 'class',
+    typescript: {
+      sees: 'not served',
+      because: 'language',
+      why: 'A class is called with `new`, so it is no application: the command says so at its start. An instance with a method `wsgi` is one.',
+    },
   },
   {
     id: 'application-instance',

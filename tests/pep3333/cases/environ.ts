@@ -53,6 +53,11 @@ export const environCases: readonly PepCase[] = [
     rule: 'environ is a dict itself, not an instance of a subclass.',
     run: async (probe) => (await probe.report<Record<string, string>>('environ_facts')).type ?? '',
     expect: 'builtin dict',
+    typescript: {
+      sees: 'plain object',
+      because: 'words',
+      why: 'An object whose prototype is that of every object literal.',
+    },
   },
   {
     id: 'environ-modifiable',
@@ -582,6 +587,11 @@ export const environCases: readonly PepCase[] = [
     on: threads,
     run: (probe) => facts(probe, 'multithread'),
     expect: 'multithread: true',
+    typescript: {
+      sees: 'multithread: false',
+      because: 'language',
+      why: 'One thread runs the application, whatever `--threads` says; requests take turns where it waits for something.',
+    },
   },
   {
     id: 'wsgi-multiprocess-one',
@@ -623,6 +633,7 @@ export const environCases: readonly PepCase[] = [
       return places.length > 0 ? `in ${places.join(' and ')}` : 'nowhere'
     },
     expect: 'in os.environ',
+    typescript: { sees: 'in process.env', because: 'words', why: 'The same place.' },
   },
   {
     id: 'url-reconstruction-host',

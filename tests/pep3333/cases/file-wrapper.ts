@@ -113,6 +113,11 @@ export const fileWrapperCases: readonly PepCase[] = [
       weAre: 'choice',
       why: 'The PEP leaves it open; a download with a length shows its progress.',
     },
+    typescript: {
+      sees: 'chunked',
+      because: 'choice',
+      why: 'A file-like object of JavaScript has no descriptor and no position to ask for: the application, which opened it, can give the length.',
+    },
   },
   serving(
     'file-length-shorter',

@@ -295,6 +295,11 @@ export const inputStreamCases: readonly PepCase[] = [
       weAre: 'conforms',
       why: 'We have the whole body before the application runs, so we can tell its length: one that follows the PEP to the letter and reads CONTENT_LENGTH bytes gets the body; with gunicorn it finds none.',
     },
+    typescript: {
+      sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
+      because: 'choice',
+      why: 'The application runs while the body arrives, as a Python one does with `--no-request-buffering`: it reads to the end, which wsgi.input_terminated promises.',
+    },
   },
   {
     id: 'input-chunked-unbuffered',
@@ -399,6 +404,11 @@ export const inputStreamCases: readonly PepCase[] = [
       return `100, then ${summary(await connection.readResponse())}`
     },
     expect: '100, then 200 OK: "ignored"',
+    typescript: {
+      sees: '200 OK: "ignored"',
+      because: 'choice',
+      why: 'The body is asked for when the application reads it: a client whose upload nobody wants is spared it.',
+    },
   },
   {
     id: 'expect-continue-1.0',

@@ -79,6 +79,13 @@ class StringList(list):  # type: ignore[type-arg]
         return iter([b"from ", b"__iter__"])
 
 
+class OneOther(list):  # type: ignore[type-arg]
+    """The same with one item and one chunk."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"the other"])
+
+
 RESULTS = {
     "OnlyIter": OnlyIter,
     "OnlyGetItem": OnlyGetItem,
@@ -87,6 +94,7 @@ RESULTS = {
     "Unsized": Unsized,
     "Falsy": Falsy,
     "StringList": lambda: StringList([b"not", b"this"]),
+    "OneOther": lambda: OneOther([b"not this"]),
     "tuple": lambda: (b"tu", b"ple"),
     "set": lambda: {b"set"},
     "dict": lambda: {b"dict": None},

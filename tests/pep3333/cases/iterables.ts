@@ -22,7 +22,7 @@ function returning(
   result: string,
   rule: string,
   expect: string,
-  more: Partial<Pick<PepCase, 'level' | 'section' | 'gunicorn'>> = {},
+  more: Partial<Pick<PepCase, 'level' | 'section' | 'gunicorn' | 'typescript'>> = {},
 ): PepCase {
   return { id, section, level: 'must', rule, run: (probe) => returned(probe, result), expect, ...more }
 }
@@ -64,7 +64,14 @@ export const iterableCases: readonly PepCase[] = [
     'OnlyGetItem',
     'An object with nothing but __getitem__, the older protocol.',
     '200 OK: "only getitem"',
-    { level: 'should' },
+    {
+      level: 'should',
+      typescript: {
+        sees: '500',
+        because: 'language',
+        why: 'An object with indices and a length is no iterable in JavaScript; Array.from() makes one of it.',
+      },
+    },
   ),
   returning(
     'result-iterator',
@@ -90,6 +97,12 @@ export const iterableCases: readonly PepCase[] = [
     'StringList',
     'A subclass of list is iterated by its own __iter__.',
     '200 OK: "from __iter__"',
+  ),
+  returning(
+    'result-list-subclass-one',
+    'OneOther',
+    'Also when both are one, so that a length can be told.',
+    '200 OK: "the other"',
   ),
   returning(
     'result-empty-list',
@@ -198,6 +211,11 @@ export const iterableCases: readonly PepCase[] = [
       return `${summary(response)}, ${asked.join(', ') || 'asked for nothing else'}`
     },
     expect: '200 OK: "guarded", asked for nothing else',
+    typescript: {
+      sees: '200 OK: "guarded", asked for then',
+      because: 'language',
+      why: 'Whether the result is a promise of an iterable shows in its method `then`.',
+    },
   },
   {
     id: 'transmit-before-next',
@@ -411,6 +429,11 @@ export const iterableCases: readonly PepCase[] = [
     run: async (probe) => framing(await probe.ask('returns', { headers: [['X-Result', 'Sized']] })),
     expect: 'Content-Length 5',
     gunicorn: { sees: 'chunked', weAre: 'choice', why: 'As for a list.' },
+    typescript: {
+      sees: 'chunked',
+      because: 'language',
+      why: 'Iterables have no common length in JavaScript; of an array the Content-Length is told.',
+    },
   },
   {
     id: 'framing-generator',

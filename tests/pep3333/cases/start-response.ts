@@ -1,5 +1,5 @@
 import { type PepCase, type Section, threads } from '../case.ts'
-import { content, type Probe, readUntil, summary } from '../probe.ts'
+import { content, outcome, type Probe, readUntil, summary } from '../probe.ts'
 
 const section: Section = 'The start_response() Callable'
 
@@ -15,7 +15,7 @@ function refusing(
   level: PepCase['level'],
   literal: string,
   rule: string,
-  more: Partial<Pick<PepCase, 'gunicorn' | 'section'>> = {},
+  more: Partial<Pick<PepCase, 'gunicorn' | 'typescript' | 'section'>> = {},
 ): PepCase {
   return { id, section, level, rule, run: (probe) => call(probe, literal), expect: 'refused, 500', ...more }
 }
@@ -146,6 +146,11 @@ export const startResponseCases: readonly PepCase[] = [
       return [...probe.notes(), summary(response)].join(', ')
     },
     expect: 'raised AssertionError, 500',
+    typescript: {
+      sees: 'raised WSGIError, 500',
+      because: 'words',
+      why: 'Every violation is a WSGIError, which names the rule.',
+    },
   },
   {
     id: 'start-twice-none',
@@ -157,6 +162,11 @@ export const startResponseCases: readonly PepCase[] = [
       return [...probe.notes(), summary(response)].join(', ')
     },
     expect: 'raised AssertionError, 500',
+    typescript: {
+      sees: 'raised WSGIError, 500',
+      because: 'words',
+      why: 'Every violation is a WSGIError, which names the rule.',
+    },
   },
   {
     id: 'start-twice-after-refusal',
@@ -168,6 +178,11 @@ export const startResponseCases: readonly PepCase[] = [
       return [...probe.notes(), summary(response)].join(', ')
     },
     expect: 'first refused, raised AssertionError, 500',
+    typescript: {
+      sees: 'first refused, raised WSGIError, 500',
+      because: 'words',
+      why: 'Every violation is a WSGIError, which names the rule.',
+    },
   },
   {
     id: 'start-recovers',
@@ -418,11 +433,21 @@ export const startResponseCases: readonly PepCase[] = [
       weAre: 'stricter',
       why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
     },
+    typescript: {
+      sees: 'accepted, 200 OK: "started"',
+      because: 'language',
+      why: 'A tuple is an array.',
+    },
   }),
   refusing('headers-dict', 'must', "('200 OK', {'X-A': 'b'})", 'The headers are a list, not a dict.'),
   refusing('headers-none', 'must', "('200 OK', None)", 'The headers are a list, not None.'),
   refusing('headers-pair-list', 'must', "('200 OK', [['X-A', 'b']])", 'Each header is a tuple, not a list.', {
     gunicorn: { sees: 'accepted, 200 OK: "started"', weAre: 'stricter', why: 'The PEP: a list of tuples.' },
+    typescript: {
+      sees: 'accepted, 200 OK: "started"',
+      because: 'language',
+      why: 'A tuple is an array.',
+    },
   }),
   refusing(
     'headers-pair-str',
@@ -570,6 +595,15 @@ export const startResponseCases: readonly PepCase[] = [
       return `${summary(response)}, then ${summary(next)}`
     },
     expect: '500, then 200 OK: "counted"',
+    typescript: {
+      sees: 'no answer, then 200 OK: "counted"',
+      because: 'language',
+      why: 'process.exit() raises nothing: it ends the process, and the arbiter starts another.',
+      run: async (probe) => {
+        const ended = await outcome(probe.ask('raises_system_exit').then(summary))
+        return `${ended}, then ${summary(await probe.ask('counted'))}`
+      },
+    },
   },
   {
     id: 'error-in-first-iteration',

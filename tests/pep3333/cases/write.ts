@@ -140,6 +140,11 @@ export const writeCases: readonly PepCase[] = [
         weAre: 'conforms',
         why: 'Gunicorn sends the head before it looks at what is written.',
       },
+      typescript: {
+        sees: 'raised WSGIError, 500',
+        because: 'words',
+        why: 'Every violation is a WSGIError, which names the rule.',
+      },
     }),
   ),
 ]

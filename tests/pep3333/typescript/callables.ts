@@ -25,9 +25,6 @@ export class AppClass {
   }
 }
 
-/** That in TypeScript. */
-export const ofClass: WSGIFunction = (environ, startResponse) => new AppClass(environ, startResponse)
-
 /** An instance with `wsgi`, and with a method that is an application too. */
 class Site {
   readonly kind = 'method'

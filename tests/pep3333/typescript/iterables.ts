@@ -41,6 +41,13 @@ class StringList extends Array<Uint8Array> {
   }
 }
 
+/** The same with one item and one chunk. */
+class OneOther extends Array<Uint8Array> {
+  override [Symbol.iterator](): ArrayIterator<Uint8Array> {
+    return [bytes('the other')].values()
+  }
+}
+
 function* generator(...chunks: string[]): Generator<Uint8Array> {
   for (const chunk of chunks) yield bytes(chunk)
 }
@@ -57,7 +64,7 @@ const results: Readonly<Record<string, () => unknown>> = {
   Unsized: () => unsized,
   Falsy: () => iterable(['falsy but full'], { length: 0, valueOf: () => false }),
   StringList: () => StringList.of(bytes('not'), bytes('this')),
-  'StringList of one': () => StringList.of(bytes('not this')),
+  OneOther: () => OneOther.of(bytes('not this')),
   tuple: () => Object.freeze([bytes('tu'), bytes('ple')]),
   set: () => new Set([bytes('set')]),
   dict: () => new Map([[bytes('dict'), null]]).keys(),
