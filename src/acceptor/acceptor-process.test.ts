@@ -247,7 +247,7 @@ describe('signals', () => {
     const { host, acceptor } = await serving()
     host.emit('SIGTERM')
     host.emit('SIGTERM')
-    expect(host.sent).toEqual([{ type: 'leaving' }])
+    expect(host.sent).toEqual([{ type: 'leaving', failed: false }])
     expect(acceptor.calls).toEqual(['stop 7000'])
     await waitFor('the exit', () => host.exits.length > 0)
     expect(host.exits).toEqual([0])

@@ -2,10 +2,10 @@ import type { GatewayOptions } from '../gateway/context.ts'
 import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
-import { LineSplitter } from '../logging/application-output.ts'
-import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
 import { findInterpreter, type Interpreter } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/cpython/pool.ts'
+import { poolLog } from '../runtimes/cpython/pool-log.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
@@ -46,7 +46,6 @@ export class CPythonBackend implements Backend {
 
   #makePool(interpreter: Interpreter): WorkerPool {
     const { settings, log, tmpDir, workers } = this.#options
-    const splitters = new Map<string, LineSplitter>()
     return new WorkerPool({
       workers,
       timeout: settings.timeout,
@@ -67,23 +66,10 @@ export class CPythonBackend implements Backend {
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
         directory: tmpDir,
       },
-      log: {
-        log: (level, text, pid) => log.log(levelName(level), text, pid),
-        output: (pid, stream, chunk) => {
-          const key = `${pid} ${stream}`
-          let splitter = splitters.get(key)
-          if (chunk === null) {
-            splitter?.end()
-            splitters.delete(key)
-            return
-          }
-          if (splitter === undefined) {
-            splitter = new LineSplitter((line) => log.forWorker(pid).output(stream, line))
-            splitters.set(key, splitter)
-          }
-          splitter.push(chunk)
-        },
-      },
+      log: poolLog({
+        log: (level, text, pid) => log.log(level, text, pid),
+        output: (pid, source, line) => log.forWorker(pid).output(source, line),
+      }),
     })
   }
 
@@ -104,11 +90,4 @@ export class CPythonBackend implements Backend {
     this.#ending = true
     this.#pool?.kill()
   }
-}
-
-function levelName(level: number): LogLevel {
-  if (level >= 50) return 'critical'
-  if (level >= 40) return 'error'
-  if (level >= 30) return 'warning'
-  return level >= 20 ? 'info' : 'debug'
 }

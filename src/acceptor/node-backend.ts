@@ -3,6 +3,7 @@ import type { GatewayBasics } from '../gateway/context.ts'
 import type { RequestHandler, RequestSink } from '../http/exchange.ts'
 import { LineSplitter } from '../logging/application-output.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { setProcessLog } from '../logging/process-log.ts'
 import { loadApplication } from '../runtimes/node/load-application.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -44,6 +45,7 @@ export class NodeBackend implements Backend {
     const { settings, log, gateway } = this.#options
     for (const [name, value] of Object.entries(settings.rawEnv)) process.env[name] = value
     process.chdir(settings.chdir)
+    setProcessLog(log)
     const app = await loadApplication(settings.wsgiApp, settings.chdir)
     const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
     this.#gateway = new ApplicationGateway(gateway, app, {

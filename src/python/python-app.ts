@@ -37,7 +37,7 @@ import { describeValue } from '../wsgi/wsgi-error.ts'
 import { EnvironEncoder } from './environ-encoder.ts'
 import { PythonCall, type PythonCallContext } from './python-call.ts'
 import { PythonLoadError, PythonOptionError, PythonUnavailableError } from './python-error.ts'
-import { poolLog } from './python-log.ts'
+import { entriesOfPool } from './python-log.ts'
 import { type CheckedOptions, checkOptions, type PythonAppOptions } from './python-options.ts'
 
 /** A Python application. See {@link pythonApp}. */
@@ -225,7 +225,7 @@ class PythonRunner implements PythonCallContext {
         directory: tmpdir(),
         background: true,
       },
-      log: poolLog(options.log),
+      log: entriesOfPool(options.log),
     })
   }
 

@@ -52,6 +52,7 @@ export class PythonBrokenError extends Error {
   constructor() {
     super('The Python application failed in the middle of its response; the log says why')
     this.name = 'PythonBrokenError'
+    this.stack = `${this.name}: ${this.message}` // as above
   }
 }
 
@@ -89,6 +90,7 @@ export class PythonUnavailableError extends Error {
   constructor(code: PythonUnavailableCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'PythonUnavailableError'
+    this.stack = `${this.name}: ${message}` // as above
     this.code = code
     this.status = STATUSES[code]
     this.headers = code === 'python-busy' ? { 'Retry-After': '1' } : {}

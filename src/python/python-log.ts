@@ -1,6 +1,7 @@
-import { LineSplitter } from '../logging/application-output.ts'
-import { ErrorLog, type LogLevel } from '../logging/error-log.ts'
+import type { LogLevel } from '../logging/error-log.ts'
+import { processLog } from '../logging/process-log.ts'
 import type { PoolLog } from '../runtimes/cpython/pool.ts'
+import { poolLog } from '../runtimes/cpython/pool-log.ts'
 
 /** Something for the log of a Python application. */
 export interface PythonLogEntry {
@@ -16,49 +17,26 @@ export interface PythonLogEntry {
 /** Where that goes. */
 export type PythonLog = (entry: PythonLogEntry) => void
 
-let standardLog: ErrorLog | null = null
-
-/** To standard error, as the server's error log. */
-export const logToStandardError: PythonLog = ({ pid, source, level, text }) => {
-  standardLog ??= new ErrorLog({ file: '-', level: 'info' })
-  if (source === 'server') standardLog.log(level, text, pid)
-  else standardLog.forWorker(pid).output(source, text)
+/** To the error log of the server in this process, else to standard error in the same form. */
+export const logToProcess: PythonLog = ({ pid, source, level, text }) => {
+  const log = processLog()
+  if (source === 'server') log.log(level, text, pid)
+  else log.forWorker(pid).output(source, text)
 }
 
 /** What a pool says as entries. A log that throws must not end the process, nor what is being read from a worker. */
-export function poolLog(log: PythonLog): PoolLog {
+export function entriesOfPool(log: PythonLog): PoolLog {
   const write = (entry: PythonLogEntry) => {
     try {
       log(entry)
     } catch (error) {
-      logToStandardError(entry)
+      logToProcess(entry)
       const text = `The option log of pythonApp threw: ${error instanceof Error ? error.message : String(error)}`
-      logToStandardError({ pid: process.pid, source: 'server', level: 'error', text })
+      logToProcess({ pid: process.pid, source: 'server', level: 'error', text })
     }
   }
-  const splitters = new Map<string, LineSplitter>()
-  return {
-    log: (level, text, pid = process.pid) => write({ pid, source: 'server', level: levelName(level), text }),
-    output: (pid, source, chunk) => {
-      const key = `${pid} ${source}`
-      let splitter = splitters.get(key)
-      if (chunk === null) {
-        splitter?.end()
-        splitters.delete(key)
-        return
-      }
-      if (splitter === undefined) {
-        splitter = new LineSplitter((text) => write({ pid, source, level: 'info', text }))
-        splitters.set(key, splitter)
-      }
-      splitter.push(chunk)
-    },
-  }
-}
-
-function levelName(level: number): LogLevel {
-  if (level >= 50) return 'critical'
-  if (level >= 40) return 'error'
-  if (level >= 30) return 'warning'
-  return level >= 20 ? 'info' : 'debug'
+  return poolLog({
+    log: (level, text, pid = process.pid) => write({ pid, source: 'server', level, text }),
+    output: (pid, source, text) => write({ pid, source, level: 'info', text }),
+  })
 }

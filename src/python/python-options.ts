@@ -5,7 +5,7 @@ import { didYouMean } from '../settings/suggestion.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
 import { readValue, ValueError } from '../settings/value.ts'
 import { PythonOptionError } from './python-error.ts'
-import { logToStandardError, type PythonLog } from './python-log.ts'
+import { logToProcess, type PythonLog } from './python-log.ts'
 
 /** How a Python application is run. What has a name of the server's settings means the same, and has the same default. */
 export interface PythonAppOptions {
@@ -99,7 +99,7 @@ export function checkOptions(options: PythonAppOptions): CheckedOptions {
     if (known.has(name)) continue
     throw new PythonOptionError(`pythonApp has no option ${quoted(name)}${didYouMean(name, [...known])}`)
   }
-  const { log = logToStandardError } = options
+  const { log = logToProcess } = options
   if (typeof log !== 'function')
     throw new PythonOptionError(`pythonApp: log must be a function that takes an entry, not ${quoted(log)}`)
   const { chdir, pythonpath, ...others } = checked as unknown as CheckedOptions
