@@ -1,5 +1,9 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { appsDirectory } from './support/applications.ts'
+import { repository } from './support/build.ts'
 import { findChromium, launchChromium } from './support/chromium.ts'
 import { FrontEndProject } from './support/front-end-project.ts'
 import { hasPython } from './support/python.ts'
@@ -27,103 +31,43 @@ describe.skipIf(chromium === null)('in a browser', () => {
     project?.remove()
   })
 
-  describe.each([
-    { host: 'Express 5', start: () => project.startExpress() },
-    { host: "Vite's dev server", start: () => project.startVite() },
-    { host: 'the command, with dispatcher and staticFiles', start: () => project.startCommand() },
-  ])('Flask under /py in $host', ({ start }) => {
-    let server: RunningServer
+  describe('Flask in Express 5', () => {
+    const host = started(() => project.startExpress())
+    shownInPages(host)
 
-    beforeAll(async () => {
-      server = await start()
+    test('Express goes on to read the bodies of what is its own', async () => {
+      const body = new URLSearchParams({ name: 'Ann' })
+      const response = await fetch(`${host.url}/echo`, { method: 'POST', body })
+      expect(await response.json()).toEqual({ name: 'Ann' })
     })
 
-    test('its pages answer, with links that have the mount and lead where they say', async () => {
-      const page = await open(`${server.url}/py/`)
-      expect(await page.title()).toBe('Guestbook')
-      expect(await hrefs(page)).toEqual(['/py/signed', `${server.url}/py/`])
-
-      await page.click('text=Who has signed?')
-      await page.waitForURL(`${server.url}/py/signed`)
-      expect(await page.textContent('#name')).toBe('nobody')
-      await page.click('text=Back')
-      await page.waitForURL(`${server.url}/py/`)
-      await page.click('text=This page')
-      expect(await page.textContent('h1')).toBe('Guestbook')
-      expect(page.url()).toBe(`${server.url}/py/`)
-    })
-
-    test('the mount itself, without a slash behind it, is its first page', async () => {
-      const page = await open(`${server.url}/py`)
-      await page.click('text=Who has signed?')
-      await page.waitForURL(`${server.url}/py/signed`)
-    })
-
-    test('its form posts, redirects, and its session remembers', async () => {
-      const page = await open(`${server.url}/py/`)
-      await page.fill('input[name=name]', 'Zoë & Łukasz')
-      const posted = page.waitForResponse((response) => response.request().method() === 'POST')
-      await page.click('button')
-      const response = await posted
-      expect([response.status(), response.headers().location]).toEqual([302, '/py/signed'])
-      await page.waitForURL(`${server.url}/py/signed`)
-      expect(await page.textContent('#name')).toBe('Zoë & Łukasz')
-
-      await page.reload()
-      expect(await page.textContent('#name')).toBe('Zoë & Łukasz')
-      // The front end asks Flask for itself, with the same session.
-      await page.goto(`${server.url}/`)
-      await page.waitForSelector('text=Flask says: Zoë & Łukasz has signed')
-      // Somebody else's browser has a session of its own.
-      const other = await open(`${server.url}/py/signed`)
-      expect(await other.textContent('#name')).toBe('nobody')
-    })
-
-    test('its static files load', async () => {
-      const page = await open(`${server.url}/py/`)
-      expect(await page.getAttribute('link[rel=stylesheet]', 'href')).toBe('/py/static/style.css')
-      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(1, 2, 3)')
-    })
-
-    test.each([
-      { path: '/py/nowhere', status: 404, text: '404 Not Found' },
-      { path: '/py/broken', status: 500, text: '500 Internal Server Error' },
-    ])("its own error page answers $path, with a link back to the mount's first page", async (wanted) => {
-      const page = await openPage()
-      const response = await page.goto(server.url + wanted.path)
-      expect(response?.status()).toBe(wanted.status)
-      expect(await page.textContent('#error')).toBe(wanted.text)
-      await page.click('text=Back')
-      await page.waitForURL(`${server.url}/py/`)
-    })
-
-    test('the front end is beside it, and a link leads from there to Flask', async () => {
-      const page = await open(`${server.url}/`)
-      await page.waitForSelector('text=Flask says: nobody has signed')
-      expect(await page.textContent('#greeting')).toBe('Hello from the front end')
-      await page.click('text=To the guestbook')
-      await page.waitForURL(`${server.url}/py/`)
-      expect(await page.title()).toBe('Guestbook')
+    test('TERM ends it and its Python while a browser is connected', async () => {
+      expect(host.server.workers()).toHaveLength(2)
+      expect(await host.server.stop()).toEqual({ code: 0, signal: null })
     })
   })
 
-  test('Express goes on to read the bodies of what is its own', async () => {
-    const server = await project.startExpress()
-    const response = await fetch(`${server.url}/echo`, {
-      method: 'POST',
-      body: new URLSearchParams({ name: 'Ann' }),
-    })
-    expect(await response.json()).toEqual({ name: 'Ann' })
+  describe('Flask beside the built front end, in the command with dispatcher and staticFiles', () => {
+    shownInPages(started(() => project.startCommand()))
   })
 
-  describe('hot-module reload of Vite beside Flask', () => {
+  describe("Flask in Vite's dev server", () => {
+    // Of its own, to be edited: each test goes on with what those before it have left.
+    let edited: FrontEndProject
+    let greeting = 'Hello from the front end'
+    const host = started(() => {
+      edited = new FrontEndProject()
+      return edited.startVite()
+    })
+    afterAll(() => edited?.remove())
+
+    shownInPages(host)
+
     test('an edited module is changed in the open page without a reload, before and after Flask is used', async () => {
-      const server = await project.startVite()
-      const page = await openHot(server)
-      onTestFinished(() => restoreGreeting())
+      const page = await openHot(host)
       const loads = countLoads(page)
       await page.evaluate("window.marker = 'set when the page was opened'")
-      expect(await page.textContent('#greeting')).toBe('Hello from the front end')
+      expect(await page.textContent('#greeting')).toBe(greeting)
 
       setGreeting('changed once')
       await page.waitForSelector('text=changed once')
@@ -134,7 +78,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
         name: 'Ann',
       })
       const guestbook = await page.context().newPage()
-      await guestbook.goto(`${server.url}/py/`)
+      await guestbook.goto(`${host.url}/py/`)
       await guestbook.click('text=Who has signed?')
       await guestbook.waitForSelector('#name:text("Ann")')
 
@@ -145,84 +89,194 @@ describe.skipIf(chromium === null)('in a browser', () => {
       expect(loads()).toBe(0)
     })
 
-    test('what no module takes over reloads the page: then the marker of the other test is gone', async () => {
-      const server = await project.startVite()
-      const page = await openHot(server)
+    test('an edited Python file is in the next response, and one that cannot be loaded leaves what was there', async () => {
+      const page = await openHot(host)
+      const loads = countLoads(page)
+      const answer = async () => (await fetch(`${host.url}/py/`)).text()
+      const comes = (text: string) => waitFor(text, async () => (await answer()).includes(text))
+
+      edited.edit('python/guestbook.py', 'TITLE = "Guestbook"', 'TITLE = "Visitors"')
+      await comes('<h1>Visitors</h1>')
+
+      const from = host.server.log().length
+      edited.edit('python/guestbook.py', 'TITLE = "Visitors"', 'TITLE = = "Nobody"')
+      await host.server.waitForLog(/The guestbook stays as it was.*SyntaxError/s, { from })
+      expect(await answer()).toContain('<h1>Visitors</h1>')
+
+      edited.edit('python/guestbook.py', 'TITLE = = "Nobody"', 'TITLE = "Friends"')
+      await comes('<h1>Friends</h1>')
+      edited.edit('python/templates/index.html', 'Who has signed?', 'Who was here?')
+      await comes('Who was here?')
+      // It was not Vite who brought it about, and the front end's page knows nothing of it.
+      expect(loads()).toBe(0)
+    })
+
+    test('what no module takes over reloads the page, and the tests above would see it', async () => {
+      const page = await openHot(host)
       const loads = countLoads(page)
       await page.evaluate('window.marker = 1')
-      project.edit('index.html', '</body>', '<p>more</p></body>')
+      edited.edit('index.html', '</body>', '<p>more</p></body>')
       await page.waitForSelector('text=more')
       expect(await page.evaluate('typeof window.marker')).toBe('undefined')
       expect(loads()).toBe(1)
     })
 
-    test('an edited Python file is in the next response, and one that cannot be loaded leaves what was there', async () => {
-      const server = await project.startVite()
-      const front = await openHot(server)
-      const page = await open(`${server.url}/py/`)
-      const loads = countLoads(front)
-      const title = async () => {
-        await page.goto(`${server.url}/py/`)
-        return await page.title()
-      }
-
-      project.edit('python/guestbook.py', 'TITLE = "Guestbook"', 'TITLE = "Visitors"')
-      await waitFor('the new title', async () => (await title()) === 'Visitors')
-
-      project.edit('python/guestbook.py', 'TITLE =', 'TITLE ==')
-      await server.waitForLog(/The guestbook stays as it was.*\n/)
-      expect(await title()).toBe('Visitors')
-
-      project.edit('python/guestbook.py', 'TITLE ==', 'TITLE =')
-      project.edit('python/templates/index.html', 'Who has signed?', 'Who was here?')
-      await waitFor(
-        'the new link',
-        async () => (await title()) && (await page.isVisible('text=Who was here?')),
-      )
-      expect(loads()).toBe(0)
-
-      project.edit('python/templates/index.html', 'Who was here?', 'Who has signed?')
-      project.edit('python/guestbook.py', 'TITLE = "Visitors"', 'TITLE = "Guestbook"')
+    test('TERM ends Vite and its Python', async () => {
+      // Those that were replaced leave when the new one is there.
+      await waitFor('one worker', () => host.server.workers().length === 1)
+      // 143 is Vite's own way to say that it was TERM.
+      expect(await host.server.stop()).toEqual({ code: 143, signal: null })
     })
 
-    let greeting = 'Hello from the front end'
-    const setGreeting = (text: string) => {
-      project.edit('src/greeting.ts', greeting, text)
+    function setGreeting(text: string): void {
+      edited.edit('src/greeting.ts', greeting, text)
       greeting = text
     }
-    const restoreGreeting = () => setGreeting('Hello from the front end')
   })
 
-  /** A page of a browser that nobody has used before. What it complains of is printed when the test fails. */
-  async function openPage(): Promise<Page> {
-    const context = await browser.newContext()
-    context.setDefaultTimeout(10_000)
-    onTestFinished(async ({ task }) => {
-      if (task.result?.state === 'fail') {
-        for (const page of context.pages()) console.error(`--- ${page.url()}\n${await page.content()}\n---`)
-      }
-      await context.close()
+  /** Starts a host for the tests of one `describe`; stopped, and seen to leave nothing, behind them. */
+  function started(start: () => Promise<RunningServer>): Host {
+    let server: RunningServer | undefined
+    beforeAll(async () => {
+      server = await start()
     })
-    return await context.newPage()
+    afterAll(async () => {
+      await server?.stop()
+    })
+    return {
+      get server() {
+        if (server === undefined) throw new Error('the host has not been started')
+        return server
+      },
+      get url() {
+        return this.server.url
+      },
+    }
   }
 
-  async function open(url: string): Promise<Page> {
-    const page = await openPage()
-    const response = await page.goto(url)
-    expect(response?.status()).toBe(200)
-    return page
+  /** What holds for Flask under /py, whatever it is mounted in. */
+  function shownInPages(host: Host): void {
+    let page: Page
+
+    beforeAll(async () => {
+      page = await (await newContext()).newPage()
+    })
+
+    // As a browser that has not been here before. Making a new one each time takes longer than the rest of a test.
+    beforeEach(() => page.context().clearCookies())
+
+    afterEach(async ({ task }) => {
+      if (task.result?.state === 'fail') console.error(`--- ${page.url()}\n${await page.content()}\n---`)
+    })
+
+    afterAll(() => page?.context().close())
+
+    test('its pages answer, with links that have the mount and lead where they say', async () => {
+      const response = await page.goto(`${host.url}/py/`)
+      expect(response?.status()).toBe(200)
+      expect(await page.title()).toBe('Guestbook')
+      expect(await hrefs(page)).toEqual(['/py/signed', `${host.url}/py/`])
+
+      await page.click('text=Who has signed?')
+      await page.waitForURL(`${host.url}/py/signed`)
+      expect(await page.textContent('#name')).toBe('nobody')
+      await page.click('text=Back')
+      await page.waitForURL(`${host.url}/py/`)
+    })
+
+    test('the mount itself, without a slash behind it, is its first page', async () => {
+      await page.goto(`${host.url}/py`)
+      expect(await hrefs(page)).toEqual(['/py/signed', `${host.url}/py/`])
+      await page.click('text=This page')
+      await page.waitForURL(`${host.url}/py/`)
+      expect(await page.title()).toBe('Guestbook')
+    })
+
+    test('its form posts, redirects, and its session remembers', async () => {
+      await page.goto(`${host.url}/py/`)
+      await page.fill('input[name=name]', 'Zoë & Łukasz')
+      const posted = page.waitForResponse((response) => response.request().method() === 'POST')
+      await page.click('button')
+      const response = await posted
+      expect([response.status(), response.headers().location]).toEqual([302, '/py/signed'])
+      await page.waitForURL(`${host.url}/py/signed`)
+      expect(await page.textContent('#name')).toBe('Zoë & Łukasz')
+      await page.reload()
+      expect(await page.textContent('#name')).toBe('Zoë & Łukasz')
+
+      // The front end asks Flask, in the same session; somebody else has another.
+      await page.goto(`${host.url}/`)
+      await page.waitForSelector('text=Flask says: Zoë & Łukasz has signed')
+      await page.context().clearCookies()
+      await page.goto(`${host.url}/py/signed`)
+      expect(await page.textContent('#name')).toBe('nobody')
+    })
+
+    test('its static files load', async () => {
+      await page.goto(`${host.url}/py/`)
+      expect(await page.getAttribute('link[rel=stylesheet]', 'href')).toBe('/py/static/style.css')
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(1, 2, 3)')
+    })
+
+    test.each([
+      { path: '/py/nowhere', status: 404, text: '404 Not Found' },
+      { path: '/py/broken', status: 500, text: '500 Internal Server Error' },
+    ])("its own error page answers $path, with a link back to the mount's first page", async (wanted) => {
+      const response = await page.goto(host.url + wanted.path)
+      expect(response?.status()).toBe(wanted.status)
+      expect(await page.textContent('#error')).toBe(wanted.text)
+      await page.click('text=Back')
+      await page.waitForURL(`${host.url}/py/`)
+    })
+
+    test('the front end is beside it, and a link leads from there to Flask', async () => {
+      await page.goto(`${host.url}/`)
+      await page.waitForSelector('text=Flask says: nobody has signed')
+      expect(await page.textContent('#greeting')).toBe('Hello from the front end')
+      await page.click('text=To the guestbook')
+      await page.waitForURL(`${host.url}/py/`)
+      expect(await page.title()).toBe('Guestbook')
+    })
   }
 
   /** The front end, once it is connected to Vite: what is edited before that, it would not hear of. */
-  async function openHot(server: RunningServer): Promise<Page> {
-    const page = await openPage()
+  async function openHot(host: Host): Promise<Page> {
+    const context = await newContext()
+    onTestFinished(() => context.close())
+    const page = await context.newPage()
     const connected = page.waitForEvent('console', (message) => message.text() === '[vite] connected.')
-    await page.goto(`${server.url}/`)
+    await page.goto(`${host.url}/`)
     await connected
     await page.waitForSelector('text=Flask says: nobody has signed')
     return page
   }
+
+  /** As a browser that nobody has used before. */
+  async function newContext(): Promise<BrowserContext> {
+    const context = await browser.newContext()
+    context.setDefaultTimeout(15_000)
+    return context
+  }
 })
+
+test('the guide shows the files as they are tested', () => {
+  const guide = readFileSync(join(repository, 'docs', 'guides', 'vite-and-express.md'), 'utf8')
+  const blocks = [...guide.matchAll(/^```ts file=(\S+)\n(.*?)^```$/gms)].map(([, name = '', text]) => ({
+    name,
+    text,
+  }))
+  expect(blocks.map(({ name }) => name)).toEqual(['vite.config.ts', 'server.ts', 'app.ts'])
+  for (const { name, text } of blocks) {
+    const file = readFileSync(join(appsDirectory, 'browser', name), 'utf8')
+    expect(text, name).toBe(file.replace(/^ *\/\/ biome-ignore .*\n/gm, ''))
+  }
+})
+
+/** A program that has Flask in it. */
+interface Host {
+  readonly server: RunningServer
+  readonly url: string
+}
 
 /** How often the page has been loaded from now on. */
 function countLoads(page: Page): () => number {

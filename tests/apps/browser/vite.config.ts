@@ -2,7 +2,10 @@ import { pythonApp, toNodeHandler } from 'monoceros'
 import { defineConfig, type Plugin } from 'vite'
 
 // biome-ignore lint/style/noDefaultExport: Vite asks for it
-export default defineConfig({ plugins: [guestbook()] })
+export default defineConfig({
+  plugins: [guestbook()],
+  server: { watch: { ignored: ['**/.venv/**', '**/__pycache__/**'] } },
+})
 
 function guestbook(): Plugin {
   const flask = pythonApp('guestbook:app', { chdir: 'python' })
@@ -12,7 +15,7 @@ function guestbook(): Plugin {
     configureServer({ config, middlewares, watcher }) {
       middlewares.use('/py', toNodeHandler(flask))
       watcher.on('change', (file) => {
-        if (!/\.(py|html)$/.test(file)) return
+        if (!/\/python\/.*\.(py|html)$/.test(file)) return
         flask
           .reload()
           .catch((error) => config.logger.error(`The guestbook stays as it was. ${error.message}`))
