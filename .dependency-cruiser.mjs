@@ -5,7 +5,7 @@
  */
 const rooms = {
   wsgi: [],
-  middleware: ['wsgi'],
+  middleware: ['wsgi', 'logging'],
   adapters: ['wsgi'],
   testing: ['wsgi'],
   sockets: [],
@@ -18,7 +18,6 @@ const rooms = {
   python: ['wsgi', 'gateway', 'runtimes', 'settings', 'logging'],
   'reference-server': ['wsgi', 'http', 'gateway', 'logging'],
   arbiter: ['acceptor', 'settings', 'logging'],
-  testing: ['wsgi'],
   cli: ['arbiter', 'settings', 'logging'],
 }
 

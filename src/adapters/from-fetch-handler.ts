@@ -1,11 +1,11 @@
 import { ClientGoneError, whenClientGone } from '../wsgi/client-gone.ts'
 import { decodePercent } from '../wsgi/environ.ts'
 import { isHopByHop } from '../wsgi/head-rules.ts'
+import { reasonPhrase } from '../wsgi/reason-phrase.ts'
 import type { ResponseHeaders, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 import { headersOf } from './environ-headers.ts'
 import { sentTarget } from './mount.ts'
-import { reasonPhrase } from './reason-phrases.ts'
 import { requestPieces } from './request-pieces.ts'
 
 export interface FromFetchOptions {

@@ -4,6 +4,7 @@ import { makeEnviron } from '../wsgi/environ.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
+import { reasonPhrase } from '../wsgi/reason-phrase.ts'
 import type {
   ErrorStream,
   InputStream,
@@ -13,7 +14,6 @@ import type {
 } from '../wsgi/types.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 import { Mount, type MountOptions, splitTarget } from './mount.ts'
-import { reasonPhrase } from './reason-phrases.ts'
 import { type ResponseHead, readHead } from './response-head.ts'
 
 export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends MountOptions {

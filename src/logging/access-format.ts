@@ -1,4 +1,6 @@
 /** Access log formats: a text with `%(x)s` atoms, as Gunicorn has them, compiled to a function. */
+import { basicUser } from './basic-user.ts'
+import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
 import { accessLogClock } from './log-time.ts'
 
 /** What there is to log about one request and its response. Strings that a client sent are latin-1 views of its bytes. */
@@ -43,23 +45,23 @@ export type AccessFormatter = (record: AccessRecord) => string
 type Atom = (record: AccessRecord) => string
 
 const atoms: Readonly<Record<string, () => Atom>> = {
-  h: () => (record) => unspaced(record.remoteAddress),
+  h: () => (record) => escapeLogWord(record.remoteAddress),
   l: () => () => '-',
-  u: () => (record) => unspaced(record.user ?? basicUser(record.header('authorization'))),
+  u: () => (record) => escapeLogWord(record.user ?? basicUser(record.header('authorization'))),
   t: () => {
     const clock = accessLogClock()
     return (record) => clock(record.startedAt)
   },
-  r: () => (record) => escaped(record.requestLine),
-  m: () => (record) => escaped(record.method),
-  U: () => (record) => escaped(pathOf(record.target)),
-  q: () => (record) => escaped(queryOf(record.target)),
-  H: () => (record) => escaped(record.protocolVersion),
+  r: () => (record) => escapeLogText(record.requestLine),
+  m: () => (record) => escapeLogText(record.method),
+  U: () => (record) => escapeLogText(pathOf(record.target)),
+  q: () => (record) => escapeLogText(queryOf(record.target)),
+  H: () => (record) => escapeLogText(record.protocolVersion),
   s: () => (record) => String(record.status),
   b: () => (record) => (record.bytes === 0 ? '-' : String(record.bytes)),
   B: () => (record) => String(record.bytes),
-  f: () => (record) => escaped(record.header('referer')),
-  a: () => (record) => escaped(record.header('user-agent')),
+  f: () => (record) => escapeLogText(record.header('referer')),
+  a: () => (record) => escapeLogText(record.header('user-agent')),
   T: () => (record) => String(Math.floor(record.durationMicros / 1e6)),
   M: () => (record) => String(Math.floor(record.durationMicros / 1e3)),
   D: () => (record) => String(Math.floor(record.durationMicros)),
@@ -89,7 +91,7 @@ export function compileAccessFormat(format: string): AccessFormatter {
       throw new AccessFormatError(
         'a percent sign begins an atom such as %(h)s; write %% for a percent sign itself',
       )
-    } else literal += literalText(piece)
+    } else literal += escapeLiteral(piece)
   }
   if (literal !== '') parts.push(literal)
   return (record) => {
@@ -107,11 +109,11 @@ function atomNamed(name: string, piece: string): Atom {
   const key = braced[1]!.toLowerCase()
   switch (braced[2]) {
     case 'i':
-      return (record) => escaped(record.header(key))
+      return (record) => escapeLogText(record.header(key))
     case 'o':
-      return (record) => escaped(record.responseHeader?.(key))
+      return (record) => escapeLogText(record.responseHeader?.(key))
     default:
-      return (record) => escaped(record.environ?.(key))
+      return (record) => escapeLogText(record.environ?.(key))
   }
 }
 
@@ -119,51 +121,6 @@ function knownAtoms(): string {
   return `${Object.keys(atoms)
     .map((name) => `%(${name})s`)
     .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
-}
-
-/** Literal text may hold quotes and anything else, but no line ends and nothing that is not ASCII. */
-function literalText(text: string): string {
-  return text.replace(
-    /[^\t\x20-\x7e]/gu,
-    (character) => shortEscapes[character] ?? hexadecimal(character, 'utf8'),
-  )
-}
-
-const plainWord = /^[0-9A-Za-z.:_@-]+$/
-const special = /[^\x20-\x7e]|["\\]/
-
-/** As Apache escapes what a client sent: `\"`, `\\`, `\n` and the like, `\xNN` for other bytes. Nothing at all is `-`. */
-function escaped(text: string | undefined): string {
-  if (text === undefined || text === '') return '-'
-  return special.test(text) ? text.replace(/[^\x20-\x7e]|["\\]/gu, escapeCharacter) : text
-}
-
-/** The same for what stands without quotes in the usual formats, where a space would shift the columns. */
-function unspaced(text: string | undefined): string {
-  if (text === undefined || text === '') return '-'
-  // One test settles it for nearly every address and user name.
-  if (plainWord.test(text)) return text
-  return escaped(text).replaceAll(' ', '\\x20')
-}
-
-const shortEscapes: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\b': '\\b',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-}
-
-function escapeCharacter(character: string): string {
-  const short = shortEscapes[character]
-  if (short !== undefined) return short
-  return hexadecimal(character, character.charCodeAt(0) < 0x100 ? 'latin1' : 'utf8')
-}
-
-function hexadecimal(character: string, encoding: 'latin1' | 'utf8'): string {
-  return Buffer.from(character, encoding).toString('hex').replace(/../g, '\\x$&')
 }
 
 /** The path of an origin-form or absolute-form target. */
@@ -178,14 +135,4 @@ function pathOf(target: string): string {
 function queryOf(target: string): string {
   const query = target.indexOf('?')
   return query === -1 ? '' : target.slice(query + 1)
-}
-
-/** The user name in `Basic base64(user:password)` (RFC 7617 §2). */
-function basicUser(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined
-  const match = /^basic +([a-z0-9+/]+={0,2}) *$/i.exec(authorization)
-  if (!match) return undefined
-  const credentials = Buffer.from(match[1]!, 'base64').toString('latin1')
-  const colon = credentials.indexOf(':')
-  return colon === -1 ? undefined : credentials.slice(0, colon)
 }

@@ -1,4 +1,5 @@
 import { isPromise, mapBody } from '../wsgi/body.ts'
+import { isAboutTheClient } from '../wsgi/client-gone.ts'
 import { failureStatus } from '../wsgi/failure.ts'
 import type {
   ResponseHeaders,
@@ -166,9 +167,4 @@ class Progress {
     if (this.#isBodiless() && this.#given > 0) return 'complete'
     return this.#contentLength === -1 || short ? 'aborted' : 'complete'
   }
-}
-
-function isAboutTheClient(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null | undefined)?.code
-  return code === 'client-gone' || code === 'input-broken'
 }

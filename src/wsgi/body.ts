@@ -116,7 +116,8 @@ function syncIterator(body: WSGIBody): Iterator<Uint8Array> {
   throw notIterable(body)
 }
 
-function notIterable(body: unknown): WSGIError {
+/** What is wrong with a body that is no iterable of bytes. */
+export function notIterable(body: unknown): WSGIError {
   return new WSGIError(
     'Specification Details',
     body instanceof Uint8Array

@@ -1,5 +1,6 @@
 import { callApplication } from './application.ts'
-import { ClientGoneError, type ClientWatch, watchClient } from './client-gone.ts'
+import { isPromise, notIterable } from './body.ts'
+import { ClientGoneError, type ClientWatch, isAboutTheClient, watchClient } from './client-gone.ts'
 import type { HeadFacts } from './head-rules.ts'
 import type {
   ResponseHeaders,
@@ -246,12 +247,7 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
         return
       }
     }
-    throw new WSGIError(
-      'Specification Details',
-      body instanceof Uint8Array
-        ? 'The application returned bytes; it must return an iterable of them: put them into an array'
-        : `The application must return an iterable of Uint8Array, not ${describeValue(body)}`,
-    )
+    throw notIterable(body)
   }
 
   #pump(iterator: Iterator<unknown>): void {
@@ -486,17 +482,6 @@ function gather(chunks: readonly Uint8Array[], length: number): Uint8Array<Array
     at += chunk.length
   }
   return body
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
-}
-
-function isAboutTheClient(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null | undefined)?.code
-  return code === 'client-gone' || code === 'input-broken'
 }
 
 function rejected(error: unknown): Promise<never> {

@@ -12,6 +12,17 @@ export class ClientGoneError extends Error {
   }
 }
 
+/** Whether an error says no more than that the client has gone away: nobody has done anything wrong. */
+export function isAboutTheClient(error: unknown): boolean {
+  let code: unknown
+  try {
+    code = (error as { code?: unknown } | null | undefined)?.code
+  } catch {
+    // Anything can be thrown, also what throws when it is looked at.
+  }
+  return code === 'client-gone' || code === 'input-broken'
+}
+
 /** What knows of a request's client: the call of its application. */
 export interface ClientWatch {
   /** Calls back when the client is gone, unless the response is over by then; at once when it is gone already. */

@@ -68,25 +68,11 @@ export class RequestInput implements InputStream {
   }
 
   readlines(hint = -1): Promise<Uint8Array[]> {
-    return this.#inTurn('readlines', hint, async () => {
-      const lines: Uint8Array[] = []
-      let total = 0
-      for (;;) {
-        const line = await this.#readline(-1)
-        if (line.length === 0) return lines
-        lines.push(line)
-        total += line.length
-        if (hint > 0 && total >= hint) return lines
-      }
-    })
+    return this.#inTurn('readlines', hint, () => readLines(() => this.#readline(-1), hint))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for (;;) {
-      const line = await this.readline()
-      if (line.length === 0) return
-      yield line
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return eachLine(() => this.readline())
   }
 
   #inTurn<T>(method: string, size: number, read: () => Promise<T>): Promise<T> {
@@ -199,6 +185,30 @@ export class RequestInput implements InputStream {
       this.#chunks[0] = next.subarray(size - at)
     }
     return taken
+  }
+}
+
+/** What `readlines(hint)` is, in terms of `readline()`. */
+export async function readLines(readline: () => Promise<Uint8Array>, hint: number): Promise<Uint8Array[]> {
+  const lines: Uint8Array[] = []
+  let total = 0
+  for (;;) {
+    const line = await readline()
+    if (line.length === 0) return lines
+    lines.push(line)
+    total += line.length
+    if (hint > 0 && total >= hint) return lines
+  }
+}
+
+/** What an input stream gives as an iterable, in terms of `readline()`. */
+export async function* eachLine(
+  readline: () => Promise<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (;;) {
+    const line = await readline()
+    if (line.length === 0) return
+    yield line
   }
 }
 

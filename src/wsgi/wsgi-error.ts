@@ -51,5 +51,5 @@ export function describeValue(value: unknown): string {
   const name = (value as object).constructor?.name
   return name === undefined || name === '' || name === 'Object'
     ? 'an object'
-    : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+    : `${/^(?:[AEIO]|Un)/.test(name) ? 'an' : 'a'} ${name}`
 }

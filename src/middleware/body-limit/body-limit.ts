@@ -17,6 +17,7 @@
  * @module
  */
 import { callApplication, isApplication, toFunction } from '../../wsgi/application.ts'
+import { isPromise } from '../../wsgi/body.ts'
 import { emptyInput } from '../../wsgi/input-stream.ts'
 import type {
   Middleware,
@@ -154,10 +155,6 @@ class CountedExchange {
       this.#startResponse(status, headers, excInfo ?? (this.#asked ? this.#input.error : undefined)),
     )
   }
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function isIterable(body: unknown): boolean {

@@ -1,3 +1,4 @@
+import { eachLine, readLines } from '../../wsgi/input-stream.ts'
 import type { InputStream } from '../../wsgi/types.ts'
 
 /** The request's body is larger than `bodyLimit` allows. Reads from `wsgi.input` reject with it. */
@@ -56,25 +57,11 @@ export class LimitedInput implements InputStream {
   }
 
   readlines(hint = -1): Promise<Uint8Array[]> {
-    return this.#inTurn(async () => {
-      const lines: Uint8Array[] = []
-      let total = 0
-      for (;;) {
-        const line = await this.#line(-1)
-        if (line.length === 0) return lines
-        lines.push(line)
-        total += line.length
-        if (hint > 0 && total >= hint) return lines
-      }
-    })
+    return this.#inTurn(() => readLines(() => this.#line(-1), hint))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for (;;) {
-      const line = await this.readline()
-      if (line.length === 0) return
-      yield line
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return eachLine(() => this.readline())
   }
 
   #line(size: number): Promise<Uint8Array> {

@@ -12,9 +12,11 @@
  */
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise, mapBody } from '../../wsgi/body.ts'
+import { isAboutTheClient } from '../../wsgi/client-gone.ts'
 import { encodePercent } from '../../wsgi/environ.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import { isHopByHop } from '../../wsgi/head-rules.ts'
+import { reasonPhrase } from '../../wsgi/reason-phrase.ts'
 import type {
   Middleware,
   ResponseHeaders,
@@ -33,7 +35,6 @@ import {
   type WholeAnswer,
 } from './error-answer.ts'
 import { property } from './failure-facts.ts'
-import { reasonOf } from './reasons.ts'
 
 /** What is logged of an error. */
 export interface ErrorEntry {
@@ -307,9 +308,9 @@ function wholeAnswer(rendered: RenderedError, ownStatus: number): WholeAnswer {
   }
 }
 
-function isAboutTheClient(error: unknown): boolean {
-  const code = property(error, 'code')
-  return code === 'client-gone' || code === 'input-broken'
+/** For a status without a reason, what its class is called. */
+function reasonOf(status: number): string {
+  return reasonPhrase(status) || (status < 500 ? 'Client Error' : 'Server Error')
 }
 
 const FUNCTIONS = ['log', 'render', 'json'] as const

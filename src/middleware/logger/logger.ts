@@ -12,6 +12,7 @@
  * })
  * export const app = compose(lines, errorHandler())(shop)
  */
+import { basicUser } from '../../logging/basic-user.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
 import { encodePercent } from '../../wsgi/environ.ts'
@@ -108,16 +109,9 @@ function targetOf(environ: WSGIEnvironment): string {
 }
 
 function userOf(environ: WSGIEnvironment): string {
-  if (typeof environ.REMOTE_USER === 'string') return environ.REMOTE_USER
-  const match = /^basic +([a-z0-9+/]+={0,2}) *$/i.exec(environ.HTTP_AUTHORIZATION ?? '')
-  if (match === null) return ''
-  try {
-    const credentials = atob(match[1]!)
-    const colon = credentials.indexOf(':')
-    return colon === -1 ? '' : credentials.slice(0, colon)
-  } catch {
-    return '' // not base64
-  }
+  return typeof environ.REMOTE_USER === 'string'
+    ? environ.REMOTE_USER
+    : (basicUser(environ.HTTP_AUTHORIZATION) ?? '')
 }
 
 function complain(environ: WSGIEnvironment, error: unknown): void {

@@ -1,4 +1,4 @@
-/** The reasons of status codes (RFC 9110 §15), for handlers that give only a number. `node:http` has a list too, but not every runtime has `node:http`. */
+/** The reasons of status codes (RFC 9110 §15 and the IANA registry), for who has only a number. `node:http` has a list too, but not every runtime has `node:http`. */
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
   201: 'Created',
@@ -50,7 +50,9 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
   505: 'HTTP Version Not Supported',
+  506: 'Variant Also Negotiates',
   507: 'Insufficient Storage',
+  508: 'Loop Detected',
   511: 'Network Authentication Required',
 }
 
