@@ -22,6 +22,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const OURS = 'monoceros'
+/** The same command with the Python application mounted in JavaScript. */
+const OURS_MOUNTED = 'monoceros-mounted'
 /** The same command with an application in JavaScript. */
 export const OURS_IN_NODE = 'monoceros-ts'
 export const APPS = fileURLToPath(new URL('apps/', import.meta.url))
@@ -36,6 +38,18 @@ export const SERVERS = /** @type {Server[]} */ ([
     packages: [],
     command: (start) => monoceros(start),
     shape: (workers) => `1 acceptor, ${workers} workers`,
+  },
+  {
+    name: OURS_MOUNTED,
+    packages: [],
+    command: ({ bin, app, port, workers }) => [
+      process.execPath,
+      OUR_COMMAND,
+      ...['--bind', `127.0.0.1:${port}`, '--chdir', APPS, '--log-level', 'warning'],
+      `./mounted.mjs:create(${JSON.stringify(app)}, ${JSON.stringify(join(bin, 'python3'))}, ${workers})`,
+    ],
+    shape: (workers) =>
+      `one process with ${workers} workers: pythonApp() under a dispatcher, requestId and errorHandler`,
   },
   {
     name: 'gunicorn-sync',

@@ -166,6 +166,8 @@ describe.skipIf(!hasPython())('one process', () => {
       server = await start()
       // Python is started by the first request.
       await Promise.all(applications.map((application) => factsOf(server, application)))
+      // What Node keeps for streams it has from the first on.
+      await echo(server, '/api/echo', { framing: 'length', reading: 'at once', size: 16_000_000 })
     })
     afterAll(() => server?.stop())
 
@@ -368,21 +370,19 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(noted(`closed ${key}`)).toBe(1)
       })
 
-      test('an upload that breaks off is no error of anybody, and does no harm', async () => {
-        const from = server.log().length
+      test('an upload that breaks off does no harm', async () => {
         const connection = await RawConnection.open(server)
         const head = 'Content-Type: application/octet-stream\r\nContent-Length: 9000000'
         await connection.send(`POST ${base}/echo HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n`)
         await connection.send(patternedBytes(1_000_000))
         connection.reset()
         expect((await ask(server, `${base}/facts`)).status).toBe(200)
-        expect(server.log().slice(from)).not.toMatch(/Traceback|Error/)
       })
 
       if (how === 'the command') {
         test('100 MB go in and come out again in flat memory, also while the client does not read', async () => {
           const growth = await memoryGrowth(server, async () => {
-            const unread = await echo(server, `${base}/echo`, 'length', 'late')
+            const unread = await echo(server, `${base}/echo`, { framing: 'length', reading: 'late', size })
             // Django's are read first, into a file (requestBuffering).
             if (name !== 'Django') expect(unread).toBeLessThan(size / 2)
           })
@@ -390,15 +390,19 @@ describe.skipIf(!hasPython())('one process', () => {
           for (const { bytes } of growth) expect(bytes).toBeLessThan(allowance)
         })
 
-        test('100 MB are compressed on their way in flat memory', async () => {
-          const growth = await memoryGrowth(server, () => exportCompressed(server, `${base}/export`))
-          console.log(`${how}, ${name}, 100 MB compressed: ${described(growth)}`)
-          for (const { bytes } of growth) expect(bytes).toBeLessThan(allowance)
-        })
+        // One of Python's, one that gives its pieces without a promise.
+        test.runIf(name === 'Flask' || name === 'TypeScript')(
+          '100 MB are compressed in flat memory',
+          async () => {
+            const growth = await memoryGrowth(server, () => exportCompressed(server, `${base}/export`))
+            console.log(`${how}, ${name}, 100 MB compressed: ${described(growth)}`)
+            for (const { bytes } of growth) expect(bytes).toBeLessThan(allowance)
+          },
+        )
       } else {
         test('100 MB go in by chunks and come out again in flat memory', async () => {
           const growth = await memoryGrowth(server, async () => {
-            await echo(server, `${base}/echo`, 'chunks', 'at once')
+            await echo(server, `${base}/echo`, { framing: 'chunks', reading: 'at once', size })
           })
           console.log(`${how}, ${name}, 100 MB both ways: ${described(growth)}`)
           for (const { bytes } of growth) expect(bytes).toBeLessThan(allowance)
@@ -427,7 +431,6 @@ describe.skipIf(!hasPython())('one process', () => {
       expect(api).toMatchObject({ status: 308, headers: { location: `${server.url}/api/` } })
       expect((await ask(server, '/legacy')).body.toString()).toContain('<title>Express</title>')
       expect((await ask(server, '/admin')).headers.location).toBe('/admin/login/?next=/admin/')
-      expect((await ask(server, '/admin/reports')).headers.location).toBe('/admin/reports/')
       expect((await ask(server, '/%61pi/facts')).body.toString()).toContain('Flask')
       for (const path of ['/apis', '/api.json', '/legacyx/', '/Admin/', '//api/facts'])
         expect((await ask(server, path)).body.toString()).toBe(`TypeScript has no ${path}\n`)
@@ -499,11 +502,19 @@ describe.skipIf(!hasPython())('one process', () => {
         })
       })
     })
-  })
 
-  describe.each(servers)('the end of $how', ({ start }) => {
-    test('by TERM: what runs is finished, and no process is left', async () => {
-      const server = await start()
+    test('the log has the errors that were made on purpose, and no others', () => {
+      const complaints = server
+        .log()
+        .split('\n')
+        .filter((line) =>
+          /\[ERROR\]|\bError while|the application failed|\b[Uu]ncaught\b|Unhandled/.test(line),
+        )
+      expect(complaints.length).toBeGreaterThan(0)
+      expect(complaints.filter((line) => !/\/boom/.test(line))).toEqual([])
+    })
+
+    test('TERM: what runs is finished, and no process is left', async () => {
       const [flask, django] = await Promise.all(
         applications.slice(0, 2).map((application) => factsOf(server, application)),
       )
@@ -523,16 +534,16 @@ describe.skipIf(!hasPython())('one process', () => {
       expect(await within('the end', 10_000, server.exited)).toEqual({ code: 0, signal: null })
       expect([flask, django].map(({ pid }) => isAlive(pid))).toEqual([false, false])
     })
+  })
 
-    test('by KILL: no Python is left', async () => {
-      const server = await start()
-      const all = await Promise.all(applications.map((application) => factsOf(server, application)))
-      const children = descendantsOf(server.pid)
-      for (const { pid } of all) expect([server.pid, ...children]).toContain(pid)
-      expect(server.workers().length).toBe(2)
-      server.signal('SIGKILL')
-      for (const pid of [...children, ...all.map(({ pid }) => pid)]) await waitUntilGone(pid)
-    })
+  test.each(servers)('KILL leaves no Python ($how)', async ({ start }) => {
+    const server = await start()
+    const all = await Promise.all(applications.map((application) => factsOf(server, application)))
+    const children = descendantsOf(server.pid)
+    for (const { pid } of all) expect([server.pid, ...children]).toContain(pid)
+    expect(server.workers().length).toBe(2)
+    server.signal('SIGKILL')
+    for (const pid of [...children, ...all.map(({ pid }) => pid)]) await waitUntilGone(pid)
   })
 })
 
@@ -581,17 +592,22 @@ const described = (growth: Growth[]) =>
 /** Not a multiple of anything a buffer is as long as: a piece that is lost, doubled or out of place shows. */
 const block = patternedBytes(1_000_003)
 
+interface Echoed {
+  framing: 'length' | 'chunks'
+  /** `late`: only when the server takes no more. */
+  reading: 'at once' | 'late'
+  size: number
+}
+
 /**
- * Sends 100 MB as fast as they are taken, and sees the same come back.
+ * Sends that much as fast as it is taken, and sees the same come back.
  *
- * @param reading `late`: only when the server takes no more
  * @returns how much had been sent when reading began
  */
 async function echo(
   server: RunningServer,
   path: string,
-  framing: 'length' | 'chunks',
-  reading: 'at once' | 'late',
+  { framing, reading, size }: Echoed,
 ): Promise<number> {
   const upload = request(server.url + path, {
     method: 'POST',

@@ -9,7 +9,7 @@ import {
   type WSGIApplication,
   type WSGIBody,
   type WSGIEnvironment,
-} from 'monoceros/fetch'
+} from 'monoceros'
 import { exportBlock, note, page, told } from './happenings.ts'
 
 type Route = (environ: WSGIEnvironment, startResponse: StartResponse) => WSGIBody | Promise<WSGIBody>
