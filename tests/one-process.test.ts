@@ -7,6 +7,7 @@ import { brotliDecompressSync, createBrotliDecompress, createGunzip, gunzipSync 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { appsDirectory, djangoDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
 import { Browser } from './support/browser.ts'
+import { repository } from './support/build.ts'
 import { descendantsOf, isAlive, residentMemory, waitUntilGone } from './support/processes.ts'
 import { hasPython, testPython } from './support/python.ts'
 import { RawConnection } from './support/raw-client.ts'
@@ -536,15 +537,30 @@ describe.skipIf(!hasPython())('one process', () => {
     })
   })
 
-  test.each(servers)('KILL leaves no Python ($how)', async ({ start }) => {
-    const server = await start()
-    const all = await Promise.all(applications.map((application) => factsOf(server, application)))
-    const children = descendantsOf(server.pid)
-    for (const { pid } of all) expect([server.pid, ...children]).toContain(pid)
-    expect(server.workers().length).toBe(2)
-    server.signal('SIGKILL')
-    for (const pid of [...children, ...all.map(({ pid }) => pid)]) await waitUntilGone(pid)
+  test('KILL leaves no Python', async () => {
+    const started = await Promise.all(servers.map(({ start }) => start()))
+    for (const server of started) {
+      const all = await Promise.all(applications.map((application) => factsOf(server, application)))
+      const children = descendantsOf(server.pid)
+      for (const { pid } of all) expect([server.pid, ...children]).toContain(pid)
+      expect(server.workers().length).toBe(2)
+      server.signal('SIGKILL')
+      for (const pid of children) await waitUntilGone(pid)
+    }
   })
+})
+
+test('the guide shows what is tested', () => {
+  const guide = readFileSync(join(repository, 'docs', 'guides', 'mounting.md'), 'utf8')
+  const shown = (name: string) => guide.split(` file=${name}\n`)[1]?.split('\n```\n')[0]
+  const served = readFileSync(join(directory, 'app.ts'), 'utf8')
+  // It says in comments of its own what the page says around it.
+  const code = (text: string | undefined) => text?.replace(/^ *\/[/*].*\n/gm, '').trim()
+  expect(code(shown('app.ts'))).toBe(code(served))
+  const settings = readFileSync(join(directory, 'back_office', 'settings.py'), 'utf8')
+  const lines = (text: string | undefined) => text?.split('\n').filter((line) => /^[A-Z_]+ = /.test(line))
+  const used = lines(settings)!.filter((line) => !/^(ROOT_URLCONF|WSGI_APPLICATION)/.test(line))
+  expect(lines(shown('back_office/settings.py'))).toEqual(used)
 })
 
 /** What a process may grow by: windows, buffers, and a garbage collector that takes its time; far from 100 MB. */

@@ -2,23 +2,20 @@ import { compose, compress, dispatcher, errorHandler, fromNodeHandler, pythonApp
 import { legacy } from './legacy.ts'
 import { site } from './site.ts'
 
-// One process with four applications; tests/one-process.test.ts serves it, docs/guides/mounting.md tells of it.
+// Served by tests/one-process.test.ts, shown by docs/guides/mounting.md.
 
-export const api = pythonApp('api:app', {
-  chdir: import.meta.dirname,
-  threads: 4,
-  // Uploads go through while they arrive.
-  requestBuffering: false,
-})
+const chdir = import.meta.dirname
+
+export const api = pythonApp('api:app', { chdir, threads: 4, requestBuffering: false })
 
 export const admin = pythonApp('back_office.wsgi:application', {
-  chdir: import.meta.dirname,
-  pythonpath: '../django_project',
+  chdir,
   threads: 4,
+  pythonpath: '../django_project',
 })
 
 /** With a `next` of ours Express leaves to us what it would answer itself: what a route throws, and paths that it has no route for. */
-const express = fromNodeHandler(
+const old = fromNodeHandler(
   (request, response) =>
     new Promise((_, reject) => {
       legacy(request as never, response as never, (error?: unknown) => {
@@ -30,4 +27,4 @@ const express = fromNodeHandler(
 
 const stack = compose(requestId(), errorHandler(), compress())
 
-export const app = stack(dispatcher(site, { '/api': api, '/admin': admin, '/legacy': express }))
+export const app = stack(dispatcher(site, { '/api': api, '/admin': admin, '/legacy': old }))
