@@ -21,9 +21,10 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
   beforeAll(async () => {
     project = new FrontEndProject()
-    const [launched] = await Promise.all([launchChromium(chromium!), project.build()])
+    const launched = await launchChromium(chromium!)
     browser = launched.browser
     closeBrowser = launched.close
+    await project.build()
   })
 
   afterAll(async () => {
