@@ -191,6 +191,23 @@ export const bodyLengthCases: readonly PepCase[] = [
     },
     expect: '200, Content-Length absent',
   },
+  {
+    id: 'head-length-of-one-chunk',
+    section: 'Other HTTP Features',
+    level: 'may',
+    rule: 'Of a one-item list the answer to HEAD tells the Content-Length that the one to GET has (RFC 9110 §9.3.2).',
+    run: async (probe) => {
+      const headers: [string, string][] = [['X-Result', 'list of one']]
+      const response = await probe.ask('returns', { method: 'HEAD', headers })
+      return `${response.status}, Content-Length ${response.header('Content-Length') ?? 'absent'}`
+    },
+    expect: '200, Content-Length 9',
+    gunicorn: {
+      sees: '200, Content-Length absent',
+      weAre: 'choice',
+      why: 'It tells none in answer to GET either.',
+    },
+  },
   ...(['204 No Content', '304 Not Modified'] as const).map(
     (status): PepCase => ({
       id: `no-body-${status.slice(0, 3)}`,
