@@ -240,7 +240,12 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(JSON.parse(json.body.toString())).toEqual({ status: 500, error: 'Internal Server Error' })
         expect(json.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
         await server.waitForLog(new RegExp(`while answering GET ${base}/boom\\?text HTTP/1\\.1`), { from })
-        await server.waitForLog(new RegExp(`while answering GET ${base}/boom\\?json HTTP/1\\.1`), { from })
+        // The id that the client has leads to it.
+        const id = json.headers['x-request-id']
+        await server.waitForLog(
+          new RegExp(`while answering GET ${base}/boom\\?json HTTP/1\\.1, request ${id}\n`),
+          { from },
+        )
         const [line, file] = python
           ? [`RuntimeError: boom in ${name}`, name === 'Flask' ? 'api.py' : 'reports.py']
           : [`Error: boom in ${name}`, name === 'Express' ? 'legacy.ts' : 'site.ts']
@@ -555,7 +560,11 @@ test('the guide shows what is tested', () => {
   const shown = (name: string) => guide.split(` file=${name}\n`)[1]?.split('\n```\n')[0]
   const served = readFileSync(join(directory, 'app.ts'), 'utf8')
   // It says in comments of its own what the page says around it.
-  const code = (text: string | undefined) => text?.replace(/^ *\/[/*].*\n/gm, '').trim()
+  const code = (text: string | undefined) =>
+    text
+      ?.replace(/^ *\/[/*].*\n/gm, '')
+      .replace(/\n{2,}/g, '\n')
+      .trim()
   expect(code(shown('app.ts'))).toBe(code(served))
   const settings = readFileSync(join(directory, 'back_office', 'settings.py'), 'utf8')
   const lines = (text: string | undefined) => text?.split('\n').filter((line) => /^[A-Z_]+ = /.test(line))

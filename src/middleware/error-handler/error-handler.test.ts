@@ -142,6 +142,22 @@ describe('before the head is sent', () => {
     )
   })
 
+  test('the id of the request is logged with it, harmless whatever somebody has put there', async () => {
+    const { request, errors } = recording()
+    let id: unknown
+    const app = errorHandler()((environ) => {
+      environ['monoceros.request_id'] = id
+      throw boom()
+    })
+    for (id of ['a-1', '', 7, `\n${'x'.repeat(1000)}`]) await callForAnswer(app, request)
+    expect(errors.map((text) => text.split('\n', 1)[0])).toEqual([
+      'Error while answering GET / HTTP/1.1, request a-1',
+      'Error while answering GET / HTTP/1.1',
+      'Error while answering GET / HTTP/1.1',
+      `Error while answering GET / HTTP/1.1, request \\u000a${'x'.repeat(127)}`,
+    ])
+  })
+
   test('a message cannot forge a log entry or reach the terminal', async () => {
     const { request, errors } = recording({ target: '/\x1b[2J' })
     await callForAnswer(

@@ -171,7 +171,7 @@ class Failure {
       this.#startResponse(answer.status, answer.headers, error)
       return answer
     } catch (refusal) {
-      if (refusal === error) return null
+      if (Object.is(refusal, error)) return null
       // What `render` gave, or the headers that the error brought along.
       this.#log(refusal, 'render')
       const plain = plainAnswer({ status, error: reasonOf(status) }, preferredType(this.#environ))
@@ -213,7 +213,7 @@ class Failure {
     }
     try {
       const request = this.#requestLine()
-      const text = `Error ${PHASES[during]} ${request}\n${logged(textOf(error))}`
+      const text = `Error ${PHASES[during]} ${request}${this.#requestId()}\n${logged(textOf(error))}`
       if (this.#options.log === undefined) {
         errors.write(`${text}\n`)
         return
@@ -223,6 +223,13 @@ class Failure {
     } catch (failed) {
       complain(failed)
     }
+  }
+
+  /** The id that `requestId` has given, so that what a client reports can be found. */
+  #requestId(): string {
+    const id = this.#environ['monoceros.request_id']
+    if (typeof id !== 'string' || id === '') return ''
+    return `, request ${id.slice(0, LONGEST_ID).replace(UNPRINTABLE, escapeCharacter)}`
   }
 
   #requestLine(): string {
@@ -243,6 +250,7 @@ const PHASES = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g
 const LONGEST_TEXT = 100_000
+const LONGEST_ID = 128
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
