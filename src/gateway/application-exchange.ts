@@ -3,7 +3,7 @@ import { refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { Call, type ResponseSink } from '../wsgi/call.ts'
-import { failureStatus, failureText } from '../wsgi/failure.ts'
+import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import { admit } from './admission.ts'
@@ -16,6 +16,9 @@ import type { EnvironFacts } from './environ.ts'
 const AWAITED_BYTES = 64 * 1024
 /** How much of a body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
+/** What keeping a piece costs beside its bytes: a body that comes byte by byte would take a hundred times its length. */
+const PIECE_COST = 128
+const NOTHING = Buffer.alloc(0)
 /** A client that has closed its own direction and is sent nothing for this long is taken to be gone. */
 const ABANDONED_MS = 5000
 
@@ -57,6 +60,8 @@ export class ApplicationExchange
   #reader: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null
 
   // The response's body.
+  /** All of it has been given to the engine. */
+  #answered = false
   #unsent = 0
   #given = 0
   #waiters: (() => void)[] | null = null
@@ -101,7 +106,7 @@ export class ApplicationExchange
       return
     }
     this.#chunks.push(chunk)
-    this.#queued += chunk.length
+    this.#queued += chunk.length + PIECE_COST
     if (this.#queued >= EARLY_BYTES && this.#call !== null) this.#pause()
   }
 
@@ -115,12 +120,18 @@ export class ApplicationExchange
 
   clientEnded(): void {
     // It may still be reading. Whether it is shows when something is sent; an application that has nothing to send is not to wait for ever.
-    this.#abandonment = setTimeout(() => this.#reply?.abort(), ABANDONED_MS)
+    this.#abandonment = setTimeout(() => {
+      // Where something is on its way, it is for the engine's write time-out to say that nobody takes it.
+      if (this.#answered) return
+      if (this.#unsent > 0) this.#abandonment?.refresh()
+      else this.#reply?.abort()
+    }, ABANDONED_MS)
     this.#abandonment.unref()
   }
 
   written(bytes: number): void {
     this.#unsent -= bytes
+    this.#abandonment?.refresh()
     const waiters = this.#waiters
     if (waiters === null || this.#unsent * 2 > this.#gateway.options.responseWindow) return
     this.#waiters = null
@@ -134,10 +145,15 @@ export class ApplicationExchange
   closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
     this.#reply = null
-    this.#chunks = []
     if (this.#abandonment !== null) clearTimeout(this.#abandonment)
+    // A body that is complete stays to be read: an application must not take what it cannot have any more for the end.
     if (!this.#bodyEnded) {
-      this.#bodyError ??= new InputError('The client went away before the request body was complete')
+      this.#chunks = []
+      this.#bodyError ??= new InputError(
+        completed
+          ? 'The response was complete before the request body was'
+          : 'The client went away before the request body was complete',
+      )
       const reader = this.#reader
       this.#reader = null
       reader?.reject(this.#bodyError)
@@ -156,7 +172,7 @@ export class ApplicationExchange
   next(): Promise<Buffer | null> {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
-      this.#queued -= chunk.length
+      this.#queued -= chunk.length + PIECE_COST
       if (this.#paused && this.#queued * 2 <= EARLY_BYTES) {
         this.#paused = false
         this.#reply?.resumeBody()
@@ -179,6 +195,7 @@ export class ApplicationExchange
 
   respond(head: ResponseHead, body: Uint8Array): void {
     this.#response = head
+    this.#answered = true
     const bytes = asBuffer(body)
     this.#reply?.respond(head, bytes, 0, bytes.length, 0)
   }
@@ -210,13 +227,14 @@ export class ApplicationExchange
   }
 
   finish(): void {
+    this.#answered = true
     this.#reply?.finish()
   }
 
   failed(error: unknown): void {
     const status = failureStatus(error)
     const { log } = this.#gateway.options
-    if (status < 500) log.warning(`Answering ${status} to ${this.#quoted()}: ${String(error)}`)
+    if (status < 500) log.warning(`Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`)
     else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
     this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
   }
@@ -265,6 +283,7 @@ export class ApplicationExchange
   }
 
   #answer(status: number, fields: string, close = false): void {
+    this.#answered = true
     this.#response = { status, text: fields, contentLength: -1, hasDate: false, hasServer: false }
     this.#reply?.refuse(status, { close, fields })
   }
@@ -279,5 +298,6 @@ export class ApplicationExchange
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
+  if (bytes.length === 0) return NOTHING // its memory may have been given to a worker thread: no view can be made of that
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

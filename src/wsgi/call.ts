@@ -100,18 +100,19 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     let result: WSGIBody | Promise<WSGIBody>
     try {
       result = callApplication(this.#app, this.#environ, this.#startResponse)
+      if (isPromise(result)) {
+        // What only behaves like a promise may settle twice, or throw where it should not.
+        Promise.resolve(result).then(
+          (body) => this.#take(body),
+          (error: unknown) => this.#fail(error),
+        )
+        return
+      }
     } catch (error) {
       this.#fail(error)
       return
     }
-    if (isPromise(result)) {
-      result.then(
-        (body) => this.#take(body),
-        (error: unknown) => this.#fail(error),
-      )
-    } else {
-      this.#take(result)
-    }
+    this.#take(result)
   }
 
   /** The client is gone. The body is closed at once, also while it is being waited for; a generator is told to return. */

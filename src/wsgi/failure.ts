@@ -15,6 +15,23 @@ export function failureStatus(error: unknown): number {
  * What a log says of an error: its Python traceback where it has one (a property `traceback`), else its stack with those of its causes.
  */
 export function failureText(error: unknown): string {
+  try {
+    return textOf(error)
+  } catch {
+    return shown(error) // anything can be thrown, also what throws when it is looked at
+  }
+}
+
+/** What a log says of an error in one line, where its place does not matter: its name and message. */
+export function failureLine(error: unknown): string {
+  try {
+    return (error instanceof Error ? String(error) : shown(error)).split('\n', 1)[0]!
+  } catch {
+    return shown(error)
+  }
+}
+
+function textOf(error: unknown): string {
   const traceback = property(error, 'traceback')
   if (typeof traceback === 'string') return traceback.trimEnd()
   if (!(error instanceof Error)) return `Something that is not an Error was thrown: ${shown(error)}`
@@ -37,13 +54,17 @@ function ownStack(error: Error): string {
 }
 
 function property(error: unknown, name: string): unknown {
-  return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
+  try {
+    return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function shown(value: unknown): string {
   try {
     return typeof value === 'object' ? (JSON.stringify(value) ?? String(value)) : String(value)
   } catch {
-    return Object.prototype.toString.call(value)
+    return 'an object that cannot be shown'
   }
 }

@@ -1,0 +1,280 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Reply } from '../http/exchange.ts'
+import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
+import { RequestHeadParser } from '../http/request-head.ts'
+import { consoleErrors } from '../wsgi/error-stream.ts'
+import type { WSGIApplication } from '../wsgi/types.ts'
+import { ApplicationGateway } from './application-gateway.ts'
+import { ProxyTrust } from './proxy-trust.ts'
+
+/** Stands for the engine: notes what it is told. */
+class TestReply implements Reply {
+  readonly peer = { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, environPart: null }
+  readonly bytesSent = 0
+  readonly said: string[] = []
+  body = ''
+
+  respond(head: { status: number }, bytes: Buffer, start: number, end: number): boolean {
+    this.said.push(`respond ${head.status}`)
+    this.body += bytes.toString('latin1', start, end)
+    return false
+  }
+  start(head: { status: number }): boolean {
+    this.said.push(`start ${head.status}`)
+    return false
+  }
+  data(bytes: Buffer, start: number, end: number): boolean {
+    this.body += bytes.toString('latin1', start, end)
+    return false
+  }
+  finish(): void {
+    this.said.push('finish')
+  }
+  abort(): void {
+    this.said.push('abort')
+  }
+  refuse(status: number): void {
+    this.said.push(`refuse ${status}`)
+  }
+  pauseBody(): void {
+    this.said.push('pauseBody')
+  }
+  resumeBody(): void {
+    this.said.push('resumeBody')
+  }
+  wantBody(): void {}
+}
+
+/** An exchange of an application with a client that has sent a head with these lines. */
+function exchange(app: WSGIApplication, lines = '') {
+  const said: string[] = []
+  const say = (text: string) => said.push(text)
+  const gateway = new ApplicationGateway(
+    {
+      rootPath: '',
+      limitRequestBody: 0,
+      responseWindow: 1024,
+      trust: new ProxyTrust([], {}),
+      log: { error: say, warning: say, access: null },
+    },
+    app,
+    { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },
+  )
+  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+  const bytes = Buffer.from(`POST /path HTTP/1.1\r\nHost: x\r\n${lines}\r\n`, 'latin1')
+  parser.feed(bytes, 0, bytes.length)
+  expect(parser.complete).toBe(true)
+  const reply = new TestReply()
+  const sink = gateway.handle(parser.head, reply)
+  sink.begin()
+  return { reply, sink, said }
+}
+
+const bodyOf = (body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): WSGIApplication => {
+  return (_environ, startResponse) => {
+    startResponse('200 OK', [])
+    return body
+  }
+}
+
+describe('the request body', () => {
+  const reads = () => {
+    let go = () => {}
+    const waits = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const read: Promise<Uint8Array>[] = []
+    const app: WSGIApplication = async (environ, startResponse) => {
+      await waits
+      read.push(environ['wsgi.input'].read())
+      await read[0]
+      startResponse('200 OK', [])
+      return []
+    }
+    const result = async () => {
+      go()
+      await vi.waitFor(() => expect(read).toHaveLength(1))
+      return Buffer.from(await read[0]!).toString()
+    }
+    return { app, result }
+  }
+
+  test('one that had come whole can be read when its client is gone: it is not empty', async () => {
+    const { app, result } = reads()
+    const { sink } = exchange(app, 'Content-Length: 5\r\n')
+    sink.bodyData(Buffer.from('whole'))
+    sink.bodyEnd()
+    sink.closed(false)
+    expect(await result()).toBe('whole')
+  })
+
+  test('one that had not is an error, whatever of it had come', async () => {
+    const { app, result } = reads()
+    const { sink } = exchange(app, 'Transfer-Encoding: chunked\r\n')
+    sink.bodyData(Buffer.from('half'))
+    await Promise.resolve()
+    sink.closed(false)
+    await expect(result()).rejects.toMatchObject({ code: 'input-broken' })
+  })
+
+  test('one that comes byte by byte is paused long before it is as long as one in large pieces', async () => {
+    const { reply, sink } = exchange(() => new Promise(() => {}), 'Transfer-Encoding: chunked\r\n')
+    await Promise.resolve()
+    let pieces = 0
+    while (!reply.said.includes('pauseBody') && pieces < 65536) {
+      sink.bodyData(Buffer.from('x'))
+      pieces++
+    }
+    expect(pieces).toBeLessThan(1000)
+  })
+
+  test('one that was paused goes on when the application has read what there was', async () => {
+    let length = 0
+    const app: WSGIApplication = async (environ, startResponse) => {
+      await vi.waitFor(() => expect(reply.said).toContain('pauseBody'))
+      for await (const line of environ['wsgi.input']) length += line.length
+      startResponse('204 No Content', [])
+      return []
+    }
+    const { reply, sink } = exchange(app, 'Transfer-Encoding: chunked\r\n')
+    await Promise.resolve()
+    for (let i = 0; i < 600; i++) sink.bodyData(Buffer.from('\n'))
+    await vi.waitFor(() => expect(reply.said).toContain('resumeBody'))
+    sink.bodyEnd()
+    await vi.waitFor(() => expect(reply.said).toContain('respond 204'))
+    expect(length).toBe(600)
+  })
+})
+
+describe('a client that has closed its own direction', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('is taken to be gone when it is sent nothing for a while', () => {
+    const { reply, sink } = exchange(() => new Promise(() => {}))
+    sink.bodyEnd()
+    sink.clientEnded()
+    vi.advanceTimersByTime(4000)
+    expect(reply.said).toEqual([])
+    vi.advanceTimersByTime(2000)
+    expect(reply.said).toEqual(['abort'])
+  })
+
+  test('may take as long as it likes for a response that is complete', () => {
+    const { reply, sink } = exchange(bodyOf([Buffer.alloc(5000)]))
+    sink.clientEnded()
+    sink.bodyEnd()
+    vi.advanceTimersByTime(60_000)
+    expect(reply.said).toEqual(['respond 200'])
+  })
+
+  test('may take as long as it likes for a piece of one, and then waits for the next as long as others', () => {
+    const forever = (async function* () {
+      yield Buffer.alloc(5000)
+      await new Promise(() => {})
+    })()
+    const { reply, sink } = exchange(bodyOf(forever))
+    sink.bodyEnd()
+    sink.clientEnded()
+    return Promise.resolve()
+      .then(() => Promise.resolve())
+      .then(() => {
+        expect(reply.said).toEqual(['start 200'])
+        vi.advanceTimersByTime(63_000)
+        expect(reply.said).toEqual(['start 200'])
+        sink.written(5000)
+        vi.advanceTimersByTime(4500)
+        expect(reply.said).toEqual(['start 200'])
+        vi.advanceTimersByTime(1000)
+        expect(reply.said).toEqual(['start 200', 'abort'])
+      })
+  })
+})
+
+describe('what an application may give or throw', () => {
+  test('bytes that were given away to a worker thread are none', () => {
+    const bytes = new Uint8Array(10)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    const { reply, sink } = exchange(bodyOf([bytes]))
+    sink.bodyEnd()
+    expect([reply.said, reply.body]).toEqual([['respond 200'], ''])
+  })
+
+  const throwing = (key: string) => ({
+    get [key]() {
+      throw new Error(key)
+    },
+  })
+  test.each<[string, unknown, number]>([
+    ['null', null, 500],
+    [
+      'an object without a prototype that asks for 404',
+      Object.assign(Object.create(null), { status: 404 }),
+      404,
+    ],
+    ['an object whose status throws', throwing('status'), 500],
+    ['an object whose traceback throws', throwing('traceback'), 500],
+    ['an object whose code throws', throwing('code'), 500],
+    [
+      'an error whose stack throws',
+      Object.defineProperty(new Error('x'), 'stack', {
+        get: () => {
+          throw new Error('stack')
+        },
+      }),
+      500,
+    ],
+    [
+      'a proxy that throws at everything',
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('get')
+          },
+          getPrototypeOf: () => {
+            throw new Error('proto')
+          },
+        },
+      ),
+      500,
+    ],
+  ])('%s is answered, early and late', async (_, thrown, status) => {
+    const early = exchange(() => {
+      throw thrown
+    })
+    early.sink.bodyEnd()
+    expect(early.reply.said).toEqual([`refuse ${status}`])
+    expect(early.said).toHaveLength(1)
+    const late = exchange(() => Promise.reject(thrown))
+    late.sink.bodyEnd()
+    await vi.waitFor(() => expect(late.reply.said).toEqual([`refuse ${status}`]))
+  })
+
+  test('an error that asks for a status below 500 is one line of the log, whatever its message', () => {
+    const { sink, said } = exchange(() => {
+      throw Object.assign(new Error('no such page\n[CRITICAL] forged'), { status: 404 })
+    })
+    sink.bodyEnd()
+    expect(said).toEqual(['Answering 404 to "POST /path HTTP/1.1": Error: no such page'])
+  })
+
+  test.each(['then', 'close'])('a body whose %s throws is an error of its application', async (key) => {
+    const body = {
+      *[Symbol.iterator]() {
+        yield Buffer.from('x')
+      },
+      get [key]() {
+        throw new Error(`thrown by ${key}`)
+      },
+    }
+    const { reply, sink, said } = exchange(bodyOf(body))
+    sink.bodyEnd()
+    await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`))
+    expect(reply.said).toEqual(key === 'then' ? ['refuse 500'] : ['start 200', 'finish'])
+  })
+})
