@@ -124,6 +124,27 @@ describe('makeServer', () => {
     await ended
   })
 
+  test('a body that is cut at the end of the grace is closed before shutdown resolves', async () => {
+    let closed = 0
+    const { httpd } = make(
+      (_environ, startResponse) => {
+        startResponse('200 OK', [])
+        const body = (async function* () {
+          yield Buffer.from('first')
+          await new Promise(() => {})
+        })()
+        return Object.assign(body, { close: () => closed++ })
+      },
+      { gracefulTimeout: 0.1 },
+    )
+    void httpd.serveForever()
+    const { url } = await httpd.listening
+    const reader = (await fetch(url)).body!.getReader()
+    await reader.read()
+    await httpd.shutdown()
+    expect(closed).toBe(1)
+  })
+
   test('an address that is taken is the system’s error', async () => {
     const { httpd } = make()
     const { port } = await httpd.listening

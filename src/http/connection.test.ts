@@ -546,6 +546,7 @@ describe('a client that has sent its end', () => {
     respond(first.reply, head(), Buffer.from('one'))
     expect((await client.readResponse()).text).toBe('one')
     const second = await bench.request(1)
+    expect(second.said).toContain('clientEnded')
     respond(second.reply, head(), Buffer.from('two'))
     const response = await client.readResponse()
     expect(response.text).toBe('two')
@@ -718,6 +719,16 @@ describe('time-outs', () => {
     client.close()
     await dripping
     expect(bench.requests[0]).toMatchObject({ completed: false, refusedWith: 408 })
+  })
+
+  it('cut off a client that waits for 100 Continue when the body is wanted behind the head of the answer', async () => {
+    const bench = await serve({ begin: ({ reply }) => reply.start(head()) }, { body: 0.2 })
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n')
+    const request = await bench.request(0)
+    request.reply.wantBody()
+    await waitFor('the end', () => request.completed === false)
+    expect(bench.refusals).toMatchObject([{ status: 408 }])
   })
 
   it('bear with a body that makes progress', async () => {

@@ -244,6 +244,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       this.#sink.begin()
       if (this.#sent === NOTHING_SENT) this.#sink?.bodyEnd() // begin() may have refused the request
     }
+    // It was sent ahead of the client's end, which was told to the exchange before this one.
+    if (this.#socket.readableEnded) this.#sink?.clientEnded()
   }
 
   readonly #bodyData = (data: Buffer): void => {
@@ -282,11 +284,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   }
 
   wantBody(): void {
-    if (this.#continueOwed && this.#sent === NOTHING_SENT) {
-      this.#continueOwed = false
-      this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
-      this.#awaitBody()
-    }
+    if (!this.#continueOwed) return
+    this.#continueOwed = false
+    // Behind the head of the answer it would be a part of the body. Whether the client sends its body without it shows in time.
+    if (this.#sent === NOTHING_SENT) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    this.#awaitBody()
   }
 
   #awaitBody(): void {

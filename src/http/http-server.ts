@@ -24,6 +24,8 @@ const TELL_EVERY_MS = 1000
 const TURN_AWAY_MS = 1000
 /** … unless there are this many of them. */
 const MOST_TURNED_AWAY = 256
+/** Connections that are cut are gone at once; this is for one that is not. */
+const LAST_MS = 500
 
 /** Listens, accepts, and owns the connections: the HTTP engine as a whole, whoever answers the requests. */
 export class HttpServer {
@@ -122,16 +124,22 @@ export class HttpServer {
     await this.#takeWhatHasCome()
     for (const server of this.#servers) server.close()
     for (const connection of this.#connections) connection.closeWhenIdle()
-    if (this.#connections.size > 0) {
-      let timer: NodeJS.Timeout
-      await new Promise<void>((resolve) => {
-        this.#onNoConnections = resolve
-        timer = setTimeout(resolve, graceMs)
-      })
-      clearTimeout(timer!)
-    }
+    await this.#noConnections(graceMs)
     for (const connection of this.#connections) connection.destroy()
     for (const socket of this.#turnedAway) socket.destroy()
+    // Handlers hear of their end a turn later, and close what they have.
+    await this.#noConnections(LAST_MS)
+  }
+
+  /** Resolves when no connection is left, or after that many milliseconds. */
+  async #noConnections(withinMs: number): Promise<void> {
+    if (this.#connections.size === 0) return
+    let timer: NodeJS.Timeout
+    await new Promise<void>((resolve) => {
+      this.#onNoConnections = resolve
+      timer = setTimeout(resolve, withinMs)
+    })
+    clearTimeout(timer!)
   }
 
   /**

@@ -78,6 +78,7 @@ class Held implements RequestSink {
   #begun = false
   #chunks: Buffer[] = []
   #bodyEnded = false
+  #clientEnded = false
   #isGone = false
   #refused = false
 
@@ -98,6 +99,7 @@ class Held implements RequestSink {
     if (this.#isGone) return
     if (this.#bodyEnded) sink.bodyEnd()
     else this.#reply.resumeBody()
+    if (this.#clientEnded && !this.#isGone) sink.clientEnded()
   }
 
   /** Answers 503, as soon as the engine is ready for an answer. */
@@ -124,6 +126,7 @@ class Held implements RequestSink {
   }
 
   clientEnded(): void {
+    this.#clientEnded = true
     this.#sink?.clientEnded()
   }
 
