@@ -17,6 +17,7 @@
 // The contract of PEP 3333, and the helpers of wsgiref.
 
 export { isApplication, toFunction } from './wsgi/application.ts'
+export { type BodySteps, mapBody, transformBody } from './wsgi/body.ts'
 export { abortSignal, ClientGoneError } from './wsgi/client-gone.ts'
 export { demoApp } from './wsgi/demo-app.ts'
 export { makeEnviron, type RequestFacts } from './wsgi/environ.ts'
@@ -78,7 +79,7 @@ export {
   errorHandler,
   type RenderedError,
 } from './middleware/error-handler/error-handler.ts'
-export type { LogFormat, LogRecord } from './middleware/logger/log-formats.ts'
+export { escapeLogText, type LogFormat, type LogRecord } from './middleware/logger/log-formats.ts'
 export { type LoggerOptions, logger } from './middleware/logger/logger.ts'
 export { type Method, type MethodTable, methods } from './middleware/methods/methods.ts'
 export type { OptionError } from './middleware/option-error.ts'

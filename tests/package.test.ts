@@ -39,11 +39,11 @@ const publicNames = `
   BodyTooLargeError ClientGoneError ConsumedBodyError FileWrapper Headers InputError PythonBrokenError PythonError
   PythonLoadError PythonOptionError PythonUnavailableError ResponseTimeoutError SettingsError
   TestClientError ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
-  compress conditional consoleErrors cors decodeText demoApp dispatcher encodeText errorHandler
+  compress conditional consoleErrors cors decodeText demoApp dispatcher encodeText errorHandler escapeLogText
   errorStream fromFetchHandler fromNodeHandler guessScheme isApplication isHopByHop loadSettings
-  logger makeEnviron makeServer methods profiler proxyFix pythonApp readChunks requestId
+  logger makeEnviron makeServer mapBody methods profiler proxyFix pythonApp readChunks requestId
   requestUri serve setupTestingDefaults shiftPathInfo staticFiles testClient timeout
-  toFetchHandler toFunction toNodeHandler validator version
+  toFetchHandler toFunction toNodeHandler transformBody validator version
 `
   .trim()
   .split(/\s+/)

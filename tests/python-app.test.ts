@@ -736,6 +736,20 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       expect((await callForAnswer(app, { target: '/generation' })).body).toBe('1')
     })
 
+    test('reloads that are asked for at once are one after the other, and all see the last state', async () => {
+      const folder = temporaryDirectory()
+      onTestFinished(folder.remove)
+      const app = open('plain:app', { env: { TEST_DATA: folder.path } })
+      await app.ready()
+      const all = []
+      for (const generation of ['1', '2', '3', '4']) {
+        writeFileSync(join(folder.path, 'generation'), generation)
+        all.push(app.reload())
+      }
+      expect(await Promise.all(all)).toEqual([undefined, undefined, undefined, undefined])
+      expect((await callForAnswer(app, { target: '/generation' })).body).toBe('4')
+    })
+
     test('maxRequests replaces workers with nothing lost', async () => {
       const app = open('plain:app', { maxRequests: 5 })
       const pids = new Set<string>()

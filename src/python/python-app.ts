@@ -107,6 +107,9 @@ class PythonRunner implements PythonCallContext {
   /** The pool that is being started, so that it can be ended. */
   #unready: WorkerPool | null = null
   #closing: Promise<void> | null = null
+  #reloading: Promise<void> | null = null
+  /** The one after it, for all who ask meanwhile. */
+  #nextReload: Promise<void> | null = null
   /** Closing takes longer than it may: nothing is started any more. */
   #expired = false
   /** Takes us off the list of what the server closes; null while we are not on it. */
@@ -143,7 +146,26 @@ class PythonRunner implements PythonCallContext {
     })
   }
 
-  async reload(): Promise<void> {
+  /** One at a time: what is asked for while another is under way comes after it, since that may have loaded what was there before. */
+  reload(): Promise<void> {
+    if (this.#nextReload !== null) return this.#nextReload
+    const current = this.#reloading
+    if (current === null) {
+      const reload = this.#reloadOnce().finally(() => {
+        this.#reloading = null
+      })
+      this.#reloading = reload
+      return reload
+    }
+    const begin = () => {
+      this.#nextReload = null
+      return this.reload()
+    }
+    this.#nextReload = current.then(begin, begin)
+    return this.#nextReload
+  }
+
+  async #reloadOnce(): Promise<void> {
     const pool = this.#pool
     if (pool === null) return await this.ready()
     if (this.#closing !== null) throw this.#closedError()

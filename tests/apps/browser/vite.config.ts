@@ -1,7 +1,6 @@
 import { pythonApp, toNodeHandler } from 'monoceros'
 import { defineConfig, type Plugin } from 'vite'
 
-// biome-ignore lint/style/noDefaultExport: Vite asks for it
 export default defineConfig({
   plugins: [guestbook()],
   server: { watch: { ignored: ['**/.venv/**', '**/__pycache__/**'] } },
