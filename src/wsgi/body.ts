@@ -116,6 +116,34 @@ function syncIterator(body: WSGIBody): Iterator<Uint8Array> {
   throw notIterable(body)
 }
 
+/** What is left to do about a body of which nobody wants a piece: {@link discardBody}, and its `close()`, whatever came of the first. */
+export function discardAndClose(body: WSGIBody): unknown {
+  const close = () => (typeof body?.close === 'function' ? body.close() : undefined)
+  let discarded: unknown
+  try {
+    discarded = discardBody(body)
+  } catch (error) {
+    close()
+    throw error
+  }
+  const closed = close()
+  if (!isPromise(discarded)) return closed
+  return isPromise(closed) ? Promise.all([discarded, closed]) : discarded
+}
+
+/**
+ * Tells a body that nobody will ask it for a piece, so that a stream lets go of what it holds: a file, a connection. Its `close()` is still to be called.
+ *
+ * @returns a promise where the body makes one
+ */
+export function discardBody(body: WSGIBody): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined
+  // A stream of Node.js that has not been begun does not hear of return().
+  const { destroy } = body as { destroy?: unknown }
+  if (typeof destroy === 'function' && isAsync(body)) return destroy.call(body)
+  return isAsync(body) || Symbol.iterator in body ? bodyIterator(body).return?.() : undefined
+}
+
 /** What is wrong with a body that is no iterable of bytes. */
 export function notIterable(body: unknown): WSGIError {
   return new WSGIError(

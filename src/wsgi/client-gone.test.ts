@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { environOf } from '../../tests/support/call-application.ts'
 import { Call } from './call.ts'
-import { abortSignal, ClientGoneError, whenClientGone } from './client-gone.ts'
+import { abortSignal, ClientGoneError, isAboutTheClient, whenClientGone } from './client-gone.ts'
 import type { WSGIApplication, WSGIEnvironment } from './types.ts'
 
 const ignored = () => {}
@@ -82,4 +83,32 @@ describe('a client that goes', () => {
     call.run()
     expect(Object.keys(environ).filter((key) => /client|monoceros/.test(key))).toEqual([])
   })
+})
+
+test('what a wait rejects with that was aborted by the signal says no more than that the client is gone', async () => {
+  const { call, complaints } = callOf(
+    (environ) => sleep(60_000, [], { signal: abortSignal(environ) }),
+    environOf(),
+  )
+  call.run()
+  call.cancel()
+  await sleep(0)
+  expect(complaints).toEqual([])
+})
+
+test('an error is about the client by its code, or as an AbortError by its cause', () => {
+  const abort = (cause?: unknown) => Object.assign(new Error('aborted', { cause }), { name: 'AbortError' })
+  const looped = abort()
+  looped.cause = looped
+  expect(
+    [new ClientGoneError(), abort(new ClientGoneError()), { code: 'input-broken' }].map(isAboutTheClient),
+  ).toEqual([true, true, true])
+  const wrapped = new Error('other', { cause: new ClientGoneError() })
+  const hostile = {
+    get code() {
+      throw new Error('on purpose')
+    },
+  }
+  for (const other of [abort(), abort(abort()), looped, wrapped, hostile, null, undefined, 'client-gone'])
+    expect(isAboutTheClient(other)).toBe(false)
 })

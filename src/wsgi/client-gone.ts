@@ -12,15 +12,19 @@ export class ClientGoneError extends Error {
   }
 }
 
-/** Whether an error says no more than that the client has gone away: nobody has done anything wrong. */
+/**
+ * Whether an error says no more than that the client has gone away: nobody has done anything wrong. So does an `AbortError` whose
+ * cause is of that kind, which is what Node.js makes of {@link abortSignal}.
+ */
 export function isAboutTheClient(error: unknown): boolean {
-  let code: unknown
+  // Anything can be thrown, also what throws when it is looked at.
   try {
-    code = (error as { code?: unknown } | null | undefined)?.code
+    const { code, name, cause } = error as { code?: unknown; name?: unknown; cause?: unknown }
+    if (code === 'client-gone' || code === 'input-broken') return true
+    return name === 'AbortError' && cause !== error && isAboutTheClient(cause)
   } catch {
-    // Anything can be thrown, also what throws when it is looked at.
+    return false
   }
-  return code === 'client-gone' || code === 'input-broken'
 }
 
 /** What knows of a request's client: the call of its application. */

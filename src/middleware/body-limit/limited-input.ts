@@ -6,6 +6,8 @@ export class BodyTooLargeError extends Error {
   readonly code = 'body-too-large'
   /** The status that says so. */
   readonly status = 413
+  /** It is the client's doing, and may be told: `errorHandler` answers with it, and logs nothing. */
+  readonly expose = true
 
   constructor(maxBytes: number) {
     super(`The request's body has more than the ${maxBytes} bytes that are allowed`)

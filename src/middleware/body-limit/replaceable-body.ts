@@ -1,3 +1,4 @@
+import { bodyIterator, discardBody } from '../../wsgi/body.ts'
 import type { WSGIBody } from '../../wsgi/types.ts'
 
 /** Who decides about a {@link ReplaceableBody}. */
@@ -70,7 +71,7 @@ export class ReplaceableBody implements AsyncIterable<Uint8Array> {
   async #step(): Promise<IteratorResult<Uint8Array>> {
     if (this.#iterator === null) {
       if (this.#body === null || this.#ended) return { done: true, value: undefined }
-      this.#iterator = iterate(this.#body)
+      this.#iterator = bodyIterator(this.#body)
     }
     return this.#iterator.next()
   }
@@ -81,7 +82,7 @@ export class ReplaceableBody implements AsyncIterable<Uint8Array> {
       this.#ended = true
       return { done: true, value: undefined }
     }
-    if (!this.#begun && !this.#replaced && step.value.length > 0) {
+    if (!this.#begun && !this.#replaced && step.value?.length > 0) {
       this.#begun = true
       this.#decide.begin()
     }
@@ -93,7 +94,8 @@ export class ReplaceableBody implements AsyncIterable<Uint8Array> {
     const iterator = this.#iterator
     this.#iterator = null
     try {
-      await iterator?.return?.()
+      if (iterator === null && this.#body !== null && !this.#ended) await discardBody(this.#body)
+      else await iterator?.return?.()
     } finally {
       await this.#closeBody()
     }
@@ -106,8 +108,4 @@ export class ReplaceableBody implements AsyncIterable<Uint8Array> {
     this.#body = null
     return body?.close?.()
   }
-}
-
-function iterate(body: WSGIBody): Iteration {
-  return Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]()
 }

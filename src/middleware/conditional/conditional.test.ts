@@ -244,6 +244,16 @@ test('violations of the contract are refused as without the middleware', async (
   }
 })
 
+test('a stream whose client has it already lets go of what it holds', async () => {
+  let cancelled = 0
+  const app: WSGIApplication = (_environ, startResponse) => {
+    startResponse('200 OK', [['ETag', '"a"']])
+    return new ReadableStream<Uint8Array>({ cancel: () => void cancelled++ })
+  }
+  expect((await ask(app, { 'If-None-Match': '"a"' })).status).toBe('304 Not Modified')
+  expect(cancelled).toBe(1)
+})
+
 test('an error in the body reaches the server, and the body is closed', async () => {
   let closed = 0
   const app: WSGIApplication = (_environ, startResponse) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { toFunction } from '../../wsgi/application.ts'
-import { transformBody, whenBody } from '../../wsgi/body.ts'
+import { discardAndClose, transformBody, whenBody } from '../../wsgi/body.ts'
 import type {
   Middleware,
   ResponseHeaders,
@@ -152,7 +152,8 @@ const PRECONDITION_FAILED = plainResponse('412 Precondition Failed')
 /** A body in another's place, which is not asked for a piece but is closed. */
 function replaced(body: WSGIBody, instead: WSGIBody): WSGIBody {
   const result = [...(instead as Uint8Array[])] as Uint8Array[] & { close?(): unknown }
-  if (typeof body?.close === 'function') result.close = () => body.close!()
+  if (Array.isArray(body) && typeof (body as WSGIBody).close !== 'function') return result
+  result.close = () => discardAndClose(body)
   return result
 }
 

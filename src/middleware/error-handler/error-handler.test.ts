@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { callForAnswer, type TestRequest } from '../../../tests/support/call-application.ts'
+import { bytesSource, RequestInput } from '../../wsgi/input-stream.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
+import { bodyLimit } from '../body-limit/body-limit.ts'
 import { debugStyle, debugStyleHash } from './debug-page.ts'
 import { type ErrorEntry, errorHandler } from './error-handler.ts'
 import { stackFrames } from './stack-frames.ts'
@@ -522,4 +524,25 @@ test.each([
   ['at Object.<anonymous> (/srv/a(1).js:1:2)', { name: 'Object.<anonymous>', file: '/srv/a(1).js', line: 1 }],
 ])('the frame %s', (line, frame) => {
   expect(stackFrames(`Error: x\n    ${line}`, 'x')).toEqual([expect.objectContaining(frame)])
+})
+
+test('a body that is too large is an answer and no failure: nothing is logged', async () => {
+  const { request, errors } = recording({ input: new RequestInput(bytesSource(latin1Bytes('x'.repeat(11)))) })
+  const app: WSGIApplication = async (environ) => {
+    await environ['wsgi.input'].read()
+    return []
+  }
+  const answer = await callForAnswer(bodyLimit({ maxBytes: 10 })(errorHandler()(app)), request)
+  expect([answer.status, errors]).toEqual(['413 Content Too Large', []])
+})
+
+test('NaN, thrown in the middle of a response, goes on as it is', async () => {
+  const { request, errors } = recording()
+  const app: WSGIApplication = function* (_environ, startResponse) {
+    startResponse('200 OK', [])
+    yield latin1Bytes('a')
+    throw Number.NaN
+  }
+  const answer = await callForAnswer(errorHandler()(app), request)
+  expect([answer.complete, answer.error, errors]).toEqual([false, Number.NaN, []])
 })

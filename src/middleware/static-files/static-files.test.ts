@@ -338,6 +338,14 @@ test('more headers replace ours, but add to Vary', async () => {
   await untilClosed()
 })
 
+test('validators of the headers option are those that conditions are held against', async () => {
+  const options: Partial<StaticFilesOptions> = { headers: () => [['ETag', '"mine"']] }
+  expect((await get('/digits.txt', { 'If-None-Match': '"mine"' }, options)).status).toMatch(/^304/)
+  expect((await get('/digits.txt', { 'If-Match': '"mine"' }, options)).status).toMatch(/^200/)
+  const resumed = { Range: 'bytes=0-1', 'If-Range': '"mine"' }
+  expect((await get('/digits.txt', resumed, options)).status).toMatch(/^206/)
+})
+
 test('a client that has the file gets 304, without what is about content', async () => {
   const first = await get('/app.js')
   for (const headers of [

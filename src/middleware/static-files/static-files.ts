@@ -14,6 +14,7 @@ import type {
 } from '../../wsgi/types.ts'
 import { acceptedEncodings } from '../compress/accept-encoding.ts'
 import { isCompressible } from '../compress/compressible.ts'
+import { headerValue } from '../conditional/held-head.ts'
 import { notModifiedHeaders } from '../conditional/not-modified.ts'
 import { evaluatePreconditions, rangeApplies, type Validators } from '../conditional/preconditions.ts'
 import { optionError } from '../option-error.ts'
@@ -193,11 +194,11 @@ async function send(
     }
     const { stat, handle } = open
     const size = Number(stat.size)
-    const validators = validatorsOf(chosen)
+    const own = validatorsOf(chosen)
     let headers: ResponseHeaders = [
       ['Content-Type', type],
-      ['ETag', validators.etag],
-      ['Last-Modified', validators.lastModified],
+      ['ETag', own.etag],
+      ['Last-Modified', own.lastModified],
       ['Accept-Ranges', 'bytes'],
       ['X-Content-Type-Options', 'nosniff'],
     ]
@@ -207,6 +208,10 @@ async function send(
     if (cacheControl !== false) headers.push(['Cache-Control', cacheControl])
     headers = withHeaders(headers, settings.headers(path))
 
+    const validators = {
+      etag: headerValue(headers, 'etag'),
+      lastModified: headerValue(headers, 'last-modified'),
+    }
     const outcome = evaluatePreconditions(environ, validators)
     if (outcome === 'not-modified') {
       startResponse('304 Not Modified', notModifiedHeaders(headers))

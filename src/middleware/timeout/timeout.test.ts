@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { callForAnswer, type TestRequest } from '../../../tests/support/call-application.ts'
+import { callForAnswer, environOf, type TestRequest } from '../../../tests/support/call-application.ts'
+import { Call } from '../../wsgi/call.ts'
+import { ClientGoneError } from '../../wsgi/client-gone.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
 import { type ResponseTimeoutError, type TimeoutOptions, timeout } from './timeout.ts'
@@ -240,6 +243,119 @@ describe('a body that comes to a standstill', () => {
   test('may take all the time that there is no limit for', async () => {
     expect((await run({ seconds: 1 }, halting)).answer.body).toBe('abc')
   })
+})
+
+describe('a client that goes away', () => {
+  /** A call whose client can be made to leave, and what was written and complained of. */
+  function leaving(app: WSGIApplication, options: TimeoutOptions) {
+    const told: unknown[] = []
+    const note = (error: unknown) => void told.push(error)
+    const environ = environOf({ errors: { write: note, writelines() {}, flush() {} } })
+    const ignored = () => {}
+    const call = new Call(
+      timeout(options)(app),
+      environ,
+      {
+        checkHead: () => ({ status: 200, contentLength: -1 }),
+        respond: ignored,
+        start: ignored,
+        data: () => true,
+        whenReady: ignored,
+        finish: ignored,
+        failed: note,
+        broken: note,
+        complain: note,
+      },
+      false,
+    )
+    call.run()
+    return { call, told, signal: environ['monoceros.timeout.signal'] as AbortSignal }
+  }
+
+  test('before there is a head aborts the signal, and is no time-out', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    let closed = 0
+    const { call, told, signal } = leaving(
+      async (_environ, startResponse) => {
+        await sleep(2)
+        startResponse('200 OK', [])
+        return Object.assign([latin1Bytes('late')], { close: () => closed++ })
+      },
+      { seconds: 1 },
+    )
+    expect(signal.aborted).toBe(false)
+    call.cancel()
+    expect(signal.reason).toBeInstanceOf(ClientGoneError)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect([told, closed, vi.getTimerCount()]).toEqual([[], 1, 0])
+  })
+
+  test('while a piece is waited for leaves an error to the server, which has asked for it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const lost = new Error('lost')
+    const { call, told, signal } = leaving(
+      async function* (_environ, startResponse) {
+        startResponse('200 OK', [])
+        yield latin1Bytes('a')
+        await sleep(0.5)
+        throw lost
+      },
+      { seconds: 1, pieceSeconds: 1 },
+    )
+    await vi.advanceTimersByTimeAsync(0)
+    call.cancel()
+    expect(signal.aborted).toBe(true)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect([told, vi.getTimerCount()]).toEqual([[lost], 0])
+  })
+
+  test('after the response is complete aborts nothing', () => {
+    const { call, signal } = leaving(
+      (_environ, startResponse) => {
+        startResponse('200 OK', [])
+        return [latin1Bytes('a')]
+      },
+      { seconds: 1 },
+    )
+    call.cancel()
+    expect(signal.aborted).toBe(false)
+  })
+})
+
+test('a stream that comes too late lets go of what it holds', async () => {
+  const late: Record<string, () => WSGIBody> = {
+    ReadableStream: () => new ReadableStream({ cancel: () => void released++ }),
+    Readable: () =>
+      new Readable({
+        read() {},
+        destroy(_error, callback) {
+          released++
+          callback(null)
+        },
+      }),
+  }
+  let released = 0
+  for (const body of Object.values(late)) {
+    const { answer } = await run({ seconds: 1 }, async () => {
+      await sleep(2)
+      return body()
+    })
+    expect(answer.status).toMatch(/^504/)
+  }
+  expect(released).toBe(2)
+})
+
+test('an error that throws when it is looked at, after the time was up, is told of and ends nothing', async () => {
+  const hostile = {
+    get name(): string {
+      throw new Error('on purpose')
+    },
+  }
+  const { errors } = await run({ seconds: 1 }, async () => {
+    await sleep(2)
+    throw hostile
+  })
+  expect(errors[1]).toContain('throws when it is looked at')
 })
 
 test('timers do not keep a process alive', () => {

@@ -5,7 +5,7 @@
  * later is dropped; its `close()` is called.
  *
  * It cannot interrupt: JavaScript that computes without waiting holds up the whole process, timers included, and a time-out is only noticed afterwards. What can be stopped is work
- * that listens: `environ['monoceros.timeout.signal']` is an `AbortSignal`.
+ * that listens: `environ['monoceros.timeout.signal']` is an `AbortSignal`. It is aborted when a time is up, and when the client has gone away before its response was complete.
  *
  * @example
  * import { timeout } from 'monoceros'
@@ -18,7 +18,8 @@
  * })
  */
 import { toFunction } from '../../wsgi/application.ts'
-import { isAsync, isPromise } from '../../wsgi/body.ts'
+import { discardAndClose, isAsync, isPromise } from '../../wsgi/body.ts'
+import { ClientGoneError, isAboutTheClient, whenClientGone } from '../../wsgi/client-gone.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import type { Middleware, StartResponse, WSGIBody, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
@@ -94,6 +95,8 @@ class TimedCall {
   #headOut = false
   /** Why what the application gives is dropped; null as long as it is not. */
   #late: ResponseTimeoutError | null = null
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #gone = false
 
   constructor(options: TimeoutOptions, environ: WSGIEnvironment, startResponse: StartResponse) {
     this.#options = options
@@ -105,6 +108,12 @@ class TimedCall {
 
   run(inner: WSGIFunction): WSGIBody | Promise<WSGIBody> {
     this.#environ['monoceros.timeout.signal'] = this.#abort.signal
+    whenClientGone(this.#environ, () => {
+      // Nobody waits any more, so nothing is late.
+      clearTimeout(this.#timer)
+      this.#gone = true
+      if (this.#late === null) this.#abort.abort(new ClientGoneError())
+    })
     const result = inner(this.#environ, this.#started)
     return isPromise(result) ? this.#await(result) : this.#take(result)
   }
@@ -123,7 +132,7 @@ class TimedCall {
   #await(result: Promise<WSGIBody>): Promise<WSGIBody> {
     return new Promise((resolve, reject) => {
       let waiting = true
-      const timer = startTimer(this.#timeLeft(), () => {
+      this.#start(this.#timeLeft(), () => {
         // By write(): the response has begun, and has its own pace.
         if (this.#headOut) return
         waiting = false
@@ -135,12 +144,12 @@ class TimedCall {
       })
       result.then(
         (body) => {
-          clearTimeout(timer)
+          clearTimeout(this.#timer)
           if (waiting) resolve(this.#take(body))
           else this.#drop(body)
         },
         (error: unknown) => {
-          clearTimeout(timer)
+          clearTimeout(this.#timer)
           if (waiting) reject(error)
           else this.#complain(error)
         },
@@ -158,7 +167,6 @@ class TimedCall {
     const iterator = body[Symbol.asyncIterator]()
     const finish = once(() => body.close?.())
     const stop = once(() => iterator.return?.())
-    let timer: ReturnType<typeof setTimeout> | undefined
     /** What is sent in place of what the body would give. */
     let instead: Iterator<Uint8Array> | null = null
     const next = (): Promise<IteratorResult<Uint8Array>> => {
@@ -167,7 +175,7 @@ class TimedCall {
       const step = Promise.resolve(iterator.next())
       if (milliseconds === null) return step
       return new Promise((resolve, reject) => {
-        timer = startTimer(milliseconds, () => {
+        this.#start(milliseconds, () => {
           instead = [].values()
           try {
             instead = this.#answer().values()
@@ -178,15 +186,16 @@ class TimedCall {
         })
         step.then(
           (given) => {
-            clearTimeout(timer)
-            if (instead !== null) return
+            clearTimeout(this.#timer)
+            if (this.#late !== null) return
             // Anything may be given; the server refuses what is no Uint8Array.
             if (given.done !== true && given.value?.length > 0) this.#headOut = true
             resolve(given)
           },
           (error: unknown) => {
-            clearTimeout(timer)
-            if (instead === null) reject(error)
+            clearTimeout(this.#timer)
+            // Told to return, and no time is up: whoever has asked for this piece knows what to make of the error.
+            if (this.#late === null) reject(error)
             else this.#complain(error)
           },
         )
@@ -196,14 +205,14 @@ class TimedCall {
       [Symbol.asyncIterator]: () => ({
         next,
         return: async () => {
-          clearTimeout(timer)
+          clearTimeout(this.#timer)
           instead = [].values()
           await stop()
           return { done: true, value: undefined }
         },
       }),
       close: () => {
-        clearTimeout(timer)
+        clearTimeout(this.#timer)
         // Where an answer of ours took its place, nobody else tells the body to return.
         if (this.#late !== null) this.#guard(stop)
         return finish()
@@ -254,7 +263,11 @@ class TimedCall {
   }
 
   #drop(body: WSGIBody): void {
-    this.#guard(() => body?.close?.())
+    this.#guard(() => discardAndClose(body))
+  }
+
+  #start(milliseconds: number, ring: () => void): void {
+    if (!this.#gone) this.#timer = startTimer(milliseconds, ring)
   }
 
   #guard(call: () => unknown): void {
@@ -268,9 +281,16 @@ class TimedCall {
 
   /** An error after the time was up, unless it comes of that. */
   #complain(error: unknown): void {
-    if (error === this.#late || (error as { name?: unknown } | null | undefined)?.name === 'AbortError')
-      return
-    this.#write(`After the time-out of ${JSON.stringify(this.#request)}: ${failureText(error)}`)
+    if (error === this.#late || isAboutTheClient(error)) return
+    let text: string
+    try {
+      if ((error as { name?: unknown } | null | undefined)?.name === 'AbortError') return
+      text = failureText(error)
+    } catch {
+      // Nobody is left to catch it: it would end the process.
+      text = 'The error cannot be shown: it throws when it is looked at'
+    }
+    this.#write(`After the time-out of ${JSON.stringify(this.#request)}: ${text}`)
   }
 
   #write(text: string): void {
