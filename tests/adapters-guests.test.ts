@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import connect from 'connect'
-import express, { Router } from 'express'
+import express, { type NextFunction, type Request, type Response, Router } from 'express'
 import { Hono } from 'hono'
 import { stream as honoStream } from 'hono/streaming'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -194,13 +194,38 @@ describe('fromNodeHandler, with Express', () => {
     expect([...events].sort()).toEqual(['close', 'end', 'finish', 'request close'])
   })
 
-  test("Express's own answers for what is missing and for errors come through", async () => {
+  test('what Express does not answer comes back: a plain 404, and an error that is thrown on', async () => {
+    const app = express()
+      .set('env', 'development') // where Express would show the stack
+      .get('/boom', () => {
+        throw Object.assign(new Error('boom'), { status: 418 })
+      })
+      .get('/late', async (_request, response) => {
+        response.write('some')
+        throw new Error('late')
+      })
+    const { url, log } = await served(fromNodeHandler(app))
+    const missing = await fetch(`${url}/none`)
+    expect([missing.status, await missing.text()]).toEqual([404, 'Not Found\n'])
+    const boom = await fetch(`${url}/boom`)
+    expect(boom.status).toBe(418)
+    expect(await boom.text()).not.toContain('boom')
+    await expect(fetch(`${url}/late`).then((response) => response.text())).rejects.toThrow()
+    await waitFor('the log', () => /Error: late/.test(log()))
+    const { error } = await callForAnswer(fromNodeHandler(app), { target: '/boom' })
+    expect(error).toMatchObject({ message: 'boom', status: 418 })
+  })
+
+  test('an error handler of Express goes first', async () => {
     const app = express().get('/boom', () => {
-      throw Object.assign(new Error('boom'), { status: 418 })
+      throw new Error('boom')
     })
-    const { url } = await served(fromNodeHandler(app.set('env', 'test')))
-    expect((await fetch(`${url}/none`)).status).toBe(404)
-    expect((await fetch(`${url}/boom`)).status).toBe(418)
+    app.use((error: Error, _request: Request, response: Response, _next: NextFunction) => {
+      response.status(503).send(`sorry: ${error.message}`)
+    })
+    const { url } = await served(fromNodeHandler(app))
+    const answer = await fetch(`${url}/boom`)
+    expect([answer.status, await answer.text()]).toEqual([503, 'sorry: boom'])
   })
 })
 

@@ -276,7 +276,7 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(missing.status).toBe(404)
         const pages: Record<string, RegExp> = {
           Flask: /The requested URL was not found on the server/,
-          Express: /^Express has nothing here\n$/,
+          Express: /^Not Found\n$/,
           TypeScript: /^TypeScript has no \/missing\n$/,
         }
         expect(missing.body.toString()).toMatch(pages[name]!)

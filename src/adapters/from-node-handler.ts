@@ -10,8 +10,15 @@ import { headersOf } from './environ-headers.ts'
 import { sentTarget } from './mount.ts'
 import { requestPieces } from './request-pieces.ts'
 
-/** A listener of `node:http`'s event `request`: an Express or a Connect application, or a function. */
-export type NodeListener = (request: IncomingMessage, response: ServerResponse) => unknown
+/**
+ * A listener of `node:http`'s event `request`: an Express or a Connect application, or a function. It may take a third argument, as middleware of Express
+ * and Connect does, and call it where it has no answer.
+ */
+export type NodeListener = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => unknown
 
 /**
  * An Express or Connect application, or any other request listener of `node:http`, as a WSGI application: mounted by `dispatcher` beside others, wrapped by middleware,
@@ -20,6 +27,9 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse) 
  * The listener gets Node's own `IncomingMessage` and `ServerResponse`; between them is no socket but an object that acts as one: `req.socket.remoteAddress` and `encrypted` are
  * right. Mounted, it sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and `req.originalUrl`.
  * Both bodies are streamed with back-pressure. When the client goes away, `close` is emitted on both, and `aborted` on the request.
+ *
+ * What Express or Connect do not answer themselves comes back: an error that no error handler of theirs has taken is thrown on, so that `errorHandler` and the log
+ * see it and no stack reaches a client; where no route matches the answer is a plain 404.
  *
  * There are no upgrades (WebSockets need a server's event `upgrade`), interim responses (100, 103) and trailers are not sent, and `Date` is left to the server.
  *
@@ -112,12 +122,24 @@ class NodeExchange {
       })
       whenClientGone(this.#environ, () => this.#leave())
       try {
-        const result = listener(this.#request, response)
+        const result = listener(this.#request, response, (error) => {
+          if (error === undefined || error === null || error === 'route' || error === 'router')
+            this.#notFound()
+          else fail(error)
+        })
         if (result instanceof Promise) result.catch(fail)
       } catch (error) {
         fail(error)
       }
     })
+  }
+
+  /** The listener has no answer. */
+  #notFound(): void {
+    const response = this.#response
+    if (response.headersSent || response.writableEnded) return
+    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': 10 })
+    response.end('Not Found\n')
   }
 
   /** An error behind the end of the answer, which has no other way to be heard of. */

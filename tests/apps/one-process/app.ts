@@ -14,17 +14,8 @@ export const admin = pythonApp('back_office.wsgi:application', {
   pythonpath: '../django_project',
 })
 
-/** With a `next` of ours Express leaves to us what it would answer itself: what a route throws, and paths that it has no route for. */
-const old = fromNodeHandler(
-  (request, response) =>
-    new Promise((_, reject) => {
-      legacy(request as never, response as never, (error?: unknown) => {
-        if (error !== undefined) reject(error)
-        else response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Express has nothing here\n')
-      })
-    }),
-)
-
 const stack = compose(requestId(), errorHandler(), compress())
 
-export const app = stack(dispatcher(site, { '/api': api, '/admin': admin, '/legacy': old }))
+export const app = stack(
+  dispatcher(site, { '/api': api, '/admin': admin, '/legacy': fromNodeHandler(legacy) }),
+)
