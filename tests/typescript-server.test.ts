@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { appsDirectory, temporaryDirectory } from './support/applications.ts'
 import { KeepAliveClient } from './support/keep-alive-client.ts'
@@ -59,6 +59,8 @@ describe('what is loaded', () => {
     ['a name that is none', './app.ts:a b', /expected a name behind the colon/],
     ['arguments that are no literals', './app.ts:create(x)', /must be literals/],
     ['something that cannot be called', './app.ts:nested()', /nested is an object and cannot be called/],
+    ['a file with JSX', './app.tsx', /JSX has to be compiled first/],
+    ['a URL of another host', 'file://elsewhere/app.ts', /Cannot load file:\/\/elsewhere/],
   ]
   test.each(mistakes)('%s is told in one line, and the status is 3', async (_, app, message) => {
     const { code, stderr } = await runCommand([app, '--bind', '127.0.0.1:0'], { cwd: directory })
@@ -74,6 +76,69 @@ describe('what is loaded', () => {
     const { code, stderr } = await runCommand(['app.mjs', '--bind', '127.0.0.1:0'], { cwd: path })
     expect(code).toBe(3)
     expect(stderr).toMatch(/raised while loading\n +at .*app\.mjs/)
+  })
+
+  test('a syntax error is told with its file and line', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(join(path, 'app.mjs'), '\nthis is not JavaScript\n')
+    const { code, stderr } = await runCommand(['app.mjs', '--bind', '127.0.0.1:0'], { cwd: path })
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/app\.mjs:2\nthis is not JavaScript\n +\^+\n\nSyntaxError: Unexpected identifier/)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+
+  test.each([
+    [
+      'what a compiler made of a default export',
+      'app.cjs',
+      'exports.__esModule = true; exports.default = APP',
+    ],
+    [
+      'the same beside other exports',
+      'app.cjs',
+      'exports.__esModule = true; exports.x = 1; exports.default = APP',
+    ],
+    ['module.exports itself', 'app.cjs', 'module.exports = APP'],
+    ['module.exports itself, in TypeScript', 'app.cts', 'module.exports = APP'],
+    ['a default export in a folder with an odd name', 'a b#c%20é/app.ts', 'export default APP'],
+  ])('%s is an application when no name is given', async (_, file, code) => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    mkdirSync(dirname(join(path, file)), { recursive: true })
+    const app = `(environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('it')] }`
+    writeFileSync(join(path, file), code.replace('APP', app))
+    const server = await start(file, { cwd: path })
+    expect(await textOf(server)).toBe('it')
+  })
+
+  test('a CommonJS module that exports no object is told in one line', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    for (const [file, name, message] of [
+      ['number.cts', ':app', /exports no app/],
+      ['null.cts', '', /is null, which is not a WSGI application/],
+    ] as const) {
+      writeFileSync(join(path, file), `module.exports = ${file === 'null.cts' ? null : 42}`)
+      const { code, stderr } = await runCommand([file + name, '--bind', '127.0.0.1:0'], { cwd: path })
+      expect(code).toBe(3)
+      expect(stderr).toMatch(message)
+      expect(stderr).not.toMatch(/^ +at /m)
+    }
+  })
+
+  test('nothing that was compiled is taken from, or left in, a folder that others can write to', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(
+      join(path, 'app.ts'),
+      `export const app = (environ: object, startResponse: Function) => { startResponse('200 OK', []); return [Buffer.from('it')] }`,
+    )
+    const temporary = join(path, 'tmp')
+    mkdirSync(temporary)
+    const server = await start('app.ts', { cwd: path, env: { TMPDIR: temporary } })
+    expect(await textOf(server)).toBe('it')
+    expect(existsSync(join(temporary, 'jiti'))).toBe(false)
   })
 
   test.each([

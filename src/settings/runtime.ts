@@ -3,7 +3,7 @@ import type { Settings } from './table.ts'
 /** Which runtime the settings ask for: by name, or by what the application is named. */
 export function runtimeOf({ runtime, wsgiApp }: Pick<Settings, 'runtime' | 'wsgiApp'>): 'cpython' | 'node' {
   if (runtime !== 'auto') return runtime
-  return /\.[cm]?[jt]s(:|$)/.test(wsgiApp) ? 'node' : 'cpython'
+  return /\.(?:[cm]?[jt]s|[jt]sx)(:|$)/.test(wsgiApp) ? 'node' : 'cpython'
 }
 
 /**

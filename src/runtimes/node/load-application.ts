@@ -1,5 +1,6 @@
-import { statSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import { execFile } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isApplication } from '../../wsgi/application.ts'
 import { failureText } from '../../wsgi/failure.ts'
@@ -28,7 +29,8 @@ export async function loadApplication(reference: string, directory: string): Pro
   try {
     exported = await importFile(file)
   } catch (error) {
-    throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${failureText(error)}`)
+    const text = (await syntaxErrorText(error, file)) ?? failureText(error)
+    throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
   const { value, owner } = find(parsed, exported, reference)
   const application = parsed.args === null ? value : await call(parsed, value, owner, reference)
@@ -42,7 +44,7 @@ export async function loadApplication(reference: string, directory: string): Pro
 
 function locate({ file }: ApplicationReference, directory: string): string {
   const path = file.startsWith('file://')
-    ? fileURLToPath(file)
+    ? pathOfUrl(file)
     : isAbsolute(file)
       ? file
       : resolve(directory, file)
@@ -50,6 +52,25 @@ function locate({ file }: ApplicationReference, directory: string): string {
   if (found === undefined) throw new ApplicationLoadError(`Cannot load ${file}: there is no file ${path}`)
   if (!found.isFile()) throw new ApplicationLoadError(`Cannot load ${file}: ${path} is not a file`)
   return path
+}
+
+function pathOfUrl(url: string): string {
+  try {
+    return fileURLToPath(url)
+  } catch (error) {
+    throw new ApplicationLoadError(`Cannot load ${url}: ${(error as Error).message}`)
+  }
+}
+
+/** What Node tells of a syntax error only when it prints it itself: its file and line. Null where the error is another, or not in that file. */
+function syntaxErrorText(error: unknown, path: string): Promise<string | null> {
+  const isUnplaced = error instanceof SyntaxError && !/(file:\/\/|\()\//.test(error.stack ?? '')
+  if (!isUnplaced || /ts$/.test(path)) return Promise.resolve(null)
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--check', path], (failed, _out, text) => {
+      resolve(failed === null ? null : text.replace(/\n +at [\s\S]*$/, '').trimEnd())
+    })
+  })
 }
 
 async function importFile(path: string): Promise<Record<string, unknown>> {
@@ -66,8 +87,23 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
   }
   const { createJiti } = await import('jiti')
   // An application is loaded once in each process; what it exports is wanted as it stands.
-  const jiti = createJiti(pathToFileURL(path).href, { interopDefault: false })
-  return (await jiti.import(path)) as Record<string, unknown>
+  const jiti = createJiti(pathToFileURL(path).href, { interopDefault: false, fsCache: cacheFolder(path) })
+  const exported: unknown = await jiti.import(path)
+  // A CommonJS module may export anything; as when Node imports it, that is the default then.
+  const isModule = typeof exported === 'object' && exported !== null
+  return isModule ? (exported as Record<string, unknown>) : { default: exported }
+}
+
+/**
+ * Where compiled files are kept: beside the installed packages, else nowhere. Never where jiti would by itself, in a folder of the system's
+ * for temporary files: whoever made that first could have this process run what he likes.
+ */
+function cacheFolder(path: string): string | false {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    const packages = join(folder, 'node_modules')
+    if (existsSync(packages)) return join(packages, '.cache', 'jiti')
+  }
+  return false
 }
 
 function stripsTypes(): boolean {
@@ -81,8 +117,10 @@ function find(
   reference: string,
 ): { value: unknown; owner: unknown } {
   if (path.length === 0) {
-    const name = USUAL_NAMES.find((candidate) => exported[candidate] !== undefined)
-    if (name !== undefined) return { value: exported[name], owner: undefined }
+    for (const from of [compiledModule(exported), exported]) {
+      const name = USUAL_NAMES.find((candidate) => from?.[candidate] !== undefined)
+      if (name !== undefined) return { value: from![name], owner: undefined }
+    }
     throw new ApplicationLoadError(
       `${file} has no default export, nor one named application or app${exportsOf(exported)}. Name the application: ${file}:NAME`,
     )
@@ -103,6 +141,13 @@ function find(
     value = next
   }
   return { value, owner }
+}
+
+/** The exports of a module that a compiler has turned from ES to CommonJS: Node has them on the default one. */
+function compiledModule({ default: inner }: Record<string, unknown>): Record<string, unknown> | undefined {
+  const isCompiled =
+    typeof inner === 'object' && inner !== null && (inner as { __esModule?: unknown }).__esModule === true
+  return isCompiled ? (inner as Record<string, unknown>) : undefined
 }
 
 function exportsOf(exported: Record<string, unknown>): string {

@@ -22,6 +22,11 @@ const EXPRESSION = /^([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)\s*(?:\(([\s\S]*)\
  */
 export function parseReference(reference: string): ApplicationReference {
   const [, file, expression] = FILE.exec(reference) ?? []
+  if (/\.[jt]sx(:|$)/.test(reference)) {
+    throw new ApplicationLoadError(
+      `${reference}: JSX has to be compiled first; name the .js file that comes of it, or a .ts file without JSX`,
+    )
+  }
   if (file === undefined) {
     throw new ApplicationLoadError(
       `${reference} names no application in TypeScript or JavaScript: expected FILE or FILE:NAME, such as ./app.ts:app`,
