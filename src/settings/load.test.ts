@@ -209,6 +209,28 @@ describe('config files', () => {
     expect(await load('-c other.json')).toMatchObject({ workers: 1, threads: 3 })
   })
 
+  test('what has no meaning for an application in TypeScript is said, if it is not the default', async () => {
+    write('monoceros.config.json', { wsgi_app: './app.ts:app', threads: 1, pythonpath: ['lib'] })
+    const args = ['--acceptors', '2', '--no-request-buffering', '--workers', '3', '--timeout', '5']
+    const { notes } = await loadSettings({ cwd, args })
+    expect(notes).toEqual([
+      '--acceptors has no meaning for an application in TypeScript or JavaScript; it has as many processes as --workers says',
+      '--no-request-buffering has no meaning for an application in TypeScript or JavaScript',
+      'monoceros.config.json: pythonpath has no meaning for an application in TypeScript or JavaScript',
+    ])
+    expect((await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes).toEqual([])
+  })
+
+  test('a TypeScript file for Python is refused; a module with such a name is not', async () => {
+    const load = (app: string) => loadSettings({ cwd, args: ['--runtime', 'cpython', app] })
+    await expect(load('./app.ts:app')).rejects.toMatchObject({
+      code: 'bad-value',
+      message:
+        'runtime cpython runs a Python module, and ./app.ts:app is a file for the runtime node: leave the runtime out',
+    })
+    expect((await load('package.ts:app')).settings.wsgiApp).toBe('package.ts:app')
+  })
+
   test('what is off in a Gunicorn setting that is not here is accepted', async () => {
     write('monoceros.config.json', { preload_app: false, worker_class: 'sync' })
     const { notes } = await loadSettings({ cwd })

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type GivenValue, parseCommandLine } from './command-line.ts'
 import { findConfigFile, readConfigFile } from './config-file.ts'
 import { camelCase, type RawValue, type SettingDefinition } from './definition.ts'
+import { notesOnMeaningless } from './meaningless.ts'
 import { quoted, SettingsError } from './settings-error.ts'
 import { splitShellWords } from './shell-words.ts'
 import { type Settings, settingsTable } from './table.ts'
@@ -19,7 +20,7 @@ export interface SettingsSources {
 
 export interface LoadedSettings {
   settings: Settings
-  /** What the user should be told: flags of Gunicorn's that have no effect. */
+  /** What the user should be told: flags of Gunicorn's, and settings, that have no effect. */
   notes: readonly string[]
 }
 
@@ -49,12 +50,12 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
       ? { values: new Map<string, GivenValue>(), notes: [] }
       : await readConfigFile(configPath, cwd)
 
+  const byHand = (name: string) =>
+    commandLine.values.get(name) ?? variable.values.get(name) ?? config.values.get(name)
   const settings: Record<string, unknown> = {}
   for (const setting of table) {
     if (setting.command) continue
-    const given = commandLine.values.get(setting.name) ??
-      variable.values.get(setting.name) ??
-      config.values.get(setting.name) ??
+    const given = byHand(setting.name) ??
       fromEnvironment(setting, env) ?? { raw: setting.default, label: setting.name }
     settings[camelCase(setting.name)] = check(setting, given, cwd)
   }
@@ -63,7 +64,12 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
   const pythonpath = checked.pythonpath.map((folder) => resolve(checked.chdir, folder))
   return {
     settings: { ...checked, pythonpath },
-    notes: [...variable.notes, ...config.notes, ...commandLine.notes],
+    notes: [
+      ...variable.notes,
+      ...config.notes,
+      ...commandLine.notes,
+      ...notesOnMeaningless(table, checked, byHand),
+    ],
   }
 }
 

@@ -13,7 +13,10 @@ export const timeoutSettings = [
     doc: `How long the application may take over one request; then the client gets 504 and the worker is replaced. 0 means for ever.
 
 The stacks of all its Python threads go to the error log before the worker is killed. Only the application's time counts:
-reading the request from a slow client and sending the response to one do not. (In Gunicorn it is the time for which a worker may be silent.)`,
+reading the request from a slow client and sending the response to one do not. (In Gunicorn it is the time for which a worker may be silent.)
+
+An application in TypeScript shares its process with the server and with other requests, and may wait as long as it likes. There it is the time
+for which the process may be kept from anything else, by a loop without an end for example; then it is killed and replaced, and its clients get no answer. The middleware \`timeout\` limits single requests.`,
   },
   {
     name: 'graceful_timeout',
