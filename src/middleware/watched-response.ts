@@ -1,5 +1,5 @@
 import { isPromise, mapBody } from '../wsgi/body.ts'
-import { isAboutTheClient } from '../wsgi/client-gone.ts'
+import { isAboutTheClient, whenClientGone } from '../wsgi/client-gone.ts'
 import { failureStatus } from '../wsgi/failure.ts'
 import type {
   ResponseHeaders,
@@ -18,7 +18,10 @@ export type Outcome = 'complete' | 'aborted' | 'failed'
 
 /** A response that is over. */
 export interface FinishedResponse {
-  /** 200 to 999. That of an application which failed before its head was sent is the server's answer to its error, usually 500. */
+  /**
+   * 200 to 999. That of an application which failed before its head was sent is the server's answer to its error, usually 500; 499 where the client went away before
+   * the application had given a head.
+   */
   readonly status: number
   /** As the application gave them; empty where it gave none. */
   readonly headers: ResponseHeaders
@@ -39,7 +42,10 @@ export interface ResponseWatcher {
   given?(bytes: number): void
   /** The application waits for `write()`. @returns to be called when the wait is over */
   writing?(): () => void
-  /** Once, when the response is over, after the body's own `close()`. */
+  /**
+   * Once, when the response is over, after the body's own `close()`; where the client goes away before there is a body, at once, for the application may
+   * never give one.
+   */
   over(response: FinishedResponse): void
 }
 
@@ -53,6 +59,10 @@ export function watchResponse(
   watcher: ResponseWatcher,
 ): WSGIBody | Promise<WSGIBody> {
   const progress = new Progress(environ.REQUEST_METHOD === 'HEAD', watcher)
+  let taken = false
+  whenClientGone(environ, () => {
+    if (!taken) progress.close()
+  })
   const started: StartResponse = (status, headers, excInfo) => {
     const write = startResponse(status, watcher.head?.(status, headers) ?? headers, excInfo)
     progress.begin(status, headers)
@@ -65,6 +75,7 @@ export function watchResponse(
     }
   }
   const take = (body: WSGIBody): WSGIBody => {
+    taken = true
     watcher.returned?.()
     return mapBody(body, {
       asked: () => watcher.asked?.(),
@@ -142,11 +153,18 @@ class Progress {
     if (!this.#open) return
     this.#open = false
     const answered = this.#given > 0 || (this.#status !== 0 && !this.#failed)
+    const outcome = this.#outcome()
     this.#watcher.over({
-      status: answered ? this.#status : this.#failed ? failureStatus(this.#error) : 500,
+      status: answered
+        ? this.#status
+        : outcome === 'aborted'
+          ? 499
+          : this.#failed
+            ? failureStatus(this.#error)
+            : 500,
       headers: this.#headers,
       bytes: this.#bytes(),
-      outcome: this.#outcome(),
+      outcome,
     })
   }
 

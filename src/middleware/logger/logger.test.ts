@@ -4,7 +4,7 @@ import { callForAnswer, environOf, type TestRequest } from '../../../tests/suppo
 import { Call } from '../../wsgi/call.ts'
 import { checkHead } from '../../wsgi/head-rules.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
-import type { WSGIApplication } from '../../wsgi/types.ts'
+import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
 import { escapeLogText, type LogRecord } from './log-formats.ts'
 import { logger } from './logger.ts'
 
@@ -216,6 +216,48 @@ describe('a record', () => {
     await ended
     expect(records).toMatchObject([{ bytes: 9, outcome: 'aborted', status: 200 }])
     expect(closed).toBe(1)
+  })
+
+  test('says so once where the client goes away and the application never answers, or late', async () => {
+    let answer = (_body: WSGIBody) => {}
+    const apps: WSGIApplication[] = [
+      () => new Promise(() => {}),
+      (_environ, startResponse) =>
+        new Promise<WSGIBody>((resolve) => {
+          answer = (body) => {
+            startResponse('200 OK', [])
+            resolve(body)
+          }
+        }),
+    ]
+    for (const app of apps) {
+      const records: LogRecord[] = []
+      const format = (record: LogRecord) => void records.push(record)
+      const ignored = () => {}
+      const call = new Call(
+        logger({ format })(app),
+        environOf(),
+        {
+          checkHead,
+          respond: ignored,
+          start: ignored,
+          data: () => true,
+          whenReady: ignored,
+          finish: ignored,
+          failed: ignored,
+          broken: ignored,
+          complain: ignored,
+        },
+        false,
+      )
+      call.run()
+      expect(records).toEqual([])
+      call.cancel()
+      answer([latin1Bytes('late')])
+      await new Promise(setImmediate)
+      expect(records).toMatchObject([{ status: 499, outcome: 'aborted', bytes: 0 }])
+      expect(records).toHaveLength(1)
+    }
   })
 
   test('has the request as it came, whatever the application does to the environ', async () => {

@@ -259,6 +259,24 @@ describe('the report', () => {
     expect(profile.report().find(({ route }) => route === 'GET /a')?.count).toBe(2)
   })
 
+  test('is not used up by clients that try paths and methods', async () => {
+    const profile = profiler({ maxRoutes: 3 })
+    const app = profile((environ, startResponse) => {
+      if (environ.PATH_INFO === '/named') environ['monoceros.route'] = '/named'
+      const known = environ.PATH_INFO === '/' && environ.REQUEST_METHOD === 'GET'
+      startResponse(known ? '200 OK' : environ.PATH_INFO === '/' ? '405 No' : '404 No', [])
+      return []
+    })
+    for (let i = 0; i < 10; i++) {
+      await callForAnswer(app, { target: `/try-${i}x` })
+      await callForAnswer(app, { method: `TRY${i}` })
+    }
+    await callForAnswer(app)
+    await callForAnswer(app, { target: '/named' })
+    const counts = Object.fromEntries(profile.report().map(({ route, count }) => [route, count]))
+    expect(counts).toEqual({ '(404)': 10, '(405)': 10, 'GET /': 1, '(others)': 1 })
+  })
+
   test('takes the route that the application names, or the option', async () => {
     const named: WSGIApplication = (environ, startResponse) => {
       environ['monoceros.route'] = '/user/:name'

@@ -67,7 +67,8 @@ export interface ProfilerOptions {
   readonly onProfile?: (profile: RequestProfile, environ: WSGIEnvironment) => unknown
   /**
    * By what requests are summed up, looked at when the response is over. Otherwise `environ['monoceros.route']`, where the application has put a text there, or the path with `:id` in
-   * place of numbers and UUIDs; the method before it.
+   * place of numbers and UUIDs; the method before it. What is answered 404 or 405 and has no name is summed up by its status, `(404)`: clients that try paths, or methods, must
+   * not use up the routes.
    */
   readonly route?: (environ: WSGIEnvironment) => string
   /** For how many routes there are sums; further ones are summed up as `(others)`. 200 unless it says otherwise; each takes 2 KB. */
@@ -170,7 +171,7 @@ class RequestWatch implements ResponseWatcher {
   over(response: FinishedResponse): void {
     this.#pass('client')
     const now = performance.now()
-    const route = this.#route()
+    const route = this.#route(response.status)
     const total = now - this.#began
     this.#summaries.add(route, total, response.status >= 500 || response.outcome === 'failed')
     const { onProfile } = this.#options
@@ -211,16 +212,15 @@ class RequestWatch implements ResponseWatcher {
     return time === null ? null : time - this.#began
   }
 
-  #route(): string {
+  #route(status: number): string {
     try {
       if (this.#options.route !== undefined) return String(this.#options.route(this.#environ)).slice(0, 200)
     } catch (error) {
       this.#complain(error)
     }
     const named = this.#environ['monoceros.route']
-    return typeof named === 'string'
-      ? `${this.#method.slice(0, 20)} ${named.slice(0, 200)}`
-      : routeOf(this.#method, this.#path)
+    if (typeof named === 'string') return `${this.#method.slice(0, 20)} ${named.slice(0, 200)}`
+    return status === 404 || status === 405 ? `(${status})` : routeOf(this.#method, this.#path)
   }
 
   #complain(error: unknown): void {
