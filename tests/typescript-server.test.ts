@@ -383,7 +383,7 @@ describe('processes', () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
-    expect(server.log()).toMatch(new RegExp(`Acceptor ${pid} is ended: its application has not let go`))
+    await server.waitForLog(new RegExp(`Acceptor ${pid} is ended: its application has not let go`))
     await waitFor('an answer', async () => (await pidOf(server)) !== pid)
   })
 
