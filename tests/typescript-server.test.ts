@@ -394,6 +394,70 @@ describe('processes', () => {
     await waitFor('the end of the first', () => !isAlive(pid))
   })
 
+  test('one that has answered max_requests serves until its replacement does', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    const file = join(path, 'app.mjs')
+    const write = (text: string) =>
+      writeFileSync(
+        file,
+        `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('${text}')] }`,
+      )
+    write('old')
+    const server = await start('app.mjs:app', { cwd: path, args: ['--max-requests', '2'] })
+    writeFileSync(file, 'this is not JavaScript')
+    for (let i = 0; i < 3; i++) expect(await textOf(server)).toBe('old')
+    await server.waitForLog(/could not start; starting another/)
+    expect(await textOf(server)).toBe('old')
+    write('new')
+    await waitFor('the replacement', async () => (await textOf(server)) === 'new')
+    await waitFor('the end of the first', () => childrenOf(server.pid).length === 1)
+  })
+
+  test('those that serve are not taken for stuck when it was the arbiter that was stopped', async () => {
+    const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
+    const pid = await pidOf(server)
+    process.kill(server.pid, 'SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, 2500)) // more than the time-out: it is what is tried
+    process.kill(server.pid, 'SIGCONT')
+    server.signal('SIGUSR1')
+    await server.waitForLog(/SIGUSR1/)
+    await new Promise((resolve) => setTimeout(resolve, 600)) // two looks
+    expect(await pidOf(server)).toBe(pid)
+    expect(server.log()).not.toMatch(/is ended/)
+  })
+
+  test('an application that speaks to whoever has started it does not disturb the arbiter', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(
+      join(path, 'app.mjs'),
+      `for (const message of [null, 'ready', { type: 'ready' }]) process.send?.(message)
+      export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('it')] }`,
+    )
+    const server = await start('app.mjs:app', { cwd: path })
+    expect(await textOf(server)).toBe('it')
+    expect(server.log()).not.toMatch(/Mistake/)
+  })
+
+  test('one that throws again and again finishes what it has, and is not started anew in a hurry', async () => {
+    const { path, remove } = temporaryDirectory()
+    onTestFinished(remove)
+    writeFileSync(
+      join(path, 'app.mjs'),
+      `setTimeout(() => setInterval(() => { throw new Error('at every tick') }, 10), 300)
+      export const app = async (environ, startResponse) => {
+        await new Promise((resolve) => setTimeout(resolve, 600))
+        startResponse('200 OK', [])
+        return [Buffer.from('finished')]
+      }`,
+    )
+    const server = await start('app.mjs:app', { cwd: path })
+    expect(await textOf(server)).toBe('finished')
+    await server.waitForLog(/starting another in 0\.2 s/)
+    expect(server.log()).not.toMatch(/report it/)
+  })
+
   test('HUP loads the application anew', async () => {
     const { path, remove } = temporaryDirectory()
     onTestFinished(remove)

@@ -86,8 +86,8 @@ class TestAcceptor implements AcceptorControls {
   }
 }
 
-async function startMessage(): Promise<StartMessage> {
-  const args = ['--error-logfile', logPath, '--graceful-timeout', '7', 'hello:app']
+async function startMessage(app = 'hello:app'): Promise<StartMessage> {
+  const args = ['--error-logfile', logPath, '--graceful-timeout', '7', app]
   const { settings } = await loadSettings({ args, env: {}, cwd: directory })
   const address = { kind: 'tcp', host: '127.0.0.1', port: 8000 } as const
   return { type: 'start', settings, listeners: [{ fd: 4, address }], workers: 2, tmpDir: directory }
@@ -307,6 +307,57 @@ test('a mistake of our own is logged with its stack, the workers are ended, and 
   expect(log()).toMatch(/\[CRITICAL\] Mistake in the acceptor, please report it: Error: we slipped\n +at /)
   expect(acceptor.calls).toEqual(['kill'])
   expect(host.exits).toEqual([70])
+})
+
+describe('with an application in TypeScript', () => {
+  async function servingTypeScript(prepare: (acceptor: TestAcceptor) => void = () => {}) {
+    const host = new TestHost()
+    const acceptor = new TestAcceptor()
+    prepare(acceptor)
+    let retire = () => {}
+    runAcceptorProcess(host, (_start, _log, ask) => {
+      retire = ask
+      return acceptor
+    })
+    host.receive(await startMessage('./app.ts:app'))
+    await waitFor('ready', () => host.sent.length > 0)
+    host.sent.length = 0
+    return { host, acceptor, retire: () => retire() }
+  }
+
+  test('an error that it does not catch has the process replaced; what is in flight finishes, whatever else it throws', async () => {
+    let stopped = () => {}
+    const { host, acceptor } = await servingTypeScript((it) => {
+      it.stopped = () =>
+        new Promise((resolve) => {
+          stopped = resolve
+        })
+    })
+    for (let i = 0; i < 1000; i++) host.emit('uncaughtException', new Error(`tick ${i}.`))
+    expect(host.sent).toEqual([{ type: 'leaving', failed: true }])
+    expect(acceptor.calls).toEqual(['start', 'stop 7000'])
+    expect(host.exits).toEqual([])
+    expect(log()).toMatch(/\[CRITICAL\] An error that the application did not catch.*\nError: tick 0\./)
+    expect(log()).toMatch(/\[ERROR\] An error that the application did not catch.*\nError: tick 1\./)
+    expect(log()).not.toMatch(/tick 100\.|report it/)
+    stopped()
+    await waitFor('the exit', () => host.exits.length > 0)
+    expect(host.exits).toEqual([0])
+  })
+
+  test('it cannot speak to the arbiter', async () => {
+    const { host, retire } = await servingTypeScript()
+    expect(host.send).toBeUndefined()
+    retire()
+    expect(host.sent).toHaveLength(1)
+  })
+
+  test('one that is due to be replaced says so, and goes on', async () => {
+    const { host, acceptor, retire } = await servingTypeScript()
+    retire()
+    expect(host.sent).toEqual([{ type: 'retiring' }])
+    expect(acceptor.calls).toEqual(['start'])
+  })
 })
 
 test('a stop that fails is a mistake of our own', async () => {

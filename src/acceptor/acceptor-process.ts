@@ -24,6 +24,7 @@ export interface AcceptorControls {
 export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
   readonly pid: number
   send?: ((message: FromAcceptor, callback: (error: Error | null) => void) => unknown) | undefined
+  disconnect?: (() => void) | undefined
   kill(pid: number, signal: NodeJS.Signals): unknown
   exit(code: number): void
 }
@@ -36,6 +37,9 @@ const overrun = 1000
 
 /** For a mistake in our own code: EX_SOFTWARE of sysexits.h. */
 const internalError = 70
+
+/** How many errors of an application that is being replaced already are told. */
+const lateMistakes = 10
 
 /** These are the arbiter's to decide on, when they reach the acceptor too. */
 const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
@@ -60,16 +64,19 @@ class AcceptorProcess {
   #serving = false
   #stopping = false
   #exiting = false
+  #lateMistakes = 0
   #orphaned = false
+  readonly #speak: NonNullable<HostProcess['send']> | undefined
 
   constructor(host: HostProcess, create: CreateAcceptor) {
     this.#host = host
+    this.#speak = host.send?.bind(host)
     this.#create = create
   }
 
   listen(): void {
     const host = this.#host
-    host.on('uncaughtException', (error: unknown) => this.#onMistake(error))
+    host.on('uncaughtException', (error: unknown) => this.#onUncaught(error))
     for (const signal of ignoredSignals) host.on(signal, () => {})
     host.on('SIGTERM', () => this.#leave())
     host.on('message', (message: ToAcceptor) => this.#onMessage(message))
@@ -103,7 +110,8 @@ class AcceptorProcess {
     this.#start = start
     try {
       this.#log = new ErrorLog({ file: start.settings.errorLogfile, level: start.settings.logLevel })
-      this.#acceptor = this.#create(start, this.#log, () => this.#leave())
+      if (this.#runsApplication) this.#keepChannel()
+      this.#acceptor = this.#create(start, this.#log, () => this.#send({ type: 'retiring' }))
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
       this.#serving = true
@@ -120,6 +128,12 @@ class AcceptorProcess {
   /** The application is called in this process, so its mistakes arrive here. */
   get #runsApplication(): boolean {
     return this.#start !== undefined && runtimeOf(this.#start.settings) === 'node'
+  }
+
+  /** The channel is ours: a library that looks whether another program has started it (`process.send`) would speak to the arbiter. */
+  #keepChannel(): void {
+    this.#host.send = undefined
+    this.#host.disconnect = undefined
   }
 
   #giveSignsOfLife(timeout: number): void {
@@ -175,11 +189,20 @@ class AcceptorProcess {
     return (this.#start?.settings.gracefulTimeout ?? 0) * 1000
   }
 
-  #onMistake(error: unknown): void {
-    if (this.#runsApplication && this.#log !== undefined && !this.#stopping) {
+  #onUncaught(error: unknown): void {
+    if (!this.#runsApplication || this.#log === undefined) {
+      this.#onMistake(error)
+    } else if (!this.#stopping) {
       this.#onApplicationMistake(failureText(error))
-      return
+    } else if (this.#lateMistakes++ < lateMistakes) {
+      // One that throws at every tick of a timer must not cost others the end of their responses.
+      this.#log.error(
+        `An error that the application did not catch while it is stopped\n${failureText(error)}`,
+      )
     }
+  }
+
+  #onMistake(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const entry = `Mistake in the acceptor, please report it: ${text}`
     if (this.#log) this.#log.critical(entry)
@@ -222,8 +245,8 @@ class AcceptorProcess {
   }
 
   #send(message: FromAcceptor, sent: () => void = () => {}): void {
-    if (this.#host.send === undefined || this.#orphaned) sent()
-    else this.#host.send(message, () => sent())
+    if (this.#speak === undefined || this.#orphaned) sent()
+    else this.#speak(message, () => sent())
   }
 }
 

@@ -5,7 +5,8 @@
  * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and then exits). From then on
  * the arbiter may send `reload` (answered by `reloaded` or `reload-failed`), `scale` and `reopen-logs`, and in the end `stop` or `kill`, on which
  * the acceptor exits. An acceptor that leaves for a reason of its own says `leaving` first, so that its replacement need not wait for its end;
- * `failed` when the application gave the reason. Where the application runs in the acceptor itself, `alive` says again and again that it is not stuck.
+ * `failed` when the application gave the reason. One that is due to be replaced, but serves as well as ever, says `retiring`, and is stopped when its
+ * replacement serves. Where the application runs in the acceptor itself, `alive` says again and again that it is not stuck.
  */
 import type { BindAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
@@ -67,4 +68,5 @@ export type FromAcceptor =
   | { readonly type: 'reloaded' }
   | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: string }
   | { readonly type: 'leaving'; readonly failed: boolean }
+  | { readonly type: 'retiring' }
   | { readonly type: 'alive' }

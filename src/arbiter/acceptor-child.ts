@@ -46,6 +46,10 @@ const firstListenerFd = 4
 /** How long what is left of an acceptor's processes has after TERM and after KILL, in milliseconds. */
 const lastGrace = 1000
 
+/** How often it is looked whether an acceptor is alive, and what between two looks tells that nobody could look; milliseconds. */
+const lookEvery = 250
+const overslept = 1000
+
 /**
  * Starts an acceptor process and follows it to its end.
  *
@@ -57,6 +61,8 @@ export class AcceptorChild {
   readonly ready: Promise<AcceptorReady>
   /** Resolves as soon as it will serve no more: with how it ended, or with a word when it says so itself first. */
   readonly leaving: Promise<AcceptorExit | Leave>
+  /** Resolves when it asks for a replacement, and goes on serving until it is stopped. */
+  readonly retiring: Promise<void>
   /** Resolves when it and all of its workers are gone and its directory is removed. */
   readonly exited: Promise<AcceptorExit>
   readonly startedAt: number = performance.now()
@@ -67,6 +73,7 @@ export class AcceptorChild {
   readonly #log: ErrorLog
   readonly #ready: Deferred<AcceptorReady> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
+  readonly #retiring: Deferred<void> = defer()
   readonly #reloads: Deferred<void>[] = []
   readonly #timeout: number
   #aliveAt = 0
@@ -89,6 +96,7 @@ export class AcceptorChild {
     })
     this.ready = this.#ready.promise
     this.leaving = this.#leaving.promise
+    this.retiring = this.#retiring.promise
     // Whoever wants to know asks; an answer that nobody waits for is not an error of this process.
     this.ready.catch(() => {})
     this.exited = this.#follow()
@@ -162,6 +170,9 @@ export class AcceptorChild {
       case 'leaving':
         this.#leaving.resolve(message.failed ? 'failed' : 'told')
         break
+      case 'retiring':
+        this.#retiring.resolve()
+        break
       case 'alive':
         this.#aliveAt = performance.now()
         break
@@ -176,16 +187,21 @@ export class AcceptorChild {
   /** An application that runs in the acceptor itself and does not come back keeps it from giving signs of life: then it is ended. */
   #watch(): void {
     if (this.#timeout === 0) return
-    this.#aliveAt = performance.now()
+    let lookedAt = performance.now()
+    this.#aliveAt = lookedAt
     const look = setInterval(() => {
       if (this.#ended) return clearInterval(look)
-      if (performance.now() - this.#aliveAt <= this.#timeout * 1000) return
+      const now = performance.now()
+      // This process was stopped itself: what was said meanwhile has not been heard yet.
+      if (now - lookedAt > overslept) this.#aliveAt = now
+      lookedAt = now
+      if (now - this.#aliveAt <= this.#timeout * 1000) return
       clearInterval(look)
       this.#log.critical(
         `Acceptor ${this.pid} is ended: its application has not let go of it for timeout (${this.#timeout} s)`,
       )
       signalGroup(this.pid, 'SIGKILL')
-    }, 250)
+    }, lookEvery)
     look.unref()
   }
 

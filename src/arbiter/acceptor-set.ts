@@ -24,6 +24,8 @@ export interface AcceptorSetOptions {
 interface Place {
   readonly index: number
   child: AcceptorChild | undefined
+  /** The one before, which goes on serving until `child` does. */
+  retiring: AcceptorChild | undefined
   /** How many acceptors have ended young here, one after the other. */
   youngDeaths: number
   restart: NodeJS.Timeout | undefined
@@ -32,7 +34,7 @@ interface Place {
 }
 
 function newPlace(index: number): Place {
-  return { index, child: undefined, youngDeaths: 0, restart: undefined, dropped: false }
+  return { index, child: undefined, retiring: undefined, youngDeaths: 0, restart: undefined, dropped: false }
 }
 
 /** An acceptor that ends sooner than that, in milliseconds, may have a reason that will end the next one too. */
@@ -55,6 +57,7 @@ export class AcceptorSet {
   readonly #places: Place[]
   readonly #children = new Set<AcceptorChild>()
   readonly #gone = defer<void>()
+  readonly #started = defer<void>()
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
 
@@ -83,6 +86,7 @@ export class AcceptorSet {
       const serving = children.map(async (child) => ({ pid: child.pid, ...(await child.ready) }))
       const all = await Promise.all(serving)
       if (this.#state === 'starting') this.#state = 'serving'
+      this.#started.resolve()
       return all
     } catch (error) {
       this.kill()
@@ -117,7 +121,8 @@ export class AcceptorSet {
     for (const place of this.#places.splice(acceptors)) {
       clearTimeout(place.restart)
       place.dropped = true
-      place.child?.stop(this.#options.settings.gracefulTimeout * 1000)
+      place.child?.stop(this.#graceMs)
+      place.retiring?.stop(this.#graceMs)
     }
     for (let index = this.#places.length; index < acceptors; index++) {
       const place = newPlace(index)
@@ -156,6 +161,10 @@ export class AcceptorSet {
     if (this.#children.size === 0) this.#gone.resolve()
   }
 
+  get #graceMs(): number {
+    return this.#options.settings.gracefulTimeout * 1000
+  }
+
   #share(index: number): number {
     return shareOf(this.#workers, this.#places.length, index)
   }
@@ -167,11 +176,27 @@ export class AcceptorSet {
     place.child = child
     this.#children.add(child)
     void this.#replaceWhenLeaving(place, child)
+    void this.#replaceWhenRetiring(place, child)
     void child.exited.then(() => {
       this.#children.delete(child)
       if (this.#state === 'ending' && this.#children.size === 0) this.#gone.resolve()
     })
     return child
+  }
+
+  async #replaceWhenRetiring(place: Place, child: AcceptorChild): Promise<void> {
+    await child.retiring
+    await this.#started.promise
+    if (this.#state !== 'serving' || place.dropped || place.child !== child) return
+    this.#options.log.info(`The acceptor ${child.pid} is due to be replaced; starting another`)
+    place.retiring = child
+    this.#restart(place)
+  }
+
+  /** Stops the one before, now that there is another. */
+  #release(place: Place): void {
+    place.retiring?.stop(this.#graceMs)
+    place.retiring = undefined
   }
 
   async #replaceWhenLeaving(place: Place, child: AcceptorChild): Promise<void> {
@@ -183,11 +208,15 @@ export class AcceptorSet {
     )
     // A failure during the start is the starter's to report.
     if (this.#state === 'ending' || place.dropped || (this.#state === 'starting' && failure)) return
+    if (place.retiring === child) place.retiring = undefined
+    if (place.child !== child) return // its replacement is on its way
     place.child = undefined
-    const young = performance.now() - child.startedAt < youngAge
-    place.youngDeaths = young ? place.youngDeaths + 1 : 0
     // One that leaves in order, because somebody told it to, says nothing about the next.
-    const delay = exit !== 'told' || failure ? restartDelay(place.youngDeaths) : 0
+    const told = exit === 'told' && failure === undefined
+    const young = performance.now() - child.startedAt < youngAge
+    if (!young) place.youngDeaths = 0
+    else if (!told) place.youngDeaths++
+    const delay = told ? 0 : restartDelay(place.youngDeaths)
     const then = delay === 0 ? 'starting another' : `starting another in ${delay / 1000} s`
     if (failure) {
       log.error(failure.message)
@@ -205,7 +234,10 @@ export class AcceptorSet {
     try {
       const child = this.#spawn(place)
       child.ready.then(
-        (ready) => log.info(describeAcceptor({ pid: child.pid, ...ready })),
+        (ready) => {
+          log.info(describeAcceptor({ pid: child.pid, ...ready }))
+          if (place.child === child) this.#release(place)
+        },
         () => {
           // Told, and tried again, when the process has ended.
         },
