@@ -13,3 +13,18 @@ test.each([
 ])('a value is named with its article: %o', (value, text) => {
   expect(describeValue(value)).toBe(text)
 })
+
+test('an object that throws when it is looked at is an object', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const hostile = {
+    get constructor() {
+      throw new Error('on purpose')
+    },
+  }
+  expect([proxy, hostile, { constructor: { name: 5 } }].map(describeValue)).toEqual([
+    'an object',
+    'an object',
+    'an object',
+  ])
+})

@@ -47,9 +47,14 @@ export function describeValue(value: unknown): string {
     return `the ${typeof value} ${value}`
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
   if (typeof value === 'symbol') return 'a symbol'
-  if (value instanceof Promise) return 'a promise'
-  const name = (value as object).constructor?.name
-  return name === undefined || name === '' || name === 'Object'
+  let name: unknown
+  try {
+    if (value instanceof Promise) return 'a promise'
+    name = (value as object).constructor?.name
+  } catch {
+    // Some objects throw when they are looked at: a proxy, a getter.
+  }
+  return typeof name !== 'string' || name === '' || name === 'Object'
     ? 'an object'
     : `${/^(?:[AEIO]|Un)/.test(name) ? 'an' : 'a'} ${name}`
 }

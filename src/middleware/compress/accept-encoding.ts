@@ -5,6 +5,8 @@ interface EncodingNegotiator {
   encodings(available: readonly string[], options: { preferred: readonly string[] }): string[]
 }
 
+const LONGEST_HEADER = 4096
+
 /**
  * Which of some content codings a client wants, the best first (RFC 9110 §12.5.3). Of those that it likes equally, the one that stands first
  * in `available` is better, and any is better than `identity`.
@@ -17,7 +19,8 @@ interface EncodingNegotiator {
  * @example acceptedEncodings('gzip;q=0.5, identity', ['br', 'gzip']) // ['identity', 'gzip']
  */
 export function acceptedEncodings(header: string | undefined, available: readonly string[]): string[] {
-  if (header === undefined) return ['identity']
+  // A list of thousands is nobody's wish, and taking it apart costs a microsecond a byte.
+  if (header === undefined || header.length > LONGEST_HEADER) return ['identity']
   const negotiator = new Negotiator({
     headers: { 'accept-encoding': header },
   }) as unknown as EncodingNegotiator

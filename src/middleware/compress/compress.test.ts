@@ -650,3 +650,8 @@ test.skipIf(hasZstd)('zstd is refused by name, and left out by default, where No
   expect(() => compress({ encodings: ['zstd'] })).toThrow(/zstd needs Node 22.15 or later/)
   expect((await ask(page(), 'zstd')).header('Content-Encoding')).toBeUndefined()
 })
+
+test('a list of codings that is longer than anybody means is not gone through', () => {
+  expect(acceptedEncodings(`gzip,${'a,'.repeat(1000)}`, ['br', 'gzip'])).toEqual(['gzip', 'identity'])
+  expect(acceptedEncodings(`gzip,${'a,'.repeat(200_000)}`, ['br', 'gzip'])).toEqual(['identity'])
+})

@@ -10,6 +10,7 @@ import type { WSGIApplication } from '../../wsgi/types.ts'
 import { bodyLimit } from '../body-limit/body-limit.ts'
 import { debugStyle, debugStyleHash } from './debug-page.ts'
 import { type ErrorEntry, errorHandler } from './error-handler.ts'
+import { maskedText } from './masked-environ.ts'
 import { stackFrames } from './stack-frames.ts'
 
 const boom = () => new Error('boom <b>')
@@ -545,4 +546,40 @@ test('NaN, thrown in the middle of a response, goes on as it is', async () => {
   }
   const answer = await callForAnswer(errorHandler()(app), request)
   expect([answer.complete, answer.error, errors]).toEqual([false, Number.NaN, []])
+})
+
+test('an asynchronous render is refused in the log, and what it rejects with ends nothing', async () => {
+  const { request, errors } = recording()
+  const rejected: unknown[] = []
+  const listen = (reason: unknown) => void rejected.push(reason)
+  process.on('unhandledRejection', listen)
+  try {
+    const render = (() => Promise.reject(new Error('on purpose'))) as never
+    const answer = await callForAnswer(errorHandler({ render })(failing['a function']!), request)
+    expect([answer.status, answer.body]).toEqual(['500 Internal Server Error', '500 Internal Server Error\n'])
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  } finally {
+    process.off('unhandledRejection', listen)
+  }
+  expect(errors.join('')).toContain('must not be asynchronous')
+  expect(rejected).toEqual([])
+})
+
+test('masking takes time in proportion to the text, whatever it is', () => {
+  const began = performance.now()
+  expect(maskedText('eyJaaaaa-'.repeat(20_000))).toHaveLength(180_000)
+  expect(performance.now() - began).toBeLessThan(5000)
+})
+
+test('the debug page shows an environ with an object that throws when it is looked at', async () => {
+  const hostile = {
+    get constructor() {
+      throw new Error('on purpose')
+    },
+  }
+  const answer = await callForAnswer(errorHandler({ debug: true })(failing['a function']!), {
+    headers: [['Accept', 'text/html']],
+    environ: { hostile },
+  })
+  expect(answer.body).toContain('<td>hostile</td><td>an object</td>')
 })

@@ -299,6 +299,11 @@ function headersOf(error: unknown): ResponseHeaders {
 const encoder = new TextEncoder()
 
 function wholeAnswer(rendered: RenderedError, ownStatus: number): WholeAnswer {
+  if (isPromise(rendered)) {
+    // Else its rejection would be nobody's, and end the process.
+    rendered.then(undefined, () => {})
+    throw new TypeError('The option "render" of errorHandler must not be asynchronous: it gave a promise')
+  }
   const { status = ownStatus, headers = [], body } = rendered
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
     throw new TypeError(

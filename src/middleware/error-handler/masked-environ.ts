@@ -7,8 +7,11 @@ const MASK = '********'
 /** A name that says that its value is nobody's business. Rather one too many. */
 const SECRET_NAME =
   /auth|cookie|pass(?!ive|enger)|pwd|secret|token|key|credential|session|signature|jwt|csrf|otp$|(^|[_-])pin$/i
-/** What is a secret whatever its name: a JSON Web Token, credentials with their scheme. */
-const SECRET_VALUE = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\b(?:Basic|Bearer|Digest|Negotiate)\s+\S.*/gi
+/**
+ * What is a secret whatever its name: a JSON Web Token, credentials with their scheme. The head of a token has a bound, or text that begins one again and
+ * again would be gone through as many times.
+ */
+const SECRET_VALUE = /\beyJ[\w-]{5,2000}\.[\w-]+\.[\w-]*|\b(?:Basic|Bearer|Digest|Negotiate)\s+\S.*/gi
 /** Credentials in a URL: `//user:password@` (RFC 3986 §3.2.1). */
 const USER_INFO = /(\/\/[^/?#\s:@]*):[^/?#\s@]*@/g
 const LONGEST_VALUE = 2000
