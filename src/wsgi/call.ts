@@ -1,5 +1,5 @@
 import { callApplication } from './application.ts'
-import { isPromise, notIterable } from './body.ts'
+import { discardAndClose, isPromise, notIterable } from './body.ts'
 import { ClientGoneError, type ClientWatch, isAboutTheClient, watchClient } from './client-gone.ts'
 import type { HeadFacts } from './head-rules.ts'
 import type {
@@ -191,8 +191,8 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
   /** Takes the body that the application has returned. */
   #take(body: WSGIBody): void {
     if (this.#over) {
-      this.#body = body
-      this.#close()
+      // It comes too late: nobody asks it for a piece, and a stream has a file or a connection to let go of.
+      this.#guard(() => discardAndClose(body))
       return
     }
     this.#body = body
