@@ -145,6 +145,23 @@ describe('makeServer', () => {
     expect(closed).toBe(1)
   })
 
+  test.each<[string, unknown, ServerOptions, RegExp]>([
+    ['no application', 42, {}, /^makeServer: app must be .* not the number 42$/],
+    [
+      'a root path without its slash',
+      hello,
+      { rootPath: 'shop' },
+      /rootPath must be .* not the string "shop"$/,
+    ],
+    ['a root path that ends in one', hello, { rootPath: '/shop/' }, /rootPath must be/],
+    ['a limit that is none', hello, { maxBody: Number.NaN }, /maxBody must be/],
+    ['a negative time', hello, { gracefulTimeout: -1 }, /gracefulTimeout must be/],
+  ])('%s is refused at once', (_, app, options, message) => {
+    const act = () => makeServer('127.0.0.1', 0, app as WSGIApplication, options)
+    expect(act).toThrow(message)
+    expect(act).toThrow(expect.objectContaining({ code: 'bad-option' }))
+  })
+
   test('an address that is taken is the system’s error', async () => {
     const { httpd } = make()
     const { port } = await httpd.listening

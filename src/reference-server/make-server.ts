@@ -7,8 +7,10 @@ import { HttpServer } from '../http/http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import { type AccessRecord, compileAccessFormat } from '../logging/access-format.ts'
+import { isApplication } from '../wsgi/application.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
+import { describeValue } from '../wsgi/wsgi-error.ts'
 import { Turnstile } from './turnstile.ts'
 
 export interface ServerOptions {
@@ -43,6 +45,7 @@ const LOG_FORMAT = '%(h)s - - %(t)s "%(r)s" %(s)s %(b)s'
  *
  * @param host an address or a name; `''` for all addresses
  * @param port 0 for a free one, which {@link WSGIServer.address} then tells
+ * @throws TypeError or RangeError (`bad-option`) for what is no application, and for an option that makes no sense
  * @example
  * const httpd = makeServer('', 8000, demoApp)
  * console.log('Serving on port 8000...')
@@ -69,6 +72,7 @@ export class WSGIServer {
 
   constructor(host: string, port: number, app: WSGIApplication, options: ServerOptions) {
     const { rootPath = '', errors = consoleErrors, maxBody = 0, gracefulTimeout = 5 } = options
+    checkArguments(app, rootPath, maxBody, gracefulTimeout)
     const record = recorder(options.log)
     const say = (text: string) => errors.write(`${text}\n`)
     const gateway = new ApplicationGateway(
@@ -143,6 +147,33 @@ export class WSGIServer {
     this.#address = { host: address, port: bound, url: `http://${name}:${bound}` }
     return this.#address
   }
+}
+
+function checkArguments(app: unknown, rootPath: unknown, maxBody: number, gracefulTimeout: number): void {
+  if (!isApplication(app))
+    throw bad(
+      TypeError,
+      `app must be a function (environ, startResponse), or an object with a method wsgi, not ${describeValue(app)}`,
+    )
+  if (typeof rootPath !== 'string' || !/^(\/.*[^/])?$/.test(rootPath))
+    throw bad(
+      TypeError,
+      `rootPath must be '' or a path such as '/shop', without a slash at its end, not ${describeValue(rootPath)}`,
+    )
+  if (!(Number.isSafeInteger(maxBody) && maxBody >= 0))
+    throw bad(
+      RangeError,
+      `maxBody must be a number of bytes, or 0 for no limit, not ${describeValue(maxBody)}`,
+    )
+  if (!(typeof gracefulTimeout === 'number' && gracefulTimeout >= 0 && gracefulTimeout * 1000 < 2 ** 31))
+    throw bad(
+      RangeError,
+      `gracefulTimeout must be a number of seconds, 0 or more, not ${describeValue(gracefulTimeout)}`,
+    )
+}
+
+function bad(kind: typeof TypeError | typeof RangeError, what: string): Error {
+  return Object.assign(new kind(`makeServer: ${what}`), { code: 'bad-option' })
 }
 
 function makeHttpServer(

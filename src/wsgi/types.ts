@@ -39,6 +39,7 @@ export interface WSGIObject {
 
 /**
  * A response's body: pieces of bytes, each of which is sent before the next is asked for. An array, a generator, a stream.
+ * A piece that was given is the server's: what a slow client has not taken yet would change with it, so a buffer that is filled again must be copied.
  *
  * Whatever happens, `close()`, where there is one, is called exactly once when the response is over (PEP 3333 "Specification Details"), and a generator
  * that was not run to its end is told to return, so that its `finally` runs.
