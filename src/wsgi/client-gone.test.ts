@@ -112,22 +112,22 @@ test('an error is about the client by its code, or as an AbortError by its cause
   }
   for (const other of [abort(), abort(abort()), looped, wrapped, hostile, null, undefined, 'client-gone'])
     expect(isAboutTheClient(other)).toBe(false)
+})
 
-  test('a stream that an application gives when its client has gone is destroyed unread', async () => {
-    const stream = Readable.from([Buffer.from('nobody reads this')])
-    let give: (body: Readable) => void = () => {}
-    const { call, complaints } = callOf(
-      () =>
-        new Promise((resolve) => {
-          give = resolve
-        }),
-      environOf(),
-    )
-    call.run()
-    call.cancel()
-    give(stream)
-    await new Promise((resolve) => stream.once('close', resolve))
-    expect(stream.destroyed).toBe(true)
-    expect(complaints).toEqual([])
-  })
+test('a stream that an application gives when its client has gone is destroyed unread', async () => {
+  const stream = Readable.from([Buffer.from('nobody reads this')])
+  let give: (body: Readable) => void = () => {}
+  const { call, complaints } = callOf(
+    () =>
+      new Promise((resolve) => {
+        give = resolve
+      }),
+    environOf(),
+  )
+  call.run()
+  call.cancel()
+  give(stream)
+  await new Promise((resolve) => stream.once('close', resolve))
+  expect(stream.destroyed).toBe(true)
+  expect(complaints).toEqual([])
 })
