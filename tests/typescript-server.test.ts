@@ -414,6 +414,39 @@ describe('processes', () => {
     await waitFor('the end of the first', () => childrenOf(server.pid).length === 1)
   })
 
+  test.each([
+    ['reload', [], (server: RunningServer) => server.signal('SIGHUP')],
+    ['replacement by max_requests', ['--max-requests', '2'], () => {}],
+    ['worker less', ['--workers', '2'], (server: RunningServer) => server.signal('SIGTTOU')],
+  ] as const)('a %s costs no request on a connection that is kept', async (_, args, provoke) => {
+    const server = await start('./app.ts:app', { args: [...args] })
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+    // Enough of them that each process has some.
+    const clients = await Promise.all(Array.from({ length: 12 }, () => KeepAliveClient.open(server)))
+    for (const client of clients) expect(await client.request(request)).toMatchObject({ status: 200 })
+    provoke(server)
+    const last = new Set<KeepAliveClient>()
+    await waitFor('one to be told that it is the last request, and no request lost until then', async () => {
+      for (const client of clients) {
+        if (!last.has(client) && (await client.request(request)).closes) last.add(client)
+      }
+      return last.size > 0 && (args.length > 0 || last.size === clients.length)
+    })
+    for (const client of clients) client.close()
+  })
+
+  test('TERM while one is being replaced does not wait for idle connections', async () => {
+    const server = await start('./app.ts:app', { args: ['--keep-alive', '60'] })
+    const client = await KeepAliveClient.open(server)
+    await client.request('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    server.signal('SIGHUP')
+    await server.waitForLog(/Reloaded/)
+    const since = performance.now()
+    server.signal('SIGTERM')
+    await waitFor('the end', () => !isAlive(server.pid))
+    expect(performance.now() - since).toBeLessThan(5000)
+  })
+
   test('those that serve are not taken for stuck when it was the arbiter that was stopped', async () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
@@ -472,7 +505,9 @@ describe('processes', () => {
     write('new')
     server.signal('SIGHUP')
     await server.waitForLog(/Reloaded/)
-    expect(await textOf(server)).toBe('new')
+    // A connection that was kept has one more request.
+    await waitFor('the new one', async () => (await textOf(server)) === 'new')
+    for (let i = 0; i < 3; i++) expect(await textOf(server)).toBe('new')
   })
 
   test('a reload of an application that does not load any more keeps what serves', async () => {

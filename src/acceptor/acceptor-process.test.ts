@@ -72,9 +72,13 @@ class TestAcceptor implements AcceptorControls {
     this.calls.push(`scale ${workers}`)
   }
 
-  stop(graceTimeoutMs: number): Promise<void> {
-    this.calls.push(`stop ${graceTimeoutMs}`)
+  stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
+    this.calls.push(`stop ${graceTimeoutMs}${replaced ? ', replaced' : ''}`)
     return this.stopped()
+  }
+
+  closeIdle(): void {
+    this.calls.push('closeIdle')
   }
 
   kill(): void {
@@ -176,10 +180,10 @@ test('stop, scale and reopening logs reach the acceptor, and the process leaves 
   const { host, acceptor } = await serving()
   host.receive({ type: 'scale', workers: 3 })
   host.receive({ type: 'reopen-logs' })
-  host.receive({ type: 'stop', graceTimeoutMs: 5000 })
-  host.receive({ type: 'stop', graceTimeoutMs: 1 })
+  host.receive({ type: 'stop', graceTimeoutMs: 5000, replaced: false })
+  host.receive({ type: 'stop', graceTimeoutMs: 1, replaced: false })
   await waitFor('the exit', () => host.exits.length > 0)
-  expect(acceptor.calls).toEqual(['scale 3', 'reopenLogs', 'stop 5000'])
+  expect(acceptor.calls).toEqual(['scale 3', 'reopenLogs', 'stop 5000', 'closeIdle'])
   expect(host.exits).toEqual([0])
   expect(host.sent).toEqual([])
 })
@@ -188,7 +192,7 @@ test('kill ends the workers and the process at once, also while it stops', async
   const { host, acceptor } = await serving((it) => {
     it.stopped = never
   })
-  host.receive({ type: 'stop', graceTimeoutMs: 5000 })
+  host.receive({ type: 'stop', graceTimeoutMs: 5000, replaced: false })
   host.receive({ type: 'kill' })
   expect(host.exits).toEqual([0])
   expect(acceptor.calls).toEqual(['stop 5000', 'kill'])
@@ -214,7 +218,7 @@ test('an acceptor that does not stop in its time is ended', async () => {
     it.stopped = never
   })
   vi.useFakeTimers()
-  host.receive({ type: 'stop', graceTimeoutMs: 5000 })
+  host.receive({ type: 'stop', graceTimeoutMs: 5000, replaced: false })
   vi.advanceTimersByTime(5999)
   expect(host.exits).toEqual([])
   vi.advanceTimersByTime(1)
@@ -248,7 +252,7 @@ describe('signals', () => {
     host.emit('SIGTERM')
     host.emit('SIGTERM')
     expect(host.sent).toEqual([{ type: 'leaving', failed: false }])
-    expect(acceptor.calls).toEqual(['stop 7000'])
+    expect(acceptor.calls).toEqual(['stop 7000, replaced'])
     await waitFor('the exit', () => host.exits.length > 0)
     expect(host.exits).toEqual([0])
   })
@@ -292,11 +296,11 @@ describe('when the arbiter is gone', () => {
           stopped = resolve
         })
     })
-    host.receive({ type: 'stop', graceTimeoutMs: 5000 })
+    host.receive({ type: 'stop', graceTimeoutMs: 5000, replaced: false })
     host.emit('disconnect')
     stopped()
     await waitFor('the exit', () => host.exits.length > 0)
-    expect(acceptor.calls).toEqual(['stop 5000'])
+    expect(acceptor.calls).toEqual(['stop 5000', 'closeIdle'])
     expect(host.killed).toEqual([[-4712, 'SIGKILL']])
   })
 })
@@ -335,7 +339,7 @@ describe('with an application in TypeScript', () => {
     })
     for (let i = 0; i < 1000; i++) host.emit('uncaughtException', new Error(`tick ${i}.`))
     expect(host.sent).toEqual([{ type: 'leaving', failed: true }])
-    expect(acceptor.calls).toEqual(['start', 'stop 7000'])
+    expect(acceptor.calls).toEqual(['start', 'stop 7000, replaced'])
     expect(host.exits).toEqual([])
     expect(log()).toMatch(/\[CRITICAL\] An error that the application did not catch.*\nError: tick 0\./)
     expect(log()).toMatch(/\[ERROR\] An error that the application did not catch.*\nError: tick 1\./)
@@ -364,7 +368,7 @@ test('a stop that fails is a mistake of our own', async () => {
   const { host } = await serving((it) => {
     it.stopped = () => Promise.reject(new Error('cannot'))
   })
-  host.receive({ type: 'stop', graceTimeoutMs: 5000 })
+  host.receive({ type: 'stop', graceTimeoutMs: 5000, replaced: false })
   await waitFor('the exit', () => host.exits.length > 0)
   expect(host.exits).toEqual([70])
   expect(log()).toContain('Error: cannot')

@@ -15,7 +15,10 @@ export interface AcceptorControls {
   start(): Promise<AcceptorReady>
   reload(): Promise<void>
   scale(workers: number): void
-  stop(graceTimeoutMs: number): Promise<void>
+  /** @param replaced another serves in its place: who has an idle connection has time to come over */
+  stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
+  /** Ends that time. */
+  closeIdle(): void
   kill(): void
   reopenLogs(): void
 }
@@ -99,7 +102,8 @@ class AcceptorProcess {
         this.#acceptor?.reopenLogs()
         break
       case 'stop':
-        void this.#stop(message.graceTimeoutMs)
+        if (this.#stopping && !message.replaced) this.#acceptor?.closeIdle()
+        void this.#stop(message.graceTimeoutMs, message.replaced)
         break
       case 'kill':
         this.#kill()
@@ -154,10 +158,10 @@ class AcceptorProcess {
   #leave(failed = false): void {
     if (this.#stopping) return
     this.#send({ type: 'leaving', failed })
-    void this.#stop(this.#graceMs)
+    void this.#stop(this.#graceMs, true)
   }
 
-  async #stop(graceTimeoutMs: number): Promise<void> {
+  async #stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     if (this.#stopping) return
     this.#stopping = true
     this.#overdue = setTimeout(() => {
@@ -165,7 +169,7 @@ class AcceptorProcess {
       this.#kill()
     }, graceTimeoutMs + overrun)
     try {
-      await this.#acceptor?.stop(graceTimeoutMs)
+      await this.#acceptor?.stop(graceTimeoutMs, replaced)
     } catch (error) {
       this.#onMistake(error)
       return
@@ -181,8 +185,9 @@ class AcceptorProcess {
 
   #onDisconnect(): void {
     this.#orphaned = true
-    if (!this.#stopping) this.#log?.warning('The arbiter is gone; stopping')
-    void this.#stop(this.#graceMs)
+    if (this.#stopping) this.#acceptor?.closeIdle()
+    else this.#log?.warning('The arbiter is gone; stopping')
+    void this.#stop(this.#graceMs, false)
   }
 
   get #graceMs(): number {

@@ -129,12 +129,21 @@ export class Acceptor implements AcceptorControls {
     this.#backend?.scale(workers)
   }
 
-  /** Accepts no more; exchanges under way are finished, idle connections closed; then the workers leave. After `graceTimeoutMs` all is ended. */
-  async stop(graceTimeoutMs: number): Promise<void> {
+  /**
+   * Accepts no more; exchanges under way are finished, idle connections closed, where nobody goes on in its place at once; then the workers
+   * leave. After `graceTimeoutMs` all is ended.
+   */
+  async stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     const until = performance.now() + graceTimeoutMs
-    await this.#server?.stop(graceTimeoutMs)
+    // By then they have been closed by themselves, unless they had no request yet.
+    const idleMs = this.#options.settings.keepalive * 1000 + 1000
+    await this.#server?.stop(graceTimeoutMs, replaced ? idleMs : 0)
     await this.#backend?.stop(Math.max(0, until - performance.now()))
     await this.#accessLog?.close()
+  }
+
+  closeIdle(): void {
+    this.#server?.closeIdle()
   }
 
   kill(): void {

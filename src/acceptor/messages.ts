@@ -56,7 +56,7 @@ export type ToAcceptor =
   | { readonly type: 'reload' }
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
-  | { readonly type: 'stop'; readonly graceTimeoutMs: number }
+  | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
 /** Whose fault it is that an acceptor could not start or reload: the application's, or anything else. */

@@ -132,9 +132,13 @@ export class AcceptorChild {
     this.#send({ type: 'reopen-logs' })
   }
 
-  /** Lets it finish what is in flight, for at most that long; then all of its processes are killed. */
-  stop(graceMs: number): void {
-    this.#send({ type: 'stop', graceTimeoutMs: graceMs })
+  /**
+   * Lets it finish what is in flight, for at most that long; then all of its processes are killed.
+   *
+   * @param replaced another serves already, so its idle connections may wait for one more request
+   */
+  stop(graceMs: number, replaced: boolean): void {
+    this.#send({ type: 'stop', graceTimeoutMs: graceMs, replaced })
     // It keeps to the limit itself; this is for one that hangs.
     this.#endBy(performance.now() + graceMs + lastGrace / 2)
   }

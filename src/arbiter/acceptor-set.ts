@@ -121,8 +121,8 @@ export class AcceptorSet {
     for (const place of this.#places.splice(acceptors)) {
       clearTimeout(place.restart)
       place.dropped = true
-      place.child?.stop(this.#graceMs)
-      place.retiring?.stop(this.#graceMs)
+      place.child?.stop(this.#graceMs, true)
+      place.retiring?.stop(this.#graceMs, true)
     }
     for (let index = this.#places.length; index < acceptors; index++) {
       const place = newPlace(index)
@@ -137,11 +137,11 @@ export class AcceptorSet {
     for (const child of this.#children) child.reopenLogs()
   }
 
-  /** What is in flight may finish, for at most that many milliseconds. */
-  stop(graceMs: number): void {
+  /** What is in flight may finish, for at most that many milliseconds; see {@link AcceptorChild.stop}. */
+  stop(graceMs: number, replaced = false): void {
     // Before it serves there is nothing in flight.
     if (this.#state === 'starting') this.kill()
-    else this.#end((child) => child.stop(graceMs))
+    else this.#end((child) => child.stop(graceMs, replaced))
   }
 
   /** Ends everything at once. */
@@ -195,7 +195,7 @@ export class AcceptorSet {
 
   /** Stops the one before, now that there is another. */
   #release(place: Place): void {
-    place.retiring?.stop(this.#graceMs)
+    place.retiring?.stop(this.#graceMs, true)
     place.retiring = undefined
   }
 

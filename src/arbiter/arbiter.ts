@@ -235,7 +235,7 @@ class Arbiter {
     this.#serving = next
     this.#listeners = [...kept, ...added]
     for (const listener of dropped) listener.close()
-    old.stop(graceMs)
+    old.stop(graceMs, true)
     void old.gone.then(() => oldLog.close())
     this.#announce(acceptors)
   }

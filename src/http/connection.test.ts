@@ -130,6 +130,7 @@ function makeContext(
     refused: (refusal) => refusals.push(refusal),
     closed,
     stopping: false,
+    patient: false,
   }
 }
 

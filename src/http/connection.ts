@@ -26,6 +26,8 @@ export interface ConnectionContext {
   readonly closed: (connection: Connection) => void
   /** Set when the server is stopping: answers say `Connection: close`. */
   stopping: boolean
+  /** While it is stopping: idle connections stay for one more request, which is told that it is the last. */
+  patient: boolean
 }
 
 /** One refused message: what the client was answered and why. */
@@ -534,7 +536,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#parser.reset()
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
-    if (this.#context.stopping && this.#ahead === null && !this.#processing) this.#finishConnection()
+    const { stopping, patient } = this.#context
+    if (stopping && !patient && this.#ahead === null && !this.#processing) this.#finishConnection()
     else this.#resume()
   }
 

@@ -48,6 +48,7 @@ export class HttpServer {
       refused: options.refused,
       closed: (connection) => this.#connectionClosed(connection),
       stopping: false,
+      patient: false,
     }
   }
 
@@ -118,17 +119,29 @@ export class HttpServer {
   /**
    * Accepts no more; exchanges under way are finished, idle connections closed. Resolves when no connection is left; what is after
    * `graceMs` is cut.
+   *
+   * @param idleMs idle connections have that long for one more request, where another server goes on: one that is closed
+   *   may just have been sent a request, which its client cannot know to be lost
    */
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number, idleMs = 0): Promise<void> {
+    const until = performance.now() + graceMs
     this.#context.stopping = true
+    this.#context.patient = idleMs > 0
     await this.#takeWhatHasCome()
     for (const server of this.#servers) server.close()
-    for (const connection of this.#connections) connection.closeWhenIdle()
-    await this.#noConnections(graceMs)
+    if (idleMs > 0) await this.#noConnections(Math.min(idleMs, graceMs))
+    this.closeIdle()
+    await this.#noConnections(Math.max(0, until - performance.now()))
     for (const connection of this.#connections) connection.destroy()
     for (const socket of this.#turnedAway) socket.destroy()
     // Handlers hear of their end a turn later, and close what they have.
     await this.#noConnections(LAST_MS)
+  }
+
+  /** Ends the patience of a {@link stop} under way. */
+  closeIdle(): void {
+    this.#context.patient = false
+    for (const connection of this.#connections) connection.closeWhenIdle()
   }
 
   /** Resolves when no connection is left, or after that many milliseconds. */
