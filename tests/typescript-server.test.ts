@@ -304,7 +304,7 @@ describe('requests', () => {
   })
 
   test('a generator that always has more leaves the others their turn', async () => {
-    const download = fetch(`${server.url}/download?size=${1024 * mebibyte}`).then(async (response) => {
+    const download = fetch(`${server.url}/download?size=${256 * mebibyte}`).then(async (response) => {
       let size = 0
       for await (const chunk of response.body!) size += chunk.length
       return size
@@ -318,8 +318,8 @@ describe('requests', () => {
       await textOf(server)
       answered++
     }
-    expect(await all).toBe(1024 * mebibyte)
-    expect(answered).toBeGreaterThan(10)
+    expect(await all).toBe(256 * mebibyte)
+    expect(answered).toBeGreaterThan(3)
   })
 
   test('100 MB each way leave its memory as it is', async () => {

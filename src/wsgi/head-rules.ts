@@ -17,6 +17,15 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/
 const BEYOND_LATIN1 = /[\u0100-\uffff]/
 
+/** What no value may have: {@link FORBIDDEN} and {@link BEYOND_LATIN1} in one. */
+const REFUSED = /[^\t\x20-\x7e\x80-\xff]/
+
+/** Names that have been checked, and whether they are Content-Length. */
+const knownNames = new Map<string, boolean>()
+const MOST_KNOWN = 512
+/** The last status that was checked and is right. */
+let lastStatus = '200 OK'
+
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -57,8 +66,7 @@ export function checkHead(status: unknown, headers: unknown): HeadFacts {
   }
   let contentLength = -1
   for (const header of headers as ResponseHeaders) {
-    checkHeader(header)
-    if (header[0].toLowerCase() !== 'content-length') continue
+    if (!isContentLength(header)) continue
     if (contentLength !== -1) {
       throw new WSGIError(
         'Handling the Content-Length Header',
@@ -71,6 +79,7 @@ export function checkHead(status: unknown, headers: unknown): HeadFacts {
 }
 
 function checkStatus(status: unknown): asserts status is string {
+  if (status === lastStatus) return
   if (typeof status !== 'string') {
     throw new WSGIError(
       START,
@@ -82,13 +91,29 @@ function checkStatus(status: unknown): asserts status is string {
       'Unicode Issues',
       `start_response: the status ${JSON.stringify(status)} has a character beyond latin-1`,
     )
-  if (STATUS.test(status)) return
+  if (STATUS.test(status)) {
+    lastStatus = status
+    return
+  }
   let why = 'must be three digits from 200 on, a space and a reason, as in "200 OK"'
   if (FORBIDDEN.test(status) || status.includes('\t')) why = 'has a control character'
   else if (/^[2-9]\d\d ( |.* $)/.test(status)) why = 'has white space around its reason'
   else if (/^\d{3}$/.test(status)) why = 'must have a space behind its number, as in "200 OK"'
   else if (/^[01]\d\d /.test(status)) why = 'is not that of a final response; those begin at 200'
   throw new WSGIError(START, `start_response: the status ${JSON.stringify(status)} ${why}`)
+}
+
+/** Checks a header. @returns whether it is Content-Length @throws WSGIError */
+function isContentLength(header: [string, string]): boolean {
+  // An application's names are few, and come again with each response; its values may be new each time.
+  if (Array.isArray(header) && header.length === 2) {
+    const known = knownNames.get(header[0])
+    if (known !== undefined && typeof header[1] === 'string' && !REFUSED.test(header[1])) return known
+  }
+  checkHeader(header)
+  const is = header[0].toLowerCase() === 'content-length'
+  if (knownNames.size < MOST_KNOWN) knownNames.set(header[0], is)
+  return is
 }
 
 function checkHeader(header: unknown): asserts header is [string, string] {
