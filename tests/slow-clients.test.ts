@@ -26,7 +26,7 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     const server = await startPlain()
     const dripping = await Promise.all(Array.from({ length: 40 }, () => RawConnection.open(server)))
     const drips = dripping.map((connection) => connection.drip(get(`/${'x'.repeat(1000)}`), 20))
-    expect(await slowestAnswer(server, 1_000)).toBeLessThan(2_000)
+    expect(await slowestAnswer(server, 1_000)).toBeLessThan(8_000)
     for (const connection of dripping) connection.close()
     await Promise.all(drips)
   })
@@ -35,7 +35,7 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     const server = await startPlain()
     const dripping = await Promise.all(Array.from({ length: 40 }, () => RawConnection.open(server)))
     const drips = dripping.map((connection) => connection.drip(post('/length', Buffer.alloc(1000)), 20, 2))
-    expect(await slowestAnswer(server, 1_000)).toBeLessThan(2_000)
+    expect(await slowestAnswer(server, 1_000)).toBeLessThan(8_000)
     for (const connection of dripping) connection.close()
     await Promise.all(drips)
   })
@@ -49,7 +49,7 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
       const target = [`/big?size=${size}`, `/big?size=${size}&sized`, `/whole?size=${size}`][number % 3] ?? ''
       await reader.send(get(target))
     }
-    expect(await slowestAnswer(server, 1_000)).toBeLessThan(2_000)
+    expect(await slowestAnswer(server, 1_000)).toBeLessThan(8_000)
     for (const reader of readers.slice(0, 3)) expect((await reader.readResponse()).body.length).toBe(size)
   })
 
@@ -96,7 +96,7 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     expect(response.status).toBe(408)
     expect(response.header('Connection')).toBe('close')
     expect(Date.now() - since).toBeGreaterThan(700)
-    expect(Date.now() - since).toBeLessThan(5_000)
+    expect(Date.now() - since).toBeLessThan(15_000)
     connection.close()
     await drip
     expect(server.timesBegun('k')).toBe(0)

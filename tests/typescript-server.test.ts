@@ -444,7 +444,7 @@ describe('processes', () => {
     const since = performance.now()
     server.signal('SIGTERM')
     await waitFor('the end', () => !isAlive(server.pid))
-    expect(performance.now() - since).toBeLessThan(5000)
+    expect(performance.now() - since).toBeLessThan(20_000)
   })
 
   test('those that serve are not taken for stuck when it was the arbiter that was stopped', async () => {
