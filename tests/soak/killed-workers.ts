@@ -6,6 +6,9 @@ import { childrenOf, isAlive } from '../support/processes.ts'
 import { startStream } from '../support/steady-stream.ts'
 import { waitFor } from '../support/wait-for.ts'
 
+/** How much longer it goes on until somebody was killed in the middle of something. */
+const PATIENCE_MS = 15_000
+
 /**
  * Four workers under load, one of which is killed every so often; then the accounts are made up: what the clients have seen against
  * what the application says it has begun.
@@ -23,7 +26,9 @@ export async function killedWorkers(duration: number, interval: number): Promise
   })
   const killed: number[] = []
   const end = performance.now() + duration
-  while (performance.now() < end) {
+  // On a slow machine the first few may have been idle, or still starting.
+  const nobodyLost = () => !stream.report.sent.some(({ answer }) => answer.status === 502)
+  while (performance.now() < end || (nobodyLost() && performance.now() < end + PATIENCE_MS)) {
     await sleep(interval)
     // Any of those that serve; one that is still starting takes part, too.
     const workers = childrenOf(acceptor).filter(isAlive)
