@@ -4,8 +4,9 @@ import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { findInterpreter, type Interpreter } from '../runtimes/cpython/interpreter.ts'
-import { WorkerPool } from '../runtimes/cpython/pool.ts'
-import { poolLog } from '../runtimes/cpython/pool-log.ts'
+import { workerProcesses } from '../runtimes/cpython/worker-process.ts'
+import { WorkerPool } from '../runtimes/workers/pool.ts'
+import { poolLog } from '../runtimes/workers/pool-log.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
@@ -54,17 +55,15 @@ export class CPythonBackend implements Backend {
       maxRequestsJitter: settings.maxRequestsJitter,
       backlogLimit: settings.backlogLimit,
       worker: {
-        interpreter,
+        start: workerProcesses({ interpreter, environment: settings.rawEnv, directory: tmpDir }),
         application: settings.wsgiApp,
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,
-        environment: settings.rawEnv,
         threads: settings.threads,
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
         multiprocess: settings.workers > 1 || settings.acceptors > 1,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
-        directory: tmpDir,
       },
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),

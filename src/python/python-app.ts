@@ -29,7 +29,8 @@
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { findInterpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { WorkerPool, WorkerStartError } from '../runtimes/cpython/pool.ts'
+import { workerProcesses } from '../runtimes/cpython/worker-process.ts'
+import { WorkerPool, WorkerStartError } from '../runtimes/workers/pool.ts'
 import { whenClientGone } from '../wsgi/client-gone.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
@@ -233,18 +234,16 @@ class PythonRunner implements PythonCallContext {
       maxRequestsJitter: options.maxRequestsJitter,
       backlogLimit: options.backlogLimit,
       worker: {
-        interpreter,
+        start: workerProcesses({ interpreter, environment: options.rawEnv, directory: tmpdir() }),
         application: this.#application,
         chdir: options.chdir,
         pythonpath: options.pythonpath,
-        environment: options.rawEnv,
         threads: options.threads,
         window: options.responseWindow,
         gracefulTimeout: options.gracefulTimeout,
         multiprocess: options.workers > 1,
         // Nothing is usual: what a middleware has taken out of an environ must not come back.
         environ: {},
-        directory: tmpdir(),
         background: true,
       },
       log: entriesOfPool(options.log),

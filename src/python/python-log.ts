@@ -1,7 +1,7 @@
 import type { LogLevel } from '../logging/error-log.ts'
 import { processLog } from '../logging/process-log.ts'
-import type { PoolLog } from '../runtimes/cpython/pool.ts'
-import { poolLog } from '../runtimes/cpython/pool-log.ts'
+import type { PoolLog } from '../runtimes/workers/pool.ts'
+import { poolLog } from '../runtimes/workers/pool-log.ts'
 
 /** Something for the log of a Python application. */
 export interface PythonLogEntry {

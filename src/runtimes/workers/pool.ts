@@ -45,6 +45,8 @@ const RECALL_AFTER_MS = 5
 const RECALL_AFTER_SERVICES = 4
 /** How long after that it is asked again, if it has more than it can run. */
 const RECALL_AGAIN_MS = 20
+/** How long an application may take to end when it has been interrupted. */
+const INTERRUPT_MS = 1000
 /** How often time-outs are looked at. */
 const TIMEOUT_CHECK_MS = 100
 /** A worker that ends within this time of its start makes the next start wait, longer each time. */
@@ -67,7 +69,7 @@ interface Starting {
 }
 
 /**
- * The CPython workers of one acceptor: gives requests to them, keeps their number, and ends them.
+ * The Python workers of one acceptor: gives requests to them, keeps their number, and ends them.
  *
  * A request goes to the worker with the least to do. While all are busy a little is queued on each (lookahead), because a worker
  * that finds its next request at hand costs a fifth of one that must be woken; if it then does not get to them within a few
@@ -244,8 +246,24 @@ export class WorkerPool implements Runtime, WorkerListener {
           }
         }
       }
-      if (late !== null) this.#condemn(worker)
+      if (late !== null && !this.#interrupt(worker, late)) this.#condemn(worker)
     }
+  }
+
+  /** Where a worker can be interrupted it need not be ended: it goes on with the next request, if the late one yields. */
+  #interrupt(worker: Worker, late: Assignment): boolean {
+    if (!worker.interrupt(late)) return false
+    const { timeout, worker: options } = this.#options
+    this.#options.log.log(
+      ERROR,
+      `Worker ${worker.pid} is interrupted: a request ran longer than timeout (${timeout} s)`,
+    )
+    worker.stuck = true
+    if (worker.load > options.threads) worker.recall()
+    setTimeout(() => {
+      if (late.open) this.#condemn(worker)
+    }, INTERRUPT_MS).unref()
+    return true
   }
 
   /** One of its requests ran out of time: no more for this worker, which is ended as soon as its other threads have finished. */

@@ -1,10 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import type { Socket } from 'node:net'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { rereadSocket } from '../../sockets/reading-socket.ts'
 import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import {
@@ -40,15 +33,15 @@ import {
   WINDOW,
   writeU32,
 } from './frames.ts'
-import type { Interpreter } from './interpreter.ts'
+import type { UnitListener, UnitStarter, WorkerUnit } from './unit.ts'
 
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
-  readonly interpreter: Interpreter
+  /** Makes what the worker lives in: a process, a thread. */
+  readonly start: UnitStarter
   readonly application: string
   readonly chdir: string
   readonly pythonpath: readonly string[]
-  readonly environment: Readonly<Record<string, string>>
   readonly threads: number
   /** Bytes of response body that may be under way for one exchange. */
   readonly window: number
@@ -56,9 +49,7 @@ export interface WorkerOptions {
   readonly multiprocess: boolean
   /** What every environ has that does not say otherwise. */
   readonly environ: Readonly<Record<string, string>>
-  /** A folder for the ledger, which has a name there for a moment only. */
-  readonly directory: string
-  /** Its process and its channels do not keep ours from ending; absent is false. */
+  /** It and its channels do not keep our process from ending; absent is false. */
   readonly background?: boolean
 }
 
@@ -71,7 +62,7 @@ export interface WorkerListener {
   progressed(worker: Worker): void
   /** The worker gave these back before it began them, in order. */
   returned(worker: Worker, assignments: Assignment[]): void
-  /** The process is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
+  /** It is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
@@ -89,11 +80,10 @@ export interface WorkerReady {
  * - serving: takes requests
  * - leaving: takes none any more, ends when it has none
  * - condemned: one of its requests ran out of time; it is ended as soon as the others allow
- * - gone: the process has ended
+ * - gone: it has ended
  */
 export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'gone'
 
-const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
 const NO_PIECES: readonly Buffer[] = []
 /**
  * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a worker may go without an
@@ -108,13 +98,11 @@ const LOOKAHEAD_MOST = 32
 const NEWEST = 0.2
 /** How long after a process's end its last output is waited for: children of its own may hold its pipes open for ever. */
 const LAST_WORDS_MS = 200
-/** From SIGABRT, on which Python prints where every thread is, to SIGKILL. */
-const ABORT_MS = 1000
 
-/** One CPython worker process and what it has been given. `docs/reference/frames.md` is what is spoken. */
-export class Worker implements FrameSink {
+/** One worker and what it has been given. `docs/reference/frames.md` is what is spoken. */
+export class Worker implements FrameSink, UnitListener {
   state: WorkerState = 'starting'
-  readonly process: ChildProcess
+  readonly decoder: FrameDecoder
   /** Exchanges it has not ended, in the order in which it begins them. */
   readonly assignments = new Map<number, Assignment>()
   /** How many of them keep a thread busy or wait for one. */
@@ -139,11 +127,8 @@ export class Worker implements FrameSink {
 
   readonly #options: WorkerOptions
   readonly #listener: WorkerListener
-  readonly #data: Socket
-  readonly #control: Socket
+  readonly #unit: WorkerUnit
   readonly #writer: FrameWriter
-  readonly #decoder: FrameDecoder
-  readonly #ledger: number
   #nextStream = 1
   #ended = 0
   /** How many of those that make the load share their thread with others. */
@@ -157,46 +142,15 @@ export class Worker implements FrameSink {
   constructor(options: WorkerOptions, listener: WorkerListener, number: number) {
     this.#options = options
     this.#listener = listener
-    const ledgerPath = join(options.directory, `ledger-${process.pid}-${number}-${randomUUID()}`)
-    this.#ledger = openSync(ledgerPath, 'wx+', 0o600)
-    unlinkSync(ledgerPath)
-    writeSync(this.#ledger, Buffer.alloc(4096))
-    try {
-      this.process = spawn(options.interpreter.command, [SCRIPT, options.application], {
-        cwd: options.chdir,
-        env: { ...process.env, ...options.environment },
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', this.#ledger],
-      })
-    } catch (error) {
-      closeSync(this.#ledger)
-      throw error
-    }
-    this.process.on('error', (error) => this.#onExit(`could not be started: ${error.message}`))
-    this.process.on('exit', (code, signal) => this.#onExit(describeExit(code, signal)))
-    // Where descriptors have run out there are no channels either.
-    const { stdio = [] } = this.process
-    this.#decoder = new FrameDecoder(this)
-    const started = this.process.pid !== undefined
-    this.#data = started ? this.#readData(stdio[3] as Socket) : (stdio[3] as Socket)
-    this.#control = stdio[4] as Socket
-    this.#writer = new FrameWriter(this.#data)
-    if (!started) return // 'error' follows
-    this.#data.on('error', () => {}) // the end of the process says why
-    this.#data.on('close', () => this.#onDataClosed())
-    this.#control.on('error', () => {})
-    for (const stream of ['stdout', 'stderr'] as const) {
-      this.process[stream]!.on('data', (chunk: Buffer) => listener.output(this, stream, chunk))
-      this.process[stream]!.on('close', () => listener.output(this, stream, null))
-    }
-    if (options.background === true) {
-      for (const held of [this.process, this.#data, this.#control, this.process.stdout, this.process.stderr])
-        (held as { unref?: () => void }).unref?.()
-    }
+    this.decoder = new FrameDecoder(this)
+    const { application, chdir, background = false } = options
+    this.#unit = options.start(this, { number, application, chdir, background })
+    this.#writer = new FrameWriter(this.#unit.channel)
     this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
   }
 
   get pid(): number {
-    return this.process.pid ?? 0
+    return this.#unit.pid
   }
 
   /** How many more requests it may be given now. */
@@ -263,11 +217,18 @@ export class Worker implements FrameSink {
     this.#writer.writeU32(WINDOW, assignment.stream, bytes)
   }
 
-  /** Asks for what it has not begun; what it has finished comes out too. */
+  /** Takes back what it has not begun, or asks for it; what it has finished comes out too. */
   recall(): void {
     this.recalledAt = performance.now()
-    this.#writer.flush()
-    this.#sendControl(RECALL, 0)
+    const begun = this.#unit.takeBack(this.#nextStream - 1)
+    if (begun === null) {
+      this.#writer.flush()
+      this.#sendControl(RECALL, 0)
+      return
+    }
+    const unbegun = [...this.assignments.values()].filter(({ stream }) => stream > begun)
+    // As if it had been answered: whoever asks is in the middle of looking at its workers.
+    if (unbegun.length > 0) queueMicrotask(() => this.#takeBack(unbegun))
   }
 
   /** No more requests; it leaves when it has none. */
@@ -278,18 +239,22 @@ export class Worker implements FrameSink {
     this.#leaveWhenDone()
   }
 
-  /** Ends it with a signal on which Python prints every thread's stack, and soon after by force. */
+  /** Raises in the application that works on it; see {@link WorkerUnit.interrupt}. */
+  interrupt(assignment: Assignment): boolean {
+    return this.#unit.interrupt(assignment.stream)
+  }
+
+  /** Ends it so that its Python stacks are seen. */
   abort(reason: string): void {
     if (this.state === 'gone' || this.#killReason !== null) return
     this.state = 'condemned'
     this.#killReason = reason
-    this.process.kill('SIGABRT')
-    setTimeout(() => this.process.kill('SIGKILL'), ABORT_MS).unref()
+    this.#unit.abort()
   }
 
   kill(reason: string): void {
     this.#killReason ??= reason
-    this.process.kill('SIGKILL')
+    this.#unit.kill()
   }
 
   #leaveWhenDone(): void {
@@ -299,21 +264,12 @@ export class Worker implements FrameSink {
   }
 
   #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
-    if (!this.#control.destroyed) this.#control.write(encodeFrame(type, stream, payload))
+    if (this.#unit.pid !== 0) this.#unit.sendControl(encodeFrame(type, stream, payload))
   }
 
   // ---------------------------------------------------------------- from the worker
 
-  /** Reads the data channel into the decoder's memory; where node does not allow that, by copying. */
-  #readData(channel: Socket): Socket {
-    const decoder = this.#decoder
-    const read = (length: number) => this.#received(() => decoder.take(length))
-    const data = rereadSocket(channel, { buffer: decoder.room, read })
-    if (data !== null) return data
-    return channel.on('data', (chunk: Buffer) => this.#received(() => decoder.feed(chunk)))
-  }
-
-  #received(take: () => void): void {
+  received(take: () => void): void {
     this.#ended = 0
     try {
       take()
@@ -321,7 +277,7 @@ export class Worker implements FrameSink {
       if (!(error instanceof FrameError)) throw error
       this.#listener.log(this, 40, `Worker broke the protocol and is ended: ${error.message}`)
       this.kill('it broke the protocol')
-      this.#data.destroy()
+      this.#unit.channel.destroy()
       return
     }
     if (this.#ended > 0) this.#moved()
@@ -490,15 +446,7 @@ export class Worker implements FrameSink {
             throw new FrameError('RETURNED what it does not have')
           named.add(assignment)
         }
-        const returned: Assignment[] = []
-        for (const assignment of named) {
-          this.#release(assignment)
-          this.#ended-- // it answered nothing
-          this.taken--
-          if (!assignment.settled) returned.push(assignment)
-        }
-        if (returned.length > 0) this.#listener.returned(this, returned)
-        this.#leaveWhenDone()
+        this.#takeBack([...named])
         return
       }
       case LOG:
@@ -507,6 +455,19 @@ export class Worker implements FrameSink {
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
     }
+  }
+
+  #takeBack(assignments: readonly Assignment[]): void {
+    const returned: Assignment[] = []
+    for (const assignment of assignments) {
+      if (this.assignments.get(assignment.stream) !== assignment) continue // it ended meanwhile
+      this.#release(assignment)
+      this.#ended-- // it answered nothing
+      this.taken--
+      if (!assignment.settled) returned.push(assignment)
+    }
+    if (returned.length > 0) this.#listener.returned(this, returned)
+    this.#leaveWhenDone()
   }
 
   #logFrame(bytes: Buffer, start: number, end: number): void {
@@ -535,7 +496,7 @@ export class Worker implements FrameSink {
 
   // ---------------------------------------------------------------- its end
 
-  #onDataClosed(): void {
+  dataClosed(): void {
     this.#dataClosed = true
     if (this.#exitReason !== null) this.#finish()
     else if (this.#killReason === null) {
@@ -544,21 +505,23 @@ export class Worker implements FrameSink {
     }
   }
 
-  #onExit(reason: string): void {
+  exited(reason: string): void {
     if (this.#exitReason !== null) return
     this.#exitReason = this.#killReason === null ? reason : `${reason}: ${this.#killReason}`
-    if (this.#dataClosed || this.process.pid === undefined) this.#finish()
+    if (this.#dataClosed || this.pid === 0) this.#finish()
     else setTimeout(() => this.#finish(), LAST_WORDS_MS)
+  }
+
+  output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
+    this.#listener.output(this, stream, chunk)
   }
 
   #finish(): void {
     if (this.#finished) return
     this.#finished = true
     this.state = 'gone'
-    const begun = this.#begun()
-    closeSync(this.#ledger)
-    this.#data?.destroy()
-    this.#control?.destroy()
+    const begun = this.#unit.begun()
+    this.#unit.dispose()
     const unbegun: Assignment[] = []
     for (const assignment of this.assignments.values()) {
       assignment.open = false
@@ -577,13 +540,6 @@ export class Worker implements FrameSink {
     this.#sharing = 0
     this.#listener.exited(this, this.#exitReason!, unbegun)
   }
-
-  /** The last stream it has begun; everything before it has begun too. Read from the ledger, which outlives the process. */
-  #begun(): number {
-    const bytes = Buffer.alloc(4)
-    readSync(this.#ledger, bytes, 0, 4, 0)
-    return readU32(bytes, 0)
-  }
 }
 
 function startMessage(options: WorkerOptions): object {
@@ -597,10 +553,6 @@ function startMessage(options: WorkerOptions): object {
     environ: options.environ,
     multiprocess: options.multiprocess,
   }
-}
-
-function describeExit(code: number | null, signal: NodeJS.Signals | null): string {
-  return signal !== null ? `killed by ${signal}` : `exited with status ${code}`
 }
 
 function parseJson(text: string): unknown {

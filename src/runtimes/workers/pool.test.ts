@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
+import { findInterpreter, type Interpreter } from '../cpython/interpreter.ts'
+import { workerProcesses } from '../cpython/worker-process.ts'
 import {
   type FileReference,
   type Outcome,
@@ -13,7 +15,6 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtime.ts'
-import { findInterpreter, type Interpreter } from './interpreter.ts'
 import { type PoolOptions, WorkerPool, WorkerStartError } from './pool.ts'
 
 /** What the tests' applications do is in the query string, so that one is enough. */
@@ -194,17 +195,15 @@ function makePool(
       backlogLimit: 1000,
       ...rest,
       worker: {
-        interpreter: python,
+        start: workerProcesses({ interpreter: python, environment: {}, directory }),
         application: 'tried:application',
         chdir: directory,
         pythonpath: [],
-        environment: {},
         threads,
         window,
         gracefulTimeout: 10,
         multiprocess: true,
         environ: { SERVER_SOFTWARE: 'monoceros/test' },
-        directory,
       },
       log: {
         log: (level, text) => logged.push(`${level} ${text}`),

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net'
-
 /** The version in READY; see `docs/reference/frames.md`, which both sides are built to. */
 export const PROTOCOL = 1
 
@@ -237,6 +235,15 @@ function writeHeader(
   writeU32(bytes, at + 8, stream)
 }
 
+/** What a {@link FrameWriter} writes to: a socket, or what looks like one to it. */
+export interface FrameChannel {
+  readonly destroyed: boolean
+  /** Bytes it was given and still needs; with 0 their memory may be used again. */
+  readonly writableLength: number
+  write(bytes: Buffer): unknown
+  destroy(): unknown
+}
+
 const BATCH = 64 * 1024
 /** A piece up to this size is copied into the batch; a larger one is written from where it is. */
 const COPIED = 16 * 1024
@@ -246,14 +253,14 @@ const COPIED = 16 * 1024
  * together go together, which is what makes lookahead cheap for both sides.
  */
 export class FrameWriter {
-  readonly #socket: Socket
+  readonly #channel: FrameChannel
   #batch = Buffer.allocUnsafeSlow(BATCH)
   #length = 0
   #frameAt = 0
   #scheduled = false
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(channel: FrameChannel) {
+    this.#channel = channel
   }
 
   /**
@@ -312,10 +319,10 @@ export class FrameWriter {
 
   flush(): void {
     if (this.#length === 0) return
-    this.#socket.write(this.#batch.subarray(0, this.#length))
+    this.#channel.write(this.#batch.subarray(0, this.#length))
     this.#length = 0
     // What the kernel took at once may be written over; otherwise the socket still needs those bytes.
-    if (this.#socket.writableLength > 0 || this.#batch.length > BATCH)
+    if (this.#channel.writableLength > 0 || this.#batch.length > BATCH)
       this.#batch = Buffer.allocUnsafeSlow(BATCH)
   }
 
@@ -326,12 +333,12 @@ export class FrameWriter {
       this.#length += piece.copy(this.#batch, this.#length)
     } else {
       this.flush()
-      this.#socket.write(piece)
+      this.#channel.write(piece)
     }
   }
 
   readonly #onImmediate = () => {
     this.#scheduled = false
-    if (!this.#socket.destroyed) this.flush()
+    if (!this.#channel.destroyed) this.flush()
   }
 }

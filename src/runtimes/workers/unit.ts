@@ -1,0 +1,54 @@
+import type { FrameChannel, FrameDecoder } from './frames.ts'
+
+/**
+ * What a worker lives in, a process or a thread, with the ways to it: frames there and back, and its beginning and end.
+ * {@link Worker} speaks the protocol over it and does not know which it is.
+ */
+export interface WorkerUnit {
+  /** What it is called in logs: a process id, or the number of a thread. 0 when it could not be started. */
+  readonly pid: number
+  /** The data channel's sending side. */
+  readonly channel: FrameChannel
+  sendControl(frame: Buffer): void
+  /** The last stream it has begun; everything before that has begun too. Known after its end as well. */
+  begun(): number
+  /**
+   * Takes back whatever of the streams up to `last` it has not begun, here and now.
+   * @returns the last stream it has begun; null where only the worker itself can tell (it answers RECALL with RETURNED)
+   */
+  takeBack(last: number): number | null
+  /** Raises in the application where it stands, if it works on that stream. @returns false where that cannot be done */
+  interrupt(stream: number): boolean
+  /** Ends it, with its Python stacks in the log where it has some that nobody has seen. */
+  abort(): void
+  kill(): void
+  /** It has ended: lets go of what is left of it. */
+  dispose(): void
+}
+
+/** What a unit tells of itself. */
+export interface UnitListener {
+  /** Where frames from the worker are to be put. */
+  readonly decoder: FrameDecoder
+  /** Wraps whatever puts bytes into the decoder: a worker that breaks the protocol is ended there. */
+  received(take: () => void): void
+  /** Nothing will come of the data channel any more. */
+  dataClosed(): void
+  /** It has ended: `killed by SIGKILL`. Only the first time counts. */
+  exited(reason: string): void
+  /** What it printed; null at the end of that stream. */
+  output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void
+}
+
+/** Starts a unit. @throws Error when that is not possible; it may also say so by `exited` */
+export type UnitStarter = (listener: UnitListener, settings: UnitSettings) => WorkerUnit
+
+/** What a unit needs to know of its worker. */
+export interface UnitSettings {
+  /** Of all the pool's workers, which one this is. */
+  readonly number: number
+  readonly application: string
+  readonly chdir: string
+  /** It keeps our process from ending no more than anything else does. */
+  readonly background: boolean
+}
