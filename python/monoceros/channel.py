@@ -24,9 +24,14 @@ class Assignment(NamedTuple):
     context: Context
     window: int
     graceful_timeout: float
-    data: socket.socket
-    control: socket.socket
     ledger: MutableSequence[int]
+
+
+class TakenBack(Exception):
+    """A ledger's answer to a stream that the acceptor has taken back: the request must not begin.
+
+    Raised only where the acceptor can do that by itself, in an embedded interpreter.
+    """
 
 
 def receive_some(channel: socket.socket, reader: FrameReader, patient: bool = False) -> Optional[List[Frame]]:

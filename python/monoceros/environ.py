@@ -5,13 +5,22 @@ from __future__ import annotations
 import io
 import marshal
 import struct
-from typing import Any, Dict, Optional
+from typing import Any, BinaryIO, Callable, Dict, Optional
 
 from . import frames
 from .frames import unpack_u32
 from .streams import BodyStream, ErrorStream, FileWrapper
 
 Environ = Dict[str, Any]
+
+
+def _open(path: str) -> BinaryIO:
+    return open(path, "rb")
+
+
+#: Opens the file that holds a request's body. An embedded interpreter, which does not see the acceptor's files, puts a
+#: way of its own here.
+open_body_file: Callable[[str], BinaryIO] = _open
 
 
 def make_template(extra: Dict[str, str], multithread: bool, multiprocess: bool, errors: ErrorStream) -> Environ:
@@ -48,7 +57,7 @@ def read_environ(
     if not flags:
         environ["wsgi.input"] = io.BytesIO(data[body:end]) if body < end else io.BytesIO()
     elif flags == frames.BODY_FILE:
-        environ["wsgi.input"] = open(data[body:end].decode("utf-8", "surrogateescape"), "rb")
+        environ["wsgi.input"] = open_body_file(data[body:end].decode("utf-8", "surrogateescape"))
     else:
         # read(n) of a BufferedReader waits for n bytes or the end, which is what applications rely on.
         environ["wsgi.input"] = io.BufferedReader(stream, 65536)  # type: ignore[arg-type]

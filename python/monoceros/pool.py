@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import threading
 from collections import deque
 from time import perf_counter
@@ -41,7 +42,7 @@ class _Runner:
 class PoolWorker:
     """Runs the exchanges of one acceptor in ``threads`` threads; see ``serve``."""
 
-    def __init__(self, threads: int, assignment: Assignment) -> None:
+    def __init__(self, threads: int, assignment: Assignment, data: socket.socket, control: socket.socket) -> None:
         self.application = assignment.application
         self.template = assignment.template
         self.context = assignment.context
@@ -52,8 +53,8 @@ class PoolWorker:
         self.outbox = Outbox(self._send, self._gather)
         self.outbox.wake_watcher = self._start_watching
         self._graceful_timeout = assignment.graceful_timeout
-        self._data = assignment.data
-        self._control = assignment.control
+        self._data = data
+        self._control = control
         self._ledger = assignment.ledger
         self._queue: Deque[Frame] = deque()
         self._idle: List[_Runner] = []  # the last to fall idle is the first to be woken: its caches are warm

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
+from . import PROTOCOL
 from .frames import ProtocolError
+from .loader import LoadError, load
+
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
 class Startup(NamedTuple):
@@ -58,6 +62,28 @@ def enter_directory(startup: Startup) -> None:
     first.append(os.getcwd())
     rest = [path for path in sys.path if path not in first and path != ""]
     sys.path[:] = list(dict.fromkeys(first)) + rest
+
+
+def load_application(startup: Startup) -> Callable[..., Any]:
+    """Enters the directory and imports the application. Raises LoadError."""
+    try:
+        enter_directory(startup)
+    except OSError as error:
+        raise LoadError(f"chdir {startup.chdir!r}: {error.strerror}") from error
+    return load(startup.application)
+
+
+def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
+    """What READY says of a worker whose application is loaded."""
+    name = sys.implementation.name
+    return {
+        "protocol": PROTOCOL,
+        "pid": pid,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "implementation": _IMPLEMENTATIONS.get(name, name),
+        "application": startup.application,
+        "files": loaded_files(),
+    }
 
 
 def loaded_files() -> List[str]:

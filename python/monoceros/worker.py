@@ -13,14 +13,14 @@ import sys
 from contextvars import copy_context
 from typing import Any, MutableSequence, cast
 
-from . import PROTOCOL, frames
+from . import frames
 from .channel import Assignment
 from .environ import make_template
 from .frames import FrameReader, ProtocolError
-from .loader import LoadError, load
+from .loader import LoadError
 from .pool import PoolWorker
 from .solo import SoloWorker
-from .startup import Startup, enter_directory, loaded_files, read_startup
+from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 
 _DATA = 3
@@ -31,8 +31,6 @@ _LEDGER = 5
 EXIT_ACCEPTOR_GONE = 1
 EXIT_NOT_LOADED = 3
 EXIT_PROTOCOL = 4
-
-_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
 def main() -> int:
@@ -56,37 +54,21 @@ def main() -> int:
 
 def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]) -> int:
     try:
-        try:
-            enter_directory(startup)
-        except OSError as error:
-            raise LoadError(f"chdir {startup.chdir!r}: {error.strerror}") from error
-        application = load(startup.application)
+        application = load_application(startup)
     except LoadError as error:
         _send(data, frames.pack_fail(0, str(error)))
         return EXIT_NOT_LOADED
     template = make_template(startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream())
-    _send(data, frames.pack_json(frames.READY, 0, _introduce(startup)))
+    _send(data, frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
     # What the application consists of lives as long as the worker: no garbage collection need look at it again.
     gc.collect()
     gc.freeze()
     assignment = Assignment(
-        application, template, copy_context(), startup.window, startup.graceful_timeout, data, control, ledger
+        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger
     )
     if startup.threads > 1:
-        return PoolWorker(startup.threads, assignment).serve()
-    return SoloWorker(assignment).serve()
-
-
-def _introduce(startup: Startup) -> Any:
-    name = sys.implementation.name
-    return {
-        "protocol": PROTOCOL,
-        "pid": os.getpid(),
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "implementation": _IMPLEMENTATIONS.get(name, name),
-        "application": startup.application,
-        "files": loaded_files(),
-    }
+        return PoolWorker(startup.threads, assignment, data, control).serve()
+    return SoloWorker(assignment, data, control).serve()
 
 
 def _receive_startup(control: socket.socket) -> Startup | None:

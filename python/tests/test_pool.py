@@ -27,8 +27,8 @@ class Batching(unittest.TestCase):
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
         template = make_template({}, True, True, ErrorStream())
-        assignment = Assignment(answer, template, copy_context(), 262144, 5.0, data, control, [0])
-        self.worker = PoolWorker(3, assignment)
+        assignment = Assignment(answer, template, copy_context(), 262144, 5.0, [0])
+        self.worker = PoolWorker(3, assignment, data, control)
         self.sends: List[int] = []
         send = self.worker.outbox._send
         self.worker.outbox._send = lambda sent: (self.sends.append(len(sent)), send(sent))[1]

@@ -7,6 +7,7 @@ import { refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
+import { findInterpreter, type Interpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
@@ -14,6 +15,7 @@ import type { Backend } from './backend.ts'
 import { CPythonBackend } from './cpython-backend.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
+import { PyodideBackend } from './pyodide-backend.ts'
 
 /** What an acceptor is made of. */
 export interface AcceptorOptions {
@@ -48,7 +50,7 @@ export class Acceptor implements AcceptorControls {
         onTrouble: (text) => log.warning(text),
       })
     }
-    const backend = this.#makeBackend()
+    const backend = await this.#makeBackend()
     this.#backend = backend
     const ready = await backend.start()
     const server = this.#makeServer(backend)
@@ -63,12 +65,29 @@ export class Acceptor implements AcceptorControls {
     return ready
   }
 
-  #makeBackend(): Backend {
+  async #makeBackend(): Promise<Backend> {
     const { settings, log, workers, tmpDir, retire } = this.#options
     const gateway = this.#gatewayOptions()
-    return runtimeOf(settings) === 'node'
-      ? new NodeBackend({ settings, log, gateway, retire })
-      : new CPythonBackend({ settings, log, workers, tmpDir, gateway })
+    const runtime = runtimeOf(settings)
+    if (runtime === 'node') return new NodeBackend({ settings, log, gateway, retire })
+    const interpreter = runtime === 'pyodide' ? null : await this.#findInterpreter()
+    return interpreter === null
+      ? new PyodideBackend({ settings, log, workers, gateway })
+      : new CPythonBackend({ settings, log, workers, tmpDir, gateway, interpreter })
+  }
+
+  /** The system's Python; null when there is none and nobody insists on one. @throws InterpreterError */
+  async #findInterpreter(): Promise<Interpreter | null> {
+    const { settings, log } = this.#options
+    try {
+      return await findInterpreter(settings.python, settings.chdir, { ...process.env, ...settings.rawEnv })
+    } catch (error) {
+      if (!(error instanceof InterpreterError) || settings.runtime !== 'auto' || settings.python !== null)
+        throw error
+      log.info('No Python of the system was found: the application runs on the embedded one (--runtime pyodide)')
+      log.debug(error.message)
+      return null
+    }
   }
 
   #gatewayOptions(): GatewayOptions {

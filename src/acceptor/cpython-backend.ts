@@ -3,7 +3,7 @@ import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import { findInterpreter, type Interpreter } from '../runtimes/cpython/interpreter.ts'
+import type { Interpreter } from '../runtimes/cpython/interpreter.ts'
 import { workerProcesses } from '../runtimes/cpython/worker-process.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
@@ -13,6 +13,7 @@ import type { Backend } from './backend.ts'
 import type { AcceptorReady } from './messages.ts'
 
 export interface CPythonBackendOptions {
+  readonly interpreter: Interpreter
   readonly settings: Settings
   readonly log: ErrorLog
   readonly workers: number
@@ -34,9 +35,7 @@ export class CPythonBackend implements Backend {
   readonly handler: RequestHandler = (head, reply) => this.#gateway!.handle(head, reply)
 
   async start(): Promise<AcceptorReady> {
-    const { settings } = this.#options
-    const environment = { ...process.env, ...settings.rawEnv }
-    const interpreter = await findInterpreter(settings.python, settings.chdir, environment)
+    const { interpreter } = this.#options
     const pool = this.#makePool(interpreter)
     this.#pool = pool
     if (this.#ending) throw new Error('stopped while starting')

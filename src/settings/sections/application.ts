@@ -22,14 +22,17 @@ Without \`:NAME\` it is the default export, or else \`application\` or \`app\`.`
     section: 'Application',
     flags: ['--runtime'],
     type: 'choice',
-    choices: ['auto', 'cpython', 'node'],
+    choices: ['auto', 'cpython', 'pyodide', 'node'],
     metavar: 'NAME',
     default: 'auto',
-    doc: `What runs the application: \`cpython\`, \`node\`, or \`auto\`: what its name says.
+    doc: `What runs the application: \`cpython\`, \`pyodide\`, \`node\`, or \`auto\`: what its name says.
+
+A Python module runs on the Python of the system, and where none is found (and \`python\` names none) on the embedded one.
 
 | runtime | runs |
 |---|---|
 | \`cpython\` | a Python module, in worker processes of a Python interpreter of the system |
+| \`pyodide\` | a Python module, on the CPython that comes with Monoceros as WebAssembly: each worker is a thread with an interpreter of its own. See the [guide](../guides/no-python.md) |
 | \`node\` | a TypeScript or JavaScript file, in the server's own processes, of which there are then as many as \`workers\` says |`,
   },
   {
@@ -76,6 +79,27 @@ Other paths on the command line (log files, sockets, the pid file) stay relative
     doc: `An environment variable for the application's process; may be given several times.
 
 In a config file a list of \`"KEY=VALUE"\` or an object.`,
+  },
+  {
+    name: 'inherit_env',
+    section: 'Application',
+    flags: ['--inherit-env'],
+    type: 'boolean',
+    default: false,
+    doc: `Gives an application on the embedded Python the server's own environment variables; otherwise it has those of \`raw_env\` alone.
+
+An application on the system's Python always has them.`,
+  },
+  {
+    name: 'mounts',
+    section: 'Application',
+    flags: ['--mount'],
+    type: 'strings',
+    metavar: 'PATH[:ro]',
+    default: [],
+    doc: `A file or folder that an application on the embedded Python can see, at its own path; \`:ro\` makes it read-only. Comma separated, may be given several times.
+
+What it sees without being told: the working directory, the folders of \`pythonpath\`, and the folder for temporary files.`,
   },
   {
     name: 'root_path',

@@ -31,6 +31,20 @@ servers. Slow clients need no extra workers, because a worker never waits for a 
 With more than 1 the application must be thread-safe, and \`wsgi.multithread\` is true.`,
   },
   {
+    name: 'worker_memory',
+    section: 'Workers',
+    flags: ['--worker-memory'],
+    type: 'bytes',
+    minimum: 33554432,
+    maximum: 4294967296,
+    nullable: true,
+    metavar: 'BYTES',
+    default: null,
+    doc: `How much memory an interpreter of the embedded Python may have, such as \`256M\`; past it Python raises MemoryError.
+
+It begins with about 32 MiB, to which come some 60 MiB of node's own for each worker.`,
+  },
+  {
     name: 'max_requests',
     section: 'Workers',
     flags: ['--max-requests'],

@@ -1,0 +1,229 @@
+"""Exchanges one after another in one thread: the part of such a worker that asks nothing of how frames reach it."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import perf_counter
+from typing import Callable, Deque, Dict, List, NoReturn, Set
+
+from . import frames
+from .channel import Assignment, TakenBack, forget_below
+from .exchange import Exchange
+from .frames import Frame, FrameReader, ProtocolError
+from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox
+from .streams import BodyStream, ClientGone
+
+
+class SerialWorker:
+    """Runs the exchanges of one acceptor in the calling thread; see ``serve``.
+
+    Who derives from it reads frames (``_receive``) and sends them (``_send``, ``_gather``).
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.application = assignment.application
+        self.template = assignment.template
+        self.context = assignment.context
+        self.window = assignment.window
+        self.slow_tail = False
+        self.outbox = Outbox(self._send, self._gather)
+        self._ledger = assignment.ledger
+        self._reader = FrameReader()
+        self._queue: Deque[Frame] = deque()
+        self._ready: Deque[Exchange] = deque()  # suspended before, with credit now
+        self._tracked: Dict[int, Exchange] = {}
+        self._bodies: Dict[int, BodyStream] = {}
+        self._current: Exchange | None = None
+        self._newest = 0
+        self._cancelled: Set[int] = set()  # not begun, and not to begin
+        self._stopping = False
+        self._gone = False  # the acceptor closed the data channel
+
+    def serve(self) -> int:
+        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
+        queue = self._queue
+        ready = self._ready
+        ledger = self._ledger
+        outbox = self.outbox
+        held_frames = outbox.frames
+        flush = outbox.flush
+        begun = 0.0
+        while True:
+            # Those with credit and those that wait to begin take turns.
+            if ready:
+                self._run_ready(ready.popleft())
+                if not queue:
+                    continue
+            try:
+                _, flags, stream, data, start, end = queue.popleft()
+            except IndexError:
+                if held_frames:
+                    flush()
+                if not self._receive():
+                    return self._leave()
+                begun = perf_counter()
+                continue
+            if self._cancelled:
+                if self._drop(stream):
+                    continue
+                forget_below(self._cancelled, stream)
+            try:
+                ledger[0] = stream
+            except TakenBack:
+                self._bodies.pop(stream, None)
+                continue
+            self._current = exchange = Exchange(self, stream)
+            if flags == frames.BODY_STREAM:
+                exchange.body = self._bodies[stream]
+            if exchange.begin(flags, data, start, end):
+                if exchange.tracked or flags:
+                    self._forget(exchange)
+            else:
+                exchange.suspended = True
+            if queue:
+                now = perf_counter()
+                if now - begun > PATIENCE or outbox.held > HOLD_SIZE:
+                    flush()
+                    begun = now
+                elif not outbox.watched:
+                    outbox.watch()
+
+    # For the exchanges.
+
+    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
+        """Reads frames until ``ready()``; REQUESTs that come meanwhile are queued."""
+        self.outbox.flush()
+        try:
+            while not ready() and not exchange.cancelled:
+                if not self._receive(exchange):
+                    exchange.cancelled = True
+        except ProtocolError as error:  # not to be caught by the application
+            self._give_up(error)
+
+    def track(self, exchange: Exchange) -> None:
+        exchange.tracked = True
+        self._tracked[exchange.stream] = exchange
+
+    def _run_ready(self, exchange: Exchange) -> None:
+        self._current = exchange
+        exchange.suspended = False
+        if exchange.resume():
+            self._forget(exchange)
+        elif exchange.has_credit() or exchange.cancelled:
+            self._ready.append(exchange)
+        else:
+            exchange.suspended = True
+
+    def _forget(self, exchange: Exchange) -> None:
+        self._tracked.pop(exchange.stream, None)
+        self._bodies.pop(exchange.stream, None)
+
+    def _drop(self, stream: int) -> bool:
+        """Answers a request whose client went away before it began."""
+        if stream not in self._cancelled:
+            return False
+        self._cancelled.discard(stream)
+        self._bodies.pop(stream, None)
+        self.outbox.put(frames.pack(frames.END, frames.BROKEN, stream))
+        return True
+
+    # Reading and sending.
+
+    def _receive(self, waiting: Exchange | None = None) -> bool:
+        """Waits for frames and acts upon them. False when there is nothing more to come: stopped, or gone."""
+        raise NotImplementedError
+
+    def _send(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _gather(self, parts: List[Bytes]) -> None:
+        self._send(b"".join(parts))
+
+    def _give_up(self, error: ProtocolError) -> NoReturn:
+        """Ends the worker in the middle of an exchange, because the acceptor broke the protocol."""
+        raise NotImplementedError
+
+    def _lose(self) -> None:
+        """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled. In any thread."""
+        self._gone = True
+        self._queue.clear()
+        current = self._current
+        if current is not None:
+            current.cancelled = True
+
+    def _sort(self, received: List[Frame], act: Callable[[Frame], None]) -> None:
+        """Puts REQUESTs into the queue and gives everything else to ``act``."""
+        newest = self._newest
+        enqueue = self._queue.append
+        for frame in received:
+            kind, flags, stream, _, _, _ = frame
+            if kind != frames.REQUEST:
+                act(frame)
+                continue
+            if stream <= newest:
+                raise ProtocolError(f"REQUEST {stream} after REQUEST {newest}")
+            self._newest = newest = stream
+            if flags == frames.BODY_STREAM:
+                self._bodies[stream] = self._make_body(stream)
+            enqueue(frame)
+
+    def _make_body(self, stream: int) -> BodyStream:
+        def wait(ready: Callable[[], bool]) -> None:
+            exchange = self._current
+            if exchange is None or exchange.stream != stream:
+                raise ClientGone("the request body was read outside of its exchange")
+            self.wait(exchange, ready)
+
+        def grant(size: int) -> None:
+            self.outbox.put(frames.pack(frames.CREDIT, 0, stream, frames.pack_u32(size)))
+            self.outbox.flush()
+
+        return BodyStream(wait, grant)
+
+    def _act(self, frame: Frame) -> None:
+        """Acts upon a frame of the data channel that is not a REQUEST."""
+        kind, flags, stream, data, start, end = frame
+        if stream > self._newest:
+            raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened")
+        if kind == frames.BODY:
+            body = self._bodies.get(stream)
+            if body is not None:
+                body.take(data[start:end], flags)
+        elif kind == frames.WINDOW:
+            exchange = self._tracked.get(stream)
+            if exchange is not None:
+                exchange.granted += frames.unpack_u32(data, start)[0]
+                self._bring_back(exchange)
+        elif kind == frames.CANCEL:
+            self._cancel(stream)
+            exchange = self._tracked.get(stream)
+            if exchange is not None:
+                self._bring_back(exchange)
+        else:
+            raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
+
+    def _bring_back(self, exchange: Exchange) -> None:
+        if exchange.suspended:
+            exchange.suspended = False
+            self._ready.append(exchange)
+
+    def _cancel(self, stream: int) -> None:
+        """Marks an exchange as cancelled; in any thread."""
+        exchange = self._current
+        if exchange is not None and exchange.stream == stream:
+            exchange.cancelled = True
+            return
+        exchange = self._tracked.get(stream)
+        if exchange is not None:
+            exchange.cancelled = True
+        elif stream > self._ledger[0]:
+            self._cancelled.add(stream)
+
+    def _leave(self) -> int:
+        """Ends what is suspended when the acceptor is gone; the exit status."""
+        for exchange in list(self._tracked.values()):
+            exchange.cancelled = True
+            self._current = exchange
+            exchange.resume()
+        self.outbox.flush()
+        return 0 if self._stopping else 1

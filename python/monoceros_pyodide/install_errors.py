@@ -1,0 +1,230 @@
+"""What went wrong, in few words: what it was, and what can be done about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+
+from pip._internal.exceptions import (
+    ConnectionFailedError,
+    ConnectionTimeoutError,
+    DiagnosticPipError,
+    HashErrors,
+    HashMismatch,
+    HashMissing,
+    HashUnpinned,
+    InstallationError,
+    NetworkConnectionError,
+    SSLVerificationError,
+)
+from pip._internal.index.package_finder import LinkType
+from pip._internal.utils.compatibility_tags import get_supported
+from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pip._vendor.packaging.tags import Tag
+from pip._vendor.packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from pip._vendor.packaging.version import Version
+from pip._vendor.requests.exceptions import RequestException
+
+from monoceros_pyodide.install_index import without_credentials
+
+_WHAT_TO_DO = (
+    "Packages that are compiled need a build for WebAssembly (PEP 783). What can be done: take another version or "
+    "package that is pure Python, or run the application with an installed Python (--runtime cpython)"
+)
+
+
+class NotInstallable(InstallationError):
+    """An error that already says what we want said."""
+
+
+class _Offer(NamedTuple):
+    """What an index has of a package, whether it fits or not."""
+
+    wheels: List[Tuple[Version, Set[Tag], Optional[str]]]
+    sdists: List[Version]
+
+
+def refuse_source(link: Any, name: Optional[str]) -> NotInstallable:
+    """What is to be said of something that would have to be built."""
+    what = name or link.filename or str(link)
+    if link.is_vcs:
+        why = "is in version control, and would have to be built"
+    elif link.is_existing_dir():
+        why = f"is a project folder ({link.file_path}), and would have to be built"
+    else:
+        why = f"is not a wheel but {link.filename}, and would have to be built"
+    return NotInstallable(
+        f"{what} {why}; the embedded Python runs no builds. Build a wheel of it elsewhere "
+        "(python -m build --wheel), and give that, or the folder it is in with --find-links"
+    )
+
+
+def explain_nothing_fits(finder: Any, requirement: Any, parent: Optional[Any]) -> NotInstallable:
+    """Looks again at what there is of a package of which nothing fits, to say why."""
+    name = requirement.project_name
+    _, ireq = requirement.get_candidate_lookup()
+    specifier: SpecifierSet = ireq.req.specifier if ireq is not None and ireq.req is not None else SpecifierSet()
+    asked = f"{name}{specifier}" + (f" (which {parent.name} {parent.version} needs)" if parent is not None else "")
+    offer = _look(finder, name)
+    every = sorted({version for version, *_ in offer.wheels} | set(offer.sdists))
+    if not every:
+        places = [without_credentials(place) for place in (*finder.index_urls, *finder.find_links)]
+        return NotInstallable(f"{asked}: there is no package of that name in {_list(places) or 'any place: --no-index'}")
+    wanted = [version for version in every if specifier.contains(version, prereleases=True)]
+    if not wanted:
+        return NotInstallable(f"{asked}: there is no such version. There are {_list(map(str, every[-8:]))}")
+    newest = [version for version in wanted if not version.is_prerelease] or wanted
+    version = newest[-1]
+    here = get_supported()
+    of_version = [wheel for wheel in offer.wheels if wheel[0] == version]
+    fitting = [wheel for wheel in offer.wheels if wheel[0] in wanted and wheel[1] & set(here)]
+    if fitting:
+        needs = {needed for _, _, needed in fitting if needed and not _contains(needed)}
+        if needs:
+            return NotInstallable(f"{asked}: it needs Python {_list(sorted(needs))}; the embedded one is {_python()}")
+        if all(one.is_prerelease for one in wanted):
+            return NotInstallable(f"{asked}: there are only pre-releases, {_list(map(str, wanted[-5:]))}; --pre allows them")
+        return NotInstallable(f"{asked}: what there is was withdrawn by its authors (yanked), or is excluded by a setting")
+    if not of_version:
+        return NotInstallable(
+            f"{asked}: {name} {version} is only there as source, and the embedded Python runs no builds. "
+            "Build a wheel of it elsewhere (pip wheel), and give the folder it is in with --find-links"
+        )
+    platforms = sorted({_platform(tag) for _, tags, _ in of_version for tag in tags})
+    return NotInstallable(
+        f"{asked}: {name} {version} has wheels for {_list(platforms)}, but none in pure Python or for WebAssembly. {_WHAT_TO_DO}"
+    )
+
+
+def _look(finder: Any, name: str) -> _Offer:
+    offer = _Offer([], [])
+    canonical = canonicalize_name(name)
+
+    class Onlooker:
+        """Takes no link for a candidate, and remembers all."""
+
+        project_name = name
+
+        def evaluate_link(self, link: Any) -> Tuple[LinkType, str]:
+            try:
+                if link.is_wheel:
+                    found, version, _, tags = parse_wheel_filename(link.filename)
+                    if found == canonical:
+                        offer.wheels.append((version, set(tags), link.requires_python))
+                else:
+                    found, version = parse_sdist_filename(link.filename)
+                    if found == canonical:
+                        offer.sdists.append(version)
+            except (InvalidWheelFilename, InvalidSdistFilename):
+                pass
+            return LinkType.different_project, ""
+
+    onlooker = Onlooker()
+    sources = finder._link_collector.collect_sources(
+        name, lambda page: finder.process_project_url(page, link_evaluator=onlooker)
+    )
+    for group in sources:
+        for source in group:
+            if source is not None:
+                list(source.page_candidates())
+                finder.evaluate_links(onlooker, source.file_links())
+    return offer
+
+
+def _contains(specifier: str) -> bool:
+    try:
+        return SpecifierSet(specifier).contains(_python())
+    except InvalidSpecifier:
+        return True
+
+
+def _python() -> str:
+    import platform
+
+    return platform.python_version()
+
+
+_PLATFORMS: Dict[str, str] = {"manylinux": "Linux", "musllinux": "Linux", "linux": "Linux", "macosx": "macOS", "win": "Windows",
+                              "ios": "iOS", "android": "Android", "pyodide": "another Pyodide", "pyemscripten": "another Pyodide",
+                              "emscripten": "another Emscripten"}
+
+
+def _platform(tag: Tag) -> str:
+    if tag.platform == "any":
+        return f"another Python ({tag.interpreter})"
+    prefix = re.split(r"[_\d]", tag.platform)[0]
+    return _PLATFORMS.get(prefix, tag.platform)
+
+
+def _list(words: Iterable[str]) -> str:
+    words = list(dict.fromkeys(words))
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def short_message(error: BaseException, told: List[str]) -> Optional[str]:
+    """The user's words for an error of pip's, or None for one that is a bug.
+
+    `told` are the messages that pip logged before it raised: it says there what the error itself leaves out.
+    """
+    if isinstance(error, NotInstallable):
+        return str(error)
+    if isinstance(error, HashErrors):
+        return "\n".join(_hash_message(one) for one in error.errors)
+    text = " ".join(str(error).split())
+    if "ResolutionImpossible" in text:
+        return _conflict(told)
+    if isinstance(error, (ConnectionFailedError, ConnectionTimeoutError, SSLVerificationError, NetworkConnectionError,
+                          RequestException)):
+        return f"{_plain(error)}. Which index is used, and how it is reached, is set up as for pip (pip.conf, PIP_INDEX_URL)"
+    if isinstance(error, DiagnosticPipError):
+        return _plain(error)
+    if isinstance(error, InstallationError) or type(error).__module__.startswith("pip._internal.exceptions"):
+        return text
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or error}{where}"
+    return None
+
+
+def _hash_message(error: Any) -> str:
+    name = error.req.name or str(error.req) if error.req else "a package"
+    if isinstance(error, HashMismatch):
+        allowed = [f"{kind}:{value}" for kind, values in error.allowed.items() for value in values]
+        got = [f"{kind}:{error.gots[kind].hexdigest()}" for kind in error.allowed if kind in error.gots]
+        link = f" ({error.req.link.filename})" if error.req and error.req.link else ""
+        return (
+            f"{name}{link}: what was downloaded has the hash {_list(got)}, but {' or '.join(allowed)} was asked for. "
+            "Either the file was changed after the hash was written down, or on its way here"
+        )
+    if isinstance(error, HashMissing):
+        return f"{name}: a hash is required (others have one, or --require-hashes), and it has none: add --hash=sha256:{error.gotten_hash}"
+    if isinstance(error, HashUnpinned):
+        return f"{name}: a hash is required, so its version must be exact: {name}==VERSION --hash=sha256:…"
+    return " ".join(str(error).split())
+
+
+def _conflict(told: List[str]) -> str:
+    causes: List[str] = []
+    for message in told:
+        if "The conflict is caused by:" in message:
+            part = message.split("The conflict is caused by:", 1)[1].split("\n\nTo fix this", 1)[0]
+            causes = [line.strip() for line in part.splitlines() if line.strip()]
+    lines = "".join(f"\n  {line.replace('The user requested', 'asked for:')}" for line in causes)
+    return f"what is asked for cannot be installed together:{lines}"
+
+
+def _plain(error: Any) -> str:
+    """A DiagnosticPipError's text without markup for a terminal; any other's as it is."""
+    parts = [getattr(error, "message", None), getattr(error, "context", None)]
+    text = ". ".join(
+        " ".join(part.plain.split() if hasattr(part, "plain") else re.sub(r"\[/?[a-z ]*\]", "", str(part)).split()).rstrip(".")
+        for part in parts
+        if part
+    )
+    return text or " ".join(str(error).split())

@@ -1,0 +1,96 @@
+"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP 751's."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from pip._internal.utils.compat import tomllib
+from pip._internal.utils.pylock import pylock_from_install_requirements
+from pip._vendor import tomli_w
+from pip._vendor.packaging.utils import canonicalize_name
+
+from monoceros_pyodide.install_index import without_credentials
+
+
+class BadLockFile(Exception):
+    """The lock file cannot be read; the text says what is wrong with it."""
+
+
+def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
+    """The lock file's packages by name. Raises BadLockFile."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadLockFile(f"it is not TOML: {error}") from None
+    if str(document.get("lock-version", "")).partition(".")[0] != "1":
+        raise BadLockFile(f"its lock-version is {document.get('lock-version')!r}, and 1.0 is what we know")
+    packages: Dict[str, Dict[str, Any]] = {}
+    for package in document.get("packages", []):
+        name = package.get("name") if isinstance(package, dict) else None
+        if not isinstance(name, str):
+            raise BadLockFile("one of its packages has no name")
+        packages[canonicalize_name(name)] = package
+    return packages
+
+
+def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
+    """A requirements file that asks for exactly what is locked, each with its hashes. Raises BadLockFile.
+
+    Wheels are asked for by version and hash, not by the address they had: another machine may be set up for another index.
+    """
+    lines: List[str] = []
+    for name, package in sorted(packages.items()):
+        wheels = package.get("wheels")
+        archive = package.get("archive")
+        if isinstance(wheels, list) and "version" in package:
+            found = [_hashes(wheel, name) for wheel in wheels]
+            lines.append(" ".join([f"{name}=={package['version']}", *(option for some in found for option in some)]))
+        elif isinstance(archive, dict) and "url" in archive:
+            lines.append(" ".join([f"{name} @ {archive['url']}", *_hashes(archive, name)]))
+        else:
+            raise BadLockFile(f"{name} has no wheel in it")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _hashes(file: Dict[str, Any], name: str) -> List[str]:
+    hashes = file.get("hashes")
+    if not isinstance(hashes, dict) or not hashes:
+        raise BadLockFile(f"{name} has no hash in it")
+    return [f"--hash={kind}:{value}" for kind, value in hashes.items()]
+
+
+def write_lock(
+    installed: Iterable[Any], present: Iterable[Tuple[str, str]], before: Dict[str, Dict[str, Any]], folder: str
+) -> Tuple[str, List[str]]:
+    """The text of the lock file, and the names of what is there but was never installed by us.
+
+    `installed` are pip's requirements that were installed just now, `present` names and versions of all that is there now,
+    `before` what the lock file had.
+    """
+    from pathlib import Path
+
+    fresh = pylock_from_install_requirements(installed, base_dir=Path(folder)).to_dict()
+    packages = {package["name"]: _presentable(package) for package in fresh.get("packages", [])}
+    unknown: List[str] = []
+    for name, version in present:
+        if name in packages:
+            continue
+        kept: Optional[Dict[str, Any]] = before.get(name)
+        if kept is not None and kept.get("version", version) == version:
+            packages[name] = kept
+        else:
+            unknown.append(name)
+    document = {
+        "lock-version": "1.0",
+        "created-by": "monoceros",
+        "packages": [packages[name] for name in sorted(packages)],
+    }
+    return tomli_w.dumps(document), unknown
+
+
+def _presentable(package: Dict[str, Any]) -> Dict[str, Any]:
+    """Without what an address may have of the user's: name and password of an index."""
+    for file in [*package.get("wheels", []), *([package["archive"]] if "archive" in package else [])]:
+        if "url" in file:
+            file["url"] = without_credentials(file["url"])
+    return package

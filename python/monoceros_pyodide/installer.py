@@ -1,0 +1,336 @@
+"""`monoceros install` inside of the embedded interpreter: pip, with Node's sockets, and our words for what goes wrong.
+
+pip runs in this process, from its wheel. It is one exact release, so its inside may be reached into: the places are in
+`_adapt_pip`, each with its reason. What it installs into is a copy of the folder; src/packages/ swaps the two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+import traceback
+import zipfile
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from monoceros_pyodide import install_index, install_sockets
+
+_Job = Dict[str, Any]
+
+SCRIPT_INTERPRETER = "/usr/bin/env -S monoceros python"
+
+
+def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
+    """Runs one installation.
+
+    `job_text` is the JSON of an InstallJob (src/packages/install-job.ts); so is the answer that of an InstallOutcome.
+    """
+    job: _Job = json.loads(job_text)
+    install_sockets.use_host(host, to_host_bytes)
+    socket.create_connection = install_sockets.create_connection  # type: ignore[assignment]
+    told: List[str] = []
+
+    def tell(kind: str, **what: Any) -> None:
+        host.tell(kind, json.dumps(what))
+
+    try:
+        os.chdir(job["cwd"])
+        tell("step", text="Getting pip")
+        _load_pip(job, tell)
+        return json.dumps(_install(job, tell, told))
+    except install_index.PipNotFound as error:
+        return json.dumps({"error": str(error)})
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return json.dumps(_outcome_of(error, told))
+
+
+def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
+    message = str(error) if type(error).__name__ == "BadLockFile" else None
+    if message is None and "pip._internal" in sys.modules:
+        from monoceros_pyodide.install_errors import short_message
+
+        # An option that pip's parser does not like ends with SystemExit after a line on standard error.
+        message = "pip does not take these options" if isinstance(error, SystemExit) else short_message(error, told)
+    if message is not None:
+        return {"error": message}
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"error": f"unexpected error, please report it: {error!r}\n{text}"}
+
+
+def _load_pip(job: _Job, tell: Callable[..., None]) -> None:
+    release = install_index.Release(job["pip"]["filename"], job["pip"]["sha256"])
+    cache: Optional[str] = job["cache"]
+    compiled = os.path.join(cache, f"{job['pip']['compiled']}") if cache is not None else None
+    if compiled is None or not os.path.exists(compiled):
+        settings = install_index.read_settings(os.environ, job["indexOptions"])
+        content, _fetched = install_index.find_pip(release, cache, settings)
+        folder = cache if cache is not None else job["temporary"]
+        wheel = os.path.join(job["temporary"], release.filename)
+        with open(wheel, "wb") as file:
+            file.write(content)
+        compiled = os.path.join(folder, job["pip"]["compiled"])
+        tell("step", text="Preparing pip (once)")
+        try:
+            _compile_wheel(wheel, compiled)
+        except OSError:
+            compiled = wheel
+    sys.path.insert(0, compiled)
+
+
+def _compile_wheel(wheel: str, target: str) -> None:
+    """Writes the wheel anew with byte code beside each module: compiling pip takes 6 s, and a wheel has none."""
+    from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
+
+    temporary = f"{target}.{os.urandom(6).hex()}"
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            # Windows launchers and type hints are for others.
+            if entry.filename.endswith((".exe", ".pyi")):
+                continue
+            new.writestr(entry, content)
+            if entry.filename.endswith(".py"):
+                code = compile(content, entry.filename, "exec", dont_inherit=True)
+                new.writestr(f"{entry.filename}c", bytes(_code_to_hash_pyc(code, bytes(8), False)))
+    os.replace(temporary, target)
+
+
+class _Listener(logging.Handler):
+    """Keeps what pip says for error messages, and shows as much of it as was asked for."""
+
+    def __init__(self, verbosity: int, told: List[str], tell: Callable[..., None]) -> None:
+        super().__init__(logging.DEBUG)
+        self._told = told
+        self._tell = tell
+        self._shown_from = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG if verbosity > 1 else logging.ERROR)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:
+            return
+        if record.levelno >= logging.INFO:
+            self._told.append(message)
+        # Errors are what the outcome tells.
+        if self._shown_from <= record.levelno < logging.ERROR:
+            kind = "warning" if record.levelno >= logging.WARNING else "said"
+            self._tell(kind, text=message)
+
+
+def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str, Any]:
+    stage: str = job["stage"]
+    _adapt_pip(stage, tell)
+
+    from pip._internal.cli.main import main as _  # noqa: F401  (pip's package is initialised by it)
+    from pip._internal.cli.req_command import with_cleanup
+    from pip._internal.cache import WheelCache
+    from pip._internal.commands.install import InstallCommand
+    from pip._internal.metadata import get_environment
+    from pip._internal.operations.build.build_tracker import get_build_tracker
+    from pip._internal.operations.check import check_install_conflicts
+    from pip._internal.req import install_given_reqs
+    from pip._internal.utils.filesystem import check_path_owner
+    from pip._internal.utils.temp_dir import TempDirectory, global_tempdir_manager, tempdir_registry
+    from monoceros_pyodide.install_lock import read_lock, requirements_of, write_lock
+
+    root = logging.getLogger()
+    root.handlers[:] = [_Listener(job["verbosity"], told, tell)]
+    root.setLevel(logging.DEBUG if job["verbosity"] > 1 else logging.INFO)
+    logging.raiseExceptions = False
+    logging.getLogger("pip._vendor").setLevel(logging.ERROR)
+    # pip's messages have levels of their own.
+    logging.captureWarnings(True)
+
+    before = read_lock(job["lock"]) if job["lock"] is not None else {}
+    arguments: List[str] = list(job["arguments"])
+    if job["locked"]:
+        path = os.path.join(job["temporary"], "locked.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(requirements_of(before))
+        arguments += ["--requirement", path, "--no-deps", "--require-hashes", "--pre"]
+
+    class Command(InstallCommand):
+        """pip's install, without what is for other places than a folder, and with a lock file."""
+
+        def run(self, options: Any, args: List[str]) -> int:
+            outcome.update(with_cleanup(_run)(self, options, args))
+            return 0
+
+    def _run(self: Any, options: Any, args: List[str]) -> Any:
+        session = self.get_default_session(options)
+        finder = self._build_package_finder(options=options, session=session)
+        tracker = self.enter_context(get_build_tracker())
+        directory = TempDirectory(kind="install", globally_managed=True)
+        requirements = self.get_requirements(args, options, finder, session)
+        wheels = WheelCache(options.cache_dir)
+        preparer = self.make_requirement_preparer(
+            temp_build_dir=directory,
+            options=options,
+            build_tracker=tracker,
+            session=session,
+            finder=finder,
+            use_user_site=False,
+            verbosity=self.verbosity,
+            allow_editables=False,
+        )
+        resolver = self.make_resolver(
+            preparer=preparer,
+            finder=finder,
+            options=options,
+            wheel_cache=wheels,
+            use_user_site=False,
+            ignore_installed=False,
+            ignore_requires_python=False,
+            force_reinstall=options.force_reinstall,
+            upgrade_strategy=options.upgrade_strategy if options.upgrade else "to-satisfy-only",
+        )
+        tell("step", text="Finding out what is needed")
+        solution = resolver.resolve(requirements, check_supported_wheels=True)
+        preparer.prepare_linked_requirements_more(solution.requirements.values())
+        ordered = resolver.get_installation_order(solution)
+        warnings = [] if options.ignore_dependencies else _broken(check_install_conflicts(ordered)[1])
+        tell("step", text="Installing")
+        install_given_reqs(
+            _counted(ordered, tell),
+            root=None,
+            home=None,
+            prefix=None,
+            warn_script_location=False,
+            use_user_site=False,
+            pycompile=options.compile,
+            progress_bar="off",
+            script_executable=SCRIPT_INTERPRETER,
+        )
+        present = [
+            (dist.canonical_name, str(dist.version)) for dist in get_environment([stage]).iter_all_distributions()
+        ]
+        lock, unknown = write_lock(solution.requirements_to_install, present, before, job["cwd"])
+        return {
+            "installed": [[one.metadata["name"], one.metadata["version"]] for one in ordered],
+            "present": len(present),
+            "warnings": warnings,
+            "unlocked": unknown,
+            "lock": lock,
+        }
+
+    outcome: Dict[str, Any] = {}
+    command = Command("install", "Install packages.", isolated=False)
+    # What pip's own main does before a command runs, without its logging: see Command._main there.
+    with command.main_context():
+        command.tempdir_registry = command.enter_context(tempdir_registry())
+        command.enter_context(global_tempdir_manager())
+        options, rest = command.parse_args(arguments)
+        command.verbosity = options.verbose - options.quiet
+        if options.cache_dir and not check_path_owner(options.cache_dir):
+            options.cache_dir = None
+        command.run(options, rest)
+    return outcome
+
+
+def _broken(details: Tuple[Any, Any]) -> List[str]:
+    """One line for each requirement of what is installed that is not met any more."""
+    missing, conflicting = details
+    lines = [f"{name} needs {needed[1]}, which is not installed" for name in missing for needed in missing[name]]
+    for name in conflicting:
+        for other, version, needed in conflicting[name]:
+            lines.append(f"{name} needs {needed}, but {other} {version} is installed now")
+    return lines
+
+
+def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
+    """The same, which says so when each is about to be installed."""
+    for number, requirement in enumerate(requirements):
+        install = requirement.install
+
+        def announced(*args: Any, _install: Any = install, _number: int = number, _one: Any = requirement, **options: Any) -> None:
+            tell("installing", name=_one.name, number=_number + 1, total=len(requirements))
+            _install(*args, **options)
+
+        requirement.install = announced
+    return requirements
+
+
+def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
+    """Makes pip run here: no sockets, no TLS, no threads, no subprocesses, and one folder that counts as installed."""
+    import pip._internal.commands.install as install_command
+    import pip._internal.cli.index_command as index_command
+    import pip._internal.network.download as download
+    import pip._internal.req.req_install as req_install
+    import pip._internal.resolution.resolvelib.factory as factory
+    import pip._vendor.urllib3.connection as connection
+    from pip._internal.metadata.importlib import Environment
+    from pip._internal.models.scheme import Scheme
+    from pip._internal.network.cache import is_from_cache
+    from pip._internal.network.utils import response_chunks
+    from pip._vendor import certifi
+    from monoceros_pyodide.install_errors import explain_nothing_fits, refuse_source
+
+    # Connections are Node's.
+    connection.connection.create_connection = install_sockets.create_connection
+    connection.wait_for_read = lambda sock, timeout=None: sock.readable()
+
+    def wrap(sock: Any, *, cert_reqs: Any, ca_certs: Any, ca_cert_dir: Any, cert_file: Any, key_file: Any, key_password: Any,
+             server_hostname: Any, **_: Any) -> Any:
+        verify = cert_reqs not in (None, "CERT_NONE", 0)
+        authorities = ca_certs or ca_cert_dir
+        if authorities is not None and os.path.basename(authorities) == os.path.basename(certifi.where()):
+            authorities = None
+        sock.start_tls(
+            server_hostname,
+            install_sockets.TLSSettings(verify, authorities, cert_file, key_file or cert_file, key_password),
+        )
+        return connection._WrappedAndVerifiedSocket(socket=sock, is_verified=verify)
+
+    connection._ssl_wrap_socket_and_match_hostname = wrap
+    index_command._create_truststore_ssl_context = lambda: None
+
+    # Only the copy of the folder counts as installed, and all goes into it.
+    Environment.default = classmethod(lambda cls: cls([stage]))  # type: ignore[assignment,method-assign]
+    scheme = Scheme(
+        platlib=stage,
+        purelib=stage,
+        headers=os.path.join(stage, "include"),
+        scripts=os.path.join(stage, "bin"),
+        data=stage,
+    )
+    req_install.get_scheme = lambda *_, **__: scheme
+    install_command.get_scheme = lambda *_, **__: scheme
+    # What a wheel brings as a script gets this as its first line.
+    sys.executable = SCRIPT_INTERPRETER
+
+    # Progress is shown by the command: pip's own needs a thread.
+    def chunks(response: Any, link: Any, progress_bar: Any, total_length: Optional[int], range_start: Optional[int] = 0) -> Iterable[bytes]:
+        if is_from_cache(response):
+            tell("download", name=link.filename, received=total_length or 0, total=total_length, cached=True)
+            return response_chunks(response)
+        return _followed(response_chunks(response), link.filename, range_start or 0, total_length, tell)
+
+    download._log_download = chunks
+
+    # Nothing can be built, so say so before pip tries.
+    make = factory.Factory._make_base_candidate_from_link
+
+    def checked(self: Any, link: Any, template: Any, name: Any, version: Any) -> Any:
+        if template.editable or link.is_vcs or not link.is_wheel:
+            raise refuse_source(link, name)
+        return make(self, link, template, name, version)
+
+    factory.Factory._make_base_candidate_from_link = checked
+    factory.Factory._report_single_requirement_conflict = (
+        lambda self, req, parent: explain_nothing_fits(self._finder, req, parent)
+    )
+
+
+def _followed(chunks: Iterable[bytes], name: str, received: int, total: Optional[int], tell: Callable[..., None]) -> Iterator[bytes]:
+    tell("download", name=name, received=received, total=total, cached=False)
+    for chunk in chunks:
+        received += len(chunk)
+        tell("download", name=name, received=received, total=total, cached=False)
+        yield chunk
+    tell("download", name=name, received=received, total=received, cached=False)

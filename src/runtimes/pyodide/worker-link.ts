@@ -1,0 +1,46 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { InterpreterImage } from './image.ts'
+import type { Mount } from './mounts.ts'
+
+/**
+ * What an acceptor and a worker's thread share, as a thread is blocked while it runs Python and hears nothing by itself:
+ * words of shared memory beside the message port.
+ */
+
+/** Places in the shared words. */
+export const words = {
+  /** How many messages were sent to the thread; it sleeps on this one. */
+  sent: 0,
+  /** The last stream that has begun or was taken back: whoever raises it from n to n + 1 or more decides over those in between. */
+  begun: 1,
+  /** The stream that a time-out wants to end. */
+  late: 2,
+  /** Bytes of WebAssembly memory that the interpreter has, in pages of 64 KiB. */
+  pages: 3,
+} as const
+
+export const WORDS_BYTES = 64
+
+/** The signal by which a late request is interrupted; see `EmbeddedWorker` in `python/monoceros/embedded.py`. */
+export const SIGALRM = 14
+
+/** All that a worker's thread begins with. */
+export interface WorkerThreadData {
+  readonly port: MessagePort
+  /** {@link words}, as an Int32Array. */
+  readonly shared: SharedArrayBuffer
+  /** One byte: the interrupt buffer. */
+  readonly signals: SharedArrayBuffer
+  readonly number: number
+  readonly image: InterpreterImage
+  readonly mounts: readonly Mount[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly memoryLimit: number | null
+}
+
+/** What a thread says beside frames, which are Uint8Arrays. */
+export type ThreadNotice =
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly type: 'ended'; readonly status: number }
+  /** The interpreter itself failed: one or a few lines, never JavaScript. */
+  | { readonly type: 'broken'; readonly text: string }

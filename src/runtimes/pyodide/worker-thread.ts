@@ -1,0 +1,177 @@
+import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
+import type { FrameChannel } from '../workers/frames.ts'
+import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
+import type { InterpreterImage } from './image.ts'
+import type { Mount } from './mounts.ts'
+import { SIGALRM, type ThreadNotice, WORDS_BYTES, type WorkerThreadData, words } from './worker-link.ts'
+
+/** How the threads of a pool are started. */
+export interface ThreadOptions {
+  readonly image: InterpreterImage
+  readonly mounts: readonly Mount[]
+  /** The whole of `os.environ`. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Bytes of WebAssembly memory that one interpreter may have; null for as much as there is. */
+  readonly memoryLimit: number | null
+}
+
+/** Workers of a pool in threads of this process, each with an interpreter of its own. */
+export function workerThreads(options: ThreadOptions): UnitStarter {
+  return (listener, settings) => new WorkerThread(options, listener, settings)
+}
+
+/** A thread with an embedded interpreter, a message port, and a few words of shared memory. */
+class WorkerThread implements WorkerUnit {
+  readonly pid: number
+  readonly channel: PortChannel
+  readonly #listener: UnitListener
+  readonly #thread: Thread
+  readonly #port: MessagePort
+  readonly #words: Int32Array
+  readonly #signals: Uint8Array
+  #status: number | null = null
+  #broken: string | null = null
+
+  constructor(options: ThreadOptions, listener: UnitListener, { number, background }: UnitSettings) {
+    this.#listener = listener
+    this.pid = number
+    const { port1, port2 } = new MessageChannel()
+    const shared = new SharedArrayBuffer(WORDS_BYTES)
+    const signals = new SharedArrayBuffer(1)
+    this.#words = new Int32Array(shared)
+    this.#signals = new Uint8Array(signals)
+    this.#port = port1
+    this.channel = new PortChannel(port1, this.#words)
+    const { image, mounts, environment, memoryLimit } = options
+    const workerData: WorkerThreadData = {
+      port: port2,
+      shared,
+      signals,
+      number,
+      image,
+      mounts,
+      environment,
+      memoryLimit,
+    }
+    this.#thread = new Thread(new URL('./worker-entry.js', import.meta.url), {
+      workerData,
+      transferList: [port2],
+      name: `monoceros ${number}`,
+      env: {},
+      execArgv: [],
+      // What Pyodide itself writes there is not for users: pages of its own source.
+      stdout: true,
+      stderr: true,
+    })
+    port1.on('message', (message: Uint8Array | ThreadNotice) => this.#onMessage(message))
+    this.#thread.on('error', (error) => {
+      this.#broken ??= describeFailure(error)
+    })
+    this.#thread.on('exit', (code) => {
+      // Its last messages are on their way here before the thread can end.
+      setImmediate(() => this.#onExit(code))
+    })
+    if (background) {
+      this.#thread.unref()
+      port1.unref()
+    }
+  }
+
+  #onMessage(message: Uint8Array | ThreadNotice): void {
+    const listener = this.#listener
+    if (message instanceof Uint8Array) {
+      const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+      listener.received(() => listener.decoder.feed(bytes))
+    } else if (message.type === 'output') {
+      listener.output(message.stream, Buffer.from(message.bytes))
+    } else if (message.type === 'ended') {
+      this.#status = message.status
+    } else {
+      this.#broken = message.text
+    }
+  }
+
+  #onExit(code: number): void {
+    for (const stream of ['stdout', 'stderr'] as const) this.#listener.output(stream, null)
+    this.#listener.dataClosed()
+    const status = this.#status
+    const reason =
+      this.#broken !== null
+        ? `broke down: ${this.#broken}`
+        : status !== null
+          ? `ended with status ${status}`
+          : `was ended (${code})`
+    this.#listener.exited(reason)
+  }
+
+  sendControl(frame: Buffer): void {
+    this.channel.write(frame)
+  }
+
+  begun(): number {
+    return Atomics.load(this.#words, words.begun) >>> 0
+  }
+
+  takeBack(last: number): number {
+    for (;;) {
+      const begun = Atomics.load(this.#words, words.begun)
+      if (Atomics.compareExchange(this.#words, words.begun, begun, last | 0) === begun) return begun >>> 0
+    }
+  }
+
+  interrupt(stream: number): boolean {
+    Atomics.store(this.#words, words.late, stream | 0)
+    Atomics.store(this.#signals, 0, SIGALRM)
+    this.channel.wake()
+    return true
+  }
+
+  abort(): void {
+    this.kill()
+  }
+
+  kill(): void {
+    void this.#thread.terminate()
+  }
+
+  dispose(): void {
+    this.#port.close()
+    this.channel.destroy()
+  }
+}
+
+/** The sending side of a message port, for a {@link FrameWriter}; the receiver may be blocked, so it is woken. */
+class PortChannel implements FrameChannel {
+  readonly writableLength = 0
+  destroyed = false
+  readonly #port: MessagePort
+  readonly #words: Int32Array
+
+  constructor(port: MessagePort, shared: Int32Array) {
+    this.#port = port
+    this.#words = shared
+  }
+
+  write(bytes: Buffer): void {
+    if (this.destroyed) return
+    // A copy of just these: a Buffer is often a window into a larger piece of memory, which would be cloned with it.
+    const copy = new Uint8Array(bytes)
+    this.#port.postMessage(copy, [copy.buffer])
+    this.wake()
+  }
+
+  wake(): void {
+    Atomics.add(this.#words, words.sent, 1)
+    Atomics.notify(this.#words, words.sent)
+  }
+
+  destroy(): void {
+    this.destroyed = true
+  }
+}
+
+/** An error of a thread in a line; what V8 shows of the place is a page of somebody's minified source. */
+function describeFailure(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return text.length > 500 ? `${text.slice(0, 500)}…` : text
+}
