@@ -6,8 +6,8 @@ import { HttpServer } from '../http/http-server.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import { formatBindAddress } from '../settings/bind-address.ts'
 import { findInterpreter, type Interpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
+import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
@@ -84,8 +84,14 @@ export class Acceptor implements AcceptorControls {
     } catch (error) {
       if (!(error instanceof InterpreterError) || settings.runtime !== 'auto' || settings.python !== null)
         throw error
-      log.info('No Python of the system was found: the application runs on the embedded one (--runtime pyodide)')
+      log.info(
+        'No Python of the system was found: the application runs on the embedded one (--runtime pyodide)',
+      )
       log.debug(error.message)
+      if (settings.threads > 1)
+        log.warning(
+          `threads is ${settings.threads}, but the embedded Python has no threads; more workers help`,
+        )
       return null
     }
   }

@@ -150,7 +150,7 @@ describe('values', () => {
     ['--forwarded-allow-ips example.org', '--forwarded-allow-ips: expected addresses'],
     ['--access-logformat %(x)s', 'there is no atom %(x)s'],
     ['--access-logformat 100%', 'write %% for a percent sign'],
-    ['--runtime jython', '--runtime: expected one of auto, cpython, node, got "jython"'],
+    ['--runtime jython', '--runtime: expected one of auto, cpython, pyodide, node, got "jython"'],
   ])('%s is refused', async (line, message) => {
     const error = await refusal(line)
     expect(error.code).toBe('bad-value')
@@ -219,6 +219,28 @@ describe('config files', () => {
       'monoceros.config.json: pythonpath has no meaning for an application in TypeScript or JavaScript',
     ])
     expect((await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes).toEqual([])
+  })
+
+  test.each([
+    ['--threads 4', '--threads has no meaning for the embedded Python, which has no threads; use --workers'],
+    ['--python python3.12', '--python has no meaning for the embedded Python'],
+    ['--worker-memory 256M --mount /srv:ro --inherit-env', null],
+    ['--threads 1', null],
+  ])('what the embedded Python has no use for is said: %s', async (options, note) => {
+    const args = ['--runtime', 'pyodide', ...options.split(' '), 'shop:app']
+    expect((await loadSettings({ cwd, args })).notes).toEqual(note === null ? [] : [note])
+  })
+
+  test.each([
+    ['--inherit-env', "--inherit-env has no meaning for the system's Python, which has them always"],
+    ['--mount /srv', "--mount has no meaning for the system's Python, which sees all files"],
+    ['--worker-memory 256M', "--worker-memory has no meaning for the system's Python"],
+  ])("what the system's Python has no use for is said: %s", async (options, note) => {
+    const load = (runtime: string) =>
+      loadSettings({ cwd, args: ['--runtime', runtime, ...options.split(' '), 'shop:app'] })
+    expect((await load('cpython')).notes).toEqual([note])
+    // It may be the embedded one.
+    expect((await load('auto')).notes).toEqual([])
   })
 
   test('a TypeScript file for Python is refused; a module with such a name is not', async () => {

@@ -4,7 +4,10 @@ import type { Settings } from './table.ts'
  * Which runtime the settings ask for: by name, or by what the application is named. Where none was asked for, `cpython` stands
  * for Python: without an interpreter on the system it is the embedded one.
  */
-export function runtimeOf({ runtime, wsgiApp }: Pick<Settings, 'runtime' | 'wsgiApp'>): 'cpython' | 'pyodide' | 'node' {
+export function runtimeOf({
+  runtime,
+  wsgiApp,
+}: Pick<Settings, 'runtime' | 'wsgiApp'>): 'cpython' | 'pyodide' | 'node' {
   if (runtime !== 'auto') return runtime
   return /\.(?:[cm]?[jt]s|[jt]sx)(:|$)/.test(wsgiApp) ? 'node' : 'cpython'
 }

@@ -39,6 +39,7 @@ export function readValue(setting: SettingDefinition, raw: unknown, cwd: string)
  * @param value as {@link readValue} gave it
  */
 export function writeValue(setting: SettingDefinition, value: unknown): RawValue {
+  if (value === null) return null
   if (setting.type === 'addresses') return (value as readonly BindAddress[]).map(formatBindAddress)
   if (setting.type === 'bytes') {
     const text = formatByteSize(value as number)
