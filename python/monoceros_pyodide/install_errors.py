@@ -39,8 +39,25 @@ _WHAT_TO_DO = (
 )
 
 
+_SET_UP = "Which index is used, and how it is reached, is set up as for pip: pip.conf, PIP_INDEX_URL, or options (--help)"
+
+
 class NotInstallable(InstallationError):
     """An error that already says what we want said."""
+
+
+class UnreachablePages:
+    """Pages of an index that could not be had. pip passes over them; when nothing is found, they are the reason."""
+
+    def __init__(self) -> None:
+        self.reasons: Dict[str, str] = {}
+
+    def add(self, link: Any, reason: Any, meth: Any = None) -> None:
+        """As pip's `_handle_get_simple_fail`."""
+        text = _plain(reason) if isinstance(reason, BaseException) else _unmarked(reason)
+        # That there is no such page says that there is no such package.
+        if not text.startswith("404 "):
+            self.reasons[without_credentials(link.url)] = text.split(" for url:")[0].removeprefix("connection error: ")
 
 
 class _Offer(NamedTuple):
@@ -65,14 +82,21 @@ def refuse_source(link: Any, name: Optional[str]) -> NotInstallable:
     )
 
 
-def explain_nothing_fits(finder: Any, requirement: Any, parent: Optional[Any]) -> NotInstallable:
+def explain_nothing_fits(
+    finder: Any,
+    name: str,
+    specifier: Optional[SpecifierSet],
+    needed_by: Optional[str],
+    unreachable: UnreachablePages,
+) -> NotInstallable:
     """Looks again at what there is of a package of which nothing fits, to say why."""
-    name = requirement.project_name
-    _, ireq = requirement.get_candidate_lookup()
-    specifier: SpecifierSet = ireq.req.specifier if ireq is not None and ireq.req is not None else SpecifierSet()
-    asked = f"{name}{specifier}" + (f" (which {parent.name} {parent.version} needs)" if parent is not None else "")
+    specifier = specifier if specifier is not None else SpecifierSet()
+    asked = f"{name}{specifier}" + (f" (which {needed_by} needs)" if needed_by is not None else "")
     offer = _look(finder, name)
     every = sorted({version for version, *_ in offer.wheels} | set(offer.sdists))
+    if unreachable.reasons:
+        reasons = "".join(f"\n  {url}: {reason}" for url, reason in unreachable.reasons.items())
+        return NotInstallable(f"{asked}: nothing was found that fits, and not every place could be asked:{reasons}\n{_SET_UP}")
     if not every:
         places = [without_credentials(place) for place in (*finder.index_urls, *finder.find_links)]
         return NotInstallable(f"{asked}: there is no package of that name in {_list(places) or 'any place: --no-index'}")
@@ -181,7 +205,7 @@ def short_message(error: BaseException, told: List[str]) -> Optional[str]:
         return _conflict(told)
     if isinstance(error, (ConnectionFailedError, ConnectionTimeoutError, SSLVerificationError, NetworkConnectionError,
                           RequestException)):
-        return f"{_plain(error)}. Which index is used, and how it is reached, is set up as for pip (pip.conf, PIP_INDEX_URL)"
+        return f"{_plain(error)}\n{_SET_UP}"
     if isinstance(error, DiagnosticPipError):
         return _plain(error)
     if isinstance(error, InstallationError) or type(error).__module__.startswith("pip._internal.exceptions"):
@@ -222,9 +246,11 @@ def _conflict(told: List[str]) -> str:
 def _plain(error: Any) -> str:
     """A DiagnosticPipError's text without markup for a terminal; any other's as it is."""
     parts = [getattr(error, "message", None), getattr(error, "context", None)]
-    text = ". ".join(
-        " ".join(part.plain.split() if hasattr(part, "plain") else re.sub(r"\[/?[a-z ]*\]", "", str(part)).split()).rstrip(".")
-        for part in parts
-        if part
-    )
-    return text or " ".join(str(error).split())
+    text = ". ".join(_unmarked(part).rstrip(".") for part in parts if part)
+    return text or _unmarked(error)
+
+
+def _unmarked(text: Any) -> str:
+    """Without rich's markup, in one line."""
+    plain = text.plain if hasattr(text, "plain") else re.sub(r"\[/?[a-z ]*\]", "", str(text))
+    return " ".join(plain.split())

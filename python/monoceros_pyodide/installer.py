@@ -6,14 +6,13 @@ pip runs in this process, from its wheel. It is one exact release, so its inside
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
-import shutil
 import socket
 import sys
 import traceback
+import types
 import zipfile
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -137,6 +136,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     from pip._internal.req import install_given_reqs
     from pip._internal.utils.filesystem import check_path_owner
     from pip._internal.utils.temp_dir import TempDirectory, global_tempdir_manager, tempdir_registry
+    from monoceros_pyodide.install_portable import strip_all
     from monoceros_pyodide.install_lock import read_lock, requirements_of, write_lock
 
     root = logging.getLogger()
@@ -191,7 +191,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
             upgrade_strategy=options.upgrade_strategy if options.upgrade else "to-satisfy-only",
         )
         tell("step", text="Finding out what is needed")
-        solution = resolver.resolve(requirements, check_supported_wheels=True)
+        solution = resolver.resolve(requirements, check_supported_wheels=False)
         preparer.prepare_linked_requirements_more(solution.requirements.values())
         ordered = resolver.get_installation_order(solution)
         warnings = [] if options.ignore_dependencies else _broken(check_install_conflicts(ordered)[1])
@@ -207,6 +207,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
             progress_bar="off",
             script_executable=SCRIPT_INTERPRETER,
         )
+        stripped = strip_all(stage, get_environment([stage]), [one.name for one in ordered])
         present = [
             (dist.canonical_name, str(dist.version)) for dist in get_environment([stage]).iter_all_distributions()
         ]
@@ -214,6 +215,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
         return {
             "installed": [[one.metadata["name"], one.metadata["version"]] for one in ordered],
             "present": len(present),
+            "stripped": stripped,
             "warnings": warnings,
             "unlocked": unknown,
             "lock": lock,
@@ -258,8 +260,15 @@ def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
 
 def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     """Makes pip run here: no sockets, no TLS, no threads, no subprocesses, and one folder that counts as installed."""
+    # urllib3 has a way of its own to live in a browser, and would take it here.
+    browser = types.ModuleType("pip._vendor.urllib3.contrib.emscripten")
+    browser.inject_into_urllib3 = lambda: None  # type: ignore[attr-defined]
+    sys.modules[browser.__name__] = browser
+
     import pip._internal.commands.install as install_command
     import pip._internal.cli.index_command as index_command
+    import pip._internal.index.collector as collector
+    import pip._internal.index.package_finder as package_finder
     import pip._internal.network.download as download
     import pip._internal.req.req_install as req_install
     import pip._internal.resolution.resolvelib.factory as factory
@@ -269,7 +278,9 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     from pip._internal.network.cache import is_from_cache
     from pip._internal.network.utils import response_chunks
     from pip._vendor import certifi
-    from monoceros_pyodide.install_errors import explain_nothing_fits, refuse_source
+    from pip._vendor.packaging.utils import canonicalize_name
+    from monoceros_pyodide.install_errors import UnreachablePages, explain_nothing_fits, refuse_source
+    from monoceros_pyodide.install_portable import is_portable, with_foreign_tags
 
     # Connections are Node's.
     connection.connection.create_connection = install_sockets.create_connection
@@ -307,7 +318,7 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     # Progress is shown by the command: pip's own needs a thread.
     def chunks(response: Any, link: Any, progress_bar: Any, total_length: Optional[int], range_start: Optional[int] = 0) -> Iterable[bytes]:
         if is_from_cache(response):
-            tell("download", name=link.filename, received=total_length or 0, total=total_length, cached=True)
+            tell("cached", name=link.filename)
             return response_chunks(response)
         return _followed(response_chunks(response), link.filename, range_start or 0, total_length, tell)
 
@@ -322,15 +333,55 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
         return make(self, link, template, name, version)
 
     factory.Factory._make_base_candidate_from_link = checked
-    factory.Factory._report_single_requirement_conflict = (
-        lambda self, req, parent: explain_nothing_fits(self._finder, req, parent)
-    )
+    unreachable = UnreachablePages()
+    collector._handle_get_simple_fail = unreachable.add
+
+    def report(self: Any, req: Any, parent: Any) -> Exception:
+        _, ireq = req.get_candidate_lookup()
+        specifier = ireq.req.specifier if ireq is not None and ireq.req is not None else None
+        needed_by = None if parent is None else f"{parent.name} {parent.version}"
+        return explain_nothing_fits(self._finder, req.project_name, specifier, needed_by, unreachable)
+
+    factory.Factory._report_single_requirement_conflict = report
+
+    # A package that has nothing for us at all ends it. pip would go back to versions from before it was needed: Flask of 2016.
+    find = factory.Factory._iter_found_candidates
+
+    def find_or_explain(self: Any, ireqs: Any, *args: Any, **options: Any) -> Any:
+        if ireqs and ireqs[0].req is not None:
+            name = canonicalize_name(ireqs[0].req.name)
+            if name not in self._installed_dists and not self._finder.find_all_candidates(name):
+                parent = ireqs[0].comes_from
+                needed_by = getattr(parent, "name", None) if parent is not None else None
+                raise explain_nothing_fits(self._finder, name, ireqs[0].req.specifier, needed_by, unreachable)
+        return find(self, ireqs, *args, **options)
+
+    factory.Factory._iter_found_candidates = find_or_explain
+
+    # What can do without its compiled part is taken in a wheel for another platform.
+    def widened(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, project_name: str, *args: Any, **options: Any) -> Any:
+            if not is_portable(project_name):
+                return method(self, project_name, *args, **options)
+            target = self._target_python
+            self._target_python = with_foreign_tags(target)
+            try:
+                return method(self, project_name, *args, **options)
+            finally:
+                self._target_python = target
+
+        return call
+
+    finder_class = package_finder.PackageFinder
+    finder_class.make_link_evaluator = widened(finder_class.make_link_evaluator)
+    finder_class.make_candidate_evaluator = widened(finder_class.make_candidate_evaluator)
 
 
-def _followed(chunks: Iterable[bytes], name: str, received: int, total: Optional[int], tell: Callable[..., None]) -> Iterator[bytes]:
-    tell("download", name=name, received=received, total=total, cached=False)
+def _followed(
+    chunks: Iterable[bytes], name: str, received: int, total: Optional[int], tell: Callable[..., None]
+) -> Iterator[bytes]:
     for chunk in chunks:
         received += len(chunk)
-        tell("download", name=name, received=received, total=total, cached=False)
+        tell("download", name=name, received=received, total=total, done=False)
         yield chunk
-    tell("download", name=name, received=received, total=received, cached=False)
+    tell("download", name=name, received=received, total=total, done=True)

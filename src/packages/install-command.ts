@@ -1,0 +1,317 @@
+/** `monoceros install`: Python packages with no Python on the machine. */
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { loadImage } from '../runtimes/pyodide/image.ts'
+import type { Mount } from '../runtimes/pyodide/mounts.ts'
+import { pyodideVersion } from '../runtimes/pyodide/package.ts'
+import { HostSockets } from './host-sockets.ts'
+import { InstallError } from './install-error.ts'
+import { InstallFolder, lockFileName } from './install-folder.ts'
+import type {
+  CallAnswer,
+  InstallJob,
+  InstallOutcome,
+  InstallThreadData,
+  ThreadMessage,
+} from './install-job.ts'
+import { type InstallOptions, installHelp, parseInstallOptions } from './install-options.ts'
+import { InstallProgress, plain } from './install-progress.ts'
+import { pipRelease } from './pip-release.ts'
+
+/** What the command needs from the process around it. */
+export interface InstallContext {
+  /** What follows `install`. */
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Writes to standard output. */
+  readonly out: (text: string) => void
+  /** Writes to standard error. */
+  readonly err: (text: string) => void
+  /** The width of the terminal that standard error is, or nothing when it is none. */
+  readonly columns?: number | undefined
+}
+
+const exitCodes = { done: 0, failed: 1, usage: 2 } as const
+const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+/**
+ * Runs `monoceros install`.
+ *
+ * @returns the exit code: 0; 1 when it could not be done, and nothing has changed; 2 for a mistake in the command;
+ *   128 and the signal's number when it was interrupted, and nothing has changed
+ */
+export async function runInstall(context: InstallContext): Promise<number> {
+  try {
+    const options = parseInstallOptions(context.args)
+    if (options.help) {
+      context.out(installHelp())
+      return exitCodes.done
+    }
+    return await install(context, options)
+  } catch (error) {
+    if (error instanceof InstallError) {
+      context.err(`monoceros install: ${plain(error.message)}\n`)
+      return error.code === 'usage' ? exitCodes.usage : exitCodes.failed
+    }
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    context.err(`monoceros install: unexpected error, please report it: ${stack.slice(0, 4000)}\n`)
+    return exitCodes.failed
+  }
+}
+
+async function install(context: InstallContext, options: InstallOptions): Promise<number> {
+  const interruption = new Interruption()
+  let folder: InstallFolder | undefined
+  try {
+    checkLocked(context, options)
+    folder = InstallFolder.take(options.target, context.cwd, options.locked)
+    const progress = new InstallProgress(context.err, context.columns ?? null, options.verbosity < 0)
+    const lock = folder.readLock()
+    if (options.locked && lock === null) throw noLock(folder.lockFile)
+    const started = performance.now()
+    progress.take({ kind: 'step', text: 'Starting Python' })
+    const outcome = await runThread(context, options, folder, lock, progress, interruption)
+    progress.clear()
+    if (outcome === null) {
+      context.err(`monoceros install: interrupted; ${shownPath(folder.target, context.cwd)} is as it was\n`)
+      return interruption.exitCode
+    }
+    if (outcome.error !== undefined) throw new InstallError('failed', outcome.error)
+    if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock)
+    else if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
+    report(context, options, folder, outcome, (performance.now() - started) / 1000)
+    return exitCodes.done
+  } finally {
+    interruption.end()
+    folder?.release()
+  }
+}
+
+/** Before anything is made: with nothing to install, there is to be a lock file. */
+function checkLocked(context: InstallContext, options: InstallOptions): void {
+  const lockFile = join(resolve(context.cwd, options.target), '..', lockFileName)
+  if (options.locked && !existsSync(lockFile)) throw noLock(lockFile)
+}
+
+function noLock(lockFile: string): InstallError {
+  return new InstallError(
+    'usage',
+    `nothing to install: name packages, or a requirements file with -r; or have a lock file (there is no ${lockFile})`,
+  )
+}
+
+function report(
+  { out, err, cwd }: InstallContext,
+  { verbosity, locked }: InstallOptions,
+  folder: InstallFolder,
+  outcome: Exclude<InstallOutcome, { error: string }>,
+  seconds: number,
+): void {
+  for (const warning of outcome.warnings) err(`monoceros: warning: ${plain(warning)}\n`)
+  const where = shownPath(folder.target, cwd)
+  const lockFile = shownPath(folder.lockFile, cwd)
+  if (outcome.unlocked.length > 0)
+    err(
+      `monoceros: warning: not in ${lockFile}, for they were installed by something else: ${outcome.unlocked.join(', ')}\n`,
+    )
+  if (verbosity < 0) return
+  const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
+  if (names.length === 0) {
+    out(`Nothing to do: ${locked ? `${lockFile} is empty` : `what is asked for is in ${where} already`}\n`)
+    return
+  }
+  const count = names.length === 1 ? '1 package' : `${names.length} packages`
+  out(`Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`)
+  if (outcome.stripped.length > 0)
+    out(`Without their compiled parts, which only make them faster: ${outcome.stripped.join(', ')}\n`)
+  if (!locked) out(`Versions and hashes are in ${lockFile}\n`)
+}
+
+function shownPath(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
+/** The signals that end an installation; until `end` they do no more than that. */
+class Interruption {
+  exitCode = 0
+  readonly #listeners: (() => void)[] = []
+  readonly #handlers = new Map<NodeJS.Signals, () => void>()
+
+  constructor() {
+    for (const [name, code] of Object.entries(signals) as [keyof typeof signals, number][]) {
+      const handler = () => {
+        this.exitCode ||= code
+        for (const listener of this.#listeners) listener()
+      }
+      this.#handlers.set(name, handler)
+      process.on(name, handler)
+    }
+  }
+
+  onEnd(listener: () => void): void {
+    if (this.exitCode !== 0) listener()
+    else this.#listeners.push(listener)
+  }
+
+  end(): void {
+    for (const [name, handler] of this.#handlers) process.off(name, handler)
+  }
+}
+
+/** @returns null when it was interrupted */
+async function runThread(
+  context: InstallContext,
+  options: InstallOptions,
+  folder: InstallFolder,
+  lock: string | null,
+  progress: InstallProgress,
+  interruption: Interruption,
+): Promise<InstallOutcome | null> {
+  const { env, cwd } = context
+  const home = env.HOME || homedir()
+  const caches = options.noCache ? null : cacheFolders(env, cwd, home, options.cacheDir)
+  const job: InstallJob = {
+    cwd,
+    stage: folder.stage,
+    temporary: folder.temporary,
+    cache: caches?.own ?? null,
+    pip: {
+      filename: pipRelease.filename,
+      sha256: pipRelease.sha256,
+      compiled: `pip-${pipRelease.version}-pyodide-${pyodideVersion}.zip`,
+    },
+    arguments: pipArguments(options, caches?.pip ?? null),
+    indexOptions: options.index,
+    lock,
+    locked: options.locked,
+    verbosity: options.verbosity,
+  }
+  const { port1: port, port2 } = new MessageChannel()
+  const answered = new SharedArrayBuffer(4)
+  const counter = new Int32Array(answered)
+  const workerData: InstallThreadData = {
+    job,
+    image: await loadImage(),
+    mounts: mountsFor(folder, caches === null ? [] : [caches.own, caches.pip]),
+    environment: environmentFor(env, home, folder.temporary),
+    port: port2,
+    answered,
+  }
+  const thread = new Worker(entry(), {
+    workerData,
+    transferList: [port2],
+    stdout: true,
+    stderr: true,
+    execArgv: process.execArgv,
+  })
+  const sockets = new HostSockets(env)
+  try {
+    return await new Promise<InstallOutcome | null>((resolve, reject) => {
+      interruption.onEnd(() => resolve(null))
+      port.on('message', (message: ThreadMessage) => {
+        if (message.type === 'notice') progress.take(message.notice)
+        else if (message.type === 'outcome') resolve(message.outcome)
+        else
+          void sockets.call(message.name, message.arguments, message.data).then(({ json, data }) => {
+            port.postMessage({ json: JSON.stringify(json), data } satisfies CallAnswer)
+            Atomics.add(counter, 0, 1)
+            Atomics.notify(counter, 0)
+          })
+      })
+      thread.on('error', (error) =>
+        reject(new InstallError('failed', `the embedded Python failed: ${error.message.split('\n', 1)[0]}`)),
+      )
+      thread.on('exit', () => resolve({ error: 'the embedded Python ended by itself' }))
+    })
+  } finally {
+    sockets.close()
+    port.close()
+    await thread.terminate()
+  }
+}
+
+/** The thread's program, from sources or from what was built of them. */
+function entry(): URL {
+  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./install-entry.${extension}`, import.meta.url)
+}
+
+function pipArguments(options: InstallOptions, cache: string | null): string[] {
+  const own = [
+    '--only-binary=:all:',
+    '--disable-pip-version-check',
+    '--no-input',
+    '--keyring-provider=disabled',
+    '--progress-bar=off',
+    cache === null ? '--no-cache-dir' : `--cache-dir=${cache}`,
+  ]
+  return [...own, ...options.pip, '--', ...options.requirements]
+}
+
+/** PIP_* settings that are about another place to install into, or about building: they do not apply here. */
+const MEANINGLESS =
+  /^PIP_(TARGET|USER|PREFIX|ROOT|SRC|PYTHON|PLATFORM|ABI|IMPLEMENTATION|PYTHON_VERSION|NO_BINARY|ONLY_BINARY|PREFER_BINARY|EDITABLE|DRY_RUN|REPORT|LOG|LOG_FILE|ISOLATED|BUILD_CONSTRAINT|NO_BUILD_ISOLATION|USE_PEP517|CONFIG_SETTINGS|PROGRESS_BAR|VERBOSE|QUIET|DEBUG)$/
+
+/** pip reads its own settings, proxies, `${VARIABLES}` in requirements files and .netrc, so it sees the environment. */
+function environmentFor(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+  temporary: string,
+): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !MEANINGLESS.test(name) && !name.startsWith('PYTHON'))
+      environment[name] = value
+  }
+  return { ...environment, HOME: home, TMPDIR: temporary, PIP_REQUIRE_VIRTUALENV: '0' }
+}
+
+/**
+ * Where pip is kept, and where pip keeps what it downloads; only where these folders are the user's own.
+ * Null when there is no such place.
+ */
+function cacheFolders(
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+  home: string,
+  asked: string | null,
+): { readonly own: string; readonly pip: string } | null {
+  const base =
+    env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME) ? env.XDG_CACHE_HOME : join(home, '.cache')
+  const own = join(base, 'monoceros')
+  const chosen = asked ?? env.PIP_CACHE_DIR
+  const mac = process.platform === 'darwin' ? join(home, 'Library', 'Caches', 'pip') : join(base, 'pip')
+  const pip = chosen === undefined ? mac : resolve(cwd, chosen)
+  return isOwn(own) && isOwn(pip) ? { own, pip } : null
+}
+
+/** Makes the folder if need be. Code is run from there, so nobody else may be able to write to it. */
+function isOwn(path: string): boolean {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const { uid, mode } = statSync(path)
+    return uid === process.getuid?.() && (mode & 0o022) === 0
+  } catch {
+    return false
+  }
+}
+
+/** What the interpreter has of its own, or what is of no use in it. */
+const NOT_MOUNTED = new Set(['dev', 'proc', 'sys', 'lib', 'lib32', 'lib64', 'libx32', 'bin', 'sbin', 'boot'])
+
+/**
+ * pip may read wherever a requirements file or a setting points, as it could outside. It writes to the copy of the folder
+ * and to its caches. Nothing of what is installed is run.
+ */
+function mountsFor(folder: InstallFolder, caches: readonly string[]): Mount[] {
+  const readable = readdirSync('/', { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !NOT_MOUNTED.has(entry.name))
+    .map((entry) => ({ path: `/${entry.name}`, readOnly: true }))
+  const writable = [folder.stage, folder.temporary, ...caches].map((path) => ({ path, readOnly: false }))
+  return [...readable, ...writable]
+}

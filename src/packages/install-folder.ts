@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { InstallError } from './install-error.ts'
+
+/** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
+export const lockFileName = 'pylock.monoceros.toml'
+
+/** How long an installation may take to write down who it is, in ms. */
+const UNNAMED = 10_000
+
+/**
+ * A folder that packages are installed into, and the copy in which that is done. The copy takes the folder's place by renaming,
+ * so an installation that fails or is interrupted has changed nothing. One installation at a time: the work folder is the lock.
+ */
+export class InstallFolder {
+  /** The folder itself: absolute, with links resolved. It may not exist yet. */
+  readonly target: string
+  readonly lockFile: string
+  /** The copy. */
+  readonly stage: string
+  /** For temporary files, on the same file system. */
+  readonly temporary: string
+  readonly #work: string
+  readonly #old: string
+
+  private constructor(target: string) {
+    this.target = target
+    const name = basename(target)
+    this.lockFile = join(dirname(target), lockFileName)
+    this.#work = join(dirname(target), `.${name}.installing`)
+    this.stage = join(this.#work, 'packages')
+    this.temporary = join(this.#work, 'tmp')
+    this.#old = join(this.#work, 'old')
+  }
+
+  /**
+   * Takes the folder for an installation, and repairs what an earlier one left that was killed.
+   *
+   * @param path as given
+   * @param cwd what a relative path is meant from
+   * @param empty start with nothing instead of with a copy of what is there
+   * @throws InstallError when it cannot be written, or another installation has it
+   */
+  static take(path: string, cwd: string, empty: boolean): InstallFolder {
+    const folder = new InstallFolder(realPathOf(resolve(cwd, path)))
+    try {
+      folder.#take(empty)
+    } catch (error) {
+      if (error instanceof InstallError) throw error
+      folder.#remove()
+      throw new InstallError('failed', `cannot install into ${folder.target}: ${(error as Error).message}`)
+    }
+    return folder
+  }
+
+  #take(empty: boolean): void {
+    if (existsSync(this.target) && !statSync(this.target).isDirectory())
+      throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
+    mkdirSync(dirname(this.target), { recursive: true })
+    for (let attempt = 0; ; attempt++) {
+      try {
+        mkdirSync(this.#work)
+        break
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw error
+        this.#clearUp()
+      }
+    }
+    writeFileSync(join(this.#work, 'process'), `${process.pid}\n`)
+    mkdirSync(this.temporary)
+    if (empty || !existsSync(this.target)) mkdirSync(this.stage)
+    else copyByLinks(this.target, this.stage)
+  }
+
+  /** What is there was left by an installation that was killed, unless that is still at work. */
+  #clearUp(): void {
+    const owner = ownerOf(this.#work)
+    if (owner !== null)
+      throw new InstallError(
+        'failed',
+        `another installation is at work in ${this.target}${owner === 0 ? '' : ` (process ${owner})`}. ` +
+          `If that is not so, remove ${this.#work}`,
+      )
+    // It was killed between the two renames of a swap.
+    if (!existsSync(this.target) && existsSync(this.#old)) renameSync(this.#old, this.target)
+    // Two that clear up at once do not remove each other's: only one can rename it away.
+    const away = `${this.#work}.${randomBytes(6).toString('hex')}`
+    renameSync(this.#work, away)
+    rmSync(away, { recursive: true, force: true })
+  }
+
+  /** The text of the lock file, or null when there is none. */
+  readLock(): string | null {
+    try {
+      return readFileSync(this.lockFile, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw new InstallError('failed', `cannot read ${this.lockFile}: ${(error as Error).message}`)
+    }
+  }
+
+  /** Puts the copy in the folder's place, and writes the lock file. */
+  commit(lock: string): void {
+    try {
+      const newLock = join(this.#work, lockFileName)
+      writeFileSync(newLock, lock)
+      if (existsSync(this.target)) renameSync(this.target, this.#old)
+      try {
+        renameSync(this.stage, this.target)
+      } catch (error) {
+        if (existsSync(this.#old)) renameSync(this.#old, this.target)
+        throw error
+      }
+      renameSync(newLock, this.lockFile)
+    } catch (error) {
+      throw new InstallError('failed', `cannot replace ${this.target}: ${(error as Error).message}`)
+    }
+  }
+
+  /** Writes only the lock file: the packages are as they were. */
+  commitLock(lock: string): void {
+    const newLock = join(this.#work, lockFileName)
+    writeFileSync(newLock, lock)
+    renameSync(newLock, this.lockFile)
+  }
+
+  /** Removes what the installation was made in. To be called in any case. */
+  release(): void {
+    this.#remove()
+  }
+
+  #remove(): void {
+    rmSync(this.#work, { recursive: true, force: true })
+  }
+}
+
+/** Like realpath, for a path whose last part may not exist yet. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : join(realPathOf(parent), basename(path))
+  }
+}
+
+/** The process that has a work folder: null when it is gone, 0 when it has not said yet. */
+function ownerOf(work: string): number | null {
+  try {
+    const pid = Number(readFileSync(join(work, 'process'), 'utf8'))
+    if (!Number.isSafeInteger(pid) || pid <= 0) return null
+    if (pid === process.pid) return pid
+    process.kill(pid, 0)
+    return pid
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EPERM') return Number(readFileSync(join(work, 'process'), 'utf8'))
+    if (code !== 'ENOENT') return null
+    const made = statSync(work, { throwIfNoEntry: false })
+    return made !== undefined && Date.now() - made.mtimeMs < UNNAMED ? 0 : null
+  }
+}
+
+/**
+ * A copy of a folder that shares the files' contents. pip replaces files and never writes into one, so the original stays
+ * as it is. Where there are no hard links they are copied.
+ */
+function copyByLinks(from: string, to: string): void {
+  mkdirSync(to, { mode: statSync(from).mode & 0o777 })
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const source = join(from, entry.name)
+    const target = join(to, entry.name)
+    if (entry.isDirectory()) copyByLinks(source, target)
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target)
+    else if (lstatSync(source).isFile()) linkOrCopy(source, target)
+  }
+}
+
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target)
+  } catch {
+    copyFileSync(source, target)
+  }
+}

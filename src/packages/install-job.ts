@@ -1,0 +1,86 @@
+/** What the command and the thread with the interpreter say to each other. */
+import type { MessagePort } from 'node:worker_threads'
+import type { InterpreterImage } from '../runtimes/pyodide/image.ts'
+import type { Mount } from '../runtimes/pyodide/mounts.ts'
+
+/** One installation, for python/monoceros_pyodide/installer.py. Paths are absolute. */
+export interface InstallJob {
+  readonly cwd: string
+  /** The folder that is installed into: a copy of the target. */
+  readonly stage: string
+  /** For what is only needed until the end. */
+  readonly temporary: string
+  /** Our own folder for what is kept between installations, or null. */
+  readonly cache: string | null
+  /** `compiled` is the name of what is made from the wheel: depends on the Python it is for. */
+  readonly pip: { readonly filename: string; readonly sha256: string; readonly compiled: string }
+  /** For pip's own parser. */
+  readonly arguments: readonly string[]
+  readonly indexOptions: Readonly<Record<string, readonly string[]>>
+  /** The text of the lock file, or null when there is none. */
+  readonly lock: string | null
+  /** Install exactly what is in the lock. */
+  readonly locked: boolean
+  /** -1 for quiet, 0, and 1 or more for verbose. */
+  readonly verbosity: number
+}
+
+/** How it ended. */
+export type InstallOutcome =
+  | { readonly error: string }
+  | {
+      readonly error?: undefined
+      /** Name and version of what was installed just now. */
+      readonly installed: readonly (readonly [string, string])[]
+      /** How many packages are there now. */
+      readonly present: number
+      /** Names of those that were installed without their compiled part. */
+      readonly stripped: readonly string[]
+      readonly warnings: readonly string[]
+      /** Names of packages that are there but that we know no hash of. */
+      readonly unlocked: readonly string[]
+      /** The new text of the lock file. */
+      readonly lock: string
+    }
+
+/** What the interpreter says while it is at work. */
+export type InstallNotice =
+  | { readonly kind: 'step'; readonly text: string }
+  | { readonly kind: 'said' | 'warning'; readonly text: string }
+  | { readonly kind: 'installing'; readonly name: string; readonly number: number; readonly total: number }
+  | {
+      readonly kind: 'download'
+      readonly name: string
+      readonly received: number
+      readonly total: number | null
+      readonly done: boolean
+    }
+  | { readonly kind: 'cached'; readonly name: string }
+
+/** From the thread to the command. */
+export type ThreadMessage =
+  | {
+      readonly type: 'call'
+      readonly name: string
+      readonly arguments: string
+      readonly data: Uint8Array | null
+    }
+  | { readonly type: 'notice'; readonly notice: InstallNotice }
+  | { readonly type: 'outcome'; readonly outcome: InstallOutcome }
+
+/** The answer to a call. */
+export interface CallAnswer {
+  readonly json: string
+  readonly data: Uint8Array | null
+}
+
+/** What the thread is started with. */
+export interface InstallThreadData {
+  readonly job: InstallJob
+  readonly image: InterpreterImage
+  readonly mounts: readonly Mount[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly port: MessagePort
+  /** Int32: counts answers, so that the thread can wait for one. */
+  readonly answered: SharedArrayBuffer
+}

@@ -1,0 +1,94 @@
+import type { InstallNotice } from './install-job.ts'
+
+/**
+ * Shows how far an installation is: on a terminal in one line that is written over, elsewhere a line for each file that is
+ * downloaded.
+ */
+export class InstallProgress {
+  readonly #write: (text: string) => void
+  readonly #columns: number | null
+  readonly #quiet: boolean
+  readonly #now: () => number
+  #shown = ''
+  #shownAt = 0
+
+  /**
+   * @param write to standard error
+   * @param columns the terminal's width, or null when it is none
+   * @param quiet show warnings only
+   */
+  constructor(
+    write: (text: string) => void,
+    columns: number | null,
+    quiet: boolean,
+    now = () => performance.now(),
+  ) {
+    this.#write = write
+    this.#columns = columns
+    this.#quiet = quiet
+    this.#now = now
+  }
+
+  take(notice: InstallNotice): void {
+    switch (notice.kind) {
+      case 'warning':
+        return this.#line(`monoceros: warning: ${plain(notice.text)}`)
+      case 'said':
+        return this.#line(plain(notice.text))
+      case 'step':
+        return this.#status(`${notice.text} …`, true)
+      case 'installing':
+        return this.#status(`Installing ${notice.name} (${notice.number} of ${notice.total}) …`, true)
+      case 'cached':
+        if (!this.#quiet && !notice.name.endsWith('.metadata')) this.#line(`${notice.name} (from the cache)`)
+        return
+      case 'download':
+        return this.#download(notice)
+    }
+  }
+
+  #download({ name, received, total, done }: Extract<InstallNotice, { kind: 'download' }>): void {
+    if (!done) {
+      const part = total === null ? size(received) : `${size(received)} of ${size(total)}`
+      return this.#status(`${name}: ${part}`, false)
+    }
+    // Indexes have what a wheel needs in a file beside it; that is no package.
+    if (!this.#quiet && !name.endsWith('.metadata')) this.#line(`${name} (${size(received)})`)
+  }
+
+  /** A line that stays. */
+  #line(text: string): void {
+    this.clear()
+    this.#write(`${text}\n`)
+  }
+
+  #status(text: string, now: boolean): void {
+    if (this.#columns === null || this.#quiet) return
+    // More often than ten times in a second nobody reads it.
+    if (!now && this.#now() - this.#shownAt < 100) return
+    const cut = text.length < this.#columns ? text : `${text.slice(0, this.#columns - 2)}…`
+    this.#write(`\r${cut}${' '.repeat(Math.max(0, this.#shown.length - cut.length))}`)
+    this.#shown = cut
+    this.#shownAt = this.#now()
+  }
+
+  /** Takes the line away that is written over. */
+  clear(): void {
+    if (this.#shown === '') return
+    this.#write(`\r${' '.repeat(this.#shown.length)}\r`)
+    this.#shown = ''
+  }
+}
+
+/** `103 kB`, `8.1 MB` */
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} kB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+/** What comes from an index or a package must not steer the terminal. */
+export function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?')
+}
