@@ -6,16 +6,14 @@ import { HttpServer } from '../http/http-server.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import { findInterpreter, type Interpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
-import { CPythonBackend } from './cpython-backend.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
-import { PyodideBackend } from './pyodide-backend.ts'
+import { PythonBackend } from './python-backend.ts'
 
 /** What an acceptor is made of. */
 export interface AcceptorOptions {
@@ -50,7 +48,7 @@ export class Acceptor implements AcceptorControls {
         onTrouble: (text) => log.warning(text),
       })
     }
-    const backend = await this.#makeBackend()
+    const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await backend.start()
     const server = this.#makeServer(backend)
@@ -65,35 +63,12 @@ export class Acceptor implements AcceptorControls {
     return ready
   }
 
-  async #makeBackend(): Promise<Backend> {
+  #makeBackend(): Backend {
     const { settings, log, workers, tmpDir, retire } = this.#options
     const gateway = this.#gatewayOptions()
-    const runtime = runtimeOf(settings)
-    if (runtime === 'node') return new NodeBackend({ settings, log, gateway, retire })
-    const interpreter = runtime === 'pyodide' ? null : await this.#findInterpreter()
-    return interpreter === null
-      ? new PyodideBackend({ settings, log, workers, gateway })
-      : new CPythonBackend({ settings, log, workers, tmpDir, gateway, interpreter })
-  }
-
-  /** The system's Python; null when there is none and nobody insists on one. @throws InterpreterError */
-  async #findInterpreter(): Promise<Interpreter | null> {
-    const { settings, log } = this.#options
-    try {
-      return await findInterpreter(settings.python, settings.chdir, { ...process.env, ...settings.rawEnv })
-    } catch (error) {
-      if (!(error instanceof InterpreterError) || settings.runtime !== 'auto' || settings.python !== null)
-        throw error
-      log.info(
-        'No Python of the system was found: the application runs on the embedded one (--runtime pyodide)',
-      )
-      log.debug(error.message)
-      if (settings.threads > 1)
-        log.warning(
-          `threads is ${settings.threads}, but the embedded Python has no threads; more workers help`,
-        )
-      return null
-    }
+    return runtimeOf(settings) === 'node'
+      ? new NodeBackend({ settings, log, gateway, retire })
+      : new PythonBackend({ settings, log, workers, tmpDir, gateway })
   }
 
   #gatewayOptions(): GatewayOptions {

@@ -1,5 +1,6 @@
 /**
- * A Python application as a TypeScript value: an application like any other, run by CPython in worker processes.
+ * A Python application as a TypeScript value: an application like any other, run by CPython in worker processes, or
+ * where there is none by the embedded one in worker threads.
  *
  * Use it to put Flask, Django or whatever follows PEP 3333 beside applications in TypeScript, under a dispatcher or an Express mount, and to wrap it
  * in middleware. For a Python application alone the command is simpler and faster: `monoceros flaskapp:app`.
@@ -28,8 +29,9 @@
  */
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
-import { findInterpreter, InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { workerProcesses } from '../runtimes/cpython/worker-process.ts'
+import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
+import { MountError } from '../runtimes/pyodide/mounts.ts'
+import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool, WorkerStartError } from '../runtimes/workers/pool.ts'
 import { whenClientGone } from '../wsgi/client-gone.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
@@ -205,15 +207,18 @@ class PythonRunner implements PythonCallContext {
   // ----------------------------------------------------------------
 
   async #start(): Promise<WorkerPool> {
-    const { python, chdir, rawEnv } = this.#options
     this.#forget ??= closeWithServer(this)
     try {
-      const environment = { ...process.env, ...rawEnv }
-      const interpreter = await findInterpreter(python, chdir, environment, 'the option python')
+      const python = await findPython({
+        ...this.#options,
+        directory: tmpdir(),
+        option: 'the option python',
+      })
       if (this.#expired) throw this.#closedError()
-      const pool = this.#makePool(interpreter)
+      const pool = this.#makePool(python)
       this.#unready = pool
       await pool.start()
+      python.settle()
       this.#pool = pool
       return pool
     } catch (error) {
@@ -224,7 +229,7 @@ class PythonRunner implements PythonCallContext {
     }
   }
 
-  #makePool(interpreter: Awaited<ReturnType<typeof findInterpreter>>): WorkerPool {
+  #makePool({ start, runtime }: Python): WorkerPool {
     const options = this.#options
     return new WorkerPool({
       workers: options.workers,
@@ -234,11 +239,11 @@ class PythonRunner implements PythonCallContext {
       maxRequestsJitter: options.maxRequestsJitter,
       backlogLimit: options.backlogLimit,
       worker: {
-        start: workerProcesses({ interpreter, environment: options.rawEnv, directory: tmpdir() }),
+        start,
         application: this.#application,
         chdir: options.chdir,
         pythonpath: options.pythonpath,
-        threads: options.threads,
+        threads: runtime === 'pyodide' ? 1 : options.threads,
         window: options.responseWindow,
         gracefulTimeout: options.gracefulTimeout,
         multiprocess: options.workers > 1,
@@ -252,7 +257,11 @@ class PythonRunner implements PythonCallContext {
 
   #startError(error: unknown): unknown {
     if (error instanceof ApplicationLoadError) return new PythonLoadError(this.#application, error.message)
-    if (error instanceof InterpreterError || error instanceof WorkerStartError) {
+    if (
+      error instanceof InterpreterError ||
+      error instanceof WorkerStartError ||
+      error instanceof MountError
+    ) {
       const text = `The Python application ${this.#application} could not be started: ${error.message}`
       return new PythonUnavailableError('python-start', text, { cause: error })
     }

@@ -13,14 +13,22 @@ export interface PythonAppOptions {
   workers?: number
   /** Requests that a worker runs at the same time, in threads; 1 unless said otherwise. */
   threads?: number
+  /** `'cpython'`: an interpreter of the system; `'pyodide'`: the embedded one; `'auto'`, the default: the embedded one where the system has none. */
+  runtime?: 'auto' | 'cpython' | 'pyodide'
   /** The interpreter: a path or a name on PATH; else that of `$VIRTUAL_ENV`, else of `.venv` in `chdir`, else `python3`. */
   python?: string | null
   /** The folder in which the application runs and modules are looked for; the current one unless said otherwise. */
   chdir?: string
   /** Folders to look for modules in, before all others; relative ones are relative to `chdir`. */
   pythonpath?: string | readonly string[]
-  /** Environment variables for the workers, beside those of this process. */
+  /** Environment variables for the workers, beside those of this process (which the embedded Python gets only with `inheritEnv`). */
   env?: Readonly<Record<string, string>>
+  /** Gives the embedded Python the environment variables of this process. */
+  inheritEnv?: boolean
+  /** Files and folders that the embedded Python sees beside `chdir`, `pythonpath` and the folder for temporary files: `PATH` or `PATH:ro`. */
+  mounts?: string | readonly string[]
+  /** The most memory that an interpreter of the embedded Python may have, in bytes or as `'256M'`. */
+  workerMemory?: number | string | null
   /** Seconds that the application may take over one request (30); 0 for ever. */
   timeout?: number
   /** Seconds that running requests have to finish in when the application is closed or a worker is replaced (30). */
@@ -47,7 +55,11 @@ export interface PythonAppOptions {
 const NAMES = [
   'workers',
   'threads',
+  'runtime',
   'python',
+  'inherit_env',
+  'mounts',
+  'worker_memory',
   'chdir',
   'pythonpath',
   'timeout',
@@ -68,6 +80,9 @@ export type CheckedOptions = Pick<
   | 'workers'
   | 'threads'
   | 'python'
+  | 'inheritEnv'
+  | 'mounts'
+  | 'workerMemory'
   | 'chdir'
   | 'pythonpath'
   | 'timeout'
@@ -80,7 +95,7 @@ export type CheckedOptions = Pick<
   | 'tmpUploadDir'
   | 'responseWindow'
   | 'rawEnv'
-> & { readonly log: PythonLog }
+> & { readonly runtime: 'auto' | 'cpython' | 'pyodide'; readonly log: PythonLog }
 
 /** @throws PythonOptionError */
 export function checkOptions(options: PythonAppOptions): CheckedOptions {
@@ -94,6 +109,9 @@ export function checkOptions(options: PythonAppOptions): CheckedOptions {
     const option = name === 'raw_env' ? 'env' : camelCase(name)
     known.add(option)
     checked[camelCase(name)] = check(setting, option, given[option])
+  }
+  if (checked.runtime === 'node') {
+    throw new PythonOptionError('pythonApp: runtime: expected one of auto, cpython, pyodide, got "node"')
   }
   for (const name of Object.keys(given)) {
     if (known.has(name)) continue

@@ -1,63 +1,61 @@
-import { tmpdir } from 'node:os'
 import type { GatewayOptions } from '../gateway/context.ts'
 import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import { loadImage } from '../runtimes/pyodide/image.ts'
-import { parseMount, planMounts } from '../runtimes/pyodide/mounts.ts'
-import { pythonFolder } from '../runtimes/pyodide/package.ts'
-import { type ThreadOptions, workerThreads } from '../runtimes/pyodide/worker-thread.ts'
+import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
+import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
 import type { AcceptorReady } from './messages.ts'
 
-export interface PyodideBackendOptions {
+export interface PythonBackendOptions {
   readonly settings: Settings
   readonly log: ErrorLog
   readonly workers: number
+  readonly tmpDir: string
   readonly gateway: GatewayOptions
 }
 
-/** A Python application in threads of this process, on the embedded interpreter. */
-export class PyodideBackend implements Backend {
-  readonly #options: PyodideBackendOptions
+/** A Python application in workers: processes of the system's Python, or threads with an embedded one. */
+export class PythonBackend implements Backend {
+  readonly #options: PythonBackendOptions
   #pool: WorkerPool | null = null
   #gateway: Gateway | null = null
   #ending = false
 
-  constructor(options: PyodideBackendOptions) {
+  constructor(options: PythonBackendOptions) {
     this.#options = options
   }
 
   readonly handler: RequestHandler = (head, reply) => this.#gateway!.handle(head, reply)
 
-  /** @throws as {@link Backend.start}, and MountError */
   async start(): Promise<AcceptorReady> {
-    const { settings } = this.#options
-    const pool = this.#makePool({
-      image: await loadImage(),
-      mounts: planMounts({
-        chdir: settings.chdir,
-        pythonPath: settings.pythonpath,
-        temporary: tmpdir(),
-        asked: settings.mounts.map((mount) => parseMount(mount, settings.chdir)),
-        own: [pythonFolder],
-      }),
-      environment: { ...(settings.inheritEnv ? inherited() : {}), ...settings.rawEnv },
-      memoryLimit: settings.workerMemory,
-    })
+    const { settings, tmpDir, gateway } = this.#options
+    const runtime = settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
+    const python = await findPython({ ...settings, runtime, directory: tmpDir })
+    if (python.insteadOf !== null) this.#tellOfEmbedded(python.insteadOf)
+    const pool = this.#makePool(python)
     this.#pool = pool
     if (this.#ending) throw new Error('stopped while starting')
     const workers = await pool.start()
-    this.#gateway = new Gateway(this.#options.gateway, pool)
-    return { workers, interpreter: 'embedded' }
+    python.settle()
+    this.#gateway = new Gateway(gateway, pool)
+    return { workers, interpreter: python.executable }
   }
 
-  #makePool(threads: ThreadOptions): WorkerPool {
+  #tellOfEmbedded(tried: string): void {
+    const { log, settings } = this.#options
+    log.info('The system has no Python: the application runs on the embedded one (--runtime pyodide)')
+    log.debug(tried)
+    if (settings.threads > 1)
+      log.warning(`threads is ${settings.threads}, but the embedded Python has none; use more workers`)
+  }
+
+  #makePool({ start, runtime }: Python): WorkerPool {
     const { settings, log, workers } = this.#options
     return new WorkerPool({
       workers,
@@ -67,15 +65,15 @@ export class PyodideBackend implements Backend {
       maxRequestsJitter: settings.maxRequestsJitter,
       backlogLimit: settings.backlogLimit,
       worker: {
-        start: workerThreads(threads),
+        start,
         application: settings.wsgiApp,
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,
         // WebAssembly has no threads that Python could use.
-        threads: 1,
+        threads: runtime === 'pyodide' ? 1 : settings.threads,
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
-        // An interpreter shares nothing with another: to an application its neighbours are processes.
+        // An embedded interpreter shares nothing with the next one: they are to each other what processes are.
         multiprocess: settings.workers > 1 || settings.acceptors > 1,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
       },
@@ -103,10 +101,4 @@ export class PyodideBackend implements Backend {
     this.#ending = true
     this.#pool?.kill()
   }
-}
-
-function inherited(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
 }
