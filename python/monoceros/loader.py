@@ -15,6 +15,15 @@ from .trace import format_error, hide_imports
 _DEFAULT_NAMES = ("application", "app")
 
 
+def _no_advice(error: BaseException) -> str:
+    return ""
+
+
+#: Called with an error of the application's own: a line on what to do about it, to stand below its traceback, or "".
+#: Set by a worker that knows how its interpreter comes by modules.
+advise: Callable[[BaseException], str] = _no_advice
+
+
 class LoadError(Exception):
     """The application could not be loaded. ``str(error)`` is for the user: one clear line when the reference is
     wrong, the Python traceback when the application's own code raised."""
@@ -192,4 +201,5 @@ def _describe(value: Any) -> str:
 
 def _failed(reference: str, error: BaseException) -> LoadError:
     hide_imports(error)
-    return LoadError(f"application {reference!r} could not be loaded\n{format_error(error)}")
+    lines = [f"application {reference!r} could not be loaded", format_error(error), advise(error)]
+    return LoadError("\n".join(line for line in lines if line))

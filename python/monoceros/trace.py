@@ -7,7 +7,9 @@ import traceback
 from types import TracebackType
 from typing import Callable, Optional
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = os.path.dirname(os.path.abspath(__file__))
+# The worker's code, and what the embedded interpreter has beside it.
+_SERVER = (_HERE + os.sep, _HERE + "_pyodide" + os.sep)
 _IMPORTLIB = "<frozen importlib"
 _IMPORT_MODULE = os.path.join("importlib", "__init__.py")
 
@@ -27,7 +29,7 @@ def hide_imports(error: BaseException) -> None:
 
 
 def _is_server(filename: str) -> bool:
-    return filename.startswith(_HERE)
+    return filename.startswith(_SERVER)
 
 
 def _is_import(filename: str) -> bool:
