@@ -24,11 +24,8 @@ STANDARD = """
     urllib.request uuid wsgiref.handlers wsgiref.util zipfile zoneinfo
 """.split()
 
-# The gateway; the module that serves is the runtime's own choice.
-GATEWAY = [
-    f"monoceros.{name}"
-    for name in ("environ", "exchange", "frames", "loader", "outbox", "response_head", "startup", "streams", "trace")
-]
+# The gateway, and all of it that embedded.py imports.
+GATEWAY = ["monoceros.embedded"]
 
 
 class UnfitError(Exception):

@@ -1,0 +1,191 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { CacheError, cacheFolder, occupied, SnapshotCache } from './image-cache.ts'
+
+const key = 'ab'.repeat(32)
+let place: string
+let cache: SnapshotCache
+
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'monoceros-cache-'))
+  cache = new SnapshotCache(join(place, 'monoceros'))
+})
+
+afterEach(() => {
+  rmSync(place, { recursive: true, force: true })
+})
+
+/** 300 KB, of which 64 KiB in the middle and the end are zero. */
+function snapshot(): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(300_000)
+  const bytes = new Uint8Array(buffer)
+  for (let at = 0; at < 290_000; at++) bytes[at] = at >= 65_536 && at < 131_072 ? 0 : (at % 251) + 1
+  return buffer
+}
+
+async function store(into = cache, under = key): Promise<void> {
+  const claim = await into.claim(under)
+  await claim!.write(snapshot())
+}
+
+describe('the folder', () => {
+  test('is what MONOCEROS_CACHE says, before anything else', () => {
+    expect(cacheFolder({ MONOCEROS_CACHE: '/srv/cache', XDG_CACHE_HOME: '/x', HOME: '/home/me' })).toBe(
+      '/srv/cache',
+    )
+    expect(cacheFolder({ MONOCEROS_CACHE: 'cache' }, '/work')).toBe('/work/cache')
+    expect(cacheFolder({ MONOCEROS_CACHE: 'off', HOME: '/home/me' })).toBeNull()
+  })
+
+  test('is in XDG_CACHE_HOME if that is absolute, else in the home folder, else nowhere', () => {
+    expect(cacheFolder({ XDG_CACHE_HOME: '/x', HOME: '/home/me' })).toBe('/x/monoceros')
+    expect(cacheFolder({ XDG_CACHE_HOME: 'x', HOME: '/home/me' })).toBe('/home/me/.cache/monoceros')
+    expect(cacheFolder({ MONOCEROS_CACHE: '', HOME: '/home/me' })).toBe('/home/me/.cache/monoceros')
+    expect(cacheFolder({})).toBeNull()
+  })
+})
+
+describe('a snapshot', () => {
+  test('is read as it was written, from a file that nobody else may open', async () => {
+    expect(await cache.read(key)).toBeNull()
+    await store()
+    expect(Buffer.compare(new Uint8Array((await cache.read(key))!), new Uint8Array(snapshot()))).toBe(0)
+    expect(statSync(cache.path(key)).mode & 0o777).toBe(0o600)
+    expect(statSync(cache.folder).mode & 0o777).toBe(0o700)
+    expect(readdirSync(cache.folder)).toHaveLength(1)
+  })
+
+  test('takes no room for what is zero', () => {
+    expect(occupied(snapshot())).toEqual([
+      [0, 65_536],
+      [131_072, 300_000],
+    ])
+  })
+
+  test('of another key is not there', async () => {
+    await store()
+    expect(await cache.read('cd'.repeat(32))).toBeNull()
+  })
+
+  test('under the name of another key is refused', async () => {
+    await store()
+    const other = 'cd'.repeat(32)
+    renameSync(cache.path(key), cache.path(other))
+    await expect(cache.read(other)).rejects.toThrow('it is damaged')
+  })
+
+  test.each([0, 7, 64, 200_000])('cut off at %i bytes is refused', async (size) => {
+    await store()
+    truncateSync(cache.path(key), size)
+    await expect(cache.read(key)).rejects.toThrow(CacheError)
+  })
+
+  test.each([0, 9, 41, 49, 64, 150_000, 300_063])('with another byte at %i is refused', async (at) => {
+    await store()
+    const bytes = readFileSync(cache.path(key))
+    bytes[at] = bytes[at]! ^ 1
+    writeFileSync(cache.path(key), bytes)
+    await expect(cache.read(key)).rejects.toThrow('it is damaged')
+  })
+
+  test('that others may read or write is refused', async () => {
+    await store()
+    chmodSync(cache.path(key), 0o644)
+    await expect(cache.read(key)).rejects.toThrow('others may use it')
+  })
+
+  test('in a folder that others may write to is refused', async () => {
+    await store()
+    chmodSync(cache.folder, 0o777)
+    await expect(cache.read(key)).rejects.toThrow('others may write to it')
+    await expect(cache.claim(key)).rejects.toThrow('others may write to it')
+  })
+
+  test('behind a symbolic link is refused, and so is a folder behind one', async () => {
+    await store()
+    renameSync(cache.path(key), join(place, 'moved'))
+    symlinkSync(join(place, 'moved'), cache.path(key))
+    await expect(cache.read(key)).rejects.toThrow('symbolic link')
+    const folder = new SnapshotCache(join(place, 'link'))
+    symlinkSync(cache.folder, folder.folder)
+    await expect(folder.read(key)).rejects.toThrow('not a folder')
+  })
+
+  test.runIf(process.geteuid?.() === 0)('of another user is refused', async () => {
+    const { chownSync } = await import('node:fs')
+    await store()
+    chownSync(cache.path(key), 12345, 12345)
+    await expect(cache.read(key)).rejects.toThrow('belongs to another user')
+  })
+
+  test('is not put into the home of another user', async () => {
+    if (process.geteuid?.() !== 0) return
+    const { chownSync } = await import('node:fs')
+    chownSync(place, 12345, 12345)
+    await expect(cache.claim(key)).rejects.toThrow(`${place} belongs to another user`)
+    expect(readdirSync(place)).toEqual([])
+  })
+})
+
+describe('the right to write', () => {
+  test('is one process’s at a time', async () => {
+    const first = await cache.claim(key)
+    expect(await cache.claim(key)).toBeNull()
+    await first!.release()
+    const second = await cache.claim(key)
+    expect(second).not.toBeNull()
+    await second!.release()
+    expect(readdirSync(cache.folder)).toEqual([])
+  })
+
+  test('passes on when its holder has been gone for long', async () => {
+    const dead = await cache.claim(key)
+    const past = new Date(Date.now() - 3_600_000)
+    utimesSync(`${cache.path(key)}.new`, past, past)
+    const heir = await cache.claim(key)
+    // It was only slow: it must not put the other one's unfinished file in place, nor remove it.
+    await expect(dead!.write(snapshot())).rejects.toThrow('another process has taken over')
+    expect(await cache.claim(key)).toBeNull()
+    await heir!.write(snapshot())
+    expect(await cache.read(key)).not.toBeNull()
+  })
+
+  test('is refused with a reason where nothing can be written', async () => {
+    writeFileSync(join(place, 'monoceros'), '')
+    await expect(cache.claim(key)).rejects.toThrow(`${join(place, 'monoceros')}: it is not a folder`)
+  })
+})
+
+test('the snapshots that were used last are kept, three of them, and other files are left alone', async () => {
+  mkdirSync(cache.folder, { mode: 0o700 })
+  writeFileSync(join(cache.folder, 'notes.txt'), '')
+  const keys = ['1', '2', '3', '4'].map((digit) => digit.repeat(64))
+  for (const [index, each] of keys.slice(0, 3).entries()) {
+    await store(cache, each)
+    const then = new Date(Date.now() - 3_600_000 + index * 1000)
+    utimesSync(cache.path(each), then, then)
+  }
+  await cache.read(keys[0]!)
+  await store(cache, keys[3])
+  expect(readdirSync(cache.folder).sort()).toEqual(
+    [
+      'notes.txt',
+      ...[keys[0]!, keys[2]!, keys[3]!].map((each) => `interpreter-${each.slice(0, 32)}.snapshot`),
+    ].sort(),
+  )
+})

@@ -1,0 +1,58 @@
+/** A thread that starts an interpreter, imports what most applications import, and answers with its memory. */
+import { readlinkSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadPyodide } from 'pyodide'
+import type { SnapshotAnswer, SnapshotOrder } from './image.ts'
+import { shareModule } from './image-module.ts'
+import { pyodideFolder, pythonFolder } from './package.ts'
+
+try {
+  answer({ snapshot: await makeSnapshot(workerData as SnapshotOrder) })
+} catch (error) {
+  answer({ failure: (error instanceof Error ? error.message : String(error)).slice(0, 2000) })
+}
+
+async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
+  yieldToOthers()
+  shareModule(order.module)
+  const pyodide = await loadPyodide({
+    indexURL: `${pyodideFolder}/`,
+    stdLibURL: order.stdlib,
+    _makeSnapshot: true,
+    stdout: () => {},
+    stderr: () => {},
+  } as Parameters<typeof loadPyodide>[0])
+  const { FS } = pyodide
+  // Not by our own file system: the snapshot has nothing of the disk in it but these modules.
+  FS.mkdirTree(pythonFolder)
+  FS.mount(FS.filesystems.NODEFS, { root: pythonFolder }, pythonFolder)
+  const locals = pyodide.toPy({ folder: pythonFolder })
+  pyodide.runPython(
+    [
+      'import sys',
+      'sys.path.append(folder)',
+      'import monoceros_pyodide.preload',
+      'sys.path.remove(folder)',
+      'monoceros_pyodide.preload.preload(folder)',
+    ].join('\n'),
+    { globals: locals },
+  )
+  locals.destroy()
+  const bytes = pyodide.makeMemorySnapshot()
+  const snapshot = new SharedArrayBuffer(bytes.length)
+  new Uint8Array(snapshot).set(bytes)
+  return snapshot
+}
+
+/** On Linux, a thread has a priority of its own; elsewhere this thread shares with the server. */
+function yieldToOthers(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+    if (thread > 0) setPriority(thread, constants.priority.PRIORITY_LOW)
+  } catch {}
+}
+
+function answer(message: SnapshotAnswer): void {
+  parentPort?.postMessage(message)
+}

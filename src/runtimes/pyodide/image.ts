@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { version } from '../../settings/version.ts'
+import { CacheError, cacheFolder, SnapshotCache } from './image-cache.ts'
+import { pyodideFile, pyodideVersion, pythonFolder } from './package.ts'
+
+/**
+ * What every embedded interpreter of this process starts from. Structured-cloneable: it travels to worker threads in
+ * `workerData`, and is shared with them, not copied.
+ */
+export interface InterpreterImage {
+  /** `pyodide.asm.wasm`, compiled once. */
+  readonly module: WebAssembly.Module
+  /** The path of the standard library's archive. */
+  readonly stdlib: string
+  /** The memory of a started interpreter (Pyodide's `_loadSnapshot`): a start from it takes a quarter of the time. Null: there is none. */
+  readonly snapshot: SharedArrayBuffer | null
+}
+
+/** What a snapshot thread is started with. */
+export interface SnapshotOrder {
+  readonly module: WebAssembly.Module
+  readonly stdlib: string
+}
+
+/** What a snapshot thread answers. */
+export type SnapshotAnswer = { readonly snapshot: SharedArrayBuffer } | { readonly failure: string }
+
+/**
+ * What became of {@link keepSnapshot}: it was there already, was made, was left to another process that is making it, or
+ * to a time with more memory; there is no place for it; or `failed`, for a reason that the log at debug level may tell.
+ */
+export type SnapshotOutcome =
+  | { readonly kind: 'present' | 'made' | 'elsewhere' | 'memory' | 'off' }
+  | { readonly kind: 'failed'; readonly reason: string }
+
+/** What an interpreter that makes a snapshot takes, with room to spare, in bytes. */
+const MAKER_MEMORY = 400 * 1024 * 1024
+
+/** The archive that `scripts/build-stdlib.mjs` makes; three folders up from src/ and dist/ alike. */
+const ownStdlib = fileURLToPath(new URL('../../../dist/python_stdlib.zip', import.meta.url))
+
+/** Raise it when snapshots of the same interpreter become different ones. */
+const FORMAT = 1
+
+interface Start {
+  readonly module: WebAssembly.Module
+  readonly stdlib: string
+  readonly cache: SnapshotCache | null
+  readonly key: string
+}
+
+let started: Promise<Start> | undefined
+// Weak, because each running interpreter has a copy of its own and another start may be days away. Reading it again takes some 50 ms.
+let shared: WeakRef<SharedArrayBuffer> | undefined
+let refused = false
+let keeping: Promise<SnapshotOutcome> | undefined
+
+/**
+ * What to start the next interpreter from. The module is compiled and the cache looked up once per process, however often
+ * this is called; a snapshot that {@link keepSnapshot} or another process has made since is in the next image.
+ *
+ * @param environment where `MONOCEROS_CACHE`, `XDG_CACHE_HOME` and `HOME` are looked up, at the first call
+ * @throws Error when Pyodide's files cannot be read
+ */
+export async function loadImage(environment: NodeJS.ProcessEnv = process.env): Promise<InterpreterImage> {
+  started ??= start(environment)
+  const begun = started
+  try {
+    const { module, stdlib, cache, key } = await begun
+    return { module, stdlib, snapshot: cache === null ? null : await snapshotFrom(cache, key) }
+  } catch (error) {
+    if (started === begun) started = undefined
+    throw error
+  }
+}
+
+/**
+ * Makes the snapshot that later starts begin with, unless there is one, in a thread of its own and at the lowest priority:
+ * about two seconds of processor time. Call it when the first worker serves. Never rejects.
+ */
+export function keepSnapshot(environment: NodeJS.ProcessEnv = process.env): Promise<SnapshotOutcome> {
+  keeping ??= keep(environment)
+  return keeping
+}
+
+/** To call when an interpreter could not be started from an image's snapshot: this process uses none from now on, and the file is removed. */
+export async function discardSnapshot(): Promise<void> {
+  refused = true
+  shared = undefined
+  const { cache, key } = await (started ?? Promise.resolve({ cache: null, key: '' }))
+  await cache?.remove(key).catch(() => {})
+}
+
+/**
+ * False when an interpreter with this `os.environ` must start from the beginning: Python reads most of its variables there
+ * and nowhere else. What `wake()` in python/monoceros_pyodide/wake.py can do afterwards is no hindrance.
+ */
+export function snapshotFits(environment: Readonly<Record<string, string>>): boolean {
+  return Object.keys(environment).every((name) => !name.startsWith('PYTHON') || obeyedLater.has(name))
+}
+
+const obeyedLater = new Set([
+  'PYTHONDONTWRITEBYTECODE',
+  'PYTHONINSPECT',
+  'PYTHONPATH',
+  'PYTHONUNBUFFERED',
+  // They are about another interpreter than this one.
+  'PYTHONHOME',
+  'PYTHONEXECUTABLE',
+  'PYTHONSTARTUP',
+])
+
+async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
+  const stdlib = existsSync(ownStdlib) ? ownStdlib : pyodideFile('python_stdlib.zip')
+  const folder = cacheFolder(environment)
+  const cache = folder === null ? null : new SnapshotCache(folder)
+  const [module, key] = await Promise.all([
+    readFile(pyodideFile('pyodide.asm.wasm')).then((wasm) => WebAssembly.compile(wasm)),
+    cache === null ? '' : readFile(stdlib).then(snapshotKey),
+  ])
+  return { module, stdlib, cache, key }
+}
+
+async function snapshotFrom(cache: SnapshotCache, key: string): Promise<SharedArrayBuffer | null> {
+  if (refused) return null
+  const present = shared?.deref()
+  if (present !== undefined) return present
+  try {
+    const snapshot = await cache.read(key)
+    if (snapshot !== null) shared = new WeakRef(snapshot)
+    return snapshot
+  } catch (error) {
+    if (error instanceof CacheError) return null
+    throw error
+  }
+}
+
+async function keep(environment: NodeJS.ProcessEnv): Promise<SnapshotOutcome> {
+  try {
+    const image = await loadImage(environment)
+    const { cache, key } = await (started as Promise<Start>)
+    if (cache === null || refused) return { kind: 'off' }
+    if (image.snapshot !== null) return { kind: 'present' }
+    if (process.availableMemory() < MAKER_MEMORY) return { kind: 'memory' }
+    const claim = await cache.claim(key)
+    if (claim === null) return { kind: 'elsewhere' }
+    try {
+      // Somebody may have made it since; and what must not be used is in the way of what may be.
+      const since = await cache.read(key).catch(() => cache.remove(key))
+      if (since) return { kind: 'present' }
+      const snapshot = await makeSnapshot({ module: image.module, stdlib: image.stdlib })
+      await claim.write(snapshot)
+    } finally {
+      await claim.release()
+    }
+    return { kind: 'made' }
+  } catch (error) {
+    return { kind: 'failed', reason: (error as Error).message }
+  }
+}
+
+/** Starts an interpreter for nothing but its memory. Its environment is empty: no secret of ours gets into the file. */
+async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
+  const thread = new Worker(new URL('./image-snapshot-entry.js', import.meta.url), {
+    workerData: order,
+    name: 'monoceros snapshot',
+    env: {},
+    execArgv: [],
+    stdout: true,
+    stderr: true,
+  })
+  // A process that has nothing else to do may end.
+  thread.unref()
+  try {
+    const answer = await new Promise<SnapshotAnswer>((resolve) => {
+      thread.on('message', resolve)
+      thread.on('error', (error) => resolve({ failure: error.message.slice(0, 500) }))
+      thread.on('exit', (code) => resolve({ failure: `the thread ended with status ${code}` }))
+    })
+    if ('failure' in answer) throw new Error(answer.failure)
+    return answer.snapshot
+  } finally {
+    await thread.terminate()
+  }
+}
+
+/** Everything that a snapshot depends on, digested: 64 hexadecimal digits. */
+function snapshotKey(stdlib: Uint8Array): string {
+  const hash = createHash('sha256')
+  const add = (value: string | Uint8Array) => hash.update(`${value.length}:`).update(value)
+  add(`${FORMAT} ${version} pyodide ${pyodideVersion}`)
+  add(stdlib)
+  // Python's idea of the time zone is fixed at its start.
+  add(Intl.DateTimeFormat().resolvedOptions().timeZone)
+  // Modules know where they come from.
+  add(pythonFolder)
+  const gateway = readdirSync(join(pythonFolder, 'monoceros')).filter((name) => name.endsWith('.py'))
+  const own = ['preload.py', 'wake.py'].map((name) => join('monoceros_pyodide', name))
+  for (const name of [...gateway.sort().map((name) => join('monoceros', name)), ...own]) {
+    add(name)
+    add(readFileSync(join(pythonFolder, name)))
+  }
+  return hash.digest('hex')
+}
