@@ -18,7 +18,9 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, List, MutableSequence, NoReturn, Optional, Protocol, cast
 
-from . import environ, frames
+from monoceros_pyodide import packages
+
+from . import environ, frames, loader
 from .channel import Assignment, TakenBack
 from .environ import make_template
 from .exchange import Exchange
@@ -104,6 +106,8 @@ def serve(link: Link) -> int:
         if kind != frames.START:
             raise ProtocolError(f"a frame of type 0x{kind:02x} before START")
         startup = read_startup(data[start:end])
+        packages.enable(startup.chdir or os.getcwd(), startup.pythonpath)
+        loader.advise = packages.advice
         try:
             application = load_application(startup)
         except LoadError as error:
