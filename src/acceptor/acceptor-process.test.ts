@@ -11,6 +11,7 @@ import type { AcceptorReady, FromAcceptor, StartMessage, ToAcceptor } from './me
 const ready: AcceptorReady = {
   workers: [{ pid: 4713, python: '3.11.7', implementation: 'CPython' }],
   interpreter: '/usr/bin/python3',
+  threads: 1,
 }
 
 let directory: string

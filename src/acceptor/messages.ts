@@ -36,8 +36,10 @@ export interface ReadyWorker {
 /** What an acceptor has to tell once it serves. */
 export interface AcceptorReady {
   readonly workers: readonly ReadyWorker[]
-  /** The path of the interpreter. */
+  /** The path of the interpreter, or `embedded`. */
   readonly interpreter: string
+  /** Requests that each worker runs at the same time; null where it is always one. */
+  readonly threads: number | null
 }
 
 /** All that an acceptor process needs to begin. */

@@ -53,7 +53,7 @@ export class NodeBackend implements Backend {
       multiprocess: settings.workers > 1,
       errors: errorStream((text) => lines.push(Buffer.from(text, 'utf8'))),
     })
-    return { workers: [], interpreter: process.execPath }
+    return { workers: [], interpreter: process.execPath, threads: null }
   }
 
   /** What has been imported stays in a process, so the arbiter replaces the process. */

@@ -44,7 +44,8 @@ export class PythonBackend implements Backend {
     const workers = await pool.start()
     python.settle()
     this.#gateway = new Gateway(gateway, pool)
-    return { workers, interpreter: python.executable }
+    const threads = python.runtime === 'pyodide' ? null : settings.threads
+    return { workers, interpreter: python.executable, threads }
   }
 
   #tellOfEmbedded(tried: string): void {

@@ -112,13 +112,15 @@ class Arbiter {
 
   /** The listening lines come last: people and programs wait for them. */
   #announce(serving: readonly ServingAcceptor[]): void {
-    const { wsgiApp, threads } = this.#settings
+    const { wsgiApp } = this.#settings
     const worker = serving[0]?.workers[0]
+    const threads = serving[0]?.threads ?? null
+    const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`
     const count = serving.reduce((sum, acceptor) => sum + acceptor.workers.length, 0)
     this.#log.info(
       worker === undefined
         ? `Serving ${wsgiApp} with ${plural(serving.length, 'worker')}, Node.js ${process.versions.node}`
-        : `Serving ${wsgiApp} with ${plural(count, 'worker')}, ${plural(threads, 'thread')} each, ` +
+        : `Serving ${wsgiApp} with ${plural(count, 'worker')}${each}, ` +
             `${worker.implementation} ${worker.python} (${serving[0]?.interpreter})`,
     )
     for (const acceptor of serving) this.#log.info(describeAcceptor(acceptor))
