@@ -17,13 +17,15 @@
  * @property {string} [library] The npm package whose version counts, or `node:http`.
  * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one process, and no other.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const OURS = 'monoceros'
 /** The same command with the Python application mounted in JavaScript. */
 const OURS_MOUNTED = 'monoceros-mounted'
+/** The same command with the embedded Python. */
+export const OURS_EMBEDDED = 'monoceros-embedded'
 /** The same command with an application in JavaScript. */
 export const OURS_IN_NODE = 'monoceros-ts'
 export const APPS = fileURLToPath(new URL('apps/', import.meta.url))
@@ -38,6 +40,18 @@ export const SERVERS = /** @type {Server[]} */ ([
     packages: [],
     command: (start) => monoceros(start),
     shape: (workers) => `1 acceptor, ${workers} workers`,
+  },
+  {
+    name: OURS_EMBEDDED,
+    packages: [],
+    command: ({ bin, app, port, workers }) => [
+      process.execPath,
+      OUR_COMMAND,
+      ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`, '--runtime', 'pyodide'],
+      ...['--pythonpath', sitePackages(bin), '--chdir', APPS, '--log-level', 'warning'],
+      app,
+    ],
+    shape: (workers) => `one process, ${workers} threads with CPython 3.14 as WebAssembly`,
   },
   {
     name: OURS_MOUNTED,
@@ -151,6 +165,13 @@ export function serves({ node }, app) {
 export function oursBeside(name) {
   const node = SERVERS.find((server) => server.name === name)?.node
   return node ? OURS_IN_NODE : OURS
+}
+
+/** @param {string} bin @returns {string} The folder of packages of that virtual environment; those in pure Python work on any. */
+function sitePackages(bin) {
+  const lib = join(bin, '..', 'lib')
+  const version = readdirSync(lib).find((name) => name.startsWith('python3'))
+  return join(lib, version ?? '', 'site-packages')
 }
 
 /** @param {Start} start @param {string[]} more Further options. @returns {string[]} */
