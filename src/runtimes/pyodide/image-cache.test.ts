@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -162,6 +163,14 @@ describe('the right to write', () => {
     await expect(dead!.write(snapshot())).rejects.toThrow('another process has taken over')
     expect(await cache.claim(key)).toBeNull()
     await heir!.write(snapshot())
+    expect(await cache.read(key)).not.toBeNull()
+  })
+
+  test('passes on at once when its holder is no more', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    mkdirSync(cache.folder, { mode: 0o700 })
+    writeFileSync(`${cache.path(key)}.new`, `${pid}\n`, { mode: 0o600 })
+    await store()
     expect(await cache.read(key)).not.toBeNull()
   })
 

@@ -110,11 +110,12 @@ export class SnapshotCache {
       for (let attempt = 0; attempt < 2; attempt++) {
         try {
           const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-          return new SnapshotClaim(this, key, path, await open(path, flags, 0o600))
+          const file = await open(path, flags, 0o600)
+          await drain(file, Buffer.from(`${process.pid}\n`), 0)
+          return new SnapshotClaim(this, key, path, file)
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-          const { mtimeMs } = await lstat(path)
-          if (Date.now() - mtimeMs < ABANDONED) return null
+          if (!(await abandoned(path))) return null
           await rm(path, { force: true })
         }
       }
@@ -196,10 +197,11 @@ export class SnapshotClaim {
     head.writeBigUInt64LE(BigInt(bytes.length), LENGTH)
     head.writeUInt32LE(crc32(bytes), CHECKSUM)
     try {
-      await drain(this.#file, head, 0)
       for (const [start, end] of occupied(snapshot))
         await drain(this.#file, bytes.subarray(start, end), HEADER + start)
       await this.#file.truncate(HEADER + bytes.length)
+      // Last: till then the process that writes is named there.
+      await drain(this.#file, head, 0)
       // Who was slow may have been taken for dead, and the name be another's by now.
       if (!(await this.#holds())) throw new Error('another process has taken over')
       await this.#file.close()
@@ -240,6 +242,36 @@ export function occupied(snapshot: SharedArrayBuffer): [number, number][] {
     else parts.push([start, end])
   }
   return parts
+}
+
+/** Whether the process that was writing this file is gone, or has been at it for longer than one that is alive would. */
+async function abandoned(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const { mtimeMs } = await file.stat()
+      if (Date.now() - mtimeMs >= ABANDONED) return true
+      const start = Buffer.alloc(16)
+      const { bytesRead } = await file.read(start, 0, start.length, 0)
+      const writer = /^(\d+)\n/.exec(start.toString('latin1', 0, bytesRead))
+      return writer !== null && !isAlive(Number(writer[1]))
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    // Gone since, or a link, which is none of ours.
+    return ['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')
+  }
+}
+
+/** In a container that shares the cache, a process of another one may be taken for dead; it then finds its file taken over. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 async function fill(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
