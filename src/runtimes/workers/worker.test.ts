@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest'
+import type { Task, TaskBody } from '../runtime.ts'
+import { Assignment } from './assignment.ts'
+import { encodeFrame, HEAD, LAST, READY, REQUEST } from './frames.ts'
+import type { UnitListener, WorkerUnit } from './unit.ts'
+import { Worker, type WorkerListener } from './worker.ts'
+
+/** A unit whose ledger the test writes, and that can be taken back from at once, as a thread can. */
+class TestUnit implements WorkerUnit {
+  readonly pid = 7
+  lastBegun = 0
+  interrupted = 0
+  readonly sent: Buffer[] = []
+  readonly listener: UnitListener
+  readonly channel = {
+    destroyed: false,
+    writableLength: 0,
+    write: (bytes: Buffer) => this.sent.push(Buffer.from(bytes)),
+    destroy: () => {},
+  }
+
+  constructor(listener: UnitListener) {
+    this.listener = listener
+  }
+
+  says(frame: Buffer): void {
+    this.listener.received(() => this.listener.decoder.feed(frame))
+  }
+
+  sendControl(frame: Buffer): void {
+    this.sent.push(frame)
+  }
+
+  begun(): number {
+    return this.lastBegun
+  }
+
+  takeBack(last: number): number {
+    const begun = this.lastBegun
+    this.lastBegun = last
+    return begun
+  }
+
+  interrupt(stream: number): boolean {
+    this.interrupted = stream
+    return true
+  }
+
+  abort(): void {}
+  kill(): void {}
+  dispose(): void {}
+}
+
+interface Bench {
+  readonly worker: Worker
+  readonly unit: TestUnit
+  readonly returned: Assignment[]
+  readonly unbegun: Assignment[]
+}
+
+function makeBench(): Bench {
+  const returned: Assignment[] = []
+  const unbegun: Assignment[] = []
+  const listener: WorkerListener = {
+    ready: () => {},
+    loadFailed: () => {},
+    progressed: () => {},
+    returned: (_worker, assignments) => void returned.push(...assignments),
+    exited: (_worker, _reason, left) => void unbegun.push(...left),
+    output: () => {},
+    log: () => {},
+  }
+  let unit: TestUnit | undefined
+  const worker = new Worker(
+    {
+      start: (its) => {
+        unit = new TestUnit(its)
+        return unit
+      },
+      application: 'shop:app',
+      chdir: '/',
+      pythonpath: [],
+      threads: 1,
+      window: 1000,
+      gracefulTimeout: 1,
+      multiprocess: false,
+      environ: {},
+    },
+    listener,
+    1,
+  )
+  const ready = { protocol: 1, pid: 7, python: '3.14.2', implementation: 'CPython' }
+  unit!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
+  return { worker, unit: unit!, returned, unbegun }
+}
+
+function makeTask(): Task & { readonly lostWith: number[]; answers: number; releases: number } {
+  return {
+    lostWith: [],
+    answers: 0,
+    releases: 0,
+    describe: () => 'GET /',
+    environBound: () => 10,
+    writeEnviron: (out, at) => out.write('{', at, 'latin1') + at,
+    body: { kind: 'whole', chunks: [], length: 0 } satisfies TaskBody,
+    abandonedAt: Number.POSITIVE_INFINITY,
+    responseHead() {
+      this.answers++
+      return 0
+    },
+    responseData: () => false,
+    responseEnd: () => {},
+    responseFile: () => {},
+    failed: () => {},
+    lost(status) {
+      this.lostWith.push(status)
+    },
+    wantBody: () => {},
+    released() {
+      this.releases++
+    },
+  }
+}
+
+function assign({ worker }: Bench, count: number) {
+  return Array.from({ length: count }, () => {
+    const task = makeTask()
+    const assignment = new Assignment(task, 0)
+    worker.assign(assignment, performance.now())
+    return { task, assignment }
+  })
+}
+
+const answer = (stream: number) => {
+  const head = Buffer.from('\0\0\0\x00200 OK\r\n')
+  head.writeUInt32LE(8, 0)
+  return encodeFrame(HEAD, stream, head, LAST)
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('a worker in a unit that can be taken back from', () => {
+  test('gives back exactly what it has not begun, in order, without being asked', async () => {
+    const bench = makeBench()
+    const [first, second, third, fourth] = assign(bench, 4)
+    bench.unit.lastBegun = 2
+    bench.worker.recall()
+    await settled()
+    expect(bench.returned).toEqual([third.assignment, fourth.assignment])
+    expect(bench.worker.load).toBe(2)
+    expect(bench.worker.taken).toBe(2)
+    bench.unit.says(Buffer.concat([answer(1), answer(2)]))
+    expect([first.task.answers, second.task.answers]).toEqual([1, 1])
+    expect(bench.worker.assignments.size).toBe(0)
+    // Nothing but START and requests went out: no RECALL.
+    expect(bench.unit.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(Array(4).fill(REQUEST))
+  })
+
+  test('what is cancelled while it is taken back is let go of, and not given to another', async () => {
+    const bench = makeBench()
+    const [, second] = assign(bench, 2)
+    bench.unit.lastBegun = 1
+    bench.worker.recall()
+    second.assignment.cancel()
+    await settled()
+    expect(bench.returned).toEqual([])
+    expect(second.task.releases).toBe(1)
+    expect(bench.worker.load).toBe(1)
+  })
+
+  test('requests that come after it was taken back from are its own', async () => {
+    const bench = makeBench()
+    const [, second] = assign(bench, 2)
+    bench.unit.lastBegun = 1
+    bench.worker.recall()
+    const [third] = assign(bench, 1)
+    await settled()
+    expect(bench.returned).toEqual([second.assignment])
+    expect([...bench.worker.assignments.values()].at(-1)).toBe(third.assignment)
+    bench.worker.recall()
+    await settled()
+    expect(bench.returned).toEqual([second.assignment, third.assignment])
+  })
+
+  test('when it ends, what had begun is lost and what was taken back is nowhere twice', async () => {
+    const bench = makeBench()
+    const [first, second, third] = assign(bench, 3)
+    bench.unit.lastBegun = 1
+    bench.worker.recall()
+    await settled()
+    const [fourth] = assign(bench, 1)
+    bench.unit.listener.dataClosed()
+    bench.unit.listener.exited('was ended')
+    expect(first.task.lostWith).toEqual([502])
+    expect(bench.returned).toEqual([second.assignment, third.assignment])
+    expect(bench.unbegun).toEqual([fourth.assignment])
+  })
+
+  test('is interrupted in the stream of the request', () => {
+    const bench = makeBench()
+    const [, second] = assign(bench, 2)
+    expect(bench.worker.interrupt(second.assignment)).toBe(true)
+    expect(bench.unit.interrupted).toBe(2)
+  })
+})
+
+function typesIn(bytes: Buffer): number[] {
+  const types: number[] = []
+  for (let at = 0; at < bytes.length; at += 12 + bytes.readUInt32LE(at)) types.push(bytes[at + 4])
+  return types
+}
