@@ -16,7 +16,7 @@ from pip._vendor.packaging.tags import Tag, cpython_tags
 from pip._vendor.packaging.utils import canonicalize_name
 
 # Each was tried: imported and used in the embedded interpreter without what is compiled.
-OPTIONAL_SPEEDUPS = frozenset({"markupsafe", "msgpack", "pyyaml", "wrapt", "zope-interface"})
+OPTIONAL_SPEEDUPS = frozenset({"markupsafe", "pyyaml", "zope-interface"})
 
 _COMPILED = (".so", ".pyd", ".dylib")
 

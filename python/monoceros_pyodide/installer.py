@@ -46,6 +46,8 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        if job["verbosity"] > 1:
+            tell("said", text="".join(traceback.format_exception(type(error), error, error.__traceback__)))
         return json.dumps(_outcome_of(error, told))
 
 
@@ -227,7 +229,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     with command.main_context():
         command.tempdir_registry = command.enter_context(tempdir_registry())
         command.enter_context(global_tempdir_manager())
-        options, rest = command.parse_args(arguments)
+        options, rest = command.parse_args([*arguments, "--", *job["requirements"]])
         command.verbosity = options.verbose - options.quiet
         if options.cache_dir and not check_path_owner(options.cache_dir):
             options.cache_dir = None

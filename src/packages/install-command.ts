@@ -186,6 +186,7 @@ async function runThread(
       compiled: `pip-${pipRelease.version}-pyodide-${pyodideVersion}.zip`,
     },
     arguments: pipArguments(options, caches?.pip ?? null),
+    requirements: options.requirements,
     indexOptions: options.index,
     lock,
     locked: options.locked,
@@ -250,7 +251,7 @@ function pipArguments(options: InstallOptions, cache: string | null): string[] {
     '--progress-bar=off',
     cache === null ? '--no-cache-dir' : `--cache-dir=${cache}`,
   ]
-  return [...own, ...options.pip, '--', ...options.requirements]
+  return [...own, ...options.pip]
 }
 
 /** PIP_* settings that are about another place to install into, or about building: they do not apply here. */

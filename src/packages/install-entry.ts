@@ -55,9 +55,12 @@ async function install(): Promise<InstallOutcome> {
   })
   pyodide.registerJsModule('monoceros_install_host', host)
   pyodide.globals.set('install_job', JSON.stringify(data.job))
+  pyodide.globals.set('install_environment', JSON.stringify(data.environment))
   const outcome: string = pyodide.runPython(`
-import sys
+import json, sys
 sys.path.insert(0, ${JSON.stringify(pythonFolder)})
+from monoceros_pyodide.wake import wake
+wake(json.loads(install_environment))
 from pyodide.ffi import to_js
 import monoceros_install_host
 from monoceros_pyodide.installer import run

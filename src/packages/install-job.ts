@@ -14,8 +14,9 @@ export interface InstallJob {
   readonly cache: string | null
   /** `compiled` is the name of what is made from the wheel: depends on the Python it is for. */
   readonly pip: { readonly filename: string; readonly sha256: string; readonly compiled: string }
-  /** For pip's own parser. */
+  /** Options for pip's own parser. */
   readonly arguments: readonly string[]
+  readonly requirements: readonly string[]
   readonly indexOptions: Readonly<Record<string, readonly string[]>>
   /** The text of the lock file, or null when there is none. */
   readonly lock: string | null
