@@ -1,0 +1,49 @@
+// The thread of an embedded interpreter that runs what a test sends it. See pyodide-thread.ts.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadPyodide } from 'pyodide'
+
+const dist = new URL('../../dist/', import.meta.url)
+const { HostFiles } = await import(new URL('runtimes/pyodide/host-files.js', dist).href)
+const { FileLocks } = await import(new URL('runtimes/pyodide/file-locks.js', dist).href)
+const { sleepInsteadOfSpinning } = await import(new URL('runtimes/pyodide/sleep.js', dist).href)
+
+const { mounts, table, owner, cwd, environment } = workerData
+const notices = []
+const files = new HostFiles(mounts, new FileLocks(table, owner), (text) => notices.push(text))
+const { instantiate } = WebAssembly
+WebAssembly.instantiate = (source, imports) => {
+  // The interpreter itself; the libraries beside it are small.
+  if (source.byteLength > 4 * 1024 * 1024) {
+    files.wrapImports(imports)
+    sleepInsteadOfSpinning(imports)
+  }
+  return instantiate(source, imports)
+}
+// With byte code in it, if it was built: half of the time.
+const stdlib = fileURLToPath(new URL('python_stdlib.zip', dist))
+const pyodide = await loadPyodide({
+  indexURL: `${dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))}/`,
+  ...(existsSync(stdlib) ? { stdLibURL: stdlib } : {}),
+  env: environment,
+})
+files.mount(pyodide)
+pyodide.FS.chdir(cwd)
+pyodide.registerJsModule('host', {
+  adopt: (descriptor) => files.adopt(descriptor),
+  isHostPath: (path) => files.isHostPath(path),
+  isHostDescriptor: (descriptor) => files.isHostDescriptor(descriptor),
+  readFile: (path) => pyodide.FS.readFile(path, { encoding: 'utf8' }),
+  say: (text) => parentPort.postMessage({ said: text }),
+})
+parentPort.on('message', ({ number, code }) => {
+  try {
+    parentPort.postMessage({ number, value: pyodide.runPython(code), notices: notices.splice(0) })
+  } catch (error) {
+    parentPort.postMessage({ number, failure: String(error.message) })
+  }
+})
+parentPort.postMessage({ ready: true })
