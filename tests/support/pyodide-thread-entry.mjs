@@ -1,10 +1,22 @@
 // The thread of an embedded interpreter that runs what a test sends it. See pyodide-thread.ts.
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, renameSync, symlinkSync } from 'node:fs'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPyodide } from 'pyodide'
+
+// Another process may do anything between two calls of the system; here it does so at the worst of times.
+const nodeFiles = createRequire(import.meta.url)('node:fs')
+const { openSync } = nodeFiles
+let beforeOpening = null
+nodeFiles.openSync = (...args) => {
+  const act = beforeOpening
+  beforeOpening = null
+  act?.()
+  return openSync(...args)
+}
+syncBuiltinESMExports()
 
 const dist = new URL('../../dist/', import.meta.url)
 const { HostFiles } = await import(new URL('runtimes/pyodide/host-files.js', dist).href)
@@ -36,7 +48,13 @@ pyodide.registerJsModule('host', {
   adopt: (descriptor) => files.adopt(descriptor),
   isHostPath: (path) => files.isHostPath(path),
   isHostDescriptor: (descriptor) => files.isHostDescriptor(descriptor),
-  readFile: (path) => pyodide.FS.readFile(path, { encoding: 'utf8' }),
+  /** Before the next file or folder is opened on the disk, puts a link in the place of a folder, which is moved aside. */
+  swapBeforeOpening: (folder, target) => {
+    beforeOpening = () => {
+      renameSync(folder, `${folder}-aside`)
+      symlinkSync(target, folder)
+    }
+  },
   say: (text) => parentPort.postMessage({ said: text }),
 })
 parentPort.on('message', ({ number, code }) => {
