@@ -15,12 +15,13 @@ import signal
 import sys
 import traceback
 from contextvars import copy_context
+from enum import Enum
 from types import FrameType
-from typing import Any, List, MutableSequence, NoReturn, Optional, Protocol, cast
+from typing import Any, Callable, List, MutableSequence, NoReturn, Optional, Protocol, cast
 
-from monoceros_pyodide import packages
+from monoceros_pyodide import absent, event_loop, packages
 
-from . import environ, frames, loader
+from . import environ, frames, loader, streams
 from .channel import Assignment, TakenBack
 from .environ import make_template
 from .exchange import Exchange
@@ -29,7 +30,7 @@ from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
 from .startup import introduce, load_application, read_startup
-from .streams import ErrorStream
+from .streams import ErrorStream, FileWrapper
 
 EXIT_STOPPED = 0
 EXIT_ACCEPTOR_GONE = 1
@@ -55,6 +56,9 @@ class Link(Protocol):
     def receive(self, patient: bool) -> int:
         """Puts the next bytes into the incoming area: how many. 0 when there are none, or when a signal is due."""
 
+    def waiting(self) -> bool:
+        """True when ``receive`` would not wait. Cheap."""
+
     def send(self, size: int) -> None:
         """Takes that many bytes from the outgoing area."""
 
@@ -66,6 +70,9 @@ class Link(Protocol):
 
     def late(self) -> int:
         """The stream that a time-out wants to end."""
+
+    def interrupted(self, stream: int) -> None:
+        """Says that the application has been interrupted in that stream."""
 
     def again(self) -> None:
         """Asks for the signal once more, a little later."""
@@ -82,6 +89,12 @@ class Link(Protocol):
     def close(self, file: int) -> None:
         """Closes it."""
 
+    def on_disk(self, descriptor: int) -> bool:
+        """True when an open file of the interpreter's is one of the disk's, at the path that it has here."""
+
+    def serves(self) -> None:
+        """Says that the application is loaded."""
+
     def exit(self, status: int) -> None:
         """Ends the thread; does not return."""
 
@@ -97,7 +110,10 @@ class RequestTimedOut(BaseException):
 
 def serve(link: Link) -> int:
     """Loads the application that START names and serves it until the acceptor says STOP; the exit status."""
-    worker_streams()
+    _settle_output()
+    _settle_signals()
+    absent.install()
+    event_loop.install()
     incoming, outgoing = bytearray(AREA), bytearray(AREA)
     link.attach(incoming, outgoing)
     port = _Port(link, memoryview(incoming), memoryview(outgoing))
@@ -114,8 +130,10 @@ def serve(link: Link) -> int:
             port.send(frames.pack_fail(0, str(error)))
             return EXIT_NOT_LOADED
         environ.open_body_file = lambda path: io.BufferedReader(cast(io.RawIOBase, _AcceptorFile(port, path)), 65536)
+        _tell_files_apart(link)
         template = make_template(startup.environ, False, startup.multiprocess, ErrorStream())
         port.send(frames.pack_json(frames.READY, 0, introduce(startup, link.number)))
+        link.serves()
         gc.collect()
         gc.freeze()
         assignment = Assignment(
@@ -127,10 +145,30 @@ def serve(link: Link) -> int:
         return EXIT_PROTOCOL
 
 
-def worker_streams() -> None:
-    """Makes what an application prints seen at once, line by line."""
+def _settle_output() -> None:
     for stream in (sys.stdout, sys.stderr):
+        # Without this what an application prints would be seen when the buffer is full.
         cast(Any, stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _settle_signals() -> None:
+    # Nobody sends these but the application itself; a worker that is a process does not end by them either.
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        signal.signal(getattr(signal, name), _do_nothing)
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    return None
+
+
+def _tell_files_apart(link: Link) -> None:
+    """The acceptor can send only what lies on the disk: a file in the interpreter's memory has no path for it."""
+    path_of = streams._path_of
+
+    def path_of_host_file(number: int, name: Any, status: os.stat_result) -> Optional[str]:
+        return path_of(number, name, status) if link.on_disk(number) else None
+
+    streams._path_of = path_of_host_file
 
 
 class _Port:
@@ -173,12 +211,19 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
+        self._overdue = False  # the exchange that waits for frames is to be interrupted
 
     def serve(self) -> int:
         signal.signal(signal.SIGALRM, self._on_time_out)
         return super().serve()
 
     # Reading and sending.
+
+    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
+        super().wait(exchange, ready)
+        if self._overdue:
+            self._overdue = False
+            raise RequestTimedOut(_TIMED_OUT)
 
     def _receive(self, waiting: Optional[Exchange] = None) -> bool:
         while True:
@@ -189,18 +234,31 @@ class EmbeddedWorker(SerialWorker):
                 if received:
                     self._sort(received, self._act)
                     return True
-            elif done and not self._reader.wanted:
+            elif self._overdue or (done and not self._reader.wanted):
                 return False
 
     def _act(self, frame: Frame) -> None:
-        kind, _, _, _, _, _ = frame
-        if kind == frames.STOP:
+        if frame[0] == frames.STOP:
             self._stopping = True
         else:
             super()._act(frame)
 
+    def _look(self) -> None:
+        """Acts upon what has come meanwhile: a long response is to learn that its client has gone."""
+        while self._link.waiting():
+            data = self._port.receive(False)
+            if not data:
+                return
+            self._sort(self._reader.receive(data), self._act)
+
     def _send(self, data: bytes) -> None:
         self._port.send(data)
+        current = self._current
+        if current is not None and current.tracked and not current.cancelled:
+            try:
+                self._look()
+            except ProtocolError as error:  # not to be caught by the application
+                self._give_up(error)
 
     def _gather(self, parts: List[Bytes]) -> None:
         for part in parts:
@@ -216,37 +274,90 @@ class EmbeddedWorker(SerialWorker):
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
         """The handler of the signal by which the acceptor interrupts: raises in the application, if it is that late one."""
         exchange = self._current
-        if exchange is None or exchange.stream != self._link.late() or not _runs(exchange, frame):
+        if exchange is None or exchange.stream != self._link.late():
+            return  # it has ended by itself meanwhile
+        place = _place(exchange, frame)
+        if place is _Place.OUTSIDE:
             return
-        if frame is not None and _is_ours(frame):
+        if place is _Place.OURS:
             # In the middle of our own bookkeeping nothing may be raised; it is not where the time goes.
             self._link.again()
             return
-        lines = "".join(traceback.format_stack(frame))
-        stderr = sys.__stderr__
-        if stderr is not None:
-            stderr.write(f"The request ran out of time. Stack (most recent call last):\n{lines}")
-            stderr.flush()
-        raise RequestTimedOut("the request ran longer than the timeout")
+        self._link.interrupted(exchange.stream)
+        exchange._log(frames.ERROR, f"the request ran out of time. {_application_stack(frame)}")
+        # From now on nothing more is sent of it, and what it raises by this is no error of its own.
+        exchange.cancelled = True
+        if place is _Place.WAITING:
+            self._overdue = True  # raised where what is being received cannot be lost
+            return
+        self.outbox.flush()
+        raise RequestTimedOut(_TIMED_OUT)
 
 
-def _runs(exchange: Exchange, frame: Optional[FrameType]) -> bool:
-    """True when that exchange is being begun or resumed below ``frame``."""
-    codes = (Exchange.begin.__code__, Exchange.resume.__code__)
-    while frame is not None:
-        if frame.f_code in codes and frame.f_locals.get("self") is exchange:
-            return True
+_TIMED_OUT = "the request ran longer than the timeout"
+
+
+class _Place(Enum):
+    """Where the interpreter stands."""
+
+    #: In no exchange, or in another one.
+    OUTSIDE = 0
+    #: In the gateway's code, or in what that calls for itself.
+    OURS = 1
+    #: In an application that waits for its client.
+    WAITING = 2
+    #: In an application, or in what that calls.
+    APPLICATION = 3
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+#: Those of our functions that call an application's code.
+_CALLERS = frozenset(
+    function.__code__
+    for function in (
+        Exchange.begin,
+        Exchange._open,
+        Exchange._advance,
+        Exchange._send_file,
+        Exchange._close,
+        FileWrapper.__next__,
+    )
+)
+_WAITS = frozenset((EmbeddedWorker._receive.__code__, _Port.receive.__code__))
+_RUNS = frozenset((Exchange.begin.__code__, Exchange.resume.__code__))
+
+
+def _place(exchange: Exchange, frame: Optional[FrameType]) -> _Place:
+    """Where ``frame`` stands, with respect to that exchange."""
+    place = None
+    current = frame
+    while current is not None:
+        code = current.f_code
+        if code.co_filename.startswith(_HERE):
+            if place is None:
+                if current is not frame and code in _CALLERS:
+                    place = _Place.APPLICATION
+                elif code in _WAITS:
+                    place = _Place.WAITING
+                else:
+                    place = _Place.OURS
+            elif place is _Place.WAITING and code is SerialWorker.serve.__code__:
+                return _Place.OUTSIDE
+            if code in _RUNS:
+                return place if current.f_locals.get("self") is exchange else _Place.OUTSIDE
+        current = current.f_back
+    return _Place.OUTSIDE
+
+
+def _application_stack(frame: Optional[FrameType]) -> str:
+    """Where the application stands, without what is around it."""
+    entries = []
+    while frame is not None and frame.f_code not in _RUNS:
+        if not frame.f_code.co_filename.startswith(_HERE):
+            entries.append((frame, frame.f_lineno))
         frame = frame.f_back
-    return False
-
-
-_HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def _is_ours(frame: FrameType) -> bool:
-    path = frame.f_code.co_filename
-    # Where an application waits for its client it is at the end of a stack of ours, and there is nothing to be spoilt.
-    return path.startswith(_HERE) and frame.f_code not in (_Port.receive.__code__, EmbeddedWorker._receive.__code__)
+    stack = traceback.StackSummary.extract(iter(reversed(entries)))
+    return "Stack (most recent call last):\n" + "".join(stack.format()).rstrip("\n")
 
 
 class _Claims:

@@ -1,14 +1,19 @@
 import { loadPyodide, type PyodideAPI } from 'pyodide'
-import { mountHostFiles } from './host-files.ts'
+import { collectStack, takeConsole } from './failure.ts'
+import type { FileLocks } from './file-locks.ts'
+import { HostFiles } from './host-files.ts'
 import type { InterpreterImage } from './image.ts'
-import type { Mount } from './mounts.ts'
-import { pyodideFolder } from './package.ts'
+import { shareModule } from './image-module.ts'
+import { LocalTime, type TimeVariables } from './local-time.ts'
+import { isWithin, type Mount } from './mounts.ts'
+import { pyodideFolder, pythonFolder } from './package.ts'
+import { sleepInsteadOfSpinning } from './sleep.ts'
 
 /** What an interpreter is started with. It has the thread to itself. */
 export interface InterpreterOptions {
   readonly image: InterpreterImage
   readonly mounts: readonly Mount[]
-  /** The whole of `os.environ`. */
+  /** What `os.environ` holds, beside a HOME and a LANG where it has none. */
   readonly environment: Readonly<Record<string, string>>
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
@@ -18,11 +23,26 @@ export interface InterpreterOptions {
   readonly memoryLimit: number | null
   /** Told when its memory has grown, in bytes. */
   readonly grown?: (bytes: number) => void
+  /** Told when it could not grow to so many bytes, because of the limit. */
+  readonly refused?: (bytes: number) => void
   /** Over a SharedArrayBuffer: a signal number written here by another thread is raised in Python. */
   readonly interruptBuffer: Uint8Array
+  /** File locks that are shared with other interpreters of this process; without them every lock is granted. */
+  readonly locks?: FileLocks
+  /** `sys.argv` */
+  readonly argv?: readonly string[]
 }
 
 const WASM_PAGE = 64 * 1024
+const MIB = 1024 * 1024
+/** How long a sleeping interpreter goes without looking for a signal, in milliseconds. */
+const NAP_MS = 20
+/** An in-memory folder: there is no home on the disk that an application should find by chance. */
+const HOME = '/home/pyodide'
+
+interface Emscripten extends TimeVariables {
+  readonly HEAPU8: Uint8Array<ArrayBuffer>
+}
 
 /**
  * Starts CPython in this thread.
@@ -30,53 +50,150 @@ const WASM_PAGE = 64 * 1024
  * @throws Error when the interpreter cannot start; its message is one or a few lines
  */
 export async function startInterpreter(options: InterpreterOptions): Promise<PyodideAPI> {
-  const { image } = options
-  limitMemory(options.memoryLimit, options.grown)
-  shareModule(image.module)
-  const pyodide = await loadPyodide({
+  const { image, environment } = options
+  const snapshot = image.snapshot === null ? null : new Uint8Array(image.snapshot)
+  let refused = 0
+  limitMemory(options.memoryLimit, options.grown, (bytes) => {
+    refused ||= bytes
+    options.refused?.(bytes)
+  })
+  shareModule(image.module, snapshot?.length ?? 0)
+  const mounts = withOwnCode(options.mounts)
+  const files = new HostFiles(mounts, options.locks ?? null)
+  const localTime = new LocalTime()
+  wrapImports(
+    (imports) => {
+      files.wrapImports(imports)
+      localTime.wrapImports(imports)
+      sleepInsteadOfSpinning(imports)
+      refuseCommands(imports)
+    },
+    (memory) => localTime.use(memory),
+  )
+  takeConsole(options.stderr)
+  const { stackTraceLimit } = Error
+  const starting = loadPyodide({
     indexURL: `${pyodideFolder}/`,
     stdLibURL: image.stdlib,
-    env: { HOME: '/home/pyodide', ...options.environment },
-    ...(image.snapshot === null ? {} : { _loadSnapshot: new Uint8Array(image.snapshot) }),
+    env: { HOME, LANG: 'C.UTF-8', ...environment },
+    ...(snapshot === null ? {} : { _loadSnapshot: snapshot }),
   } as Parameters<typeof loadPyodide>[0])
+  const pyodide = await starting.catch((error: unknown) => {
+    if (refused === 0) throw error
+    const [needed, limit] = [refused, options.memoryLimit ?? 0].map(
+      (bytes) => `${Math.ceil(bytes / MIB)} MiB`,
+    )
+    throw new Error(`Python starts with ${needed} of memory, and its limit is ${limit}`)
+  })
+  Error.stackTraceLimit = stackTraceLimit
+  const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })
   pyodide.setStdin(options.stdin === undefined ? { stdin: () => undefined } : { read: options.stdin })
-  mountHostFiles(pyodide, options.mounts)
+  files.mount(pyodide)
+  hostFiles.set(pyodide, files)
   pyodide.setInterruptBuffer(options.interruptBuffer)
+  options.grown?.(emscripten.HEAPU8.byteLength)
+  const globals = pyodide.toPy({
+    sleep: (seconds: number) => sleep(seconds * 1000, options.interruptBuffer),
+    set_zone: (name: string | undefined) => {
+      const { timezone, altzone, daylight, names } = localTime.set(name, emscripten)
+      return pyodide.toPy([timezone, altzone, daylight, ...names])
+    },
+    folder: pythonFolder,
+    environment: { HOME, LANG: 'C.UTF-8', ...environment },
+    argv: options.argv ?? [''],
+  })
+  pyodide.runPython(WAKE, { globals })
+  globals.destroy()
   return pyodide
+}
+
+const hostFiles = new WeakMap<PyodideAPI, HostFiles>()
+
+/** What an interpreter sees of the disk. */
+export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
+  const files = hostFiles.get(pyodide)
+  if (files === undefined) throw new Error('Not an interpreter of startInterpreter()')
+  return files
+}
+
+const WAKE = `
+import sys
+sys.path.insert(0, folder)
+from monoceros_pyodide import host_time, wake
+sys.path.remove(folder)
+wake.wake(environment, argv, '')
+sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
+host_time.install(sleep, set_zone)
+`
+
+/** Our own Python code is always seen: nothing starts without it. */
+function withOwnCode(mounts: readonly Mount[]): readonly Mount[] {
+  if (mounts.some(({ path }) => isWithin(pythonFolder, path))) return mounts
+  return [...mounts, { path: pythonFolder, readOnly: true }]
 }
 
 function writer(take: (bytes: Uint8Array) => void): (bytes: Uint8Array) => number {
   return (bytes) => {
-    take(bytes)
+    if (!collectStack(bytes)) take(bytes)
     return bytes.length
   }
 }
 
-/** The module has been compiled for all threads of the process; Pyodide would compile it anew. */
-function shareModule(module: WebAssembly.Module): void {
+/** Lets `wrap` replace what the main module imports, before it is instantiated. Compiled extensions see the same object. */
+function wrapImports(
+  wrap: (imports: WebAssembly.Imports) => void,
+  instantiated: (memory: WebAssembly.Memory) => void,
+): void {
   const { instantiate } = WebAssembly
-  const replaced = async (source: Uint8Array | WebAssembly.Module, imports?: WebAssembly.Imports) => {
-    if (source instanceof WebAssembly.Module) return await instantiate(source, imports)
-    if (source.byteLength < LEAST_MAIN_MODULE) return await instantiate(source, imports)
-    return { module, instance: await instantiate(module, imports) }
+  const replaced = async (source: Uint8Array, imports?: WebAssembly.Imports) => {
+    if (imports?.env === undefined || !('__syscall_fcntl64' in imports.env))
+      return await instantiate(source, imports)
+    WebAssembly.instantiate = instantiate
+    wrap(imports)
+    const result = await instantiate(source, imports)
+    instantiated(result.instance.exports.memory as WebAssembly.Memory)
+    return result
   }
   WebAssembly.instantiate = replaced as typeof instantiate
 }
 
-/** CPython itself is 9.6 MB; the libraries beside it that Pyodide makes instances of are small. */
-const LEAST_MAIN_MODULE = 4 * 1024 * 1024
+/** Emscripten would run `os.system` in a shell of the host's. */
+function refuseCommands(imports: WebAssembly.Imports): void {
+  const calls = imports.env as Record<string, unknown>
+  calls._emscripten_system = (command: number) => (command === 0 ? 0 : -ENOSYS)
+}
+
+/** Emscripten's number for it, which is WASI's. */
+const ENOSYS = 52
 
 /** Emscripten takes a memory that does not grow for one that is full, and Python for one that allocates no more. */
-function limitMemory(limit: number | null, grown: ((bytes: number) => void) | undefined): void {
+function limitMemory(
+  limit: number | null,
+  grown: ((bytes: number) => void) | undefined,
+  refused: (bytes: number) => void,
+): void {
   const { grow } = WebAssembly.Memory.prototype
   WebAssembly.Memory.prototype.grow = function (this: WebAssembly.Memory, pages: number): number {
     const bytes = this.buffer.byteLength + pages * WASM_PAGE
-    if (limit !== null && bytes > limit) throw new RangeError('over the memory limit')
+    if (limit !== null && bytes > limit) {
+      refused(bytes)
+      throw new RangeError('over the memory limit')
+    }
     const before = grow.call(this, pages)
     grown?.(bytes)
     return before
   }
 }
 
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+function sleep(milliseconds: number, interruptBuffer: Uint8Array): void {
+  const until = performance.now() + milliseconds
+  for (;;) {
+    const left = until - performance.now()
+    if (left <= 0 || Atomics.load(interruptBuffer, 0) !== 0) return
+    Atomics.wait(nobody, 0, 0, Math.min(left, NAP_MS))
+  }
+}

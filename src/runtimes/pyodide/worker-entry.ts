@@ -2,7 +2,11 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { PyodideAPI } from 'pyodide'
-import { startInterpreter } from './interpreter.ts'
+import { encodeFrame, LOG } from '../workers/frames.ts'
+import { describeFailure } from './failure.ts'
+import { FileLocks } from './file-locks.ts'
+import type { HostFiles } from './host-files.ts'
+import { hostFilesOf, startInterpreter } from './interpreter.ts'
 import { pythonFolder } from './package.ts'
 import { SIGALRM, type ThreadNotice, type WorkerThreadData, words } from './worker-link.ts'
 
@@ -10,6 +14,11 @@ const data = workerData as WorkerThreadData
 const { port } = data
 const shared = new Int32Array(data.shared)
 const signals = new Uint8Array(data.signals)
+
+const DEBUG = 10
+const INFO = 20
+const WARNING = 30
+const MIB = 1024 * 1024
 
 /** A bytearray of Python's, whose place in the interpreter's memory does not change. */
 interface Area {
@@ -29,8 +38,15 @@ class Link {
   #outgoing: Area = { at: 0, size: 0 }
   /** Of a message that did not fit: what is left. */
   #rest: Uint8Array | null = null
+  /** The count of sent messages up to which all have been received. */
+  #seen = 0
 
-  constructor(pyodide: PyodideAPI) {
+  readonly #memory: MemoryReport
+  readonly #files: HostFiles
+
+  constructor(pyodide: PyodideAPI, memory: MemoryReport) {
+    this.#memory = memory
+    this.#files = hostFilesOf(pyodide)
     this.#module = (pyodide as unknown as { _module: { HEAPU8: Uint8Array } })._module
   }
 
@@ -41,12 +57,17 @@ class Link {
 
   receive(patient: boolean): number {
     for (;;) {
-      const seen = Atomics.load(shared, words.sent)
+      const sent = Atomics.load(shared, words.sent)
       const message = this.#rest ?? (receiveMessageOnPort(port)?.message as Uint8Array | undefined)
       if (message !== undefined) return this.#take(message)
+      this.#seen = sent
       if (!patient || Atomics.load(signals, 0) !== 0) return 0
-      Atomics.wait(shared, words.sent, seen)
+      Atomics.wait(shared, words.sent, sent)
     }
+  }
+
+  waiting(): boolean {
+    return this.#rest !== null || Atomics.load(shared, words.sent) !== this.#seen
   }
 
   #take(message: Uint8Array): number {
@@ -79,6 +100,10 @@ class Link {
     return Atomics.load(shared, words.late) >>> 0
   }
 
+  interrupted(stream: number): void {
+    Atomics.store(shared, words.interrupted, stream | 0)
+  }
+
   again(): void {
     Atomics.store(signals, 0, SIGALRM)
   }
@@ -100,6 +125,14 @@ class Link {
     closeSync(file)
   }
 
+  on_disk(descriptor: number): boolean {
+    return this.#files.isHostDescriptor(descriptor)
+  }
+
+  serves(): void {
+    this.#memory.serves()
+  }
+
   exit(status: number): void {
     say({ type: 'ended', status })
     process.exit(status)
@@ -116,11 +149,53 @@ function say(notice: ThreadNotice): void {
   port.postMessage(notice)
 }
 
+function log(level: number, text: string): void {
+  const bytes = new Uint8Array(encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)])))
+  port.postMessage(bytes, [bytes.buffer])
+}
+
 function output(stream: 'stdout' | 'stderr'): (bytes: Uint8Array) => void {
   return (bytes) => say({ type: 'output', stream, bytes: bytes.slice() })
 }
 
+/** Tells the log how much memory the interpreter has: when it serves, and whenever it has doubled since. */
+class MemoryReport {
+  #told = Number.POSITIVE_INFINITY
+  #bytes = 0
+  #refused = false
+
+  grown(bytes: number): void {
+    this.#bytes = bytes
+    Atomics.store(shared, words.pages, bytes / 65536)
+    if (bytes < 2 * this.#told) return
+    this.#told = bytes
+    log(INFO, `The interpreter has grown to ${mebibytes(bytes)} of memory`)
+  }
+
+  /** It wanted more than its limit. */
+  refused(wanted: number): void {
+    if (this.#refused || this.#told === Number.POSITIVE_INFINITY) return
+    this.#refused = true
+    log(
+      WARNING,
+      `The interpreter has ${mebibytes(this.#bytes)} of memory and wanted ${mebibytes(wanted)}, more than its limit ` +
+        `(worker_memory ${mebibytes(data.memoryLimit ?? 0)}): Python raises MemoryError`,
+    )
+  }
+
+  /** The application is loaded. */
+  serves(): void {
+    this.#told = this.#bytes
+    log(DEBUG, `The interpreter has ${mebibytes(this.#bytes)} of memory`)
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / MIB)} MiB`
+}
+
 async function run(): Promise<void> {
+  const memory = new MemoryReport()
   const pyodide = await startInterpreter({
     image: data.image,
     mounts: data.mounts,
@@ -128,36 +203,33 @@ async function run(): Promise<void> {
     stdout: output('stdout'),
     stderr: output('stderr'),
     memoryLimit: data.memoryLimit,
-    grown: (bytes) => Atomics.store(shared, words.pages, bytes / 65536),
+    grown: (bytes) => memory.grown(bytes),
+    refused: (bytes) => memory.refused(bytes),
     interruptBuffer: signals,
+    locks: new FileLocks(data.locks, data.owner, () => Atomics.load(signals, 0) !== 0),
+    argv: ['monoceros'],
   })
-  const link = new Link(pyodide)
-  const { FS } = pyodide as unknown as { FS: unknown }
-  void FS
+  const link = new Link(pyodide, memory)
   const globals = pyodide.toPy({ link, folder: pythonFolder })
-  const status: number = pyodide.runPython(
-    [
-      'import sys',
-      'sys.path.insert(0, folder)',
-      'import monoceros.embedded',
-      'sys.path.remove(folder)',
-      'monoceros.embedded.serve(link)',
-    ].join('\n'),
-    { globals },
-  )
+  const status: unknown = pyodide.runPython(SERVE, { globals })
+  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing had been.
+  if (typeof status !== 'number') throw new Error('the interpreter ended in the middle of its work')
   link.exit(status)
 }
 
+const SERVE = `
+import sys
+sys.path.insert(0, folder)
+import monoceros.embedded
+sys.path.remove(folder)
+monoceros.embedded.serve(link)
+`
+
+// A promise that nobody waits for is no reason to end; the thread does not come back to its event loop in any case.
+process.on('unhandledRejection', () => {})
 try {
   await run()
 } catch (error) {
-  say({ type: 'broken', text: failureText(error) })
+  say({ type: 'broken', failure: describeFailure(error) })
   process.exit(1)
-}
-
-/** Python's traceback if it is Python's error, else a line; never where in Pyodide's source it was. */
-function failureText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, 2000)
-  if (error.name === 'PythonError') return error.message
-  return `${error.name}: ${error.message}`.slice(0, 2000)
 }

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { InterpreterFailure } from './failure.ts'
 import type { InterpreterImage } from './image.ts'
 import type { Mount } from './mounts.ts'
 
@@ -17,9 +18,17 @@ export const words = {
   late: 2,
   /** Bytes of WebAssembly memory that the interpreter has, in pages of 64 KiB. */
   pages: 3,
+  /** The last stream whose application was interrupted by a time-out. */
+  interrupted: 4,
 } as const
 
 export const WORDS_BYTES = 64
+
+/**
+ * The stack that a thread with an interpreter should have, in MiB (`resourceLimits.stackSizeMb`): so much that Python's own limits
+ * come first, and deep nesting is a RecursionError. With Node's 4 MiB `json.loads("[" * 20000)` ends the interpreter. Only what is used of it is memory.
+ */
+export const STACK_MB = 64
 
 /** The signal by which a late request is interrupted; see `EmbeddedWorker` in `python/monoceros/embedded.py`. */
 export const SIGALRM = 14
@@ -36,11 +45,14 @@ export interface WorkerThreadData {
   readonly mounts: readonly Mount[]
   readonly environment: Readonly<Record<string, string>>
   readonly memoryLimit: number | null
+  /** The file locks of this process, `createLockTable()`, and who this is in it. */
+  readonly locks: SharedArrayBuffer
+  readonly owner: number
 }
 
 /** What a thread says beside frames, which are Uint8Arrays. */
 export type ThreadNotice =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly type: 'ended'; readonly status: number }
-  /** The interpreter itself failed: one or a few lines, never JavaScript. */
-  | { readonly type: 'broken'; readonly text: string }
+  /** The interpreter itself failed: never with JavaScript in it. */
+  | { readonly type: 'broken'; readonly failure: InterpreterFailure }

@@ -1,9 +1,18 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
-import type { FrameChannel } from '../workers/frames.ts'
+import { encodeFrame, type FrameChannel, LOG } from '../workers/frames.ts'
 import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
+import type { InterpreterFailure } from './failure.ts'
+import { createLockTable, releaseOwner } from './file-locks.ts'
 import type { InterpreterImage } from './image.ts'
 import type { Mount } from './mounts.ts'
-import { SIGALRM, type ThreadNotice, WORDS_BYTES, type WorkerThreadData, words } from './worker-link.ts'
+import {
+  SIGALRM,
+  STACK_MB,
+  type ThreadNotice,
+  WORDS_BYTES,
+  type WorkerThreadData,
+  words,
+} from './worker-link.ts'
 
 /** How the threads of a pool are started. */
 export interface ThreadOptions {
@@ -20,6 +29,12 @@ export function workerThreads(options: ThreadOptions): UnitStarter {
   return (listener, settings) => new WorkerThread(options, listener, settings)
 }
 
+/** All interpreters of this process exclude each other by one table, whatever pool they are in. */
+const locks = createLockTable()
+let lastOwner = 0
+
+const ERROR = 40
+
 /** A thread with an embedded interpreter, a message port, and a few words of shared memory. */
 class WorkerThread implements WorkerUnit {
   readonly pid: number
@@ -29,8 +44,13 @@ class WorkerThread implements WorkerUnit {
   readonly #port: MessagePort
   readonly #words: Int32Array
   readonly #signals: Uint8Array
+  readonly #owner = ++lastOwner
   #status: number | null = null
-  #broken: string | null = null
+  #failure: InterpreterFailure | null = null
+  /** Ended by us. */
+  #killed = false
+  /** The stream that was interrupted and has not been seen to end. */
+  #late: number | null = null
 
   constructor(options: ThreadOptions, listener: UnitListener, { number, background }: UnitSettings) {
     this.#listener = listener
@@ -52,6 +72,8 @@ class WorkerThread implements WorkerUnit {
       mounts,
       environment,
       memoryLimit,
+      locks,
+      owner: this.#owner,
     }
     this.#thread = new Thread(new URL('./worker-entry.js', import.meta.url), {
       workerData,
@@ -59,13 +81,17 @@ class WorkerThread implements WorkerUnit {
       name: `monoceros ${number}`,
       env: {},
       execArgv: [],
-      // What Pyodide itself writes there is not for users: pages of its own source.
+      resourceLimits: { stackSizeMb: STACK_MB },
+      // What is written there is not Python's, and not for users: pages of Pyodide's own source.
       stdout: true,
       stderr: true,
     })
+    // Not kept, or it would pile up.
+    this.#thread.stdout.resume()
+    this.#thread.stderr.resume()
     port1.on('message', (message: Uint8Array | ThreadNotice) => this.#onMessage(message))
     this.#thread.on('error', (error) => {
-      this.#broken ??= describeFailure(error)
+      this.#failure ??= { reason: threadError(error), place: '', status: null }
     })
     this.#thread.on('exit', (code) => {
       // Its last messages are on their way here before the thread can end.
@@ -87,21 +113,32 @@ class WorkerThread implements WorkerUnit {
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
-      this.#broken = message.text
+      this.#failure = message.failure
     }
   }
 
   #onExit(code: number): void {
-    for (const stream of ['stdout', 'stderr'] as const) this.#listener.output(stream, null)
-    this.#listener.dataClosed()
-    const status = this.#status
-    const reason =
-      this.#broken !== null
-        ? `broke down: ${this.#broken}`
-        : status !== null
-          ? `ended with status ${status}`
-          : `was ended (${code})`
-    this.#listener.exited(reason)
+    const listener = this.#listener
+    releaseOwner(locks, this.#owner)
+    for (const stream of ['stdout', 'stderr'] as const) listener.output(stream, null)
+    const failure = this.#failure
+    if (failure !== null && failure.place !== '')
+      this.#say(ERROR, `The interpreter broke down. ${failure.place}`)
+    listener.dataClosed()
+    listener.exited(this.#endReason(code))
+  }
+
+  #endReason(code: number): string {
+    const failure = this.#failure
+    if (failure !== null && failure.status === null) return `broke down: ${failure.reason}`
+    if (this.#killed) return 'was ended'
+    return `ended with status ${failure?.status ?? this.#status ?? code}`
+  }
+
+  /** A line of the log that is about this worker. */
+  #say(level: number, text: string): void {
+    const frame = encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))
+    this.#listener.received(() => this.#listener.decoder.feed(frame))
   }
 
   sendControl(frame: Buffer): void {
@@ -120,6 +157,7 @@ class WorkerThread implements WorkerUnit {
   }
 
   interrupt(stream: number): boolean {
+    this.#late = stream
     Atomics.store(this.#words, words.late, stream | 0)
     Atomics.store(this.#signals, 0, SIGALRM)
     this.channel.wake()
@@ -127,10 +165,23 @@ class WorkerThread implements WorkerUnit {
   }
 
   abort(): void {
+    const late = this.#late
+    if (late !== null && !this.#killed) {
+      const heard = Atomics.load(this.#words, words.interrupted) >>> 0 === late
+      this.#say(
+        ERROR,
+        heard
+          ? 'The request that ran out of time goes on after its interruption: the application catches BaseException, ' +
+              'or takes long to clean up'
+          : 'The request that ran out of time cannot be interrupted where it is, and where that is cannot be told: ' +
+              'it is in compiled code that looks for no signals',
+      )
+    }
     this.kill()
   }
 
   kill(): void {
+    this.#killed = true
     void this.#thread.terminate()
   }
 
@@ -171,7 +222,10 @@ class PortChannel implements FrameChannel {
 }
 
 /** An error of a thread in a line; what V8 shows of the place is a page of somebody's minified source. */
-function describeFailure(error: unknown): string {
+function threadError(error: unknown): string {
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return 'JavaScript ran out of memory in its thread'
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.length > 500 ? `${text.slice(0, 500)}…` : text
+  const line = text.split('\n', 1)[0] ?? ''
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line
 }
