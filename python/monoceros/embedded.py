@@ -211,6 +211,7 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
+        self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
     def serve(self) -> int:
@@ -274,7 +275,7 @@ class EmbeddedWorker(SerialWorker):
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
         """The handler of the signal by which the acceptor interrupts: raises in the application, if it is that late one."""
         exchange = self._current
-        if exchange is None or exchange.stream != self._link.late():
+        if exchange is None or exchange.stream != self._link.late() or exchange.stream == self._interrupted:
             return  # it has ended by itself meanwhile
         place = _place(exchange, frame)
         if place is _Place.OUTSIDE:
@@ -283,6 +284,7 @@ class EmbeddedWorker(SerialWorker):
             # In the middle of our own bookkeeping nothing may be raised; it is not where the time goes.
             self._link.again()
             return
+        self._interrupted = exchange.stream
         self._link.interrupted(exchange.stream)
         exchange._log(frames.ERROR, f"the request ran out of time. {_application_stack(frame)}")
         # From now on nothing more is sent of it, and what it raises by this is no error of its own.

@@ -50,14 +50,16 @@ class BlockingEventLoop(asyncio.BaseEventLoop):
         pass
 
 
-class _Policy(asyncio.events._BaseDefaultEventLoopPolicy):  # type: ignore[name-defined, misc]
-    _loop_factory = BlockingEventLoop
-
-
 def install() -> None:
     """Puts it in the place of Pyodide's."""
     webloop = sys.modules.get("pyodide.webloop")
     if webloop is not None:
         asyncio.run = webloop._orig_run  # type: ignore[attr-defined]
-    asyncio.events._set_event_loop_policy(_Policy())  # type: ignore[attr-defined]
+    # Without their underscores these are deprecated from 3.14 on, where asyncio.run still goes by them.
+    events: Any = asyncio.events
+
+    class Policy(events._BaseDefaultEventLoopPolicy):  # type: ignore[misc]
+        _loop_factory = BlockingEventLoop
+
+    events._set_event_loop_policy(Policy())
     asyncio._set_running_loop(None)

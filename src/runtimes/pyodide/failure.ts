@@ -86,4 +86,4 @@ function stackLines(text: string): string[] {
   return [...lines.slice(0, half), `  … ${lines.length - MOST_LINES} more …`, ...lines.slice(-half)]
 }
 
-const OURS = [`${pythonFolder}/`, '/lib/python314.zip/_pyodide/', '<exec>']
+const OURS = [`${pythonFolder}/`, '/lib/python314.zip/_pyodide/', '<exec>', '<frozen importlib']

@@ -172,14 +172,14 @@ class MemoryReport {
     log(INFO, `The interpreter has grown to ${mebibytes(bytes)} of memory`)
   }
 
-  /** It wanted more than its limit. */
-  refused(wanted: number): void {
+  /** It wanted more than its limit; Emscripten asks for more than it needs first, so that is not yet the end. */
+  refused(): void {
     if (this.#refused || this.#told === Number.POSITIVE_INFINITY) return
     this.#refused = true
     log(
       WARNING,
-      `The interpreter has ${mebibytes(this.#bytes)} of memory and wanted ${mebibytes(wanted)}, more than its limit ` +
-        `(worker_memory ${mebibytes(data.memoryLimit ?? 0)}): Python raises MemoryError`,
+      `The interpreter has ${mebibytes(this.#bytes)} of memory and comes to its limit (worker_memory ` +
+        `${mebibytes(data.memoryLimit ?? 0)}): where Python needs more it raises MemoryError`,
     )
   }
 
@@ -204,7 +204,7 @@ async function run(): Promise<void> {
     stderr: output('stderr'),
     memoryLimit: data.memoryLimit,
     grown: (bytes) => memory.grown(bytes),
-    refused: (bytes) => memory.refused(bytes),
+    refused: () => memory.refused(),
     interruptBuffer: signals,
     locks: new FileLocks(data.locks, data.owner, () => Atomics.load(signals, 0) !== 0),
     argv: ['monoceros'],
