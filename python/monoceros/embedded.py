@@ -211,6 +211,7 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
+        self._unsure: List[Exchange] = []  # credit may have come for them just before they were put aside
         self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
@@ -227,6 +228,8 @@ class EmbeddedWorker(SerialWorker):
             raise RequestTimedOut(_TIMED_OUT)
 
     def _receive(self, waiting: Optional[Exchange] = None) -> bool:
+        if self._unsure and waiting is None and self._reconsider():
+            return True
         while True:
             done = waiting is None and self._stopping and not self._tracked and not self._queue
             data = self._port.receive(not done or self._reader.wanted > 0)
@@ -250,7 +253,18 @@ class EmbeddedWorker(SerialWorker):
             data = self._port.receive(False)
             if not data:
                 return
+            current = self._current
+            if current is not None and current not in self._unsure:
+                self._unsure.append(current)
             self._sort(self._reader.receive(data), self._act)
+
+    def _reconsider(self) -> bool:
+        """Brings back what was put aside although it can go on; True when there was any."""
+        for exchange in self._unsure:
+            if exchange.has_credit() or exchange.cancelled:
+                self._bring_back(exchange)
+        self._unsure.clear()
+        return bool(self._ready)
 
     def _send(self, data: bytes) -> None:
         self._port.send(data)
@@ -313,6 +327,7 @@ class _Place(Enum):
 
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OURS = (_HERE, os.path.dirname(os.path.abspath(event_loop.__file__)) + os.sep)
 #: Those of our functions that call an application's code.
 _CALLERS = frozenset(
     function.__code__
@@ -355,7 +370,7 @@ def _application_stack(frame: Optional[FrameType]) -> str:
     """Where the application stands, without what is around it."""
     entries = []
     while frame is not None and frame.f_code not in _RUNS:
-        if not frame.f_code.co_filename.startswith(_HERE):
+        if not frame.f_code.co_filename.startswith(_OURS):
             entries.append((frame, frame.f_lineno))
         frame = frame.f_back
     stack = traceback.StackSummary.extract(iter(reversed(entries)))

@@ -189,6 +189,26 @@ class Serving(EmbeddedCase):
         self.assertTrue(self.response(1).broken)
         self.assertLess(closed[0], 6)
 
+    def test_credit_that_comes_while_a_response_is_put_aside_is_not_lost(self) -> None:
+        send = self.link.send
+
+        def answer_at_once(size: int) -> None:
+            data = bytes(self.link.outgoing[:size])
+            send(size)
+            if frames.pack(frames.ASIDE, 0, 1) in data:
+                self.link.push(frames.pack(frames.WINDOW, 0, 1, frames.pack_u32(30)))
+
+        def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+            start_response("200 OK", [])
+            yield b"x" * 95
+            yield b"y"
+
+        self.link.send = answer_at_once  # type: ignore[method-assign]
+        self.link.push(self.request(1))
+        self.assertEqual(self.worker(application, window=10).serve(), 0)
+        response = self.response(1)
+        self.assertEqual((response.body, response.broken), (b"x" * 95 + b"y", False))
+
     def test_a_frame_that_cannot_be_ends_the_worker(self) -> None:
         def application(environ: Any, start_response: Any) -> List[bytes]:
             return [environ["wsgi.input"].read()]
