@@ -18,7 +18,8 @@ const rooms = {
   python: ['wsgi', 'gateway', 'runtimes', 'settings', 'logging'],
   'reference-server': ['wsgi', 'http', 'gateway', 'logging'],
   arbiter: ['acceptor', 'settings', 'logging'],
-  cli: ['arbiter', 'settings', 'logging'],
+  packages: ['runtimes', 'settings', 'logging'],
+  cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging'],
 }
 
 const known = Object.keys(rooms).join('|')

@@ -19,6 +19,8 @@ export interface CommandContext {
   err: (text: string) => void
   /** Width of the terminal, in characters. */
   columns?: number | undefined
+  /** The width of the terminal that standard error is, or nothing when it is none. */
+  errorColumns?: number | undefined
   /**
    * Serves until it is stopped; resolves with the exit code.
    *
@@ -49,6 +51,16 @@ export async function runCommand(context: CommandContext): Promise<number> {
 }
 
 async function obey(context: CommandContext): Promise<number> {
+  // Loaded only where they are wanted, so that --help answers at once.
+  const [name, ...args] = context.args
+  if (name === 'python') {
+    const { runPython } = await import('./python-command.ts')
+    return await runPython({ ...context, args })
+  }
+  if (name === 'install') {
+    const { runInstall } = await import('../packages/install-command.ts')
+    return await runInstall({ ...context, args, columns: context.errorColumns })
+  }
   const command = commandOf(context)
   if (command === 'help') {
     context.out(renderHelp(Math.min(context.columns ?? 100, 120)))

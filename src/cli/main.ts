@@ -13,6 +13,7 @@ const code = await runCommand({
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   columns: process.stdout.columns,
+  errorColumns: process.stderr.columns,
   serve: async (settings, readSettings) => {
     // Loaded only now, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')

@@ -1,0 +1,345 @@
+"""Runs a program in the embedded interpreter as ``python`` would: what its command line, its streams and its exit status mean."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import json
+import linecache
+import os
+import runpy
+import sys
+import types
+import warnings
+from types import TracebackType
+from typing import Any, Callable, Dict, List, Optional, Protocol, TextIO
+
+from . import absent, event_loop, packages
+
+#: As a shell has it for a program that SIGINT ended.
+EXIT_INTERRUPTED = 130
+#: As CPython has it when it cannot write what is left at its end.
+EXIT_NOT_WRITTEN = 120
+
+
+class Host(Protocol):
+    """What node gives us (src/runtimes/pyodide/command-entry.ts)."""
+
+    def set_echo(self, echo: bool) -> None:
+        """Says whether a terminal is to show what is typed from now on."""
+
+    def is_broken(self) -> bool:
+        """True when nobody reads standard output any more."""
+
+
+class Program:
+    """What to run (``Program`` in src/runtimes/pyodide/command-link.ts)."""
+
+    def __init__(self, value: Dict[str, Any]) -> None:
+        self.kind: str = value["kind"]
+        self.name: str = value["name"]
+        self.source: Optional[str] = value["source"]
+        self.args: List[str] = value["args"]
+        self.cwd: str = value["cwd"]
+        self.folders: List[str] = value["folders"]
+        self.pythonpath: List[str] = value["pythonpath"]
+        self.terminals: Dict[str, bool] = value["terminals"]
+        flags: Dict[str, Any] = value["flags"]
+        self.unbuffered: bool = flags["unbuffered"]
+        self.inspect: bool = flags["inspect"]
+        self.quiet: bool = flags["quiet"]
+        self.safe_path: bool = flags["safePath"]
+        self.no_byte_code: bool = flags["noByteCode"]
+        self.warnings: List[str] = flags["warnings"]
+        self.options: List[str] = flags["options"]
+
+
+def main(program: str, host: Host) -> int:
+    """Runs what the JSON text says to its end; the exit status."""
+    return run(Program(json.loads(program)), host)
+
+
+def run(program: Program, host: Host) -> int:
+    """Runs a program to its end; the exit status."""
+    if program.kind == "version":
+        print(f"Python {'.'.join(map(str, sys.version_info[:3]))}")
+        return _finish(0, host)
+    _prepare(program, host)
+    status = _guard(lambda: _start(program), host)
+    if program.inspect and program.kind != "prompt":
+        status = _guard(lambda: _prompt(""), host)
+    exit_functions = sys.modules.get("atexit")
+    if exit_functions is not None:
+        exit_functions._run_exitfuncs()  # type: ignore[attr-defined]
+    return _finish(status, host)
+
+
+# Before.
+
+
+def _prepare(program: Program, host: Host) -> None:
+    os.chdir(program.cwd)
+    for stream, terminal, errors in (
+        (sys.stdin, program.terminals["input"], "strict"),
+        (sys.stdout, program.terminals["output"], "strict"),
+        (sys.stderr, True, "backslashreplace"),
+    ):
+        _adapt(stream, terminal, errors, program.unbuffered)
+    for option in program.options:
+        name, equals, value = option.partition("=")
+        sys._xoptions[name] = value if equals else True
+    sys.path[:] = [entry for entry in sys.path if entry]
+    for folder in reversed(program.folders):
+        packages.enable(folder, program.pythonpath if folder == program.folders[0] else [])
+    if program.no_byte_code:
+        sys.dont_write_bytecode = True
+    if "dev" in sys._xoptions:
+        warnings.simplefilter("default")
+    sys.warnoptions.extend(program.warnings)
+    warnings._processoptions(program.warnings)  # type: ignore[attr-defined]
+    _read_passwords_unseen(host)
+    absent.install()
+    event_loop.install()
+
+
+def _adapt(stream: Optional[TextIO], terminal: bool, errors: str, unbuffered: bool) -> None:
+    if stream is None:
+        return
+    # Pyodide's are made before it is known what they are.
+    stream.reconfigure(  # type: ignore[attr-defined]
+        encoding="utf-8",
+        errors=errors,
+        line_buffering=terminal,
+        write_through=unbuffered and stream is not sys.stdin,
+    )
+
+
+def _read_passwords_unseen(host: Host) -> None:
+    """``getpass`` asks the terminal driver, which Emscripten has none of."""
+    import getpass
+
+    def read(prompt: str = "Password: ", stream: Optional[TextIO] = None, *, echo_char: Optional[str] = None) -> str:
+        if not sys.stdin.isatty():
+            return ask(prompt, stream)
+        out = stream or sys.stderr
+        host.set_echo(False)
+        try:
+            out.write(prompt)
+            out.flush()
+            line = sys.stdin.readline()
+        finally:
+            host.set_echo(True)
+            out.write("\n")
+            out.flush()
+        if not line:
+            raise EOFError
+        return line[:-1] if line.endswith("\n") else line
+
+    ask: Callable[..., str] = getpass.fallback_getpass  # type: ignore[attr-defined]
+    read.__name__ = read.__qualname__ = "getpass"
+    read.__doc__ = getpass.getpass.__doc__
+    getpass.getpass = read  # type: ignore[assignment]
+
+
+# The program.
+
+
+def _start(program: Program) -> None:
+    name = program.name
+    module = types.ModuleType("__main__")
+    module.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = module
+    if program.kind == "script":
+        if os.path.basename(name) == "manage.py" and program.args[:1] == ["runserver"]:
+            raise SystemExit(_NO_RUNSERVER)
+        sys.argv[:] = [name, *program.args]
+        if program.source is None and _is_package(name):
+            sys.path.insert(0, os.path.abspath(name))
+            _run_module("__main__", alter_argv=False)
+            return
+        _search_first(program, os.path.dirname(os.path.realpath(name)))
+        module.__file__ = os.path.abspath(name)
+        module.__dict__["__cached__"] = None
+        _execute(_source_of(program), name if program.source is not None else os.path.abspath(name))
+    elif program.kind == "module":
+        sys.argv[:] = ["-m", *program.args]
+        _search_first(program, os.getcwd())
+        _run_module(name)
+    elif program.kind == "code":
+        sys.argv[:] = ["-c", *program.args]
+        _search_first(program, "")
+        _execute(_remember(name, "<string>"), "<string>")
+    elif program.kind == "input":
+        sys.argv[:] = ["-" if name == "-" else "", *program.args]
+        _search_first(program, "")
+        _execute(_remember(sys.stdin.buffer.read(), "<stdin>"), "<stdin>")
+    else:
+        sys.argv[:] = ["-" if name == "-" else "", *program.args]
+        _search_first(program, "")
+        _prompt("" if program.quiet else _banner())
+
+
+def _run_module(name: str, alter_argv: bool = True) -> None:
+    if name != "__main__":
+        # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of what it is to run.
+        sys.modules.pop(name, None)
+    try:
+        runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+    except SystemExit as error:
+        # runpy's own errors begin with the path of the interpreter, which has none.
+        if not (isinstance(error.code, str) and error.code.startswith(": ")):
+            raise
+        text = f"monoceros python{error.code}"
+        if name == "pip":
+            text += "; monoceros install does what pip install does"
+        elif error.code.endswith(f"No module named {name}"):
+            text += f". {packages.advice(ModuleNotFoundError(name=name))}"
+        raise SystemExit(text) from None
+
+
+def _is_package(path: str) -> bool:
+    """True for a folder or an archive with a ``__main__`` of its own."""
+    import zipfile
+
+    return os.path.isdir(path) or zipfile.is_zipfile(path)
+
+
+def _search_first(program: Program, folder: str) -> None:
+    if not program.safe_path:
+        sys.path.insert(0, folder)
+
+
+def _source_of(program: Program) -> Any:
+    if program.source is not None:
+        return _remember(program.source, program.name)
+    with open(program.name, "rb") as file:
+        return file.read()
+
+
+def _remember(source: Any, name: str) -> Any:
+    """Lets tracebacks show the lines of what is in no file."""
+    text = source if isinstance(source, str) else source.decode("utf-8", "replace")
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    return source
+
+
+def _execute(source: Any, name: str) -> None:
+    code = compile(source, name, "exec", dont_inherit=True)
+    exec(code, sys.modules["__main__"].__dict__)
+
+
+def _banner() -> str:
+    series = sys.version.split(" ", 1)[0]
+    return f'Python {series} as WebAssembly, in Monoceros\nType "help", "copyright" or "license" for more information.'
+
+
+def _prompt(banner: str) -> None:
+    import code
+
+    sys.ps1, sys.ps2 = getattr(sys, "ps1", ">>> "), getattr(sys, "ps2", "... ")
+    code.interact(banner=banner, local=sys.modules["__main__"].__dict__, exitmsg="")
+
+
+# After.
+
+
+def _guard(action: Callable[[], None], host: Host) -> int:
+    """Runs that, and turns the error it ends with into what the user sees, and into an exit status."""
+    try:
+        action()
+        return 0
+    except SystemExit as error:
+        return _status_of(error)
+    except BaseException as error:  # noqa: B036
+        if isinstance(error, BrokenPipeError) and host.is_broken():
+            return 1
+        _show(error)
+        return EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _status_of(error: SystemExit) -> int:
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code
+    _flush(sys.stdout)
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _show(error: BaseException) -> None:
+    error = error.with_traceback(_theirs(error.__traceback__))
+    sys.last_exc = error  # type: ignore[attr-defined]
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    _flush(sys.stdout)
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as second:  # noqa: B036
+        print("Error in sys.excepthook:", file=sys.stderr)
+        sys.__excepthook__(type(second), second, _theirs(second.__traceback__))
+        print("\nOriginal exception was:", file=sys.stderr)
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    advice = _advice(error)
+    if advice:
+        print(f"\nmonoceros python: {advice}", file=sys.stderr)
+
+
+def _theirs(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
+    """The traceback from where the program begins."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return traceback
+
+
+_NO_RUNSERVER = (
+    "monoceros python: manage.py runserver is not possible on the embedded Python, which has no network. "
+    "Serve the project itself: monoceros MODULE:NAME, as its WSGI_APPLICATION says, such as monoceros mysite.wsgi:application"
+)
+_TO_SERVE = "To serve an application: monoceros MODULE:NAME, such as monoceros mysite.wsgi:application"
+
+
+def _advice(error: BaseException) -> str:
+    """What to say of an error that comes from what the embedded interpreter is not; ``""`` for all others."""
+    try:
+        text = str(error)
+    except Exception:
+        return ""
+    if isinstance(error, OSError) and "does not support processes" in text:
+        return f"the embedded Python cannot run other programs. {_TO_SERVE}"
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return f"the embedded Python has no threads. {_TO_SERVE}"
+    if isinstance(error, OSError) and _in_server(error.__traceback__):
+        return _TO_SERVE
+    return packages.advice(error)
+
+
+def _in_server(traceback: Optional[TracebackType]) -> bool:
+    """True when the error came out of a server that was to begin to listen."""
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name == "server_activate":
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _flush(stream: Optional[TextIO]) -> bool:
+    try:
+        if stream is not None and not stream.closed:
+            stream.flush()
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _finish(status: int, host: Host) -> int:
+    written = _flush(sys.stdout)
+    _flush(sys.stderr)
+    if written:
+        return status
+    if not host.is_broken():
+        print(f"monoceros python: cannot write to standard output: {os.strerror(errno.EIO)}", file=sys.stderr)
+    return status or EXIT_NOT_WRITTEN
+
+
+__all__ = ["Host", "Program", "main", "run"]

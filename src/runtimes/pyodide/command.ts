@@ -1,0 +1,142 @@
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import {
+  COMMAND_WORDS_BYTES,
+  type CommandNotice,
+  type CommandThreadData,
+  commandWords,
+  INPUT_BYTES,
+  type Program,
+} from './command-link.ts'
+import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from './image.ts'
+import type { Mount } from './mounts.ts'
+import { StandardInput } from './standard-input.ts'
+import { STACK_MB } from './worker-link.ts'
+
+/** A program, and the world it runs in. */
+export interface ProgramRequest {
+  readonly program: Program
+  readonly mounts: readonly Mount[]
+  /** The whole of `os.environ`. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** The interpreter broke down. `message` is a line and, where it is known, Python's stack. */
+export class BreakdownError extends Error {
+  readonly code = 'breakdown'
+}
+
+/** No error: the interpreter could not be started from its snapshot. */
+const unfit = Symbol('unfit')
+
+const SIGINT = 2
+/** A signal so soon after another is the same key: the terminal has told us, and whoever started us too. */
+const ECHO_MS = 50
+const INTERRUPTED = 128 + SIGINT
+
+/**
+ * Runs a Python program on an embedded interpreter, in a thread of its own, with this process's standard streams.
+ * SIGINT becomes KeyboardInterrupt; one that comes while Python has not yet heeded the last ends it.
+ *
+ * @returns the exit status, as `python` would have it
+ * @throws BreakdownError
+ */
+export async function runProgram(request: ProgramRequest): Promise<number> {
+  const image = await loadImage()
+  const fitting = snapshotFits(request.environment) ? image : { ...image, snapshot: null }
+  const status = await runThread(request, fitting)
+  if (status !== unfit) return status
+  await discardSnapshot()
+  return (await runThread(request, { ...image, snapshot: null })) as number
+}
+
+async function runThread(
+  { program, mounts, environment }: ProgramRequest,
+  image: InterpreterImage,
+): Promise<number | typeof unfit> {
+  const { port1: port, port2 } = new MessageChannel()
+  const shared = new SharedArrayBuffer(COMMAND_WORDS_BYTES)
+  const words = new Int32Array(shared)
+  const input = new SharedArrayBuffer(INPUT_BYTES)
+  const signals = new SharedArrayBuffer(1)
+  const signal = new Uint8Array(signals)
+  const workerData: CommandThreadData = {
+    port: port2,
+    shared,
+    input,
+    signals,
+    image,
+    mounts,
+    environment,
+    program,
+  }
+  const resize = () => {
+    Atomics.store(words, commandWords.columns, process.stdout.columns ?? 0)
+    Atomics.store(words, commandWords.rows, process.stdout.rows ?? 0)
+  }
+  resize()
+  process.on('SIGWINCH', resize)
+  const thread = new Worker(entry(), {
+    workerData,
+    transferList: [port2],
+    name: 'monoceros python',
+    env: {},
+    execArgv: [],
+    resourceLimits: { stackSizeMb: STACK_MB },
+    // What Pyodide itself writes there is not for users: pages of its own source.
+    stdout: true,
+    stderr: true,
+  })
+  const raise = () => {
+    Atomics.store(signal, 0, SIGINT)
+    Atomics.notify(words, commandWords.input)
+  }
+  const standardInput = new StandardInput(words, new Uint8Array(input), raise)
+  let interrupted = () => {}
+  let pressed = Number.NEGATIVE_INFINITY
+  const onInterrupt = () => {
+    const now = performance.now()
+    const again = now - pressed < ECHO_MS
+    pressed = now
+    if (again) return
+    if (Atomics.load(signal, 0) === SIGINT) interrupted()
+    else raise()
+  }
+  process.on('SIGINT', onInterrupt)
+  try {
+    return await new Promise<number | typeof unfit>((resolve, reject) => {
+      let started = false
+      const fail = (message: string) =>
+        started || image.snapshot === null ? reject(new BreakdownError(message)) : resolve(unfit)
+      interrupted = () => resolve(INTERRUPTED)
+      port.on('message', (notice: CommandNotice) => {
+        if (notice.type === 'started') started = true
+        else if (notice.type === 'read') standardInput.give(notice.size)
+        else if (notice.type === 'echo') standardInput.echo(notice.echo)
+        else if (notice.type === 'ended') resolve(notice.status & 0xff)
+        else fail(breakdown(notice.reason, notice.place))
+      })
+      thread.on('error', (error) => fail(breakdown(error.message.split('\n', 1)[0] as string, '')))
+      // Its last messages are on their way here before the thread can end.
+      thread.on('exit', (code) => setImmediate(() => (started ? resolve(code) : fail(breakdown('', '')))))
+    })
+  } finally {
+    process.off('SIGINT', onInterrupt)
+    process.off('SIGWINCH', resize)
+    standardInput.end()
+    port.close()
+    await thread.terminate()
+  }
+}
+
+function breakdown(reason: string, place: string): string {
+  const what =
+    reason === '' ? 'the embedded Python ended by itself' : `the embedded Python broke down: ${reason}`
+  return place === '' ? what : `${what}\n${place}`
+}
+
+/** The thread's program, from sources or from what was built of them. */
+function entry(): URL {
+  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./command-entry.${extension}`, import.meta.url)
+}
