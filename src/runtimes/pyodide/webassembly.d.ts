@@ -1,7 +1,7 @@
 /** The part of the WebAssembly API that is used here; node has it, the types of node 20 do not. */
 declare namespace WebAssembly {
   class Module {
-    #private
+    readonly [Symbol.toStringTag]: 'WebAssembly.Module'
   }
   class Instance {
     readonly exports: Record<string, unknown>
