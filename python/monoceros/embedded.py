@@ -228,8 +228,11 @@ class EmbeddedWorker(SerialWorker):
             raise RequestTimedOut(_TIMED_OUT)
 
     def _receive(self, waiting: Optional[Exchange] = None) -> bool:
-        if self._unsure and waiting is None and self._reconsider():
-            return True
+        if waiting is None:
+            if self._unsure:
+                self._reconsider()
+            if self._queue or self._ready:
+                return True  # it came while the end of a response was sent
         while True:
             done = waiting is None and self._stopping and not self._tracked and not self._queue
             data = self._port.receive(not done or self._reader.wanted > 0)
@@ -258,13 +261,12 @@ class EmbeddedWorker(SerialWorker):
                 self._unsure.append(current)
             self._sort(self._reader.receive(data), self._act)
 
-    def _reconsider(self) -> bool:
-        """Brings back what was put aside although it can go on; True when there was any."""
+    def _reconsider(self) -> None:
+        """Brings back what was put aside although it can go on."""
         for exchange in self._unsure:
             if exchange.has_credit() or exchange.cancelled:
                 self._bring_back(exchange)
         self._unsure.clear()
-        return bool(self._ready)
 
     def _send(self, data: bytes) -> None:
         self._port.send(data)

@@ -209,6 +209,33 @@ class Serving(EmbeddedCase):
         response = self.response(1)
         self.assertEqual((response.body, response.broken), (b"x" * 95 + b"y", False))
 
+    def test_a_request_that_comes_while_the_end_of_a_response_is_sent_is_not_left_waiting(self) -> None:
+        link = self.link
+        send = link.send
+        left: List[int] = []
+
+        def send_and_receive(size: int) -> None:
+            send(size)
+            _, kind, _, _, stream = frames.unpack_header(link.sent[-frames.HEADER_SIZE :])
+            if (kind, stream) == (frames.END, 1):
+                link.push(self.request(2, "/second"))
+
+        def idle() -> bool:
+            left.extend(stream for stream in (1, 2) if stream not in self.received())
+            return link.push(frames.pack(frames.STOP, 0, 0))
+
+        def streams(environ: Any, start_response: Any) -> Iterator[bytes]:
+            start_response("200 OK", [])
+            yield b"one"
+            yield environ["PATH_INFO"].encode()
+
+        link.send = send_and_receive  # type: ignore[method-assign]
+        link.idle = idle
+        link.push(self.request(1, "/first"))
+        self.assertEqual(self.worker(streams).serve(), 0)
+        self.assertEqual(left, [])
+        self.assertEqual([self.response(stream).body for stream in (1, 2)], [b"one/first", b"one/second"])
+
     def test_a_frame_that_cannot_be_ends_the_worker(self) -> None:
         def application(environ: Any, start_response: Any) -> List[bytes]:
             return [environ["wsgi.input"].read()]
