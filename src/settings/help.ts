@@ -21,8 +21,8 @@ export function renderHelp(width = 100): string {
     ...wrap('Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.', width),
     '',
     'Commands that need no Python installed (each has its own --help):',
-    '  monoceros python SCRIPT   Runs a program, such as manage.py migrate, on the embedded Python',
-    '  monoceros install NAME    Installs packages into python_modules, or -r requirements.txt',
+    '  monoceros python SCRIPT   Runs a program on the embedded Python',
+    '  monoceros install NAME    Installs packages into python_modules',
   ]
   for (const section of sectionNames) {
     const settings = table.filter((setting) => setting.section === section && setting.flags.length > 0)
