@@ -248,10 +248,14 @@ describe.skipIf(!hasPython())('the command line', () => {
     test('no interpreter at all says what was tried', async () => {
       const empty = temporaryDirectory()
       onTestFinished(empty.remove)
-      const text = await expectStatus1(['--runtime', 'cpython', '--bind', '127.0.0.1:0', 'plain:app'], /3\.9/, {
-        PATH: empty.path,
-        VIRTUAL_ENV: undefined,
-      })
+      const text = await expectStatus1(
+        ['--runtime', 'cpython', '--bind', '127.0.0.1:0', 'plain:app'],
+        /3\.9/,
+        {
+          PATH: empty.path,
+          VIRTUAL_ENV: undefined,
+        },
+      )
       expect(text).toMatch(/--python/)
       expect(text).toMatch(/python3/)
     })

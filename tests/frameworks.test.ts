@@ -10,8 +10,9 @@ import {
   writePatternedFile,
 } from './support/applications.ts'
 import { Browser } from './support/browser.ts'
+import { csrfToken } from './support/csrf-token.ts'
 import { startGunicorn } from './support/gunicorn.ts'
-import { hasPython, runPython, testPython } from './support/python.ts'
+import { hasPython, runPython, sitePackages, testPython } from './support/python.ts'
 import { type RunningServer, startServer } from './support/server.ts'
 
 // MONOCEROS_TEST_AGAINST=gunicorn proves that it is the applications that are right.
@@ -66,10 +67,13 @@ const frameworks: Framework[] = [
 ]
 
 const setUps = [
-  { how: '1 worker', args: ['--workers', '1'] },
-  { how: '2 workers', args: ['--workers', '2'] },
-  { how: '1 worker of 4 threads', args: ['--workers', '1', '--threads', '4'] },
-]
+  { how: '1 worker', embedded: false, args: ['--workers', '1'] },
+  { how: '2 workers', embedded: false, args: ['--workers', '2'] },
+  { how: '1 worker of 4 threads', embedded: false, args: ['--workers', '1', '--threads', '4'] },
+  // It has no threads.
+  { how: '1 embedded worker', embedded: true, args: ['--runtime', 'pyodide', '--workers', '1'] },
+  { how: '2 embedded workers', embedded: true, args: ['--runtime', 'pyodide', '--workers', '2'] },
+].filter(({ embedded }) => start === startServer || !embedded)
 
 describe.skipIf(!hasPython())('frameworks', () => {
   const data = temporaryDirectory()
@@ -92,10 +96,16 @@ describe.skipIf(!hasPython())('frameworks', () => {
   })
 
   for (const framework of frameworks) {
-    describe.each(setUps)(`${framework.name} with $how`, ({ args }) => {
+    describe.each(setUps)(`${framework.name} with $how`, ({ embedded, args }) => {
       let server: RunningServer
       beforeAll(async () => {
-        server = await start({ app: framework.app, cwd: framework.cwd, args, env })
+        server = await start({
+          app: framework.app,
+          cwd: framework.cwd,
+          // The packages of another Python; and it sees nothing of the environment that it is not given.
+          args: embedded ? [...args, '--pythonpath', sitePackages(), '-e', `TEST_DATA=${data.path}`] : args,
+          env,
+        })
       })
       afterAll(() => server?.stop())
       const get = (path: string, init?: RequestInit) =>
@@ -330,13 +340,6 @@ describe.skipIf(!hasPython())('frameworks', () => {
     })
   }
 })
-
-/** The value of the hidden field that Django's forms carry. */
-function csrfToken(page: string): string {
-  const token = /name="csrfmiddlewaretoken" value="([^"]+)"/.exec(page)?.[1]
-  if (!token) throw new Error(`no CSRF token in ${page}`)
-  return token
-}
 
 const uploadAndDownload = `
 import json, os, re, sys, requests

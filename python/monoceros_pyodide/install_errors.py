@@ -9,6 +9,7 @@ from pip._internal.exceptions import (
     ConnectionFailedError,
     ConnectionTimeoutError,
     DiagnosticPipError,
+    HashError,
     HashErrors,
     HashMismatch,
     HashMissing,
@@ -200,6 +201,8 @@ def short_message(error: BaseException, told: List[str]) -> Optional[str]:
         return str(error)
     if isinstance(error, HashErrors):
         return "\n".join(_hash_message(one) for one in error.errors)
+    if isinstance(error, HashError):
+        return _hash_message(error)
     text = " ".join(str(error).split())
     if "ResolutionImpossible" in text:
         return _conflict(told)

@@ -52,8 +52,8 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
 
 
 def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
-    message = str(error) if type(error).__name__ == "BadLockFile" else None
-    if message is None and "pip._internal" in sys.modules:
+    message = None
+    if "pip._internal" in sys.modules:
         from monoceros_pyodide.install_errors import short_message
 
         # An option that pip's parser does not like ends with SystemExit after a line on standard error.
@@ -139,7 +139,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     from pip._internal.utils.filesystem import check_path_owner
     from pip._internal.utils.temp_dir import TempDirectory, global_tempdir_manager, tempdir_registry
     from monoceros_pyodide.install_portable import strip_all
-    from monoceros_pyodide.install_lock import read_lock, requirements_of, write_lock
+    from monoceros_pyodide.install_lock import BadLockFile, read_lock, requirements_of, write_lock
 
     root = logging.getLogger()
     root.handlers[:] = [_Listener(job["verbosity"], told, tell)]
@@ -149,12 +149,16 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     # pip's messages have levels of their own.
     logging.captureWarnings(True)
 
-    before = read_lock(job["lock"]) if job["lock"] is not None else {}
+    try:
+        before = read_lock(job["lock"]) if job["lock"] is not None else {}
+        locked = requirements_of(before) if job["locked"] else ""
+    except BadLockFile as error:
+        return {"error": f"the lock file {job['lockFile']} cannot be used: {error}"}
     arguments: List[str] = list(job["arguments"])
     if job["locked"]:
         path = os.path.join(job["temporary"], "locked.txt")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(requirements_of(before))
+            file.write(locked)
         arguments += ["--requirement", path, "--no-deps", "--require-hashes", "--pre"]
 
     class Command(InstallCommand):

@@ -51,6 +51,25 @@ _DISTRIBUTIONS: Dict[str, str] = {
     "yaml": "PyYAML",
 }
 
+#: What Python has dropped since 3.11 and packages of older environments still import, and who has taken it over.
+_DROPPED: Dict[str, str] = {
+    "asynchat": "pyasynchat",
+    "asyncore": "pyasyncore",
+    "audioop": "audioop-lts",
+    "cgi": "legacy-cgi",
+    "cgitb": "legacy-cgi",
+    "distutils": "setuptools",
+    "imghdr": "standard-imghdr",
+    "mailcap": "standard-mailcap",
+    "nntplib": "standard-nntplib",
+    "pipes": "standard-pipes",
+    "smtpd": "standard-smtpd",
+    "sndhdr": "standard-sndhdr",
+    "telnetlib": "standard-telnetlib",
+    "uu": "standard-uu",
+    "xdrlib": "standard-xdrlib",
+}
+
 _WASM = b"\0asm"
 _ELF_MACHINES = {0x03: "i686", 0x28: "arm", 0x3E: "x86_64", 0xB7: "aarch64", 0xF3: "riscv64"}
 
@@ -121,6 +140,9 @@ def _advice_on(name: str) -> str:
     if inner and top in sys.modules:
         # The package is there, and has no such module: another version of it might.
         return ""
+    if top in _DROPPED:
+        series = ".".join(map(str, sys.version_info[:2]))
+        return f"Python {series} has no {top!r} any more; it goes on as a package: monoceros install {_DROPPED[top]}"
     text = (
         f"The embedded Python finds no {top!r}. If it is from a package index: monoceros install {distribution_for(top)}"
     )

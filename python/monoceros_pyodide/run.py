@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import errno
 import json
 import linecache
 import os
@@ -270,6 +269,7 @@ def _status_of(error: SystemExit) -> int:
 
 def _show(error: BaseException) -> None:
     error = error.with_traceback(_theirs(error.__traceback__))
+    _clear_chain(error)
     sys.last_exc = error  # type: ignore[attr-defined]
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     _flush(sys.stdout)
@@ -280,16 +280,44 @@ def _show(error: BaseException) -> None:
         sys.__excepthook__(type(second), second, _theirs(second.__traceback__))
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(error), error, error.__traceback__)
-    advice = _advice(error)
+    advice = _TO_SERVE if _in_server(error) else _advice(error)
     if advice:
         print(f"\nmonoceros python: {advice}", file=sys.stderr)
 
 
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
 def _theirs(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
-    """The traceback from where the program begins."""
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+    """The traceback without frames of ours at its beginning and at its end."""
+    while traceback is not None and _is_ours(traceback):
         traceback = traceback.tb_next
+    last = traceback
+    entry = traceback
+    while entry is not None:
+        if not _is_ours(entry):
+            last = entry
+        entry = entry.tb_next
+    if last is not None:
+        last.tb_next = None
     return traceback
+
+
+def _is_ours(traceback: TracebackType) -> bool:
+    return traceback.tb_frame.f_code.co_filename.startswith(_HERE)
+
+
+def _clear_chain(error: BaseException) -> None:
+    """Takes frames of ours from what the error came of, too."""
+    seen = {id(error)}
+    waiting = [error.__cause__, error.__context__]
+    while waiting:
+        other = waiting.pop()
+        if other is None or id(other) in seen:
+            continue
+        seen.add(id(other))
+        other.__traceback__ = _theirs(other.__traceback__)
+        waiting += [other.__cause__, other.__context__]
 
 
 _NO_RUNSERVER = (
@@ -309,13 +337,12 @@ def _advice(error: BaseException) -> str:
         return f"the embedded Python cannot run other programs. {_TO_SERVE}"
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return f"the embedded Python has no threads. {_TO_SERVE}"
-    if isinstance(error, OSError) and _in_server(error.__traceback__):
-        return _TO_SERVE
     return packages.advice(error)
 
 
-def _in_server(traceback: Optional[TracebackType]) -> bool:
-    """True when the error came out of a server that was to begin to listen."""
+def _in_server(error: BaseException) -> bool:
+    """True when it is the error of a server that was to begin to listen."""
+    traceback = error.__traceback__ if isinstance(error, OSError) else None
     while traceback is not None:
         if traceback.tb_frame.f_code.co_name == "server_activate":
             return True
@@ -323,22 +350,24 @@ def _in_server(traceback: Optional[TracebackType]) -> bool:
     return False
 
 
-def _flush(stream: Optional[TextIO]) -> bool:
+def _flush(stream: Optional[TextIO]) -> Optional[Exception]:
+    """Writes what is left; what went wrong."""
     try:
         if stream is not None and not stream.closed:
             stream.flush()
-        return True
-    except (OSError, ValueError):
-        return False
+        return None
+    except (OSError, ValueError) as error:
+        return error
 
 
 def _finish(status: int, host: Host) -> int:
-    written = _flush(sys.stdout)
+    failure = _flush(sys.stdout)
     _flush(sys.stderr)
-    if written:
+    if failure is None:
         return status
     if not host.is_broken():
-        print(f"monoceros python: cannot write to standard output: {os.strerror(errno.EIO)}", file=sys.stderr)
+        why = failure.strerror if isinstance(failure, OSError) else failure
+        print(f"monoceros python: cannot write to standard output: {why}", file=sys.stderr)
     return status or EXIT_NOT_WRITTEN
 
 

@@ -98,8 +98,7 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
     if (OURS.includes(name)) {
       // Joined again, so that a value may begin with a dash.
       const value = valueFor(name, equals < 0 ? '' : argument.slice(equals + 1))
-      if (name === '-e') own.push('-e', value)
-      else own.push(name, value)
+      own.push(`${name === '-e' ? '--env' : name}=${value}`)
       continue
     }
     if (argument === '--help') return asked('help')

@@ -35,7 +35,7 @@ export async function runPython(context: PythonContext): Promise<number> {
   }
   // Like the server, so that a config file's mounts and variables are those of its commands too.
   const { settings } = await loadSettings({ args: given.own, env: context.env, cwd: context.cwd })
-  const cwd = given.own.includes('--chdir') ? settings.chdir : context.cwd
+  const cwd = given.own.some((option) => option.startsWith('--chdir=')) ? settings.chdir : context.cwd
   const environment = { ...environmentOf(context.env, given.isolated), ...settings.rawEnv }
   const script = given.program.kind === 'script' ? scriptAt(given.program.name, cwd) : null
   const mounts =

@@ -1,10 +1,11 @@
 /** `monoceros install`: Python packages with no Python on the machine. */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { loadImage } from '../runtimes/pyodide/image.ts'
+import { cacheFolder } from '../runtimes/pyodide/image-cache.ts'
 import type { Mount } from '../runtimes/pyodide/mounts.ts'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { HostSockets } from './host-sockets.ts'
@@ -174,21 +175,23 @@ async function runThread(
 ): Promise<InstallOutcome | null> {
   const { env, cwd } = context
   const home = env.HOME || homedir()
-  const caches = options.noCache ? null : cacheFolders(env, cwd, home, options.cacheDir)
+  const own = ownFolder(cacheFolder({ ...env, HOME: home }, cwd))
+  const pipCache = options.noCache ? null : ownFolder(pipCacheFolder(env, cwd, home, options.cacheDir))
   const job: InstallJob = {
     cwd,
     stage: folder.stage,
     temporary: folder.temporary,
-    cache: caches?.own ?? null,
+    cache: own,
     pip: {
       filename: pipRelease.filename,
       sha256: pipRelease.sha256,
       compiled: `pip-${pipRelease.version}-pyodide-${pyodideVersion}.zip`,
     },
-    arguments: pipArguments(options, caches?.pip ?? null),
+    arguments: pipArguments(options, pipCache),
     requirements: options.requirements,
     indexOptions: options.index,
     lock,
+    lockFile: folder.lockFile,
     locked: options.locked,
     verbosity: options.verbosity,
   }
@@ -197,8 +200,11 @@ async function runThread(
   const counter = new Int32Array(answered)
   const workerData: InstallThreadData = {
     job,
-    image: await loadImage(),
-    mounts: mountsFor(folder, caches === null ? [] : [caches.own, caches.pip]),
+    image: await loadImage({ ...env }),
+    mounts: mountsFor(
+      folder,
+      [own, pipCache].filter((path) => path !== null),
+    ),
     environment: environmentFor(env, home, folder.temporary),
     port: port2,
     answered,
@@ -256,7 +262,7 @@ function pipArguments(options: InstallOptions, cache: string | null): string[] {
 
 /** PIP_* settings that are about another place to install into, or about building: they do not apply here. */
 const MEANINGLESS =
-  /^PIP_(TARGET|USER|PREFIX|ROOT|SRC|PYTHON|PLATFORM|ABI|IMPLEMENTATION|PYTHON_VERSION|NO_BINARY|ONLY_BINARY|PREFER_BINARY|EDITABLE|DRY_RUN|REPORT|LOG|LOG_FILE|ISOLATED|BUILD_CONSTRAINT|NO_BUILD_ISOLATION|USE_PEP517|CONFIG_SETTINGS|PROGRESS_BAR|VERBOSE|QUIET|DEBUG)$/
+  /^PIP_(TARGET|USER|PREFIX|ROOT|SRC|PYTHON|PLATFORM|ABI|IMPLEMENTATION|PYTHON_VERSION|NO_BINARY|ONLY_BINARY|PREFER_BINARY|EDITABLE|DRY_RUN|REPORT|LOG|LOG_FILE|ISOLATED|BUILD_CONSTRAINT|NO_BUILD_ISOLATION|USE_PEP517|CONFIG_SETTINGS|REQUIREMENT|REQUIREMENTS_FROM_SCRIPT|GROUP|PROGRESS_BAR|VERBOSE|QUIET|DEBUG)$/
 
 /** pip reads its own settings, proxies, `${VARIABLES}` in requirements files and .netrc, so it sees the environment. */
 function environmentFor(
@@ -272,33 +278,32 @@ function environmentFor(
   return { ...environment, HOME: home, TMPDIR: temporary, PIP_REQUIRE_VIRTUALENV: '0' }
 }
 
-/**
- * Where pip is kept, and where pip keeps what it downloads; only where these folders are the user's own.
- * Null when there is no such place.
- */
-function cacheFolders(
+/** Where pip keeps what it downloads; null for nowhere. A setting of pip.conf's is not asked for. */
+function pipCacheFolder(
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
   home: string,
   asked: string | null,
-): { readonly own: string; readonly pip: string } | null {
-  const base =
-    env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME) ? env.XDG_CACHE_HOME : join(home, '.cache')
-  const own = join(base, 'monoceros')
-  const chosen = asked ?? env.PIP_CACHE_DIR
-  const mac = process.platform === 'darwin' ? join(home, 'Library', 'Caches', 'pip') : join(base, 'pip')
-  const pip = chosen === undefined ? mac : resolve(cwd, chosen)
-  return isOwn(own) && isOwn(pip) ? { own, pip } : null
+): string | null {
+  if (asked !== null) return resolve(cwd, asked)
+  // Whatever its value is: so it is with pip.
+  if (env.PIP_NO_CACHE_DIR) return null
+  if (env.PIP_CACHE_DIR) return resolve(cwd, env.PIP_CACHE_DIR)
+  if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'pip')
+  const { XDG_CACHE_HOME: base } = env
+  return join(base && isAbsolute(base) ? base : join(home, '.cache'), 'pip')
 }
 
-/** Makes the folder if need be. Code is run from there, so nobody else may be able to write to it. */
-function isOwn(path: string): boolean {
+/** The folder, made if need be; null when somebody else can write to it, for what lies there is run. */
+function ownFolder(path: string | null): string | null {
+  if (path === null) return null
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
-    const { uid, mode } = statSync(path)
-    return uid === process.getuid?.() && (mode & 0o022) === 0
+    const found = lstatSync(path)
+    const own = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
+    return own ? path : null
   } catch {
-    return false
+    return null
   }
 }
 
@@ -310,9 +315,17 @@ const NOT_MOUNTED = new Set(['dev', 'proc', 'sys', 'lib', 'lib32', 'lib64', 'lib
  * and to its caches. Nothing of what is installed is run.
  */
 function mountsFor(folder: InstallFolder, caches: readonly string[]): Mount[] {
-  const readable = readdirSync('/', { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !NOT_MOUNTED.has(entry.name))
-    .map((entry) => ({ path: `/${entry.name}`, readOnly: true }))
+  const readable = readdirSync('/')
+    .filter((name) => !NOT_MOUNTED.has(name) && isFolder(`/${name}`))
+    .map((name) => ({ path: `/${name}`, readOnly: true }))
   const writable = [folder.stage, folder.temporary, ...caches].map((path) => ({ path, readOnly: false }))
   return [...readable, ...writable]
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }

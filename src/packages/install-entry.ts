@@ -1,5 +1,6 @@
 /** What the installing thread runs: an interpreter, and `monoceros_pyodide.installer` in it. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { describeFailure } from '../runtimes/pyodide/failure.ts'
 import { startInterpreter } from '../runtimes/pyodide/interpreter.ts'
 import { pythonFolder } from '../runtimes/pyodide/package.ts'
 import type {
@@ -55,12 +56,9 @@ async function install(): Promise<InstallOutcome> {
   })
   pyodide.registerJsModule('monoceros_install_host', host)
   pyodide.globals.set('install_job', JSON.stringify(data.job))
-  pyodide.globals.set('install_environment', JSON.stringify(data.environment))
   const outcome: string = pyodide.runPython(`
-import json, sys
+import sys
 sys.path.insert(0, ${JSON.stringify(pythonFolder)})
-from monoceros_pyodide.wake import wake
-wake(json.loads(install_environment))
 from pyodide.ffi import to_js
 import monoceros_install_host
 from monoceros_pyodide.installer import run
@@ -74,8 +72,8 @@ try {
   outcome = await install()
 } catch (error) {
   // Nothing of Pyodide's may reach the terminal: an uncaught error would print its whole source.
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  outcome = { error: `the embedded Python failed: ${text.slice(0, 4000)}` }
+  const { reason, place } = describeFailure(error)
+  outcome = { error: `the embedded Python failed: ${reason}${place === '' ? '' : `\n${place}`}` }
 }
 tell(data.port, { type: 'outcome', outcome })
 data.port.close()

@@ -20,6 +20,8 @@ export interface InstallJob {
   readonly indexOptions: Readonly<Record<string, readonly string[]>>
   /** The text of the lock file, or null when there is none. */
   readonly lock: string | null
+  /** Where that is, for messages. */
+  readonly lockFile: string
   /** Install exactly what is in the lock. */
   readonly locked: boolean
   /** -1 for quiet, 0, and 1 or more for verbose. */

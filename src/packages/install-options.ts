@@ -11,6 +11,8 @@ interface Option {
   readonly own?: true
   /** It says where packages come from, so pip itself is looked for there, too. */
   readonly index?: true
+  /** What its value must look like. */
+  readonly shape?: RegExp
 }
 
 /** Those of pip's options that make sense here, and our own, in the order of the help. Names and meanings are pip's. */
@@ -29,10 +31,11 @@ const options = {
   },
   upgrade: {
     short: 'U',
-    help: 'Take the newest version of what is named, also where an older one is installed.',
+    help: 'Take the newest version of what is named, in place of an older one.',
   },
   'upgrade-strategy': {
     value: 'STRATEGY',
+    shape: /^(only-if-needed|eager)$/,
     help: 'For what the named ones need: only-if-needed (default) or eager.',
   },
   'force-reinstall': { help: 'Install again what is installed already.' },
@@ -44,7 +47,7 @@ const options = {
     short: 'i',
     value: 'URL',
     index: true,
-    help: 'The package index (default: the one that pip is set up for).',
+    help: 'The index (default: the one that pip is set up for).',
   },
   'extra-index-url': { value: 'URL', index: true, help: 'A further index.' },
   'no-index': { index: true, help: 'Ask no index, only --find-links.' },
@@ -57,10 +60,15 @@ const options = {
     help: 'A certificate of our own to show, with its key (PEM).',
   },
   proxy: { value: 'URL', index: true, help: 'The proxy to go through.' },
-  timeout: { value: 'SECONDS', index: true, help: 'How long to wait for a server (default: 15).' },
-  retries: { value: 'N', help: 'How often to try again (default: 5).' },
+  timeout: {
+    value: 'SECONDS',
+    index: true,
+    shape: /^\d+(\.\d+)?$/,
+    help: 'How long to wait for a server (default: 15).',
+  },
+  retries: { value: 'N', shape: /^\d+$/, help: 'How often to try again (default: 5).' },
   'cache-dir': { value: 'DIR', own: true, help: "pip's cache (default: the one that pip has)." },
-  'no-cache-dir': { own: true, help: 'Keep nothing for the next time.' },
+  'no-cache-dir': { own: true, help: 'Keep nothing of what is downloaded.' },
   quiet: { short: 'q', own: true, help: 'Say less.' },
   verbose: { short: 'v', own: true, help: 'Say more; twice, still more.' },
   help: { short: 'h', own: true, help: 'Show this help.' },
@@ -125,6 +133,8 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
       throw new InstallError('usage', `${rawName} takes no value, and was given "${value}"`)
     if (option.value !== undefined && (value === undefined || value === ''))
       throw new InstallError('usage', `${rawName} needs a value: ${rawName} ${option.value}`)
+    if (value !== undefined && option.shape?.test(value) === false)
+      throw new InstallError('usage', `${rawName} ${option.value}: "${value}" is no such value`)
     if (name === 'help') help = true
     else if (name === 'target') target = value as string
     else if (name === 'quiet') verbosity = -1

@@ -32,9 +32,9 @@ export class InstallProgress {
   take(notice: InstallNotice): void {
     switch (notice.kind) {
       case 'warning':
-        return this.#line(`monoceros: warning: ${plain(notice.text)}`)
+        return this.#line(`monoceros: warning: ${notice.text}`)
       case 'said':
-        return this.#line(plain(notice.text))
+        return this.#line(notice.text)
       case 'step':
         return this.#status(`${notice.text} …`, true)
       case 'installing':
@@ -59,14 +59,15 @@ export class InstallProgress {
   /** A line that stays. */
   #line(text: string): void {
     this.clear()
-    this.#write(`${text}\n`)
+    this.#write(`${plain(text)}\n`)
   }
 
   #status(text: string, now: boolean): void {
     if (this.#columns === null || this.#quiet) return
     // More often than ten times in a second nobody reads it.
     if (!now && this.#now() - this.#shownAt < 100) return
-    const cut = text.length < this.#columns ? text : `${text.slice(0, this.#columns - 2)}…`
+    const line = plain(text).replaceAll('\n', ' ')
+    const cut = line.length < this.#columns ? line : `${line.slice(0, this.#columns - 2)}…`
     this.#write(`\r${cut}${' '.repeat(Math.max(0, this.#shown.length - cut.length))}`)
     this.#shown = cut
     this.#shownAt = this.#now()

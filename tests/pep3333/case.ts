@@ -31,6 +31,8 @@ export interface Variant {
   /** The arguments and environment that ask the same of gunicorn. */
   readonly gunicornArgs: readonly string[]
   readonly gunicornEnv?: Readonly<Record<string, string>>
+  /** Our arguments when the same application runs in the embedded interpreter; variants with the same ones share a server. */
+  readonly embeddedArgs: readonly string[]
   /** The same applications in TypeScript. */
   readonly typescript: TypeScriptServer
 }
@@ -51,6 +53,17 @@ export interface Difference {
    */
   readonly weAre: 'stricter' | 'laxer' | 'conforms' | 'choice'
   readonly why: string
+}
+
+/** Where an application on the embedded Python sees, or is seen to do, something else than on the system's. */
+export interface EmbeddedDifference {
+  /** What is seen instead; the suite checks it like the rest. */
+  readonly sees: string
+  /** What it is that WebAssembly does not have. */
+  readonly because: 'threads' | 'processes' | 'sockets'
+  readonly why: string
+  /** Puts the server to it in the place of the case's own `run`. */
+  readonly run?: (probe: Probe) => Promise<string>
 }
 
 /** Where an application in TypeScript sees, or is seen to do, something else than one in Python. */
@@ -84,6 +97,8 @@ export interface PepCase {
   readonly expect: string
   /** Left out where gunicorn does the same. */
   readonly gunicorn?: Difference
+  /** Left out where the same application in the embedded interpreter does the same. */
+  readonly embedded?: EmbeddedDifference
   /** Left out where an application in TypeScript sees the same. */
   readonly typescript?: TypeScriptDifference
 }
@@ -96,12 +111,16 @@ const typescript: TypeScriptServer = {
   args: ['--workers', '1'],
 }
 
+/** Most cases: it has no threads, so what is asked of several is asked of one. */
+const embeddedArgs = ['--runtime', 'pyodide', '--workers', '1']
+
 /** One worker, one thread: most cases. */
 export const plain: Variant = {
   name: 'plain',
   app: dispatcher,
   args: ['--workers', '1'],
   gunicornArgs: ['--workers', '1'],
+  embeddedArgs,
   typescript,
 }
 
@@ -111,6 +130,7 @@ export const threads: Variant = {
   app: dispatcher,
   args: ['--workers', '1', '--threads', '4'],
   gunicornArgs: ['--workers', '1', '--threads', '4'],
+  embeddedArgs,
   typescript,
 }
 
@@ -121,6 +141,7 @@ export const unbuffered: Variant = {
   args: ['--workers', '1', '--no-request-buffering'],
   // Gunicorn never does anything else.
   gunicornArgs: ['--workers', '1', '--threads', '4'],
+  embeddedArgs: [...embeddedArgs, '--no-request-buffering'],
   typescript,
 }
 
@@ -131,6 +152,10 @@ export const site: Variant = {
   args: ['--workers', '2', '--root-path', '/site', '--env', 'PEP3333_DEPLOYER=yes'],
   gunicornArgs: ['--workers', '2', '--env', 'PEP3333_DEPLOYER=yes'],
   gunicornEnv: { SCRIPT_NAME: '/site' },
+  embeddedArgs: [
+    ...['--runtime', 'pyodide', '--workers', '2', '--root-path', '/site'],
+    ...['--env', 'PEP3333_DEPLOYER=yes'],
+  ],
   typescript: {
     app: typescript.app,
     args: ['--workers', '2', '--root-path', '/site', '--env', 'PEP3333_DEPLOYER=yes'],
@@ -145,6 +170,7 @@ export function serving(app: string, inTypeScript: string): Variant {
     args: ['--workers', '1'],
     // Preloading makes gunicorn fail at its start when it cannot load the application, as we do.
     gunicornArgs: ['--workers', '1', '--preload'],
+    embeddedArgs,
     typescript: { app: `./typescript/${inTypeScript}`, args: ['--workers', '1'] },
   }
 }

@@ -77,6 +77,8 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '| --- | --- | --- |',
     ...because,
     '',
+    ...embeddedLines(table),
+    '',
     'What the cases say of Python is, in their TypeScript:',
     '',
     '| Python | TypeScript |',
@@ -93,6 +95,21 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
       ),
     ),
   ].join('\n')}\n`
+}
+
+/** What the embedded interpreter does otherwise: so little that a column of its own would say nothing. */
+function embeddedLines(table: readonly PepCase[]): string[] {
+  const elsewhere = table.flatMap((row) => (row.embedded ? [{ ...row, embedded: row.embedded }] : []))
+  return [
+    `On the embedded Python (\`--runtime pyodide\`) the same applications do the same in ${table.length - elsewhere.length} cases, by \`tests/pep3333-embedded.test.ts\`;`,
+    'in the others it lacks something that the system\u2019s Python has:',
+    '',
+    '| case | the PEP says | on the embedded Python | lacks | why |',
+    '| --- | --- | --- | --- | --- |',
+    ...elsewhere.map(({ id, level, rule, embedded }) => {
+      return `| ${id} | ${level}: ${cell(rule)} | ${code(embedded.sees)} | ${embedded.because} | ${cell(embedded.why)} |`
+    }),
+  ]
 }
 
 function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gunicorn: Seen): string[] {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { inject } from 'vitest'
 
 /** The interpreter of the suite's own virtual environment, with everything of tests/requirements.txt. */
@@ -30,6 +31,12 @@ export function testPython(): TestPython {
     throw new Error('this test needs Python; guard it with describe.skipIf(!hasPython())')
   }
   return python
+}
+
+/** The folder of the virtual environment that has the frameworks. */
+export function sitePackages(): string {
+  const { prefix, version } = testPython()
+  return join(prefix, 'lib', `python${version.split('.').slice(0, 2).join('.')}`, 'site-packages')
 }
 
 /**

@@ -130,7 +130,7 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
   })
   early.catch(() => {})
   try {
-    await Promise.race([early, waitFor('the server to be up', () => command.isReady(output.all), 20_000)])
+    await Promise.race([early, waitFor('the server to be up', () => command.isReady(output.all), 60_000)])
     server.addresses = command.findAddresses(output.all)
     Object.assign(server, parseAddress(server.addresses[0] ?? ''))
     await Promise.race([early, waitFor('the server to accept', () => accepts(server), 10_000)])

@@ -587,6 +587,11 @@ export const environCases: readonly PepCase[] = [
     on: threads,
     run: (probe) => facts(probe, 'multithread'),
     expect: 'multithread: true',
+    embedded: {
+      sees: 'multithread: false',
+      because: 'threads',
+      why: 'WebAssembly has no threads that Python could use: one runs the application, whatever `--threads` says.',
+    },
     typescript: {
       sees: 'multithread: false',
       because: 'language',

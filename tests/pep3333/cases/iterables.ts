@@ -45,6 +45,12 @@ const ends = [
   ['304 Not Modified', '304'],
 ] as const
 
+/** Whether an application that takes its time is entered a second time meanwhile. */
+async function overlap(probe: Probe): Promise<string> {
+  const answers = await Promise.all([probe.ask('overlaps'), probe.ask('overlaps')])
+  return `${answers.map((answer) => answer.status).join()}: ${probe.notes().join(' ')}`
+}
+
 export const iterableCases: readonly PepCase[] = [
   returning('result-list', 'list of one', 'A list of one bytestring.', '200 OK: "one chunk"'),
   returning('result-list-many', 'list of many', 'A list of several, one of them empty.', '200 OK: "many"'),
@@ -374,10 +380,7 @@ export const iterableCases: readonly PepCase[] = [
     section: 'Thread Support',
     level: 'should',
     rule: 'An application that is not thread-safe can be run by one thread: two requests at once do not overlap.',
-    run: async (probe) => {
-      const answers = await Promise.all([probe.ask('overlaps'), probe.ask('overlaps')])
-      return `${answers.map((answer) => answer.status).join()}: ${probe.notes().join(' ')}`
-    },
+    run: overlap,
     expect: '200,200: in out in out',
   },
   {
@@ -393,6 +396,12 @@ export const iterableCases: readonly PepCase[] = [
       return (await Promise.all(asked)).map(summary).join(', ')
     },
     expect: '200 OK: "met", 200 OK: "met"',
+    embedded: {
+      run: overlap,
+      sees: '200,200: in out in out',
+      because: 'threads',
+      why: 'The one thread of a worker runs one request after another; `--workers` runs several side by side.',
+    },
   },
   {
     id: 'framing-one-chunk',

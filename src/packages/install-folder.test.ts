@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { InstallError } from './install-error.ts'
+import { InstallFolder } from './install-folder.ts'
+
+let cwd: string
+let target: string
+
+beforeEach(() => {
+  cwd = realpathSync(mkdtempSync(join(tmpdir(), 'monoceros-test-')))
+  target = join(cwd, 'python_modules')
+})
+
+afterEach(() => rmSync(cwd, { recursive: true }))
+
+function fill(): void {
+  mkdirSync(join(target, 'a'), { recursive: true })
+  writeFileSync(join(target, 'a', '__init__.py'), 'old')
+  symlinkSync('a', join(target, 'link'))
+}
+
+const work = () => join(cwd, '.python_modules.installing')
+
+test('the copy has what the folder has, and takes its place with the lock file', () => {
+  fill()
+  const folder = InstallFolder.take('python_modules', cwd, false)
+  expect(readdirSync(folder.stage).sort()).toEqual(['a', 'link'])
+  const copied = join(folder.stage, 'a', '__init__.py')
+  expect(readFileSync(copied, 'utf8')).toBe('old')
+  // As pip does it: by a new file.
+  unlinkSync(copied)
+  writeFileSync(copied, 'new')
+  expect(readFileSync(join(target, 'a', '__init__.py'), 'utf8')).toBe('old')
+  folder.commit('locked\n')
+  folder.release()
+  expect(readFileSync(join(target, 'a', '__init__.py'), 'utf8')).toBe('new')
+  expect(readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')).toBe('locked\n')
+  expect(readdirSync(cwd).sort()).toEqual(['pylock.monoceros.toml', 'python_modules'])
+})
+
+test('what is given up leaves the folder as it was', () => {
+  fill()
+  const folder = InstallFolder.take('python_modules', cwd, true)
+  expect(readdirSync(folder.stage)).toEqual([])
+  folder.release()
+  expect(readdirSync(cwd)).toEqual(['python_modules'])
+  expect(readFileSync(join(target, 'a', '__init__.py'), 'utf8')).toBe('old')
+})
+
+test('a folder behind a link is replaced where it is', () => {
+  mkdirSync(join(cwd, 'real'))
+  symlinkSync('real', target)
+  const folder = InstallFolder.take('python_modules', cwd, false)
+  expect(folder.target).toBe(join(cwd, 'real'))
+  writeFileSync(join(folder.stage, 'x.py'), '')
+  folder.commit('')
+  folder.release()
+  expect(readdirSync(join(cwd, 'real'))).toEqual(['x.py'])
+})
+
+test('two at once are refused, and what a killed one left is cleared up', () => {
+  const first = InstallFolder.take('python_modules', cwd, false)
+  expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
+    `another installation is at work in ${target} (process ${process.pid}). If that is not so, remove ${work()}`,
+  )
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  writeFileSync(join(work(), 'process'), `${pid}\n`)
+  writeFileSync(join(first.stage, 'half.py'), '')
+  const second = InstallFolder.take('python_modules', cwd, false)
+  expect(readdirSync(second.stage)).toEqual([])
+  second.release()
+  expect(readdirSync(cwd)).toEqual([])
+})
+
+test('one that was killed between the two renames is undone', () => {
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  mkdirSync(join(work(), 'old', 'a'), { recursive: true })
+  mkdirSync(join(work(), 'packages'))
+  writeFileSync(join(work(), 'process'), `${pid}\n`)
+  const folder = InstallFolder.take('python_modules', cwd, false)
+  expect(readdirSync(folder.stage)).toEqual(['a'])
+  folder.release()
+  expect(readdirSync(target)).toEqual(['a'])
+})
+
+test('what cannot be installed into is said', () => {
+  writeFileSync(target, '')
+  expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(InstallError)
+  expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
+    `cannot install into ${target}: it is not a folder`,
+  )
+  expect(existsSync(work())).toBe(false)
+})

@@ -1,0 +1,100 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { commandPath, repository } from './support/build.ts'
+import { runToEnd } from './support/running-server.ts'
+
+// The unit tests of the Python side, which tests/python-units.test.ts runs on the Pythons of this machine, on the embedded one.
+
+const pythonSide = join(repository, 'python')
+
+/** Unit tests that do not pass there. */
+interface Difference {
+  /** Their names, from the beginning. */
+  readonly tests: string
+  /** What is seen instead: the error, from its beginning, or `skipped`. */
+  readonly sees: string
+  /** What the embedded Python lacks. */
+  readonly because: 'threads' | 'sockets' | 'processes' | 'timers' | '/proc'
+  readonly why: string
+}
+
+const noNetwork = 'OSError: [Errno 40] the embedded Python has no network'
+
+const differences: readonly Difference[] = [
+  {
+    tests: 'tests.test_worker.',
+    sees: noNetwork,
+    because: 'processes',
+    why: 'They start a worker as a process and speak with it over sockets. The embedded worker is a thread of the acceptor.',
+  },
+  {
+    tests: 'tests.test_pool.',
+    sees: noNetwork,
+    because: 'threads',
+    why: 'The worker of several threads is never run there.',
+  },
+  ...['Serving', 'TimeOuts'].map(
+    (group): Difference => ({
+      tests: `tests.test_embedded.${group}.`,
+      sees: "AttributeError: module 'signal' has no attribute 'setitimer'",
+      because: 'timers',
+      why: 'They stand in for the acceptor, with a timer that raises its signals. `tests/pyodide-worker.test.ts` has the true one.',
+    }),
+  ),
+  {
+    tests: 'tests.test_outbox.Holding.test_parts_arrive_whole_and_in_order_however_many_and_through_signals',
+    sees: noNetwork,
+    because: 'sockets',
+    why: 'It sends through a socket. The embedded worker puts frames into memory that it shares with the acceptor.',
+  },
+  {
+    tests: 'tests.test_exchange.Environ.test_a_body_in_a_file_is_read_and_closed_at_the_end',
+    sees: "AssertionError: b'' != b'from a file'",
+    because: '/proc',
+    why: 'It opens a file by its descriptor of a process. The embedded worker reads the files of request bodies through the acceptor.',
+  },
+  {
+    tests: 'tests.test_exchange.Files.test_a_renamed_file_is_still_described',
+    sees: 'skipped',
+    because: '/proc',
+    why: 'Without it a file that was renamed after it was opened is sent by the application itself.',
+  },
+]
+
+function differenceOf(name: string): Difference | undefined {
+  return differences.find(({ tests }) => name.startsWith(tests))
+}
+
+describe('the unit tests of the Python side on the embedded Python', () => {
+  let outcomes: Record<string, string> = {}
+  beforeAll(async () => {
+    const program = join(import.meta.dirname, 'embedded-parity', 'units.py')
+    const { code, stdout, stderr } = await runToEnd(process.execPath, [commandPath, 'python', program], {
+      // No other Python is to be found.
+      env: { PATH: '/nowhere', HOME: process.env.HOME, TMPDIR: process.env.TMPDIR },
+      cwd: pythonSide,
+      timeout: 100_000,
+    })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    outcomes = JSON.parse(stdout) as Record<string, string>
+  })
+
+  test('pass, but for those that need what it lacks', () => {
+    const unexpected = Object.entries(outcomes).filter(([name, outcome]) => {
+      return !outcome.startsWith(differenceOf(name)?.sees ?? 'passed')
+    })
+    expect(Object.fromEntries(unexpected)).toEqual({})
+  })
+
+  test('are all found', () => {
+    const files = readdirSync(join(pythonSide, 'tests')).filter((name) => /^test_.*\.py$/.test(name))
+    const run = new Set(Object.keys(outcomes).map((name) => `${name.split('.')[1]}.py`))
+    expect([...run].sort()).toEqual(files.sort())
+  })
+
+  test.each(differences)('$tests is still one that lacks $because', ({ tests }) => {
+    const names = Object.keys(outcomes).filter((name) => differenceOf(name)?.tests === tests)
+    expect(names.length).toBeGreaterThan(0)
+  })
+})
