@@ -26,6 +26,7 @@ const sources = [
   'docs',
   'examples',
   'python',
+  'scripts',
   'src',
   'CHANGELOG.md',
   'LICENSE',
@@ -106,9 +107,15 @@ describe('the tarball', () => {
       'package.json',
       'python/monoceros',
       'python/monoceros-worker',
+      'python/monoceros_pyodide',
     ])
     expect(packed).toEqual(
-      expect.arrayContaining(['dist/cli/main.js', 'dist/acceptor/process.js', 'dist/index.d.ts']),
+      expect.arrayContaining([
+        'dist/cli/main.js',
+        'dist/acceptor/process.js',
+        'dist/index.d.ts',
+        'dist/python_stdlib.zip',
+      ]),
     )
     expect(
       packed.filter(
@@ -116,8 +123,9 @@ describe('the tarball', () => {
       ),
     ).toEqual([])
     expect(packed).not.toContain('dist/forgotten.js')
-    for (const name of readdirSync(join(repository, 'python', 'monoceros'))) {
-      if (name.endsWith('.py')) expect(packed).toContain(`python/monoceros/${name}`)
+    for (const folder of ['python/monoceros', 'python/monoceros_pyodide']) {
+      const modules = readdirSync(join(repository, folder)).filter((name) => name.endsWith('.py'))
+      expect(packed).toEqual(expect.arrayContaining(modules.map((name) => `${folder}/${name}`)))
     }
   })
 
@@ -239,6 +247,19 @@ describe.skipIf(!hasPython())('from the installed package', () => {
     })
     expect(await (await fetch(server.url)).text()).toMatch(/^monoceros\/\d/)
     expect(server.workers()).toHaveLength(1)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('the command serves it on the Python that it brings along', async () => {
+    const server = await runServer({
+      command: join(project, 'node_modules', '.bin', 'monoceros'),
+      args: ['--runtime', 'pyodide', '-b', '127.0.0.1:0', 'hello:app'],
+      // No snapshot from before: all that it starts from is in the package.
+      env: { ...env(), MONOCEROS_CACHE: join(work.path, 'cache') },
+      cwd: project,
+      ...shared,
+    })
+    expect(await (await fetch(server.url)).text()).toMatch(/^monoceros\/\d/)
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
