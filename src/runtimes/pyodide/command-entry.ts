@@ -137,6 +137,7 @@ async function run(): Promise<number> {
     stdin: read,
     memoryLimit: null,
     interruptBuffer: signals,
+    notice: (text) => write(STDERR, Buffer.from(`monoceros python: ${text}\n`)),
   })
   connectTerminals(pyodide)
   say({ type: 'started' })

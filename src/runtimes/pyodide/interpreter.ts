@@ -29,6 +29,8 @@ export interface InterpreterOptions {
   readonly interruptBuffer: Uint8Array
   /** File locks that are shared with other interpreters of this process; without them every lock is granted. */
   readonly locks?: FileLocks
+  /** Told, in one line and at most once each, what was asked of the disk that cannot be had, where Python's error will not say so. */
+  readonly notice?: (text: string) => void
   /** `sys.argv` */
   readonly argv?: readonly string[]
 }
@@ -59,7 +61,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   })
   shareModule(image.module, snapshot?.length ?? 0)
   const mounts = withOwnCode(options.mounts)
-  const files = new HostFiles(mounts, options.locks ?? null)
+  const files = new HostFiles(mounts, options.locks ?? null, options.notice)
   const localTime = new LocalTime()
   wrapImports(
     (imports) => {
