@@ -130,7 +130,7 @@ def serve(link: Link) -> int:
             port.send(frames.pack_fail(0, str(error)))
             return EXIT_NOT_LOADED
         environ.open_body_file = lambda path: io.BufferedReader(cast(io.RawIOBase, _AcceptorFile(port, path)), 65536)
-        _tell_files_apart(link)
+        streams.on_disk = link.on_disk
         template = make_template(startup.environ, False, startup.multiprocess, ErrorStream())
         port.send(frames.pack_json(frames.READY, 0, introduce(startup, link.number)))
         link.serves()
@@ -159,16 +159,6 @@ def _settle_signals() -> None:
 
 def _do_nothing(number: int, frame: object) -> None:
     return None
-
-
-def _tell_files_apart(link: Link) -> None:
-    """The acceptor can send only what lies on the disk: a file in the interpreter's memory has no path for it."""
-    path_of = streams._path_of
-
-    def path_of_host_file(number: int, name: Any, status: os.stat_result) -> Optional[str]:
-        return path_of(number, name, status) if link.on_disk(number) else None
-
-    streams._path_of = path_of_host_file
 
 
 class _Port:
@@ -211,7 +201,6 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
-        self._unsure: List[Exchange] = []  # credit may have come for them just before they were put aside
         self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
@@ -228,11 +217,8 @@ class EmbeddedWorker(SerialWorker):
             raise RequestTimedOut(_TIMED_OUT)
 
     def _receive(self, waiting: Optional[Exchange] = None) -> bool:
-        if waiting is None:
-            if self._unsure:
-                self._reconsider()
-            if self._queue or self._ready:
-                return True  # it came while the end of a response was sent
+        if waiting is None and (self._queue or self._ready):
+            return True  # it came while the end of a response was sent
         while True:
             done = waiting is None and self._stopping and not self._tracked and not self._queue
             data = self._port.receive(not done or self._reader.wanted > 0)
@@ -256,17 +242,7 @@ class EmbeddedWorker(SerialWorker):
             data = self._port.receive(False)
             if not data:
                 return
-            current = self._current
-            if current is not None and current not in self._unsure:
-                self._unsure.append(current)
             self._sort(self._reader.receive(data), self._act)
-
-    def _reconsider(self) -> None:
-        """Brings back what was put aside although it can go on."""
-        for exchange in self._unsure:
-            if exchange.has_credit() or exchange.cancelled:
-                self._bring_back(exchange)
-        self._unsure.clear()
 
     def _send(self, data: bytes) -> None:
         self._port.send(data)

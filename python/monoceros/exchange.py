@@ -423,7 +423,7 @@ class Exchange:
             self._log(frames.DEBUG, f"given up: {error}")
             return self._cancel()
         text = format_error(error)
-        error.__traceback__ = None  # the frames it holds live no longer than this exchange
+        BaseException.with_traceback(error, None)  # the frames it holds live no longer than this exchange
         if self._ended:
             self._log(frames.ERROR, f"the application raised after its response was complete\n{text}")
             self._close()

@@ -79,7 +79,7 @@ class SerialWorker:
                 if exchange.tracked or flags:
                     self._forget(exchange)
             else:
-                exchange.suspended = True
+                self._put_aside(exchange)
             if queue:
                 now = perf_counter()
                 if now - begun > PATIENCE or outbox.held > HOLD_SIZE:
@@ -109,7 +109,12 @@ class SerialWorker:
         exchange.suspended = False
         if exchange.resume():
             self._forget(exchange)
-        elif exchange.has_credit() or exchange.cancelled:
+        else:
+            self._put_aside(exchange)
+
+    def _put_aside(self, exchange: Exchange) -> None:
+        # What it waits for may have come while it sent the last it had credit for.
+        if exchange.has_credit() or exchange.cancelled:
             self._ready.append(exchange)
         else:
             exchange.suspended = True

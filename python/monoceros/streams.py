@@ -129,6 +129,15 @@ class FilePart(NamedTuple):
     length: int
 
 
+def _on_disk(number: int) -> bool:
+    return True
+
+
+#: Whether an open file is one of the disk's, and at the path there that it has here: only such can the acceptor open.
+#: An interpreter that has files of its own beside them puts its knowledge here.
+on_disk: Callable[[int], bool] = _on_disk
+
+
 class FileWrapper:
     """wsgi.file_wrapper: an iterable over the blocks of a file-like object, from where it stands.
 
@@ -188,7 +197,7 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
     offset = filelike.tell()
     length = max(0, status.st_size - offset)
     # Closing deletes a temporary file, before the acceptor would have opened it.
-    path = None if temporary else _path_of(number, raw.name, status)
+    path = None if temporary or not on_disk(number) else _path_of(number, raw.name, status)
     return FilePart(path, status.st_dev, status.st_ino, offset, length)
 
 

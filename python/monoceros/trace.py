@@ -41,7 +41,8 @@ def _hide(error: BaseException, hidden: Callable[[str], bool]) -> None:
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        current.__traceback__ = _without(current.__traceback__, hidden)
+        # By the method: of Pyodide's JsException an assignment changes JavaScript's object, and not the exception.
+        BaseException.with_traceback(current, _without(current.__traceback__, hidden))
         current = current.__cause__ or current.__context__
 
 

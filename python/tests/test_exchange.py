@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from typing import Any, Dict, Iterator, List
 
-from monoceros import frames
+from monoceros import frames, streams
 from monoceros.exchange import Exchange
 from monoceros.streams import ClientGone
 from tests.gateway import Gateway, run
@@ -862,6 +862,14 @@ class Files(unittest.TestCase):
 
         response, _ = self.serve(opened)
         self.assertEqual((response.body, response.header("Content-Length")), (b"", "0"))
+
+    def test_a_file_that_is_not_the_disks_is_read_instead(self) -> None:
+        asked: List[int] = []
+        streams.on_disk = lambda number: bool(asked.append(number))  # type: ignore[func-returns-value]
+        self.addCleanup(setattr, streams, "on_disk", streams._on_disk)
+        response, _ = self.serve(lambda: open(self.path, "rb"))
+        self.assertEqual((response.body, response.file), (self.content, None))
+        self.assertEqual(len(asked), 1)
 
     def test_a_deleted_file_is_read_instead(self) -> None:
         def opened() -> Any:
