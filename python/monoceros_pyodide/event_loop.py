@@ -1,8 +1,9 @@
 """An event loop for a thread that never returns to JavaScript's: timers and callbacks, and no input or output.
 
-With it ``asyncio.run`` works in an application: coroutines, tasks, ``asyncio.sleep``, time-outs, locks and queues.
-Pyodide's own loop leaves everything to JavaScript's, which does not run while Python does, and passes for running all the
-time, so that Django would take every query for one made in a coroutine.
+With it ``asyncio.run`` works in an application: coroutines, tasks, ``asyncio.sleep``, time-outs, locks and queues, and by
+``asgiref_bridge`` what Flask and Django do for asynchronous views. Pyodide's own loop leaves everything to JavaScript's, which
+does not run while Python does, and passes for running all the time, so that Django would take every query for one made in a
+coroutine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import Any, Callable, List, Optional
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any, Callable, Iterator, List, Optional
+
+from . import asgiref_bridge
 
 
 class _Nothing:
@@ -35,19 +40,60 @@ class BlockingEventLoop(asyncio.BaseEventLoop):
         self._selector = _Nothing()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        """Calls it here and now: there are no threads. The loop stands still meanwhile."""
+        """Calls it here and now: there are no threads. The loop stands still meanwhile.
+
+        The function sees what it would see in a thread: no loop that runs, no task, and context variables of its own.
+        """
         future = self.create_future()
         try:
-            future.set_result(func(*args))
+            with self._aside():
+                result = copy_context().run(func, *args)
         except Exception as error:
             future.set_exception(error)
+        else:
+            future.set_result(result)
         return future
+
+    def run_within(self, done: Callable[[], bool]) -> None:
+        """Runs callbacks and timers until that is true, although a callback of this loop is waiting for it.
+
+        For a function that ``run_in_executor`` has called: a thread would wait while the loop goes on in another.
+        Raises RuntimeError when nothing is scheduled that could make it true.
+        """
+        round_of_caller = len(self._ready)
+        try:
+            asyncio._set_running_loop(self)
+            while not done():
+                self._run_once()
+        finally:
+            asyncio._set_running_loop(None)
+            # The caller's round has counted its callbacks, and some of them have run in here.
+            while len(self._ready) < round_of_caller:
+                self._ready.append(asyncio.Handle(_nothing, (), self))
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        if asyncio._get_running_loop() is not self:
+            yield
+            return
+        tasks: Any = asyncio.tasks
+        task = tasks._swap_current_task(self, None)
+        asyncio._set_running_loop(None)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(self)
+            tasks._swap_current_task(self, task)
 
     def _process_events(self, event_list: List[Any]) -> None:
         pass
 
     def _write_to_self(self) -> None:
         pass
+
+
+def _nothing() -> None:
+    return None
 
 
 def install() -> None:
@@ -63,3 +109,4 @@ def install() -> None:
 
     events._set_event_loop_policy(Policy())
     asyncio._set_running_loop(None)
+    asgiref_bridge.install()

@@ -1,0 +1,86 @@
+"""Lets asgiref go from synchronous code to asynchronous and back in a single thread.
+
+Flask and Django run asynchronous views by asgiref's ``async_to_sync``: an event loop in a new thread, while this one waits
+for functions that coroutines want to have called in it (``sync_to_async``). Here the loop runs in this thread
+(``event_loop``), so that nothing is left to wait for, but where such a function calls ``async_to_sync`` in its turn.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Executor, Future
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any, Callable, Optional, Sequence
+
+_MODULE = "asgiref.sync"
+
+
+def install() -> None:
+    """Adapts asgiref when the application imports it."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+
+
+class _Finder:
+    """Finds that one module, and finds nothing more once it is imported."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+    ) -> Optional[ModuleSpec]:
+        if fullname != _MODULE:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        loader = spec and spec.loader
+        if loader is not None:
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _adapt(module)
+                if _Finder in sys.meta_path:
+                    sys.meta_path.remove(_Finder)  # type: ignore[arg-type]
+
+            loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _adapt(sync: Any) -> None:
+    """Changes two of the parts that ``AsyncToSync`` is made of; they have been the same since asgiref 3.3."""
+    waiting = getattr(sync, "CurrentThreadExecutor", None)
+    if waiting is None or not hasattr(waiting, "run_until_future"):
+        return
+
+    def run_until_future(self: Any, future: "Future[Any]") -> None:
+        # Else the thread would wait for the loop that waits for it.
+        if not future.done():
+            sync.SyncToAsync.threadlocal.main_event_loop.run_within(future.done)
+
+    waiting.run_until_future = run_until_future
+    sync.ThreadPoolExecutor = _HereAndNow
+
+
+class _HereAndNow(Executor):
+    """In the place of a pool of one thread, whose caller waits for it."""
+
+    def __init__(self, max_workers: Optional[int] = None, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __bool__(self) -> bool:
+        # asgiref shuts down what is true, and starts a thread to wait for that.
+        return False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: "Future[Any]" = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            result = fn(*args, **kwargs)
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        return future
+
+
+__all__ = ["install"]
