@@ -212,11 +212,13 @@ function snapshotKey(stdlib: Uint8Array): string {
   add(Intl.DateTimeFormat().resolvedOptions().timeZone)
   // Modules know where they come from.
   add(pythonFolder)
-  const gateway = readdirSync(join(pythonFolder, 'monoceros')).filter((name) => name.endsWith('.py'))
-  const own = ['preload.py', 'wake.py'].map((name) => join('monoceros_pyodide', name))
-  for (const name of [...gateway.sort().map((name) => join('monoceros', name)), ...own]) {
-    add(name)
-    add(readFileSync(join(pythonFolder, name)))
+  // The gateway imports from both.
+  for (const folder of ['monoceros', 'monoceros_pyodide']) {
+    const modules = readdirSync(join(pythonFolder, folder)).filter((name) => name.endsWith('.py'))
+    for (const name of modules.sort()) {
+      add(join(folder, name))
+      add(readFileSync(join(pythonFolder, folder, name)))
+    }
   }
   return hash.digest('hex')
 }
