@@ -1,5 +1,6 @@
 """A Flask application that uses what real ones use; tests/frameworks.test.ts talks to it."""
 
+import asyncio
 import hashlib
 import io
 import os
@@ -96,6 +97,21 @@ def to_greeting() -> ResponseReturnValue:
 @app.route("/absolute")
 def absolute() -> ResponseReturnValue:
     return url_for("greet", name="Zoë", _external=True)
+
+
+@app.route("/async/<name>")
+async def asynchronous(name: str) -> ResponseReturnValue:
+    async def after(seconds: float, value: str) -> str:
+        await asyncio.sleep(seconds)
+        return f"{value} at {request.path}, {g.path}"
+
+    return jsonify(await asyncio.gather(after(0.02, name), after(0.01, "second")))
+
+
+@app.route("/async-boom")
+async def asynchronous_boom() -> ResponseReturnValue:
+    await asyncio.sleep(0)
+    raise RuntimeError("async boom in Flask")
 
 
 @app.route("/login", methods=["POST"])

@@ -14,6 +14,7 @@ urlpatterns = [
     path("stream", views.stream),
     path("redirect", views.to_greeting),
     path("boom", views.boom),
+    path("async/<str:name>", views.asynchronous),
     path("notes/", views.note_list, name="notes"),
     path("notes/new", views.note_new, name="note-new"),
     path("notes/<int:pk>/attachment", views.note_attachment, name="note-attachment"),

@@ -1,9 +1,12 @@
 """Views of the test project: function views over forms, files and streams."""
 
+import asyncio
 import hashlib
 from typing import Iterator
 
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
+from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt
@@ -76,3 +79,22 @@ def note_new(request: HttpRequest) -> HttpResponse:
 def note_attachment(request: HttpRequest, pk: int) -> HttpResponse:
     note = get_object_or_404(Note, pk=pk)
     return FileResponse(note.attachment.open("rb"), as_attachment=True)
+
+
+async def asynchronous(request: HttpRequest, name: str) -> HttpResponse:
+    """Queries from a coroutine, from a transaction that a coroutine asks for, and from a coroutine within that."""
+
+    async def rename(note: Note) -> None:
+        note.title = f"{note.title} renamed"
+        await note.asave()
+
+    @transaction.atomic
+    def rename_in_transaction(note: Note) -> None:
+        async_to_sync(rename)(note)
+
+    note = await Note.objects.acreate(title=name)
+    await sync_to_async(rename_in_transaction)(note)
+    await asyncio.sleep(0.01)
+    titles = [note.title async for note in Note.objects.filter(title__startswith=name)]
+    await note.adelete()
+    return JsonResponse({"titles": titles, "left": await Note.objects.filter(title__startswith=name).acount()})
