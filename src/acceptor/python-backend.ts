@@ -3,10 +3,11 @@ import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
-import { runtimeOf } from '../settings/runtime.ts'
+import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
@@ -37,7 +38,10 @@ export class PythonBackend implements Backend {
     const { settings, tmpDir, gateway } = this.#options
     const runtime = settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
     const python = await findPython({ ...settings, runtime, directory: tmpDir })
-    if (python.insteadOf !== null) this.#tellOfEmbedded(python.insteadOf)
+    if (python.insteadOf !== null) {
+      refuseSeveralAcceptors(settings, python.insteadOf)
+      this.#tellOfEmbedded(python.insteadOf)
+    }
     const pool = this.#makePool(python)
     this.#pool = pool
     if (this.#ending) throw new Error('stopped while starting')
@@ -75,7 +79,7 @@ export class PythonBackend implements Backend {
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
         // An embedded interpreter shares nothing with the next one: they are to each other what processes are.
-        multiprocess: settings.workers > 1 || settings.acceptors > 1,
+        multiprocess: settings.workers > 1 || acceptorsOf(settings) > 1,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
       },
       log: poolLog({
@@ -102,4 +106,13 @@ export class PythonBackend implements Backend {
     this.#ending = true
     this.#pool?.kill()
   }
+}
+
+/** The workers of another acceptor would not see the file locks of ours. By now it is too late to have one acceptor. */
+function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
+  if (acceptors === 1) return
+  throw new InterpreterError(
+    `${tried}\nThe embedded Python would take its place, but works with one acceptor only: with --acceptors ${acceptors}, workers ` +
+      'would not see the locks of each other on files, which can destroy an SQLite database. Leave --acceptors out to use it.',
+  )
 }

@@ -67,7 +67,7 @@ async function embedded(request: PythonRequest, insteadOf: string | null): Promi
     asked: request.mounts.map((mount) => parseMount(mount, chdir)),
     own: [pythonFolder],
   })
-  const environment = { ...(inheritEnv ? ownEnvironment() : {}), ...rawEnv }
+  const environment = withTemporaryFolder({ ...(inheritEnv ? ownEnvironment() : {}), ...rawEnv })
   const load = async (): Promise<InterpreterImage> => {
     const image = await loadImage()
     return snapshotFits(environment) ? image : { ...image, snapshot: null }
@@ -89,6 +89,13 @@ async function embedded(request: PythonRequest, insteadOf: string | null): Promi
         .catch(() => {}) // then they start as the first ones did
     },
   }
+}
+
+/** Python would look for a folder for temporary files itself, and find /tmp, which it has in memory alone where ours is another. */
+function withTemporaryFolder(environment: Record<string, string>): Record<string, string> {
+  const folder = tmpdir()
+  const given = ['TMPDIR', 'TEMP', 'TMP'].some((name) => environment[name])
+  return given || folder === '/tmp' ? environment : { ...environment, TMPDIR: folder }
 }
 
 function ownEnvironment(): Record<string, string> {

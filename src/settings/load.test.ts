@@ -224,6 +224,10 @@ describe('config files', () => {
   test.each([
     ['--threads 4', '--threads has no meaning for the embedded Python, which has no threads; use --workers'],
     ['--python python3.12', '--python has no meaning for the embedded Python'],
+    [
+      '--acceptors 2',
+      '--acceptors has no meaning for the embedded Python, which has one: file locks, such as SQLite needs, do not hold between processes there',
+    ],
     ['--worker-memory 256M --mount /srv:ro --inherit-env', null],
     ['--threads 1', null],
   ])('what the embedded Python has no use for is said: %s', async (options, note) => {

@@ -12,7 +12,7 @@ const BOTH_PYTHONS: readonly Runtime[] = ['cpython', 'pyodide']
 const MEANT_FOR: Readonly<Record<string, readonly Runtime[]>> = {
   threads: ['cpython'],
   python: ['cpython'],
-  acceptors: BOTH_PYTHONS,
+  acceptors: ['cpython'],
   pythonpath: BOTH_PYTHONS,
   backlog_limit: BOTH_PYTHONS,
   request_buffering: BOTH_PYTHONS,
@@ -31,6 +31,8 @@ const RUNS: Readonly<Record<Runtime, string>> = {
 /** What to do, or what is done, in the place of a setting. */
 const INSTEAD: Readonly<Record<string, string>> = {
   'node acceptors': '; it has as many processes as --workers says',
+  'pyodide acceptors':
+    ', which has one: file locks, such as SQLite needs, do not hold between processes there',
   'pyodide threads': ', which has no threads; use --workers',
   'cpython inherit_env': ', which has them always',
   'cpython mounts': ', which sees all files',

@@ -14,8 +14,10 @@ export function runtimeOf({
 
 /**
  * How many acceptors the settings ask for. An application that runs in the acceptors themselves has as many of them as it
- * has workers.
+ * has workers. The embedded Python has one: what its workers lock in files, those in another process would not see.
  */
 export function acceptorsOf(settings: Settings): number {
-  return runtimeOf(settings) === 'node' ? settings.workers : settings.acceptors
+  const runtime = runtimeOf(settings)
+  if (runtime === 'node') return settings.workers
+  return runtime === 'pyodide' ? 1 : settings.acceptors
 }

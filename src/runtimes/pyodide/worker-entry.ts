@@ -206,6 +206,7 @@ async function run(): Promise<void> {
     grown: (bytes) => memory.grown(bytes),
     refused: () => memory.refused(),
     interruptBuffer: signals,
+    notice: (text) => log(WARNING, text),
     locks: new FileLocks(data.locks, data.owner, () => Atomics.load(signals, 0) !== 0),
     argv: ['monoceros'],
   })

@@ -28,6 +28,8 @@ export class Assignment implements TaskHandle {
   aside = false
   /** It has been put aside before: its worker lets others have their turn between two windows of its response. */
   shares = false
+  /** Since when it waits for a turn among those that share, in milliseconds of `performance.now()`. */
+  turn = 0
   /** The worker has not ended it yet, as far as we know. */
   open = true
   /** The task's ending was called, or the client is gone: nothing more is said to the task. */

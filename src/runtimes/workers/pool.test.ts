@@ -335,6 +335,19 @@ describe('a pool of workers', () => {
     await waitFor('the worker to be gone', () => !alive(bench.pids[0]!))
   })
 
+  it('blames a time-out on what has the thread, and not on a download that waits for its turn', async () => {
+    const { submit, pids } = await startPool({ workers: 1, timeout: 2 })
+    const download = submit('/download', 'large=2097152')
+    await waitFor('its credit to be used up', () => download.bytes === 262_144)
+    const hanging = submit('/hanging', 'hang_in_a_named_place=')
+    await waitFor('it to begin', () => lines('begun').includes('/hanging'))
+    download.handle!.grant(131_072)
+    await over([download, hanging])
+    expect(hanging.outcome).toMatch(/^504: /)
+    expect(download.outcome).toMatch(/^502: worker \d+ ended/)
+    await waitFor('the worker to be gone', () => !alive(pids[0]!))
+  })
+
   it('tells of an application that raises, or leaves', async () => {
     const { submit } = await startPool()
     const raising = submit('/1', 'raise=')
@@ -571,6 +584,17 @@ time.sleep(60)
     await expect(pool.start()).rejects.toThrow(WorkerStartError)
   })
 
+  it('says when and why it ended', async () => {
+    const silent = makePool({ workers: 1, python: impostor('sys.exit(7)') })
+    await expect(silent.pool.start()).rejects.toThrow(
+      /^A worker exited with status 7 before it was ready to serve$/,
+    )
+    const confused = makePool({ workers: 1, python: impostor('frame(0x42, 0)') })
+    await expect(confused.pool.start()).rejects.toThrow(
+      /^A worker killed by SIGKILL before it was ready to serve: it broke the protocol$/,
+    )
+  })
+
   it.each([
     ['DATA before HEAD', 'frame(0x83, 1, b"x")'],
     ['END with a payload', 'frame(0x85, 1, b"x")'],
@@ -603,6 +627,6 @@ time.sleep(60)
 
   it('a command that is not there is one clear error', async () => {
     const { pool } = makePool({ workers: 2, python: { ...interpreter, command: join(directory, 'missing') } })
-    await expect(pool.start()).rejects.toThrow(/could not be started: .*ENOENT/)
+    await expect(pool.start()).rejects.toThrow(/^A worker could not be started: .*ENOENT$/)
   })
 })

@@ -219,10 +219,7 @@ export class WorkerPool implements Runtime, WorkerListener {
   }
 
   #lookForTimeouts(): void {
-    const {
-      timeout,
-      worker: { threads },
-    } = this.#options
+    const { timeout } = this.#options
     if (timeout === 0) return
     const limit = performance.now() - timeout * 1000
     for (const assignment of this.#queue.takeOlderThan(limit)) {
@@ -231,19 +228,14 @@ export class WorkerPool implements Runtime, WorkerListener {
       assignment.task.lost(503, `no worker was free for ${timeout} s`)
     }
     for (const worker of this.#workers) {
-      let running = 0
       let late: Assignment | null = null
-      for (const assignment of worker.assignments.values()) {
-        if (assignment.aside) continue
-        if (running++ === threads) break // the rest has not begun
-        // Without credit it may be waiting for the client, in write().
-        if (assignment.credit > 0 && assignment.activeAt <= limit && !assignment.timedOut) {
-          assignment.timedOut = true
-          late = assignment
-          if (!assignment.settled) {
-            assignment.settled = true
-            assignment.task.lost(504, `the application gave nothing for ${timeout} s (timeout)`)
-          }
+      for (const assignment of worker.silentSince(limit)) {
+        if (assignment.timedOut) continue
+        assignment.timedOut = true
+        late = assignment
+        if (!assignment.settled) {
+          assignment.settled = true
+          assignment.task.lost(504, `the application gave nothing for ${timeout} s (timeout)`)
         }
       }
       if (late !== null && !this.#interrupt(worker, late)) this.#condemn(worker)
@@ -261,7 +253,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     worker.stuck = true
     if (worker.load > options.threads) worker.recall()
     setTimeout(() => {
-      if (late.open) this.#condemn(worker)
+      if (!late.open) return
+      if (worker.isAt(late)) this.#condemn(worker)
+      // It had been put aside just before, so nothing was interrupted; whoever has the thread now has done nothing wrong.
+      else worker.cancel(late)
     }, INTERRUPT_MS).unref()
     return true
   }
@@ -287,7 +282,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     for (const assignment of worker.assignments.values()) {
       if (!assignment.timedOut) others++
     }
-    // With one thread the others have not begun; they go elsewhere.
+    // With one thread no other is at work: it has not begun and goes elsewhere, or waits for a turn that would not come.
     if (others === 0 || this.#options.worker.threads === 1) worker.abort('a request ran out of time')
   }
 
@@ -336,7 +331,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     if (starting !== undefined) {
       starting.reject(
         starting.failure === null
-          ? new WorkerStartError(`A worker ${reason} before it was ready to serve`, worker.expected)
+          ? new WorkerStartError(
+              `A worker ${worker.pid === 0 ? reason : beforeReady(reason)}`,
+              worker.expected,
+            )
           : new ApplicationLoadError(starting.failure),
       )
     } else if (worker.expected) {
@@ -502,6 +500,13 @@ export class WorkerPool implements Runtime, WorkerListener {
       worker.kill('the server was ended')
     }
   }
+}
+
+/** `killed by SIGKILL: why` with when, in front of the why. */
+function beforeReady(reason: string): string {
+  const why = reason.indexOf(': ')
+  const what = why < 0 ? reason : reason.slice(0, why)
+  return `${what} before it was ready to serve${reason.slice(what.length)}`
 }
 
 /** Like Promise.all, but none of the others goes unheard when one fails. */

@@ -210,6 +210,7 @@ export class Worker implements FrameSink, UnitListener {
     if (assignment.credit === 0) assignment.activeAt = performance.now()
     if (assignment.aside) {
       assignment.aside = false
+      assignment.turn = assignment.activeAt
       this.#sharing++
       if (this.load++ === 0) this.movedAt = assignment.activeAt
     }
@@ -229,6 +230,37 @@ export class Worker implements FrameSink, UnitListener {
     const unbegun = [...this.assignments.values()].filter(({ stream }) => stream > begun)
     // As if it had been answered: whoever asks is in the middle of looking at its workers.
     if (unbegun.length > 0) queueMicrotask(() => this.#takeBack(unbegun))
+  }
+
+  /**
+   * Whose applications have had a thread since before `limit` (of `performance.now()`) and given nothing. Those that may be waiting
+   * for their clients, without credit, are not among them.
+   */
+  silentSince(limit: number): Assignment[] {
+    const atWork = this.#atWork()
+    // What else its only thread did came before.
+    if (this.#options.threads === 1 && this.movedAt > limit) return []
+    return atWork.filter(({ credit, activeAt }) => credit > 0 && activeAt <= limit)
+  }
+
+  /** Whether one of its threads works on that one, as far as can be told. */
+  isAt(assignment: Assignment): boolean {
+    return this.#atWork().includes(assignment)
+  }
+
+  #atWork(): Assignment[] {
+    const { threads } = this.#options
+    const waiting = [...this.assignments.values()].filter(({ aside }) => !aside)
+    // In the order in which they begin.
+    if (threads > 1) return waiting.slice(0, threads)
+    const begun = this.#unit.begun()
+    let at: Assignment | null = null
+    for (const assignment of waiting) {
+      if (assignment.stream > begun) break
+      // Until it is put aside or ends it has the thread to itself; the ends of those before it are on their way here.
+      if (!assignment.shares || at === null || (at.shares && assignment.turn < at.turn)) at = assignment
+    }
+    return at === null ? [] : [at]
   }
 
   /** No more requests; it leaves when it has none. */
@@ -407,6 +439,7 @@ export class Worker implements FrameSink, UnitListener {
           this.#sharing++
         }
         // Credit that is on its way to it brings it back by itself.
+        assignment.turn = performance.now()
         if (assignment.credit > 0) return
         assignment.aside = true
         this.#sharing--
