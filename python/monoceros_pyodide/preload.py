@@ -24,8 +24,8 @@ STANDARD = """
     urllib.request uuid wsgiref.handlers wsgiref.util zipfile zoneinfo
 """.split()
 
-# The gateway, and all of it that embedded.py imports.
-GATEWAY = ["monoceros.embedded"]
+# The gateway with all that embedded.py imports, and what every start does before it.
+GATEWAY = ["monoceros.embedded", "monoceros_pyodide.host_time"]
 
 
 class UnfitError(Exception):
