@@ -106,6 +106,15 @@ function write(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
+/** For the user. It is called inside of Python's system calls, which know no failures but their own. */
+function notice(text: string): void {
+  try {
+    write(STDERR, Buffer.from(`monoceros python: ${text}\n`))
+  } catch {
+    // Nobody reads it.
+  }
+}
+
 function writer(descriptor: number, terminal: boolean) {
   return {
     isatty: terminal,
@@ -137,7 +146,7 @@ async function run(): Promise<number> {
     stdin: read,
     memoryLimit: null,
     interruptBuffer: signals,
-    notice: (text) => write(STDERR, Buffer.from(`monoceros python: ${text}\n`)),
+    notice,
   })
   connectTerminals(pyodide)
   say({ type: 'started' })

@@ -4,6 +4,7 @@ import type { FileLocks } from './file-locks.ts'
 import { HostFiles } from './host-files.ts'
 import type { InterpreterImage } from './image.ts'
 import { shareModule } from './image-module.ts'
+import { pbkdf2, scrypt } from './key-derivation.ts'
 import { LocalTime, type TimeVariables } from './local-time.ts'
 import { isWithin, type Mount } from './mounts.ts'
 import { pyodideFolder, pythonFolder } from './package.ts'
@@ -102,6 +103,8 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
       const { timezone, altzone, daylight, names } = localTime.set(name, emscripten)
       return pyodide.toPy([timezone, altzone, daylight, ...names])
     },
+    pbkdf2,
+    scrypt,
     folder: pythonFolder,
     environment: { HOME, LANG: 'C.UTF-8', ...environment },
     argv: options.argv ?? [''],
@@ -123,11 +126,12 @@ export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
 const WAKE = `
 import sys
 sys.path.insert(0, folder)
-from monoceros_pyodide import host_time, wake
+from monoceros_pyodide import host_time, key_derivation, wake
 sys.path.remove(folder)
 wake.wake(environment, argv, '')
 sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
 host_time.install(sleep, set_zone)
+key_derivation.install(pbkdf2, scrypt)
 `
 
 /** Our own Python code is always seen: nothing starts without it. */
