@@ -24,6 +24,8 @@ interface Framework {
   cwd: string
   /** Part of the page for an unknown path. */
   notFound: RegExp
+  /** Has tests of its own beside those that are put to all. */
+  large?: true
   /** Pyramid lets an unhandled exception out to the server; the others answer it and log it themselves. */
   boomPage: RegExp
 }
@@ -31,6 +33,7 @@ interface Framework {
 const frameworks: Framework[] = [
   {
     name: 'Flask',
+    large: true,
     app: 'flask_app:app',
     cwd: appsDirectory,
     notFound: /Not Found/,
@@ -38,6 +41,7 @@ const frameworks: Framework[] = [
   },
   {
     name: 'Django',
+    large: true,
     app: 'mysite.wsgi',
     cwd: djangoDirectory,
     notFound: /Not Found/,
@@ -102,7 +106,9 @@ describe.skipIf(!hasPython())('frameworks', () => {
   })
 
   for (const framework of frameworks) {
-    describe.each(setUps)(`${framework.name} with $how`, ({ embedded, args }) => {
+    // A start takes a small machine a while, and with more workers of a kind the smaller ones do nothing that the large do not.
+    const chosen = setUps.filter(({ embedded, how }) => framework.large || !embedded || how.startsWith('1'))
+    describe.each(chosen)(`${framework.name} with $how`, ({ embedded, args }) => {
       let server: RunningServer
       beforeAll(async () => {
         server = await start({
