@@ -16,6 +16,7 @@ import sys
 import traceback
 from contextvars import copy_context
 from enum import Enum
+from functools import partial
 from types import FrameType
 from typing import Any, Callable, List, MutableSequence, NoReturn, Optional, Protocol, cast
 
@@ -168,6 +169,9 @@ class _Port:
         self.link = link
         self.incoming = incoming
         self._outgoing = outgoing
+        # To look up a method of node's costs more than to call it.
+        self._receive = link.receive
+        self._send = link.send
 
     def first(self) -> Frame:
         """The first frame, which is there by itself: nothing else is sent before READY."""
@@ -178,20 +182,20 @@ class _Port:
                 return received[0]
 
     def receive(self, patient: bool) -> bytes:
-        return bytes(self.incoming[: self.link.receive(patient)])
+        return bytes(self.incoming[: self._receive(patient)])
 
     def send(self, data: Bytes) -> None:
         size = len(data)
         outgoing = self._outgoing
         if size <= AREA:
             outgoing[:size] = data
-            self.link.send(size)
+            self._send(size)
             return
         view = memoryview(data)
         for start in range(0, size, AREA):
             piece = view[start : start + AREA]
             outgoing[: len(piece)] = piece
-            self.link.send(len(piece))
+            self._send(len(piece))
 
 
 class EmbeddedWorker(SerialWorker):
@@ -206,7 +210,13 @@ class EmbeddedWorker(SerialWorker):
 
     def serve(self) -> int:
         signal.signal(signal.SIGALRM, self._on_time_out)
-        return super().serve()
+        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow code that it began in, and
+        # calls from Python to Python are one call of the evaluation loop. So each turn begins another: partial() is no Python.
+        turn = partial(self.turn)
+        status = None
+        while status is None:
+            status = turn()
+        return status
 
     # Reading and sending.
 
@@ -336,7 +346,7 @@ def _place(exchange: Exchange, frame: Optional[FrameType]) -> _Place:
                     place = _Place.WAITING
                 else:
                     place = _Place.OURS
-            elif place is _Place.WAITING and code is SerialWorker.serve.__code__:
+            elif place is _Place.WAITING and code is SerialWorker.turn.__code__:
                 return _Place.OUTSIDE
             if code in _RUNS:
                 return place if current.f_locals.get("self") is exchange else _Place.OUTSIDE
@@ -359,13 +369,14 @@ class _Claims:
     """The ledger of an embedded worker: to write a stream is to claim it."""
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self._begun = link.begun
+        self._claim = link.claim
 
     def __getitem__(self, index: int) -> int:
-        return self._link.begun()
+        return self._begun()
 
     def __setitem__(self, index: int, stream: int) -> None:
-        if not self._link.claim(stream):
+        if not self._claim(stream):
             raise TakenBack(stream)
 
 

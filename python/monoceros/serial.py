@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from time import perf_counter
-from typing import Callable, Deque, Dict, List, NoReturn, Set
+from typing import Callable, Deque, Dict, List, NoReturn, Optional, Set
 
 from . import frames
 from .channel import Assignment, TakenBack, forget_below
@@ -41,13 +41,20 @@ class SerialWorker:
 
     def serve(self) -> int:
         """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
+        status = None
+        while status is None:
+            status = self.turn()
+        return status
+
+    def turn(self) -> Optional[int]:
+        """Runs what there is and waits for more: None, or the status to leave with."""
         queue = self._queue
         ready = self._ready
         ledger = self._ledger
         outbox = self.outbox
         held_frames = outbox.frames
         flush = outbox.flush
-        begun = 0.0
+        begun = perf_counter()
         while True:
             # Those with credit and those that wait to begin take turns.
             if ready:
@@ -61,8 +68,7 @@ class SerialWorker:
                     flush()
                 if not self._receive():
                     return self._leave()
-                begun = perf_counter()
-                continue
+                return None
             if self._cancelled:
                 if self._drop(stream):
                     continue
