@@ -413,6 +413,8 @@ describe('one worker', () => {
     const from = server.log().length
     expect((await get(server, path)).status).toBe(502)
     await server.waitForLog(expected, { from })
+    // With a time-out of a second nobody waits for longer than that for the next one.
+    await server.waitForLog(/Worker \d+ serves/, { from })
     await answersAgain(server)
     const log = server.log().slice(from)
     if (place !== null) expect(log).toContain(place)
