@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { KeepAliveClient } from './support/keep-alive-client.ts'
 import { startLoad } from './support/load.ts'
@@ -43,7 +43,9 @@ def application(environ, start_response):
     return [(VERSION + WORKER).encode()]
 `
 
+/** Milliseconds that whatever starts a worker may take, on a machine that has much else to do. */
 const START = 60_000
+vi.setConfig({ testTimeout: 2 * START })
 
 function makeFolder(): { path: string; begun: () => string[] } {
   const directory = temporaryDirectory()
