@@ -70,6 +70,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
       localTime.wrapImports(imports)
       sleepInsteadOfSpinning(imports)
       refuseCommands(imports)
+      takeSignals(imports, options.interruptBuffer)
     },
     (memory) => localTime.use(memory),
   )
@@ -169,6 +170,16 @@ function wrapImports(
 function refuseCommands(imports: WebAssembly.Imports): void {
   const calls = imports.env as Record<string, unknown>
   calls._emscripten_system = (command: number) => (command === 0 ? 0 : -ENOSYS)
+}
+
+/** Pyodide reads a signal and then writes that there is none: one that comes between the two would be lost. */
+function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
+  const calls = imports.env as Record<string, unknown>
+  if (!('_Py_CheckEmscriptenSignals_Helper' in calls))
+    throw new Error('This version of Pyodide has no _Py_CheckEmscriptenSignals_Helper')
+  // Most often there is none, and looking costs less than exchanging.
+  calls._Py_CheckEmscriptenSignals_Helper = () =>
+    Atomics.load(signals, 0) === 0 ? 0 : Atomics.exchange(signals, 0, 0)
 }
 
 /** Emscripten's number for it, which is WASI's. */
