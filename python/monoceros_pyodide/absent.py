@@ -8,14 +8,19 @@ import socket
 from typing import Any, NoReturn
 
 _NO_NETWORK = "the embedded Python has no network; use an installed Python (--runtime cpython)"
+_NO_SERVER = (
+    "the embedded Python has no network, so that no server can listen in it; "
+    "Monoceros itself serves an application: monoceros MODULE:NAME, such as monoceros mysite.wsgi:application"
+)
 
 
 def install() -> None:
     """Makes connections, the resolving of names and commands of a shell raise OSError. For the whole interpreter."""
     # Emscripten's connect() succeeds at once, and what is sent then goes nowhere.
     connection: Any = socket.socket
-    for name in ("connect", "connect_ex", "listen", "accept", "sendto", "sendmsg"):
+    for name in ("connect", "connect_ex", "accept", "sendto", "sendmsg"):
         setattr(connection, name, _refuse_connection)
+    connection.listen = _refuse_server
     # Its resolver makes an address up for every name.
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
         setattr(socket, name, _only_local(getattr(socket, name)))
@@ -24,6 +29,10 @@ def install() -> None:
 
 def _refuse_connection(self: socket.socket, *args: Any, **kwargs: Any) -> NoReturn:
     raise OSError(errno.ENETUNREACH, _NO_NETWORK)
+
+
+def _refuse_server(self: socket.socket, backlog: int = 0, /) -> NoReturn:
+    raise OSError(errno.ENETUNREACH, _NO_SERVER)
 
 
 def _only_local(resolve: Any) -> Any:

@@ -133,9 +133,11 @@ def advice(error: BaseException) -> str:
 def _advice_on(name: str) -> str:
     top, _, inner = name.partition(".")
     if top in getattr(sys, "stdlib_module_names", ()):
+        # The compiled part of a module is called like it, with an underscore.
+        name = top[1:] if top[1:] in sys.stdlib_module_names else name
         return (
             f"{name!r} is in the standard library, but not in that of the embedded Python. "
-            "An application that needs it is served with a Python that is installed: --runtime cpython"
+            "What needs it runs on a Python that is installed; to serve with one: --runtime cpython"
         )
     if inner and top in sys.modules:
         # The package is there, and has no such module: another version of it might.

@@ -6,6 +6,7 @@ import builtins
 import json
 import linecache
 import os
+import re
 import runpy
 import sys
 import types
@@ -19,6 +20,8 @@ from . import absent, event_loop, packages
 EXIT_INTERRUPTED = 130
 #: As CPython has it when it cannot write what is left at its end.
 EXIT_NOT_WRITTEN = 120
+
+_COMMAND = "monoceros python"
 
 
 class Host(Protocol):
@@ -78,6 +81,8 @@ def run(program: Program, host: Host) -> int:
 
 def _prepare(program: Program, host: Host) -> None:
     os.chdir(program.cwd)
+    # No path, as there is none: how the program's messages say it was started.
+    sys.executable = _COMMAND
     for stream, terminal, errors in (
         (sys.stdin, program.terminals["input"], "strict"),
         (sys.stdout, program.terminals["output"], "strict"),
@@ -150,17 +155,22 @@ def _start(program: Program) -> None:
     sys.modules["__main__"] = module
     if program.kind == "script":
         if os.path.basename(name) == "manage.py" and program.args[:1] == ["runserver"]:
-            raise SystemExit(_NO_RUNSERVER)
+            raise SystemExit(_NO_RUNSERVER.format("manage.py"))
         sys.argv[:] = [name, *program.args]
         if program.source is None and _is_package(name):
             sys.path.insert(0, os.path.abspath(name))
-            _run_module("__main__", alter_argv=False)
+            runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
             return
         _search_first(program, os.path.dirname(os.path.realpath(name)))
         module.__file__ = os.path.abspath(name)
         module.__dict__["__cached__"] = None
         _execute(_source_of(program), name if program.source is not None else os.path.abspath(name))
     elif program.kind == "module":
+        if name == "django" and program.args[:1] == ["runserver"]:
+            raise SystemExit(_NO_RUNSERVER.format("django"))
+        # That of a .venv would try for a minute to reach an index.
+        if name == "pip" and {"install", "download", "wheel"} & set(program.args):
+            raise SystemExit("monoceros python: pip has no network here; monoceros install does what pip install does")
         sys.argv[:] = ["-m", *program.args]
         _search_first(program, os.getcwd())
         _run_module(name)
@@ -178,22 +188,33 @@ def _start(program: Program) -> None:
         _prompt("" if program.quiet else _banner())
 
 
-def _run_module(name: str, alter_argv: bool = True) -> None:
-    if name != "__main__":
-        # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of what it is to run.
-        sys.modules.pop(name, None)
+class _NoModuleError(Exception):
+    """There is no such module, or it is none that can be run."""
+
+
+#: Modules that are run to install something, and what is done instead.
+_INSTALLERS = {
+    "pip": "monoceros install does what pip install does",
+    "ensurepip": "monoceros install needs no pip",
+    "venv": "none is needed: monoceros install puts packages into the folder python_modules of the project",
+}
+
+
+def _run_module(name: str) -> None:
+    # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of what it is to run.
+    sys.modules.pop(name, None)
     try:
-        runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
-    except SystemExit as error:
-        # runpy's own errors begin with the path of the interpreter, which has none.
-        if not (isinstance(error.code, str) and error.code.startswith(": ")):
-            raise
-        text = f"monoceros python{error.code}"
-        if name == "pip":
-            text += "; monoceros install does what pip install does"
-        elif error.code.endswith(f"No module named {name}"):
+        _, spec, code = runpy._get_module_details(name, _NoModuleError)  # type: ignore[attr-defined]
+    except _NoModuleError as error:
+        text = f"monoceros python: {error}"
+        if name in _INSTALLERS:
+            text += f"; {_INSTALLERS[name]}"
+        elif str(error) == f"No module named {name}":
             text += f". {packages.advice(ModuleNotFoundError(name=name))}"
         raise SystemExit(text) from None
+    # That of the standard library's archive is byte code, and programs look at the name of their source.
+    sys.argv[0] = re.sub(r"\.pyc$", ".py", spec.origin)
+    runpy._run_code(code, sys.modules["__main__"].__dict__, None, "__main__", spec)  # type: ignore[attr-defined]
 
 
 def _is_package(path: str) -> bool:
@@ -235,8 +256,20 @@ def _banner() -> str:
 def _prompt(banner: str) -> None:
     import code
 
+    class Console(code.InteractiveConsole):
+        def showtraceback(self) -> None:
+            error = sys.exc_info()[1]
+            if error is not None and error.__traceback__ is not None:
+                # The first frame is the console's.
+                error.__traceback__.tb_next = _theirs(error.__traceback__.tb_next)
+                _clear_chain(error)
+            super().showtraceback()
+            advice = "" if error is None else _advice(error)
+            if advice:
+                self.write(f"\nmonoceros python: {advice}\n")
+
     sys.ps1, sys.ps2 = getattr(sys, "ps1", ">>> "), getattr(sys, "ps2", "... ")
-    code.interact(banner=banner, local=sys.modules["__main__"].__dict__, exitmsg="")
+    Console(sys.modules["__main__"].__dict__).interact(banner=banner, exitmsg="")
 
 
 # After.
@@ -280,7 +313,7 @@ def _show(error: BaseException) -> None:
         sys.__excepthook__(type(second), second, _theirs(second.__traceback__))
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(error), error, error.__traceback__)
-    advice = _TO_SERVE if _in_server(error) else _advice(error)
+    advice = _advice(error)
     if advice:
         print(f"\nmonoceros python: {advice}", file=sys.stderr)
 
@@ -321,10 +354,10 @@ def _clear_chain(error: BaseException) -> None:
 
 
 _NO_RUNSERVER = (
-    "monoceros python: manage.py runserver is not possible on the embedded Python, which has no network. "
+    "monoceros python: {} runserver is not possible on the embedded Python, which has no network. "
     "Serve the project itself: monoceros MODULE:NAME, as its WSGI_APPLICATION says, such as monoceros mysite.wsgi:application"
 )
-_TO_SERVE = "To serve an application: monoceros MODULE:NAME, such as monoceros mysite.wsgi:application"
+_ELSEWHERE = "What needs them runs on a Python that is installed; to serve an application: monoceros MODULE:NAME"
 
 
 def _advice(error: BaseException) -> str:
@@ -334,20 +367,10 @@ def _advice(error: BaseException) -> str:
     except Exception:
         return ""
     if isinstance(error, OSError) and "does not support processes" in text:
-        return f"the embedded Python cannot run other programs. {_TO_SERVE}"
+        return f"the embedded Python cannot run other programs. {_ELSEWHERE}"
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
-        return f"the embedded Python has no threads. {_TO_SERVE}"
+        return f"the embedded Python has no threads. {_ELSEWHERE}"
     return packages.advice(error)
-
-
-def _in_server(error: BaseException) -> bool:
-    """True when it is the error of a server that was to begin to listen."""
-    traceback = error.__traceback__ if isinstance(error, OSError) else None
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_name == "server_activate":
-            return True
-        traceback = traceback.tb_next
-    return False
 
 
 def _flush(stream: Optional[TextIO]) -> Optional[Exception]:

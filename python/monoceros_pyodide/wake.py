@@ -20,6 +20,10 @@ import time
 from importlib.machinery import FileFinder
 from typing import Mapping, Optional, Sequence
 
+# Where the interpreter has what is its own. Emscripten's prefix is the root of the disk, so that everything would pass for
+# installed with Python: Flask would take /var/app-instance, in memory, for the folder of an application's data.
+_PREFIX = "/lib/python{}.{}".format(*sys.version_info[:2])
+
 # True in an interpreter that was restored: ``preload`` sets it just before the snapshot is made.
 restored = False
 
@@ -35,6 +39,7 @@ def wake(environment: Mapping[str, str], argv: Sequence[str] = ("",), executable
     sys.argv[:] = argv
     if executable is not None:
         sys.executable = executable
+    sys.prefix = sys.exec_prefix = _PREFIX
     if not restored:
         return
     _reseed()
