@@ -12,6 +12,7 @@ const root = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'monoceros-files-')))
 const app = join(root, 'app')
 const shared = join(root, 'shared')
 const secret = join(root, 'secret')
+const data = join(root, 'data')
 const table = createLockTable()
 const owners = [1, 2, 3]
 let threads: PyodideThread[]
@@ -24,7 +25,12 @@ function start(owner: number): Promise<PyodideThread> {
       { path: shared, readOnly: true },
       { path: join(app, 'static'), readOnly: true },
       { path: join(app, 'static/cache/deep'), readOnly: false },
+      { path: join(app, 'outer/inner'), readOnly: true },
       { path: join(root, 'settings.ini'), readOnly: true },
+      // As planMounts has it for a working directory that is named by a link.
+      { path: join(root, 'alias'), readOnly: false },
+      { path: data, readOnly: false },
+      { path: join(data, 'kept'), readOnly: true },
     ],
     table,
     owner,
@@ -41,6 +47,10 @@ beforeAll(async () => {
   fs.writeFileSync(join(shared, 'template.html'), '<p>')
   fs.writeFileSync(join(secret, 'key'), 'secret')
   fs.writeFileSync(join(root, 'settings.ini'), '[app]')
+  fs.mkdirSync(join(app, 'outer/inner'), { recursive: true })
+  fs.mkdirSync(join(data, 'kept'), { recursive: true })
+  fs.writeFileSync(join(data, 'kept/file'), 'kept')
+  fs.symlinkSync(data, join(root, 'alias'))
   threads = await Promise.all(owners.map(start))
   python = threads[0] as PyodideThread
 })
@@ -98,7 +108,13 @@ describe('what is visible', () => {
         `root = ${JSON.stringify(root)}`,
       ),
     ).toEqual(['ENOENT', 'ENOENT', 'ENOENT'])
-    expect(await evaluate('sorted(os.listdir(".."))')).toEqual(['app', 'settings.ini', 'shared'])
+    expect(await evaluate('sorted(os.listdir(".."))')).toEqual([
+      'alias',
+      'app',
+      'data',
+      'settings.ini',
+      'shared',
+    ])
   })
 
   it('links lead from mount to mount, and nowhere else, however they are written', async () => {
@@ -229,6 +245,69 @@ describe('read-only mounts', () => {
     ])
   })
 
+  it('stay so by whatever other path they are come to', async () => {
+    const attempts = [
+      'put, "kept/file", ""',
+      'put, "kept/new", ""',
+      'os.unlink, "kept/file"',
+      'os.rename, "kept/file", "file"',
+      'os.mkdir, "kept/new"',
+      'os.chmod, "kept/file", 0',
+      'os.utime, "kept"',
+      'os.truncate, "kept/file", 0',
+      'os.rename, "kept", "moved"',
+    ]
+    expect(
+      await evaluate(
+        `[${attempts.map((one) => `attempt(${one})`).join(', ')}, os.access("kept/file", os.W_OK), text("kept/file")]`,
+        `os.chdir(${JSON.stringify(join(root, 'alias'))})`,
+      ),
+    ).toEqual([...attempts.slice(1).map(() => 'EROFS'), 'EBUSY', false, 'kept'])
+    expect(await evaluate('attempt(put, "written", "")')).toBe('done')
+    expect(fs.readdirSync(data).sort()).toEqual(['kept', 'written'])
+    await evaluate('None', `os.chdir(${JSON.stringify(app)})`)
+  })
+
+  it('a folder with one in it keeps its name, or what is read-only could be written by another', async () => {
+    expect(
+      await evaluate('[attempt(os.rename, "outer", "other"), attempt(put, "outer/inner/new", "")]'),
+    ).toEqual(['EBUSY', 'EROFS'])
+    expect(fs.readdirSync(join(app, 'outer/inner'))).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux').each([
+    ['writing a file', 'put("swapped/template.html", "")'],
+    ['truncating one', 'os.truncate("swapped/template.html", 0)'],
+  ])('%s: a folder that becomes a link to one after it was looked at', async (_, action) => {
+    const folder = join(app, 'swapped')
+    fs.mkdirSync(folder)
+    fs.writeFileSync(join(folder, 'template.html'), 'harmless')
+    const before = fs.readdirSync(shared)
+    const outcome = await evaluate(
+      `attempt(lambda: ${action})`,
+      `import host; host.swapBeforeOpening(${JSON.stringify(folder)}, ${JSON.stringify(shared)})`,
+    )
+    fs.unlinkSync(folder)
+    fs.rmSync(`${folder}-aside`, { recursive: true })
+    expect(outcome).toBe('EROFS')
+    expect(fs.readdirSync(shared)).toEqual(before)
+    expect(fs.readFileSync(join(shared, 'template.html'), 'utf8')).toBe('<p>')
+  })
+
+  it('an open file of theirs is as unchangeable', async () => {
+    expect(
+      await evaluate(
+        'outcomes',
+        `
+outcomes = []
+for path in (${JSON.stringify(join(shared, 'template.html'))}, ${JSON.stringify(join(root, 'alias/kept/file'))}):
+    number = os.open(path, os.O_RDONLY)
+    outcomes += [attempt(os.fchown, number, os.getuid(), os.getgid()), attempt(os.fchmod, number, 0o600), attempt(os.utime, number)]
+    os.close(number)`,
+      ),
+    ).toEqual(Array(6).fill('EROFS'))
+  })
+
   it('may be one file', async () => {
     expect(
       await evaluate(
@@ -357,6 +436,39 @@ os.symlink("made", "dangling"); put("dangling", "1"); assert text("made") == "1"
 folder = os.open(".", os.O_RDONLY); assert sorted(os.listdir(folder)) == sorted(os.listdir(".")); os.close(folder)
 assert os.statvfs(".").f_blocks > 0`,
     )
+  })
+
+  it('a folder that is renamed while it is open is listed as before', async () => {
+    fs.mkdirSync(join(work, 'before'))
+    fs.writeFileSync(join(work, 'before/file'), '')
+    expect(
+      await evaluate(
+        'names',
+        'number = os.open("before", os.O_RDONLY); os.rename("before", "after"); names = os.listdir(number); os.close(number)',
+      ),
+    ).toEqual(['file'])
+  })
+
+  it('times before 1970 can be set', async () => {
+    expect(
+      await evaluate(
+        '[os.stat("file").st_mtime, os.stat("file").st_atime]',
+        'put("file", ""); os.utime("file", (-5.5, -86400))',
+      ),
+    ).toEqual([-86400, -5.5])
+  })
+
+  it('a mapping does not make a file longer that was cut meanwhile', async () => {
+    expect(
+      await evaluate(
+        'text("file")',
+        `
+import mmap
+put("file", "0123456789")
+with open("file", "r+b") as file, mmap.mmap(file.fileno(), 10) as memory:
+    os.ftruncate(file.fileno(), 3); memory[0:1] = b"x"`,
+      ),
+    ).toBe('x12')
   })
 
   it('a FIFO is seen, and not waited for', async () => {

@@ -282,6 +282,8 @@ const WRITABLE_MAPPING = 2
 
 const AT_SYMLINK_NOFOLLOW = 0x100
 const DIRENT_SIZE = 280
+/** In bytes: `d_name` is an array of 256 characters. Some file systems (VFAT, APFS, FUSE) have longer ones. */
+const LONGEST_NAME = 255
 
 /** Linux: a descriptor that only names a file. Not in node's constants. */
 const O_PATH = 0o10000000
@@ -306,6 +308,8 @@ class HostFileSystem {
   readonly #noticed = new Set<string>()
   /** Who has a file locked with `flock`: not an interpreter, but an opening of the file, which its duplicates share. */
   readonly #flocks = new Map<string, Map<FileStream['shared'], LockKind>>()
+  /** Where all mounts are on the disk, and which may be changed there. */
+  readonly #places: { readonly real: string; readonly readOnly: boolean }[] = []
   /** Where mounted folders are: an opened file may turn out to be in any. Inner ones first. */
   readonly #roots: { readonly root: FileNode; readonly path: string; readonly real: string }[] = []
   /** Nodes that carry a mount inside of another, by path: the only ones that live on. */
@@ -373,9 +377,12 @@ class HostFileSystem {
       mmap: (stream: FileStream, length: number, position: number, protection: number, flags: number) =>
         this.#map(stream, length, position, protection, flags),
       msync: (stream: FileStream, buffer: Uint8Array, offset: number, length: number) => {
-        for (let done = 0; done < length; ) {
+        // What lies beyond the end of the file is lost, also if that was elsewhere before.
+        const size = this.#host(() => fs.fstatSync(stream.nfd as number).size)
+        const end = Math.min(length, size - offset)
+        for (let done = 0; done < end; ) {
           done += this.#host(() =>
-            fs.writeSync(stream.nfd as number, buffer, done, length - done, offset + done),
+            fs.writeSync(stream.nfd as number, buffer, done, end - done, offset + done),
           )
         }
         return 0
@@ -388,6 +395,7 @@ class HostFileSystem {
     for (const { path, readOnly } of this.#mounts) {
       const real = fs.realpathSync(path)
       const status = fs.statSync(real, STAT)
+      this.#places.push({ real, readOnly })
       if (status.isDirectory()) this.#mountFolder(path, real, readOnly)
       else this.#mountFile(path, real, readOnly, status)
     }
@@ -511,7 +519,10 @@ class HostFileSystem {
     const { node } = this.#fs.lookupPath(path, { follow: (flags & AT_SYMLINK_NOFOLLOW) === 0 })
     if (node === undefined || !isHostNode(node)) return undefined
     if ((mode & ~7) !== 0) throw this.#error('EINVAL')
-    if ((mode & fs.constants.W_OK) !== 0 && place(node).readOnly) throw this.#error('EROFS')
+    if ((mode & fs.constants.W_OK) !== 0) {
+      const { real, readOnly } = place(node)
+      if (readOnly || this.#isReadOnly(real)) throw this.#error('EROFS')
+    }
     if ((node.mode & FILE_TYPE) !== IS_LINK) this.#host(() => fs.accessSync(toHost(place(node).real), mode))
     return 0
   }
@@ -539,6 +550,7 @@ class HostFileSystem {
     files.fchown = (fd, uid, gid) => {
       const stream = files.getStreamChecked(fd)
       if (stream.nfd === undefined) return fchown(fd, uid, gid)
+      this.#refuseReadOnly(stream)
       this.#host(() => fs.fchownSync(stream.nfd as number, uid, gid))
     }
     // Emscripten's loses what is no UTF-8.
@@ -743,7 +755,9 @@ class HostFileSystem {
   #opened(node: FileNode, flags: number, nfd: number): FileStream {
     const { path, real } = place(node)
     try {
-      this.#verify(nfd, real)
+      const found = this.#verify(nfd, real)
+      const writes = (flags & ACCESS) !== 0 || (flags & TRUNCATE) !== 0
+      if (writes && this.#isReadOnly(found)) throw this.#error('EROFS')
       // Not before it is known to be the right file.
       if ((flags & TRUNCATE) !== 0) this.#host(() => fs.ftruncateSync(nfd, 0))
       return this.#stream(node, path, flags & ~(CREATE | EXCLUSIVE | TRUNCATE | NO_FOLLOW), nfd)
@@ -852,7 +866,7 @@ class HostFileSystem {
 
   #setStreamAttributes(stream: FileStream, attributes: NewAttributes): void {
     const nfd = stream.nfd as number
-    if (stream.node.host?.readOnly === true) throw this.#error('EROFS')
+    this.#refuseReadOnly(stream)
     this.#host(() => {
       if (attributes.mode !== undefined) fs.fchmodSync(nfd, attributes.mode & 0o7777)
       if (attributes.size !== undefined) fs.ftruncateSync(nfd, attributes.size)
@@ -867,15 +881,18 @@ class HostFileSystem {
     this.#within(parent, name, change)
   }
 
-  /** Calls with a path to `name` in a folder that is held open and known to be the one that was looked up. */
+  /** Calls with a path to `name`, which is to be changed, in a folder that is held open and known to be the one that was looked up. */
   #within<T>(parent: FileNode, name: string, use: (path: HostPath) => T): T {
     const { real } = place(parent)
-    if (!verifiable) return this.#host(() => use(toHost(`${real}/${name}`)))
+    if (!verifiable) {
+      this.#refuseChange(`${real}/${name}`)
+      return this.#host(() => use(toHost(`${real}/${name}`)))
+    }
     const folder = this.#host(() =>
       fs.openSync(toHost(real), O_PATH | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW),
     )
     try {
-      this.#verify(folder, real)
+      this.#refuseChange(`${this.#verify(folder, real)}/${name}`)
       return this.#host(() => use(toHost(`${DESCRIPTORS}/${folder}/${name}`)))
     } finally {
       fs.closeSync(folder)
@@ -887,44 +904,94 @@ class HostFileSystem {
     const { real, readOnly } = place(node)
     if (readOnly) throw this.#error('EROFS')
     const link = (node.mode & FILE_TYPE) === IS_LINK
-    if (!verifiable) return this.#host(() => use({ path: toHost(real), link }))
+    if (!verifiable) {
+      if (this.#isReadOnly(real)) throw this.#error('EROFS')
+      return this.#host(() => use({ path: toHost(real), link }))
+    }
     if (link) return this.#within(node.parent, node.name, (path) => use({ path, link }))
     const descriptor = this.#host(() => fs.openSync(toHost(real), O_PATH | fs.constants.O_NOFOLLOW))
     try {
-      this.#verify(descriptor, real)
+      if (this.#isReadOnly(this.#verify(descriptor, real))) throw this.#error('EROFS')
       this.#host(() => use({ path: `${DESCRIPTORS}/${descriptor}`, link }))
     } finally {
       fs.closeSync(descriptor)
     }
   }
 
-  /** Refuses (EACCES) a descriptor of something outside of all mounts: a folder of its path was replaced by a link meanwhile. */
-  #verify(descriptor: number, expected: string): void {
-    if (!verifiable) return
-    const found = this.#host(() => fromHost(fs.readlinkSync(`${DESCRIPTORS}/${descriptor}`, 'buffer')))
-    if (found === expected) return
-    const path = found.endsWith(' (deleted)') ? found.slice(0, -' (deleted)'.length) : found
-    if (!this.#roots.some(({ real }) => isWithin(`${path}/`, real))) throw this.#error('EACCES')
+  /**
+   * Where something that was opened lies on the disk. Refuses (EACCES) what lies outside of all mounts: a folder of its path was replaced
+   * by a link meanwhile.
+   */
+  #verify(descriptor: number, expected: string): string {
+    if (!verifiable) return expected
+    const path = this.#pathOf(descriptor)
+    if (path !== expected && !this.#roots.some(({ real }) => isWithin(`${path}/`, real)))
+      throw this.#error('EACCES')
+    return path
+  }
+
+  #pathOf(descriptor: number): string {
+    const path = this.#host(() => fromHost(fs.readlinkSync(`${DESCRIPTORS}/${descriptor}`, 'buffer')))
+    return path.endsWith(' (deleted)') ? path.slice(0, -' (deleted)'.length) : path
+  }
+
+  /**
+   * Whether a place on the disk is read-only by whatever path it was come to: what the innermost mount says that it lies in. Where that is mounted
+   * at several paths, with different rights, each path has its own.
+   */
+  #isReadOnly(real: string): boolean {
+    let innermost = -1
+    let readOnly = false
+    for (const mount of this.#places) {
+      if (mount.real.length < innermost || !isWithin(real, mount.real)) continue
+      readOnly = mount.readOnly && (mount.real.length > innermost || readOnly)
+      innermost = mount.real.length
+    }
+    return readOnly
+  }
+
+  /** For a name in a folder. Neither a mount can be taken away nor what one is in: it would be somewhere else then, with other rights. */
+  #refuseChange(real: string): void {
+    if (this.#places.some((mount) => isWithin(mount.real, real))) throw this.#error('EBUSY')
+    if (this.#isReadOnly(real)) throw this.#error('EROFS')
+  }
+
+  #refuseReadOnly(stream: FileStream): void {
+    const { host } = stream.node
+    if (host === undefined) return
+    const real = verifiable ? this.#pathOf(stream.nfd as number) : host.real
+    if (host.readOnly || this.#isReadOnly(real)) throw this.#error('EROFS')
   }
 
   #entries(stream: FileStream): DirectoryEntry[] {
     const { path, real } = place(stream.node)
     const folder = verifiable ? `${DESCRIPTORS}/${stream.nfd}` : toHost(real)
     const itself = this.#host(() => fs.fstatSync(stream.nfd as number, STAT))
-    const parent = this.#fs.lookupPath(`${path}/..`).node
-    const above =
-      parent === undefined || !isHostNode(parent) ? itself.ino : this.#attributes(parent).exact.ino
+    const above = this.#inodeAbove(path) ?? itself.ino
     const entries: DirectoryEntry[] = [
       { name: Buffer.from('.'), inode: itself.ino, type: 4 },
       { name: Buffer.from('..'), inode: above, type: 4 },
     ]
     for (const name of this.#names(folder)) {
+      // Python's buffer has room for what a name may have on most file systems, and no more.
+      if (name.length > LONGEST_NAME) continue
       const status = this.#host(() => fs.lstatSync(joined(folder, name), STAT_OR_NOTHING))
       // Gone since it was listed.
       if (status !== undefined)
         entries.push({ name, inode: status.ino, type: Number(status.mode & 0o170000n) >>> 12 })
     }
     return entries
+  }
+
+  /** That of the folder which a path's folder is in; null where none is to be seen, as when the path is not the folder's any more. */
+  #inodeAbove(path: string): bigint | null {
+    try {
+      const parent = this.#fs.lookupPath(`${path}/..`).node
+      return parent === undefined || !isHostNode(parent) ? null : this.#attributes(parent).exact.ino
+    } catch (error) {
+      if (isErrnoError(error)) return null
+      throw error
+    }
   }
 
   #names(folder: HostPath): Buffer[] {
@@ -1093,12 +1160,17 @@ class Attributes {
   }
 }
 
-/** Access and modification time in seconds, where one of them is to be set. */
-function timesOf(attributes: NewAttributes, now: () => fs.Stats): [number, number] | null {
+/** Access and modification time as Node takes them, in seconds, where one of them is to be set. */
+function timesOf(attributes: NewAttributes, now: () => fs.Stats): [number | Date, number | Date] | null {
   const { atime, mtime } = attributes
   if (typeof atime !== 'number' && typeof mtime !== 'number') return null
   const kept = typeof atime === 'number' && typeof mtime === 'number' ? null : now()
-  return [(atime ?? (kept?.atimeMs as number)) / 1000, (mtime ?? (kept?.mtimeMs as number)) / 1000]
+  return [hostTime(atime ?? (kept?.atimeMs as number)), hostTime(mtime ?? (kept?.mtimeMs as number))]
+}
+
+/** Node takes a negative number for the present, but no such date. */
+function hostTime(milliseconds: number): number | Date {
+  return milliseconds < 0 ? new Date(milliseconds) : milliseconds / 1000
 }
 
 /** The host's flags. Never truncating (that comes when the file is known), and never waiting for a FIFO that came in its place. */
