@@ -8,7 +8,7 @@
  * is the median of the ratios within rounds. The report goes to standard output.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -143,11 +143,7 @@ async function startOne({ one: way, app, place, site }) {
   if (way === 'snapshot' && image.snapshot === null) throw new Error('the snapshot is not used')
   if (way === 'plain') image.stdlib = pyodideFile('python_stdlib.zip')
   if (way === 'application') return await keepApplication(image, { app, place, site })
-  if (way === 'restored') {
-    const bytes = readFileSync(join(place, `${app}.memory`))
-    image.snapshot = new SharedArrayBuffer(bytes.length)
-    new Uint8Array(image.snapshot).set(bytes)
-  }
+  if (way === 'restored') image.snapshot = placeOfApplication(app, place)
   const pyodide = await startInterpreter({
     image,
     mounts: [place, ...(site ? [site] : [])].map((path) => ({ path, readOnly: false })),
@@ -175,6 +171,10 @@ assert b''.join(application(environ, lambda *head: None)).startswith(b'Hello, wo
 `
 }
 
+function placeOfApplication(app, place) {
+  return { folder: join(place, 'applications'), key: Buffer.from(app).toString('hex').padEnd(64, '0') }
+}
+
 /** A snapshot of an interpreter that has imported the application. For comparison only: see docs/performance.md for why we do not use one. */
 async function keepApplication(image, { app, place, site }) {
   const { loadPyodide } = await import('pyodide')
@@ -196,7 +196,13 @@ monoceros_pyodide.wake.restored = True
 sys.path.pop()
 ${callOnce(app, place, site)}
 `)
-  writeFileSync(join(place, `${app}.memory`), pyodide.makeMemorySnapshot())
+  const bytes = pyodide.makeMemorySnapshot()
+  const snapshot = new SharedArrayBuffer(bytes.length)
+  new Uint8Array(snapshot).set(bytes)
+  const { SnapshotCache } = await import('../dist/runtimes/pyodide/image-cache.js')
+  const { folder, key } = placeOfApplication(app, place)
+  const claim = await new SnapshotCache(folder).claim(key)
+  await claim.write(snapshot)
   process.stdout.write('{}', () => process.exit())
 }
 

@@ -308,6 +308,18 @@ test('a snapshot that was tampered with is not used, and a good one takes its pl
   ])
 }, 60_000)
 
+test('a damaged snapshot is removed by who would have started from it, and does no harm', async () => {
+  const other = { MONOCEROS_CACHE: join(work.path, 'damaged') }
+  expect(await inProcess(['keep'], other)).toEqual(['made'])
+  const file = join(other.MONOCEROS_CACHE, readdirSync(other.MONOCEROS_CACHE)[0]!)
+  const bytes = readFileSync(file)
+  bytes[1_000_000] = bytes[1_000_000]! ^ 1
+  writeFileSync(file, bytes)
+  const [answer] = (await inProcess([run("answer = {'sum': 1 + 1}")], other)) as [Answer]
+  expect(answer.value).toEqual({ sum: 2 })
+  expect(readdirSync(other.MONOCEROS_CACHE)).toEqual([])
+}, 60_000)
+
 test('of several processes that start at once, one makes the snapshot', async () => {
   const other = { MONOCEROS_CACHE: join(work.path, 'crowd') }
   const outcomes = await Promise.all([1, 2, 3].map(() => inProcess(['keep'], other)))

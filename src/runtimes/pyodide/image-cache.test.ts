@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { CacheError, cacheFolder, occupied, SnapshotCache } from './image-cache.ts'
+import { CacheError, cacheFolder, letGo, occupied, SnapshotCache } from './image-cache.ts'
 
 const key = 'ab'.repeat(32)
 let place: string
@@ -63,9 +63,13 @@ describe('the folder', () => {
 
 describe('a snapshot', () => {
   test('is read as it was written, from a file that nobody else may open', async () => {
-    expect(await cache.read(key)).toBeNull()
+    expect([await cache.has(key), await cache.read(key)]).toEqual([false, null])
     await store()
-    expect(Buffer.compare(new Uint8Array((await cache.read(key))!), new Uint8Array(snapshot()))).toBe(0)
+    expect(await cache.has(key)).toBe(true)
+    const read = (await cache.read(key))!
+    expect(Buffer.compare(read, new Uint8Array(snapshot()))).toBe(0)
+    letGo(read)
+    expect(read.buffer.byteLength).toBe(0)
     expect(statSync(cache.path(key)).mode & 0o777).toBe(0o600)
     expect(statSync(cache.folder).mode & 0o777).toBe(0o700)
     expect(readdirSync(cache.folder)).toHaveLength(1)
@@ -108,6 +112,7 @@ describe('a snapshot', () => {
     await store()
     chmodSync(cache.path(key), 0o644)
     await expect(cache.read(key)).rejects.toThrow('others may use it')
+    await expect(cache.has(key)).rejects.toThrow('others may use it')
   })
 
   test('in a folder that others may write to is refused', async () => {

@@ -16,6 +16,13 @@ const LENGTH = 40
 const CHECKSUM = 48
 const HEADER = 64
 
+/** Memory that can be given back; ECMAScript 2024, which Node 20 has in part. */
+export type ResizableBuffer = ArrayBuffer & { resize(length: number): void }
+const ResizableBuffer = ArrayBuffer as unknown as new (
+  length: number,
+  options: { readonly maxByteLength: number },
+) => ResizableBuffer
+
 const snapshotName = /^interpreter-[0-9a-f]{32}\.snapshot$/
 
 /** What is in the cache is not to be used, or nothing can be put there. The message says which and why. */
@@ -55,12 +62,42 @@ export class SnapshotCache {
   }
 
   /**
-   * Reads the snapshot that was written under this key (64 hexadecimal digits).
+   * Whether there is a snapshot that was written under this key (64 hexadecimal digits) and may be used; whether it is
+   * damaged only `read` can tell.
+   *
+   * @throws CacheError when there is one that must not be used
+   */
+  async has(key: string): Promise<boolean> {
+    const found = await this.#open(key)
+    await found?.file.close()
+    return found !== null
+  }
+
+  /**
+   * Reads that snapshot into memory that can be given back, see {@link letGo}.
    *
    * @returns null when there is none
    * @throws CacheError when there is one that must not be used
    */
-  async read(key: string): Promise<SharedArrayBuffer | null> {
+  async read(key: string): Promise<Uint8Array<ResizableBuffer> | null> {
+    const found = await this.#open(key)
+    if (found === null) return null
+    const { file, length, checksum } = found
+    try {
+      const bytes = new Uint8Array(new ResizableBuffer(length, { maxByteLength: length }))
+      await fill(file, bytes, HEADER)
+      if (crc32(bytes) !== checksum) throw new CacheError(`${this.path(key)}: it is damaged`)
+      // The newest are kept, and newest is what was used last.
+      const now = new Date()
+      await file.utimes(now, now).catch(() => {})
+      return bytes
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** The file, if it is one of ours. */
+  async #open(key: string): Promise<{ file: FileHandle; length: number; checksum: number } | null> {
     if (!(await this.#folderIsOurs())) return null
     const path = this.path(key)
     let file: FileHandle
@@ -84,16 +121,10 @@ export class SnapshotCache {
       const length = Number(head.readBigUInt64LE(LENGTH))
       const whole = head.subarray(0, 8).equals(MAGIC) && length > 0 && length === found.size - HEADER
       if (!whole || head.toString('hex', KEY, LENGTH) !== key) throw new CacheError(`${path}: it is damaged`)
-      const snapshot = new SharedArrayBuffer(length)
-      const bytes = new Uint8Array(snapshot)
-      await fill(file, bytes, HEADER)
-      if (crc32(bytes) !== head.readUInt32LE(CHECKSUM)) throw new CacheError(`${path}: it is damaged`)
-      // The newest are kept, and newest is what was used last.
-      const now = new Date()
-      await file.utimes(now, now).catch(() => {})
-      return snapshot
-    } finally {
+      return { file, length, checksum: head.readUInt32LE(CHECKSUM) }
+    } catch (error) {
       await file.close()
+      throw error
     }
   }
 
@@ -170,6 +201,11 @@ export class SnapshotCache {
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
     await this.#folderIsOurs()
   }
+}
+
+/** Gives the memory of a snapshot that was read back at once: a thread that runs Python collects no garbage for a long time. */
+export function letGo(snapshot: Uint8Array<ResizableBuffer>): void {
+  snapshot.buffer.resize(0)
 }
 
 /** The right to write one snapshot. It ends with `write` or `release`. */

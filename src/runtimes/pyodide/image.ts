@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { version } from '../../settings/version.ts'
-import { CacheError, cacheFolder, SnapshotCache } from './image-cache.ts'
+import { CacheError, cacheFolder, type ResizableBuffer, SnapshotCache } from './image-cache.ts'
 import { pyodideFile, pyodideVersion, pythonFolder } from './package.ts'
 
 /**
@@ -18,7 +18,13 @@ export interface InterpreterImage {
   /** The path of the standard library's archive. */
   readonly stdlib: string
   /** The memory of a started interpreter (Pyodide's `_loadSnapshot`): a start from it takes a quarter of the time. Null: there is none. */
-  readonly snapshot: SharedArrayBuffer | null
+  readonly snapshot: SnapshotPlace | null
+}
+
+/** Where a snapshot lies. Who starts from it reads it and lets go of it: nobody needs 31 MB until the next start. */
+export interface SnapshotPlace {
+  readonly folder: string
+  readonly key: string
 }
 
 /** What a snapshot thread is started with. */
@@ -55,8 +61,6 @@ interface Start {
 }
 
 let started: Promise<Start> | undefined
-// Weak, because each running interpreter has a copy of its own and another start may be days away. Reading it again takes some 50 ms.
-let shared: WeakRef<SharedArrayBuffer> | undefined
 let refused = false
 let keeping: Promise<SnapshotOutcome> | undefined
 
@@ -72,7 +76,7 @@ export async function loadImage(environment: NodeJS.ProcessEnv = process.env): P
   const begun = started
   try {
     const { module, stdlib, cache, key } = await begun
-    return { module, stdlib, snapshot: cache === null ? null : await snapshotFrom(cache, key) }
+    return { module, stdlib, snapshot: cache === null ? null : await snapshotIn(cache, key) }
   } catch (error) {
     if (started === begun) started = undefined
     throw error
@@ -91,7 +95,6 @@ export function keepSnapshot(environment: NodeJS.ProcessEnv = process.env): Prom
 /** To call when an interpreter could not be started from an image's snapshot: this process uses none from now on, and the file is removed. */
 export async function discardSnapshot(): Promise<void> {
   refused = true
-  shared = undefined
   const { cache, key } = await (started ?? Promise.resolve({ cache: null, key: '' }))
   await cache?.remove(key).catch(() => {})
 }
@@ -126,17 +129,28 @@ async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
   return { module, stdlib, cache, key }
 }
 
-async function snapshotFrom(cache: SnapshotCache, key: string): Promise<SharedArrayBuffer | null> {
+async function snapshotIn(cache: SnapshotCache, key: string): Promise<SnapshotPlace | null> {
   if (refused) return null
-  const present = shared?.deref()
-  if (present !== undefined) return present
   try {
-    const snapshot = await cache.read(key)
-    if (snapshot !== null) shared = new WeakRef(snapshot)
-    return snapshot
+    return (await cache.has(key)) ? { folder: cache.folder, key } : null
   } catch (error) {
     if (error instanceof CacheError) return null
     throw error
+  }
+}
+
+/** The memory that an image's snapshot has; {@link letGo} gives it back. Null when it has gone since, or is damaged, and then it is removed. */
+export async function readSnapshot({
+  folder,
+  key,
+}: SnapshotPlace): Promise<Uint8Array<ResizableBuffer> | null> {
+  const cache = new SnapshotCache(folder)
+  try {
+    return await cache.read(key)
+  } catch (error) {
+    if (!(error instanceof CacheError)) throw error
+    await cache.remove(key).catch(() => {})
+    return null
   }
 }
 
@@ -151,7 +165,7 @@ async function keep(environment: NodeJS.ProcessEnv): Promise<SnapshotOutcome> {
     if (claim === null) return { kind: 'elsewhere' }
     try {
       // Somebody may have made it since; and what must not be used is in the way of what may be.
-      const since = await cache.read(key).catch(() => cache.remove(key))
+      const since = await cache.has(key).catch(() => cache.remove(key))
       if (since) return { kind: 'present' }
       const snapshot = await makeSnapshot({ module: image.module, stdlib: image.stdlib })
       await claim.write(snapshot)

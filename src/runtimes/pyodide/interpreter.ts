@@ -2,7 +2,8 @@ import { loadPyodide, type PyodideAPI } from 'pyodide'
 import { collectStack, takeConsole } from './failure.ts'
 import type { FileLocks } from './file-locks.ts'
 import { HostFiles } from './host-files.ts'
-import type { InterpreterImage } from './image.ts'
+import { type InterpreterImage, readSnapshot } from './image.ts'
+import { letGo } from './image-cache.ts'
 import { shareModule } from './image-module.ts'
 import { pbkdf2, scrypt } from './key-derivation.ts'
 import { LocalTime, type TimeVariables } from './local-time.ts'
@@ -54,7 +55,7 @@ interface Emscripten extends TimeVariables {
  */
 export async function startInterpreter(options: InterpreterOptions): Promise<PyodideAPI> {
   const { image, environment } = options
-  const snapshot = image.snapshot === null ? null : new Uint8Array(image.snapshot)
+  const snapshot = image.snapshot === null ? null : await readSnapshot(image.snapshot)
   let refused = 0
   limitMemory(options.memoryLimit, options.grown, (bytes) => {
     refused ||= bytes
@@ -90,6 +91,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     throw new Error(`Python starts with ${needed} of memory, and its limit is ${limit}`)
   })
   Error.stackTraceLimit = stackTraceLimit
+  if (snapshot !== null) letGo(snapshot)
   const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })
