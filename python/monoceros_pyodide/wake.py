@@ -39,7 +39,8 @@ def wake(environment: Mapping[str, str], argv: Sequence[str] = ("",), executable
     sys.argv[:] = argv
     if executable is not None:
         sys.executable = executable
-    sys.prefix = sys.exec_prefix = _PREFIX
+    # All four: where they differ, pip takes it for a virtual environment, and removes nothing outside of it.
+    sys.prefix = sys.exec_prefix = sys.base_prefix = sys.base_exec_prefix = _PREFIX
     if not restored:
         return
     _reseed()
