@@ -408,6 +408,36 @@ test(
   PATIENCE,
 )
 
+test(
+  'a lock file gets neither options nor variables of the environment into what pip does',
+  async () => {
+    const cwd = folder('hostile-lock')
+    const hash = 'a'.repeat(64)
+    const before = index.requests.length
+    const runs = [
+      [`version = "1.0\\n--extra-index-url ${index.url}"`, `wheels = [{hashes = {sha256 = "${hash}"}}]`],
+      ['version = "1.0"', `archive = {url = "${index.url}/\${SECRET}/x.whl", hashes = {sha256 = "${hash}"}}`],
+      ['version = "1.0"', `wheels = [{hashes = {sha256 = "${hash} --trusted-host=*"}}]`],
+    ].map(async ([version, source], number) => {
+      const place = join(cwd, String(number))
+      mkdirSync(place)
+      writeFileSync(
+        join(place, 'pylock.monoceros.toml'),
+        `lock-version = "1.0"\n[[packages]]\nname = "x"\n${version}\n${source}\n`,
+      )
+      return await install(place, [], { SECRET: 'hunter2' })
+    })
+    const errors = (await Promise.all(runs)).map(({ err }) => err.slice(err.indexOf(' cannot be used: ')))
+    expect(errors).toEqual([
+      expect.stringContaining('x has no version but'),
+      expect.stringContaining('x has no address but'),
+      expect.stringContaining('x has a hash that is none'),
+    ])
+    expect(index.requests.slice(before).join()).not.toMatch(/hunter2|\/x\//)
+  },
+  PATIENCE,
+)
+
 test('a mistake in the command is told at once, with exit code 2', async () => {
   const cwd = folder('usage')
   expect(await install(cwd, [])).toMatchObject({

@@ -9,6 +9,7 @@ import base64
 import configparser
 import hashlib
 import html.parser
+import http.client
 import json
 import netrc
 import os
@@ -192,8 +193,10 @@ def _from_page(page: str, release: Release, settings: IndexSettings, tried: List
         for url in _links(page, settings):
             if urllib.parse.unquote(urllib.parse.urlsplit(url).path).endswith(f"/{release.filename}"):
                 yield _get(url, settings, page)[0]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         tried[-1] += f": {_reason(error)}"
+    except (AttributeError, LookupError, RecursionError, TypeError):
+        tried[-1] += ": is no page of an index"
 
 
 def _reason(error: Exception) -> str:
@@ -241,7 +244,7 @@ def _get(url: str, settings: IndexSettings, index: str) -> Tuple[bytes, str, str
             "User-Agent": "monoceros",
         },
     )
-    login = _credentials(url) or (_credentials(index) if urllib.parse.urlsplit(index).hostname == parts.hostname else None)
+    login = _credentials(url) or (_credentials(index) if _origin(index) == _origin(url) else None)
     if login is not None:
         token = base64.b64encode(f"{login[0]}:{login[1]}".encode()).decode()
         # Not to be sent to where the index redirects.
@@ -255,6 +258,11 @@ def _get(url: str, settings: IndexSettings, index: str) -> Tuple[bytes, str, str
     )
     with opener.open(request, timeout=settings.timeout) as response:
         return response.read(), response.headers.get_content_type(), response.url
+
+
+def _origin(url: str) -> Tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
 
 
 def _credentials(url: str) -> Optional[Tuple[str, str]]:

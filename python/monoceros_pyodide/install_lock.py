@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from pip._internal.utils.compat import tomllib
@@ -10,6 +11,15 @@ from pip._vendor import tomli_w
 from pip._vendor.packaging.utils import canonicalize_name
 
 from monoceros_pyodide.install_index import without_credentials
+
+
+# What goes into a requirements file, where a blank, a line end or `${NAME}` would mean something else: an option, a variable of
+# the user's environment.
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")
+_HASH = re.compile(r"[0-9a-f]+")
+_ADDRESS = re.compile(r"[!-~]+")
+_HASH_KINDS = ("sha256", "sha384", "sha512")
 
 
 class BadLockFile(Exception):
@@ -25,10 +35,13 @@ def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
     if str(document.get("lock-version", "")).partition(".")[0] != "1":
         raise BadLockFile(f"its lock-version is {document.get('lock-version')!r}, and 1.0 is what we know")
     packages: Dict[str, Dict[str, Any]] = {}
-    for package in document.get("packages", []):
+    listed = document.get("packages", [])
+    if not isinstance(listed, list):
+        raise BadLockFile("its packages are no list")
+    for package in listed:
         name = package.get("name") if isinstance(package, dict) else None
-        if not isinstance(name, str):
-            raise BadLockFile("one of its packages has no name")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise BadLockFile("one of its packages has no name" if not name else f"{name!r} is no name of a package")
         packages[canonicalize_name(name)] = package
     return packages
 
@@ -44,18 +57,29 @@ def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
         archive = package.get("archive")
         if isinstance(wheels, list) and "version" in package:
             found = [_hashes(wheel, name) for wheel in wheels]
+            if not _fits(_VERSION, package["version"]):
+                raise BadLockFile(f"{name} has no version but {package['version']!r}")
             lines.append(" ".join([f"{name}=={package['version']}", *(option for some in found for option in some)]))
         elif isinstance(archive, dict) and "url" in archive:
+            if not _fits(_ADDRESS, archive["url"]) or "${" in archive["url"]:
+                raise BadLockFile(f"{name} has no address but {archive['url']!r}")
             lines.append(" ".join([f"{name} @ {archive['url']}", *_hashes(archive, name)]))
         else:
             raise BadLockFile(f"{name} has no wheel in it")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _hashes(file: Dict[str, Any], name: str) -> List[str]:
-    hashes = file.get("hashes")
+def _fits(form: "re.Pattern[str]", value: Any) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _hashes(file: Any, name: str) -> List[str]:
+    hashes = file.get("hashes") if isinstance(file, dict) else None
     if not isinstance(hashes, dict) or not hashes:
         raise BadLockFile(f"{name} has no hash in it")
+    for kind, value in hashes.items():
+        if kind not in _HASH_KINDS or not _fits(_HASH, value):
+            raise BadLockFile(f"{name} has a hash that is none: {kind}:{value!r}")
     return [f"--hash={kind}:{value}" for kind, value in hashes.items()]
 
 

@@ -59,7 +59,7 @@ export async function runInstall(context: InstallContext): Promise<number> {
       return error.code === 'usage' ? exitCodes.usage : exitCodes.failed
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    context.err(`monoceros install: unexpected error, please report it: ${stack.slice(0, 4000)}\n`)
+    context.err(`monoceros install: unexpected error, please report it: ${plain(stack.slice(0, 4000))}\n`)
     return exitCodes.failed
   }
 }
@@ -117,7 +117,7 @@ function report(
   const lockFile = shownPath(folder.lockFile, cwd)
   if (outcome.unlocked.length > 0)
     err(
-      `monoceros: warning: not in ${lockFile}, for they were installed by something else: ${outcome.unlocked.join(', ')}\n`,
+      `monoceros: warning: not in ${lockFile}, for they were installed by something else: ${plain(outcome.unlocked.join(', '))}\n`,
     )
   if (verbosity < 0) return
   const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
@@ -128,7 +128,7 @@ function report(
   const count = names.length === 1 ? '1 package' : `${names.length} packages`
   out(`Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`)
   if (outcome.stripped.length > 0)
-    out(`Without their compiled parts, which only make them faster: ${outcome.stripped.join(', ')}\n`)
+    out(`Without their compiled parts, which only make them faster: ${plain(outcome.stripped.join(', '))}\n`)
   if (!locked) out(`Versions and hashes are in ${lockFile}\n`)
 }
 
@@ -201,9 +201,12 @@ async function runThread(
   const workerData: InstallThreadData = {
     job,
     image: await loadImage({ ...env }),
+    // pip is run from our cache, so what it installs is not to get there by a link in the folder.
     mounts: mountsFor(
       folder,
-      [own, pipCache].filter((path) => path !== null),
+      [own !== null && existsSync(join(own, job.pip.compiled)) ? null : own, pipCache].filter(
+        (path) => path !== null,
+      ),
     ),
     environment: environmentFor(env, home, folder.temporary),
     port: port2,

@@ -61,6 +61,25 @@ test('what is given up leaves the folder as it was', () => {
   expect(readFileSync(join(target, 'a', '__init__.py'), 'utf8')).toBe('old')
 })
 
+test('to install exactly what is locked removes packages, and nothing that was never installed', () => {
+  const elsewhere = join(cwd, 'project')
+  mkdirSync(join(elsewhere, 'a-1.dist-info'), { recursive: true })
+  mkdirSync(join(elsewhere, 'a'))
+  writeFileSync(join(elsewhere, 'a-1.dist-info', 'RECORD'), 'a/__init__.py,,\n"b,c.py",,\n../../bin/a,,\n')
+  const folder = InstallFolder.take('project', cwd, true)
+  expect(readdirSync(folder.stage)).toEqual([])
+  folder.release()
+  writeFileSync(join(elsewhere, 'thesis.tex'), 'years of work')
+  // Such as a python_modules that came with a project of somebody else's.
+  symlinkSync('project', target)
+  for (const path of ['project', 'python_modules'])
+    expect(() => InstallFolder.take(path, cwd, true)).toThrow(
+      `${elsewhere} has what no package has brought (thesis.tex), and installing exactly what is locked would remove it`,
+    )
+  InstallFolder.take('project', cwd, false).release()
+  expect(readdirSync(cwd).sort()).toEqual(['project', 'python_modules'])
+})
+
 test('a folder behind a link is replaced where it is', () => {
   mkdirSync(join(cwd, 'real'))
   symlinkSync('real', target)

@@ -21,6 +21,9 @@ import { InstallError } from './install-error.ts'
 /** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
 export const lockFileName = 'pylock.monoceros.toml'
 
+/** Where packages go if nobody says otherwise. A folder of that name is ours as a whole. */
+export const defaultTarget = 'python_modules'
+
 /** How long an installation may take to write down who it is, in ms. */
 const UNNAMED = 10_000
 
@@ -38,6 +41,7 @@ export class InstallFolder {
   readonly temporary: string
   readonly #work: string
   readonly #old: string
+  #taken = false
 
   private constructor(target: string) {
     this.target = target
@@ -72,10 +76,12 @@ export class InstallFolder {
   #take(empty: boolean): void {
     if (existsSync(this.target) && !statSync(this.target).isDirectory())
       throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
+    if (empty && basename(this.target) !== defaultTarget) this.#refuseStrangers()
     mkdirSync(dirname(this.target), { recursive: true })
     for (let attempt = 0; ; attempt++) {
       try {
         mkdirSync(this.#work)
+        this.#taken = true
         break
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw error
@@ -86,6 +92,18 @@ export class InstallFolder {
     mkdirSync(this.temporary)
     if (empty || !existsSync(this.target)) mkdirSync(this.stage)
     else copyByLinks(this.target, this.stage)
+  }
+
+  /** It is to have what is locked and nothing else: that must not cost what was never installed, such as a project (`--target .`). */
+  #refuseStrangers(): void {
+    const strangers = strangersIn(this.target)
+    if (strangers.length === 0) return
+    const shown = strangers.slice(0, 3).join(', ')
+    throw new InstallError(
+      'failed',
+      `${this.target} has what no package has brought (${shown}${strangers.length > 3 ? ', …' : ''}), and installing exactly ` +
+        'what is locked would remove it. Move it elsewhere, or name another folder with --target',
+    )
   }
 
   /** What is there was left by an installation that was killed, unless that is still at work. */
@@ -146,7 +164,8 @@ export class InstallFolder {
   }
 
   #remove(): void {
-    rmSync(this.#work, { recursive: true, force: true })
+    // Till then it is another's.
+    if (this.#taken) rmSync(this.#work, { recursive: true, force: true })
   }
 }
 
@@ -158,6 +177,22 @@ function realPathOf(path: string): string {
     const parent = dirname(path)
     return parent === path ? path : join(realPathOf(parent), basename(path))
   }
+}
+
+/** What lies in a folder of packages and was not installed there, as far as the packages' own lists tell: names. */
+function strangersIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  const names = readdirSync(folder)
+  const known = new Set(['bin', '__pycache__'])
+  for (const name of names) {
+    if (!/\.(dist|egg)-info$/.test(name)) continue
+    known.add(name)
+    const record = join(folder, name, 'RECORD')
+    if (!existsSync(record)) continue
+    for (const line of readFileSync(record, 'utf8').split('\n'))
+      known.add(/^"?([^/,"]*)/.exec(line)?.[1] ?? '')
+  }
+  return names.filter((name) => !known.has(name))
 }
 
 /** The process that has a work folder: null when it is gone, 0 when it has not said yet. */

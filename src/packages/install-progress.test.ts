@@ -50,6 +50,10 @@ test("an index's metadata files are no packages", () => {
 test('what comes from outside cannot steer the terminal', () => {
   expect(shown(null, false, { kind: 'said', text: 'a\u001b[2Jb\nc' })).toBe('a?[2Jb\nc\n')
   expect(shown(null, false, { ...whole, name: 'a\u001b[2J.whl' })).toBe('a?[2J.whl (1.2 MB)\n')
+  expect(shown(null, false, { ...whole, name: 'a-1-py3-none-any.\nmonoceros: b.whl' })).toBe(
+    'a-1-py3-none-any.?monoceros: b.whl (1.2 MB)\n',
+  )
+  expect(shown(null, false, { kind: 'said', text: 'a\u202eb' })).toBe('a?b\n')
 })
 
 test('sizes are in steps of a thousand', () => {

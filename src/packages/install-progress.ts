@@ -40,7 +40,8 @@ export class InstallProgress {
       case 'installing':
         return this.#status(`Installing ${notice.name} (${notice.number} of ${notice.total}) …`, true)
       case 'cached':
-        if (!this.#quiet && !notice.name.endsWith('.metadata')) this.#line(`${notice.name} (from the cache)`)
+        if (!this.#quiet && !notice.name.endsWith('.metadata'))
+          this.#line(`${oneLine(notice.name)} (from the cache)`)
         return
       case 'download':
         return this.#download(notice)
@@ -53,7 +54,7 @@ export class InstallProgress {
       return this.#status(`${name}: ${part}`, false)
     }
     // Indexes have what a wheel needs in a file beside it; that is no package.
-    if (!this.#quiet && !name.endsWith('.metadata')) this.#line(`${name} (${size(received)})`)
+    if (!this.#quiet && !name.endsWith('.metadata')) this.#line(`${oneLine(name)} (${size(received)})`)
   }
 
   /** A line that stays. */
@@ -81,6 +82,11 @@ export class InstallProgress {
   }
 }
 
+/** A file's name is what its index says, and may look like a line of ours. */
+function oneLine(name: string): string {
+  return name.replaceAll('\n', '?')
+}
+
 /** `103 kB`, `8.1 MB` */
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} bytes`
@@ -88,8 +94,11 @@ export function size(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
-/** What comes from an index or a package must not steer the terminal. */
+/** What comes from an index or a package must not steer the terminal, nor turn the order of what is read around. */
 export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?')
+  return text.replace(STEERING, '?')
 }
+
+const STEERING =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
