@@ -134,8 +134,9 @@ describe('a Python application on the embedded Python, as a value', () => {
     const broken = make('broken_app')
     await expect(broken.ready()).rejects.toMatchObject({
       code: 'python-load',
-      message: expect.stringMatching(
-        /broken_app\.py", line 1[\s\S]*ModuleNotFoundError: .*nowhere_to_be_found/,
+      message: expect.stringMatching(/: ModuleNotFoundError: No module named 'nowhere_to_be_found'$/),
+      traceback: expect.stringMatching(
+        /monoceros install nowhere-to-be-found\n[\s\S]*broken_app\.py", line 1/,
       ),
     })
     await broken.close()

@@ -19,7 +19,7 @@ def _no_advice(error: BaseException) -> str:
     return ""
 
 
-#: Called with an error of the application's own: a line on what to do about it, to stand below its traceback, or "".
+#: Called with an error of the application's own: a sentence on what to do about it, to stand above its traceback, or "".
 #: Set by a worker that knows how its interpreter comes by modules.
 advise: Callable[[BaseException], str] = _no_advice
 
@@ -201,5 +201,6 @@ def _describe(value: Any) -> str:
 
 def _failed(reference: str, error: BaseException) -> LoadError:
     hide_imports(error)
-    lines = [f"application {reference!r} could not be loaded", format_error(error), advise(error)]
-    return LoadError("\n".join(line for line in lines if line))
+    # The last line is that of the traceback.
+    what = [f"application {reference!r} could not be loaded", advise(error)]
+    return LoadError(". ".join(line for line in what if line) + "\n" + format_error(error))

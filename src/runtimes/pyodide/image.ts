@@ -188,13 +188,13 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
     stdout: true,
     stderr: true,
   })
-  // A process that has nothing else to do may end.
-  thread.unref()
   try {
     const answer = await new Promise<SnapshotAnswer>((resolve) => {
       thread.on('message', resolve)
       thread.on('error', (error) => resolve({ failure: error.message.slice(0, 500) }))
       thread.on('exit', (code) => resolve({ failure: `the thread ended with status ${code}` }))
+      // A process that has nothing else to do may end; last, because who listens for messages keeps it alive.
+      thread.unref()
     })
     if ('failure' in answer) throw new Error(answer.failure)
     return answer.snapshot

@@ -226,6 +226,8 @@ sys.path.remove(folder)
 monoceros.embedded.serve(link)
 `
 
+// Python's output has a way of its own, and what is written here would be kept, as nobody reads it.
+process.stdout.write = process.stderr.write = () => true
 // A promise that nobody waits for is no reason to end; the thread does not come back to its event loop in any case.
 process.on('unhandledRejection', () => {})
 try {

@@ -82,13 +82,11 @@ class WorkerThread implements WorkerUnit {
       env: {},
       execArgv: [],
       resourceLimits: { stackSizeMb: STACK_MB },
-      // What is written there is not Python's, and not for users: pages of Pyodide's own source.
+      // What is written there is not Python's, and not for users: pages of Pyodide's own source. Nobody reads it, because
+      // who does keeps the process alive; the thread itself sees to it that there is next to nothing.
       stdout: true,
       stderr: true,
     })
-    // Not kept, or it would pile up.
-    this.#thread.stdout.resume()
-    this.#thread.stderr.resume()
     port1.on('message', (message: Uint8Array | ThreadNotice) => this.#onMessage(message))
     this.#thread.on('error', (error) => {
       this.#failure ??= { reason: threadError(error), place: '', status: null }
