@@ -133,6 +133,14 @@ def stubborn(environ):
 def compiled(environ):
     sum(iter(int, 1))
 
+def printing(environ):
+    while True:
+        print("x" * 999)
+
+def complaining(environ):
+    while True:
+        environ["wsgi.errors"].write("x" * 999 + "\\n")
+
 def half(environ):
     def body():
         try:
@@ -379,6 +387,19 @@ describe('one worker', () => {
       expect(log).toContain(`in ${name}`)
       expect(log).not.toMatch(/exchange\.py|serial\.py|embedded\.py|_pyodide/)
       expect(log).not.toContain('is ended')
+    },
+  )
+
+  test.each(['/printing', '/complaining'])(
+    '%s without end neither keeps the acceptor from its time-outs nor fills its memory',
+    async (path) => {
+      const from = server.log().length
+      const before = performance.now()
+      expect((await get(server, path)).status).toBe(504)
+      // The time-out is one second. Without a limit it was never answered, and some 50 MB more were kept for each second.
+      expect(performance.now() - before).toBeLessThan(10_000)
+      await server.waitForLog(/ran out of time/, { from })
+      await answersAgain(server)
     },
   )
 

@@ -8,7 +8,7 @@ import { FileLocks } from './file-locks.ts'
 import type { HostFiles } from './host-files.ts'
 import { hostFilesOf, startInterpreter } from './interpreter.ts'
 import { pythonFolder } from './package.ts'
-import { SIGALRM, type ThreadNotice, type WorkerThreadData, words } from './worker-link.ts'
+import { MOST_UNTAKEN, SIGALRM, type ThreadNotice, type WorkerThreadData, words } from './worker-link.ts'
 
 const data = workerData as WorkerThreadData
 const { port } = data
@@ -84,8 +84,7 @@ class Link {
 
   send(size: number): void {
     const { at } = this.#outgoing
-    const bytes = this.#module.HEAPU8.slice(at, at + size)
-    port.postMessage(bytes, [bytes.buffer])
+    sendFrames(this.#module.HEAPU8.slice(at, at + size))
   }
 
   claim(stream: number): boolean {
@@ -150,12 +149,29 @@ function say(notice: ThreadNotice): void {
 }
 
 function log(level: number, text: string): void {
-  const bytes = new Uint8Array(encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)])))
+  sendFrames(new Uint8Array(encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))))
+}
+
+function sendFrames(bytes: Uint8Array<ArrayBuffer>): void {
+  const size = bytes.length
   port.postMessage(bytes, [bytes.buffer])
+  waitForRoom(size)
+}
+
+/** After something of that size was sent. The acceptor takes it whatever its clients do, so this ends. */
+function waitForRoom(size: number): void {
+  let untaken = Atomics.add(shared, words.untaken, size) + size
+  while (untaken > MOST_UNTAKEN) {
+    Atomics.wait(shared, words.untaken, untaken)
+    untaken = Atomics.load(shared, words.untaken)
+  }
 }
 
 function output(stream: 'stdout' | 'stderr'): (bytes: Uint8Array) => void {
-  return (bytes) => say({ type: 'output', stream, bytes: bytes.slice() })
+  return (bytes) => {
+    say({ type: 'output', stream, bytes: bytes.slice() })
+    waitForRoom(bytes.length)
+  }
 }
 
 /** Tells the log how much memory the interpreter has: when it serves, and whenever it has doubled since. */

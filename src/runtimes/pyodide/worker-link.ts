@@ -20,7 +20,15 @@ export const words = {
   pages: 3,
   /** The last stream whose application was interrupted by a time-out. */
   interrupted: 4,
+  /** Bytes of frames and output that the thread has sent and the acceptor has not taken; the thread sleeps on this one, too. */
+  untaken: 5,
 } as const
+
+/**
+ * How much a thread may have sent, in bytes, before it waits for the acceptor: a port's queue has no end, and what an application
+ * prints in an endless loop would take all memory, and all of the acceptor's time before it looks at anything else.
+ */
+export const MOST_UNTAKEN = 1024 * 1024
 
 export const WORDS_BYTES = 64
 

@@ -6,6 +6,7 @@ import { createLockTable, releaseOwner } from './file-locks.ts'
 import type { InterpreterImage } from './image.ts'
 import type { Mount } from './mounts.ts'
 import {
+  MOST_UNTAKEN,
   SIGALRM,
   STACK_MB,
   type ThreadNotice,
@@ -105,14 +106,22 @@ class WorkerThread implements WorkerUnit {
     const listener = this.#listener
     if (message instanceof Uint8Array) {
       const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+      const { length } = bytes
       listener.received(() => listener.decoder.feed(bytes))
+      this.#took(length)
     } else if (message.type === 'output') {
       listener.output(message.stream, Buffer.from(message.bytes))
+      this.#took(message.bytes.length)
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
       this.#failure = message.failure
     }
+  }
+
+  #took(bytes: number): void {
+    if (Atomics.sub(this.#words, words.untaken, bytes) > MOST_UNTAKEN)
+      Atomics.notify(this.#words, words.untaken)
   }
 
   #onExit(code: number): void {
