@@ -185,6 +185,28 @@ describe('the right to write', () => {
   })
 })
 
+test('what others left who were ended while they made a snapshot goes with the next one; who still makes one is let be', async () => {
+  await store()
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  const left = `${cache.path('cd'.repeat(32))}.new`
+  const made = `${cache.path('ef'.repeat(32))}.new`
+  writeFileSync(left, `${pid}\n`, { mode: 0o600 })
+  writeFileSync(made, `${process.pid}\n`, { mode: 0o600 })
+  await store(cache, '12'.repeat(32))
+  const names = readdirSync(cache.folder).filter((name) => name.endsWith('.new'))
+  expect(names.map((name) => join(cache.folder, name))).toEqual([made])
+})
+
+test('a file that claims a length for which there is no memory is refused, and not the end of the process', async () => {
+  await store()
+  const content = readFileSync(cache.path(key))
+  const length = 2 ** 41
+  content.writeBigUInt64LE(BigInt(length), 40)
+  writeFileSync(cache.path(key), content)
+  truncateSync(cache.path(key), 64 + length)
+  await expect(cache.read(key)).rejects.toThrow(CacheError)
+})
+
 test('the snapshots that were used last are kept, three of them, and other files are left alone', async () => {
   mkdirSync(cache.folder, { mode: 0o700 })
   writeFileSync(join(cache.folder, 'notes.txt'), '')

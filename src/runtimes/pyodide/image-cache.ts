@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 
@@ -24,6 +24,7 @@ const ResizableBuffer = ArrayBuffer as unknown as new (
 ) => ResizableBuffer
 
 const snapshotName = /^interpreter-[0-9a-f]{32}\.snapshot$/
+const unfinishedName = /^interpreter-[0-9a-f]{32}\.snapshot\.new$/
 
 /** What is in the cache is not to be used, or nothing can be put there. The message says which and why. */
 export class CacheError extends Error {
@@ -84,7 +85,7 @@ export class SnapshotCache {
     if (found === null) return null
     const { file, length, checksum } = found
     try {
-      const bytes = new Uint8Array(new ResizableBuffer(length, { maxByteLength: length }))
+      const bytes = new Uint8Array(memoryOf(length, this.path(key)))
       await fill(file, bytes, HEADER)
       if (crc32(bytes) !== checksum) throw new CacheError(`${this.path(key)}: it is damaged`)
       // The newest are kept, and newest is what was used last.
@@ -142,8 +143,12 @@ export class SnapshotCache {
         try {
           const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
           const file = await open(path, flags, 0o600)
-          await drain(file, Buffer.from(`${process.pid}\n`), 0)
-          return new SnapshotClaim(this, key, path, file)
+          const claim = new SnapshotClaim(this, key, path, file)
+          await drain(file, Buffer.from(`${process.pid}\n`), 0).catch(async (error: unknown) => {
+            await claim.release()
+            throw error
+          })
+          return claim
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
           if (!(await abandoned(path))) return null
@@ -162,16 +167,19 @@ export class SnapshotCache {
     await rm(this.path(key), { force: true })
   }
 
-  /** Removes all but the snapshots that were used last. */
+  /** Removes all but the snapshots that were used last, and what those left who were ended while they made one. */
   async prune(): Promise<void> {
     const files: { path: string; used: number }[] = []
     for (const name of await readdir(this.folder)) {
-      if (!snapshotName.test(name)) continue
       const path = join(this.folder, name)
-      files.push({ path, used: (await lstat(path)).mtimeMs })
+      // Another process may be tidying up, too.
+      const found = await lstat(path).catch(() => null)
+      if (found === null) continue
+      if (snapshotName.test(name)) files.push({ path, used: found.mtimeMs })
+      else if (unfinishedName.test(name) && (await abandoned(path))) await rm(path, { force: true })
     }
     files.sort((a, b) => b.used - a.used)
-    for (const { path } of files.slice(KEPT)) await unlink(path)
+    for (const { path } of files.slice(KEPT)) await rm(path, { force: true })
   }
 
   /** False when the folder does not exist. Throws CacheError when it is not ours alone. */
@@ -200,6 +208,15 @@ export class SnapshotCache {
     if (uid !== process.geteuid?.() && !shared) throw new CacheError(`${parent} belongs to another user`)
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
     await this.#folderIsOurs()
+  }
+}
+
+/** The length is what the file says, of which nothing is checked yet. */
+function memoryOf(length: number, path: string): ResizableBuffer {
+  try {
+    return new ResizableBuffer(length, { maxByteLength: length })
+  } catch {
+    throw new CacheError(`${path}: there is no memory for the ${length} bytes that it has`)
   }
 }
 
