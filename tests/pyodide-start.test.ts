@@ -40,7 +40,9 @@ async function main() {
   }
   parentPort.postMessage(answers)
 }
-main()
+// What is made in the background keeps nobody from ending.
+const busy = setInterval(() => {}, 1000)
+main().finally(() => clearInterval(busy))
 `
 
 const interpreterScript = `

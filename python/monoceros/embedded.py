@@ -20,7 +20,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Callable, List, MutableSequence, NoReturn, Optional, Protocol, cast
 
-from monoceros_pyodide import absent, event_loop, packages
+from monoceros_pyodide import absent, event_loop, executor, packages
 
 from . import environ, frames, loader, streams
 from .channel import Assignment, TakenBack
@@ -115,6 +115,7 @@ def serve(link: Link) -> int:
     _settle_signals()
     absent.install()
     event_loop.install()
+    executor.install()
     incoming, outgoing = bytearray(AREA), bytearray(AREA)
     link.attach(incoming, outgoing)
     port = _Port(link, memoryview(incoming), memoryview(outgoing))

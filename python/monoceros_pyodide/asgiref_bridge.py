@@ -13,6 +13,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, Callable, Optional, Sequence
 
+from .executor import call
+
 _MODULE = "asgiref.sync"
 
 
@@ -72,15 +74,7 @@ class _HereAndNow(Executor):
         return False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        future: "Future[Any]" = Future()
-        future.set_running_or_notify_cancel()
-        try:
-            result = fn(*args, **kwargs)
-        except Exception as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        return future
+        return call(fn, *args, **kwargs)
 
 
 __all__ = ["install"]

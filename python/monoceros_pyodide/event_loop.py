@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 from . import asgiref_bridge
+from .executor import aside
 
 
 class _Nothing:
@@ -46,7 +46,7 @@ class BlockingEventLoop(asyncio.BaseEventLoop):
         """
         future = self.create_future()
         try:
-            with self._aside():
+            with aside():
                 result = copy_context().run(func, *args)
         except Exception as error:
             future.set_exception(error)
@@ -70,20 +70,6 @@ class BlockingEventLoop(asyncio.BaseEventLoop):
             # The caller's round has counted its callbacks, and some of them have run in here.
             while len(self._ready) < round_of_caller:
                 self._ready.append(asyncio.Handle(_nothing, (), self))
-
-    @contextmanager
-    def _aside(self) -> Iterator[None]:
-        if asyncio._get_running_loop() is not self:
-            yield
-            return
-        tasks: Any = asyncio.tasks
-        task = tasks._swap_current_task(self, None)
-        asyncio._set_running_loop(None)
-        try:
-            yield
-        finally:
-            asyncio._set_running_loop(self)
-            tasks._swap_current_task(self, task)
 
     def _process_events(self, event_list: List[Any]) -> None:
         pass

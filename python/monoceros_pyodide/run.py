@@ -14,7 +14,7 @@ import warnings
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, Protocol, TextIO
 
-from . import absent, event_loop, packages
+from . import absent, event_loop, executor, packages
 
 #: As a shell has it for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
@@ -104,6 +104,7 @@ def _prepare(program: Program, host: Host) -> None:
     _read_passwords_unseen(host)
     absent.install()
     event_loop.install()
+    executor.install()
 
 
 def _adapt(stream: Optional[TextIO], terminal: bool, errors: str, unbuffered: bool) -> None:
