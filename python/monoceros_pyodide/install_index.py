@@ -205,7 +205,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.URLError):
         error = error.reason if isinstance(error.reason, Exception) else error
     text = error.args[1] if len(error.args) > 1 else str(error)
-    return str(text) or type(error).__name__
+    return str(text).strip() or type(error).__name__
 
 
 class _Anchors(html.parser.HTMLParser):
