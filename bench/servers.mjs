@@ -48,7 +48,7 @@ export const SERVERS = /** @type {Server[]} */ ([
       process.execPath,
       OUR_COMMAND,
       ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`, '--runtime', 'pyodide'],
-      ...['--pythonpath', sitePackages(bin), '--chdir', APPS, '--log-level', 'warning'],
+      ...['--pythonpath', sitePackages(bin), '--inherit-env', '--chdir', APPS, '--log-level', 'warning'],
       app,
     ],
     shape: (workers) => `one process, ${workers} threads with CPython 3.14 as WebAssembly`,
