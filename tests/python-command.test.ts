@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -198,21 +198,23 @@ describe('what it sees', () => {
     const project = join(folder, 'configured')
     mkdirSync(join(project, 'lib'), { recursive: true })
     writeFileSync(join(project, 'lib', 'library.py'), 'VALUE = 5\n')
-    const config = { pythonpath: ['lib'], mounts: [`${join(repository, 'README.md')}:ro`] }
+    const outside = join(folder, 'outside')
+    // The folder for temporary files is seen, so these must not be in it.
+    for (const name of [outside, join(folder, 'temporary')]) mkdirSync(name)
+    const [kept, secret] = [join(outside, 'kept'), join(outside, 'secret')]
+    for (const name of [kept, secret]) writeFileSync(name, 'as it was')
+    const config = { pythonpath: ['lib'], mounts: [`${kept}:ro`] }
     writeFileSync(join(project, 'monoceros.config.json'), JSON.stringify(config))
-    // Not in the folder for temporary files, which is seen.
-    const path = (name: string) => JSON.stringify(join(repository, name))
     const code =
       'import library, os\nprint(library.VALUE, os.environ["A"])\n' +
-      `print(len(open(${path('README.md')}, "rb").read()))\n` +
-      `for name, mode in ((${path('LICENSE')}, "rb"), (${path('README.md')}, "ab")):\n` +
+      `print(open(${JSON.stringify(kept)}).read())\n` +
+      `for name, mode in ((${JSON.stringify(secret)}, "rb"), (${JSON.stringify(kept)}, "ab")):\n` +
       '  try: open(name, mode)\n  except OSError as error: print(error.strerror)\n'
-    const length = readFileSync(join(repository, 'README.md')).length
-    expect(existsSync(join(repository, 'LICENSE'))).toBe(true)
-    expect(await printed(['-e', 'A=b', '-c', code], { cwd: project })).toBe(
-      `5 b\n${length}\nNo such file or directory\nRead-only file system\n`,
+    const env = { TMPDIR: join(folder, 'temporary') }
+    expect(await printed(['-e', 'A=b', '-c', code], { cwd: project, env })).toBe(
+      '5 b\nas it was\nNo such file or directory\nRead-only file system\n',
     )
-    expect(readFileSync(join(repository, 'README.md'))).toHaveLength(length)
+    expect(readFileSync(kept, 'utf8')).toBe('as it was')
   })
 })
 
