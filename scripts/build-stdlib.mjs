@@ -29,18 +29,24 @@ const FORMAT = 1
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const target = join(root, 'dist', 'python_stdlib.zip')
+// dist/ is removed before each packing, and what is made here takes a processor ten seconds.
+const kept = join(root, 'node_modules', '.cache', 'monoceros', 'python_stdlib.zip')
 const require = createRequire(import.meta.url)
 const source = readFileSync(require.resolve('pyodide/python_stdlib.zip'))
 const stamp = `monoceros stdlib ${FORMAT}, pyodide ${require('pyodide/package.json').version}, ${createHash('sha256').update(source).digest('hex')}`
 
 if (process.argv.includes('--force') || stampOf(target) !== stamp) {
-  const archive = await build()
-  mkdirSync(dirname(target), { recursive: true })
-  // Whole or not there: another process may be reading it, or building it too.
-  const unfinished = `${target}.${process.pid}`
+  if (process.argv.includes('--force') || stampOf(kept) !== stamp) put(await build(), kept)
+  put(readFileSync(kept), target)
+}
+
+/** Whole or not there: another process may be reading it, or building it too. */
+function put(archive, path) {
+  mkdirSync(dirname(path), { recursive: true })
+  const unfinished = `${path}.${process.pid}`
   try {
     writeFileSync(unfinished, archive)
-    renameSync(unfinished, target)
+    renameSync(unfinished, path)
   } finally {
     rmSync(unfinished, { force: true })
   }

@@ -14,7 +14,7 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
     const program = join(programs, 'bridges.py')
     const args = [commandPath, 'python', '--pythonpath', sitePackages(), program]
     const { code, stdout, stderr } = await runToEnd(process.execPath, args, {
-      env: { PATH: '/nowhere', HOME: process.env.HOME, TMPDIR: process.env.TMPDIR },
+      env: { PATH: '/nowhere', MONOCEROS_CACHE: process.env.MONOCEROS_CACHE, TMPDIR: process.env.TMPDIR },
       cwd: programs,
       timeout: 100_000,
     })

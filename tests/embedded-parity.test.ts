@@ -72,7 +72,7 @@ describe('the unit tests of the Python side on the embedded Python', () => {
     const program = join(import.meta.dirname, 'embedded-parity', 'units.py')
     const { code, stdout, stderr } = await runToEnd(process.execPath, [commandPath, 'python', program], {
       // No other Python is to be found.
-      env: { PATH: '/nowhere', HOME: process.env.HOME, TMPDIR: process.env.TMPDIR },
+      env: { PATH: '/nowhere', MONOCEROS_CACHE: process.env.MONOCEROS_CACHE, TMPDIR: process.env.TMPDIR },
       cwd: pythonSide,
       timeout: 100_000,
     })

@@ -6,6 +6,7 @@ import { appsDirectory, patternedBytes, temporaryDirectory } from './support/app
 import { Browser } from './support/browser.ts'
 import { commandPath } from './support/build.ts'
 import { csrfToken } from './support/csrf-token.ts'
+import { copySnapshots } from './support/interpreter-cache.ts'
 import { type Exit, type RunningServer, runServer, runToEnd } from './support/running-server.ts'
 import { waitFor } from './support/wait-for.ts'
 
@@ -50,6 +51,8 @@ Object.assign(environment, {
   TMPDIR: at('temporary'),
   XDG_CACHE_HOME: at('cache'),
 })
+
+copySnapshots(at('cache', 'monoceros'))
 
 type Ended = Exit & { stdout: string; stderr: string }
 
@@ -129,6 +132,10 @@ describe('Flask', () => {
     const lock = readFileSync(join(flaskSite, 'pylock.monoceros.toml'), 'utf8')
     for (const name of ['flask', 'werkzeug', 'jinja2']) expect(lock).toContain(`name = "${name}"`)
     expect(lock.match(/sha256 = "[0-9a-f]{64}"/g)?.length).toBeGreaterThanOrEqual(6)
+    // MarkupSafe has compiled wheels only, and can do without.
+    const markupsafe = readdirSync(join(flaskSite, 'python_modules', 'markupsafe'))
+    expect(markupsafe.filter((name) => /\.(so|pyd)/.test(name))).toEqual([])
+    expect(readdirSync(flaskSite).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
   describe('served by its name alone', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -114,6 +114,14 @@ const run = (python: string, pythonEnvironment: Record<string, string> = {}): St
   python,
   pythonEnvironment,
 })
+
+/** A cache of its own that has the snapshot made at first: to make one takes seconds of a processor. */
+function anotherCache(name: string): string {
+  const folder = join(work.path, name)
+  cpSync(cache, folder, { recursive: true })
+  chmodSync(folder, 0o700)
+  return folder
+}
 
 /** What an interpreter says of everything that a snapshot could have frozen. */
 const state = `
@@ -297,8 +305,7 @@ describe('without a cache', () => {
 })
 
 test('a snapshot that was tampered with is not used, and a good one takes its place', async () => {
-  const other = { MONOCEROS_CACHE: join(work.path, 'other') }
-  expect(await inProcess(['keep'], other)).toEqual(['made'])
+  const other = { MONOCEROS_CACHE: anotherCache('other') }
   const [name] = readdirSync(other.MONOCEROS_CACHE)
   chmodSync(join(other.MONOCEROS_CACHE, name!), 0o666)
   const ask = run("answer = {'sum': 1 + 1}")
@@ -311,8 +318,7 @@ test('a snapshot that was tampered with is not used, and a good one takes its pl
 }, 60_000)
 
 test('a damaged snapshot is removed by who would have started from it, and does no harm', async () => {
-  const other = { MONOCEROS_CACHE: join(work.path, 'damaged') }
-  expect(await inProcess(['keep'], other)).toEqual(['made'])
+  const other = { MONOCEROS_CACHE: anotherCache('damaged') }
   const file = join(other.MONOCEROS_CACHE, readdirSync(other.MONOCEROS_CACHE)[0]!)
   const bytes = readFileSync(file)
   bytes[1_000_000] = bytes[1_000_000]! ^ 1
@@ -329,8 +335,7 @@ test('of several processes that start at once, one makes the snapshot', async ()
 }, 60_000)
 
 test('after a snapshot has been discarded it is used no more', async () => {
-  const other = { MONOCEROS_CACHE: join(work.path, 'discarded') }
-  expect(await inProcess(['keep'], other)).toEqual(['made'])
+  const other = { MONOCEROS_CACHE: anotherCache('discarded') }
   const ask = run("answer = {'sum': 1 + 1}")
   const answers = await inProcess([ask, 'discard', ask], other)
   expect(answers.map((answer) => (answer as Answer)?.restored)).toEqual([true, false])

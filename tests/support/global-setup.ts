@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { build, buildIsStale, repository } from './build.ts'
 import { withDirectoryLock } from './directory-lock.ts'
+import { interpreterCache, prepareInterpreterCache } from './interpreter-cache.ts'
 import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
 import './python.ts'
 
 /**
- * Prepares what the end-to-end tests stand on: a compiled server that is not older than its sources, and a Python
- * virtual environment with the frameworks of tests/requirements.txt. Both are made when they are missing or stale,
+ * Prepares what the end-to-end tests stand on: a compiled server that is not older than its sources, a snapshot of the
+ * embedded interpreter, and a Python virtual environment with the frameworks of tests/requirements.txt. Both are made when they are missing or stale,
  * by one process at a time.
  *
  * - `MONOCEROS_TEST_PYTHON`: the Python to use (default: python3 on PATH).
@@ -32,6 +33,9 @@ export async function setup(project: TestProject): Promise<void> {
       console.warn(`\n*** ${lines.slice(0, 5).join('\n')}\n*** Going on with what was emitted.\n`)
     }
   })
+
+  await withDirectoryLock(join(repository, 'tests', '.cache.lock'), prepareInterpreterCache)
+  env.MONOCEROS_CACHE = interpreterCache
 
   if (env.MONOCEROS_SKIP_PYTHON === '1') {
     if (env.CI) {
