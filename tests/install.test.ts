@@ -33,6 +33,9 @@ interface Run {
   err: string
 }
 
+/** One of V8's, which must not be passed on to a thread as it is. */
+const nodeOptions = ['--stack-size=900']
+
 /** Node and nothing else on PATH. */
 const path = join(root, 'bin')
 
@@ -41,7 +44,7 @@ function start(
   args: string[],
   env: Record<string, string>,
 ): { child: ChildProcess; ended: Promise<Run> } {
-  const child = spawn(process.execPath, [commandPath, 'install', ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, commandPath, 'install', ...args], {
     cwd,
     env: { HOME: join(root, 'home'), XDG_CACHE_HOME: cache, PATH: path, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

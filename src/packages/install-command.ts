@@ -8,6 +8,7 @@ import { loadImage } from '../runtimes/pyodide/image.ts'
 import { cacheFolder } from '../runtimes/pyodide/image-cache.ts'
 import type { Mount } from '../runtimes/pyodide/mounts.ts'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
+import { STACK_MB } from '../runtimes/pyodide/worker-link.ts'
 import { HostSockets } from './host-sockets.ts'
 import { InstallError } from './install-error.ts'
 import { InstallFolder, lockFileName } from './install-folder.ts'
@@ -217,7 +218,9 @@ async function runThread(
     transferList: [port2],
     stdout: true,
     stderr: true,
-    execArgv: process.execArgv,
+    // Options of V8's among ours would be refused.
+    execArgv: [],
+    resourceLimits: { stackSizeMb: STACK_MB },
   })
   const sockets = new HostSockets(env)
   try {
