@@ -54,7 +54,9 @@ function commandEnvironment(additions: Record<string, string | undefined>): Node
   const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix }
   for (const name of Object.keys(env)) {
     if (
-      /^(MONOCEROS_(?!CACHE$)|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(name)
+      /^(MONOCEROS_(?!CACHE$)|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(
+        name,
+      )
     ) {
       delete env[name]
     }
