@@ -8,7 +8,5 @@ export default defineConfig({
     hookTimeout: 120_000,
     // End-to-end tests start real servers; more of them at once than cores makes them wait for each other.
     maxWorkers: 3,
-    // A process for each of 145 files takes a minute of a processor. No file changes what others see, and none mocks a module.
-    isolate: false,
   },
 })
