@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandPath } from './support/build.ts'
 import { hasPython, runPython, sitePackages } from './support/python.ts'
 import { type RunningServer, runToEnd } from './support/running-server.ts'
@@ -35,6 +35,7 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
         cwd: programs,
       })
     })
+    afterAll(() => server?.stop())
     const status = async (path: string) => (await fetch(server.url + path)).status
 
     test.each([

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
@@ -24,6 +24,7 @@ describe.skipIf(!hasPython())('limits', () => {
   beforeAll(async () => {
     server = await startPlain({ args: ['--limit-request-body', '1000'] })
   })
+  afterAll(() => server?.stop())
 
   /** Sends it and expects exactly this answer, the end of the connection, and one more line in the error log. */
   async function expectRefusal(

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
@@ -10,6 +10,7 @@ describe.skipIf(!hasPython())('responses', () => {
   beforeAll(async () => {
     server = await startPlain({ args: ['--workers', '2', '--keep-alive', '60'] })
   })
+  afterAll(() => server?.stop())
   const open = () => RawConnection.open(server)
 
   describe('keep-alive (RFC 9112 §9.3)', () => {
