@@ -206,18 +206,15 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
+        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow code that it began in, and
+        # calls from Python to Python are one call of the evaluation loop. So each turn begins another: partial() is no Python.
+        self.turn = partial(self.turn)  # type: ignore[method-assign]
         self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
     def serve(self) -> int:
         signal.signal(signal.SIGALRM, self._on_time_out)
-        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow code that it began in, and
-        # calls from Python to Python are one call of the evaluation loop. So each turn begins another: partial() is no Python.
-        turn = partial(self.turn)
-        status = None
-        while status is None:
-            status = turn()
-        return status
+        return super().serve()
 
     # Reading and sending.
 
