@@ -834,6 +834,24 @@ describe('the end of a connection', () => {
     expect(await client.expectEnd()).toBe('closed')
   })
 
+  it('waits for a client that keeps its side open, and less long when the server stops', async () => {
+    const bench = await serve(echoTarget, { keepAlive: 0 })
+    const client = await RawConnection.open(bench)
+    await client.request(get('/'))
+    expect(await client.expectEnd()).toBe('closed')
+    const connection = bench.connections[0]!
+    const left = () => connection.readDeadline - bench.context.deadlines.now
+    expect(left()).toBeGreaterThan(3000)
+    bench.context.stopping = true
+    connection.closeWhenIdle()
+    expect(left()).toBeLessThan(1500)
+    // A client that is still sending has that long again.
+    connection.readDeadline = Number.POSITIVE_INFINITY
+    await client.send('more')
+    await waitFor('a new deadline', () => left() < 1500)
+    await waitFor('the end', () => bench.closed === 1)
+  })
+
   it('is told to the exchange at hand when the client vanishes', async () => {
     const bench = await serve(silent)
     const client = await RawConnection.open(bench)
@@ -930,5 +948,40 @@ describe('an answer that has not all left', () => {
       expect(socket.taken.join('').match(/HTTP\/1\.1 4/g)).toHaveLength(1)
       connection.destroy()
     }
+  })
+
+  it('is not cut off, however slowly its client reads', async () => {
+    const requests: Recorder[] = []
+    const refusals: Refusal[] = []
+    const socket = new HeldSocket()
+    const script: Script = { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.from('answer')) }
+    const context = makeContext(script, { keepAlive: 0 }, requests, refusals, () => {})
+    const connection = new Connection(socket as unknown as Socket, context)
+    socket.on('data', (chunk: Buffer) => connection.received(chunk, 0, chunk.length))
+    socket.push(Buffer.from(get('/')))
+    await waitFor('the answer', () => requests[0]?.completed === true)
+    // The time for which a client's end is waited for is over, and it has not taken the answer yet.
+    connection.readDeadlinePassed()
+    expect(socket.destroyed).toBe(false)
+    expect(connection.readDeadline).toBeLessThan(Number.POSITIVE_INFINITY)
+    socket.release()
+    await waitFor('all to be taken', () => socket.writableLength === 0)
+    connection.readDeadlinePassed()
+    expect(socket.destroyed).toBe(true)
+    expect(refusals).toEqual([])
+  })
+
+  it('is cut off when its client takes nothing for the write time-out', async () => {
+    const requests: Recorder[] = []
+    const refusals: Refusal[] = []
+    const socket = new HeldSocket()
+    const script: Script = { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.from('answer')) }
+    const context = makeContext(script, { keepAlive: 0, write: 0.1 }, requests, refusals, () => {})
+    const connection = new Connection(socket as unknown as Socket, context)
+    socket.on('data', (chunk: Buffer) => connection.received(chunk, 0, chunk.length))
+    socket.push(Buffer.from(get('/')))
+    await waitFor('the end', () => socket.destroyed)
+    expect(connection.readDeadline).toBeGreaterThan(context.deadlines.now)
+    expect(refusals).toMatchObject([{ status: 408 }])
   })
 })

@@ -49,6 +49,8 @@ const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
 const LINGER_BYTES = 256 * 1024 * 1024
 const LINGER_SECONDS = 5
+/** When the server stops, a client that sends nothing for so long has nothing on its way that a reset would answer: the end need not wait for it. */
+const LINGER_SECONDS_STOPPING = 1
 /** Up to here a response, or a chunk of one, goes out as one latin-1 string, which node writes from the stack. A larger body is written from where it is. */
 const ONE_STRING = 4 * 1024
 
@@ -100,6 +102,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   /** Bytes that the declared Content-Length still asks for; Infinity when none was declared. */
   #owed = 0
   #lingered = 0
+  #lingerDeadline = Number.POSITIVE_INFINITY
   #queuedAtMark = 0
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -138,6 +141,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   closeWhenIdle(): void {
     // Nothing is unread, so that there is nothing to linger for.
     if (this.idle) this.#socket.destroySoon()
+    else if (this.#phase === LINGER) this.#awaitClientEnd()
   }
 
   /** Ends the connection now. */
@@ -166,6 +170,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     if (this.#phase >= LINGER) {
       this.#lingered += end - start
       if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
+      else if (this.#phase === LINGER) this.#awaitClientEnd()
       return
     }
     if (this.#ahead !== null) {
@@ -311,7 +316,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
         else this.#refuseMessage(new HttpError(408, 'body-timeout', 'the request body came too slowly'))
         return
       default:
-        this.#socket.destroy()
+        // A client that reads slowly still has to get what is queued; the write time-out watches over that.
+        if (this.#socket.writableLength > 0) this.#linger()
+        else this.#socket.destroy()
     }
   }
 
@@ -612,10 +619,22 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     if (this.#phase >= LINGER) return
     this.#phase = LINGER
     this.#ahead = null
-    this.readDeadline = this.#context.deadlines.in(LINGER_SECONDS)
+    this.#watchWrites()
+    this.#linger()
     if (this.#socket.readableEnded) this.#socket.destroySoon()
     else this.#socket.end()
     if (this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  #linger(): void {
+    this.#lingerDeadline = this.#context.deadlines.in(LINGER_SECONDS)
+    this.#awaitClientEnd()
+  }
+
+  #awaitClientEnd(): void {
+    this.readDeadline = this.#context.stopping
+      ? Math.min(this.#lingerDeadline, this.#context.deadlines.in(LINGER_SECONDS_STOPPING))
+      : this.#lingerDeadline
   }
 }
 
