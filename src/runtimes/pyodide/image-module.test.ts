@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { shareModule } from './image-module.ts'
+import { pyodideFile } from './package.ts'
 
 // (module (memory (export "memory") 1))
 const small = Uint8Array.of(
@@ -7,22 +10,29 @@ const small = Uint8Array.of(
   ...[5, 3, 1, 0, 1],
   ...[7, 10, 1, 6, ...Buffer.from('memory'), 2, 0],
 )
-const large = new Uint8Array(5 * 1024 * 1024)
+const archive = fileURLToPath(import.meta.url)
 const original = WebAssembly.instantiate
+let end = () => {}
 
 afterEach(() => {
+  end()
   WebAssembly.instantiate = original
 })
+
+/** As Pyodide does it. */
+async function instantiateMain() {
+  const { buffer, byteOffset, byteLength } = await readFile(pyodideFile('pyodide.asm.wasm'))
+  return await WebAssembly.instantiate(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength))
+}
 
 function bytesOf(instance: WebAssembly.Instance): number {
   return (instance.exports.memory as WebAssembly.Memory).buffer.byteLength
 }
 
-test('the module that was compiled stands in for the large one, and no other', async () => {
+test("the module that was compiled stands in for Pyodide's, and for no other", async () => {
   const module = await WebAssembly.compile(small)
-  shareModule(module)
-  // Zeros are no module: had they been compiled, this would be rejected.
-  const main = await WebAssembly.instantiate(large)
+  end = shareModule(module, archive)
+  const main = await instantiateMain()
   expect(main.module).toBe(module)
   expect(bytesOf(main.instance)).toBe(65_536)
   const other = await WebAssembly.instantiate(small)
@@ -30,7 +40,18 @@ test('the module that was compiled stands in for the large one, and no other', a
   expect(await WebAssembly.instantiate(module)).toBeInstanceOf(WebAssembly.Instance)
 })
 
+test('neither the module nor the archive is read, all else is, and everything when that has ended', async () => {
+  end = shareModule(await WebAssembly.compile(small), archive)
+  expect((await readFile(pyodideFile('pyodide.asm.wasm'))).length).toBeLessThan(100)
+  expect((await readFile(archive)).length).toBeLessThan(100)
+  const { length } = await readFile(pyodideFile('pyodide.mjs'))
+  expect(length).toBeGreaterThan(10_000)
+  end()
+  expect((await readFile(pyodideFile('pyodide.asm.wasm'))).length).toBeGreaterThan(1_000_000)
+  expect(await readFile(archive, 'utf8')).toContain('neither the module')
+})
+
 test('there is room for a snapshot that is larger than a fresh memory', async () => {
-  shareModule(await WebAssembly.compile(small), 3 * 65_536 - 1000)
-  expect(bytesOf((await WebAssembly.instantiate(large)).instance)).toBe(3 * 65_536)
+  end = shareModule(await WebAssembly.compile(small), archive, 3 * 65_536 - 1000)
+  expect(bytesOf((await instantiateMain()).instance)).toBe(3 * 65_536)
 })

@@ -4,6 +4,7 @@ import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPyodide } from 'pyodide'
 import type { SnapshotAnswer, SnapshotOrder } from './image.ts'
+import { readArchive } from './image-archive.ts'
 import { shareModule } from './image-module.ts'
 import { pyodideFolder, pythonFolder } from './package.ts'
 
@@ -15,10 +16,11 @@ try {
 
 async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   yieldToOthers()
-  shareModule(order.module)
+  shareModule(order.module, order.stdlib)
   const pyodide = await loadPyodide({
     indexURL: `${pyodideFolder}/`,
     stdLibURL: order.stdlib,
+    fsInit: readArchive(order.stdlib),
     _makeSnapshot: true,
     stdout: () => {},
     stderr: () => {},

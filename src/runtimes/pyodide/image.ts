@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -123,10 +123,29 @@ async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
   const folder = cacheFolder(environment)
   const cache = folder === null ? null : new SnapshotCache(folder)
   const [module, key] = await Promise.all([
-    readFile(pyodideFile('pyodide.asm.wasm')).then((wasm) => WebAssembly.compile(wasm)),
+    compile(pyodideFile('pyodide.asm.wasm')),
     cache === null ? '' : directoryOf(stdlib).then(snapshotKey),
   ])
   return { module, stdlib, cache, key }
+}
+
+/** V8 keeps a copy of its own, so ours is given back at once: an acceptor may not collect garbage for a long time. */
+async function compile(path: string): Promise<WebAssembly.Module> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const wasm = new Uint8Array(size)
+    for (let done = 0; done < size; ) {
+      const { bytesRead } = await file.read(wasm, done, size - done, done)
+      if (bytesRead === 0) break
+      done += bytesRead
+    }
+    const module = await WebAssembly.compile(wasm)
+    structuredClone(null, { transfer: [wasm.buffer] })
+    return module
+  } finally {
+    await file.close()
+  }
 }
 
 async function snapshotIn(cache: SnapshotCache, key: string): Promise<SnapshotPlace | null> {

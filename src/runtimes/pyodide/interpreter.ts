@@ -3,6 +3,7 @@ import { collectStack, takeConsole } from './failure.ts'
 import type { FileLocks } from './file-locks.ts'
 import { HostFiles } from './host-files.ts'
 import { type InterpreterImage, readSnapshot } from './image.ts'
+import { readArchive } from './image-archive.ts'
 import { letGo } from './image-cache.ts'
 import { shareModule } from './image-module.ts'
 import { pbkdf2, scrypt } from './key-derivation.ts'
@@ -61,7 +62,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     refused ||= bytes
     options.refused?.(bytes)
   })
-  shareModule(image.module, snapshot?.length ?? 0)
+  const readAll = shareModule(image.module, image.stdlib, snapshot?.length ?? 0)
   const mounts = withOwnCode(options.mounts)
   const files = new HostFiles(mounts, options.locks ?? null, options.notice)
   const localTime = new LocalTime()
@@ -80,6 +81,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   const starting = loadPyodide({
     indexURL: `${pyodideFolder}/`,
     stdLibURL: image.stdlib,
+    fsInit: readArchive(image.stdlib),
     env: { HOME, LANG: 'C.UTF-8', ...environment },
     ...(snapshot === null ? {} : { _loadSnapshot: snapshot }),
   } as Parameters<typeof loadPyodide>[0])
@@ -90,6 +92,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     )
     throw new Error(`Python starts with ${needed} of memory, and its limit is ${limit}`)
   })
+  readAll()
   Error.stackTraceLimit = stackTraceLimit
   if (snapshot !== null) letGo(snapshot)
   const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }

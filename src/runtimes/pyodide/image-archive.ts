@@ -1,0 +1,57 @@
+import { fstatSync, openSync, readSync } from 'node:fs'
+import type { PyodideAPI } from 'pyodide'
+
+/** A file of Emscripten's MEMFS: its size, and what is done with it when it is open. */
+interface FileNode {
+  usedBytes: number
+  contents: Uint8Array
+  mode: number
+  stream_ops: {
+    readonly llseek: unknown
+    read(stream: unknown, into: Uint8Array, offset: number, length: number, position: number): number
+  }
+}
+
+interface FileSystem {
+  analyzePath(path: string): { readonly exists: boolean; readonly object: FileNode }
+  readonly ErrnoError: new (errno: number) => Error
+}
+
+const READ_ONLY_FILE = 0o100444
+/** Emscripten's number for it, which is WASI's. */
+const EIO = 29
+
+/**
+ * Puts the standard library's archive where Python looks for it, and lets it be read from the disk: in memory, as Pyodide
+ * has it, it would be there once for each interpreter (7 MB). It stays open, so that Python goes on with what it has begun
+ * with when a newer one takes the file's place. For `loadPyodide()` as `fsInit`, together with `shareModule`.
+ *
+ * @param path of the archive
+ */
+export function readArchive(
+  path: string,
+): (fs: PyodideAPI['FS'], info: { sitePackages: string }) => Promise<void> {
+  return async (fs, { sitePackages }) => {
+    // /lib/python3.14/site-packages → /lib/python314.zip
+    const [, folder, major, minor] = /^(.*\/python)(\d+)\.(\d+)\//.exec(sitePackages) ?? []
+    const place = `${folder}${major}${minor}.zip`
+    const files = fs as unknown as FileSystem
+    // Pyodide puts what it has read there first, meanwhile.
+    while (!files.analyzePath(place).exists) await new Promise(setImmediate)
+    const file = openSync(path, 'r')
+    const { object: node } = files.analyzePath(place)
+    node.contents = new Uint8Array(0)
+    node.usedBytes = fstatSync(file).size
+    node.mode = READ_ONLY_FILE
+    node.stream_ops = {
+      llseek: node.stream_ops.llseek,
+      read: (_stream, into, offset, length, position) => {
+        try {
+          return readSync(file, into, offset, length, position)
+        } catch {
+          throw new files.ErrnoError(EIO)
+        }
+      },
+    }
+  }
+}
