@@ -217,7 +217,7 @@ describe('the installed package', () => {
 
 /** What the compiler says of a file of the project; without skipLibCheck, and (TypeScript's default) without types that nobody names. */
 async function compile(file: string, ...more: string[]): Promise<string> {
-  const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
+  const tsc = join(repository, 'node_modules', 'typescript-7', 'bin', 'tsc')
   const options = [...'--noEmit --strict --target es2023 --module nodenext'.split(' '), ...more]
   const { stdout } = await run(process.execPath, [tsc, ...options, file], { cwd: project }).catch(
     (error: { stdout: string }) => error,

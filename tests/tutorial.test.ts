@@ -64,7 +64,7 @@ test('has eight steps behind what WSGI is, each in both languages', () => {
 })
 
 test('its TypeScript is right to a strict compiler', async () => {
-  const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
+  const tsc = join(repository, 'node_modules', 'typescript-7', 'bin', 'tsc')
   const options =
     '--noEmit --strict --noUncheckedIndexedAccess --target es2023 --module nodenext --types node --erasableSyntaxOnly --allowImportingTsExtensions --skipLibCheck'
   const names = [...files.keys()].filter((name) => name.endsWith('.ts'))
