@@ -2,8 +2,15 @@
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import type { PyodideAPI } from 'pyodide'
-import { type CommandNotice, type CommandThreadData, commandWords, inputStates } from './command-link.ts'
+import {
+  type CommandNotice,
+  type CommandThreadData,
+  commandWords,
+  inputStates,
+  LOCK_OWNER,
+} from './command-link.ts'
 import { collectStack, describeFailure } from './failure.ts'
+import { FileLocks } from './file-locks.ts'
 import { startInterpreter } from './interpreter.ts'
 import { pythonFolder } from './package.ts'
 
@@ -147,6 +154,11 @@ async function run(): Promise<number> {
     memoryLimit: null,
     interruptBuffer: signals,
     notice,
+    locks: new FileLocks(data.locks, LOCK_OWNER, {
+      interrupted: () => Atomics.load(signals, 0) !== 0,
+      claimed: () => say({ type: 'claimed' }),
+      notice,
+    }),
   })
   connectTerminals(pyodide)
   say({ type: 'started' })

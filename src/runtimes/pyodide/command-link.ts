@@ -57,6 +57,9 @@ export const COMMAND_WORDS_BYTES = 20
 /** What is read of standard input at once, in bytes. */
 export const INPUT_BYTES = 64 * 1024
 
+/** The number of the one interpreter in the table of file locks. */
+export const LOCK_OWNER = 1
+
 /** All that the thread begins with. */
 export interface CommandThreadData {
   readonly port: MessagePort
@@ -70,12 +73,16 @@ export interface CommandThreadData {
   readonly mounts: readonly Mount[]
   readonly environment: Readonly<Record<string, string>>
   readonly program: Program
+  /** The file locks of this process, `createLockTable()`. */
+  readonly locks: SharedArrayBuffer
 }
 
 /** What the thread says. */
 export type CommandNotice =
   /** The interpreter runs: what goes wrong from now on is the program's. */
   | { readonly type: 'started' }
+  /** It has claimed a file for this process, for the `ClaimKeeper`. */
+  | { readonly type: 'claimed' }
   /** Standard input is wanted: up to that many bytes. */
   | { readonly type: 'read'; readonly size: number }
   /** Whether a terminal is to show what is typed from now on. */

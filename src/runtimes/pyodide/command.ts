@@ -6,8 +6,10 @@ import {
   type CommandThreadData,
   commandWords,
   INPUT_BYTES,
+  LOCK_OWNER,
   type Program,
 } from './command-link.ts'
+import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
 import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from './image.ts'
 import type { Mount } from './mounts.ts'
 import { StandardInput } from './standard-input.ts'
@@ -60,6 +62,8 @@ async function runThread(
   const input = new SharedArrayBuffer(INPUT_BYTES)
   const signals = new SharedArrayBuffer(1)
   const signal = new Uint8Array(signals)
+  const locks = createLockTable()
+  const claims = new ClaimKeeper(locks)
   const workerData: CommandThreadData = {
     port: port2,
     shared,
@@ -69,6 +73,7 @@ async function runThread(
     mounts,
     environment,
     program,
+    locks,
   }
   const resize = () => {
     Atomics.store(words, commandWords.columns, process.stdout.columns ?? 0)
@@ -111,6 +116,7 @@ async function runThread(
       interrupted = () => resolve(INTERRUPTED)
       port.on('message', (notice: CommandNotice) => {
         if (notice.type === 'started') started = true
+        else if (notice.type === 'claimed') claims.claimed()
         else if (notice.type === 'read') standardInput.give(notice.size)
         else if (notice.type === 'echo') standardInput.echo(notice.echo)
         else if (notice.type === 'ended') resolve(notice.status & 0xff)
@@ -126,6 +132,7 @@ async function runThread(
     standardInput.end()
     port.close()
     await thread.terminate()
+    releaseOwner(locks, LOCK_OWNER)
   }
 }
 

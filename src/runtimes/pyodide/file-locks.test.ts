@@ -81,7 +81,7 @@ describe('locks between interpreters', () => {
     const [one] = owners(1, table) as [FileLocks]
     one.lock(file, whole, 'exclusive', false)
     let asked = 0
-    const two = new FileLocks(table, 2, () => ++asked > 2)
+    const two = new FileLocks(table, 2, { interrupted: () => ++asked > 2 })
     expect(two.lock(file, whole, 'shared', true)).toBe('EINTR')
   })
 

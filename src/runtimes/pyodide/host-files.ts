@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import type { PyodideAPI } from 'pyodide'
-import { END_OF_FILE, type FileIdentity, type FileLocks, type LockKind } from './file-locks.ts'
+import { claimedName, claimLink, isClaimLink } from './claim-links.ts'
+import { END_OF_FILE, type FileIdentity, type FileLocks, flockIdentity, type LockKind } from './file-locks.ts'
 import { isWithin, type Mount } from './mounts.ts'
 
 /**
@@ -334,8 +335,12 @@ class HostFileSystem {
       lookup: (parent: FileNode, name: string) => this.#lookup(parent, name),
       mknod: (parent: FileNode, name: string, mode: number) => this.#make(parent, name, mode),
       rename: (node: FileNode, folder: FileNode, name: string) => this.#rename(node, folder, name),
-      unlink: (parent: FileNode, name: string) => this.#change(parent, name, fs.unlinkSync),
-      rmdir: (parent: FileNode, name: string) => this.#change(parent, name, fs.rmdirSync),
+      unlink: (parent: FileNode, name: string) => {
+        this.#refuseLost(`${place(parent).real}/${name}`)
+        this.#change(parent, name, fs.unlinkSync)
+      },
+      rmdir: (parent: FileNode, name: string) =>
+        this.#change(parent, name, (path) => this.#removeFolder(path)),
       readdir: (node: FileNode) => ['.', '..', ...this.#names(toHost(place(node).real)).map(fromHost)],
       symlink: (parent: FileNode, name: string, target: string) => {
         this.#change(parent, name, (path) => fs.symlinkSync(toHost(target), path))
@@ -365,6 +370,7 @@ class HostFileSystem {
           : this.#host(() => fs.readSync(stream.nfd as number, buffer, offset, length, position)),
       write: (stream: FileStream, buffer: Int8Array, offset: number, length: number, position: number) => {
         if (length === 0) return 0
+        this.#refuseLost(stream.node.host?.real)
         // Appending is the kernel's: another may have appended since.
         const at = (stream.flags & APPEND) !== 0 ? null : position
         return this.#host(() => fs.writeSync(stream.nfd as number, buffer, offset, length, at))
@@ -436,21 +442,22 @@ class HostFileSystem {
     if (end > END_OF_FILE) throw this.#error('EOVERFLOW')
     const file = this.#identity(stream)
     const range = { start, end }
+    const place = () => this.#claimable(stream)
     if (type === UNLOCK && command !== GET_LOCK) return this.#locked(this.#locks.unlock(file, range))
     if (type !== READ_LOCK && type !== WRITE_LOCK) throw this.#error('EINVAL')
     const kind = type === READ_LOCK ? 'shared' : 'exclusive'
     if (command !== GET_LOCK) {
       const access = stream.flags & ACCESS
       if (access === (type === READ_LOCK ? 1 : 0)) throw this.#error('EBADF')
-      return this.#locked(this.#locks.lock(file, range, kind, command === SET_LOCK_WAITING))
+      return this.#locked(this.#locks.lock(file, range, kind, command === SET_LOCK_WAITING, place))
     }
-    const held = this.#locks.conflict(file, range, kind)
+    const held = this.#locks.conflict(file, range, kind, place)
     HEAP16[pointer >>> 1] = held === null ? UNLOCK : held.kind === 'shared' ? READ_LOCK : WRITE_LOCK
     if (held === null) return 0
     HEAP16[(pointer + 2) >>> 1] = 0
     HEAP64[(pointer + 8) >>> 3] = held.start
     HEAP64[(pointer + 16) >>> 3] = held.end === END_OF_FILE ? 0n : held.end - held.start
-    this.#module.HEAP32[(pointer + 24) >>> 2] = process.pid
+    this.#module.HEAP32[(pointer + 24) >>> 2] = held.pid
     return 0
   }
 
@@ -473,7 +480,7 @@ class HostFileSystem {
         // The thread would wait for itself.
         throw this.#error(wait ? 'EDEADLK' : 'EAGAIN')
       }
-      this.#locked(this.#locks.lock(flockIdentity(file), WHOLE, kind, wait))
+      this.#locked(this.#locks.lock(flockIdentity(file), WHOLE, kind, wait, () => this.#claimable(stream)))
       this.#flocks.set(key, holders.set(stream.shared, kind))
       return 0
     } catch (error) {
@@ -845,6 +852,7 @@ class HostFileSystem {
 
   #rename(node: FileNode, folder: FileNode, name: string): void {
     if (place(node.parent).readOnly || place(folder).readOnly) throw this.#error('EROFS')
+    if (isFolder(node.mode)) this.#locks?.settle()
     this.#within(node.parent, node.name, (from) =>
       this.#within(folder, name, (to) => fs.renameSync(from, to)),
     )
@@ -867,6 +875,7 @@ class HostFileSystem {
   #setStreamAttributes(stream: FileStream, attributes: NewAttributes): void {
     const nfd = stream.nfd as number
     this.#refuseReadOnly(stream)
+    this.#refuseLost(stream.node.host?.real)
     this.#host(() => {
       if (attributes.mode !== undefined) fs.fchmodSync(nfd, attributes.mode & 0o7777)
       if (attributes.size !== undefined) fs.ftruncateSync(nfd, attributes.size)
@@ -994,8 +1003,56 @@ class HostFileSystem {
     }
   }
 
+  /**
+   * Without the links that claim files: they come and go, and lead nowhere, so that whoever copies, collects or archives a folder would stumble
+   * over them.
+   */
   #names(folder: HostPath): Buffer[] {
-    return this.#host(() => fs.readdirSync(folder, 'buffer'))
+    const names = this.#host(() => fs.readdirSync(folder, 'buffer'))
+    return this.#locks === null ? names : names.filter((name) => !isClaimLink(joined(folder, name), name))
+  }
+
+  /** Where an open file lies, if this process may claim it there: its folder can be changed, and the file has not been deleted or replaced. */
+  #claimable(stream: FileStream): Buffer | null {
+    const { host } = stream.node
+    if (host === undefined || host.readOnly) return null
+    try {
+      const bytes = verifiable
+        ? fs.readlinkSync(`${DESCRIPTORS}/${stream.nfd}`, 'buffer')
+        : Buffer.from(toHost(host.real))
+      const link = fromHost(claimLink(bytes))
+      if (!this.#places.some(({ real }) => isWithin(link, real)) || this.#isReadOnly(link)) return null
+      const { device, inode } = this.#identity(stream)
+      const found = fs.statSync(bytes, STAT_OR_NOTHING)
+      return found?.ino === inode && found.dev === device ? bytes : null
+    } catch {
+      return null
+    }
+  }
+
+  /**
+   * Removes a folder. What is not shown in it must not be in the way: claims of files that are not there any more, whoever has
+   * left them. (Where there is no file there is nothing to be excluded from.)
+   */
+  #removeFolder(path: HostPath): void {
+    this.#locks?.settle()
+    try {
+      fs.rmdirSync(path)
+    } catch (error) {
+      if (this.#locks === null || (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+      for (const name of fs.readdirSync(path, 'buffer')) {
+        const link = joined(path, name)
+        if (!isClaimLink(link, name)) throw error
+        if (fs.lstatSync(joined(path, claimedName(name)), STAT_OR_NOTHING) !== undefined) throw error
+        fs.rmSync(link, { force: true })
+      }
+      fs.rmdirSync(path)
+    }
+  }
+
+  /** What others have locked by now, as this process was not heard of for long, must not be changed. */
+  #refuseLost(path: string | undefined): void {
+    if (path !== undefined && this.#locks?.any && this.#locks.isLost(path)) throw this.#error('EIO')
   }
 
   #identity(stream: FileStream): FileIdentity {
@@ -1035,11 +1092,6 @@ class HostFileSystem {
 }
 
 const WHOLE = { start: 0n, end: END_OF_FILE }
-
-/** Locks of `flock` and of fcntl do not know of each other: the first are kept as those of another device. */
-function flockIdentity(file: FileIdentity): FileIdentity {
-  return { device: file.device | (1n << 62n), inode: file.inode }
-}
 
 /** LOCK_SH, LOCK_EX or LOCK_UN (a kind of null), with or without LOCK_NB. */
 function flockOperation(operation: number): { kind: LockKind | null; wait: boolean } | null {

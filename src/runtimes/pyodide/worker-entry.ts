@@ -223,7 +223,11 @@ async function run(): Promise<void> {
     refused: () => memory.refused(),
     interruptBuffer: signals,
     notice: (text) => log(WARNING, text),
-    locks: new FileLocks(data.locks, data.owner, () => Atomics.load(signals, 0) !== 0),
+    locks: new FileLocks(data.locks, data.owner, {
+      interrupted: () => Atomics.load(signals, 0) !== 0,
+      claimed: () => say({ type: 'claimed' }),
+      notice: (text) => log(WARNING, text),
+    }),
     argv: ['monoceros'],
   })
   const link = new Link(pyodide, memory)

@@ -61,6 +61,8 @@ export interface WorkerThreadData {
 /** What a thread says beside frames, which are Uint8Arrays. */
 export type ThreadNotice =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  /** It has claimed a file for this process, for the `ClaimKeeper`. */
+  | { readonly type: 'claimed' }
   | { readonly type: 'ended'; readonly status: number }
   /** The interpreter itself failed: never with JavaScript in it. */
   | { readonly type: 'broken'; readonly failure: InterpreterFailure }

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_
 import { encodeFrame, type FrameChannel, LOG } from '../workers/frames.ts'
 import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
 import type { InterpreterFailure } from './failure.ts'
-import { createLockTable, releaseOwner } from './file-locks.ts'
+import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
 import type { InterpreterImage } from './image.ts'
 import type { Mount } from './mounts.ts'
 import {
@@ -32,6 +32,7 @@ export function workerThreads(options: ThreadOptions): UnitStarter {
 
 /** All interpreters of this process exclude each other by one table, whatever pool they are in. */
 const locks = createLockTable()
+const claims = new ClaimKeeper(locks)
 let lastOwner = 0
 
 const ERROR = 40
@@ -112,6 +113,8 @@ class WorkerThread implements WorkerUnit {
     } else if (message.type === 'output') {
       listener.output(message.stream, Buffer.from(message.bytes))
       this.#took(message.bytes.length)
+    } else if (message.type === 'claimed') {
+      claims.claimed()
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
