@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import ts from 'typescript'
+import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { repository } from './support/build.ts'
+import { checkTypes, type Diagnostic } from './support/compiler.ts'
 import { runToEnd } from './support/running-server.ts'
 import { outputMatches } from './support/tutorial-page.ts'
 
@@ -82,57 +83,38 @@ function nameOf({ line, attribute }: Block): string {
   return attribute.startsWith('file=') ? attribute.slice('file='.length) : `block-${line}.ts`
 }
 
-/** All blocks, beside each other by page, in one program, which takes seconds. */
-function compile(texts: ReadonlyMap<string, string>): ts.Program {
-  const config = ts.getParsedCommandLineOfConfigFile(
-    join(repository, 'tsconfig.json'),
-    // A page need not use all that it shows.
-    { noUnusedLocals: false, noUnusedParameters: false, moduleDetection: ts.ModuleDetectionKind.Force },
-    { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} },
-  )!
-  const host = ts.createCompilerHost(config.options)
-  const { fileExists, readFile, getSourceFile, directoryExists } = host
-  const directories = new Set([...texts.keys()].map((name) => dirname(name)))
-  host.directoryExists = (name) => directories.has(name) || directoryExists!(name)
-  host.fileExists = (name) => texts.has(name) || fileExists(name)
-  host.readFile = (name) => texts.get(name) ?? readFile(name)
-  host.getSourceFile = (name, options) => {
-    const text = texts.get(name)
-    return text === undefined ? getSourceFile(name, options) : ts.createSourceFile(name, text, options, true)
-  }
-  return ts.createProgram([...texts.keys()], config.options, host)
-}
-
-const root = join(repository, 'tests', 'pages-of-the-documents')
-const pathOf = (block: Block) => join(root, block.page.replace(/\W/g, '-'), nameOf(block))
-const stagePath = join(root, 'stage.ts')
-const surfacePath = join(root, 'surface.ts')
+const pathOf = (block: Block) => join(block.page.replace(/\W/g, '-'), nameOf(block))
 
 describe('TypeScript on the pages', () => {
-  let program: ts.Program
-  beforeAll(() => {
-    const texts = new Map(sources.map((block) => [pathOf(block), block.text]))
-    texts.set(stagePath, stage)
-    texts.set(surfacePath, "export * from 'monoceros'\n")
-    texts.set(join(root, 'wrong.ts'), "import { nothing } from 'monoceros'\nconst length: string = 1\n")
-    program = compile(texts)
+  let found: Diagnostic[]
+  const wrongIn = (name: string) =>
+    found.filter(({ file }) => file === name).map(({ line, text }) => `line ${line}: ${text}`)
+
+  beforeAll(async () => {
+    const texts: Record<string, string> = {
+      'stage.ts': stage,
+      'wrong.ts': "import { nothing } from 'monoceros'\nconst length: string = 1\n",
+    }
+    for (const block of sources) texts[pathOf(block)] = block.text
+    for (const page of checked) {
+      for (const table of optionTables(page)) texts[fileOfTable(page, table.name)] = programOf(table)
+    }
+    // All in one program, which takes seconds. A page need not use all that it shows.
+    found = await checkTypes(texts, {
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      moduleDetection: 'force',
+    })
   })
-  const diagnosticsOf = (path: string): string[] => {
-    const file = program.getSourceFile(path)!
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
-      ({ start, messageText }) =>
-        `line ${file.getLineAndCharacterOfPosition(start ?? 0).line + 1}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
-    )
-  }
 
   test('what is wrong would be found', () => {
     expect(sources.length).toBeGreaterThan(20)
     expect(new Set(sources.map(pathOf)).size).toBe(sources.length)
-    expect(diagnosticsOf(join(root, 'wrong.ts'))).toEqual([
+    expect(wrongIn('wrong.ts')).toEqual([
       expect.stringMatching(/^line 1: .*no exported member/),
       expect.stringMatching(/^line 2: .*not assignable/),
     ])
-    expect(diagnosticsOf(stagePath)).toEqual([])
+    expect(wrongIn('stage.ts')).toEqual([])
   })
 
   test.each(checked.filter((page) => sources.some((block) => block.page === page)))(
@@ -141,32 +123,36 @@ describe('TypeScript on the pages', () => {
       const wrong = sources
         .filter((block) => block.page === page)
         .flatMap((block) =>
-          diagnosticsOf(pathOf(block)).map((text) => `${page}:${block.line}, in the block, ${text}`),
+          wrongIn(pathOf(block)).map((text) => `${page}:${block.line}, in the block, ${text}`),
         )
       expect(wrong).toEqual([])
     },
   )
 
   test.each(checked)('the tables of options on %s name those that there are', (page) => {
-    const checker = program.getTypeChecker()
-    const surface = program.getSourceFile(surfacePath)!
-    const exported = new Map(
-      checker
-        .getExportsOfModule(checker.getSymbolAtLocation(surface)!)
-        .map((symbol) => [symbol.name, symbol] as const),
-    )
-    for (const { name, options } of optionTables(page)) {
-      const symbol = exported.get(name)
-      expect(symbol, `${page}: ${name} is exported`).toBeDefined()
-      const known = checker
-        .getDeclaredTypeOfSymbol(symbol!)
-        .getProperties()
-        .map((property) => property.name)
-      expect(options.toSorted(), `${page}: the options of ${name}`).toEqual(known.toSorted())
-    }
-    if (page === 'docs/reference/middleware.md') expect(optionTables(page).length).toBeGreaterThan(10)
+    const tables = optionTables(page)
+    for (const { name } of tables)
+      expect(wrongIn(fileOfTable(page, name)), `${page}: the options of ${name}`).toEqual([])
+    if (page === 'docs/reference/middleware.md') expect(tables.length).toBeGreaterThan(10)
+  })
+
+  test('an option that is missing in a table would be found, and one that there is not', async () => {
+    const wrong = await checkTypes({
+      'fewer.ts': programOf({ name: 'BodyLimitOptions', options: [] }),
+      'more.ts': programOf({ name: 'BodyLimitOptions', options: ['maxBytes', 'tooLarge', 'invented'] }),
+    })
+    expect(wrong.find(({ file }) => file === 'fewer.ts')?.text).toMatch(/missing/)
+    expect(wrong.find(({ file }) => file === 'more.ts')?.text).toMatch(/'invented' does not exist/)
   })
 })
+
+const fileOfTable = (page: string, name: string) => join(page.replace(/\W/g, '-'), `options-${name}.ts`)
+
+/** Compiles if the names are exactly the properties of the type. */
+function programOf({ name, options }: { name: string; options: readonly string[] }): string {
+  const named = options.map((option) => `${option}: true`).join(', ')
+  return `import type { ${name} } from 'monoceros'\nexport const all: Record<keyof ${name}, true> = { ${named} }\n`
+}
 
 /** Tables below a line such as "Options (`CompressOptions`):", with the names in their first column. */
 function optionTables(page: string): { name: string; options: string[] }[] {
@@ -200,7 +186,7 @@ describe('programs on the pages', () => {
     async (_, block) => {
       const name = `${block.page.replace(/\W/g, '-')}-${block.line}.mjs`
       // The oldest Node that is supported cannot strip types itself.
-      writeFileSync(join(work.path, name), withoutTypes(block.text))
+      writeFileSync(join(work.path, name), (await transformWithOxc(block.text, `${name}.ts`)).code)
       const { code, stdout, stderr } = await runToEnd(process.execPath, [name], {
         env: { PATH: process.env.PATH },
         cwd: work.path,
@@ -214,15 +200,6 @@ describe('programs on the pages', () => {
     },
   )
 })
-
-function withoutTypes(text: string): string {
-  const compilerOptions = {
-    target: ts.ScriptTarget.ES2023,
-    module: ts.ModuleKind.ESNext,
-    verbatimModuleSyntax: true,
-  }
-  return ts.transpileModule(text, { compilerOptions }).outputText
-}
 
 test('examples/app.ts is what the README shows', () => {
   const shown = blocks.find(({ page, attribute }) => page === 'README.md' && attribute === 'file=app.ts')

@@ -14,6 +14,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { repository } from './support/build.ts'
+import { compilerPath } from './support/compiler.ts'
 import { hasPython, testPython } from './support/python.ts'
 import { runServer, runToEnd } from './support/running-server.ts'
 
@@ -217,9 +218,8 @@ describe('the installed package', () => {
 
 /** What the compiler says of a file of the project; without skipLibCheck, and (TypeScript's default) without types that nobody names. */
 async function compile(file: string, ...more: string[]): Promise<string> {
-  const tsc = join(repository, 'node_modules', 'typescript-7', 'bin', 'tsc')
   const options = [...'--noEmit --strict --target es2023 --module nodenext'.split(' '), ...more]
-  const { stdout } = await run(process.execPath, [tsc, ...options, file], { cwd: project }).catch(
+  const { stdout } = await run(process.execPath, [compilerPath, ...options, file], { cwd: project }).catch(
     (error: { stdout: string }) => error,
   )
   return stdout

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { commandPath, repository } from './support/build.ts'
+import { compilerPath } from './support/compiler.ts'
 import { hasPython, testPython } from './support/python.ts'
 import { type RunningServer, runServer, runToEnd } from './support/running-server.ts'
 import { type Command, filesOf, outputMatches, parsePage, type Section } from './support/tutorial-page.ts'
@@ -64,13 +65,16 @@ test('has eight steps behind what WSGI is, each in both languages', () => {
 })
 
 test('its TypeScript is right to a strict compiler', async () => {
-  const tsc = join(repository, 'node_modules', 'typescript-7', 'bin', 'tsc')
   const options =
     '--noEmit --strict --noUncheckedIndexedAccess --target es2023 --module nodenext --types node --erasableSyntaxOnly --allowImportingTsExtensions --skipLibCheck'
   const names = [...files.keys()].filter((name) => name.endsWith('.ts'))
-  const { stdout } = await promisify(execFile)(process.execPath, [tsc, ...options.split(' '), ...names], {
-    cwd: folder,
-  }).catch((error: { stdout: string }) => error)
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [compilerPath, ...options.split(' '), ...names],
+    {
+      cwd: folder,
+    },
+  ).catch((error: { stdout: string }) => error)
   expect(stdout).toBe('')
 })
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import ts from 'typescript'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { repository } from '../support/build.ts'
+import { checkTypes } from '../support/compiler.ts'
 
 const directory = join(repository, 'tests', 'types')
 const names = readdirSync(directory).filter((name) => !name.endsWith('.test.ts'))
@@ -19,48 +19,30 @@ export const wrong: WSGIApplication = () => 'text'
 export const unannounced: WSGIApplication = () => 'text'
 `
 
-/** Compiles the type tests, each of them also without its directives, and the probe; all in one program, which takes seconds. */
-function compile(): Map<string, { line: number; code: number }[]> {
-  const config = ts.getParsedCommandLineOfConfigFile(
-    join(repository, 'tsconfig.json'),
-    {},
-    { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} },
-  )!
-  expect(config.fileNames).toEqual(expect.arrayContaining(names.map((name) => join(directory, name))))
-
-  const texts = new Map<string, string>([[join(directory, 'probe.ts'), probe]])
+/** The type tests, each of them also without its directives, and the probe; all in one program. */
+async function check(): Promise<Map<string, { line: number; code: number }[]>> {
+  const texts = { 'probe.ts': probe } as Record<string, string>
   for (const name of names) {
-    const lines = readFileSync(join(directory, name), 'utf8').split('\n')
-    const bare = lines.map((line) => (directive.test(line) ? '//' : line)).join('\n')
-    texts.set(join(directory, `bare-${name}`), bare)
+    const text = readFileSync(join(directory, name), 'utf8')
+    texts[name] = text
+    texts[`bare-${name}`] = text.replace(/^[ \t]*\/\/ @ts-expect-error.*$/gm, '//')
   }
-  const host = ts.createCompilerHost(config.options)
-  const { fileExists, readFile, getSourceFile } = host
-  host.fileExists = (name) => texts.has(name) || fileExists(name)
-  host.readFile = (name) => texts.get(name) ?? readFile(name)
-  host.getSourceFile = (name, options) => {
-    const text = texts.get(name)
-    return text === undefined ? getSourceFile(name, options) : ts.createSourceFile(name, text, options)
-  }
-  const roots = [...names.map((name) => join(directory, name)), ...texts.keys()]
-  const program = ts.createProgram(roots, config.options, host)
+  // They are compiled in a folder one further down.
+  for (const [name, text] of Object.entries(texts))
+    texts[name] = text.replaceAll("'../../src/", "'../../../src/")
+  const found = await checkTypes(texts)
   return new Map(
-    roots.map((root) => {
-      const file = program.getSourceFile(root)!
-      const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
-      const told = found.map(({ start, code }) => ({
-        line: file.getLineAndCharacterOfPosition(start ?? 0).line + 1,
-        code,
-      }))
-      return [root.slice(dirname(root).length + 1), told]
-    }),
+    Object.keys(texts).map((name) => [
+      name,
+      found.filter(({ file }) => file === name).map(({ line, code }) => ({ line, code })),
+    ]),
   )
 }
 
 describe('type tests', () => {
-  let found: ReturnType<typeof compile>
-  beforeAll(() => {
-    found = compile()
+  let found: Awaited<ReturnType<typeof check>>
+  beforeAll(async () => {
+    found = await check()
   })
 
   test('an error that is expected and does not come is reported, and so is one that is not expected', () => {
