@@ -53,7 +53,21 @@ def application(environ, start_response):
 
 const INCREMENTS = 150
 const LOOP = `
-import counted
+import counted, os, shutil, sqlite3, tempfile
+
+# The links by which processes exclude each other are in nobody's way.
+folder = tempfile.mkdtemp(dir=".")
+other = sqlite3.connect(os.path.join(folder, "other"), isolation_level=None)
+other.execute("BEGIN EXCLUSIVE")
+assert os.path.islink(os.path.join(folder, "other-monoceros"))
+expected = ["other", "other-journal"]
+assert sorted(os.listdir(folder)) == expected == sorted(entry.name for entry in os.scandir(folder))
+other.close()
+os.symlink("5@0.0.0.0.0.0", os.path.join(folder, "deleted-monoceros"))
+os.mkdir(os.path.join(folder, "my-monoceros"))
+assert sorted(os.listdir(folder)) == ["my-monoceros", "other"]
+shutil.rmtree(folder)
+
 print("begun", flush=True)
 for _ in range(${INCREMENTS}):
     counted.increment(counted.database, "command")

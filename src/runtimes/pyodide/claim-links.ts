@@ -163,8 +163,7 @@ export class ClaimLinks {
   /** Removes a link that has a text, if that is of nobody who lives. True if it is gone, or has another text by now. */
   #remove(link: Buffer, text: string, inode: bigint | null): boolean {
     if (!this.#isAbandoned(link, text, inode)) return false
-    const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
-    const gate = Buffer.concat([link, Buffer.from(`-${digest}`)])
+    const gate = gateLink(link, text)
     const pass = this.text(this.#nextSerial(), 0n)
     let code = make(gate, pass)
     if (code === 'EEXIST') {
@@ -227,6 +226,12 @@ const ATTEMPTS = 8
 /** The link that claims a file. */
 export function claimLink(path: Buffer): Buffer {
   return Buffer.concat([path, Buffer.from(SUFFIX)])
+}
+
+/** The link that whoever has it may remove another by, as long as that has a text. */
+export function gateLink(link: Buffer, text: string): Buffer {
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  return Buffer.concat([link, Buffer.from(`-${digest}`)])
 }
 
 /** The process that a claim's text names, or null. */

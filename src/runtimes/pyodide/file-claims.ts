@@ -46,18 +46,16 @@ export class FileClaims {
   }
 
   /**
-   * Sees to it that this process has the claim, for an interpreter that is about to lock the file.
+   * Sees to it that this process has the claim, for an interpreter that is about to lock the file and has no lock on it yet.
    *
-   * @param first whether that interpreter has no lock on it yet
    * @param where the file's path; null when it has none that can be claimed
    */
-  acquire(file: FileIdentity, first: boolean, where: () => Buffer | null): Acquired {
+  acquire(file: FileIdentity, where: () => Buffer | null): Acquired {
     const now = milliseconds()
     let slot = this.#find(file)
     if (slot !== null) {
       switch (this.#get(slot, STATE)) {
         case HELD:
-          if (!first) return GRANTED
           this.#look(slot, now)
           if (this.#isDraining(slot, now)) {
             if (!this.#isLocked(file)) this.#giveBack(slot, now)
@@ -72,7 +70,7 @@ export class FileClaims {
           if (this.#isOthersTurn(slot, file, now)) return { outcome: 'busy', holder: null }
           break
         case NONE:
-          if (!first || elapsed(this.#get(slot, LOOKED), now) < UNCLAIMABLE) return GRANTED
+          if (elapsed(this.#get(slot, LOOKED), now) < UNCLAIMABLE) return GRANTED
           break
         case UNSURE:
           this.#links.repair(this.#link(slot))

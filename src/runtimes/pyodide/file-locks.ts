@@ -220,20 +220,18 @@ class LockTable {
  */
 export class ClaimKeeper {
   readonly #table: LockTable
+  readonly #onExit = () => this.#end()
   #timer: NodeJS.Timeout | null = null
-  #exits = false
 
   constructor(table: SharedArrayBuffer) {
     this.#table = new LockTable(table, KEEPER)
   }
 
-  /** An interpreter has made the process claim something. */
+  /** An interpreter has made the process claim something, or may have. */
   claimed(): void {
-    if (!this.#exits) {
-      this.#exits = true
-      process.once('exit', () => this.#onExit())
-    }
-    this.#timer ??= setInterval(() => this.#tick(), TICK).unref()
+    if (this.#timer !== null) return
+    this.#timer = setInterval(() => this.#tick(), TICK).unref()
+    process.on('exit', this.#onExit)
   }
 
   #tick(): void {
@@ -243,10 +241,11 @@ export class ClaimKeeper {
     if (busy || this.#timer === null) return
     clearInterval(this.#timer)
     this.#timer = null
+    process.off('exit', this.#onExit)
   }
 
   /** Threads run on until the process is gone, so what they have locked stays claimed, by a process that does not exist. The mutex is kept: they get no more. */
-  #onExit(): void {
+  #end(): void {
     for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
       if (!this.#table.tryToEnter()) continue
       this.#table.claims.settle()
@@ -264,8 +263,8 @@ export class FileLocks {
   readonly #listener: LockListener
   /** Files that this owner has locks on, so that closing any other costs nothing. */
   readonly #files = new Set<string>()
-  /** The file that could not be had because of another process: since when, and when it was last tried. */
-  #refused = { key: '', since: 0, last: Number.NEGATIVE_INFINITY }
+  /** The file that cannot be had because of another process: since when, when that was last seen, and when a lock last failed for it. */
+  #refused = { key: '', since: 0, seen: 0, failed: Number.NEGATIVE_INFINITY }
   readonly #noticed = new Set<string>()
 
   /**
@@ -318,7 +317,7 @@ export class FileLocks {
       const now = performance.now()
       begun ??= now
       if (!wait && now - begun >= this.#patience(file, begun)) {
-        this.#refused.last = now
+        this.#refused.failed = now
         return 'EAGAIN'
       }
       Atomics.wait(this.#words, RELEASES, releases, now - begun < HANDOVER ? SOON : PATIENCE)
@@ -394,9 +393,13 @@ export class FileLocks {
 
   /** Claims a file for the process before this owner's first lock on it. */
   #claim(file: FileIdentity, place: FilePlace): boolean {
-    const result = this.#table.claims.acquire(claimIdentity(file), !this.#hasLocks(file), place)
+    if (this.#hasLocks(file)) return true
+    const result = this.#table.claims.acquire(claimIdentity(file), place)
     if (result.outcome === 'taken') this.#listener.claimed?.()
-    if (result.outcome === 'taken' || result.outcome === 'granted') return true
+    if (result.outcome === 'taken' || result.outcome === 'granted') {
+      this.#refused.key = ''
+      return true
+    }
     if (result.outcome === 'impossible')
       this.#notice(`${place()} cannot be locked: the system refuses the link beside it (${result.code})`)
     else if (result.holder !== null) this.#tellHolder(file, result.holder, place)
@@ -404,23 +407,25 @@ export class FileLocks {
   }
 
   #hasLocks(file: FileIdentity): boolean {
-    const { device, inode } = claimIdentity(file)
+    if (this.#files.size === 0) return false
     return (
-      this.#files.has(keyOf({ device, inode })) || this.#files.has(keyOf(flockIdentity({ device, inode })))
+      this.#files.has(keyOf(file)) ||
+      this.#files.has(keyOf({ device: file.device ^ FLOCK, inode: file.inode }))
     )
   }
 
   /** How long to wait for another process, ms. */
   #patience(file: FileIdentity, begun: number): number {
-    const { key, last } = this.#refused
-    return key === keyOf(file) && begun - last < JUST ? SHORT_HANDOVER : HANDOVER
+    const { key, failed } = this.#refused
+    return key === keyOf(file) && begun - failed < JUST ? SHORT_HANDOVER : HANDOVER
   }
 
   #tellHolder(file: FileIdentity, holder: string, place: FilePlace): void {
     const key = keyOf(file)
     const now = performance.now()
-    const { last } = this.#refused
-    if (this.#refused.key !== key || now - last > JUST) this.#refused = { key, since: now, last }
+    const { seen, failed } = this.#refused
+    if (this.#refused.key !== key || now - seen > JUST) this.#refused = { key, since: now, seen: now, failed }
+    this.#refused.seen = now
     if (now - this.#refused.since < LONG) return
     const pid = claimantOf(holder)
     const path = place()

@@ -130,6 +130,8 @@ class WorkerThread implements WorkerUnit {
   #onExit(code: number): void {
     const listener = this.#listener
     releaseOwner(locks, this.#owner)
+    // It may have been ended before it could say so.
+    claims.claimed()
     for (const stream of ['stdout', 'stderr'] as const) listener.output(stream, null)
     const failure = this.#failure
     if (failure !== null && failure.place !== '')
