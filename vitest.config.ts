@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './tests/support/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -8,5 +9,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // End-to-end tests start real servers; more of them at once than cores makes them wait for each other.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 })
