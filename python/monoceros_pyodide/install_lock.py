@@ -1,14 +1,13 @@
-"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP 751's."""
+"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP 751's.
+
+Reading it takes no pip, so that what is wrong with it is told before anything is fetched.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any, Dict, Iterable, List, Optional, Tuple
-
-from pip._internal.utils.compat import tomllib
-from pip._internal.utils.pylock import pylock_from_install_requirements
-from pip._vendor import tomli_w
-from pip._vendor.packaging.utils import canonicalize_name
 
 from monoceros_pyodide.install_index import without_credentials
 
@@ -42,7 +41,7 @@ def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
         name = package.get("name") if isinstance(package, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadLockFile("one of its packages has no name" if not name else f"{name!r} is no name of a package")
-        packages[canonicalize_name(name)] = package
+        packages[_canonical(name)] = package
     return packages
 
 
@@ -69,6 +68,11 @@ def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _canonical(name: str) -> str:
+    """Equal for names that mean the same package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _fits(form: "re.Pattern[str]", value: Any) -> bool:
     return isinstance(value, str) and form.fullmatch(value) is not None
 
@@ -92,6 +96,9 @@ def write_lock(
     `before` what the lock file had.
     """
     from pathlib import Path
+
+    from pip._internal.utils.pylock import pylock_from_install_requirements
+    from pip._vendor import tomli_w
 
     fresh = pylock_from_install_requirements(installed, base_dir=Path(folder)).to_dict()
     packages = {package["name"]: _presentable(package) for package in fresh.get("packages", [])}

@@ -16,7 +16,7 @@ import types
 import zipfile
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
-from monoceros_pyodide import install_index, install_sockets
+from monoceros_pyodide import install_index, install_lock, install_sockets
 
 _Job = Dict[str, Any]
 
@@ -38,9 +38,13 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
 
     try:
         os.chdir(job["cwd"])
+        before = install_lock.read_lock(job["lock"]) if job["lock"] is not None else {}
+        locked = install_lock.requirements_of(before) if job["locked"] else None
         tell("step", text="Getting pip")
         _load_pip(job, tell)
-        return json.dumps(_install(job, tell, told))
+        return json.dumps(_install(job, before, locked, tell, told))
+    except install_lock.BadLockFile as error:
+        return json.dumps({"error": f"the lock file {job['lockFile']} cannot be used: {error}"})
     except install_index.PipNotFound as error:
         return json.dumps({"error": str(error)})
     except KeyboardInterrupt:
@@ -124,7 +128,10 @@ class _Listener(logging.Handler):
             self._tell(kind, text=message)
 
 
-def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str, Any]:
+def _install(
+    job: _Job, before: Dict[str, Dict[str, Any]], locked: Optional[str], tell: Callable[..., None], told: List[str]
+) -> Dict[str, Any]:
+    """`before` is what the lock file has; `locked`, a requirements file, what of it is to be installed and nothing else."""
     stage: str = job["stage"]
     _adapt_pip(stage, tell)
 
@@ -139,7 +146,6 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     from pip._internal.utils.filesystem import check_path_owner
     from pip._internal.utils.temp_dir import TempDirectory, global_tempdir_manager, tempdir_registry
     from monoceros_pyodide.install_portable import strip_all
-    from monoceros_pyodide.install_lock import BadLockFile, read_lock, requirements_of, write_lock
 
     root = logging.getLogger()
     root.handlers[:] = [_Listener(job["verbosity"], told, tell)]
@@ -149,13 +155,8 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
     # pip's messages have levels of their own.
     logging.captureWarnings(True)
 
-    try:
-        before = read_lock(job["lock"]) if job["lock"] is not None else {}
-        locked = requirements_of(before) if job["locked"] else ""
-    except BadLockFile as error:
-        return {"error": f"the lock file {job['lockFile']} cannot be used: {error}"}
     arguments: List[str] = list(job["arguments"])
-    if job["locked"]:
+    if locked is not None:
         path = os.path.join(job["temporary"], "locked.txt")
         with open(path, "w", encoding="utf-8") as file:
             file.write(locked)
@@ -217,7 +218,7 @@ def _install(job: _Job, tell: Callable[..., None], told: List[str]) -> Dict[str,
         present = [
             (dist.canonical_name, str(dist.version)) for dist in get_environment([stage]).iter_all_distributions()
         ]
-        lock, unknown = write_lock(solution.requirements_to_install, present, before, job["cwd"])
+        lock, unknown = install_lock.write_lock(solution.requirements_to_install, present, before, job["cwd"])
         return {
             "installed": [[one.metadata["name"], one.metadata["version"]] for one in ordered],
             "present": len(present),
