@@ -17,7 +17,8 @@ export function buildIsStale(
   outputRoot = join(repository, 'dist'),
 ): boolean {
   for (const name of readdirSync(sourceRoot, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue
+    // Tests are not compiled, and declarations are compiled to nothing.
+    if (!name.endsWith('.ts') || /\.(test|d)\.ts$/.test(name)) continue
     const output = join(outputRoot, name.replace(/\.ts$/, '.js'))
     if (!existsSync(output)) return true
     if (statSync(output).mtimeMs < statSync(join(sourceRoot, name)).mtimeMs) return true
