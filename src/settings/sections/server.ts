@@ -71,9 +71,8 @@ so mind the limit of open files (\`ulimit -n\`) when raising it.`,
 One serves tens of thousands of requests a second, which is more than most applications can answer. Give more when an
 acceptor's processor is the busy one.
 
-The embedded Python (\`--runtime pyodide\`) has one acceptor, whatever this says: its workers are threads of that process and see
-the file locks of each other, but not those of another process, so that two of them writing to one SQLite database
-could destroy it. Where it would take the place of a missing Python, more than one acceptor is refused.`,
+The embedded Python (\`--runtime pyodide\`) has one acceptor, whatever this says: its workers are threads of that process,
+and several processes would take turns at an SQLite database. Where it would take the place of a missing Python, more than one acceptor is refused.`,
   },
   {
     name: 'pidfile',
