@@ -1,6 +1,9 @@
 /** The program of an acceptor process: what the arbiter starts. */
 import { Acceptor } from './acceptor.ts'
 import { runAcceptorProcess } from './acceptor-process.ts'
+import { forgetAllocator } from './allocator.ts'
+
+forgetAllocator(process.env)
 
 runAcceptorProcess(process, ({ settings, listeners, workers, tmpDir }, log, retire) => {
   return new Acceptor({ settings, fds: listeners, log, workers, tmpDir, retire })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
 import type { AcceptorReady, FailureKind, FromAcceptor, ToAcceptor } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { Settings } from '../settings/table.ts'
@@ -93,6 +94,9 @@ export class AcceptorChild {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners.map((listener) => listener.fd)],
       serialization: 'advanced',
       detached: true,
+      env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
+        ? withAllocator(process.env)
+        : process.env,
     })
     this.ready = this.#ready.promise
     this.leaving = this.#leaving.promise
