@@ -171,6 +171,12 @@ def greedy(environ):
     while True:
         taken.append(bytearray(8 * 1024 * 1024))
 
+kept = []
+
+def leak(environ):
+    kept.append(bytearray(8 * 1024 * 1024))
+    return str(len(kept))
+
 def coroutines(environ):
     async def slow(value):
         await asyncio.sleep(0.05)
@@ -506,4 +512,25 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
   await server.waitForLog(/The interpreter has grown to \d+ MiB of memory/)
   await answersAgain(server)
   expect(server.log()).not.toContain('broke down')
+})
+
+test('a worker whose application keeps all of its memory is replaced, and no request is lost', async () => {
+  const server = await serve(['--worker-memory', '128M'])
+  // Those that find no room are answered 500 until the worker is old enough to be replaced, and then there is room again.
+  const answers: string[] = []
+  await waitFor(
+    'room again',
+    async () => {
+      const { status, text } = await get(server, '/leak')
+      expect([200, 500]).toContain(status)
+      answers.push(status === 200 ? text : 'full')
+      return answers.includes('full') && text === '1'
+    },
+    30_000,
+  )
+  expect(answers.slice(0, 2)).toEqual(['1', '2'])
+  const log = await server.waitForLog(
+    /Worker 2 replaces worker 1, which has no memory left \(worker_memory 128 MiB\)/,
+  )
+  expect(log).not.toContain('broke down')
 })

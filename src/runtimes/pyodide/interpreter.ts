@@ -8,6 +8,7 @@ import { letGo } from './image-cache.ts'
 import { shareModule } from './image-module.ts'
 import { pbkdf2, scrypt } from './key-derivation.ts'
 import { LocalTime, type TimeVariables } from './local-time.ts'
+import { mebibytes } from './memory-limit.ts'
 import { isWithin, type Mount } from './mounts.ts'
 import { pyodideFolder, pythonFolder } from './package.ts'
 import { sleepInsteadOfSpinning } from './sleep.ts'
@@ -39,7 +40,6 @@ export interface InterpreterOptions {
 }
 
 const WASM_PAGE = 64 * 1024
-const MIB = 1024 * 1024
 /** How long a sleeping interpreter goes without looking for a signal, in milliseconds. */
 const NAP_MS = 20
 /** An in-memory folder: there is no home on the disk that an application should find by chance. */
@@ -87,10 +87,12 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   } as Parameters<typeof loadPyodide>[0])
   const pyodide = await starting.catch((error: unknown) => {
     if (refused === 0) throw error
-    const [needed, limit] = [refused, options.memoryLimit ?? 0].map(
-      (bytes) => `${Math.ceil(bytes / MIB)} MiB`,
+    const needed = `Python starts with ${mebibytes(refused)} of memory`
+    throw new Error(
+      options.memoryLimit === null
+        ? `${needed}, which cannot be had`
+        : `${needed}, and its limit is ${mebibytes(options.memoryLimit)}`,
     )
-    throw new Error(`Python starts with ${needed} of memory, and its limit is ${limit}`)
   })
   readAll()
   Error.stackTraceLimit = stackTraceLimit
@@ -203,7 +205,14 @@ function limitMemory(
       refused(bytes)
       throw new RangeError('over the memory limit')
     }
-    const before = grow.call(this, pages)
+    let before: number
+    try {
+      before = grow.call(this, pages)
+    } catch (error) {
+      // WebAssembly has no more, or the machine.
+      refused(bytes)
+      throw error
+    }
     grown?.(bytes)
     return before
   }

@@ -7,6 +7,7 @@ import { describeFailure } from './failure.ts'
 import { FileLocks } from './file-locks.ts'
 import type { HostFiles } from './host-files.ts'
 import { hostFilesOf, startInterpreter } from './interpreter.ts'
+import { mebibytes, memoryLimitText, WEBASSEMBLY_MOST } from './memory-limit.ts'
 import { pythonFolder } from './package.ts'
 import { MOST_UNTAKEN, SIGALRM, type ThreadNotice, type WorkerThreadData, words } from './worker-link.ts'
 
@@ -18,7 +19,6 @@ const signals = new Uint8Array(data.signals)
 const DEBUG = 10
 const INFO = 20
 const WARNING = 30
-const MIB = 1024 * 1024
 
 /** A bytearray of Python's, whose place in the interpreter's memory does not change. */
 interface Area {
@@ -30,10 +30,22 @@ interface ByteArrayProxy {
   getBuffer(type: 'u8'): { readonly data: Uint8Array }
 }
 
+/** What of Emscripten's is used here. */
+interface EmscriptenModule {
+  readonly HEAPU8: Uint8Array
+  /** 0 when there is no memory for it. */
+  _malloc(bytes: number): number
+  _free(place: number): void
+}
+
+/** The part of its memory that an interpreter must be able to get in one piece, or it is full. */
+const ROOM = 8
+
 /** The `Link` of `python/monoceros/embedded.py`. */
 class Link {
   readonly number = data.number
-  readonly #module: { readonly HEAPU8: Uint8Array }
+  readonly #module: EmscriptenModule
+  readonly #collect: () => unknown
   #incoming: Area = { at: 0, size: 0 }
   #outgoing: Area = { at: 0, size: 0 }
   /** Of a message that did not fit: what is left. */
@@ -47,7 +59,8 @@ class Link {
   constructor(pyodide: PyodideAPI, memory: MemoryReport) {
     this.#memory = memory
     this.#files = hostFilesOf(pyodide)
-    this.#module = (pyodide as unknown as { _module: { HEAPU8: Uint8Array } })._module
+    this.#module = (pyodide as unknown as { _module: EmscriptenModule })._module
+    this.#collect = pyodide.pyimport('gc').collect
   }
 
   attach(incoming: ByteArrayProxy, outgoing: ByteArrayProxy): void {
@@ -88,7 +101,26 @@ class Link {
   }
 
   claim(stream: number): boolean {
+    if (this.#memory.wasRefused) this.#checkMemory()
     return Atomics.compareExchange(shared, words.begun, (stream - 1) | 0, stream | 0) === ((stream - 1) | 0)
+  }
+
+  /**
+   * Between two requests, after one that wanted more memory than there may be: is there room again? WebAssembly's memory never shrinks, but what
+   * Python gave back within it is used anew. An application that keeps what it took would answer MemoryError for ever.
+   */
+  #checkMemory(): void {
+    const { limit } = this.#memory
+    let place = 0
+    try {
+      this.#collect()
+      place = this.#module._malloc(limit / ROOM)
+      this.#module._free(place)
+    } catch {
+      // There was not even room to look.
+    }
+    if (place === 0) say({ type: 'full', limit })
+    this.#memory.wasRefused = false
   }
 
   begun(): number {
@@ -176,6 +208,10 @@ function output(stream: 'stdout' | 'stderr'): (bytes: Uint8Array) => void {
 
 /** Tells the log how much memory the interpreter has: when it serves, and whenever it has doubled since. */
 class MemoryReport {
+  /** The most that there may be. */
+  readonly limit = data.memoryLimit ?? WEBASSEMBLY_MOST
+  /** More was wanted since this was last set to false. */
+  wasRefused = false
   #told = Number.POSITIVE_INFINITY
   #bytes = 0
   #refused = false
@@ -190,12 +226,14 @@ class MemoryReport {
 
   /** It wanted more than its limit; Emscripten asks for more than it needs first, so that is not yet the end. */
   refused(): void {
-    if (this.#refused || this.#told === Number.POSITIVE_INFINITY) return
+    if (this.#told === Number.POSITIVE_INFINITY) return
+    this.wasRefused = true
+    if (this.#refused) return
     this.#refused = true
     log(
       WARNING,
-      `The interpreter has ${mebibytes(this.#bytes)} of memory and comes to its limit (worker_memory ` +
-        `${mebibytes(data.memoryLimit ?? 0)}): where Python needs more it raises MemoryError`,
+      `The interpreter has ${mebibytes(this.#bytes)} of memory and comes to its limit ` +
+        `(${memoryLimitText(this.limit)}): where Python needs more it raises MemoryError`,
     )
   }
 
@@ -204,10 +242,6 @@ class MemoryReport {
     this.#told = this.#bytes
     log(DEBUG, `The interpreter has ${mebibytes(this.#bytes)} of memory`)
   }
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / MIB)} MiB`
 }
 
 async function run(): Promise<void> {

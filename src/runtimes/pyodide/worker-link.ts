@@ -69,6 +69,8 @@ export type ThreadNotice =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   /** It has claimed a file for this process, for the `ClaimKeeper`. */
   | { readonly type: 'claimed' }
+  /** Its memory is at its limit, in bytes, and what is in use leaves no room for requests. */
+  | { readonly type: 'full'; readonly limit: number }
   | { readonly type: 'ended'; readonly status: number }
   /** The interpreter itself failed: never with JavaScript in it. */
   | { readonly type: 'broken'; readonly failure: InterpreterFailure }

@@ -4,6 +4,7 @@ import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../wor
 import type { InterpreterFailure } from './failure.ts'
 import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
 import type { InterpreterImage } from './image.ts'
+import { memoryLimitText } from './memory-limit.ts'
 import type { Mount } from './mounts.ts'
 import {
   MOST_UNTAKEN,
@@ -116,6 +117,8 @@ class WorkerThread implements WorkerUnit {
       this.#took(message.bytes.length)
     } else if (message.type === 'claimed') {
       claims.claimed()
+    } else if (message.type === 'full') {
+      listener.worn(`has no memory left (${memoryLimitText(message.limit)})`)
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {

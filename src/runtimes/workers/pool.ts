@@ -51,6 +51,8 @@ const INTERRUPT_MS = 1000
 const TIMEOUT_CHECK_MS = 100
 /** A worker that ends within this time of its start makes the next start wait, longer each time. */
 const YOUNG_MS = 1000
+/** A worker that is worn out ({@link UnitListener.worn}) at this age is not replaced yet. */
+const WORN_YOUNG_MS = 5000
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 10_000
 /** After the time to stop is over, how long ended processes are waited for. */
@@ -170,7 +172,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   }
 
   progressed(worker: Worker): void {
-    if (worker.taken >= worker.retireAfter && worker.state === 'serving') this.#recycle(worker)
+    if (worker.taken >= worker.retireAfter && worker.state === 'serving' && !worker.recycling)
+      this.#recycle(worker, 'has answered max_requests')
     if (worker.state === 'condemned') this.#abortWhenAlone(worker)
     if (this.#queue.length > 0) this.#dispatch()
   }
@@ -348,6 +351,12 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#dispatch()
   }
 
+  worn(worker: Worker, why: string): void {
+    // One that is worn out as soon as it serves would only be replaced by its like.
+    if (performance.now() - worker.readyAt < WORN_YOUNG_MS) return
+    if (worker.state === 'serving' && !worker.recycling) this.#recycle(worker, why)
+  }
+
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
     this.#options.log.output(worker.pid, stream, chunk)
   }
@@ -398,15 +407,12 @@ export class WorkerPool implements Runtime, WorkerListener {
     )
   }
 
-  /** `max_requests`: a new worker first, then the old one leaves. */
-  #recycle(worker: Worker): void {
-    worker.retireAfter = Number.POSITIVE_INFINITY
+  /** A new worker first, then the old one leaves; `why` is said of the old one. */
+  #recycle(worker: Worker, why: string): void {
+    worker.recycling = true
     this.#spawn().then(
       (fresh) => {
-        this.#options.log.log(
-          INFO,
-          `Worker ${fresh.pid} replaces worker ${worker.pid}, which has answered max_requests`,
-        )
+        this.#options.log.log(INFO, `Worker ${fresh.pid} replaces worker ${worker.pid}, which ${why}`)
         this.#retire(worker)
         // A reload or fewer workers may have taken its place away.
         if (this.#stopping || this.#count() > this.#target) this.#retire(fresh)
@@ -415,10 +421,10 @@ export class WorkerPool implements Runtime, WorkerListener {
         if (this.#stopping || (error instanceof WorkerStartError && error.expected)) return
         this.#options.log.log(
           ERROR,
-          `Worker ${worker.pid} has answered max_requests and stays: its replacement could not start\n${error.message}`,
+          `Worker ${worker.pid} ${why} and stays: its replacement could not start\n${error.message}`,
         )
         const again = setTimeout(() => {
-          worker.retireAfter = 0
+          worker.recycling = false
         }, LONGEST_DELAY_MS)
         again.unref()
       },

@@ -36,6 +36,8 @@ export interface UnitListener {
   dataClosed(): void
   /** It has ended: `killed by SIGKILL`. Only the first time counts. */
   exited(reason: string): void
+  /** It serves, but should make way for a fresh one: `has no memory left`. May come more than once. */
+  worn(why: string): void
   /** What it printed; null at the end of that stream. */
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void
 }

@@ -67,6 +67,7 @@ function makeBench(): Bench {
     progressed: () => {},
     returned: (_worker, assignments) => void returned.push(...assignments),
     exited: (_worker, _reason, left) => void unbegun.push(...left),
+    worn: () => {},
     output: () => {},
     log: () => {},
   }

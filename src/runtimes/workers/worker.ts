@@ -64,6 +64,8 @@ export interface WorkerListener {
   returned(worker: Worker, assignments: Assignment[]): void
   /** It is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void
+  /** It should be replaced; `why` as in {@link UnitListener.worn}. */
+  worn(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
 }
@@ -114,6 +116,8 @@ export class Worker implements FrameSink, UnitListener {
   readonly startedAt = performance.now()
   readyAt = Number.POSITIVE_INFINITY
   info: WorkerReady | null = null
+  /** Its successor is on the way. */
+  recycling = false
   /** Its end is our doing. */
   expected = false
   /** All its threads are busy and nothing has come of it for a while: it gets nothing beside what it runs. */
@@ -543,6 +547,10 @@ export class Worker implements FrameSink, UnitListener {
     this.#exitReason = this.#killReason === null ? reason : `${reason}: ${this.#killReason}`
     if (this.#dataClosed || this.pid === 0) this.#finish()
     else setTimeout(() => this.#finish(), LAST_WORDS_MS)
+  }
+
+  worn(why: string): void {
+    this.#listener.worn(this, why)
   }
 
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void {

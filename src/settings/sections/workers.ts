@@ -41,6 +41,7 @@ With more than 1 the application must be thread-safe, and \`wsgi.multithread\` i
     metavar: 'BYTES',
     default: null,
     doc: `How much memory an interpreter of the embedded Python may have, such as \`256M\`; past it Python raises MemoryError.
+A worker in which no room is left after that is replaced, the new one first.
 
 It begins with about 32 MiB, to which come some 60 MiB of node's own for each worker.`,
   },
