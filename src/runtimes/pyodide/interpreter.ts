@@ -6,6 +6,7 @@ import { type InterpreterImage, readSnapshot } from './image.ts'
 import { readArchive } from './image-archive.ts'
 import { letGo } from './image-cache.ts'
 import { shareModule } from './image-module.ts'
+import { copySparsely } from './image-restore.ts'
 import { pbkdf2, scrypt } from './key-derivation.ts'
 import { LocalTime, type TimeVariables } from './local-time.ts'
 import { mebibytes } from './memory-limit.ts'
@@ -66,6 +67,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   const mounts = withOwnCode(options.mounts)
   const files = new HostFiles(mounts, options.locks ?? null, options.notice)
   const localTime = new LocalTime()
+  let memory: WebAssembly.Memory | undefined
   wrapImports(
     (imports) => {
       files.wrapImports(imports)
@@ -74,7 +76,10 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
       refuseCommands(imports)
       takeSignals(imports, options.interruptBuffer)
     },
-    (memory) => localTime.use(memory),
+    (made) => {
+      memory = made
+      localTime.use(made)
+    },
   )
   takeConsole(options.stderr)
   const { stackTraceLimit } = Error
@@ -83,7 +88,9 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     stdLibURL: image.stdlib,
     fsInit: readArchive(image.stdlib),
     env: { HOME, LANG: 'C.UTF-8', ...environment },
-    ...(snapshot === null ? {} : { _loadSnapshot: snapshot }),
+    ...(snapshot === null
+      ? {}
+      : { _loadSnapshot: copySparsely(snapshot, () => new Uint8Array(memory!.buffer)) }),
   } as Parameters<typeof loadPyodide>[0])
   const pyodide = await starting.catch((error: unknown) => {
     if (refused === 0) throw error
