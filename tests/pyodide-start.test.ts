@@ -170,6 +170,40 @@ describe('the first start', () => {
     expect(readdirSync(cache)).toHaveLength(1)
   })
 
+  test('reads the standard library’s archive from the disk: it is whole, and cannot be written to', async () => {
+    const [answer] = (await inProcess([
+      run(`
+import os, stat, zipfile
+[path] = [path for path in sys.path if path.endswith('.zip')]
+with zipfile.ZipFile(path) as archive:
+    damaged = archive.testzip()
+    comment = archive.comment.decode()
+with open(path, 'rb') as file:
+    size = len(file.read())
+    end = file.read(1)
+try:
+    open(path, 'r+b')
+    refused = None
+except OSError as error:
+    refused = type(error).__name__
+answer = {
+    'damaged': damaged, 'comment': comment, 'size': size, 'end': list(end), 'told': os.stat(path).st_size,
+    'refused': refused, 'folder': sorted(os.listdir('/lib')),
+}
+`),
+    ])) as [Answer]
+    const archive = readFileSync(join(repository, 'dist/python_stdlib.zip'))
+    expect(answer.value).toMatchObject({
+      damaged: null,
+      size: archive.length,
+      told: archive.length,
+      end: [],
+      refused: 'PermissionError',
+      folder: ['python3.14', 'python314.zip'],
+    })
+    expect(archive.toString('latin1')).toContain(answer.value.comment as string)
+  }, 60_000)
+
   test('does not compile the standard library: its byte code is used', async () => {
     const [answer] = (await inProcess(
       [
