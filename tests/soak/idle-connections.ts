@@ -71,7 +71,8 @@ export async function idleConnections(wanted: number, duration: number): Promise
         `others meanwhile: ${times(others.sent)} (without: ${times(alone.sent)}); ${sample.length} of them used again`,
     )
     expect(each).toBeLessThan(48 * 1024 + (16 * 1024 * 1024) / count)
-    expect(waits(others.sent, 0.5)).toBeLessThan(3 * waits(alone.sent, 0.5) + 1)
+    // What else the machine does comes and goes by some milliseconds, between the one time and the other.
+    expect(waits(others.sent, 0.5)).toBeLessThan(3 * waits(alone.sent, 0.5) + 20)
   }
   // What the first ten thousand needed serves the second.
   expect(held[1]).toBeLessThan((held[0] ?? 0) * 1.25 + 16 * 1024 * 1024)

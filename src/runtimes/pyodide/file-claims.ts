@@ -1,5 +1,10 @@
 import { type ClaimLinks, claimantOf, claimLink } from './claim-links.ts'
-import type { FileIdentity } from './file-locks.ts'
+
+/** Which file. Both as `stat` has them. */
+export interface FileIdentity {
+  readonly device: bigint
+  readonly inode: bigint
+}
 
 /**
  * What this process has claimed of the disk, in memory that its threads share, and when it gives it back.

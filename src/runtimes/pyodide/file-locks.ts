@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { ClaimLinks, claimantOf } from './claim-links.ts'
-import { CLAIM_BYTES, FileClaims } from './file-claims.ts'
+import { CLAIM_BYTES, FileClaims, type FileIdentity } from './file-claims.ts'
 
 /**
  * POSIX record locks (fcntl's F_SETLK, F_SETLKW, F_GETLK) between the interpreters of one process, and of several.
@@ -21,12 +21,6 @@ import { CLAIM_BYTES, FileClaims } from './file-claims.ts'
 
 /** A lock's kind; an exclusive one conflicts with every other, a shared one only with exclusive ones. */
 export type LockKind = 'shared' | 'exclusive'
-
-/** Which file. Both as `stat` has them. */
-export interface FileIdentity {
-  readonly device: bigint
-  readonly inode: bigint
-}
 
 /** Bytes from `start` up to and without `end`. */
 export interface LockRange {

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs'
 import type { PyodideAPI } from 'pyodide'
 import { claimedName, claimLink, isClaimLink } from './claim-links.ts'
-import { END_OF_FILE, type FileIdentity, type FileLocks, flockIdentity, type LockKind } from './file-locks.ts'
+import type { FileIdentity } from './file-claims.ts'
+import { END_OF_FILE, type FileLocks, flockIdentity, type LockKind } from './file-locks.ts'
 import { isWithin, type Mount } from './mounts.ts'
 
 /**
