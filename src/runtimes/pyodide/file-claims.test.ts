@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
+import type { FileIdentity } from './file-claims.ts'
 import {
   ClaimKeeper,
   createLockTable,
   END_OF_FILE,
-  type FileIdentity,
   FileLocks,
   flockIdentity,
   releaseOwner,
