@@ -38,6 +38,12 @@ export const WORDS_BYTES = 64
  */
 export const STACK_MB = 64
 
+/**
+ * What V8 may have in such a thread for objects that are new (`resourceLimits.maxYoungGenerationSizeMb`), in MiB; there are few, as
+ * Python's are in WebAssembly's memory. By default it comes to have 12 while Pyodide starts, and keeps them.
+ */
+export const YOUNG_GENERATION_MB = 6
+
 /** The signal by which a late request is interrupted; see `EmbeddedWorker` in `python/monoceros/embedded.py`. */
 export const SIGALRM = 14
 

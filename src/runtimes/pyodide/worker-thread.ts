@@ -14,6 +14,7 @@ import {
   WORDS_BYTES,
   type WorkerThreadData,
   words,
+  YOUNG_GENERATION_MB,
 } from './worker-link.ts'
 
 /** How the threads of a pool are started. */
@@ -84,7 +85,7 @@ class WorkerThread implements WorkerUnit {
       name: `monoceros ${number}`,
       env: {},
       execArgv: [],
-      resourceLimits: { stackSizeMb: STACK_MB },
+      resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       // What is written there is not Python's, and not for users: pages of Pyodide's own source. Nobody reads it, because
       // who does keeps the process alive; the thread itself sees to it that there is next to nothing.
       stdout: true,
