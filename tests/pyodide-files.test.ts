@@ -591,33 +591,60 @@ db.close()
     ])
   }, 120_000)
 
-  it("SQLite's write-ahead log is refused with a word in the log, unless one connection has the file to itself", async () => {
+  it("SQLite's write-ahead log is not to be had, and asking for it changes nothing", async () => {
     const database = JSON.stringify(join(app, 'wal.sqlite3'))
-    expect(
-      await evaluate(
-        'outcome',
-        `
-db = sqlite3.connect(${database})
-try:
-    db.execute("pragma journal_mode = wal"); db.execute("create table t (a)"); outcome = "made"
-except sqlite3.OperationalError as error: outcome = str(error)
-db.close()`,
-      ),
-    ).toBe('disk I/O error')
-    expect(python.notices).toEqual([
-      expect.stringContaining(`${join(app, 'wal.sqlite3')}: SQLite's write-ahead log`),
-    ])
-    expect(
-      await evaluate(
-        'outcome',
-        `
+    const outcome = await evaluate(
+      'json.dumps(outcome)',
+      `
+import json
+outcome = []
 db = sqlite3.connect(${database}, isolation_level=None)
-db.execute("pragma locking_mode = exclusive"); db.execute("pragma journal_mode = wal"); db.execute("create table t (a)")
-outcome = db.execute("pragma journal_mode = delete").fetchall()[0][0]
+outcome += db.execute("pragma journal_mode = wal").fetchall()
+db.execute("create table t (a)"); db.execute("insert into t values (1)")
+outcome += db.execute("pragma journal_mode").fetchall()
 db.close()
-db = sqlite3.connect(${database}, isolation_level=None); db.execute("insert into t values (1)"); db.close()`,
-      ),
-    ).toBe('delete')
+db = sqlite3.connect(${database}, isolation_level=None)
+outcome += db.execute("pragma journal_mode = wal").fetchall() + db.execute("select a from t").fetchall()
+db.close()`,
+    )
+    expect(JSON.parse(String(outcome))).toEqual([['delete'], ['delete'], ['delete'], [1]])
+    expect(python.notices).toEqual([])
+  })
+
+  it('a database that has such a log already is opened by a connection that has it to itself, and turned back there', async () => {
+    const path = join(app, 'logged.sqlite3')
+    const database = JSON.stringify(path)
+    const made = await evaluate(
+      'json.dumps(outcome)',
+      `
+import json
+db = sqlite3.connect(${database}, isolation_level=None)
+db.execute("pragma locking_mode = exclusive")
+outcome = db.execute("pragma journal_mode = wal").fetchall()
+db.execute("create table t (a)"); db.execute("insert into t values (1)")
+db.close()
+db = sqlite3.connect(${database}, isolation_level=None)
+try: outcome += db.execute("select a from t").fetchall()
+except sqlite3.OperationalError as error: outcome.append(str(error))
+db.close()`,
+    )
+    expect(JSON.parse(String(made))).toEqual([['wal'], 'unable to open database file'])
+    expect(python.notices).toEqual([
+      expect.stringContaining(`${path} is an SQLite database with a write-ahead log`),
+    ])
+    const turned = await evaluate(
+      'json.dumps(outcome)',
+      `
+db = sqlite3.connect(${database}, isolation_level=None)
+db.execute("pragma locking_mode = exclusive")
+outcome = db.execute("pragma journal_mode = delete").fetchall()
+db.close()
+db = sqlite3.connect(${database}, isolation_level=None)
+outcome += db.execute("select a from t").fetchall()
+db.close()`,
+    )
+    expect(JSON.parse(String(turned))).toEqual([['delete'], [1]])
+    python.notices.length = 0
   })
 
   it('waiting costs no processor time', async () => {

@@ -21,6 +21,7 @@ syncBuiltinESMExports()
 const dist = new URL('../../dist/', import.meta.url)
 const { HostFiles } = await import(new URL('runtimes/pyodide/host-files.js', dist).href)
 const { FileLocks } = await import(new URL('runtimes/pyodide/file-locks.js', dist).href)
+const { withoutSharedLog } = await import(new URL('runtimes/pyodide/sqlite-log.js', dist).href)
 const { sleepInsteadOfSpinning } = await import(new URL('runtimes/pyodide/sleep.js', dist).href)
 
 const { mounts, table, owner, cwd, environment } = workerData
@@ -42,6 +43,7 @@ const pyodide = await loadPyodide({
   ...(existsSync(stdlib) ? { stdLibURL: stdlib } : {}),
   env: environment,
 })
+withoutSharedLog(pyodide)
 files.mount(pyodide)
 pyodide.FS.chdir(cwd)
 pyodide.registerJsModule('host', {

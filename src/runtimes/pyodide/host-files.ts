@@ -4,6 +4,7 @@ import { claimedName, claimLink, isClaimLink } from './claim-links.ts'
 import type { FileIdentity } from './file-claims.ts'
 import { END_OF_FILE, type FileLocks, flockIdentity, type LockKind } from './file-locks.ts'
 import { isWithin, type Mount } from './mounts.ts'
+import { HEADER_BYTES, isLogged } from './sqlite-log.ts'
 
 /**
  * What the embedded interpreter sees of the disk: a file system type for Emscripten's virtual file system, over node:fs.
@@ -257,6 +258,7 @@ interface NewAttributes {
 
 // Emscripten's flags of open, those of Linux on most machines, whatever the host's are.
 const ACCESS = 0o3
+const READ_AND_WRITE = 0o2
 const CREATE = 0o100
 const EXCLUSIVE = 0o200
 const TRUNCATE = 0o1000
@@ -278,9 +280,6 @@ const SET_FLAGS = 4
 const READ_LOCK = 0
 const WRITE_LOCK = 1
 const UNLOCK = 2
-
-const SHARED_MAPPING = 1
-const WRITABLE_MAPPING = 2
 
 const AT_SYMLINK_NOFOLLOW = 0x100
 const DIRENT_SIZE = 280
@@ -381,8 +380,7 @@ class HostFileSystem {
         this.#host(() => fs.fsyncSync(stream.nfd as number))
         return 0
       },
-      mmap: (stream: FileStream, length: number, position: number, protection: number, flags: number) =>
-        this.#map(stream, length, position, protection, flags),
+      mmap: (stream: FileStream, length: number, position: number) => this.#map(stream, length, position),
       msync: (stream: FileStream, buffer: Uint8Array, offset: number, length: number) => {
         // What lies beyond the end of the file is lost, also if that was elsewhere before.
         const size = this.#host(() => fs.fstatSync(stream.nfd as number).size)
@@ -744,10 +742,22 @@ class HostFileSystem {
     // A FIFO would keep the thread waiting where nothing can end it, and devices are no files of the application.
     if (type !== IS_FOLDER && type !== IS_FILE) throw this.#error('ENXIO')
     if (writes && readOnly) throw this.#error('EROFS')
-    return this.#opened(
-      node,
-      flags,
-      this.#host(() => fs.openSync(toHost(real), hostFlags(flags & ~(CREATE | EXCLUSIVE)))),
+    const nfd = this.#host(() => fs.openSync(toHost(real), hostFlags(flags & ~(CREATE | EXCLUSIVE))))
+    const stream = this.#opened(node, flags, nfd)
+    // As SQLite opens its databases, and hardly anybody else.
+    if (type === IS_FILE && (flags & ACCESS) === READ_AND_WRITE) this.#explainLog(stream)
+    return stream
+  }
+
+  /** SQLite will say no more than "unable to open database file". */
+  #explainLog(stream: FileStream): void {
+    const header = Buffer.allocUnsafe(HEADER_BYTES)
+    const read = this.#host(() => fs.readSync(stream.nfd as number, header, 0, HEADER_BYTES, 0))
+    if (read < HEADER_BYTES || !isLogged(header)) return
+    this.#noticeOnce(
+      `${stream.path} is an SQLite database with a write-ahead log (journal_mode=WAL), which needs memory that several interpreters ` +
+        'share, and embedded ones cannot have that: SQLite cannot open it. Turn it back first, while nobody uses it, with ' +
+        'PRAGMA locking_mode=EXCLUSIVE and then PRAGMA journal_mode=DELETE',
     )
   }
 
@@ -817,17 +827,8 @@ class HostFileSystem {
     return position
   }
 
-  #map(stream: FileStream, length: number, position: number, protection: number, flags: number): object {
+  #map(stream: FileStream, length: number, position: number): object {
     if (!isFile(stream.node.mode)) throw this.#error('ENODEV')
-    // SQLite's write-ahead log lives on memory that all its users share. Copies of it would destroy the database.
-    if (stream.node.name.endsWith('-shm') && flags & SHARED_MAPPING && protection & WRITABLE_MAPPING) {
-      this.#noticeOnce(
-        `${stream.path.slice(0, -'-shm'.length)}: SQLite's write-ahead log (journal_mode=WAL) needs memory that several interpreters ` +
-          'share, which embedded ones cannot have; statements fail with "disk I/O error". Use another journal mode; ' +
-          'PRAGMA locking_mode=EXCLUSIVE and then PRAGMA journal_mode=DELETE turn a database back',
-      )
-      throw this.#error('ENODEV')
-    }
     const pointer = this.#module.mmapAlloc(length)
     if (pointer === 0) throw this.#error('ENOMEM')
     // Allocating may have replaced the views of memory.

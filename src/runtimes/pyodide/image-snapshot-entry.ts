@@ -7,6 +7,7 @@ import type { SnapshotAnswer, SnapshotOrder } from './image.ts'
 import { readArchive } from './image-archive.ts'
 import { shareModule } from './image-module.ts'
 import { pyodideFolder, pythonFolder } from './package.ts'
+import { withoutSharedLog } from './sqlite-log.ts'
 
 try {
   answer({ snapshot: await makeSnapshot(workerData as SnapshotOrder) })
@@ -25,6 +26,7 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
     stdout: () => {},
     stderr: () => {},
   } as Parameters<typeof loadPyodide>[0])
+  withoutSharedLog(pyodide)
   const { FS } = pyodide
   // Not by our own file system: the snapshot has nothing of the disk in it but these modules.
   FS.mkdirTree(pythonFolder)

@@ -51,7 +51,7 @@ const MAKER_MEMORY = 400 * 1024 * 1024
 const ownStdlib = fileURLToPath(new URL('../../../dist/python_stdlib.zip', import.meta.url))
 
 /** Raise it when snapshots of the same interpreter become different ones. */
-const FORMAT = 1
+const FORMAT = 2
 
 interface Start {
   readonly module: WebAssembly.Module

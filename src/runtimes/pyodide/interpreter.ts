@@ -13,6 +13,7 @@ import { mebibytes } from './memory-limit.ts'
 import { isWithin, type Mount } from './mounts.ts'
 import { pyodideFolder, pythonFolder } from './package.ts'
 import { sleepInsteadOfSpinning } from './sleep.ts'
+import { withoutSharedLog } from './sqlite-log.ts'
 
 /** What an interpreter is started with. It has the thread to itself. */
 export interface InterpreterOptions {
@@ -108,6 +109,8 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })
   pyodide.setStdin(options.stdin === undefined ? { stdin: () => undefined } : { read: options.stdin })
+  // In a snapshot SQLite knows it already.
+  if (snapshot === null) withoutSharedLog(pyodide)
   files.mount(pyodide)
   hostFiles.set(pyodide, files)
   pyodide.setInterruptBuffer(options.interruptBuffer)

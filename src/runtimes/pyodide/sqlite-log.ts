@@ -1,0 +1,70 @@
+import type { PyodideAPI } from 'pyodide'
+
+/** What of Emscripten's module, and of SQLite's C interface in it, is used here. Addresses and codes are numbers. */
+interface Emscripten {
+  readonly HEAP32: Int32Array
+  stringToNewUTF8(text: string): number
+  _malloc(bytes: number): number
+  _free(address: number): void
+  _sqlite3_open_v2(path: number, database: number, flags: number, vfs: number): number
+  _sqlite3_file_control(database: number, name: number, operation: number, argument: number): number
+  _sqlite3_close(database: number): number
+}
+
+const OPEN_READWRITE_CREATE = 0x2 | 0x4
+const FILE_POINTER = 7
+/** Of `sqlite3_io_methods`: the version that has no shared memory, and the one that SQLite's file system for Unix has. */
+const WITHOUT_SHARED_MEMORY = 1
+const AS_BUILT = 3
+
+/** In the interpreter's memory, as nothing of the disk is there yet. */
+const PROBE = '/.monoceros-probe'
+
+/**
+ * Tells SQLite that its files have no shared memory, which is the truth: interpreters cannot share any, and its write-ahead log
+ * lives on memory that all users of a database share. Then `PRAGMA journal_mode=WAL` changes nothing and says so, as it does
+ * wherever that is so (https://sqlite.org/pragma.html#pragma_journal_mode). Not knowing it, SQLite would mark the database as one with a log and then be
+ * unable to open it. A connection with `locking_mode=EXCLUSIVE` needs none and can have a log.
+ *
+ * SQLite asks for it by the version of a table of methods (https://sqlite.org/c3ref/io_methods.html), one for all files.
+ *
+ * @param pyodide before anything is mounted
+ * @throws Error when SQLite is built otherwise than this knows it: a new Pyodide has to be looked at
+ */
+export function withoutSharedLog(pyodide: PyodideAPI): void {
+  const { _module: sqlite } = pyodide as unknown as { _module: Emscripten }
+  const word = (address: number) => sqlite.HEAP32[address >>> 2] as number
+  const path = sqlite.stringToNewUTF8(PROBE)
+  const main = sqlite.stringToNewUTF8('main')
+  const place = sqlite._malloc(4)
+  try {
+    const opened = sqlite._sqlite3_open_v2(path, place, OPEN_READWRITE_CREATE, 0)
+    const database = word(place)
+    const answered = sqlite._sqlite3_file_control(database, main, FILE_POINTER, place)
+    const methods = opened === 0 && answered === 0 ? word(word(place)) : 0
+    if (methods === 0 || word(methods) !== AS_BUILT)
+      throw new Error(
+        `SQLite's files have methods of version ${methods && word(methods)}, where ${AS_BUILT} was expected`,
+      )
+    sqlite.HEAP32[methods >>> 2] = WITHOUT_SHARED_MEMORY
+    sqlite._sqlite3_close(database)
+  } finally {
+    for (const address of [path, main, place]) sqlite._free(address)
+  }
+  pyodide.FS.unlink(PROBE)
+}
+
+const HEADER = Buffer.from('SQLite format 3\0', 'latin1')
+/** How much of a file tells whether it is such a database, in bytes. */
+export const HEADER_BYTES = 20
+const LOGGED = 2
+
+/** Whether that is the beginning of a database with a write-ahead log (https://sqlite.org/fileformat2.html#file_format_version_numbers). */
+export function isLogged(header: Uint8Array): boolean {
+  return (
+    header.length >= HEADER_BYTES &&
+    HEADER.equals(header.subarray(0, HEADER.length)) &&
+    header[18] === LOGGED &&
+    header[19] === LOGGED
+  )
+}
