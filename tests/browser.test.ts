@@ -119,6 +119,8 @@ describe.skipIf(chromium === null)('in a browser', () => {
       edited.edit('index.html', '</body>', '<p>more</p></body>')
       await page.waitForSelector('text=more')
       expect(await page.evaluate('typeof window.marker')).toBe('undefined')
+      // Its text is there before all of it is loaded.
+      await waitFor('the page to be loaded', () => loads() > 0)
       expect(loads()).toBe(1)
     })
 
