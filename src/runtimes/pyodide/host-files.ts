@@ -752,7 +752,12 @@ class HostFileSystem {
   /** SQLite will say no more than "unable to open database file". */
   #explainLog(stream: FileStream): void {
     const header = Buffer.allocUnsafe(HEADER_BYTES)
-    const read = this.#host(() => fs.readSync(stream.nfd as number, header, 0, HEADER_BYTES, 0))
+    let read = 0
+    try {
+      read = fs.readSync(stream.nfd as number, header, 0, HEADER_BYTES, 0)
+    } catch {
+      // Whoever has opened it will see the error when they read.
+    }
     if (read < HEADER_BYTES || !isLogged(header)) return
     this.#noticeOnce(
       `${stream.path} is an SQLite database with a write-ahead log (journal_mode=WAL), which needs memory that several interpreters ` +
