@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { mayFindInterpreter } from '../runtimes/cpython/interpreter.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 
@@ -33,13 +32,7 @@ export function willEmbed(
 ): boolean {
   if (settings.runtime !== 'auto') return settings.runtime === 'pyodide'
   if (runtimeOf(settings) !== 'cpython' || settings.python !== null) return false
-  const { PATH = '', VIRTUAL_ENV = '' } = environment
-  const places = [
-    join(settings.chdir, '.venv/bin/python'),
-    ...(VIRTUAL_ENV === '' ? [] : [join(VIRTUAL_ENV, 'bin/python')]),
-    ...PATH.split(delimiter).map((folder) => join(folder, 'python3')),
-  ]
-  return !places.some((place) => existsSync(place))
+  return !mayFindInterpreter(settings.chdir, environment)
 }
 
 /** Takes them out again, first of all in that process: `malloc` has read them, and they are not for the application and its commands. */

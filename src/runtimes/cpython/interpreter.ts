@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { delimiter, isAbsolute, join, resolve } from 'node:path'
 
 /** A Python that can run workers. */
 export interface Interpreter {
@@ -87,6 +87,14 @@ function candidates(
   list.push({ command: local, because: '.venv in the working directory', needsFile: true })
   list.push({ command: 'python3', because: 'on PATH', needsFile: false })
   return list
+}
+
+/** Whether there is anything that {@link findInterpreter} would try when it is asked for none by name. Starts nothing. */
+export function mayFindInterpreter(directory: string, environment: NodeJS.ProcessEnv): boolean {
+  const folders = (environment.PATH ?? '').split(delimiter)
+  return candidates(null, directory, environment, '').some(({ command, needsFile }) =>
+    needsFile ? existsSync(command) : folders.some((folder) => existsSync(join(folder, command))),
+  )
 }
 
 /** The interpreter, or why it cannot be used. */

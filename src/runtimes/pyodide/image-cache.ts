@@ -327,7 +327,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function fill(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
+/** Reads a file from `position` on, until `into` is full or the file ends. */
+export async function fill(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
   let done = 0
   while (done < into.length) {
     const { bytesRead } = await file.read(into, done, into.length - done, position + done)

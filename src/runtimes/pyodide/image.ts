@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { version } from '../../settings/version.ts'
-import { CacheError, cacheFolder, type ResizableBuffer, SnapshotCache } from './image-cache.ts'
+import { CacheError, cacheFolder, fill, type ResizableBuffer, SnapshotCache } from './image-cache.ts'
 import { pyodideFile, pyodideVersion, pythonFolder } from './package.ts'
 
 /**
@@ -134,13 +134,8 @@ async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
 async function compile(path: string): Promise<WebAssembly.Module> {
   const file = await open(path)
   try {
-    const { size } = await file.stat()
-    const wasm = new Uint8Array(size)
-    for (let done = 0; done < size; ) {
-      const { bytesRead } = await file.read(wasm, done, size - done, done)
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
+    const wasm = new Uint8Array((await file.stat()).size)
+    await fill(file, wasm, 0)
     const module = await withTieringBudget(() => WebAssembly.compile(wasm))
     structuredClone(null, { transfer: [wasm.buffer] })
     return module

@@ -172,8 +172,7 @@ export class WorkerPool implements Runtime, WorkerListener {
   }
 
   progressed(worker: Worker): void {
-    if (worker.taken >= worker.retireAfter && worker.state === 'serving' && !worker.recycling)
-      this.#recycle(worker, 'has answered max_requests')
+    if (worker.taken >= worker.retireAfter) this.#recycle(worker, 'has answered max_requests')
     if (worker.state === 'condemned') this.#abortWhenAlone(worker)
     if (this.#queue.length > 0) this.#dispatch()
   }
@@ -354,7 +353,7 @@ export class WorkerPool implements Runtime, WorkerListener {
   worn(worker: Worker, why: string): void {
     // One that is worn out as soon as it serves would only be replaced by its like.
     if (performance.now() - worker.readyAt < WORN_YOUNG_MS) return
-    if (worker.state === 'serving' && !worker.recycling) this.#recycle(worker, why)
+    this.#recycle(worker, why)
   }
 
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
@@ -407,8 +406,9 @@ export class WorkerPool implements Runtime, WorkerListener {
     )
   }
 
-  /** A new worker first, then the old one leaves; `why` is said of the old one. */
+  /** A new worker first, then the old one leaves, if it still serves; `why` is said of the old one. */
   #recycle(worker: Worker, why: string): void {
+    if (worker.state !== 'serving' || worker.recycling) return
     worker.recycling = true
     this.#spawn().then(
       (fresh) => {
