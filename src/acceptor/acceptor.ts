@@ -7,8 +7,13 @@ import { refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
-import { runtimeOf } from '../settings/runtime.ts'
+import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
+import { defaultClientMemory, defaultDiskLimits } from '../spool/defaults.ts'
+import { DiskBudget } from '../spool/disk-budget.ts'
+import { MemoryBudget } from '../spool/memory-budget.ts'
+import { setProcessStore } from '../spool/process-store.ts'
+import type { Spool } from '../spool/spool.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
@@ -27,15 +32,24 @@ export interface AcceptorOptions {
   readonly retire: () => void
 }
 
+/** How long a request body waits for room on the disk where `body_timeout` is off, in seconds. */
+const BODY_PATIENCE = 30
+/** That the memory for clients is used up is told this often at most. */
+const TELL_OF_MEMORY_MS = 10_000
+
 /** Terminates HTTP and owns the client connections and what answers them: everything that serves, but the process around it. */
 export class Acceptor implements AcceptorControls {
   readonly #options: AcceptorOptions
   #server: HttpServer | null = null
   #backend: Backend | null = null
   #accessLog: AccessLog | null = null
+  readonly #spool: Spool
+  #toldOfMemoryAt = Number.NEGATIVE_INFINITY
 
   constructor(options: AcceptorOptions) {
     this.#options = options
+    this.#spool = this.#makeSpool()
+    setProcessStore(this.#spool)
   }
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
@@ -71,14 +85,45 @@ export class Acceptor implements AcceptorControls {
       : new PythonBackend({ settings, log, workers, tmpDir, gateway })
   }
 
+  /** This acceptor's share of the memory and of the disk. */
+  #makeSpool(): Spool {
+    const { settings, tmpDir } = this.#options
+    const acceptors = acceptorsOf(settings)
+    const memory = settings.clientMemory ?? defaultClientMemory()
+    const disk = defaultDiskLimits(tmpDir)
+    return {
+      memory: new MemoryBudget(Math.ceil(memory / acceptors), (held) => this.#tellOfMemory(held)),
+      disk: new DiskBudget({
+        directory: tmpDir,
+        limit: Math.ceil((settings.spoolSize ?? disk.limit) / acceptors),
+        reserve: settings.spoolReserve ?? disk.reserve,
+      }),
+      directory: tmpDir,
+      bodyMemory: settings.requestBufferSize,
+      patience: settings.bodyTimeout === 0 ? BODY_PATIENCE : settings.bodyTimeout,
+      responseLimit: settings.responseSpoolSize,
+    }
+  }
+
+  #tellOfMemory(held: number): void {
+    const now = performance.now()
+    if (now - this.#toldOfMemoryAt < TELL_OF_MEMORY_MS) return
+    this.#toldOfMemoryAt = now
+    this.#options.log.warning(
+      `client_memory is used up: ${held} bytes are held for clients, ${this.#spool.memory.limit} are allowed in each acceptor. ` +
+        'New requests with bodies are answered 503',
+    )
+  }
+
   #gatewayOptions(): GatewayOptions {
-    const { settings, log, tmpDir } = this.#options
+    const { settings, log } = this.#options
     const accessLog = this.#accessLog
     return {
       rootPath: settings.rootPath,
       limitRequestBody: settings.limitRequestBody,
       requestBuffering: settings.requestBuffering,
-      bodyStore: { memory: settings.requestBufferSize, directory: tmpDir },
+      memory: this.#spool.memory,
+      spool: this.#spool,
       responseWindow: settings.responseWindow,
       trust: new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders),
       log: {
@@ -101,9 +146,12 @@ export class Acceptor implements AcceptorControls {
       timeouts: {
         header: settings.headerTimeout,
         body: settings.bodyTimeout,
+        wholeBody: settings.bodyTimeLimit,
         keepAlive: settings.keepalive,
         write: settings.writeTimeout,
       },
+      rates: { body: settings.minBodyRate, write: settings.minResponseRate },
+      memory: this.#spool.memory,
       serverLine: settings.serverHeader === null ? '' : `Server: ${settings.serverHeader}\r\n`,
       handler: backend.handler,
       maxConnections: settings.maxConnections,

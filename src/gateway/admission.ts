@@ -11,9 +11,19 @@ export interface Refused {
   readonly fields: string
 }
 
+/** While memory is short, a request whose body may be longer than this is refused. */
+const CHEAP_BODY = 16 * 1024
+
 /** Looks at a head before anything is done for it. @returns whether it came over HTTPS, or why it is refused */
 export function admit(head: RequestHead, peer: Peer, options: GatewayBasics): boolean | Refused {
-  const { limitRequestBody, trust } = options
+  const { limitRequestBody, memory, trust } = options
+  if (memory.full && (memory.over || head.chunked || head.contentLength > CHEAP_BODY)) {
+    return {
+      status: 503,
+      reason: `${memory.held} bytes are held for clients, and client_memory is ${memory.limit}`,
+      fields: 'Retry-After: 1\r\n',
+    }
+  }
   if (head.method === 'CONNECT') {
     return {
       status: 405,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Reply } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
+import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationGateway } from './application-gateway.ts'
@@ -53,6 +54,7 @@ function exchange(app: WSGIApplication, lines = '') {
     {
       rootPath: '',
       limitRequestBody: 0,
+      memory: UNLIMITED_MEMORY,
       responseWindow: 1024,
       trust: new ProxyTrust([], {}),
       log: { error: say, warning: say, access: null },

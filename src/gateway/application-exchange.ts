@@ -106,7 +106,7 @@ export class ApplicationExchange
       return
     }
     this.#chunks.push(chunk)
-    this.#queued += chunk.length + PIECE_COST
+    this.#keep(chunk.length + PIECE_COST)
     if (this.#queued >= EARLY_BYTES && this.#call !== null) this.#pause()
   }
 
@@ -144,6 +144,7 @@ export class ApplicationExchange
 
   closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
+    this.#gateway.options.memory.add(-this.#queued)
     this.#reply = null
     if (this.#abandonment !== null) clearTimeout(this.#abandonment)
     // A body that is complete stays to be read: an application must not take what it cannot have any more for the end.
@@ -172,7 +173,7 @@ export class ApplicationExchange
   next(): Promise<Buffer | null> {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
-      this.#queued -= chunk.length + PIECE_COST
+      this.#keep(-chunk.length - PIECE_COST)
       if (this.#paused && this.#queued * 2 <= EARLY_BYTES) {
         this.#paused = false
         this.#reply?.resumeBody()
@@ -261,6 +262,12 @@ export class ApplicationExchange
     this.#call = call
     if (this.#queued >= EARLY_BYTES && !this.#bodyEnded) this.#pause()
     call.run()
+  }
+
+  /** What is left when the exchange is over is the application's. */
+  #keep(bytes: number): void {
+    this.#queued += bytes
+    if (this.#reply !== null) this.#gateway.options.memory.add(bytes)
   }
 
   #pause(): void {

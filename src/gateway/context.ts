@@ -2,9 +2,11 @@ import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead, ResponseHeads } from '../http/response-head.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
+import type { MemoryBudget } from '../spool/memory-budget.ts'
+import type { Spool } from '../spool/spool.ts'
 import type { EnvironWriter } from './environ.ts'
 import type { ProxyTrust } from './proxy-trust.ts'
-import type { BodyStore } from './request-body.ts'
+import type { SlowReaders } from './slow-readers.ts'
 
 /** What every gateway needs of the settings and of the process around it. */
 export interface GatewayBasics {
@@ -14,6 +16,8 @@ export interface GatewayBasics {
   /** Bytes of response body that may be under way for one exchange. */
   readonly responseWindow: number
   readonly trust: ProxyTrust
+  /** What is held for clients is counted here. */
+  readonly memory: MemoryBudget
   readonly log: GatewayLog
 }
 
@@ -21,7 +25,8 @@ export interface GatewayBasics {
 export interface GatewayOptions extends GatewayBasics {
   /** Read bodies whole before a worker is engaged. */
   readonly requestBuffering: boolean
-  readonly bodyStore: BodyStore
+  /** Where request bodies and the responses of slow clients are kept. */
+  readonly spool: Spool
 }
 
 /** Where the gateway tells of what went wrong, and of every exchange that is over. */
@@ -81,4 +86,5 @@ export interface GatewayContext {
   readonly environ: EnvironWriter
   readonly responseHeads: ResponseHeads
   readonly runtime: Runtime
+  readonly slowReaders: SlowReaders
 }

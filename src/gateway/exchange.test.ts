@@ -2,12 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
+import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { FinishedExchange, GatewayOptions } from './context.ts'
 import { Gateway } from './gateway.ts'
 import { ProxyTrust } from './proxy-trust.ts'
@@ -35,6 +37,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
     open?.closed(completed)
   }
   const handle: TaskHandle = {
+    crowded: false,
     cancel: () => said.push('cancel'),
     sendBody: (chunk, end) => said.push(`body ${chunk.toString()}${end ? ' end' : ''}`),
     abortBody: () => said.push('abortBody'),
@@ -78,7 +81,8 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       rootPath: '',
       limitRequestBody: 0,
       requestBuffering: true,
-      bodyStore: { memory: 10, directory },
+      memory: UNLIMITED_MEMORY,
+      spool: makeSpool(directory),
       responseWindow: 100,
       trust: new ProxyTrust(['*'], { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Ssl': 'on' }),
       log: {
@@ -187,7 +191,9 @@ describe('an exchange', () => {
   })
 
   it('answers 503 as soon as a body cannot be stored, once', async () => {
-    const exchange = begin(post(40), { bodyStore: { memory: 0, directory: '/nowhere/at/all' } })
+    const exchange = begin(post(40), {
+      spool: makeSpool('/nowhere/at/all', { bodyMemory: 0 }),
+    })
     exchange.sink.bodyData(Buffer.alloc(20, 'x'))
     await waitFor('the answer', () => exchange.said.includes('refuse 503'))
     expect(exchange.said).toEqual(['want', 'pause', 'refuse 503'])

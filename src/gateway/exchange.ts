@@ -12,16 +12,20 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import { RequestBody } from '../spool/request-body.ts'
+import { ResponseSpool } from '../spool/response-spool.ts'
+import { NoRoomError } from '../spool/spool.ts'
 import { admit } from './admission.ts'
 import { finishedExchange, type GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 import { FileBody } from './file-body.ts'
-import { RequestBody } from './request-body.ts'
+import type { WaitingResponse } from './slow-readers.ts'
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
 const NO_CHUNKS: Buffer[] = []
+const RETRY = 'Retry-After: 1\r\n'
 
 /** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
 const ABANDONED_MS = 1000
@@ -32,13 +36,14 @@ const EARLY_BYTES = 64 * 1024
  * One request and its response: from a parsed head to a task for the runtime, and from what the runtime gives back to the client.
  * It is the engine's sink and the runtime's task in one object, because one is made per request.
  */
-export class Exchange implements RequestSink, Task, EnvironFacts {
+export class Exchange implements RequestSink, Task, EnvironFacts, WaitingResponse {
   readonly head: RequestHead
   readonly peer: Peer
   secure = false
   readLength = -1
   body: TaskBody = NO_BODY
   abandonedAt = Number.POSITIVE_INFINITY
+  slowAt = 0
 
   readonly #gateway: GatewayContext
   /** Null once the exchange is over. */
@@ -53,6 +58,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   #received = 0
   /** Bytes of response body that the client took since the runtime was last told. */
   #taken = 0
+  /** Bytes of response body that came and for which the runtime has not been given new credit. */
+  #ungranted = 0
+  /** Where the response goes once its client has proved to be slow. */
+  #spool: ResponseSpool | null = null
   /** A streamed request body: how much the application has asked for, and what came before it did. */
   #wanted = 0
   #asked = false
@@ -73,7 +82,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
 
   begin(): void {
     const { head } = this
-    const { requestBuffering, bodyStore } = this.#gateway.options
+    const { requestBuffering, spool } = this.#gateway.options
     const admitted = admit(head, this.peer, this.#gateway.options)
     if (typeof admitted !== 'boolean') {
       return this.#refuse(admitted.status, admitted.reason, admitted.fields)
@@ -81,7 +90,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     this.secure = admitted
     if (!head.chunked && head.contentLength <= 0) return
     if (requestBuffering) {
-      this.#stored = new RequestBody(bodyStore)
+      this.#stored = new RequestBody(spool)
       this.#reply!.wantBody()
     } else {
       this.body = STREAMED
@@ -110,7 +119,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     if (this.#handle === null) return // the application has answered without it
     this.#early ??= []
     this.#early.push(chunk)
-    this.#earlyBytes += chunk.length
+    this.#keepEarly(chunk.length)
     this.#forwardBody()
     if (this.#earlyBytes >= EARLY_BYTES) this.#reply?.pauseBody()
   }
@@ -144,9 +153,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       this.#file.written(bytes)
       return
     }
+    if (this.#spool !== null) {
+      this.#spool.written(bytes)
+      return
+    }
     this.#taken += bytes
     if (this.#handle !== null && this.#taken * 2 >= this.#gateway.options.responseWindow) {
+      if (this.#handle.crowded && this.#gateway.slowReaders.spare(this)) return
       this.#handle.grant(this.#taken)
+      this.#ungranted -= this.#taken
       this.#taken = 0
     }
   }
@@ -163,6 +178,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     // A worker may still open the file by the number of its descriptor, which must not be another body's by then.
     if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
     this.#file?.close()
+    this.#spool?.discard()
+    if (this.#earlyBytes > 0) this.#dropEarly()
     const { access } = this.#gateway.options.log
     if (access === null) return
     access(
@@ -209,17 +226,64 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       this.#handle = null
       return reply.respond(head, bytes, headEnd, end, free) ? KEPT : TAKEN
     }
-    return reply.start(head, bytes, headEnd, end, free) ? KEPT : TAKEN
+    const kept = reply.start(head, bytes, headEnd, end, free)
+    this.#countResponse(end - headEnd)
+    return kept ? KEPT : TAKEN
   }
 
   responseData(bytes: Buffer, start: number, end: number): boolean {
-    return this.#reply?.data(bytes, start, end, true) ?? false
+    if (this.#spool !== null) return this.#spool.append(bytes, start, end)
+    const kept = this.#reply?.data(bytes, start, end, true) ?? false
+    this.#countResponse(end - start)
+    return kept
   }
 
   responseEnd(broken: boolean): void {
     this.#handle = null
+    if (this.#spool !== null) this.#spool.end(broken)
+    else this.#endReply(broken)
+  }
+
+  #endReply(broken: boolean): void {
     if (broken) this.#reply?.abort()
     else this.#reply?.finish()
+  }
+
+  /** Notices when the runtime has no credit left. */
+  #countResponse(bytes: number): void {
+    this.#ungranted += bytes
+    if (this.#ungranted >= this.#gateway.options.responseWindow && this.#reply !== null)
+      this.#gateway.slowReaders.watch(this)
+  }
+
+  // ---------------------------------------------------------------- a slow client (WaitingResponse)
+
+  slow(): boolean {
+    const spool = this.#spool
+    if (spool === null) {
+      const waits = this.#handle !== null && this.#ungranted >= this.#gateway.options.responseWindow
+      return !waits || this.spool()
+    }
+    spool.spill()
+    return true
+  }
+
+  spool(): boolean {
+    const { slowReaders, options } = this.#gateway
+    const unsent = this.#ungranted - this.#taken
+    const ends = {
+      send: (bytes: Buffer) => void this.#reply?.data(bytes, 0, bytes.length, false),
+      finish: (broken: boolean) => this.#endReply(broken),
+      grant: (bytes: number) => this.#handle?.grant(bytes),
+      trouble: (error: Error) =>
+        options.log.error(`Cannot spool the response to ${this.#quoted()}: ${error.message}`),
+    }
+    const spool = new ResponseSpool(options.spool, slowReaders.ahead, ends, unsent)
+    const { contentLength } = this.#response!
+    const left = contentLength === -1 ? Number.POSITIVE_INFINITY : contentLength - this.#reply!.bytesSent
+    if (!spool.begin(left, options.responseWindow - this.#ungranted)) return false
+    this.#spool = spool
+    return true
   }
 
   responseFile(reference: FileReference): void {
@@ -229,7 +293,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
     const { status } = this.#response!
     const discard = this.head.method === 'HEAD' || status === 204 || status === 304
     if (discard) return reply.finish()
-    this.#file = new FileBody(reference, {
+    this.#file = new FileBody(reference, this.#gateway.options.memory, {
       data: (chunk) => this.#reply?.data(chunk, 0, chunk.length, false),
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
@@ -249,8 +313,9 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   lost(status: 502 | 503 | 504, reason: string): void {
     this.#handle = null
     this.#gateway.options.log.error(`Answering ${status} to ${this.#quoted()}: ${reason}`)
-    if (this.#response !== null) this.#reply?.abort()
-    else this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
+    if (this.#spool !== null) this.#spool.end(true)
+    else if (this.#response !== null) this.#reply?.abort()
+    else this.#answer(status, status === 503 ? RETRY : '')
   }
 
   wantBody(bytes: number): void {
@@ -267,7 +332,19 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
   // ----------------------------------------------------------------
 
   #notStored(error: Error): void {
-    this.lost(503, `the request body could not be stored: ${error.message}`)
+    const reason = `the request body could not be stored: ${error.message}`
+    if (error instanceof NoRoomError) this.#refuse(503, reason, RETRY)
+    else this.lost(503, reason)
+  }
+
+  #keepEarly(bytes: number): void {
+    this.#earlyBytes += bytes
+    this.#gateway.options.memory.add(bytes)
+  }
+
+  #dropEarly(): void {
+    this.#keepEarly(-this.#earlyBytes)
+    this.#early = null
   }
 
   #submit(): void {
@@ -285,7 +362,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       if (piece === chunk) early.shift()
       else early[0] = chunk.subarray(piece.length)
       this.#wanted -= piece.length
-      this.#earlyBytes -= piece.length
+      this.#keepEarly(-piece.length)
       handle.sendBody(piece, false)
     }
     if (early.length > 0) return

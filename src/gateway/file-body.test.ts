@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
+import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { FileBody } from './file-body.ts'
 
 let directory: string
@@ -52,7 +53,7 @@ function send(what: FileReference, taking = true) {
     failures: [] as string[],
     body: null as unknown as FileBody,
   }
-  seen.body = new FileBody(what, {
+  seen.body = new FileBody(what, UNLIMITED_MEMORY, {
     data: (chunk) => {
       seen.bytes.push(chunk)
       if (taking) setImmediate(() => seen.body.written(chunk.length))

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { FileReference } from '../runtimes/runtime.ts'
+import type { MemoryBudget } from '../spool/memory-budget.ts'
 
 /** What takes the bytes of a file: `data` for each piece, and back by {@link FileBody.written} when the client has taken it. */
 export interface FileSink {
@@ -12,6 +13,8 @@ export interface FileSink {
 
 /** Each costs a turn of node's thread pool: 128 KiB 1.3 times the processor time, 512 KiB 0.6 times; two of them are what a slow reader holds. */
 const PIECE = 256 * 1024
+/** The same while memory is short. */
+const PIECE_UNDER_PRESSURE = 64 * 1024
 /** Pieces that are on their way to the client at once: one is read while the other is written. */
 const AHEAD = 2
 
@@ -21,6 +24,7 @@ const AHEAD = 2
  */
 export class FileBody {
   readonly #reference: FileReference
+  readonly #memory: MemoryBudget
   readonly #sink: FileSink
   #file: FileHandle | null = null
   #offset: number
@@ -29,8 +33,10 @@ export class FileBody {
   #reading = false
   #closed = false
 
-  constructor(reference: FileReference, sink: FileSink) {
+  /** @param memory tells whether there is little: then less is read ahead of the client */
+  constructor(reference: FileReference, memory: MemoryBudget, sink: FileSink) {
     this.#reference = reference
+    this.#memory = memory
     this.#sink = sink
     this.#offset = reference.offset
     this.#left = reference.length
@@ -67,7 +73,8 @@ export class FileBody {
   }
 
   async #next(): Promise<void> {
-    if (this.#reading || this.#closed || this.#file === null || this.#unwritten >= PIECE * AHEAD) return
+    const size = this.#memory.pressed ? PIECE_UNDER_PRESSURE : PIECE
+    if (this.#reading || this.#closed || this.#file === null || this.#unwritten >= size * AHEAD) return
     if (this.#left === 0) {
       this.#closed = true
       this.#end()
@@ -75,7 +82,7 @@ export class FileBody {
       return
     }
     this.#reading = true
-    const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, this.#left))
+    const buffer = Buffer.allocUnsafeSlow(Math.min(size, this.#left))
     let bytesRead = 0
     let failure: unknown = null
     try {

@@ -5,6 +5,7 @@ import type { Runtime } from '../runtimes/runtime.ts'
 import type { GatewayContext, GatewayOptions } from './context.ts'
 import { EnvironWriter } from './environ.ts'
 import { Exchange } from './exchange.ts'
+import { SlowReaders } from './slow-readers.ts'
 
 /** Turns requests into tasks for a runtime, and what comes back into responses. */
 export class Gateway implements GatewayContext {
@@ -12,10 +13,12 @@ export class Gateway implements GatewayContext {
   readonly environ: EnvironWriter
   readonly responseHeads = new ResponseHeads()
   readonly runtime: Runtime
+  readonly slowReaders: SlowReaders
 
   constructor(options: GatewayOptions, runtime: Runtime) {
     this.options = options
     this.runtime = runtime
+    this.slowReaders = new SlowReaders(options.spool)
     this.environ = new EnvironWriter(options.rootPath)
   }
 

@@ -2,7 +2,7 @@
 export interface BodyReceiver {
   /**
    * Reads bytes `[start, end)` of `chunk` and hands the body's bytes to `sink`, as views of `chunk`, in order; a view is
-   * never empty.
+   * never empty. The bytes taken may be moved within `chunk`.
    *
    * @returns how many bytes were taken; never any beyond the end of the body
    * @throws HttpError when the framing is malformed; nothing can be read from the connection after that

@@ -23,6 +23,9 @@ export const CHUNK_SIZE_DIGITS = 16
 /** The most bytes that all chunk extensions of one body may have together: 16 KiB. They mean nothing to us. */
 export const CHUNK_EXTENSION_BYTES = 16 * 1024
 
+/** Data of fewer bytes than this is moved to what came before it in the same read; more is a piece of its own. */
+const NOT_MOVED = 4096
+
 const LARGEST_CHUNK = Number.MAX_SAFE_INTEGER
 
 /**
@@ -114,17 +117,31 @@ export class ChunkedBody implements BodyReceiver {
 
   receive(chunk: Buffer, start: number, end: number, sink: (data: Buffer) => void): number {
     let i = start
-    while (i < end && this.phase !== DONE) {
-      if (this.phase === DATA) {
+    // The data of small chunks is moved together: a client that sends a byte a chunk must not cost an object a byte.
+    let dataStart = end
+    let dataEnd = end
+    try {
+      while (i < end && this.phase !== DONE) {
+        if (this.phase !== DATA) {
+          this.takeByte(chunk[i]!)
+          i++
+          continue
+        }
         const length = Math.min(this.remaining, end - i)
         this.remaining -= length
         if (this.remaining === 0) this.phase = DATA_CR
-        sink(chunk.subarray(i, i + length))
+        if (length >= NOT_MOVED && dataEnd !== i) {
+          if (dataEnd > dataStart) sink(chunk.subarray(dataStart, dataEnd))
+          dataStart = dataEnd = i
+        }
+        if (dataStart === dataEnd) dataStart = dataEnd = i
+        if (dataEnd !== i) chunk.copyWithin(dataEnd, i, i + length)
+        dataEnd += length
         i += length
-      } else {
-        this.takeByte(chunk[i]!)
-        i++
       }
+    } finally {
+      // Also what came before a mistake.
+      if (dataEnd > dataStart) sink(chunk.subarray(dataStart, dataEnd))
     }
     return i - start
   }

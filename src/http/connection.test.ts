@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { acceptSockets } from '../sockets/accept-sockets.ts'
+import { MemoryBudget } from '../spool/memory-budget.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Reply, RequestSink } from './exchange.ts'
@@ -119,7 +120,9 @@ function makeContext(
 ): ConnectionContext {
   return {
     limits: DEFAULT_HEAD_LIMITS,
-    timeouts: { header: 10, body: 10, keepAlive: 10, write: 10, ...timeouts },
+    timeouts: { header: 10, body: 10, wholeBody: 0, keepAlive: 10, write: 10, ...timeouts },
+    rates: { body: 240, write: 240 },
+    memory: new MemoryBudget(Number.POSITIVE_INFINITY),
     serverLine: 'Server: test\r\n',
     deadlines: new Deadlines(),
     handler: (head, reply) => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Receiver } from '../sockets/accept-sockets.ts'
+import type { MemoryBudget } from '../spool/memory-budget.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { dateLine } from './date.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
@@ -14,8 +15,10 @@ import { smallAnswer } from './small-answer.ts'
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly limits: HeadLimits
-  /** Seconds; 0 for no limit. */
-  readonly timeouts: { header: number; body: number; keepAlive: number; write: number }
+  readonly timeouts: Timeouts
+  readonly rates: Rates
+  /** What is held for clients is counted here. */
+  readonly memory: MemoryBudget
   /** The `Server` field line with its CRLF, or '' for none. */
   readonly serverLine: string
   readonly deadlines: Deadlines
@@ -30,6 +33,25 @@ export interface ConnectionContext {
   patient: boolean
 }
 
+/** How long a connection waits for what; seconds, 0 for no limit. */
+export interface Timeouts {
+  /** From the first byte of a head to its end. */
+  readonly header: number
+  /** A body must keep to its rate in each such period. */
+  readonly body: number
+  /** From the head to the end of the body. */
+  readonly wholeBody: number
+  readonly keepAlive: number
+  /** A response must be taken at its rate in each such period. */
+  readonly write: number
+}
+
+/** How fast a client must be at least, in bytes per second on average over a time-out; 0 asks for any progress at all. */
+export interface Rates {
+  readonly body: number
+  readonly write: number
+}
+
 /** One refused message: what the client was answered and why. */
 export interface Refusal {
   readonly peer: Peer
@@ -42,8 +64,6 @@ export interface Refusal {
   readonly startedAt: number
 }
 
-/** A request body must bring this much on average over each `body` time-out, or its end: a client that drips is cut off. */
-const MINIMUM_BODY_RATE = 240 // bytes a second
 /** What a client may send ahead (pipelined) before its socket is no longer read. */
 const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
@@ -61,6 +81,14 @@ const BODY = 1
 const ANSWER = 2
 const LINGER = 3
 const CLOSED = 4
+
+/** What node's handle of a socket tells of its writes. */
+interface WriteState {
+  /** Bytes that were given to it. */
+  readonly bytesWritten?: number
+  /** Bytes of these that it still has. */
+  readonly writeQueueSize?: number
+}
 
 const NOTHING_SENT = 0
 const BODY_OPEN = 1
@@ -103,7 +131,15 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   #owed = 0
   #lingered = 0
   #lingerDeadline = Number.POSITIVE_INFINITY
-  #queuedAtMark = 0
+  /** When the body must be complete; while it is paused, how long is left instead, in milliseconds. */
+  #bodyUntil = Number.POSITIVE_INFINITY
+  #bodyLeft = 0
+  /** What had left this process when the write time-out began. */
+  #takenAtMark = 0
+  /** Bytes counted as held for this client. */
+  #held = 0
+  /** Gives up waiting for memory, for which this socket is not read; null while it does not wait. */
+  #stopWaiting: (() => void) | null = null
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket
@@ -175,7 +211,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     }
     if (this.#ahead !== null) {
       this.#ahead = Buffer.concat([this.#ahead, bytes.subarray(start, end)])
-      if (this.#ahead.length > READ_AHEAD) this.#socket.pause()
+      if (this.#ahead.length > this.#mostAhead) this.#socket.pause()
+      this.#count()
       return
     }
     this.#process(bytes, start, end)
@@ -185,6 +222,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   #process(chunk: Buffer, start: number, end: number): void {
     this.#processing = true
     let at = start
+    let headBegan = false
     try {
       while (at < end) {
         if (this.#phase === HEAD) {
@@ -193,6 +231,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
           at += this.#parser.feed(chunk, at, end)
           if (this.#parser.complete) this.#begin(this.#parser.head)
           else if (fresh) {
+            headBegan = true
             this.#startedAt = Date.now()
             this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.header)
           }
@@ -211,7 +250,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#processing = false
     if (this.#phase >= LINGER) return
     if (at < end) this.#ahead = chunk.subarray(at, end)
-    if (this.#bodyPaused || end - at > READ_AHEAD) this.#socket.pause()
+    if (this.#held !== 0 || this.#ahead !== null || this.#parser.held !== 0) this.#count()
+    if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun) this.#lackMemory(headBegan)
+    else if (this.#bodyPaused || end - at > this.#mostAhead) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
   }
 
@@ -229,6 +270,29 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     if (this.#socket.readableEnded && this.#phase !== ANSWER) this.#ended()
   }
 
+  get #mostAhead(): number {
+    return this.#context.memory.full ? 0 : READ_AHEAD
+  }
+
+  /** A head is incomplete, and there is no memory for more of it: a new one is refused, an older one waits. */
+  #lackMemory(fresh: boolean): void {
+    if (fresh) return this.#refuseMessage(noMemory())
+    this.#socket.pause()
+    this.#stopWaiting ??= this.#context.memory.whenRoom(() => {
+      this.#stopWaiting = null
+      if (this.#phase === HEAD) this.#socket.resume()
+    })
+  }
+
+  /** Counts what is held for this client. */
+  #count(): void {
+    const held =
+      this.#parser.held + (this.#ahead === null ? 0 : this.#ahead.length) + this.#socket.writableLength
+    if (held === this.#held) return
+    this.#context.memory.add(held - this.#held)
+    this.#held = held
+  }
+
   #begin(head: RequestHead): void {
     this.#head = head
     this.#keepAlive = head.keepAlive && this.#context.timeouts.keepAlive > 0
@@ -242,7 +306,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
         : new FixedLengthBody(head.contentLength)
       this.#continueOwed = head.expectContinue
       // A client that waits for "100 Continue" owes nothing yet.
-      if (!this.#continueOwed) this.#awaitBody()
+      if (!this.#continueOwed) this.#beginBody()
       else this.readDeadline = Number.POSITIVE_INFINITY
       this.#sink.begin()
     } else {
@@ -277,6 +341,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   }
 
   pauseBody(): void {
+    // What the application takes is not the client's time.
+    if (!this.#bodyPaused) this.#bodyLeft = this.#bodyUntil - this.#context.deadlines.now
     this.#bodyPaused = true
     this.readDeadline = Number.POSITIVE_INFINITY
     // What arrives meanwhile is kept by #received, which pauses the socket when it is too much.
@@ -286,6 +352,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   resumeBody(): void {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
+    this.#bodyUntil = this.#context.deadlines.now + this.#bodyLeft
     if (this.#phase === BODY) this.#awaitBody()
     this.#resume()
   }
@@ -295,30 +362,47 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#continueOwed = false
     // Behind the head of the answer it would be a part of the body. Whether the client sends its body without it shows in time.
     if (this.#sent === NOTHING_SENT) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    this.#beginBody()
+  }
+
+  #beginBody(): void {
+    this.#bodyUntil = this.#context.deadlines.in(this.#context.timeouts.wholeBody)
     this.#awaitBody()
   }
 
   #awaitBody(): void {
     this.#bodyBytes = 0
-    this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.body)
+    this.readDeadline = Math.min(this.#bodyUntil, this.#context.deadlines.in(this.#context.timeouts.body))
   }
 
   readDeadlinePassed(): void {
     this.readDeadline = Number.POSITIVE_INFINITY
     switch (this.#phase) {
       case HEAD:
-        if (this.#parser.begun)
+        if (this.#stopWaiting !== null) this.#refuseMessage(noMemory())
+        else if (this.#parser.begun)
           this.#refuseMessage(new HttpError(408, 'header-timeout', 'the request head took too long'))
         else this.#finishConnection()
         return
       case BODY:
-        if (this.#bodyBytes >= MINIMUM_BODY_RATE * this.#context.timeouts.body) this.#awaitBody()
-        else this.#refuseMessage(new HttpError(408, 'body-timeout', 'the request body came too slowly'))
+        this.#bodyDeadlinePassed()
         return
       default:
         // A client that reads slowly still has to get what is queued; the write time-out watches over that.
         if (this.#socket.writableLength > 0) this.#linger()
         else this.#socket.destroy()
+    }
+  }
+
+  #bodyDeadlinePassed(): void {
+    const { deadlines, timeouts, rates } = this.#context
+    if (deadlines.now >= this.#bodyUntil) {
+      const reason = `the request body was not complete after ${timeouts.wholeBody} s`
+      this.#refuseMessage(new HttpError(408, 'body-too-long', reason))
+    } else if (this.#bodyBytes >= Math.max(1, rates.body * timeouts.body)) {
+      this.#awaitBody()
+    } else {
+      this.#refuseMessage(new HttpError(408, 'body-timeout', 'the request body came too slowly'))
     }
   }
 
@@ -341,6 +425,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#phase = CLOSED
     this.#context.deadlines.delete(this)
     this.#ahead = null
+    this.#context.memory.add(-this.#held)
+    this.#held = 0
+    this.#stopWaiting?.()
     this.#endExchange(false)
     this.#context.closed(this)
   }
@@ -412,6 +499,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#owed -= length
     this.bytesSent += length
     const written = () => {
+      if (this.#held !== 0) this.#count()
       if (this.#socket.writableLength === 0) this.writeDeadline = Number.POSITIVE_INFINITY
       this.#sink?.written(given)
     }
@@ -529,6 +617,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
 
   #drained(): void {
     this.writeDeadline = Number.POSITIVE_INFINITY
+    if (this.#held !== 0) this.#count()
     if (this.#sent === FINISHING) this.#responseFinished()
   }
 
@@ -541,6 +630,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     }
     this.#phase = HEAD
     this.#parser.reset()
+    if (this.#held !== 0) this.#count()
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
     const { stopping, patient } = this.#context
@@ -549,28 +639,32 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   }
 
   #watchWrites(): void {
-    if (this.#socket.writableLength === 0 || this.writeDeadline !== Number.POSITIVE_INFINITY) return
-    this.#queuedAtMark = this.#queued()
+    if (this.#socket.writableLength === 0) return
+    this.#count()
+    if (this.writeDeadline !== Number.POSITIVE_INFINITY) return
+    this.#takenAtMark = this.#taken()
     this.writeDeadline = this.#context.deadlines.in(this.#context.timeouts.write)
   }
 
   writeDeadlinePassed(): void {
     this.writeDeadline = Number.POSITIVE_INFINITY
     if (this.#socket.writableLength === 0) return
-    const queued = this.#queued()
-    if (queued === this.#queuedAtMark) {
-      this.#report(408, 'the client took nothing of its answer within the write time-out')
-      this.#reset()
-    } else {
+    const { rates, timeouts } = this.#context
+    const taken = this.#taken() - this.#takenAtMark
+    if (taken >= Math.max(1, rates.write * timeouts.write)) {
       this.#watchWrites()
+      return
     }
+    const what = taken === 0 ? 'nothing' : `only ${taken} bytes`
+    this.#report(408, `the client took ${what} of its answer within the write time-out (${timeouts.write} s)`)
+    this.#reset()
   }
 
-  /** Bytes that this process still has to write: a number that changes while a client reads, however slowly. */
-  #queued(): number {
-    // What is left of a write under way is known only to the handle; node's own socket time-outs look at the same field.
-    const handle = (this.#socket as unknown as { _handle: { writeQueueSize?: number } | null })._handle
-    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
+  /** Bytes that have left this process. */
+  #taken(): number {
+    // Of a write that is under way only the handle knows how much is done; node's own socket time-outs look at the same field.
+    const handle = (this.#socket as unknown as { _handle: WriteState | null })._handle
+    return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
   }
 
   // ---------------------------------------------------------------- ending
@@ -583,7 +677,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     const answered = this.#sent !== NOTHING_SENT
     if (!answered && !this.#socket.writableEnded) {
       this.#keepAlive = false
-      const [head, body] = smallAnswer(error.status, '')
+      const [head, body] = smallAnswer(error.status, error.status === 503 ? 'Retry-After: 1\r\n' : '')
       const text = this.#headText(head, `Content-Length: ${body.length}\r\n`)
       this.#socket.write(
         this.#requestHead.method === 'HEAD' ? text : text + body.toString('latin1'),
@@ -636,6 +730,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
       ? Math.min(this.#lingerDeadline, this.#context.deadlines.in(LINGER_SECONDS_STOPPING))
       : this.#lingerDeadline
   }
+}
+
+function noMemory(): HttpError {
+  return new HttpError(503, 'no-memory', 'there is no memory for more of its head (see client_memory)')
 }
 
 function isWithBodyToGet({ status }: ResponseHead): boolean {

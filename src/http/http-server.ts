@@ -6,7 +6,8 @@ import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
 
 /** What a server is made of. */
-export interface HttpServerOptions extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'serverLine'> {
+export interface HttpServerOptions
+  extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverLine'> {
   readonly handler: RequestHandler
   /** Connections beyond that many are answered 503; 0 for no limit. */
   readonly maxConnections: number
@@ -42,6 +43,8 @@ export class HttpServer {
     this.#context = {
       limits: options.limits,
       timeouts: options.timeouts,
+      rates: options.rates,
+      memory: options.memory,
       serverLine: options.serverLine,
       deadlines: new Deadlines(),
       handler: options.handler,

@@ -250,6 +250,11 @@ export class RequestHeadParser {
     return this.phase > EMPTY_LINE_LF
   }
 
+  /** Bytes of memory that an incomplete head keeps, and a complete one that came in pieces. */
+  get held(): number {
+    return this.carry.length
+  }
+
   /** Makes ready for the next request. The head handed out before stays as it is. */
   reset(): void {
     this.expectedNames = this.current.names

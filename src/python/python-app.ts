@@ -33,6 +33,10 @@ import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { MountError } from '../runtimes/pyodide/mounts.ts'
 import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool, WorkerStartError } from '../runtimes/workers/pool.ts'
+import { defaultDiskLimits } from '../spool/defaults.ts'
+import { DiskBudget } from '../spool/disk-budget.ts'
+import { processStore } from '../spool/process-store.ts'
+import type { BodyStore } from '../spool/spool.ts'
 import { whenClientGone } from '../wsgi/client-gone.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
@@ -100,7 +104,7 @@ const FOR_EVER = 2 ** 31 - 1
 class PythonRunner implements PythonCallContext {
   readonly encoder = new EnvironEncoder()
   readonly requestBuffering: boolean
-  readonly bodyStore: { readonly memory: number; readonly directory: string }
+  readonly bodyStore: BodyStore
   readonly window: number
   readonly #application: string
   readonly #options: CheckedOptions
@@ -126,7 +130,7 @@ class PythonRunner implements PythonCallContext {
     this.#application = application
     this.#options = options
     this.requestBuffering = options.requestBuffering
-    this.bodyStore = { memory: options.requestBufferSize, directory: options.tmpUploadDir ?? tmpdir() }
+    this.bodyStore = bodyStoreOf(options)
     this.window = options.responseWindow
   }
 
@@ -325,4 +329,12 @@ class PythonRunner implements PythonCallContext {
     clearInterval(this.#alive!)
     this.#alive = null
   }
+}
+
+/** The budgets are the process's; only the disk of a folder of its own has one for itself. */
+function bodyStoreOf({ requestBufferSize, tmpUploadDir }: CheckedOptions): BodyStore {
+  const store = processStore()
+  if (tmpUploadDir === null) return { ...store, bodyMemory: requestBufferSize }
+  const disk = new DiskBudget(defaultDiskLimits(tmpUploadDir))
+  return { ...store, bodyMemory: requestBufferSize, disk, directory: tmpUploadDir }
 }

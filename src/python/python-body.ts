@@ -1,5 +1,6 @@
 import { FileBody } from '../gateway/file-body.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
+import { processStore } from '../spool/process-store.ts'
 
 /** What a body tells of those who take it. */
 export interface BodyConsumer {
@@ -62,7 +63,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
 
   /** The rest is a part of a file; `over` when all of it has been read, or none can be. */
   file(reference: FileReference, over: () => void): void {
-    this.#file = new FileBody(reference, {
+    this.#file = new FileBody(reference, processStore().memory, {
       data: (chunk) => this.push(chunk),
       finish: () => {
         this.end()

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { environOf, type TestRequest } from '../../tests/support/call-application.ts'
+import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { KEPT, REFUSED, TAKEN, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import type { StartResponse, WSGIBody } from '../wsgi/types.ts'
@@ -18,6 +19,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const said: string[] = []
   const handle: TaskHandle = {
+    crowded: false,
     cancel: () => said.push('cancel'),
     sendBody: (chunk, end) => said.push(`body ${chunk.length}${end ? ' end' : ''}`),
     abortBody: () => said.push('abort'),
@@ -30,7 +32,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
       {
         encoder: new EnvironEncoder(),
         requestBuffering: true,
-        bodyStore: { memory, directory },
+        bodyStore: makeSpool(directory, { bodyMemory: memory }),
         window: WINDOW,
         multiprocess: () => false,
         runtime: () => ({

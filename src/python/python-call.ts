@@ -1,4 +1,3 @@
-import type { BodyStore, RequestBody } from '../gateway/request-body.ts'
 import {
   type FileReference,
   KEPT,
@@ -10,6 +9,8 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import type { RequestBody } from '../spool/request-body.ts'
+import type { BodyStore } from '../spool/spool.ts'
 import { ClientGoneError } from '../wsgi/client-gone.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { ENVIRON_END, type EnvironEncoder, endWithLength } from './environ-encoder.ts'

@@ -1,5 +1,6 @@
-import { type BodyStore, RequestBody } from '../gateway/request-body.ts'
 import type { TaskHandle } from '../runtimes/runtime.ts'
+import { RequestBody } from '../spool/request-body.ts'
+import type { BodyStore } from '../spool/spool.ts'
 import { emptyInput } from '../wsgi/input-stream.ts'
 import type { InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue, WSGIError } from '../wsgi/wsgi-error.ts'

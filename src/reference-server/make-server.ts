@@ -7,6 +7,7 @@ import { HttpServer } from '../http/http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import { type AccessRecord, compileAccessFormat } from '../logging/access-format.ts'
+import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { isApplication } from '../wsgi/application.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
@@ -80,6 +81,7 @@ export class WSGIServer {
         rootPath,
         limitRequestBody: maxBody,
         responseWindow: RESPONSE_WINDOW,
+        memory: UNLIMITED_MEMORY,
         trust: new ProxyTrust([], {}),
         log: {
           error: say,
@@ -183,7 +185,9 @@ function makeHttpServer(
 ): HttpServer {
   return new HttpServer({
     limits: DEFAULT_HEAD_LIMITS,
-    timeouts: { header: 30, body: 30, keepAlive: 5, write: 30 },
+    timeouts: { header: 30, body: 30, wholeBody: 0, keepAlive: 5, write: 30 },
+    rates: { body: 240, write: 240 },
+    memory: UNLIMITED_MEMORY,
     serverLine: 'Server: monoceros\r\n',
     handler,
     maxConnections: 0,

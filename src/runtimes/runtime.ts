@@ -81,6 +81,8 @@ export interface FileReference {
 
 /** The gateway's hold on a submitted task. After the task's ending every call is ignored. */
 export interface TaskHandle {
+  /** Whoever runs it has begun to answer several others, which are not complete either. */
+  readonly crowded: boolean
   /** The client is gone. The task gets no further calls but {@link Task.released}. */
   cancel(): void
   /** A piece of a streamed body; `end` with the last one, which may be empty. */

@@ -2,6 +2,8 @@ import type { Task, TaskHandle } from '../runtime.ts'
 
 /** Who runs an assignment: its worker, as far as the assignment needs to know it. */
 export interface AssignmentRunner {
+  /** See {@link TaskHandle.crowded}. */
+  readonly crowded: boolean
   cancel(assignment: Assignment): void
   sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void
   abortBody(assignment: Assignment): void
@@ -47,6 +49,10 @@ export class Assignment implements TaskHandle {
   constructor(task: Task, now: number) {
     this.task = task
     this.queuedAt = now
+  }
+
+  get crowded(): boolean {
+    return this.worker?.crowded ?? false
   }
 
   cancel(): void {

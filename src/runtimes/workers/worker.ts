@@ -98,6 +98,8 @@ const FIRST_SERVICE_MS = 1
 const LOOKAHEAD_MOST = 32
 /** The weight of the newest measurement in the moving average of service times. */
 const NEWEST = 0.2
+/** So many responses that have begun and are not complete are many, for each thread. */
+const CROWD = 3
 /** How long after a process's end its last output is waited for: children of its own may hold its pipes open for ever. */
 const LAST_WORDS_MS = 200
 
@@ -137,6 +139,8 @@ export class Worker implements FrameSink, UnitListener {
   #ended = 0
   /** How many of those that make the load share their thread with others. */
   #sharing = 0
+  /** How many have sent their head and are not complete. */
+  #answering = 0
   #exitReason: string | null = null
   #dataClosed = false
   #finished = false
@@ -151,6 +155,10 @@ export class Worker implements FrameSink, UnitListener {
     this.#unit = options.start(this, { number, application, chdir, background })
     this.#writer = new FrameWriter(this.#unit.channel)
     this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
+  }
+
+  get crowded(): boolean {
+    return this.#answering >= CROWD * this.#options.threads
   }
 
   get pid(): number {
@@ -369,6 +377,7 @@ export class Worker implements FrameSink, UnitListener {
     const headEnd = headStart + readU32(bytes, start)
     if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
     const last = flags === LAST
+    this.#answering++
     if (last) this.#release(assignment)
     else this.#spend(assignment, end - headEnd)
     if (assignment.settled) return false
@@ -518,6 +527,7 @@ export class Worker implements FrameSink, UnitListener {
       this.load--
       if (assignment.shares) this.#sharing--
     }
+    if (assignment.headSent) this.#answering--
     assignment.open = false
     assignment.worker = null
     this.assignments.delete(assignment.stream)

@@ -81,7 +81,9 @@ Streaming suits an application that wants to act on a body while it still arrive
     maximum: 15 * 1024 * 1024,
     metavar: 'SIZE',
     default: '1M',
-    doc: `How much of a request body is kept in memory; the whole body goes to a temporary file when it is larger.`,
+    doc: `How much of a request body is kept in memory; the whole body goes to a temporary file when it is larger.
+
+While more than half of \`client_memory\` is in use, bodies larger than 16 KiB go to a file.`,
   },
   {
     name: 'tmp_upload_dir',
@@ -92,9 +94,54 @@ Streaming suits an application that wants to act on a body while it still arrive
     metavar: 'DIR',
     nullable: true,
     default: null,
-    doc: `The folder for the temporary files of large request bodies; the system's own when not set.
+    doc: `The folder for the temporary files of large request bodies and of slow clients' responses; the system's own when not set.
 
 The files never outlive their request. Choose a disk with room for the largest uploads, not a file system in memory.`,
+  },
+  {
+    name: 'client_memory',
+    section: 'Limits and buffering',
+    flags: ['--client-memory'],
+    type: 'bytes',
+    minimum: 1024 * 1024,
+    nullable: true,
+    metavar: 'SIZE',
+    default: null,
+    doc: `The most memory that the server holds for its clients: incomplete requests, request bodies, unsent responses. Defaults to a quarter of the memory there is, at most 1 GiB.
+
+The memory there is: that of the container (cgroup) if it has a limit, otherwise that of the machine.
+The acceptors share the total equally.
+At half of it, bodies and the responses of slow clients go to the disk early.
+When it is used up, the server stops reading heads that are incomplete, and answers 503 with \`Retry-After\` to new requests whose body is chunked or larger than 16 KiB.
+Requests without a body are answered until the total is exceeded by half.`,
+  },
+  {
+    name: 'spool_size',
+    section: 'Limits and buffering',
+    flags: ['--spool-size'],
+    type: 'bytes',
+    minimum: 0,
+    nullable: true,
+    metavar: 'SIZE',
+    default: null,
+    doc: `The most disk space that temporary files take together. Defaults to half of the space that is free at start, at most 8 GiB.
+
+The acceptors share the total equally. On a file system in memory (tmpfs) the default is also at most a quarter of the memory there is.
+When it is used up, a request whose body needs the disk is answered 503, a body that is partly written waits for room for up to \`body_timeout\`,
+and responses are no longer spooled (see \`response_spool_size\`).`,
+  },
+  {
+    name: 'spool_reserve',
+    section: 'Limits and buffering',
+    flags: ['--spool-reserve'],
+    type: 'bytes',
+    minimum: 0,
+    nullable: true,
+    metavar: 'SIZE',
+    default: null,
+    doc: `How much of the disk with the temporary files stays free, whoever uses it. Defaults to a tenth of the disk, at most 1 GiB.
+
+When less is free, the server behaves as if \`spool_size\` were used up.`,
   },
   {
     name: 'response_window',
@@ -108,5 +155,20 @@ The files never outlive their request. Choose a disk with room for the largest u
     doc: `How much of one response body the application may be ahead of its client.
 
 It bounds what is kept in memory for each slow reader; a worker goes on with other requests meanwhile.`,
+  },
+  {
+    name: 'response_spool_size',
+    section: 'Limits and buffering',
+    flags: ['--response-spool-size'],
+    type: 'bytes',
+    minimum: 0,
+    metavar: 'SIZE',
+    default: '64M',
+    doc: `How much of one response goes to a temporary file when its client reads slowly; 0 disables spooling.
+
+A Python worker is done with a response as soon as the server has taken it, so a slow client holds neither the worker's memory nor one of its threads.
+A client is slow when the application has filled \`response_window\` and the client takes nothing for 10 ms.
+What exceeds the size stays with the worker until the client has taken the rest.
+Responses of TypeScript applications are not spooled.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -65,7 +65,30 @@ nothing arrives is closed after the same time.`,
     default: 30,
     doc: `How long a request body may go without progress; then the client gets 408. 0 means for ever.
 
-Progress is 240 bytes for each of these seconds, or the end of the body: a large upload over a slow line takes as long as it needs, a client that drips is cut off.`,
+Progress is \`min_body_rate\` bytes for each of these seconds, or the end of the body: a large upload over a slow line takes as long as it needs (up to \`body_time_limit\`), a client that drips is cut off.`,
+  },
+  {
+    name: 'body_time_limit',
+    section: 'Time-outs',
+    flags: ['--body-time-limit'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 21600,
+    doc: `How long a client may take to send a whole request body; then it gets 408. 0 disables the limit.
+
+The default, six hours, is for the largest uploads over slow lines. Lower it where bodies are small: it bounds how long a client that keeps to \`min_body_rate\` can hold a connection.
+Time during which the application does not read a streamed body does not count.`,
+  },
+  {
+    name: 'min_body_rate',
+    section: 'Time-outs',
+    flags: ['--min-body-rate'],
+    type: 'integer',
+    minimum: 0,
+    metavar: 'BYTES',
+    default: 240,
+    doc: `The lowest rate of a request body, in bytes per second on average over each \`body_timeout\`. With 0, any byte within \`body_timeout\` will do.`,
   },
   {
     name: 'write_timeout',
@@ -75,6 +98,18 @@ Progress is 240 bytes for each of these seconds, or the end of the body: a large
     minimum: 0,
     metavar: 'SECONDS',
     default: 30,
-    doc: `How long a client may take nothing at all of a response that is waiting for it; then the connection is closed. 0 means for ever.`,
+    doc: `How long a client may take less than \`min_response_rate\` of a response that is waiting for it; then the connection is reset. 0 disables the timeout.`,
+  },
+  {
+    name: 'min_response_rate',
+    section: 'Time-outs',
+    flags: ['--min-response-rate'],
+    type: 'integer',
+    minimum: 0,
+    metavar: 'BYTES',
+    default: 240,
+    doc: `The lowest rate at which a client must read a response that is waiting for it, in bytes per second on average over each \`write_timeout\`. With 0, any byte within \`write_timeout\` will do.
+
+A response that the application itself produces slowly, such as an event stream, is not affected: nothing of it is waiting.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { DiskBudget } from './disk-budget.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { RequestBody } from './request-body.ts'
+import { NoRoomError } from './spool.ts'
 
 let directory: string
 
@@ -41,7 +45,7 @@ function written(body: RequestBody): Promise<void> {
 
 describe('a request body', () => {
   it('of up to the limit stays in memory', () => {
-    const body = new RequestBody({ memory: 10, directory })
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 10 }))
     body.append(Buffer.from('01234'))
     body.append(Buffer.from('56789'))
     expect(body.behind).toBe(false)
@@ -52,7 +56,7 @@ describe('a request body', () => {
   })
 
   it('of one byte more goes to a file that has no name', async () => {
-    const body = new RequestBody({ memory: 10, directory })
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 10 }))
     body.append(Buffer.from('01234'))
     body.append(Buffer.from('567890'))
     expect(body.behind).toBe(true)
@@ -72,7 +76,7 @@ describe('a request body', () => {
         fc.array(fc.uint8Array({ minLength: 1, maxLength: 700 }), { maxLength: 20 }),
         fc.integer({ min: 0, max: 3000 }),
         async (pieces, memory) => {
-          const body = new RequestBody({ memory, directory })
+          const body = new RequestBody(makeSpool(directory, { bodyMemory: memory }))
           for (const [index, piece] of pieces.entries()) {
             body.append(Buffer.from(piece))
             if (index % 3 === 2) await written(body)
@@ -93,7 +97,7 @@ describe('a request body', () => {
   })
 
   it('keeps what comes while the file is behind', async () => {
-    const body = new RequestBody({ memory: 0, directory })
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 0 }))
     const pieces = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i))
     for (const piece of pieces) body.append(piece)
     await written(body)
@@ -105,7 +109,7 @@ describe('a request body', () => {
 
   it('leaves no descriptor and no file, at whatever moment it is discarded', async () => {
     for (let turns = 0; turns < 12; turns++) {
-      const body = new RequestBody({ memory: 4, directory })
+      const body = new RequestBody(makeSpool(directory, { bodyMemory: 4 }))
       body.append(Buffer.alloc(300_000, 1))
       for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
       body.append(Buffer.alloc(300_000, 2))
@@ -116,7 +120,7 @@ describe('a request body', () => {
   })
 
   it('does not call back after it was discarded', async () => {
-    const body = new RequestBody({ memory: 0, directory })
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 0 }))
     body.append(Buffer.from('abc'))
     let called = false
     body.whenWritten(() => {
@@ -129,7 +133,7 @@ describe('a request body', () => {
   })
 
   it('that cannot be stored says so when it is complete, even when more came after the failure', async () => {
-    const body = new RequestBody({ memory: 0, directory: join(directory, 'missing') })
+    const body = new RequestBody(makeSpool(join(directory, 'missing'), { bodyMemory: 0 }))
     body.append(Buffer.from('one'))
     await written(body)
     expect(body.failure).toBeInstanceOf(Error)
@@ -139,5 +143,84 @@ describe('a request body', () => {
     expect(() => body.finished()).toThrow(/ENOENT/)
     body.discard()
     expect(existsSync(join(directory, 'missing'))).toBe(false)
+  })
+
+  it('of single bytes takes about as much memory as it has bytes, and says how much', () => {
+    const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 1024 * 1024, memory }))
+    const source = Buffer.alloc(64 * 1024, 'z')
+    for (let at = 0; at < 300_000; at++)
+      body.append(source.subarray(at % source.length, (at % source.length) + 1))
+    const kept = body.finished()
+    expect(kept.kind === 'whole' && kept.chunks.length).toBeLessThan(20)
+    expect(kept.kind === 'whole' && Buffer.concat(kept.chunks).equals(Buffer.alloc(300_000, 'z'))).toBe(true)
+    expect(memory.held).toBeGreaterThan(300_000)
+    expect(memory.held).toBeLessThan(300_000 + 70_000)
+    body.discard()
+    expect(memory.held).toBe(0)
+  })
+
+  it('goes to the disk early while memory is short', async () => {
+    const memory = new MemoryBudget(100)
+    const body = new RequestBody(makeSpool(directory, { bodyMemory: 1024 * 1024, memory }))
+    memory.add(60)
+    body.append(Buffer.alloc(17 * 1024))
+    expect(body.behind).toBe(true)
+    await written(body)
+    expect(body.finished().kind).toBe('file')
+    body.discard()
+    expect(memory.held).toBe(60)
+    await nothingLeft()
+  })
+
+  it('is refused where the disk has no room for it, and takes none', async () => {
+    const disk = new DiskBudget({ directory, limit: 20, reserve: 0 })
+    const body = new RequestBody(makeSpool(directory, { disk }))
+    body.append(Buffer.alloc(21))
+    await written(body)
+    expect(body.failure).toBeInstanceOf(NoRoomError)
+    expect(disk.used).toBe(0)
+    body.discard()
+    await nothingLeft()
+  })
+
+  it('that is partly written waits for room, and goes on when there is some', async () => {
+    const disk = new DiskBudget({ directory, limit: 100, reserve: 0 })
+    const body = new RequestBody(makeSpool(directory, { disk }))
+    body.append(Buffer.alloc(60, 'a'))
+    await written(body)
+    expect(disk.take(30)).toBe(true) // somebody else
+    body.append(Buffer.alloc(40, 'b'))
+    expect(body.behind).toBe(true)
+    expect(body.failure).toBeNull()
+    disk.give(30)
+    await written(body)
+    const kept = body.finished()
+    expect(kept.kind === 'file' && readFileSync(kept.path, 'latin1')).toBe(
+      `${'a'.repeat(60)}${'b'.repeat(40)}`,
+    )
+    expect(disk.used).toBe(100)
+    body.discard()
+    expect(disk.used).toBe(0)
+    await nothingLeft()
+  })
+
+  it('that waits for room in vain is given up, and one that nobody wants any more does not wait', async () => {
+    const disk = new DiskBudget({ directory, limit: 50, reserve: 0 })
+    const patient = new RequestBody(makeSpool(directory, { disk }))
+    const impatient = new RequestBody(makeSpool(directory, { disk, patience: 0.01 }))
+    impatient.append(Buffer.alloc(20))
+    patient.append(Buffer.alloc(30))
+    await written(impatient)
+    await written(patient)
+    patient.append(Buffer.alloc(1))
+    impatient.append(Buffer.alloc(1))
+    await written(impatient)
+    expect(impatient.failure).toBeInstanceOf(NoRoomError)
+    expect(patient.behind).toBe(true)
+    patient.discard()
+    impatient.discard()
+    expect(disk.used).toBe(0)
+    await nothingLeft()
   })
 })

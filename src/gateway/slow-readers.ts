@@ -1,0 +1,72 @@
+import { SpoolAhead } from '../spool/response-spool.ts'
+import type { Spool } from '../spool/spool.ts'
+
+/** A response whose application has produced all that it may before the client takes more. */
+export interface WaitingResponse {
+  /** When the client is slow if it has taken nothing by then, in milliseconds of `performance.now()`. */
+  slowAt: number
+  /** Takes the rest from the application, and keeps it for the client. @returns false when there is no room, now */
+  spool(): boolean
+  /** {@link slowAt} has come. @returns whether there is nothing more to be done: the client has taken what there was, or all of it is spooled */
+  slow(): boolean
+}
+
+/** A client that takes nothing for this long is slow: one that reads as fast as it can takes some within a fraction of it. */
+const SLOW_MS = 10
+/** What was spooled for another reason stays in memory for this long. */
+const SPILL_MS = 100
+
+/**
+ * Finds the responses that are kept waiting by their clients, and has them spooled. While no application waits for a client it does
+ * nothing; one timer serves all of those that do.
+ */
+export class SlowReaders {
+  readonly ahead: SpoolAhead
+  readonly #spool: Spool
+  readonly #waiting = new Set<WaitingResponse>()
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(spool: Spool) {
+    this.#spool = spool
+    this.ahead = new SpoolAhead(spool.memory.limit)
+  }
+
+  /** The application has produced all that it may, and waits from now on. */
+  watch(response: WaitingResponse): void {
+    if (this.#spool.responseLimit === 0) return
+    if (this.#spool.memory.pressed && this.spare(response)) return
+    this.#look(response, SLOW_MS)
+  }
+
+  /**
+   * Spools a response whose client takes it as fast as it can, because many others are under way in its worker: that would begin ever more
+   * requests between two windows of each, and hold all of their responses.
+   *
+   * @returns false when that is not possible, now
+   */
+  spare(response: WaitingResponse): boolean {
+    if (this.#spool.responseLimit === 0 || !response.spool()) return false
+    this.#look(response, SPILL_MS)
+    return true
+  }
+
+  #look(response: WaitingResponse, afterMs: number): void {
+    response.slowAt = performance.now() + afterMs
+    this.#waiting.add(response)
+    if (this.#timer === null) {
+      this.#timer = setInterval(() => this.#lookAtAll(), SLOW_MS)
+      this.#timer.unref()
+    }
+  }
+
+  #lookAtAll(): void {
+    const now = performance.now()
+    for (const response of this.#waiting) {
+      if (response.slowAt <= now && response.slow()) this.#waiting.delete(response)
+    }
+    if (this.#waiting.size === 0 && this.#timer !== null) {
+      clearInterval(this.#timer)
+      this.#timer = null
+    }
+  }
+}

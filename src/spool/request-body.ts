@@ -1,0 +1,216 @@
+import { type BodyStore, NoRoomError } from './spool.ts'
+import { TemporaryFile } from './temporary-file.ts'
+
+/** A body that is whole, or a file that has it. */
+export type KeptBody =
+  | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }
+  | { readonly kind: 'file'; readonly path: string; readonly length: number }
+
+/** A piece of this size is kept as it came; smaller ones are copied behind each other, because each may pin memory far larger than itself. */
+const KEPT_AS_IT_CAME = 16 * 1024
+const SMALLEST_BLOCK = 1024
+const LARGEST_BLOCK = 64 * 1024
+/** What keeping a piece costs beside its bytes. */
+const PIECE_COST = 128
+/** While memory is short, a body larger than this goes to the disk. */
+const MEMORY_UNDER_PRESSURE = 16 * 1024
+
+/**
+ * A request body on its way in: in memory while it is small, then in a temporary file. What it takes is counted in the
+ * budgets of its store. Where the disk has no room a body that has begun to be written waits for a while, and others are refused.
+ */
+export class RequestBody {
+  length = 0
+  readonly #store: BodyStore
+  /** In memory, in order: what came as it came, and blocks of small pieces; behind them, the block that is being filled. */
+  #chunks: Buffer[] = []
+  #block: Buffer | null = null
+  #blockUsed = 0
+  /** Counted as held in memory. */
+  #held = 0
+  #file: TemporaryFile | null = null
+  #written = 0
+  #writing = false
+  #spilled = false
+  #discarded = false
+  #failure: Error | null = null
+  #idle: (() => void) | null = null
+  #giveUpWaiting: (() => void) | null = null
+
+  constructor(store: BodyStore) {
+    this.#store = store
+  }
+
+  /** True while the file is behind: the caller should stop reading, and go on after {@link whenWritten}. */
+  get behind(): boolean {
+    return this.#writing
+  }
+
+  /** Why the body cannot be stored; null while nothing went wrong. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
+  append(chunk: Buffer): void {
+    this.length += chunk.length
+    if (this.#failure !== null) return // there is no place for it
+    this.#keep(chunk)
+    if (!this.#spilled) {
+      const { bodyMemory, memory } = this.#store
+      const most = memory.pressed ? Math.min(bodyMemory, MEMORY_UNDER_PRESSURE) : bodyMemory
+      if (this.length <= most) return
+      this.#spilled = true
+      this.#writing = true
+      this.#open()
+    } else if (!this.#writing) {
+      this.#writeNext()
+    }
+  }
+
+  /** Calls back once when all that was appended is in its place, at once where it is. */
+  whenWritten(callback: () => void): void {
+    if (this.#writing) this.#idle = callback
+    else callback()
+  }
+
+  /** The body as a task carries it, once it is complete and written. @throws the error that writing the file met */
+  finished(): KeptBody {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#file !== null) return { kind: 'file', path: this.#file.path, length: this.length }
+    this.#closeBlock()
+    return { kind: 'whole', chunks: this.#chunks, length: this.length }
+  }
+
+  /** Forgets the body; the file goes. May be called more than once. */
+  discard(): void {
+    this.#discarded = true
+    this.#idle = null
+    if (this.#giveUpWaiting !== null) this.#stopWaiting()
+    this.#forgetMemory()
+    if (!this.#writing) this.#remove()
+  }
+
+  #keep(chunk: Buffer): void {
+    const { length } = chunk
+    const first = this.#chunks.length === 0 && this.#block === null
+    if (first || length >= KEPT_AS_IT_CAME) {
+      this.#closeBlock()
+      this.#chunks.push(chunk)
+      this.#hold(Math.max(length, length >= KEPT_AS_IT_CAME ? chunk.buffer.byteLength : 0) + PIECE_COST)
+      return
+    }
+    let block = this.#block
+    if (block === null || this.#blockUsed + length > block.length) {
+      this.#closeBlock()
+      const size = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, this.length, length))
+      block = Buffer.allocUnsafeSlow(size)
+      this.#block = block
+      this.#hold(size + PIECE_COST)
+    }
+    block.set(chunk, this.#blockUsed)
+    this.#blockUsed += length
+  }
+
+  #closeBlock(): void {
+    if (this.#block === null) return
+    this.#chunks.push(this.#block.subarray(0, this.#blockUsed))
+    this.#block = null
+    this.#blockUsed = 0
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes
+    this.#store.memory.add(bytes)
+  }
+
+  #forgetMemory(): void {
+    this.#chunks = []
+    this.#block = null
+    this.#blockUsed = 0
+    this.#hold(-this.#held)
+  }
+
+  #open(): void {
+    if (!this.#store.disk.take(this.length)) {
+      this.#fail(new NoRoomError('the disk has no room for it (see spool_size and spool_reserve)'))
+      return
+    }
+    this.#written = this.length
+    TemporaryFile.open(this.#store.directory, 'body', (error, file) => {
+      if (error !== null) return this.#fail(error)
+      this.#file = file!
+      this.#writeTaken(0)
+    })
+  }
+
+  /** Writes what has come meanwhile, if the disk has room for it. */
+  #writeNext(): void {
+    this.#writing = true
+    const bytes = this.length - this.#written
+    if (this.#discarded || this.#failure !== null || bytes === 0) return this.#rest()
+    if (!this.#store.disk.take(bytes)) return this.#awaitRoom()
+    const position = this.#written
+    this.#written = this.length
+    this.#writeTaken(position)
+  }
+
+  #writeTaken(position: number): void {
+    this.#closeBlock()
+    const pieces = this.#chunks
+    const held = this.#held
+    this.#chunks = []
+    if (this.#discarded) return this.#rest()
+    this.#file!.write(pieces, position, (error) => {
+      // What came meanwhile is held beside it.
+      if (!this.#discarded) this.#hold(-held)
+      if (error !== null) this.#fail(error)
+      else this.#writeNext()
+    })
+  }
+
+  #awaitRoom(): void {
+    const { disk, patience } = this.#store
+    const goOn = () => {
+      this.#stopWaiting()
+      this.#writeNext()
+    }
+    const giveUp = disk.whenRoom(goOn)
+    const timer = setTimeout(() => {
+      this.#stopWaiting()
+      this.#fail(
+        new NoRoomError('the disk had no room for the rest of it (see spool_size and spool_reserve)'),
+      )
+    }, patience * 1000)
+    this.#giveUpWaiting = () => {
+      giveUp()
+      clearTimeout(timer)
+    }
+  }
+
+  #stopWaiting(): void {
+    this.#giveUpWaiting?.()
+    this.#giveUpWaiting = null
+    if (this.#discarded) this.#writing = false
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error
+    this.#forgetMemory()
+    this.#rest()
+  }
+
+  #rest(): void {
+    this.#writing = false
+    if (this.#discarded) this.#remove()
+    const idle = this.#idle
+    this.#idle = null
+    idle?.()
+  }
+
+  #remove(): void {
+    this.#store.disk.give(this.#written)
+    this.#written = 0
+    this.#file?.close()
+    this.#file = null
+  }
+}

@@ -1,0 +1,294 @@
+import type { Spool } from './spool.ts'
+import { TemporaryFile } from './temporary-file.ts'
+
+/** Where a spooled response goes, and where it comes from. */
+export interface SpoolEnds {
+  /** Gives bytes to the client; {@link ResponseSpool.written} is called when they have left. */
+  send(bytes: Buffer): void
+  /** All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was told. */
+  finish(broken: boolean): void
+  /** The application may produce that many bytes more. */
+  grant(bytes: number): void
+  /** The file cannot be written or read. Nothing is lost but, when it cannot be read, the rest of the response: then `finish(true)` follows. */
+  trouble(error: Error): void
+}
+
+/**
+ * How far a spooled response may be ahead of its file: what the application may produce at once. A response up to this size is taken off its
+ * worker in one go; smaller steps would have the worker begin other requests between them, and hold all of their responses.
+ */
+const AHEAD = 32 * 1024 * 1024
+/** The same for all spooled responses of a process together, as a share of the memory budget, and at most. */
+const AHEAD_SHARE = 1 / 4
+const AHEAD_OF_ALL = 128 * 1024 * 1024
+/** Credit is given in steps of at least this. */
+const STEP = 64 * 1024
+/** Up to this much stays in memory, at first: most clients take it in less time than it takes to write it to a file. */
+const IN_MEMORY = 1024 * 1024
+/** The next piece is read when the client has less than this to take. */
+const LOW = 64 * 1024
+const PIECE = 128 * 1024
+/** Shorter pieces are copied: each may pin the memory that many frames are read into. */
+const COPIED = 16 * 1024
+
+/** What all spooled responses of a process may be ahead of their files by, in total. */
+export class SpoolAhead {
+  #left: number
+
+  constructor(memoryLimit: number) {
+    this.#left = Math.min(AHEAD_OF_ALL, Math.floor(memoryLimit * AHEAD_SHARE))
+  }
+
+  take(most: number): number {
+    const taken = Math.min(most, this.#left)
+    this.#left -= taken
+    return taken
+  }
+
+  give(bytes: number): void {
+    this.#left += bytes
+  }
+}
+
+/**
+ * A response whose client takes it slowly: what the application produces goes to a temporary file, from which the client is served,
+ * so that the application is done with it as soon as it can be. While the file is empty and the client takes what there is, bytes
+ * go to it from memory; a little stays there for it until {@link ResponseSpool.spill}. Where there is no more room for the file, the application waits until the client has taken what is in it.
+ *
+ * Every byte that the application is allowed to produce has room reserved on the disk.
+ */
+export class ResponseSpool {
+  readonly #spool: Spool
+  readonly #allAhead: SpoolAhead
+  readonly #ends: SpoolEnds
+  #file: TemporaryFile | null = null
+  /** Bytes in the file, and how many of them the client was given. */
+  #stored = 0
+  #read = 0
+  /** Not in the file yet: what waits, and what is being written. */
+  #waiting: Buffer[] = []
+  #waitingBytes = 0
+  #writingBytes = 0
+  /** A file operation is under way; there is one at a time. */
+  #busy = false
+  #failed = false
+  /** More than this goes to the file. */
+  #inMemory = IN_MEMORY
+  /** Given to the client and not taken yet. */
+  #unsent: number
+  /** How far the application may be ahead, and how many bytes of that are produced but not stored, or still to be produced. */
+  #ahead = 0
+  #outstanding = 0
+  /** Taken from the disk's budget. */
+  #reserved = 0
+  #ended = false
+  #broken = false
+  #over = false
+
+  /** @param unsent bytes of the response that the client was given before and has not taken yet */
+  constructor(spool: Spool, allAhead: SpoolAhead, ends: SpoolEnds, unsent: number) {
+    this.#spool = spool
+    this.#allAhead = allAhead
+    this.#ends = ends
+    this.#unsent = unsent
+  }
+
+  /**
+   * Begins; the first credit is granted here.
+   *
+   * @param length how many bytes are still to come, Infinity when nobody knows
+   * @param credit how many the application may produce already
+   * @returns false when there is no room, now: then this object is of no use
+   */
+  begin(length: number, credit: number): boolean {
+    const { disk, responseLimit } = this.#spool
+    const wanted = Math.max(STEP, credit, Math.min(AHEAD, responseLimit, length))
+    const ahead = this.#allAhead.take(wanted)
+    if (ahead < Math.max(STEP, credit) || !disk.take(ahead)) {
+      this.#allAhead.give(ahead)
+      return false
+    }
+    this.#ahead = ahead
+    // What stays in memory keeps the application from going on, so it is never all that may be ahead, unless that is the rest.
+    this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
+    this.#reserved = ahead
+    this.#outstanding = ahead
+    if (ahead > credit) this.#ends.grant(ahead - credit)
+    return true
+  }
+
+  /** Takes bytes [start, end) of `bytes`. @returns whether `bytes` is still needed */
+  append(bytes: Buffer, start: number, end: number): boolean {
+    const length = end - start
+    if (this.#over || length === 0) return false
+    const copied = length < COPIED
+    const piece = bytes.subarray(start, end)
+    this.#waiting.push(copied ? Buffer.from(piece) : piece)
+    this.#waitingBytes += length
+    this.#spool.memory.add(length)
+    this.#move()
+    return !copied
+  }
+
+  /** Nothing more will be appended. */
+  end(broken: boolean): void {
+    this.#ended = true
+    this.#broken = broken
+    this.#allAhead.give(this.#ahead)
+    this.#ahead = 0
+    const needed = this.#stored + this.#waitingBytes + this.#writingBytes
+    if (this.#reserved > needed) {
+      this.#spool.disk.give(this.#reserved - needed)
+      this.#reserved = needed
+    }
+    this.#move()
+  }
+
+  /** The client has taken that many bytes. */
+  written(bytes: number): void {
+    this.#unsent -= bytes
+    this.#move()
+  }
+
+  /** The client is slow: nothing is kept in memory for it. */
+  spill(): void {
+    this.#inMemory = 0
+    this.#move()
+  }
+
+  /** Nobody wants the rest; the file goes. May be called more than once. */
+  discard(): void {
+    if (!this.#over) {
+      this.#over = true
+      this.#allAhead.give(this.#ahead)
+      this.#ahead = 0
+      this.#spool.memory.add(-this.#waitingBytes)
+      this.#waiting = []
+      this.#waitingBytes = 0
+    }
+    if (!this.#busy) this.#remove()
+  }
+
+  /** Does whatever can be done now: to the client first, to the file what it does not take. */
+  #move(): void {
+    if (this.#busy || this.#over) return
+    while (this.#unsent < LOW) {
+      if (this.#read < this.#stored) return this.#readPiece()
+      const piece = this.#waiting.shift()
+      if (piece === undefined) break
+      this.#waitingBytes -= piece.length
+      this.#spool.memory.add(-piece.length)
+      this.#outstanding -= piece.length
+      this.#unsent += piece.length
+      this.#ends.send(piece)
+      if (this.#over) return
+    }
+    if (this.#waiting.length > 0) {
+      const much = this.#waitingBytes > this.#inMemory || this.#spool.memory.pressed
+      if (much && !this.#failed) this.#write()
+      return
+    }
+    if (this.#read < this.#stored) return
+    if (this.#ended) return this.#finish()
+    if (this.#stored > 0) this.#empty()
+    else this.#refill()
+  }
+
+  #finish(): void {
+    const broken = this.#broken
+    this.discard()
+    this.#ends.finish(broken)
+  }
+
+  /** Lets the application go on, as far as there is room for what it will produce. */
+  #refill(): void {
+    if (this.#ended || this.#over) return
+    const most = this.#failed ? STEP : this.#ahead
+    const planned = this.#stored + this.#outstanding
+    const limit = this.#failed ? Number.POSITIVE_INFINITY : this.#spool.responseLimit
+    const bytes = Math.min(most - this.#outstanding, limit - planned)
+    if (bytes < STEP && (bytes <= 0 || this.#outstanding > 0)) return
+    const more = planned + bytes - this.#reserved
+    if (!this.#failed && more > 0) {
+      if (!this.#spool.disk.take(more)) return
+      this.#reserved += more
+    }
+    this.#outstanding += bytes
+    this.#ends.grant(bytes)
+  }
+
+  #write(): void {
+    this.#busy = true
+    if (this.#file === null) {
+      TemporaryFile.open(this.#spool.directory, 'response', (error, file) => {
+        this.#file = file ?? null
+        this.#done(error)
+      })
+      return
+    }
+    const pieces = this.#waiting
+    const bytes = this.#waitingBytes
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#writingBytes = bytes
+    this.#file.write(pieces, this.#stored, (error) => {
+      this.#writingBytes = 0
+      if (error !== null && !this.#over) {
+        // They are still there, and go to the client from memory.
+        this.#waiting = [...pieces, ...this.#waiting]
+        this.#waitingBytes += bytes
+      } else {
+        this.#spool.memory.add(-bytes)
+        this.#stored += bytes
+        this.#outstanding -= bytes
+      }
+      this.#done(error)
+    })
+  }
+
+  #readPiece(): void {
+    this.#busy = true
+    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, this.#stored - this.#read))
+    this.#file!.read(piece, this.#read, (error, bytes) => {
+      this.#busy = false
+      if (this.#over) return this.#remove()
+      if (error !== null || bytes === 0) {
+        this.#broken = true
+        this.#ends.trouble(error ?? new Error('the temporary file is shorter than what was written to it'))
+        return this.#finish()
+      }
+      this.#read += bytes
+      this.#unsent += bytes
+      this.#ends.send(bytes === piece.length ? piece : piece.subarray(0, bytes))
+      this.#move()
+    })
+  }
+
+  /** The client has been given all of it: the room may be used again. */
+  #empty(): void {
+    this.#busy = true
+    this.#file!.empty((error) => {
+      this.#stored = 0
+      this.#read = 0
+      this.#done(error)
+    })
+  }
+
+  #done(error: Error | null): void {
+    this.#busy = false
+    if (this.#over) return this.#remove()
+    if (error !== null && !this.#failed) {
+      this.#failed = true
+      this.#ends.trouble(error)
+    }
+    this.#refill()
+    this.#move()
+  }
+
+  #remove(): void {
+    this.#spool.disk.give(this.#reserved)
+    this.#reserved = 0
+    this.#file?.close()
+    this.#file = null
+  }
+}

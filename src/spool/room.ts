@@ -1,0 +1,25 @@
+/** Those that wait until a budget has room again. */
+export class Waiters {
+  readonly #waiting = new Set<() => void>()
+  #scheduled = false
+
+  /** Calls back once, in a later turn, when {@link wake} finds room. @returns a function that gives up waiting */
+  add(callback: () => void): () => void {
+    this.#waiting.add(callback)
+    return () => this.#waiting.delete(callback)
+  }
+
+  /** There is room: calls those that wait one after another, as long as `hasRoom` says so. */
+  wake(hasRoom: () => boolean): void {
+    if (this.#waiting.size === 0 || this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      for (const callback of this.#waiting) {
+        if (!hasRoom()) return
+        this.#waiting.delete(callback)
+        callback()
+      }
+    })
+  }
+}
