@@ -7,4 +7,4 @@ threads; ``solo`` and ``pool`` carry it over the frames of docs/reference/frames
 __all__ = ["PROTOCOL"]
 
 #: Version of the frame protocol this worker speaks; READY carries it.
-PROTOCOL = 1
+PROTOCOL = 2

@@ -249,7 +249,8 @@ class Exchange:
                 self._drain()
                 if self._rest is not None:
                     # The acceptor cannot know by itself: out of credit, an application may well be computing.
-                    self.carrier.outbox.put(frames.pack(frames.ASIDE, 0, self.stream))
+                    held = min(self._held(), frames.MAX_U32)
+                    self.carrier.outbox.put(frames.pack(frames.ASIDE, 0, self.stream, frames.pack_u32(held)))
                     self.carrier.outbox.flush()
                     return False
             try:
@@ -274,6 +275,13 @@ class Exchange:
                 outbox.flush()
             elif not outbox.watched:
                 outbox.watch()
+
+    def _held(self) -> int:
+        """Bytes of body that exist already and are kept while the client takes its time."""
+        result = self._result
+        if (result.__class__ is list or result.__class__ is tuple) and self._known is not None and self._known > 0:
+            return self._known
+        return 0 if self._rest is None else memoryview(self._rest.obj).nbytes
 
     def _put(self, chunk: bytes) -> None:
         """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""

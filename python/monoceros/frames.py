@@ -41,6 +41,8 @@ CRITICAL = 50
 HEADER_SIZE = 12
 #: No frame's payload is longer than this.
 PAYLOAD_LIMIT = 16 * 1024 * 1024
+#: The largest number in a frame's field.
+MAX_U32 = 0xFFFFFFFF
 #: No HEAD carries more bytes of body than this, since the acceptor gathers all of it,
 BODY_PIECE = 64 * 1024
 #: and no DATA more than this, which the acceptor passes on as it comes.

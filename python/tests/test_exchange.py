@@ -416,7 +416,20 @@ class Sending(unittest.TestCase):
         kinds = [frame.kind for frame in gateway.received]
         again = [frames.DATA, frames.ASIDE]
         self.assertEqual(kinds, [frames.HEAD, frames.ASIDE, *again, frames.DATA, frames.END])
-        self.assertEqual([(f.flags, f.payload) for f in gateway.received if f.kind == frames.ASIDE], [(0, b"")] * 2)
+        asides = [(f.flags, f.payload) for f in gateway.received if f.kind == frames.ASIDE]
+        self.assertEqual(asides, [(0, frames.pack_u32(6))] * 2)
+
+    def test_who_is_put_aside_says_how_much_of_its_body_exists_already(self) -> None:
+        for body, held in [
+            ([b"abc", b"defgh"], 8),
+            ((b"abcdefgh",), 8),
+            (iter([b"abcdef", b"gh"]), 6),
+        ]:
+            gateway = Gateway(simple(body), window=4, automatic=False)
+            exchange = gateway.open()
+            self.assertFalse(gateway.begin(exchange))
+            asides = [f.payload for f in gateway.received if f.kind == frames.ASIDE]
+            self.assertEqual(asides, [frames.pack_u32(held)])
 
     def test_who_has_used_up_its_credit_and_computes_on_is_not_put_aside(self) -> None:
         def body() -> Iterator[bytes]:

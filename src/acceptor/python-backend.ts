@@ -69,6 +69,7 @@ export class PythonBackend implements Backend {
       maxRequests: settings.maxRequests,
       maxRequestsJitter: settings.maxRequestsJitter,
       backlogLimit: settings.backlogLimit,
+      memory: this.#options.gateway.memory,
       worker: {
         start,
         application: settings.wsgiApp,

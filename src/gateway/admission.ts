@@ -1,5 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import type { MemoryBudget } from '../spool/memory-budget.ts'
 import type { GatewayBasics } from './context.ts'
 import { SchemeConflictError } from './proxy-trust.ts'
 
@@ -17,13 +18,7 @@ const CHEAP_BODY = 16 * 1024
 /** Looks at a head before anything is done for it. @returns whether it came over HTTPS, or why it is refused */
 export function admit(head: RequestHead, peer: Peer, options: GatewayBasics): boolean | Refused {
   const { limitRequestBody, memory, trust } = options
-  if (memory.full && (memory.over || head.chunked || head.contentLength > CHEAP_BODY)) {
-    return {
-      status: 503,
-      reason: `${memory.held} bytes are held for clients, and client_memory is ${memory.limit}`,
-      fields: 'Retry-After: 1\r\n',
-    }
-  }
+  if (memory.full && (head.chunked || head.contentLength > CHEAP_BODY)) return lacksMemory(memory)
   if (head.method === 'CONNECT') {
     return {
       status: 405,
@@ -43,5 +38,14 @@ export function admit(head: RequestHead, peer: Peer, options: GatewayBasics): bo
   } catch (error) {
     if (!(error instanceof SchemeConflictError)) throw error
     return { status: 400, reason: error.message, fields: '' }
+  }
+}
+
+/** Refuses a request because too much is held for clients already. */
+export function lacksMemory({ held, limit }: MemoryBudget): Refused {
+  return {
+    status: 503,
+    reason: `${held} bytes are held for clients, and client_memory is ${limit}`,
+    fields: 'Retry-After: 1\r\n',
   }
 }

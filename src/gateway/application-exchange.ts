@@ -6,7 +6,7 @@ import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
-import { admit } from './admission.ts'
+import { admit, lacksMemory } from './admission.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
 import { finishedExchange, type GatewayBasics } from './context.ts'
@@ -79,7 +79,9 @@ export class ApplicationExchange
 
   begin(): void {
     const { head } = this
-    const admitted = admit(head, this.peer, this.#gateway.options)
+    const { options } = this.#gateway
+    // Nothing waits here: what is admitted is begun.
+    const admitted = options.memory.over ? lacksMemory(options.memory) : admit(head, this.peer, options)
     if (typeof admitted !== 'boolean') {
       this.#refuse(admitted.status, admitted.reason, admitted.fields)
       return

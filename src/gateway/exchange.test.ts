@@ -38,6 +38,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   }
   const handle: TaskHandle = {
     crowded: false,
+    blocking: false,
     cancel: () => said.push('cancel'),
     sendBody: (chunk, end) => said.push(`body ${chunk.toString()}${end ? ' end' : ''}`),
     abortBody: () => said.push('abortBody'),
@@ -93,6 +94,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       ...options,
     },
     {
+      waiting: 0,
       submit: (submitted) => {
         said.push('submit')
         task = submitted

@@ -60,6 +60,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #taken = 0
   /** Bytes of response body that came and for which the runtime has not been given new credit. */
   #ungranted = 0
+  /** Bytes of response body that the runtime said it holds. */
+  #heldByRuntime = 0
   /** Where the response goes once its client has proved to be slow. */
   #spool: ResponseSpool | null = null
   /** A streamed request body: how much the application has asked for, and what came before it did. */
@@ -155,6 +157,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     }
     if (this.#spool !== null) {
       this.#spool.written(bytes)
+      if (this.#spool.stuck) this.#gateway.slowReaders.watch(this)
       return
     }
     this.#taken += bytes
@@ -168,6 +171,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
+    this.held(0)
     this.#reply = null
     const handle = this.#handle
     this.#handle = null
@@ -238,7 +242,14 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     return kept
   }
 
+  held(bytes: number): void {
+    if (this.#reply === null) return
+    this.#gateway.options.memory.add(bytes - this.#heldByRuntime)
+    this.#heldByRuntime = bytes
+  }
+
   responseEnd(broken: boolean): void {
+    this.held(0)
     this.#handle = null
     if (this.#spool !== null) this.#spool.end(broken)
     else this.#endReply(broken)
@@ -249,11 +260,13 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.#reply?.finish()
   }
 
-  /** Notices when the runtime has no credit left. */
+  /** Notices when the runtime has no credit left; while memory is short, before that. */
   #countResponse(bytes: number): void {
+    const { slowReaders, options } = this.#gateway
     this.#ungranted += bytes
-    if (this.#ungranted >= this.#gateway.options.responseWindow && this.#reply !== null)
-      this.#gateway.slowReaders.watch(this)
+    if (this.#handle === null || this.#reply === null) return
+    if (options.memory.pressed && slowReaders.spare(this)) return
+    if (this.#ungranted >= options.responseWindow) slowReaders.watch(this)
   }
 
   // ---------------------------------------------------------------- a slow client (WaitingResponse)
@@ -265,7 +278,18 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       return !waits || this.spool()
     }
     spool.spill()
-    return true
+    return !spool.stuck
+  }
+
+  get blocking(): boolean {
+    return this.#handle?.blocking ?? false
+  }
+
+  cut(): void {
+    const reason =
+      'the client took nothing of its answer while others needed what it held, and the spool is full'
+    this.#gateway.options.log.warning(refusalLine(this.peer, this.describe(), 408, reason))
+    this.#reply?.abort(true)
   }
 
   spool(): boolean {
@@ -275,6 +299,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       send: (bytes: Buffer) => void this.#reply?.data(bytes, 0, bytes.length, false),
       finish: (broken: boolean) => this.#endReply(broken),
       grant: (bytes: number) => this.#handle?.grant(bytes),
+      stuck: () => slowReaders.watch(this),
       trouble: (error: Error) =>
         options.log.error(`Cannot spool the response to ${this.#quoted()}: ${error.message}`),
     }

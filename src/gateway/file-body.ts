@@ -14,7 +14,7 @@ export interface FileSink {
 /** Each costs a turn of node's thread pool: 128 KiB 1.3 times the processor time, 512 KiB 0.6 times; two of them are what a slow reader holds. */
 const PIECE = 256 * 1024
 /** The same while memory is short. */
-const PIECE_UNDER_PRESSURE = 64 * 1024
+const PIECE_UNDER_PRESSURE = 32 * 1024
 /** Pieces that are on their way to the client at once: one is read while the other is written. */
 const AHEAD = 2
 

@@ -18,7 +18,7 @@ export class Gateway implements GatewayContext {
   constructor(options: GatewayOptions, runtime: Runtime) {
     this.options = options
     this.runtime = runtime
-    this.slowReaders = new SlowReaders(options.spool)
+    this.slowReaders = new SlowReaders(options.spool, () => runtime.waiting > 0)
     this.environ = new EnvironWriter(options.rootPath)
   }
 

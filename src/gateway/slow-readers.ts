@@ -9,10 +9,18 @@ export interface WaitingResponse {
   spool(): boolean
   /** {@link slowAt} has come. @returns whether there is nothing more to be done: the client has taken what there was, or all of it is spooled */
   slow(): boolean
+  /** It keeps a thread from other requests. */
+  readonly blocking: boolean
+  /** Gives the client up. */
+  cut(): void
 }
 
 /** A client that takes nothing for this long is slow: one that reads as fast as it can takes some within a fraction of it. */
 const SLOW_MS = 10
+/** A client that takes nothing for this long is given up where nothing can be spooled and others need what it holds … */
+const STALLED_MS = 2000
+/** … and after this where nothing else can be begun before. */
+const STALLED_OVER_MS = 250
 /** What was spooled for another reason stays in memory for this long. */
 const SPILL_MS = 100
 
@@ -24,23 +32,24 @@ export class SlowReaders {
   readonly ahead: SpoolAhead
   readonly #spool: Spool
   readonly #waiting = new Set<WaitingResponse>()
+  readonly #othersWait: () => boolean
   #timer: NodeJS.Timeout | null = null
 
-  constructor(spool: Spool) {
+  /** @param othersWait whether there are requests that nobody runs yet */
+  constructor(spool: Spool, othersWait: () => boolean) {
     this.#spool = spool
+    this.#othersWait = othersWait
     this.ahead = new SpoolAhead(spool.memory.limit)
   }
 
   /** The application has produced all that it may, and waits from now on. */
   watch(response: WaitingResponse): void {
-    if (this.#spool.responseLimit === 0) return
-    if (this.#spool.memory.pressed && this.spare(response)) return
-    this.#look(response, SLOW_MS)
+    if (this.#spool.responseLimit > 0) this.#look(response, SLOW_MS)
   }
 
   /**
-   * Spools a response whose client takes it as fast as it can, because many others are under way in its worker: that would begin ever more
-   * requests between two windows of each, and hold all of their responses.
+   * Spools a response before its client has proved to be slow, because memory is short, or because many others are under way in its worker:
+   * that would begin ever more requests between two windows of each, and hold all of their responses.
    *
    * @returns false when that is not possible, now
    */
@@ -59,10 +68,21 @@ export class SlowReaders {
     }
   }
 
+  /** What it holds is needed: memory, or a thread that another request waits for. */
+  #isInTheWay(response: WaitingResponse): boolean {
+    return this.#spool.memory.full || (response.blocking && this.#othersWait())
+  }
+
   #lookAtAll(): void {
     const now = performance.now()
+    const stalled = now - (this.#spool.memory.over ? STALLED_OVER_MS : STALLED_MS)
     for (const response of this.#waiting) {
-      if (response.slowAt <= now && response.slow()) this.#waiting.delete(response)
+      if (response.slowAt > now) continue
+      if (response.slow()) this.#waiting.delete(response)
+      else if (response.slowAt <= stalled && this.#isInTheWay(response)) {
+        this.#waiting.delete(response)
+        response.cut()
+      }
     }
     if (this.#waiting.size === 0 && this.#timer !== null) {
       clearInterval(this.#timer)

@@ -137,12 +137,16 @@ function makeContext(
   }
 }
 
-async function serve(script: Script, timeouts: Partial<Timeouts> = {}): Promise<Bench> {
+async function serve(
+  script: Script,
+  timeouts: Partial<Timeouts> = {},
+  budgets: Partial<Pick<ConnectionContext, 'memory' | 'rates'>> = {},
+): Promise<Bench> {
   const requests: Recorder[] = []
   const refusals: Refusal[] = []
   const connections: Connection[] = []
   const sockets: Socket[] = []
-  const context = makeContext(script, timeouts, requests, refusals, () => bench.closed++)
+  const context = { ...makeContext(script, timeouts, requests, refusals, () => bench.closed++), ...budgets }
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   acceptSockets(server, (socket) => {
@@ -782,6 +786,174 @@ describe('time-outs', () => {
     expect(got + rest.length).toBe(size)
     expect(ending).toBe('closed')
     expect(bench.refusals).toEqual([])
+  })
+})
+
+describe('rates', () => {
+  it('cut off a body that brings less than the lowest rate', async () => {
+    const bench = await serve(silent, { body: 0.3 }, { rates: { body: 100_000, write: 0 } })
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n')
+    const dripping = client.drip('x'.repeat(20_000), 20, 200) // 10,000 a second
+    expect((await client.readResponse()).status).toBe(408)
+    client.close()
+    await dripping
+  })
+
+  it('of 0 ask for any progress at all', async () => {
+    const bench = await serve(
+      { bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))) },
+      { body: 0.3 },
+      { rates: { body: 0, write: 0 } },
+    )
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n')
+    await client.drip('x'.repeat(40), 25)
+    expect((await client.readResponse()).text).toBe('40')
+  })
+
+  it('do not let a body take longer than its time limit, however fast it comes', async () => {
+    const bench = await serve(silent, { body: 10, wholeBody: 0.5 })
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n')
+    const dripping = client.drip('x'.repeat(10_000_000), 5, 10_000)
+    expect((await client.readResponse()).status).toBe(408)
+    client.close()
+    await dripping
+    expect(bench.refusals[0]?.reason).toBe('the request body was not complete after 0.5 s')
+  })
+
+  it('do not count the time during which the application does not read the body', async () => {
+    const bench = await serve(
+      {
+        bodyData: ({ reply }) => reply.pauseBody(),
+        bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))),
+      },
+      { wholeBody: 0.5 },
+    )
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst')
+    const request = await bench.request(0)
+    await waitFor('the body', () => request.body.length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    request.reply.resumeBody()
+    await client.send('later')
+    expect((await client.readResponse()).text).toBe('10')
+  })
+
+  it('reset a client that takes its answer at less than the lowest rate', async () => {
+    const bench = await serve(
+      { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.alloc(40_000_000)) },
+      { write: 0.5 },
+      { rates: { body: 0, write: 1_000_000_000 } },
+    )
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const request = await bench.request(0)
+    let got = 0
+    while (request.completed === null && got < 40_000_000) {
+      got += (await client.readSome(50_000)).length
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    expect(request.completed).toBe(false)
+    expect(bench.refusals[0]?.reason).toMatch(/took only \d+ bytes of its answer/)
+  })
+
+  it('reset a client that takes nothing although ever more is given to it', async () => {
+    const bench = await serve(
+      {
+        bodyEnd: ({ reply }) => {
+          reply.start(head())
+          const timer = setInterval(() => data(reply, Buffer.alloc(200_000)), 20)
+          onTestFinished(() => clearInterval(timer))
+        },
+      },
+      { write: 0.5 },
+    )
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const request = await bench.request(0)
+    await waitFor('the end', () => request.completed === false)
+  })
+})
+
+describe('the memory that is held for clients', () => {
+  it('counts what of a head has come, and is given back with the connection', async () => {
+    const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
+    const bench = await serve(echoTarget, {}, { memory })
+    const client = await RawConnection.open(bench)
+    await client.send(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(5000)}`)
+    await waitFor('the head', () => memory.held >= 5000)
+    expect(memory.held).toBeLessThan(20_000)
+    await client.send('\r\n\r\n')
+    expect((await client.readResponse()).status).toBe(200)
+    await waitFor('nothing to be held', () => memory.held === 0)
+    await client.send('GET /again')
+    await waitFor('the head', () => memory.held > 0)
+    client.reset()
+    await waitFor('nothing to be held', () => memory.held === 0)
+  })
+
+  it('counts what was sent ahead, and what was not taken of an answer', async () => {
+    const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
+    const bench = await serve(silent, {}, { memory })
+    const client = await RawConnection.open(bench)
+    await client.send(get('/1') + get('/2'))
+    const request = await bench.request(0)
+    await waitFor('the second request', () => memory.held === get('/2').length)
+    respond(request.reply, head(), Buffer.alloc(30_000_000))
+    await waitFor('the answer', () => memory.held > 10_000_000)
+    expect((await client.readResponse()).body.length).toBe(30_000_000)
+    respond((await bench.request(1)).reply, head(), null)
+    expect((await client.readResponse()).status).toBe(200)
+    await waitFor('nothing to be held', () => memory.held === 0)
+  })
+
+  it('refuses a head that begins without its end when there is none left, and answers one that comes whole', async () => {
+    const memory = new MemoryBudget(1000)
+    const bench = await serve(echoTarget, {}, { memory })
+    memory.add(1000)
+    const incomplete = await RawConnection.open(bench)
+    await incomplete.send('GET / HTTP/1.1\r\nHost: a\r\n')
+    const response = await incomplete.readResponse()
+    expect(response.status).toBe(503)
+    expect(response.header('Retry-After')).toBe('1')
+    expect(await incomplete.expectEnd()).toBe('closed')
+    const whole = await RawConnection.open(bench)
+    expect((await whole.request(get('/'))).status).toBe(200)
+    expect(bench.refusals.map(({ status }) => status)).toEqual([503])
+  })
+
+  it('lets a head that had begun before wait for room, and no longer than a head may take', async () => {
+    const memory = new MemoryBudget(100_000)
+    const bench = await serve(echoTarget, { header: 1 }, { memory })
+    const [patient, late] = [await RawConnection.open(bench), await RawConnection.open(bench)]
+    await patient.send('GET /patient HTTP/1.1\r\nHost: a\r\n')
+    await late.send('GET /late HTTP/1.1\r\nHost: a\r\n')
+    await waitFor('both heads', () => memory.held >= 2000)
+    memory.add(100_000)
+    await patient.send('X: y\r\n')
+    await waitFor('the socket to be paused', () => bench.sockets[0]!.isPaused())
+    await patient.send('\r\n')
+    memory.add(-100_000)
+    expect((await patient.readResponse()).text).toBe('/patient')
+    memory.add(100_000)
+    await late.send('X: y\r\n')
+    expect((await late.readResponse()).status).toBe(503)
+  })
+
+  it('of a body in chunks of one byte has a piece for each read, not for each chunk', async () => {
+    let pieces = 0
+    const bench = await serve({
+      begin: ({ reply }) => reply.wantBody(),
+      bodyData: () => pieces++,
+      bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))),
+    })
+    const client = await RawConnection.open(bench)
+    const chunks = '1\r\nx\r\n'.repeat(20_000)
+    await client.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)
+    expect((await client.readResponse()).text).toBe('20000')
+    expect(pieces).toBeLessThan(500)
   })
 })
 

@@ -568,10 +568,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#finishResponse()
   }
 
-  abort(): void {
+  abort(atOnce = false): void {
     // What was sent before still arrives; then the connection ends, for a chunked body without its last chunk. A close-delimited
     // body has only a reset to say that it is not complete (RFC 9112 §8).
-    if (!this.#chunked && this.#owed === Number.POSITIVE_INFINITY && this.#sent === BODY_OPEN) this.#reset()
+    const closeDelimited = !this.#chunked && this.#owed === Number.POSITIVE_INFINITY
+    if (atOnce || (closeDelimited && this.#sent === BODY_OPEN)) this.#reset()
     else this.#finishConnection()
     this.#endExchange(false)
   }

@@ -52,8 +52,11 @@ export interface Reply {
   data(bytes: Buffer, start: number, end: number, lent: boolean): boolean
   /** Ends the response. When fewer bytes came than were declared, the connection is closed instead: the client must see that it is incomplete. */
   finish(): void
-  /** Ends the connection where it is, so that the client sees that the response is incomplete. */
-  abort(): void
+  /**
+   * Ends the connection where it is, so that the client sees that the response is incomplete.
+   * @param atOnce drop what the client has not taken yet
+   */
+  abort(atOnce?: boolean): void
   /** Sends one of the small fixed answers and, when `close` is set, ends the connection after it. */
   refuse(status: number, options?: { close?: boolean; fields?: string }): void
   /** Asks for no more body until `resumeBody`. */

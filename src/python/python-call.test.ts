@@ -20,6 +20,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
   const said: string[] = []
   const handle: TaskHandle = {
     crowded: false,
+    blocking: false,
     cancel: () => said.push('cancel'),
     sendBody: (chunk, end) => said.push(`body ${chunk.length}${end ? ' end' : ''}`),
     abortBody: () => said.push('abort'),
@@ -36,6 +37,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
         window: WINDOW,
         multiprocess: () => false,
         runtime: () => ({
+          waiting: 0,
           submit: (task) => {
             state.task = task
             return handle

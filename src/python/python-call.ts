@@ -199,6 +199,8 @@ export class PythonCall implements Task, BodyConsumer {
     return kept
   }
 
+  held(): void {}
+
   responseEnd(broken: boolean): void {
     this.#ended()
     if (this.#over) return

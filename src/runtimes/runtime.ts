@@ -5,6 +5,8 @@
 export interface Runtime {
   /** Takes a request that is ready to run. The answer comes by the task's own methods, never before this returns. */
   submit(task: Task): TaskHandle
+  /** How many tasks wait for somebody to run them. */
+  readonly waiting: number
 }
 
 /**
@@ -42,6 +44,8 @@ export interface Task {
    * @returns whether `bytes` is still needed
    */
   responseData(bytes: Buffer, start: number, end: number): boolean
+  /** Whoever runs it holds that many bytes of the body, and waits until the client takes some. */
+  held(bytes: number): void
   /** The response is over; `broken` when it is not complete. */
   responseEnd(broken: boolean): void
   /** The rest of the response is part of a file. It also ends the task. */
@@ -83,6 +87,8 @@ export interface FileReference {
 export interface TaskHandle {
   /** Whoever runs it has begun to answer several others, which are not complete either. */
   readonly crowded: boolean
+  /** It keeps a thread from other requests while it waits for credit. */
+  readonly blocking: boolean
   /** The client is gone. The task gets no further calls but {@link Task.released}. */
   cancel(): void
   /** A piece of a streamed body; `end` with the last one, which may be empty. */

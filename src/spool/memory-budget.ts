@@ -11,9 +11,7 @@ const ROOM_AGAIN = 7 / 8
  * |---|---|---|
  * | half of the limit | `pressed` | spill to the disk early |
  * | the limit | `full` | read no further from clients that make it grow; refuse new requests that would |
- * | one and a half times the limit | `over` | refuse every new request |
- *
- * What costs little is answered up to the last of them.
+ * | one and a half times the limit | `over` | begin nothing new: let requests wait, or refuse them where they cannot |
  *
  * @example
  * const memory = new MemoryBudget(64 * 1024 * 1024)

@@ -9,6 +9,8 @@ export interface SpoolEnds {
   finish(broken: boolean): void
   /** The application may produce that many bytes more. */
   grant(bytes: number): void
+  /** There is no room for more, and the application waits until the client has taken what there is. */
+  stuck(): void
   /** The file cannot be written or read. Nothing is lost but, when it cannot be read, the rest of the response: then `finish(true)` follows. */
   trouble(error: Error): void
 }
@@ -28,6 +30,9 @@ const IN_MEMORY = 1024 * 1024
 /** The next piece is read when the client has less than this to take. */
 const LOW = 64 * 1024
 const PIECE = 128 * 1024
+/** The same while memory is short. */
+const LOW_UNDER_PRESSURE = 16 * 1024
+const PIECE_UNDER_PRESSURE = 32 * 1024
 /** Shorter pieces are copied: each may pin the memory that many frames are read into. */
 const COPIED = 16 * 1024
 
@@ -39,8 +44,17 @@ export class SpoolAhead {
     this.#left = Math.min(AHEAD_OF_ALL, Math.floor(memoryLimit * AHEAD_SHARE))
   }
 
-  take(most: number): number {
-    const taken = Math.min(most, this.#left)
+  get left(): number {
+    return this.#left
+  }
+
+  /**
+   * Takes up to `most`, but no more than half of what is left, so that there is always some for the next one.
+   * @returns how many were taken; none when that would be less than `least`
+   */
+  take(least: number, most: number): number {
+    const taken = Math.min(most, this.#left >> 1)
+    if (taken < least) return 0
     this.#left -= taken
     return taken
   }
@@ -81,6 +95,7 @@ export class ResponseSpool {
   #outstanding = 0
   /** Taken from the disk's budget. */
   #reserved = 0
+  #stuck = false
   #ended = false
   #broken = false
   #over = false
@@ -102,16 +117,21 @@ export class ResponseSpool {
    */
   begin(length: number, credit: number): boolean {
     const { disk, responseLimit } = this.#spool
-    const wanted = Math.max(STEP, credit, Math.min(AHEAD, responseLimit, length))
-    const ahead = this.#allAhead.take(wanted)
-    if (ahead < Math.max(STEP, credit) || !disk.take(ahead)) {
+    if (responseLimit === 0) return false
+    const least = Math.max(STEP, credit)
+    const ahead = this.#allAhead.take(least, Math.max(least, Math.min(AHEAD, responseLimit, length)))
+    if (ahead === 0) return false
+    // All of a response whose length is known: one that has begun to go to the disk is not to stop half-way.
+    const reserved =
+      length === Number.POSITIVE_INFINITY ? ahead : Math.max(ahead, Math.min(length, responseLimit))
+    if (!disk.take(reserved)) {
       this.#allAhead.give(ahead)
       return false
     }
     this.#ahead = ahead
     // What stays in memory keeps the application from going on, so it is never all that may be ahead, unless that is the rest.
     this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
-    this.#reserved = ahead
+    this.#reserved = reserved
     this.#outstanding = ahead
     if (ahead > credit) this.#ends.grant(ahead - credit)
     return true
@@ -172,7 +192,8 @@ export class ResponseSpool {
   /** Does whatever can be done now: to the client first, to the file what it does not take. */
   #move(): void {
     if (this.#busy || this.#over) return
-    while (this.#unsent < LOW) {
+    const low = this.#spool.memory.pressed ? LOW_UNDER_PRESSURE : LOW
+    while (this.#unsent < low) {
       if (this.#read < this.#stored) return this.#readPiece()
       const piece = this.#waiting.shift()
       if (piece === undefined) break
@@ -200,21 +221,36 @@ export class ResponseSpool {
     this.#ends.finish(broken)
   }
 
+  /** The application waits until the client has taken what there is. */
+  get stuck(): boolean {
+    return this.#stuck && !this.#over
+  }
+
   /** Lets the application go on, as far as there is room for what it will produce. */
   #refill(): void {
     if (this.#ended || this.#over) return
+    if (this.#mayGoOn()) {
+      this.#stuck = false
+    } else if (this.#outstanding === 0 && !this.#stuck) {
+      this.#stuck = true
+      this.#ends.stuck()
+    }
+  }
+
+  #mayGoOn(): boolean {
     const most = this.#failed ? STEP : this.#ahead
     const planned = this.#stored + this.#outstanding
     const limit = this.#failed ? Number.POSITIVE_INFINITY : this.#spool.responseLimit
     const bytes = Math.min(most - this.#outstanding, limit - planned)
-    if (bytes < STEP && (bytes <= 0 || this.#outstanding > 0)) return
+    if (bytes < STEP && (bytes <= 0 || this.#outstanding > 0)) return false
     const more = planned + bytes - this.#reserved
     if (!this.#failed && more > 0) {
-      if (!this.#spool.disk.take(more)) return
+      if (!this.#spool.disk.take(more)) return false
       this.#reserved += more
     }
     this.#outstanding += bytes
     this.#ends.grant(bytes)
+    return true
   }
 
   #write(): void {
@@ -248,7 +284,8 @@ export class ResponseSpool {
 
   #readPiece(): void {
     this.#busy = true
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, this.#stored - this.#read))
+    const size = this.#spool.memory.pressed ? PIECE_UNDER_PRESSURE : PIECE
+    const piece = Buffer.allocUnsafeSlow(Math.min(size, this.#stored - this.#read))
     this.#file!.read(piece, this.#read, (error, bytes) => {
       this.#busy = false
       if (this.#over) return this.#remove()

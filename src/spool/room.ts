@@ -15,7 +15,8 @@ export class Waiters {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      for (const callback of this.#waiting) {
+      // Who finds that the room is too small for it waits again, behind the others.
+      for (const callback of [...this.#waiting]) {
         if (!hasRoom()) return
         this.#waiting.delete(callback)
         callback()

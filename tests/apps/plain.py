@@ -168,6 +168,24 @@ def whole(environ: Environ, start_response: StartResponse, query: Dict[str, str]
     return answer(start_response, b"w" * int(query["size"]))
 
 
+def written(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+    """?size= bytes by write(), 64 KiB at a time."""
+    left = int(query["size"])
+    write = start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(left))])
+    while left > 0:
+        write(b"v" * min(left, 65536))
+        left -= 65536
+    return Body(query.get("key", "written"), [])
+
+
+def file(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+    """?name= of a file that the test has made in $TEST_DATA."""
+    path = DATA / query["name"]
+    start_response("200 OK", [("Content-Length", str(path.stat().st_size))])
+    wrapper: Callable[[Any], Iterable[bytes]] = environ["wsgi.file_wrapper"]
+    return wrapper(open(path, "rb"))
+
+
 def chunked(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return iter([b"one,", b"", b"two,", b"three"])
@@ -236,6 +254,8 @@ ROUTES = {
     "/endless": endless,
     "/big": big,
     "/whole": whole,
+    "/written": written,
+    "/file": file,
     "/chunked": chunked,
     "/status": status,
     "/own-headers": own_headers,

@@ -51,6 +51,10 @@ export class Assignment implements TaskHandle {
     this.queuedAt = now
   }
 
+  get blocking(): boolean {
+    return this.worker !== null && this.headSent && this.credit === 0 && !this.aside
+  }
+
   get crowded(): boolean {
     return this.worker?.crowded ?? false
   }

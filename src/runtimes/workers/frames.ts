@@ -1,5 +1,5 @@
 /** The version in READY; see `docs/reference/frames.md`, which both sides are built to. */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 export const HEADER_BYTES = 12
 export const MAX_PAYLOAD = 16 * 1024 * 1024

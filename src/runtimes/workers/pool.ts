@@ -17,6 +17,8 @@ export interface PoolOptions {
   readonly maxRequestsJitter: number
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
+  /** While too much is held for clients nothing is begun that could add to it; absent where nobody counts. */
+  readonly memory?: { readonly over: boolean }
   readonly log: PoolLog
 }
 
@@ -110,6 +112,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     }
   }
 
+  get waiting(): number {
+    return this.#queue.length
+  }
+
   /** Requests that are queued or running. */
   get busy(): boolean {
     return this.#queue.length > 0 || [...this.#workers].some((worker) => worker.assignments.size > 0)
@@ -147,6 +153,7 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   /** The worker with the least to do of those that have room. */
   #roomiest(): Worker | null {
+    if (this.#options.memory?.over) return null
     let best: Worker | null = null
     for (const worker of this.#workers) {
       if (worker.room > 0 && (best === null || worker.load < best.load)) best = worker
@@ -195,8 +202,11 @@ export class WorkerPool implements Runtime, WorkerListener {
     const now = performance.now()
     const { threads } = this.#options.worker
     let busy = this.#queue.length > 0
+    const over = this.#options.memory?.over ?? false
+    if (busy && !over) this.#dispatch()
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
+      if (over && worker.load > threads && now - worker.recalledAt > RECALL_AGAIN_MS) worker.recall()
       if (worker.load < threads) continue
       const late = now - worker.movedAt
       if (late <= RECALL_AFTER_MS) continue

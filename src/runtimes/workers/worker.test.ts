@@ -90,7 +90,7 @@ function makeBench(): Bench {
     listener,
     1,
   )
-  const ready = { protocol: 1, pid: 7, python: '3.14.2', implementation: 'CPython' }
+  const ready = { protocol: 2, pid: 7, python: '3.14.2', implementation: 'CPython' }
   unit!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
   return { worker, unit: unit!, returned, unbegun }
 }
@@ -110,6 +110,7 @@ function makeTask(): Task & { readonly lostWith: number[]; answers: number; rele
       return 0
     },
     responseData: () => false,
+    held: () => {},
     responseEnd: () => {},
     responseFile: () => {},
     failed: () => {},

@@ -443,7 +443,8 @@ export class Worker implements FrameSink, UnitListener {
         if (!assignment.settled) task.wantBody(readU32(bytes, start))
         return
       case ASIDE:
-        if (end > start) throw new FrameError('an ASIDE with a payload')
+        if (end - start !== 4) throw new FrameError('an ASIDE that is not four bytes')
+        if (!assignment.settled) task.held(readU32(bytes, start))
         // Something has moved, and others have had or will have their turn.
         this.#ended++
         if (assignment.aside) return
