@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
-import { descendantsOf, residentMemory } from './support/processes.ts'
+import { childrenOf, commandLineOf, descendantsOf, residentMemory } from './support/processes.ts'
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
+import { descriptorsOf, forgetPeak, mebibytes, resourcesOf } from './support/resources.ts'
 import { waitFor } from './support/wait-for.ts'
 
 // The acceptor owns the connection, the worker owns the application: one single-threaded worker answers everybody else
@@ -19,6 +20,10 @@ async function slowestAnswer(server: PlainServer, duration: number): Promise<num
     slowest = Math.max(slowest, performance.now() - since)
   }
   return slowest
+}
+
+function acceptorOf(server: PlainServer): number {
+  return childrenOf(server.pid).find((pid) => commandLineOf(pid).includes('acceptor')) ?? 0
 }
 
 describe.skipIf(!hasPython())('slow clients and one worker', () => {
@@ -67,6 +72,86 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     expect(memory() - before).toBeLessThan(100 * 1024 * 1024)
     for (const reader of readers) reader.reset()
     await waitFor('every close()', () => server.timesClosed('k') === 20)
+  })
+
+  test('sixty clients that do not read 20 MB each cost the worker no memory, and get it whole later', async () => {
+    const server = await startPlain()
+    const [worker = 0] = server.workers()
+    await exchangeOnce(server, get('/whole?size=20000000'))
+    const before = resourcesOf(worker).resident
+    forgetPeak(worker)
+    const readers = await Promise.all(Array.from({ length: 60 }, () => RawConnection.open(server)))
+    for (const reader of readers) await reader.send(get('/whole?size=20000000'))
+    // It is behind all of them in the queue.
+    const innocent = await RawConnection.open(server)
+    innocent.timeout = 60_000
+    expect((await innocent.request(get('/'))).text).toBe('hello\n')
+    await waitFor(
+      'the worker to be done with all of them',
+      () => resourcesOf(worker).resident < before + 25_000_000,
+    )
+    const { peak } = resourcesOf(worker)
+    console.log(`sixty readers of 20 MB: worker +${mebibytes(peak - before)} at most`)
+    // A few at a time, where it would be 1,200 MB.
+    expect(peak - before).toBeLessThan(300 * 1024 * 1024)
+    for (const reader of readers.slice(0, 2)) {
+      reader.timeout = 60_000
+      const { body } = await reader.readResponse()
+      expect(body.equals(Buffer.alloc(20_000_000, 'w'))).toBe(true)
+    }
+  }, 120_000)
+
+  test.each([
+    ['a worker of one thread', []],
+    ['a worker of eight threads', ['--threads', '8']],
+    ['an embedded worker', ['--runtime', 'pyodide', '--inherit-env']],
+  ])(
+    'eight clients that do not read what write() sends leave %s free',
+    async (_, args) => {
+      const server = await startPlain({ args: [...args, '--timeout', '5'] })
+      const readers = await Promise.all(Array.from({ length: 8 }, () => RawConnection.open(server)))
+      for (const reader of readers) await reader.send(get('/written?size=12000000'))
+      const innocent = await RawConnection.open(server)
+      innocent.timeout = 60_000
+      for (let n = 0; n < 5; n++) expect((await innocent.request(get('/'))).status).toBe(200)
+      expect(server.log()).not.toContain('503')
+      const { body } = await readers[0]!.readResponse()
+      expect(body.equals(Buffer.alloc(12_000_000, 'v'))).toBe(true)
+    },
+    120_000,
+  )
+
+  test('without --response-spool-size a slow client is served by windows', async () => {
+    const server = await startPlain({ args: ['--response-spool-size', '0', '--threads', '2'] })
+    const reader = await RawConnection.open(server)
+    await reader.send(get('/whole?size=20000000'))
+    await exchangeOnce(server, get('/'))
+    const files = () => descriptorsOf(acceptorOf(server))['deleted file'] ?? 0
+    const without = files()
+    expect((await reader.readResponse()).body.length).toBe(20_000_000)
+    const spooling = await startPlain()
+    const slow = await RawConnection.open(spooling)
+    await slow.send(get('/whole?size=20000000'))
+    await waitFor(
+      'the temporary file',
+      () => (descriptorsOf(acceptorOf(spooling))['deleted file'] ?? 0) > without,
+    )
+    expect((await slow.readResponse()).body.length).toBe(20_000_000)
+    await waitFor(
+      'the file to be closed',
+      () => (descriptorsOf(acceptorOf(spooling))['deleted file'] ?? 0) === without,
+    )
+  })
+
+  test('events are delivered one by one while their client is slow in nothing', async () => {
+    const server = await startPlain()
+    const connection = await RawConnection.open(server)
+    await connection.send(get('/events?key=e&count=20'))
+    await connection.readResponse('GET', { bodyless: true })
+    for (let n = 0; n < 20; n++) {
+      expect((await connection.readSome()).toString()).toContain(`event ${n}`)
+      server.go(`e${n}`)
+    }
   })
 
   test('a client that reads slowly gets everything, in order', async () => {

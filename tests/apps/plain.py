@@ -175,7 +175,19 @@ def written(environ: Environ, start_response: StartResponse, query: Dict[str, st
     while left > 0:
         write(b"v" * min(left, 65536))
         left -= 65536
-    return Body(query.get("key", "written"), [])
+    return []
+
+
+def events(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+    """?count= events, each when the test has said go to the one before."""
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(int(query["count"])):
+            yield b"event %d\n" % number
+            wait_for_go(f"{query['key']}{number}")
+
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    return chunks()
 
 
 def file(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
@@ -256,6 +268,7 @@ ROUTES = {
     "/whole": whole,
     "/written": written,
     "/file": file,
+    "/events": events,
     "/chunked": chunked,
     "/status": status,
     "/own-headers": own_headers,
