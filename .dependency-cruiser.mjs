@@ -17,7 +17,7 @@ const rooms = {
   acceptor: ['wsgi', 'sockets', 'http', 'gateway', 'runtimes', 'settings', 'logging'],
   python: ['wsgi', 'gateway', 'runtimes', 'settings', 'logging'],
   'reference-server': ['wsgi', 'http', 'gateway', 'logging'],
-  arbiter: ['acceptor', 'settings', 'logging'],
+  arbiter: ['acceptor', 'runtimes', 'settings', 'logging'],
   packages: ['runtimes', 'settings', 'logging'],
   cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging'],
 }

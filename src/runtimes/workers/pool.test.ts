@@ -189,6 +189,7 @@ function makePool(
     pool: new WorkerPool({
       workers: 2,
       timeout: 30,
+      loadTimeout: 30,
       gracefulTimeout: 10,
       maxRequests: 0,
       maxRequestsJitter: 0,
