@@ -358,7 +358,7 @@ function whereabouts(answer: StackAnswer): Whereabouts {
       }
     case 'unknown':
       return {
-        text: 'Where it stands cannot be told: it is in a call of the system or in compiled code.',
+        text: 'Where it stands cannot be told: it runs no JavaScript. It waits in a call of the system, runs compiled code, or is still starting.',
         isStack: false,
       }
   }
