@@ -87,6 +87,7 @@ export class AcceptorChild {
   readonly #reloads: Deferred<void>[] = []
   readonly #timeout: number
   readonly #unwatchLoad: () => void
+  #isReady = false
   #aliveAt = 0
   /** Whoever has asked where it stands. */
   #whoAsks: ((answer: StackAnswer) => void) | null = null
@@ -135,6 +136,10 @@ export class AcceptorChild {
     })
     if (runsApplication) this.#listenForStacks(firstListenerFd + listeners.length)
     this.#unwatchLoad = runsApplication && this.pid !== 0 ? this.#watchLoad(options.loads) : () => {}
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** 0 when the process could not even be started. */
@@ -198,6 +203,7 @@ export class AcceptorChild {
     switch (message.type) {
       case 'ready':
         this.#unwatchLoad()
+        this.#isReady = true
         this.#ready.resolve(message.ready)
         if (message.ready.workers.length === 0) this.#watch()
         break

@@ -118,12 +118,20 @@ export class AcceptorSet {
       if (result === 'abandoned') throw new AcceptorFailure('other', 'The reload was abandoned')
       return result
     }
-    for (const { child } of this.#places) {
-      if (child === undefined) continue
-      // One that cannot become ready is replaced anyway, and its replacement loads what is there now.
-      const ready = await orAbandoned(child.ready.catch(() => undefined))
-      if (ready && this.#state === 'serving') await orAbandoned(child.reload())
+    for (const place of this.#places) {
+      const { child } = place
+      // One that is about to be replaced is so by one that loads what is there now.
+      if (child === undefined || this.#state !== 'serving') continue
+      if (child.isReady) await orAbandoned(child.reload())
+      else await orAbandoned(this.#startAnew(place, child))
     }
+  }
+
+  /** What it is loading is not the newest any more, and may never end. */
+  async #startAnew(place: Place, child: AcceptorChild): Promise<void> {
+    child.kill()
+    this.#restart(place)
+    await place.child?.ready
   }
 
   /** Ends a reload that is under way: its promise is rejected at once, and new workers that do not serve yet are ended. */

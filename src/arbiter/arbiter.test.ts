@@ -545,6 +545,31 @@ describe('HUP', () => {
     expect(await ask(arbiter.port)).toMatch(/app ok again\n$/)
   })
 
+  test('settings that are never read to their end cost the reload after load_timeout', async () => {
+    const arbiter = testArbiter()
+    await arbiter.run('ok', ['--load-timeout', '0.5'], { readSettings: () => new Promise(() => {}) })
+    await arbiter.serving()
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(
+      /still loading the settings after 0\.3 s.*the settings could not be loaded within 0\.5 s.*config file.*Not reloaded/s,
+    )
+    expect(await ask(arbiter.port)).toMatch(/app ok\n$/)
+  })
+
+  test('ends an acceptor that still loads in the place of one that died, and starts another', async () => {
+    const marker = join(directory, 'marker')
+    const arbiter = await serve(`ok hangs-at-start-when:${marker}`)
+    const [{ pid }] = arbiter.acceptors() as [ShownAcceptor]
+    writeFileSync(marker, 'hang')
+    process.kill(pid, 'SIGKILL')
+    await waitFor('its replacement to hang', () => existsSync(`${marker}-hangs`))
+    writeFileSync(marker, '')
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/Reloaded\n/)
+    expect(await ask(arbiter.port)).toMatch(/^pid \d+ /)
+    await waitFor('the one that hung to be gone', () => leftovers().length === 1)
+  })
+
   test('while the server starts there is nothing to reload, and the log says so', async () => {
     const arbiter = await testArbiter().run('never-ready')
     await waitFor('the acceptor', () => leftovers().length === 1)

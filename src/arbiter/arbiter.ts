@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
+import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -25,6 +26,12 @@ export interface ArbiterOptions {
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
+}
+
+/** All else of reading the settings takes no time. */
+const waitingConfigFile: Whereabouts = {
+  text: 'A config file in JavaScript waits in a top-level await that has not ended.',
+  isStack: false,
 }
 
 /** What `runArbiter` resolves with, for the command to exit with. */
@@ -217,7 +224,27 @@ class Arbiter {
   }
 
   async #readSettings(): Promise<Settings | undefined> {
-    return await this.#options.readSettings?.()
+    const { readSettings } = this.#options
+    if (readSettings === undefined) return undefined
+    let end = () => {}
+    const late = new Promise<never>((_, reject) => {
+      const log = this.#log
+      end = new LoadWatch({
+        application: 'the settings',
+        timeout: this.#settings.loadTimeout,
+        warn: (text) => log.warning(text),
+      }).begin({
+        name: 'The arbiter',
+        pid: this.#host.pid,
+        where: () => Promise.resolve(waitingConfigFile),
+        giveUp: (text) => reject(new Error(text)),
+      })
+    })
+    try {
+      return await Promise.race([readSettings(), late])
+    } finally {
+      end()
+    }
   }
 
   async #reloadInPlace(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
