@@ -18,7 +18,7 @@ const rooms = {
   acceptor: ['wsgi', 'sockets', 'http', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   python: ['wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   'reference-server': ['wsgi', 'http', 'gateway', 'spool', 'logging'],
-  arbiter: ['acceptor', 'settings', 'logging'],
+  arbiter: ['acceptor', 'runtimes', 'settings', 'logging'],
   packages: ['runtimes', 'settings', 'logging'],
   cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging'],
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -94,6 +94,34 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     const stream = await fetch(`${server.url}/legacy/stream`, { headers: { 'Accept-Encoding': 'identity' } })
     expect((await stream.arrayBuffer()).byteLength).toBe(64 * 65_536)
     expect(await server.stop()).toEqual({ code: 0, signal: null })
+  }, 60_000)
+})
+
+describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
+  test('shows where an application blocks the event loop, before it is ended', async ({ skip }) => {
+    const node = binaries.get(major) ?? skip(whyNot(major))
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    writeFileSync(
+      join(directory.path, 'app.mjs'),
+      'export const app = () => blockForEver()\nfunction blockForEver() {\n  for (;;) {}\n}\n',
+    )
+    const server = await runServer({
+      ...shared,
+      command: node,
+      args: [commandPath, '-b', '127.0.0.1:0', '--timeout', '1', './app.mjs:app'],
+      env: cleanEnvironment(),
+      cwd: directory.path,
+      isReady: (log) => /Listening at \S+.*\n/.test(log),
+    })
+    const blocked = fetch(server.url).catch(() => {})
+    await server.waitForLog(
+      /has not let go of it for timeout .*\n {4}at blockForEver \(file:.*\/app\.mjs:3:\d+\)\n {4}at app/,
+      { timeout: 30_000 },
+    )
+    await blocked
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
   }, 60_000)
 })
 

@@ -71,6 +71,11 @@ class Pipe:
         except OSError:  # full: whoever polls is awake already
             pass
 
+    def close(self) -> None:
+        """Nobody polls or wakes any more."""
+        os.close(self.number)
+        os.close(self._writer)
+
     def drain(self) -> None:
         """Makes ``number`` unreadable again."""
         try:

@@ -17,7 +17,7 @@ import traceback
 from contextvars import copy_context
 from enum import Enum
 from functools import partial
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Callable, List, MutableSequence, NoReturn, Optional, Protocol, cast
 
 from monoceros_pyodide import absent, event_loop, executor, packages
@@ -32,6 +32,7 @@ from .outbox import Bytes
 from .serial import SerialWorker
 from .startup import introduce, load_application, read_startup
 from .streams import ErrorStream, FileWrapper
+from .trace import is_import
 
 EXIT_STOPPED = 0
 EXIT_ACCEPTOR_GONE = 1
@@ -93,6 +94,9 @@ class Link(Protocol):
     def on_disk(self, descriptor: int) -> bool:
         """True when an open file of the interpreter's is one of the disk's, at the path that it has here."""
 
+    def stands(self, stack: str) -> None:
+        """Says where the application stands that is being loaded."""
+
     def serves(self) -> None:
         """Says that the application is loaded."""
 
@@ -126,6 +130,8 @@ def serve(link: Link) -> int:
         startup = read_startup(data[start:end])
         packages.enable(startup.chdir or os.getcwd(), startup.pythonpath)
         loader.advise = packages.advice
+        # The acceptor asks for this when loading takes long. Nothing is raised: it may come to its end yet.
+        signal.signal(signal.SIGURG, lambda number, frame: link.stands(_loading_stack(frame)))
         try:
             application = load_application(startup)
         except LoadError as error:
@@ -135,6 +141,7 @@ def serve(link: Link) -> int:
         streams.on_disk = link.on_disk
         template = make_template(startup.environ, False, startup.multiprocess, ErrorStream())
         port.send(frames.pack_json(frames.READY, 0, introduce(startup, link.number)))
+        signal.signal(signal.SIGURG, _do_nothing)
         link.serves()
         gc.collect()
         gc.freeze()
@@ -354,9 +361,24 @@ def _place(exchange: Exchange, frame: Optional[FrameType]) -> _Place:
 
 def _application_stack(frame: Optional[FrameType]) -> str:
     """Where the application stands, without what is around it."""
+    return _stack(frame, lambda code: code.co_filename.startswith(_OURS))
+
+
+def _loading_stack(frame: Optional[FrameType]) -> str:
+    """Where the application stands that is being loaded, without what is around it and without the import machinery."""
+    return _stack(frame, _is_around_loading)
+
+
+def _is_around_loading(code: CodeType) -> bool:
+    name = code.co_filename
+    # <exec> is what node runs to call us, and _pyodide what runs that.
+    return name.startswith(_OURS) or name == "<exec>" or "/_pyodide/" in name or is_import(name)
+
+
+def _stack(frame: Optional[FrameType], hidden: Callable[[CodeType], bool]) -> str:
     entries = []
     while frame is not None and frame.f_code not in _RUNS:
-        if not frame.f_code.co_filename.startswith(_OURS):
+        if not hidden(frame.f_code):
             entries.append((frame, frame.f_lineno))
         frame = frame.f_back
     stack = traceback.StackSummary.extract(iter(reversed(entries)))

@@ -258,7 +258,7 @@ class PoolWorker:
                 self._cancel(stream)
         elif kind == frames.STOP:
             self._stopping = True
-        else:
+        elif kind != frames.WHERE:  # that came when the application had just been loaded
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
 
     def _recall(self) -> None:

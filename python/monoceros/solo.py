@@ -135,7 +135,7 @@ class SoloWorker(SerialWorker):
                         self._stopping = True
                         if self._idle and not self._tracked and not self._queue:
                             self._shut(socket.SHUT_RD)  # nothing will come any more: this ends its read
-                    else:
+                    elif kind != frames.WHERE:  # that came when the application had just been loaded
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()

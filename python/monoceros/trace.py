@@ -25,14 +25,15 @@ def format_error(error: BaseException) -> str:
 
 def hide_imports(error: BaseException) -> None:
     """Takes importlib's frames out of an error's traceback (those of ``importlib.import_module`` too)."""
-    _hide(error, _is_import)
+    _hide(error, is_import)
 
 
 def _is_server(filename: str) -> bool:
     return filename.startswith(_SERVER)
 
 
-def _is_import(filename: str) -> bool:
+def is_import(filename: str) -> bool:
+    """True for a file of importlib's."""
     return filename.startswith(_IMPORTLIB) or filename.endswith(_IMPORT_MODULE)
 
 

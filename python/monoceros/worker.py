@@ -22,6 +22,7 @@ from .pool import PoolWorker
 from .solo import SoloWorker
 from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
+from .whereabouts import LoadingObserver
 
 _DATA = 3
 _CONTROL = 4
@@ -54,7 +55,8 @@ def main() -> int:
 
 def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]) -> int:
     try:
-        application = load_application(startup)
+        with LoadingObserver(data, control):
+            application = load_application(startup)
     except LoadError as error:
         _send(data, frames.pack_fail(0, str(error)))
         return EXIT_NOT_LOADED
@@ -119,10 +121,22 @@ def _map_ledger() -> MutableSequence[int]:
     if os.fstat(_LEDGER).st_size < 4:
         os.ftruncate(_LEDGER, 4)
     memory = mmap.mmap(_LEDGER, 4)
-    os.close(_LEDGER)
+    _tell_where(_LEDGER)
     if sys.byteorder == "little":
         return cast(MutableSequence[int], memoryview(memory).cast("I"))
     return cast(MutableSequence[int], _Ledger(memory))
+
+
+def _tell_where(file: int) -> None:
+    """On SIGURG the stacks of all threads are written behind the ledger, and the process goes on.
+
+    For an import that does not let go of the interpreter's lock: it leaves the observer no turn, and this comes from C
+    without the lock. SIGURG, because it does nothing where an application has taken the handler away.
+    """
+    os.set_inheritable(file, False)
+    os.lseek(file, 0, os.SEEK_END)
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGURG, file=file, all_threads=True)
 
 
 class _Ledger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
@@ -631,6 +632,69 @@ class Starting(unittest.TestCase):
                 self.assertNotIn(os.path.join("monoceros", "loader.py"), text)
                 self.assertEqual(acceptor.process.wait(20), 3)
                 self.assertEqual(acceptor.stderr(), "")
+
+    def test_where_a_load_stands_is_told_and_disturbs_nothing(self) -> None:
+        source = """
+            import os, threading, time
+
+            def wait_here():
+                while not os.path.exists("go"):
+                    time.sleep(0.01)
+
+            wait_here()
+
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return [str(threading.active_count()).encode()]
+        """
+        for threads in (1, 2):
+            with self.subTest(threads=threads), Acceptor(source, start=False) as acceptor:
+                acceptor.settings["threads"] = threads
+                acceptor.command(frames.START, json.dumps(acceptor.settings).encode())
+
+                def stands() -> str:
+                    acceptor.command(frames.WHERE)
+                    frame = acceptor.receive()
+                    self.assertEqual((frame.kind, frame.stream), (frames.STANDS, 0))
+                    return frame.payload.decode()
+
+                wait_until(lambda: "in wait_here\n" in stands(), "the application to wait")
+                text = stands()
+                main = text[text.index("Current thread") :]
+                self.assertRegex(main, r'File "[^"]*webapp\.py", line \d+ in wait_here\n.*line \d+ in <module>\n')
+                # That which tells is not told.
+                self.assertNotIn("whereabouts.py", text)
+                with open(acceptor.path("go"), "w", encoding="ascii"):
+                    pass
+                # One more, which may come too late.
+                acceptor.command(frames.WHERE)
+                ready = acceptor.receive()
+                if ready.kind == frames.STANDS:
+                    ready = acceptor.receive()
+                self.assertEqual(ready.kind, frames.READY)
+                self.assertEqual(acceptor.get("/").status, "200 OK")
+
+    def test_a_load_that_holds_the_interpreter_is_dumped_behind_the_ledger_on_a_signal(self) -> None:
+        source = """
+            import re
+
+            def match_for_ever():
+                open("matching", "w").close()
+                re.match("(a+)+$", "a" * 60 + "b")
+
+            match_for_ever()
+        """
+        with Acceptor(source, start=False) as acceptor:
+            acceptor.command(frames.START, json.dumps(acceptor.settings).encode())
+            wait_until(lambda: os.path.exists(acceptor.path("matching")), "the application to be loaded")
+            acceptor.process.send_signal(signal.SIGURG)
+
+            def dumped() -> bytes:
+                acceptor.ledger.seek(4)
+                return acceptor.ledger.read()
+
+            wait_until(lambda: b"in match_for_ever" in dumped(), "the dump")
+            self.assertIsNone(acceptor.process.poll())
 
     def test_a_directory_that_is_not_there_is_a_fail(self) -> None:
         with Acceptor("", chdir="/nowhere/at/all") as acceptor:

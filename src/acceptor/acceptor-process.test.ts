@@ -69,6 +69,10 @@ class TestAcceptor implements AcceptorControls {
     return this.reloaded()
   }
 
+  abandonReload(): void {
+    this.calls.push('abandonReload')
+  }
+
   scale(workers: number): void {
     this.calls.push(`scale ${workers}`)
   }
@@ -95,7 +99,14 @@ async function startMessage(app = 'hello:app'): Promise<StartMessage> {
   const args = ['--error-logfile', logPath, '--graceful-timeout', '7', app]
   const { settings } = await loadSettings({ args, env: {}, cwd: directory })
   const address = { kind: 'tcp', host: '127.0.0.1', port: 8000 } as const
-  return { type: 'start', settings, listeners: [{ fd: 4, address }], workers: 2, tmpDir: directory }
+  return {
+    type: 'start',
+    settings,
+    listeners: [{ fd: 4, address }],
+    workers: 2,
+    tmpDir: directory,
+    stackFd: null,
+  }
 }
 
 /** A process that has been told to start an acceptor which, where `prepare` says nothing else, serves. */

@@ -14,6 +14,8 @@ import type { AcceptorReady, FailureKind, FromAcceptor, StartMessage, ToAcceptor
 export interface AcceptorControls {
   start(): Promise<AcceptorReady>
   reload(): Promise<void>
+  /** Ends a reload that is under way; its promise is rejected. */
+  abandonReload(): void
   scale(workers: number): void
   /** @param replaced another serves in its place: who has an idle connection has time to come over */
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
@@ -93,6 +95,9 @@ class AcceptorProcess {
         break
       case 'reload':
         void this.#reload()
+        break
+      case 'abandon-reload':
+        this.#acceptor?.abandonReload()
         break
       case 'scale':
         this.#acceptor?.scale(message.workers)

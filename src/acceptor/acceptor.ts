@@ -28,6 +28,8 @@ export interface AcceptorOptions {
   /** This acceptor's share of the workers. */
   readonly workers: number
   readonly tmpDir: string
+  /** See `StartMessage` in `messages.ts`. */
+  readonly stackFd: number | null
   /** Asks for this process to be replaced by a fresh one. */
   readonly retire: () => void
 }
@@ -78,10 +80,10 @@ export class Acceptor implements AcceptorControls {
   }
 
   #makeBackend(): Backend {
-    const { settings, log, workers, tmpDir, retire } = this.#options
+    const { settings, log, workers, tmpDir, stackFd, retire } = this.#options
     const gateway = this.#gatewayOptions()
     return runtimeOf(settings) === 'node'
-      ? new NodeBackend({ settings, log, gateway, retire })
+      ? new NodeBackend({ settings, log, gateway, stackFd, retire })
       : new PythonBackend({ settings, log, workers, tmpDir, gateway })
   }
 
@@ -171,6 +173,10 @@ export class Acceptor implements AcceptorControls {
   /** @throws ApplicationLoadError, WorkerStartError: then the old workers stay */
   async reload(): Promise<void> {
     await this.#backend?.reload()
+  }
+
+  abandonReload(): void {
+    this.#backend?.abandonReload()
   }
 
   scale(workers: number): void {

@@ -9,6 +9,8 @@ export interface Backend {
   start(): Promise<AcceptorReady>
   /** Loads the application anew. @throws as {@link start}; then the old one stays */
   reload(): Promise<void>
+  /** Ends a reload that is under way: it fails, and what served before goes on. */
+  abandonReload(): void
   scale(workers: number): void
   /** Ends what runs the application, within `graceMs`. */
   stop(graceMs: number): Promise<void>

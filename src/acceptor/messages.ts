@@ -3,7 +3,7 @@
  * (structured clones, so that any plain data passes).
  *
  * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and then exits). From then on
- * the arbiter may send `reload` (answered by `reloaded` or `reload-failed`), `scale` and `reopen-logs`, and in the end `stop` or `kill`, on which
+ * the arbiter may send `reload` (answered by `reloaded` or `reload-failed`; `abandon-reload` makes it fail at once), `scale` and `reopen-logs`, and in the end `stop` or `kill`, on which
  * the acceptor exits. An acceptor that leaves for a reason of its own says `leaving` first, so that its replacement need not wait for its end;
  * `failed` when the application gave the reason. One that is due to be replaced, but serves as well as ever, says `retiring`, and is stopped when its
  * replacement serves. Where the application runs in the acceptor itself, `alive` says again and again that it is not stuck.
@@ -51,11 +51,14 @@ export interface StartMessage {
   readonly workers: number
   /** A directory of its own, with mode 0700, which the arbiter removes when the acceptor is gone. */
   readonly tmpDir: string
+  /** Where the application runs in the acceptor itself: the descriptor on which the arbiter asks where it stands. */
+  readonly stackFd: number | null
 }
 
 export type ToAcceptor =
   | StartMessage
   | { readonly type: 'reload' }
+  | { readonly type: 'abandon-reload' }
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }

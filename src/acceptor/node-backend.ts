@@ -11,11 +11,14 @@ import { errorStream } from '../wsgi/error-stream.ts'
 import { closeApplications } from '../wsgi/lifetime.ts'
 import type { Backend } from './backend.ts'
 import type { AcceptorReady } from './messages.ts'
+import { tellStacks } from './stack-teller.ts'
 
 export interface NodeBackendOptions {
   readonly settings: Settings
   readonly log: ErrorLog
   readonly gateway: GatewayBasics
+  /** See `StartMessage` in `messages.ts`. */
+  readonly stackFd: number | null
   /** `max_requests` is reached: this process should be replaced. */
   readonly retire: () => void
 }
@@ -42,11 +45,18 @@ export class NodeBackend implements Backend {
   }
 
   async start(): Promise<AcceptorReady> {
-    const { settings, log, gateway } = this.#options
+    const { settings, log, gateway, stackFd } = this.#options
+    let doing = ''
+    const teller = stackFd === null ? null : tellStacks(stackFd, () => doing)
     for (const [name, value] of Object.entries(settings.rawEnv)) process.env[name] = value
     process.chdir(settings.chdir)
     setProcessLog(log)
-    const app = await loadApplication(settings.wsgiApp, settings.chdir)
+    const app = await loadApplication(settings.wsgiApp, settings.chdir, (step) => {
+      doing = step
+    })
+    doing = ''
+    // Without a timeout nobody asks later.
+    if (settings.timeout === 0) teller?.end()
     const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
     this.#gateway = new ApplicationGateway(gateway, app, {
       serverSoftware: `monoceros/${version}`,
@@ -60,6 +70,8 @@ export class NodeBackend implements Backend {
   reload(): Promise<void> {
     throw new Error('An application in TypeScript is not reloaded within its process')
   }
+
+  abandonReload(): void {}
 
   scale(): void {}
 

@@ -65,6 +65,7 @@ export class PythonBackend implements Backend {
     return new WorkerPool({
       workers,
       timeout: settings.timeout,
+      loadTimeout: settings.loadTimeout,
       gracefulTimeout: settings.gracefulTimeout,
       maxRequests: settings.maxRequests,
       maxRequestsJitter: settings.maxRequestsJitter,
@@ -92,6 +93,10 @@ export class PythonBackend implements Backend {
 
   async reload(): Promise<void> {
     await this.#pool?.reload()
+  }
+
+  abandonReload(): void {
+    this.#pool?.abandonReload()
   }
 
   scale(workers: number): void {

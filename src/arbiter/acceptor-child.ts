@@ -2,11 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
 import type { AcceptorReady, FailureKind, FromAcceptor, ToAcceptor } from '../acceptor/messages.ts'
+import type { StackAnswer } from '../acceptor/stack-answer.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import type { LoadWatch, Whereabouts } from '../runtimes/load-watch.ts'
+import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { type Deferred, defer } from './deferred.ts'
 import type { Listener } from './listeners.ts'
@@ -39,6 +43,8 @@ export interface AcceptorChildOptions {
   /** This acceptor's share of the workers. */
   readonly workers: number
   readonly log: ErrorLog
+  /** Watches over how long it takes to load the application, where that runs in the acceptor itself. */
+  readonly loads: LoadWatch
 }
 
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
@@ -50,6 +56,9 @@ const lastGrace = 1000
 /** How often it is looked whether an acceptor is alive, and what between two looks tells that nobody could look; milliseconds. */
 const lookEvery = 250
 const overslept = 1000
+
+/** How long an acceptor has to say where it stands, in milliseconds; its own limits are shorter. */
+const whereMs = 1500
 
 /**
  * Starts an acceptor process and follows it to its end.
@@ -77,7 +86,11 @@ export class AcceptorChild {
   readonly #retiring: Deferred<void> = defer()
   readonly #reloads: Deferred<void>[] = []
   readonly #timeout: number
+  readonly #unwatchLoad: () => void
+  #isReady = false
   #aliveAt = 0
+  /** Whoever has asked where it stands. */
+  #whoAsks: ((answer: StackAnswer) => void) | null = null
   /** When its orphaned workers are ended; `performance.now()`. */
   #orphanDeadline = Number.POSITIVE_INFINITY
   #ended = false
@@ -86,12 +99,20 @@ export class AcceptorChild {
   /** @throws AcceptorFailure when there is no place for its directory */
   constructor(options: AcceptorChildOptions) {
     const { settings, listeners } = options
+    const runsApplication = runtimeOf(settings) === 'node'
     this.#graceMs = settings.gracefulTimeout * 1000
     this.#timeout = settings.timeout
     this.#log = options.log
     this.#tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
     this.#process = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), options.program], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners.map((listener) => listener.fd)],
+      stdio: [
+        'ignore',
+        'inherit',
+        'inherit',
+        'ipc',
+        ...listeners.map((listener) => listener.fd),
+        ...(runsApplication ? (['pipe'] as const) : []),
+      ],
       serialization: 'advanced',
       detached: true,
       env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
@@ -111,7 +132,14 @@ export class AcceptorChild {
       listeners: listeners.map(({ address }, index) => ({ fd: firstListenerFd + index, address })),
       workers: options.workers,
       tmpDir: this.#tmpDir,
+      stackFd: runsApplication ? firstListenerFd + listeners.length : null,
     })
+    if (runsApplication) this.#listenForStacks(firstListenerFd + listeners.length)
+    this.#unwatchLoad = runsApplication && this.pid !== 0 ? this.#watchLoad(options.loads) : () => {}
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
   }
 
   /** 0 when the process could not even be started. */
@@ -126,6 +154,11 @@ export class AcceptorChild {
     if (this.#ended) this.#failReloads()
     else this.#send({ type: 'reload' })
     return reload.promise
+  }
+
+  /** Makes a reload that is under way fail. */
+  abandonReload(): void {
+    this.#send({ type: 'abandon-reload' })
   }
 
   scale(workers: number): void {
@@ -169,10 +202,13 @@ export class AcceptorChild {
   #onMessage(message: FromAcceptor): void {
     switch (message.type) {
       case 'ready':
+        this.#unwatchLoad()
+        this.#isReady = true
         this.#ready.resolve(message.ready)
         if (message.ready.workers.length === 0) this.#watch()
         break
       case 'failed':
+        this.#unwatchLoad()
         this.#ready.reject(new AcceptorFailure(message.kind, message.text))
         break
       case 'leaving':
@@ -197,20 +233,64 @@ export class AcceptorChild {
     if (this.#timeout === 0) return
     let lookedAt = performance.now()
     this.#aliveAt = lookedAt
-    const look = setInterval(() => {
+    let asking = false
+    const look = setInterval(async () => {
       if (this.#ended) return clearInterval(look)
+      if (asking) return
       const now = performance.now()
       // This process was stopped itself: what was said meanwhile has not been heard yet.
       if (now - lookedAt > overslept) this.#aliveAt = now
       lookedAt = now
       if (now - this.#aliveAt <= this.#timeout * 1000) return
+      asking = true
+      const { text } = await this.where()
+      asking = false
+      if (this.#ended) return
       clearInterval(look)
       this.#log.critical(
-        `Acceptor ${this.pid} is ended: its application has not let go of it for timeout (${this.#timeout} s)`,
+        `Acceptor ${this.pid} is ended: its application has not let go of it for timeout (${this.#timeout} s). ${text}`,
       )
       signalGroup(this.pid, 'SIGKILL')
     }, lookEvery)
     look.unref()
+  }
+
+  #watchLoad(loads: LoadWatch): () => void {
+    return loads.begin({
+      name: `Acceptor ${this.pid}`,
+      pid: this.pid,
+      where: () => this.where(),
+      giveUp: (text) => {
+        this.#ready.reject(new AcceptorFailure('application-load', text))
+        signalGroup(this.pid, 'SIGKILL')
+      },
+    })
+  }
+
+  #listenForStacks(fd: number): void {
+    const channel = this.#process.stdio[fd] as Socket | undefined
+    if (channel === undefined) return // it could not be started
+    let text = ''
+    channel.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        this.#whoAsks?.(JSON.parse(text.slice(0, end)) as StackAnswer)
+        text = text.slice(end + 1)
+      }
+    })
+    channel.on('error', () => {})
+  }
+
+  /** Where an application that runs in the acceptor itself stands. */
+  async where(): Promise<Whereabouts> {
+    const channel = this.#process.stdio.at(-1) as Socket
+    const answer = await new Promise<StackAnswer>((resolve) => {
+      this.#whoAsks = resolve
+      setTimeout(() => resolve({ kind: 'unknown' }), whereMs).unref()
+      channel.write('?')
+    })
+    this.#whoAsks = null
+    return whereabouts(answer)
   }
 
   #endBy(deadline: number): void {
@@ -224,6 +304,7 @@ export class AcceptorChild {
   async #follow(): Promise<AcceptorExit> {
     const exit = await processExit(this.#process)
     this.#ended = true
+    this.#unwatchLoad()
     const text = `The acceptor ${describeExit(this.pid, exit)} before it was ready`
     this.#ready.reject(new AcceptorFailure('other', text))
     this.#leaving.resolve(exit)
@@ -267,6 +348,26 @@ export class AcceptorChild {
 export function describeExit(pid: number, { code, signal }: AcceptorExit): string {
   if (pid === 0) return 'could not be started'
   return signal === null ? `${pid} ended with status ${code}` : `${pid} was ended by ${signal}`
+}
+
+function whereabouts(answer: StackAnswer): Whereabouts {
+  switch (answer.kind) {
+    case 'stack':
+      return { text: `Stack (most recent call first):\n    ${answer.frames.join('\n    ')}`, isStack: true }
+    case 'free':
+      return {
+        text:
+          answer.doing === ''
+            ? 'Its event loop runs, so there is no stack.'
+            : `Its event loop runs: ${answer.doing}. There is no stack of what is awaited.`,
+        isStack: false,
+      }
+    case 'unknown':
+      return {
+        text: 'Where it stands cannot be told: it runs no JavaScript. It waits in a call of the system, runs compiled code, or is still starting.',
+        isStack: false,
+      }
+  }
 }
 
 /** With mode 0700, which mkdtemp(3) gives: request bodies are nobody else's to read. */

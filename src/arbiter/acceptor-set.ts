@@ -1,10 +1,11 @@
 /** The acceptors that serve one version of the settings: started together, kept complete, ended together. */
 import type { AcceptorReady } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { LoadWatch } from '../runtimes/load-watch.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
-import { AcceptorChild, type AcceptorFailure, describeExit } from './acceptor-child.ts'
-import { defer } from './deferred.ts'
+import { AcceptorChild, AcceptorFailure, describeExit } from './acceptor-child.ts'
+import { type Deferred, defer } from './deferred.ts'
 import type { Listener } from './listeners.ts'
 
 /** An acceptor that serves. */
@@ -58,6 +59,9 @@ export class AcceptorSet {
   readonly #children = new Set<AcceptorChild>()
   readonly #gone = defer<void>()
   readonly #started = defer<void>()
+  readonly #loads: LoadWatch
+  /** Resolved when the reload that is under way is to end. */
+  #abandoned: Deferred<'abandoned'> | null = null
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
 
@@ -68,6 +72,11 @@ export class AcceptorSet {
     this.#workers = Math.max(settings.workers, acceptors)
     this.#places = Array.from({ length: acceptors }, (_, index) => newPlace(index))
     this.gone = this.#gone.promise
+    this.#loads = new LoadWatch({
+      application: settings.wsgiApp,
+      timeout: settings.loadTimeout,
+      warn: (text, pid) => options.log.log('warning', text, pid),
+    })
   }
 
   /** The workers that it should have, over all acceptors. */
@@ -101,11 +110,34 @@ export class AcceptorSet {
    * @throws AcceptorFailure when an acceptor keeps its old workers
    */
   async reload(): Promise<void> {
-    for (const { child } of this.#places) {
-      // One that cannot become ready is replaced anyway, and its replacement loads what is there now.
-      const ready = await child?.ready.catch(() => undefined)
-      if (ready && this.#state === 'serving') await child?.reload()
+    const abandoned = defer<'abandoned'>()
+    this.#abandoned = abandoned
+    const orAbandoned = async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => {})
+      const result = await Promise.race([work, abandoned.promise])
+      if (result === 'abandoned') throw new AcceptorFailure('other', 'The reload was abandoned')
+      return result
     }
+    for (const place of this.#places) {
+      const { child } = place
+      // One that is about to be replaced is so by one that loads what is there now.
+      if (child === undefined || this.#state !== 'serving') continue
+      if (child.isReady) await orAbandoned(child.reload())
+      else await orAbandoned(this.#startAnew(place, child))
+    }
+  }
+
+  /** What it is loading is not the newest any more, and may never end. */
+  async #startAnew(place: Place, child: AcceptorChild): Promise<void> {
+    child.kill()
+    this.#restart(place)
+    await place.child?.ready
+  }
+
+  /** Ends a reload that is under way: its promise is rejected at once, and new workers that do not serve yet are ended. */
+  abandonReload(): void {
+    this.#abandoned?.resolve('abandoned')
+    for (const { child } of this.#places) child?.abandonReload()
   }
 
   /** Has that many workers from now on, at least one for each acceptor. Returns how many. */
@@ -172,7 +204,7 @@ export class AcceptorSet {
   #spawn(place: Place): AcceptorChild {
     const { program, settings, listeners, log } = this.#options
     const workers = this.#share(place.index)
-    const child = new AcceptorChild({ program, settings, listeners, workers, log })
+    const child = new AcceptorChild({ program, settings, listeners, workers, log, loads: this.#loads })
     place.child = child
     this.#children.add(child)
     void this.#replaceWhenLeaving(place, child)

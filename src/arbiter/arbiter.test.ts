@@ -487,13 +487,105 @@ describe('HUP', () => {
     expect(await ask(arbiter.port)).toMatch(new RegExp(`^pid ${pid} `))
   })
 
-  test('sent again while it reloads, it reloads once more and no oftener', async () => {
+  test('sent again while it reloads, it begins anew, once for all that came meanwhile', async () => {
     const arbiter = await serve('ok')
     for (let times = 0; times < 5; times++) arbiter.signal('SIGHUP')
-    await arbiter.logged(/Reloaded\n.*Reloaded\n/s)
+    await arbiter.logged(/Reloaded\n/)
     arbiter.signal('SIGTERM')
     await arbiter.stopped()
-    expect(arbiter.log().match(/Reloaded/g)).toHaveLength(2)
+    expect(arbiter.log().match(/giving up the reload that has not finished/g)).toHaveLength(1)
+    expect(arbiter.log().match(/SIGHUP: reloading/g)).toHaveLength(2)
+    expect(arbiter.log().match(/Reloaded/g)).toHaveLength(1)
+    expect(arbiter.log()).not.toContain('ERROR')
+  })
+
+  test('sent again while a load hangs in the acceptors, gives that up and loads what is there now', async () => {
+    const marker = join(directory, 'marker')
+    const arbiter = await serve(`ok hangs-when:${marker}`, ['--acceptors', '2'])
+    writeFileSync(marker, 'hang')
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/SIGHUP: reloading\n/)
+    writeFileSync(marker, '')
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/giving up the reload that has not finished\n.*SIGHUP: reloading\n.*Reloaded\n/s)
+    expect(arbiter.log()).not.toContain('Not reloaded')
+    // It is not lamed by that either.
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/Reloaded\n.*Reloaded\n/s)
+  })
+
+  test('sent again while new acceptors hang, ends them and starts others with the newest settings', async () => {
+    const arbiter = testArbiter()
+    const next = ['never-ready', 'ok again']
+    await arbiter.run('ok', [], { readSettings: () => arbiter.settings(next.shift()!) })
+    await arbiter.serving()
+    const { port } = arbiter
+    const [{ pid: old }] = arbiter.acceptors() as [ShownAcceptor]
+    arbiter.signal('SIGHUP')
+    await waitFor('the new acceptor', () => leftovers().length === 2)
+    expect(await ask(port)).toMatch(/app ok\n$/)
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/giving up the reload that has not finished\n.*Reloaded\n/s)
+    expect(await ask(port)).toMatch(/app ok again\n$/)
+    await waitFor('the old acceptor to be gone', () => !isAlive(old) && leftovers().length === 1)
+    expect(arbiter.log()).not.toContain('ERROR')
+  })
+
+  test('sent again while the settings are not read to their end, reads them anew', async () => {
+    const arbiter = testArbiter()
+    let times = 0
+    await arbiter.run('ok', [], {
+      readSettings: () => (times++ === 0 ? new Promise(() => {}) : arbiter.settings('ok again')),
+    })
+    await arbiter.serving()
+    arbiter.signal('SIGHUP')
+    await waitFor('the settings to be read', () => times === 1)
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/Reloaded\n/)
+    expect(await ask(arbiter.port)).toMatch(/app ok again\n$/)
+  })
+
+  test('settings that are never read to their end cost the reload after load_timeout', async () => {
+    const arbiter = testArbiter()
+    await arbiter.run('ok', ['--load-timeout', '0.5'], { readSettings: () => new Promise(() => {}) })
+    await arbiter.serving()
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(
+      /still loading the settings after 0\.3 s.*the settings could not be loaded within 0\.5 s.*config file.*Not reloaded/s,
+    )
+    expect(await ask(arbiter.port)).toMatch(/app ok\n$/)
+  })
+
+  test('ends an acceptor that still loads in the place of one that died, and starts another', async () => {
+    const marker = join(directory, 'marker')
+    const arbiter = await serve(`ok hangs-at-start-when:${marker}`)
+    const [{ pid }] = arbiter.acceptors() as [ShownAcceptor]
+    writeFileSync(marker, 'hang')
+    process.kill(pid, 'SIGKILL')
+    await waitFor('its replacement to hang', () => existsSync(`${marker}-hangs`))
+    writeFileSync(marker, '')
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/Reloaded\n/)
+    expect(await ask(arbiter.port)).toMatch(/^pid \d+ /)
+    await waitFor('the one that hung to be gone', () => leftovers().length === 1)
+  })
+
+  test('while the server starts there is nothing to reload, and the log says so', async () => {
+    const arbiter = await testArbiter().run('never-ready')
+    await waitFor('the acceptor', () => leftovers().length === 1)
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/SIGHUP: nothing to reload, the server is still starting/)
+  })
+
+  test('then TERM while a reload hangs in the acceptors, everything stops', async () => {
+    const marker = join(directory, 'marker')
+    const arbiter = await serve(`ok hangs-when:${marker}`)
+    writeFileSync(marker, 'hang')
+    arbiter.signal('SIGHUP')
+    await arbiter.logged(/SIGHUP: reloading\n/)
+    arbiter.signal('SIGTERM')
+    expect(await arbiter.stopped()).toBe(0)
+    expectNothingLeft(arbiter)
   })
 
   test('with changed settings brings new acceptors, while the old ones finish what they have', async () => {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
+import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -11,6 +12,7 @@ import { AcceptorFailure } from './acceptor-child.ts'
 import { AcceptorSet, describeAcceptor, type ServingAcceptor } from './acceptor-set.ts'
 import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
+import { ReloadAbandoned, ReloadAttempt } from './reload-attempt.ts'
 
 /** The process that the arbiter runs in; `process` itself, but for tests. */
 export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
@@ -24,6 +26,12 @@ export interface ArbiterOptions {
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
+}
+
+/** All else of reading the settings takes no time. */
+const waitingConfigFile: Whereabouts = {
+  text: 'A config file in JavaScript waits in a top-level await that has not ended.',
+  isStack: false,
 }
 
 /** What `runArbiter` resolves with, for the command to exit with. */
@@ -43,7 +51,7 @@ export const exitStatus = {
  * |---|---|
  * | TERM, INT | stop: what is in flight finishes, for at most `graceful_timeout` |
  * | a second INT, QUIT | stop at once |
- * | HUP | read the settings and load the application anew; new workers first |
+ * | HUP | read the settings and load the application anew; new workers first. A reload that has not finished is given up |
  * | USR1 | open the log files anew |
  * | TTIN, TTOU | one worker more, one less |
  *
@@ -72,7 +80,7 @@ class Arbiter {
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
   #stopping: 'no' | 'gracefully' | 'at once' = 'no'
-  #reloading: 'no' | 'yes' | 'and again' = 'no'
+  #reloading: ReloadAttempt | null = null
 
   constructor(settings: Settings, options: ArbiterOptions, log: ErrorLog) {
     this.#settings = settings
@@ -179,36 +187,74 @@ class Arbiter {
   }
 
   async #reload(): Promise<void> {
-    if (this.#serving === undefined || this.#stopping !== 'no') return
-    if (this.#reloading !== 'no') {
-      this.#reloading = 'and again'
+    if (this.#stopping !== 'no') return
+    if (this.#serving === undefined) {
+      this.#log.warning('SIGHUP: nothing to reload, the server is still starting; stop it to start anew')
       return
     }
+    if (this.#reloading !== null) {
+      // Its load may never end, and what it loads is not the newest any more.
+      if (!this.#reloading.abandoned) this.#log.info('SIGHUP: giving up the reload that has not finished')
+      this.#reloading.abandon()
+      return
+    }
+    let attempt: ReloadAttempt
     do {
-      this.#reloading = 'yes'
-      await this.#reloadOnce(this.#serving)
-    } while ((this.#reloading as string) === 'and again' && this.#stopping === 'no')
-    this.#reloading = 'no'
+      attempt = new ReloadAttempt()
+      this.#reloading = attempt
+      await this.#reloadOnce(this.#serving, attempt)
+    } while (attempt.abandoned && this.#stopping === 'no')
+    this.#reloading = null
   }
 
-  async #reloadOnce(serving: AcceptorSet): Promise<void> {
+  async #reloadOnce(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
     this.#log.info('SIGHUP: reloading')
     try {
-      const settings = (await this.#options.readSettings?.()) ?? this.#settings
+      const settings = (await attempt.unlessAbandoned(this.#readSettings())) ?? this.#settings
       // What has been imported stays in its process, so an application in TypeScript needs new ones.
       const inPlace = runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings)
-      if (inPlace) await serving.reload()
-      else await this.#replace(serving, settings)
+      if (inPlace) await this.#reloadInPlace(serving, attempt)
+      else await this.#replace(serving, settings, attempt)
       if (this.#stopping === 'no') this.#log.info('Reloaded')
     } catch (error) {
-      if (this.#stopping !== 'no') return
+      if (this.#stopping !== 'no' || attempt.abandoned) return
       this.#log.error(error instanceof Error ? error.message : String(error))
       this.#log.error('Not reloaded; what served before goes on')
     }
   }
 
+  async #readSettings(): Promise<Settings | undefined> {
+    const { readSettings } = this.#options
+    if (readSettings === undefined) return undefined
+    let end = () => {}
+    const late = new Promise<never>((_, reject) => {
+      const log = this.#log
+      end = new LoadWatch({
+        application: 'the settings',
+        timeout: this.#settings.loadTimeout,
+        warn: (text) => log.warning(text),
+      }).begin({
+        name: 'The arbiter',
+        pid: this.#host.pid,
+        where: () => Promise.resolve(waitingConfigFile),
+        giveUp: (text) => reject(new Error(text)),
+      })
+    })
+    try {
+      return await Promise.race([readSettings(), late])
+    } finally {
+      end()
+    }
+  }
+
+  async #reloadInPlace(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
+    const reloaded = serving.reload()
+    attempt.ending(() => serving.abandonReload())
+    await reloaded
+  }
+
   /** Changed settings need new acceptors. They take over when they serve; from the old ones, what is in flight leaves in peace. */
-  async #replace(old: AcceptorSet, settings: Settings): Promise<void> {
+  async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
     const wanted = new Set(settings.bind.map(formatBindAddress))
     const kept = this.#listeners.filter((listener) => wanted.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
@@ -222,8 +268,13 @@ class Arbiter {
         settings.backlog,
       )
       if (this.#stopping !== 'no') throw new AcceptorFailure('other', 'Told to stop')
-      next = this.#newSet(settings, [...kept, ...added], log)
-      acceptors = await next.start()
+      const set = this.#newSet(settings, [...kept, ...added], log)
+      next = set
+      const started = set.start()
+      attempt.ending(() => set.kill())
+      acceptors = await started
+      if (attempt.abandoned) throw new ReloadAbandoned()
+      attempt.ending(() => {})
     } catch (error) {
       for (const listener of added) listener.close()
       log.close()

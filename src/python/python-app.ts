@@ -238,6 +238,7 @@ class PythonRunner implements PythonCallContext {
     return new WorkerPool({
       workers: options.workers,
       timeout: options.timeout,
+      loadTimeout: options.loadTimeout,
       gracefulTimeout: options.gracefulTimeout,
       maxRequests: options.maxRequests,
       maxRequestsJitter: options.maxRequestsJitter,

@@ -31,6 +31,8 @@ export interface PythonAppOptions {
   workerMemory?: number | string | null
   /** Seconds that the application may take over one request (30); 0 for ever. */
   timeout?: number
+  /** Seconds that a worker may take to load the application (120); 0 disables the limit. */
+  loadTimeout?: number
   /** Seconds that running requests have to finish in when the application is closed or a worker is replaced (30). */
   gracefulTimeout?: number
   /** Requests after which a worker is replaced; 0, the default, is never. */
@@ -63,6 +65,7 @@ const NAMES = [
   'chdir',
   'pythonpath',
   'timeout',
+  'load_timeout',
   'graceful_timeout',
   'max_requests',
   'max_requests_jitter',
@@ -86,6 +89,7 @@ export type CheckedOptions = Pick<
   | 'chdir'
   | 'pythonpath'
   | 'timeout'
+  | 'loadTimeout'
   | 'gracefulTimeout'
   | 'maxRequests'
   | 'maxRequestsJitter'

@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { rereadSocket } from '../../sockets/reading-socket.ts'
-import { readU32 } from '../workers/frames.ts'
+import type { Whereabouts } from '../load-watch.ts'
+import { encodeFrame, readU32, WHERE } from '../workers/frames.ts'
 import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
 import type { Interpreter } from './interpreter.ts'
+import { readStackDump } from './stack-dump.ts'
 
 /** How the processes of a pool are started. */
 export interface ProcessOptions {
@@ -20,6 +23,15 @@ export interface ProcessOptions {
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
 /** From SIGABRT, on which Python prints where every thread is, to SIGKILL. */
 const ABORT_MS = 1000
+/** The ledger's own part of its file, in bytes; stack dumps are written behind it. */
+const LEDGER_BYTES = 4096
+/** How long Python has to say where it stands, in milliseconds. */
+const ANSWER_MS = 1000
+/** On this one a worker writes where it stands, when it leaves Python no turn. What an application has no handler for ignores it, so it does no harm. */
+const WHERE_SIGNAL = 'SIGURG'
+/** How long that is waited for, and how often it is looked for; milliseconds. */
+const DUMP_MS = 750
+const DUMP_LOOK_MS = 25
 
 /** Workers of a pool in processes of an installed Python. */
 export function workerProcesses(options: ProcessOptions): UnitStarter {
@@ -33,6 +45,11 @@ class WorkerProcess implements WorkerUnit {
   readonly #process: ChildProcess
   readonly #control: Socket
   readonly #ledger: number
+  /** Up to where its file has been read for dumps. */
+  #dumped = LEDGER_BYTES
+  #disposed = false
+  /** Whoever has asked where it stands. */
+  #whoAsks: ((stacks: string) => void) | null = null
 
   constructor(
     { interpreter, environment, directory }: ProcessOptions,
@@ -43,7 +60,7 @@ class WorkerProcess implements WorkerUnit {
     const ledgerPath = join(directory, `ledger-${process.pid}-${number}-${randomUUID()}`)
     this.#ledger = openSync(ledgerPath, 'wx+', 0o600)
     unlinkSync(ledgerPath)
-    writeSync(this.#ledger, Buffer.alloc(4096))
+    writeSync(this.#ledger, Buffer.alloc(LEDGER_BYTES))
     try {
       this.#process = spawn(interpreter.command, [SCRIPT, application], {
         cwd: chdir,
@@ -106,6 +123,47 @@ class WorkerProcess implements WorkerUnit {
     return false
   }
 
+  async where(): Promise<Whereabouts> {
+    const stack = readStackDump((await this.#ask()) ?? (await this.#readDump()))
+    if (stack !== null) return { text: stack, isStack: true }
+    const text =
+      'Where it stands cannot be told: Python itself is still starting, or something else handles SIGURG in it.'
+    return { text, isStack: false }
+  }
+
+  /** Null when it does not answer: Python is not yet running, or code that holds the interpreter's lock is. */
+  async #ask(): Promise<string | null> {
+    this.sendControl(encodeFrame(WHERE, 0, null))
+    const answer = await new Promise<string | null>((resolve) => {
+      this.#whoAsks = resolve
+      setTimeout(() => resolve(null), ANSWER_MS).unref()
+    })
+    this.#whoAsks = null
+    return answer
+  }
+
+  stands(stacks: string): void {
+    this.#whoAsks?.(stacks)
+  }
+
+  /** What it writes behind the ledger on the signal, when nothing more comes; empty when nothing has come in time. */
+  async #readDump(): Promise<string> {
+    this.#process.kill(WHERE_SIGNAL)
+    const from = this.#dumped
+    let size = from
+    for (let waited = 0; waited < DUMP_MS; waited += DUMP_LOOK_MS) {
+      await sleep(DUMP_LOOK_MS, undefined, { ref: false })
+      if (this.#disposed) return ''
+      const before = size
+      size = fstatSync(this.#ledger).size
+      if (size > from && size === before) break
+    }
+    this.#dumped = size
+    const bytes = Buffer.alloc(size - from)
+    readSync(this.#ledger, bytes, 0, bytes.length, from)
+    return bytes.toString('latin1')
+  }
+
   abort(): void {
     this.#process.kill('SIGABRT')
     setTimeout(() => this.kill(), ABORT_MS).unref()
@@ -116,6 +174,7 @@ class WorkerProcess implements WorkerUnit {
   }
 
   dispose(): void {
+    this.#disposed = true
     closeSync(this.#ledger)
     this.channel?.destroy()
     this.#control?.destroy()

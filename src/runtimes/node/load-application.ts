@@ -20,11 +20,17 @@ const USUAL_NAMES = ['default', 'application', 'app']
  *
  * @param reference `./app.ts:app`; see {@link parseReference}
  * @param directory what a relative path starts from
+ * @param waits told before each step what that waits for, if it does not come to its end
  * @throws ApplicationLoadError: one line where the reference is wrong, the stack where the application's own code throws
  */
-export async function loadApplication(reference: string, directory: string): Promise<WSGIApplication> {
+export async function loadApplication(
+  reference: string,
+  directory: string,
+  waits: (what: string) => void = () => {},
+): Promise<WSGIApplication> {
   const parsed = parseReference(reference)
   const file = locate(parsed, directory)
+  waits(`the module ${file}, or one that it imports, waits in a top-level await that has not ended`)
   let exported: Record<string, unknown>
   try {
     exported = await importFile(file)
@@ -33,6 +39,8 @@ export async function loadApplication(reference: string, directory: string): Pro
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
   const { value, owner } = find(parsed, exported, reference)
+  if (parsed.args !== null)
+    waits(`the factory ${parsed.path.join('.')}() of ${file} waits for a promise that has not settled`)
   const application = parsed.args === null ? value : await call(parsed, value, owner, reference)
   if (isApplication(application) && !looksForeign(application) && !isClass(application)) {
     // A method is called as one.

@@ -160,6 +160,10 @@ class Link {
     return this.#files.isHostDescriptor(descriptor)
   }
 
+  stands(stack: string): void {
+    say({ type: 'stands', stack })
+  }
+
   serves(): void {
     this.#memory.serves()
   }

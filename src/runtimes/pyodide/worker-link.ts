@@ -47,6 +47,9 @@ export const YOUNG_GENERATION_MB = 6
 /** The signal by which a late request is interrupted; see `EmbeddedWorker` in `python/monoceros/embedded.py`. */
 export const SIGALRM = 14
 
+/** The signal that asks where the application stands while it is loaded; see `serve` in `python/monoceros/embedded.py`. */
+export const SIGURG = 23
+
 /** All that a worker's thread begins with. */
 export interface WorkerThreadData {
   readonly port: MessagePort
@@ -71,6 +74,8 @@ export type ThreadNotice =
   | { readonly type: 'claimed' }
   /** Its memory is at its limit, in bytes, and what is in use leaves no room for requests. */
   | { readonly type: 'full'; readonly limit: number }
+  /** Asked by {@link SIGURG}: where the application stands that is being loaded. */
+  | { readonly type: 'stands'; readonly stack: string }
   | { readonly type: 'ended'; readonly status: number }
   /** The interpreter itself failed: never with JavaScript in it. */
   | { readonly type: 'broken'; readonly failure: InterpreterFailure }

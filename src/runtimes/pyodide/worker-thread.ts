@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
+import type { Whereabouts } from '../load-watch.ts'
 import { encodeFrame, type FrameChannel, LOG } from '../workers/frames.ts'
 import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
 import type { InterpreterFailure } from './failure.ts'
@@ -9,6 +10,7 @@ import type { Mount } from './mounts.ts'
 import {
   MOST_UNTAKEN,
   SIGALRM,
+  SIGURG,
   STACK_MB,
   type ThreadNotice,
   WORDS_BYTES,
@@ -38,6 +40,8 @@ const claims = new ClaimKeeper(locks)
 let lastOwner = 0
 
 const ERROR = 40
+/** How long a thread is given to say where it stands, in milliseconds. */
+const WHERE_MS = 1000
 
 /** A thread with an embedded interpreter, a message port, and a few words of shared memory. */
 class WorkerThread implements WorkerUnit {
@@ -55,6 +59,8 @@ class WorkerThread implements WorkerUnit {
   #killed = false
   /** The stream that was interrupted and has not been seen to end. */
   #late: number | null = null
+  /** Whoever has asked where it stands. */
+  #whoAsks: ((stack: string | null) => void) | null = null
 
   constructor(options: ThreadOptions, listener: UnitListener, { number, background }: UnitSettings) {
     this.#listener = listener
@@ -119,6 +125,8 @@ class WorkerThread implements WorkerUnit {
       claims.claimed()
     } else if (message.type === 'full') {
       listener.worn(`has no memory left (${memoryLimitText(message.limit)})`)
+    } else if (message.type === 'stands') {
+      this.#whoAsks?.(message.stack)
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
@@ -179,6 +187,23 @@ class WorkerThread implements WorkerUnit {
     this.channel.wake()
     return true
   }
+
+  async where(): Promise<Whereabouts> {
+    Atomics.store(this.#signals, 0, SIGURG)
+    this.channel.wake()
+    const stack = await new Promise<string | null>((resolve) => {
+      this.#whoAsks = resolve
+      setTimeout(() => resolve(null), WHERE_MS).unref()
+    })
+    this.#whoAsks = null
+    if (stack !== null) return { text: stack, isStack: true }
+    const text =
+      'Where it stands cannot be told: the interpreter itself is still starting, or it is in compiled code that looks for no signals.'
+    return { text, isStack: false }
+  }
+
+  /** There is no thread to answer a frame; it says so in a way of its own. */
+  stands(): void {}
 
   abort(): void {
     const late = this.#late

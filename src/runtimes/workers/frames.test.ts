@@ -26,6 +26,7 @@ import {
   REQUEST,
   RETURNED,
   readU32,
+  STANDS,
   START,
   WANT,
   WINDOW,
@@ -179,7 +180,7 @@ describe('decoding frames', () => {
   })
 
   it('refuses every type that a worker does not send', () => {
-    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE]
+    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])
       if (known.includes(type)) expect(decoding).not.toThrow()

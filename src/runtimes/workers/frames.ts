@@ -12,6 +12,7 @@ export const CANCEL = 0x04
 export const RECALL = 0x05
 export const STOP = 0x06
 export const START = 0x07
+export const WHERE = 0x08
 
 // Worker → acceptor
 export const READY = 0x81
@@ -24,6 +25,7 @@ export const WANT = 0x87
 export const RETURNED = 0x88
 export const LOG = 0x89
 export const ASIDE = 0x8a
+export const STANDS = 0x8b
 
 /** Flags of REQUEST. */
 export const BODY_FILE = 1
@@ -62,7 +64,7 @@ export interface FrameSink {
 
 /** The flags that each type may have, by type; what has none is refused. */
 const FLAGS = new Int16Array(256).fill(-1)
-for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE]) FLAGS[type] = 0
+for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS]) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST
 FLAGS[END] = BROKEN
 

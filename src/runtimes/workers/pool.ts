@@ -1,4 +1,5 @@
 import { ApplicationLoadError } from '../application-load-error.ts'
+import { LoadWatch } from '../load-watch.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { TaskQueue } from './task-queue.ts'
@@ -10,6 +11,8 @@ export interface PoolOptions {
   readonly workers: number
   /** How long an application may go without giving anything of the response it is working on. */
   readonly timeout: number
+  /** How long a worker may take to load the application. */
+  readonly loadTimeout: number
   readonly gracefulTimeout: number
   /** Requests after which a worker is replaced; 0 for never. */
   readonly maxRequests: number
@@ -70,6 +73,15 @@ interface Starting {
   readonly reject: (error: Error) => void
   /** What the worker said of why the application did not load. */
   failure: string | null
+  /** Nobody need watch any more how long it takes. */
+  readonly unwatch: () => void
+}
+
+/** A reload that has not come to its end. */
+interface Reload {
+  /** Its new workers. */
+  readonly workers: Worker[]
+  abandoned: boolean
 }
 
 /**
@@ -84,6 +96,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   readonly #workers = new Set<Worker>()
   readonly #starting = new Map<Worker, Starting>()
   readonly #queue = new TaskQueue()
+  readonly #loads: LoadWatch
+  #reload: Reload | null = null
   #target: number
   #number = 0
   #watch: NodeJS.Timeout | null = null
@@ -96,6 +110,12 @@ export class WorkerPool implements Runtime, WorkerListener {
   constructor(options: PoolOptions) {
     this.#options = options
     this.#target = options.workers
+    this.#loads = new LoadWatch({
+      application: options.worker.application,
+      timeout: options.loadTimeout,
+      background: options.worker.background === true,
+      warn: (text, pid) => options.log.log(WARNING, text, pid),
+    })
   }
 
   /**
@@ -300,7 +320,8 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   // ---------------------------------------------------------------- workers
 
-  #spawn(): Promise<Worker> {
+  /** Resolves when it serves. The worker is put into `batch`, too, as soon as there is one. */
+  #spawn(batch: Worker[] = []): Promise<Worker> {
     const { maxRequests, maxRequestsJitter } = this.#options
     return new Promise((resolve, reject) => {
       let worker: Worker
@@ -313,14 +334,36 @@ export class WorkerPool implements Runtime, WorkerListener {
       if (maxRequests > 0)
         worker.retireAfter = maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1))
       this.#workers.add(worker)
-      this.#starting.set(worker, { resolve, reject, failure: null })
+      batch.push(worker)
+      const unwatch = this.#loads.begin({
+        name: `Worker ${worker.pid}`,
+        pid: worker.pid,
+        where: () => worker.where(),
+        // Where the stack is not known, Python is made to print it as it ends.
+        giveUp: (text, isStack) => this.#giveUpLoading(worker, new ApplicationLoadError(text), !isStack),
+      })
+      this.#starting.set(worker, { resolve, reject, failure: null, unwatch })
       this.#options.log.log(DEBUG, `Worker ${worker.pid} is loading the application`)
     })
   }
 
-  ready(worker: Worker): void {
+  /** Forgets that it is starting. */
+  #started(worker: Worker): Starting | undefined {
     const starting = this.#starting.get(worker)
     this.#starting.delete(worker)
+    starting?.unwatch()
+    return starting
+  }
+
+  /** It is ended, and whoever waits for it told at once: it may be long in ending. */
+  #giveUpLoading(worker: Worker, error: Error, stacks = false): void {
+    const starting = this.#started(worker)
+    worker.giveUpLoading(error instanceof ApplicationLoadError ? 'load_timeout' : error.message, stacks)
+    starting?.reject(error)
+  }
+
+  ready(worker: Worker): void {
+    const starting = this.#started(worker)
     this.#options.log.log(DEBUG, `Worker ${worker.pid} is ready`)
     starting?.resolve(worker)
     this.#dispatch()
@@ -334,8 +377,7 @@ export class WorkerPool implements Runtime, WorkerListener {
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void {
     const { log } = this.#options
     this.#workers.delete(worker)
-    const starting = this.#starting.get(worker)
-    this.#starting.delete(worker)
+    const starting = this.#started(worker)
     if (unbegun.length > 0) {
       for (const assignment of unbegun) assignment.open = true
       this.#queue.unshift(unbegun)
@@ -452,23 +494,42 @@ export class WorkerPool implements Runtime, WorkerListener {
   }
 
   /**
-   * New workers first; when all of them serve the old ones leave.
+   * New workers first; when all of them serve the old ones leave. A reload that has not come to its end is abandoned.
    * @throws ApplicationLoadError, WorkerStartError: then the old ones stay
    */
   async reload(): Promise<void> {
+    this.abandonReload()
     const old = [...this.#workers].filter(
       (worker) => worker.state === 'serving' || worker.state === 'starting',
     )
-    const fresh = Array.from({ length: this.#target }, () => this.#spawn())
+    const reload: Reload = { workers: [], abandoned: false }
+    this.#reload = reload
+    const fresh = Array.from({ length: this.#target }, () => this.#spawn(reload.workers))
     try {
       await all(fresh)
+      if (reload.abandoned) throw abandoned()
     } catch (error) {
-      for (const result of await Promise.allSettled(fresh)) {
-        if (result.status === 'fulfilled') this.#retire(result.value)
-      }
+      // Those that still load would only fail as well, or hang.
+      this.#dropStarting(reload)
+      for (const worker of reload.workers) if (worker.state === 'serving') this.#retire(worker)
       throw error
+    } finally {
+      if (this.#reload === reload) this.#reload = null
     }
     for (const worker of old) this.#retire(worker)
+  }
+
+  /** Ends a reload that is under way; its promise is rejected, and the old workers stay. */
+  abandonReload(): void {
+    const reload = this.#reload
+    if (reload === null) return
+    this.#reload = null
+    reload.abandoned = true
+    this.#dropStarting(reload)
+  }
+
+  #dropStarting({ workers }: Reload): void {
+    for (const worker of workers) if (worker.state === 'starting') this.#giveUpLoading(worker, abandoned())
   }
 
   /** From now on that many workers. */
@@ -516,6 +577,10 @@ export class WorkerPool implements Runtime, WorkerListener {
       worker.kill('the server was ended')
     }
   }
+}
+
+function abandoned(): WorkerStartError {
+  return new WorkerStartError('it was not needed any more', true)
 }
 
 /** `killed by SIGKILL: why` with when, in front of the why. */

@@ -1,3 +1,4 @@
+import type { Whereabouts } from '../load-watch.ts'
 import type { FrameChannel, FrameDecoder } from './frames.ts'
 
 /**
@@ -19,6 +20,10 @@ export interface WorkerUnit {
   takeBack(last: number): number | null
   /** Raises in the application where it stands, if it works on that stream. @returns false where that cannot be done */
   interrupt(stream: number): boolean
+  /** Where it stands while it loads the application, which goes on. Answers within two seconds, and never rejects. */
+  where(): Promise<Whereabouts>
+  /** Its answer to WHERE, where that is asked by a frame: the stacks of its threads, as faulthandler writes them. */
+  stands(stacks: string): void
   /** Ends it, with its Python stacks in the log where it has some that nobody has seen. */
   abort(): void
   kill(): void

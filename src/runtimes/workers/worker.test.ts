@@ -46,6 +46,11 @@ class TestUnit implements WorkerUnit {
     return true
   }
 
+  where() {
+    return Promise.resolve({ text: 'nowhere', isStack: false })
+  }
+
+  stands(): void {}
   abort(): void {}
   kill(): void {}
   dispose(): void {}

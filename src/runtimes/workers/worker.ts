@@ -1,3 +1,4 @@
+import type { Whereabouts } from '../load-watch.ts'
 import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import {
@@ -27,6 +28,7 @@ import {
   REQUEST,
   RETURNED,
   readU32,
+  STANDS,
   START,
   STOP,
   WANT,
@@ -288,6 +290,20 @@ export class Worker implements FrameSink, UnitListener {
     return this.#unit.interrupt(assignment.stream)
   }
 
+  /** Where it stands while it loads the application; see {@link WorkerUnit.where}. */
+  where(): Promise<Whereabouts> {
+    return this.#unit.where()
+  }
+
+  /** It does not come to serve: it is ended, and that is our doing. With `stacks` its Python stacks are seen. */
+  giveUpLoading(reason: string, stacks: boolean): void {
+    if (this.state !== 'starting') return
+    this.expected = true
+    if (stacks) return this.abort(reason)
+    this.state = 'condemned'
+    this.kill(reason)
+  }
+
   /** Ends it so that its Python stacks are seen. */
   abort(reason: string): void {
     if (this.state === 'gone' || this.#killReason !== null) return
@@ -498,6 +514,9 @@ export class Worker implements FrameSink, UnitListener {
       }
       case LOG:
         this.#logFrame(bytes, start, end)
+        return
+      case STANDS:
+        this.#unit.stands(bytes.toString('utf8', start, end))
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)

@@ -19,6 +19,27 @@ An application in TypeScript shares its process with the server and with other r
 for which the process may be kept from anything else, by a loop without an end for example; then it is killed and replaced, and its clients get no answer. The middleware \`timeout\` limits single requests.`,
   },
   {
+    name: 'load_timeout',
+    section: 'Time-outs',
+    flags: ['--load-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 120,
+    doc: `How long the application may take to load, in each worker, before the attempt is given up. 0 disables the limit.
+
+It counts from the start of the worker to the end of the import (and of the factory call), at the start of the server, at a reload, and when a worker is replaced.
+After 10 s, or half of the limit where that is less, a warning in the error log says where the import stands: the Python stack with the application's frames.
+The warning comes again after 20, 40, 80 … s, also where the limit is disabled.
+At the limit the log says where the import stood, and the worker is killed. After a reload the old application serves on; a replacement is tried again;
+at the start the command ends with status 3, as for any application that cannot be loaded.
+
+The default is meant for large applications: a Django project with hundreds of modules imports in 5 to 30 s from a cold disk, and more slowly when all workers load at once on few cores or on the embedded Python.
+An import that has taken two minutes usually waits for something that will not come.
+
+An application in TypeScript is limited in the same way. A top-level \`await\` that never ends has no stack: the warning names the module file instead.`,
+  },
+  {
     name: 'graceful_timeout',
     section: 'Time-outs',
     flags: ['--graceful-timeout'],

@@ -1,0 +1,79 @@
+"""Where an application stands while it is loaded: the acceptor asks for it when that takes long."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from _thread import allocate_lock, get_ident, start_new_thread
+from select import POLLIN, poll
+from types import FrameType
+from typing import List, Optional
+
+from . import frames
+from .channel import Pipe
+
+#: As many frames of a thread as faulthandler shows, the innermost ones.
+_MOST_FRAMES = 100
+_MOST_THREADS = 100
+
+
+class LoadingObserver:
+    """Answers WHERE by STANDS for as long as the application is loaded, from a thread of its own.
+
+    It looks at the other threads while it has the interpreter, so that none of them moves, and disturbs none: a signal
+    would end a system call that waits. Its parts are taken before the application is imported, which may replace them.
+    """
+
+    def __init__(self, data: socket.socket, control: socket.socket) -> None:
+        self._data = data
+        self._control = control
+        self._main = get_ident()
+        self._loaded = Pipe()
+        self._ended = allocate_lock()
+
+    def __enter__(self) -> None:
+        self._ended.acquire()
+        start_new_thread(self._attend, ())
+
+    def __exit__(self, *_error: object) -> None:
+        """From here on both channels are the caller's."""
+        self._loaded.wake()
+        self._ended.acquire()
+        self._loaded.close()
+
+    def _attend(self) -> None:
+        try:
+            waiting = poll()
+            waiting.register(self._control.fileno(), POLLIN)
+            waiting.register(self._loaded.number, POLLIN)
+            while all(number != self._loaded.number for number, _ in waiting.poll()):
+                # What is not for us is for whoever reads the channel when the application is loaded.
+                header = self._control.recv(frames.HEADER_SIZE, socket.MSG_PEEK)
+                if len(header) < frames.HEADER_SIZE or frames.unpack_header(header)[1] != frames.WHERE:
+                    break
+                self._control.recv(frames.HEADER_SIZE)
+                text = describe_threads(self._main, get_ident())
+                self._data.sendall(frames.pack(frames.STANDS, 0, 0, text.encode("utf-8", "backslashreplace")))
+        except OSError:  # the acceptor is gone
+            pass
+        finally:
+            self._ended.release()
+
+
+def describe_threads(main: int, hidden: int) -> str:
+    """The stacks of all threads but ``hidden``, in the form that faulthandler gives them, ``main`` as the current one."""
+    parts: List[str] = []
+    for number, frame in list(sys._current_frames().items())[:_MOST_THREADS]:
+        if number != hidden:
+            what = "Current thread" if number == main else "Thread"
+            parts.append(f"{what} 0x{number:016x} (most recent call first):\n{_describe(frame)}")
+    return "\n".join(parts)
+
+
+def _describe(frame: Optional[FrameType]) -> str:
+    lines = []
+    while frame is not None and len(lines) < _MOST_FRAMES:
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}\n')
+        frame = frame.f_back
+    return "".join(lines)

@@ -1,0 +1,79 @@
+/**
+ * The program of a thread beside an application in TypeScript: it says where the main thread stands when the arbiter asks, also when that thread does
+ * not come back to its event loop. It uses Node's inspector within the process; no port is opened. Until it is asked it sleeps.
+ */
+import { type Debugger, Session } from 'node:inspector'
+import { Socket } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { StackAnswer, StackThreadData } from './stack-answer.ts'
+
+/** How long the main thread has to answer before it counts as blocked, and to stop where it is; milliseconds. */
+const BEAT_MS = 250
+const PAUSE_MS = 700
+
+const { fd, own } = workerData as StackThreadData
+const main = parentPort!
+const arbiter = new Socket({ fd, readable: true, writable: true })
+let asked: Promise<unknown> = Promise.resolve()
+
+arbiter.on('data', () => {
+  asked = asked.then(answer)
+})
+// The arbiter is gone: its child hears of that too.
+arbiter.on('error', () => {})
+
+async function answer(): Promise<void> {
+  const said = (await beat()) ?? (await stack())
+  arbiter.write(`${JSON.stringify(said)}\n`)
+}
+
+/** What the main thread says, when its event loop runs. */
+function beat(): Promise<StackAnswer | null> {
+  return new Promise((resolve) => {
+    const heard = (doing: string) => {
+      clearTimeout(timer)
+      resolve({ kind: 'free', doing })
+    }
+    const timer = setTimeout(() => {
+      main.off('message', heard)
+      resolve(null)
+    }, BEAT_MS)
+    main.once('message', heard)
+    main.postMessage(null)
+  })
+}
+
+/** Stops the main thread for a moment, and looks. */
+function stack(): Promise<StackAnswer> {
+  return new Promise((resolve) => {
+    const session = new Session()
+    const urls = new Map<string, string>()
+    const end = (said: StackAnswer) => {
+      clearTimeout(timer)
+      // The main thread goes on when nobody debugs it.
+      session.disconnect()
+      resolve(said)
+    }
+    const timer = setTimeout(() => end({ kind: 'unknown' }), PAUSE_MS)
+    session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url))
+    session.once('Debugger.paused', ({ params }) =>
+      end({ kind: 'stack', frames: show(params.callFrames, urls) }),
+    )
+    session.connectToMainThread()
+    session.post('Debugger.enable')
+    session.post('Debugger.pause')
+  })
+}
+
+/** As V8 writes them, without Node's frames and ours where the application has some. */
+function show(frames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, string>): string[] {
+  const placed = frames.map(({ functionName, location }) => {
+    const url = urls.get(location.scriptId) ?? ''
+    const place = `${url || '<anonymous>'}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`
+    return { url, line: functionName === '' ? `at ${place}` : `at ${functionName} (${place})` }
+  })
+  const around = (url: string) =>
+    url.startsWith('node:') || url.startsWith(own) || url.endsWith('/dist/jiti.cjs')
+  const application = placed.filter(({ url }) => !around(url))
+  return (application.length > 0 ? application : placed).map(({ line }) => line)
+}

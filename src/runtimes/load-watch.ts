@@ -1,0 +1,157 @@
+/** Watches over applications that are being loaded: says where a slow one stands, and gives up one that takes too long. */
+
+/** Where an application that is being loaded stands, for the log. */
+export interface Whereabouts {
+  /** A stack with a line above it, or a sentence on why there is none. */
+  readonly text: string
+  readonly isStack: boolean
+}
+
+/** One attempt to load the application. */
+export interface Load {
+  /** What loads it: `Worker 4711`. */
+  readonly name: string
+  /** The process that log entries are about. */
+  readonly pid: number
+  /** Finds out where it stands. Answers within two seconds, and never rejects. */
+  where(): Promise<Whereabouts>
+  /** Its time is over. `text` says so, and where it stood; `isStack` is that of where it stood. */
+  giveUp(text: string, isStack: boolean): void
+}
+
+export interface LoadWatchOptions {
+  /** The reference to it, for the log. */
+  readonly application: string
+  /** Seconds that an attempt may take; 0 for no limit. */
+  readonly timeout: number
+  warn(text: string, pid: number): void
+  /** Its timer keeps no process from ending. */
+  readonly background?: boolean
+}
+
+/** The first warning comes after that many seconds, or after half of the time there is. */
+const FIRST_WARNING_S = 10
+const TICK_MS = 100
+/** A tick that comes later than that, in milliseconds: this process was stopped, and what it watches most likely too. */
+const OVERSLEPT_MS = 1000
+
+interface Watched {
+  readonly load: Load
+  /** How long it has taken, without the time for which we were stopped; milliseconds. */
+  spent: number
+  /** When it is warned of next; milliseconds. */
+  warnAt: number
+  asking: boolean
+}
+
+/**
+ * When a load is warned of first, in seconds.
+ *
+ * @example firstWarning(120) // 10
+ * @example firstWarning(4) // 2
+ * @example firstWarning(0) // 10
+ */
+export function firstWarning(timeout: number): number {
+  return timeout === 0 ? FIRST_WARNING_S : Math.min(FIRST_WARNING_S, timeout / 2)
+}
+
+/**
+ * The watch over all attempts of one pool or one set of acceptors. Workers that load the same application often stand at the same place, so a
+ * stack is shown once, and then only said to be the same.
+ */
+export class LoadWatch {
+  readonly #options: LoadWatchOptions
+  readonly #watched = new Set<Watched>()
+  #ticks: NodeJS.Timeout | null = null
+  #tickedAt = 0
+  /** The last stack that was shown, and of whom. */
+  #shown = { text: '', name: '' }
+
+  constructor(options: LoadWatchOptions) {
+    this.#options = options
+  }
+
+  /** An attempt begins. Returns what is to be called when it ends, in whatever way. */
+  begin(load: Load): () => void {
+    const watched: Watched = {
+      load,
+      spent: 0,
+      warnAt: firstWarning(this.#options.timeout) * 1000,
+      asking: false,
+    }
+    this.#watched.add(watched)
+    this.#keepTicking()
+    return () => this.#end(watched)
+  }
+
+  #end(watched: Watched): void {
+    this.#watched.delete(watched)
+    if (this.#watched.size > 0 || this.#ticks === null) return
+    clearInterval(this.#ticks)
+    this.#ticks = null
+  }
+
+  #keepTicking(): void {
+    if (this.#ticks !== null) return
+    this.#tickedAt = performance.now()
+    this.#ticks = setInterval(() => this.#tick(), TICK_MS)
+    if (this.#options.background === true) this.#ticks.unref()
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    const elapsed = now - this.#tickedAt
+    this.#tickedAt = now
+    const limit = this.#options.timeout * 1000
+    for (const watched of this.#watched) {
+      watched.spent += elapsed > OVERSLEPT_MS ? 0 : elapsed
+      if (watched.asking) continue
+      if (limit > 0 && watched.spent >= limit) void this.#giveUp(watched)
+      else if (watched.spent >= watched.warnAt) void this.#warn(watched)
+    }
+  }
+
+  async #warn(watched: Watched): Promise<void> {
+    const { load } = watched
+    const { application, timeout } = this.#options
+    const after = watched.warnAt
+    watched.warnAt *= 2
+    const where = await this.#ask(watched)
+    if (where === null) return
+    const limit = timeout === 0 ? '' : ` (it is given up after ${seconds(timeout * 1000)}, load_timeout)`
+    const head = `${load.name} is still loading ${application} after ${seconds(after)}${limit}`
+    this.#options.warn(`${head}${this.#place(load, where)}`, load.pid)
+  }
+
+  /** Where it stands, as the rest of a sentence. */
+  #place({ name }: Load, { text, isStack }: Whereabouts): string {
+    if (!isStack) return `. ${text}`
+    const shown = this.#shown
+    if (shown.text === text)
+      return `, and stands where ${shown.name === name ? 'it did' : `${shown.name} does`}`
+    this.#shown = { text, name }
+    return `. ${text}`
+  }
+
+  async #giveUp(watched: Watched): Promise<void> {
+    const { application, timeout } = this.#options
+    const where = await this.#ask(watched)
+    if (where === null) return
+    this.#end(watched)
+    const text = `${application} could not be loaded within ${seconds(timeout * 1000)} (load_timeout). ${where.text}`
+    watched.load.giveUp(text, where.isStack)
+  }
+
+  /** Null when the attempt has ended meanwhile. */
+  async #ask(watched: Watched): Promise<Whereabouts | null> {
+    watched.asking = true
+    const where = await watched.load.where()
+    watched.asking = false
+    return this.#watched.has(watched) ? where : null
+  }
+}
+
+/** @example seconds(2500) // '2.5 s' */
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
+}
