@@ -25,6 +25,8 @@ const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
 const NO_CHUNKS: Buffer[] = []
+/** A runtime that holds this much of a response is relieved of it when it holds others too, however fast the client reads. */
+const HEAVY = 2 * 1024 * 1024
 const RETRY = 'Retry-After: 1\r\n'
 
 /** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
@@ -162,7 +164,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     }
     this.#taken += bytes
     if (this.#handle !== null && this.#taken * 2 >= this.#gateway.options.responseWindow) {
-      if (this.#handle.crowded && this.#gateway.slowReaders.spare(this)) return
+      const heavy = this.#heldByRuntime >= HEAVY && this.#handle.crowded
+      if (heavy && this.#gateway.slowReaders.spare(this)) return
       this.#handle.grant(this.#taken)
       this.#ungranted -= this.#taken
       this.#taken = 0
