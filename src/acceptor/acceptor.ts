@@ -96,6 +96,7 @@ export class Acceptor implements AcceptorControls {
         requestLine: settings.limitRequestLine,
         fields: settings.limitRequestFields,
         fieldSize: settings.limitRequestFieldSize,
+        head: settings.limitRequestHead,
         headerMap: settings.headerMap,
       },
       timeouts: {

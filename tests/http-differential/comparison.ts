@@ -11,7 +11,7 @@ import { type Reading, type ReadRequest, readAll } from './reading.ts'
  */
 export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): string | null {
   // No limit may decide before syntax does; llhttp's are lifted too.
-  const reading = readAll(pieces, { ...DEFAULT_HEAD_LIMITS, requestLine: 0, fieldSize: 0 })
+  const reading = readAll(pieces, { ...DEFAULT_HEAD_LIMITS, requestLine: 0, fieldSize: 0, head: 0 })
   const sight = seenByNode(bytes)
   const extension = reading.requests.findIndex(({ method }) => !METHODS.includes(method))
   if (extension >= 0 && extension === sight.requests.length && sight.error !== null) {
