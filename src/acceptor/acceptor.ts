@@ -115,8 +115,8 @@ export class Acceptor implements AcceptorControls {
   }
 
   #recordRefusal(refusal: Refusal): void {
-    const { peer, status, reason, requestLine } = refusal
-    this.#options.log.warning(refusalLine(peer, requestLine, status, reason))
+    const { peer, status, reason, requestLine, gaveUp } = refusal
+    this.#options.log.log(gaveUp ? 'info' : 'warning', refusalLine(peer, requestLine, status, reason))
     // One that has begun is recorded when its exchange is over.
     if (!refusal.begun) this.#accessLog?.record(recordOfRefusal(refusal))
   }

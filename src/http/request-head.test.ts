@@ -749,6 +749,39 @@ describe('the parser', () => {
     expect(parser.head.target).toBe('/a')
   })
 
+  it('has as much of a refused request line to log as came', () => {
+    const lineOf = (text: string, length: number): string => {
+      const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+      expect(() => {
+        const bytes = Buffer.from(text, 'latin1')
+        for (let at = 0; at < bytes.length; at += length) {
+          parser.feed(bytes, at, Math.min(bytes.length, at + length))
+        }
+      }, JSON.stringify(text)).toThrow()
+      return parser.requestLine()
+    }
+    for (const length of [1, 7, 1000]) {
+      expect(lineOf('GET /a b c\r\nHost: a\r\n\r\n', length)).toMatch(/^GET \/a b/)
+      expect(lineOf('GET /a\nHost: a\r\n\r\n', length)).toBe('GET /a')
+      expect(lineOf('GET /a HTTP/1.1\r\nBad Name: 1\r\n\r\n', length)).toBe('GET /a HTTP/1.1')
+      expect(lineOf('\r\n\r\nGET /\r\n', length)).toMatch(/^(?:GET \/)?$/)
+      expect(lineOf(`GET /${'a'.repeat(5000)}`, length)).toBe(`GET /${'a'.repeat(123)}`)
+    }
+    const hello = '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'
+    expect(lineOf(hello, 1000)).toBe(hello)
+    // An empty line in front does not hide it.
+    expect(lineOf('\r\n(ET / HTTP/1.1\r\n', 1000)).toBe('(ET / HTTP/1.1')
+  })
+
+  it('has as much of an incomplete request line to log as came', () => {
+    const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+    expect(parser.requestLine()).toBe('')
+    for (const text of ['GE', 'T /a', ' HTTP/1']) parser.feed(Buffer.from(text), 0, text.length)
+    expect(parser.requestLine()).toBe('GET /a HTTP/1')
+    parser.feed(Buffer.from('.1\r\nHo'), 0, 6)
+    expect(parser.requestLine()).toBe('GET /a HTTP/1.1')
+  })
+
   it('copies each byte a bounded number of times however slowly they come', () => {
     // A megabyte in single bytes would take 500 GB of copying if each byte meant a copy of all before it.
     const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, fieldSize: 0, head: 0 })

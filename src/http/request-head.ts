@@ -164,6 +164,8 @@ const KEEP_ALIVE = Buffer.from('keep-alive')
 /** How many bytes at most are copied behind an incomplete head before they are looked at. */
 const PIECE_BYTES = 4096
 const SMALLEST_CARRY = 1024
+/** How much of an incomplete or refused request line logs get to see. */
+const LOGGED_BYTES = 128
 
 /**
  * How many names a connection keeps at most, to expect them of its next request. They stay while it is idle, and a client
@@ -215,6 +217,8 @@ export class RequestHeadParser {
   private nameHash: number
   private name: FieldName | null
   private lines: number
+  /** What came of a request line that was refused before it was gathered in `carry`. */
+  private refusedLine: string
   /** The names of the request before: on a connection the next request tends to have the same, in the same order. */
   private expectedNames: readonly FieldName[]
   /** Bytes of the names in this head that are too long to be shared. */
@@ -247,6 +251,7 @@ export class RequestHeadParser {
     this.nameHash = 0
     this.name = null
     this.lines = 0
+    this.refusedLine = ''
     this.expectedNames = []
     this.longNameBytes = 0
     this.hasContentType = false
@@ -315,6 +320,31 @@ export class RequestHeadParser {
    * @throws HttpError when the request is refused; the parser is of no use after it
    */
   feed(chunk: Buffer, start: number, end: number): number {
+    try {
+      return this.take(chunk, start, end)
+    } catch (error) {
+      if (this.phase <= VERSION) this.noteRefusedLine(chunk, start, end)
+      throw error
+    }
+  }
+
+  /**
+   * The request line for logs, each byte as one character: as {@link RequestHead.requestLine} has it, or as much as came of one
+   * that is not complete or was refused, up to 128 bytes. Those may be any bytes but CR and LF.
+   */
+  requestLine(): string {
+    if (this.phase > VERSION) return this.current.requestLine()
+    return this.refusedLine || lineFrom(this.carry, 0, this.carried)
+  }
+
+  private noteRefusedLine(chunk: Buffer, start: number, end: number): void {
+    if (this.carried > 0) return // it is there
+    let from = this.begun ? this.headStart : start
+    while (from < end && (chunk[from] === CR || chunk[from] === LF)) from++
+    this.refusedLine = lineFrom(chunk, from, end)
+  }
+
+  private take(chunk: Buffer, start: number, end: number): number {
     if (this.phase === COMPLETE) return 0
     if (this.carried === 0) {
       const stop = this.scan(chunk, start, end)
@@ -403,7 +433,7 @@ export class RequestHeadParser {
         }
 
         case EMPTY_LINE_LF:
-          if (bytes[i] !== LF) throw bareCR('the empty line before the request line')
+          if (bytes[i] !== LF) throw bareCR('the empty line before the request line', bytes[i]!)
           this.phase = BEFORE
           i++
           break
@@ -483,7 +513,7 @@ export class RequestHeadParser {
         }
 
         case REQUEST_LINE_LF:
-          if (bytes[i] !== LF) throw bareCR('the request line')
+          if (bytes[i] !== LF) throw bareCR('the request line', bytes[i]!)
           this.finishTarget(bytes)
           i++
           this.phase = FIELD_START
@@ -563,14 +593,14 @@ export class RequestHeadParser {
         }
 
         case VALUE_LF:
-          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`)
+          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`, bytes[i]!)
           this.finishField(bytes, i - 1)
           i++
           this.phase = FIELD_START
           break
 
         case LAST_LF:
-          if (bytes[i] !== LF) throw bareCR('the empty line after the fields')
+          if (bytes[i] !== LF) throw bareCR('the empty line after the fields', bytes[i]!)
           this.finishHead()
           this.phase = COMPLETE
           return i + 1
@@ -805,6 +835,13 @@ export class RequestHeadParser {
       `The value of the field ${field} has the byte ${quoteByte(byte)}`,
     )
   }
+}
+
+function lineFrom(bytes: Buffer, start: number, end: number): string {
+  const stop = Math.min(end, start + LOGGED_BYTES)
+  let i = start
+  while (i < stop && bytes[i] !== CR && bytes[i] !== LF) i++
+  return bytes.toString('latin1', start, i)
 }
 
 /** The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that costs too much. */
