@@ -296,6 +296,22 @@ describe.skipIf(!hasPython())('limits', () => {
     })
   })
 
+  test('the largest request that the settings allow reaches its worker, and ends nothing', async () => {
+    // Everything of it is in one frame: a target that stands in three variables and has two bytes for each of its own there, and the body.
+    const open = await startPlain({
+      args: ['--limit-request-line', '0', '--limit-request-head', '1M', '--request-buffer-size', '8M'],
+    })
+    const [worker] = open.workers()
+    const body = Buffer.alloc(8 * 1024 * 1024)
+    const head = (query: string) =>
+      request(`POST /length?${query} HTTP/1.1`, host, `Content-Length: ${body.length}`)
+    const longest = head('\xff'.repeat(1024 * 1024 - head('').length))
+    expect(longest).toHaveLength(1024 * 1024)
+    const response = await exchangeOnce(open, Buffer.concat([Buffer.from(longest, 'latin1'), body]))
+    expect([response.status, response.text]).toEqual([200, String(body.length)])
+    expect(open.workers()).toEqual([worker])
+  })
+
   describe('header names with underscores', () => {
     const withUnderscore = get('/echo', 'X_Real_Ip: forged', 'X-Real-Ip: genuine')
 
