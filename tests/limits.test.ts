@@ -62,11 +62,12 @@ describe.skipIf(!hasPython())('limits', () => {
     ['a tab in the request line', 400, request('GET\t/ HTTP/1.1', host)],
     ['a method that is no token', 400, request('G(T / HTTP/1.1', host)],
     ['a lower-case version name', 400, request('GET / http/1.1', host)],
-    ['HTTP/1.2', 505, request('GET / HTTP/1.2', host)],
     ['HTTP/2.0', 505, request('GET / HTTP/2.0', host)],
     ['HTTP/0.9', 505, request('GET / HTTP/0.9')],
     ['a target without its slash', 400, request('GET path HTTP/1.1', host)],
     ['a control character in the target', 400, request('GET /\x01 HTTP/1.1', host)],
+    ['a DEL behind UTF-8 in the target', 400, request('GET /caf\xc3\xa9\x7f HTTP/1.1', host)],
+    ['UTF-8 in the authority of the target', 400, request('GET http://caf\xc3\xa9/ HTTP/1.1', host)],
     ['a fragment in the target', 400, request('GET /#here HTTP/1.1', host)],
     ['the asterisk-form with GET', 400, request('GET * HTTP/1.1', host)],
     ['CONNECT', 405, request('CONNECT test:443 HTTP/1.1', 'Host: test:443')],
@@ -105,6 +106,11 @@ describe.skipIf(!hasPython())('limits', () => {
     ],
     ['chunked twice', 400, request('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked, chunked')],
     [
+      'gzip and chunked on two lines',
+      501,
+      request('POST / HTTP/1.1', host, 'Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'),
+    ],
+    [
       'both framings',
       400,
       request('POST / HTTP/1.1', host, 'Content-Length: 1', 'Transfer-Encoding: chunked'),
@@ -133,6 +139,7 @@ describe.skipIf(!hasPython())('limits', () => {
     ['a chunk size beyond counting', 'fffffffffffffffff\r\n'],
     ['a chunk that is longer than its size', '1\r\nab\r\n0\r\n\r\n'],
     ['a bare LF after a chunk size', '1\na\r\n0\r\n\r\n'],
+    ['white space behind a chunk extension', '1;a \r\na\r\n0\r\n\r\n'],
     ['a bare LF in the trailers', '0\r\nX: a\n\r\n'],
     ['a trailer that is none', '0\r\nX\r\n\r\n'],
   ])('%s is answered 400', async (_, body) => {
@@ -141,6 +148,39 @@ describe.skipIf(!hasPython())('limits', () => {
       `POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
       400,
     )
+  })
+
+  test.each<[string, string, string]>([
+    ['white space around ";" and "=" of chunk extensions', '', '2 ; a = "b" ;c\r\nhi\r\n0\t;d\r\n\r\n'],
+    ['a tab behind "chunked"', '\t', '2\r\nhi\r\n0\r\n\r\n'],
+    [
+      'trailer fields that must not be there',
+      '',
+      '2\r\nhi\r\n0\r\nContent-Length: 9\r\nHost: forged\r\nX-Forged: 1\r\nConnection: close\r\n\r\n',
+    ],
+  ])('%s do no harm, and reach no application', async (_, after, body) => {
+    const connection = await RawConnection.open(server)
+    for (const path of ['/length', '/echo']) {
+      const head = `POST ${path} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked${after}\r\n\r\n`
+      const response = await connection.request(head + body)
+      expect(response.status).toBe(200)
+      if (path === '/length') {
+        expect(response.text).toBe('2')
+      } else {
+        const { environ } = JSON.parse(response.text)
+        expect(environ).toMatchObject({ CONTENT_LENGTH: '2', HTTP_HOST: 'test' })
+        expect(environ).not.toHaveProperty('HTTP_X_FORGED')
+        expect(environ).not.toHaveProperty('HTTP_TRANSFER_ENCODING')
+      }
+    }
+  })
+
+  test('HTTP/1.2 is served as HTTP/1.1', async () => {
+    const connection = await RawConnection.open(server)
+    const response = await connection.request(request('GET /echo HTTP/1.2', host))
+    expect([response.version, response.status]).toEqual(['1.1', 200])
+    expect(JSON.parse(response.text).environ.SERVER_PROTOCOL).toBe('HTTP/1.1')
+    expect((await connection.request(get('/'))).status).toBe(200)
   })
 
   test('endless chunk extensions are answered 400 or 431, or 413', async () => {
@@ -187,6 +227,18 @@ describe.skipIf(!hasPython())('limits', () => {
       await expectRefusal(server, `GET / HTTP/1.1\r\nHost: test\r\nX: ${'a'.repeat(9000)}`, 431)
     })
 
+    test('of 64 KiB with the request line are read, of a byte more refused, complete or not', async () => {
+      const head = (size: number) => {
+        const lines = Array.from({ length: 8 }, (_, number) => `X-${number}: ${'a'.repeat(8000)}`)
+        const rest = size - request('GET / HTTP/1.1', host, ...lines, 'Y: ').length
+        return request('GET / HTTP/1.1', host, ...lines, `Y: ${'b'.repeat(rest)}`)
+      }
+      expect(head(65536)).toHaveLength(65536)
+      expect((await exchangeOnce(server, head(65536))).status).toBe(200)
+      await expectRefusal(server, head(65537), 431, /larger than 65536 bytes \(limit_request_head\)/)
+      await expectRefusal(server, head(100_000).slice(0, 65537), 431)
+    })
+
     test('follow their settings', async () => {
       const strict = await startPlain({
         args: ['--limit-request-fields', '2', '--limit-request-field-size', '50'],
@@ -194,6 +246,20 @@ describe.skipIf(!hasPython())('limits', () => {
       expect((await exchangeOnce(strict, request('GET / HTTP/1.1', host, 'A: b'))).status).toBe(200)
       await expectRefusal(strict, request('GET / HTTP/1.1', host, 'A: b', 'C: d'), 431)
       await expectRefusal(strict, request('GET / HTTP/1.1', host, `A: ${'b'.repeat(50)}`), 431)
+    })
+
+    test('of any length leave the process alive, and are refused when the head is too large', async () => {
+      const open = await startPlain({
+        args: ['--limit-request-field-size', '0', '--limit-request-head', '1M'],
+      })
+      const long = 'x'.repeat(900_000)
+      expect((await exchangeOnce(open, request('GET / HTTP/1.1', host, `${long}: 1`))).status).toBe(200)
+      await expectRefusal(open, request('GET / HTTP/1.1', host, `${long}${long}: 1`), 431)
+      const half = await startPlain({
+        args: ['--limit-request-field-size', '0', '--limit-request-line', '0'],
+      })
+      await expectRefusal(half, request('GET / HTTP/1.1', host, `${long}: 1`), 431, /limit_request_head/)
+      await expectRefusal(half, request(`GET /${long} HTTP/1.1`, host), 414, /limit_request_head/)
     })
   })
 
@@ -228,6 +294,22 @@ describe.skipIf(!hasPython())('limits', () => {
       const open = await startPlain()
       expect((await exchangeOnce(open, post('/length', Buffer.alloc(20_000_000)))).text).toBe('20000000')
     })
+  })
+
+  test('the largest request that the settings allow reaches its worker, and ends nothing', async () => {
+    // Everything of it is in one frame: a target that stands in three variables and has two bytes for each of its own there, and the body.
+    const open = await startPlain({
+      args: ['--limit-request-line', '0', '--limit-request-head', '1M', '--request-buffer-size', '8M'],
+    })
+    const [worker] = open.workers()
+    const body = Buffer.alloc(8 * 1024 * 1024)
+    const head = (query: string) =>
+      request(`POST /length?${query} HTTP/1.1`, host, `Content-Length: ${body.length}`)
+    const longest = head('\xff'.repeat(1024 * 1024 - head('').length))
+    expect(longest).toHaveLength(1024 * 1024)
+    const response = await exchangeOnce(open, Buffer.concat([Buffer.from(longest, 'latin1'), body]))
+    expect([response.status, response.text]).toEqual([200, String(body.length)])
+    expect(open.workers()).toEqual([worker])
   })
 
   describe('header names with underscores', () => {

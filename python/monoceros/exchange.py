@@ -109,7 +109,8 @@ class Exchange:
     def write(self, data: bytes) -> None:
         """The write() callable of PEP 3333: returns when the bytes are on their way; waits for a slow client.
 
-        Raises ClientGone when the client went away and ValueError past the declared Content-Length.
+        Raises ClientGone when the client went away. Past the declared Content-Length it sends what that allows and
+        raises ValueError, as the PEP has it ("Handling the Content-Length Header"); the response is complete then.
         """
         if not isinstance(data, bytes):
             raise TypeError(f"write() needs bytes, not {_kind(data)}")
@@ -267,6 +268,10 @@ class Exchange:
                 return self._finish()
             self._put(chunk)
             if self._surplus:
+                self._log(
+                    frames.WARNING,
+                    f"the application declared Content-Length: {self._declared} and produced more; the rest is not sent",
+                )
                 iterator = self._iterator = iter(())
             # "Transmit each bytestring before asking for the next": at once, or when it completes the response
             # by the watcher, if the end of the iterable does not come first.
@@ -287,19 +292,14 @@ class Exchange:
         """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""
         if self._head is None:
             raise AssertionError("the application produced a body before it called start_response (PEP 3333)")
+        if self._head_only or self._bodiless:  # only through write(), and sent is nothing of it
+            return
         declared = self._declared
         if declared is not None and self._produced + len(chunk) > declared:
             chunk = chunk[: declared - self._produced]
-            if not self._surplus:
-                self._surplus = True
-                self._log(
-                    frames.WARNING,
-                    f"the application declared Content-Length: {declared} and produced more; the rest is not sent",
-                )
+            self._surplus = True
         self._produced += len(chunk)
         if not self._started:
-            if self._head_only or self._bodiless:  # only through write()
-                return
             if self._known == -1:
                 self._known = len(chunk)
             size = min(len(chunk), BODY_PIECE, self.granted)
@@ -427,8 +427,8 @@ class Exchange:
         """The application raised, or broke a rule that leaves no response to be made."""
         outbox = self.carrier.outbox
         self._rest = None
-        if self.cancelled or isinstance(error, ClientGone):
-            self._log(frames.DEBUG, f"given up: {error}")
+        if self.cancelled or _is_about_the_client(error):
+            self._log(frames.DEBUG, f"given up: {type(error).__name__}")
             return self._cancel()
         text = format_error(error)
         BaseException.with_traceback(error, None)  # the frames it holds live no longer than this exchange
@@ -457,7 +457,8 @@ class Exchange:
             if close is not None:
                 self._context.run(close)
         except BaseException as error:
-            self._log(frames.ERROR, f"the application's close() raised\n{format_error(error)}")
+            if not _is_about_the_client(error):
+                self._log(frames.ERROR, f"the application's close() raised\n{format_error(error)}")
 
     def _end(self) -> bool:
         self._ended = True
@@ -474,6 +475,17 @@ class Exchange:
         target = environ.get("RAW_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
         name = f"{method} {target}".encode("unicode_escape").decode("ascii")
         self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{name}: {text}"))
+
+
+def _is_about_the_client(error: Optional[BaseException]) -> bool:
+    """True when an error says no more than that the client has gone, by itself or by what it came from: nobody is to blame."""
+    seen = 0
+    while error is not None and seen < 100:  # a chain may be a ring
+        if isinstance(error, ClientGone):
+            return True
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        seen += 1
+    return False
 
 
 def _gather(chunks: List[bytes]) -> Iterator[bytes]:

@@ -382,6 +382,34 @@ class Sending(unittest.TestCase):
         self.assertEqual((response.body, response.broken), (b"abc", False))
         self.assertIn("Content-Length of 3", errors[0])
 
+    def test_write_past_the_content_length_leaves_the_response_whole(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            write = start_response(OK, [("Content-Length", "3")])
+            write(b"abc")
+            write(b"")
+            write(b"d")
+            return []
+
+        gateway = Gateway(app)
+        response = gateway.get()
+        self.assertEqual((response.body, response.broken, response.failure), (b"abc", False, None))
+        # Once, and where it was raised.
+        self.assertEqual(len(gateway.log), 1)
+        self.assertIn("40 GET /: the application raised after its response was complete", gateway.log[0])
+        self.assertIn("ValueError: write() past the declared Content-Length of 3 bytes", gateway.log[0])
+
+    def test_to_head_nothing_is_past_the_content_length(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            write = start_response(OK, [("Content-Length", "3")])
+            write(b"abc")
+            write(b"def")
+            return []
+
+        gateway = Gateway(app)
+        response = gateway.get(REQUEST_METHOD="HEAD")
+        self.assertEqual((response.body, response.failure, gateway.log), (b"", None, []))
+        self.assertEqual(response.header("Content-Length"), "3")
+
     def test_write_waits_for_credit(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:
             start_response(OK, TEXT)(b"0123456789" * 5)
@@ -665,6 +693,42 @@ class Cancelling(unittest.TestCase):
         self.assertTrue(gateway.resume(exchange, 0))
         self.assertEqual((gateway.response(exchange).broken, body.closed, body.asked), (True, 1, 1))
         self.assertEqual(gateway.log, [])
+
+    def test_what_comes_of_a_client_that_has_gone_is_no_error(self) -> None:
+        def gone() -> None:
+            raise ClientGone("the client went away before its request body was complete")
+
+        def wraps(environ: Any, start_response: Any) -> Any:
+            try:
+                gone()
+            except ClientGone as error:
+                raise RuntimeError("upload failed") from error
+
+        def handles(environ: Any, start_response: Any) -> Any:
+            try:
+                gone()
+            except ClientGone:
+                raise KeyError("upload")
+
+        def hides(environ: Any, start_response: Any) -> Any:
+            try:
+                gone()
+            except ClientGone:
+                raise KeyError("another mistake") from None
+
+        class Closes(List[bytes]):
+            def close(self) -> None:
+                gone()
+
+        def plain(environ: Any, start_response: Any) -> Any:
+            gone()
+
+        for app in (plain, wraps, handles, simple(Closes([b"a", b"b"]))):
+            gateway = Gateway(app)
+            response = gateway.get()
+            self.assertEqual([line for line in gateway.log if not line.startswith("10 ")], [])
+            self.assertIsNone(response.failure)
+        self.assertIn("another mistake", Gateway(hides).get().failure or "")
 
     def test_write_of_a_cancelled_exchange_raises_client_gone(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:

@@ -143,6 +143,7 @@ export class Acceptor implements AcceptorControls {
         requestLine: settings.limitRequestLine,
         fields: settings.limitRequestFields,
         fieldSize: settings.limitRequestFieldSize,
+        head: settings.limitRequestHead,
         headerMap: settings.headerMap,
       },
       timeouts: {
@@ -164,8 +165,8 @@ export class Acceptor implements AcceptorControls {
   }
 
   #recordRefusal(refusal: Refusal): void {
-    const { peer, status, reason, requestLine } = refusal
-    this.#options.log.warning(refusalLine(peer, requestLine, status, reason))
+    const { peer, status, reason, requestLine, gaveUp } = refusal
+    this.#options.log.log(gaveUp ? 'info' : 'warning', refusalLine(peer, requestLine, status, reason))
     // One that has begun is recorded when its exchange is over.
     if (!refusal.begun) this.#accessLog?.record(recordOfRefusal(refusal))
   }

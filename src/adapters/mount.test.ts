@@ -83,6 +83,18 @@ describe('sentTarget', () => {
     expect(sentTarget(environ)).toEqual({ mount: '/a%20b', path: '/c%2Fd', query: '?x=%20' })
   })
 
+  test('bytes that the client did not escape are escaped, and nothing else is changed', () => {
+    const environ = {
+      SCRIPT_NAME: '/caf\xc3\xa9',
+      PATH_INFO: '/a/b\xff',
+      QUERY_STRING: '\xe9',
+      REQUEST_URI: '/caf\xc3%A9/a%2Fb\xff?\xe9',
+    }
+    const expected = { mount: '/caf%C3%A9', path: '/a%2Fb%FF', query: '?%E9' }
+    expect(sentTarget(environ)).toEqual(expected)
+    expect(sentTarget({ ...environ, REQUEST_URI: `http://h${environ.REQUEST_URI}` })).toEqual(expected)
+  })
+
   test('it is encoded anew where a middleware has changed it, or where it could not stand in a URL', () => {
     const base = { SCRIPT_NAME: '', PATH_INFO: '/c?#', QUERY_STRING: 'a b#\u00e9"<>' }
     const encoded = { mount: '', path: '/c%3F%23', query: '?a%20b%23%E9%22%3C%3E' }

@@ -107,12 +107,12 @@ export function sentTarget(environ: {
   // What a URL's query string cannot hold as it is: spaces, controls, what is not ASCII, and " # < >.
   const encodedQuery = query === '' ? '' : `?${query.replace(/[^!$-;=?-~]/g, encodeByte)}`
   if (typeof environ.REQUEST_URI === 'string') {
-    const sent = splitTarget(environ.REQUEST_URI)
-    const end = mountEnd(sent.path, mount)
-    if (end !== -1 && /^[!-~]*$/.test(sent.path) && !sent.path.includes('#')) {
-      const rest = sent.path.slice(end)
-      if (decodePercent(rest) === path)
-        return { mount: sent.path.slice(0, end), path: rest, query: encodedQuery }
+    // Clients send bytes from 0x80 on as they are; a URL cannot have them.
+    const sent = splitTarget(environ.REQUEST_URI).path.replace(/[\x80-\xff]/g, encodeByte)
+    const end = mountEnd(sent, mount)
+    if (end !== -1 && /^[!-~]*$/.test(sent) && !sent.includes('#')) {
+      const rest = sent.slice(end)
+      if (decodePercent(rest) === path) return { mount: sent.slice(0, end), path: rest, query: encodedQuery }
     }
   }
   return { mount: encodePercent(mount), path: encodePercent(path), query: encodedQuery }

@@ -39,6 +39,21 @@ function make(rootPath = '') {
 }
 
 describe('the environ of an application in this process', () => {
+  test('has the bytes of a target that were not escaped as they were', () => {
+    const high = Array.from({ length: 128 }, (_, i) => String.fromCharCode(0x80 + i)).join('')
+    const target = `/${high}%C3%A9?${high}`
+    // The second time from what is kept of targets.
+    const environOf = make()
+    for (const start of ['', '', 'http://x']) {
+      expect(environOf(`GET ${start}${target} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatchObject({
+        PATH_INFO: `/${high}\xc3\xa9`,
+        QUERY_STRING: high,
+        REQUEST_URI: start + target,
+        RAW_URI: start + target,
+      })
+    }
+  })
+
   test('has every variable', () => {
     const environ = make()(
       'POST /a%20b/c?d=%20e HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Type: t/x\r\n\r\n',

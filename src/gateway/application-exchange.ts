@@ -1,3 +1,4 @@
+import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -244,13 +245,13 @@ export class ApplicationExchange
 
   broken(error: unknown): void {
     this.#gateway.options.log.error(
-      `${this.#describe()}: the application failed in the middle of its response\n${failureText(error)}`,
+      `${this.#quoted()}: the application failed in the middle of its response\n${failureText(error)}`,
     )
     this.#reply?.abort()
   }
 
   complain(error: unknown): void {
-    this.#gateway.options.log.error(`${this.#describe()}: ${failureText(error)}`)
+    this.#gateway.options.log.error(`${this.#quoted()}: ${failureText(error)}`)
   }
 
   // ----------------------------------------------------------------
@@ -302,7 +303,7 @@ export class ApplicationExchange
   }
 
   #quoted(): string {
-    return JSON.stringify(this.#describe())
+    return quoteText(this.#describe())
   }
 }
 

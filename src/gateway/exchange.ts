@@ -1,3 +1,4 @@
+import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -418,6 +419,6 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   }
 
   #quoted(): string {
-    return JSON.stringify(this.describe())
+    return quoteText(this.describe())
   }
 }

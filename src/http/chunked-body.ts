@@ -1,6 +1,13 @@
 import type { BodyReceiver } from './body-receiver.ts'
 import { HttpError, quoteByte } from './errors.ts'
-import { effectiveLimits, HEAD_CEILING, type HeadLimits } from './limits.ts'
+import {
+  effectiveLimits,
+  FIELD_SIZE_CEILING,
+  FIELDS_CEILING,
+  HEAD_CEILING,
+  type HeadLimits,
+  limitText,
+} from './limits.ts'
 import {
   BACKSLASH,
   COLON,
@@ -28,53 +35,40 @@ const NOT_MOVED = 4096
 
 const LARGEST_CHUNK = Number.MAX_SAFE_INTEGER
 
-/**
- * Trailer fields that would decide about the message or the connection after the fact, or about who is asking
- * (RFC 9110 §6.5.1). A sender must not send them; a recipient that heeded them would see another message than we do.
- */
-const REFUSED_TRAILERS = new Set([
-  'authorization',
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-const LONGEST_REFUSED_TRAILER = 17
-
 // What the next byte belongs to.
 const SIZE_START = 0
 const SIZE = 1
 const SIZE_LF = 2
-const EXTENSION_START = 3
-const EXTENSION_NAME = 4
-const EXTENSION_VALUE_START = 5
-const EXTENSION_VALUE = 6
-const EXTENSION_QUOTED = 7
-const EXTENSION_QUOTED_PAIR = 8
-const EXTENSION_QUOTED_END = 9
-const DATA = 10
-const DATA_CR = 11
-const DATA_LF = 12
-const TRAILER_START = 13
-const TRAILER_NAME = 14
-const TRAILER_VALUE = 15
-const TRAILER_LF = 16
-const LAST_LF = 17
-const DONE = 18
+const SIZE_SPACE = 3
+const EXTENSION_START = 4
+const EXTENSION_NAME = 5
+const EXTENSION_NAME_SPACE = 6
+const EXTENSION_VALUE_START = 7
+const EXTENSION_VALUE = 8
+const EXTENSION_QUOTED = 9
+const EXTENSION_QUOTED_PAIR = 10
+const EXTENSION_VALUE_END = 11
+const EXTENSION_VALUE_SPACE = 12
+const DATA = 13
+const DATA_CR = 14
+const DATA_LF = 15
+const TRAILER_START = 16
+const TRAILER_NAME = 17
+const TRAILER_VALUE = 18
+const TRAILER_LF = 19
+const LAST_LF = 20
+const DONE = 21
 
 /**
  * A chunked body (RFC 9112 §7.1): chunks, the last chunk and the trailer section.
  *
- * Stricter than the grammar where recipients are known to disagree: no white space around sizes and extensions, at most
- * 16 digits, exact CRLFs. Extensions are checked for their form, bounded and dropped; trailer fields are checked like
- * the fields of a head, under the same limits, and dropped.
+ * Stricter than the grammar where recipients are known to disagree: at most 16 digits, exact CRLFs, and white space
+ * ("BWS", RFC 9110 §5.6.3) only where the grammar has it, around the `;` and `=` of extensions, not behind a size or the last
+ * extension. Extensions are checked for their form, bounded with their white space, and dropped.
+ *
+ * Trailer fields are checked for their form like the fields of a head, under the same limits, and dropped, every one of
+ * them: also those that must not stand there (`Content-Length`, `Host`, `Authorization`), which a recipient that merged
+ * them into the head would let decide about the message after the fact (RFC 9110 §6.5.1).
  *
  * @example
  * ```ts
@@ -86,21 +80,22 @@ const DONE = 18
 export class ChunkedBody implements BodyReceiver {
   private readonly fieldsLimit: number
   private readonly fieldSizeLimit: number
+  private readonly headLimit: number
   private phase: number
   private digits: number
   /** The size as read so far, then how much of the chunk is still to come. */
   private remaining: number
   private extensionBytes: number
   private trailers: number
+  /** Bytes of the trailer section, and of its current line. */
   private trailerBytes: number
-  /** Bytes of the current trailer line, and its name as far as it could be one that is refused. */
   private lineBytes: number
-  private trailerName: string
 
   constructor(limits: HeadLimits) {
     const effective = effectiveLimits(limits)
     this.fieldsLimit = effective.fields
     this.fieldSizeLimit = effective.fieldSize
+    this.headLimit = effective.head
     this.phase = SIZE_START
     this.digits = 0
     this.remaining = 0
@@ -108,7 +103,6 @@ export class ChunkedBody implements BodyReceiver {
     this.trailers = 0
     this.trailerBytes = 0
     this.lineBytes = 0
-    this.trailerName = ''
   }
 
   get done(): boolean {
@@ -153,10 +147,16 @@ export class ChunkedBody implements BodyReceiver {
       case SIZE: {
         const digit = HEX_DIGIT_PLUS_ONE[byte]! - 1
         if (digit >= 0) this.takeDigit(digit)
-        else if (this.phase === SIZE) this.endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
-        else throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
+        else if (this.phase === SIZE_START) throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
+        else if (isSpace(byte)) this.takeSpace(SIZE_SPACE)
+        else this.endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
         return
       }
+      case SIZE_SPACE:
+        if (isSpace(byte)) this.takeSpace(SIZE_SPACE)
+        else if (byte === SEMICOLON) this.beginExtension()
+        else throw badChunk('bad-chunk-size', 'A chunk size and white space are followed by', byte)
+        return
       case SIZE_LF:
         if (byte !== LF) throw badChunk('bare-cr', 'The CR after a chunk size is followed by', byte)
         this.phase = this.remaining === 0 ? TRAILER_START : DATA
@@ -164,6 +164,7 @@ export class ChunkedBody implements BodyReceiver {
 
       case EXTENSION_START:
         this.countExtension()
+        if (isSpace(byte)) return // BWS, as wherever a space is taken below
         if (TOKEN_LOWER[byte] === 0) throw badExtension(byte)
         this.phase = EXTENSION_NAME
         return
@@ -174,22 +175,29 @@ export class ChunkedBody implements BodyReceiver {
           this.countExtension()
           this.phase = EXTENSION_VALUE_START
         } else {
-          this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+          this.endExtension(byte, EXTENSION_NAME_SPACE)
         }
+        return
+      case EXTENSION_NAME_SPACE:
+        this.countExtension()
+        if (byte === EQUALS) this.phase = EXTENSION_VALUE_START
+        else if (byte === SEMICOLON) this.phase = EXTENSION_START
+        else if (!isSpace(byte)) throw badExtension(byte)
         return
       case EXTENSION_VALUE_START:
         this.countExtension()
+        if (isSpace(byte)) return
         if (byte === QUOTE) this.phase = EXTENSION_QUOTED
         else if (TOKEN_LOWER[byte] !== 0) this.phase = EXTENSION_VALUE
         else throw badExtension(byte)
         return
       case EXTENSION_VALUE:
         if (TOKEN_LOWER[byte] !== 0) this.countExtension()
-        else this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+        else this.endExtension(byte, EXTENSION_VALUE_SPACE)
         return
       case EXTENSION_QUOTED:
         this.countExtension()
-        if (byte === QUOTE) this.phase = EXTENSION_QUOTED_END
+        if (byte === QUOTE) this.phase = EXTENSION_VALUE_END
         else if (byte === BACKSLASH) this.phase = EXTENSION_QUOTED_PAIR
         else if (QUOTED_TEXT[byte] === 0) throw badExtension(byte)
         return
@@ -198,8 +206,13 @@ export class ChunkedBody implements BodyReceiver {
         if (FIELD_VALUE[byte] === 0) throw badExtension(byte)
         this.phase = EXTENSION_QUOTED
         return
-      case EXTENSION_QUOTED_END:
-        this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+      case EXTENSION_VALUE_END:
+        this.endExtension(byte, EXTENSION_VALUE_SPACE)
+        return
+      case EXTENSION_VALUE_SPACE:
+        this.countExtension()
+        if (byte === SEMICOLON) this.phase = EXTENSION_START
+        else if (!isSpace(byte)) throw badExtension(byte)
         return
 
       case DATA_CR:
@@ -232,13 +245,28 @@ export class ChunkedBody implements BodyReceiver {
     if (byte === CR) {
       this.phase = SIZE_LF
     } else if (byte === SEMICOLON) {
-      this.countExtension()
-      this.phase = EXTENSION_START
+      this.beginExtension()
     } else if (byte === LF) {
       throw new HttpError(400, 'bare-lf', 'A chunk size ends with LF, not CRLF')
     } else {
       throw badChunk(code, what, byte)
     }
+  }
+
+  /** A byte after which no more of an extension's name or value can follow; `spaces` is the phase for white space. */
+  private endExtension(byte: number, spaces: number): void {
+    if (isSpace(byte)) this.takeSpace(spaces)
+    else this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+  }
+
+  private beginExtension(): void {
+    this.countExtension()
+    this.phase = EXTENSION_START
+  }
+
+  private takeSpace(phase: number): void {
+    this.countExtension()
+    this.phase = phase
   }
 
   private countExtension(): void {
@@ -254,6 +282,14 @@ export class ChunkedBody implements BodyReceiver {
 
   /** The trailer section, RFC 9112 §7.1.2: the rules of a head's field lines, each byte on its own. */
   private takeTrailerByte(byte: number): void {
+    this.trailerBytes++
+    if (this.trailerBytes > this.headLimit) {
+      throw new HttpError(
+        431,
+        'head-too-large',
+        `The trailer section is larger than ${limitText(this.headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)}`,
+      )
+    }
     switch (this.phase) {
       case TRAILER_START:
         if (byte === CR) {
@@ -267,19 +303,11 @@ export class ChunkedBody implements BodyReceiver {
           throw new HttpError(
             431,
             'too-many-fields',
-            `The trailer section has more than ${this.fieldsLimit} fields`,
-          )
-        }
-        if (this.trailerBytes > HEAD_CEILING) {
-          throw new HttpError(
-            431,
-            'head-too-large',
-            `The trailer section is larger than ${HEAD_CEILING} bytes`,
+            `The trailer section has more than ${limitText(this.fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
           )
         }
         this.trailers++
         this.lineBytes = 0
-        this.trailerName = ''
         this.phase = TRAILER_NAME
         this.takeTrailerNameByte(byte)
         return
@@ -303,7 +331,6 @@ export class ChunkedBody implements BodyReceiver {
         return
       case TRAILER_LF:
         if (byte !== LF) throw badChunk('bare-cr', 'The CR after a trailer field is followed by', byte)
-        this.trailerBytes += this.lineBytes + 2
         this.phase = TRAILER_START
         return
       case LAST_LF:
@@ -314,11 +341,7 @@ export class ChunkedBody implements BodyReceiver {
 
   private takeTrailerNameByte(byte: number): void {
     this.countTrailerByte()
-    const lower = TOKEN_LOWER[byte]!
-    if (lower !== 0) {
-      if (this.lineBytes <= LONGEST_REFUSED_TRAILER + 1) this.trailerName += String.fromCharCode(lower)
-      return
-    }
+    if (TOKEN_LOWER[byte] !== 0) return
     if (byte === LF) throw new HttpError(400, 'bare-lf', 'A line of the trailer section ends with LF')
     if (byte === CR) throw new HttpError(400, 'no-colon', 'A line of the trailer section has no colon')
     if (byte === SP || byte === HTAB) {
@@ -331,15 +354,8 @@ export class ChunkedBody implements BodyReceiver {
         `The name of a trailer field has the byte ${quoteByte(byte)}`,
       )
     }
-    if (this.trailerName === '') {
+    if (this.lineBytes === 1) {
       throw new HttpError(400, 'empty-field-name', 'There is a trailer field without a name')
-    }
-    if (REFUSED_TRAILERS.has(this.trailerName)) {
-      throw new HttpError(
-        400,
-        'forbidden-trailer',
-        `The field ${this.trailerName} must not stand in the trailer section`,
-      )
     }
     this.phase = TRAILER_VALUE
   }
@@ -350,7 +366,7 @@ export class ChunkedBody implements BodyReceiver {
       throw new HttpError(
         431,
         'field-too-long',
-        `A trailer field line is longer than ${this.fieldSizeLimit} bytes`,
+        `A trailer field line is longer than ${limitText(this.fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
       )
     }
   }
@@ -362,6 +378,10 @@ function badChunk(code: string, what: string, byte: number): HttpError {
 
 function badExtension(byte: number): HttpError {
   return badChunk('bad-chunk-extension', 'A chunk extension has', byte)
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SP || byte === HTAB
 }
 
 function describeByte(byte: number): string {

@@ -562,14 +562,16 @@ describe('a client that has sent its end', () => {
     expect(await client.expectEnd()).toBe('closed')
   })
 
-  it('within a head gets 400, with the request line in the report if it was whole', async () => {
+  it('within a head gets 400, with the request line in the report', async () => {
     const bench = await serve(echoTarget)
     const client = await RawConnection.open(bench)
     await client.send('GET /x HTTP/1.1\r\nHo')
     client.halfClose()
     expect((await client.readResponse()).status).toBe(400)
     expect(await client.expectEnd()).toBe('closed')
-    expect(bench.refusals).toMatchObject([{ status: 400, requestLine: 'GET /x HTTP/1.1', begun: false }])
+    expect(bench.refusals).toMatchObject([
+      { status: 400, requestLine: 'GET /x HTTP/1.1', begun: false, gaveUp: true },
+    ])
   })
 
   it('within a body gets 400', async () => {
@@ -579,7 +581,7 @@ describe('a client that has sent its end', () => {
     client.halfClose()
     expect((await client.readResponse()).status).toBe(400)
     expect(bench.requests[0]).toMatchObject({ completed: false, refusedWith: 400, body: 'abc' })
-    expect(bench.refusals).toMatchObject([{ begun: true, requestLine: 'POST / HTTP/1.1' }])
+    expect(bench.refusals).toMatchObject([{ begun: true, requestLine: 'POST / HTTP/1.1', gaveUp: true }])
   })
 
   it('within a body that was paused gets 400 as soon as the rest has been taken', async () => {
@@ -620,7 +622,17 @@ describe('a refused message', () => {
     expect(response.header('Connection')).toBe('close')
     expect(await client.expectEnd()).toBe('closed')
     expect(bench.requests).toEqual([])
-    expect(bench.refusals).toMatchObject([{ status: 400, requestLine: 'GET /path HTTP/1.1', begun: false }])
+    expect(bench.refusals).toMatchObject([
+      { status: 400, requestLine: 'GET /path HTTP/1.1', begun: false, gaveUp: false },
+    ])
+  })
+
+  it('is reported with what came of its request line, where that is what is wrong', async () => {
+    const bench = await serve(echoTarget)
+    const client = await RawConnection.open(bench)
+    await client.request(Buffer.from('\x16\x03\x01\0\xff\r\n', 'latin1'))
+    expect(await client.expectEnd()).toBe('closed')
+    expect(bench.refusals).toMatchObject([{ status: 400, requestLine: '\x16\x03\x01\0\xff' }])
   })
 
   it('has no body in its answer when it was HEAD', async () => {

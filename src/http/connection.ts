@@ -57,8 +57,10 @@ export interface Refusal {
   readonly peer: Peer
   readonly status: number
   readonly reason: string
-  /** The request line, as far as it was understood; '' when it was not. */
+  /** The request line as it was sent, a character a byte; up to 128 bytes of one that is not whole. '' when nothing of it came. */
   readonly requestLine: string
+  /** The client ended the connection in the midst of its own message: nobody has done anything wrong. */
+  readonly gaveUp: boolean
   /** Its head was in order and went to the handler, which hears of the refusal too. */
   readonly begun: boolean
   readonly startedAt: number
@@ -672,7 +674,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
 
   /** Answers a message that cannot be taken, and ends the connection: what follows it cannot be trusted. */
   #refuseMessage(error: HttpError): void {
-    this.#report(error.status, error.message)
+    this.#report(
+      error.status,
+      error.message,
+      error.code === 'incomplete-head' || error.code === 'incomplete-body',
+    )
     const sink = this.#sink
     this.#sink = null
     const answered = this.#sent !== NOTHING_SENT
@@ -699,11 +705,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     return this.#head ?? this.#parser.head
   }
 
-  #report(status: number, reason: string): void {
-    const requestLine = this.#requestHead.requestLine()
+  #report(status: number, reason: string, gaveUp = false): void {
+    const requestLine = this.#head?.requestLine() ?? this.#parser.requestLine()
     const begun = this.#phase !== HEAD
     const startedAt = this.#startedAt || Date.now()
-    this.#context.refused({ peer: this, status, reason, requestLine, begun, startedAt })
+    this.#context.refused({ peer: this, status, reason, requestLine, gaveUp, begun, startedAt })
   }
 
   /**

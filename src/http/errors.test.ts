@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HttpError, quoteByte, quoteBytes } from './errors.ts'
+import { HttpError, quoteByte, quoteBytes, quoteText } from './errors.ts'
 
 describe('quoted bytes', () => {
   const quote = (text: string): string => quoteBytes(Buffer.from(text, 'latin1'), 0, text.length)
@@ -24,6 +24,23 @@ describe('quoted bytes', () => {
 
   it('may be one byte', () => {
     expect([0x61, 0x20, 0x00, 0x7f, 0xff].map(quoteByte)).toEqual(['"a"', '\\x20', '\\x00', '\\x7f', '\\xff'])
+  })
+})
+
+describe('quoted text', () => {
+  it('is escaped as bytes are', () => {
+    expect(quoteText('GET /caf\xc3\xa9 HTTP/1.1')).toBe('"GET /caf\\xc3\\xa9 HTTP/1.1"')
+    expect(quoteText('')).toBe('""')
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        expect(quoteText(Buffer.from(bytes).toString('latin1'))).toBe(quoteBytes(bytes, 0, bytes.length))
+      }),
+    )
+  })
+
+  it('is cut short', () => {
+    expect(quoteText('a'.repeat(1024))).toBe(`"${'a'.repeat(1024)}"`)
+    expect(quoteText('\xff'.repeat(1_000_000))).toBe(`"${'\\xff'.repeat(1024)}…"`)
   })
 })
 

@@ -99,6 +99,13 @@ describe('the table of field names', () => {
     expect(find(table, long.slice(1))).toBe(find(table, long.slice(1)))
   })
 
+  it('takes a name of any length, which a client chooses', () => {
+    const table = new FieldNameTable()
+    for (const length of [65, 130_000, 1024 * 1024]) {
+      expect(find(table, 'X'.repeat(length)).lower).toBe('x'.repeat(length))
+    }
+  })
+
   it('finds every token by its lower-case spelling', () => {
     const table = new FieldNameTable()
     const token = fc.string({

@@ -21,7 +21,8 @@ export class FieldName {
 
   constructor(id: number, bytes: Uint8Array, hash: number) {
     this.id = id
-    this.lower = String.fromCharCode(...bytes)
+    // Not by spreading the bytes over arguments: a client chooses how many there are, and the stack holds so many.
+    this.lower = latin1(bytes)
     this.bytes = bytes
     this.hash = hash
     this.hasUnderscore = bytes.includes(UNDERSCORE)
@@ -149,7 +150,8 @@ export function hashName(bytes: Uint8Array, start: number, end: number): number 
 const KNOWN_SLOTS = 512
 const CACHE_SETS = 256
 const CACHE_WAYS = 4
-const CACHED_NAME_BYTES = 64
+/** Longer names are not cached, nor kept by a connection for its next request. */
+export const CACHED_NAME_BYTES = 64
 
 /**
  * Finds the {@link FieldName} of a name by its bytes, without making a string.
@@ -219,6 +221,10 @@ export class FieldNameTable {
 
 /** The table that all parsers of this process share. */
 export const fieldNames = new FieldNameTable()
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}
 
 // The high half folded in: the low bits of FNV alone depend on the low bits of the bytes alone.
 function slotOf(hash: number, slots: number): number {

@@ -27,8 +27,8 @@ export function contentLength(bytes: Buffer, start: number, end: number, carriag
 }
 
 /**
- * A tab behind a value is white space to RFC 9110, but not to all recipients where framing is concerned (llhttp), so
- * nobody gets to rely on it.
+ * A tab behind a value is white space to RFC 9110, but not to all recipients (llhttp). Where a length or a connection that
+ * stays open hangs on it, nobody gets to rely on it.
  */
 export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
@@ -39,28 +39,25 @@ export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
  * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but not understood: 501
  * (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot be known: 400 (§6.3).
  *
- * @param carriageReturn where the field line ends: between it and `end` there is white space
+ * @param value those of all Transfer-Encoding lines of the message as one list, a character a byte
  * @throws HttpError `unknown-transfer-coding` or `bad-transfer-encoding`; returns only for `chunked`
  */
-export function checkTransferEncoding(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  carriageReturn: number,
-): void {
-  const codings = listElements(bytes, start, end)
-  if (codings.length === 1 && codings[0] === 'chunked' && !tabWithin(bytes, end, carriageReturn)) return
+export function checkTransferEncoding(value: string): void {
+  if (value === 'chunked') return
+  const bytes = Buffer.from(value, 'latin1')
+  const codings = listElements(bytes, 0, bytes.length)
+  if (codings.length === 1 && codings[0] === 'chunked') return
   if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
     throw new HttpError(
       501,
       'unknown-transfer-coding',
-      `Unknown transfer coding: ${quoteBytes(bytes, start, end)}`,
+      `Unknown transfer coding: ${quoteBytes(bytes, 0, bytes.length)}`,
     )
   }
   throw new HttpError(
     400,
     'bad-transfer-encoding',
-    `Transfer-Encoding is not "chunked" but ${quoteBytes(bytes, start, carriageReturn)}`,
+    `Transfer-Encoding is not "chunked" but ${quoteBytes(bytes, 0, bytes.length)}`,
   )
 }
 

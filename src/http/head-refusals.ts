@@ -18,9 +18,17 @@ export function duplicate(code: string, field: string): HttpError {
   return new HttpError(400, code, `The request has more than one ${field} field`)
 }
 
-/** @param where what the CR stands behind; may be long, may come from the client, must be printable */
-export function bareCR(where: string): HttpError {
-  return new HttpError(400, 'bare-cr', `There is a CR without LF at the end of ${where.slice(0, 96)}`)
+/**
+ * @param where what the CR stands behind; may be long, may come from the client, must be printable
+ * @param byte what stands behind the CR
+ */
+export function bareCR(where: string, byte: number): HttpError {
+  const what = where.slice(0, 96)
+  return new HttpError(
+    400,
+    'bare-cr',
+    `The CR at the end of ${what} is followed by ${quoteByte(byte)}, not by LF`,
+  )
 }
 
 /** A byte that no request line begins with. */

@@ -2,8 +2,9 @@
 export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
 
 /**
- * The limits on a request's head, with Gunicorn's meanings (`limit_request_line`, `limit_request_fields`,
- * `limit_request_field_size`, `header_map`). A 0 means "no limit of your own": the ceiling below then applies.
+ * The limits on a request's head, by the settings `limit_request_line`, `limit_request_fields`, `limit_request_field_size`
+ * and `header_map`, with Gunicorn's meanings, and `limit_request_head`. A 0 means "no limit of your own": the ceiling below
+ * then applies.
  */
 export interface HeadLimits {
   /** The most bytes of a request line, without its CRLF. A longer one is answered with 414. */
@@ -13,6 +14,12 @@ export interface HeadLimits {
   /** The most bytes of a field line, name, colon, white space and CRLF included. A longer one is answered with 431. */
   readonly fieldSize: number
   /**
+   * The most bytes of a whole head: request line, field lines and every CRLF; the empty line before a request line does not
+   * count. A trailer section is held to the same. It holds whatever the limits above are, and bounds what a connection
+   * keeps in memory. A larger head is answered with 431, or with 414 when the request line alone is larger.
+   */
+  readonly head: number
+  /**
    * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one could be taken for the other. `drop` leaves fields with
    * an underscore in their name out (they are checked and counted like others), `refuse` answers 400, `dangerous` keeps
    * them.
@@ -20,11 +27,12 @@ export interface HeadLimits {
   readonly headerMap: HeaderMap
 }
 
-/** Gunicorn's defaults. */
+/** Gunicorn's defaults, and 64 KiB for the head. */
 export const DEFAULT_HEAD_LIMITS: HeadLimits = {
   requestLine: 4094,
   fields: 100,
   fieldSize: 8190,
+  head: 64 * 1024,
   headerMap: 'drop',
 }
 
@@ -37,10 +45,7 @@ export const FIELDS_CEILING = 32768
 /** What 0 means for `fieldSize`, and the most it can be: 1 MiB. */
 export const FIELD_SIZE_CEILING = 1024 * 1024
 
-/**
- * No field line begins beyond this many bytes of a head (or of a trailer section), whatever the other limits: 1 MiB.
- * It keeps the memory of a connection bounded when the product of `fields` and `fieldSize` would not.
- */
+/** What 0 means for `head`, and the most it can be: 1 MiB. */
 export const HEAD_CEILING = 1024 * 1024
 
 /** The limits as the parsers apply them: zeros and too large values replaced by the ceilings. */
@@ -49,8 +54,19 @@ export function effectiveLimits(limits: HeadLimits): HeadLimits {
     requestLine: bounded(limits.requestLine, REQUEST_LINE_CEILING),
     fields: bounded(limits.fields, FIELDS_CEILING),
     fieldSize: bounded(limits.fieldSize, FIELD_SIZE_CEILING),
+    head: bounded(limits.head, HEAD_CEILING),
     headerMap: limits.headerMap,
   }
+}
+
+/**
+ * What a refusal says about the limit that was exceeded: the limit, and which setting has to be raised.
+ *
+ * @param limit an effective one, in the units of `unit`
+ * @example limitText(4094, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING) // '4094 bytes (limit_request_line)'
+ */
+export function limitText(limit: number, unit: string, setting: string, ceiling: number): string {
+  return `${limit} ${unit} (${limit < ceiling ? setting : 'the most that is ever accepted'})`
 }
 
 function bounded(limit: number, ceiling: number): number {

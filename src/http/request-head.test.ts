@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Reading, readAll, readAtEverySplit } from '../../tests/http-differential/reading.ts'
+import type { FieldName } from './field-names.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
 import { RequestHeadParser } from './request-head.ts'
 
@@ -82,7 +83,6 @@ describe('the request line', () => {
     ['a two-digit major number', 'GET / HTTP/11.1\r\n'],
     ['another protocol', 'GET / ICY/1.1\r\n'],
     ['a hash in the target', 'GET /#top HTTP/1.1\r\n'],
-    ['an 8-bit target', 'GET /\xe9 HTTP/1.1\r\n'],
     ['a tab in the target', 'GET /a\tb HTTP/1.1\r\n'],
     ['a NUL in the target', 'GET /a\0b HTTP/1.1\r\n'],
     ['a DEL in the target', 'GET /a\x7fb HTTP/1.1\r\n'],
@@ -105,7 +105,19 @@ describe('the request line', () => {
     expect(refused('GET / HTTP/1.1\rHost: a\r\n\r\n')).toEqual([400, 'bare-cr'])
   })
 
-  it.each(['HTTP/2.0', 'HTTP/1.2', 'HTTP/0.9', 'HTTP/3.0', 'HTTP/9.9'])(
+  it('may be of a later HTTP/1.x, which is served as HTTP/1.1 (RFC 9110 §2.5)', () => {
+    for (const version of ['HTTP/1.2', 'HTTP/1.9']) {
+      const request = accepted(`GET / ${version}\r\nHost: a\r\n\r\n`)
+      expect(request).toMatchObject({
+        minorVersion: 1,
+        keepAlive: true,
+        requestLine: `GET / ${version}`,
+      })
+      expect(refused(`GET / ${version}\r\n\r\n`)).toEqual([400, 'no-host'])
+    }
+  })
+
+  it.each(['HTTP/2.0', 'HTTP/2.1', 'HTTP/0.9', 'HTTP/0.1', 'HTTP/3.0', 'HTTP/9.9'])(
     'of %s is answered with 505',
     (version) => {
       expect(refused(`GET / ${version}\r\nHost: a\r\n\r\n`)).toEqual([505, 'unsupported-version'])
@@ -153,6 +165,28 @@ describe('the target', () => {
     expect(accepted(`OPTIONS http://[::1]:80 ${without}`)).toMatchObject({ authority: '[::1]:80', path: '' })
   })
 
+  it('may have bytes from 0x80 on, which clients send for UTF-8 that they do not escape', () => {
+    const high = Array.from({ length: 128 }, (_, i) => String.fromCharCode(0x80 + i)).join('')
+    for (const target of [`/${high}?${high}`, `http://a/${high}?${high}`]) {
+      expect(accepted(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatchObject({
+        target,
+        path: `/${high}`,
+        query: high,
+        requestLine: `GET ${target} HTTP/1.1`,
+      })
+    }
+  })
+
+  it('has no controls, no DEL and no space', () => {
+    const bad = [...Array.from({ length: 0x21 }, (_, byte) => byte), 0x7f]
+    for (const byte of bad) {
+      for (const target of ['/a', '/a?b', 'http://a/b', '/\xe9']) {
+        const [status] = refused(`GET ${target}${String.fromCharCode(byte)}c HTTP/1.1\r\nHost: a\r\n\r\n`)
+        expect([status, byte]).toEqual([400, byte])
+      }
+    }
+  })
+
   it('in authority-form goes with CONNECT', () => {
     expect(accepted('CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n')).toMatchObject({
       targetForm: 'authority',
@@ -175,6 +209,10 @@ describe('the target', () => {
     'OPTIONS *?a',
     'GET a.example:80',
     'GET a',
+    'GET \xe9',
+    'GET http://\xe9/',
+    'GET http://a\xe9',
+    'CONNECT \xe9:443',
     'GET ?a',
     'GET http:/a',
     'GET http://',
@@ -428,8 +466,6 @@ describe('framing', () => {
     'chunked, gzip',
     'gzip',
     'identity',
-    'chunked\t',
-    'chunked \t',
     'chunked;q=1',
     'x chunked',
     'chunked x',
@@ -451,11 +487,26 @@ describe('framing', () => {
     },
   )
 
-  it('with Transfer-Encoding twice is refused', () => {
-    expect(refused(post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n'))).toEqual([
-      400,
-      'two-transfer-encodings',
-    ])
+  it('may have white space behind "chunked"', () => {
+    for (const value of ['chunked\t', 'chunked \t ', '\tChunked ']) {
+      expect(accepted(`${post(`Transfer-Encoding:${value}\r\n`)}1\r\na\r\n0\r\n\r\n`).body).toBe('a')
+    }
+  })
+
+  it('with Transfer-Encoding on several lines is the list of all (RFC 9110 §5.3)', () => {
+    const lines = (...values: string[]): string =>
+      post(values.map((value) => `Transfer-Encoding: ${value}\r\nX: y\r\n`).join(''))
+    const bad = [400, 'bad-transfer-encoding']
+    const unknown = [501, 'unknown-transfer-coding']
+    expect(refused(lines('chunked', 'chunked'))).toEqual(bad)
+    expect(refused(lines('chunked', 'gzip'))).toEqual(bad)
+    expect(refused(lines('chunked', 'identity'))).toEqual(bad)
+    expect(refused(lines('', 'chunked'))).toEqual(bad)
+    expect(refused(lines('chunked', ''))).toEqual(bad)
+    expect(refused(lines('gzip', 'x'))).toEqual(bad)
+    expect(refused(lines('gzip', 'chunked, chunked'))).toEqual(bad)
+    expect(refused(lines('gzip', 'chunked'))).toEqual(unknown)
+    expect(refused(lines('gzip, br', 'identity', 'chunked\t'))).toEqual(unknown)
   })
 
   it('with both, in either order, is refused', () => {
@@ -463,6 +514,10 @@ describe('framing', () => {
     expect(refused(post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'))).toEqual(both)
     expect(refused(post('Transfer-Encoding: chunked\r\nContent-Length: 5\r\n'))).toEqual(both)
     expect(refused(post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n'))).toEqual(both)
+    expect(refused(post('Transfer-Encoding: gzip\r\nContent-Length: 5\r\n'))).toEqual(both)
+    expect(
+      refused(post('Transfer-Encoding: gzip\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n')),
+    ).toEqual(both)
   })
 
   it('by chunks in HTTP/1.0 is refused', () => {
@@ -515,14 +570,56 @@ describe('limits', () => {
     expect(refused('GET / HTTP/1.1\r\nHost: a\r\nX', { fields: 1 })).toEqual([431, 'too-many-fields'])
   })
 
-  it('of 0 are ceilings', () => {
+  it('on the whole head count its request line, its fields and every CRLF', () => {
+    const head = get('X: 1\r\nY: 2\r\n')
+    // An empty line before it does not count, nor what follows.
+    const { requests } = read(`\r\n${head}${head}`, { head: head.length })
+    expect(requests).toHaveLength(2)
+    for (let limit = 1; limit < head.length; limit++) {
+      const line = limit <= 'GET / HTTP/1.1'.length
+      expect(refused(head, { head: limit })).toEqual([line ? 414 : 431, 'head-too-large'])
+      expect(refused(head.slice(0, limit + 1), { head: limit })).toEqual([line ? 414 : 431, 'head-too-large'])
+      expect(read(head.slice(0, limit), { head: limit }).partialHead).toBe(true)
+    }
+  })
+
+  it('on the whole head hold whatever the others are', () => {
     const none = { requestLine: 0, fields: 0, fieldSize: 0 }
+    const message = (text: string): string | undefined =>
+      readAll([Buffer.from(text)], { ...DEFAULT_HEAD_LIMITS, ...none }).refusal?.message
+    expect(message(`GET /${'a'.repeat(70_000)} HTTP/1.1\r\n`)).toBe(
+      'The request line alone is larger than 65536 bytes (limit_request_head)',
+    )
+    expect(message(get(`X: ${'a'.repeat(70_000)}\r\n`))).toBe(
+      'The head is larger than 65536 bytes (limit_request_head)',
+    )
+    expect(message(get('X:\r\n'.repeat(20_000)))).toBe(
+      'The head is larger than 65536 bytes (limit_request_head)',
+    )
+  })
+
+  it('say in the refusal which setting raises them', () => {
+    const message = (text: string, limits: Partial<HeadLimits> = {}): string | undefined =>
+      read(text, limits).refusal?.message
+    expect(message(`GET /${'a'.repeat(5000)}`)).toBe(
+      'The request line is longer than 4094 bytes (limit_request_line)',
+    )
+    expect(message(get(`X: ${'a'.repeat(9000)}`))).toBe(
+      'The field line "X" is longer than 8190 bytes (limit_request_field_size)',
+    )
+    expect(message(get('X: 1\r\n'), { fields: 1 })).toBe(
+      'The request has more than 1 fields (limit_request_fields)',
+    )
+  })
+
+  it('of 0 are ceilings', () => {
+    const none = { requestLine: 0, fields: 0, fieldSize: 0, head: 0 }
     const long = 'a'.repeat(20_000)
     expect(accepted(`GET /${long} HTTP/1.1\r\nHost: a\r\nX: ${long}\r\n\r\n`, none).path).toBe(`/${long}`)
     const whole = (text: string): string | undefined =>
       readAll([Buffer.from(text)], { ...DEFAULT_HEAD_LIMITS, ...none }).refusal?.code
     expect(whole(`GET /${'a'.repeat(1024 * 1024)}`)).toBe('request-line-too-long')
-    expect(whole(`GET / HTTP/1.1\r\nX: ${'a'.repeat(1024 * 1024)}`)).toBe('field-too-long')
+    expect(whole(`GET / HTTP/1.1\r\nX: ${'a'.repeat(1024 * 1024)}`)).toBe('head-too-large')
     expect(whole(`GET / HTTP/1.1\r\n${`X: ${'a'.repeat(500_000)}\r\n`.repeat(4)}`)).toBe('head-too-large')
     expect(whole(`GET / HTTP/1.1\r\n${'X:\r\n'.repeat(32769)}`)).toBe('too-many-fields')
   })
@@ -652,12 +749,102 @@ describe('the parser', () => {
     expect(parser.head.target).toBe('/a')
   })
 
+  it('has as much of a refused request line to log as came', () => {
+    const lineOf = (text: string, length: number): string => {
+      const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+      expect(() => {
+        const bytes = Buffer.from(text, 'latin1')
+        for (let at = 0; at < bytes.length; at += length) {
+          parser.feed(bytes, at, Math.min(bytes.length, at + length))
+        }
+      }, JSON.stringify(text)).toThrow()
+      return parser.requestLine()
+    }
+    for (const length of [1, 7, 1000]) {
+      expect(lineOf('GET /a b c\r\nHost: a\r\n\r\n', length)).toMatch(/^GET \/a b/)
+      expect(lineOf('GET /a\nHost: a\r\n\r\n', length)).toBe('GET /a')
+      expect(lineOf('GET /a HTTP/1.1\r\nBad Name: 1\r\n\r\n', length)).toBe('GET /a HTTP/1.1')
+      expect(lineOf('\r\n\r\nGET /\r\n', length)).toMatch(/^(?:GET(?: \/)?)?$/)
+      expect(lineOf(`GET /${'a'.repeat(5000)}`, length)).toBe(`GET /${'a'.repeat(123)}`)
+    }
+    const hello = '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'
+    expect(lineOf(hello, 1000)).toBe(hello)
+    // An empty line in front does not hide it.
+    expect(lineOf('\r\n(ET / HTTP/1.1\r\n', 1000)).toBe('(ET / HTTP/1.1')
+  })
+
+  it('has as much of an incomplete request line to log as came', () => {
+    const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+    expect(parser.requestLine()).toBe('')
+    for (const text of ['GE', 'T /a', ' HTTP/1']) parser.feed(Buffer.from(text), 0, text.length)
+    expect(parser.requestLine()).toBe('GET /a HTTP/1')
+    parser.feed(Buffer.from('.1\r\nHo'), 0, 6)
+    expect(parser.requestLine()).toBe('GET /a HTTP/1.1')
+  })
+
   it('copies each byte a bounded number of times however slowly they come', () => {
     // A megabyte in single bytes would take 500 GB of copying if each byte meant a copy of all before it.
-    const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, fieldSize: 0 })
+    const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, fieldSize: 0, head: 0 })
     const bytes = Buffer.from(get(`X: ${'a'.repeat(1_000_000)}\r\n`))
     for (let i = 0; i < bytes.length; i++) parser.feed(bytes, i, i + 1)
     expect(parser.complete).toBe(true)
+  })
+
+  it('takes a field name of a megabyte without ending the process', () => {
+    const limits = { ...DEFAULT_HEAD_LIMITS, fieldSize: 0, head: 0 }
+    const name = 'x'.repeat(1_000_000)
+    const bytes = Buffer.from(get(`${name}: 1\r\n`))
+    const parser = new RequestHeadParser(limits)
+    parser.feed(bytes, 0, bytes.length)
+    expect(parser.head.get(name)).toBe('1')
+  })
+
+  it('tells how much memory an incomplete head keeps', () => {
+    const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+    const feed = (text: string): void => {
+      parser.feed(Buffer.from(text), 0, text.length)
+    }
+    expect(parser.held).toBe(0)
+    feed('GET / HTTP/1.1\r\nHost: a\r\n')
+    expect(parser.held).toBeGreaterThanOrEqual(1024)
+    expect(parser.held).toBeLessThan(2048)
+    const small = parser.held
+    feed(`${'n'.repeat(8000)}:\r\n`)
+    // The bytes, and the name twice: as bytes and as a string.
+    expect(parser.held).toBeGreaterThan(small + 3 * 8000 - 1024)
+    for (let i = 0; i < 6; i++) feed(`X: ${'a'.repeat(8000)}\r\n`)
+    // Room to grow, but none beyond what a head may have.
+    expect(parser.held).toBeLessThan(65536 + 4096 + 3 * 8000)
+    feed('\r\n')
+    expect(parser.complete).toBe(true)
+    expect(parser.held).toBeGreaterThan(50_000)
+    parser.reset()
+    expect(parser.held).toBe(0)
+    // One that came at once is held by whoever holds the chunk.
+    feed(get(''))
+    expect(parser.held).toBe(0)
+  })
+
+  it('keeps little of a head that is done with, whatever its names were', () => {
+    // What is private in it is looked at here because nothing else tells: 98 names of 8,100 bytes stayed as long as the connection.
+    const kept = (fields: string, limits: Partial<HeadLimits> = {}): FieldName[] => {
+      const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...limits })
+      const bytes = Buffer.from(get(fields))
+      parser.feed(bytes, 0, bytes.length)
+      expect(parser.complete).toBe(true)
+      parser.reset()
+      return (parser as unknown as { expectedNames: FieldName[] }).expectedNames
+    }
+    const names = (count: number, length: number): string =>
+      Array.from({ length: count }, (_, i) => `x-${i}-`.padEnd(length, 'n').concat(': 1\r\n')).join('')
+    expect(kept(names(7, 8100))).toHaveLength(1) // Host
+    expect(kept(names(98, 8100), { head: 0 })).toHaveLength(1)
+    expect(kept(`A: 1\r\n${names(1, 65)}B: 1\r\n`).map(({ lower }) => lower)).toEqual(['host', 'a'])
+    expect(kept(names(99, 64))).toHaveLength(1 + 16)
+    expect(kept('Accept: a\r\n'.repeat(99))).toHaveLength(64)
+    const browser = 'Accept: a\r\nCookie: b\r\nDNT: 1\r\nOrigin: a\r\n'.repeat(6) + names(16, 20)
+    expect(kept(browser)).toHaveLength(1 + 24 + 16)
+    expect(kept(names(30_000, 7), { head: 0, fields: 0 })).toHaveLength(1 + 16)
   })
 
   it('reads pipelined requests one after another, each with a head of its own', () => {
@@ -734,10 +921,10 @@ describe('any valid request', () => {
   )
   const target = fc
     .string({
-      unit: fc.integer({ min: 0x21, max: 0x7e }).map((byte) => String.fromCharCode(byte)),
+      unit: fc.integer({ min: 0x21, max: 0xff }).map((byte) => String.fromCharCode(byte)),
       maxLength: 80,
     })
-    .map((text) => `/${text.replaceAll('#', '')}`)
+    .map((text) => `/${text.replaceAll(/[#\x7f]/g, '')}`)
   const body = fc.uint8Array({ maxLength: 200 })
 
   it('means what was sent, at any split', () => {

@@ -1,6 +1,7 @@
 import { authorityHostEnd } from './authority.ts'
 import { HttpError, quoteByte, quoteBytes } from './errors.ts'
 import {
+  CACHED_NAME_BYTES,
   CONNECTION,
   CONTENT_LENGTH,
   CONTENT_TYPE,
@@ -25,7 +26,15 @@ import {
   refusedInRequestLine,
   refusedTarget,
 } from './head-refusals.ts'
-import { effectiveLimits, HEAD_CEILING, type HeadLimits } from './limits.ts'
+import {
+  effectiveLimits,
+  FIELD_SIZE_CEILING,
+  FIELDS_CEILING,
+  HEAD_CEILING,
+  type HeadLimits,
+  limitText,
+  REQUEST_LINE_CEILING,
+} from './limits.ts'
 import { methodName } from './methods.ts'
 import {
   ASTERISK,
@@ -57,7 +66,7 @@ export class RequestHead {
   bytes: Buffer = NOTHING
   /** The method, case-sensitive. */
   method = ''
-  /** HTTP/1.0 or HTTP/1.1. */
+  /** HTTP/1.0 or HTTP/1.1, which any later HTTP/1.x is served as (RFC 9110 §2.5). */
   minorVersion: 0 | 1 = 1
   targetForm: TargetForm = 'origin'
   /** The whole target, as it was sent. */
@@ -101,12 +110,15 @@ export class RequestHead {
   lineStart = 0
   lineEnd = 0
 
-  /** The target as it was sent, in visible ASCII. */
+  /** The target as it was sent, each byte as one character (latin-1): visible ASCII, and bytes from 0x80 on. */
   get target(): string {
     return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
   }
 
-  /** The request line as it was sent, for logs: in visible ASCII and spaces. Empty when it has not been read whole. */
+  /**
+   * The request line as it was sent, each byte as one character (latin-1): visible ASCII, spaces, and bytes from 0x80 on, which
+   * logs have to escape. Empty when it has not been read whole.
+   */
   requestLine(): string {
     return this.bytes.toString('latin1', this.lineStart, this.lineEnd)
   }
@@ -152,6 +164,17 @@ const KEEP_ALIVE = Buffer.from('keep-alive')
 /** How many bytes at most are copied behind an incomplete head before they are looked at. */
 const PIECE_BYTES = 4096
 const SMALLEST_CARRY = 1024
+/** How much of an incomplete or refused request line logs get to see. */
+const LOGGED_BYTES = 128
+
+/**
+ * How many names a connection keeps at most, to expect them of its next request. They stay while it is idle, and a client
+ * chooses them: well-known ones are there anyway, each other may be this connection's alone and take 450 bytes.
+ */
+const EXPECTED_NAMES = 64
+const EXPECTED_UNKNOWN_NAMES = 16
+/** What a field costs beside its bytes, at most: four offsets, and a name that nobody else has. */
+const FIELD_COST = 256
 
 /**
  * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2 to §5), in one pass
@@ -159,8 +182,8 @@ const SMALLEST_CARRY = 1024
  *
  * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is gathered in a buffer
  * of its own. A bad byte is refused as soon as it is seen, and what is refused and why does not depend on how the bytes
- * were split. What it accepts, Node's own parser in strict mode accepts too and reads the same way, extension methods
- * aside (`tests/http-differential.test.ts`).
+ * were split. What it accepts, Node's own parser in strict mode accepts too and reads the same way, but for what the
+ * standard demands and that parser refuses; `tests/http-differential.test.ts` has the list, and compares around it.
  *
  * @example
  * ```ts
@@ -175,6 +198,7 @@ export class RequestHeadParser {
   private readonly requestLineLimit: number
   private readonly fieldsLimit: number
   private readonly fieldSizeLimit: number
+  private readonly headLimit: number
   private readonly headerMap: HeadLimits['headerMap']
 
   private current: RequestHead
@@ -193,8 +217,12 @@ export class RequestHeadParser {
   private nameHash: number
   private name: FieldName | null
   private lines: number
+  /** What came of a request line that was refused before it was gathered in `carry`. */
+  private refusedLine: string
   /** The names of the request before: on a connection the next request tends to have the same, in the same order. */
-  private expectedNames: FieldName[]
+  private expectedNames: readonly FieldName[]
+  /** Bytes of the names in this head that are too long to be shared. */
+  private longNameBytes: number
   private hasContentType: boolean
   private hasTransferEncoding: boolean
   private expectsContinue: boolean
@@ -208,6 +236,7 @@ export class RequestHeadParser {
     this.requestLineLimit = effective.requestLine
     this.fieldsLimit = effective.fields
     this.fieldSizeLimit = effective.fieldSize
+    this.headLimit = effective.head
     this.headerMap = effective.headerMap
     this.current = new RequestHead()
     this.phase = BEFORE
@@ -222,7 +251,9 @@ export class RequestHeadParser {
     this.nameHash = 0
     this.name = null
     this.lines = 0
+    this.refusedLine = ''
     this.expectedNames = []
+    this.longNameBytes = 0
     this.hasContentType = false
     this.hasTransferEncoding = false
     this.expectsContinue = false
@@ -250,14 +281,22 @@ export class RequestHeadParser {
     return this.phase > EMPTY_LINE_LF
   }
 
-  /** Bytes of memory that an incomplete head keeps, and a complete one that came in pieces. */
+  /**
+   * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is gathered in, with its room to
+   * grow, and what was made of its fields. 0 when there is none; a head that came at once lies in what was read. It stays so
+   * until {@link reset}.
+   */
   get held(): number {
-    return this.carry.length
+    if (this.carried === 0) return 0
+    return this.carry.length + this.current.fieldCount * FIELD_COST + 2 * this.longNameBytes
   }
 
   /** Makes ready for the next request. The head handed out before stays as it is. */
   reset(): void {
-    this.expectedNames = this.current.names
+    const { names } = this.current
+    const few = this.longNameBytes === 0 && names.length <= EXPECTED_UNKNOWN_NAMES
+    this.expectedNames = few ? names : expectable(names)
+    this.longNameBytes = 0
     this.current = new RequestHead()
     this.phase = BEFORE
     this.emptyLineSeen = false
@@ -281,6 +320,31 @@ export class RequestHeadParser {
    * @throws HttpError when the request is refused; the parser is of no use after it
    */
   feed(chunk: Buffer, start: number, end: number): number {
+    try {
+      return this.take(chunk, start, end)
+    } catch (error) {
+      if (this.phase <= VERSION) this.noteRefusedLine(chunk, start, end)
+      throw error
+    }
+  }
+
+  /**
+   * The request line for logs, each byte as one character: as {@link RequestHead.requestLine} has it, or as much as came of one
+   * that is not complete or was refused, up to 128 bytes. Those may be any bytes but CR and LF.
+   */
+  requestLine(): string {
+    if (this.phase > VERSION) return this.current.requestLine()
+    return this.refusedLine || lineFrom(this.carry, 0, this.carried)
+  }
+
+  private noteRefusedLine(chunk: Buffer, start: number, end: number): void {
+    if (this.carried > 0) return // it is there
+    let from = this.begun ? this.headStart : start
+    while (from < end && (chunk[from] === CR || chunk[from] === LF)) from++
+    this.refusedLine = lineFrom(chunk, from, end)
+  }
+
+  private take(chunk: Buffer, start: number, end: number): number {
     if (this.phase === COMPLETE) return 0
     if (this.carried === 0) {
       const stop = this.scan(chunk, start, end)
@@ -330,8 +394,10 @@ export class RequestHeadParser {
   private append(chunk: Buffer, at: number, length: number): void {
     const needed = this.carried + length
     if (needed > this.carry.length) {
-      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
-      const larger = Buffer.allocUnsafe(Math.max(SMALLEST_CARRY, needed * 2))
+      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte. Not from Node's pool, of
+      // which a small buffer would keep 8 KiB.
+      const most = this.headLimit + PIECE_BYTES
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)))
       this.carry.copy(larger, 0, 0, this.carried)
       this.carry = larger
       this.current.bytes = larger
@@ -340,8 +406,10 @@ export class RequestHeadParser {
     this.carried = needed
   }
 
-  /** Reads from `i` on until the head is complete or `end` is reached; returns where it stopped. */
-  private scan(bytes: Buffer, from: number, end: number): number {
+  /** Reads from `from` on until the head is complete or `available` is reached; returns where it stopped. */
+  private scan(bytes: Buffer, from: number, available: number): number {
+    // No byte beyond the limit on the head is looked at.
+    let end = this.begun ? Math.min(available, this.headStart + this.headLimit) : available
     let i = from
     while (i < end) {
       switch (this.phase) {
@@ -355,6 +423,7 @@ export class RequestHeadParser {
           }
           if (TOKEN_LOWER[byte] === 0) throw refusedFirstByte(byte)
           this.headStart = i
+          end = Math.min(end, i + this.headLimit)
           this.lineStart = i
           this.current.bytes = bytes
           this.current.lineStart = i
@@ -364,7 +433,7 @@ export class RequestHeadParser {
         }
 
         case EMPTY_LINE_LF:
-          if (bytes[i] !== LF) throw bareCR('the empty line before the request line')
+          if (bytes[i] !== LF) throw bareCR('the empty line before the request line', bytes[i]!)
           this.phase = BEFORE
           i++
           break
@@ -428,7 +497,8 @@ export class RequestHeadParser {
           if (bytes[i] !== CR) {
             throw refusedInRequestLine(bytes[i]!, `The version ${quoteBytes(bytes, start, i)}`)
           }
-          if (bytes[start + 5] !== 0x31 || bytes[start + 7]! > 0x31) {
+          // RFC 9110 §2.5: a higher minor version is served as the highest one that is known, a higher major one is another protocol.
+          if (bytes[start + 5] !== 0x31) {
             throw new HttpError(
               505,
               'unsupported-version',
@@ -443,7 +513,7 @@ export class RequestHeadParser {
         }
 
         case REQUEST_LINE_LF:
-          if (bytes[i] !== LF) throw bareCR('the request line')
+          if (bytes[i] !== LF) throw bareCR('the request line', bytes[i]!)
           this.finishTarget(bytes)
           i++
           this.phase = FIELD_START
@@ -461,11 +531,8 @@ export class RequestHeadParser {
             throw new HttpError(
               431,
               'too-many-fields',
-              `The request has more than ${this.fieldsLimit} fields`,
+              `The request has more than ${limitText(this.fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
             )
-          }
-          if (i - this.headStart > HEAD_CEILING) {
-            throw new HttpError(431, 'head-too-large', `The head is larger than ${HEAD_CEILING} bytes`)
           }
           this.lines++
           this.lineStart = i
@@ -504,6 +571,7 @@ export class RequestHeadParser {
           }
           if (bytes[i] !== COLON || i === this.lineStart) throw refusedInName(bytes, this.lineStart, i)
           this.name = fieldNames.find(bytes, this.lineStart, i, hash)
+          if (i - this.lineStart > CACHED_NAME_BYTES) this.longNameBytes += i - this.lineStart
           this.nameEnd = i
           i++
           this.phase = VALUE
@@ -525,19 +593,20 @@ export class RequestHeadParser {
         }
 
         case VALUE_LF:
-          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`)
+          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`, bytes[i]!)
           this.finishField(bytes, i - 1)
           i++
           this.phase = FIELD_START
           break
 
         case LAST_LF:
-          if (bytes[i] !== LF) throw bareCR('the empty line after the fields')
+          if (bytes[i] !== LF) throw bareCR('the empty line after the fields', bytes[i]!)
           this.finishHead()
           this.phase = COMPLETE
           return i + 1
       }
     }
+    if (i < available) throw this.headTooLarge()
     return i
   }
 
@@ -627,7 +696,7 @@ export class RequestHeadParser {
         if (this.hasTransferEncoding) throw bothLengths()
         return
       case TRANSFER_ENCODING:
-        if (this.hasTransferEncoding) throw duplicate('two-transfer-encodings', 'Transfer-Encoding')
+        // What it says is looked at when the head is complete: several lines are one list (RFC 9110 §5.3).
         this.hasTransferEncoding = true
         // §6.1: in a message that is not HTTP/1.1 its framing is faulty, whatever it says.
         if (head.minorVersion === 0) {
@@ -637,9 +706,7 @@ export class RequestHeadParser {
             'Transfer-Encoding is not for HTTP/1.0 requests',
           )
         }
-        checkTransferEncoding(bytes, start, end, carriageReturn)
         if (head.contentLength >= 0) throw bothLengths()
-        head.chunked = true
         return
       case CONTENT_TYPE:
         if (this.hasContentType) throw duplicate('two-content-types', 'Content-Type')
@@ -710,6 +777,10 @@ export class RequestHeadParser {
     if (head.minorVersion === 1 && head.host < 0) {
       throw new HttpError(400, 'no-host', 'The HTTP/1.1 request has no Host field')
     }
+    if (this.hasTransferEncoding) {
+      checkTransferEncoding(head.get('transfer-encoding')!)
+      head.chunked = true
+    }
     // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
     head.keepAlive =
       !this.closeAsked && (head.minorVersion === 1 || this.keepAliveAsked) && head.method !== 'CONNECT'
@@ -721,8 +792,17 @@ export class RequestHeadParser {
     return new HttpError(
       414,
       'request-line-too-long',
-      `The request line is longer than ${this.requestLineLimit} bytes`,
+      `The request line is longer than ${limitText(this.requestLineLimit, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING)}`,
     )
+  }
+
+  /** The bytes so far are as many as a head may have, and there are more. */
+  private headTooLarge(): HttpError {
+    const limit = limitText(this.headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)
+    if (this.phase <= VERSION) {
+      return new HttpError(414, 'head-too-large', `The request line alone is larger than ${limit}`)
+    }
+    return new HttpError(431, 'head-too-large', `The head is larger than ${limit}`)
   }
 
   private fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
@@ -730,7 +810,7 @@ export class RequestHeadParser {
     return new HttpError(
       431,
       'field-too-long',
-      `The field line ${name} is longer than ${this.fieldSizeLimit} bytes`,
+      `The field line ${name} is longer than ${limitText(this.fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
     )
   }
 
@@ -755,6 +835,26 @@ export class RequestHeadParser {
       `The value of the field ${field} has the byte ${quoteByte(byte)}`,
     )
   }
+}
+
+function lineFrom(bytes: Buffer, start: number, end: number): string {
+  const stop = Math.min(end, start + LOGGED_BYTES)
+  let i = start
+  while (i < stop && bytes[i] !== CR && bytes[i] !== LF) i++
+  return bytes.toString('latin1', start, i)
+}
+
+/** The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that costs too much. */
+function expectable(names: readonly FieldName[]): readonly FieldName[] {
+  const most = Math.min(names.length, EXPECTED_NAMES)
+  let unknown = 0
+  for (let i = 0; i < most; i++) {
+    const name = names[i]!
+    if (name.id >= 0) continue
+    unknown++
+    if (unknown > EXPECTED_UNKNOWN_NAMES || name.bytes.length > CACHED_NAME_BYTES) return names.slice(0, i)
+  }
+  return most === names.length ? names : names.slice(0, most)
 }
 
 /** The length of `http://` or `https://` at `start`, in any case, or 0. */

@@ -50,13 +50,13 @@ export const TOKEN_LOWER = table((byte) => (TCHAR[byte] === 1 ? lowerCase(byte) 
 export const FIELD_VALUE = table((byte) => (byte === HTAB || (byte >= SP && byte !== 0x7f) ? 1 : 0))
 
 /**
- * What a request target may contain: visible ASCII but `#`, since a fragment is never sent (RFC 9112 §3.2). That is more
- * than RFC 3986 has (`|`, `^`, `"` and the like are sent unescaped by clients in use and do no harm) and never a
- * control, a space or a byte above 0x7E. The question mark is 2: where the query begins.
+ * What a request target may contain: visible ASCII but `#`, since a fragment is never sent (RFC 9112 §3.2), and the bytes
+ * 0x80 to 0xFF. That is more than RFC 3986 has (`|`, `^`, `"` and raw UTF-8 are sent unescaped by clients in use and do no
+ * harm) and never a control, a DEL or a space. The question mark is 2: where the query begins.
  */
 export const TARGET = table((byte) => {
   if (byte === QUESTION_MARK) return 2
-  return byte > SP && byte < 0x7f && byte !== 0x23 ? 1 : 0
+  return byte > SP && byte !== 0x7f && byte !== 0x23 ? 1 : 0
 })
 
 /** `unreserved` and `sub-delims` of RFC 3986 §2: a registered name consists of these and of percent-encoded bytes. */

@@ -28,8 +28,8 @@ const WORKERS_OWN: ReadonlySet<string> = new Set([
   'wsgi.input_terminated',
 ])
 
-/** A frame may have 16 MiB, of which the body in memory takes up to 15. */
-const MOST_BYTES = 1024 * 1024
+/** A frame may have 16 MiB, of which the body in memory takes up to 8 (`request_buffer_size`). */
+const MOST_BYTES = 7 * 1024 * 1024
 /** Deeper than anybody means; it is how a cycle is found. */
 const DEEPEST = 64
 const FIRST_SIZE = 16 * 1024

@@ -16,6 +16,7 @@
  * expect(client.cookies.get('session')?.httpOnly).toBe(true)
  */
 import { toFunction } from '../wsgi/application.ts'
+import { latin1Text } from '../wsgi/text.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
 import { validator } from '../wsgi/validator.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
@@ -286,7 +287,7 @@ function basicAuth({ username, password }: { username: string; password: string 
   if (username.includes(':'))
     throw new TestClientError('bad-option', `auth: the username ${JSON.stringify(username)} has a colon`)
   const bytes = new TextEncoder().encode(`${username}:${password}`)
-  return `Basic ${btoa(String.fromCharCode(...bytes))}`
+  return `Basic ${btoa(latin1Text(bytes))}`
 }
 
 function checkMaxRedirects(max: number | undefined): void {

@@ -433,8 +433,48 @@ describe('write()', () => {
       void write(bytes('cd'))
       return []
     })
-    expect(events).toEqual(['start 200 OK', 'data ab', 'data c', 'broken'])
-    expect(messages(sink.errors)[0]).toMatch(/more than its Content-Length of 3/)
+    // The client has all that it was promised, so the connection goes on; the log hears of the error.
+    expect(events).toEqual(['start 200 OK', 'data ab', 'data c', 'finish'])
+    expect(sink.errors).toEqual([])
+    expect(messages(sink.complaints)[0]).toMatch(/more than its Content-Length of 3/)
+  })
+
+  test('past the declared length it is refused each time, and an application that goes on is answered for', () => {
+    const refused: string[] = []
+    const { events, sink } = run((_, start) => {
+      const write = start('200 OK', [['Content-Length', '3']])
+      void write(bytes('abc'))
+      for (const piece of ['d', '', 'e']) {
+        try {
+          void write(bytes(piece))
+        } catch {
+          refused.push(piece)
+        }
+      }
+      return []
+    })
+    expect(refused).toEqual(['d', 'e'])
+    expect(events).toEqual(['start 200 OK', 'data abc', 'finish'])
+    expect(sink.complaints).toEqual([])
+  })
+
+  test('to HEAD nothing is past the declared length', () => {
+    const { events, sink } = run((_, start) => {
+      const write = start('200 OK', [['Content-Length', '3']])
+      void write(bytes('abcdef'))
+      return []
+    }, 'HEAD')
+    expect(events).toEqual(['start 200 OK', 'finish'])
+    expect(sink.complaints).toEqual([])
+  })
+
+  test('an error behind the last of the declared bytes leaves the response whole', async () => {
+    const { events, sink } = await runToEnd(async (_, start) => {
+      await start('200 OK', [['Content-Length', '3']])(bytes('abc'))
+      throw new Error('too late')
+    })
+    expect(events).toEqual(['start 200 OK', 'data abc', 'finish'])
+    expect(messages(sink.complaints)).toEqual(['too late'])
   })
 })
 

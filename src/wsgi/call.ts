@@ -176,7 +176,7 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
         'The write() Callable',
         'write() was called although startResponse had refused the head',
       )
-    if (this.#produced + data.length > this.#limit(head)) {
+    if (data.length > 0 && this.#produced + data.length > this.#limit(head)) {
       this.#give(data)
       throw surplus(head)
     }
@@ -362,6 +362,12 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     return head.contentLength === -1 || this.#isBodiless(head) ? Number.POSITIVE_INFINITY : head.contentLength
   }
 
+  /** All of the declared Content-Length has been sent. */
+  #isWhole(): boolean {
+    const head = this.#head
+    return this.#sent && head !== null && this.#produced >= this.#limit(head)
+  }
+
   /** The application has given all it has. */
   #complete(): void {
     const head = this.#head
@@ -407,7 +413,11 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     this.#over = true
     this.#failure = { error }
     try {
-      if (this.#sent) this.#sink.broken(error)
+      if (this.#isWhole()) {
+        // Nothing is missing of what was declared: the client has its response, and only the log has something to hear.
+        this.#sink.finish()
+        this.#sink.complain(error)
+      } else if (this.#sent) this.#sink.broken(error)
       else this.#sink.failed(error)
     } finally {
       this.#end(error ?? new Error('The application failed'))

@@ -97,20 +97,26 @@ test('what a wait rejects with that was aborted by the signal says no more than 
   expect(complaints).toEqual([])
 })
 
-test('an error is about the client by its code, or as an AbortError by its cause', () => {
+test('an error is about the client by its code or by what caused it', () => {
   const abort = (cause?: unknown) => Object.assign(new Error('aborted', { cause }), { name: 'AbortError' })
   const looped = abort()
   looped.cause = looped
-  expect(
-    [new ClientGoneError(), abort(new ClientGoneError()), { code: 'input-broken' }].map(isAboutTheClient),
-  ).toEqual([true, true, true])
-  const wrapped = new Error('other', { cause: new ClientGoneError() })
+  const ring = abort(abort())
+  ;(ring.cause as Error).cause = ring
+  const wrapped = new Error('the upload failed', { cause: abort(new ClientGoneError()) })
+  for (const error of [
+    new ClientGoneError(),
+    abort(new ClientGoneError()),
+    { code: 'input-broken' },
+    wrapped,
+  ])
+    expect(isAboutTheClient(error)).toBe(true)
   const hostile = {
     get code() {
       throw new Error('on purpose')
     },
   }
-  for (const other of [abort(), abort(abort()), looped, wrapped, hostile, null, undefined, 'client-gone'])
+  for (const other of [abort(), abort(abort()), looped, ring, hostile, null, undefined, 'client-gone'])
     expect(isAboutTheClient(other)).toBe(false)
 })
 

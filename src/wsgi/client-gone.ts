@@ -12,16 +12,23 @@ export class ClientGoneError extends Error {
   }
 }
 
+/** How far the causes of an error are followed; they may go round in a ring. */
+const MOST_CAUSES = 16
+
 /**
- * Whether an error says no more than that the client has gone away: nobody has done anything wrong. So does an `AbortError` whose
- * cause is of that kind, which is what Node.js makes of {@link abortSignal}.
+ * Whether an error says no more than that the client has gone away: nobody has done anything wrong. So does one with a cause of
+ * that kind, such as the `AbortError` that Node.js makes of {@link abortSignal}.
  */
 export function isAboutTheClient(error: unknown): boolean {
   // Anything can be thrown, also what throws when it is looked at.
   try {
-    const { code, name, cause } = error as { code?: unknown; name?: unknown; cause?: unknown }
-    if (code === 'client-gone' || code === 'input-broken') return true
-    return name === 'AbortError' && cause !== error && isAboutTheClient(cause)
+    let current = error as { code?: unknown; cause?: unknown } | null | undefined
+    for (let i = 0; i < MOST_CAUSES && typeof current === 'object' && current !== null; i++) {
+      const { code, cause } = current
+      if (code === 'client-gone' || code === 'input-broken') return true
+      current = cause as typeof current
+    }
+    return false
   } catch {
     return false
   }

@@ -1,17 +1,24 @@
 import { METHODS } from 'node:http'
 import { DEFAULT_HEAD_LIMITS } from '../../src/http/limits.ts'
+import { canonical, essence } from './canonical.ts'
 import { type SeenRequest, type Sight, seenByNode } from './llhttp.ts'
 import { type Reading, type ReadRequest, readAll } from './reading.ts'
+
+const NO_LIMITS = { ...DEFAULT_HEAD_LIMITS, requestLine: 0, fieldSize: 0, head: 0 }
 
 /**
  * Reads `bytes` as one connection with our parser and with Node's, and says where ours is the laxer one: it accepts what
  * llhttp refuses, or reads it differently. Null when there is no such place. That ours refuses more is as it should be.
  *
- * There are two exceptions, neither about where a message ends; around both everything else is compared all the same.
+ * There are exceptions: extension methods and Upgrade, which are not about where a message ends, and what the standard has a
+ * recipient accept and llhttp refuses (`canonical.ts`). Around all of them everything else is compared all the same.
  */
 export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): string | null {
   // No limit may decide before syntax does; llhttp's are lifted too.
-  const reading = readAll(pieces, { ...DEFAULT_HEAD_LIMITS, requestLine: 0, fieldSize: 0 })
+  const reading = readAll(pieces, NO_LIMITS)
+  const plain = canonical(bytes, reading)
+  if (typeof plain === 'string') return plain
+  if (!plain.equals(bytes)) return differenceToPlain(reading, plain) ?? unsafeDisagreement(plain)
   const sight = seenByNode(bytes)
   const extension = reading.requests.findIndex(({ method }) => !METHODS.includes(method))
   if (extension >= 0 && extension === sight.requests.length && sight.error !== null) {
@@ -27,6 +34,17 @@ export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): s
     return aroundUpgrade(bytes, reading, sight, last)
   }
   return compare(reading, sight)
+}
+
+/** Whether ours reads the canonical form of a connection as it read the connection. */
+function differenceToPlain(reading: Reading, plain: Buffer): string | null {
+  const again = readAll([plain], NO_LIMITS)
+  for (const [index, request] of reading.requests.entries()) {
+    const before = JSON.stringify(essence(request))
+    const now = index < again.requests.length ? JSON.stringify(essence(again.requests[index]!)) : 'nothing'
+    if (before !== now) return `request ${index} was read as ${before}, its canonical form as ${now}`
+  }
+  return null
 }
 
 /**

@@ -70,6 +70,7 @@ function target(): fc.Arbitrary<string> {
     },
     { weight: 1, arbitrary: host() },
     { weight: 1, arbitrary: textOf(0x20, 0xff, 8) },
+    { weight: 1, arbitrary: textOf(0x7e, 0xff, 8).map((text) => `/${text}`) },
   )
 }
 
@@ -78,7 +79,15 @@ function version(): fc.Arbitrary<string> {
     { weight: 12, arbitrary: fc.constantFrom('HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0') },
     {
       weight: 1,
-      arbitrary: fc.constantFrom('HTTP/0.9', 'HTTP/2.0', 'HTTP/1.2', 'http/1.1', 'RTSP/1.0', 'ICE/1.0'),
+      arbitrary: fc.constantFrom(
+        'HTTP/0.9',
+        'HTTP/2.0',
+        'HTTP/1.2',
+        'HTTP/1.9',
+        'http/1.1',
+        'RTSP/1.0',
+        'ICE/1.0',
+      ),
     },
   )
 }
@@ -197,8 +206,24 @@ function extension(): fc.Arbitrary<string> {
     { weight: 1, arbitrary: token(4).map((name) => `;${name}`) },
     { weight: 1, arbitrary: fc.tuple(token(4), token(4)).map(([name, value]) => `;${name}=${value}`) },
     { weight: 1, arbitrary: textOf(0x20, 0xff, 6).map((text) => `;a="${text}"`) },
+    { weight: 1, arbitrary: spacedExtension() },
     { weight: 1, arbitrary: fc.constantFrom(';', ';;', ' ;a', '; a', ';a ', ';a=', ';="x"', '\t') },
   )
+}
+
+/** With white space wherever the grammar has it, and somewhere it has none. */
+function spacedExtension(): fc.Arbitrary<string> {
+  const spaces = fc.constantFrom('', ' ', '\t', ' \t', '  ')
+  const value = fc.oneof(
+    token(4),
+    textOf(0x20, 0x7e, 4).map((text) => `"${text.replace(/["\\]/g, '')}"`),
+  )
+  const one = fc
+    .tuple(spaces, spaces, token(4), spaces, spaces, value, fc.boolean())
+    .map(([a, b, name, c, d, value, valued]) => `${a};${b}${name}${valued ? `${c}=${d}${value}` : ''}`)
+  return fc
+    .tuple(fc.array(one, { minLength: 1, maxLength: 3 }), fc.constantFrom('', '', '', '', ' '))
+    .map(([all, after]) => all.join('') + after)
 }
 
 function chunked(): fc.Arbitrary<string> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Task, TaskBody } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
-import { encodeFrame, HEAD, LAST, READY, REQUEST } from './frames.ts'
+import { CANCEL, encodeFrame, HEAD, LAST, READY, REQUEST } from './frames.ts'
 import type { UnitListener, WorkerUnit } from './unit.ts'
 import { Worker, type WorkerListener } from './worker.ts'
 
@@ -145,6 +145,17 @@ const answer = (stream: number) => {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('a request that is cancelled in the turn that it came in is heard of before its end', () => {
+  // A client that sends a request and is gone at once. The channels of an embedded worker are one, and a frame about
+  // a stream that it has not been given ends it.
+  const { worker, unit } = makeBench()
+  const before = unit.sent.length
+  const assignment = new Assignment(makeTask(), 0)
+  worker.assign(assignment, performance.now())
+  worker.cancel(assignment)
+  expect(unit.sent.slice(before).map((bytes) => bytes[4])).toEqual([REQUEST, CANCEL])
+})
 
 describe('a worker in a unit that can be taken back from', () => {
   test('gives back exactly what it has not begun, in order, without being asked', async () => {

@@ -237,7 +237,6 @@ export class Worker implements FrameSink, UnitListener {
     this.recalledAt = performance.now()
     const begun = this.#unit.takeBack(this.#nextStream - 1)
     if (begun === null) {
-      this.#writer.flush()
       this.#sendControl(RECALL, 0)
       return
     }
@@ -323,7 +322,9 @@ export class Worker implements FrameSink, UnitListener {
     this.#sendControl(STOP, 0)
   }
 
+  /** Never ahead of the requests before it: a worker that hears of one it has not been given takes us for broken, and leaves. */
   #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
+    this.#writer.flush()
     if (this.#unit.pid !== 0) this.#unit.sendControl(encodeFrame(type, stream, payload))
   }
 

@@ -34,7 +34,22 @@ export const limitSettings = [
     maximum: 1048576,
     metavar: 'BYTES',
     default: 8190,
-    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as is ever accepted: 1 MiB.`,
+    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as is ever accepted: 1 MiB.
+
+A value above \`limit_request_head\` has no effect unless that is raised too, because it holds for the whole head.`,
+  },
+  {
+    name: 'limit_request_head',
+    section: 'Limits and buffering',
+    flags: ['--limit-request-head'],
+    type: 'bytes',
+    minimum: 0,
+    maximum: 1048576,
+    metavar: 'SIZE',
+    default: '64k',
+    doc: `The largest head of a request: its request line and all header fields together. A larger one is answered 431, or 414 when the request line alone is larger. 0 means as large as is ever accepted: 1 MiB.
+
+It bounds the memory that a connection takes before its request has been read, and holds whatever \`limit_request_line\`, \`limit_request_fields\` and \`limit_request_field_size\` are. The trailer section of a chunked body is held to the same. The error log names the setting that a refused request was over.`,
   },
   {
     name: 'limit_request_body',
@@ -78,7 +93,8 @@ Streaming suits an application that wants to act on a body while it still arrive
     flags: ['--request-buffer-size'],
     type: 'bytes',
     minimum: 0,
-    maximum: 15 * 1024 * 1024,
+    // With the largest environ that a head can make (7 MiB) it has to fit into a frame; see frames.ts.
+    maximum: 8 * 1024 * 1024,
     metavar: 'SIZE',
     default: '1M',
     doc: `How much of a request body is kept in memory; the whole body goes to a temporary file when it is larger.

@@ -111,6 +111,32 @@ export const writeCases: readonly PepCase[] = [
     },
   },
   {
+    id: 'write-past-length-goes-on',
+    section: 'Handling the Content-Length Header',
+    level: 'should',
+    rule: 'When write() past the Content-Length has raised, the client has all that was promised, and its connection goes on.',
+    on: threads,
+    run: async (probe) => {
+      const connection = await probe.connect()
+      const response = await connection.request(probe.request('writes_past_length'))
+      const next = await connection.request(probe.request('counted'))
+      return `${content(response)}, then ${summary(next)}`
+    },
+    expect: '"abc", then 200 OK: "counted"',
+  },
+  {
+    id: 'write-past-length-head',
+    section: 'Handling the Content-Length Header',
+    level: 'may',
+    rule: 'To HEAD nothing is sent, so nothing is past the Content-Length.',
+    run: async (probe) => {
+      const response = await probe.ask('writes_past_length', { method: 'HEAD' })
+      await probe.settled()
+      return `${response.status}, Content-Length ${response.header('Content-Length')}, ${probe.notes().join()}`
+    },
+    expect: '200, Content-Length 3, ignored',
+  },
+  {
     id: 'write-head',
     section: 'Other HTTP Features',
     level: 'must',
