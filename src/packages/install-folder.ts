@@ -13,9 +13,16 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import {
+  hasEnded,
+  identityText,
+  parseIdentity,
+  processIdentity,
+} from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
 
 /** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
@@ -26,6 +33,9 @@ export const defaultTarget = 'python_modules'
 
 /** How long an installation may take to write down who it is, in ms. */
 const UNNAMED = 10_000
+/** How often one says that it is at work, to those who cannot see its process, and when it is taken for dead, in ms. */
+const SIGN_OF_LIFE = 5_000
+const SILENT = 60_000
 
 /**
  * A folder that packages are installed into, and the copy in which that is done. The copy takes the folder's place by renaming,
@@ -41,7 +51,9 @@ export class InstallFolder {
   readonly temporary: string
   readonly #work: string
   readonly #old: string
+  readonly #name: string
   #taken = false
+  #alive: NodeJS.Timeout | undefined
 
   private constructor(target: string) {
     this.target = target
@@ -51,6 +63,7 @@ export class InstallFolder {
     this.stage = join(this.#work, 'packages')
     this.temporary = join(this.#work, 'tmp')
     this.#old = join(this.#work, 'old')
+    this.#name = join(this.#work, 'process')
   }
 
   /**
@@ -88,7 +101,8 @@ export class InstallFolder {
         this.#clearUp()
       }
     }
-    writeFileSync(join(this.#work, 'process'), `${process.pid}\n`)
+    writeFileSync(this.#name, `${identityText(processIdentity())}\n`)
+    this.#alive = setInterval(() => this.#touch(), SIGN_OF_LIFE).unref()
     mkdirSync(this.temporary)
     if (empty || !existsSync(this.target)) mkdirSync(this.stage)
     else copyByLinks(this.target, this.stage)
@@ -118,9 +132,27 @@ export class InstallFolder {
     // It was killed between the two renames of a swap.
     if (!existsSync(this.target) && existsSync(this.#old)) renameSync(this.#old, this.target)
     // Two that clear up at once do not remove each other's: only one can rename it away.
-    const away = `${this.#work}.${randomBytes(6).toString('hex')}`
-    renameSync(this.#work, away)
-    rmSync(away, { recursive: true, force: true })
+    renameSync(this.#work, `${this.#work}.${randomBytes(6).toString('hex')}`)
+    this.#removeRubbish()
+  }
+
+  /** What was renamed away, also by one that was killed while it removed it. */
+  #removeRubbish(): void {
+    const folder = dirname(this.#work)
+    const start = `${basename(this.#work)}.`
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(start) && /^[0-9a-f]{12}$/.test(name.slice(start.length)))
+        rmSync(join(folder, name), { recursive: true, force: true })
+    }
+  }
+
+  #touch(): void {
+    const now = new Date()
+    try {
+      utimesSync(this.#name, now, now)
+    } catch {
+      // Somebody has removed it.
+    }
   }
 
   /** The text of the lock file, or null when there is none. */
@@ -164,6 +196,7 @@ export class InstallFolder {
   }
 
   #remove(): void {
+    clearInterval(this.#alive)
     // Till then it is another's.
     if (this.#taken) rmSync(this.#work, { recursive: true, force: true })
   }
@@ -197,18 +230,16 @@ function strangersIn(folder: string): string[] {
 
 /** The process that has a work folder: null when it is gone, 0 when it has not said yet. */
 function ownerOf(work: string): number | null {
+  const name = join(work, 'process')
   try {
-    const pid = Number(readFileSync(join(work, 'process'), 'utf8'))
-    if (!Number.isSafeInteger(pid) || pid <= 0) return null
-    if (pid === process.pid) return pid
-    process.kill(pid, 0)
-    return pid
+    const owner = parseIdentity(readFileSync(name, 'utf8'))
+    const age = Math.abs(Date.now() - statSync(name).mtimeMs)
+    if (owner === null) return age < UNNAMED ? 0 : null
+    return (hasEnded(owner, statSync(name).mtimeMs) ?? age >= SILENT) ? null : owner.pid
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EPERM') return Number(readFileSync(join(work, 'process'), 'utf8'))
-    if (code !== 'ENOENT') return null
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return null
     const made = statSync(work, { throwIfNoEntry: false })
-    return made !== undefined && Date.now() - made.mtimeMs < UNNAMED ? 0 : null
+    return made !== undefined && Math.abs(Date.now() - made.mtimeMs) < UNNAMED ? 0 : null
   }
 }
 
