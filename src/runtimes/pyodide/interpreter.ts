@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs'
+import { hostname, loadavg } from 'node:os'
 import { loadPyodide, type PyodideAPI } from 'pyodide'
 import { collectStack, takeConsole } from './failure.ts'
 import type { FileLocks } from './file-locks.ts'
@@ -126,6 +128,8 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     folder: pythonFolder,
     environment: { HOME, LANG: 'C.UTF-8', ...environment },
     argv: options.argv ?? [''],
+    facts: hostFacts(),
+    load_average: () => pyodide.toPy(loadavg()),
   })
   pyodide.runPython(WAKE, { globals })
   globals.destroy()
@@ -144,13 +148,38 @@ export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
 const WAKE = `
 import sys
 sys.path.insert(0, folder)
-from monoceros_pyodide import host_time, key_derivation, wake
+from monoceros_pyodide import host_facts, host_time, key_derivation, wake
 sys.path.remove(folder)
 wake.wake(environment, argv, '')
 sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
+host_facts.install(facts, load_average)
 host_time.install(sleep, set_zone)
 key_derivation.install(pbkdf2, scrypt)
 `
+
+/** What host_facts.py answers with. */
+function hostFacts() {
+  return {
+    pid: process.pid,
+    ppid: process.ppid,
+    thread: threadNumber(),
+    uid: process.getuid?.() ?? 0,
+    euid: process.geteuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    egid: process.getegid?.() ?? 0,
+    groups: process.getgroups?.() ?? [],
+    hostname: hostname(),
+  }
+}
+
+/** The system's number of this thread; null where it does not tell. */
+function threadNumber(): number | null {
+  try {
+    return Number(/\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0]) || null
+  } catch {
+    return null
+  }
+}
 
 /** Our own Python code is always seen: nothing starts without it. */
 function withOwnCode(mounts: readonly Mount[]): readonly Mount[] {
