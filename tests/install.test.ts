@@ -89,6 +89,19 @@ function leftovers(cwd: string): string[] {
   return readdirSync(cwd).filter((name) => name.startsWith('.'))
 }
 
+/** It is seen without pip, which this could not get, and without an index. */
+async function expectNothingToDo(cwd: string): Promise<void> {
+  const asked = index.requests.length
+  const run = await start(cwd, [], { PIP_INDEX_URL: 'http://127.0.0.1:9/', MONOCEROS_CACHE: '/nowhere' })
+    .ended
+  expect(run).toEqual({
+    code: 0,
+    out: 'Nothing to do: python_modules has exactly what is in pylock.monoceros.toml\n',
+    err: '',
+  })
+  expect(index.requests).toHaveLength(asked)
+}
+
 /** Interrupts an installation while it fetches a file, then kills another one there: neither changes anything. */
 async function interruptAndKill(cwd: string, args: string[], file: string): Promise<void> {
   const lock = readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')
@@ -193,15 +206,17 @@ test(
 
     // A newer one in the index makes no difference to what is locked, and what is not locked goes.
     index.add(makeWheel({ name: 'upbase', version: '2.1' }))
+    await expectNothingToDo(cwd)
     writeFileSync(join(cwd, 'python_modules', 'stray.py'), '')
-    expect((await install(cwd, [])).code).toBe(0)
+    expect((await install(cwd, [])).out).toMatch(/^Installed 3 packages in python_modules /)
     expect(versionOf(cwd, 'upbase')).toBe('2.0')
     expect(existsSync(join(cwd, 'python_modules', 'stray.py'))).toBe(false)
     expect(readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')).toBe(lock)
+    await expectNothingToDo(cwd)
 
     // The file is another one now, under the same name.
     index.add(makeWheel({ name: 'upbase', version: '2.0', files: { 'upbase/evil.py': '' } }))
-    const changed = await install(cwd, ['--no-cache-dir'], { PIP_NO_CACHE_DIR: '1' })
+    const changed = await install(cwd, ['--no-cache-dir', '--force-reinstall'], { PIP_NO_CACHE_DIR: '1' })
     expect(changed).toMatchObject({ code: 1 })
     expect(changed.err).toMatch(/upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} was asked for/)
     expect(existsSync(join(cwd, 'python_modules', 'upbase', 'evil.py'))).toBe(false)

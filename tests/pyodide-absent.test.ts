@@ -14,7 +14,7 @@ const NO_NETWORK = 'the embedded Python has no network; use an installed Python 
 const NO_SERVER = 'the embedded Python has no network, so that no server can listen in it; Monoceros itself'
 
 const program = `
-import asyncio, ftplib, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl
+import asyncio, errno, ftplib, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl
 import sys, threading, urllib.request, wsgiref.simple_server, xmlrpc.client
 
 def attempt(action):
@@ -86,7 +86,36 @@ except ModuleNotFoundError:
 # A system without syslog: a logger that is set up for it does no harm.
 logging.handlers.SysLogHandler("/dev/log").emit(logging.makeLogRecord({"msg": "x"}))
 
+def failure(action):
+    try:
+        action()
+    except OSError as error:
+        again = OSError(error.errno, os.strerror(error.errno), error.filename)
+        return [type(error).__name__, errno.errorcode[error.errno], error.errno == getattr(errno, errno.errorcode[error.errno]),
+                type(again) is type(error), str(again) == str(error)]
+
+os.makedirs("folder/inner")
+with open("file", "w"):
+    pass
+os.symlink("loop", "loop")
+failures = [failure(action) for action in (
+    lambda: open("nothere"),
+    lambda: os.mkdir("folder"),
+    lambda: os.listdir("file"),
+    lambda: open("folder"),
+    lambda: os.rmdir("folder"),
+    lambda: os.stat("loop"),
+    lambda: os.stat("x" * 300),
+    lambda: os.readlink("file"),
+    lambda: os.close(999),
+)]
+kinds = {name: type(OSError(getattr(errno, name), "")).__name__ for name in (
+    "EAGAIN EALREADY EINPROGRESS EPIPE ESHUTDOWN ECHILD ECONNABORTED ECONNREFUSED ECONNRESET EEXIST ENOENT EISDIR ENOTDIR EINTR "
+    "EACCES EPERM ESRCH ETIMEDOUT EINVAL").split()}
+
 answers = dict(
+    failures=failures,
+    kinds=kinds,
     reach={name: attempt(action) for name, action in reach.items()},
     loop={name: attempt(lambda: asyncio.run(within(action))) for name, action in loop.items()},
     serve={name: attempt(action) for name, action in serve.items()},
@@ -203,6 +232,47 @@ describe('whoever opens a connection is told that there is no network', () => {
 
   test('and the names of this machine lead to itself', () => {
     expect(answers.local).toEqual(['127.0.0.1', '127.0.0.1', [['127.0.0.1', 80]]])
+  })
+})
+
+describe('the numbers of errors are WebAssembly’s, and', () => {
+  test('errno, OSError, its classes and os.strerror agree on them', () => {
+    const agreeing = (kind: string, name: string) => [kind, name, true, true, true]
+    expect(answers.failures).toEqual([
+      agreeing('FileNotFoundError', 'ENOENT'),
+      agreeing('FileExistsError', 'EEXIST'),
+      agreeing('NotADirectoryError', 'ENOTDIR'),
+      agreeing('IsADirectoryError', 'EISDIR'),
+      agreeing('OSError', 'ENOTEMPTY'),
+      agreeing('OSError', 'ELOOP'),
+      agreeing('OSError', 'ENAMETOOLONG'),
+      agreeing('OSError', 'EINVAL'),
+      agreeing('OSError', 'EBADF'),
+    ])
+  })
+
+  test('an OSError that is made of a name is of the class that it is on Linux', () => {
+    expect(answers.kinds).toEqual({
+      EAGAIN: 'BlockingIOError',
+      EALREADY: 'BlockingIOError',
+      EINPROGRESS: 'BlockingIOError',
+      EPIPE: 'BrokenPipeError',
+      ESHUTDOWN: 'BrokenPipeError',
+      ECHILD: 'ChildProcessError',
+      ECONNABORTED: 'ConnectionAbortedError',
+      ECONNREFUSED: 'ConnectionRefusedError',
+      ECONNRESET: 'ConnectionResetError',
+      EEXIST: 'FileExistsError',
+      ENOENT: 'FileNotFoundError',
+      EISDIR: 'IsADirectoryError',
+      ENOTDIR: 'NotADirectoryError',
+      EINTR: 'InterruptedError',
+      EACCES: 'PermissionError',
+      EPERM: 'PermissionError',
+      ESRCH: 'ProcessLookupError',
+      ETIMEDOUT: 'TimeoutError',
+      EINVAL: 'OSError',
+    })
   })
 })
 

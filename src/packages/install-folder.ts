@@ -24,6 +24,7 @@ import {
   processIdentity,
 } from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
+import { isStamped, stamp, stampName } from './install-stamp.ts'
 
 /** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
 export const lockFileName = 'pylock.monoceros.toml'
@@ -53,6 +54,8 @@ export class InstallFolder {
   readonly #old: string
   readonly #name: string
   #taken = false
+  /** Whether the copy began as what a lock file says, or as nothing. */
+  #exact = false
   #alive: NodeJS.Timeout | undefined
 
   private constructor(target: string) {
@@ -86,6 +89,23 @@ export class InstallFolder {
     return folder
   }
 
+  /**
+   * The folder, if it has exactly what its lock file says already and nobody is at work there; it is not taken.
+   *
+   * @param path as given
+   */
+  static upToDate(path: string, cwd: string): InstallFolder | null {
+    try {
+      const folder = new InstallFolder(realPathOf(resolve(cwd, path)))
+      if (existsSync(folder.#work)) return null
+      const lock = folder.readLock()
+      return lock !== null && isStamped(folder.target, lock) ? folder : null
+    } catch {
+      // What is wrong is told by who installs.
+      return null
+    }
+  }
+
   #take(empty: boolean): void {
     if (existsSync(this.target) && !statSync(this.target).isDirectory())
       throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
@@ -104,8 +124,12 @@ export class InstallFolder {
     writeFileSync(this.#name, `${identityText(processIdentity())}\n`)
     this.#alive = setInterval(() => this.#touch(), SIGN_OF_LIFE).unref()
     mkdirSync(this.temporary)
-    if (empty || !existsSync(this.target)) mkdirSync(this.stage)
+    const fresh = empty || !existsSync(this.target)
+    const lock = fresh ? null : this.readLock()
+    this.#exact = fresh || (lock !== null && isStamped(this.target, lock))
+    if (fresh) mkdirSync(this.stage)
     else copyByLinks(this.target, this.stage)
+    rmSync(join(this.stage, stampName), { force: true })
   }
 
   /** It is to have what is locked and nothing else: that must not cost what was never installed, such as a project (`--target .`). */
@@ -165,11 +189,16 @@ export class InstallFolder {
     }
   }
 
-  /** Puts the copy in the folder's place, and writes the lock file. */
-  commit(lock: string): void {
+  /**
+   * Puts the copy in the folder's place, and writes the lock file.
+   *
+   * @param whole whether all that pip has installed there is in the lock file
+   */
+  commit(lock: string, whole = false): void {
     try {
       const newLock = join(this.#work, lockFileName)
       writeFileSync(newLock, lock)
+      if (whole && this.#exact && strangersIn(this.stage).length === 0) stamp(this.stage, lock)
       if (existsSync(this.target)) renameSync(this.target, this.#old)
       try {
         renameSync(this.stage, this.target)
@@ -216,7 +245,7 @@ function realPathOf(path: string): string {
 function strangersIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder)
-  const known = new Set(['bin', '__pycache__'])
+  const known = new Set(['bin', '__pycache__', stampName])
   for (const name of names) {
     if (!/\.(dist|egg)-info$/.test(name)) continue
     known.add(name)
