@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ const NO_NETWORK = 'the embedded Python has no network; use an installed Python 
 const NO_SERVER = 'the embedded Python has no network, so that no server can listen in it; Monoceros itself'
 
 const program = `
-import asyncio, errno, ftplib, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl
+import asyncio, errno, ftplib, getpass, grp, io, pwd, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl
 import sys, threading, urllib.request, wsgiref.simple_server, xmlrpc.client
 
 def attempt(action):
@@ -83,8 +83,10 @@ try:
     )
 except ModuleNotFoundError:
     pass
-# A system without syslog: a logger that is set up for it does no harm.
+# A logger that is set up for syslog does no harm, and says what is the matter as on a system without one.
+complaint, sys.stderr = sys.stderr, io.StringIO()
 logging.handlers.SysLogHandler("/dev/log").emit(logging.makeLogRecord({"msg": "x"}))
+complaint, sys.stderr = sys.stderr.getvalue().splitlines(), complaint
 
 def failure(action):
     try:
@@ -115,6 +117,7 @@ kinds = {name: type(OSError(getattr(errno, name), "")).__name__ for name in (
 
 answers = dict(
     failures=failures,
+    syslog=[line for line in complaint if "Error" in line],
     kinds=kinds,
     reach={name: attempt(action) for name, action in reach.items()},
     loop={name: attempt(lambda: asyncio.run(within(action))) for name, action in loop.items()},
@@ -132,6 +135,11 @@ answers = dict(
     load=[type(value).__name__ for value in os.getloadavg()],
     random=len(os.getrandom(8)),
     owner=os.stat(".").st_uid == os.getuid(),
+    accounts=[getpass.getuser(), pwd.getpwuid(os.getuid()), pwd.getpwnam(getpass.getuser()).pw_shell, len(pwd.getpwall()),
+              [grp.getgrgid(os.getgid()).gr_name, grp.getgrnam(grp.getgrgid(os.getgid()).gr_name).gr_gid]],
+    strangers=[attempt(action) for action in (
+        lambda: pwd.getpwuid(2**31 - 7), lambda: pwd.getpwnam("nobody at all"), lambda: grp.getgrgid(2**31 - 7),
+        lambda: grp.getgrnam("nobody at all"), lambda: pwd.getpwuid("0"))],
 )
 # Nobody else has this number, and what a program sends to itself it gets.
 os.kill(os.getpid(), 0)
@@ -193,6 +201,10 @@ describe('whoever opens a connection is told that there is no network', () => {
       ])
     expect(answers.reach.by_name?.[0]).toBe('gaierror')
     expect(answers.reach.resolve_address?.[0]).toBe('herror')
+  })
+
+  test('by a logger for syslog, which does no more harm than on a system without one', () => {
+    expect((answers.syslog as string[]).at(-1)).toContain(NO_NETWORK)
   })
 
   test('by event loops', () => {
@@ -288,6 +300,24 @@ describe('who merely asks is answered', () => {
     ])
     expect(answers.owner).toBe(true)
     expect(answers.others).toMatch(/Error$/)
+  })
+
+  test('with the names of its user and group, and of no other', () => {
+    const { username, uid, gid, shell } = userInfo()
+    expect(answers.accounts).toEqual([
+      username,
+      [username, 'x', uid, gid, '', process.env.HOME, shell],
+      shell,
+      1,
+      [execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim(), gid],
+    ])
+    expect(answers.strangers).toEqual([
+      ['KeyError', `'getpwuid(): uid not found: 2147483641'`, false],
+      ['KeyError', `"getpwnam(): name not found: 'nobody at all'"`, false],
+      ['KeyError', `'getgrgid(): gid not found: 2147483641'`, false],
+      ['KeyError', `"getgrnam(): name not found: 'nobody at all'"`, false],
+      ['TypeError', 'getpwuid(): uid should be int, not str', false],
+    ])
   })
 
   test('with the thread’s number', () => {

@@ -1,8 +1,8 @@
 """Answers what programs merely ask about the process and the machine, where Emscripten has made something up or nothing at all.
 
 A number of the process is 42 there, its user root, the load 0.1 and the machine called "emscripten"; and a thread has no number,
-so that a log format with one ends in AttributeError. What has no honest answer here stays as it is: there is no ``pwd``, and no
-``resource``, as on other systems than Unix.
+so that a log format with one ends in AttributeError. What has no honest answer here stays as it is: there is no ``resource``, as on
+other systems than Unix.
 """
 
 from __future__ import annotations

@@ -59,11 +59,14 @@ def _refuse_sockets() -> None:
 
 
 def _make_socket(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Optional[int] = None) -> None:
+    make = _make_socket.made_by  # type: ignore[attr-defined]
     try:
-        _make_socket.made_by(self, family, type, proto, fileno)  # type: ignore[attr-defined]
-    except OSError as error:
-        # Of another family than IPv4.
-        raise OSError(error.errno, NO_NETWORK) from None
+        make(self, family, type, proto, fileno)
+    except OSError:
+        # Emscripten knows IPv4 only. Others may have their socket; it is what they do with it that says why it cannot be.
+        if fileno is not None or family in (-1, socket.AF_INET):
+            raise
+        make(self, socket.AF_INET, type, 0, None)
 
 
 def _refuse_connection(self: socket.socket, *args: Any, **kwargs: Any) -> NoReturn:

@@ -269,3 +269,13 @@ test('the snapshots that were used last are kept, three of them, and other files
     ].sort(),
   )
 })
+
+test('a process that ends while it has the right to write gives it back', () => {
+  const code = `
+import { SnapshotCache } from ${JSON.stringify(join(import.meta.dirname, '../../../dist/runtimes/pyodide/image-cache.js'))}
+const claim = await new SnapshotCache(${JSON.stringify(cache.folder)}).claim(${JSON.stringify(key)})
+process.exit(claim === null ? 1 : 0)
+`
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', code])
+  expect([status, readdirSync(cache.folder)]).toEqual([0, []])
+})

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, rmSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -246,6 +246,8 @@ export class SnapshotClaim {
   readonly #path: string
   readonly #file: FileHandle
   #over = false
+  /** A server may be stopped before its snapshot is made. */
+  readonly #atExit = () => rmSync(this.#path, { force: true })
 
   /** @internal */
   constructor(cache: SnapshotCache, key: string, path: string, file: FileHandle) {
@@ -253,6 +255,7 @@ export class SnapshotClaim {
     this.#key = key
     this.#path = path
     this.#file = file
+    process.once('exit', this.#atExit)
   }
 
   /** Writes the snapshot; whoever reads sees all of it or nothing. Throws CacheError. */
@@ -291,6 +294,7 @@ export class SnapshotClaim {
   async release(): Promise<void> {
     if (this.#over) return
     this.#over = true
+    process.off('exit', this.#atExit)
     const holds = await this.#holds().catch(() => false)
     await this.#file.close().catch(() => {})
     if (holds) await rm(this.#path, { force: true }).catch(() => {})

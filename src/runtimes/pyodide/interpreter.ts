@@ -1,8 +1,8 @@
-import { readlinkSync } from 'node:fs'
-import { hostname, loadavg } from 'node:os'
+import { loadavg } from 'node:os'
 import { loadPyodide, type PyodideAPI } from 'pyodide'
 import { collectStack, takeConsole } from './failure.ts'
 import type { FileLocks } from './file-locks.ts'
+import { hostAccounts, hostFacts } from './host-facts.ts'
 import { HostFiles } from './host-files.ts'
 import { type InterpreterImage, readSnapshot } from './image.ts'
 import { readArchive } from './image-archive.ts'
@@ -129,6 +129,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     environment: { HOME, LANG: 'C.UTF-8', ...environment },
     argv: options.argv ?? [''],
     facts: hostFacts(),
+    accounts: hostAccounts,
     load_average: () => pyodide.toPy(loadavg()),
   })
   pyodide.runPython(WAKE, { globals })
@@ -148,38 +149,15 @@ export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
 const WAKE = `
 import sys
 sys.path.insert(0, folder)
-from monoceros_pyodide import host_facts, host_time, key_derivation, wake
+from monoceros_pyodide import accounts as account_modules, host_facts, host_time, key_derivation, wake
 sys.path.remove(folder)
 wake.wake(environment, argv, '')
 sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
 host_facts.install(facts, load_average)
+account_modules.install(accounts)
 host_time.install(sleep, set_zone)
 key_derivation.install(pbkdf2, scrypt)
 `
-
-/** What host_facts.py answers with. */
-function hostFacts() {
-  return {
-    pid: process.pid,
-    ppid: process.ppid,
-    thread: threadNumber(),
-    uid: process.getuid?.() ?? 0,
-    euid: process.geteuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    egid: process.getegid?.() ?? 0,
-    groups: process.getgroups?.() ?? [],
-    hostname: hostname(),
-  }
-}
-
-/** The system's number of this thread; null where it does not tell. */
-function threadNumber(): number | null {
-  try {
-    return Number(/\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0]) || null
-  } catch {
-    return null
-  }
-}
 
 /** Our own Python code is always seen: nothing starts without it. */
 function withOwnCode(mounts: readonly Mount[]): readonly Mount[] {
