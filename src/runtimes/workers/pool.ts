@@ -82,6 +82,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   readonly #workers = new Set<Worker>()
   readonly #starting = new Map<Worker, Starting>()
   readonly #queue = new TaskQueue()
+  /** What those get that are started from now on. */
+  #worker: PoolOptions['worker']
   #target: number
   #number = 0
   #watch: NodeJS.Timeout | null = null
@@ -93,6 +95,7 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#worker = options.worker
     this.#target = options.workers
   }
 
@@ -295,7 +298,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     return new Promise((resolve, reject) => {
       let worker: Worker
       try {
-        worker = new Worker(this.#options.worker, this, ++this.#number)
+        worker = new Worker(this.#worker, this, ++this.#number)
       } catch (error) {
         reject(new WorkerStartError(`A worker could not be started: ${(error as Error).message}`))
         return
@@ -313,6 +316,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#starting.delete(worker)
     this.#options.log.log(DEBUG, `Worker ${worker.pid} is ready`)
     starting?.resolve(worker)
+    this.#refresh(worker)
     this.#dispatch()
   }
 
@@ -466,7 +470,16 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#target = workers
     const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
     for (const worker of serving.slice(workers)) this.#retire(worker)
+    if (workers > 1 && !this.#worker.multiprocess) {
+      this.#worker = { ...this.#worker, multiprocess: true }
+      for (const worker of serving.slice(0, workers)) this.#refresh(worker)
+    }
     this.#fill()
+  }
+
+  /** Replaces a worker whose application was told that no other process runs it (`wsgi.multiprocess`), if others do by now. */
+  #refresh(worker: Worker): void {
+    if (this.#worker.multiprocess && !worker.multiprocess) this.#recycle(worker, 'was the only one')
   }
 
   /** Ends the workers, those that have finished first; resolves when all are gone. What still runs after `graceMs` is killed. */
