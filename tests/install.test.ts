@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandPath } from './support/build.ts'
 import { copySnapshots } from './support/interpreter-cache.ts'
 import { makeSource, makeWheel, PackageIndex } from './support/package-index.ts'
+import { startServer } from './support/server.ts'
 import { testCertificate } from './support/test-certificate.ts'
 import { waitFor } from './support/wait-for.ts'
 
@@ -89,6 +90,29 @@ function leftovers(cwd: string): string[] {
   return readdirSync(cwd).filter((name) => name.startsWith('.'))
 }
 
+/** The registry that pip is set up for on this machine; pip itself comes from there, too, and stays in the cache. */
+function registry(): Record<string, string> {
+  const settings = Object.entries(process.env).filter(
+    ([name]) =>
+      name.startsWith('PIP_') || /^(https?_proxy|no_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i.test(name),
+  ) as [string, string][]
+  const { HOME } = process.env
+  return { ...Object.fromEntries(settings), ...(HOME === undefined ? {} : { HOME }) }
+}
+
+/** It is seen without pip, which this could not get, and without an index. */
+async function expectNothingToDo(cwd: string): Promise<void> {
+  const asked = index.requests.length
+  const run = await start(cwd, [], { PIP_INDEX_URL: 'http://127.0.0.1:9/', MONOCEROS_CACHE: '/nowhere' })
+    .ended
+  expect(run).toEqual({
+    code: 0,
+    out: 'Nothing to do: python_modules has exactly what is in pylock.monoceros.toml\n',
+    err: '',
+  })
+  expect(index.requests).toHaveLength(asked)
+}
+
 /** Interrupts an installation while it fetches a file, then kills another one there: neither changes anything. */
 async function interruptAndKill(cwd: string, args: string[], file: string): Promise<void> {
   const lock = readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')
@@ -134,13 +158,7 @@ beforeAll(async () => {
   for (const name of ['bin', 'home', 'first']) mkdirSync(join(root, name))
   copySnapshots(join(cache, 'monoceros'))
   index = await PackageIndex.start()
-  // The registry that pip is set up for on this machine; pip itself comes from there, too, and stays in the cache.
-  const settings = Object.entries(process.env).filter(
-    ([name]) =>
-      name.startsWith('PIP_') || /^(https?_proxy|no_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i.test(name),
-  ) as [string, string][]
-  const home = process.env.HOME === undefined ? {} : { HOME: process.env.HOME }
-  const first = await start(join(root, 'first'), ['six'], { ...Object.fromEntries(settings), ...home }).ended
+  const first = await start(join(root, 'first'), ['six'], registry()).ended
   expect(first).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^Installed 1 package in python_modules .*six \d/),
@@ -193,15 +211,17 @@ test(
 
     // A newer one in the index makes no difference to what is locked, and what is not locked goes.
     index.add(makeWheel({ name: 'upbase', version: '2.1' }))
+    await expectNothingToDo(cwd)
     writeFileSync(join(cwd, 'python_modules', 'stray.py'), '')
-    expect((await install(cwd, [])).code).toBe(0)
+    expect((await install(cwd, [])).out).toMatch(/^Installed 3 packages in python_modules /)
     expect(versionOf(cwd, 'upbase')).toBe('2.0')
     expect(existsSync(join(cwd, 'python_modules', 'stray.py'))).toBe(false)
     expect(readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')).toBe(lock)
+    await expectNothingToDo(cwd)
 
     // The file is another one now, under the same name.
     index.add(makeWheel({ name: 'upbase', version: '2.0', files: { 'upbase/evil.py': '' } }))
-    const changed = await install(cwd, ['--no-cache-dir'], { PIP_NO_CACHE_DIR: '1' })
+    const changed = await install(cwd, ['--no-cache-dir', '--force-reinstall'], { PIP_NO_CACHE_DIR: '1' })
     expect(changed).toMatchObject({ code: 1 })
     expect(changed.err).toMatch(/upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} was asked for/)
     expect(existsSync(join(cwd, 'python_modules', 'upbase', 'evil.py'))).toBe(false)
@@ -382,6 +402,48 @@ test(
       err: expect.stringContaining(`the lock file ${lock} cannot be used: it is not TOML`),
     })
     expect(readdirSync(cwd)).toEqual(['pylock.monoceros.toml'])
+  },
+  PATIENCE,
+)
+
+test(
+  'a compiled package with a wheel for WebAssembly is installed and serves',
+  async () => {
+    const cwd = folder('compiled')
+    const run = await start(cwd, ['pydantic==2.14.4'], registry()).ended
+    expect(run).toMatchObject({ code: 0, err: expect.stringContaining('pyemscripten_2026_0_wasm32.whl') })
+    writeFileSync(
+      join(cwd, 'shop.py'),
+      `
+import pydantic, pydantic_core._pydantic_core as core
+
+class Item(pydantic.BaseModel):
+    name: str = pydantic.Field(min_length=2)
+    price: float
+
+def app(environ, start_response):
+    try:
+        status, text = "200 OK", Item.model_validate_json(environ["wsgi.input"].read()).model_dump_json()
+    except pydantic.ValidationError as error:
+        status, text = "422 Unprocessable Content", error.json(include_url=False)
+    start_response(status, [("Content-Type", "application/json"), ("X-Made-By", core.__file__)])
+    return [text.encode()]
+`,
+    )
+    const server = await startServer({ app: 'shop', cwd, args: ['--runtime', 'pyodide', '--workers', '2'] })
+    const post = (body: string) => fetch(`${server.url}/`, { method: 'POST', body })
+    const right = await post('{"name": "bread", "price": "1.5"}')
+    expect([right.status, await right.json()]).toEqual([200, { name: 'bread', price: 1.5 }])
+    expect(right.headers.get('x-made-by')).toMatch(/_pydantic_core\.cpython-314-wasm32-emscripten\.so$/)
+    const wrong = await post('{"name": "b"}')
+    expect([wrong.status, await wrong.json()]).toEqual([
+      422,
+      [
+        expect.objectContaining({ type: 'string_too_short', loc: ['name'] }),
+        expect.objectContaining({ type: 'missing', loc: ['price'] }),
+      ],
+    ])
+    await server.stop()
   },
   PATIENCE,
 )

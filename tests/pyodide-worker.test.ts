@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { patternedBytes, temporaryDirectory } from './support/applications.ts'
@@ -303,6 +304,8 @@ describe('one worker', () => {
       TZ: 'Europe/Berlin',
       HOME: '/home/pyodide',
       LANG: 'C.UTF-8',
+      // Python would find /tmp by itself, and have it in memory.
+      ...(tmpdir() === '/tmp' ? {} : { TMPDIR: tmpdir() }),
     })
     expect(found.executable).toBe('')
     expect(found.encodings).toEqual(['utf-8', 'utf-8', 'utf-8'])

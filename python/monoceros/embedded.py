@@ -8,6 +8,7 @@ time is interrupted by a signal.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -426,7 +427,7 @@ class _AcceptorFile(io.RawIOBase):
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: None}[whence]
         at = offset + (self._port.link.size(self._file) if base is None else base)
         if at < 0:
-            raise OSError(22, "Invalid argument")
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._at = at
         return at
 

@@ -16,6 +16,7 @@ from typing import Any, Callable, List, Optional
 
 from . import asgiref_bridge
 from .executor import aside
+from .no_network import NoConnections
 
 
 class _Nothing:
@@ -32,7 +33,7 @@ class _Nothing:
         return []
 
 
-class BlockingEventLoop(asyncio.BaseEventLoop):
+class BlockingEventLoop(NoConnections):
     """Runs callbacks and timers in the calling thread; sleeps between them."""
 
     def __init__(self) -> None:

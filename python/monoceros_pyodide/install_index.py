@@ -13,10 +13,11 @@ import http.client
 import json
 import netrc
 import os
-import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import contextmanager
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from monoceros_pyodide.install_sockets import TLSSettings
@@ -157,12 +158,41 @@ def _read(path: str) -> Optional[bytes]:
 
 def _keep(path: str, content: bytes) -> None:
     try:
-        descriptor, name = tempfile.mkstemp(dir=os.path.dirname(path))
-        with open(descriptor, "wb") as file:
+        with unfinished(path) as temporary, open(temporary, "xb") as file:
             file.write(content)
-        os.replace(name, path)
     except OSError:
         pass  # It is fetched again next time.
+
+
+#: When a file that somebody writes is nobody's any more, in seconds.
+_ABANDONED = 3600.0
+
+
+@contextmanager
+def unfinished(path: str) -> Iterator[str]:
+    """Another name for a file that is to be there as a whole or not at all: it gets its own when all went well.
+
+    Removes what those have left who were killed meanwhile. Raises OSError.
+    """
+    folder, name = os.path.split(path)
+    temporary = f"{path}.{os.urandom(6).hex()}.new"
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
+    for other in os.listdir(folder):
+        if not (other.startswith(f"{name}.") and other.endswith(".new")):
+            continue
+        left = os.path.join(folder, other)
+        try:
+            # A clock may have been set: what is from the future is nobody's either.
+            if abs(time.time() - os.lstat(left).st_mtime) >= _ABANDONED:
+                os.unlink(left)
+        except OSError:
+            pass  # Somebody else was faster.
 
 
 def _candidates(release: Release, settings: IndexSettings, tried: List[str]) -> Iterator[bytes]:

@@ -92,18 +92,17 @@ def _compile_wheel(wheel: str, target: str) -> None:
     """Writes the wheel anew with byte code beside each module: compiling pip takes 6 s, and a wheel has none."""
     from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 
-    temporary = f"{target}.{os.urandom(6).hex()}"
-    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
-        for entry in old.infolist():
-            content = old.read(entry)
-            # Windows launchers and type hints are for others.
-            if entry.filename.endswith((".exe", ".pyi")):
-                continue
-            new.writestr(entry, content)
-            if entry.filename.endswith(".py"):
-                code = compile(content, entry.filename, "exec", dont_inherit=True)
-                new.writestr(f"{entry.filename}c", bytes(_code_to_hash_pyc(code, bytes(8), False)))
-    os.replace(temporary, target)
+    with install_index.unfinished(target) as temporary:
+        with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+            for entry in old.infolist():
+                content = old.read(entry)
+                # Windows launchers and type hints are for others.
+                if entry.filename.endswith((".exe", ".pyi")):
+                    continue
+                new.writestr(entry, content)
+                if entry.filename.endswith(".py"):
+                    code = compile(content, entry.filename, "exec", dont_inherit=True)
+                    new.writestr(f"{entry.filename}c", bytes(_code_to_hash_pyc(code, bytes(8), False)))
 
 
 class _Listener(logging.Handler):

@@ -25,7 +25,13 @@ STANDARD = """
 """.split()
 
 # The gateway with all that embedded.py imports, and what every start does before it.
-GATEWAY = ["monoceros.embedded", "monoceros_pyodide.host_time", "monoceros_pyodide.key_derivation"]
+GATEWAY = [
+    "monoceros.embedded",
+    "monoceros_pyodide.accounts",
+    "monoceros_pyodide.host_facts",
+    "monoceros_pyodide.host_time",
+    "monoceros_pyodide.key_derivation",
+]
 
 
 class UnfitError(Exception):

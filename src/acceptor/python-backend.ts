@@ -81,7 +81,7 @@ export class PythonBackend implements Backend {
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
         // An embedded interpreter shares nothing with the next one: they are to each other what processes are.
-        multiprocess: settings.workers > 1 || acceptorsOf(settings) > 1,
+        multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
       },
       log: poolLog({

@@ -70,6 +70,11 @@ async function install(context: InstallContext, options: InstallOptions): Promis
   let folder: InstallFolder | undefined
   try {
     checkLocked(context, options)
+    const done = options.locked && !options.again ? InstallFolder.upToDate(options.target, context.cwd) : null
+    if (done !== null) {
+      if (options.verbosity >= 0) reportUpToDate(context, done)
+      return exitCodes.done
+    }
     folder = InstallFolder.take(options.target, context.cwd, options.locked)
     const progress = new InstallProgress(context.err, context.columns ?? null, options.verbosity < 0)
     const lock = folder.readLock()
@@ -83,7 +88,8 @@ async function install(context: InstallContext, options: InstallOptions): Promis
       return interruption.exitCode
     }
     if (outcome.error !== undefined) throw new InstallError('failed', outcome.error)
-    if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock)
+    const whole = outcome.unlocked.length === 0
+    if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock, whole)
     else if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
     report(context, options, folder, outcome, (performance.now() - started) / 1000)
     return exitCodes.done
@@ -131,6 +137,10 @@ function report(
   if (outcome.stripped.length > 0)
     out(`Without their compiled parts, which only make them faster: ${plain(outcome.stripped.join(', '))}\n`)
   if (!locked) out(`Versions and hashes are in ${lockFile}\n`)
+}
+
+function reportUpToDate({ out, cwd }: InstallContext, { target, lockFile }: InstallFolder): void {
+  out(`Nothing to do: ${shownPath(target, cwd)} has exactly what is in ${shownPath(lockFile, cwd)}\n`)
 }
 
 function shownPath(path: string, cwd: string): string {

@@ -9,11 +9,13 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { identityText, processIdentity } from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
 import { InstallFolder } from './install-folder.ts'
 
@@ -31,6 +33,12 @@ function fill(): void {
   mkdirSync(join(target, 'a'), { recursive: true })
   writeFileSync(join(target, 'a', '__init__.py'), 'old')
   symlinkSync('a', join(target, 'link'))
+}
+
+/** What a process has written down that is no more. */
+function ended(): string {
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  return `${identityText({ ...processIdentity(), pid })}\n`
 }
 
 const work = () => join(cwd, '.python_modules.installing')
@@ -96,20 +104,43 @@ test('two at once are refused, and what a killed one left is cleared up', () => 
   expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
     `another installation is at work in ${target} (process ${process.pid}). If that is not so, remove ${work()}`,
   )
-  const { pid } = spawnSync(process.execPath, ['-e', ''])
-  writeFileSync(join(work(), 'process'), `${pid}\n`)
+  writeFileSync(join(work(), 'process'), ended())
   writeFileSync(join(first.stage, 'half.py'), '')
+  // And one that was killed while it cleared up.
+  mkdirSync(`${work()}.0123456789ab/packages`, { recursive: true })
+  writeFileSync(`${work()}.notes`, '')
   const second = InstallFolder.take('python_modules', cwd, false)
   expect(readdirSync(second.stage)).toEqual([])
   second.release()
-  expect(readdirSync(cwd)).toEqual([])
+  expect(readdirSync(cwd)).toEqual(['.python_modules.installing.notes'])
+  first.release()
+})
+
+const own = processIdentity()
+
+test.each([
+  // In a container the same program has the same number each time.
+  ['of this process’s number that started at another time', { ...own, start: 'zzz' }, 0, false],
+  ['of another container that gives no sign of life', { ...own, namespace: 'zzz' }, 61_000, false],
+  ['of another machine whose clock is ahead', { ...own, boot: 'zzz' }, -61_000, false],
+  ['of another container that does', { ...own, namespace: 'zzz' }, 6_000, true],
+  ['of this process', own, 61_000, true],
+])('an installation %s', (_, owner, age, blocks) => {
+  mkdirSync(work())
+  const name = join(work(), 'process')
+  writeFileSync(name, `${identityText(owner)}\n`)
+  const then = new Date(Date.now() - age)
+  utimesSync(name, then, then)
+  const take = () => InstallFolder.take('python_modules', cwd, false).release()
+  if (blocks) expect(take).toThrow(`another installation is at work in ${target} (process ${process.pid})`)
+  else expect(take).not.toThrow()
+  expect(existsSync(work())).toBe(blocks)
 })
 
 test('one that was killed between the two renames is undone', () => {
-  const { pid } = spawnSync(process.execPath, ['-e', ''])
   mkdirSync(join(work(), 'old', 'a'), { recursive: true })
   mkdirSync(join(work(), 'packages'))
-  writeFileSync(join(work(), 'process'), `${pid}\n`)
+  writeFileSync(join(work(), 'process'), ended())
   const folder = InstallFolder.take('python_modules', cwd, false)
   expect(readdirSync(folder.stage)).toEqual(['a'])
   folder.release()

@@ -13,10 +13,18 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import {
+  hasEnded,
+  identityText,
+  parseIdentity,
+  processIdentity,
+} from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
+import { isStamped, stamp, stampName } from './install-stamp.ts'
 
 /** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
 export const lockFileName = 'pylock.monoceros.toml'
@@ -26,6 +34,9 @@ export const defaultTarget = 'python_modules'
 
 /** How long an installation may take to write down who it is, in ms. */
 const UNNAMED = 10_000
+/** How often one says that it is at work, to those who cannot see its process, and when it is taken for dead, in ms. */
+const SIGN_OF_LIFE = 5_000
+const SILENT = 60_000
 
 /**
  * A folder that packages are installed into, and the copy in which that is done. The copy takes the folder's place by renaming,
@@ -41,7 +52,11 @@ export class InstallFolder {
   readonly temporary: string
   readonly #work: string
   readonly #old: string
+  readonly #name: string
   #taken = false
+  /** Whether the copy began as what a lock file says, or as nothing. */
+  #exact = false
+  #alive: NodeJS.Timeout | undefined
 
   private constructor(target: string) {
     this.target = target
@@ -51,6 +66,7 @@ export class InstallFolder {
     this.stage = join(this.#work, 'packages')
     this.temporary = join(this.#work, 'tmp')
     this.#old = join(this.#work, 'old')
+    this.#name = join(this.#work, 'process')
   }
 
   /**
@@ -73,6 +89,23 @@ export class InstallFolder {
     return folder
   }
 
+  /**
+   * The folder, if it has exactly what its lock file says already and nobody is at work there; it is not taken.
+   *
+   * @param path as given
+   */
+  static upToDate(path: string, cwd: string): InstallFolder | null {
+    try {
+      const folder = new InstallFolder(realPathOf(resolve(cwd, path)))
+      if (existsSync(folder.#work)) return null
+      const lock = folder.readLock()
+      return lock !== null && isStamped(folder.target, lock) ? folder : null
+    } catch {
+      // What is wrong is told by who installs.
+      return null
+    }
+  }
+
   #take(empty: boolean): void {
     if (existsSync(this.target) && !statSync(this.target).isDirectory())
       throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
@@ -88,10 +121,15 @@ export class InstallFolder {
         this.#clearUp()
       }
     }
-    writeFileSync(join(this.#work, 'process'), `${process.pid}\n`)
+    writeFileSync(this.#name, `${identityText(processIdentity())}\n`)
+    this.#alive = setInterval(() => this.#touch(), SIGN_OF_LIFE).unref()
     mkdirSync(this.temporary)
-    if (empty || !existsSync(this.target)) mkdirSync(this.stage)
+    const fresh = empty || !existsSync(this.target)
+    const lock = fresh ? null : this.readLock()
+    this.#exact = fresh || (lock !== null && isStamped(this.target, lock))
+    if (fresh) mkdirSync(this.stage)
     else copyByLinks(this.target, this.stage)
+    rmSync(join(this.stage, stampName), { force: true })
   }
 
   /** It is to have what is locked and nothing else: that must not cost what was never installed, such as a project (`--target .`). */
@@ -118,9 +156,27 @@ export class InstallFolder {
     // It was killed between the two renames of a swap.
     if (!existsSync(this.target) && existsSync(this.#old)) renameSync(this.#old, this.target)
     // Two that clear up at once do not remove each other's: only one can rename it away.
-    const away = `${this.#work}.${randomBytes(6).toString('hex')}`
-    renameSync(this.#work, away)
-    rmSync(away, { recursive: true, force: true })
+    renameSync(this.#work, `${this.#work}.${randomBytes(6).toString('hex')}`)
+    this.#removeRubbish()
+  }
+
+  /** What was renamed away, also by one that was killed while it removed it. */
+  #removeRubbish(): void {
+    const folder = dirname(this.#work)
+    const start = `${basename(this.#work)}.`
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(start) && /^[0-9a-f]{12}$/.test(name.slice(start.length)))
+        rmSync(join(folder, name), { recursive: true, force: true })
+    }
+  }
+
+  #touch(): void {
+    const now = new Date()
+    try {
+      utimesSync(this.#name, now, now)
+    } catch {
+      // Somebody has removed it.
+    }
   }
 
   /** The text of the lock file, or null when there is none. */
@@ -133,11 +189,16 @@ export class InstallFolder {
     }
   }
 
-  /** Puts the copy in the folder's place, and writes the lock file. */
-  commit(lock: string): void {
+  /**
+   * Puts the copy in the folder's place, and writes the lock file.
+   *
+   * @param whole whether all that pip has installed there is in the lock file
+   */
+  commit(lock: string, whole = false): void {
     try {
       const newLock = join(this.#work, lockFileName)
       writeFileSync(newLock, lock)
+      if (whole && this.#exact && strangersIn(this.stage).length === 0) stamp(this.stage, lock)
       if (existsSync(this.target)) renameSync(this.target, this.#old)
       try {
         renameSync(this.stage, this.target)
@@ -164,6 +225,7 @@ export class InstallFolder {
   }
 
   #remove(): void {
+    clearInterval(this.#alive)
     // Till then it is another's.
     if (this.#taken) rmSync(this.#work, { recursive: true, force: true })
   }
@@ -183,7 +245,7 @@ function realPathOf(path: string): string {
 function strangersIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder)
-  const known = new Set(['bin', '__pycache__'])
+  const known = new Set(['bin', '__pycache__', stampName])
   for (const name of names) {
     if (!/\.(dist|egg)-info$/.test(name)) continue
     known.add(name)
@@ -197,18 +259,16 @@ function strangersIn(folder: string): string[] {
 
 /** The process that has a work folder: null when it is gone, 0 when it has not said yet. */
 function ownerOf(work: string): number | null {
+  const name = join(work, 'process')
   try {
-    const pid = Number(readFileSync(join(work, 'process'), 'utf8'))
-    if (!Number.isSafeInteger(pid) || pid <= 0) return null
-    if (pid === process.pid) return pid
-    process.kill(pid, 0)
-    return pid
+    const owner = parseIdentity(readFileSync(name, 'utf8'))
+    const age = Math.abs(Date.now() - statSync(name).mtimeMs)
+    if (owner === null) return age < UNNAMED ? 0 : null
+    return (hasEnded(owner, statSync(name).mtimeMs) ?? age >= SILENT) ? null : owner.pid
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EPERM') return Number(readFileSync(join(work, 'process'), 'utf8'))
-    if (code !== 'ENOENT') return null
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return null
     const made = statSync(work, { throwIfNoEntry: false })
-    return made !== undefined && Date.now() - made.mtimeMs < UNNAMED ? 0 : null
+    return made !== undefined && Math.abs(Date.now() - made.mtimeMs) < UNNAMED ? 0 : null
   }
 }
 

@@ -97,6 +97,8 @@ export interface InstallOptions {
   readonly requirements: readonly string[]
   /** True when nothing is named: install what the lock file has. */
   readonly locked: boolean
+  /** Whether to install what is there already, too. */
+  readonly again: boolean
   /** As given; relative to the working directory. */
   readonly target: string
   /** -1 for quiet, 0, and 1 or more for verbose. */
@@ -150,7 +152,8 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
     if (option.own !== true) pip.push(value === undefined ? `--${name}` : `--${name}=${value}`)
   }
   const locked = requirements.length === 0 && sources === 0
-  return { help, requirements, locked, target, verbosity, cacheDir, noCache, pip, index }
+  const again = pip.includes('--force-reinstall')
+  return { help, requirements, locked, again, target, verbosity, cacheDir, noCache, pip, index }
 }
 
 function tokensOf(args: readonly string[]) {

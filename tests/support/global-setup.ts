@@ -1,21 +1,31 @@
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { build, buildIsStale, repository } from './build.ts'
 import { withDirectoryLock } from './directory-lock.ts'
 import { interpreterCache, prepareInterpreterCache } from './interpreter-cache.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
 import './python.ts'
 
 /**
  * Prepares what the end-to-end tests stand on: a compiled server that is not older than its sources, a snapshot of the
  * embedded interpreter, and a Python virtual environment with the frameworks of tests/requirements.txt. Both are made when they are missing or stale,
- * by one process at a time.
+ * by one process at a time. All temporary files go into one folder.
  *
  * - `MONOCEROS_TEST_PYTHON`: the Python to use (default: python3 on PATH).
  * - `MONOCEROS_SKIP_PYTHON=1`: run without Python, skipping what needs it. Refused on CI.
  */
-export async function setup(project: TestProject): Promise<void> {
+export async function setup(project: TestProject): Promise<() => void> {
   const env = process.env
+  const temporary = makeTemporaryFolder(tmpdir())
+  env.TMPDIR = temporary
+  await prepare(project, env)
+  return () => rmSync(temporary, { recursive: true, force: true })
+}
+
+async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<void> {
   if (onlyUnitTests(process.argv)) {
     project.provide('testPython', null)
     return

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import { hostname, uptime } from 'node:os'
+import { hasEnded, type ProcessIdentity, processIdentity } from './process-identity.ts'
 
 /**
  * Claims on files between processes: a symbolic link beside the file, whose text names the process that has it.
@@ -48,15 +48,6 @@ export type Taking =
   | { readonly outcome: 'taken' }
   | { readonly outcome: 'busy'; readonly holder: string }
   | { readonly outcome: 'impossible'; readonly code: string }
-
-/** Who makes claims, as the text of a link says it: process, boot, PID namespace, the process's start. */
-interface ProcessIdentity {
-  readonly pid: number
-  readonly boot: string
-  readonly namespace: string
-  /** '0' where it cannot be known. */
-  readonly start: string
-}
 
 /** What is needed to judge a claim that cannot be asked about: since when it looks the same. */
 interface Sighting {
@@ -189,7 +180,7 @@ export class ClaimLinks {
       return this.#isSilent(link, text, owner.boot === this.#process.boot)
     // Copied with the folder, or the file was replaced.
     if (inode !== null && owner.inode !== inode.toString(36)) return true
-    if (hasEnded(owner, link)) return true
+    if (hasEnded(owner, madeAt(link), this.#process) === true) return true
     this.#alive = { text, until: monotonic() + ALIVE }
     return false
   }
@@ -263,58 +254,9 @@ function parse(text: string): ClaimText | null {
   return { pid: Number(pid), boot, namespace, start, table, inode } as ClaimText
 }
 
-/** Of a process in our own PID namespace. In doubt it lives. */
-function hasEnded(owner: ClaimText, link: Buffer): boolean {
-  try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
-  }
-  if (owner.start === '0') {
-    // Nothing but the number; before the machine was started it was another's. A minute for clocks that were set.
-    const status = fs.lstatSync(link, { throwIfNoEntry: false })
-    return status !== undefined && status.mtimeMs < Date.now() - uptime() * 1000 - 60_000
-  }
-  const found = processStatus(String(owner.pid))
-  if (found === null) return false
-  // All its threads have ended, also the one that was still inside of a call of the system.
-  return found.start !== owner.start || (/[ZX]/.test(found.state) && found.threads <= 1)
-}
-
-function processIdentity(): ProcessIdentity {
-  const { pid } = process
-  const status = processStatus('self')
-  if (status !== null) {
-    try {
-      const boot = fs
-        .readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
-        .replaceAll('-', '')
-        .slice(0, 12)
-      const namespace = /\d+/.exec(fs.readlinkSync('/proc/self/ns/pid'))?.[0]
-      if (namespace !== undefined) {
-        return { pid, boot, namespace: Number(namespace).toString(36), start: status.start }
-      }
-    } catch {
-      // A /proc without these.
-    }
-  }
-  const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 12)
-  return { pid, boot: host, namespace: '0', start: '0' }
-}
-
-/** proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the machine did. */
-function processStatus(pid: string): { state: string; threads: number; start: string } | null {
-  let text: string
-  try {
-    text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return null
-  }
-  // The second field is a name in parentheses, which may have anything in it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, threads, start] = [fields[0], fields[17], fields[19]]
-  if (state === undefined || start === undefined) return null
-  return { state, threads: Number(threads), start: Number(start).toString(36) }
+/** When a link was made, in milliseconds since 1970; one that has gone, just now. */
+function madeAt(link: Buffer): number {
+  return fs.lstatSync(link, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
 }
 
 /** Milliseconds of a clock that nobody sets. */

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CacheError, cacheFolder, letGo, occupied, SnapshotCache } from './image-cache.ts'
+import { identityText, processIdentity } from './process-identity.ts'
 
 const key = 'ab'.repeat(32)
 let place: string
@@ -162,7 +163,7 @@ describe('the right to write', () => {
   test('passes on when its holder has been gone for long', async () => {
     const dead = await cache.claim(key)
     const past = new Date(Date.now() - 3_600_000)
-    utimesSync(`${cache.path(key)}.new`, past, past)
+    utimesSync(`${cache.path(key)}.claim`, past, past)
     const heir = await cache.claim(key)
     // It was only slow: it must not put the other one's unfinished file in place, nor remove it.
     await expect(dead!.write(snapshot())).rejects.toThrow('another process has taken over')
@@ -171,12 +172,53 @@ describe('the right to write', () => {
     expect(await cache.read(key)).not.toBeNull()
   })
 
-  test('passes on at once when its holder is no more', async () => {
-    const { pid } = spawnSync(process.execPath, ['--version'])
+  const own = processIdentity()
+  const ended = () => ({ ...own, pid: spawnSync(process.execPath, ['--version']).pid })
+
+  test.each<[string, () => string, number]>([
+    ['is no more', () => identityText(ended()), 0],
+    // In a container the same program has the same number each time.
+    ['had the number that another process has now', () => identityText({ ...own, start: 'zzz' }), 0],
+    ['was killed before it said who it is', () => '', 3_000],
+    ['was killed in the middle of that', () => `${process.pid}@12`, 3_000],
+    ['is in another container, and stuck', () => identityText({ ...own, namespace: 'zzz' }), 121_000],
+    ['is by a clock that is ahead, and stuck', () => identityText({ ...own, boot: 'zzz' }), -121_000],
+  ])('passes on when its holder %s', async (_, text, age) => {
     mkdirSync(cache.folder, { mode: 0o700 })
-    writeFileSync(`${cache.path(key)}.new`, `${pid}\n`, { mode: 0o600 })
+    const path = `${cache.path(key)}.claim`
+    writeFileSync(path, text(), { mode: 0o600 })
+    const then = new Date(Date.now() - age)
+    utimesSync(path, then, then)
     await store()
     expect(await cache.read(key)).not.toBeNull()
+    expect(readdirSync(cache.folder)).toHaveLength(1)
+  })
+
+  test.each<[string, () => string]>([
+    ['has just been given', () => ''],
+    ['is of a process in another container', () => identityText({ ...own, namespace: 'zzz' })],
+  ])('stays where it is when it %s', async (_, text) => {
+    mkdirSync(cache.folder, { mode: 0o700 })
+    writeFileSync(`${cache.path(key)}.claim`, text(), { mode: 0o600 })
+    expect(await cache.claim(key)).toBeNull()
+  })
+
+  test.each([
+    ['a folder', (path: string) => mkdirSync(join(path, 'in'), { recursive: true })],
+    ['a link to nothing', (path: string) => symlinkSync('/nowhere', path)],
+  ])('is not hindered by %s of its name', async (_, make) => {
+    mkdirSync(cache.folder, { mode: 0o700 })
+    make(`${cache.path(key)}.claim`)
+    await store()
+    expect(await cache.read(key)).not.toBeNull()
+  })
+
+  test('is not hindered by what one has left that was killed while it wrote, whenever that was', async () => {
+    mkdirSync(cache.folder, { mode: 0o700 })
+    writeFileSync(`${cache.path(key)}.new`, 'MONOSNAP', { mode: 0o600 })
+    writeFileSync(`${cache.path(key)}.0123456789ab.new`, 'MONOSNAP', { mode: 0o600 })
+    await store()
+    expect(readdirSync(cache.folder)).toHaveLength(1)
   })
 
   test('is refused with a reason where nothing can be written', async () => {
@@ -188,13 +230,15 @@ describe('the right to write', () => {
 test('what others left who were ended while they made a snapshot goes with the next one; who still makes one is let be', async () => {
   await store()
   const { pid } = spawnSync(process.execPath, ['-e', ''])
-  const left = `${cache.path('cd'.repeat(32))}.new`
-  const made = `${cache.path('ef'.repeat(32))}.new`
-  writeFileSync(left, `${pid}\n`, { mode: 0o600 })
-  writeFileSync(made, `${process.pid}\n`, { mode: 0o600 })
+  const left = cache.path('cd'.repeat(32))
+  const made = cache.path('ef'.repeat(32))
+  writeFileSync(`${left}.claim`, identityText({ ...processIdentity(), pid }), { mode: 0o600 })
+  writeFileSync(`${made}.claim`, identityText(processIdentity()), { mode: 0o600 })
+  for (const path of [left, made]) writeFileSync(`${path}.0123456789ab.new`, '', { mode: 0o600 })
+  const before = readdirSync(cache.folder).filter((name) => name.startsWith(`interpreter-${'ef'.repeat(16)}`))
   await store(cache, '12'.repeat(32))
-  const names = readdirSync(cache.folder).filter((name) => name.endsWith('.new'))
-  expect(names.map((name) => join(cache.folder, name))).toEqual([made])
+  const names = readdirSync(cache.folder).filter((name) => !name.endsWith('.snapshot'))
+  expect(names.sort()).toEqual(before.sort())
 })
 
 test('a file that claims a length for which there is no memory is refused, and not the end of the process', async () => {
@@ -224,4 +268,14 @@ test('the snapshots that were used last are kept, three of them, and other files
       ...[keys[0]!, keys[2]!, keys[3]!].map((each) => `interpreter-${each.slice(0, 32)}.snapshot`),
     ].sort(),
   )
+})
+
+test('a process that ends while it has the right to write gives it back', () => {
+  const code = `
+import { SnapshotCache } from ${JSON.stringify(join(import.meta.dirname, '../../../dist/runtimes/pyodide/image-cache.js'))}
+const claim = await new SnapshotCache(${JSON.stringify(cache.folder)}).claim(${JSON.stringify(key)})
+process.exit(claim === null ? 1 : 0)
+`
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', code])
+  expect([status, readdirSync(cache.folder)]).toEqual([0, []])
 })

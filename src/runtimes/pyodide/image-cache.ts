@@ -1,12 +1,16 @@
-import { constants } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { constants, rmSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { hasEnded, identityText, parseIdentity, processIdentity } from './process-identity.ts'
 
 /** As many snapshots are kept; a machine that has several versions of us, or time zones, has several. */
 const KEPT = 3
-/** A file that is being written belongs to nobody any more when it is this old, in milliseconds. */
+/** A claim counts no more when it is this old, or from so far in the future, in milliseconds: whoever has it is stuck, or cannot be asked. */
 const ABANDONED = 120_000
+/** How long it may take to write down who has a claim, in milliseconds. */
+const UNNAMED = 2_000
 /** Parts of a snapshot that are all zero are holes of the file, in pieces of this size. */
 const PIECE = 64 * 1024
 
@@ -24,7 +28,8 @@ const ResizableBuffer = ArrayBuffer as unknown as new (
 ) => ResizableBuffer
 
 const snapshotName = /^interpreter-[0-9a-f]{32}\.snapshot$/
-const unfinishedName = /^interpreter-[0-9a-f]{32}\.snapshot\.new$/
+const claimName = /^interpreter-[0-9a-f]{32}\.snapshot\.claim$/
+const unfinishedName = /^(interpreter-[0-9a-f]{32}\.snapshot)\.([0-9a-f]{12}\.)?new$/
 
 /** What is in the cache is not to be used, or nothing can be put there. The message says which and why. */
 export class CacheError extends Error {
@@ -138,21 +143,23 @@ export class SnapshotCache {
   async claim(key: string): Promise<SnapshotClaim | null> {
     try {
       await this.#makeFolder()
-      const path = `${this.path(key)}.new`
+      const path = `${this.path(key)}.claim`
       for (let attempt = 0; attempt < 2; attempt++) {
         try {
           const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
           const file = await open(path, flags, 0o600)
           const claim = new SnapshotClaim(this, key, path, file)
-          await drain(file, Buffer.from(`${process.pid}\n`), 0).catch(async (error: unknown) => {
-            await claim.release()
-            throw error
-          })
+          await drain(file, Buffer.from(`${identityText(processIdentity())}\n`), 0).catch(
+            async (error: unknown) => {
+              await claim.release()
+              throw error
+            },
+          )
           return claim
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
           if (!(await abandoned(path))) return null
-          await rm(path, { force: true })
+          await rm(path, { force: true, recursive: true })
         }
       }
       return null
@@ -176,7 +183,14 @@ export class SnapshotCache {
       const found = await lstat(path).catch(() => null)
       if (found === null) continue
       if (snapshotName.test(name)) files.push({ path, used: found.mtimeMs })
-      else if (unfinishedName.test(name) && (await abandoned(path))) await rm(path, { force: true })
+      else if (claimName.test(name) && (await abandoned(path)))
+        await rm(path, { force: true, recursive: true })
+    }
+    // What is written, is written by who has the claim.
+    for (const name of await readdir(this.folder)) {
+      const snapshot = unfinishedName.exec(name)?.[1]
+      if (snapshot !== undefined && !(await exists(join(this.folder, `${snapshot}.claim`))))
+        await rm(join(this.folder, name), { force: true, recursive: true })
     }
     files.sort((a, b) => b.used - a.used)
     for (const { path } of files.slice(KEPT)) await rm(path, { force: true })
@@ -232,6 +246,8 @@ export class SnapshotClaim {
   readonly #path: string
   readonly #file: FileHandle
   #over = false
+  /** A server may be stopped before its snapshot is made. */
+  readonly #atExit = () => rmSync(this.#path, { force: true })
 
   /** @internal */
   constructor(cache: SnapshotCache, key: string, path: string, file: FileHandle) {
@@ -239,6 +255,7 @@ export class SnapshotClaim {
     this.#key = key
     this.#path = path
     this.#file = file
+    process.once('exit', this.#atExit)
   }
 
   /** Writes the snapshot; whoever reads sees all of it or nothing. Throws CacheError. */
@@ -249,19 +266,25 @@ export class SnapshotClaim {
     head.write(this.#key, KEY, 'hex')
     head.writeBigUInt64LE(BigInt(bytes.length), LENGTH)
     head.writeUInt32LE(crc32(bytes), CHECKSUM)
+    const path = `${this.#cache.path(this.#key)}.${randomBytes(6).toString('hex')}.new`
     try {
-      for (const [start, end] of occupied(snapshot))
-        await drain(this.#file, bytes.subarray(start, end), HEADER + start)
-      await this.#file.truncate(HEADER + bytes.length)
-      // Last: till then the process that writes is named there.
-      await drain(this.#file, head, 0)
-      // Who was slow may have been taken for dead, and the name be another's by now.
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+      const file = await open(path, flags, 0o600)
+      try {
+        for (const [start, end] of occupied(snapshot))
+          await drain(file, bytes.subarray(start, end), HEADER + start)
+        await file.truncate(HEADER + bytes.length)
+        await drain(file, head, 0)
+      } finally {
+        await file.close()
+      }
+      // Who was slow may have been taken for dead, and the claim be another's by now.
       if (!(await this.#holds())) throw new Error('another process has taken over')
-      await this.#file.close()
-      await rename(this.#path, this.#cache.path(this.#key))
-      this.#over = true
+      await rename(path, this.#cache.path(this.#key))
+      await this.release()
       await this.#cache.prune()
     } catch (error) {
+      await rm(path, { force: true }).catch(() => {})
       await this.release()
       throw new CacheError(`cannot write ${this.#cache.path(this.#key)}: ${(error as Error).message}`)
     }
@@ -271,6 +294,7 @@ export class SnapshotClaim {
   async release(): Promise<void> {
     if (this.#over) return
     this.#over = true
+    process.off('exit', this.#atExit)
     const holds = await this.#holds().catch(() => false)
     await this.#file.close().catch(() => {})
     if (holds) await rm(this.#path, { force: true }).catch(() => {})
@@ -297,33 +321,28 @@ export function occupied(snapshot: SharedArrayBuffer): [number, number][] {
   return parts
 }
 
-/** Whether the process that was writing this file is gone, or has been at it for longer than one that is alive would. */
+/**
+ * Whether a claim is nobody's any more: the process that it names has ended, or it is too old, or it is none. In a container that shares the
+ * cache, a process of another one may be taken for stuck; it then finds its claim taken over.
+ */
 async function abandoned(path: string): Promise<boolean> {
   try {
+    const found = await lstat(path)
+    // The clock may have been set meanwhile, or be another machine's.
+    const age = Math.abs(Date.now() - found.mtimeMs)
+    if (!found.isFile() || age >= ABANDONED) return true
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      const { mtimeMs } = await file.stat()
-      if (Date.now() - mtimeMs >= ABANDONED) return true
-      const start = Buffer.alloc(16)
+      const start = Buffer.alloc(128)
       const { bytesRead } = await file.read(start, 0, start.length, 0)
-      const writer = /^(\d+)\n/.exec(start.toString('latin1', 0, bytesRead))
-      return writer !== null && !isAlive(Number(writer[1]))
+      const owner = parseIdentity(start.toString('latin1', 0, bytesRead))
+      return owner === null ? age >= UNNAMED : hasEnded(owner, found.mtimeMs) === true
     } finally {
       await file.close()
     }
   } catch (error) {
     // Gone since, or a link, which is none of ours.
     return ['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')
-  }
-}
-
-/** In a container that shares the cache, a process of another one may be taken for dead; it then finds its file taken over. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,6 +1,8 @@
+import { loadavg } from 'node:os'
 import { loadPyodide, type PyodideAPI } from 'pyodide'
 import { collectStack, takeConsole } from './failure.ts'
 import type { FileLocks } from './file-locks.ts'
+import { hostAccounts, hostFacts } from './host-facts.ts'
 import { HostFiles } from './host-files.ts'
 import { type InterpreterImage, readSnapshot } from './image.ts'
 import { readArchive } from './image-archive.ts'
@@ -126,6 +128,9 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     folder: pythonFolder,
     environment: { HOME, LANG: 'C.UTF-8', ...environment },
     argv: options.argv ?? [''],
+    facts: hostFacts(),
+    accounts: hostAccounts,
+    load_average: () => pyodide.toPy(loadavg()),
   })
   pyodide.runPython(WAKE, { globals })
   globals.destroy()
@@ -144,10 +149,12 @@ export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
 const WAKE = `
 import sys
 sys.path.insert(0, folder)
-from monoceros_pyodide import host_time, key_derivation, wake
+from monoceros_pyodide import accounts as account_modules, host_facts, host_time, key_derivation, wake
 sys.path.remove(folder)
 wake.wake(environment, argv, '')
 sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
+host_facts.install(facts, load_average)
+account_modules.install(accounts)
 host_time.install(sleep, set_zone)
 key_derivation.install(pbkdf2, scrypt)
 `

@@ -51,7 +51,7 @@ def application(environ, start_response):
         start_response("200 OK", [])
         return [body]
     start_response("200 OK", [("X-Pid", str(os.getpid()))])
-    return [number.encode()]
+    return [str(environ["wsgi.multiprocess"]).encode() if verb == "multiprocess" else number.encode()]
 
 def hang_in_a_named_place():
     time.sleep(3600)
@@ -181,9 +181,14 @@ interface Bench {
 }
 
 function makePool(
-  options: Partial<PoolOptions> & { threads?: number; window?: number; python?: Interpreter } = {},
+  options: Partial<PoolOptions> & {
+    threads?: number
+    window?: number
+    python?: Interpreter
+    multiprocess?: boolean
+  } = {},
 ): Bench {
-  const { threads = 1, window = 262_144, python = interpreter, ...rest } = options
+  const { threads = 1, window = 262_144, python = interpreter, multiprocess = true, ...rest } = options
   const logged: string[] = []
   const bench: Bench = {
     logged,
@@ -205,7 +210,7 @@ function makePool(
         threads,
         window,
         gracefulTimeout: 10,
-        multiprocess: true,
+        multiprocess,
         environ: { SERVER_SOFTWARE: 'monoceros/test' },
       },
       log: {
@@ -478,6 +483,20 @@ describe('a pool of workers', () => {
       await over(probes)
       return new Set(probes.map(({ pid }) => pid)).size === 3
     })
+  })
+
+  it('replaces one that was alone when others join it, so that wsgi.multiprocess is true', async () => {
+    const { pool, submit, pids } = await startPool({ workers: 1, multiprocess: false })
+    const ask = async (number: number) => {
+      const probes = Array.from({ length: number }, (_, i) => submit(`/${i}`, 'multiprocess'))
+      await over(probes)
+      for (const probe of probes) expect(probe.outcome).toBe('ended')
+      return new Set(probes.map(({ text }) => text))
+    }
+    expect(await ask(4)).toEqual(new Set(['False']))
+    pool.scale(2)
+    await waitFor('the one that was alone to be gone', () => !pids.some(alive))
+    expect(await ask(20)).toEqual(new Set(['True']))
   })
 
   it('stops: what runs is finished, and no process is left', async () => {

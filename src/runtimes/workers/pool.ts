@@ -98,6 +98,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   readonly #queue = new TaskQueue()
   readonly #loads: LoadWatch
   #reload: Reload | null = null
+  /** What those get that are started from now on. */
+  #worker: PoolOptions['worker']
   #target: number
   #number = 0
   #watch: NodeJS.Timeout | null = null
@@ -109,6 +111,7 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#worker = options.worker
     this.#target = options.workers
     this.#loads = new LoadWatch({
       application: options.worker.application,
@@ -326,7 +329,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     return new Promise((resolve, reject) => {
       let worker: Worker
       try {
-        worker = new Worker(this.#options.worker, this, ++this.#number)
+        worker = new Worker(this.#worker, this, ++this.#number)
       } catch (error) {
         reject(new WorkerStartError(`A worker could not be started: ${(error as Error).message}`))
         return
@@ -366,6 +369,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     const starting = this.#started(worker)
     this.#options.log.log(DEBUG, `Worker ${worker.pid} is ready`)
     starting?.resolve(worker)
+    this.#refresh(worker)
     this.#dispatch()
   }
 
@@ -537,7 +541,16 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#target = workers
     const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
     for (const worker of serving.slice(workers)) this.#retire(worker)
+    if (workers > 1 && !this.#worker.multiprocess) {
+      this.#worker = { ...this.#worker, multiprocess: true }
+      for (const worker of serving.slice(0, workers)) this.#refresh(worker)
+    }
     this.#fill()
+  }
+
+  /** Replaces a worker whose application was told that no other process runs it (`wsgi.multiprocess`), if others do by now. */
+  #refresh(worker: Worker): void {
+    if (this.#worker.multiprocess && !worker.multiprocess) this.#recycle(worker, 'was the only one')
   }
 
   /** Ends the workers, those that have finished first; resolves when all are gone. What still runs after `graceMs` is killed. */

@@ -122,6 +122,8 @@ export class Worker implements FrameSink, UnitListener {
   info: WorkerReady | null = null
   /** Its successor is on the way. */
   recycling = false
+  /** What its application was told. */
+  readonly multiprocess: boolean
   /** Its end is our doing. */
   expected = false
   /** All its threads are busy and nothing has come of it for a while: it gets nothing beside what it runs. */
@@ -151,6 +153,7 @@ export class Worker implements FrameSink, UnitListener {
 
   constructor(options: WorkerOptions, listener: WorkerListener, number: number) {
     this.#options = options
+    this.multiprocess = options.multiprocess
     this.#listener = listener
     this.decoder = new FrameDecoder(this)
     const { application, chdir, background = false } = options
