@@ -10,6 +10,7 @@ import { acceptSockets } from '../sockets/accept-sockets.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Reply, RequestSink } from './exchange.ts'
+import { IdleConnections } from './idle-connections.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -117,11 +118,13 @@ function makeContext(
   refusals: Refusal[],
   closed: () => void,
 ): ConnectionContext {
+  const deadlines = new Deadlines()
   return {
     limits: DEFAULT_HEAD_LIMITS,
     timeouts: { header: 10, body: 10, keepAlive: 10, write: 10, ...timeouts },
     serverLine: 'Server: test\r\n',
-    deadlines: new Deadlines(),
+    deadlines,
+    idle: new IdleConnections(deadlines),
     handler: (head, reply) => {
       const recorder = new Recorder(head, reply, script)
       requests.push(recorder)
