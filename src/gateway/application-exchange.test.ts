@@ -55,7 +55,7 @@ function exchange(app: WSGIApplication, lines = '') {
       limitRequestBody: 0,
       responseWindow: 1024,
       trust: new ProxyTrust([], {}),
-      log: { error: say, warning: say, access: null },
+      log: { error: say, warning: say, limited: (_level, _kind, text) => say(text), access: null },
     },
     app,
     { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },

@@ -1,5 +1,5 @@
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { refusalLine } from '../http/refusal-line.ts'
+import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
 import {
@@ -199,7 +199,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       head = this.#gateway.responseHeads.parse(bytes, start, headEnd)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
-      this.#gateway.options.log.error(`Bad response head for ${this.#quoted()}: ${error.message}`)
+      const text = `Bad response head for ${this.#quoted()}: ${error.message}`
+      this.#gateway.options.log.limited('error', 'bad response heads', text)
       this.#handle = null
       this.#answer(500, '')
       return REFUSED
@@ -233,7 +234,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
       data: (chunk) => this.#reply?.data(chunk, 0, chunk.length, false),
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
-        this.#gateway.options.log.error(`Cannot send the file of ${this.#quoted()}: ${reason}`)
+        const text = `Cannot send the file of ${this.#quoted()}: ${reason}`
+        this.#gateway.options.log.limited('error', 'files that could not be sent', text)
         this.#reply?.abort()
       },
     })
@@ -248,7 +250,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
 
   lost(status: 502 | 503 | 504, reason: string): void {
     this.#handle = null
-    this.#gateway.options.log.error(`Answering ${status} to ${this.#quoted()}: ${reason}`)
+    const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
+    // 502 and 504 are the application's, and as rare as workers that end and time-outs.
+    if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)
+    else this.#gateway.options.log.error(text)
     if (this.#response !== null) this.#reply?.abort()
     else this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
   }
@@ -300,7 +305,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts {
 
   /** Answers a request that does not get as far as the application, and says why in the error log. */
   #refuse(status: number, reason: string, fields = ''): void {
-    this.#gateway.options.log.warning(refusalLine(this.peer, this.describe(), status, reason))
+    const text = refusalLine(this.peer, this.describe(), status, reason)
+    this.#gateway.options.log.limited('warning', refusalKind(status), text)
     this.#handle?.cancel()
     this.#handle = null
     if (this.#response !== null) this.#reply?.abort()
