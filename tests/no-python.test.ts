@@ -25,6 +25,13 @@ const superuser = { name: 'ann', password: 'a good horse' }
 /** More than the acceptor and Django keep in memory. */
 const photo = patternedBytes(3 * 1024 * 1024 + 1)
 
+/** The warnings and errors in its log, but for one about the limit of open files of the machine that runs the tests. */
+function warnings(server: RunningServer): string[] {
+  return (server.log().match(/^.*\[(WARNING|ERROR|CRITICAL)\].*$/gm) ?? []).filter(
+    (line) => !line.includes('max_connections is lowered'),
+  )
+}
+
 for (const name of ['bin', 'temporary']) mkdirSync(at(name))
 symlinkSync(process.execPath, at('bin', 'node'))
 for (const [name, site] of [
@@ -150,7 +157,7 @@ describe('Flask', () => {
         /\[INFO\] The system has no Python: the application runs on the embedded one/,
       )
       expect(server.log()).toMatch(/Serving flaskapp:app with 1 worker, CPython 3\.\d+\.\d+ \(embedded\)/)
-      expect(server.log()).not.toMatch(/\[(WARNING|ERROR|CRITICAL)\]/)
+      expect(warnings(server)).toEqual([])
     })
 
     test('templates, links, a static file, and visits counted in a session', async () => {
@@ -384,7 +391,8 @@ describe('Django', () => {
 
     // And it is all on the disk, whole, for the next process.
     expect(await server.stop()).toEqual({ code: 0, signal: null })
-    expect(server.log()).not.toMatch(/Traceback|\[(WARNING|ERROR|CRITICAL)\]/)
+    expect(server.log()).not.toContain('Traceback')
+    expect(warnings(server)).toEqual([])
     const count =
       'from django.db import connection; from guests.models import Entry; ' +
       'print(Entry.objects.filter(name__startswith="Guest").count(), connection.cursor().execute("pragma integrity_check").fetchall())'

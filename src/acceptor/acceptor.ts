@@ -2,10 +2,11 @@ import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import type { Refusal } from '../http/connection.ts'
-import { HttpServer } from '../http/http-server.ts'
-import { refusalLine } from '../http/refusal-line.ts'
+import { HttpServer, type Shortage } from '../http/http-server.ts'
+import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
-import type { ErrorLog } from '../logging/error-log.ts'
+import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
+import { LogLimiter } from '../logging/log-limiter.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -16,6 +17,14 @@ import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
+import {
+  type ConnectionLimit,
+  connectionLimit,
+  DescriptorWatch,
+  descriptorLimit,
+  HOW_TO_RAISE,
+  openDescriptors,
+} from './descriptors.ts'
 import type { AcceptorReady, InheritedListener } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
@@ -34,10 +43,14 @@ export interface AcceptorOptions {
   readonly retire: () => void
 }
 
+/** Of the descriptors; a fifth of them is not for connections. */
+const SHARE_OF_TEMPORARY_FILES = 1 / 10
 /** How long a request body waits for room on the disk where `body_timeout` is off, in seconds. */
 const BODY_PATIENCE = 30
 /** That the memory for clients is used up is told this often at most. */
 const TELL_OF_MEMORY_MS = 10_000
+/** How long there are no descriptors at all, and no connections that could give some back, before the process is replaced; milliseconds. */
+const HOPELESS_MS = 5000
 
 /** Terminates HTTP and owns the client connections and what answers them: everything that serves, but the process around it. */
 export class Acceptor implements AcceptorControls {
@@ -47,11 +60,23 @@ export class Acceptor implements AcceptorControls {
   #accessLog: AccessLog | null = null
   readonly #spool: Spool
   #toldOfMemoryAt = Number.NEGATIVE_INFINITY
+  #descriptorWatch: DescriptorWatch | null = null
+  #descriptors = Number.POSITIVE_INFINITY
+  /** How many were open before any client came. */
+  #opened = 0
+  #replaced = false
+  #toldOfDescriptorsAt = Number.NEGATIVE_INFINITY
+  /** For what a client can bring about at will. At level debug nothing is left out. */
+  readonly #limiter: LogLimiter | null
 
   constructor(options: AcceptorOptions) {
+    const { log } = options
     this.#options = options
     this.#spool = this.#makeSpool()
     setProcessStore(this.#spool)
+    this.#limiter = log.enabled('debug')
+      ? null
+      : new LogLimiter({ write: (level, text) => log.log(level, text) })
   }
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
@@ -67,16 +92,82 @@ export class Acceptor implements AcceptorControls {
     const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await backend.start()
-    const server = this.#makeServer(backend)
+    this.#descriptors = descriptorLimit()
+    const { maxConnections, warning } = this.#connectionLimit()
+    const server = this.#makeServer(backend, maxConnections)
     this.#server = server
     await Promise.all(
       fds.map(({ fd, address }) =>
         server.listen({ fd, backlog: settings.backlog }, (error) => {
-          log.error(`Accepting at ${formatBindAddress(address)} failed: ${error.message}`)
+          this.#acceptFailed(formatBindAddress(address), error)
         }),
       ),
     )
-    return ready
+    this.#descriptorWatch = new DescriptorWatch({
+      usedUp: (milliseconds) => this.#outOfDescriptors(milliseconds),
+      recovered: () => this.#adaptToDescriptors(),
+    })
+    return warning === '' ? ready : { ...ready, warnings: [warning] }
+  }
+
+  /** To be asked when there are no connections yet. */
+  #connectionLimit(open = openDescriptors()): ConnectionLimit {
+    const { settings, workers } = this.#options
+    this.#opened = open
+    return connectionLimit(settings.maxConnections, this.#descriptors, open, workers)
+  }
+
+  #acceptFailed(where: string, error: Error): void {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EMFILE' || code === 'ENFILE') this.#descriptorWatch?.look()
+    else
+      this.#limited(
+        'error',
+        'connections that could not be accepted',
+        `Accepting at ${where} failed: ${error.message}`,
+      )
+  }
+
+  /** None can be had, whoever has them. New connections wait in the kernel until some are free; idle ones are closed for that. */
+  #outOfDescriptors(milliseconds: number): void {
+    this.#tellOfDescriptors('no file or socket can be opened. New connections wait, and idle ones are closed')
+    this.#server?.pause()
+    const nothingToClose = this.#server?.reclaimIdle() === 0 && this.#server.connections === 0
+    if (!nothingToClose || milliseconds < HOPELESS_MS) return
+    // Something else in this process has them all.
+    this.#replace('For want of file descriptors no connection can be accepted')
+  }
+
+  #replace(why: string): void {
+    if (this.#replaced) return
+    this.#replaced = true
+    this.#options.log.critical(`${why}: this process is replaced`)
+    this.#options.retire()
+  }
+
+  /** Once a second, whoever has noticed. */
+  #tellOfDescriptors(what: string): void {
+    const now = performance.now()
+    if (now - this.#toldOfDescriptorsAt < 1000) return
+    this.#toldOfDescriptorsAt = now
+    const limit = this.#descriptors === Number.POSITIVE_INFINITY ? '' : ` (limit: ${this.#descriptors})`
+    this.#options.log.error(`File descriptors are used up${limit}: ${what}. ${HOW_TO_RAISE}`)
+  }
+
+  /** There are some again. Somebody may have lowered the limit while the server runs. */
+  #adaptToDescriptors(): void {
+    this.#server?.resume()
+    const limit = descriptorLimit()
+    if (limit === this.#descriptors) return
+    this.#descriptors = limit
+    const { maxConnections, warning } = this.#connectionLimit(this.#opened)
+    this.#server?.adapt(maxConnections, limit)
+    if (warning !== '') this.#options.log.warning(warning)
+  }
+
+  #limited(level: LogLevel, kind: string, text: string, burst?: number): void {
+    if (this.#limiter === null) this.#options.log.log(level, text)
+    else this.#limiter.log(level, kind, text, burst)
   }
 
   #makeBackend(): Backend {
@@ -99,6 +190,7 @@ export class Acceptor implements AcceptorControls {
         directory: tmpDir,
         limit: Math.ceil((settings.spoolSize ?? disk.limit) / acceptors),
         reserve: settings.spoolReserve ?? disk.reserve,
+        files: Math.floor(descriptorLimit() * SHARE_OF_TEMPORARY_FILES),
       }),
       directory: tmpDir,
       bodyMemory: settings.requestBufferSize,
@@ -131,13 +223,14 @@ export class Acceptor implements AcceptorControls {
       log: {
         error: (text) => log.error(text),
         warning: (text) => log.warning(text),
+        limited: (level, kind, text) => this.#limited(level, kind, text),
         access: accessLog === null ? null : (exchange) => accessLog.record(recordOfExchange(exchange)),
       },
     }
   }
 
-  #makeServer(backend: Backend): HttpServer {
-    const { settings, log } = this.#options
+  #makeServer(backend: Backend, maxConnections: number): HttpServer {
+    const { settings } = this.#options
     return new HttpServer({
       limits: {
         requestLine: settings.limitRequestLine,
@@ -157,16 +250,26 @@ export class Acceptor implements AcceptorControls {
       memory: this.#spool.memory,
       serverLine: settings.serverHeader === null ? '' : `Server: ${settings.serverHeader}\r\n`,
       handler: backend.handler,
-      maxConnections: settings.maxConnections,
+      maxConnections,
+      descriptors: this.#descriptors,
       refused: (refusal) => this.#recordRefusal(refusal),
-      turnsAway: () =>
-        log.warning(`Connections are answered 503: max_connections (${settings.maxConnections}) are open`),
+      turnsAway: (why) => this.#turnedAway(why),
+      scarce: () =>
+        this.#tellOfDescriptors('idle connections are closed, and new ones answered 503 where none is idle'),
+      unableToAccept: () => this.#replace('No connection can be accepted any more'),
     })
+  }
+
+  #turnedAway(why: Shortage): void {
+    if (why === 'descriptors') return // is told of as such
+    const text = `Connections are answered 503: max_connections (${this.#server?.maxConnections}) are open, and none is idle`
+    this.#limited('warning', 'connections answered 503', text, 1)
   }
 
   #recordRefusal(refusal: Refusal): void {
     const { peer, status, reason, requestLine, gaveUp } = refusal
-    this.#options.log.log(gaveUp ? 'info' : 'warning', refusalLine(peer, requestLine, status, reason))
+    const level = gaveUp ? 'info' : 'warning'
+    this.#limited(level, refusalKind(status), refusalLine(peer, requestLine, status, reason))
     // One that has begun is recorded when its exchange is over.
     if (!refusal.begun) this.#accessLog?.record(recordOfRefusal(refusal))
   }
@@ -194,6 +297,8 @@ export class Acceptor implements AcceptorControls {
     const idleMs = this.#options.settings.keepalive * 1000 + 1000
     await this.#server?.stop(graceTimeoutMs, replaced ? idleMs : 0)
     await this.#backend?.stop(Math.max(0, until - performance.now()))
+    this.#descriptorWatch?.stop()
+    this.#limiter?.report()
     await this.#accessLog?.close()
   }
 
@@ -203,6 +308,7 @@ export class Acceptor implements AcceptorControls {
 
   kill(): void {
     this.#backend?.kill()
+    this.#limiter?.report()
     this.#accessLog?.flush()
   }
 

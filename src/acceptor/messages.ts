@@ -40,6 +40,8 @@ export interface AcceptorReady {
   readonly interpreter: string
   /** Requests that each worker runs at the same time; null where it is always one. */
   readonly threads: number | null
+  /** What the operator should know of how it serves; the arbiter logs it once for all acceptors. */
+  readonly warnings?: readonly string[]
 }
 
 /** All that an acceptor process needs to begin. */

@@ -121,6 +121,8 @@ class Arbiter {
   /** The listening lines come last: people and programs wait for them. */
   #announce(serving: readonly ServingAcceptor[]): void {
     const { wsgiApp } = this.#settings
+    // The first has the most workers, so that what is scarce is scarcest there.
+    for (const warning of serving[0]?.warnings ?? []) this.#log.warning(warning)
     const worker = serving[0]?.workers[0]
     const threads = serving[0]?.threads ?? null
     const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`

@@ -57,7 +57,7 @@ function exchange(app: WSGIApplication, lines = '') {
       memory: UNLIMITED_MEMORY,
       responseWindow: 1024,
       trust: new ProxyTrust([], {}),
-      log: { error: say, warning: say, access: null },
+      log: { error: say, warning: say, limited: (_level, _kind, text) => say(text), access: null },
     },
     app,
     { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },

@@ -1,6 +1,6 @@
 import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { refusalLine } from '../http/refusal-line.ts'
+import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { Call, type ResponseSink } from '../wsgi/call.ts'
@@ -238,8 +238,10 @@ export class ApplicationExchange
   failed(error: unknown): void {
     const status = failureStatus(error)
     const { log } = this.#gateway.options
-    if (status < 500) log.warning(`Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`)
-    else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
+    if (status < 500) {
+      const text = `Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`
+      log.limited('warning', `requests answered ${status}`, text)
+    } else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
     this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
   }
 
@@ -281,7 +283,8 @@ export class ApplicationExchange
   /** Answers a request that does not get as far as the application, or its end, and says why in the error log. */
   #refuse(status: number, reason: string, fields = ''): void {
     this.#refused = true
-    this.#gateway.options.log.warning(refusalLine(this.peer, this.#describe(), status, reason))
+    const text = refusalLine(this.peer, this.#describe(), status, reason)
+    this.#gateway.options.log.limited('warning', refusalKind(status), text)
     this.#bodyError = new InputError(`The request was refused: ${reason}`)
     const reader = this.#reader
     this.#reader = null

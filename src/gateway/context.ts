@@ -33,6 +33,12 @@ export interface GatewayOptions extends GatewayBasics {
 export interface GatewayLog {
   error(text: string): void
   warning(text: string): void
+  /**
+   * What a client can bring about at will: of each kind at most so many entries a second are written, and the others counted.
+   *
+   * @param kind what such entries are about, in the plural: `requests refused with 413`
+   */
+  limited(level: 'warning' | 'error', kind: string, text: string): void
   /** Null when nobody asked for an access log: then no record is made. */
   access: ((exchange: FinishedExchange) => void) | null
 }

@@ -89,6 +89,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       log: {
         error: (line) => logged.push(line),
         warning: (line) => logged.push(line),
+        limited: (_level, _kind, line) => logged.push(line),
         access: (exchange) => finished.push(exchange),
       },
       ...options,

@@ -1,6 +1,6 @@
 import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { refusalLine } from '../http/refusal-line.ts'
+import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
 import {
@@ -224,7 +224,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       head = this.#gateway.responseHeads.parse(bytes, start, headEnd)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
-      this.#gateway.options.log.error(`Bad response head for ${this.#quoted()}: ${error.message}`)
+      const text = `Bad response head for ${this.#quoted()}: ${error.message}`
+      this.#gateway.options.log.limited('error', 'bad response heads', text)
       this.#handle = null
       this.#answer(500, '')
       return REFUSED
@@ -292,7 +293,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   cut(): void {
     const reason =
       'the client took nothing of its answer while others needed what it held, and the spool is full'
-    this.#gateway.options.log.warning(refusalLine(this.peer, this.describe(), 408, reason))
+    const line = refusalLine(this.peer, this.describe(), 408, reason)
+    this.#gateway.options.log.limited('warning', refusalKind(408), line)
     this.#reply?.abort(true)
   }
 
@@ -326,7 +328,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       data: (chunk) => this.#reply?.data(chunk, 0, chunk.length, false),
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
-        this.#gateway.options.log.error(`Cannot send the file of ${this.#quoted()}: ${reason}`)
+        const text = `Cannot send the file of ${this.#quoted()}: ${reason}`
+        this.#gateway.options.log.limited('error', 'files that could not be sent', text)
         this.#reply?.abort()
       },
     })
@@ -341,7 +344,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   lost(status: 502 | 503 | 504, reason: string): void {
     this.#handle = null
-    this.#gateway.options.log.error(`Answering ${status} to ${this.#quoted()}: ${reason}`)
+    const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
+    // 502 and 504 are the application's, and as rare as workers that end and time-outs.
+    if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)
+    else this.#gateway.options.log.error(text)
     if (this.#spool !== null) this.#spool.end(true)
     else if (this.#response !== null) this.#reply?.abort()
     else this.#answer(status, status === 503 ? RETRY : '')
@@ -406,7 +412,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   /** Answers a request that does not get as far as the application, and says why in the error log. */
   #refuse(status: number, reason: string, fields = ''): void {
-    this.#gateway.options.log.warning(refusalLine(this.peer, this.describe(), status, reason))
+    const text = refusalLine(this.peer, this.describe(), status, reason)
+    this.#gateway.options.log.limited('warning', refusalKind(status), text)
     this.#handle?.cancel()
     this.#handle = null
     if (this.#response !== null) this.#reply?.abort()

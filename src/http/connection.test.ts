@@ -11,6 +11,7 @@ import { MemoryBudget } from '../spool/memory-budget.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Reply, RequestSink } from './exchange.ts'
+import { IdleConnections } from './idle-connections.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -118,13 +119,15 @@ function makeContext(
   refusals: Refusal[],
   closed: () => void,
 ): ConnectionContext {
+  const deadlines = new Deadlines()
   return {
     limits: DEFAULT_HEAD_LIMITS,
     timeouts: { header: 10, body: 10, wholeBody: 0, keepAlive: 10, write: 10, ...timeouts },
     rates: { body: 240, write: 240 },
     memory: new MemoryBudget(Number.POSITIVE_INFINITY),
     serverLine: 'Server: test\r\n',
-    deadlines: new Deadlines(),
+    deadlines,
+    idle: new IdleConnections(deadlines),
     handler: (head, reply) => {
       const recorder = new Recorder(head, reply, script)
       requests.push(recorder)

@@ -7,6 +7,7 @@ import type { Deadlined, Deadlines } from './deadlines.ts'
 import { HttpError } from './errors.ts'
 import type { Peer, Reply, RequestHandler, RequestSink } from './exchange.ts'
 import { type BodyReceiver, FixedLengthBody } from './fixed-length-body.ts'
+import type { IdleConnections, IdleMember } from './idle-connections.ts'
 import type { HeadLimits } from './limits.ts'
 import { type RequestHead, RequestHeadParser } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -22,6 +23,8 @@ export interface ConnectionContext {
   /** The `Server` field line with its CRLF, or '' for none. */
   readonly serverLine: string
   readonly deadlines: Deadlines
+  /** The connections that wait for a request. */
+  readonly idle: IdleConnections<Connection>
   readonly handler: RequestHandler
   /** Hears of every message that was refused, for the error log. */
   readonly refused: (refusal: Refusal) => void
@@ -100,13 +103,17 @@ const FINISHING = 2
  * An HTTP/1.1 connection (RFC 9112): takes requests one after another off a socket, hands each to the handler and writes the answer.
  * One exchange at a time, so answers to pipelined requests go out in order by themselves; what a client sends ahead waits, bounded.
  */
-export class Connection implements Receiver, Reply, Peer, Deadlined {
+export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<Connection> {
   readDeadline: number
   writeDeadline = Number.POSITIVE_INFINITY
   readonly remoteAddress: string
   readonly remotePort: number
   bytesSent = 0
   environPart: object | null = null
+  idleBefore: Connection | null = null
+  idleAfter: Connection | null = null
+  idleIn: IdleMember<Connection>['idleIn'] = null
+  idleSince = 0
 
   readonly #socket: Socket
   readonly #context: ConnectionContext
@@ -151,6 +158,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.remotePort = socket.remotePort ?? 0
     context.deadlines.add(this)
     this.readDeadline = context.deadlines.in(context.timeouts.header)
+    context.idle.addSilent(this)
     socket.on('end', () => this.#ended())
     socket.on('drain', () => this.#drained())
     socket.on('error', () => {}) // 'close' follows and does what is to be done
@@ -175,11 +183,22 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     return this.#phase === HEAD && !this.#parser.begun && this.#ahead === null
   }
 
-  /** Ends the connection if it is idle; otherwise it ends after the exchange at hand. */
+  /** Ends the connection if it is idle, see {@link closeIdle}; otherwise it ends after the exchange at hand. */
   closeWhenIdle(): void {
-    // Nothing is unread, so that there is nothing to linger for.
-    if (this.idle) this.#socket.destroySoon()
+    if (this.idle) this.closeIdle()
     else if (this.#phase === LINGER) this.#awaitClientEnd()
+  }
+
+  /**
+   * Ends an idle connection at once. Nothing is unread and nothing unsent, so there is no answer that a reset could destroy
+   * and nothing to linger for. Call it when all sockets have just been read (after the event loop's poll phase): what has
+   * arrived and was not read is a request that would be lost.
+   */
+  closeIdle(): void {
+    // The rest of its last answer is still on its way.
+    if (this.#socket.writableLength > 0) this.#finishConnection()
+    else this.#socket.destroy()
+    this.idleIn?.delete(this)
   }
 
   /** Ends the connection now. */
@@ -223,6 +242,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
   /** Takes what can be taken; keeps the rest for later. */
   #process(chunk: Buffer, start: number, end: number): void {
     this.#processing = true
+    this.idleIn?.delete(this)
     let at = start
     let headBegan = false
     try {
@@ -252,6 +272,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.#processing = false
     if (this.#phase >= LINGER) return
     if (at < end) this.#ahead = chunk.subarray(at, end)
+    else if (this.#phase === HEAD && !this.#parser.begun) this.#context.idle.add(this)
     if (this.#held !== 0 || this.#ahead !== null || this.#parser.held !== 0) this.#count()
     if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun) this.#lackMemory(headBegan)
     else if (this.#bodyPaused || end - at > this.#mostAhead) this.#socket.pause()
@@ -384,7 +405,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
         if (this.#stopWaiting !== null) this.#refuseMessage(noMemory())
         else if (this.#parser.begun)
           this.#refuseMessage(new HttpError(408, 'header-timeout', 'the request head took too long'))
-        else this.#finishConnection()
+        else setImmediate(() => this.#idleTooLong())
         return
       case BODY:
         this.#bodyDeadlinePassed()
@@ -408,6 +429,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     }
   }
 
+  /** What has come meanwhile has been read by now. */
+  #idleTooLong(): void {
+    if (this.idle && this.readDeadline === Number.POSITIVE_INFINITY) this.closeIdle()
+  }
+
   /** The client will send no more. It may still be reading (RFC 9112 §9.6), so an exchange under way is finished. */
   #ended(): void {
     if (this.#phase === HEAD && this.#ahead === null) {
@@ -425,6 +451,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
 
   #closed(): void {
     this.#phase = CLOSED
+    this.idleIn?.delete(this)
     this.#context.deadlines.delete(this)
     this.#ahead = null
     this.#context.memory.add(-this.#held)
@@ -637,8 +664,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
     const { stopping, patient } = this.#context
-    if (stopping && !patient && this.#ahead === null && !this.#processing) this.#finishConnection()
-    else this.#resume()
+    if (this.#ahead === null && !this.#processing) {
+      if (stopping && !patient) return this.#finishConnection()
+      this.#context.idle.add(this)
+    }
+    this.#resume()
   }
 
   #watchWrites(): void {
@@ -720,6 +750,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined {
     if (this.#phase >= LINGER) return
     this.#phase = LINGER
     this.#ahead = null
+    this.idleIn?.delete(this)
     this.#watchWrites()
     this.#linger()
     if (this.#socket.readableEnded) this.#socket.destroySoon()

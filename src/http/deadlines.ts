@@ -7,7 +7,8 @@ export interface Deadlined {
   writeDeadlinePassed(): void
 }
 
-const TICK_MS = 250
+/** How exact the clock is, in milliseconds. */
+export const TICK_MS = 250
 
 /**
  * One timer for all connections. Setting a deadline is one write to a field, which matters on the request path

@@ -11,3 +11,8 @@ export function refusalLine(peer: Peer, requestLine: string, status: number, rea
   const what = requestLine === '' ? 'a request' : quoteText(requestLine)
   return `Refused ${what} from ${peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`
 }
+
+/** What refusals with this status are to a log that leaves some of them out. */
+export function refusalKind(status: number): string {
+  return `requests refused with ${status}`
+}

@@ -5,8 +5,9 @@ import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { refusalLine } from '../http/refusal-line.ts'
+import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import { type AccessRecord, compileAccessFormat } from '../logging/access-format.ts'
+import { LogLimiter } from '../logging/log-limiter.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { isApplication } from '../wsgi/application.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
@@ -67,6 +68,7 @@ export class WSGIServer {
   readonly listening: Promise<ServerAddress>
   readonly #server: HttpServer
   readonly #turnstile: Turnstile
+  readonly #limiter: LogLimiter
   readonly #graceMs: number
   #address: ServerAddress | null = null
   #ended: Promise<void> | null = null
@@ -76,6 +78,8 @@ export class WSGIServer {
     checkArguments(app, rootPath, maxBody, gracefulTimeout)
     const record = recorder(options.log)
     const say = (text: string) => errors.write(`${text}\n`)
+    const limiter = new LogLimiter({ write: (_level, text) => say(text) })
+    this.#limiter = limiter
     const gateway = new ApplicationGateway(
       {
         rootPath,
@@ -86,6 +90,7 @@ export class WSGIServer {
         log: {
           error: say,
           warning: say,
+          limited: (level, kind, text) => limiter.log(level, kind, text),
           access: record === null ? null : (exchange) => record(recordOfExchange(exchange)),
         },
       },
@@ -94,7 +99,7 @@ export class WSGIServer {
     )
     this.#graceMs = gracefulTimeout * 1000
     this.#turnstile = new Turnstile(gateway.handle)
-    this.#server = makeHttpServer(this.#turnstile.handle, say, record)
+    this.#server = makeHttpServer(this.#turnstile.handle, limiter, record)
     this.listening = this.#listen(host, port)
     // Whoever serves gets the error.
     this.listening.catch(() => {})
@@ -137,6 +142,7 @@ export class WSGIServer {
     await this.listening.catch(() => {})
     this.#turnstile.close()
     await this.#server.stop(this.#graceMs)
+    this.#limiter.report()
     this.#address = null
   }
 
@@ -180,7 +186,7 @@ function bad(kind: typeof TypeError | typeof RangeError, what: string): Error {
 
 function makeHttpServer(
   handler: RequestHandler,
-  say: (text: string) => void,
+  limiter: LogLimiter,
   record: ((record: AccessRecord) => void) | null,
 ): HttpServer {
   return new HttpServer({
@@ -192,7 +198,8 @@ function makeHttpServer(
     handler,
     maxConnections: 0,
     refused: (refusal) => {
-      say(refusalLine(refusal.peer, refusal.requestLine, refusal.status, refusal.reason))
+      const { peer, requestLine, status, reason } = refusal
+      limiter.log('warning', refusalKind(status), refusalLine(peer, requestLine, status, reason))
       if (!refusal.begun) record?.(recordOfRefusal(refusal))
     },
     turnsAway: () => {},

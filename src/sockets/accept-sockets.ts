@@ -6,9 +6,19 @@ export interface Receiver {
   received(bytes: Buffer, start: number, end: number): void
 }
 
+/**
+ * Says what reads a new socket, or null.
+ *
+ * @param descriptor its number, which is the lowest that was free; -1 where it is not known
+ */
+export type Accept = (socket: Socket, descriptor: number) => Receiver | null
+
 /** Node's internal handle of a listening socket, as far as it is used here; a `status` below 0 is an errno. */
 interface ListeningHandle {
   onconnection: (status: number, client: object | undefined) => void
+  readStart(): number
+  readStop(): number
+  listen(backlog: number): number
 }
 
 /** What all sockets are read into: what came is copied out of it before anything else is read. */
@@ -28,13 +38,13 @@ let used = 0
  *
  * @param accept what reads the socket, or null when nothing shall
  */
-export function acceptSockets(server: Server, accept: (socket: Socket) => Receiver | null): void {
+export function acceptSockets(server: Server, accept: Accept): void {
   const handle = (server as unknown as { _handle?: Partial<ListeningHandle> | null })._handle
   const original = handle?.onconnection
   const { allowHalfOpen = false } = server as { allowHalfOpen?: boolean }
   if (handle === undefined || handle === null || typeof original !== 'function') {
     server.on('connection', (socket) => {
-      const receiver = accept(socket)
+      const receiver = accept(socket, -1)
       if (receiver !== null) socket.on('data', (chunk: Buffer) => receiver.received(chunk, 0, chunk.length))
     })
     return
@@ -45,18 +55,32 @@ export function acceptSockets(server: Server, accept: (socket: Socket) => Receiv
   }
 }
 
-function acceptHandle(
-  handle: object,
-  allowHalfOpen: boolean,
-  accept: (socket: Socket) => Receiver | null,
-): void {
+/**
+ * Leaves new connections to the kernel's queue for the time being. (Starting to read and stopping it is what makes libuv not look at a listening
+ * socket any more; see also `arbiter/bound-socket.ts`.)
+ *
+ * @returns a function that accepts again; null where node's insides are not what they were
+ */
+export function pauseAccepting(server: Server, backlog: number): (() => void) | null {
+  const { _handle: handle } = server as unknown as { _handle?: Partial<ListeningHandle> | null }
+  const { readStart, readStop, listen } = handle ?? {}
+  if (typeof readStart !== 'function' || typeof readStop !== 'function' || typeof listen !== 'function')
+    return null
+  if (readStart.call(handle) !== 0) return null
+  readStop.call(handle)
+  return () => {
+    if (server.listening) listen.call(handle, backlog)
+  }
+}
+
+function acceptHandle(handle: { readonly fd?: number }, allowHalfOpen: boolean, accept: Accept): void {
   let receiver: Receiver | null = null
   const read = (length: number): void => {
     if (receiver !== null) handOver(receiver, length)
   }
   const socket = readingSocket(handle, { buffer: READ_BUFFER, read }, allowHalfOpen)
   socket.setNoDelay(true)
-  receiver = accept(socket)
+  receiver = accept(socket, handle.fd ?? -1)
 }
 
 function handOver(receiver: Receiver, length: number): void {

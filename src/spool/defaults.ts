@@ -7,6 +7,9 @@ const GIB = 1024 ** 3
 /** Linux's number for a file system that is in memory (statfs(2)). */
 const TMPFS_MAGIC = 0x01021994
 
+/** Files at a time where nobody knows how many descriptors there are. */
+const FILES = 1000
+
 /** The memory there is, in bytes: the limit of the container (cgroup), or the machine's. */
 export function availableMemory(): number {
   const limit = (process as { constrainedMemory?: () => number | undefined }).constrainedMemory?.()
@@ -30,11 +33,11 @@ export function defaultDiskLimits(directory: string, memory = availableMemory())
   try {
     blocks = statfsSync(directory)
   } catch {
-    return { directory, limit: GIB, reserve: 0 } // nobody can tell: what cannot be written says so itself
+    return { directory, limit: GIB, reserve: 0, files: FILES } // nobody can tell: what cannot be written says so itself
   }
   const { bavail, bsize, type } = blocks
   const half = Math.min(8 * GIB, Math.floor((bavail * bsize) / 2))
   const limit = type === TMPFS_MAGIC ? Math.min(half, Math.floor(memory / 4)) : half
   const reserve = Math.min(GIB, Math.floor((blocks.blocks * bsize) / 10))
-  return { directory, limit, reserve }
+  return { directory, limit, reserve, files: FILES }
 }

@@ -11,7 +11,7 @@ const GIB = 1024 ** 3
 
 describe('a disk budget', () => {
   it('gives up to its limit, and again what was given back', () => {
-    const disk = new DiskBudget({ directory, limit: 100, reserve: 0 })
+    const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 1000 })
     expect(disk.take(60)).toBe(true)
     expect(disk.take(41)).toBe(false)
     expect(disk.take(40)).toBe(true)
@@ -20,11 +20,19 @@ describe('a disk budget', () => {
     expect(disk.take(60)).toBe(true)
   })
 
+  it('gives no more files than there are descriptors for', () => {
+    const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 2 })
+    expect([disk.take(1, 1), disk.take(1, 1), disk.take(1, 1)]).toEqual([true, true, false])
+    expect(disk.take(1)).toBe(true) // of a file that is there
+    disk.give(1, 1)
+    expect(disk.take(1, 1)).toBe(true)
+  })
+
   it('leaves the reserve of the file system free', () => {
     const { bavail, bsize } = statfsSync(directory)
     const free = bavail * bsize
     const reserve = Math.floor(free / 2)
-    const disk = new DiskBudget({ directory, limit: Number.POSITIVE_INFINITY, reserve })
+    const disk = new DiskBudget({ directory, limit: Number.POSITIVE_INFINITY, reserve, files: 1000 })
     expect(disk.take(free - reserve + GIB)).toBe(false)
     expect(disk.take(Math.floor((free - reserve) / 2))).toBe(true)
     // What was taken is not free any more, though nothing has been written yet.
@@ -32,7 +40,7 @@ describe('a disk budget', () => {
   })
 
   it('calls back those that wait when something is given back', async () => {
-    const disk = new DiskBudget({ directory, limit: 100, reserve: 0 })
+    const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 1000 })
     disk.take(100)
     let called = 0
     disk.whenRoom(() => called++)

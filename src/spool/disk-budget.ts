@@ -5,6 +5,8 @@ import { Waiters } from './room.ts'
 export interface DiskLimits {
   /** The most bytes of all temporary files together. */
   readonly limit: number
+  /** The most files at a time: each takes a descriptor. */
+  readonly files: number
   /** That many bytes of the file system are left free, whoever uses it. */
   readonly reserve: number
   /** A folder of that file system. */
@@ -14,10 +16,11 @@ export interface DiskLimits {
 /** The free space is looked at this often while it is used. */
 const LOOK_EVERY_MS = 1000
 
-/** The bytes of an acceptor's temporary files: their sum, and the space left on the file system. */
+/** The bytes of an acceptor's temporary files: their sum, the space left on the file system, and how many files there are. */
 export class DiskBudget {
   readonly limits: DiskLimits
   #used = 0
+  #files = 0
   #free: number
   /** Taken since the free space was looked at. */
   #since = 0
@@ -36,20 +39,26 @@ export class DiskBudget {
     return this.#used
   }
 
-  /** Takes that many bytes, written or about to be. @returns false when there is no room for them: then none are taken */
-  take(bytes: number): boolean {
+  /**
+   * Takes that many bytes, written or about to be, and so many new files.
+   * @returns false when there is no room for them: then none are taken
+   */
+  take(bytes: number, files = 0): boolean {
     this.#look()
     const { limit, reserve } = this.limits
+    if (files > 0 && this.#files + files > this.limits.files) return false
     if (this.#used + bytes > limit || this.#free - this.#since - bytes < reserve) return false
     this.#used += bytes
     this.#since += bytes
+    this.#files += files
     return true
   }
 
-  /** Gives bytes back: their file is gone, or they will not be written. */
-  give(bytes: number): void {
-    if (bytes === 0) return
+  /** Gives bytes back, and files: they are gone, or will not be written. */
+  give(bytes: number, files = 0): void {
+    if (bytes === 0 && files === 0) return
     this.#used -= bytes
+    this.#files -= files
     this.#waiters.wake(this.#mayHaveRoom)
   }
 

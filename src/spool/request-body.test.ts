@@ -174,7 +174,7 @@ describe('a request body', () => {
   })
 
   it('is refused where the disk has no room for it, and takes none', async () => {
-    const disk = new DiskBudget({ directory, limit: 20, reserve: 0 })
+    const disk = new DiskBudget({ directory, limit: 20, reserve: 0, files: 1000 })
     const body = new RequestBody(makeSpool(directory, { disk }))
     body.append(Buffer.alloc(21))
     await written(body)
@@ -185,7 +185,7 @@ describe('a request body', () => {
   })
 
   it('that is partly written waits for room, and goes on when there is some', async () => {
-    const disk = new DiskBudget({ directory, limit: 100, reserve: 0 })
+    const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 1000 })
     const body = new RequestBody(makeSpool(directory, { disk }))
     body.append(Buffer.alloc(60, 'a'))
     await written(body)
@@ -206,7 +206,7 @@ describe('a request body', () => {
   })
 
   it('that waits for room in vain is given up, and one that nobody wants any more does not wait', async () => {
-    const disk = new DiskBudget({ directory, limit: 50, reserve: 0 })
+    const disk = new DiskBudget({ directory, limit: 50, reserve: 0, files: 1000 })
     const patient = new RequestBody(makeSpool(directory, { disk }))
     const impatient = new RequestBody(makeSpool(directory, { disk, patience: 0.01 }))
     impatient.append(Buffer.alloc(20))

@@ -131,7 +131,7 @@ export class RequestBody {
   }
 
   #open(): void {
-    if (!this.#store.disk.take(this.length)) {
+    if (!this.#store.disk.take(this.length, 1)) {
       this.#fail(new NoRoomError('the disk has no room for it (see spool_size and spool_reserve)'))
       return
     }
@@ -208,7 +208,8 @@ export class RequestBody {
   }
 
   #remove(): void {
-    this.#store.disk.give(this.#written)
+    if (this.#written === 0) return
+    this.#store.disk.give(this.#written, 1)
     this.#written = 0
     this.#file?.close()
     this.#file = null

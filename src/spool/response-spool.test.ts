@@ -193,9 +193,12 @@ describe('a spooled response', () => {
   })
 
   it('does not begin where the disk has no room, or where it is turned off', async () => {
-    const bench = new Bench({ disk: new DiskBudget({ directory, limit: 1000, reserve: 0 }) })
+    const bench = new Bench({ disk: new DiskBudget({ directory, limit: 1000, reserve: 0, files: 1000 }) })
     expect(bench.response.begin(MIB, 0)).toBe(false)
-    const off = new Bench({ responseLimit: 0, disk: new DiskBudget({ directory, limit: 10, reserve: 0 }) })
+    const off = new Bench({
+      responseLimit: 0,
+      disk: new DiskBudget({ directory, limit: 10, reserve: 0, files: 1000 }),
+    })
     expect(off.response.begin(MIB, 0)).toBe(false)
     expect(bench.credit + off.credit).toBe(0)
     await bench.nothingHeld()

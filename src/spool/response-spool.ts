@@ -95,6 +95,7 @@ export class ResponseSpool {
   #outstanding = 0
   /** Taken from the disk's budget. */
   #reserved = 0
+  #begun = false
   #stuck = false
   #ended = false
   #broken = false
@@ -124,7 +125,7 @@ export class ResponseSpool {
     // All of a response whose length is known: one that has begun to go to the disk is not to stop half-way.
     const reserved =
       length === Number.POSITIVE_INFINITY ? ahead : Math.max(ahead, Math.min(length, responseLimit))
-    if (!disk.take(reserved)) {
+    if (!disk.take(reserved, 1)) {
       this.#allAhead.give(ahead)
       return false
     }
@@ -132,6 +133,7 @@ export class ResponseSpool {
     // What stays in memory keeps the application from going on, so it is never all that may be ahead, unless that is the rest.
     this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
     this.#reserved = reserved
+    this.#begun = true
     this.#outstanding = ahead
     if (ahead > credit) this.#ends.grant(ahead - credit)
     return true
@@ -323,7 +325,8 @@ export class ResponseSpool {
   }
 
   #remove(): void {
-    this.#spool.disk.give(this.#reserved)
+    if (this.#begun) this.#spool.disk.give(this.#reserved, 1)
+    this.#begun = false
     this.#reserved = 0
     this.#file?.close()
     this.#file = null

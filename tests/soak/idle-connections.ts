@@ -17,7 +17,8 @@ const spare = 500
  * @param duration For how many milliseconds others are answered meanwhile.
  */
 export async function idleConnections(wanted: number, duration: number): Promise<void> {
-  const count = Math.min(wanted, descriptorLimit() - spare)
+  // The server keeps a fifth for files.
+  const count = Math.min(wanted, Math.floor((descriptorLimit() - spare) * 0.8) - spare)
   if (count < wanted) console.log(`the limit of open files allows ${count} connections, not ${wanted}`)
   const server = await startEndurance(['--keep-alive', '600', '--max-connections', String(count + spare)])
   const acceptor = server.acceptor()

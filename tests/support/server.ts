@@ -14,6 +14,8 @@ export interface ServerOptions {
   env?: Record<string, string | undefined>
   /** The working directory, which the application is imported from. */
   cwd?: string
+  /** How many files each of its processes may have open (`ulimit -n`). */
+  openFiles?: number
 }
 
 /**
@@ -24,11 +26,19 @@ export interface ServerOptions {
  * const server = await startServer({ app: 'flask_app:app', args: ['--workers', '2'], cwd: appsDirectory })
  * const response = await fetch(server.url)
  */
-export function startServer({ app, args = [], env = {}, cwd }: ServerOptions): Promise<RunningServer> {
+export function startServer({
+  app,
+  args = [],
+  env = {},
+  cwd,
+  openFiles,
+}: ServerOptions): Promise<RunningServer> {
   const binds = args.filter((arg) => /^(-b|--bind)/.test(arg)).length
+  const all = [commandPath, ...(binds > 0 ? [] : ['--bind', '127.0.0.1:0']), ...args, app]
+  const limited = openFiles !== undefined
   return runServer({
-    command: process.execPath,
-    args: [commandPath, ...(binds > 0 ? [] : ['--bind', '127.0.0.1:0']), ...args, app],
+    command: limited ? 'sh' : process.execPath,
+    args: limited ? ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, process.execPath, ...all] : all,
     env: commandEnvironment(env),
     cwd,
     findAddresses: (log) =>

@@ -6,7 +6,7 @@ import type { Spool } from '../../src/spool/spool.ts'
 export function makeSpool(directory: string, options: Partial<Spool> = {}): Spool {
   return {
     memory: new MemoryBudget(Number.POSITIVE_INFINITY),
-    disk: new DiskBudget({ directory, limit: Number.POSITIVE_INFINITY, reserve: 0 }),
+    disk: new DiskBudget({ directory, limit: Number.POSITIVE_INFINITY, reserve: 0, files: 1000 }),
     directory,
     bodyMemory: 10,
     patience: 30,

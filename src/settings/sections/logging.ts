@@ -66,6 +66,9 @@ What the application prints (standard output, standard error, \`wsgi.errors\`) i
     metavar: 'LEVEL',
     default: 'info',
     gunicornName: 'loglevel',
-    doc: `The least important messages to log: \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\`. What the application prints is logged at every level.`,
+    doc: `The least important messages to log: \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\`. What the application prints is logged at every level.
+
+Entries that a client can cause at will (refused requests, 503s) are limited: ten of a kind at once, then one a second, and a count of those that were left out.
+At \`debug\` all of them are written. The access log and the application's tracebacks are never limited.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -52,10 +52,15 @@ bounds them. A shorter queue refuses sooner under overload; a longer one lets cl
     minimum: 1,
     metavar: 'INT',
     default: 20000,
-    doc: `How many client connections each acceptor holds open at a time; a connection beyond that is answered 503 and closed.
+    doc: `How many client connections each acceptor holds open at a time.
 
-This is not Gunicorn's \`worker_connections\`: a connection costs no worker here, only some memory and a file descriptor,
-so mind the limit of open files (\`ulimit -n\`) when raising it.`,
+When there are that many, idle ones make room for new ones, longest idle first: connections that wait for their next request, and those that
+have sent nothing for half a second. Where none is idle, a new connection is answered 503 and closed.
+
+Each connection takes a file descriptor. Where the limit of open files (\`ulimit -n\`, \`LimitNOFILE=\` of systemd) does not allow for so many, and for
+the files that requests and responses need (a fifth is kept for these), the number is lowered, with a warning at start.
+
+This is not Gunicorn's \`worker_connections\`: a connection costs no worker here, only some memory and a file descriptor.`,
   },
   {
     name: 'acceptors',
@@ -82,6 +87,9 @@ and several processes would take turns at an SQLite database. Where it would tak
     metavar: 'FILE',
     nullable: true,
     default: null,
-    doc: `A file that holds the process id of the arbiter while it runs; signals go to that process.`,
+    doc: `A file that holds the process id of the arbiter while it runs; signals go to that process.
+
+A file that names a running server is refused. One that was left behind is replaced: its process is gone, or its number is that of this process (in a container), of a
+thread, or of another program that was started after the file was written.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,276 @@
+import type { Server } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { RawConnection } from '../../tests/support/raw-client.ts'
+import { waitFor } from '../../tests/support/wait-for.ts'
+import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import type { Reply, RequestSink } from './exchange.ts'
+import { HttpServer, type HttpServerOptions } from './http-server.ts'
+import { DEFAULT_HEAD_LIMITS } from './limits.ts'
+import type { RequestHead } from './request-head.ts'
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+interface Bench {
+  readonly port: number
+  readonly server: HttpServer
+  readonly listening: Server
+  /** Requests to `/held…` that have no answer yet. */
+  readonly held: Reply[]
+  readonly turnedAway: string[]
+  scarce: number
+  failures: Error[]
+  unable: number
+}
+
+function answer(reply: Reply, text: string): void {
+  const bytes = Buffer.from(text)
+  const head = { status: 200, text: '200 OK\r\n', contentLength: -1, hasDate: false, hasServer: false }
+  reply.respond(head, bytes, 0, bytes.length, 0)
+}
+
+async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
+  const handler = (head: RequestHead, reply: Reply): RequestSink => ({
+    begin() {},
+    bodyData() {},
+    bodyEnd() {
+      if (head.target.startsWith('/held')) bench.held.push(reply)
+      else answer(reply, head.target)
+    },
+    clientEnded() {},
+    written() {},
+    closed() {},
+  })
+  const server = new HttpServer({
+    limits: DEFAULT_HEAD_LIMITS,
+    timeouts: { header: 30, body: 30, keepAlive: 30, write: 30, wholeBody: 0 },
+    rates: { body: 240, write: 240 },
+    memory: UNLIMITED_MEMORY,
+    serverLine: '',
+    handler,
+    maxConnections: 0,
+    refused: () => {},
+    turnsAway: (why) => bench.turnedAway.push(why),
+    scarce: () => bench.scarce++,
+    unableToAccept: () => bench.unable++,
+    ...options,
+  })
+  const listening = await server.listen({ port: 0, host: '127.0.0.1' }, (error) => bench.failures.push(error))
+  const bench: Bench = {
+    port: (listening.address() as { port: number }).port,
+    server,
+    listening,
+    held: [],
+    turnedAway: [],
+    scarce: 0,
+    failures: [],
+    unable: 0,
+  }
+  onTestFinished(() => server.stop(0))
+  return bench
+}
+
+/** Connections that are all there before the server can accept the first of them, and with what else has been sent meanwhile. */
+async function openTogether(bench: Bench, count: number): Promise<RawConnection[]> {
+  const opening = Array.from({ length: count }, () => RawConnection.open(bench))
+  await new Promise<void>((resolve) => process.nextTick(resolve)) // when node connects
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  return Promise.all(opening)
+}
+
+/** New connections are left alone for half a second; this waits until that is over. */
+async function graceOver(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+}
+
+async function open(bench: Bench, count: number): Promise<RawConnection[]> {
+  const clients: RawConnection[] = []
+  while (clients.length < count) clients.push(await RawConnection.open(bench))
+  return clients
+}
+
+describe('where there are max_connections', () => {
+  it('the one that has been idle for longest makes room, whether it had an answer or never sent anything', async () => {
+    const bench = await serve({ maxConnections: 3 })
+    const [silent, first, second] = await open(bench, 3)
+    for (const client of [second, first]) expect((await client!.request(get('/'))).status).toBe(200)
+    await graceOver()
+
+    const [third] = await open(bench, 1)
+    expect(await silent!.expectEnd()).toBe('closed')
+    expect((await third!.request(get('/3'))).text).toBe('/3')
+
+    const [fourth] = await open(bench, 1)
+    expect(await second!.expectEnd()).toBe('closed')
+    expect((await fourth!.request(get('/4'))).text).toBe('/4')
+    expect((await first!.request(get('/1'))).text).toBe('/1')
+    expect(bench.turnedAway).toEqual([])
+  })
+
+  it('one with a request under way, or a part of one, makes no room: the new one gets 503', async () => {
+    const bench = await serve({ maxConnections: 2 })
+    const [busy, typing] = await open(bench, 2)
+    await busy!.send(get('/held'))
+    await waitFor('the request', () => bench.held.length === 1)
+    await typing!.send('GET / HT')
+    await waitFor('its beginning', async () => {
+      const [over] = await open(bench, 1)
+      const { status } = await over!.readResponse()
+      return status === 503
+    })
+    expect(bench.turnedAway.length).toBeGreaterThan(0)
+    answer(bench.held[0]!, 'late')
+    expect((await busy!.readResponse()).text).toBe('late')
+
+    const [next] = await open(bench, 1)
+    expect(await busy!.expectEnd()).toBe('closed')
+    expect((await next!.request(get('/'))).status).toBe(200)
+  })
+
+  it('as many make room as new ones come in one turn, and no request that has arrived by then is lost', async () => {
+    const bench = await serve({ maxConnections: 40 })
+    const old = await open(bench, 40)
+    for (const client of old) await client.request(get('/'))
+    const asking = old.slice(0, 20)
+    for (const client of asking) client.socket.write(get('/asked'))
+    const fresh = await openTogether(bench, 20)
+    for (const client of asking) expect((await client.readResponse()).text).toBe('/asked')
+    for (const client of fresh) expect((await client.request(get('/new'))).text).toBe('/new')
+    expect(bench.turnedAway).toEqual([])
+  })
+
+  it('more may come than are idle: each gets an answer, its own or 503', async () => {
+    const bench = await serve({ maxConnections: 4 })
+    const old = await open(bench, 4)
+    for (const client of old) await client.request(get('/'))
+    for (const client of old.slice(0, 2)) await client.send(get('/held'))
+    await waitFor('the requests', () => bench.held.length === 2)
+    const fresh = await openTogether(bench, 12)
+    await waitFor('the others to be turned away', () => bench.turnedAway.length === 10)
+    const answers = await Promise.all(
+      fresh.map(async (client) => {
+        await client.send(get('/new'))
+        return (await client.readResponse()).status
+      }),
+    )
+    // The first two take the places of the idle ones, and nobody takes theirs before they have been heard.
+    expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([])
+    expect(answers.slice(0, 2)).toEqual([200, 200])
+    expect(answers).toContain(503)
+    for (const reply of bench.held) answer(reply, 'held')
+    for (const client of old.slice(0, 2)) expect((await client.readResponse()).text).toBe('held')
+  })
+})
+
+describe('where descriptors are nearly used up', () => {
+  it('idle connections make room, and new ones get 503 where there are none, long before max_connections', async () => {
+    const bench = await serve({ maxConnections: 1000 })
+    const old = await open(bench, 2)
+    for (const client of old) await client.request(get('/'))
+    bench.server.adapt(1000, 1) // from now on every descriptor is one of the last
+    const [fresh] = await open(bench, 1)
+    expect(await old[0]!.expectEnd()).toBe('closed')
+    expect((await fresh!.request(get('/new'))).text).toBe('/new')
+    expect(bench.scarce).toBe(1)
+    for (const client of [old[1]!, fresh!]) await client.send(get('/held'))
+    await waitFor('both requests', () => bench.held.length === 2)
+    const [over] = await open(bench, 1)
+    expect((await over!.readResponse()).status).toBe(503)
+    expect(bench.turnedAway).toEqual(['descriptors'])
+    for (const reply of bench.held) answer(reply, 'held')
+    for (const client of [old[1]!, fresh!]) expect((await client.readResponse()).text).toBe('held')
+  })
+})
+
+describe('accepting that fails', () => {
+  /** What libuv does: it calls again and again, and does not come back before it succeeds or there is nothing to listen to. */
+  function fail(bench: Bench, errno: number, most: number): number {
+    const { _handle: handle } = bench.listening as unknown as {
+      _handle: { onconnection(status: number): void } | null
+    }
+    let calls = 0
+    while (calls < most && bench.listening.listening) {
+      calls++
+      handle!.onconnection(errno)
+    }
+    return calls
+  }
+
+  it('for want of descriptors closes idle connections at once, longest idle first', async () => {
+    const bench = await serve()
+    const old = await open(bench, 3)
+    for (const client of old) await client.request(get('/'))
+    fail(bench, -24, 2)
+    expect(bench.failures.map((error) => (error as NodeJS.ErrnoException).code)).toEqual(['EMFILE', 'EMFILE'])
+    for (const client of old.slice(0, 2)) expect(await client.expectEnd()).toBe('closed')
+    expect((await old[2]!.request(get('/'))).status).toBe(200)
+    expect(bench.unable).toBe(0)
+  })
+
+  it('is given up when nothing helps, so that all else has its turn; connections go on', async () => {
+    const bench = await serve()
+    const [busy] = await open(bench, 1)
+    await busy!.send(get('/held'))
+    await waitFor('the request', () => bench.held.length === 1)
+    expect(fail(bench, -24, 10_000)).toBeLessThan(100)
+    expect(bench.unable).toBe(1)
+    answer(bench.held[0]!, 'late')
+    expect((await busy!.readResponse()).text).toBe('late')
+  })
+
+  it('now and then is nothing to give up for', async () => {
+    const bench = await serve()
+    for (let turn = 0; turn < 10; turn++) {
+      fail(bench, -24, 20)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(bench.unable).toBe(0)
+    const [client] = await open(bench, 1)
+    expect((await client!.request(get('/'))).status).toBe(200)
+  })
+
+  it('is helped by closing a quarter of the idle connections, 16 at least', async () => {
+    const bench = await serve()
+    const old = await open(bench, 80)
+    for (const client of old) await client.request(get('/'))
+    expect(bench.server.reclaimIdle()).toBe(20)
+    for (const client of old.slice(0, 20)) expect(await client.expectEnd()).toBe('closed')
+    expect(bench.server.reclaimIdle()).toBe(16)
+    for (const client of old.slice(20, 36)) expect(await client.expectEnd()).toBe('closed')
+    for (const client of old.slice(36)) expect((await client.request(get('/'))).status).toBe(200)
+  })
+})
+
+describe('a connection with nothing under way', () => {
+  /** How long our side was kept open for a client that keeps its own open, in milliseconds. */
+  async function keptOpen(bench: Bench, client: RawConnection): Promise<number> {
+    expect(await client.expectEnd()).toBe('closed')
+    const end = performance.now()
+    await waitFor('the server to close its side', () => bench.server.connections === 0)
+    return performance.now() - end
+  }
+
+  it('ends without lingering when the header time-out passes and it never sent anything', async () => {
+    const bench = await serve({ timeouts: { header: 0.3, body: 30, keepAlive: 30, write: 30, wholeBody: 0 } })
+    const [client] = await open(bench, 1)
+    expect(await keptOpen(bench, client!)).toBeLessThan(2000) // lingering takes 5 s
+  })
+
+  it('ends without lingering when the keep-alive time-out passes', async () => {
+    const bench = await serve({ timeouts: { header: 30, body: 30, keepAlive: 0.3, write: 30, wholeBody: 0 } })
+    const [client] = await open(bench, 1)
+    await client!.request(get('/'))
+    expect(await keptOpen(bench, client!)).toBeLessThan(2000)
+  })
+
+  it('is asked once more whether a request has come when its time-out passes', async () => {
+    const bench = await serve({ timeouts: { header: 30, body: 30, keepAlive: 0.5, write: 30, wholeBody: 0 } })
+    const [client] = await open(bench, 1)
+    await client!.request(get('/'))
+    const waiting = client!.readResponse()
+    // The kernel has the request while this process, which is the server's too, does nothing until the time is over.
+    const until = performance.now() + 1500
+    client!.socket.write(get('/just-in-time'))
+    while (performance.now() < until) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    expect((await waiting).status).toBe(200)
+  })
+})
