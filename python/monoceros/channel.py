@@ -9,6 +9,7 @@ from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, S
 
 from .environ import Environ
 from .frames import Frame, FrameReader
+from .leniency import Leniency
 
 _READ_SIZE = 64 * 1024
 _READ_LIMIT = 1024 * 1024
@@ -25,6 +26,7 @@ class Assignment(NamedTuple):
     window: int
     graceful_timeout: float
     ledger: MutableSequence[int]
+    leniency: Leniency
 
 
 class TakenBack(Exception):

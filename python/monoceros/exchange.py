@@ -14,10 +14,12 @@ from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
 from . import frames
 from .environ import Environ, read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
+from .leniency import Leniency, equivalent_bytes, plain_bytes, wrong_bytes
 from .outbox import Outbox
 from .response_head import compose_head
+from .stranger import attribute, has_type, kind_of, text_of
 from .streams import BodyStream, ClientGone, FileWrapper
-from .trace import format_error
+from .trace import calling_place, format_error, generator_place
 
 #: Longer than this (seconds) between a complete response and the end of close(), and the response goes out first.
 _SLOW_TAIL = 0.001
@@ -30,6 +32,7 @@ class Carrier(Protocol):
     template: Environ
     context: Context
     outbox: Outbox
+    leniency: Leniency
     window: int
     #: True when close() was slow the last time, see _SLOW_TAIL.
     slow_tail: bool
@@ -103,7 +106,7 @@ class Exchange:
         elif self._ended:
             raise AssertionError("start_response was called after the exchange had ended")
         self._asked = True  # a refused call counts too
-        self._head, self._declared, self._bodiless = compose_head(status, headers)
+        self._head, self._declared, self._bodiless = compose_head(status, headers, self)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -111,8 +114,8 @@ class Exchange:
 
         Raises ClientGone when the client went away and ValueError past the declared Content-Length.
         """
-        if not isinstance(data, bytes):
-            raise TypeError(f"write() needs bytes, not {_kind(data)}")
+        if type(data) is not bytes:
+            data = self._admit_bytes(data, "write() needs bytes, not {}")
         if self._ended:
             raise AssertionError("write() was called after the exchange had ended")
         if self.cancelled:
@@ -149,7 +152,7 @@ class Exchange:
             # A context of its own: interleaved exchanges never see each other's context variables.
             self._context = context = carrier.context.copy()
             result = context.run(carrier.application, environ, self.start_response)
-            kind = result.__class__
+            kind = type(result)
             if (kind is list or kind is tuple) and self._send_whole(result):
                 return self._end() if flags else True
             self._result = result
@@ -176,14 +179,17 @@ class Exchange:
             return False
         if len(chunks) == 1:
             body = chunks[0]
-            if body.__class__ is not bytes:
-                _check_chunk(body)
+            if type(body) is not bytes:
+                body = self._admit_chunk(body)
             size = len(body)
         else:
             size = 0
             for chunk in chunks:
-                if chunk.__class__ is not bytes:
-                    _check_chunk(chunk)
+                if type(chunk) is not bytes:
+                    # Anew, with bytes alone.
+                    chunks = [self._admit_chunk(each) for each in chunks]
+                    size = sum(map(len, chunks))
+                    break
                 size += len(chunk)
             body = None
         declared = self._declared
@@ -210,29 +216,36 @@ class Exchange:
 
     def _open(self, result: Any) -> None:
         """Makes ready to iterate over what the application returned."""
-        if result.__class__ is FileWrapper and self._send_file(result):
+        kind = type(result)
+        if kind is FileWrapper and self._send_file(result):
             return
-        if isinstance(result, (str, bytes, bytearray)) or result is None:
+        if has_type(result, str) or result is None:
             raise TypeError(
-                f"the application returned {_kind(result)}; it must return an iterable of bytes, such as [b'...']"
+                f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
             )
-        if result.__class__ is list or result.__class__ is tuple:
-            self._iterator = _gather(result)
+        if has_type(result, (bytes, bytearray, memoryview)):
+            result = [self._admit_bare(result)]
+            self._known = len(result[0])
+            kind = list
+        if kind is list or kind is tuple:
+            self._iterator = self._gather(result)
             return
         try:
             self._iterator = self._context.run(iter, result)
-        except TypeError as error:
-            if hasattr(result, "__iter__"):
+        except TypeError:
+            if attribute(result, "__iter__") is not None:
                 raise
             raise TypeError(
-                f"the application returned an object of type {_kind(result)}, which is not iterable; "
+                f"the application returned an object of type {kind_of(result)}, which is not iterable; "
                 "it must return an iterable of bytes"
-            ) from error
+            ) from None
         # "If len(iterable) is 1 the server can take the length of the first bytestring for Content-Length".
         # A list or a tuple of several is at hand as a whole and has been measured already.
-        if self._known is None and hasattr(result, "__len__"):
+        if self._known is None and attribute(result, "__len__") is not None:
             try:
-                if self._context.run(len, result) == 1:
+                # By type: what is compared may be anything.
+                length = self._context.run(len, result)
+                if type(length) is int and length == 1:
                     self._known = -1
             except Exception:  # then there is no length to go by
                 pass
@@ -256,8 +269,8 @@ class Exchange:
                 chunk = run(next, iterator)
             except StopIteration:
                 return self._finish()
-            if chunk.__class__ is not bytes:
-                _check_chunk(chunk)
+            if type(chunk) is not bytes:
+                chunk = self._admit_chunk(chunk)
             if not chunk:
                 continue
             if self._head_only or self._bodiless:
@@ -419,8 +432,8 @@ class Exchange:
         """The application raised, or broke a rule that leaves no response to be made."""
         outbox = self.carrier.outbox
         self._rest = None
-        if self.cancelled or isinstance(error, ClientGone):
-            self._log(frames.DEBUG, f"given up: {error}")
+        if self.cancelled or has_type(error, ClientGone):
+            self._log(frames.DEBUG, f"given up: {text_of(error)}")
             return self._cancel()
         text = format_error(error)
         BaseException.with_traceback(error, None)  # the frames it holds live no longer than this exchange
@@ -457,37 +470,75 @@ class Exchange:
         if environ is not None:
             self._environ = None
             if self._input is not None:
-                self._input.close()
+                try:
+                    self._input.close()
+                except (OSError, ValueError):  # the application has taken it apart (detach)
+                    pass
         return True
 
+    # What is not quite as it should be.
+
+    def forgive(self, rule: str, error: Exception, instead: str, place: Optional[str] = None) -> None:
+        """Raises ``error`` where rules are strict; else returns, and the log says once what is done instead."""
+        leniency = self.carrier.leniency
+        if leniency.strict:
+            raise error
+        if leniency.is_new(rule):
+            where = f" ({place or calling_place()})" if place != "" else ""
+            text = f"{self._name()}: {error}: {instead}{where}. This is said once; with --strict it is an error"
+            self.carrier.outbox.put(frames.pack_json(frames.NOTE, 0, {"rule": rule, "text": text}))
+
+    def _admit_bytes(self, value: Any, what: str, place: Optional[str] = None) -> bytes:
+        plain = plain_bytes(value)
+        if plain is not None:
+            return plain
+        error = wrong_bytes(value, what)
+        equivalent = equivalent_bytes(value)
+        if equivalent is None:
+            raise error
+        self.forgive("not-bytes", error, "its bytes are sent", place)
+        return equivalent
+
+    def _admit_chunk(self, chunk: Any) -> bytes:
+        return self._admit_bytes(
+            chunk, "the application produced {} where bytes are needed", generator_place(self._result)
+        )
+
+    def _admit_bare(self, result: Any) -> bytes:
+        error = TypeError(
+            f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
+        )
+        self.forgive("body-not-iterable", error, "its bytes are sent", "")
+        return memoryview(result).tobytes()
+
+    def _gather(self, chunks: List[bytes]) -> Iterator[bytes]:
+        """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
+        gathered: List[bytes] = []
+        size = 0
+        for chunk in chunks:
+            if type(chunk) is not bytes:
+                chunk = self._admit_chunk(chunk)
+            gathered.append(chunk)
+            size += len(chunk)
+            if size >= frames.BODY_PIECE:
+                yield b"".join(gathered)
+                gathered.clear()
+                size = 0
+        yield b"".join(gathered)
+
     def _log(self, level: int, text: str) -> None:
-        environ = self._environ or {}
-        method = environ.get("REQUEST_METHOD", "?")
-        target = environ.get("RAW_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-        name = f"{method} {target}".encode("unicode_escape").decode("ascii")
-        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{name}: {text}"))
+        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{self._name()}: {text}"))
 
+    def _name(self) -> str:
+        """The request, for the log. The environ is the application's: anything may be in it by now."""
+        environ = self._environ
+        if environ is None:
+            return "? "
+        try:
+            raw = environ.get("RAW_URI")
+            names = ("RAW_URI",) if type(raw) is str and raw else ("SCRIPT_NAME", "PATH_INFO")
+            target = "".join(text_of(environ.get(name, "")) for name in names)
+            return f"{text_of(environ.get('REQUEST_METHOD', '?'))} {target}"
+        except BaseException:
+            return "? ?"
 
-def _gather(chunks: List[bytes]) -> Iterator[bytes]:
-    """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
-    gathered: List[bytes] = []
-    size = 0
-    for chunk in chunks:
-        _check_chunk(chunk)
-        gathered.append(chunk)
-        size += len(chunk)
-        if size >= frames.BODY_PIECE:
-            yield b"".join(gathered)
-            gathered.clear()
-            size = 0
-    yield b"".join(gathered)
-
-
-def _check_chunk(chunk: Any) -> None:
-    if not isinstance(chunk, bytes):
-        hint = "; encode it first, as in text.encode()" if isinstance(chunk, str) else ""
-        raise TypeError(f"the application produced {_kind(chunk)} where bytes are needed{hint}")
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else type(value).__name__

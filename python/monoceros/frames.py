@@ -24,6 +24,7 @@ CREDIT = 0x87  # WINDOW in the worker's direction
 RETURNED = 0x88
 LOG = 0x89
 ASIDE = 0x8A
+NOTE = 0x8C
 
 BODY_FILE = 1
 BODY_STREAM = 2

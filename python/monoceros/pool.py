@@ -46,6 +46,7 @@ class PoolWorker:
         self.application = assignment.application
         self.template = assignment.template
         self.context = assignment.context
+        self.leniency = assignment.leniency
         self.window = assignment.window
         self.slow_tail = False
         #: Guards everything below but the readers, which are the main thread's.

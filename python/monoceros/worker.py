@@ -17,6 +17,7 @@ from . import frames
 from .channel import Assignment
 from .environ import make_template
 from .frames import FrameReader, ProtocolError
+from .leniency import Leniency
 from .loader import LoadError
 from .pool import PoolWorker
 from .solo import SoloWorker
@@ -64,7 +65,7 @@ def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: 
     gc.collect()
     gc.freeze()
     assignment = Assignment(
-        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger
+        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger, Leniency(startup.strict)
     )
     if startup.threads > 1:
         return PoolWorker(startup.threads, assignment, data, control).serve()
