@@ -22,6 +22,7 @@ import {
   LAST,
   LOG,
   MAX_PAYLOAD,
+  NOTE,
   READY,
   REQUEST,
   RETURNED,
@@ -179,7 +180,7 @@ describe('decoding frames', () => {
   })
 
   it('refuses every type that a worker does not send', () => {
-    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE]
+    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE, NOTE]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])
       if (known.includes(type)) expect(decoding).not.toThrow()
@@ -199,6 +200,7 @@ describe('decoding frames', () => {
       [RETURNED, 0],
       [LOG, 0],
       [ASIDE, 0],
+      [NOTE, 0],
     ] as const) {
       for (let flags = 0; flags < 256; flags++) {
         const decoding = () => decode([encodeFrame(type, 1, null, flags)])

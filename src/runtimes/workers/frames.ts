@@ -24,6 +24,7 @@ export const WANT = 0x87
 export const RETURNED = 0x88
 export const LOG = 0x89
 export const ASIDE = 0x8a
+export const NOTE = 0x8c
 
 /** Flags of REQUEST. */
 export const BODY_FILE = 1
@@ -62,7 +63,7 @@ export interface FrameSink {
 
 /** The flags that each type may have, by type; what has none is refused. */
 const FLAGS = new Int16Array(256).fill(-1)
-for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE]) FLAGS[type] = 0
+for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE, NOTE]) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST
 FLAGS[END] = BROKEN
 

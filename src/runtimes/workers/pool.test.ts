@@ -203,6 +203,7 @@ function makePool(
         window,
         gracefulTimeout: 10,
         multiprocess: true,
+        strict: false,
         environ: { SERVER_SOFTWARE: 'monoceros/test' },
       },
       log: {

@@ -21,6 +21,7 @@ import {
   HEAD,
   LAST,
   LOG,
+  NOTE,
   PROTOCOL,
   READY,
   RECALL,
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   readonly window: number
   readonly gracefulTimeout: number
   readonly multiprocess: boolean
+  /** Whether the application is held to PEP 3333 to the letter. */
+  readonly strict: boolean
   /** What every environ has that does not say otherwise. */
   readonly environ: Readonly<Record<string, string>>
   /** It and its channels do not keep our process from ending; absent is false. */
@@ -68,6 +71,8 @@ export interface WorkerListener {
   worn(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
+  /** It let an application's breach of a rule pass: to be said once for each rule. */
+  noted(worker: Worker, rule: string, text: string): void
 }
 
 /** What a worker said of itself when it was ready. */
@@ -489,6 +494,9 @@ export class Worker implements FrameSink, UnitListener {
       case LOG:
         this.#logFrame(bytes, start, end)
         return
+      case NOTE:
+        this.#noteFrame(parseJson(bytes.toString('utf8', start, end)))
+        return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
     }
@@ -510,6 +518,13 @@ export class Worker implements FrameSink, UnitListener {
   #logFrame(bytes: Buffer, start: number, end: number): void {
     if (end === start) throw new FrameError('a LOG without a level')
     this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
+  }
+
+  #noteFrame(note: unknown): void {
+    const { rule, text } = (note ?? {}) as Record<string, unknown>
+    if (typeof rule !== 'string' || typeof text !== 'string')
+      throw new FrameError('a NOTE without rule or text')
+    this.#listener.noted(this, rule, text)
   }
 
   /** The worker is done with it. */
@@ -593,6 +608,7 @@ function startMessage(options: WorkerOptions): object {
     graceful_timeout: options.gracefulTimeout,
     environ: options.environ,
     multiprocess: options.multiprocess,
+    strict: options.strict,
   }
 }
 
