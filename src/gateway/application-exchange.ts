@@ -322,7 +322,7 @@ function callerPlace(): string | null {
   Error.captureStackTrace(holder)
   Error.stackTraceLimit = limit
   for (const line of String(holder.stack).split('\n').slice(1)) {
-    const place = /\(?((?:file:\/\/|\/)[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
+    const place = /(?:\(|at )((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
     if (place === undefined) continue
     if (!place.startsWith(OURS.href) && !place.startsWith(OURS.pathname))
       return place.replace(/^file:\/\//, '')

@@ -30,7 +30,7 @@ export async function loadApplication(reference: string, directory: string): Pro
   try {
     exported = await importFile(file)
   } catch (error) {
-    const text = (await syntaxErrorText(error, file)) ?? failureText(error)
+    const text = (await syntaxErrorText(error, file)) ?? theirs(failureText(error))
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
   // What is exported may throw when it is looked at: a getter, a proxy, a variable that has no value yet.
@@ -40,7 +40,7 @@ export async function loadApplication(reference: string, directory: string): Pro
     } catch (error) {
       if (error instanceof ApplicationLoadError) throw error
       throw new ApplicationLoadError(
-        `Cannot load ${reference}: what its module exports raised when it was looked at\n${failureText(error)}`,
+        `Cannot load ${reference}: what its module exports raised when it was looked at\n${theirs(failureText(error))}`,
       )
     }
   }
@@ -54,6 +54,18 @@ export async function loadApplication(reference: string, directory: string): Pro
     }
     throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
   })
+}
+
+const OURS = new URL('../..', import.meta.url).href
+
+/** A stack without the frames of who loads: they are always the same, and not where the mistake is. */
+function theirs(stack: string): string {
+  const isOurs = (line: string) =>
+    /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
+  return stack
+    .split('\n')
+    .filter((line) => !isOurs(line))
+    .join('\n')
 }
 
 function locate({ file }: ApplicationReference, directory: string): string {
@@ -186,7 +198,7 @@ async function call(
   try {
     return (await Reflect.apply(factory, owner, args ?? [])) as unknown
   } catch (error) {
-    throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${failureText(error)}`)
+    throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`)
   }
 }
 

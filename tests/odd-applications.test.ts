@@ -1,0 +1,200 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryDirectory } from './support/applications.ts'
+import { hasPython, testPython } from './support/python.ts'
+import { runCommand, startServer } from './support/server.ts'
+import { waitFor } from './support/wait-for.ts'
+
+// Applications that are not what a server expects: their objects raise when they are looked at, they break rules that other servers do not hold
+// them to, they were written for another server.
+
+const folder = temporaryDirectory()
+afterAll(folder.remove)
+
+function write(name: string, source: string): void {
+  const path = join(folder.path, name)
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(path, source)
+}
+
+beforeAll(() => {
+  write('fl.py', 'from flask import Flask, request, session, g\nserver = Flask(__name__)\n')
+  write(
+    'shy.py',
+    `class Local:
+    def __getattribute__(self, name): raise RuntimeError("working outside of a request")
+    def __repr__(self): raise SystemExit(1)
+    def __call__(self): ...
+    __len__ = __bool__ = __dir__ = __eq__ = __hash__ = __str__ = __repr__
+class Framework:
+    def __call__(self, environ, start_response): ...
+request = Local()
+server = Framework()
+Local.__module__ = Framework.__module__ = "framework"
+`,
+  )
+  write('lacking.py', 'import no_such_module_anywhere\n')
+  write(
+    'lenient.py',
+    `import time
+
+def events():
+    for number in range(3):
+        yield bytearray(b"data: %d\\n\\n" % number)
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/events":
+        start_response("200 OK", [("Content-Type", "text/event-stream"), ("Connection", "keep-alive"), ("Transfer-Encoding", "chunked")])
+        return events()
+    if path == "/deleted":
+        start_response("204", {"X-Gone": "yes"}.items())
+        return []
+    if path == "/closing":
+        start_response("200 OK", [["Connection", "close"], ["Content-Length", "2"]])
+        return (memoryview(b"ok"),)
+    if path == "/split":
+        start_response("200 OK", [("X-A", "1\\r\\nX-B: 2")])
+    return []
+`,
+  )
+  write(
+    'lenient.ts',
+    `export const app = (environ, startResponse) => {
+  const path = environ.PATH_INFO
+  if (path === '/events') {
+    startResponse('200 OK', [['Content-Type', 'text/event-stream'], ['Connection', 'keep-alive'], ['Transfer-Encoding', 'chunked']])
+    return [new TextEncoder().encode('data: 0\\n\\n').buffer, new DataView(new TextEncoder().encode('data: 1\\n\\n').buffer), new TextEncoder().encode('data: 2\\n\\n')]
+  }
+  if (path === '/deleted') {
+    startResponse('204', new Map([['X-Gone', 'yes']]))
+    return []
+  }
+  if (path === '/closing') {
+    startResponse('200 OK', [['Connection', 'close'], ['Content-Length', '2']])
+    return [new TextEncoder().encode('ok').buffer]
+  }
+  startResponse('200 OK', [['X-A', '1\\r\\nX-B: 2']])
+  return []
+}
+`,
+  )
+  write(
+    'shy.ts',
+    `const thrown = () => { throw new Error('do not look') }
+export const proxy = new Proxy({}, { get: thrown, has: thrown, getPrototypeOf: thrown })
+export const callable = new Proxy(() => [], { get: thrown, has: thrown, getPrototypeOf: thrown })
+`,
+  )
+  write('throws-null.mjs', 'throw null\n')
+  write(
+    'throws-proxy.mjs',
+    `const thrown = () => { throw new Error('do not look') }
+throw new Proxy(new SyntaxError('x'), { get: thrown, has: thrown, getPrototypeOf: thrown })
+`,
+  )
+})
+
+async function refusal(args: string[]): Promise<string> {
+  const { code, stderr } = await runCommand(args, { cwd: folder.path, timeout: 60_000 })
+  expect(code, stderr).toBe(3)
+  return stderr
+}
+
+describe.skipIf(!hasPython())('objects that raise when they are looked at', () => {
+  test('a Flask application under another name is named, and nothing of ours is shown', async () => {
+    for (const reference of ['fl', 'fl:app']) {
+      const text = await refusal([reference])
+      expect(text).toContain('callable there: server')
+      expect(text).not.toMatch(/Traceback|RuntimeError|request/)
+    }
+  })
+
+  test.each(['cpython', 'pyodide'])('on %s', async (runtime) => {
+    const text = await refusal(['--runtime', runtime, 'shy:app'])
+    expect(text).toContain("module 'shy' has no attribute 'app'; callable there: server")
+    expect(text).not.toContain('Traceback')
+  })
+
+  test('a module that is missing is said to be by which interpreter, and how to choose another', async () => {
+    const executable = join(testPython().prefix, 'bin', 'python')
+    for (const reference of ['no_such_module_anywhere:app', 'lacking:app']) {
+      const text = await refusal([reference])
+      expect(text).toContain(`${executable} (Python `)
+      expect(text).toContain('--python PATH')
+      expect(text).toContain('activated virtual environment')
+    }
+  })
+})
+
+describe('objects that throw when they are looked at', () => {
+  test.each([
+    ['./shy.ts:proxy', /what its module exports raised when it was looked at\n.*do not look/],
+    ['./shy.ts:callable', /what its module exports raised when it was looked at\n.*do not look/],
+    ['./shy.ts:other', /exports no other/],
+    ['./throws-null.mjs:app', /its module raised\nSomething that is not an Error was thrown: null/],
+    ['./throws-proxy.mjs:app', /its module raised\nError: do not look\n +at .*throws-proxy.mjs:1:30\)\n$/],
+  ])('%s', async (reference, expected) => {
+    expect(await refusal([reference])).toMatch(expected)
+  })
+})
+
+const runtimes = [
+  ...(hasPython() ? [['cpython', 'lenient:app'] as const] : []),
+  ['pyodide', 'lenient:app'] as const,
+  ['node', './lenient.ts:app'] as const,
+]
+
+describe.each(runtimes)('what other servers serve, on %s', (runtime, app) => {
+  test('is served, and said once for each rule', async () => {
+    const server = await startServer({
+      app,
+      args: ['--runtime', runtime, '--workers', runtime === 'node' ? '1' : '2'],
+      cwd: folder.path,
+    })
+    for (let i = 0; i < 6; i++) {
+      const events = await fetch(`${server.url}/events`)
+      expect(await events.text()).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n')
+      const deleted = await fetch(`${server.url}/deleted`)
+      expect([deleted.status, deleted.headers.get('x-gone')]).toEqual([204, 'yes'])
+      const closing = await fetch(`${server.url}/closing`)
+      // Whose connection it is, decides whether it closes.
+      expect([await closing.text(), closing.headers.get('connection')]).toEqual(['ok', null])
+    }
+    expect((await fetch(`${server.url}/split`)).status).toBe(500)
+    await server.waitForLog(/control character/)
+    const said = server.log().match(/^.*This is said once; with --strict it is an error$/gm) ?? []
+    for (const line of said) expect(line).toMatch(/WARNING|warning/)
+    for (const rule of [
+      /connection/i,
+      /transfer-encoding/i,
+      /"?'?204/,
+      /headers must be/,
+      /bytes are (needed|sent)/,
+    ])
+      expect(
+        said.filter((line) => rule.test(line.replace(/^.*?(GET)/, '$1'))).length,
+        `${rule}\n${said.join('\n')}`,
+      ).toBeGreaterThan(0)
+    expect(new Set(said.map((line) => line.replace(/^.*?GET /, ''))).size).toBe(said.length)
+    expect(said.find((line) => /transfer-encoding/i.test(line))).toMatch(/lenient\.(py|ts):\d+/)
+    expect(said.length).toBe(runtime === 'node' ? 5 : 6)
+  })
+
+  test('is refused with --strict, with the frames of the application alone', async () => {
+    const server = await startServer({
+      app,
+      args: ['--runtime', runtime, '--workers', '1', '--strict'],
+      cwd: folder.path,
+    })
+    for (const path of ['/events', '/deleted', '/closing', '/split'])
+      expect((await fetch(server.url + path)).status).toBe(500)
+    await waitFor(
+      'four tracebacks',
+      () => (server.log().match(/Error handling request|Error: /g)?.length ?? 0) >= 4,
+    )
+    expect(server.log()).toMatch(/lenient\.(py|ts)/)
+    expect(server.log()).not.toMatch(/response_head\.py|leniency\.py|During handling|This is said once/)
+  })
+})
