@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextvars import Context
+from os import pipe, read, set_blocking, write
 from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Set, Union
 
 from .environ import Environ
@@ -62,21 +62,21 @@ class Pipe:
     """Wakes a thread that polls ``number``."""
 
     def __init__(self) -> None:
-        self.number, self._writer = os.pipe()
-        os.set_blocking(self.number, False)
-        os.set_blocking(self._writer, False)
+        self.number, self._writer = pipe()
+        set_blocking(self.number, False)
+        set_blocking(self._writer, False)
 
     def wake(self) -> None:
         """Makes ``number`` readable. From any thread."""
         try:
-            os.write(self._writer, b".")
+            write(self._writer, b".")
         except OSError:  # full: whoever polls is awake already
             pass
 
     def drain(self) -> None:
         """Makes ``number`` unreadable again."""
         try:
-            os.read(self.number, 4096)
+            read(self.number, 4096)
         except OSError:
             pass
 

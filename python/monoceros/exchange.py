@@ -7,7 +7,6 @@ and is resumed later, so that a slow reader holds nothing but its own iterable.
 
 from __future__ import annotations
 
-import time
 from contextvars import Context
 from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
 
@@ -15,6 +14,7 @@ from . import frames
 from .environ import Environ, read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
 from .leniency import Leniency, equivalent_bytes, plain_bytes, wrong_bytes
+from .native import perf_counter
 from .outbox import Outbox
 from .response_head import compose_head
 from .stranger import attribute, has_type, kind_of, text_of
@@ -351,7 +351,7 @@ class Exchange:
         if not flags:
             if declared == size:
                 self._sealed = first
-                self._complete_at = time.perf_counter()
+                self._complete_at = perf_counter()
             elif not self.tracked:
                 self.carrier.track(self)
         outbox = self.carrier.outbox
@@ -409,7 +409,7 @@ class Exchange:
             return self._end()
         if sealed is not None:
             outbox.seal(sealed, self.stream)
-            self.carrier.slow_tail = time.perf_counter() - self._complete_at > _SLOW_TAIL
+            self.carrier.slow_tail = perf_counter() - self._complete_at > _SLOW_TAIL
         elif self._declared is not None and self._produced < self._declared:
             self._log(
                 frames.ERROR,

@@ -13,6 +13,7 @@ CANCEL = 0x04
 RECALL = 0x05
 STOP = 0x06
 START = 0x07
+SHOW = 0x09
 
 READY = 0x81
 HEAD = 0x82
@@ -51,9 +52,9 @@ _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")
 _u32 = struct.Struct("<I")
 _words = struct.Struct("<III")
-_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0}
-_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START))
-_EMPTY = frozenset((CANCEL, RECALL, STOP))
+_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0, SHOW: 0}
+_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, SHOW))
+_EMPTY = frozenset((CANCEL, RECALL, STOP, SHOW))
 
 unpack_header = _header.unpack_from
 _unpack_words = _words.unpack_from

@@ -7,9 +7,9 @@ and no byte of it could split or forge a response, it is served here too, and th
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Set
 
+from .native import allocate_lock
 from .stranger import has_type, kind_of
 
 class Leniency:
@@ -18,7 +18,7 @@ class Leniency:
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self._said: Set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def is_new(self, rule: str) -> bool:
         """True once for each rule."""

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from . import PROTOCOL
+from . import PROTOCOL, greenlets
 from .frames import ProtocolError
 from .loader import LoadError, load
 from .stranger import has_type
@@ -87,6 +87,7 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
         "implementation": _IMPLEMENTATIONS.get(name, name),
         "application": startup.application,
         "files": loaded_files(),
+        "greenlets": greenlets.are_used(),
     }
 
 

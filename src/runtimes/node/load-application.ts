@@ -198,7 +198,9 @@ async function call(
   try {
     return (await Reflect.apply(factory, owner, args ?? [])) as unknown
   } catch (error) {
-    throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`)
+    throw new ApplicationLoadError(
+      `Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`,
+    )
   }
 }
 

@@ -12,6 +12,7 @@ export const CANCEL = 0x04
 export const RECALL = 0x05
 export const STOP = 0x06
 export const START = 0x07
+export const SHOW = 0x09
 
 // Worker → acceptor
 export const READY = 0x81

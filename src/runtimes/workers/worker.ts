@@ -28,6 +28,7 @@ import {
   REQUEST,
   RETURNED,
   readU32,
+  SHOW,
   START,
   STOP,
   WANT,
@@ -35,6 +36,9 @@ import {
   writeU32,
 } from './frames.ts'
 import type { UnitListener, UnitStarter, WorkerUnit } from './unit.ts'
+
+/** How long a worker has to show where its greenlets stand before it is aborted. */
+const SHOW_MS = 100
 
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
@@ -145,6 +149,8 @@ export class Worker implements FrameSink, UnitListener {
   #exitReason: string | null = null
   #dataClosed = false
   #finished = false
+  /** Its application may run greenlets, whose stacks no signal shows. */
+  #greenlets = false
   #killReason: string | null = null
   #stopSent = false
 
@@ -290,7 +296,12 @@ export class Worker implements FrameSink, UnitListener {
     if (this.state === 'gone' || this.#killReason !== null) return
     this.state = 'condemned'
     this.#killReason = reason
-    this.#unit.abort()
+    if (!this.#greenlets) return this.#unit.abort()
+    // A thread of its own shows them, when the interpreter lets it.
+    this.#sendControl(SHOW, 0)
+    setTimeout(() => {
+      if (this.state === 'condemned') this.#unit.abort()
+    }, SHOW_MS)
   }
 
   kill(reason: string): void {
@@ -469,6 +480,7 @@ export class Worker implements FrameSink, UnitListener {
           throw new FrameError('a READY that does not say what is ready')
         if (this.info !== null) throw new FrameError('READY for the second time')
         this.info = { pid, python, implementation }
+        this.#greenlets = said?.greenlets === true
         if (this.state !== 'starting') return // it is to go
         this.state = 'serving'
         this.readyAt = performance.now()
