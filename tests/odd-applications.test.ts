@@ -1,8 +1,21 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
+import { commandPath } from './support/build.ts'
+import { descendantsOf } from './support/processes.ts'
 import { hasPython, testPython } from './support/python.ts'
+import { runServer } from './support/running-server.ts'
 import { runCommand, startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
@@ -299,4 +312,145 @@ def app(environ, start_response):
     )
     await waitFor('the next worker', async () => (await fetch(server.url)).status === 200)
   })
+})
+
+describe.each(runtimes)('a working directory that is a link, on %s', (runtime, app) => {
+  test('a reload serves the release that the link leads to by then, with its configuration', async () => {
+    for (const release of ['one', 'two']) {
+      write(
+        `${runtime}/${release}/lenient.py`,
+        `import os\ndef app(environ, start_response):\n    start_response("200 OK", [])\n    return [f"${release} {os.getcwd()}".encode()]\n`,
+      )
+      write(
+        `${runtime}/${release}/lenient.ts`,
+        `export const app = (environ, startResponse) => {\n  startResponse('200 OK', [])\n  return [Buffer.from('${release} ' + process.cwd())]\n}\n`,
+      )
+      write(`${runtime}/${release}/monoceros.config.json`, JSON.stringify({ server_header: release }))
+    }
+    const place = realpathSync(join(folder.path, runtime))
+    const link = join(place, 'current')
+    symlinkSync('one', link)
+    const server = await startServer({
+      app,
+      args: ['--runtime', runtime, '--workers', '1'],
+      cwd: link,
+      // As a shell has it, which has gone there by the link.
+      env: { PWD: link },
+    })
+    const seen = async () => {
+      // A connection that is kept has its next request answered by who has it.
+      const response = await fetch(server.url, { headers: { connection: 'close' } })
+      return [await response.text(), response.headers.get('server')]
+    }
+    expect(await seen()).toEqual([`one ${place}/one`, 'one'])
+
+    symlinkSync('two', `${link}.new`)
+    renameSync(`${link}.new`, link)
+    // A worker that is started for another reason finds the release that the others have.
+    if (runtime === 'cpython') {
+      const [worker] = server.workers()
+      process.kill(worker!, 'SIGKILL')
+      await server.waitForLog(/Worker \d+ serves/)
+    }
+    expect(await seen()).toEqual([`one ${place}/one`, 'one'])
+
+    server.signal('SIGHUP')
+    await server.waitForLog(/Reloaded/)
+    expect(await seen()).toEqual([`two ${place}/two`, 'two'])
+  })
+})
+
+describe.skipIf(!hasPython())('files whose size their system does not know', () => {
+  beforeAll(() => {
+    write(
+      'files.py',
+      `import os
+
+def app(environ, start_response):
+    path = environ["QUERY_STRING"]
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if path == "fifo":
+        reader, writer = os.pipe()
+        os.write(writer, b"from a pipe")
+        os.close(writer)
+        return environ["wsgi.file_wrapper"](os.fdopen(reader, "rb"))
+    return environ["wsgi.file_wrapper"](open(path, "rb"))
+`,
+    )
+  })
+
+  test('are sent whole by wsgi.file_wrapper', async () => {
+    const server = await startServer({ app: 'files:app', args: ['--workers', '1'], cwd: folder.path })
+    const paths = [
+      '/proc/version',
+      '/proc/filesystems',
+      '/sys/kernel/mm/transparent_hugepage/enabled',
+      '/dev/null',
+    ]
+    for (const path of paths.filter((each) => existsSync(each))) {
+      for (let i = 0; i < 2; i++)
+        expect(await (await fetch(`${server.url}/?${path}`)).text(), path).toBe(readFileSync(path, 'utf8'))
+    }
+    expect(await (await fetch(`${server.url}/?fifo`)).text()).toBe('from a pipe')
+    // Longer than one block, and than the pieces that are sent at once.
+    const kallsyms = await (await fetch(`${server.url}/?/proc/kallsyms`)).text()
+    expect(kallsyms.length).toBeGreaterThan(100_000)
+    expect(kallsyms.endsWith('\n')).toBe(true)
+    expect(server.log()).not.toMatch(/ERROR/)
+  })
+})
+
+const namespaces = [
+  ['whose /proc is that of the one around it', []],
+  ['with a /proc of its own', ['--mount-proc']],
+  ['without a /proc', ['--mount']],
+] as const
+const mayUnshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
+
+describe.skipIf(!mayUnshare || !hasPython())('in a PID namespace', () => {
+  beforeAll(() => {
+    write(
+      'echo.py',
+      `import subprocess
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/leave":
+        # What outlives its worker, and ignores what it is asked.
+        subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"], start_new_session=False)
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body]
+`,
+    )
+  })
+
+  test.each(namespaces)(
+    '%s, large bodies reach the application, and nothing is left behind',
+    async (_, flags) => {
+      const command = ['node', commandPath, '--bind', '127.0.0.1:0', '--workers', '2', 'echo:app']
+      const hide = flags[0] === '--mount' ? ['sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'] : []
+      const server = await runServer({
+        command: 'unshare',
+        args: ['--pid', '--fork', '--kill-child=TERM', ...flags, ...hide, ...command],
+        env: { ...process.env, VIRTUAL_ENV: testPython().prefix, NODE_OPTIONS: undefined },
+        cwd: folder.path,
+        findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+        isReady: (log) => /Listening at \S+.*\n/.test(log),
+        isWorker: (line) => line.includes('monoceros-worker'),
+      })
+      const body = Buffer.alloc(5_000_000, 'large')
+      for (let i = 0; i < 3; i++) {
+        const response = await fetch(server.url, { method: 'POST', body })
+        expect(response.status, server.log()).toBe(200)
+        expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true)
+      }
+      expect((await fetch(`${server.url}/leave`)).status).toBe(200)
+      // unshare ignores the signal, and ends with its child.
+      for (const pid of descendantsOf(server.pid).slice(0, 1)) process.kill(pid, 'SIGTERM')
+      expect((await within('the server to end', 20_000, server.exited)).code, server.log()).toBe(0)
+      // Fails when a process is left.
+      await server.stop()
+      expect(server.log()).not.toMatch(/ERROR|CRITICAL/)
+    },
+  )
 })

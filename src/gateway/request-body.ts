@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { close, type NoParamCallback, open, unlink, write } from 'node:fs'
 import { join } from 'node:path'
 import type { TaskBody } from '../runtimes/runtime.ts'
+import { ownDescriptors } from './own-descriptors.ts'
 
 /** Where and how request bodies are kept until a worker is engaged. */
 export interface BodyStore {
@@ -83,11 +84,12 @@ export class RequestBody {
     open(name, 'wx+', 0o600, (error, fd) => {
       if (error !== null) return this.#fail(error)
       this.#fd = fd
-      if (process.platform !== 'linux') {
+      const descriptors = ownDescriptors()
+      if (descriptors === null) {
         this.#path = name
         return this.#writeNext()
       }
-      this.#path = `/proc/${process.pid}/fd/${fd}`
+      this.#path = `${descriptors}/${fd}`
       unlink(name, (unlinkError) => (unlinkError !== null ? this.#fail(unlinkError) : this.#writeNext()))
     })
   }
@@ -127,6 +129,6 @@ export class RequestBody {
     const ignore: NoParamCallback = () => {}
     close(this.#fd, ignore)
     this.#fd = -1
-    if (process.platform !== 'linux') unlink(this.#path, ignore)
+    if (ownDescriptors() === null) unlink(this.#path, ignore)
   }
 }

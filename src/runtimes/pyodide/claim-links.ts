@@ -275,6 +275,8 @@ function hasEnded(owner: ClaimText, link: Buffer): boolean {
     const status = fs.lstatSync(link, { throwIfNoEntry: false })
     return status !== undefined && status.mtimeMs < Date.now() - uptime() * 1000 - 60_000
   }
+  // Numbers in the /proc of another PID namespace are those of other processes.
+  if (!numbersAreOurs()) return false
   const found = processStatus(String(owner.pid))
   if (found === null) return false
   // All its threads have ended, also the one that was still inside of a call of the system.
@@ -292,7 +294,8 @@ function processIdentity(): ProcessIdentity {
         .slice(0, 12)
       const namespace = /\d+/.exec(fs.readlinkSync('/proc/self/ns/pid'))?.[0]
       if (namespace !== undefined) {
-        return { pid, boot, namespace: Number(namespace).toString(36), start: status.start }
+        const start = numbersAreOurs() ? status.start : '0'
+        return { pid, boot, namespace: Number(namespace).toString(36), start }
       }
     } catch {
       // A /proc without these.
@@ -300,6 +303,15 @@ function processIdentity(): ProcessIdentity {
   }
   const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 12)
   return { pid, boot: host, namespace: '0', start: '0' }
+}
+
+/** Whether `/proc` has processes by the numbers that they have for us: not where it is that of a PID namespace around ours. */
+function numbersAreOurs(): boolean {
+  try {
+    return fs.readlinkSync('/proc/self') === String(process.pid)
+  } catch {
+    return false
+  }
 }
 
 /** proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the machine did. */
