@@ -902,6 +902,24 @@ class Files(unittest.TestCase):
         response, _ = self.serve(opened)
         self.assertEqual(response.file["path"], self.path + ".new")
 
+    @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs /proc")
+    def test_files_whose_size_their_system_does_not_know_are_read(self) -> None:
+        for path in ("/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"):
+            if not os.path.exists(path):
+                continue
+            with open(path, "rb") as file:
+                content = file.read()
+            response, _ = self.serve(lambda: open(path, "rb"))  # noqa: B023
+            self.assertEqual((response.body, response.file), (content, None), path)
+
+    def test_a_large_file_with_nothing_on_the_disk_is_read(self) -> None:
+        with open(self.path, "wb") as file:
+            file.truncate(200_000)
+        if os.stat(self.path).st_blocks:
+            self.skipTest("this file system keeps no holes")
+        response, _ = self.serve(lambda: open(self.path, "rb"))
+        self.assertEqual((response.body, response.file), (bytes(200_000), None))
+
     def test_a_named_temporary_file_is_read_because_closing_deletes_it(self) -> None:
         def opened() -> Any:
             file = tempfile.NamedTemporaryFile()
