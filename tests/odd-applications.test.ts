@@ -15,6 +15,7 @@ import { temporaryDirectory } from './support/applications.ts'
 import { commandPath } from './support/build.ts'
 import { descendantsOf } from './support/processes.ts'
 import { hasPython, testPython } from './support/python.ts'
+import { RawConnection } from './support/raw-client.ts'
 import { runServer } from './support/running-server.ts'
 import { runCommand, startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
@@ -338,9 +339,11 @@ describe.each(runtimes)('a working directory that is a link, on %s', (runtime, a
       env: { PWD: link },
     })
     const seen = async () => {
-      // A connection that is kept has its next request answered by who has it.
-      const response = await fetch(server.url, { headers: { connection: 'close' } })
-      return [await response.text(), response.headers.get('server')]
+      // Anew each time: a connection that is kept has its next request answered by who has it.
+      const connection = await RawConnection.open(server)
+      const response = await connection.request('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      connection.close()
+      return [response.body.toString(), response.header('Server')]
     }
     expect(await seen()).toEqual([`one ${place}/one`, 'one'])
 
