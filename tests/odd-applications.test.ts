@@ -359,6 +359,8 @@ describe.each(runtimes)('a working directory that is a link, on %s', (runtime, a
 
     server.signal('SIGHUP')
     await server.waitForLog(/Reloaded/)
+    // Those that leave may accept one more connection until they hear of it.
+    await waitFor('the other release', async () => (await seen())[1] === 'two')
     expect(await seen()).toEqual([`two ${place}/two`, 'two'])
   })
 })
