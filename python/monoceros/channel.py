@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextvars import Context
+from os import close, pipe, read, set_blocking, write
 from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Set, Union
 
 from .environ import Environ
 from .frames import Frame, FrameReader
+from .leniency import Leniency
 
 _READ_SIZE = 64 * 1024
 _READ_LIMIT = 1024 * 1024
@@ -25,6 +26,7 @@ class Assignment(NamedTuple):
     window: int
     graceful_timeout: float
     ledger: MutableSequence[int]
+    leniency: Leniency
 
 
 class TakenBack(Exception):
@@ -60,26 +62,26 @@ class Pipe:
     """Wakes a thread that polls ``number``."""
 
     def __init__(self) -> None:
-        self.number, self._writer = os.pipe()
-        os.set_blocking(self.number, False)
-        os.set_blocking(self._writer, False)
+        self.number, self._writer = pipe()
+        set_blocking(self.number, False)
+        set_blocking(self._writer, False)
 
     def wake(self) -> None:
         """Makes ``number`` readable. From any thread."""
         try:
-            os.write(self._writer, b".")
+            write(self._writer, b".")
         except OSError:  # full: whoever polls is awake already
             pass
 
     def close(self) -> None:
         """Nobody polls or wakes any more."""
-        os.close(self.number)
-        os.close(self._writer)
+        close(self.number)
+        close(self._writer)
 
     def drain(self) -> None:
         """Makes ``number`` unreadable again."""
         try:
-            os.read(self.number, 4096)
+            read(self.number, 4096)
         except OSError:
             pass
 

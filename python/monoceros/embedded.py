@@ -28,6 +28,7 @@ from .channel import Assignment, TakenBack
 from .environ import make_template
 from .exchange import Exchange
 from .frames import Frame, ProtocolError
+from .leniency import Leniency
 from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
@@ -147,7 +148,13 @@ def serve(link: Link) -> int:
         gc.collect()
         gc.freeze()
         assignment = Assignment(
-            application, template, copy_context(), startup.window, startup.graceful_timeout, _claims(link)
+            application,
+            template,
+            copy_context(),
+            startup.window,
+            startup.graceful_timeout,
+            _claims(link),
+            Leniency(startup.strict),
         )
         return EmbeddedWorker(assignment, port).serve()
     except ProtocolError as error:

@@ -7,17 +7,19 @@ and is resumed later, so that a slow reader holds nothing but its own iterable.
 
 from __future__ import annotations
 
-import time
 from contextvars import Context
 from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
 
 from . import frames
 from .environ import Environ, read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
+from .leniency import Leniency, equivalent_bytes, plain_bytes, wrong_bytes
+from .native import perf_counter
 from .outbox import Outbox
 from .response_head import compose_head
+from .stranger import attribute, has_type, kind_of, text_of
 from .streams import BodyStream, ClientGone, FileWrapper
-from .trace import format_error
+from .trace import calling_place, format_error, generator_place
 
 #: Longer than this (seconds) between a complete response and the end of close(), and the response goes out first.
 _SLOW_TAIL = 0.001
@@ -30,6 +32,7 @@ class Carrier(Protocol):
     template: Environ
     context: Context
     outbox: Outbox
+    leniency: Leniency
     window: int
     #: True when close() was slow the last time, see _SLOW_TAIL.
     slow_tail: bool
@@ -103,7 +106,7 @@ class Exchange:
         elif self._ended:
             raise AssertionError("start_response was called after the exchange had ended")
         self._asked = True  # a refused call counts too
-        self._head, self._declared, self._bodiless = compose_head(status, headers)
+        self._head, self._declared, self._bodiless = compose_head(status, headers, self)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -112,8 +115,8 @@ class Exchange:
         Raises ClientGone when the client went away. Past the declared Content-Length it sends what that allows and
         raises ValueError, as the PEP has it ("Handling the Content-Length Header"); the response is complete then.
         """
-        if not isinstance(data, bytes):
-            raise TypeError(f"write() needs bytes, not {_kind(data)}")
+        if type(data) is not bytes:
+            data = self._admit_bytes(data, "write() needs bytes, not {}")
         if self._ended:
             raise AssertionError("write() was called after the exchange had ended")
         if self.cancelled:
@@ -150,7 +153,7 @@ class Exchange:
             # A context of its own: interleaved exchanges never see each other's context variables.
             self._context = context = carrier.context.copy()
             result = context.run(carrier.application, environ, self.start_response)
-            kind = result.__class__
+            kind = type(result)
             if (kind is list or kind is tuple) and self._send_whole(result):
                 return self._end() if flags else True
             self._result = result
@@ -177,14 +180,17 @@ class Exchange:
             return False
         if len(chunks) == 1:
             body = chunks[0]
-            if body.__class__ is not bytes:
-                _check_chunk(body)
+            if type(body) is not bytes:
+                body = self._admit_chunk(body)
             size = len(body)
         else:
             size = 0
             for chunk in chunks:
-                if chunk.__class__ is not bytes:
-                    _check_chunk(chunk)
+                if type(chunk) is not bytes:
+                    # Anew, with bytes alone.
+                    chunks = [self._admit_chunk(each) for each in chunks]
+                    size = sum(map(len, chunks))
+                    break
                 size += len(chunk)
             body = None
         declared = self._declared
@@ -211,29 +217,36 @@ class Exchange:
 
     def _open(self, result: Any) -> None:
         """Makes ready to iterate over what the application returned."""
-        if result.__class__ is FileWrapper and self._send_file(result):
+        kind = type(result)
+        if kind is FileWrapper and self._send_file(result):
             return
-        if isinstance(result, (str, bytes, bytearray)) or result is None:
+        if has_type(result, str) or result is None:
             raise TypeError(
-                f"the application returned {_kind(result)}; it must return an iterable of bytes, such as [b'...']"
+                f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
             )
-        if result.__class__ is list or result.__class__ is tuple:
-            self._iterator = _gather(result)
+        if has_type(result, (bytes, bytearray, memoryview)):
+            result = [self._admit_bare(result)]
+            self._known = len(result[0])
+            kind = list
+        if kind is list or kind is tuple:
+            self._iterator = self._gather(result)
             return
         try:
             self._iterator = self._context.run(iter, result)
-        except TypeError as error:
-            if hasattr(result, "__iter__"):
+        except TypeError:
+            if attribute(result, "__iter__") is not None:
                 raise
             raise TypeError(
-                f"the application returned an object of type {_kind(result)}, which is not iterable; "
+                f"the application returned an object of type {kind_of(result)}, which is not iterable; "
                 "it must return an iterable of bytes"
-            ) from error
+            ) from None
         # "If len(iterable) is 1 the server can take the length of the first bytestring for Content-Length".
         # A list or a tuple of several is at hand as a whole and has been measured already.
-        if self._known is None and hasattr(result, "__len__"):
+        if self._known is None and attribute(result, "__len__") is not None:
             try:
-                if self._context.run(len, result) == 1:
+                # By type: what is compared may be anything.
+                length = self._context.run(len, result)
+                if type(length) is int and length == 1:
                     self._known = -1
             except Exception:  # then there is no length to go by
                 pass
@@ -258,8 +271,8 @@ class Exchange:
                 chunk = run(next, iterator)
             except StopIteration:
                 return self._finish()
-            if chunk.__class__ is not bytes:
-                _check_chunk(chunk)
+            if type(chunk) is not bytes:
+                chunk = self._admit_chunk(chunk)
             if not chunk:
                 continue
             if self._head_only or self._bodiless:
@@ -346,7 +359,7 @@ class Exchange:
         if not flags:
             if declared == size:
                 self._sealed = first
-                self._complete_at = time.perf_counter()
+                self._complete_at = perf_counter()
             elif not self.tracked:
                 self.carrier.track(self)
         outbox = self.carrier.outbox
@@ -404,7 +417,7 @@ class Exchange:
             return self._end()
         if sealed is not None:
             outbox.seal(sealed, self.stream)
-            self.carrier.slow_tail = time.perf_counter() - self._complete_at > _SLOW_TAIL
+            self.carrier.slow_tail = perf_counter() - self._complete_at > _SLOW_TAIL
         elif self._declared is not None and self._produced < self._declared:
             self._log(
                 frames.ERROR,
@@ -466,48 +479,89 @@ class Exchange:
         if environ is not None:
             self._environ = None
             if self._input is not None:
-                self._input.close()
+                try:
+                    self._input.close()
+                except (OSError, ValueError):  # the application has taken it apart (detach)
+                    pass
         return True
 
-    def _log(self, level: int, text: str) -> None:
-        environ = self._environ or {}
-        method = environ.get("REQUEST_METHOD", "?")
-        target = environ.get("RAW_URI") or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-        name = f"{method} {target}".encode("unicode_escape").decode("ascii")
-        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{name}: {text}"))
+    # What is not quite as it should be.
 
+    def forgive(self, rule: str, error: Exception, instead: str, place: Optional[str] = None) -> None:
+        """Raises ``error`` where rules are strict; else returns, and the log says once what is done instead."""
+        leniency = self.carrier.leniency
+        if leniency.strict:
+            raise error
+        if leniency.is_new(rule):
+            where = f" ({place or calling_place()})" if place != "" else ""
+            text = f"{self._name()}: {error}: {instead}{where}. This is said once; with --strict it is an error"
+            self.carrier.outbox.put(frames.pack_json(frames.NOTE, 0, {"rule": rule, "text": text}))
+
+    def _admit_bytes(self, value: Any, what: str, place: Optional[str] = None) -> bytes:
+        plain = plain_bytes(value)
+        if plain is not None:
+            return plain
+        error = wrong_bytes(value, what)
+        equivalent = equivalent_bytes(value)
+        if equivalent is None:
+            raise error
+        self.forgive("not-bytes", error, "its bytes are sent", place)
+        return equivalent
+
+    def _admit_chunk(self, chunk: Any) -> bytes:
+        return self._admit_bytes(
+            chunk, "the application produced {} where bytes are needed", generator_place(self._result)
+        )
+
+    def _admit_bare(self, result: Any) -> bytes:
+        error = TypeError(
+            f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
+        )
+        self.forgive("body-not-iterable", error, "its bytes are sent", "")
+        return memoryview(result).tobytes()
+
+    def _gather(self, chunks: List[bytes]) -> Iterator[bytes]:
+        """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
+        gathered: List[bytes] = []
+        size = 0
+        for chunk in chunks:
+            if type(chunk) is not bytes:
+                chunk = self._admit_chunk(chunk)
+            gathered.append(chunk)
+            size += len(chunk)
+            if size >= frames.BODY_PIECE:
+                yield b"".join(gathered)
+                gathered.clear()
+                size = 0
+        yield b"".join(gathered)
+
+    def _log(self, level: int, text: str) -> None:
+        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{self._name()}: {text}"))
+
+    def _name(self) -> str:
+        """The request, for the log. The environ is the application's: anything may be in it by now."""
+        environ = self._environ
+        if environ is None:
+            return "? "
+        try:
+            raw = environ.get("RAW_URI")
+            names = ("RAW_URI",) if type(raw) is str and raw else ("SCRIPT_NAME", "PATH_INFO")
+            target = "".join(text_of(environ.get(name, "")) for name in names)
+            return f"{text_of(environ.get('REQUEST_METHOD', '?'))} {target}"
+        except BaseException:
+            return "? ?"
 
 def _is_about_the_client(error: Optional[BaseException]) -> bool:
     """True when an error says no more than that the client has gone, by itself or by what it came from: nobody is to blame."""
     seen = 0
     while error is not None and seen < 100:  # a chain may be a ring
-        if isinstance(error, ClientGone):
+        if has_type(error, ClientGone):
             return True
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        # By the class's own slots: an application's class may have anything under these names.
+        cause = BaseException.__dict__["__cause__"].__get__(error)
+        hidden = BaseException.__dict__["__suppress_context__"].__get__(error)
+        if cause is None and not hidden:
+            cause = BaseException.__dict__["__context__"].__get__(error)
+        error = cause
         seen += 1
     return False
-
-
-def _gather(chunks: List[bytes]) -> Iterator[bytes]:
-    """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
-    gathered: List[bytes] = []
-    size = 0
-    for chunk in chunks:
-        _check_chunk(chunk)
-        gathered.append(chunk)
-        size += len(chunk)
-        if size >= frames.BODY_PIECE:
-            yield b"".join(gathered)
-            gathered.clear()
-            size = 0
-    yield b"".join(gathered)
-
-
-def _check_chunk(chunk: Any) -> None:
-    if not isinstance(chunk, bytes):
-        hint = "; encode it first, as in text.encode()" if isinstance(chunk, str) else ""
-        raise TypeError(f"the application produced {_kind(chunk)} where bytes are needed{hint}")
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else type(value).__name__

@@ -14,6 +14,7 @@ RECALL = 0x05
 STOP = 0x06
 START = 0x07
 WHERE = 0x08
+SHOW = 0x09
 
 READY = 0x81
 HEAD = 0x82
@@ -26,6 +27,7 @@ RETURNED = 0x88
 LOG = 0x89
 ASIDE = 0x8A
 STANDS = 0x8B
+NOTE = 0x8C
 
 BODY_FILE = 1
 BODY_STREAM = 2
@@ -54,9 +56,9 @@ _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")
 _u32 = struct.Struct("<I")
 _words = struct.Struct("<III")
-_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0, WHERE: 0}
-_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, WHERE))
-_EMPTY = frozenset((CANCEL, RECALL, STOP, WHERE))
+_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0, WHERE: 0, SHOW: 0}
+_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, WHERE, SHOW))
+_EMPTY = frozenset((CANCEL, RECALL, STOP, WHERE, SHOW))
 
 unpack_header = _header.unpack_from
 _unpack_words = _words.unpack_from

@@ -10,18 +10,48 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from .stranger import attribute, cause_of, describe, has_type, is_callable_here, names_of
 from .trace import format_error, hide_imports
 
 _DEFAULT_NAMES = ("application", "app")
 
 
-def _no_advice(error: BaseException) -> str:
-    return ""
+def interpreter_name() -> str:
+    """This interpreter, in messages: its path and version."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"{sys.executable or 'an interpreter without a path'} (Python {version})"
 
+
+def _interpreter_advice(error: BaseException) -> str:
+    name = missing_module(error)
+    top, _, inner = name.partition(".")
+    # Where the package is there and lacks a module, its version is wrong, not the interpreter.
+    if not name or (inner and top in sys.modules):
+        return ""
+    return f"{interpreter_name()} finds no module {name!r}. {_OTHER_INTERPRETER}"
+
+
+_OTHER_INTERPRETER = (
+    "If another interpreter has it, start with --python PATH, or in an activated virtual environment"
+)
 
 #: Called with an error of the application's own: a sentence on what to do about it, to stand above its traceback, or "".
 #: Set by a worker that knows how its interpreter comes by modules.
-advise: Callable[[BaseException], str] = _no_advice
+advise: Callable[[BaseException], str] = _interpreter_advice
+
+
+def missing_module(error: BaseException) -> str:
+    """The module that was not found when ``error`` was raised, or when its cause was; "" when it is about another thing."""
+    seen = set()
+    current: Optional[BaseException] = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if has_type(current, ModuleNotFoundError):
+            name = attribute(current, "name")
+            if type(name) is str and name:
+                return name
+        current = cause_of(current)
+    return ""
 
 
 class LoadError(Exception):
@@ -52,21 +82,22 @@ def load(reference: str) -> Callable[..., Any]:
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise LoadError(f"application {reference!r}: {where} has no attribute {name!r}{_near(found, name)}") from None
+            near = _near(found, name, module_name)
+            raise LoadError(f"application {reference!r}: {where} has no attribute {name!r}{near}") from None
         except BaseException as error:
-            raise _failed(reference, error) from error
+            raise _failed(reference, error) from None
         where = f"{'.'.join(names[: names.index(name) + 1])!r} of module {module_name!r}"
     if call is not None:
         if not callable(found):
-            raise LoadError(f"application {reference!r}: {where} is {_describe(found)} and cannot be called")
+            raise LoadError(f"application {reference!r}: {where} is {describe(found)} and cannot be called")
         try:
             found = found(*call[0], **call[1])
         except BaseException as error:
-            raise _failed(reference, error) from error
+            raise _failed(reference, error) from None
         where = f"what {'.'.join(names)}() returned"
     if not callable(found):
         raise LoadError(
-            f"application {reference!r}: {where} is {_describe(found)}, not a callable; "
+            f"application {reference!r}: {where} is {describe(found)}, not a callable; "
             "a WSGI application is called with (environ, start_response)"
         )
     return found  # type: ignore[no-any-return]
@@ -124,12 +155,12 @@ def _import(reference: str, name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         # The module that was asked for (or a package on the way to it) is missing, not one that it imports itself.
-        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            if not _raised_inside(error):
-                raise LoadError(_missing(reference, name, error.name)) from None
-        raise _failed(reference, error) from error
+        missing = missing_module(error)
+        if missing and (name == missing or name.startswith(missing + ".")) and not _raised_inside(error):
+            raise LoadError(_missing(reference, name, missing)) from None
+        raise _failed(reference, error) from None
     except BaseException as error:
-        raise _failed(reference, error) from error
+        raise _failed(reference, error) from None
 
 
 def _raised_inside(error: BaseException) -> bool:
@@ -145,58 +176,59 @@ def _raised_inside(error: BaseException) -> bool:
 
 
 def _missing(reference: str, name: str, missing: str) -> str:
-    places = ", ".join(path or "." for path in sys.path) or "nowhere, sys.path is empty"
     parent, _, last = missing.rpartition(".")
     if parent:
         package = sys.modules.get(parent)
-        if package is not None and not hasattr(package, "__path__"):
+        path = attribute(package, "__path__")
+        if package is not None and path is None:
             return f"application {reference!r}: {parent!r} is a module, not a package, so it holds no module {last!r}"
-        path = ", ".join(getattr(package, "__path__", ())) or parent
-        return f"application {reference!r}: package {parent!r} has no module {last!r} (looked in {path})"
+        places = _listed(path) or parent
+        return f"application {reference!r}: package {parent!r} has no module {last!r} (looked in {places})"
     hint = ""
     if "." in name and ":" not in reference:
         head, _, tail = name.rpartition(".")
         hint = f"; for an attribute of a module write {head}:{tail}"
-    return f"application {reference!r}: there is no module {missing!r}{hint} (looked in {places})"
+    places = _listed(sys.path) or "nowhere, sys.path is empty"
+    if advise is _interpreter_advice:
+        by = f"looked in {places} with {interpreter_name()}). {_OTHER_INTERPRETER}"
+    else:
+        by = f"looked in {places} with the embedded Python)"
+    return f"application {reference!r}: there is no module {missing!r}{hint} ({by}"
+
+
+def _listed(places: Any) -> str:
+    """The folders of a sys.path, into which anybody may have put what is no path, or of a package's."""
+    try:
+        return ", ".join(str.__str__(path) or "." for path in places if has_type(path, str))
+    except BaseException:
+        return ""
 
 
 def _default(reference: str, module: Any) -> Callable[..., Any]:
     for name in _DEFAULT_NAMES:
-        found = getattr(module, name, None)
+        try:
+            found = getattr(module, name, None)
+        except BaseException as error:  # a module's __getattr__ that makes its application when it is asked for it
+            raise _failed(reference, error) from None
         if callable(found):
             return found  # type: ignore[no-any-return]
         if found is not None:
             raise LoadError(
-                f"application {reference!r}: {name!r} of module {module.__name__!r} is {_describe(found)}, not a callable"
+                f"application {reference!r}: {name!r} of module {reference!r} is {describe(found)}, not a callable"
             )
     raise LoadError(
-        f"application {reference!r}: module {module.__name__!r} has neither 'application' nor 'app'"
-        f"{_near(module, 'application')}; name the callable, as in {reference}:NAME"
+        f"application {reference!r}: module {reference!r} has neither 'application' nor 'app'"
+        f"{_near(module, 'application', reference)}; name the callable, as in {reference}:NAME"
     )
 
 
-def _near(holder: Any, name: str) -> str:
-    names = [entry for entry in dir(holder) if not entry.startswith("_")]
+def _near(holder: Any, name: str, module: str) -> str:
+    names = [entry for entry in names_of(holder) if not entry.startswith("_")]
     near = difflib.get_close_matches(name, names, 3)
     if near:
         return f"; did you mean {' or '.join(repr(entry) for entry in near)}?"
-    own = getattr(holder, "__name__", None)
-    found = []
-    for entry in names:
-        value = getattr(holder, entry, None)
-        # Defined there, not imported from elsewhere; the instances of a framework's class too.
-        if callable(value) and getattr(value, "__module__", own) == own or (
-            callable(value) and not isinstance(value, type) and not hasattr(value, "__name__")
-        ):
-            found.append(entry)
+    found = [entry for entry in names if is_callable_here(attribute(holder, entry), module)]
     return f"; callable there: {', '.join(found[:10])}" if found else ""
-
-
-def _describe(value: Any) -> str:
-    if value is None:
-        return "None"
-    text = type(value).__name__
-    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
 
 
 def _failed(reference: str, error: BaseException) -> LoadError:

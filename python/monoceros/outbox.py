@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Callable, List, Optional, Union
 
 from . import frames
+from .native import allocate_lock
 
 Bytes = Union[bytes, memoryview]
 
@@ -43,7 +43,7 @@ class Outbox:
         self.flushes = 0
         self._send = send
         self._gather = gather
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def put(self, *parts: Bytes) -> None:
         """Adds one or more whole frames."""

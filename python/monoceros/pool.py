@@ -6,18 +6,17 @@ by the thread that began it, because what an application made in a thread may be
 
 from __future__ import annotations
 
-import os
-import select
 import socket
-import threading
 from collections import deque
-from time import perf_counter
+from os import _exit
+from select import POLLIN, poll
 from typing import Callable, Deque, Dict, List, Set, Tuple
 
-from . import frames
+from . import frames, greenlets
 from .channel import Assignment, Pipe, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
+from .native import Condition, allocate_lock, cooperative_wait, perf_counter, sleep, start_thread
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream
 
@@ -33,10 +32,10 @@ class _Runner:
     def __init__(self, pool: PoolWorker, number: int) -> None:
         self.ready: Deque[Exchange] = deque()  # its own, suspended before, with credit now
         # All runners share the pool's lock, but each is woken by itself.
-        self.condition = threading.Condition(pool.lock)
+        self.condition = Condition(pool.lock)
         self.idle = False
         self.turn = False
-        self.thread = threading.Thread(target=pool.run, args=(self,), name=f"monoceros-{number}", daemon=True)
+        self.number = number
 
 
 class PoolWorker:
@@ -46,10 +45,11 @@ class PoolWorker:
         self.application = assignment.application
         self.template = assignment.template
         self.context = assignment.context
+        self.leniency = assignment.leniency
         self.window = assignment.window
         self.slow_tail = False
         #: Guards everything below but the readers, which are the main thread's.
-        self.lock = threading.Lock()
+        self.lock = allocate_lock()
         self.outbox = Outbox(self._send, self._gather)
         self.outbox.wake_watcher = self._start_watching
         self._graceful_timeout = assignment.graceful_timeout
@@ -73,19 +73,25 @@ class PoolWorker:
     def serve(self) -> int:
         """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
         for runner in self._runners:
-            runner.thread.start()
+            start_thread(self.run, (runner,), f"monoceros-{runner.number}")
         data = self._data.fileno()
         control = self._control.fileno()
         from_data = FrameReader()
         from_control = FrameReader()
         watcher = Watcher(self.outbox)
-        poll = select.poll()
+        descriptors = poll()
         for number in (data, control, self._wake.number):
-            poll.register(number, select.POLLIN)
+            descriptors.register(number, POLLIN)
+        # Greenlets that the application began when it was imported are this thread's.
+        let_run = cooperative_wait()
         while True:
             with self.lock:
                 idle = not self._queue and not self._exchanges and not from_data.wanted
-            events = poll.poll(0 if idle and self._stopping else _TICK * 1000 if self.outbox.watched else None)
+            patience = 0 if idle and self._stopping else _TICK if self.outbox.watched else None
+            if let_run is not None and patience != 0:
+                let_run((data, control, self._wake.number), patience)
+                patience = 0
+            events = descriptors.poll(None if patience is None else patience * 1000)
             if self._failure is not None:
                 raise self._failure
             if idle and self._stopping and not any(number != self._wake.number for number, _ in events):
@@ -103,7 +109,7 @@ class PoolWorker:
                     received = receive_some(self._control, from_control)
                     if received is None:
                         if self._stopping:
-                            poll.unregister(control)
+                            descriptors.unregister(control)
                             continue
                         return self._leave()
                     for frame in received:
@@ -117,6 +123,7 @@ class PoolWorker:
 
     def run(self, runner: _Runner) -> None:
         """What each thread of the pool does."""
+        greenlets.remember_current()
         outbox = self.outbox
         exchange: Exchange | None = None
         done = False
@@ -258,6 +265,8 @@ class PoolWorker:
                 self._cancel(stream)
         elif kind == frames.STOP:
             self._stopping = True
+        elif kind == frames.SHOW:
+            greenlets.show()
         elif kind != frames.WHERE:  # that came when the application had just been loaded
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
 
@@ -324,15 +333,12 @@ class PoolWorker:
         """The acceptor is gone: what runs may end, but not for ever; takes the lock itself."""
         with self.lock:
             self._lose()
-        deadline = threading.Event()
-        timer = threading.Timer(self._graceful_timeout, os._exit, (1,))
-        timer.daemon = True
-        timer.start()
+        start_thread(_end_after, (self._graceful_timeout,), "monoceros-end")
         while True:
             with self.lock:
                 if not self._exchanges:
                     return 0 if self._stopping else 1
-            deadline.wait(0.05)
+            sleep(0.05)
 
     def _lose(self) -> None:
         self._gone = True
@@ -360,3 +366,8 @@ class PoolWorker:
     def _start_watching(self) -> None:
         self.outbox.watched = True
         self._wake.wake()
+
+
+def _end_after(seconds: float) -> None:
+    sleep(seconds)
+    _exit(1)

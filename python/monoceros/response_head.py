@@ -6,7 +6,9 @@ PEP 3333 "The start_response() Callable"; RFC 9110 §5 for the syntax of fields.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Tuple
+
+from .stranger import has_type, kind_of, quote
 
 #: (the head in latin-1, declared Content-Length or None, True when the status allows no body)
 ResponseHead = Tuple[bytes, Optional[int], bool]
@@ -14,8 +16,11 @@ ResponseHead = Tuple[bytes, Optional[int], bool]
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is allowed in a value, RFC 9110 §5.5
 _STATUS = re.compile(r"[2-9][0-9][0-9] ")
+_STATUS_FORM = "it must be three digits (200 to 999), a space and a reason, as in '200 OK'"
+_BARE_STATUS = re.compile(r"[2-9][0-9][0-9]")
 
 #: "Applications are forbidden to use hop-by-hop features or headers" (PEP 3333 "Other HTTP Features").
+#: src/wsgi/hop-by-hop.ts has the same; a test compares them.
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -37,6 +42,8 @@ _PASSING = frozenset(("date", "etag", "expires", "last-modified", "location", "s
 _ORDINARY = 0
 _PASSING_FIELD = 1
 _CONTENT_LENGTH = 2
+_HOP_BY_HOP_FIELD = 3
+_UNKNOWN = -1
 
 # What has been checked once: applications use few statuses and names. Bounded, because both may come from outside.
 _CACHE_LIMIT = 512
@@ -64,10 +71,27 @@ class BadResponseType(TypeError):
     code = "bad-response-type"
 
 
-def compose_head(status: str, headers: Any) -> ResponseHead:
+class Judge(Protocol):
+    """Says what becomes of a broken rule that no client suffers from."""
+
+    def forgive(self, rule: str, error: Exception, instead: str) -> None:
+        """Raises ``error``, or returns, and then what ``instead`` says is done. ``rule`` names it in one word."""
+
+
+class _Strict:
+    def forgive(self, rule: str, error: Exception, instead: str) -> None:
+        raise error
+
+
+#: Forgives nothing.
+STRICT: Judge = _Strict()
+
+
+def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHead:
     """Checks a status and a list of headers and writes them as a head (``200 OK\\r\\nName: value\\r\\n``).
 
-    A Content-Length with status 204 is left out (RFC 9110 §8.6).
+    What means the same as what PEP 3333 asks for, and what other servers drop, is up to ``judge``; what could split or
+    forge a response is refused whoever judges. A Content-Length with status 204 is left out (RFC 9110 §8.6).
     Raises BadResponseHead or BadResponseType with a message that names the header and the rule.
 
     >>> compose_head("200 OK", [("Content-Length", "5")])
@@ -76,7 +100,7 @@ def compose_head(status: str, headers: Any) -> ResponseHead:
     if headers.__class__ is list and status.__class__ is str:
         try:
             known = _heads.get((status, *headers))
-        except TypeError:  # something in it has no hash, so it is no str
+        except Exception:  # something in it has no hash, so it is no str, or is not what it says it is
             known = None
         if known is not None:
             for field in headers:
@@ -88,150 +112,212 @@ def compose_head(status: str, headers: Any) -> ResponseHead:
                     break
             else:
                 return known
-    return _compose(status, headers)
+    return _compose(status, headers, judge)
 
 
-def _compose(status: str, headers: Any) -> ResponseHead:
-    known = _statuses.get(status) if status.__class__ is str else None
-    text, bodiless = known or _admit_status(status)
-    if not isinstance(headers, list):
-        raise BadResponseType(
-            f"start_response: headers must be a list of (name, value) tuples, not {_kind(headers)} (PEP 3333)"
-        )
+def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
+    # From here on by type(): what is made of these is what is sent, and __class__ may say anything.
+    entry = _statuses.get(status) if type(status) is str else None
+    exact = entry is not None
+    if entry is None:
+        entry, exact = _admit_status(status, judge)
+    text, bodiless = entry
+    if type(headers) is not list:
+        headers = _admit_list(headers, judge)
+        exact = False
     length: Optional[int] = None
-    exact = status.__class__ is str
     for field in headers:
-        if field.__class__ is not tuple or len(field) != 2:
-            field = _admit_field(field)
+        if type(field) is not tuple or len(field) != 2:
+            field = _admit_field(field, judge)
             exact = False
         name, value = field
-        if name.__class__ is not str:
+        if type(name) is not str:
             name = _plain_name(name)
             exact = False
-        try:
-            special = _names[name]
-        except KeyError:
+        special = _names.get(name, _UNKNOWN)
+        if special == _UNKNOWN:
             special = _admit_name(name)
         # Nearly every value is printable; this is one pass in C. What is not may be a tab or obs-text.
-        if value.__class__ is not str or not value.isprintable():
+        if type(value) is not str or not value.isprintable():
             value = _admit_value(name, value)
             exact = False
         if special:
             if special == _CONTENT_LENGTH:
+                if not (value.isascii() and value.isdigit()):
+                    value = _trim_length(value, judge)
+                    exact = False
                 declared = _admit_length(value)
                 if length is not None:
-                    raise BadResponseHead("start_response: Content-Length is given more than once")
+                    _admit_repeated(length, declared, judge)
+                    exact = False
+                    continue
                 length = declared
                 if text.startswith("204"):
                     continue
+            elif special == _HOP_BY_HOP_FIELD:
+                _leave_out(name, judge)
+                exact = False
+                continue
             else:
                 exact = False
         text = f"{text}{name}: {value}\r\n"
     if not text.isascii():
-        _check_latin1(status, headers)
+        _check_latin1(text)
     head = (text.encode("latin-1"), length, bodiless)
-    if exact and headers.__class__ is list and len(text) <= _HEAD_SIZE_LIMIT and len(headers) <= _HEAD_FIELDS_LIMIT:
+    if exact and len(text) <= _HEAD_SIZE_LIMIT and len(headers) <= _HEAD_FIELDS_LIMIT:
         if len(_heads) >= _HEADS_LIMIT:
             _heads.clear()
         _heads[(status, *headers)] = head
     return head
 
 
-def _admit_status(status: Any) -> Tuple[str, bool]:
-    if not isinstance(status, str):
-        raise BadResponseType(f"start_response: status must be a str such as '200 OK', not {_kind(status)}")
+def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
+    """The status line with whether it allows no body, and whether it is sent as it was given."""
+    if not has_type(status, str):
+        raise BadResponseType(f"start_response: status must be a str such as '200 OK', not {kind_of(status)}")
+    exact = type(status) is str
     status = str.__str__(status)
+    if _BARE_STATUS.fullmatch(status):
+        error = BadResponseHead(f"start_response: bad status {quote(status)}: {_STATUS_FORM}")
+        judge.forgive("status-without-reason", error, "it is sent with an empty reason")
+        status = f"{status} "
+        exact = False
     if not _STATUS.match(status):
-        rule = "1xx is not a final answer" if re.match(r"1[0-9][0-9] ", status) else (
-            "it must be three digits (200 to 999), a space and a reason, as in '200 OK'"
-        )
-        raise BadResponseHead(f"start_response: bad status {_quote(status)}: {rule}")
+        rule = "1xx is not a final answer" if re.match(r"1[0-9][0-9]( |$)", status) else _STATUS_FORM
+        raise BadResponseHead(f"start_response: bad status {quote(status)}: {rule}")
     if _CONTROL.search(status) or "\t" in status:
-        raise BadResponseHead(f"start_response: bad status {_quote(status)}: control characters are not allowed")
-    if status[4:] != status[4:].strip():
-        raise BadResponseHead(
-            f"start_response: bad status {_quote(status)}: no white space may surround the reason (PEP 3333)"
-        )
+        raise BadResponseHead(f"start_response: bad status {quote(status)}: control characters are not allowed")
     _encode("status", status)
+    reason = status[4:].strip(" ")
+    if status[4:] != reason:
+        error = BadResponseHead(
+            f"start_response: bad status {quote(status)}: no white space may surround the reason (PEP 3333)"
+        )
+        judge.forgive("status-white-space", error, "it is sent without")
+        status = f"{status[:4]}{reason}"
+        exact = False
     entry = (f"{status}\r\n", status[:3] in ("204", "304"))
-    if len(_statuses) < _CACHE_LIMIT and len(status) <= _CACHED_LENGTH:
+    if exact and len(_statuses) < _CACHE_LIMIT and len(status) <= _CACHED_LENGTH:
         _statuses[status] = entry
-    return entry
+    return entry, exact
 
 
-def _admit_field(field: Any) -> Any:
-    if not isinstance(field, tuple):
-        raise BadResponseType(f"start_response: a header must be a (name, value) tuple, not {_kind(field)}")
+def _admit_list(headers: Any, judge: Judge) -> List[Any]:
+    if has_type(headers, list):
+        return list(headers)
+    error = BadResponseType(
+        f"start_response: headers must be a list of (name, value) tuples, not {kind_of(headers)}"
+        f"{'; list(headers.items()) is one' if has_type(headers, dict) else ''} (PEP 3333)"
+    )
+    # Iterating over a dict or a str gives something, but no pairs.
+    if has_type(headers, (dict, str, bytes, bytearray)):
+        raise error
+    try:
+        items = iter(headers)
+    except TypeError:
+        raise error from None
+    judge.forgive("headers-not-a-list", error, "what it gives is taken")
+    return list(items)
+
+
+def _admit_field(field: Any, judge: Judge) -> Tuple[Any, Any]:
+    if has_type(field, tuple):
+        field = tuple(field)
+    elif has_type(field, list):
+        error = BadResponseType("start_response: a header must be a (name, value) tuple, not a list")
+        judge.forgive("header-not-a-tuple", error, "it is taken as one")
+        field = tuple(field)
+    else:
+        raise BadResponseType(f"start_response: a header must be a (name, value) tuple, not {kind_of(field)}")
     if len(field) != 2:
         raise BadResponseType(
             f"start_response: a header must be a (name, value) tuple, not one of {len(field)} items"
         )
-    return field
+    return field  # type: ignore[no-any-return]
 
 
 def _plain_name(name: Any) -> str:
-    if not isinstance(name, str):
-        raise BadResponseType(f"start_response: header name {_quote(name)} must be a str, not {_kind(name)}")
+    if not has_type(name, str):
+        raise BadResponseType(f"start_response: header name {quote(name)} must be a str, not {kind_of(name)}")
     return str.__str__(name)
 
 
 def _admit_name(name: str) -> int:
     if not _TOKEN.fullmatch(name):
-        raise BadResponseHead(f"start_response: header name {_quote(name)} is not a token (RFC 9110 §5.6.2)")
+        raise BadResponseHead(f"start_response: header name {quote(name)} is not a token (RFC 9110 §5.6.2)")
     lower = name.lower()
-    if lower in _HOP_BY_HOP:
-        raise BadResponseHead(
-            f"start_response: header {name} is hop-by-hop and the server's business, "
-            "an application must not send it (PEP 3333 \"Other HTTP Features\")"
-        )
-    special = _CONTENT_LENGTH if lower == "content-length" else _PASSING_FIELD if lower in _PASSING else _ORDINARY
+    special = (
+        _CONTENT_LENGTH
+        if lower == "content-length"
+        else _HOP_BY_HOP_FIELD
+        if lower in _HOP_BY_HOP
+        else _PASSING_FIELD
+        if lower in _PASSING
+        else _ORDINARY
+    )
     if len(_names) < _CACHE_LIMIT and len(name) <= _CACHED_LENGTH:
         _names[name] = special
     return special
 
 
+def _leave_out(name: str, judge: Judge) -> None:
+    error = BadResponseHead(
+        f"start_response: header {name} is hop-by-hop and the server's business, "
+        "an application must not send it (PEP 3333 \"Other HTTP Features\")"
+    )
+    judge.forgive(f"hop-by-hop {name.lower()}", error, "it is left out")
+
+
 def _admit_value(name: str, value: Any) -> str:
-    if not isinstance(value, str):
+    if not has_type(value, str):
         raise BadResponseType(
-            f"start_response: the value of header {name} must be a str, not {_kind(value)}: {_quote(value)}"
+            f"start_response: the value of header {name} must be a str, not {kind_of(value)}: {quote(value)}"
         )
     value = str.__str__(value)
     if _CONTROL.search(value):
         raise BadResponseHead(
-            f"start_response: the value of header {name} has a control character: {_quote(value)}"
+            f"start_response: the value of header {name} has a control character: {quote(value)}"
         )
-    return value
+    return value  # type: ignore[no-any-return]
+
+
+def _trim_length(value: str, judge: Judge) -> str:
+    trimmed = value.strip(" \t")
+    if trimmed != value and trimmed.isascii() and trimmed.isdigit():
+        judge.forgive("content-length-white-space", _bad_length(value), "it is sent without the white space")
+    return trimmed
 
 
 def _admit_length(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 16):
-        raise BadResponseHead(f"start_response: Content-Length must be decimal digits, not {_quote(value)}")
+        raise _bad_length(value)
     return int(value)
 
 
-def _check_latin1(status: str, headers: Any) -> None:
-    _encode("status", status)
-    for name, value in headers:
+def _bad_length(value: str) -> BadResponseHead:
+    return BadResponseHead(f"start_response: Content-Length must be decimal digits, not {quote(value)}")
+
+
+def _admit_repeated(length: int, declared: int, judge: Judge) -> None:
+    if declared != length:
+        raise BadResponseHead(
+            f"start_response: Content-Length is given more than once, as {length} and as {declared}"
+        )
+    error = BadResponseHead("start_response: Content-Length is given more than once")
+    judge.forgive("content-length-repeated", error, "it is sent once, as all say the same")
+
+
+def _check_latin1(text: str) -> None:
+    for line in text.split("\r\n")[1:]:
+        name, _, value = line.partition(": ")
         _encode(f"the value of header {name}", value)
 
 
 def _encode(what: str, text: str) -> None:
     try:
         text.encode("latin-1")
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         raise BadResponseHead(
-            f"start_response: {what} has a character that latin-1 cannot hold: {_quote(text)} "
+            f"start_response: {what} has a character that latin-1 cannot hold: {quote(text)} "
             "(PEP 3333: encode other text as bytes and decode these as latin-1)"
-        ) from error
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else type(value).__name__
-
-
-def _quote(value: Any) -> str:
-    try:
-        text = ascii(value)
-    except Exception:  # an object whose __repr__ raises must not hide which rule it broke
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= 120 else f"{text[:117]}..."
+        ) from None

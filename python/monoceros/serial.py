@@ -24,6 +24,7 @@ class SerialWorker:
         self.application = assignment.application
         self.template = assignment.template
         self.context = assignment.context
+        self.leniency = assignment.leniency
         self.window = assignment.window
         self.slow_tail = False
         self.outbox = Outbox(self._send, self._gather)

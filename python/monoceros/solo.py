@@ -6,17 +6,17 @@ that a client is gone, and sends out finished responses that would otherwise wai
 
 from __future__ import annotations
 
-import os
-import select
 import socket
-import threading
 from collections import deque
+from os import _exit, write
+from select import POLLIN, poll
 from typing import Callable, Deque, List, NoReturn
 
-from . import frames
+from . import frames, greenlets
 from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
+from .native import allocate_lock, sleep, start_thread
 from .outbox import Bytes, Watcher
 from .serial import SerialWorker
 
@@ -31,14 +31,15 @@ class SoloWorker(SerialWorker):
         self._data = data
         self._control = control
         # Guards the reader and the data channel's receiving side.
-        self._read_lock = threading.Lock()
+        self._read_lock = allocate_lock()
         self._deferred: Deque[Frame] = deque()  # read by the control thread, for the main thread to act upon
         self._reading = False  # the main thread is in a read that may block,
         self._idle = False  # and there is nothing else that it could do
         self._wake_control = Pipe()
 
     def serve(self) -> int:
-        threading.Thread(target=self._attend_control, name="monoceros-control", daemon=True).start()
+        greenlets.remember_current()
+        start_thread(self._attend_control, (), "monoceros-control")
         return super().serve()
 
     # Reading. These run in the main thread.
@@ -93,9 +94,9 @@ class SoloWorker(SerialWorker):
 
     def _give_up(self, error: ProtocolError) -> NoReturn:
         try:
-            os.write(2, f"monoceros worker: the acceptor sent {error}\n".encode("utf-8", "backslashreplace"))
+            write(2, f"monoceros worker: the acceptor sent {error}\n".encode("utf-8", "backslashreplace"))
         finally:
-            os._exit(4)
+            _exit(4)
 
     # The control channel. These run in its thread.
 
@@ -109,17 +110,17 @@ class SoloWorker(SerialWorker):
         # The acceptor is gone: what runs may end, but not for ever.
         self._lose()
         self._shut(socket.SHUT_RDWR)
-        threading.Event().wait(self._graceful_timeout)
-        os._exit(1)
+        sleep(self._graceful_timeout)
+        _exit(1)
 
     def _listen(self) -> None:
         reader = FrameReader()
         watcher = Watcher(self.outbox)
-        poll = select.poll()
-        poll.register(self._control.fileno(), select.POLLIN)
-        poll.register(self._wake_control.number, select.POLLIN)
+        waiting = poll()
+        waiting.register(self._control.fileno(), POLLIN)
+        waiting.register(self._wake_control.number, POLLIN)
         while True:
-            for number, _ in poll.poll(Watcher.TICK * 1000 if self.outbox.watched else None):
+            for number, _ in waiting.poll(Watcher.TICK * 1000 if self.outbox.watched else None):
                 if number == self._wake_control.number:
                     self._wake_control.drain()
                     continue
@@ -135,6 +136,8 @@ class SoloWorker(SerialWorker):
                         self._stopping = True
                         if self._idle and not self._tracked and not self._queue:
                             self._shut(socket.SHUT_RD)  # nothing will come any more: this ends its read
+                    elif kind == frames.SHOW:
+                        greenlets.show()
                     elif kind != frames.WHERE:  # that came when the application had just been loaded
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:

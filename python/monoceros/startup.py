@@ -7,9 +7,10 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from . import PROTOCOL
+from . import PROTOCOL, greenlets
 from .frames import ProtocolError
 from .loader import LoadError, load
+from .stranger import has_type
 
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
@@ -25,6 +26,7 @@ class Startup(NamedTuple):
     graceful_timeout: float
     environ: Dict[str, str]
     multiprocess: bool
+    strict: bool
 
 
 def read_startup(payload: bytes) -> Startup:
@@ -40,6 +42,7 @@ def read_startup(payload: bytes) -> Startup:
             graceful_timeout=value.get("graceful_timeout", 30),
             environ=value.get("environ") or {},
             multiprocess=value.get("multiprocess", True),
+            strict=value.get("strict", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(f"a START that cannot be read: {type(error).__name__}: {error}") from error
@@ -60,7 +63,8 @@ def enter_directory(startup: Startup) -> None:
         os.chdir(startup.chdir)
     first = [os.path.abspath(path) for path in startup.pythonpath]
     first.append(os.getcwd())
-    rest = [path for path in sys.path if path not in first and path != ""]
+    # Anything may have been put there before, by a .pth file or sitecustomize.
+    rest = [path for path in sys.path if not has_type(path, str) or (path not in first and path != "")]
     sys.path[:] = list(dict.fromkeys(first)) + rest
 
 
@@ -83,6 +87,7 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
         "implementation": _IMPLEMENTATIONS.get(name, name),
         "application": startup.application,
         "files": loaded_files(),
+        "greenlets": greenlets.are_used(),
     }
 
 
@@ -91,9 +96,16 @@ def loaded_files() -> List[str]:
     own = os.path.dirname(os.path.abspath(__file__)) + os.sep
     files = set()
     for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str):
-            path = os.path.abspath(path)
-            if not path.startswith(own):
-                files.add(path)
+        path = _file_of(module)
+        if path is not None and not path.startswith(own):
+            files.add(path)
     return sorted(files)
+
+
+def _file_of(module: Any) -> Optional[str]:
+    # In its namespace, without asking the module: a lazy one would be imported by that, and any object may be there.
+    try:
+        path = object.__getattribute__(module, "__dict__").get("__file__")
+        return os.path.abspath(path) if type(path) is str else None
+    except BaseException:
+        return None

@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
 
-from .frames import BODY_ABORT, BODY_END, ProtocolError
+from .frames import BODY_ABORT, BODY_END, BODY_PIECE, ProtocolError
 
 #: How many bytes of a streamed request body the acceptor may send ahead of the application.
 INPUT_WINDOW = 256 * 1024
@@ -168,7 +168,7 @@ class FileWrapper:
         """Which part of which file is to be sent, or None when only reading it can tell (a pipe, a GzipFile, ...)."""
         try:
             return _part_of(self.filelike)
-        except (OSError, ValueError):
+        except Exception:  # of a library's file, anything
             return None
 
 
@@ -195,7 +195,11 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
     if not stat.S_ISREG(status.st_mode):
         return None
     offset = filelike.tell()
-    length = max(0, status.st_size - offset)
+    length = status.st_size - offset
+    # A system that makes a file's content when it is read does not know its size: /proc says 0, /sys a page. What has
+    # nothing on a disk is read, to its end.
+    if length <= 0 or (status.st_blocks == 0 and length > BODY_PIECE):
+        return None
     # Closing deletes a temporary file, before the acceptor would have opened it.
     path = None if temporary or not on_disk(number) else _path_of(number, raw.name, status)
     return FilePart(path, status.st_dev, status.st_ino, offset, length)

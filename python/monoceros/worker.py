@@ -15,9 +15,12 @@ from typing import Any, MutableSequence, cast
 
 from . import frames
 from .channel import Assignment
+from .cooperative import CooperativeWorker
 from .environ import make_template
 from .frames import FrameReader, ProtocolError
+from .leniency import Leniency
 from .loader import LoadError
+from .native import cooperative_wait
 from .pool import PoolWorker
 from .solo import SoloWorker
 from .startup import Startup, introduce, load_application, read_startup
@@ -66,10 +69,13 @@ def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: 
     gc.collect()
     gc.freeze()
     assignment = Assignment(
-        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger
+        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger, Leniency(startup.strict)
     )
     if startup.threads > 1:
         return PoolWorker(startup.threads, assignment, data, control).serve()
+    wait = cooperative_wait()
+    if wait is not None:
+        return CooperativeWorker(assignment, data, control, wait).serve()
     return SoloWorker(assignment, data, control).serve()
 
 

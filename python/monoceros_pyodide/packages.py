@@ -124,10 +124,19 @@ def advice(error: BaseException) -> str:
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        if isinstance(current, ModuleNotFoundError) and current.name:
-            return _advice_on(current.name)
-        current = current.__cause__ or current.__context__
+        # An exception's class may have properties that raise, and a __len__: neither is asked.
+        if issubclass(type(current), ModuleNotFoundError):
+            name = _module_name(current)
+            if type(name) is str and name:
+                return _advice_on(name)
+        cause = _cause(current)
+        current = _context(current) if cause is None else cause
     return ""
+
+
+_cause = BaseException.__dict__["__cause__"].__get__
+_context = BaseException.__dict__["__context__"].__get__
+_module_name = ImportError.__dict__["name"].__get__
 
 
 def _advice_on(name: str) -> str:

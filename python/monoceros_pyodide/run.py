@@ -365,7 +365,7 @@ def _advice(error: BaseException) -> str:
     """What to say of an error that comes from what the embedded interpreter is not; ``""`` for all others."""
     try:
         text = str(error)
-    except Exception:
+    except BaseException:
         return ""
     if isinstance(error, OSError) and "does not support processes" in text:
         return f"the embedded Python cannot run other programs. {_ELSEWHERE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import marshal
 from contextvars import copy_context
 from typing import Any, Callable, Dict, List, Optional
@@ -10,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional
 from monoceros import frames
 from monoceros.environ import make_template
 from monoceros.exchange import Exchange
+from monoceros.leniency import Leniency
 from monoceros.outbox import Outbox
 from monoceros.streams import BodyStream, ErrorStream
 from tests.acceptor import Received, Response, assemble, make_environ, request_payload
@@ -18,11 +20,14 @@ from tests.acceptor import Received, Response, assemble, make_environ, request_p
 class Gateway:
     """A carrier of exchanges. ``Gateway(app).get()`` runs one request to its end and puts its frames together."""
 
-    def __init__(self, application: Callable[..., Any], window: int = 262144, automatic: bool = True) -> None:
+    def __init__(self, application: Callable[..., Any], window: int = 262144, automatic: bool = True, strict: bool = False) -> None:
         self.application = application
         self.window = window
         self.context = copy_context()
         self.slow_tail = False
+        self.leniency = Leniency(strict)
+        #: The texts of NOTE frames.
+        self.notes: List[str] = []
         self.errors = io.StringIO()
         self.template = make_template({"SERVER_SOFTWARE": "test"}, False, True, ErrorStream(self.errors))
         self.received: List[Received] = []
@@ -42,7 +47,9 @@ class Gateway:
             length, kind, flags, _, stream = frames.unpack_header(data)
             payload = data[frames.HEADER_SIZE : frames.HEADER_SIZE + length]
             data = data[frames.HEADER_SIZE + length :]
-            if kind == frames.LOG:
+            if kind == frames.NOTE:
+                self.notes.append(json.loads(payload)["text"])
+            elif kind == frames.LOG:
                 self.log.append(f"{payload[0]} {payload[1:].decode()}")
             else:
                 self.received.append(Received(kind, flags, stream, payload))

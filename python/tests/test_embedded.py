@@ -16,6 +16,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from monoceros import embedded, frames
 from monoceros.channel import Assignment
+from monoceros.leniency import Leniency
 from monoceros.embedded import EmbeddedWorker, RequestTimedOut
 from monoceros.environ import make_template
 from monoceros.streams import ErrorStream
@@ -104,7 +105,7 @@ class EmbeddedCase(unittest.TestCase):
     def worker(self, application: Callable[..., Any], window: int = 262144) -> EmbeddedWorker:
         template = make_template({}, False, False, ErrorStream(io.StringIO()))
         ledger = embedded._claims(self.link)  # type: ignore[arg-type]
-        return EmbeddedWorker(Assignment(application, template, copy_context(), window, 5.0, ledger), self.port)
+        return EmbeddedWorker(Assignment(application, template, copy_context(), window, 5.0, ledger, Leniency(False)), self.port)
 
     def request(self, stream: int, path: str = "/", flags: int = 0) -> bytes:
         return frames.pack(frames.REQUEST, flags, stream, request_payload(make_environ(PATH_INFO=path)))

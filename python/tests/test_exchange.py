@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextvars
 import io
 import os
@@ -501,12 +502,12 @@ class Sending(unittest.TestCase):
             ([bytearray(b"x")], "bytearray"),
             ([1], "int"),
         ):
-            failure = run(simple(result)).failure or ""
+            failure = Gateway(simple(result), strict=True).get().failure or ""
             self.assertRegex(failure, f"TypeError: .*produced {name.replace('NoneType', 'None')} ")
 
     def test_a_result_that_is_not_an_iterable_of_bytes_is_refused(self) -> None:
         for result, name in ((None, "None"), ("text", "str"), (b"bytes", "bytes"), (5, "int"), (object(), "object")):
-            failure = run(simple(result)).failure or ""
+            failure = Gateway(simple(result), strict=True).get().failure or ""
             self.assertRegex(failure, f"TypeError: the application returned .*{name}")
 
     def test_bytes_of_a_subclass_are_bytes(self) -> None:
@@ -978,6 +979,24 @@ class Files(unittest.TestCase):
         response, _ = self.serve(opened)
         self.assertEqual(response.file["path"], self.path + ".new")
 
+    @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs /proc")
+    def test_files_whose_size_their_system_does_not_know_are_read(self) -> None:
+        for path in ("/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"):
+            if not os.path.exists(path):
+                continue
+            with open(path, "rb") as file:
+                content = file.read()
+            response, _ = self.serve(lambda: open(path, "rb"))  # noqa: B023
+            self.assertEqual((response.body, response.file), (content, None), path)
+
+    def test_a_large_file_with_nothing_on_the_disk_is_read(self) -> None:
+        with open(self.path, "wb") as file:
+            file.truncate(200_000)
+        if os.stat(self.path).st_blocks:
+            self.skipTest("this file system keeps no holes")
+        response, _ = self.serve(lambda: open(self.path, "rb"))
+        self.assertEqual((response.body, response.file), (bytes(200_000), None))
+
     def test_a_named_temporary_file_is_read_because_closing_deletes_it(self) -> None:
         def opened() -> Any:
             file = tempfile.NamedTemporaryFile()
@@ -1026,6 +1045,197 @@ class Files(unittest.TestCase):
         wrap = Gateway(simple([])).template["wsgi.file_wrapper"]
         self.assertFalse(hasattr(wrap(Reader()), "close"))
         self.assertTrue(hasattr(wrap(io.BytesIO()), "close"))
+
+
+class Lenient(unittest.TestCase):
+    def test_what_is_as_good_as_bytes_is_sent_and_said_once(self) -> None:
+        class Mine(bytes):
+            def __len__(self) -> int:
+                return 1
+
+        buffers: List[Any] = [bytearray(b"abc"), memoryview(b"abc"), array.array("B", b"abc"), memoryview(b"aXbXcX")[::2]]
+        for buffer in buffers:
+            for make in (lambda b: [b], lambda b: (b,), lambda b: [b"", b], lambda b: iter([b]), lambda b: iter([b, b""])):
+                gateway = Gateway(lambda e, s: simple(make(buffer))(e, s))
+                self.assertEqual([gateway.get().body, gateway.get().body], [b"abc", b"abc"])
+                self.assertEqual(len(gateway.notes), 1)
+                self.assertIn("where bytes are needed: its bytes are sent", gateway.notes[0])
+                self.assertIn("--strict", gateway.notes[0])
+                failure = Gateway(simple(make(buffer)), strict=True).get().failure or ""
+                self.assertRegex(failure, "^TypeError: the application produced .* where bytes are needed$")
+        gateway = Gateway(simple([Mine(b"abc")]))
+        self.assertEqual((gateway.get().body, gateway.notes), (b"abc", []))
+
+    def test_a_buffer_that_is_filled_anew_is_sent_as_it_was(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response(OK, TEXT)
+            buffer = bytearray(3)
+            for number in range(3):
+                buffer[:] = b"%d%d%d" % (number, number, number)
+                yield buffer
+
+        self.assertEqual(run(app).body, b"000111222")
+
+    def test_wider_items_and_text_are_no_bytes(self) -> None:
+        for value in (array.array("i", [1]), "text", 5, None, object()):
+            self.assertRegex(run(simple([value])).failure or "", "TypeError: .* where bytes are needed")
+
+    def test_bytes_in_the_place_of_an_iterable(self) -> None:
+        for value in (b"abc", bytearray(b"abc"), memoryview(b"abc")):
+            gateway = Gateway(simple(value))
+            response = gateway.get()
+            self.assertEqual((response.body, response.header("Content-Length")), (b"abc", "3"))
+            self.assertEqual(len(gateway.notes), 1)
+
+    def test_write_takes_what_is_as_good_as_bytes(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            write = start_response(OK, TEXT)
+            write(bytearray(b"ab"))
+            write(memoryview(b"c"))
+            return []
+
+        gateway = Gateway(app)
+        self.assertEqual(gateway.get().body, b"abc")
+        self.assertIn(f"{__file__}:{app.__code__.co_firstlineno + 2}", gateway.notes[0])
+        self.assertIn("write() needs bytes", Gateway(app, strict=True).get().failure or "")
+
+    def test_a_note_says_which_rule_where_and_what_is_done_and_comes_once_for_each(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response(OK, (("Connection", "keep-alive"), ["Transfer-Encoding", "chunked"]))
+            return [b"x"]
+
+        gateway = Gateway(app)
+        for _ in range(3):
+            response = gateway.get(RAW_URI="/odd")
+            self.assertEqual((response.body, response.header("Connection")), (b"x", None))
+        self.assertEqual(len(gateway.notes), 4, gateway.notes)
+        hop = next(note for note in gateway.notes if "header Connection is hop-by-hop" in note)
+        self.assertTrue(hop.startswith("GET /odd: start_response: "), hop)
+        self.assertIn("it is left out", hop)
+        self.assertIn(f"{__file__}:{app.__code__.co_firstlineno + 1}", hop)
+
+    def test_strict_errors_are_raised_into_the_application_and_show_its_frames_only(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response(OK, [("Connection", "close"), ("X-Name", "v")])
+
+        failure = Gateway(app, strict=True).get().failure or ""
+        self.assertRegex(failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py")
+        self.assertNotIn("During handling", failure)
+        self.assertNotIn("response_head.py", failure)
+        self.assertNotIn("leniency.py", failure)
+
+    def test_refusals_show_the_applications_frames_only(self) -> None:
+        for headers in ([("X-New-Name\n", "v")], [("X-Euro", "\u20ac")], [("X", 5)], None, 5, [("Content-Length", "x")]):
+
+            def app(environ: Any, start_response: Any) -> Any:
+                start_response(OK, headers)
+
+            failure = run(app).failure or ""
+            self.assertRegex(failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py")
+            self.assertNotIn("During handling", failure)
+            self.assertNotIn("direct cause", failure)
+            self.assertNotIn(os.path.join("python", "monoceros"), failure)
+
+
+class Odd(unittest.TestCase):
+    """Objects that raise when they are looked at, and that are not what they say they are."""
+
+    def test_a_chunk_that_says_it_is_bytes(self) -> None:
+        class Liar:
+            __class__ = bytes  # type: ignore[assignment]
+
+            def __len__(self) -> int:
+                return 3
+
+        for result in ([Liar()], [b"a", Liar()], iter([Liar()])):
+            self.assertIn("produced Liar where bytes", run(simple(result)).failure or "")
+
+    def test_a_list_that_says_it_is_one(self) -> None:
+        class Liar:
+            __class__ = list  # type: ignore[assignment]
+
+            def __len__(self) -> int:
+                return 3
+
+            def __getitem__(self, index: int) -> bytes:
+                if index > 2:
+                    raise IndexError
+                return b"abc"
+
+        self.assertEqual(run(simple(Liar())).body, b"abcabcabc")
+
+    def test_a_result_that_raises_for_every_question_but_can_be_iterated_over(self) -> None:
+        class Shy:
+            def __init__(self) -> None:
+                object.__setattr__(self, "closed", False)
+
+            def __getattribute__(self, name: str) -> Any:
+                raise RuntimeError(f"asked for {name}")
+
+            def __iter__(self) -> Iterator[bytes]:
+                return iter([b"x", b"y"])
+
+            def __len__(self) -> int:
+                raise OSError
+
+        gateway = Gateway(simple(Shy()))
+        self.assertEqual(gateway.get().body, b"xy")
+        self.assertEqual(len(gateway.log), 1)
+        self.assertIn("the application's close() raised", gateway.log[0])
+
+    def test_an_error_that_raises_when_it_is_looked_at(self) -> None:
+        class Shy(Exception):
+            def __getattribute__(self, name: str) -> Any:
+                raise SystemExit(name)
+
+            def __str__(self) -> str:
+                raise KeyboardInterrupt
+
+            def __bool__(self) -> bool:
+                raise OSError
+
+        def app(environ: Any, start_response: Any) -> Any:
+            raise Shy
+
+        self.assertIn("test_exchange.py", run(app).failure or "")
+        gateway = Gateway(app)
+        exchange = gateway.open()
+        exchange.cancelled = True
+        self.assertTrue(gateway.begin(exchange))
+        self.assertEqual(len(gateway.log), 1)
+
+    def test_whatever_an_application_leaves_in_its_environ_a_failure_is_logged(self) -> None:
+        class Shy:
+            def __str__(self) -> str:
+                raise SystemExit
+
+            def __bool__(self) -> bool:
+                raise OSError
+
+            __format__ = __hash__ = __eq__ = __str__  # type: ignore[assignment]
+
+        def app(environ: Any, start_response: Any) -> Any:
+            environ.update(RAW_URI=Shy(), REQUEST_METHOD=Shy(), PATH_INFO="/a\nb", SCRIPT_NAME=None)
+            start_response(OK, TEXT)
+            yield b"x"
+            raise ValueError
+
+        gateway = Gateway(app)
+        gateway.get()
+        self.assertTrue(gateway.log[0].startswith("40 <Shy> None/a\\nb: "), gateway.log)
+
+    def test_an_input_stream_that_the_application_took_apart(self) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            environ["wsgi.input"].detach()
+            start_response(OK, TEXT)
+            return [b"x"]
+
+        gateway = Gateway(app)
+        body = streams.BodyStream(lambda ready: None, lambda size: None)
+        body.take(b"abc", frames.BODY_END)
+        exchange = gateway.open(body)
+        self.assertTrue(gateway.begin(exchange, flags=frames.BODY_STREAM))
+        self.assertEqual((gateway.response(exchange).body, gateway.log), (b"x", []))
 
 
 class Validator(unittest.TestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import sys
 import tempfile
@@ -85,6 +86,74 @@ class Loading(unittest.TestCase):
     def test_a_module_that_does_not_exist(self) -> None:
         text = self.refuse("nowhere_at_all:app", "there is no module 'nowhere_at_all'", self.directory)
         self.assertIn("nowhere_at_all:app", text)
+        self.assertIn(f"with {sys.executable} (Python ", text)
+        self.assertIn("--python", text)
+        self.assertIn("activated virtual environment", text)
+
+    def test_objects_that_raise_when_they_are_looked_at(self) -> None:
+        self.write(
+            "shy.py",
+            """
+            class Local:
+                def __getattribute__(self, name): raise RuntimeError("working outside of a request")
+                def __repr__(self): raise SystemExit(1)
+                def __call__(self): ...
+                __len__ = __bool__ = __dir__ = __eq__ = __hash__ = __str__ = __repr__
+            class Framework:
+                __module__ = "framework"
+                def __call__(self, environ, start_response): ...
+            class Proxy:
+                __class__ = Framework
+                def __call__(self, environ, start_response): ...
+            request = session = Local()
+            proxy = Proxy()
+            server = Framework()
+            Framework.__module__ = Proxy.__module__ = Local.__module__ = "framework"
+            inner = Local()
+            """,
+        )
+        text = self.refuse("shy", "neither 'application' nor 'app'")
+        self.assertIn("callable there: server;", text)
+        self.assertTrue(self.refuse("shy:app", "no attribute 'app'").endswith("callable there: server"))
+        self.refuse("shy:inner.app", "working outside of a request", lines=True)
+
+    def test_modules_that_are_none(self) -> None:
+        self.write(
+            "strange1.py",
+            """
+            import sys
+            class Module:
+                def __getattr__(self, name): raise AttributeError(name)
+                def __dir__(self): return [5, "wsgi"]
+            sys.modules[__name__] = Module()
+            """,
+        )
+        self.write("strange2.py", "def __getattr__(name):\n    raise OSError(f'no {name} here')\n")
+        self.write("strange3.py", "raise ModuleNotFoundError('what?', name=5)\n")
+        self.refuse("strange1", "module 'strange1' has neither 'application' nor 'app'")
+        self.refuse("strange1:app", "module 'strange1' has no attribute 'app'")
+        self.refuse("strange2", "strange2.py", "OSError: no application here", lines=True)
+        self.refuse("strange2:app", "strange2.py", "OSError: no app here", lines=True)
+        self.refuse("strange3", "strange3.py", "what?", lines=True)
+
+    def test_a_search_path_with_what_is_no_path(self) -> None:
+        sys.path.append(pathlib.Path("/somewhere"))  # type: ignore[arg-type]
+        sys.path.append(5)  # type: ignore[arg-type]
+        self.refuse("nowhere_at_all:app", "there is no module 'nowhere_at_all'", self.directory)
+
+    def test_an_attribute_whose_class_has_no_name_to_show(self) -> None:
+        self.write(
+            "strange4.py",
+            """
+            class Meta(type):
+                @property
+                def __name__(cls): raise RuntimeError
+            class Odd(metaclass=Meta): ...
+            app = Odd()
+            """,
+        )
+        self.refuse("strange4", "is an Odd, not a callable")
+        self.refuse("strange4:app", "is an Odd, not a callable")
 
     def test_a_submodule_that_does_not_exist(self) -> None:
         self.write("package/__init__.py", "")
@@ -137,7 +206,11 @@ class Loading(unittest.TestCase):
         self.write("bad7.py", "from os import nothing_of_that_name\n")
         self.write("bad8.py", "import bad8.inner\n")
         self.refuse("bad1", "bad1.py", "in go", "ValueError: at import", lines=True)
-        self.refuse("bad2", "bad2.py", "No module named 'does_not_exist_either'", lines=True)
+        text = self.refuse("bad2", "bad2.py", "No module named 'does_not_exist_either'", lines=True)
+        first = text.split("\n")[0]
+        self.assertIn(f"{sys.executable} (Python {'.'.join(map(str, sys.version_info[:3]))}) finds no module", first)
+        self.assertIn("--python", first)
+        self.assertIn("activated virtual environment", first)
         with self.assertRaises(LoadError) as caught:
             load("bad3")
         self.assertIn("bad3.py", str(caught.exception))

@@ -12,6 +12,7 @@ from unittest import mock
 from monoceros import frames, pool
 from monoceros.channel import Assignment
 from monoceros.environ import make_template
+from monoceros.leniency import Leniency
 from monoceros.pool import PoolWorker
 from monoceros.streams import ErrorStream
 from tests.acceptor import make_environ, request_payload
@@ -27,7 +28,7 @@ class Batching(unittest.TestCase):
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
         template = make_template({}, True, True, ErrorStream())
-        assignment = Assignment(answer, template, copy_context(), 262144, 5.0, [0])
+        assignment = Assignment(answer, template, copy_context(), 262144, 5.0, [0], Leniency(False))
         self.worker = PoolWorker(3, assignment, data, control)
         self.sends: List[int] = []
         send = self.worker.outbox._send

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unittest
-from typing import Any
+from typing import Any, List, Optional, Tuple
 
 from monoceros import response_head
 from monoceros.response_head import BadResponseHead, BadResponseType, compose_head
@@ -93,6 +93,136 @@ class Accepted(unittest.TestCase):
         for name in ("Set-Cookie", "SET-COOKIE", "ETag", "Date", "Last-Modified"):
             self.assertIn(b"secret", compose_head("200 OK", [("X-A", "1"), (name, "secret")])[0])
         self.assertEqual(len(response_head._heads), 0)
+
+
+class _Judge:
+    """Forgives everything and keeps what."""
+
+    def __init__(self) -> None:
+        self.rules: List[str] = []
+
+    def forgive(self, rule: str, error: Exception, instead: str) -> None:
+        self.rules.append(rule)
+
+
+class Forgiven(unittest.TestCase):
+    def forgive(self, rule: str, status: Any, headers: Any, head: bytes, length: Optional[int] = None) -> None:
+        # Twice: what was forgiven is not remembered as right.
+        for _ in range(2):
+            judge = _Judge()
+            given = headers() if callable(headers) else headers
+            self.assertEqual(compose_head(status, given, judge)[:2], (head, length))
+            self.assertEqual(judge.rules, [rule])
+            with self.assertRaises((BadResponseHead, BadResponseType)):
+                compose_head(status, headers() if callable(headers) else headers)
+
+    def test_hop_by_hop_headers_are_left_out(self) -> None:
+        for name in sorted(response_head._HOP_BY_HOP):
+            for spelt in (name, name.title(), name.upper()):
+                self.forgive(f"hop-by-hop {name}", "200 OK", [("X-A", "1"), (spelt, "close")], b"200 OK\r\nX-A: 1\r\n")
+
+    def test_any_iterable_of_headers_is_taken(self) -> None:
+        head = b"200 OK\r\nX-A: 1\r\n"
+        for headers in ((("X-A", "1"),), {"X-A": "1"}.items()):
+            self.forgive("headers-not-a-list", "200 OK", headers, head)
+        self.forgive("headers-not-a-list", "200 OK", lambda: iter([("X-A", "1")]), head)
+
+    def test_a_list_in_the_place_of_a_tuple(self) -> None:
+        self.forgive("header-not-a-tuple", "200 OK", [["X-A", "1"]], b"200 OK\r\nX-A: 1\r\n")
+
+    def test_a_status_without_a_reason_and_with_white_space_around_it(self) -> None:
+        self.forgive("status-without-reason", "204", [], b"204 \r\n")
+        self.forgive("status-white-space", "200  OK  then ", [], b"200 OK  then\r\n")
+        self.assertTrue(compose_head("204", [], _Judge())[2])
+
+    def test_a_content_length_that_is_repeated_or_surrounded(self) -> None:
+        head = b"200 OK\r\nContent-Length: 5\r\n"
+        self.forgive("content-length-repeated", "200 OK", [("Content-Length", "5"), ("content-length", "5")], head, 5)
+        self.forgive("content-length-white-space", "200 OK", [("Content-Length", " 5\t")], head, 5)
+
+    def test_what_could_split_or_forge_is_never_forgiven(self) -> None:
+        cases: List[Tuple[Any, Any]] = [
+            ("200 OK\r\nX: y", []),
+            ("200\n", []),
+            ("200 O\x00K", []),
+            ("101", []),
+            ("099", []),
+            ("2000", []),
+            (200, []),
+            (b"200 OK", []),
+            ("200 OK", None),
+            ("200 OK", {"X-A": "1"}),
+            ("200 OK", "ab"),
+            ("200 OK", ["ab"]),
+            ("200 OK", [["X-A"]]),
+            ("200 OK", [["X-A", "1", "2"]]),
+            ("200 OK", [("X-A", "1\r\nX-B: 2")]),
+            ("200 OK", [("X-A", "1\n")]),
+            ("200 OK", [("X-A", "1\x00")]),
+            ("200 OK", [("X A", "1")]),
+            ("200 OK", [("Connection\r\nX", "1")]),
+            ("200 OK", [("Connection", "close\r\nX: 1")]),
+            ("200 OK", [("X-A", 1)]),
+            ("200 OK", [("X-A", "\u20ac")]),
+            ("200 OK", [("Content-Length", "5"), ("Content-Length", "6")]),
+            ("200 OK", [("Content-Length", "5, 5")]),
+            ("200 OK", [("Content-Length", "+5")]),
+            ("200 OK", [("Content-Length", " ")]),
+            ("200 OK", [("Content-Length", "\u0665")]),
+            ("200 OK", [("Content-Length", "-1")]),
+        ]
+        for status, headers in cases:
+            with self.subTest(status=status, headers=headers):
+                with self.assertRaises((BadResponseHead, BadResponseType)) as caught:
+                    compose_head(status, headers, _Judge())
+                self.assertTrue(caught.exception.__cause__ is None)
+                self.assertTrue(caught.exception.__context__ is None or caught.exception.__suppress_context__)
+
+    def test_what_says_that_it_is_a_str_or_a_tuple_is_not_believed(self) -> None:
+        class Liar:
+            def __init__(self, kind: type) -> None:
+                self.kind = kind
+
+            @property
+            def __class__(self) -> Any:
+                return self.kind
+
+            def __iter__(self) -> Any:
+                return iter(("X-A", "1"))
+
+            def __len__(self) -> int:
+                return 2
+
+            def isprintable(self) -> bool:
+                return True
+
+            def __str__(self) -> str:
+                return "1\r\nX-B: 2"
+
+            def __format__(self, spec: str) -> str:
+                return str(self)
+
+            __hash__ = object.__hash__
+
+        for status, headers in (
+            (Liar(str), []),
+            ("200 OK", [Liar(tuple)]),
+            ("200 OK", [(Liar(str), "1")]),
+            ("200 OK", [("X-A", Liar(str))]),
+        ):
+            with self.assertRaises(BadResponseType):
+                compose_head(status, headers, _Judge())  # type: ignore[arg-type]
+
+    def test_what_raises_when_it_is_compared_is_refused_for_what_it_is(self) -> None:
+        class Raising:
+            def __hash__(self) -> int:
+                raise OSError
+
+            def __repr__(self) -> str:
+                raise SystemExit
+
+        with self.assertRaisesRegex(BadResponseType, "X-A must be a str, not Raising: <Raising>"):
+            compose_head("200 OK", [("X-A", Raising())])
 
 
 class Refused(unittest.TestCase):

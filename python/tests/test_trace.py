@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import sys
 import unittest
 from types import TracebackType
 from typing import Any, Optional
@@ -64,15 +66,41 @@ class FormatError(unittest.TestCase):
         self.assertIn("Foreign: inner", text)
         self.assert_hidden(text)
 
-    def test_a_class_that_cannot_be_shown_is_named(self) -> None:
+    def test_an_error_that_raises_when_it_is_looked_at_is_shown_as_far_as_it_can_be(self) -> None:
         class Hopeless(Exception):
+            @property
+            def __suppress_context__(self) -> bool:  # type: ignore[override]
+                raise SystemExit(5)
+
+        text = format_error(fail(Hopeless("seven")))
+        self.assertTrue(text.endswith("Hopeless (it cannot be shown: SystemExit)"), text)
+        self.assert_hidden(text)
+
+    def test_neither_attributes_nor_truth_of_an_error_are_asked(self) -> None:
+        class Odd(Exception):
             @property
             def __traceback__(self) -> Optional[TracebackType]:  # type: ignore[override]
                 raise MemoryError
 
-        self.assertEqual(
-            format_error(Hopeless()), "Hopeless (its traceback cannot be shown: MemoryError)"
-        )
+            @property
+            def __cause__(self) -> Optional[BaseException]:  # type: ignore[override]
+                raise KeyError
+
+            def __len__(self) -> int:
+                raise OSError
+
+            def __str__(self) -> str:
+                raise KeyboardInterrupt
+
+        error = RuntimeError("outer")
+        error.__cause__ = fail(Odd())
+        self.assert_hidden(format_error(error))
+        self.assertIn("Odd", format_error(Odd()))
+
+    @unittest.skipIf(sys.version_info < (3, 11), "groups of exceptions came with Python 3.11")
+    def test_the_servers_frames_are_not_shown_of_the_members_of_a_group(self) -> None:
+        group = getattr(builtins, "ExceptionGroup")("several", [fail(ValueError("one"))])
+        self.assert_hidden(format_error(group))
 
 
 if __name__ == "__main__":

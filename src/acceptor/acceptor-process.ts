@@ -213,7 +213,7 @@ class AcceptorProcess {
   }
 
   #onMistake(error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const text = failureText(error)
     const entry = `Mistake in the acceptor, please report it: ${text}`
     if (this.#log) this.#log.critical(entry)
     else console.error(entry)

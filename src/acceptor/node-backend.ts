@@ -58,11 +58,12 @@ export class NodeBackend implements Backend {
     // Without a timeout nobody asks later.
     if (settings.timeout === 0) teller?.end()
     const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
-    this.#gateway = new ApplicationGateway(gateway, app, {
+    const facts = {
       serverSoftware: `monoceros/${version}`,
       multiprocess: settings.workers > 1,
       errors: errorStream((text) => lines.push(Buffer.from(text, 'utf8'))),
-    })
+    }
+    this.#gateway = new ApplicationGateway(gateway, app, facts, settings.strict)
     return { workers: [], interpreter: process.execPath, threads: null }
   }
 

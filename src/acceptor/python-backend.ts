@@ -82,6 +82,7 @@ export class PythonBackend implements Backend {
         gracefulTimeout: settings.gracefulTimeout,
         // An embedded interpreter shares nothing with the next one: they are to each other what processes are.
         multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
+        strict: settings.strict,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
       },
       log: poolLog({

@@ -5,6 +5,7 @@ import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import { reasonPhrase } from '../wsgi/reason-phrase.ts'
+import { messageOf } from '../wsgi/stranger.ts'
 import type {
   ErrorStream,
   InputStream,
@@ -321,9 +322,7 @@ class FetchRequestBody implements ByteSource {
       try {
         step = await this.#reader.read()
       } catch (error) {
-        throw new InputError(
-          `The body of the request broke off: ${error instanceof Error ? error.message : String(error)}`,
-        )
+        throw new InputError(`The body of the request broke off: ${messageOf(error)}`)
       }
       if (this.#released) throw new InputError('The response is over, and the rest of the request with it')
       if (step.done) return null

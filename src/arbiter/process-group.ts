@@ -1,5 +1,5 @@
 /** Process groups: an acceptor leads one of its own, in which its workers are too, so that all of them can be ended together. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How often a group is looked at, in milliseconds: at first, and after a while. */
@@ -38,7 +38,8 @@ function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false
   if (process.platform !== 'linux') return true
   try {
-    return readdirSync('/proc').some((name) => /^[0-9]+$/.test(name) && runsInGroup(name, leader))
+    const inGroup = readlinkSync('/proc/self') === String(process.pid) ? runsInGroup : runsInGroupOfOurs
+    return readdirSync('/proc').some((name) => /^[0-9]+$/.test(name) && inGroup(name, leader))
   } catch {
     // No /proc here: what answers to signals counts.
     return true
@@ -51,6 +52,21 @@ function runsInGroup(pid: string, leader: number): boolean {
     // `pid (name) state parent group …`, where the name may hold anything.
     const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return Number(group) === leader && state !== 'Z' && state !== 'X'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The same where `/proc` is that of a PID namespace around ours: numbers there are other ones, and ours are the last of those that a
+ * process has (proc_pid_status(5), `NSpgid`).
+ */
+function runsInGroupOfOurs(pid: string, leader: number): boolean {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid')) return false
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const groups = /^NSpgid:(.*)$/m.exec(status)?.[1]?.trim().split(/\s+/) ?? []
+    return Number(groups.at(-1)) === leader && !/^State:\s*[ZX]/m.test(status)
   } catch {
     return false
   }

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 /** The executable. */
 import { runCommand } from './command.ts'
+import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
 
 // `monoceros --help | head -1` must not end in a stack trace.
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
+const cwd = workingDirectory(process.env)
 const code = await runCommand({
   args: process.argv.slice(2),
   env: process.env,
-  cwd: process.cwd(),
+  cwd,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   columns: process.stdout.columns,
@@ -17,7 +19,11 @@ const code = await runCommand({
   serve: async (settings, readSettings) => {
     // Loaded only now, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
-    process.exit(await runArbiter(settings, { readSettings }))
+    const readAgain = async () => {
+      enterAgain(cwd)
+      return withRealFolders(await readSettings())
+    }
+    process.exit(await runArbiter(withRealFolders(settings), { readSettings: readAgain }))
   },
 })
 process.exitCode = code

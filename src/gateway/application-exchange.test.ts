@@ -4,7 +4,7 @@ import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
-import type { WSGIApplication } from '../wsgi/types.ts'
+import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationGateway } from './application-gateway.ts'
 import { ProxyTrust } from './proxy-trust.ts'
 
@@ -14,8 +14,10 @@ class TestReply implements Reply {
   readonly bytesSent = 0
   readonly said: string[] = []
   body = ''
+  head = ''
 
-  respond(head: { status: number }, bytes: Buffer, start: number, end: number): boolean {
+  respond(head: { status: number; text: string }, bytes: Buffer, start: number, end: number): boolean {
+    this.head = head.text
     this.said.push(`respond ${head.status}`)
     this.body += bytes.toString('latin1', start, end)
     return false
@@ -47,7 +49,7 @@ class TestReply implements Reply {
 }
 
 /** An exchange of an application with a client that has sent a head with these lines. */
-function exchange(app: WSGIApplication, lines = '') {
+function exchange(app: WSGIApplication, lines = '', strict = true) {
   const said: string[] = []
   const say = (text: string) => said.push(text)
   const gateway = new ApplicationGateway(
@@ -61,6 +63,7 @@ function exchange(app: WSGIApplication, lines = '') {
     },
     app,
     { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },
+    strict,
   )
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(`POST /path HTTP/1.1\r\nHost: x\r\n${lines}\r\n`, 'latin1')
@@ -278,5 +281,34 @@ describe('what an application may give or throw', () => {
     sink.bodyEnd()
     await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`))
     expect(reply.said).toEqual(key === 'then' ? ['refuse 500'] : ['start 200', 'finish'])
+  })
+})
+
+describe('what is not quite right', () => {
+  const app: WSGIApplication = (_environ, startResponse) => {
+    const headers = [
+      ['Connection', 'keep-alive'],
+      ['X-A', '1'],
+    ]
+    startResponse('200', new Map(headers as [string, string][]) as unknown as ResponseHeaders)
+    return [new DataView(new ArrayBuffer(3)), Buffer.from('x')] as unknown as Uint8Array[]
+  }
+
+  test('is served where rules are not strict, and noted once with the place', () => {
+    const { reply, said, sink } = exchange(app, '', false)
+    sink.bodyEnd()
+    expect(reply.head).toBe('200 \r\nX-A: 1\r\n')
+    expect(reply.body).toBe('\0\0\0x')
+    expect(said).toHaveLength(4)
+    expect(said.join('\n')).toMatch(
+      /POST \/path HTTP\/1.1: start_response: Connection is about the connection.*: it is left out \(.*:\d+:\d+\). This is said once; with --strict it is an error/,
+    )
+  })
+
+  test('is an error where they are', () => {
+    const { reply, said, sink } = exchange(app)
+    sink.bodyEnd()
+    expect(reply.said).toContain('refuse 500')
+    expect(said).toHaveLength(1)
   })
 })

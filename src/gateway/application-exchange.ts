@@ -7,6 +7,7 @@ import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
+import type { WSGIError } from '../wsgi/wsgi-error.ts'
 import { admit, lacksMemory } from './admission.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
@@ -29,6 +30,10 @@ export interface ApplicationContext {
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons
   readonly heads: ApplicationHeads
+  /** Whether rules that the application breaks are forgiven where nobody suffers from it. */
+  readonly strict: boolean
+  /** True once for each rule. */
+  isNew(rule: string): boolean
 }
 
 /**
@@ -194,7 +199,17 @@ export class ApplicationExchange
   // ---------------------------------------------------------------- what the call says (ResponseSink)
 
   checkHead(status: string, headers: ResponseHeaders): ResponseHead {
-    return this.#gateway.heads.check(status, headers)
+    return this.#gateway.heads.check(status, headers, this.#gateway.strict ? null : this)
+  }
+
+  forgive(rule: string, error: WSGIError, instead: string): void {
+    const { strict, options } = this.#gateway
+    if (strict) throw error
+    if (!this.#gateway.isNew(rule)) return
+    const place = callerPlace()
+    options.log.warning(
+      `${this.#describe()}: ${error.message}: ${instead}${place === null ? '' : ` (${place})`}. This is said once; with --strict it is an error`,
+    )
   }
 
   respond(head: ResponseHead, body: Uint8Array): void {
@@ -308,6 +323,24 @@ export class ApplicationExchange
   #quoted(): string {
     return quoteText(this.#describe())
   }
+}
+
+const OURS = new URL('..', import.meta.url)
+
+/** Where the application calls the server right now, `FILE:LINE:COLUMN`; null where it cannot be told. */
+function callerPlace(): string | null {
+  const holder: { stack?: string } = {}
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 50
+  Error.captureStackTrace(holder)
+  Error.stackTraceLimit = limit
+  for (const line of String(holder.stack).split('\n').slice(1)) {
+    const place = /(?:\(|at )((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
+    if (place === undefined) continue
+    if (!place.startsWith(OURS.href) && !place.startsWith(OURS.pathname))
+      return place.replace(/^file:\/\//, '')
+  }
+  return null
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

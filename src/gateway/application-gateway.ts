@@ -12,11 +12,24 @@ export class ApplicationGateway implements ApplicationContext {
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons
   readonly heads = new ApplicationHeads()
+  readonly strict: boolean
+  readonly #forgiven = new Set<string>()
 
-  constructor(options: GatewayBasics, app: WSGIApplication, server: Omit<ServerFacts, 'rootPath'>) {
+  /** @param strict whether the application is held to PEP 3333 to the letter */
+  constructor(
+    options: GatewayBasics,
+    app: WSGIApplication,
+    server: Omit<ServerFacts, 'rootPath'>,
+    strict = true,
+  ) {
     this.options = options
     this.app = app
+    this.strict = strict
     this.environs = new ApplicationEnvirons({ ...server, rootPath: options.rootPath })
+  }
+
+  isNew(rule: string): boolean {
+    return this.#forgiven.size < this.#forgiven.add(rule).size
   }
 
   /** The engine's handler: one call per request. */

@@ -57,4 +57,19 @@ describe('response heads of applications', () => {
     headers[0]![1] = '2\r\nX: y'
     expect(() => heads.check('200 OK', headers)).toThrow(/control character/)
   })
+
+  test('one that is put right is known by what was given', () => {
+    const heads = new ApplicationHeads()
+    const rules: string[] = []
+    const judge = { forgive: (rule: string) => void rules.push(rule) }
+    const given = (): ResponseHeaders => [
+      ['Connection', 'close'],
+      ['A', '1'],
+    ]
+    const first = heads.check('204', given(), judge)
+    expect(first.text).toBe('204 \r\nA: 1\r\n')
+    expect(heads.check('204', given(), judge)).toBe(first)
+    expect(rules).toEqual(['status-without-reason', 'hop-by-hop connection'])
+    expect(() => new ApplicationHeads().check('204', given())).toThrow(/PEP 3333/)
+  })
 })

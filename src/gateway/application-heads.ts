@@ -1,5 +1,7 @@
 import type { ResponseHead } from '../http/response-head.ts'
-import { checkHead } from '../wsgi/head-rules.ts'
+import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
+import type { Judge } from '../wsgi/leniency.ts'
+import { equivalentHead } from '../wsgi/lenient-head.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 
 interface Known {
@@ -11,6 +13,7 @@ interface Known {
 
 const SLOTS = 64
 const LONGEST_KEPT = 4096
+const MOST_STRINGS = 512
 
 /**
  * Makes response heads of what applications give to `startResponse`, and knows the last ones: most answers have one of few heads, and comparing
@@ -19,24 +22,41 @@ const LONGEST_KEPT = 4096
 export class ApplicationHeads {
   readonly #known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
 
-  /** @throws WSGIError */
-  check(status: string, headers: ResponseHeaders): ResponseHead {
+  /**
+   * @param judge who may forgive what is not quite right; null for nobody
+   * @throws WSGIError
+   */
+  check(status: string, headers: ResponseHeaders, judge: Judge | null = null): ResponseHead {
     const slot = slotOf(status, headers)
     const known = this.#known[slot]
     if (known !== undefined && Array.isArray(headers) && isSame(known, status, headers)) return known.head
-    const { status: code, contentLength } = checkHead(status, headers)
+    let facts: HeadFacts
+    let line = status
+    let sent = headers
+    try {
+      facts = checkHead(status, headers)
+    } catch (error) {
+      if (judge === null) throw error
+      ;({ status: line, headers: sent } = equivalentHead(status, headers, judge))
+      facts = checkHead(line, sent)
+    }
+    const { status: code, contentLength } = facts
     const strings: string[] = []
-    let text = `${status}\r\n`
+    let text = `${line}\r\n`
     let hasDate = false
     let hasServer = false
-    for (const [name, value] of headers) {
+    for (const [name, value] of sent) {
       strings.push(name, value)
       text += `${name}: ${value}\r\n`
       if (name.length === 4 && name.toLowerCase() === 'date') hasDate = true
       else if (name.length === 6 && name.toLowerCase() === 'server') hasServer = true
     }
     const head: ResponseHead = { status: code, text, contentLength, hasDate, hasServer }
-    if (text.length <= LONGEST_KEPT) this.#known[slot] = { status, strings, head }
+    if (text.length <= LONGEST_KEPT && Array.isArray(headers)) {
+      // By what was given, not by what is sent.
+      const given = sent === headers ? strings : headers.flat()
+      if (given.length <= MOST_STRINGS) this.#known[slot] = { status, strings: given, head }
+    }
     return head
   }
 }

@@ -29,11 +29,12 @@ const SPACE = 32
 const TAB = 9
 
 /** Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP Features"; RFC 9110 §7.6.1). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
+  'proxy-connection',
   'te',
   'trailer',
   'trailers',

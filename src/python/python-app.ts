@@ -252,6 +252,7 @@ class PythonRunner implements PythonCallContext {
         window: options.responseWindow,
         gracefulTimeout: options.gracefulTimeout,
         multiprocess: options.workers > 1,
+        strict: options.strict,
         // Nothing is usual: what a middleware has taken out of an environ must not come back.
         environ: {},
         background: true,

@@ -12,6 +12,7 @@ import {
 import type { RequestBody } from '../spool/request-body.ts'
 import type { BodyStore } from '../spool/spool.ts'
 import { ClientGoneError } from '../wsgi/client-gone.ts'
+import { toError } from '../wsgi/stranger.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { ENVIRON_END, type EnvironEncoder, endWithLength } from './environ-encoder.ts'
 import { type BodyConsumer, PythonBody } from './python-body.ts'
@@ -299,7 +300,7 @@ export class PythonCall implements Task, BodyConsumer {
     this.#settle = null
     this.#response = null
     if (settle !== null) settle.reject(error)
-    else body?.fail(error instanceof Error ? error : new Error(String(error)))
+    else body?.fail(toError(error))
     this.#finish()
   }
 

@@ -2,6 +2,7 @@ import type { TaskHandle } from '../runtimes/runtime.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import type { BodyStore } from '../spool/spool.ts'
 import { emptyInput } from '../wsgi/input-stream.ts'
+import { toError } from '../wsgi/stranger.ts'
 import type { InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue, WSGIError } from '../wsgi/wsgi-error.ts'
 
@@ -133,7 +134,7 @@ export class InputRelay {
       }
     } catch (error) {
       this.#ended = true
-      this.failure = error instanceof Error ? error : new Error(String(error))
+      this.failure = toError(error)
       this.#handle()?.abortBody()
     } finally {
       this.#running = false

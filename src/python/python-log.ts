@@ -2,6 +2,7 @@ import type { LogLevel } from '../logging/error-log.ts'
 import { processLog } from '../logging/process-log.ts'
 import type { PoolLog } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
+import { messageOf } from '../wsgi/stranger.ts'
 
 /** Something for the log of a Python application. */
 export interface PythonLogEntry {
@@ -31,7 +32,7 @@ export function entriesOfPool(log: PythonLog): PoolLog {
       log(entry)
     } catch (error) {
       logToProcess(entry)
-      const text = `The option log of pythonApp threw: ${error instanceof Error ? error.message : String(error)}`
+      const text = `The option log of pythonApp threw: ${messageOf(error)}`
       logToProcess({ pid: process.pid, source: 'server', level: 'error', text })
     }
   }

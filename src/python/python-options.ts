@@ -49,6 +49,8 @@ export interface PythonAppOptions {
   tmpUploadDir?: string | null
   /** How far the application may be ahead of who takes its response, in bytes or as `'256k'`, the default. */
   responseWindow?: number | string
+  /** Whether the application is held to PEP 3333 to the letter (false); see the setting of that name. */
+  strict?: boolean
   /** Where the application's output and the workers' messages go; to standard error, in the form of the server's error log, unless said otherwise. */
   log?: PythonLog
 }
@@ -74,6 +76,7 @@ const NAMES = [
   'request_buffer_size',
   'tmp_upload_dir',
   'response_window',
+  'strict',
   'raw_env',
 ] as const
 
@@ -98,6 +101,7 @@ export type CheckedOptions = Pick<
   | 'requestBufferSize'
   | 'tmpUploadDir'
   | 'responseWindow'
+  | 'strict'
   | 'rawEnv'
 > & { readonly runtime: 'auto' | 'cpython' | 'pyodide'; readonly log: PythonLog }
 

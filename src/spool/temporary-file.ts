@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { close, ftruncate, type NoParamCallback, open, read, unlink, writev } from 'node:fs'
 import { join } from 'node:path'
+import { ownDescriptors } from './own-descriptors.ts'
 
 const ignore: NoParamCallback = () => {}
 let fileNumber = 0
 
 /**
  * A file without a name: it goes away with this process, whatever happens. On Linux the name is taken away as soon as the file is open, and
- * other processes reach it through /proc; elsewhere it keeps its name until it is closed.
+ * other processes reach it through /proc; elsewhere, and where there is no /proc, it keeps its name until it is closed.
  * The name cannot be guessed and the file opens for nobody else, so the folder may be one that others write to, such as `/tmp`.
  */
 export class TemporaryFile {
@@ -29,10 +30,10 @@ export class TemporaryFile {
     const name = join(directory, `${kind}-${process.pid}-${++fileNumber}-${randomUUID()}`)
     open(name, 'wx+', 0o600, (error, fd) => {
       if (error !== null) return callback(error)
-      if (process.platform !== 'linux') return callback(null, new TemporaryFile(fd, name))
+      const descriptors = ownDescriptors()
+      if (descriptors === null) return callback(null, new TemporaryFile(fd, name))
       unlink(name, (unlinkError) => {
-        if (unlinkError === null)
-          return callback(null, new TemporaryFile(fd, `/proc/${process.pid}/fd/${fd}`))
+        if (unlinkError === null) return callback(null, new TemporaryFile(fd, `${descriptors}/${fd}`))
         close(fd, ignore)
         callback(unlinkError)
       })
@@ -62,7 +63,7 @@ export class TemporaryFile {
   /** Nothing else may be under way. */
   close(): void {
     close(this.#fd, ignore)
-    if (process.platform !== 'linux') unlink(this.path, ignore)
+    if (ownDescriptors() === null) unlink(this.path, ignore)
   }
 }
 

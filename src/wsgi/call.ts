@@ -2,6 +2,7 @@ import { callApplication } from './application.ts'
 import { discardAndClose, isPromise, notIterable } from './body.ts'
 import { ClientGoneError, type ClientWatch, isAboutTheClient, watchClient } from './client-gone.ts'
 import type { HeadFacts } from './head-rules.ts'
+import { equivalentBytes, type Judge } from './leniency.ts'
 import type {
   ResponseHeaders,
   StartResponse,
@@ -42,6 +43,8 @@ export interface ResponseSink<Head extends HeadFacts> {
   broken(error: unknown): void
   /** Something for the log that changes nothing for the client. */
   complain(error: unknown): void
+  /** As in {@link Judge}; a sink that has none forgives nothing. */
+  forgive?: Judge['forgive']
 }
 
 type Iteration = Iterator<unknown> | AsyncIterator<unknown>
@@ -162,10 +165,14 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     return this.#write
   }
 
-  readonly #write: Write = (data) => {
-    if (!(data instanceof Uint8Array)) {
-      throw new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(data)}`)
-    }
+  readonly #write: Write = (given) => {
+    const data =
+      given instanceof Uint8Array
+        ? given
+        : this.#equivalent(
+            given,
+            new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(given)}`),
+          )
     if (this.#cancelled) return rejected(new ClientGoneError())
     if (this.#failure !== null) return rejected(this.#failure.error)
     if (this.#over)
@@ -213,7 +220,8 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     let only: Uint8Array = EMPTY
     // What it iterates over counts, not what its indices hold: they are not the same for every subclass.
     for (const chunk of chunks) {
-      only = checkChunk(chunk)
+      only = this.#checkChunk(chunk)
+      if (only !== chunk) return this.#respondAtOnce(Array.from(chunks, (each) => this.#checkChunk(each)))
       length += only.length
       count++
     }
@@ -320,7 +328,7 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
 
   /** Sends what the body has given, and ends the response where nobody wants the rest. @returns whether the next is welcome */
   #pass(value: unknown): boolean {
-    const chunk = checkChunk(value)
+    const chunk = this.#checkChunk(value)
     const head = this.#head
     if (head === null) {
       if (chunk.length === 0) return true // no body yet, so the head may still follow
@@ -335,6 +343,18 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
       this.#finish()
     }
     return welcome
+  }
+
+  #checkChunk(chunk: unknown): Uint8Array {
+    return chunk instanceof Uint8Array ? chunk : this.#equivalent(chunk, wrongChunk(chunk))
+  }
+
+  /** The bytes of what is as good as a `Uint8Array`, where the sink forgives that. @throws `error` */
+  #equivalent(value: unknown, error: WSGIError): Uint8Array {
+    const bytes = this.#sink.forgive === undefined ? null : equivalentBytes(value)
+    if (bytes === null) throw error
+    this.#sink.forgive?.('not-uint8array', error, 'its bytes are sent')
+    return bytes
   }
 
   /** Sends a piece of the body, and the head before the first that is not empty. @returns whether the next is welcome */
@@ -476,10 +496,9 @@ function surplus(head: HeadFacts): WSGIError {
   )
 }
 
-function checkChunk(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
+function wrongChunk(chunk: unknown): WSGIError {
   const hint = typeof chunk === 'string' ? '; a TextEncoder makes bytes of text' : ''
-  throw new WSGIError(
+  return new WSGIError(
     'Specification Details',
     `The body must be made of Uint8Array, not of ${describeValue(chunk)}${hint}`,
   )

@@ -26,7 +26,8 @@ const MOST_KNOWN = 512
 /** The last status that was checked and is right. */
 let lastStatus = '200 OK'
 
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+/** `src/http/response-head.ts` and `python/monoceros/response_head.py` have the same; a test compares them. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -49,6 +50,14 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
  */
 export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase())
+}
+
+/** What is wrong with a header of that kind. */
+export function hopByHopError(name: string): WSGIError {
+  return new WSGIError(
+    'Other HTTP Features',
+    `start_response: ${name} is about the connection, which is the server's`,
+  )
 }
 
 /**
@@ -125,12 +134,7 @@ function checkHeader(header: unknown): asserts header is [string, string] {
   }
   const [name, value] = header as [unknown, unknown]
   checkField(name, value, 'start_response: ')
-  if (isHopByHop(name as string)) {
-    throw new WSGIError(
-      'Other HTTP Features',
-      `start_response: ${name} is about the connection, which is the server's`,
-    )
-  }
+  if (isHopByHop(name as string)) throw hopByHopError(name as string)
 }
 
 /**

@@ -1,3 +1,5 @@
+import { look, propertyOf } from './stranger.ts'
+
 /** The sections of PEP 3333 that lay something on an application. */
 export type Rule =
   | 'Specification Details'
@@ -45,15 +47,13 @@ export function describeValue(value: unknown): string {
   }
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
     return `the ${typeof value} ${value}`
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
-  if (typeof value === 'symbol') return 'a symbol'
-  let name: unknown
-  try {
-    if (value instanceof Promise) return 'a promise'
-    name = (value as object).constructor?.name
-  } catch {
-    // Some objects throw when they are looked at: a proxy, a getter.
+  if (typeof value === 'function') {
+    const name = propertyOf(value, 'name')
+    return typeof name !== 'string' || name === '' ? 'a function' : `the function ${name}`
   }
+  if (typeof value === 'symbol') return 'a symbol'
+  if (look(() => value instanceof Promise, false)) return 'a promise'
+  const name = propertyOf(propertyOf(value, 'constructor'), 'name')
   return typeof name !== 'string' || name === '' || name === 'Object'
     ? 'an object'
     : `${/^(?:[AEIO]|Un)/.test(name) ? 'an' : 'a'} ${name}`

@@ -124,6 +124,29 @@ export const plain: Variant = {
   typescript,
 }
 
+/** Rules that nobody suffers from when they are broken are held to all the same. */
+export const strict: Variant = {
+  name: 'strict',
+  app: dispatcher,
+  args: ['--workers', '1', '--strict'],
+  // Gunicorn has one way only.
+  gunicornArgs: ['--workers', '1'],
+  embeddedArgs: [...embeddedArgs, '--strict'],
+  typescript: { app: typescript.app, args: [...typescript.args, '--strict'] },
+}
+
+/** A case that `strict` decides: what is seen with it, and what without. */
+export function unlessStrict(
+  row: PepCase,
+  lenient: Pick<PepCase, 'rule' | 'expect'> & Partial<Pick<PepCase, 'gunicorn' | 'typescript'>>,
+): PepCase[] {
+  const { gunicorn: _, typescript: __, ...common } = row
+  return [
+    { ...row, on: strict },
+    { ...common, ...lenient, id: `${row.id}-lenient`, level: 'may' },
+  ]
+}
+
 /** Several threads; with them gunicorn keeps connections alive, which its default worker never does. */
 export const threads: Variant = {
   name: 'threads',

@@ -85,6 +85,8 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '| --- | --- |',
     ...translations.map(([python, typescript]) => `| ${python} | ${typescript} |`),
     '',
+    'Where there is a case of the same name that ends in `-lenient`, the first is of Monoceros with `--strict`, the second without.',
+    '',
     'A bare status (`500`) is the server\u2019s own error page; `refused` and `accepted` say whether `start_response` raised an error.',
     ...sections.flatMap((section) =>
       sectionLines(

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isApplication } from '../../wsgi/application.ts'
 import { failureText } from '../../wsgi/failure.ts'
+import { look, propertyOf } from '../../wsgi/stranger.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
@@ -35,19 +36,44 @@ export async function loadApplication(
   try {
     exported = await importFile(file)
   } catch (error) {
-    const text = (await syntaxErrorText(error, file)) ?? failureText(error)
+    const text = (await syntaxErrorText(error, file)) ?? theirs(failureText(error))
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
-  const { value, owner } = find(parsed, exported, reference)
+  // What is exported may throw when it is looked at: a getter, a proxy, a variable that has no value yet.
+  const looking = <T>(look: () => T): T => {
+    try {
+      return look()
+    } catch (error) {
+      if (error instanceof ApplicationLoadError) throw error
+      throw new ApplicationLoadError(
+        `Cannot load ${reference}: what its module exports raised when it was looked at\n${theirs(failureText(error))}`,
+      )
+    }
+  }
+  const { value, owner } = looking(() => find(parsed, exported, reference))
   if (parsed.args !== null)
     waits(`the factory ${parsed.path.join('.')}() of ${file} waits for a promise that has not settled`)
   const application = parsed.args === null ? value : await call(parsed, value, owner, reference)
-  if (isApplication(application) && !looksForeign(application) && !isClass(application)) {
-    // A method is called as one.
-    const isMethod = parsed.args === null && owner !== undefined && typeof application === 'function'
-    return isMethod ? application.bind(owner) : application
-  }
-  throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
+  return looking(() => {
+    if (isApplication(application) && !looksForeign(application) && !isClass(application)) {
+      // A method is called as one.
+      const isMethod = parsed.args === null && owner !== undefined && typeof application === 'function'
+      return isMethod ? application.bind(owner) : application
+    }
+    throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
+  })
+}
+
+const OURS = new URL('../..', import.meta.url).href
+
+/** A stack without the frames of who loads: they are always the same, and not where the mistake is. */
+function theirs(stack: string): string {
+  const isOurs = (line: string) =>
+    /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
+  return stack
+    .split('\n')
+    .filter((line) => !isOurs(line))
+    .join('\n')
 }
 
 function locate({ file }: ApplicationReference, directory: string): string {
@@ -72,7 +98,10 @@ function pathOfUrl(url: string): string {
 
 /** What Node tells of a syntax error only when it prints it itself: its file and line. Null where the error is another, or not in that file. */
 function syntaxErrorText(error: unknown, path: string): Promise<string | null> {
-  const isUnplaced = error instanceof SyntaxError && !/(file:\/\/|\()\//.test(error.stack ?? '')
+  const isUnplaced = look(
+    () => error instanceof SyntaxError && !/(file:\/\/|\()\//.test(error.stack ?? ''),
+    false,
+  )
   if (!isUnplaced || /ts$/.test(path)) return Promise.resolve(null)
   return new Promise((resolve) => {
     execFile(process.execPath, ['--check', path], (failed, _out, text) => {
@@ -87,7 +116,7 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
     try {
       return (await import(pathToFileURL(path).href)) as Record<string, unknown>
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
+      const code = propertyOf(error, 'code')
       const cannotStrip =
         code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_INVALID_TYPESCRIPT_SYNTAX'
       if (!cannotStrip && code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error
@@ -175,9 +204,11 @@ async function call(
     )
   }
   try {
-    return (await factory.apply(owner, args ?? [])) as unknown
+    return (await Reflect.apply(factory, owner, args ?? [])) as unknown
   } catch (error) {
-    throw new ApplicationLoadError(`Cannot load ${reference}: the factory raised\n${failureText(error)}`)
+    throw new ApplicationLoadError(
+      `Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`,
+    )
   }
 }
 

@@ -27,7 +27,8 @@ export function processIdentity(): ProcessIdentity {
       const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replaceAll('-', '').slice(0, 12)
       const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
       if (namespace !== undefined) {
-        return { pid, boot, namespace: Number(namespace).toString(36), start: status.start }
+        const start = numbersAreOurs() ? status.start : '0'
+        return { pid, boot, namespace: Number(namespace).toString(36), start }
       }
     } catch {
       // A /proc without these.
@@ -69,10 +70,21 @@ export function hasEnded(
   }
   // Nothing but the number; before the machine was started it was another's. A minute for clocks that were set.
   if (owner.start === '0') return named < Date.now() - uptime() * 1000 - 60_000
+  // Numbers in the /proc of another PID namespace are those of other processes.
+  if (!numbersAreOurs()) return false
   const found = processStatus(String(owner.pid))
   if (found === null) return false
   // All its threads have ended, also the one that was still inside of a call of the system.
   return found.start !== owner.start || (/[ZX]/.test(found.state) && found.threads <= 1)
+}
+
+/** Whether `/proc` has processes by the numbers that they have for us: not where it is that of a PID namespace around ours. */
+function numbersAreOurs(): boolean {
+  try {
+    return readlinkSync('/proc/self') === String(process.pid)
+  } catch {
+    return false
+  }
 }
 
 /** proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the machine did. */

@@ -22,6 +22,7 @@ import {
   LAST,
   LOG,
   MAX_PAYLOAD,
+  NOTE,
   READY,
   REQUEST,
   RETURNED,
@@ -180,7 +181,7 @@ describe('decoding frames', () => {
   })
 
   it('refuses every type that a worker does not send', () => {
-    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS]
+    const known = [READY, HEAD, DATA, FILE, END, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS, NOTE]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])
       if (known.includes(type)) expect(decoding).not.toThrow()
@@ -200,6 +201,7 @@ describe('decoding frames', () => {
       [RETURNED, 0],
       [LOG, 0],
       [ASIDE, 0],
+      [NOTE, 0],
     ] as const) {
       for (let flags = 0; flags < 256; flags++) {
         const decoding = () => decode([encodeFrame(type, 1, null, flags)])

@@ -13,6 +13,7 @@ export const RECALL = 0x05
 export const STOP = 0x06
 export const START = 0x07
 export const WHERE = 0x08
+export const SHOW = 0x09
 
 // Worker → acceptor
 export const READY = 0x81
@@ -26,6 +27,7 @@ export const RETURNED = 0x88
 export const LOG = 0x89
 export const ASIDE = 0x8a
 export const STANDS = 0x8b
+export const NOTE = 0x8c
 
 /** Flags of REQUEST. */
 export const BODY_FILE = 1
@@ -64,7 +66,7 @@ export interface FrameSink {
 
 /** The flags that each type may have, by type; what has none is refused. */
 const FLAGS = new Int16Array(256).fill(-1)
-for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS]) FLAGS[type] = 0
+for (const type of [READY, FILE, FAIL, WANT, RETURNED, LOG, ASIDE, STANDS, NOTE]) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST
 FLAGS[END] = BROKEN
 

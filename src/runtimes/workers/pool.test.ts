@@ -211,6 +211,7 @@ function makePool(
         window,
         gracefulTimeout: 10,
         multiprocess,
+        strict: false,
         environ: { SERVER_SOFTWARE: 'monoceros/test' },
       },
       log: {

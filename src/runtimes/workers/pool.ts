@@ -63,6 +63,9 @@ const LONGEST_DELAY_MS = 10_000
 /** After the time to stop is over, how long ended processes are waited for. */
 const KILLED_MS = 1000
 
+/** There are not as many rules that are forgiven. */
+const MOST_NOTES = 64
+
 const DEBUG = 10
 const INFO = 20
 const WARNING = 30
@@ -100,6 +103,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   #reload: Reload | null = null
   /** What those get that are started from now on. */
   #worker: PoolOptions['worker']
+  /** The rules that the application broke and that the log has a line of. */
+  readonly #noted = new Set<string>()
   #target: number
   #number = 0
   #watch: NodeJS.Timeout | null = null
@@ -420,6 +425,13 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#options.log.log(level, text, worker.pid)
   }
 
+  noted(worker: Worker, rule: string, text: string): void {
+    // All workers run the same application, and each says it once.
+    if (this.#noted.has(rule) || this.#noted.size >= MOST_NOTES) return
+    this.#noted.add(rule)
+    this.log(worker, WARNING, text)
+  }
+
   /** Starts workers until there are as many as there should be; waits longer each time one does not live. */
   #fill(): void {
     if (this.#stopping || this.#restart !== null) return
@@ -503,6 +515,7 @@ export class WorkerPool implements Runtime, WorkerListener {
    */
   async reload(): Promise<void> {
     this.abandonReload()
+    this.#noted.clear() // it may be another application
     const old = [...this.#workers].filter(
       (worker) => worker.state === 'serving' || worker.state === 'starting',
     )

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Task, TaskBody } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
-import { CANCEL, encodeFrame, HEAD, LAST, READY, REQUEST } from './frames.ts'
+import { CANCEL, encodeFrame, HEAD, LAST, NOTE, READY, REQUEST } from './frames.ts'
 import type { UnitListener, WorkerUnit } from './unit.ts'
 import { Worker, type WorkerListener } from './worker.ts'
 
@@ -61,11 +61,15 @@ interface Bench {
   readonly unit: TestUnit
   readonly returned: Assignment[]
   readonly unbegun: Assignment[]
+  readonly notes: string[][]
+  readonly logged: string[]
 }
 
 function makeBench(): Bench {
   const returned: Assignment[] = []
   const unbegun: Assignment[] = []
+  const notes: string[][] = []
+  const logged: string[] = []
   const listener: WorkerListener = {
     ready: () => {},
     loadFailed: () => {},
@@ -74,7 +78,8 @@ function makeBench(): Bench {
     exited: (_worker, _reason, left) => void unbegun.push(...left),
     worn: () => {},
     output: () => {},
-    log: () => {},
+    log: (_worker, _level, text) => void logged.push(text),
+    noted: (_worker, rule, text) => void notes.push([rule, text]),
   }
   let unit: TestUnit | undefined
   const worker = new Worker(
@@ -90,6 +95,7 @@ function makeBench(): Bench {
       window: 1000,
       gracefulTimeout: 1,
       multiprocess: false,
+      strict: false,
       environ: {},
     },
     listener,
@@ -97,7 +103,7 @@ function makeBench(): Bench {
   )
   const ready = { protocol: 2, pid: 7, python: '3.14.2', implementation: 'CPython' }
   unit!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
-  return { worker, unit: unit!, returned, unbegun }
+  return { worker, unit: unit!, returned, unbegun, notes, logged }
 }
 
 function makeTask(): Task & { readonly lostWith: number[]; answers: number; releases: number } {
@@ -227,3 +233,20 @@ function typesIn(bytes: Buffer): number[] {
   for (let at = 0; at < bytes.length; at += 12 + bytes.readUInt32LE(at)) types.push(bytes[at + 4])
   return types
 }
+
+describe('notes of a worker', () => {
+  test('are passed on with the rule that they are about', () => {
+    const { unit, notes } = makeBench()
+    unit.says(encodeFrame(NOTE, 0, Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}')))
+    expect(notes).toEqual([['hop-by-hop connection', 'it is left out']])
+  })
+
+  test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])('%j ends the worker', (payload) => {
+    const { unit, notes, logged } = makeBench()
+    unit.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
+    expect(notes).toEqual([])
+    expect(logged).toEqual([
+      expect.stringMatching(/^Worker broke the protocol and is ended: a (NOTE|payload)/),
+    ])
+  })
+})

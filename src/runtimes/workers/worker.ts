@@ -22,12 +22,14 @@ import {
   HEAD,
   LAST,
   LOG,
+  NOTE,
   PROTOCOL,
   READY,
   RECALL,
   REQUEST,
   RETURNED,
   readU32,
+  SHOW,
   STANDS,
   START,
   STOP,
@@ -36,6 +38,9 @@ import {
   writeU32,
 } from './frames.ts'
 import type { UnitListener, UnitStarter, WorkerUnit } from './unit.ts'
+
+/** How long a worker has to show where its greenlets stand before it is aborted. */
+const SHOW_MS = 100
 
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
@@ -49,6 +54,8 @@ export interface WorkerOptions {
   readonly window: number
   readonly gracefulTimeout: number
   readonly multiprocess: boolean
+  /** Whether the application is held to PEP 3333 to the letter. */
+  readonly strict: boolean
   /** What every environ has that does not say otherwise. */
   readonly environ: Readonly<Record<string, string>>
   /** It and its channels do not keep our process from ending; absent is false. */
@@ -70,6 +77,8 @@ export interface WorkerListener {
   worn(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
+  /** It let an application's breach of a rule pass: to be said once for each rule. */
+  noted(worker: Worker, rule: string, text: string): void
 }
 
 /** What a worker said of itself when it was ready. */
@@ -148,6 +157,8 @@ export class Worker implements FrameSink, UnitListener {
   #exitReason: string | null = null
   #dataClosed = false
   #finished = false
+  /** Its application may run greenlets, whose stacks no signal shows. */
+  #greenlets = false
   #killReason: string | null = null
   #stopSent = false
 
@@ -311,7 +322,12 @@ export class Worker implements FrameSink, UnitListener {
     if (this.state === 'gone' || this.#killReason !== null) return
     this.state = 'condemned'
     this.#killReason = reason
-    this.#unit.abort()
+    if (!this.#greenlets) return this.#unit.abort()
+    // A thread of its own shows them, when the interpreter lets it.
+    this.#sendControl(SHOW, 0)
+    setTimeout(() => {
+      if (this.state === 'condemned') this.#unit.abort()
+    }, SHOW_MS)
   }
 
   kill(reason: string): void {
@@ -494,6 +510,7 @@ export class Worker implements FrameSink, UnitListener {
           throw new FrameError('a READY that does not say what is ready')
         if (this.info !== null) throw new FrameError('READY for the second time')
         this.info = { pid, python, implementation }
+        this.#greenlets = said?.greenlets === true
         if (this.state !== 'starting') return // it is to go
         this.state = 'serving'
         this.readyAt = performance.now()
@@ -522,6 +539,9 @@ export class Worker implements FrameSink, UnitListener {
       case STANDS:
         this.#unit.stands(bytes.toString('utf8', start, end))
         return
+      case NOTE:
+        this.#noteFrame(parseJson(bytes.toString('utf8', start, end)))
+        return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
     }
@@ -543,6 +563,13 @@ export class Worker implements FrameSink, UnitListener {
   #logFrame(bytes: Buffer, start: number, end: number): void {
     if (end === start) throw new FrameError('a LOG without a level')
     this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
+  }
+
+  #noteFrame(note: unknown): void {
+    const { rule, text } = (note ?? {}) as Record<string, unknown>
+    if (typeof rule !== 'string' || typeof text !== 'string')
+      throw new FrameError('a NOTE without rule or text')
+    this.#listener.noted(this, rule, text)
   }
 
   /** The worker is done with it. */
@@ -627,6 +654,7 @@ function startMessage(options: WorkerOptions): object {
     graceful_timeout: options.gracefulTimeout,
     environ: options.environ,
     multiprocess: options.multiprocess,
+    strict: options.strict,
   }
 }
 

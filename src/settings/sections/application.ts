@@ -113,4 +113,26 @@ What it sees without being told: the working directory, the folders of \`pythonp
 
 It starts with a slash and ends without one: \`/shop\`.`,
   },
+  {
+    name: 'strict',
+    section: 'Application',
+    flags: ['--strict'],
+    type: 'boolean',
+    default: false,
+    doc: `Holds the application to PEP 3333 to the letter: what breaks a rule is an error in the application and status 500.
+
+Otherwise the server serves what other servers serve too, as long as its meaning is clear and no byte of it could split or forge a response. The log says so once for each rule:
+
+| the application | the server |
+|---|---|
+| sets \`Connection\`, \`Keep-Alive\`, \`Transfer-Encoding\`, \`Upgrade\` or another hop-by-hop header | leaves it out; whether the connection stays open, and how the body is framed, is up to the server and the client |
+| passes headers as a tuple, \`dict.items()\`, a generator or another iterable | takes what it gives |
+| passes a header as a list | takes it as a pair |
+| gives blocks that are a \`bytearray\` or another buffer of bytes (TypeScript: \`ArrayBuffer\`, \`DataView\`) | sends their bytes |
+| returns bytes instead of an iterable of them (Python) | sends them |
+| passes a status without a reason (\`204\`), or with white space around it | sends an empty reason; trims it |
+| repeats \`Content-Length\` with the same number, or puts white space around it | sends it once; trims it |
+
+Everything else is refused with either setting: line ends and other control characters, names that are no tokens, wrong status codes, lengths that contradict each other. The middleware \`validator\` is always strict.`,
+  },
 ] as const satisfies readonly SettingDefinition[]

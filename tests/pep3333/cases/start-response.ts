@@ -1,4 +1,4 @@
-import { type PepCase, type Section, threads } from '../case.ts'
+import { type PepCase, type Section, threads, unlessStrict } from '../case.ts'
 import { content, outcome, type Probe, readUntil, summary } from '../probe.ts'
 
 const section: Section = 'The start_response() Callable'
@@ -365,13 +365,20 @@ export const startResponseCases: readonly PepCase[] = [
     'The code has three digits, not four.',
   ),
   refusing('status-leading-space', 'must', "(' 200 OK', [('X-A', 'b')])", 'No space comes before the code.'),
-  refusing('status-trailing-space', 'must', "('200 OK ', [('X-A', 'b')])", 'No space follows the reason.', {
-    gunicorn: {
-      sees: 'accepted, 200 OK : "started"',
-      weAre: 'stricter',
-      why: 'The PEP: no surrounding whitespace.',
+  ...unlessStrict(
+    refusing('status-trailing-space', 'must', "('200 OK ', [('X-A', 'b')])", 'No space follows the reason.', {
+      gunicorn: {
+        sees: 'accepted, 200 OK : "started"',
+        weAre: 'stricter',
+        why: 'The PEP: no surrounding whitespace.',
+      },
+    }),
+    {
+      rule: 'Without strict, white space around the reason is taken off.',
+      expect: 'accepted, 200 OK: "started"',
+      gunicorn: { sees: 'accepted, 200 OK : "started"', weAre: 'choice', why: 'Gunicorn sends it as it is.' },
     },
-  }),
+  ),
   {
     id: 'status-empty-reason',
     section,
@@ -380,16 +387,27 @@ export const startResponseCases: readonly PepCase[] = [
     run: (probe) => call(probe, "('299 ', [('X-A', 'b')])"),
     expect: 'accepted, 299 : "started"',
   },
-  refusing(
-    'status-no-reason',
-    'must',
-    "('200', [('X-A', 'b')])",
-    'The status is a code and a reason, separated by a space.',
+  ...unlessStrict(
+    refusing(
+      'status-no-reason',
+      'must',
+      "('200', [('X-A', 'b')])",
+      'The status is a code and a reason, separated by a space.',
+      {
+        gunicorn: {
+          sees: 'malformed answer: not a status line: "HTTP/1.1 200"',
+          weAre: 'stricter',
+          why: 'RFC 9112 §4 wants the space after the code even when no reason follows; gunicorn sends a line without it.',
+        },
+      },
+    ),
     {
+      rule: 'Without strict, a status without a reason has an empty one.',
+      expect: 'accepted, 200 : "started"',
       gunicorn: {
         sees: 'malformed answer: not a status line: "HTTP/1.1 200"',
-        weAre: 'stricter',
-        why: 'RFC 9112 §4 wants the space after the code even when no reason follows; gunicorn sends a line without it.',
+        weAre: 'conforms',
+        why: 'RFC 9112 §4 wants the space after the code even when no reason follows.',
       },
     },
   ),
@@ -427,28 +445,44 @@ export const startResponseCases: readonly PepCase[] = [
       },
     },
   ),
-  refusing('headers-tuple', 'must', "('200 OK', (('X-A', 'b'),))", 'The headers are a list, not a tuple.', {
-    gunicorn: {
-      sees: 'accepted, 200 OK: "started"',
-      weAre: 'stricter',
-      why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
-    },
-    typescript: {
-      sees: 'accepted, 200 OK: "started"',
-      because: 'language',
-      why: 'A tuple is an array.',
-    },
-  }),
+  ...unlessStrict(
+    refusing('headers-tuple', 'must', "('200 OK', (('X-A', 'b'),))", 'The headers are a list, not a tuple.', {
+      gunicorn: {
+        sees: 'accepted, 200 OK: "started"',
+        weAre: 'stricter',
+        why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
+      },
+      typescript: {
+        sees: 'accepted, 200 OK: "started"',
+        because: 'language',
+        why: 'A tuple is an array.',
+      },
+    }),
+    { rule: 'Without strict, another iterable of pairs is taken.', expect: 'accepted, 200 OK: "started"' },
+  ),
   refusing('headers-dict', 'must', "('200 OK', {'X-A': 'b'})", 'The headers are a list, not a dict.'),
   refusing('headers-none', 'must', "('200 OK', None)", 'The headers are a list, not None.'),
-  refusing('headers-pair-list', 'must', "('200 OK', [['X-A', 'b']])", 'Each header is a tuple, not a list.', {
-    gunicorn: { sees: 'accepted, 200 OK: "started"', weAre: 'stricter', why: 'The PEP: a list of tuples.' },
-    typescript: {
-      sees: 'accepted, 200 OK: "started"',
-      because: 'language',
-      why: 'A tuple is an array.',
-    },
-  }),
+  ...unlessStrict(
+    refusing(
+      'headers-pair-list',
+      'must',
+      "('200 OK', [['X-A', 'b']])",
+      'Each header is a tuple, not a list.',
+      {
+        gunicorn: {
+          sees: 'accepted, 200 OK: "started"',
+          weAre: 'stricter',
+          why: 'The PEP: a list of tuples.',
+        },
+        typescript: {
+          sees: 'accepted, 200 OK: "started"',
+          because: 'language',
+          why: 'A tuple is an array.',
+        },
+      },
+    ),
+    { rule: 'Without strict, a list of two is taken for a pair.', expect: 'accepted, 200 OK: "started"' },
+  ),
   refusing(
     'headers-pair-str',
     'must',
@@ -526,32 +560,37 @@ export const startResponseCases: readonly PepCase[] = [
       },
     },
   ),
-  refusing(
-    'hop-by-hop-transfer-encoding',
-    'should',
-    "('200 OK', [('tRaNsFeR-eNcOdInG', 'chunked')])",
-    'Transfer-Encoding is the server\u2019s own: an error when an application sets it.',
+  ...unlessStrict(
+    refusing(
+      'content-length-repeated',
+      'must',
+      "('200 OK', [('Content-Length', '7'), ('content-length', '7')])",
+      'Nor is it given twice with the same number.',
+      {
+        section: 'Handling the Content-Length Header',
+        gunicorn: {
+          sees: 'malformed answer: 2 Content-Length headers',
+          weAre: 'conforms',
+          why: 'Gunicorn sends both.',
+        },
+      },
+    ),
     {
+      rule: 'Without strict it is sent once.',
+      expect: 'accepted, 200 OK: "started"',
       gunicorn: {
-        sees: 'accepted, 200 OK: "started"',
-        weAre: 'stricter',
-        why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+        sees: 'malformed answer: 2 Content-Length headers',
+        weAre: 'conforms',
+        why: 'Gunicorn sends both.',
       },
     },
   ),
-  refusing('hop-by-hop-connection', 'should', "('200 OK', [('Connection', 'close')])", 'So is Connection.', {
-    gunicorn: {
-      sees: 'accepted, 200 OK: "started"',
-      weAre: 'stricter',
-      why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
-    },
-  }),
-  ...['Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authorization', 'TE', 'Trailers', 'Upgrade'].map((name) =>
+  ...unlessStrict(
     refusing(
-      `hop-by-hop-${name.toLowerCase()}`,
+      'hop-by-hop-transfer-encoding',
       'should',
-      `('200 OK', [('${name}', 'x')])`,
-      `So is ${name}.`,
+      "('200 OK', [('tRaNsFeR-eNcOdInG', 'chunked')])",
+      'Transfer-Encoding is the server\u2019s own: an error when an application sets it.',
       {
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
@@ -560,6 +599,45 @@ export const startResponseCases: readonly PepCase[] = [
         },
       },
     ),
+    { rule: 'Without strict it is left out, and the log says so.', expect: 'accepted, 200 OK: "started"' },
+  ),
+  ...unlessStrict(
+    refusing(
+      'hop-by-hop-connection',
+      'should',
+      "('200 OK', [('Connection', 'close')])",
+      'So is Connection.',
+      {
+        gunicorn: {
+          sees: 'accepted, 200 OK: "started"',
+          weAre: 'stricter',
+          why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+        },
+      },
+    ),
+    { rule: 'Without strict it is left out, and the log says so.', expect: 'accepted, 200 OK: "started"' },
+  ),
+  ...['Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authorization', 'TE', 'Trailers', 'Upgrade'].flatMap(
+    (name) =>
+      unlessStrict(
+        refusing(
+          `hop-by-hop-${name.toLowerCase()}`,
+          'should',
+          `('200 OK', [('${name}', 'x')])`,
+          `So is ${name}.`,
+          {
+            gunicorn: {
+              sees: 'accepted, 200 OK: "started"',
+              weAre: 'stricter',
+              why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+            },
+          },
+        ),
+        {
+          rule: 'Without strict it is left out, and the log says so.',
+          expect: 'accepted, 200 OK: "started"',
+        },
+      ),
   ),
   {
     id: 'error-in-call',

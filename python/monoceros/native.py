@@ -1,0 +1,81 @@
+"""What a worker needs of threads, taken before the application is imported.
+
+An application may put other implementations into the standard library's modules (gevent and eventlet, ``patch_all``):
+there a new thread is a greenlet, which runs when the thread that it was made in lets it, and a lock is one between
+greenlets. A worker's threads must run whatever the application does, and exclude each other. So nothing of ours looks
+these up in their modules later on.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from _thread import LockType, allocate_lock, start_new_thread
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+
+sleep = time.sleep
+perf_counter = time.perf_counter
+
+_Wait = Callable[[Sequence[Any], Optional[float]], None]
+
+_THREADING = ("_start_new_thread", "_start_joinable_thread", "_allocate_lock", "Lock", "Thread", "get_ident")
+_threading: Dict[str, Any] = {name: getattr(threading, name) for name in _THREADING if hasattr(threading, name)}
+_select = select.select
+
+
+def threads_are_replaced() -> bool:
+    """True when ``threading`` does not make threads of the system any more."""
+    return any(getattr(threading, name, None) is not original for name, original in _threading.items())
+
+
+def start_thread(target: Callable[..., object], arguments: Tuple[Any, ...], name: str) -> None:
+    """Starts a thread of the system that does not keep the process from ending."""
+    if not threads_are_replaced():
+        # One that the application sees as any other: profilers, debuggers and logs find it by name.
+        threading.Thread(target=target, args=arguments, name=name, daemon=True).start()
+    else:
+        start_new_thread(target, arguments)
+
+
+def cooperative_wait() -> Optional[_Wait]:
+    """Waits for descriptors to be readable, for so many seconds, and lets greenlets run meanwhile.
+
+    None where ``select`` is the system's own, so that there is nobody to let run.
+    """
+    replaced = getattr(select, "select", _select)
+    if replaced is _select:
+        return None
+
+    def wait(descriptors: Sequence[Any], timeout: Optional[float]) -> None:
+        try:
+            replaced(descriptors, (), (), timeout)
+        except BaseException:  # a time-out that the application has forgotten; then the system waits
+            pass
+
+    return wait
+
+
+class Condition:
+    """Wakes the one thread that waits; who calls its methods holds ``lock``."""
+
+    def __init__(self, lock: LockType) -> None:
+        self._lock = lock
+        self._waiter: Optional[LockType] = None
+
+    def wait(self) -> None:
+        """Lets go of the lock until ``notify``."""
+        waiter = allocate_lock()
+        waiter.acquire()
+        self._waiter = waiter
+        self._lock.release()
+        try:
+            waiter.acquire()
+        finally:
+            self._lock.acquire()
+
+    def notify(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            waiter.release()
