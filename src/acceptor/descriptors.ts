@@ -8,6 +8,9 @@ import { mostTurnedAway } from '../http/http-server.ts'
 const EACH_WORKER = 6
 /** Of what is left for clients, one in five is for files: request bodies on the disk, files that are sent, what an application opens in this process. */
 const SHARE_OF_CONNECTIONS = 4 / 5
+/** `max_connections` where nobody said; it may be lowered to as many as this without a word. */
+const DEFAULT_MAX_CONNECTIONS = 20000
+const MANY_CONNECTIONS = 10_000
 /** How often it is looked whether any descriptor can be had, in milliseconds; and how soon again where none could. */
 const LOOK_EVERY_MS = 1000
 const LOOK_AGAIN_MS = 50
@@ -73,7 +76,9 @@ export function connectionLimit(
 ): ConnectionLimit {
   const left = limit - open - workers * EACH_WORKER - mostTurnedAway(limit)
   const possible = Math.max(1, Math.floor(left * SHARE_OF_CONNECTIONS))
-  if (possible >= wanted) return { maxConnections: wanted, warning: '' }
+  // Nobody asked for as many as the default, and thousands are enough for most.
+  const enough = wanted === DEFAULT_MAX_CONNECTIONS ? Math.min(wanted, MANY_CONNECTIONS) : wanted
+  if (possible >= enough) return { maxConnections: Math.min(wanted, possible), warning: '' }
   return {
     maxConnections: possible,
     warning:

@@ -165,8 +165,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     }
     this.#taken += bytes
     if (this.#handle !== null && this.#taken * 2 >= this.#gateway.options.responseWindow) {
-      const heavy = this.#heldByRuntime >= HEAVY && this.#handle.crowded
-      if (heavy && this.#gateway.slowReaders.spare(this)) return
+      if (this.#isHeavy && this.#handle.crowded && this.#gateway.slowReaders.spare(this)) return
       this.#handle.grant(this.#taken)
       this.#ungranted -= this.#taken
       this.#taken = 0
@@ -276,6 +275,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   // ---------------------------------------------------------------- a slow client (WaitingResponse)
 
+  get #isHeavy(): boolean {
+    return this.#heldByRuntime >= HEAVY
+  }
+
   slow(): boolean {
     const spool = this.#spool
     if (spool === null) {
@@ -302,7 +305,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { slowReaders, options } = this.#gateway
     const unsent = this.#ungranted - this.#taken
     const ends = {
-      send: (bytes: Buffer) => void this.#reply?.data(bytes, 0, bytes.length, false),
+      send: (bytes: Buffer, start: number, end: number, lent: boolean) =>
+        this.#reply?.data(bytes, start, end, lent) ?? false,
       finish: (broken: boolean) => this.#endReply(broken),
       grant: (bytes: number) => this.#handle?.grant(bytes),
       stuck: () => slowReaders.watch(this),
@@ -312,7 +316,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const spool = new ResponseSpool(options.spool, slowReaders.ahead, ends, unsent)
     const { contentLength } = this.#response!
     const left = contentLength === -1 ? Number.POSITIVE_INFINITY : contentLength - this.#reply!.bytesSent
-    if (!spool.begin(left, options.responseWindow - this.#ungranted)) return false
+    if (!spool.begin(left, options.responseWindow - this.#ungranted, this.#isHeavy)) return false
     this.#spool = spool
     return true
   }

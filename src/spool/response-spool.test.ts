@@ -57,9 +57,10 @@ class Bench {
       this.spool,
       this.ahead,
       {
-        send: (bytes) => {
-          this.unsent += bytes.length
-          this.sent.push(Buffer.from(bytes))
+        send: (bytes, start, end) => {
+          this.unsent += end - start
+          this.sent.push(Buffer.from(bytes.subarray(start, end)))
+          return false
         },
         finish: (broken) => this.said.push(broken ? 'broken' : 'finished'),
         grant: (bytes) => {
@@ -122,7 +123,7 @@ class Bench {
 describe('a spooled response', () => {
   it('of 20 MB is taken from the application at once, and given to the client as it reads', async () => {
     const bench = new Bench()
-    expect(bench.response.begin(20_000_000, 0)).toBe(true)
+    expect(bench.response.begin(20_000_000, 0, true)).toBe(true)
     expect(bench.produce(20_000_000)).toBe(20_000_000)
     bench.response.end(false)
     await waitFor('the disk', () => bench.spool.memory.held === 0)
@@ -206,7 +207,7 @@ describe('a spooled response', () => {
 
   it('goes on from memory when the file cannot be written', async () => {
     const bench = new Bench({ directory: '/nowhere/at/all' })
-    bench.response.begin(3 * MIB, 0)
+    bench.response.begin(3 * MIB, 0, true)
     bench.produce(3 * MIB)
     await waitFor('the trouble', () => bench.said.length > 0)
     expect(bench.said.join()).toContain('ENOENT')

@@ -3,8 +3,13 @@ import { TemporaryFile } from './temporary-file.ts'
 
 /** Where a spooled response goes, and where it comes from. */
 export interface SpoolEnds {
-  /** Gives bytes to the client; {@link ResponseSpool.written} is called when they have left. */
-  send(bytes: Buffer): void
+  /**
+   * Gives bytes [start, end) of `bytes` to the client; {@link ResponseSpool.written} is called when they have left.
+   *
+   * @param lent the memory will be used for others
+   * @returns whether `bytes` is still needed
+   */
+  send(bytes: Buffer, start: number, end: number, lent: boolean): boolean
   /** All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was told. */
   finish(broken: boolean): void
   /** The application may produce that many bytes more. */
@@ -15,11 +20,13 @@ export interface SpoolEnds {
   trouble(error: Error): void
 }
 
+/** How far a spooled response may be ahead of its file: what the application may produce at once. */
+const AHEAD = 2 * 1024 * 1024
 /**
- * How far a spooled response may be ahead of its file: what the application may produce at once. A response up to this size is taken off its
- * worker in one go; smaller steps would have the worker begin other requests between them, and hold all of their responses.
+ * The same where the worker holds the whole response. Up to this size it is taken off the worker in one go; smaller steps would have the
+ * worker begin other requests between them, and hold all of their responses.
  */
-const AHEAD = 32 * 1024 * 1024
+const AHEAD_HEAVY = 32 * 1024 * 1024
 /** The same for all spooled responses of a process together, as a share of the memory budget, and at most. */
 const AHEAD_SHARE = 1 / 4
 const AHEAD_OF_ALL = 128 * 1024 * 1024
@@ -33,15 +40,28 @@ const PIECE = 128 * 1024
 /** The same while memory is short. */
 const LOW_UNDER_PRESSURE = 16 * 1024
 const PIECE_UNDER_PRESSURE = 32 * 1024
-/** Shorter pieces are copied: each may pin the memory that many frames are read into. */
-const COPIED = 16 * 1024
+/** What waits is gathered in blocks of this size: fresh memory for each piece costs more than copying it. */
+const BLOCK = 128 * 1024
+/** So many blocks that nobody needs are kept for the next. */
+const SPARE_BLOCKS = 64
 
-/** What all spooled responses of a process may be ahead of their files by, in total. */
+/** What all spooled responses of a process share: how far they may be ahead of their files in total, and memory for what waits. */
 export class SpoolAhead {
   #left: number
+  readonly #spare: Buffer[] = []
 
   constructor(memoryLimit: number) {
     this.#left = Math.min(AHEAD_OF_ALL, Math.floor(memoryLimit * AHEAD_SHARE))
+  }
+
+  /** A block to write to. */
+  block(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK)
+  }
+
+  /** Nobody needs that block any more. */
+  reuse(block: Buffer): void {
+    if (this.#spare.length < SPARE_BLOCKS) this.#spare.push(block)
   }
 
   get left(): number {
@@ -79,8 +99,9 @@ export class ResponseSpool {
   /** Bytes in the file, and how many of them the client was given. */
   #stored = 0
   #read = 0
-  /** Not in the file yet: what waits, and what is being written. */
+  /** Not in the file yet: blocks that wait, of which the last has room behind `lastUsed`, and what is being written. */
   #waiting: Buffer[] = []
+  #lastUsed = 0
   #waitingBytes = 0
   #writingBytes = 0
   /** A file operation is under way; there is one at a time. */
@@ -114,13 +135,15 @@ export class ResponseSpool {
    *
    * @param length how many bytes are still to come, Infinity when nobody knows
    * @param credit how many the application may produce already
+   * @param heavy whether whoever runs the application holds much of the response
    * @returns false when there is no room, now: then this object is of no use
    */
-  begin(length: number, credit: number): boolean {
+  begin(length: number, credit: number, heavy = false): boolean {
     const { disk, responseLimit } = this.#spool
     if (responseLimit === 0) return false
     const least = Math.max(STEP, credit)
-    const ahead = this.#allAhead.take(least, Math.max(least, Math.min(AHEAD, responseLimit, length)))
+    const most = Math.min(heavy ? AHEAD_HEAVY : AHEAD, responseLimit, length)
+    const ahead = this.#allAhead.take(least, Math.max(least, most))
     if (ahead === 0) return false
     // All of a response whose length is known: one that has begun to go to the disk is not to stop half-way.
     const reserved =
@@ -141,15 +164,38 @@ export class ResponseSpool {
 
   /** Takes bytes [start, end) of `bytes`. @returns whether `bytes` is still needed */
   append(bytes: Buffer, start: number, end: number): boolean {
-    const length = end - start
-    if (this.#over || length === 0) return false
-    const copied = length < COPIED
-    const piece = bytes.subarray(start, end)
-    this.#waiting.push(copied ? Buffer.from(piece) : piece)
-    this.#waitingBytes += length
-    this.#spool.memory.add(length)
+    if (this.#over || end === start) return false
+    if (
+      !this.#busy &&
+      this.#waiting.length === 0 &&
+      this.#read === this.#stored &&
+      this.#unsent < this.#low
+    ) {
+      this.#outstanding -= end - start
+      this.#unsent += end - start
+      const kept = this.#ends.send(bytes, start, end, true)
+      this.#refill()
+      return kept
+    }
+    this.#waitingBytes += end - start
+    for (let at = start; at < end; ) {
+      if (this.#waiting.length === 0 || this.#lastUsed === BLOCK) this.#addBlock()
+      const copied = bytes.copy(this.#waiting.at(-1)!, this.#lastUsed, at, end)
+      this.#lastUsed += copied
+      at += copied
+    }
     this.#move()
-    return !copied
+    return false
+  }
+
+  #addBlock(): void {
+    this.#waiting.push(this.#allAhead.block())
+    this.#lastUsed = 0
+    this.#spool.memory.add(BLOCK)
+  }
+
+  get #low(): number {
+    return this.#spool.memory.pressed ? LOW_UNDER_PRESSURE : LOW
   }
 
   /** Nothing more will be appended. */
@@ -184,7 +230,7 @@ export class ResponseSpool {
       this.#over = true
       this.#allAhead.give(this.#ahead)
       this.#ahead = 0
-      this.#spool.memory.add(-this.#waitingBytes)
+      this.#release(this.#waiting)
       this.#waiting = []
       this.#waitingBytes = 0
     }
@@ -194,16 +240,17 @@ export class ResponseSpool {
   /** Does whatever can be done now: to the client first, to the file what it does not take. */
   #move(): void {
     if (this.#busy || this.#over) return
-    const low = this.#spool.memory.pressed ? LOW_UNDER_PRESSURE : LOW
-    while (this.#unsent < low) {
+    while (this.#unsent < this.#low) {
       if (this.#read < this.#stored) return this.#readPiece()
-      const piece = this.#waiting.shift()
-      if (piece === undefined) break
-      this.#waitingBytes -= piece.length
-      this.#spool.memory.add(-piece.length)
-      this.#outstanding -= piece.length
-      this.#unsent += piece.length
-      this.#ends.send(piece)
+      const block = this.#waiting.shift()
+      if (block === undefined) break
+      const length = this.#waiting.length === 0 ? this.#lastUsed : BLOCK
+      this.#waitingBytes -= length
+      this.#outstanding -= length
+      this.#unsent += length
+      // From here on the connection counts it.
+      this.#spool.memory.add(-BLOCK)
+      if (!this.#ends.send(block, 0, length, false)) this.#allAhead.reuse(block)
       if (this.#over) return
     }
     if (this.#waiting.length > 0) {
@@ -264,7 +311,10 @@ export class ResponseSpool {
       })
       return
     }
-    const pieces = this.#waiting
+    // The last one as it is: nothing is put behind what is being written.
+    const blocks = this.#waiting
+    const last = blocks.length - 1
+    const pieces = blocks.map((block, index) => (index === last ? block.subarray(0, this.#lastUsed) : block))
     const bytes = this.#waitingBytes
     this.#waiting = []
     this.#waitingBytes = 0
@@ -272,16 +322,34 @@ export class ResponseSpool {
     this.#file.write(pieces, this.#stored, (error) => {
       this.#writingBytes = 0
       if (error !== null && !this.#over) {
-        // They are still there, and go to the client from memory.
-        this.#waiting = [...pieces, ...this.#waiting]
-        this.#waitingBytes += bytes
+        this.#takeBack(pieces)
       } else {
-        this.#spool.memory.add(-bytes)
+        this.#release(blocks)
         this.#stored += bytes
         this.#outstanding -= bytes
       }
       this.#done(error)
     })
+  }
+
+  /** What could not be written goes to the client from memory, before what came meanwhile. */
+  #takeBack(pieces: readonly Buffer[]): void {
+    const later = this.#waiting.map((block, index) =>
+      index === this.#waiting.length - 1 ? block.subarray(0, this.#lastUsed) : block,
+    )
+    const all = Buffer.concat([...pieces, ...later])
+    this.#spool.memory.add(-BLOCK * (pieces.length + later.length))
+    this.#waiting = []
+    this.#waitingBytes = all.length
+    for (let at = 0; at < all.length; at += this.#lastUsed) {
+      this.#addBlock()
+      this.#lastUsed = all.copy(this.#waiting.at(-1)!, 0, at, Math.min(all.length, at + BLOCK))
+    }
+  }
+
+  #release(blocks: readonly Buffer[]): void {
+    this.#spool.memory.add(-BLOCK * blocks.length)
+    for (const block of blocks) this.#allAhead.reuse(block)
   }
 
   #readPiece(): void {
@@ -298,7 +366,7 @@ export class ResponseSpool {
       }
       this.#read += bytes
       this.#unsent += bytes
-      this.#ends.send(bytes === piece.length ? piece : piece.subarray(0, bytes))
+      this.#ends.send(piece, 0, bytes, false)
       this.#move()
     })
   }

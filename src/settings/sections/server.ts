@@ -58,7 +58,7 @@ When there are that many, idle ones make room for new ones, longest idle first: 
 have sent nothing for half a second. Where none is idle, a new connection is answered 503 and closed.
 
 Each connection takes a file descriptor. Where the limit of open files (\`ulimit -n\`, \`LimitNOFILE=\` of systemd) does not allow for so many, and for
-the files that requests and responses need (a fifth is kept for these), the number is lowered, with a warning at start.
+the files that requests and responses need (a fifth is kept for these), the number is lowered, with a warning at start (not where it stays above 10000 and nobody asked for more than the default).
 
 This is not Gunicorn's \`worker_connections\`: a connection costs no worker here, only some memory and a file descriptor.`,
   },
