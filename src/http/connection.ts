@@ -275,7 +275,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     else if (this.#phase === HEAD && !this.#parser.begun) this.#context.idle.add(this)
     if (this.#held !== 0 || this.#ahead !== null || this.#parser.held !== 0) this.#count()
     if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun) this.#lackMemory(headBegan)
-    else if (this.#bodyPaused || end - at > this.#mostAhead) this.#socket.pause()
+    else if (this.#bodyPaused || (at < end && end - at > this.#mostAhead)) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
   }
 
