@@ -8,10 +8,10 @@ import sys
 from typing import Any, Callable, List, Optional
 
 from .stranger import attribute
+from .whereabouts import describe_stack
 
 _write = os.write
 _MOST_GREENLETS = 100
-_MOST_FRAMES = 100
 #: Those that run the worker itself, one for each of its threads: the collector does not know them any more.
 _main: List[Any] = []
 
@@ -49,17 +49,8 @@ def describe() -> str:
     for each in waiting[:_MOST_GREENLETS]:
         frame = attribute(each, "gr_frame")
         if frame is not None:
-            parts.append(f"Greenlet 0x{id(each):016x} (most recent call first):\n{_stack(frame)}\n")
+            parts.append(f"Greenlet 0x{id(each):016x} (most recent call first):\n{describe_stack(frame)}\n")
     return "".join(parts)
-
-
-def _stack(frame: Any) -> str:
-    lines = []
-    while frame is not None and len(lines) < _MOST_FRAMES:
-        code = frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}\n')
-        frame = frame.f_back
-    return "".join(lines)
 
 
 def _getcurrent() -> Optional[Callable[[], Any]]:

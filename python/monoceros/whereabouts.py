@@ -66,11 +66,12 @@ def describe_threads(main: int, hidden: int) -> str:
     for number, frame in list(sys._current_frames().items())[:_MOST_THREADS]:
         if number != hidden:
             what = "Current thread" if number == main else "Thread"
-            parts.append(f"{what} 0x{number:016x} (most recent call first):\n{_describe(frame)}")
+            parts.append(f"{what} 0x{number:016x} (most recent call first):\n{describe_stack(frame)}")
     return "\n".join(parts)
 
 
-def _describe(frame: Optional[FrameType]) -> str:
+def describe_stack(frame: Optional[FrameType]) -> str:
+    """A stack from its innermost frame on, in the form that faulthandler gives it."""
     lines = []
     while frame is not None and len(lines) < _MOST_FRAMES:
         code = frame.f_code
