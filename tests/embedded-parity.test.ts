@@ -15,7 +15,7 @@ interface Difference {
   /** What is seen instead: the error, from its beginning, or `skipped`. */
   readonly sees: string
   /** What the embedded Python lacks. */
-  readonly because: 'threads' | 'sockets' | 'processes' | 'timers' | '/proc'
+  readonly because: 'threads' | 'sockets' | 'processes' | 'timers' | '/proc' | 'lenient imports'
   readonly why: string
 }
 
@@ -60,6 +60,26 @@ const differences: readonly Difference[] = [
     because: '/proc',
     why: 'Without it a file that was renamed after it was opened is sent by the application itself.',
   },
+  {
+    tests: 'tests.test_exchange.Files.test_files_whose_size_their_system_does_not_know_are_read',
+    sees: 'skipped',
+    because: '/proc',
+    why: 'It reads files of /proc and /sys, which are not there unless they are mounted.',
+  },
+  {
+    tests: 'tests.test_loader.Loading.test_a_search_path_with_what_is_no_path',
+    sees: `AssertionError: "there is no module 'nowhere_at_all'" not found`,
+    because: 'lenient imports',
+    why: "An import hook of Pyodide's raises for what is no string in sys.path, where the system's Python passes over it.",
+  },
+  ...['a_condition_wakes', 'threads_are_the_systems'].map(
+    (name): Difference => ({
+      tests: `tests.test_native.Native.test_${name}`,
+      sees: "RuntimeError: can't start new thread",
+      because: 'threads',
+      why: 'They start threads. The embedded worker has none.',
+    }),
+  ),
 ]
 
 function differenceOf(name: string): Difference | undefined {

@@ -173,6 +173,8 @@ def _unseen_folders() -> List[Tuple[str, str]]:
     """The folders that .pth files name and that are not to be seen (an editable installation's sources), with the files."""
     found = []
     for entry in sys.path:
+        if not isinstance(entry, str):  # the application may have put anything there
+            continue
         for name in sorted(_names(entry)):
             if not name.endswith(".pth"):
                 continue
