@@ -68,7 +68,7 @@ export const hostileKinds: readonly HostileKind[] = [
     name: 'requests sent ahead of answers that are not read',
     bytes: get('/whole?size=3000000') + get('/', `X: ${'p'.repeat(8000)}`).repeat(30),
     acceptor: MEMORY * 1.5,
-    worker: 32 * MIB,
+    worker: 96 * MIB,
   },
   {
     name: 'a list of 20 MB that is not read',
