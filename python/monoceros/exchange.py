@@ -296,8 +296,8 @@ class Exchange:
 
     def _held(self) -> int:
         """Bytes of body that exist already and are kept while the client takes its time."""
-        result = self._result
-        if (result.__class__ is list or result.__class__ is tuple) and self._known is not None and self._known > 0:
+        kind = type(self._result)
+        if (kind is list or kind is tuple) and self._known is not None and self._known > 0:
             return self._known
         return 0 if self._rest is None else memoryview(self._rest.obj).nbytes
 

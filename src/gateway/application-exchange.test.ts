@@ -12,6 +12,7 @@ import { ProxyTrust } from './proxy-trust.ts'
 class TestReply implements Reply {
   readonly peer = { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, environPart: null }
   readonly bytesSent = 0
+  readonly taken = 0
   readonly said: string[] = []
   body = ''
   head = ''

@@ -9,7 +9,8 @@ import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
-import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import { DiskBudget } from '../spool/disk-budget.ts'
+import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { FinishedExchange, GatewayOptions } from './context.ts'
 import { Gateway } from './gateway.ts'
 import { ProxyTrust } from './proxy-trust.ts'
@@ -47,6 +48,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   const reply: Reply = {
     peer,
     bytesSent: 0,
+    taken: 0,
     respond: (head: ResponseHead, bytes, start, end) => {
       said.push(`respond ${head.status} ${bytes.toString('latin1', start, end)}`)
       close(true)
@@ -201,6 +203,56 @@ describe('an exchange', () => {
     await waitFor('the answer', () => exchange.said.includes('refuse 503'))
     expect(exchange.said).toEqual(['want', 'pause', 'refuse 503'])
     expect(exchange.logged.join()).toContain('ENOENT')
+  })
+
+  it('refuses a body for which the disk has no room at once, not at its end', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const disk = new DiskBudget({ directory, limit: 10, reserve: 0, files: 10 })
+    const exchange = begin(post(4000), { spool: makeSpool(directory, { disk }) })
+    exchange.sink.bodyData(Buffer.alloc(20, 'x'))
+    expect(exchange.said).toEqual(['want', 'refuse 503 close'])
+    expect(exchange.logged.join()).toContain('spool_size')
+  })
+
+  describe('while memory is short', () => {
+    function pressed() {
+      const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
+      onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+      const memory = new MemoryBudget(64 * 1024 * 1024)
+      memory.add(40 * 1024 * 1024)
+      const spool = makeSpool(directory, { memory, responseLimit: 64 * 1024 * 1024 })
+      const exchange = begin(get, { memory, spool, responseWindow: 256 * 1024 })
+      exchange.sink.bodyEnd()
+      exchange.news()
+      return { exchange, memory, disk: spool.disk }
+    }
+
+    it('spools a response from its first bytes on, and gives all back at its end', async () => {
+      const { exchange, memory, disk } = pressed()
+      exchange.respond('200 OK\r\n', 'x'.repeat(100), false)
+      expect(exchange.news()[1]).toMatch(/^grant \d+$/)
+      expect(disk.used).toBeGreaterThan(0)
+      exchange.close(false)
+      await waitFor('the disk', () => disk.used === 0)
+      expect(memory.held).toBe(40 * 1024 * 1024)
+    })
+
+    it('reserves nothing for a response that is a file', async () => {
+      const { exchange, disk } = pressed()
+      exchange.respond('200 OK\r\nContent-Length: 60000000\r\n', null, false)
+      exchange.task.responseFile({ path: '/nowhere', device: 1, inode: 1, offset: 0, length: 60_000_000 })
+      expect(disk.used).toBe(0)
+    })
+
+    it('forgets what a worker held when the worker is lost', () => {
+      const { exchange, memory } = pressed()
+      exchange.respond('200 OK\r\n', 'x'.repeat(100), false)
+      exchange.task.held(20_000_000)
+      expect(memory.held).toBeGreaterThan(60_000_000)
+      exchange.task.lost(502, 'it was killed')
+      expect(memory.held).toBeLessThan(60_000_000)
+    })
   })
 
   it('streams a body as far as it is asked for, and ends it once', () => {

@@ -47,6 +47,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   body: TaskBody = NO_BODY
   abandonedAt = Number.POSITIVE_INFINITY
   slowAt = 0
+  takenThen = 0
 
   readonly #gateway: GatewayContext
   /** Null once the exchange is over. */
@@ -112,6 +113,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const stored = this.#stored
     if (stored !== null) {
       stored.append(chunk)
+      if (stored.failure !== null) return this.#notStored(stored.failure)
       if (stored.behind) {
         this.#reply!.pauseBody()
         stored.whenWritten(() => {
@@ -266,6 +268,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   /** Notices when the runtime has no credit left; while memory is short, before that. */
   #countResponse(bytes: number): void {
+    if (bytes === 0) return
     const { slowReaders, options } = this.#gateway
     this.#ungranted += bytes
     if (this.#handle === null || this.#reply === null) return
@@ -283,10 +286,17 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const spool = this.#spool
     if (spool === null) {
       const waits = this.#handle !== null && this.#ungranted >= this.#gateway.options.responseWindow
-      return !waits || this.spool()
+      if (!waits) return true
+      if (!this.spool()) return false
+      this.#spool!.spill()
+      return true
     }
     spool.spill()
     return !spool.stuck
+  }
+
+  get taken(): number {
+    return this.#reply?.taken ?? 0
   }
 
   get blocking(): boolean {
@@ -323,6 +333,9 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   responseFile(reference: FileReference): void {
     this.#handle = null
+    // It was for what the application itself would send.
+    this.#spool?.discard()
+    this.#spool = null
     const reply = this.#reply
     if (reply === null) return
     const { status } = this.#response!
@@ -348,6 +361,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   lost(status: 502 | 503 | 504, reason: string): void {
     this.#handle = null
+    this.held(0)
     const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
     // 502 and 504 are the application's, and as rare as workers that end and time-outs.
     if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)

@@ -5,6 +5,10 @@ import type { Spool } from '../spool/spool.ts'
 export interface WaitingResponse {
   /** When the client is slow if it has taken nothing by then, in milliseconds of `performance.now()`. */
   slowAt: number
+  /** What {@link taken} was when it began to wait, or when the client was last seen to take something. */
+  takenThen: number
+  /** Bytes that its client has taken so far, of whatever response. */
+  readonly taken: number
   /** Takes the rest from the application, and keeps it for the client. @returns false when there is no room, now */
   spool(): boolean
   /** {@link slowAt} has come. @returns whether there is nothing more to be done: the client has taken what there was, or all of it is spooled */
@@ -17,10 +21,8 @@ export interface WaitingResponse {
 
 /** A client that takes nothing for this long is slow: one that reads as fast as it can takes some within a fraction of it. */
 const SLOW_MS = 10
-/** A client that takes nothing for this long is given up where nothing can be spooled and others need what it holds … */
+/** A client that takes nothing for this long is given up where nothing can be spooled and others need what it holds. */
 const STALLED_MS = 2000
-/** … and after this where nothing else can be begun before. */
-const STALLED_OVER_MS = 250
 /** What was spooled for another reason stays in memory for this long. */
 const SPILL_MS = 100
 
@@ -61,6 +63,7 @@ export class SlowReaders {
 
   #look(response: WaitingResponse, afterMs: number): void {
     response.slowAt = performance.now() + afterMs
+    response.takenThen = response.taken
     this.#waiting.add(response)
     if (this.#timer === null) {
       this.#timer = setInterval(() => this.#lookAtAll(), SLOW_MS)
@@ -75,11 +78,15 @@ export class SlowReaders {
 
   #lookAtAll(): void {
     const now = performance.now()
-    const stalled = now - (this.#spool.memory.over ? STALLED_OVER_MS : STALLED_MS)
+    const stalled = now - STALLED_MS
     for (const response of this.#waiting) {
       if (response.slowAt > now) continue
       if (response.slow()) this.#waiting.delete(response)
-      else if (response.slowAt <= stalled && this.#isInTheWay(response)) {
+      else if (response.taken !== response.takenThen) {
+        // It reads, if slowly.
+        response.takenThen = response.taken
+        response.slowAt = now
+      } else if (response.slowAt <= stalled && this.#isInTheWay(response)) {
         this.#waiting.delete(response)
         response.cut()
       }

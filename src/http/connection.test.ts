@@ -957,6 +957,32 @@ describe('the memory that is held for clients', () => {
     expect((await late.readResponse()).status).toBe(503)
   })
 
+  it('counts the read that a large head lies in while its exchange lasts', async () => {
+    const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
+    const bench = await serve(silent, {}, { memory })
+    const client = await RawConnection.open(bench)
+    await client.send(get('/', `X: ${'y'.repeat(8000)}\r\n`.repeat(5)))
+    const request = await bench.request(0)
+    expect(memory.held).toBeGreaterThanOrEqual(4096)
+    respond(request.reply, head(), null)
+    await waitFor('nothing to be held', () => memory.held === 0)
+  })
+
+  it('is not told of bytes that were for the answer before', async () => {
+    const bench = await serve({ bodyEnd: () => {} })
+    const client = await RawConnection.open(bench)
+    await client.send(get('/1') + get('/2'))
+    const first = await bench.request(0)
+    first.reply.start(head('Content-Length: 20000000\r\n'))
+    data(first.reply, Buffer.alloc(20_000_000))
+    first.reply.finish()
+    expect((await client.readResponse()).body.length).toBe(20_000_000)
+    const second = await bench.request(1)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(second.writtenBytes).toBe(0)
+    respond(second.reply, head(), null)
+  })
+
   it('of a body in chunks of one byte has a piece for each read, not for each chunk', async () => {
     let pieces = 0
     const bench = await serve({

@@ -69,6 +69,11 @@ export interface Refusal {
   readonly startedAt: number
 }
 
+/** While memory is lacking altogether, a client that holds some of it is looked at this often, and must take or send so many bytes a second. */
+const RELIEF_MS = 1000
+const RELIEF_RATE = 16 * 1024
+/** A read of up to this size lies beside others, in memory that is not for one client (sockets/accept-sockets.ts). */
+const SHARED_READ = 4 * 1024
 /** What a client may send ahead (pipelined) before its socket is no longer read. */
 const READ_AHEAD = 64 * 1024
 /** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
@@ -147,6 +152,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   #takenAtMark = 0
   /** Bytes counted as held for this client. */
   #held = 0
+  /** Of these, the read that the head at hand came in, where that is a large one of its own. */
+  #pinned = 0
+  /** What had left this process, and when that was looked at, while memory was lacking. */
+  #lookedAt = Number.POSITIVE_INFINITY
+  #takenThen = 0
   /** Gives up waiting for memory, for which this socket is not read; null while it does not wait. */
   #stopWaiting: (() => void) | null = null
 
@@ -271,9 +281,12 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     this.#processing = false
     if (this.#phase >= LINGER) return
-    if (at < end) this.#ahead = chunk.subarray(at, end)
+    if (at < end) this.#ahead = ownPart(chunk, at, end)
     else if (this.#phase === HEAD && !this.#parser.begun) this.#context.idle.add(this)
-    if (this.#held !== 0 || this.#ahead !== null || this.#parser.held !== 0) this.#count()
+    if (end - start > SHARED_READ && this.#phase !== HEAD && this.#parser.held === 0)
+      this.#pinned = end - start
+    if (this.#held !== 0 || this.#pinned !== 0 || this.#ahead !== null || this.#parser.held !== 0)
+      this.#count()
     if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun) this.#lackMemory(headBegan)
     else if (this.#bodyPaused || (at < end && end - at > this.#mostAhead)) this.#socket.pause()
     else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
@@ -310,7 +323,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   /** Counts what is held for this client. */
   #count(): void {
     const held =
-      this.#parser.held + (this.#ahead === null ? 0 : this.#ahead.length) + this.#socket.writableLength
+      this.#parser.held +
+      this.#pinned +
+      (this.#ahead === null ? 0 : this.#ahead.length) +
+      this.#socket.writableLength
     if (held === this.#held) return
     this.#context.memory.add(held - this.#held)
     this.#held = held
@@ -330,7 +346,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#continueOwed = head.expectContinue
       // A client that waits for "100 Continue" owes nothing yet.
       if (!this.#continueOwed) this.#beginBody()
-      else this.readDeadline = Number.POSITIVE_INFINITY
+      else {
+        this.#bodyUntil = Number.POSITIVE_INFINITY
+        this.readDeadline = Number.POSITIVE_INFINITY
+      }
       this.#sink.begin()
     } else {
       this.#phase = ANSWER
@@ -389,8 +408,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   #beginBody(): void {
-    this.#bodyUntil = this.#context.deadlines.in(this.#context.timeouts.wholeBody)
-    this.#awaitBody()
+    const { deadlines, timeouts } = this.#context
+    this.#bodyUntil = deadlines.in(timeouts.wholeBody)
+    if (this.#bodyPaused) this.#bodyLeft = this.#bodyUntil - deadlines.now
+    else this.#awaitBody()
   }
 
   #awaitBody(): void {
@@ -527,10 +548,12 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     this.#owed -= length
     this.bytesSent += length
+    const sink = this.#sink
     const written = () => {
       if (this.#held !== 0) this.#count()
       if (this.#socket.writableLength === 0) this.writeDeadline = Number.POSITIVE_INFINITY
-      this.#sink?.written(given)
+      // A pipelined request may have begun before the last piece of the answer to the one before has left.
+      if (sink === this.#sink) sink?.written(given)
     }
     let kept = false
     if (!this.#chunked) {
@@ -660,6 +683,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     this.#phase = HEAD
     this.#parser.reset()
+    this.#pinned = 0
     if (this.#held !== 0) this.#count()
     this.readDeadline = this.#context.deadlines.in(this.#context.timeouts.keepAlive)
     this.#endExchange(true)
@@ -671,11 +695,37 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#resume()
   }
 
+  /**
+   * Memory is lacking altogether: gives up a client that holds some of it and has done next to nothing since this was called the last
+   * time, a second ago or more.
+   */
+  relieve(): void {
+    if (this.#held === 0 && this.#phase !== BODY) return
+    const { now } = this.#context.deadlines
+    const done = this.taken + this.#socket.bytesRead
+    const before = this.#takenThen
+    const since = now - this.#lookedAt
+    if (since >= 0 && since < RELIEF_MS) return
+    this.#lookedAt = now
+    this.#takenThen = done
+    if (!(since >= RELIEF_MS) || since > 4 * RELIEF_MS) return // not looked at of late
+    if (done - before >= (RELIEF_RATE * since) / 1000) return
+    if (this.#socket.writableLength > 0) {
+      this.#report(
+        503,
+        `there is no memory left, and the client took only ${done - before} bytes of its answer in ${Math.round(since)} ms`,
+      )
+      this.#reset()
+    } else if ((this.#phase === BODY && !this.#bodyPaused) || (this.#phase === HEAD && this.#parser.begun)) {
+      this.#refuseMessage(noMemory())
+    }
+  }
+
   #watchWrites(): void {
     if (this.#socket.writableLength === 0) return
     this.#count()
     if (this.writeDeadline !== Number.POSITIVE_INFINITY) return
-    this.#takenAtMark = this.#taken()
+    this.#takenAtMark = this.taken
     this.writeDeadline = this.#context.deadlines.in(this.#context.timeouts.write)
   }
 
@@ -683,7 +733,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.writeDeadline = Number.POSITIVE_INFINITY
     if (this.#socket.writableLength === 0) return
     const { rates, timeouts } = this.#context
-    const taken = this.#taken() - this.#takenAtMark
+    const taken = this.taken - this.#takenAtMark
     if (taken >= Math.max(1, rates.write * timeouts.write)) {
       this.#watchWrites()
       return
@@ -693,8 +743,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#reset()
   }
 
-  /** Bytes that have left this process. */
-  #taken(): number {
+  get taken(): number {
     // Of a write that is under way only the handle knows how much is done; node's own socket time-outs look at the same field.
     const handle = (this.#socket as unknown as { _handle: WriteState | null })._handle
     return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
@@ -771,7 +820,13 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 }
 
 function noMemory(): HttpError {
-  return new HttpError(503, 'no-memory', 'there is no memory for more of its head (see client_memory)')
+  return new HttpError(503, 'no-memory', 'there is no memory for more of it (see client_memory)')
+}
+
+/** Bytes that are kept for later: by themselves where they are the smaller part of what they came in. */
+function ownPart(chunk: Buffer, start: number, end: number): Buffer {
+  const part = chunk.subarray(start, end)
+  return chunk.length > 4 * SHARED_READ && part.length * 2 < chunk.length ? Buffer.from(part) : part
 }
 
 function isWithBodyToGet({ status }: ResponseHead): boolean {

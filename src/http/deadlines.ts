@@ -19,7 +19,13 @@ export class Deadlines {
   /** A clock read once a tick, in milliseconds. */
   now = performance.now()
   readonly #members = new Set<Deadlined>()
+  readonly #swept: () => void
   #timer: NodeJS.Timeout | null = null
+
+  /** @param swept called after each sweep */
+  constructor(swept: () => void = () => {}) {
+    this.#swept = swept
+  }
 
   add(member: Deadlined): void {
     this.#members.add(member)
@@ -49,5 +55,6 @@ export class Deadlines {
       if (member.readDeadline <= this.now) member.readDeadlinePassed()
       if (member.writeDeadline <= this.now) member.writeDeadlinePassed()
     }
+    this.#swept()
   }
 }

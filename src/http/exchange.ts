@@ -34,6 +34,8 @@ export interface Reply {
   readonly peer: Peer
   /** Body bytes of the response given so far (not those withheld because of HEAD, 204 or 304). */
   readonly bytesSent: number
+  /** Bytes that have left this process on this connection, of all responses: a number that grows while the client reads. */
+  readonly taken: number
   /**
    * Sends a whole response: the head and all of the body, bytes [start, end) of `bytes`. These are lent; bytes [free, start) may be written over.
    * @returns whether `bytes` is still needed: the client has not taken all of it

@@ -2,7 +2,7 @@ import type { Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { Reply, RequestSink } from './exchange.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
@@ -272,5 +272,31 @@ describe('a connection with nothing under way', () => {
     client!.socket.write(get('/just-in-time'))
     while (performance.now() < until) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
     expect((await waiting).status).toBe(200)
+  })
+})
+
+describe('when memory is lacking altogether', () => {
+  it('clients that take nothing of their answers are given up, and the others are not', async () => {
+    const memory = new MemoryBudget(10_000_000)
+    const bench = await serve({ memory })
+    const unread = await RawConnection.open(bench)
+    await unread.send(get('/held'))
+    const [reply] = await waitFor('the request', () => bench.held.length > 0 && bench.held)
+    answer(reply!, 'x'.repeat(60_000_000))
+    await waitFor('the memory to be over', () => memory.over)
+    const innocent = await RawConnection.open(bench)
+    expect((await innocent.request(get('/innocent'))).text).toBe('/innocent')
+    await waitFor('the memory', () => memory.held === 0)
+    expect((await innocent.request(get('/still'))).text).toBe('/still')
+    expect((await unread.readToEnd()).rest.length).toBeLessThan(60_000_000)
+  })
+
+  it('bodies that bring nothing are refused', async () => {
+    const memory = new MemoryBudget(1000)
+    const bench = await serve({ memory })
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome')
+    memory.add(2000)
+    expect((await client.readResponse()).status).toBe(503)
   })
 })

@@ -69,7 +69,7 @@ export class HttpServer {
     this.#maxConnections = maxConnections
     this.#scarceFrom = descriptors - SPARE_DESCRIPTORS
     this.#mostTurnedAway = mostTurnedAway(descriptors)
-    const deadlines = new Deadlines()
+    const deadlines = new Deadlines(() => this.#relieve())
     this.#context = {
       limits: options.limits,
       timeouts: options.timeouts,
@@ -234,6 +234,14 @@ export class HttpServer {
     socket.on('error', () => {})
     socket.write(OVER_LIMIT, 'latin1')
     socket.destroy()
+  }
+
+  /** While memory is lacking altogether, clients that hold some of it for nothing are given up. */
+  #relieve(): void {
+    for (const connection of this.#connections) {
+      if (!this.#options.memory.over) return
+      connection.relieve()
+    }
   }
 
   #connectionClosed(connection: Connection): void {

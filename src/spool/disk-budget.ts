@@ -21,12 +21,16 @@ export class DiskBudget {
   readonly limits: DiskLimits
   #used = 0
   #files = 0
+  /** Of what is used, what has not been written yet. */
+  #unwritten = 0
   #free: number
-  /** Taken since the free space was looked at. */
-  #since = 0
+  /** Written since the free space was looked at. */
+  #writtenSince = 0
   #lookedAt = 0
   #looking = false
   readonly #waiters = new Waiters()
+  #waiting = 0
+  #timer: NodeJS.Timeout | null = null
 
   constructor(limits: DiskLimits) {
     this.limits = limits
@@ -40,46 +44,71 @@ export class DiskBudget {
   }
 
   /**
-   * Takes that many bytes, written or about to be, and so many new files.
+   * Takes that many bytes, which are about to be written, and so many new files.
    * @returns false when there is no room for them: then none are taken
    */
   take(bytes: number, files = 0): boolean {
-    this.#look()
+    if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) this.#look()
     const { limit, reserve } = this.limits
     if (files > 0 && this.#files + files > this.limits.files) return false
-    if (this.#used + bytes > limit || this.#free - this.#since - bytes < reserve) return false
+    if (this.#used + bytes > limit) return false
+    if (this.#free - this.#writtenSince - this.#unwritten - bytes < reserve) return false
     this.#used += bytes
-    this.#since += bytes
+    this.#unwritten += bytes
     this.#files += files
     return true
   }
 
-  /** Gives bytes back, and files: they are gone, or will not be written. */
-  give(bytes: number, files = 0): void {
+  /** That many of the bytes taken have been written. */
+  wrote(bytes: number): void {
+    this.#unwritten -= bytes
+    this.#writtenSince += bytes
+  }
+
+  /**
+   * Gives bytes back, and files: they are gone, or will not be written.
+   * @param unwritten how many of the bytes were never written
+   */
+  give(bytes: number, files = 0, unwritten = 0): void {
     if (bytes === 0 && files === 0) return
     this.#used -= bytes
+    this.#unwritten -= unwritten
     this.#files -= files
     this.#waiters.wake(this.#mayHaveRoom)
   }
 
   /** Calls back in a later turn when there may be room again. @returns a function that gives up waiting */
   whenRoom(callback: () => void): () => void {
-    return this.#waiters.add(callback)
+    this.#waiting++
+    // Others may free the file system, of which only a look can tell.
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
+    const settle = () => {
+      if (--this.#waiting > 0 || this.#timer === null) return
+      clearInterval(this.#timer)
+      this.#timer = null
+    }
+    const giveUp = this.#waiters.add(() => {
+      settle()
+      callback()
+    })
+    return () => {
+      if (giveUp()) settle()
+    }
   }
 
   readonly #mayHaveRoom = () => this.#used < this.limits.limit
 
-  /** Renews what is known of the free space, now and then and without waiting for it. */
+  /** Renews what is known of the free space, without waiting for it. */
   #look(): void {
-    if (this.#looking || performance.now() - this.#lookedAt < LOOK_EVERY_MS) return
+    if (this.#looking) return
     this.#looking = true
-    const before = this.#since
+    const before = this.#writtenSince
     statfs(this.limits.directory, (error, stats) => {
       this.#looking = false
       this.#lookedAt = performance.now()
       if (error !== null) return // as it was; what cannot be written says so itself
       this.#free = stats.bavail * stats.bsize
-      this.#since -= before
+      this.#writtenSince -= before
       this.#waiters.wake(this.#mayHaveRoom)
     })
   }

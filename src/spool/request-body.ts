@@ -36,6 +36,10 @@ export class RequestBody {
   #failure: Error | null = null
   #idle: (() => void) | null = null
   #giveUpWaiting: (() => void) | null = null
+  /** Of what is taken on the disk, what has been written. */
+  #stored = 0
+  /** Since when there has been no room, in milliseconds of `performance.now()`; Infinity while there is. */
+  #noRoomSince = Number.POSITIVE_INFINITY
 
   constructor(store: BodyStore) {
     this.#store = store
@@ -149,6 +153,7 @@ export class RequestBody {
     const bytes = this.length - this.#written
     if (this.#discarded || this.#failure !== null || bytes === 0) return this.#rest()
     if (!this.#store.disk.take(bytes)) return this.#awaitRoom()
+    this.#noRoomSince = Number.POSITIVE_INFINITY
     const position = this.#written
     this.#written = this.length
     this.#writeTaken(position)
@@ -160,7 +165,12 @@ export class RequestBody {
     const held = this.#held
     this.#chunks = []
     if (this.#discarded) return this.#rest()
+    const end = this.#written
     this.#file!.write(pieces, position, (error) => {
+      if (error === null) {
+        this.#stored = end
+        this.#store.disk.wrote(end - position)
+      }
       // What came meanwhile is held beside it.
       if (!this.#discarded) this.#hold(-held)
       if (error !== null) this.#fail(error)
@@ -175,12 +185,15 @@ export class RequestBody {
       this.#writeNext()
     }
     const giveUp = disk.whenRoom(goOn)
+    // Not from each time that it was woken for nothing.
+    this.#noRoomSince = Math.min(this.#noRoomSince, performance.now())
+    const left = patience * 1000 - (performance.now() - this.#noRoomSince)
     const timer = setTimeout(() => {
       this.#stopWaiting()
       this.#fail(
         new NoRoomError('the disk had no room for the rest of it (see spool_size and spool_reserve)'),
       )
-    }, patience * 1000)
+    }, left)
     this.#giveUpWaiting = () => {
       giveUp()
       clearTimeout(timer)
@@ -209,7 +222,8 @@ export class RequestBody {
 
   #remove(): void {
     if (this.#written === 0) return
-    this.#store.disk.give(this.#written, 1)
+    this.#store.disk.give(this.#written, 1, this.#written - this.#stored)
+    this.#stored = 0
     this.#written = 0
     this.#file?.close()
     this.#file = null

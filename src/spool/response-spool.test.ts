@@ -163,6 +163,20 @@ describe('a spooled response', () => {
     await bench.nothingHeld()
   })
 
+  it('lets the application go on whenever there is room, also when the client pauses after keeping pace', async () => {
+    const bench = new Bench()
+    bench.response.begin(Number.POSITIVE_INFINITY, 0)
+    // The client takes nearly all that comes, so that little waits, in memory; then nothing more.
+    while (bench.credit > 0) {
+      bench.produce(100 * KIB)
+      bench.take(60 * KIB)
+    }
+    bench.response.spill()
+    await waitFor('credit', () => bench.credit >= 64 * KIB)
+    bench.response.discard()
+    await bench.nothingHeld()
+  })
+
   it('without an end stops at the limit, and goes on when the client has taken what there is', async () => {
     const bench = new Bench({ responseLimit: MIB })
     bench.response.begin(Number.POSITIVE_INFINITY, 0)

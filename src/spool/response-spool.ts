@@ -27,6 +27,8 @@ const AHEAD = 2 * 1024 * 1024
  * worker begin other requests between them, and hold all of their responses.
  */
 const AHEAD_HEAVY = 32 * 1024 * 1024
+/** The same when the client has once taken all there was. */
+const AHEAD_LATER = 256 * 1024
 /** The same for all spooled responses of a process together, as a share of the memory budget, and at most. */
 const AHEAD_SHARE = 1 / 4
 const AHEAD_OF_ALL = 128 * 1024 * 1024
@@ -117,6 +119,10 @@ export class ResponseSpool {
   /** Taken from the disk's budget. */
   #reserved = 0
   #begun = false
+  /** Of what is reserved, what has been written at some time. */
+  #largest = 0
+  /** Nobody knows how much is still to come. */
+  #open = false
   #stuck = false
   #ended = false
   #broken = false
@@ -153,6 +159,7 @@ export class ResponseSpool {
       return false
     }
     this.#ahead = ahead
+    this.#open = length === Number.POSITIVE_INFINITY
     // What stays in memory keeps the application from going on, so it is never all that may be ahead, unless that is the rest.
     this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
     this.#reserved = reserved
@@ -206,8 +213,7 @@ export class ResponseSpool {
     this.#ahead = 0
     const needed = this.#stored + this.#waitingBytes + this.#writingBytes
     if (this.#reserved > needed) {
-      this.#spool.disk.give(this.#reserved - needed)
-      this.#reserved = needed
+      this.#giveBack(this.#reserved - needed)
     }
     this.#move()
   }
@@ -256,12 +262,23 @@ export class ResponseSpool {
     if (this.#waiting.length > 0) {
       const much = this.#waitingBytes > this.#inMemory || this.#spool.memory.pressed
       if (much && !this.#failed) this.#write()
+      else this.#refill()
       return
     }
     if (this.#read < this.#stored) return
     if (this.#ended) return this.#finish()
+    this.#shrink()
     if (this.#stored > 0) this.#empty()
     else this.#refill()
+  }
+
+  /** The client has caught up: what others may need for theirs is given back. */
+  #shrink(): void {
+    const excess = this.#ahead - AHEAD_LATER
+    if (excess <= 0 || this.#outstanding > AHEAD_LATER) return
+    this.#allAhead.give(excess)
+    this.#ahead = AHEAD_LATER
+    this.#inMemory = Math.min(this.#inMemory, AHEAD_LATER >> 1)
   }
 
   #finish(): void {
@@ -272,7 +289,7 @@ export class ResponseSpool {
 
   /** The application waits until the client has taken what there is. */
   get stuck(): boolean {
-    return this.#stuck && !this.#over
+    return this.#stuck && !this.#ended && !this.#over
   }
 
   /** Lets the application go on, as far as there is room for what it will produce. */
@@ -325,6 +342,7 @@ export class ResponseSpool {
         this.#takeBack(pieces)
       } else {
         this.#release(blocks)
+        if (error === null) this.#fill(this.#stored + bytes)
         this.#stored += bytes
         this.#outstanding -= bytes
       }
@@ -345,6 +363,21 @@ export class ResponseSpool {
       this.#addBlock()
       this.#lastUsed = all.copy(this.#waiting.at(-1)!, 0, at, Math.min(all.length, at + BLOCK))
     }
+  }
+
+  /** Gives back room that is reserved and will not be needed: what has not been written, first. */
+  #giveBack(bytes: number): void {
+    const unwritten = Math.min(bytes, this.#reserved - this.#largest)
+    this.#spool.disk.give(bytes, 0, unwritten)
+    this.#reserved -= bytes
+    this.#largest = Math.min(this.#largest, this.#reserved)
+  }
+
+  /** The file has that many bytes now; once written they take room until it is gone. */
+  #fill(size: number): void {
+    if (size <= this.#largest) return
+    this.#spool.disk.wrote(size - this.#largest)
+    this.#largest = size
   }
 
   #release(blocks: readonly Buffer[]): void {
@@ -377,6 +410,10 @@ export class ResponseSpool {
     this.#file!.empty((error) => {
       this.#stored = 0
       this.#read = 0
+      const unneeded = this.#open ? this.#reserved - this.#waitingBytes - Math.max(0, this.#outstanding) : 0
+      if (unneeded > 0 && error === null) {
+        this.#giveBack(unneeded)
+      }
       this.#done(error)
     })
   }
@@ -393,7 +430,8 @@ export class ResponseSpool {
   }
 
   #remove(): void {
-    if (this.#begun) this.#spool.disk.give(this.#reserved, 1)
+    if (this.#begun) this.#spool.disk.give(this.#reserved, 1, this.#reserved - this.#largest)
+    this.#largest = 0
     this.#begun = false
     this.#reserved = 0
     this.#file?.close()

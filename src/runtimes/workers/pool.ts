@@ -181,12 +181,20 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   /** The worker with the least to do of those that have room. */
   #roomiest(): Worker | null {
-    if (this.#options.memory?.over) return null
+    // One that holds nothing may begin: what is held for requests that wait is given back by running them.
+    if (this.#options.memory?.over) return this.#unused()
     let best: Worker | null = null
     for (const worker of this.#workers) {
       if (worker.room > 0 && (best === null || worker.load < best.load)) best = worker
     }
     return best
+  }
+
+  #unused(): Worker | null {
+    for (const worker of this.#workers) {
+      if (worker.state === 'serving' && worker.assignments.size === 0) return worker
+    }
+    return null
   }
 
   #dispatch(): void {
@@ -231,7 +239,7 @@ export class WorkerPool implements Runtime, WorkerListener {
     const { threads } = this.#options.worker
     let busy = this.#queue.length > 0
     const over = this.#options.memory?.over ?? false
-    if (busy && !over) this.#dispatch()
+    if (busy) this.#dispatch()
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
       if (over && worker.load > threads && now - worker.recalledAt > RECALL_AGAIN_MS) worker.recall()
