@@ -11,7 +11,7 @@ const ROOM_AGAIN = 7 / 8
  * |---|---|---|
  * | half of the limit | `pressed` | spill to the disk early |
  * | the limit | `full` | read no further from clients that make it grow; refuse new requests that would |
- * | one and a half times the limit | `over` | begin nothing new: let requests wait, or refuse them where they cannot |
+ * | one and a half times the limit | `over` | begin nothing that may add to it, and give up clients that do next to nothing |
  *
  * @example
  * const memory = new MemoryBudget(64 * 1024 * 1024)

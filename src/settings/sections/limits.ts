@@ -129,7 +129,7 @@ The memory there is: that of the container (cgroup) if it has a limit, otherwise
 The acceptors share the total equally.
 At half of it, bodies and the responses of slow clients go to the disk early.
 When it is used up, the server stops reading heads that are incomplete, and answers 503 with \`Retry-After\` to new requests whose body is chunked or larger than 16 KiB.
-Requests without a body still begin until the total is exceeded by half; from then on they wait as if no worker were free (TypeScript applications: they get 503).`,
+Requests without a body still begin until the total is exceeded by half; from then on only workers that hold nothing begin them (TypeScript applications: they get 503), and clients that take or send less than 16 KiB in a second are given up.`,
   },
   {
     name: 'spool_size',
