@@ -136,6 +136,7 @@ describe('values', () => {
     ['-t 99999999', '-t: expected a number of seconds'],
     ['--limit-request-body 1x', '--limit-request-body: expected a size such as 65536, 64k or 1M, got "1x"'],
     ['--response-window 1', 'from 16k to 64M, got "1"'],
+    ['--client-memory 5', '--client-memory: expected a size such as 65536, 64k or 1M, at least 1M, got "5"'],
     ['--header-map keep', '--header-map: expected one of drop, refuse, dangerous, got "keep"'],
     ['-b host:http', '-b: the port must be a whole number from 0 to 65535, got "host:http"'],
     ['--bind=', '--bind: expected at least one address'],

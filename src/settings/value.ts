@@ -57,8 +57,9 @@ export function expectation(setting: SettingDefinition): string {
     case 'seconds':
       return 'a number of seconds, 0 or more'
     case 'bytes': {
+      const least = minimum === 0 ? '' : `, at least ${formatByteSize(minimum)}`
       const range =
-        maximum === undefined ? '' : `, from ${formatByteSize(minimum)} to ${formatByteSize(maximum)}`
+        maximum === undefined ? least : `, from ${formatByteSize(minimum)} to ${formatByteSize(maximum)}`
       return `a size such as 65536, 64k or 1M${range}`
     }
     case 'boolean':
