@@ -205,7 +205,7 @@ export class Acceptor implements AcceptorControls {
     this.#toldOfMemoryAt = now
     this.#options.log.warning(
       `client_memory is used up: ${held} bytes are held for clients, ${this.#spool.memory.limit} are allowed in each acceptor. ` +
-        'New requests with bodies are answered 503',
+        'Requests that need more of it are answered 503, and clients that hold it for nothing are given up',
     )
   }
 

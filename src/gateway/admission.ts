@@ -15,10 +15,21 @@ export interface Refused {
 /** While memory is short, a request whose body may be longer than this is refused. */
 const CHEAP_BODY = 16 * 1024
 
-/** Looks at a head before anything is done for it. @returns whether it came over HTTPS, or why it is refused */
-export function admit(head: RequestHead, peer: Peer, options: GatewayBasics): boolean | Refused {
+/**
+ * Looks at a head before anything is done for it.
+ *
+ * @param spills whether a body goes to the disk while memory is short, so that it may still come when the memory is used up
+ * @returns whether it came over HTTPS, or why it is refused
+ */
+export function admit(
+  head: RequestHead,
+  peer: Peer,
+  options: GatewayBasics,
+  spills: boolean,
+): boolean | Refused {
   const { limitRequestBody, memory, trust } = options
-  if (memory.full && (head.chunked || head.contentLength > CHEAP_BODY)) return lacksMemory(memory)
+  if (memory.full && (memory.over || !spills) && (head.chunked || head.contentLength > CHEAP_BODY))
+    return lacksMemory(memory)
   if (head.method === 'CONNECT') {
     return {
       status: 405,

@@ -87,7 +87,7 @@ export class ApplicationExchange
     const { head } = this
     const { options } = this.#gateway
     // Nothing waits here: what is admitted is begun.
-    const admitted = options.memory.over ? lacksMemory(options.memory) : admit(head, this.peer, options)
+    const admitted = options.memory.over ? lacksMemory(options.memory) : admit(head, this.peer, options, false)
     if (typeof admitted !== 'boolean') {
       this.#refuse(admitted.status, admitted.reason, admitted.fields)
       return

@@ -89,7 +89,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   begin(): void {
     const { head } = this
     const { requestBuffering, spool } = this.#gateway.options
-    const admitted = admit(head, this.peer, this.#gateway.options)
+    const admitted = admit(head, this.peer, this.#gateway.options, requestBuffering)
     if (typeof admitted !== 'boolean') {
       return this.#refuse(admitted.status, admitted.reason, admitted.fields)
     }

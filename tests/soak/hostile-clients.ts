@@ -75,7 +75,7 @@ export const hostileKinds: readonly HostileKind[] = [
     bytes: get('/whole?size=20000000'),
     acceptor: MEMORY * 1.5,
     // Of those that it has begun at the same time, not of all clients.
-    worker: 220 * MIB,
+    worker: 320 * MIB,
   },
   {
     name: '8 MB by write() that are not read',

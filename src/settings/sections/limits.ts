@@ -128,8 +128,8 @@ The files never outlive their request. Choose a disk with room for the largest u
 The memory there is: that of the container (cgroup) if it has a limit, otherwise that of the machine.
 The acceptors share the total equally.
 At half of it, bodies and the responses of slow clients go to the disk early.
-When it is used up, the server stops reading heads that are incomplete, and answers 503 with \`Retry-After\` to new requests whose body is chunked or larger than 16 KiB.
-Requests without a body still begin until the total is exceeded by half; from then on only workers that hold nothing begin them (TypeScript applications: they get 503), and clients that take or send less than 16 KiB in a second are given up.`,
+When it is used up, the server stops reading heads that are incomplete, and answers 503 with \`Retry-After\` to new heads that come in pieces, and to new requests whose body is chunked or larger than 16 KiB and would not go to the disk (\`--no-request-buffering\`, TypeScript applications).
+All else still begins until the total is exceeded by half; from then on all such bodies are answered 503, only workers that hold nothing begin other requests (TypeScript applications: they get 503), and clients that take or send less than 16 KiB in a second are given up.`,
   },
   {
     name: 'spool_size',
