@@ -9,7 +9,7 @@ import type { StackAnswer, StackThreadData } from './stack-answer.ts'
 
 /** How long the main thread has to answer before it counts as blocked, and to stop where it is; milliseconds. */
 const BEAT_MS = 250
-const PAUSE_MS = 700
+const PAUSE_MS = 2500
 
 const { fd, own } = workerData as StackThreadData
 const main = parentPort!

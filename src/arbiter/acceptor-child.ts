@@ -58,7 +58,7 @@ const lookEvery = 250
 const overslept = 1000
 
 /** How long an acceptor has to say where it stands, in milliseconds; its own limits are shorter. */
-const whereMs = 1500
+const whereMs = 3500
 
 /**
  * Starts an acceptor process and follows it to its end.

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Reply } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
-import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import { MemoryBudget } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationGateway } from './application-gateway.ts'
@@ -53,11 +53,12 @@ class TestReply implements Reply {
 function exchange(app: WSGIApplication, lines = '', strict = true) {
   const said: string[] = []
   const say = (text: string) => said.push(text)
+  const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
   const gateway = new ApplicationGateway(
     {
       rootPath: '',
       limitRequestBody: 0,
-      memory: UNLIMITED_MEMORY,
+      memory,
       responseWindow: 1024,
       trust: new ProxyTrust([], {}),
       log: { error: say, warning: say, limited: (_level, _kind, text) => say(text), access: null },
@@ -73,7 +74,7 @@ function exchange(app: WSGIApplication, lines = '', strict = true) {
   const reply = new TestReply()
   const sink = gateway.handle(parser.head, reply)
   sink.begin()
-  return { reply, sink, said }
+  return { reply, sink, said, memory }
 }
 
 const bodyOf = (body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): WSGIApplication => {
@@ -123,15 +124,29 @@ describe('the request body', () => {
     await expect(result()).rejects.toMatchObject({ code: 'input-broken' })
   })
 
-  test('one that comes byte by byte is paused long before it is as long as one in large pieces', async () => {
-    const { reply, sink } = exchange(() => new Promise(() => {}), 'Transfer-Encoding: chunked\r\n')
+  test('one that comes byte by byte takes no more memory than one in large pieces, and is counted', async () => {
+    const { reply, sink, memory } = exchange(() => new Promise(() => {}), 'Transfer-Encoding: chunked\r\n')
     await Promise.resolve()
+    // Each a view of a slab of its own, as when other clients' reads lie between them.
     let pieces = 0
     while (!reply.said.includes('pauseBody') && pieces < 65536) {
-      sink.bodyData(Buffer.from('x'))
+      sink.bodyData(Buffer.allocUnsafeSlow(1024).subarray(0, 1))
       pieces++
     }
-    expect(pieces).toBeLessThan(1000)
+    expect(reply.said).toContain('pauseBody')
+    expect(memory.held).toBeGreaterThan(pieces)
+    expect(memory.held).toBeLessThan(130 * 1024)
+    sink.closed(false)
+    expect(memory.held).toBe(0)
+  })
+
+  test('and an array that waits for its client are counted while they last', async () => {
+    const pieces = Array.from({ length: 40 }, () => new Uint8Array(10_000))
+    const { sink, memory } = exchange(bodyOf(pieces))
+    sink.bodyEnd()
+    await vi.waitFor(() => expect(memory.held).toBe(400_000))
+    sink.closed(false)
+    expect(memory.held).toBe(0)
   })
 
   test('one that was paused goes on when the application has read what there was', async () => {
@@ -144,11 +159,11 @@ describe('the request body', () => {
     }
     const { reply, sink } = exchange(app, 'Transfer-Encoding: chunked\r\n')
     await Promise.resolve()
-    for (let i = 0; i < 600; i++) sink.bodyData(Buffer.from('\n'))
+    for (let i = 0; i < 70_000; i++) sink.bodyData(Buffer.from('\n'))
     await vi.waitFor(() => expect(reply.said).toContain('resumeBody'))
     sink.bodyEnd()
     await vi.waitFor(() => expect(reply.said).toContain('respond 204'))
-    expect(length).toBe(600)
+    expect(length).toBe(70_000)
   })
 })
 

@@ -3,6 +3,7 @@ import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
+import { KeptPieces } from '../spool/kept-pieces.ts'
 import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
@@ -18,8 +19,6 @@ import type { EnvironFacts } from './environ.ts'
 const AWAITED_BYTES = 64 * 1024
 /** How much of a body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
-/** What keeping a piece costs beside its bytes: a body that comes byte by byte would take a hundred times its length. */
-const PIECE_COST = 128
 const NOTHING = Buffer.alloc(0)
 /** A client that has closed its own direction and is sent nothing for this long is taken to be gone. */
 const ABANDONED_MS = 5000
@@ -57,7 +56,8 @@ export class ApplicationExchange
   #refused = false
 
   // The request's body.
-  #chunks: Buffer[] = []
+  readonly #pieces = new KeptPieces()
+  /** The memory that these take. */
   #queued = 0
   #received = 0
   #paused = false
@@ -69,6 +69,7 @@ export class ApplicationExchange
   /** All of it has been given to the engine. */
   #answered = false
   #unsent = 0
+  #heldByApplication = 0
   #given = 0
   #waiters: (() => void)[] | null = null
   #abandonment: NodeJS.Timeout | null = null
@@ -87,7 +88,9 @@ export class ApplicationExchange
     const { head } = this
     const { options } = this.#gateway
     // Nothing waits here: what is admitted is begun.
-    const admitted = options.memory.over ? lacksMemory(options.memory) : admit(head, this.peer, options, false)
+    const admitted = options.memory.over
+      ? lacksMemory(options.memory)
+      : admit(head, this.peer, options, false)
     if (typeof admitted !== 'boolean') {
       this.#refuse(admitted.status, admitted.reason, admitted.fields)
       return
@@ -113,8 +116,8 @@ export class ApplicationExchange
       reader.resolve(chunk)
       return
     }
-    this.#chunks.push(chunk)
-    this.#keep(chunk.length + PIECE_COST)
+    this.#pieces.push(chunk)
+    this.#count()
     if (this.#queued >= EARLY_BYTES && this.#call !== null) this.#pause()
   }
 
@@ -153,11 +156,12 @@ export class ApplicationExchange
   closed(completed: boolean, refusedWith?: number): void {
     const bytes = this.#reply!.bytesSent
     this.#gateway.options.memory.add(-this.#queued)
+    this.holds(0)
     this.#reply = null
     if (this.#abandonment !== null) clearTimeout(this.#abandonment)
     // A body that is complete stays to be read: an application must not take what it cannot have any more for the end.
     if (!this.#bodyEnded) {
-      this.#chunks = []
+      this.#pieces.clear()
       this.#bodyError ??= new InputError(
         completed
           ? 'The response was complete before the request body was'
@@ -179,9 +183,9 @@ export class ApplicationExchange
   // ---------------------------------------------------------------- what the input asks (ByteSource)
 
   next(): Promise<Buffer | null> {
-    const chunk = this.#chunks.shift()
+    const chunk = this.#pieces.shift()
     if (chunk !== undefined) {
-      this.#keep(-chunk.length - PIECE_COST)
+      this.#count()
       if (this.#paused && this.#queued * 2 <= EARLY_BYTES) {
         this.#paused = false
         this.#reply?.resumeBody()
@@ -247,6 +251,7 @@ export class ApplicationExchange
 
   finish(): void {
     this.#answered = true
+    this.holds(0)
     this.#reply?.finish()
   }
 
@@ -285,9 +290,17 @@ export class ApplicationExchange
   }
 
   /** What is left when the exchange is over is the application's. */
-  #keep(bytes: number): void {
-    this.#queued += bytes
-    if (this.#reply !== null) this.#gateway.options.memory.add(bytes)
+  #count(): void {
+    const { held } = this.#pieces
+    if (this.#reply !== null) this.#gateway.options.memory.add(held - this.#queued)
+    this.#queued = held
+  }
+
+  /** The application has made that much of its response's body, which stays until the client has taken it. */
+  holds(bytes: number): void {
+    if (this.#reply === null) return
+    this.#gateway.options.memory.add(bytes - this.#heldByApplication)
+    this.#heldByApplication = bytes
   }
 
   #pause(): void {

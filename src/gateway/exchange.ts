@@ -13,6 +13,7 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import { KeptPieces } from '../spool/kept-pieces.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
 import { NoRoomError } from '../spool/spool.ts'
@@ -25,7 +26,6 @@ import type { WaitingResponse } from './slow-readers.ts'
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
-const NO_CHUNKS: Buffer[] = []
 /** A runtime that holds this much of a response is relieved of it when it holds others too, however fast the client reads. */
 const HEAVY = 2 * 1024 * 1024
 const RETRY = 'Retry-After: 1\r\n'
@@ -72,8 +72,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #wanted = 0
   #asked = false
   #endSent = false
-  #early: Buffer[] | null = null
+  #early: KeptPieces | null = null
   #earlyBytes = 0
+  /** What of these is counted as held. */
+  #earlyHeld = 0
   #bodyEnded = false
 
   constructor(gateway: GatewayContext, head: RequestHead, reply: Reply) {
@@ -124,7 +126,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       return
     }
     if (this.#handle === null) return // the application has answered without it
-    this.#early ??= []
+    this.#early ??= new KeptPieces()
     this.#early.push(chunk)
     this.#keepEarly(chunk.length)
     this.#forwardBody()
@@ -188,7 +190,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
     this.#file?.close()
     this.#spool?.discard()
-    if (this.#earlyBytes > 0) this.#dropEarly()
+    if (this.#early !== null) this.#dropEarly()
     const { access } = this.#gateway.options.log
     if (access === null) return
     access(
@@ -392,10 +394,13 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   #keepEarly(bytes: number): void {
     this.#earlyBytes += bytes
-    this.#gateway.options.memory.add(bytes)
+    const held = this.#early!.held
+    this.#gateway.options.memory.add(held - this.#earlyHeld)
+    this.#earlyHeld = held
   }
 
   #dropEarly(): void {
+    this.#early!.clear()
     this.#keepEarly(-this.#earlyBytes)
     this.#early = null
   }
@@ -408,17 +413,17 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #forwardBody(): void {
     const handle = this.#handle
     if (handle === null) return
-    const early = this.#early ?? NO_CHUNKS
-    while (early.length > 0 && this.#wanted > 0) {
-      const chunk = early[0]
+    const early = this.#early
+    while (early !== null && this.#wanted > 0) {
+      const chunk = early.shift()
+      if (chunk === undefined) break
       const piece = chunk.length <= this.#wanted ? chunk : chunk.subarray(0, this.#wanted)
-      if (piece === chunk) early.shift()
-      else early[0] = chunk.subarray(piece.length)
+      if (piece !== chunk) early.unshift(chunk.subarray(piece.length))
       this.#wanted -= piece.length
       this.#keepEarly(-piece.length)
       handle.sendBody(piece, false)
     }
-    if (early.length > 0) return
+    if (early !== null && !early.empty) return
     if (!this.#bodyEnded) {
       this.#reply?.resumeBody()
     } else if (this.#asked && !this.#endSent) {

@@ -856,6 +856,24 @@ describe('rates', () => {
     expect((await client.readResponse()).text).toBe('10')
   })
 
+  it('hold for a body that is paused again and again, too', async () => {
+    const bench = await serve(
+      {
+        bodyData: ({ reply }) => {
+          reply.pauseBody()
+          setTimeout(() => reply.resumeBody(), 5)
+        },
+      },
+      { body: 0.6 },
+    )
+    const client = await RawConnection.open(bench)
+    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
+    const dripping = client.drip('x'.repeat(999), 50)
+    expect((await client.readResponse()).status).toBe(408)
+    client.close()
+    await dripping
+  })
+
   it('reset a client that takes its answer at less than the lowest rate', async () => {
     const bench = await serve(
       { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.alloc(40_000_000)) },

@@ -148,6 +148,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   /** When the body must be complete; while it is paused, how long is left instead, in milliseconds. */
   #bodyUntil = Number.POSITIVE_INFINITY
   #bodyLeft = 0
+  #readLeft = 0
   /** What had left this process when the write time-out began. */
   #takenAtMark = 0
   /** Bytes counted as held for this client. */
@@ -384,7 +385,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   pauseBody(): void {
     // What the application takes is not the client's time.
-    if (!this.#bodyPaused) this.#bodyLeft = this.#bodyUntil - this.#context.deadlines.now
+    if (!this.#bodyPaused) {
+      this.#bodyLeft = this.#bodyUntil - this.#context.deadlines.now
+      this.#readLeft = this.readDeadline - this.#context.deadlines.now
+    }
     this.#bodyPaused = true
     this.readDeadline = Number.POSITIVE_INFINITY
     // What arrives meanwhile is kept by #received, which pauses the socket when it is too much.
@@ -394,8 +398,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   resumeBody(): void {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
-    this.#bodyUntil = this.#context.deadlines.now + this.#bodyLeft
-    if (this.#phase === BODY) this.#awaitBody()
+    const { now } = this.#context.deadlines
+    this.#bodyUntil = now + this.#bodyLeft
+    // The time-out goes on where it was, with what the body has brought: pauses must not be a way to begin it anew.
+    if (this.#phase === BODY && !this.#continueOwed) this.readDeadline = now + this.#readLeft
     this.#resume()
   }
 
@@ -410,8 +416,12 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   #beginBody(): void {
     const { deadlines, timeouts } = this.#context
     this.#bodyUntil = deadlines.in(timeouts.wholeBody)
-    if (this.#bodyPaused) this.#bodyLeft = this.#bodyUntil - deadlines.now
-    else this.#awaitBody()
+    if (this.#bodyPaused) {
+      this.#bodyLeft = this.#bodyUntil - deadlines.now
+      this.#readLeft = deadlines.in(timeouts.body) - deadlines.now
+    } else {
+      this.#awaitBody()
+    }
   }
 
   #awaitBody(): void {

@@ -155,7 +155,8 @@ describe('a request body', () => {
     expect(kept.kind === 'whole' && kept.chunks.length).toBeLessThan(20)
     expect(kept.kind === 'whole' && Buffer.concat(kept.chunks).equals(Buffer.alloc(300_000, 'z'))).toBe(true)
     expect(memory.held).toBeGreaterThan(300_000)
-    expect(memory.held).toBeLessThan(300_000 + 70_000)
+    // The source of the first piece, and a block with room.
+    expect(memory.held).toBeLessThan(300_000 + 2 * 66_000)
     body.discard()
     expect(memory.held).toBe(0)
   })

@@ -1,3 +1,4 @@
+import { KeptPieces } from './kept-pieces.ts'
 import { type BodyStore, NoRoomError } from './spool.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
@@ -6,12 +7,7 @@ export type KeptBody =
   | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }
   | { readonly kind: 'file'; readonly path: string; readonly length: number }
 
-/** A piece of this size is kept as it came; smaller ones are copied behind each other, because each may pin memory far larger than itself. */
-const KEPT_AS_IT_CAME = 16 * 1024
-const SMALLEST_BLOCK = 1024
-const LARGEST_BLOCK = 64 * 1024
-/** What keeping a piece costs beside its bytes. */
-const PIECE_COST = 128
+const SEE = 'see spool_size, spool_reserve and, for the number of files, ulimit -n'
 /** While memory is short, a body larger than this goes to the disk. */
 const MEMORY_UNDER_PRESSURE = 16 * 1024
 
@@ -22,10 +18,7 @@ const MEMORY_UNDER_PRESSURE = 16 * 1024
 export class RequestBody {
   length = 0
   readonly #store: BodyStore
-  /** In memory, in order: what came as it came, and blocks of small pieces; behind them, the block that is being filled. */
-  #chunks: Buffer[] = []
-  #block: Buffer | null = null
-  #blockUsed = 0
+  readonly #pieces = new KeptPieces()
   /** Counted as held in memory. */
   #held = 0
   #file: TemporaryFile | null = null
@@ -58,7 +51,9 @@ export class RequestBody {
   append(chunk: Buffer): void {
     this.length += chunk.length
     if (this.#failure !== null) return // there is no place for it
-    this.#keep(chunk)
+    const before = this.#pieces.held
+    this.#pieces.push(chunk)
+    this.#hold(this.#pieces.held - before)
     if (!this.#spilled) {
       const { bodyMemory, memory } = this.#store
       const most = memory.pressed ? Math.min(bodyMemory, MEMORY_UNDER_PRESSURE) : bodyMemory
@@ -81,8 +76,7 @@ export class RequestBody {
   finished(): KeptBody {
     if (this.#failure !== null) throw this.#failure
     if (this.#file !== null) return { kind: 'file', path: this.#file.path, length: this.length }
-    this.#closeBlock()
-    return { kind: 'whole', chunks: this.#chunks, length: this.length }
+    return { kind: 'whole', chunks: this.#pieces.all(), length: this.length }
   }
 
   /** Forgets the body; the file goes. May be called more than once. */
@@ -94,49 +88,19 @@ export class RequestBody {
     if (!this.#writing) this.#remove()
   }
 
-  #keep(chunk: Buffer): void {
-    const { length } = chunk
-    const first = this.#chunks.length === 0 && this.#block === null
-    if (first || length >= KEPT_AS_IT_CAME) {
-      this.#closeBlock()
-      this.#chunks.push(chunk)
-      this.#hold(Math.max(length, length >= KEPT_AS_IT_CAME ? chunk.buffer.byteLength : 0) + PIECE_COST)
-      return
-    }
-    let block = this.#block
-    if (block === null || this.#blockUsed + length > block.length) {
-      this.#closeBlock()
-      const size = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, this.length, length))
-      block = Buffer.allocUnsafeSlow(size)
-      this.#block = block
-      this.#hold(size + PIECE_COST)
-    }
-    block.set(chunk, this.#blockUsed)
-    this.#blockUsed += length
-  }
-
-  #closeBlock(): void {
-    if (this.#block === null) return
-    this.#chunks.push(this.#block.subarray(0, this.#blockUsed))
-    this.#block = null
-    this.#blockUsed = 0
-  }
-
   #hold(bytes: number): void {
     this.#held += bytes
     this.#store.memory.add(bytes)
   }
 
   #forgetMemory(): void {
-    this.#chunks = []
-    this.#block = null
-    this.#blockUsed = 0
+    this.#pieces.clear()
     this.#hold(-this.#held)
   }
 
   #open(): void {
     if (!this.#store.disk.take(this.length, 1)) {
-      this.#fail(new NoRoomError('the disk has no room for it (see spool_size and spool_reserve)'))
+      this.#fail(new NoRoomError(`there is no room for it on the disk, or for another file (${SEE})`))
       return
     }
     this.#written = this.length
@@ -160,10 +124,8 @@ export class RequestBody {
   }
 
   #writeTaken(position: number): void {
-    this.#closeBlock()
-    const pieces = this.#chunks
+    const pieces = this.#pieces.take()
     const held = this.#held
-    this.#chunks = []
     if (this.#discarded) return this.#rest()
     const end = this.#written
     this.#file!.write(pieces, position, (error) => {
@@ -190,9 +152,7 @@ export class RequestBody {
     const left = patience * 1000 - (performance.now() - this.#noRoomSince)
     const timer = setTimeout(() => {
       this.#stopWaiting()
-      this.#fail(
-        new NoRoomError('the disk had no room for the rest of it (see spool_size and spool_reserve)'),
-      )
+      this.#fail(new NoRoomError(`the disk had no room for the rest of it (${SEE})`))
     }, left)
     this.#giveUpWaiting = () => {
       giveUp()

@@ -43,6 +43,8 @@ export interface ResponseSink<Head extends HeadFacts> {
   broken(error: unknown): void
   /** Something for the log that changes nothing for the client. */
   complain(error: unknown): void
+  /** The application has made that many bytes of the body, and they stay until all have been given. */
+  holds?(bytes: number): void
   /** As in {@link Judge}; a sink that has none forgives nothing. */
   forgive?: Judge['forgive']
 }
@@ -229,8 +231,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     let body: Uint8Array = EMPTY
     if (head.status === 204 || head.status === 304) body = EMPTY
     else if (count === 1) body = only
-    else if (length > GATHERED_BYTES) return false
-    else if (length > 0) body = gather(chunks as readonly Uint8Array[], length)
+    else if (length > GATHERED_BYTES) {
+      this.#sink.holds?.(length)
+      return false
+    } else if (length > 0) body = gather(chunks as readonly Uint8Array[], length)
     this.#sent = true
     this.#over = true
     this.#sink.respond(head, body)
