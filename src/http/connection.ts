@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Receiver } from '../sockets/accept-sockets.ts'
+import { unacknowledged } from '../sockets/unacknowledged.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { dateLine } from './date.ts'
@@ -151,6 +152,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   #readLeft = 0
   /** What had left this process when the write time-out began. */
   #takenAtMark = 0
+  /** What the client had acknowledged when its second write time-out began; -1 in the first. */
+  #acknowledgedAtMark = -1
   /** Bytes counted as held for this client. */
   #held = 0
   /** Of these, the read that the head at hand came in, where that is a large one of its own. */
@@ -736,6 +739,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#count()
     if (this.writeDeadline !== Number.POSITIVE_INFINITY) return
     this.#takenAtMark = this.taken
+    this.#acknowledgedAtMark = -1
     this.writeDeadline = this.#context.deadlines.in(this.#context.timeouts.write)
   }
 
@@ -748,9 +752,26 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#watchWrites()
       return
     }
+    if (this.#stillAcknowledges(rates.write * timeouts.write)) return
     const what = taken === 0 ? 'nothing' : `only ${taken} bytes`
     this.#report(408, `the client took ${what} of its answer within the write time-out (${timeouts.write} s)`)
     this.#reset()
+  }
+
+  /**
+   * A slow reader may take longer than the time-out to make room for what this process could see. So it is given another one,
+   * in which the kernel is asked what the client acknowledges.
+   */
+  #stillAcknowledges(least: number): boolean {
+    const waiting = unacknowledged(this.localPort, this.remotePort)
+    if (waiting === null) return false
+    const acknowledged = this.taken - waiting
+    const before = this.#acknowledgedAtMark
+    if (before >= 0 && acknowledged - before < Math.max(1, least)) return false
+    this.#acknowledgedAtMark = acknowledged
+    this.#takenAtMark = this.taken
+    this.writeDeadline = this.#context.deadlines.in(this.#context.timeouts.write)
+    return true
   }
 
   get taken(): number {

@@ -119,7 +119,9 @@ Time during which the application does not read a streamed body does not count.`
     minimum: 0,
     metavar: 'SECONDS',
     default: 30,
-    doc: `How long a client may take less than \`min_response_rate\` of a response that is waiting for it; then the connection is reset. 0 disables the timeout.`,
+    doc: `How long a client may take less than \`min_response_rate\` of a response that is waiting for it; then the connection is reset. 0 disables the timeout.
+
+The system's buffers hide a slow reader's progress, so on Linux a client that seems to take too little gets a second period, in which the server counts what the client acknowledges: one that takes nothing at all is reset after twice the time.`,
   },
   {
     name: 'min_response_rate',

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+
+/** How long one look at the kernel's tables serves, in milliseconds: they have a line for each connection of the machine. */
+const FRESH_MS = 1000
+const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
+/** Two connections have the same ports; which is which is not looked for. */
+const AMBIGUOUS = -1
+
+let table = new Map<string, number>()
+let readAt = Number.NEGATIVE_INFINITY
+
+/**
+ * Bytes that were given to the kernel for a TCP connection and that the other side has not acknowledged (Linux: `tx_queue`, proc_net_tcp).
+ * A socket is writable again only when a third of the kernel's buffer is free, which a slow reader may take minutes for; this number falls all the while.
+ *
+ * @returns null where it cannot be known: not Linux, not TCP, or other connections have the same pair of ports
+ */
+export function unacknowledged(localPort: number, remotePort: number): number | null {
+  if (process.platform !== 'linux' || remotePort === 0) return null
+  const now = performance.now()
+  if (now - readAt > FRESH_MS) {
+    readAt = now
+    table = readTables()
+  }
+  const bytes = table.get(`${localPort}:${remotePort}`) ?? AMBIGUOUS
+  return bytes === AMBIGUOUS ? null : bytes
+}
+
+function readTables(): Map<string, number> {
+  const found = new Map<string, number>()
+  for (const path of TABLES) {
+    let text: string
+    try {
+      text = readFileSync(path, 'latin1')
+    } catch {
+      continue // there is no IPv6, or no /proc
+    }
+    for (const [, local = '', remote = '', sending = ''] of text.matchAll(
+      /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/gm,
+    )) {
+      if (remote === '0000') continue // it listens
+      const key = `${Number.parseInt(local, 16)}:${Number.parseInt(remote, 16)}`
+      found.set(key, found.has(key) ? AMBIGUOUS : Number.parseInt(sending, 16))
+    }
+  }
+  return found
+}
