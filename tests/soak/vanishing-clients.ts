@@ -38,7 +38,8 @@ export async function vanishingClients(count: number, args: string[] = []): Prom
   for (const [n, now] of after.entries()) {
     const then = before[n]
     if (then === undefined) throw new Error('another worker')
-    expect(now.virtual - then.virtual).toBeLessThan(96 * mebibyte)
+    // A thread of node's pool that was first needed in the second round has addresses of its own for malloc: 64 MiB each, of four.
+    expect(now.virtual - then.virtual).toBeLessThan((96 + 3 * 64) * mebibyte)
     expect(now.resident - then.resident).toBeLessThan(48 * mebibyte)
     expect(now.mappings - then.mappings).toBeLessThan(64)
   }
