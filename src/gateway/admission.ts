@@ -1,5 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { RETRY_SOON } from '../http/small-answer.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 import type { GatewayBasics } from './context.ts'
 import { SchemeConflictError } from './proxy-trust.ts'
@@ -57,6 +58,6 @@ export function lacksMemory({ held, limit }: MemoryBudget): Refused {
   return {
     status: 503,
     reason: `${held} bytes are held for clients, and client_memory is ${limit}`,
-    fields: 'Retry-After: 1\r\n',
+    fields: RETRY_SOON,
   }
 }

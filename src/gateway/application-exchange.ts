@@ -3,6 +3,7 @@ import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
+import { RETRY_SOON } from '../http/small-answer.ts'
 import { KeptPieces } from '../spool/kept-pieces.ts'
 import { Call, type ResponseSink } from '../wsgi/call.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
@@ -262,7 +263,7 @@ export class ApplicationExchange
       const text = `Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`
       log.limited('warning', `requests answered ${status}`, text)
     } else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
-    this.#answer(status, status === 503 ? 'Retry-After: 1\r\n' : '')
+    this.#answer(status, status === 503 ? RETRY_SOON : '')
   }
 
   broken(error: unknown): void {

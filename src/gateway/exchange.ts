@@ -3,6 +3,7 @@ import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
+import { RETRY_SOON } from '../http/small-answer.ts'
 import {
   type FileReference,
   KEPT,
@@ -28,7 +29,6 @@ const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
 /** A runtime that holds this much of a response is relieved of it when it holds others too, however fast the client reads. */
 const HEAVY = 2 * 1024 * 1024
-const RETRY = 'Retry-After: 1\r\n'
 
 /** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
 const ABANDONED_MS = 1000
@@ -370,7 +370,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.#gateway.options.log.error(text)
     if (this.#spool !== null) this.#spool.end(true)
     else if (this.#response !== null) this.#reply?.abort()
-    else this.#answer(status, status === 503 ? RETRY : '')
+    else this.#answer(status, status === 503 ? RETRY_SOON : '')
   }
 
   wantBody(bytes: number): void {
@@ -388,7 +388,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   #notStored(error: Error): void {
     const reason = `the request body could not be stored: ${error.message}`
-    if (error instanceof NoRoomError) this.#refuse(503, reason, RETRY)
+    if (error instanceof NoRoomError) this.#refuse(503, reason, RETRY_SOON)
     else this.lost(503, reason)
   }
 

@@ -12,7 +12,7 @@ import type { IdleConnections, IdleMember } from './idle-connections.ts'
 import type { HeadLimits } from './limits.ts'
 import { type RequestHead, RequestHeadParser } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
-import { smallAnswer } from './small-answer.ts'
+import { RETRY_SOON, smallAnswer } from './small-answer.ts'
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -794,7 +794,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     const answered = this.#sent !== NOTHING_SENT
     if (!answered && !this.#socket.writableEnded) {
       this.#keepAlive = false
-      const [head, body] = smallAnswer(error.status, error.status === 503 ? 'Retry-After: 1\r\n' : '')
+      const [head, body] = smallAnswer(error.status, error.status === 503 ? RETRY_SOON : '')
       const text = this.#headText(head, `Content-Length: ${body.length}\r\n`)
       this.#socket.write(
         this.#requestHead.method === 'HEAD' ? text : text + body.toString('latin1'),
