@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { appsDirectory, temporaryDirectory } from './applications.ts'
@@ -37,12 +37,18 @@ export class FrontEndProject {
     this.#directory.remove()
   }
 
-  /** Changes a file on disk, as somebody does in an editor. Throws where it has nothing of the kind. */
+  /**
+   * Changes a file on disk, as an editor does that writes a new file and renames it. A file that is
+   * emptied before it is written can be read in between: Vite would then keep an empty module, and its
+   * watcher drops the second event when it comes within 5 ms. Throws where the file has no such text.
+   */
   edit(name: string, from: string, to: string): void {
     const path = join(this.folder, name)
     const before = readFileSync(path, 'utf8')
     if (!before.includes(from)) throw new Error(`${name} has no ${JSON.stringify(from)}:\n${before}`)
-    writeFileSync(path, before.replace(from, to))
+    const written = `${this.folder}.edited`
+    writeFileSync(written, before.replace(from, to))
+    renameSync(written, path)
   }
 
   /** Makes `dist/` with `vite build`. */
