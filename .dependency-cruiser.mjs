@@ -1,7 +1,7 @@
 /**
- * The arrows of the design: cli → arbiter → acceptor → {http, gateway, runtimes} → wsgi.
- * Each room lists the rooms it may import, in types as well as in values; what is not listed is refused,
- * and so is a room that is not in the table.
+ * The arrows of the design: cli → arbiter → acceptor → {http, gateway, runtimes} → wsgi. Each room
+ * lists the rooms it may import, in types as well as in values; what is not listed is refused, and
+ * so is a room that is not in the table.
  */
 const rooms = {
   wsgi: [],
@@ -46,7 +46,8 @@ export default {
     {
       name: 'no-cycles',
       severity: 'error',
-      comment: 'Imports point one way only; two files that need each other are one file, or need a third.',
+      comment:
+        'Imports point one way only; two files that need each other are one file, or need a third.',
       from: {},
       to: { circular: true },
     },

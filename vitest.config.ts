@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    // End-to-end tests start real servers; more of them at once than cores makes them wait for each other.
+    // End-to-end tests start real servers; more of them at once than cores makes them wait for each
+    // other.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
   },

@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:soak`: the endurance of the real command, one case after another, with its figures. See docs/endurance.md. */
+/**
+ * `npm run test:soak`: the endurance of the real command, one case after another, with its figures.
+ * See docs/endurance.md.
+ */
 export default defineConfig({
   test: {
     include: ['tests/soak/**/*.soak.ts'],

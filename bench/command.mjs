@@ -1,5 +1,6 @@
 /**
- * What the benchmark's commands have in common: how they speak, how they end, and that no server outlives them.
+ * What the benchmark's commands have in common: how they speak, how they end, and that no server
+ * outlives them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -8,7 +9,10 @@ export class UsageError extends Error {
   code = 'BENCH_USAGE'
 }
 
-/** Everything that runs now: ended whatever happens to this process. @type {Set<import('./served.mjs').Served>} */
+/**
+ * Everything that runs now: ended whatever happens to this process. @type
+ * {Set<import('./served.mjs').Served>}
+ */
 export const running = new Set()
 /** Aborted when a signal asks the command to stop. */
 export const abort = new AbortController()
@@ -19,10 +23,12 @@ export function say(line) {
 }
 
 /**
- * Runs a command to its end, in good order when it is stopped by a signal; sets the exit status: 2 for a wrong call, 1 for what failed.
+ * Runs a command to its end, in good order when it is stopped by a signal; sets the exit status: 2
+ * for a wrong call, 1 for what failed.
  *
  * @param {() => Promise<void>} main
- * @param {{ script: string, what: string }} names The npm script, and what its run is called: "The benchmark".
+ * @param {{ script: string, what: string }} names The npm script, and what its run is called: "The
+ * benchmark".
  */
 export async function runCommand(main, { script, what }) {
   process.on('exit', () => {

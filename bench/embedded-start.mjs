@@ -4,8 +4,9 @@
  *     npm run build && node bench/embedded-start.mjs
  *     node bench/embedded-start.mjs --rounds 9 --site python_modules   (a folder with Flask in it)
  *
- * Every start is a process of its own. The ways take turns, so that what else the machine does hits all of them; a ratio
- * is the median of the ratios within rounds. The report goes to standard output.
+ * Every start is a process of its own. The ways take turns, so that what else the machine does hits
+ * all of them; a ratio is the median of the ratios within rounds. The report goes to standard
+ * output.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -54,7 +55,9 @@ else await compare(Number(options.rounds), options.site ?? benchmarkPackages())
 /** Where `npm run bench` has installed Flask; undefined when it has not. */
 function benchmarkPackages() {
   const folder = join(root, 'bench/.venv/lib')
-  const name = existsSync(folder) ? readdirSync(folder).find((each) => each.startsWith('python3')) : undefined
+  const name = existsSync(folder)
+    ? readdirSync(folder).find((each) => each.startsWith('python3'))
+    : undefined
   return name && join(folder, name, 'site-packages')
 }
 
@@ -64,7 +67,10 @@ async function compare(rounds, site) {
     for (const [name, source] of Object.entries(applications))
       writeFileSync(join(place, `${name}.py`), source)
     const { snapshot } = await prepare(place)
-    const apps = ['hello', ...(site !== undefined && existsSync(join(site, 'flask')) ? ['flasked'] : [])]
+    const apps = [
+      'hello',
+      ...(site !== undefined && existsSync(join(site, 'flask')) ? ['flasked'] : []),
+    ]
     const kept = new Set()
     for (const app of apps) {
       await run('application', app, place, site).then(
@@ -73,7 +79,10 @@ async function compare(rounds, site) {
       )
     }
     const ways = apps.flatMap((app) => [
-      { title: `interpreter, ${app}: as Pyodide is`, measure: () => run('plain', app, place, site) },
+      {
+        title: `interpreter, ${app}: as Pyodide is`,
+        measure: () => run('plain', app, place, site),
+      },
       { title: `interpreter, ${app}: byte code`, measure: () => run('compiled', app, place, site) },
       { title: `interpreter, ${app}: snapshot`, measure: () => run('snapshot', app, place, site) },
       ...(kept.has(app)
@@ -137,7 +146,10 @@ async function run(way, app, place, site = '') {
   return JSON.parse(text)
 }
 
-/** In a process of its own: starts an interpreter, imports the application, and says when the process was so far. */
+/**
+ * In a process of its own: starts an interpreter, imports the application, and says when the
+ * process was so far.
+ */
 async function startOne({ one: way, app, place, site }) {
   const { loadImage } = await import('../dist/runtimes/pyodide/image.js')
   const { startInterpreter } = await import('../dist/runtimes/pyodide/interpreter.js')
@@ -177,10 +189,16 @@ assert b''.join(application(environ, lambda *head: None)).startswith(b'Hello, wo
 }
 
 function placeOfApplication(app, place) {
-  return { folder: join(place, 'applications'), key: Buffer.from(app).toString('hex').padEnd(64, '0') }
+  return {
+    folder: join(place, 'applications'),
+    key: Buffer.from(app).toString('hex').padEnd(64, '0'),
+  }
 }
 
-/** A snapshot of an interpreter that has imported the application. For comparison only: see docs/performance.md for why we do not use one. */
+/**
+ * A snapshot of an interpreter that has imported the application. For comparison only: see
+ * docs/performance.md for why we do not use one.
+ */
 async function keepApplication(image, { app, place, site }) {
   const { loadPyodide } = await import('pyodide')
   const pyodide = await loadPyodide({

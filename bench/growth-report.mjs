@@ -89,15 +89,17 @@ function curveSection({ title, varies, points }) {
 }
 
 /**
- * How many microseconds more each further unit costs, between two points of one server: the median of the rounds'
- * slopes, in which what else the machine did cancels out.
+ * How many microseconds more each further unit costs, between two points of one server: the median
+ * of the rounds' slopes, in which what else the machine did cancels out.
  *
  * @param {Point} from
  * @param {Point} to
  * @param {number} unit How many of the axis are one unit.
  */
 export function slopeBetween(from, to, unit) {
-  return median(to.samples.map((sample, i) => (sample.cpu - from.samples[i]?.cpu) / ((to.x - from.x) / unit)))
+  return median(
+    to.samples.map((sample, i) => (sample.cpu - from.samples[i]?.cpu) / ((to.x - from.x) / unit)),
+  )
 }
 
 /** Their sum, and why samples have no figures. */

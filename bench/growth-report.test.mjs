@@ -12,7 +12,11 @@ const sample = (cpu, more) => ({
   others: 0,
   ...more,
 })
-const point = (x, ...costs) => ({ server: 'monoceros 2w', x, samples: costs.map((cpu) => sample(cpu)) })
+const point = (x, ...costs) => ({
+  server: 'monoceros 2w',
+  x,
+  samples: costs.map((cpu) => sample(cpu)),
+})
 
 test('a slope compares the same rounds, so that a round on a busy machine does not bend it', () => {
   // The second round was twice as expensive at both ends.
@@ -26,7 +30,10 @@ test('a point that could not be measured says why, and the others keep their fig
       name: 'response-body',
       title: 'Response body',
       varies: 'bytes',
-      points: [point(0, 10, 12, 14), { server: 'monoceros 2w', x: 1024, samples: [lost, lost, lost] }],
+      points: [
+        point(0, 10, 12, 14),
+        { server: 'monoceros 2w', x: 1024, samples: [lost, lost, lost] },
+      ],
     },
   ]
   const text = growthReport({ facts: [], notes: [], base: { connections: 64 }, curves })

@@ -1,5 +1,6 @@
 /**
- * How the cost of a request grows: processor time per request while one thing varies and all else stays.
+ * How the cost of a request grows: processor time per request while one thing varies and all else
+ * stays.
  *
  *     npm run build && npm run bench:growth
  *
@@ -18,7 +19,15 @@ import { machineFacts, serverFact } from './machine.mjs'
 import { exactTimeOf, machineTime, processTree } from './process-tree.mjs'
 import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
-import { gunicorn, kernelBacklog, monoceros, OUR_COMMAND, OURS, SERVERS, uwsgi } from './servers.mjs'
+import {
+  gunicorn,
+  kernelBacklog,
+  monoceros,
+  OUR_COMMAND,
+  OURS,
+  SERVERS,
+  uwsgi,
+} from './servers.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
 
@@ -33,7 +42,10 @@ const MOST_CONNECTIONS = 4096
 const DESCRIPTORS = MOST_CONNECTIONS + 512
 const ROUNDS = 4
 const IDLE_LIMIT_SECONDS = 5
-/** When so much time has gone, points have no more than two rounds: on a slow or busy machine it ends all the same. */
+/**
+ * When so much time has gone, points have no more than two rounds: on a slow or busy machine it
+ * ends all the same.
+ */
 const BUDGET_SECONDS = 310
 /** A window shorter than this, in which requests are counted, is not a measurement. */
 const SHORTEST_WINDOW_SECONDS = 0.3
@@ -42,8 +54,9 @@ const SHORTEST_WINDOW_SECONDS = 0.3
 const MANY = { backlog: `${Math.min(4096, kernelBacklog())}`, waiting: `${MOST_CONNECTIONS * 2}` }
 
 /**
- * @typedef {import('./servers.mjs').Server & {name: string, line: string, workers: number, acceptors?: number}} Shape A server
- *   in one of the shapes that are compared. `line` is the line of the plot that it belongs to.
+ * @typedef {import('./servers.mjs').Server & {name: string, line: string, workers: number,
+ * acceptors?: number}} Shape A server in one of the shapes that are compared. `line` is the line of
+ * the plot that it belongs to.
  */
 
 /** @returns {Shape} */
@@ -57,7 +70,14 @@ function ours(workers, acceptors) {
     command: (start) =>
       monoceros(
         start,
-        ...['--acceptors', `${acceptors}`, '--backlog', MANY.backlog, '--backlog-limit', MANY.waiting],
+        ...[
+          '--acceptors',
+          `${acceptors}`,
+          '--backlog',
+          MANY.backlog,
+          '--backlog-limit',
+          MANY.waiting,
+        ],
       ),
     shape: () => `${counted(acceptors, 'acceptor')}, ${counted(workers, 'worker')}`,
   }
@@ -81,7 +101,14 @@ const SHAPES = [
   peer('gunicorn-gevent', (start) =>
     gunicorn(
       start,
-      ...['--worker-class', 'gevent', '--worker-connections', MANY.waiting, '--backlog', MANY.backlog],
+      ...[
+        '--worker-class',
+        'gevent',
+        '--worker-connections',
+        MANY.waiting,
+        '--backlog',
+        MANY.backlog,
+      ],
     ),
   ),
   peer('uwsgi', (start) =>
@@ -98,15 +125,23 @@ const COMPARED = [BASE.server, 'gunicorn-gevent', 'uwsgi']
  * @property {string} name What --curves and the plots call it.
  * @property {string} title
  * @property {string} varies What the x axis shows, with its unit.
- * @property {{server: string, x: number | string, [what: string]: unknown}[]} points `x` is the value on the axis.
+ * @property {{server: string, x: number | string, [what: string]: unknown}[]} points `x` is the
+ * value on the axis.
  */
 
 const KB = 1024
 /** @type {Curve[]} */
 const CURVES = [
-  curve('connections', 'Connections', 'connections', COMPARED, [1, 64, 512, 4096], (connections) => ({
-    connections,
-  })),
+  curve(
+    'connections',
+    'Connections',
+    'connections',
+    COMPARED,
+    [1, 64, 512, 4096],
+    (connections) => ({
+      connections,
+    }),
+  ),
   {
     name: 'processes',
     title: 'Workers and acceptors',
@@ -116,7 +151,9 @@ const CURVES = [
       x: shape(0),
     })),
   },
-  curve('headers', 'Request header fields', 'fields', COMPARED, [5, 20, 60], (fields) => ({ fields })),
+  curve('headers', 'Request header fields', 'fields', COMPARED, [5, 20, 60], (fields) => ({
+    fields,
+  })),
   curve(
     'response-body',
     'Response body',
@@ -227,8 +264,14 @@ async function main() {
     return
   }
   const wrk = wrkVersion()
-  if (!existsSync(OUR_COMMAND)) throw new UsageError('monoceros is not built. First run: npm run build')
-  const environment = ensureVirtualEnvironment({ packages, python: todo.python, update: false, say })
+  if (!existsSync(OUR_COMMAND))
+    throw new UsageError('monoceros is not built. First run: npm run build')
+  const environment = ensureVirtualEnvironment({
+    packages,
+    python: todo.python,
+    update: false,
+    say,
+  })
 
   const started = new Date()
   const notes = []
@@ -250,7 +293,9 @@ async function main() {
     const facts = [
       ...machineFacts({ started, environment, wrk }),
       `${todo.rounds} rounds, to and fro over the points of a curve`,
-      ...[...all.values()].map(({ server }) => serverFact(server, server.workers, environment.versions)),
+      ...[...all.values()].map(({ server }) =>
+        serverFact(server, server.workers, environment.versions),
+      ),
     ]
     const result = { facts, notes, base: BASE, curves: measured }
     const text = growthReport(result)
@@ -292,7 +337,15 @@ async function startAll(shapes, { bin, versions, failures }, directory, notes) {
     try {
       if (missing) throw new Error(failures[missing] ?? `${missing} is not installed.`)
       const served = await serve({
-        ...{ server: shape, app: APP, path: '/14', workers: shape.workers, bin, directory, env: {} },
+        ...{
+          server: shape,
+          app: APP,
+          path: '/14',
+          workers: shape.workers,
+          bin,
+          directory,
+          env: {},
+        },
         onSpawn: (one) => running.add(one),
       })
       for (const path of ['/0', `/${1024 * KB}`]) await check(served, path)
@@ -305,9 +358,14 @@ async function startAll(shapes, { bin, versions, failures }, directory, notes) {
       say(notes.at(-1))
     }
   }
-  // Just-in-time compilers have seen what they will be asked; one by one, or they starve each other.
+  // Just-in-time compilers have seen what they will be asked; one by one, or they starve each
+  // other.
   for (const served of all.values()) {
-    for (const point of [{ fields: 20 }, { response: 100 * KB }, { request: 100 * KB, post: true }]) {
+    for (const point of [
+      { fields: 20 },
+      { response: 100 * KB },
+      { request: 100 * KB, post: true },
+    ]) {
       await drive(served, { ...BASE, ...point }, 1)
     }
     await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
@@ -335,7 +393,11 @@ async function check({ origin }, path) {
 
 /** All points of a curve, to and fro, so that what drifts meanwhile hits both ends alike. */
 async function measure(points, all, rounds, late, title) {
-  const measured = points.map((point) => ({ ...point, line: all.get(point.server).server.line, samples: [] }))
+  const measured = points.map((point) => ({
+    ...point,
+    line: all.get(point.server).server.line,
+    samples: [],
+  }))
   for (let round = 1; round <= rounds && (round <= 2 || !late()); round++) {
     for (const point of round % 2 === 1 ? measured : measured.toReversed()) {
       abort.signal.throwIfAborted()
@@ -347,8 +409,8 @@ async function measure(points, all, rounds, late, title) {
 }
 
 /**
- * One measurement: wrk runs for some seconds, and what happens between two moments of them counts. What comes before is
- * warm-up: connections are made, queues fill.
+ * One measurement: wrk runs for some seconds, and what happens between two moments of them counts.
+ * What comes before is warm-up: connections are made, queues fill.
  */
 async function sample(served, point) {
   const seconds = lengthOf(point)
@@ -361,7 +423,8 @@ async function sample(served, point) {
   }
   const result = await drive(served, point, seconds, marks)
   const rested = await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
-  if (served.ended()) throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
+  if (served.ended())
+    throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
   const failed = { error: '', errors: result.errors, p50: result.p50, p99: result.p99, rested }
   if (seen.length < 2) return { ...failed, error: 'too few answers to measure' }
   const [{ mark: a, clocks: before }, { mark: b, clocks: after }] = seen
@@ -371,8 +434,10 @@ async function sample(served, point) {
   if (window < SHORTEST_WINDOW_SECONDS || elapsed < SHORTEST_WINDOW_SECONDS) {
     return { ...failed, error: `counted for ${window.toFixed(2)} s only` }
   }
-  if (before.processes !== after.processes) return { ...failed, error: 'a process ended or started' }
-  // The marks reach this process some milliseconds late: as many requests more were answered by then.
+  if (before.processes !== after.processes)
+    return { ...failed, error: 'a process ended or started' }
+  // The marks reach this process some milliseconds late: as many requests more were answered by
+  // then.
   const requests = rate * elapsed
   const perRequest = (what) => ((after[what] - before[what]) / requests) * 1e6
   return {
@@ -382,12 +447,18 @@ async function sample(served, point) {
     acceptor: perRequest('acceptor'),
     worker: perRequest('worker'),
     others:
-      Math.max(0, after.machine - before.machine - (after.total - before.total) - (after.wrk - before.wrk)) /
+      Math.max(
+        0,
+        after.machine - before.machine - (after.total - before.total) - (after.wrk - before.wrk),
+      ) /
       (elapsed * availableParallelism()),
   }
 }
 
-/** Whole seconds of a turn; longer where there are few requests in a second, or many connections to make first. */
+/**
+ * Whole seconds of a turn; longer where there are few requests in a second, or many connections to
+ * make first.
+ */
 function lengthOf({ connections, response, request }) {
   if (connections >= 4096) return 3
   if (response >= 1024 * KB || request >= 1024 * KB) return 2
@@ -395,8 +466,8 @@ function lengthOf({ connections, response, request }) {
 }
 
 /**
- * Seconds used so far, by whom. Of ours the acceptors are the arbiter's children, and the workers theirs; of the others
- * only the sum is told.
+ * Seconds used so far, by whom. Of ours the acceptors are the arbiter's children, and the workers
+ * theirs; of the others only the sum is told.
  */
 function clocks(served) {
   const tree = processTree(served.pid)
@@ -415,7 +486,8 @@ function clocks(served) {
     worker: split ? of(workers) : Number.NaN,
     wrk: of(
       processTree(process.pid).filter(
-        ({ pid, parent, session }) => pid === process.pid || (parent === process.pid && session !== pid),
+        ({ pid, parent, session }) =>
+          pid === process.pid || (parent === process.pid && session !== pid),
       ),
     ),
     machine: machineTime(),

@@ -9,8 +9,9 @@ const LOOK_MS = 50
 const IDLE = 0.05
 
 /**
- * Resolves when a tree of processes has rested for a moment (50 ms). After a turn with many connections a server may
- * have hundreds of requests left whose clients are gone, and most run them all: for seconds, in the next one's turn.
+ * Resolves when a tree of processes has rested for a moment (50 ms). After a turn with many
+ * connections a server may have hundreds of requests left whose clients are gone, and most run them
+ * all: for seconds, in the next one's turn.
  *
  * @param {number} root
  * @param {object} options
@@ -25,7 +26,8 @@ export async function idle(root, { limit, signal }) {
     const now = performance.now()
     const used = exactTime(root)
     const busy = used - before > (IDLE * (now - at)) / 1000
-    if (!busy || now - start > limit * 1000) return busy ? (now - start) / 1000 : (at - start) / 1000
+    if (!busy || now - start > limit * 1000)
+      return busy ? (now - start) / 1000 : (at - start) / 1000
     before = used
     at = now
   }

@@ -19,7 +19,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
  */
 export function machineFacts({ started, environment, wrk }) {
   const { python, versions } = environment
-  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
+  const changed =
+    git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
   const frameworks = ['Flask', 'Django']
     .filter((name) => name in versions)
     .map((name) => `${name} ${versions[name]}`)

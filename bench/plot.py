@@ -1,8 +1,7 @@
 """Plots of how cost grows, as SVG: ``plot.py RESULT.json DIRECTORY``.
 
-growth.mjs runs it with the Python of bench/.venv, which has matplotlib. The same figures give the same bytes, whenever
-they are drawn. ``--png`` draws pixels instead, to look at.
-"""
+growth.mjs runs it with the Python of bench/.venv, which has matplotlib. The same figures give the
+same bytes, whenever they are drawn. ``--png`` draws pixels instead, to look at."""
 
 from __future__ import annotations
 
@@ -54,7 +53,9 @@ Value = Callable[[Point], List[float]]
 
 def of(what: str) -> Value:
     """The figures of a point's samples, those without one left out."""
-    return lambda point: [sample[what] for sample in point["samples"] if sample.get(what) is not None]
+    return lambda point: [
+        sample[what] for sample in point["samples"] if sample.get(what) is not None
+    ]
 
 
 def per_kb(first: Point) -> Value:
@@ -104,10 +105,14 @@ class Labels:
     def draw(self) -> None:
         """Call it when the limits of the axes are final."""
         gap = 13.0
-        heights = [self.axes.transData.transform((x, y))[1] * 72 / self.axes.figure.dpi for x, y, _, _ in self.ends]
+        heights = [
+            self.axes.transData.transform((x, y))[1] * 72 / self.axes.figure.dpi
+            for x, y, _, _ in self.ends
+        ]
         order = sorted(range(len(heights)), key=lambda i: heights[i])
         placed = list(heights)
-        # Neighbours push each other apart until all have room; so a heap of them stays about its lines.
+        # Neighbours push each other apart until all have room; so a heap of them stays about its
+        # lines.
         for _ in range(100):
             for below, above in zip(order, order[1:]):
                 push = max(0.0, placed[below] + gap - placed[above]) / 2
@@ -125,7 +130,9 @@ class Labels:
             )
 
 
-def draw_line(axes: Axes, points: Sequence[Point], value: Value, colour: str, style: str, width: float) -> None:
+def draw_line(
+    axes: Axes, points: Sequence[Point], value: Value, colour: str, style: str, width: float
+) -> None:
     """Medians as a line; a solid one with the least and the most as bars."""
     known = [(point["x"], value(point)) for point in points]
     known = [(x, values) for x, values in known if values]
@@ -139,10 +146,26 @@ def draw_line(axes: Axes, points: Sequence[Point], value: Value, colour: str, st
             [max(values) - middle for middle, (_, values) in zip(middles, known)],
         ]
         axes.errorbar(
-            places, middles, spread, color=colour, linewidth=width, marker="o", markersize=4, capsize=2, elinewidth=0.8
+            places,
+            middles,
+            spread,
+            color=colour,
+            linewidth=width,
+            marker="o",
+            markersize=4,
+            capsize=2,
+            elinewidth=0.8,
         )
     else:
-        axes.plot(places, middles, color=colour, linestyle=style, linewidth=width, marker="o", markersize=2.5)
+        axes.plot(
+            places,
+            middles,
+            color=colour,
+            linestyle=style,
+            linewidth=width,
+            marker="o",
+            markersize=2.5,
+        )
 
 
 def draw_servers(axes: Axes, curve: Dict[str, Any]) -> Labels:
@@ -240,14 +263,28 @@ def processes(curve: Dict[str, Any]) -> Figure:
     drawn, (axes,) = figure()
     points = [point for point in curve["points"] if of("cpu")(point)]
     for position, point in enumerate(points):
-        acceptor, worker, total = (median(of(what)(point)) for what in ("acceptor", "worker", "cpu"))
+        acceptor, worker, total = (
+            median(of(what)(point)) for what in ("acceptor", "worker", "cpu")
+        )
         rate = median(of("requestsPerSecond")(point))
         first = position == 0
         axes.bar(position, worker, 0.55, color=COLOURS[OURS], label="workers" if first else None)
-        axes.bar(position, acceptor, 0.55, bottom=worker, color=ACCEPTOR_COLOUR, label="acceptors" if first else None)
+        axes.bar(
+            position,
+            acceptor,
+            0.55,
+            bottom=worker,
+            color=ACCEPTOR_COLOUR,
+            label="acceptors" if first else None,
+        )
         costs = of("cpu")(point)
         axes.errorbar(
-            position, total, [[total - min(costs)], [max(costs) - total]], color="#333333", elinewidth=0.8, capsize=3
+            position,
+            total,
+            [[total - min(costs)], [max(costs) - total]],
+            color="#333333",
+            elinewidth=0.8,
+            capsize=3,
         )
         axes.annotate(
             "%s µs\n%s requests/s" % (number(total), number(rate)),
@@ -264,9 +301,13 @@ def processes(curve: Dict[str, Any]) -> Figure:
     return drawn
 
 
-def finish(drawn: Figure, labels: Sequence[Labels], right: float, wspace: Optional[float] = None) -> None:
+def finish(
+    drawn: Figure, labels: Sequence[Labels], right: float, wspace: Optional[float] = None
+) -> None:
     """Margins first: where labels stand depends on them."""
-    drawn.subplots_adjust(left=0.1 if wspace is None else 0.07, right=right, bottom=0.16, top=0.92, wspace=wspace)
+    drawn.subplots_adjust(
+        left=0.1 if wspace is None else 0.07, right=right, bottom=0.16, top=0.92, wspace=wspace
+    )
     drawn.canvas.draw()
     for one in labels:
         one.draw()
@@ -293,9 +334,15 @@ def main() -> None:
     arguments.directory.mkdir(parents=True, exist_ok=True)
     for curve in result["curves"]:
         drawn = PLOTS[curve["name"]](curve)
-        path = arguments.directory / ("growth-%s.%s" % (curve["name"], "png" if arguments.png else "svg"))
+        path = arguments.directory / (
+            "growth-%s.%s" % (curve["name"], "png" if arguments.png else "svg")
+        )
         # Without a date: a plot whose figures have not changed is no change.
-        metadata = {} if arguments.png else {"Date": None, "Title": curve["title"], "Creator": "bench/plot.py"}
+        metadata = (
+            {}
+            if arguments.png
+            else {"Date": None, "Title": curve["title"], "Creator": "bench/plot.py"}
+        )
         drawn.savefig(path, metadata=metadata)
         plt.close(drawn)
         print("Drew %s" % path)

@@ -14,13 +14,15 @@ const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding:
  * @property {number} parent
  * @property {number} session
  * @property {boolean} ended A zombie: it runs no more, but its time has not gone to its parent yet.
- * @property {string} started Ticks since boot: with the pid, it tells a process from a later one of the same number.
- * @property {number} seconds Processor time of it and of those children of it that ended and were waited for.
+ * @property {string} started Ticks since boot: with the pid, it tells a process from a later one of
+ * the same number.
+ * @property {number} seconds Processor time of it and of those children of it that ended and were
+ * waited for.
  */
 
 /**
- * The tree of a process that leads a session: its descendants, and what else is in its session (a process whose
- * parent ended belongs to init, but stays in its session).
+ * The tree of a process that leads a session: its descendants, and what else is in its session (a
+ * process whose parent ended belongs to init, but stays in its session).
  *
  * @param {number} root
  * @returns {Process[]} Empty when the root has gone and left nothing.
@@ -42,8 +44,9 @@ export function processTree(root) {
 }
 
 /**
- * Seconds of processor time that a tree has used, in user and kernel mode. A process that ended is counted in the
- * parent that waited for it, so the difference of two calls holds everything that ran in between.
+ * Seconds of processor time that a tree has used, in user and kernel mode. A process that ended is
+ * counted in the parent that waited for it, so the difference of two calls holds everything that
+ * ran in between.
  *
  * @param {number} root
  */
@@ -52,8 +55,9 @@ export function processorTime(root) {
 }
 
 /**
- * The same without what ended processes and threads have used, and to the nanosecond instead of the clock's tick: for
- * times so short that ticks of 10 ms would show. Falls back on ticks where the kernel keeps no such account.
+ * The same without what ended processes and threads have used, and to the nanosecond instead of the
+ * clock's tick: for times so short that ticks of 10 ms would show. Falls back on ticks where the
+ * kernel keeps no such account.
  *
  * @param {number} root
  */
@@ -70,7 +74,9 @@ export function exactTimeOf({ pid, seconds }) {
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       // proc(5) calls the first field the time spent on the processor.
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
+      nanoseconds += Number(
+        readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0],
+      )
     }
   } catch {
     return seconds
@@ -79,8 +85,9 @@ export function exactTimeOf({ pid, seconds }) {
 }
 
 /**
- * Bytes of memory of a tree: the proportional set size (PSS), in which a page that several processes share is counted
- * once, in equal parts. With RSS a forked worker would count its parent's memory again.
+ * Bytes of memory of a tree: the proportional set size (PSS), in which a page that several
+ * processes share is counted once, in equal parts. With RSS a forked worker would count its
+ * parent's memory again.
  *
  * @param {number} root
  */
@@ -93,10 +100,17 @@ export function memory(root) {
   return bytes
 }
 
-/** Seconds that all processors of the machine have spent on anything but idling and waiting for disks. */
+/**
+ * Seconds that all processors of the machine have spent on anything but idling and waiting for
+ * disks.
+ */
 export function machineTime() {
   const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]
-  const [user, nice, system, , , irq, softirq, steal] = line.trim().split(/\s+/).slice(1).map(Number)
+  const [user, nice, system, , , irq, softirq, steal] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number)
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
 }
 
@@ -118,7 +132,8 @@ function processes() {
 function processOf(pid) {
   const text = read(`/proc/${pid}/stat`)
   if (text === null) return null
-  // The command stands in parentheses and may hold spaces and parentheses itself: fields are counted behind it.
+  // The command stands in parentheses and may hold spaces and parentheses itself: fields are
+  // counted behind it.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   return {

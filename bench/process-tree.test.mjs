@@ -19,7 +19,8 @@ async function start(context, program) {
   return child
 }
 
-const BURN = 'const until = process.cpuUsage().user + 300000; while (process.cpuUsage().user < until);'
+const BURN =
+  'const until = process.cpuUsage().user + 300000; while (process.cpuUsage().user < until);'
 const WAIT = 'setInterval(() => {}, 1000);'
 
 test('the processor time of children that have ended is counted', async (context) => {

@@ -84,7 +84,10 @@ function caseTable({ title, connections, samples }) {
   ]
 }
 
-/** One line per case: against the two that people would come from, then against each. @param {Case[]} cases */
+/**
+ * One line per case: against the two that people would come from, then against each. @param
+ * {Case[]} cases
+ */
 function summary(cases) {
   const servers = [...new Set(cases.flatMap(({ samples }) => serversOf(samples)))].filter(
     (name) => name !== oursBeside(name),
@@ -136,7 +139,10 @@ function summary(cases) {
 function fastest(samples, servers) {
   const rate = (server) =>
     median(samples.filter((one) => one.server === server).map((one) => one.requestsPerSecond))
-  return servers.reduce((best, server) => (rate(server) > (best ? rate(best) : 0) ? server : best), null)
+  return servers.reduce(
+    (best, server) => (rate(server) > (best ? rate(best) : 0) ? server : best),
+    null,
+  )
 }
 
 /** Our requests/s and CPU per request through a server's. */
@@ -148,7 +154,9 @@ function against(samples, server) {
   ]
 }
 
-/** The median of the ratios of samples of the same round; machine noise that both had cancels out. */
+/**
+ * The median of the ratios of samples of the same round; machine noise that both had cancels out.
+ */
 function ratio(ours, theirs, value) {
   const ratios = ours.flatMap((our) => {
     const their = theirs.find((sample) => sample.round === our.round)

@@ -31,7 +31,11 @@ test('a ratio is the median of the ratios within rounds, not the ratio of median
     sample('monoceros', 3, 90, 11),
     sample('uwsgi', 3, 30, 33),
   ]
-  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 64, samples }] })
+  const text = report({
+    facts: [],
+    absences: [],
+    cases: [{ title: 'Hello', connections: 64, samples }],
+  })
   const [row] = text.match(/^\| uwsgi.*$/m)
   assert.deepEqual(
     row
@@ -43,8 +47,15 @@ test('a ratio is the median of the ratios within rounds, not the ratio of median
 })
 
 test('a server that answered nothing has no ratio and breaks no table', () => {
-  const samples = [sample('monoceros', 1, 100, 10), sample('waitress', 1, 0, Number.POSITIVE_INFINITY)]
-  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 1, samples }] })
+  const samples = [
+    sample('monoceros', 1, 100, 10),
+    sample('waitress', 1, 0, Number.POSITIVE_INFINITY),
+  ]
+  const text = report({
+    facts: [],
+    absences: [],
+    cases: [{ title: 'Hello', connections: 1, samples }],
+  })
   const [row] = text.match(/^\| waitress.*$/m)
   assert.deepEqual(
     row
@@ -63,7 +74,11 @@ test('the best class of gunicorn is the one with most requests per second in tha
     sample('uwsgi', 1, 60, 25),
     sample('bjoern', 1, 240, 5),
   ]
-  const text = report({ facts: [], absences: [], cases: [{ title: 'Hello', connections: 64, samples }] })
+  const text = report({
+    facts: [],
+    absences: [],
+    cases: [{ title: 'Hello', connections: 64, samples }],
+  })
   const [row] = text.match(/^\| Hello, 64.*$/m)
   assert.deepEqual(
     row

@@ -37,7 +37,10 @@ const HEADS = {
   ],
 }
 
-/** Nanoseconds of processor time for one head, the best of several rounds: the others measure what else the machine did. */
+/**
+ * Nanoseconds of processor time for one head, the best of several rounds: the others measure what
+ * else the machine did.
+ */
 function measure(parse) {
   for (let i = 0; i < 200_000; i++) parse()
   let best = Number.POSITIVE_INFINITY

@@ -30,9 +30,15 @@ const FULL = {
 }
 const QUICK = { workloads: ['hello', '10k', 'flask'], concurrency: [64], rounds: 3, seconds: 1 }
 const WARM_UP = { connections: 16, seconds: 2 }
-/** How often memory is looked at during a case. More often would cost the servers the time they are measured by. */
+/**
+ * How often memory is looked at during a case. More often would cost the servers the time they are
+ * measured by.
+ */
 const MEMORY_INTERVAL_MS = 700
-/** A server that is still busy with requests of clients that have gone is waited for so long, or the next one's turn is its too. */
+/**
+ * A server that is still busy with requests of clients that have gone is waited for so long, or the
+ * next one's turn is its too.
+ */
 const IDLE_LIMIT_SECONDS = 10
 /** What a turn takes beside the time that wrk runs, as far as the estimate goes. */
 const TURN_OVERHEAD_SECONDS = 0.25
@@ -70,10 +76,14 @@ function plan(args) {
       chosen('--workloads', values.workloads, WORKLOADS) ??
       WORKLOADS.filter(({ name }) => base.workloads.includes(name)),
     concurrency:
-      values.concurrency?.split(',').map((text) => count('--concurrency', text, 1000)) ?? base.concurrency,
+      values.concurrency?.split(',').map((text) => count('--concurrency', text, 1000)) ??
+      base.concurrency,
     rounds: values.rounds === undefined ? base.rounds : count('--rounds', values.rounds, 100),
     seconds: values.seconds === undefined ? base.seconds : count('--seconds', values.seconds, 60),
-    /** Nothing queues at one connection, and nothing varies: half the time is enough. Who names a time gets it. */
+    /**
+     * Nothing queues at one connection, and nothing varies: half the time is enough. Who names a
+     * time gets it.
+     */
     shortened: values.seconds === undefined,
     workers: values.workers === undefined ? 2 : count('--workers', values.workers, 64),
     python: values.python,
@@ -138,7 +148,10 @@ async function main() {
     return
   }
   const wrk = wrkVersion()
-  if (todo.servers.some(({ name }) => name === OURS || name === OURS_IN_NODE) && !existsSync(OUR_COMMAND)) {
+  if (
+    todo.servers.some(({ name }) => name === OURS || name === OURS_IN_NODE) &&
+    !existsSync(OUR_COMMAND)
+  ) {
     throw new UsageError('monoceros is not built. First run: npm run build')
   }
   const started = new Date()
@@ -154,8 +167,12 @@ async function main() {
     })
   for (const absence of absences) say(`Not here: ${absence}`)
 
-  const lengths = todo.concurrency.map((connections) => (isShort(todo)(connections) ? 1 : todo.seconds))
-  const places = todo.workloads.map(({ app }) => present.filter((server) => serves(server, app)).length)
+  const lengths = todo.concurrency.map((connections) =>
+    isShort(todo)(connections) ? 1 : todo.seconds,
+  )
+  const places = todo.workloads.map(
+    ({ app }) => present.filter((server) => serves(server, app)).length,
+  )
   const turns = places.reduce((sum, count) => sum + count, 0) * todo.rounds
   const needed = turns * lengths.reduce((sum, seconds) => sum + seconds + TURN_OVERHEAD_SECONDS, 0)
   say(`${turns * lengths.length} turns: about ${Math.ceil((needed + 20) / 60)} minutes`)
@@ -167,7 +184,9 @@ async function main() {
       const workloads = todo.workloads.filter((workload) => workload.app === app)
       const servers = present.filter((server) => serves(server, app))
       if (servers.length === 0) continue
-      cases.push(...(await runApp({ ...todo, servers, app, workloads, environment, directory, absences })))
+      cases.push(
+        ...(await runApp({ ...todo, servers, app, workloads, environment, directory, absences })),
+      )
     }
     const text = report({ facts: facts(todo, present, environment, wrk, started), absences, cases })
     say('')
@@ -210,7 +229,8 @@ async function runApp({
   say(`Starting ${servers.length} servers with ${app}`)
   /** @type {import('./served.mjs').Served[]} */
   const all = []
-  // One after another: many interpreters that start at once on two cores look like servers that do not start.
+  // One after another: many interpreters that start at once on two cores look like servers that do
+  // not start.
   for (const server of servers) {
     const options = { server, app, path: workloads[0].path, workers, bin, directory, env }
     if (app === 'plain:application') options.path = '/hello'
@@ -226,7 +246,8 @@ async function runApp({
   }
 
   await Promise.all(all.map((served) => drive(served, workloads[0], WARM_UP)))
-  for (const served of all) await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
+  for (const served of all)
+    await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
 
   const cases = []
   for (const workload of workloads) {
@@ -276,7 +297,8 @@ async function check({ origin }, { path, method, bodySize, answers }) {
 
 /** One server's turn: wrk for some seconds, and what the server's processes used in them. */
 async function turn(served, workload, connections, seconds) {
-  if (served.ended()) throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
+  if (served.ended())
+    throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
   let highest = 0
   const sampler = setInterval(() => {
     highest = Math.max(highest, memory(served.pid))
@@ -319,7 +341,14 @@ function clocks({ pid }) {
 }
 
 function drive({ origin }, { path, method, bodySize }, { connections, seconds }) {
-  return runWrk({ url: origin + path, connections, seconds, method, bodySize, signal: abort.signal })
+  return runWrk({
+    url: origin + path,
+    connections,
+    seconds,
+    method,
+    bodySize,
+    signal: abort.signal,
+  })
 }
 
 function fastest(samples) {

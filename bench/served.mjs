@@ -1,5 +1,6 @@
 /**
- * A server that runs: started on a free port of 127.0.0.1, seen to answer, and ended with all it started.
+ * A server that runs: started on a free port of 127.0.0.1, seen to answer, and ended with all it
+ * started.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,7 +26,8 @@ const STOP_SECONDS = 5
  */
 
 /**
- * Starts a server and resolves when it answers; rejects, with what it printed, when it ends or is silent.
+ * Starts a server and resolves when it answers; rejects, with what it printed, when it ends or is
+ * silent.
  *
  * @param {object} options
  * @param {import('./servers.mjs').Server} options.server
@@ -35,7 +37,8 @@ const STOP_SECONDS = 5
  * @param {string} options.bin
  * @param {string} options.directory A folder for its log.
  * @param {Record<string, string>} options.env Added to the environment.
- * @param {(served: Served) => void} options.onSpawn Told before anything can go wrong, so that nothing is left running.
+ * @param {(served: Served) => void} options.onSpawn Told before anything can go wrong, so that
+ * nothing is left running.
  * @returns {Promise<Served>}
  */
 export async function serve({ server, app, path, workers, bin, directory, env, onSpawn }) {
@@ -48,7 +51,8 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
     cwd: directory,
     env: { ...cleanEnvironment(bin), ...env },
     stdio: ['ignore', log, log],
-    // A session of its own, by which its processes are found, and which Ctrl-C does not reach before this process does.
+    // A session of its own, by which its processes are found, and which Ctrl-C does not reach
+    // before this process does.
     detached: true,
   })
   closeSync(log)
@@ -58,7 +62,10 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
     throw error
   }
   const ended = () => child.exitCode !== null || child.signalCode !== null
-  /** Those that were there when it first answered: should a parent die, children in sessions of their own are still known. */
+  /**
+   * Those that were there when it first answered: should a parent die, children in sessions of
+   * their own are still known.
+   */
   let seen = []
   const all = () => [...processTree(pid), ...seen.filter(lives)]
   const kill = () => {
@@ -89,9 +96,12 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
       seen = processTree(pid)
       return served
     }
-    if (status !== null && status < 500) throw new Error(`${server.name} answered ${status} to ${path}`)
+    if (status !== null && status < 500)
+      throw new Error(`${server.name} answered ${status} to ${path}`)
     if (Date.now() > until) {
-      throw new Error(`${server.name} gave no answer to ${path} in ${START_SECONDS} s: ${served.complaint()}`)
+      throw new Error(
+        `${server.name} gave no answer to ${path} in ${START_SECONDS} s: ${served.complaint()}`,
+      )
     }
     await sleep(100)
   }
@@ -109,7 +119,10 @@ function complaint(log) {
 /** @returns {Promise<number | null>} null while nothing listens. */
 async function statusOf(url) {
   try {
-    const response = await fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5000) })
+    const response = await fetch(url, {
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(5000),
+    })
     await response.arrayBuffer()
     return response.status
   } catch {
@@ -131,7 +144,11 @@ async function freePort() {
 function cleanEnvironment(bin) {
   const env = { ...process.env, PYTHONPATH: APPS, PATH: `${bin}:${process.env.PATH}` }
   for (const name of Object.keys(env)) {
-    if (/^(MONOCEROS_|GUNICORN_|GRANIAN_|UWSGI_|WEB_CONCURRENCY$|PORT$|NODE_|DJANGO_|FLASK_)/.test(name))
+    if (
+      /^(MONOCEROS_|GUNICORN_|GRANIAN_|UWSGI_|WEB_CONCURRENCY$|PORT$|NODE_|DJANGO_|FLASK_)/.test(
+        name,
+      )
+    )
       delete env[name]
   }
   return env

@@ -1,6 +1,7 @@
 /**
- * The servers that are compared, and how each is started: its own defaults, but for the address, the number of workers,
- * and what would otherwise refuse the 512 connections of a workload or make the comparison one of time-outs. Access logs are off everywhere.
+ * The servers that are compared, and how each is started: its own defaults, but for the address,
+ * the number of workers, and what would otherwise refuse the 512 connections of a workload or make
+ * the comparison one of time-outs. Access logs are off everywhere.
  *
  * @typedef {object} Start
  * @property {string} bin The virtual environment's folder of commands.
@@ -15,7 +16,8 @@
  * @property {(start: Start) => string[]} command
  * @property {(workers: number) => string} shape Its processes and threads, for the report.
  * @property {string} [library] The npm package whose version counts, or `node:http`.
- * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one process, and no other.
+ * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one
+ * process, and no other.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,7 +50,15 @@ export const SERVERS = /** @type {Server[]} */ ([
       process.execPath,
       OUR_COMMAND,
       ...['--bind', `127.0.0.1:${port}`, '--workers', `${workers}`, '--runtime', 'pyodide'],
-      ...['--pythonpath', sitePackages(bin), '--inherit-env', '--chdir', APPS, '--log-level', 'warning'],
+      ...[
+        '--pythonpath',
+        sitePackages(bin),
+        '--inherit-env',
+        '--chdir',
+        APPS,
+        '--log-level',
+        'warning',
+      ],
       app,
     ],
     shape: (workers) => `one process, ${workers} threads with CPython 3.14 as WebAssembly`,
@@ -74,7 +84,8 @@ export const SERVERS = /** @type {Server[]} */ ([
   {
     name: 'gunicorn-gthread',
     packages: ['gunicorn'],
-    command: (start) => gunicorn(start, '--worker-class', 'gthread', '--threads', `${GTHREAD_THREADS}`),
+    command: (start) =>
+      gunicorn(start, '--worker-class', 'gthread', '--threads', `${GTHREAD_THREADS}`),
     shape: (workers) => `${workers} workers of ${GTHREAD_THREADS} threads`,
   },
   {
@@ -96,7 +107,12 @@ export const SERVERS = /** @type {Server[]} */ ([
     packages: ['waitress'],
     command: ({ bin, app, port }) => [
       join(bin, 'waitress-serve'),
-      ...[`--listen=127.0.0.1:${port}`, `--threads=${WAITRESS_THREADS}`, '--connection-limit=1000', app],
+      ...[
+        `--listen=127.0.0.1:${port}`,
+        `--threads=${WAITRESS_THREADS}`,
+        '--connection-limit=1000',
+        app,
+      ],
     ],
     shape: () => `one process of ${WAITRESS_THREADS} threads, as it has no worker processes`,
   },
@@ -105,7 +121,16 @@ export const SERVERS = /** @type {Server[]} */ ([
     packages: ['granian'],
     command: ({ bin, app, port, workers }) => [
       join(bin, 'granian'),
-      ...['--interface', 'wsgi', '--host', '127.0.0.1', '--port', `${port}`, '--workers', `${workers}`],
+      ...[
+        '--interface',
+        'wsgi',
+        '--host',
+        '127.0.0.1',
+        '--port',
+        `${port}`,
+        '--workers',
+        `${workers}`,
+      ],
       ...['--blocking-threads', '1', '--log-level', 'warning', app],
     ],
     shape: (workers) => `${workers} workers of one blocking thread`,
@@ -144,7 +169,10 @@ export const SERVERS = /** @type {Server[]} */ ([
   nodeServer('express', 'express', 'express'),
 ])
 
-/** @param {string} kind Of bench/apps/serve_node.mjs. @param {string} name @param {string} library @returns {Server} */
+/**
+ * @param {string} kind Of bench/apps/serve_node.mjs. @param {string} name @param {string} library
+ * @returns {Server}
+ */
 function nodeServer(kind, name, library) {
   return {
     name,
@@ -156,7 +184,9 @@ function nodeServer(kind, name, library) {
   }
 }
 
-/** Whether a server can serve an application. @param {Server} server @param {string} app MODULE:NAME */
+/**
+ * Whether a server can serve an application. @param {Server} server @param {string} app MODULE:NAME
+ */
 export function serves({ node }, app) {
   return !node || app === 'plain:application'
 }
@@ -167,7 +197,10 @@ export function oursBeside(name) {
   return node ? OURS_IN_NODE : OURS
 }
 
-/** @param {string} bin @returns {string} The folder of packages of that virtual environment; those in pure Python work on any. */
+/**
+ * @param {string} bin @returns {string} The folder of packages of that virtual environment; those
+ * in pure Python work on any.
+ */
 function sitePackages(bin) {
   const lib = join(bin, '..', 'lib')
   const version = readdirSync(lib).find((name) => name.startsWith('python3'))
@@ -192,8 +225,9 @@ export function uwsgi({ bin, app, port, workers }, ...more) {
     join(bin, 'uwsgi'),
     ...['--http', `127.0.0.1:${port}`, '--http-keepalive', '--master', '--processes', `${workers}`],
     ...['--virtualenv', join(bin, '..'), '--pythonpath', APPS, '--module', app, '--need-app'],
-    // With its default of 4 KB, the router's later pieces of a response wait for the client's delayed acknowledgement:
-    // 10 KB at 8 kept connections are 180 requests/s, and 4,900 with this. (With 64 KB it resets uploads above that size.)
+    // With its default of 4 KB, the router's later pieces of a response wait for the client's
+    // delayed acknowledgement: 10 KB at 8 kept connections are 180 requests/s, and 4,900 with this.
+    // (With 64 KB it resets uploads above that size.)
     ...['--http-buffer-size', '32768'],
     ...['--disable-logging', '--die-on-term'],
     ...more,
@@ -212,7 +246,10 @@ export function gunicorn({ bin, app, port, workers }, ...more) {
   ]
 }
 
-/** The longest queue of connections that the kernel allows; uWSGI refuses to start with a longer one. */
+/**
+ * The longest queue of connections that the kernel allows; uWSGI refuses to start with a longer
+ * one.
+ */
 export function kernelBacklog() {
   try {
     return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url'
 const DIRECTORY = fileURLToPath(new URL('.venv', import.meta.url))
 const BIN = join(DIRECTORY, 'bin')
 const PYTHON = join(BIN, 'python3')
-/** Why a package is not there, by its name. It is not tried again at each run: building may take a minute. */
+/**
+ * Why a package is not there, by its name. It is not tried again at each run: building may take a
+ * minute.
+ */
 const FAILURES = join(DIRECTORY, 'failures.json')
 
 /**
@@ -24,10 +27,13 @@ const FAILURES = join(DIRECTORY, 'failures.json')
  * Makes what is missing of the virtual environment.
  *
  * @param {object} wanted
- * @param {{name: string, needs?: string}[]} wanted.packages In their newest versions when they are installed.
- * @param {string | undefined} wanted.python The interpreter to make it from; when it is there and made from another
- *   version, it is made anew. Without one: `python3`, or the environment that is there.
- * @param {boolean} wanted.update Bring everything to its newest version, and try again what failed before.
+ * @param {{name: string, needs?: string}[]} wanted.packages In their newest versions when they are
+ * installed.
+ * @param {string | undefined} wanted.python The interpreter to make it from; when it is there and
+ * made from another version, it is made anew. Without one: `python3`, or the environment that is
+ * there.
+ * @param {boolean} wanted.update Bring everything to its newest version, and try again what failed
+ * before.
  * @param {(line: string) => void} wanted.say
  * @returns {VirtualEnvironment}
  */
@@ -39,7 +45,9 @@ export function ensureVirtualEnvironment({ packages, python, update, say }) {
     rmSync(DIRECTORY, { recursive: true, force: true })
     const made = run(base, ['-m', 'venv', DIRECTORY])
     if (made.status !== 0) {
-      throw new Error(`${base} -m venv failed (on Debian, install python3-venv): ${lastLine(made.output)}`)
+      throw new Error(
+        `${base} -m venv failed (on Debian, install python3-venv): ${lastLine(made.output)}`,
+      )
     }
   }
 
@@ -81,9 +89,14 @@ function installed() {
 }
 
 function versionOf(python) {
-  const { status, stdout, output } = run(python, ['-c', 'import platform; print(platform.python_version())'])
+  const { status, stdout, output } = run(python, [
+    '-c',
+    'import platform; print(platform.python_version())',
+  ])
   if (status !== 0) {
-    throw new Error(`${python} does not start: ${lastLine(output)}. Name another Python with --python.`)
+    throw new Error(
+      `${python} does not start: ${lastLine(output)}. Name another Python with --python.`,
+    )
   }
   return stdout.trim()
 }

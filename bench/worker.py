@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""What one request costs a CPython worker by itself: its processor time per request, without acceptor and clients.
+"""What one request costs a CPython worker by itself: its processor time per request, without
+acceptor and clients.
 
-This program stands in for the acceptor. It starts real workers (``python/monoceros-worker``), sends them REQUEST
-frames over socketpairs (docs/reference/frames.md), as many at once as ``--batch`` says, and waits for all of their
-answers before it sends the next. Only the worker's processor time is counted (user and kernel, every thread).
+This program stands in for the acceptor. It starts real workers (``python/monoceros-worker``), sends
+them REQUEST frames over socketpairs (docs/reference/frames.md), as many at once as ``--batch``
+says, and waits for all of their answers before it sends the next. Only the worker's processor time
+is counted (user and kernel, every thread).
 
     python3 bench/worker.py                                   # hello world, batches of 1, 8 and 32
     python3 bench/worker.py --path /1m --requests 2000
     python3 bench/worker.py --path /echo --body 10240
     python3 bench/worker.py --app flask_json:application --path /items/7 --python bench/.venv/bin/python
-    python3 bench/worker.py --against ../monoceros-before     # another checkout, or its python folder
+    # another checkout, or its python folder
+    python3 bench/worker.py --against ../monoceros-before
 
-With ``--against`` both workers are driven in turns, and the ratio is the median of the rounds' ratios: on a
-machine that does other work besides, the ratio is what can be relied on. A batch of 1 is a worker that waits for
-each request, 32 one that has the longest look-ahead before it.
-"""
+With ``--against`` both workers are driven in turns, and the ratio is the median of the rounds'
+ratios: on a machine that does other work besides, the ratio is what can be relied on. A batch of 1
+is a worker that waits for each request, 32 one that has the longest look-ahead before it."""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ _CREDIT = 262144
 #: Seconds; a worker that says nothing for so long is stuck.
 _PATIENCE = 60
 
-# What a client's request becomes: the fields of wrk's, and those of a browser's navigation within a site.
+# What a client's request becomes: the fields of wrk's, and those of a browser's navigation within a
+# site.
 _FIELDS: Dict[str, Dict[str, str]] = {
     "wrk": {"Host": "127.0.0.1:8000"},
     "browser": {
@@ -115,7 +118,8 @@ def make_environ(plan: Plan) -> Dict[str, str]:
 
 
 def marshal_environ(environ: Dict[str, str]) -> bytes:
-    """The bytes that src/gateway/marshal.ts writes; ``marshal.dumps`` has other codes for the same."""
+    """The bytes that src/gateway/marshal.ts writes; ``marshal.dumps`` has other codes for the
+    same."""
     parts = [b"{"]
     for text in (text for pair in environ.items() for text in pair):
         encoded = text.encode("ascii")
@@ -146,7 +150,9 @@ class Worker:
         with tempfile.TemporaryFile() as ledger:
             ledger.truncate(4)
             # Out of the way of 3, 4 and 5, where the worker expects them.
-            given = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20) for end in (data, control, ledger)]
+            given = [
+                fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20) for end in (data, control, ledger)
+            ]
 
         def place() -> None:
             for number, source in enumerate(given, 3):
@@ -205,11 +211,14 @@ class Worker:
                 open_streams -= self._receive()
         after, user_after, ticks_after = self._used()
         total = (after - before) / (rounds * batch) * 1e6
-        # The clock is exact; how it divides into user and kernel time is known by the kernel's ticks.
+        # The clock is exact; how it divides into user and kernel time is known by the kernel's
+        # ticks.
         return Cost(total, total * (user_after - user_before) / max(1, ticks_after - ticks_before))
 
     def _receive(self) -> int:
-        """Reads once; how many exchanges that ended. What comes of the others' bodies is given back as credit."""
+        """Reads once; how many exchanges that ended. What comes of the others' bodies is given back
+        as credit.
+        """
         if not self._poll.poll(_PATIENCE * 1000):
             raise SystemExit("the worker has stopped answering")
         data = self.data.recv(_READ_SIZE)
@@ -236,7 +245,10 @@ class Worker:
             at += 12 + length
         self._rest = data[at:]
         if credit:
-            answers = (_header.pack(4, WINDOW, 0, 0, stream) + _u32.pack(size) for stream, size in credit.items())
+            answers = (
+                _header.pack(4, WINDOW, 0, 0, stream) + _u32.pack(size)
+                for stream, size in credit.items()
+            )
             self.data.sendall(b"".join(answers))
         return ended
 
@@ -245,19 +257,29 @@ class Worker:
         pid = self._process.pid
         with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
             user, kernel = file.read().rpartition(")")[2].split()[11:13]
-        # The process's own clock, as clock_getcpuclockid(3) makes it of a pid: 2 stands for the scheduler's count.
+        # The process's own clock, as clock_getcpuclockid(3) makes it of a pid: 2 stands for the
+        # scheduler's count.
         return time.clock_gettime((~pid << 3) | 2), int(user), int(user) + int(kernel)
 
 
-def measure(plan: Plan, folders: List[str], interpreter: str, batches: List[int], requests: int, rounds: int) -> None:
+def measure(
+    plan: Plan, folders: List[str], interpreter: str, batches: List[int], requests: int, rounds: int
+) -> None:
     """Drives a worker of each folder in turns and prints a line per size of batch."""
     workers: List[Worker] = []
     try:
         for folder in folders:
             workers.append(Worker(interpreter, folder, plan))
-        print(f"\nPython {workers[0].python}, {plan.application} {plan.target}, {plan.client} request, ", end="")
-        print(f"{len(make_environ(plan))} keys, {len(plan.body)} bytes of body, {plan.threads} thread(s)")
-        print(" batch  µs (user + kernel)" + "  against  (user + kernel)   ratio" * (len(folders) - 1))
+        print(
+            f"\nPython {workers[0].python}, {plan.application} {plan.target}, {plan.client} request, ",
+            end="",
+        )
+        print(
+            f"{len(make_environ(plan))} keys, {len(plan.body)} bytes of body, {plan.threads} thread(s)"
+        )
+        print(
+            " batch  µs (user + kernel)" + "  against  (user + kernel)   ratio" * (len(folders) - 1)
+        )
         each = max(1, requests // rounds)
         for batch in batches:
             for worker in workers:
@@ -286,25 +308,51 @@ def _worker_folder(path: str) -> str:
     for folder in (path, os.path.join(path, "python")):
         if os.path.exists(os.path.join(folder, "monoceros-worker")):
             return os.path.abspath(folder)
-    raise argparse.ArgumentTypeError(f"there is no monoceros-worker in {path}, nor in its folder python")
+    raise argparse.ArgumentTypeError(
+        f"there is no monoceros-worker in {path}, nor in its folder python"
+    )
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measure a worker's processor time per request.")
-    parser.add_argument("--python", action="append", help="the worker's interpreter; may be given several times")
-    parser.add_argument("--app", default="plain:application", help="MODULE:NAME (default: plain:application)")
-    parser.add_argument("--chdir", default=os.path.join(HERE, "apps"), help="its folder (default: bench/apps)")
+    parser.add_argument(
+        "--python", action="append", help="the worker's interpreter; may be given several times"
+    )
+    parser.add_argument(
+        "--app", default="plain:application", help="MODULE:NAME (default: plain:application)"
+    )
+    parser.add_argument(
+        "--chdir", default=os.path.join(HERE, "apps"), help="its folder (default: bench/apps)"
+    )
     parser.add_argument("--path", default="/hello", help="the request's target (default: /hello)")
-    parser.add_argument("--body", type=int, default=0, metavar="BYTES", help="send so large a body with POST")
-    parser.add_argument("--client", choices=sorted(_FIELDS), default="wrk", help="whose header fields (default: wrk)")
+    parser.add_argument(
+        "--body", type=int, default=0, metavar="BYTES", help="send so large a body with POST"
+    )
+    parser.add_argument(
+        "--client",
+        choices=sorted(_FIELDS),
+        default="wrk",
+        help="whose header fields (default: wrk)",
+    )
     parser.add_argument("--threads", type=int, default=1, help="the worker's threads (default: 1)")
     parser.add_argument("--batch", default="1,8,32", help="requests sent at once (default: 1,8,32)")
-    parser.add_argument("--requests", type=int, default=100_000, help="per batch size (default: 100000)")
+    parser.add_argument(
+        "--requests", type=int, default=100_000, help="per batch size (default: 100000)"
+    )
     parser.add_argument("--rounds", type=int, default=10, help="in how many turns (default: 10)")
-    parser.add_argument("--against", type=_worker_folder, metavar="DIR", help="another checkout to compare with")
+    parser.add_argument(
+        "--against", type=_worker_folder, metavar="DIR", help="another checkout to compare with"
+    )
     options = parser.parse_args(arguments)
-    plan = Plan(options.app, options.chdir, options.path, options.client, b"x" * options.body, options.threads)
+    plan = Plan(
+        options.app,
+        options.chdir,
+        options.path,
+        options.client,
+        b"x" * options.body,
+        options.threads,
+    )
     folders = [_worker_folder(os.path.dirname(HERE))]
     if options.against is not None:
         folders.append(options.against)

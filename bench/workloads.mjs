@@ -8,10 +8,14 @@
  * @property {string} path
  * @property {'GET' | 'POST'} method
  * @property {number} bodySize Bytes of the request body.
- * @property {(body: string) => boolean} answers Whether a body is the right one; asked once per server, before it is driven.
+ * @property {(body: string) => boolean} answers Whether a body is the right one; asked once per
+ * server, before it is driven.
  */
 
-/** In this order: a server's memory keeps what earlier work made it take, so the large bodies come last. */
+/**
+ * In this order: a server's memory keeps what earlier work made it take, so the large bodies come
+ * last.
+ */
 export const WORKLOADS = /** @type {Workload[]} */ ([
   {
     name: 'hello',

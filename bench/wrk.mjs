@@ -15,11 +15,12 @@ const GRACE_SECONDS = 15
  * @property {number} bytes Of responses, heads included.
  * @property {number} p50 Milliseconds.
  * @property {number} p99 Milliseconds.
- * @property {number} errors Responses with a status above 399, and connections that could not be opened, read or written,
- *   or were closed before their answer was complete.
- * @property {number} unanswered How many connections have certainly had no answer: what they are more than the answers.
- *   Wrk counts no connection that waits until the end, so a server that answers nobody has no errors by its account. Those
- *   that starve beside others that are served cannot be told from here.
+ * @property {number} errors Responses with a status above 399, and connections that could not be
+ * opened, read or written, or were closed before their answer was complete.
+ * @property {number} unanswered How many connections have certainly had no answer: what they are
+ * more than the answers. Wrk counts no connection that waits until the end, so a server that
+ * answers nobody has no errors by its account. Those that starve beside others that are served
+ * cannot be told from here.
  *
  * @typedef {object} Mark A moment within a run.
  * @property {number} requests Sent until then.
@@ -44,18 +45,22 @@ export function wrkVersion() {
  * @param {number} load.seconds Whole seconds.
  * @param {'GET' | 'POST'} load.method
  * @param {number} load.bodySize Bytes.
- * @param {number} [load.fields] How many header fields a request has [1, Host, and what a body needs].
- * @param {{seconds: [number, number], seen: (mark: Mark) => void}} [load.marks] Two moments, in seconds since its start,
- *   at which it tells how many requests it has sent. Costs wrk about a microsecond per request; the server nothing.
+ * @param {number} [load.fields] How many header fields a request has [1, Host, and what a body
+ * needs].
+ * @param {{seconds: [number, number], seen: (mark: Mark) => void}} [load.marks] Two moments, in
+ * seconds since its start, at which it tells how many requests it has sent. Costs wrk about a
+ * microsecond per request; the server nothing.
  * @param {AbortSignal} load.signal Ends it early.
  * @returns {Promise<WrkResult>}
  */
 export function runWrk({ url, connections, seconds, method, bodySize, fields = 0, marks, signal }) {
   const args = [
-    // One thread: it drives more than any of the servers answers, and leaves the second core to them.
+    // One thread: it drives more than any of the servers answers, and leaves the second core to
+    // them.
     '-t1',
     ...[`-c${connections}`, `-d${seconds}s`, '--latency'],
-    // Beyond the turn's end. With wrk's own 2 s, answers that take longer are missing from the percentiles.
+    // Beyond the turn's end. With wrk's own 2 s, answers that take longer are missing from the
+    // percentiles.
     ...['--timeout', `${seconds + 2}s`, '-s', SCRIPT, url],
     ...['--', method, `${bodySize}`, `${fields}`, ...(marks?.seconds ?? []).map(String)],
   ]
@@ -80,12 +85,15 @@ export function runWrk({ url, connections, seconds, method, bodySize, fields = 0
       signal.removeEventListener('abort', end)
       const line = output.match(/^RESULT (.*)$/m)
       if (!line) {
-        reject(new Error(`wrk told no result for ${url} with ${connections} connections: ${output.trim()}`))
+        reject(
+          new Error(
+            `wrk told no result for ${url} with ${connections} connections: ${output.trim()}`,
+          ),
+        )
         return
       }
-      const { requests, microseconds, bytes, p50, p99, connect, read, write, status, timeout } = JSON.parse(
-        line[1],
-      )
+      const { requests, microseconds, bytes, p50, p99, connect, read, write, status, timeout } =
+        JSON.parse(line[1])
       resolve({
         requests,
         seconds: microseconds / 1e6,

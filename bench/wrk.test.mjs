@@ -40,7 +40,9 @@ test('connections that are never answered are counted', { skip }, async (context
 })
 
 test('connections that are closed without an answer are errors', { skip }, async (context) => {
-  const { requests, errors } = await drive(context, (socket) => socket.on('data', () => socket.end()))
+  const { requests, errors } = await drive(context, (socket) =>
+    socket.on('data', () => socket.end()),
+  )
   assert.equal(requests, 0)
   assert.ok(errors > 4, `${errors}`)
 })
@@ -56,7 +58,8 @@ test('responses with a status above 399 are errors', { skip }, async (context) =
 test('an answer that takes longer than two seconds is in the percentiles, and no error', {
   skip,
 }, async (context) => {
-  const late = (socket) => socket.on('data', () => setTimeout(() => socket.write(ANSWER), 2300).unref())
+  const late = (socket) =>
+    socket.on('data', () => setTimeout(() => socket.write(ANSWER), 2300).unref())
   const { requests, errors, p50 } = await drive(context, late, { seconds: 3 })
   assert.deepEqual([requests, errors], [4, 0])
   assert.ok(p50 >= 2200, `${p50} ms`)
@@ -64,9 +67,13 @@ test('an answer that takes longer than two seconds is in the percentiles, and no
 
 test('marks tell how many requests were sent, and when', { skip }, async (context) => {
   const marks = []
-  const { requests } = await drive(context, (socket) => socket.on('data', () => socket.write(ANSWER)), {
-    marks: { seconds: [0.2, 0.8], seen: (mark) => marks.push(mark) },
-  })
+  const { requests } = await drive(
+    context,
+    (socket) => socket.on('data', () => socket.write(ANSWER)),
+    {
+      marks: { seconds: [0.2, 0.8], seen: (mark) => marks.push(mark) },
+    },
+  )
   assert.equal(marks.length, 2)
   const [a, b] = marks
   assert.ok(Math.abs(b.time - a.time - 0.6) < 0.2, `${b.time - a.time} s`)

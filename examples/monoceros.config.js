@@ -1,4 +1,7 @@
-/** Read when the server starts in this folder, and again on HUP. Flags of the command line replace what stands here. */
+/**
+ * Read when the server starts in this folder, and again on HUP. Flags of the command line replace
+ * what stands here.
+ */
 import { availableParallelism } from 'node:os'
 
 const config = {

@@ -1,12 +1,14 @@
 /**
- * Builds dist/python_stdlib.zip: Pyodide's standard library with byte code beside every source. Pyodide's own archive
- * has sources only, and compiling what a start imports of them takes two thirds of the start.
+ * Builds dist/python_stdlib.zip: Pyodide's standard library with byte code beside every source.
+ * Pyodide's own archive has sources only, and compiling what a start imports of them takes two
+ * thirds of the start.
  *
  *     node scripts/build-stdlib.mjs            builds it when it is missing or of another Pyodide
  *     node scripts/build-stdlib.mjs --force    builds it in any case
  *
- * The embedded interpreter compiles, so this needs no Python. The same Pyodide gives the same bytes: entries are sorted
- * and dated alike, and the interpreter's hash seed is fixed, because the order of a frozenset in byte code follows it.
+ * The embedded interpreter compiles, so this needs no Python. The same Pyodide gives the same
+ * bytes: entries are sorted and dated alike, and the interpreter's hash seed is fixed, because the
+ * order of a frozenset in byte code follows it.
  */
 import { createHash } from 'node:crypto'
 import {

@@ -1,5 +1,6 @@
 /**
- * Writes what is generated: the reference of the settings from the sources, and examples/tutorial from the tutorial's page. Run it after a build:
+ * Writes what is generated: the reference of the settings from the sources, and examples/tutorial
+ * from the tutorial's page. Run it after a build:
  *
  *     npm run build && node scripts/generate-docs.mjs
  */
@@ -17,7 +18,9 @@ if (!existsSync(join(root, 'dist', 'settings', 'reference.js'))) {
 const { renderReference } = await import('../dist/settings/reference.js')
 writeFileSync(join(root, 'docs', 'reference', 'settings.md'), renderReference())
 
-const { filesOf, parsePage } = await createJiti(import.meta.url).import('../tests/support/tutorial-page.ts')
+const { filesOf, parsePage } = await createJiti(import.meta.url).import(
+  '../tests/support/tutorial-page.ts',
+)
 const files = filesOf(parsePage(readFileSync(join(root, 'docs', 'guides', 'tutorial.md'), 'utf8')))
 const tutorial = join(root, 'examples', 'tutorial')
 mkdirSync(tutorial, { recursive: true })

@@ -1,5 +1,6 @@
 /**
- * What of Monoceros runs wherever there is `fetch`: Cloudflare Workers, Deno, Bun, browsers, and Node.js. Nothing here imports a module of Node.js.
+ * What of Monoceros runs wherever there is `fetch`: Cloudflare Workers, Deno, Bun, browsers, and
+ * Node.js. Nothing here imports a module of Node.js.
  *
  * @example
  * // A Worker whose handler is a WSGI application.
@@ -14,7 +15,11 @@
 export { ConsumedBodyError } from './adapters/consumed-body-error.ts'
 export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
 export type { MountOptions } from './adapters/mount.ts'
-export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
+export {
+  type FetchHandler,
+  type FetchHandlerOptions,
+  toFetchHandler,
+} from './adapters/to-fetch-handler.ts'
 export { isApplication, toFunction } from './wsgi/application.ts'
 export { abortSignal, ClientGoneError } from './wsgi/client-gone.ts'
 export { demoApp } from './wsgi/demo-app.ts'

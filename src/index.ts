@@ -1,10 +1,13 @@
 /**
- * The public API, on one page. What is not exported here, or from `monoceros/fetch`, may change in any release.
+ * The public API, on one page. What is not exported here, or from `monoceros/fetch`, may change in
+ * any release.
  *
- * The contract of PEP 3333 as types, and what an application does, wraps, is tested and is served with:
+ * The contract of PEP 3333 as types, and what an application does, wraps, is tested and is served
+ * with:
  *
  * @example
- * import { compose, dispatcher, errorHandler, makeServer, pythonApp, requestId, type WSGIApplication } from 'monoceros'
+ * import { compose, dispatcher, errorHandler, makeServer, pythonApp, requestId, type
+ * WSGIApplication } from 'monoceros'
  *
  * const site: WSGIApplication = (environ, startResponse) => {
  *   startResponse('200 OK', [['Content-Type', 'text/plain']])
@@ -66,7 +69,11 @@ export { version } from './settings/version.ts'
 
 // Middleware.
 
-export { type BodyLimitOptions, BodyTooLargeError, bodyLimit } from './middleware/body-limit/body-limit.ts'
+export {
+  type BodyLimitOptions,
+  BodyTooLargeError,
+  bodyLimit,
+} from './middleware/body-limit/body-limit.ts'
 export { compose } from './middleware/compose/compose.ts'
 export type { Encoding } from './middleware/compress/coding.ts'
 export { type CompressOptions, compress } from './middleware/compress/compress.ts'
@@ -91,7 +98,11 @@ export {
 } from './middleware/profiler/profiler.ts'
 export type { RequestTiming, TimingEntry } from './middleware/profiler/request-timing.ts'
 export type { RouteSummary } from './middleware/profiler/route-summary.ts'
-export { type ProxyFixOptions, type ProxyFixOriginal, proxyFix } from './middleware/proxy-fix/proxy-fix.ts'
+export {
+  type ProxyFixOptions,
+  type ProxyFixOriginal,
+  proxyFix,
+} from './middleware/proxy-fix/proxy-fix.ts'
 export { type RequestIdOptions, requestId } from './middleware/request-id/request-id.ts'
 export {
   type PrecompressedEncoding,
@@ -121,8 +132,16 @@ export { ConsumedBodyError } from './adapters/consumed-body-error.ts'
 export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
 export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
 export type { MountOptions } from './adapters/mount.ts'
-export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './adapters/to-fetch-handler.ts'
-export { type NodeHandler, type NodeHandlerOptions, toNodeHandler } from './adapters/to-node-handler.ts'
+export {
+  type FetchHandler,
+  type FetchHandlerOptions,
+  toFetchHandler,
+} from './adapters/to-fetch-handler.ts'
+export {
+  type NodeHandler,
+  type NodeHandlerOptions,
+  toNodeHandler,
+} from './adapters/to-node-handler.ts'
 
 // Tests.
 

@@ -23,11 +23,17 @@ import { waitFor } from './support/wait-for.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 48 * MIB
-/** More than the buffers of a loopback connection and of both ends hold, and much less than {@link SIZE}. */
+/**
+ * More than the buffers of a loopback connection and of both ends hold, and much less than {@link
+ * SIZE}.
+ */
 const AHEAD = 24 * MIB
 const PIECE = Buffer.alloc(64 * 1024, 97)
 
-/** Serves a WSGI application, mounted, through the other direction's adapter: both are on the way there and back. */
+/**
+ * Serves a WSGI application, mounted, through the other direction's adapter: both are on the way
+ * there and back.
+ */
 async function served(app: WSGIApplication, mount = '/legacy') {
   let log = ''
   const errors = errorStream((text) => {
@@ -66,8 +72,19 @@ describe('fromNodeHandler, with Express', () => {
   test('a mounted application sees its path, its mount and the client', async () => {
     const app = express()
     const inner = Router().get('/deep/:id', (request, response) => {
-      const { url, baseUrl, originalUrl, params, query, ip, protocol, hostname, httpVersion } = request
-      response.json({ url, baseUrl, originalUrl, params, query, ip, protocol, hostname, httpVersion })
+      const { url, baseUrl, originalUrl, params, query, ip, protocol, hostname, httpVersion } =
+        request
+      response.json({
+        url,
+        baseUrl,
+        originalUrl,
+        params,
+        query,
+        ip,
+        protocol,
+        hostname,
+        httpVersion,
+      })
     })
     const { url } = await served(fromNodeHandler(app.use('/v1', inner)))
     const response = await fetch(`${url}/v1/deep/a%2Fb%20c?x=%C3%A9`)
@@ -85,7 +102,9 @@ describe('fromNodeHandler, with Express', () => {
   })
 
   test('when a middleware has changed the path, the changed one counts', async () => {
-    const app = express().use((request, response) => void response.send(`${request.baseUrl}|${request.url}`))
+    const app = express().use(
+      (request, response) => void response.send(`${request.baseUrl}|${request.url}`),
+    )
     const changed = { SCRIPT_NAME: '/a b', PATH_INFO: '/c?\u00c3\u00a9', REQUEST_URI: '/else' }
     const answer = await callForAnswer(fromNodeHandler(app), { environ: changed })
     expect(answer.body).toBe('/a%20b|/c%3F%C3%A9')
@@ -119,7 +138,10 @@ describe('fromNodeHandler, with Express', () => {
     })
     expect([json.status, await json.json()]).toEqual([201, { got: { a: 'é' } }])
     expect(json.headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2; Path=/'])
-    const form = await fetch(`${url}/echo`, { method: 'POST', body: new URLSearchParams({ q: 'x y' }) })
+    const form = await fetch(`${url}/echo`, {
+      method: 'POST',
+      body: new URLSearchParams({ q: 'x y' }),
+    })
     expect(await form.json()).toEqual({ got: { q: 'x y' } })
     const chunked = await fetch(`${url}/echo`, {
       method: 'POST',
@@ -162,9 +184,17 @@ describe('fromNodeHandler, with Express', () => {
     // Not by fetch, which adds Cache-Control: no-cache to such a request.
     const conditional = `GET /legacy/file HTTP/1.1\r\nHost: a\r\nIf-None-Match: ${etag}\r\n\r\n`
     const unchanged = await (await open()).request(conditional)
-    expect([unchanged.status, unchanged.body.length, unchanged.header('ETag')]).toEqual([304, 0, etag])
+    expect([unchanged.status, unchanged.body.length, unchanged.header('ETag')]).toEqual([
+      304,
+      0,
+      etag,
+    ])
     const head = await fetch(`${url}/file`, { method: 'HEAD' })
-    expect([head.status, head.headers.get('Content-Length'), await head.text()]).toEqual([200, '300000', ''])
+    expect([head.status, head.headers.get('Content-Length'), await head.text()]).toEqual([
+      200,
+      '300000',
+      '',
+    ])
   })
 
   test('middlewares that wrap the response, as sessions and compression do, see what they expect', async () => {
@@ -249,7 +279,11 @@ describe('fromNodeHandler', () => {
         response.end('two')
       }),
     )
-    expect([answer.status, answer.header('X-A'), answer.pieces]).toEqual(['200 Fine', 'b', ['one two']])
+    expect([answer.status, answer.header('X-A'), answer.pieces]).toEqual([
+      '200 Fine',
+      'b',
+      ['one two'],
+    ])
     const counted = await callForAnswer(app((_request, response) => response.end('é')))
     expect([counted.header('Content-Length'), counted.body]).toEqual(['2', 'Ã©'])
   })
@@ -327,7 +361,10 @@ describe('fromNodeHandler', () => {
       },
     ]) {
       const answer = await callForAnswer(app(listener))
-      expect([answer.status, String(answer.error)]).toEqual(['500 Internal Server Error', 'Error: thrown'])
+      expect([answer.status, String(answer.error)]).toEqual([
+        '500 Internal Server Error',
+        'Error: thrown',
+      ])
     }
   })
 
@@ -339,7 +376,11 @@ describe('fromNodeHandler', () => {
         throw new Error('late')
       }),
     )
-    expect([answer.body, answer.complete, String(answer.error)]).toEqual(['some', false, 'Error: late'])
+    expect([answer.body, answer.complete, String(answer.error)]).toEqual([
+      'some',
+      false,
+      'Error: late',
+    ])
     let log = ''
     await callForAnswer(
       app(async (_request, response) => {
@@ -370,7 +411,9 @@ describe('fromNodeHandler', () => {
   })
 
   test('a listener that is none is refused at once', () => {
-    expect(() => fromNodeHandler({} as NodeListener)).toThrow(/takes a listener \(request, response\)/)
+    expect(() => fromNodeHandler({} as NodeListener)).toThrow(
+      /takes a listener \(request, response\)/,
+    )
   })
 
   test('a large request is taken no faster than it is read, and a large answer is made no faster', async () => {
@@ -390,7 +433,8 @@ describe('fromNodeHandler', () => {
         }
         while (written < SIZE) {
           written += PIECE.length
-          if (!response.write(PIECE)) await new Promise<void>((resolve) => response.once('drain', resolve))
+          if (!response.write(PIECE))
+            await new Promise<void>((resolve) => response.once('drain', resolve))
         }
         response.end()
       }),
@@ -504,7 +548,11 @@ describe('fromNodeHandler', () => {
   test('toFetchHandler takes it too', async () => {
     const handler = toFetchHandler(
       fromNodeHandler(
-        express().post('/x', express.text(), (request, response) => void response.send(request.body)),
+        express().post(
+          '/x',
+          express.text(),
+          (request, response) => void response.send(request.body),
+        ),
       ),
     )
     const request = new Request('http://a/x', { method: 'POST', body: 'there and back' })
@@ -693,11 +741,15 @@ describe('fromFetchHandler', () => {
     ])
     const nothing = await callForAnswer(fromFetchHandler(() => undefined as never))
     expect(String(nothing.error)).toMatch(/gave undefined instead of a Response/)
-    expect(() => fromFetchHandler({} as never)).toThrow(/takes a function from a Request to a Response/)
+    expect(() => fromFetchHandler({} as never)).toThrow(
+      /takes a function from a Request to a Response/,
+    )
   })
 
   test('toFetchHandler gives back what it was', async () => {
-    const hono = new Hono().post('/echo', async (c) => c.text(`${await c.req.text()} ${c.req.query('q')}`))
+    const hono = new Hono().post('/echo', async (c) =>
+      c.text(`${await c.req.text()} ${c.req.query('q')}`),
+    )
     const handler = toFetchHandler(fetchHandler(hono as unknown as Hono))
     const response = await handler(
       new Request('http://a.example/echo?q=1', { method: 'POST', body: 'there' }),

@@ -15,7 +15,12 @@ import { toFetchHandler } from '../src/adapters/to-fetch-handler.ts'
 import { type NodeHandlerOptions, toNodeHandler } from '../src/adapters/to-node-handler.ts'
 import { errorStream } from '../src/wsgi/error-stream.ts'
 import { readChunks } from '../src/wsgi/input-stream.ts'
-import type { ErrorStream, StartResponse, WSGIApplication, WSGIEnvironment } from '../src/wsgi/types.ts'
+import type {
+  ErrorStream,
+  StartResponse,
+  WSGIApplication,
+  WSGIEnvironment,
+} from '../src/wsgi/types.ts'
 import { temporaryDirectory } from './support/applications.ts'
 import { RawConnection } from './support/raw-client.ts'
 import { waitFor } from './support/wait-for.ts'
@@ -24,7 +29,10 @@ const encoder = new TextEncoder()
 const MIB = 1024 * 1024
 const PIECE = new Uint8Array(64 * 1024).fill(97)
 const SIZE = 48 * MIB
-/** More than the buffers of a loopback connection and of both ends hold, and much less than {@link SIZE}. */
+/**
+ * More than the buffers of a loopback connection and of both ends hold, and much less than {@link
+ * SIZE}.
+ */
 const AHEAD = 24 * MIB
 
 /** An application that does, by its path, what the tests are about, and remembers it. */
@@ -91,7 +99,10 @@ class Probe {
           ['Set-Cookie', 'b=2; Path=/'],
           ['X-Bytes', '\u00e9\u00ff'],
         ])
-        return [encoder.encode(environ.HTTP_X_BYTES ?? ''), encoder.encode(`|${environ.HTTP_COOKIE}`)]
+        return [
+          encoder.encode(environ.HTTP_X_BYTES ?? ''),
+          encoder.encode(`|${environ.HTTP_COOKIE}`),
+        ]
       case '/throw':
         throw new Error('thrown on purpose')
       case '/throw-late':
@@ -107,7 +118,9 @@ class Probe {
         startResponse('200 OK', text)
         const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING } = environ
         return [
-          encoder.encode(`${REQUEST_METHOD} ${SCRIPT_NAME}|${PATH_INFO}|${QUERY_STRING}|${body.length}`),
+          encoder.encode(
+            `${REQUEST_METHOD} ${SCRIPT_NAME}|${PATH_INFO}|${QUERY_STRING}|${body.length}`,
+          ),
         ]
       }
     }
@@ -160,8 +173,14 @@ function listening(server: Server): Promise<number> {
   })
 }
 
-const nodeHosts: Record<string, (app: WSGIApplication, options: NodeHandlerOptions) => Promise<Host>> = {
-  'node:http': async (app, options) => ({ port: await listen(toNodeHandler(app, options)), mount: '' }),
+const nodeHosts: Record<
+  string,
+  (app: WSGIApplication, options: NodeHandlerOptions) => Promise<Host>
+> = {
+  'node:http': async (app, options) => ({
+    port: await listen(toNodeHandler(app, options)),
+    mount: '',
+  }),
   'Express 5, mounted': async (app, options) => {
     const host = express().use('/api', toNodeHandler(app, options))
     return { port: await listen(host), mount: '/api' }
@@ -251,7 +270,11 @@ const fetchHosts: typeof nodeHosts = {
   },
   "Hono's mount()": async (app, options) => {
     const hono = new Hono()
-    const handler = toFetchHandler(app, { ...options, scriptName: '/shop', scriptNameStripped: true })
+    const handler = toFetchHandler(app, {
+      ...options,
+      scriptName: '/shop',
+      scriptNameStripped: true,
+    })
     hono.mount('/shop', (request) => handler(request))
     return { port: await serveHono(hono), mount: '/shop' }
   },
@@ -291,7 +314,12 @@ describe.each(Object.entries({ ...nodeHosts, ...fetchHosts }))('%s', (name, make
     expect(get.text).toBe(`GET ${mount}|/a b/Ã©|x=%20&y|0`)
     const put = await connection.request(`${head('/p', 'PUT', 'Content-Length: 3')}abc`)
     expect(put.text).toBe(`PUT ${mount}|/p||3`)
-    const chunked = head('/c', 'POST', 'Transfer-Encoding: chunked', 'Content-Type: application/json')
+    const chunked = head(
+      '/c',
+      'POST',
+      'Transfer-Encoding: chunked',
+      'Content-Type: application/json',
+    )
     const post = await connection.request(`${chunked}2\r\n{}\r\n0\r\n\r\n`)
     expect(post.text).toBe(`POST ${mount}|/c||2`)
   })
@@ -369,7 +397,9 @@ describe.each(Object.entries({ ...nodeHosts, ...fetchHosts }))('%s', (name, make
   test('a large request is taken no faster than it is read', async () => {
     const { probe, open, head } = await hosted(make)
     const connection = await open()
-    await connection.send(head('/upload', 'POST', `Content-Length: ${SIZE}`, 'Content-Type: text/plain'))
+    await connection.send(
+      head('/upload', 'POST', `Content-Length: ${SIZE}`, 'Content-Type: text/plain'),
+    )
     let sent = 0
     const sending = (async () => {
       for (; sent < SIZE; sent += PIECE.length) await connection.send(Buffer.from(PIECE))
@@ -410,7 +440,9 @@ describe.each(Object.entries({ ...nodeHosts, ...fetchHosts }))('%s', (name, make
     const { probe, open, head } = await hosted(make)
     probe.openGate()
     const connection = await open()
-    await connection.send(`${head('/upload', 'POST', 'Content-Length: 10', 'Content-Type: text/plain')}abc`)
+    await connection.send(
+      `${head('/upload', 'POST', 'Content-Length: 10', 'Content-Type: text/plain')}abc`,
+    )
     await waitFor('what was sent', () => probe.read === 3)
     connection.reset()
     await waitFor('the error', () => probe.readError !== null)
@@ -439,7 +471,8 @@ describe.each(Object.entries({ ...nodeHosts, ...fetchHosts }))('%s', (name, make
     expect(probe.log).toContain('thrown late')
   })
 
-  // Hono's mount() makes a new Request, whose body its server can then no longer discard: it closes the connection.
+  // Hono's mount() makes a new Request, whose body its server can then no longer discard: it closes
+  // the connection.
   test.skipIf(name === "Hono's mount()")(
     'an answer to a request whose body was not read leaves the connection usable',
     async () => {
@@ -479,19 +512,28 @@ describe('toNodeHandler', () => {
       'GET http://a.example/api/x?y HTTP/1.1\r\nHost: b.example\r\n\r\n',
     )
     expect(response.text).toBe('GET /api|/x|y|0')
-    expect(probe.environ).toMatchObject({ HTTP_HOST: 'a.example', REQUEST_URI: 'http://a.example/api/x?y' })
+    expect(probe.environ).toMatchObject({
+      HTTP_HOST: 'a.example',
+      REQUEST_URI: 'http://a.example/api/x?y',
+    })
   })
 
   test('a target of * has an empty path', async () => {
     const probe = new Probe()
-    const response = await answered(toNodeHandler(probe.app), 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n')
+    const response = await answered(
+      toNodeHandler(probe.app),
+      'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
+    )
     expect(response.text).toBe('OPTIONS |||0')
     expect(probe.environ?.REQUEST_URI).toBe('*')
   })
 
   test('several Host headers are refused, and the application is not called', async () => {
     const probe = new Probe()
-    const response = await answered(toNodeHandler(probe.app), 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')
+    const response = await answered(
+      toNodeHandler(probe.app),
+      'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    )
     expect([response.status, response.header('Connection')]).toEqual([400, 'close'])
     expect(probe.environ).toBeNull()
   })
@@ -519,7 +561,11 @@ describe('toNodeHandler', () => {
     })
     const connection = await RawConnection.open({ socketPath, port: 0, host: '' })
     await connection.request('GET / HTTP/1.1\r\nHost: shop.example:81\r\n\r\n')
-    expect(probe.environ).toMatchObject({ REMOTE_ADDR: '', SERVER_NAME: 'shop.example', SERVER_PORT: '81' })
+    expect(probe.environ).toMatchObject({
+      REMOTE_ADDR: '',
+      SERVER_NAME: 'shop.example',
+      SERVER_PORT: '81',
+    })
   })
 
   test('a path outside of scriptName goes to next(), or is 404 without one', async () => {
@@ -548,8 +594,12 @@ describe('toNodeHandler', () => {
   test('a body that a parser has read is an error that says what to do', async () => {
     const probe = new Probe()
     const host = express().use(express.json(), toNodeHandler(probe.app, { errors: probe.errors }))
-    expect((await answered(host, post('{"a":1}', 'Content-Type: application/json'))).status).toBe(500)
-    expect(probe.log).toMatch(/was read before the application could read it: mount the application before/)
+    expect((await answered(host, post('{"a":1}', 'Content-Type: application/json'))).status).toBe(
+      500,
+    )
+    expect(probe.log).toMatch(
+      /was read before the application could read it: mount the application before/,
+    )
   })
 
   test('a parser that reads nothing does not matter', async () => {
@@ -589,7 +639,12 @@ describe('toNodeHandler', () => {
   test('with passErrors the framework answers for the error', async () => {
     const probe = new Probe()
     const host = express().use(toNodeHandler(probe.app, { passErrors: true, errors: probe.errors }))
-    const failed = (error: Error, _request: unknown, response: express.Response, _next: unknown) => {
+    const failed = (
+      error: Error,
+      _request: unknown,
+      response: express.Response,
+      _next: unknown,
+    ) => {
       response.status(503).send(error.message)
     }
     const response = await answered(host.use(failed), 'GET /throw HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -638,8 +693,13 @@ describe('toNodeHandler', () => {
       return [encoder.encode('end')]
     }
     const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
-    expect((await answered(toNodeHandler(writer), request)).body.length).toBe(100 * PIECE.length + 3)
-    const late: WSGIApplication = async function* (_environ: WSGIEnvironment, startResponse: StartResponse) {
+    expect((await answered(toNodeHandler(writer), request)).body.length).toBe(
+      100 * PIECE.length + 3,
+    )
+    const late: WSGIApplication = async function* (
+      _environ: WSGIEnvironment,
+      startResponse: StartResponse,
+    ) {
       startResponse('200 OK', [])
       startResponse('503 Later', [['X-A', '1']], new Error('on purpose'))
       yield encoder.encode('late')
@@ -678,7 +738,11 @@ describe('HTTP/2', () => {
   test('the authority is the host, header bytes are kept, cookies are several, and there is no reason', async () => {
     const probe = new Probe()
     const session = await http2(probe)
-    const stream = session.request({ ':path': '/headers?q', ':authority': 'shop.example', 'x-bytes': 'é' })
+    const stream = session.request({
+      ':path': '/headers?q',
+      ':authority': 'shop.example',
+      'x-bytes': 'é',
+    })
     const { headers, text } = await answer(stream)
     expect(probe.environ).toMatchObject({
       HTTP_HOST: 'shop.example',

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from 'vitest'
 import { appsDirectory } from './support/applications.ts'
 import { repository } from './support/build.ts'
 import { findChromium, launchChromium } from './support/chromium.ts'
@@ -10,7 +19,8 @@ import { hasPython } from './support/python.ts'
 import type { RunningServer } from './support/running-server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// A Flask application inside Express, Vite's dev server and our own command, as a browser sees it. The project is tests/apps/browser, which docs/guides/vite-and-express.md shows.
+// A Flask application inside Express, Vite's dev server and our own command, as a browser sees it.
+// The project is tests/apps/browser, which docs/guides/vite-and-express.md shows.
 
 const chromium = hasPython() ? findChromium() : null
 
@@ -74,8 +84,12 @@ describe.skipIf(chromium === null)('in a browser', () => {
       await page.waitForSelector('text=changed once')
 
       // Flask is used by this very page, and by another one of the same browser.
-      await page.evaluate("fetch('/py/sign', { method: 'POST', body: new URLSearchParams({ name: 'Ann' }) })")
-      expect(await page.evaluate("fetch('/py/api/visitor').then((response) => response.json())")).toEqual({
+      await page.evaluate(
+        "fetch('/py/sign', { method: 'POST', body: new URLSearchParams({ name: 'Ann' }) })",
+      )
+      expect(
+        await page.evaluate("fetch('/py/api/visitor').then((response) => response.json())"),
+      ).toEqual({
         name: 'Ann',
       })
       const guestbook = await page.context().newPage()
@@ -137,7 +151,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
     }
   })
 
-  /** Starts a host for the tests of one `describe`; stopped, and seen to leave nothing, behind them. */
+  /**
+   * Starts a host for the tests of one `describe`; stopped, and seen to leave nothing, behind them.
+   */
   function started(start: () => Promise<RunningServer>): Host {
     let server: RunningServer | undefined
     beforeAll(async () => {
@@ -165,11 +181,13 @@ describe.skipIf(chromium === null)('in a browser', () => {
       page = await (await newContext()).newPage()
     })
 
-    // As a browser that has not been here before. Making a new one each time takes longer than the rest of a test.
+    // As a browser that has not been here before. Making a new one each time takes longer than the
+    // rest of a test.
     beforeEach(() => page.context().clearCookies())
 
     afterEach(async ({ task }) => {
-      if (task.result?.state === 'fail') console.error(`--- ${page.url()}\n${await page.content()}\n---`)
+      if (task.result?.state === 'fail')
+        console.error(`--- ${page.url()}\n${await page.content()}\n---`)
     })
 
     afterAll(() => page?.context().close())
@@ -218,19 +236,24 @@ describe.skipIf(chromium === null)('in a browser', () => {
     test('its static files load', async () => {
       await page.goto(`${host.url}/py/`)
       expect(await page.getAttribute('link[rel=stylesheet]', 'href')).toBe('/py/static/style.css')
-      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(1, 2, 3)')
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(
+        'rgb(1, 2, 3)',
+      )
     })
 
     test.each([
       { path: '/py/nowhere', status: 404, text: '404 Not Found' },
       { path: '/py/broken', status: 500, text: '500 Internal Server Error' },
-    ])("its own error page answers $path, with a link back to the mount's first page", async (wanted) => {
-      const response = await page.goto(host.url + wanted.path)
-      expect(response?.status()).toBe(wanted.status)
-      expect(await page.textContent('#error')).toBe(wanted.text)
-      await page.click('text=Back')
-      await page.waitForURL(`${host.url}/py/`)
-    })
+    ])(
+      "its own error page answers $path, with a link back to the mount's first page",
+      async (wanted) => {
+        const response = await page.goto(host.url + wanted.path)
+        expect(response?.status()).toBe(wanted.status)
+        expect(await page.textContent('#error')).toBe(wanted.text)
+        await page.click('text=Back')
+        await page.waitForURL(`${host.url}/py/`)
+      },
+    )
 
     test('the front end is beside it, and a link leads from there to Flask', async () => {
       await page.goto(`${host.url}/`)
@@ -242,12 +265,17 @@ describe.skipIf(chromium === null)('in a browser', () => {
     })
   }
 
-  /** The front end, once it is connected to Vite: what is edited before that, it would not hear of. */
+  /**
+   * The front end, once it is connected to Vite: what is edited before that, it would not hear of.
+   */
   async function openHot(host: Host): Promise<Page> {
     const context = await newContext()
     onTestFinished(() => context.close())
     const page = await context.newPage()
-    const connected = page.waitForEvent('console', (message) => message.text() === '[vite] connected.')
+    const connected = page.waitForEvent(
+      'console',
+      (message) => message.text() === '[vite] connected.',
+    )
     await page.goto(`${host.url}/`)
     await connected
     await page.waitForSelector('text=Flask says: nobody has signed')
@@ -264,10 +292,12 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
 test('the guide shows the files as they are tested', () => {
   const guide = readFileSync(join(repository, 'docs', 'guides', 'vite-and-express.md'), 'utf8')
-  const blocks = [...guide.matchAll(/^```ts file=(\S+)\n(.*?)^```$/gms)].map(([, name = '', text]) => ({
-    name,
-    text,
-  }))
+  const blocks = [...guide.matchAll(/^```ts file=(\S+)\n(.*?)^```$/gms)].map(
+    ([, name = '', text]) => ({
+      name,
+      text,
+    }),
+  )
   expect(blocks.map(({ name }) => name)).toEqual(['vite.config.ts', 'server.ts', 'app.ts'])
   for (const { name, text } of blocks) {
     const file = readFileSync(join(appsDirectory, 'browser', name), 'utf8')

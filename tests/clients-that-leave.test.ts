@@ -7,8 +7,9 @@ import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { type RunningServer, startServer } from './support/server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// A client that gives up, at whatever point and in whichever way, has done nothing wrong, and neither has the application: the log has no
-// error and no traceback of it. Each route says so when it is left.
+// A client that gives up, at whatever point and in whichever way, has done nothing wrong, and
+// neither has the application: the log has no error and no traceback of it. Each route says so when
+// it is left.
 
 const PYTHON = `
 def application(environ, start_response):
@@ -150,7 +151,12 @@ const ways: [string, Leave][] = [
   ['resets', (connection) => connection.reset()],
 ]
 
-async function start(file: string, text: string, app: string, args: string[]): Promise<RunningServer> {
+async function start(
+  file: string,
+  text: string,
+  app: string,
+  args: string[],
+): Promise<RunningServer> {
   const directory = temporaryDirectory()
   onTestFinished(directory.remove)
   writeFileSync(join(directory.path, file), text)
@@ -162,7 +168,8 @@ async function clientsLeave(server: RunningServer, streamed: boolean): Promise<v
   const times = (what: string) => server.log().split(`${what}\n`).length - 1
   const once = (what: string, before: number) =>
     waitFor(`${what} in the log`, () => times(what) === before + 1, 15_000)
-  const post = (path: string, framing: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`
+  const post = (path: string, framing: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`
   // More than is waited for before an application in the server's own process is called.
   const upload = 'Content-Length: 1000000'
   for (const [, leave] of ways) {
@@ -207,7 +214,9 @@ async function clientsLeave(server: RunningServer, streamed: boolean): Promise<v
     connection.halfClose()
     expect((await connection.readResponse()).status).toBe(400)
   }
-  await server.waitForLog(/\[INFO\] Refused "GET \/ HTTP\/1\.1" .* the client ended within a request head/)
+  await server.waitForLog(
+    /\[INFO\] Refused "GET \/ HTTP\/1\.1" .* the client ended within a request head/,
+  )
   await server.waitForLog(
     /\[INFO\] Refused "POST \/\w+ HTTP\/1\.1" .* the client ended within a request body/,
   )

@@ -42,7 +42,8 @@ describe.skipIf(!hasPython())('the command line', () => {
         '-b --bind -w --workers --threads -t --timeout --graceful-timeout --keep-alive --chdir --pythonpath --python -e --env ' +
         '--root-path --access-logfile --error-logfile --log-level --limit-request-line --limit-request-fields ' +
         '--limit-request-field-size --limit-request-body --acceptors --no-request-buffering --header-map --version --help'
-      for (const flag of flags.split(' ')) expect(stdout).toMatch(new RegExp(`(^|[\\s,])${flag}\\b`, 'm'))
+      for (const flag of flags.split(' '))
+        expect(stdout).toMatch(new RegExp(`(^|[\\s,])${flag}\\b`, 'm'))
       expect(stdout).toMatch(/monoceros \[options\] APP/i)
       for (const section of ['Server', 'Workers', 'Time-outs', 'Limits', 'Logging']) {
         expect(stdout).toMatch(new RegExp(`^${section}`, 'm'))
@@ -234,7 +235,10 @@ describe.skipIf(!hasPython())('the command line', () => {
     })
 
     test('a unix socket in a directory that is not there', async () => {
-      await expectStatus1(['--bind', 'unix:/nowhere/at/all/socket', 'plain:app'], /\/nowhere\/at\/all/)
+      await expectStatus1(
+        ['--bind', 'unix:/nowhere/at/all/socket', 'plain:app'],
+        /\/nowhere\/at\/all/,
+      )
     })
 
     test('an interpreter that is not there, or is none', async () => {
@@ -242,7 +246,10 @@ describe.skipIf(!hasPython())('the command line', () => {
         ['--bind', '127.0.0.1:0', '--python', '/nowhere/python3', 'plain:app'],
         /\/nowhere\/python3/,
       )
-      await expectStatus1(['--bind', '127.0.0.1:0', '--python', '/bin/true', 'plain:app'], /\/bin\/true/)
+      await expectStatus1(
+        ['--bind', '127.0.0.1:0', '--python', '/bin/true', 'plain:app'],
+        /\/bin\/true/,
+      )
     })
 
     test('no interpreter at all says what was tried', async () => {
@@ -299,7 +306,8 @@ describe.skipIf(!hasPython())('the command line', () => {
           ? { port: Number(new URL(address).port) }
           : { port: 0, host: '', socketPath: path },
       )
-      for (const target of targets) expect((await exchangeOnce(target, get('/'))).text).toBe('hello\n')
+      for (const target of targets)
+        expect((await exchangeOnce(target, get('/'))).text).toBe('hello\n')
     })
   })
 
@@ -349,10 +357,13 @@ describe.skipIf(!hasPython())('the command line', () => {
       expect(one.workers()).toHaveLength(1)
     })
 
-    test.each(['module:attribute', 'module'])('an application reference of the form %s', async (form) => {
-      const server = await startPlain({ app: form === 'module' ? 'plain' : 'plain:app' })
-      expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
-    })
+    test.each(['module:attribute', 'module'])(
+      'an application reference of the form %s',
+      async (form) => {
+        const server = await startPlain({ app: form === 'module' ? 'plain' : 'plain:app' })
+        expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
+      },
+    )
 
     test('a .venv in the working directory is used when no other is active', async () => {
       const directory = temporaryDirectory()
@@ -377,7 +388,10 @@ describe.skipIf(!hasPython())('the command line', () => {
       onTestFinished(directory.remove)
       const path = join(directory.path, 'access.log')
       const server = await startPlain({ args: ['--access-logfile', path] })
-      await exchangeOnce(server, get('/?a=1', 'User-Agent: tests "quoted"', 'Referer: http://example.org/'))
+      await exchangeOnce(
+        server,
+        get('/?a=1', 'User-Agent: tests "quoted"', 'Referer: http://example.org/'),
+      )
       await exchangeOnce(server, get('/missing'))
       await exchangeOnce(server, 'nonsense\r\n\r\n')
       await server.stop()
@@ -438,8 +452,13 @@ describe.skipIf(!hasPython())('the command line', () => {
       const path = join(directory.path, 'error.log')
       const { renameSync } = await import('node:fs')
       // The banner is in the file, so this server is awaited through it.
-      const starting = startPlain({ args: ['--error-logfile', path] }).catch((error: Error) => error)
-      await waitFor('the banner', () => existsSync(path) && /Listening at/.test(readFileSync(path, 'utf8')))
+      const starting = startPlain({ args: ['--error-logfile', path] }).catch(
+        (error: Error) => error,
+      )
+      await waitFor(
+        'the banner',
+        () => existsSync(path) && /Listening at/.test(readFileSync(path, 'utf8')),
+      )
       const port = Number(
         /Listening at http:\/\/127\.0\.0\.1:(\d+) \((\d+)\)/.exec(readFileSync(path, 'utf8'))?.[1],
       )
@@ -483,7 +502,10 @@ describe.skipIf(!hasPython())('the command line', () => {
         server.signal(signal)
         await server.waitForLog(new RegExp(signal), { from })
       }
-      expect(await within('the server to end', 5_000, server.exited)).toEqual({ code: 0, signal: null })
+      expect(await within('the server to end', 5_000, server.exited)).toEqual({
+        code: 0,
+        signal: null,
+      })
       for (const pid of tree) await waitUntilGone(pid)
       await connection.readToEnd()
     })

@@ -7,7 +7,8 @@ import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// What many connections, or many bad requests, do to a server: idle ones make room, descriptors run out and come back, the log stays short.
+// What many connections, or many bad requests, do to a server: idle ones make room, descriptors run
+// out and come back, the log stays short.
 
 /** Keep-alive connections that have each had an answer. */
 async function idleConnections(server: PlainServer, count: number): Promise<RawConnection[]> {
@@ -38,7 +39,8 @@ describe.skipIf(!hasPython())('many connections', () => {
     const connections = await idleConnections(server, 300)
     const newcomer = await RawConnection.open(server)
     expect((await newcomer.request(get('/'))).text).toBe('hello\n')
-    for (const connection of connections.slice(0, 251)) expect(await connection.expectEnd()).toBe('closed')
+    for (const connection of connections.slice(0, 251))
+      expect(await connection.expectEnd()).toBe('closed')
     for (const connection of connections.slice(251)) {
       expect((await connection.request(get('/'))).text).toBe('hello\n')
     }
@@ -64,7 +66,10 @@ describe.skipIf(!hasPython())('many connections', () => {
 
 describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors', () => {
   test('fewer than max_connections needs: it is lowered with one warning that says how to raise it, and the server serves', async () => {
-    const server = await startPlain({ openFiles: 256, args: ['--acceptors', '2', '--workers', '2'] })
+    const server = await startPlain({
+      openFiles: 256,
+      args: ['--acceptors', '2', '--workers', '2'],
+    })
     const warnings = linesOf(server, /\[WARNING\]/)
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(
@@ -131,7 +136,9 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     await waiting.send(get('/'))
     waiting.timeout = 60_000
     expect((await waiting.readResponse()).text).toBe('hello\n')
-    expect(server.log()).toMatch(/\[CRITICAL\] For want of file descriptors .* this process is replaced/)
+    expect(server.log()).toMatch(
+      /\[CRITICAL\] For want of file descriptors .* this process is replaced/,
+    )
     await waitFor('the old one to leave', () => !existsSync(`/proc/${acceptor}`))
   })
 })
@@ -170,7 +177,9 @@ describe.skipIf(!hasPython())('a flood', () => {
     await server.stop()
     const told = linesOf(server, /\[WARNING\] Refused/).length
     expect(told).toBeLessThan(30)
-    expect(server.log()).toContain(`${30 - told} more entries about requests refused with 400 were left out`)
+    expect(server.log()).toContain(
+      `${30 - told} more entries about requests refused with 400 were left out`,
+    )
   })
 })
 

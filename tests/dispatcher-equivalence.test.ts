@@ -48,7 +48,8 @@ function ours({ mounts, script, path }: Case): string[] {
 
 describe.skipIf(!hasPython())('dispatcher beside DispatcherMiddleware of Werkzeug', () => {
   test('sends each path to the same application, with the same SCRIPT_NAME and PATH_INFO', () => {
-    // A small alphabet, so that mounts and paths meet; runs of slashes, and segments that begin alike.
+    // A small alphabet, so that mounts and paths meet; runs of slashes, and segments that begin
+    // alike.
     const mount = fc.stringMatching(/^(\/(a|b|ab|a\.b)){1,3}$/)
     const rest = fc.stringMatching(/^(\/{1,3}(a|b|ab|a\.b|\.\.)?){0,3}$/)
     const cases: Case[] = fc.sample(

@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,13 +15,15 @@ import { checkTypes, type Diagnostic } from './support/compiler.ts'
 import { runToEnd } from './support/running-server.ts'
 import { outputMatches } from './support/tutorial-page.ts'
 
-// What the pages show is true: their TypeScript compiles, what they run prints what they show, their tables name the options that there are, their links lead
-// somewhere. (The tutorial has a runner of its own, tests/tutorial.test.ts; only its links are looked at here.)
+// What the pages show is true: their TypeScript compiles, what they run prints what they show,
+// their tables name the options that there are, their links lead somewhere. (The tutorial has a
+// runner of its own, tests/tutorial.test.ts; only its links are looked at here.)
 //
 // What a block is stands behind its language, where readers do not see it:
 // - `ts`: compiled, with the other blocks of its page that are files beside it;
 // - `ts file=app.ts`: the same, and can be imported by others of the page;
-// - `ts run`: a program that is run too; a `text` block right behind it is what it prints (`…` is anything).
+// - `ts run`: a program that is run too; a `text` block right behind it is what it prints (`…` is
+//   anything).
 //
 // What a block takes for granted, such as the `app` that it wraps, is in `stage` below.
 // A table of options stands below a line that has `(\`CompressOptions\`)` at its end.
@@ -51,7 +60,9 @@ const pages = [
       .map((name) => `${folder}/${name}`),
   ),
 ]
-const checked = pages.filter((page) => /^README|^docs\/(guides|reference)\//.test(page) && !isTutorial(page))
+const checked = pages.filter(
+  (page) => /^README|^docs\/(guides|reference)\//.test(page) && !isTutorial(page),
+)
 const blocks = checked.flatMap((page) => blocksOf(page))
 const sources = blocks.filter(({ language }) => language === 'ts')
 
@@ -97,7 +108,8 @@ describe('TypeScript on the pages', () => {
     }
     for (const block of sources) texts[pathOf(block)] = block.text
     for (const page of checked) {
-      for (const table of optionTables(page)) texts[fileOfTable(page, table.name)] = programOf(table)
+      for (const table of optionTables(page))
+        texts[fileOfTable(page, table.name)] = programOf(table)
     }
     // All in one program, which takes seconds. A page need not use all that it shows.
     found = await checkTypes(texts, {
@@ -139,14 +151,18 @@ describe('TypeScript on the pages', () => {
   test('an option that is missing in a table would be found, and one that there is not', async () => {
     const wrong = await checkTypes({
       'fewer.ts': programOf({ name: 'BodyLimitOptions', options: [] }),
-      'more.ts': programOf({ name: 'BodyLimitOptions', options: ['maxBytes', 'tooLarge', 'invented'] }),
+      'more.ts': programOf({
+        name: 'BodyLimitOptions',
+        options: ['maxBytes', 'tooLarge', 'invented'],
+      }),
     })
     expect(wrong.find(({ file }) => file === 'fewer.ts')?.text).toMatch(/missing/)
     expect(wrong.find(({ file }) => file === 'more.ts')?.text).toMatch(/'invented' does not exist/)
   })
 })
 
-const fileOfTable = (page: string, name: string) => join(page.replace(/\W/g, '-'), `options-${name}.ts`)
+const fileOfTable = (page: string, name: string) =>
+  join(page.replace(/\W/g, '-'), `options-${name}.ts`)
 
 /** Compiles if the names are exactly the properties of the type. */
 function programOf({ name, options }: { name: string; options: readonly string[] }): string {
@@ -154,7 +170,9 @@ function programOf({ name, options }: { name: string; options: readonly string[]
   return `import type { ${name} } from 'monoceros'\nexport const all: Record<keyof ${name}, true> = { ${named} }\n`
 }
 
-/** Tables below a line such as "Options (`CompressOptions`):", with the names in their first column. */
+/**
+ * Tables below a line such as "Options (`CompressOptions`):", with the names in their first column.
+ */
 function optionTables(page: string): { name: string; options: string[] }[] {
   const lines = read(page).split('\n')
   return lines.flatMap((line, index) => {
@@ -162,7 +180,8 @@ function optionTables(page: string): { name: string; options: string[] }[] {
     if (name === undefined) return []
     const options: string[] = []
     for (let row = index + 4; lines[row]?.startsWith('|'); row++) {
-      for (const [, option] of lines[row]!.split('|')[1]!.matchAll(/`(\w+)`/g)) options.push(option!)
+      for (const [, option] of lines[row]!.split('|')[1]!.matchAll(/`(\w+)`/g))
+        options.push(option!)
     }
     return [{ name, options }]
   })
@@ -202,7 +221,9 @@ describe('programs on the pages', () => {
 })
 
 test('examples/app.ts is what the README shows', () => {
-  const shown = blocks.find(({ page, attribute }) => page === 'README.md' && attribute === 'file=app.ts')
+  const shown = blocks.find(
+    ({ page, attribute }) => page === 'README.md' && attribute === 'file=app.ts',
+  )
   expect(shown?.text).toBe(read('examples/app.ts'))
 })
 

@@ -15,7 +15,11 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
     const program = join(programs, 'bridges.py')
     const args = [commandPath, 'python', '--pythonpath', sitePackages(), program]
     const { code, stdout, stderr } = await runToEnd(process.execPath, args, {
-      env: { PATH: '/nowhere', MONOCEROS_CACHE: process.env.MONOCEROS_CACHE, TMPDIR: process.env.TMPDIR },
+      env: {
+        PATH: '/nowhere',
+        MONOCEROS_CACHE: process.env.MONOCEROS_CACHE,
+        TMPDIR: process.env.TMPDIR,
+      },
       cwd: programs,
       timeout: 100_000,
     })
@@ -32,7 +36,16 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
     beforeAll(async () => {
       server = await startServer({
         app: 'asynchronous:application',
-        args: ['--runtime', 'pyodide', '--workers', '1', '--timeout', '1', '--pythonpath', sitePackages()],
+        args: [
+          '--runtime',
+          'pyodide',
+          '--workers',
+          '1',
+          '--timeout',
+          '1',
+          '--pythonpath',
+          sitePackages(),
+        ],
         cwd: programs,
       })
     })
@@ -52,9 +65,12 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
       async (route, where) => {
         const from = server.log().length
         expect(await status(`/${route}`)).toBe(504)
-        await server.waitForLog(new RegExp(`GET /${route}: the request ran out of time[^]*in ${where}\\b`), {
-          from,
-        })
+        await server.waitForLog(
+          new RegExp(`GET /${route}: the request ran out of time[^]*in ${where}\\b`),
+          {
+            from,
+          },
+        )
         await answersAgain()
         // The same worker: it was interrupted, not replaced.
         expect(server.log().slice(from)).not.toMatch(/is ended|Worker \d+ serves/)

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { commandPath, repository } from './support/build.ts'
 import { runToEnd } from './support/running-server.ts'
 
-// The unit tests of the Python side, which tests/python-units.test.ts runs on the Pythons of this machine, on the embedded one.
+// The unit tests of the Python side, which tests/python-units.test.ts runs on the Pythons of this
+// machine, on the embedded one.
 
 const pythonSide = join(repository, 'python')
 
@@ -43,7 +44,8 @@ const differences: readonly Difference[] = [
     }),
   ),
   {
-    tests: 'tests.test_outbox.Holding.test_parts_arrive_whole_and_in_order_however_many_and_through_signals',
+    tests:
+      'tests.test_outbox.Holding.test_parts_arrive_whole_and_in_order_however_many_and_through_signals',
     sees: noNetwork,
     because: 'sockets',
     why: 'It sends through a socket. The embedded worker puts frames into memory that it shares with the acceptor.',
@@ -90,12 +92,20 @@ describe('the unit tests of the Python side on the embedded Python', () => {
   let outcomes: Record<string, string> = {}
   beforeAll(async () => {
     const program = join(import.meta.dirname, 'embedded-parity', 'units.py')
-    const { code, stdout, stderr } = await runToEnd(process.execPath, [commandPath, 'python', program], {
-      // No other Python is to be found.
-      env: { PATH: '/nowhere', MONOCEROS_CACHE: process.env.MONOCEROS_CACHE, TMPDIR: process.env.TMPDIR },
-      cwd: pythonSide,
-      timeout: 100_000,
-    })
+    const { code, stdout, stderr } = await runToEnd(
+      process.execPath,
+      [commandPath, 'python', program],
+      {
+        // No other Python is to be found.
+        env: {
+          PATH: '/nowhere',
+          MONOCEROS_CACHE: process.env.MONOCEROS_CACHE,
+          TMPDIR: process.env.TMPDIR,
+        },
+        cwd: pythonSide,
+        timeout: 100_000,
+      },
+    )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     outcomes = JSON.parse(stdout) as Record<string, string>
   })
@@ -108,7 +118,9 @@ describe('the unit tests of the Python side on the embedded Python', () => {
   })
 
   test('are all found', () => {
-    const files = readdirSync(join(pythonSide, 'tests')).filter((name) => /^test_.*\.py$/.test(name))
+    const files = readdirSync(join(pythonSide, 'tests')).filter((name) =>
+      /^test_.*\.py$/.test(name),
+    )
     const run = new Set(Object.keys(outcomes).map((name) => `${name.split('.')[1]}.py`))
     expect([...run].sort()).toEqual(files.sort())
   })

@@ -12,16 +12,20 @@ describe.skipIf(!hasPython())('endurance', () => {
     const server = await startEndurance()
     const size = 1_000_000_000_000
     const path = `/download?size=${size}&sized`
-    const downloads = Promise.allSettled(Array.from({ length: 20 }, () => download(server, path, size)))
+    const downloads = Promise.allSettled(
+      Array.from({ length: 20 }, () => download(server, path, size)),
+    )
     const stream = await startStream(server, { clients: 2, request: () => get('/'), pause: 5 })
-    // Without turns the first answer takes half a minute; how long it takes with them is the machine's affair.
+    // Without turns the first answer takes half a minute; how long it takes with them is the
+    // machine's affair.
     await waitFor('answers between the downloads', () => stream.report.sent.length > 10, 25_000)
     const sent = [...stream.report.sent]
     const faults = [...stream.report.faults]
     server.signal('SIGQUIT')
     await Promise.all([downloads, stream.stop()])
 
-    // A worker that takes turns gives each download a window's worth (256 KiB) before it comes to the next request.
+    // A worker that takes turns gives each download a window's worth (256 KiB) before it comes to
+    // the next request.
     expect(faults).toEqual([])
     expect(sent.filter(({ answer }) => answer.status !== 200)).toEqual([])
     expect(sent.length).toBeGreaterThan(10)

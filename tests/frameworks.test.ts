@@ -26,7 +26,10 @@ interface Framework {
   notFound: RegExp
   /** Has tests of its own beside those that are put to all. */
   large?: true
-  /** Pyramid lets an unhandled exception out to the server; the others answer it and log it themselves. */
+  /**
+   * Pyramid lets an unhandled exception out to the server; the others answer it and log it
+   * themselves.
+   */
   boomPage: RegExp
 }
 
@@ -79,7 +82,10 @@ const setUps = [
   { how: '2 embedded workers', embedded: true, args: ['--runtime', 'pyodide', '--workers', '2'] },
 ].filter(({ embedded }) => !embedded || hasPackagesForEmbedded())
 
-/** The embedded Python is 3.14, and runs the packages of the one that the suite has: Django 4.2, which Python 3.9 has, is too old for it. */
+/**
+ * The embedded Python is 3.14, and runs the packages of the one that the suite has: Django 4.2,
+ * which Python 3.9 has, is too old for it.
+ */
 function hasPackagesForEmbedded(): boolean {
   if (start === startGunicorn || !hasPython()) return false
   return !/^3\.9\b/.test(testPython().version)
@@ -97,7 +103,12 @@ describe.skipIf(!hasPython())('frameworks', () => {
     const manage = (...args: string[]) =>
       execFileSync(testPython().executable, ['manage.py', ...args], {
         cwd: djangoDirectory,
-        env: { ...process.env, ...env, DJANGO_SUPERUSER_PASSWORD: password, PYTHONDONTWRITEBYTECODE: '1' },
+        env: {
+          ...process.env,
+          ...env,
+          DJANGO_SUPERUSER_PASSWORD: password,
+          PYTHONDONTWRITEBYTECODE: '1',
+        },
         stdio: 'pipe',
       })
     manage('migrate', '--verbosity', '0')
@@ -106,7 +117,8 @@ describe.skipIf(!hasPython())('frameworks', () => {
   })
 
   for (const framework of frameworks) {
-    // One embedded set-up each, because a start takes a small machine a while; the large ones are worth two workers.
+    // One embedded set-up each, because a start takes a small machine a while; the large ones are
+    // worth two workers.
     const chosen = setUps.filter(
       ({ embedded, how }) => !embedded || how.startsWith(framework.large ? '2' : '1'),
     )
@@ -116,8 +128,11 @@ describe.skipIf(!hasPython())('frameworks', () => {
         server = await start({
           app: framework.app,
           cwd: framework.cwd,
-          // The packages of another Python; and it sees nothing of the environment that it is not given.
-          args: embedded ? [...args, '--pythonpath', sitePackages(), '-e', `TEST_DATA=${data.path}`] : args,
+          // The packages of another Python; and it sees nothing of the environment that it is not
+          // given.
+          args: embedded
+            ? [...args, '--pythonpath', sitePackages(), '-e', `TEST_DATA=${data.path}`]
+            : args,
           env,
         })
       })
@@ -144,7 +159,8 @@ describe.skipIf(!hasPython())('frameworks', () => {
       })
 
       test('HEAD gives the headers of GET and no body', async () => {
-        // Falcon, Bottle and Pyramid answer HEAD only where the route says so; then the status is theirs.
+        // Falcon, Bottle and Pyramid answer HEAD only where the route says so; then the status is
+        // theirs.
         const [got, head] = [await get('/'), await get('/', { method: 'HEAD' })]
         await got.text()
         expect(await head.text()).toBe('')
@@ -219,7 +235,9 @@ describe.skipIf(!hasPython())('frameworks', () => {
 
       test('many requests at once, each with its own answer', async () => {
         const names = Array.from({ length: 200 }, (_, number) => `name-${number}`)
-        const answers = await Promise.all(names.map(async (name) => (await get(`/greet/${name}`)).text()))
+        const answers = await Promise.all(
+          names.map(async (name) => (await get(`/greet/${name}`)).text()),
+        )
         expect(answers).toEqual(names.map((name) => `Hello, ${name}`))
       })
 
@@ -245,7 +263,9 @@ describe.skipIf(!hasPython())('frameworks', () => {
 
         test('asynchronous views, several at once', async () => {
           const names = Array.from({ length: 8 }, (_, number) => `name-${number}`)
-          const answers = await Promise.all(names.map(async (name) => (await get(`/async/${name}`)).json()))
+          const answers = await Promise.all(
+            names.map(async (name) => (await get(`/async/${name}`)).json()),
+          )
           expect(answers).toEqual(
             names.map((name) => {
               const path = `/async/${name}`
@@ -267,7 +287,9 @@ describe.skipIf(!hasPython())('frameworks', () => {
           const part = await get('/download', { headers: { Range: 'bytes=1000-70999' } })
           expect(part.status).toBe(206)
           expect(part.headers.get('content-range')).toBe(`bytes 1000-70999/${download.length}`)
-          expect(Buffer.from(await part.arrayBuffer()).equals(download.subarray(1000, 71_000))).toBe(true)
+          expect(
+            Buffer.from(await part.arrayBuffer()).equals(download.subarray(1000, 71_000)),
+          ).toBe(true)
           expect(await (await get('/download-memory')).text()).toBe('from memory')
         })
 
@@ -313,7 +335,9 @@ describe.skipIf(!hasPython())('frameworks', () => {
           form.set('text', 'written in the admin')
           const added = await browser.post('/admin/notes/note/add/', form)
           expect(added.status).toBe(302)
-          const list = await (await browser.get(`/admin/notes/note/?q=${encodeURIComponent(title)}`)).text()
+          const list = await (
+            await browser.get(`/admin/notes/note/?q=${encodeURIComponent(title)}`)
+          ).text()
           expect(list).toContain(`The note “<a href=`)
           const pk = /\/admin\/notes\/note\/(\d+)\/change\//.exec(list)?.[1]
           const deletePage = await (await browser.get(`/admin/notes/note/${pk}/delete/`)).text()
@@ -345,7 +369,8 @@ describe.skipIf(!hasPython())('frameworks', () => {
           expect((await get(path, { headers: { 'If-Modified-Since': since } })).status).toBe(304)
 
           const admin = await (await get('/admin/login/')).text()
-          const adminStyle = /href="(\/static\/admin\/css\/base\.[0-9a-f]+\.css)"/.exec(admin)?.[1] ?? ''
+          const adminStyle =
+            /href="(\/static\/admin\/css\/base\.[0-9a-f]+\.css)"/.exec(admin)?.[1] ?? ''
           const compressed = await get(adminStyle, { headers: { 'Accept-Encoding': 'gzip' } })
           expect(compressed.headers.get('content-encoding')).toBe('gzip')
           expect(await compressed.text()).toMatch(/DJANGO Admin styles/)
@@ -358,7 +383,11 @@ describe.skipIf(!hasPython())('frameworks', () => {
           expect(without.status).toBe(403)
           const withToken = await browser.post(
             '/notes/new',
-            new URLSearchParams({ title: 'Genuine', text: 'ü', csrfmiddlewaretoken: csrfToken(page) }),
+            new URLSearchParams({
+              title: 'Genuine',
+              text: 'ü',
+              csrfmiddlewaretoken: csrfToken(page),
+            }),
           )
           expect(withToken.status).toBe(302)
           expect(withToken.headers.get('location')).toBe('/notes/')
@@ -370,7 +399,13 @@ describe.skipIf(!hasPython())('frameworks', () => {
         test('a file is uploaded and downloaded with Python requests', () => {
           const size = 3_000_000
           const report = runPython(uploadAndDownload, server.url, String(size))
-          expect(JSON.parse(report)).toEqual({ posted: 302, listed: true, downloaded: 200, size, same: true })
+          expect(JSON.parse(report)).toEqual({
+            posted: 302,
+            listed: true,
+            downloaded: 200,
+            size,
+            same: true,
+          })
         })
       }
     })

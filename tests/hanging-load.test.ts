@@ -44,7 +44,10 @@ async function answer(server: RunningServer): Promise<string> {
   return (await exchangeOnce(server, get('/'))).text
 }
 
-/** Starts the command without waiting for more than the file that its application leaves while it is loaded. */
+/**
+ * Starts the command without waiting for more than the file that its application leaves while it is
+ * loaded.
+ */
 function startLoading(app: string, ...args: string[]): Promise<RunningServer> {
   const socketPath = join(folder.path, 'server.sock')
   return runServer({
@@ -106,30 +109,41 @@ import asker
 describe.skipIf(!hasPython())('a Python application', () => {
   beforeEach(() => {
     // For the deadlock: the module that the thread imports waits for a lock that is never released.
-    write('holder.py', 'import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n')
+    write(
+      'holder.py',
+      'import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n',
+    )
     write('asker.py', 'import holder\n')
   })
 
-  test.each(hangs)('at the start, one whose import %s ends the command', async (_name, source, shown) => {
-    const { port, server } = await silentServer()
-    write('webapp.py', `import helper\n${python('never')}`)
-    write('helper.py', source(port))
-    const exit = await runCommand(['-b', '127.0.0.1:0', '-w', '2', '--load-timeout', '6', 'webapp:app'], {
-      cwd: folder.path,
-      timeout: START,
-    })
-    server.close()
-    expect(exit.code).toBe(3)
-    expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 3 s/)
-    const end = exit.stderr.slice(exit.stderr.indexOf('could not be loaded within 6 s (load_timeout)'))
-    expect(end).toMatch(
-      /^could not be loaded within 6 s \(load_timeout\)\. Stack \(most recent call last\):\n/,
-    )
-    expect(end).toMatch(/File "[^"]*\/webapp\.py", line 1, in <module>\n {4}import helper\n/)
-    expect(end).toMatch(shown)
-    // The application's frames, not ours.
-    expect(exit.stderr).not.toMatch(/python\/monoceros|frozen importlib/)
-  })
+  test.each(hangs)(
+    'at the start, one whose import %s ends the command',
+    async (_name, source, shown) => {
+      const { port, server } = await silentServer()
+      write('webapp.py', `import helper\n${python('never')}`)
+      write('helper.py', source(port))
+      const exit = await runCommand(
+        ['-b', '127.0.0.1:0', '-w', '2', '--load-timeout', '6', 'webapp:app'],
+        {
+          cwd: folder.path,
+          timeout: START,
+        },
+      )
+      server.close()
+      expect(exit.code).toBe(3)
+      expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 3 s/)
+      const end = exit.stderr.slice(
+        exit.stderr.indexOf('could not be loaded within 6 s (load_timeout)'),
+      )
+      expect(end).toMatch(
+        /^could not be loaded within 6 s \(load_timeout\)\. Stack \(most recent call last\):\n/,
+      )
+      expect(end).toMatch(/File "[^"]*\/webapp\.py", line 1, in <module>\n {4}import helper\n/)
+      expect(end).toMatch(shown)
+      // The application's frames, not ours.
+      expect(exit.stderr).not.toMatch(/python\/monoceros|frozen importlib/)
+    },
+  )
 
   test.each(hangs.slice(0, 2))(
     'at a reload, one whose import %s costs only that',
@@ -147,11 +161,16 @@ describe.skipIf(!hasPython())('a Python application', () => {
       server.signal('SIGHUP')
       await server.waitForLog(/still loading webapp:app after 3 s/, { timeout: START })
       expect(await answer(server)).toBe('old')
-      await server.waitForLog(/could not be loaded within 6 s.*Not reloaded; what served before goes on/s, {
-        timeout: START,
-      })
+      await server.waitForLog(
+        /could not be loaded within 6 s.*Not reloaded; what served before goes on/s,
+        {
+          timeout: START,
+        },
+      )
       expect(server.log()).toMatch(shown)
-      await waitFor('what hung to be gone', () => server.workers().every((pid) => before.includes(pid)))
+      await waitFor('what hung to be gone', () =>
+        server.workers().every((pid) => before.includes(pid)),
+      )
       expect(await answer(server)).toBe('old')
       write('webapp.py', python('mended'))
       server.signal('SIGHUP')
@@ -217,9 +236,12 @@ describe('an application on the embedded Python', () => {
       },
     )
     expect(await answer(server)).toBe('old')
-    await server.waitForLog(/could not be loaded within 20 s.*Not reloaded; what served before goes on/s, {
-      timeout: START,
-    })
+    await server.waitForLog(
+      /could not be loaded within 20 s.*Not reloaded; what served before goes on/s,
+      {
+        timeout: START,
+      },
+    )
     expect(server.log()).not.toMatch(/python\/monoceros|frozen importlib|_pyodide|<exec>/)
     write('webapp.py', `open("loading", "w").close()\nimport helper\n${python('never')}`)
     server.signal('SIGHUP')
@@ -227,7 +249,10 @@ describe('an application on the embedded Python', () => {
     write('webapp.py', python('mended'))
     const from = server.log().length
     server.signal('SIGHUP')
-    await server.waitForLog(/giving up the reload that has not finished.*Reloaded/s, { from, timeout: START })
+    await server.waitForLog(/giving up the reload that has not finished.*Reloaded/s, {
+      from,
+      timeout: START,
+    })
     await waitFor('the mended one', async () => (await answer(server)) === 'mended')
   })
 })
@@ -273,12 +298,17 @@ describe('an application in TypeScript', () => {
 
   test('at the start, a factory whose promise never settles ends the command, and is named', async () => {
     write('app.mjs', 'export const make = () => new Promise(() => {})\n')
-    const exit = await runCommand(['-b', '127.0.0.1:0', '--load-timeout', '4', './app.mjs:make()'], {
-      cwd: folder.path,
-      timeout: START,
-    })
+    const exit = await runCommand(
+      ['-b', '127.0.0.1:0', '--load-timeout', '4', './app.mjs:make()'],
+      {
+        cwd: folder.path,
+        timeout: START,
+      },
+    )
     expect(exit.code).toBe(3)
-    expect(exit.stderr).toContain(`the factory make() of ${join(folder.path, 'app.mjs')} waits for a promise`)
+    expect(exit.stderr).toContain(
+      `the factory make() of ${join(folder.path, 'app.mjs')} waits for a promise`,
+    )
   })
 
   test('at a reload, one that never loads costs only that; another HUP takes its place', async () => {
@@ -290,9 +320,12 @@ describe('an application in TypeScript', () => {
     })
     write('app.mjs', `await new Promise(() => {})\n${script('never')}`)
     server.signal('SIGHUP')
-    await server.waitForLog(/could not be loaded within 4 s.*Not reloaded; what served before goes on/s, {
-      timeout: START,
-    })
+    await server.waitForLog(
+      /could not be loaded within 4 s.*Not reloaded; what served before goes on/s,
+      {
+        timeout: START,
+      },
+    )
     expect(await answer(server)).toBe('old')
     write(
       'app.mjs',
@@ -309,7 +342,11 @@ describe('an application in TypeScript', () => {
 
   test('one that blocks the event loop is shown with its stack before it is ended', async () => {
     write('app.mjs', script('served'))
-    const server = await startServer({ app: './app.mjs:app', args: ['--timeout', '1'], cwd: folder.path })
+    const server = await startServer({
+      app: './app.mjs:app',
+      args: ['--timeout', '1'],
+      cwd: folder.path,
+    })
     expect(await answer(server)).toBe('served')
     const blocked = exchangeOnce(server, get('/block')).catch(() => {})
     await server.waitForLog(
@@ -317,9 +354,12 @@ describe('an application in TypeScript', () => {
       { timeout: START },
     )
     await blocked
-    await server.waitForLog(/Acceptor \d+ runs the application.*Acceptor \d+ runs the application/s, {
-      timeout: START,
-    })
+    await server.waitForLog(
+      /Acceptor \d+ runs the application.*Acceptor \d+ runs the application/s,
+      {
+        timeout: START,
+      },
+    )
     expect(await answer(server)).toBe('served')
   })
 

@@ -6,14 +6,23 @@ import { type SeenRequest, seenByNode } from './http-differential/llhttp.ts'
 import { connections } from './http-differential/messages.ts'
 import { type ReadRequest, readAll } from './http-differential/reading.ts'
 
-/** How many connections are tried. More by hand: `MONOCEROS_FUZZ_RUNS=200000 npx vitest run tests/http-differential.test.ts`. */
+/**
+ * How many connections are tried. More by hand: `MONOCEROS_FUZZ_RUNS=200000 npx vitest run
+ * tests/http-differential.test.ts`.
+ */
 const DEFAULT_RUNS = 5000
 const RUNS = Number(process.env.MONOCEROS_FUZZ_RUNS ?? DEFAULT_RUNS)
 /** Repeats a run: the seed that a failure prints. */
 const SEED = process.env.MONOCEROS_FUZZ_SEED
 
-/** All bytes that mean something in a message, and one of each other kind; a long run tries all there are. */
-const TELLING = Buffer.from('\0\x01\t\n\x0b\x0c\r !"#%+,-./0:;=?@AZ[\\]_a{\x7f\x80\x85\xa0\xff', 'latin1')
+/**
+ * All bytes that mean something in a message, and one of each other kind; a long run tries all
+ * there are.
+ */
+const TELLING = Buffer.from(
+  '\0\x01\t\n\x0b\x0c\r !"#%+,-./0:;=?@AZ[\\]_a{\x7f\x80\x85\xa0\xff',
+  'latin1',
+)
 
 describe('compared with llhttp in strict mode, our parser', () => {
   it(
@@ -71,7 +80,8 @@ describe('compared with llhttp in strict mode, our parser', () => {
       else tally.refused++
       if (refusal !== null && seenByNode(bytes).error !== null) tally.refusedByBoth++
       if (requests.filter(({ complete }) => complete).length > 1) tally.pipelined++
-      if (requests.some(({ chunked, body, complete }) => chunked && complete && body !== '')) tally.chunked++
+      if (requests.some(({ chunked, body, complete }) => chunked && complete && body !== ''))
+        tally.chunked++
       if (refusal !== null) tally.codes.add(refusal.code)
       else if (!(canonical(bytes, readAll([bytes])) as Buffer).equals(bytes)) tally.exceptional++
     }
@@ -118,20 +128,25 @@ describe('compared with llhttp in strict mode, our parser', () => {
     const bytes = Buffer.from(EXCEPTIONS[3]!.example, 'latin1')
     const reading = readAll([bytes])
     const [request] = reading.requests
-    expect(canonical(bytes, { ...reading, requests: [{ ...request!, end: request!.end - 1 }] })).toMatch(
+    expect(
+      canonical(bytes, { ...reading, requests: [{ ...request!, end: request!.end - 1 }] }),
+    ).toMatch('ends at')
+    expect(canonical(bytes, { ...reading, requests: [{ ...request!, complete: false }] })).toMatch(
       'ends at',
     )
-    expect(canonical(bytes, { ...reading, requests: [{ ...request!, complete: false }] })).toMatch('ends at')
   })
 })
 
 describe('the comparison', () => {
-  const text = 'POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: h\r\n\r\n'
+  const text =
+    'POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: h\r\n\r\n'
   const reading = readAll([Buffer.from(text)])
   const sight = seenByNode(Buffer.from(text))
   const withOurs = (index: number, change: Partial<ReadRequest>): typeof reading => ({
     ...reading,
-    requests: reading.requests.map((request, i) => (i === index ? { ...request, ...change } : request)),
+    requests: reading.requests.map((request, i) =>
+      i === index ? { ...request, ...change } : request,
+    ),
   })
   const withTheirs = (change: Partial<SeenRequest>): typeof sight => ({
     ...sight,
@@ -151,14 +166,20 @@ describe('the comparison', () => {
     expect(compare(withOurs(0, { body: 'abd' }), sight)).toMatch('body')
     expect(compare(withOurs(0, { body: 'ab' }), sight)).toMatch('shorter body')
     expect(compare(reading, withTheirs({ complete: false }))).toMatch('complete')
-    expect(compare({ ...reading, requests: reading.requests.slice(0, 1) }, sight)).toMatch('saw 2 requests')
-    expect(compare(reading, { ...sight, requests: sight.requests.slice(0, 1) })).toMatch('was refused')
+    expect(compare({ ...reading, requests: reading.requests.slice(0, 1) }, sight)).toMatch(
+      'saw 2 requests',
+    )
+    expect(compare(reading, { ...sight, requests: sight.requests.slice(0, 1) })).toMatch(
+      'was refused',
+    )
     expect(compare(reading, { ...sight, error: 'HPE_STRICT' })).toMatch('refused what ours took')
   })
 
   it('lets ours refuse more', () => {
     const refusal = { status: 400, code: 'x', message: 'x' }
-    expect(compare({ ...reading, requests: reading.requests.slice(0, 1), refusal }, sight)).toBeNull()
+    expect(
+      compare({ ...reading, requests: reading.requests.slice(0, 1), refusal }, sight),
+    ).toBeNull()
   })
 
   it('goes on behind an Upgrade that nobody takes', () => {
@@ -173,13 +194,19 @@ describe('the comparison', () => {
     expect(seenByNode(Buffer.from(request(''))).error).toBe('HPE_INVALID_METHOD')
     expect(unsafeDisagreement(Buffer.from(request('')))).toBeNull()
     expect(
-      unsafeDisagreement(Buffer.from(request('Content-Length: 1\r\n').concat('xBREW / HTTP/1.1\r\n'))),
+      unsafeDisagreement(
+        Buffer.from(request('Content-Length: 1\r\n').concat('xBREW / HTTP/1.1\r\n')),
+      ),
     ).toBeNull()
   })
 })
 
 /** `bytes` cut at `places`, which are taken modulo their length. */
 function cut(bytes: Buffer, places: number[]): Buffer[] {
-  const at = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+  const at = [
+    0,
+    ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b),
+    bytes.length,
+  ]
   return at.slice(1).map((end, i) => bytes.subarray(at[i]!, end))
 }

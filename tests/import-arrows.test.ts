@@ -13,7 +13,13 @@ interface Violation {
 
 /** Runs the import-arrow check and returns what it objects to, as `rule: from → to`. */
 function violations(directory: string): string[] {
-  const cruiser = join(repository, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs')
+  const cruiser = join(
+    repository,
+    'node_modules',
+    'dependency-cruiser',
+    'bin',
+    'dependency-cruise.mjs',
+  )
   const result = spawnSync(
     process.execPath,
     [cruiser, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', 'src'],
@@ -48,7 +54,8 @@ describe('the check itself', () => {
       'src/wsgi/environ.ts': 'export interface Environ { x: 1 }',
       'src/http/head.ts': 'export const head = 1',
       'src/logging/log.ts': 'export type Level = 1',
-      'src/settings/table.ts': "import type { Level } from '../logging/log.ts'\nexport type Settings = Level",
+      'src/settings/table.ts':
+        "import type { Level } from '../logging/log.ts'\nexport type Settings = Level",
       'src/runtimes/runtime.ts':
         "import type { Environ } from '../wsgi/environ.ts'\nexport const run = (e: Environ) => e",
       'src/gateway/gateway.ts':
@@ -87,7 +94,8 @@ describe('the check itself', () => {
     for (const [from, to] of wrong) {
       const target = `../${to}/target.ts`
       files[`src/${to}/target.ts`] = 'export const value = 1\nexport type Shape = number'
-      files[`src/${from}/${to}-by-value.ts`] = `import { value } from '${target}'\nexport const copy = value`
+      files[`src/${from}/${to}-by-value.ts`] =
+        `import { value } from '${target}'\nexport const copy = value`
       files[`src/${from}/${to}-by-type.ts`] =
         `import type { Shape } from '${target}'\nexport type Copy = Shape`
       files[`src/${from}/${to}-by-call.ts`] = `export const load = () => import('${target}')`

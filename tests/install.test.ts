@@ -68,7 +68,11 @@ function start(
 }
 
 /** Runs `monoceros install` with the test's index. */
-async function install(cwd: string, args: string[], env: Record<string, string> = {}): Promise<Run> {
+async function install(
+  cwd: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
   const run = await start(cwd, args, { PIP_INDEX_URL: index.url, ...env }).ended
   // Nobody is ever to see JavaScript.
   expect(run.err).not.toMatch(/\n\s+at |node:internal|wasm-function/)
@@ -90,11 +94,15 @@ function leftovers(cwd: string): string[] {
   return readdirSync(cwd).filter((name) => name.startsWith('.'))
 }
 
-/** The registry that pip is set up for on this machine; pip itself comes from there, too, and stays in the cache. */
+/**
+ * The registry that pip is set up for on this machine; pip itself comes from there, too, and stays
+ * in the cache.
+ */
 function registry(): Record<string, string> {
   const settings = Object.entries(process.env).filter(
     ([name]) =>
-      name.startsWith('PIP_') || /^(https?_proxy|no_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i.test(name),
+      name.startsWith('PIP_') ||
+      /^(https?_proxy|no_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i.test(name),
   ) as [string, string][]
   const { HOME } = process.env
   return { ...Object.fromEntries(settings), ...(HOME === undefined ? {} : { HOME }) }
@@ -103,8 +111,10 @@ function registry(): Record<string, string> {
 /** It is seen without pip, which this could not get, and without an index. */
 async function expectNothingToDo(cwd: string): Promise<void> {
   const asked = index.requests.length
-  const run = await start(cwd, [], { PIP_INDEX_URL: 'http://127.0.0.1:9/', MONOCEROS_CACHE: '/nowhere' })
-    .ended
+  const run = await start(cwd, [], {
+    PIP_INDEX_URL: 'http://127.0.0.1:9/',
+    MONOCEROS_CACHE: '/nowhere',
+  }).ended
   expect(run).toEqual({
     code: 0,
     out: 'Nothing to do: python_modules has exactly what is in pylock.monoceros.toml\n',
@@ -113,7 +123,10 @@ async function expectNothingToDo(cwd: string): Promise<void> {
   expect(index.requests).toHaveLength(asked)
 }
 
-/** Interrupts an installation while it fetches a file, then kills another one there: neither changes anything. */
+/**
+ * Interrupts an installation while it fetches a file, then kills another one there: neither changes
+ * anything.
+ */
 async function interruptAndKill(cwd: string, args: string[], file: string): Promise<void> {
   const lock = readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')
   const modules = readdirSync(join(cwd, 'python_modules'), { recursive: true }).toSorted()
@@ -148,7 +161,9 @@ async function interruptAndKill(cwd: string, args: string[], file: string): Prom
       })
       expect(leftovers(cwd)).toEqual([])
     }
-    expect(readdirSync(join(cwd, 'python_modules'), { recursive: true }).toSorted()).toEqual(modules)
+    expect(readdirSync(join(cwd, 'python_modules'), { recursive: true }).toSorted()).toEqual(
+      modules,
+    )
     expect(readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')).toBe(lock)
   }
   expect(leftovers(cwd)).not.toEqual([])
@@ -180,7 +195,10 @@ test(
       makeWheel({ name: 'uptop', version: '1.0', requires: ['upbase>=1'] }),
     )
     const first = await install(cwd, ['uptop'])
-    expect(first).toMatchObject({ code: 0, err: expect.stringContaining('uptop-1.0-py3-none-any.whl') })
+    expect(first).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('uptop-1.0-py3-none-any.whl'),
+    })
     expect(first.out).toMatch(/^Installed 2 packages in python_modules .*: upbase 1.0, uptop 1.0\n/)
 
     const again = await install(cwd, ['uptop'])
@@ -195,15 +213,20 @@ test(
     expect(versionOf(cwd, 'upbase')).toBe('1.0')
 
     expect((await install(cwd, ['-U', 'upbase', 'other'])).code).toBe(0)
-    // What the older version had is gone; what was not asked for is as it was; and so are the leftovers of the one that was killed.
+    // What the older version had is gone; what was not asked for is as it was; and so are the
+    // leftovers of the one that was killed.
     expect(leftovers(cwd)).toEqual([])
-    expect(readdirSync(join(cwd, 'python_modules', 'upbase'))).toEqual(expect.not.arrayContaining(['old.py']))
+    expect(readdirSync(join(cwd, 'python_modules', 'upbase'))).toEqual(
+      expect.not.arrayContaining(['old.py']),
+    )
     expect([versionOf(cwd, 'upbase'), versionOf(cwd, 'uptop'), versionOf(cwd, 'other')]).toEqual([
       '2.0',
       '1.0',
       '3',
     ])
-    const infos = readdirSync(join(cwd, 'python_modules')).filter((name) => name.startsWith('upbase-'))
+    const infos = readdirSync(join(cwd, 'python_modules')).filter((name) =>
+      name.startsWith('upbase-'),
+    )
     expect(infos).toEqual(['upbase-2.0.dist-info'])
     const lock = readFileSync(join(cwd, 'pylock.monoceros.toml'), 'utf8')
     expect(lock).toContain(newer.sha256)
@@ -221,9 +244,13 @@ test(
 
     // The file is another one now, under the same name.
     index.add(makeWheel({ name: 'upbase', version: '2.0', files: { 'upbase/evil.py': '' } }))
-    const changed = await install(cwd, ['--no-cache-dir', '--force-reinstall'], { PIP_NO_CACHE_DIR: '1' })
+    const changed = await install(cwd, ['--no-cache-dir', '--force-reinstall'], {
+      PIP_NO_CACHE_DIR: '1',
+    })
     expect(changed).toMatchObject({ code: 1 })
-    expect(changed.err).toMatch(/upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} was asked for/)
+    expect(changed.err).toMatch(
+      /upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} was asked for/,
+    )
     expect(existsSync(join(cwd, 'python_modules', 'upbase', 'evil.py'))).toBe(false)
     expect(versionOf(cwd, 'upbase')).toBe('2.0')
     expect(leftovers(cwd)).toEqual([])
@@ -252,7 +279,9 @@ test(
       /compiled \(which needs_it needs\): compiled 2\.0 has wheels for Linux and Windows, but none in pure Python or for WebAssembly.*--runtime cpython/,
     )
     expect(await run('tooold')).toMatch(/tooold: it needs Python <3\.9; the embedded one is 3\.14/)
-    expect(await run('nowhere-to-be-found')).toMatch(/no package of that name in http:\/\/127\.0\.0\.1/)
+    expect(await run('nowhere-to-be-found')).toMatch(
+      /no package of that name in http:\/\/127\.0\.0\.1/,
+    )
     expect(await run('compiled>=9')).toMatch(
       /compiled>=9: there is no such version. There are 2\.0|has wheels for/,
     )
@@ -278,7 +307,9 @@ test(
     )
     const closed = await PackageIndex.start()
     await closed.stop()
-    const unreachable = await install(cwd, ['left', '--retries', '0'], { PIP_INDEX_URL: closed.url })
+    const unreachable = await install(cwd, ['left', '--retries', '0'], {
+      PIP_INDEX_URL: closed.url,
+    })
     expect(unreachable.code).toBe(1)
     expect(unreachable.err).toMatch(
       /not every place could be asked:\n {2}http:.*connection refused\nWhich index/,
@@ -343,7 +374,9 @@ test(
       }
       const stranger = await install(cwd, ['safe', '--retries', '0'], env)
       expect(stranger.code).toBe(1)
-      expect(stranger.err).toMatch(/not every place could be asked:\n.*index\.test.*self-signed certificate/)
+      expect(stranger.err).toMatch(
+        /not every place could be asked:\n.*index\.test.*self-signed certificate/,
+      )
       const cert = join(cwd, 'cert.pem')
       writeFileSync(cert, testCertificate.cert)
       // Where an address needs a name and a password, they stay out of the lock file.
@@ -366,7 +399,9 @@ test(
     const cwd = folder('bootstrap')
     const wheels = folder('wheels')
     const config = join(cwd, 'pip.conf')
-    const pip = readdirSync(join(cache, 'monoceros')).find((name) => name.endsWith('.whl')) as string
+    const pip = readdirSync(join(cache, 'monoceros')).find((name) =>
+      name.endsWith('.whl'),
+    ) as string
     writeFileSync(config, `[global]\nno-index = yes\n[install]\nfind-links = ${wheels}\n`)
     const env = { PIP_CONFIG_FILE: config, XDG_CACHE_HOME: join(cwd, 'cache') }
     const run = () => start(cwd, ['local'], env).ended
@@ -411,7 +446,10 @@ test(
   async () => {
     const cwd = folder('compiled')
     const run = await start(cwd, ['pydantic==2.14.4'], registry()).ended
-    expect(run).toMatchObject({ code: 0, err: expect.stringContaining('pyemscripten_2026_0_wasm32.whl') })
+    expect(run).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('pyemscripten_2026_0_wasm32.whl'),
+    })
     writeFileSync(
       join(cwd, 'shop.py'),
       `
@@ -430,11 +468,17 @@ def app(environ, start_response):
     return [text.encode()]
 `,
     )
-    const server = await startServer({ app: 'shop', cwd, args: ['--runtime', 'pyodide', '--workers', '2'] })
+    const server = await startServer({
+      app: 'shop',
+      cwd,
+      args: ['--runtime', 'pyodide', '--workers', '2'],
+    })
     const post = (body: string) => fetch(`${server.url}/`, { method: 'POST', body })
     const right = await post('{"name": "bread", "price": "1.5"}')
     expect([right.status, await right.json()]).toEqual([200, { name: 'bread', price: 1.5 }])
-    expect(right.headers.get('x-made-by')).toMatch(/_pydantic_core\.cpython-314-wasm32-emscripten\.so$/)
+    expect(right.headers.get('x-made-by')).toMatch(
+      /_pydantic_core\.cpython-314-wasm32-emscripten\.so$/,
+    )
     const wrong = await post('{"name": "b"}')
     expect([wrong.status, await wrong.json()]).toEqual([
       422,

@@ -7,7 +7,10 @@ import { RawConnection } from './support/raw-client.ts'
 // 200 MB either way, with the memory of the acceptor and of the worker watched all the while.
 
 const size = 200 * 1000 * 1000
-/** What a process may grow by: buffers, windows and a garbage collector that takes its time; far from 200 MB. */
+/**
+ * What a process may grow by: buffers, windows and a garbage collector that takes its time; far
+ * from 200 MB.
+ */
 const allowance = 64 * 1024 * 1024
 
 /** Watches the acceptor and the worker while `work` is done; returns each one's growth in bytes. */
@@ -15,7 +18,9 @@ async function memoryGrowth(
   server: PlainServer,
   work: () => Promise<void>,
 ): Promise<{ acceptor: number; worker: number }> {
-  const [acceptor = 0] = childrenOf(server.pid).filter((pid) => commandLineOf(pid).includes('acceptor'))
+  const [acceptor = 0] = childrenOf(server.pid).filter((pid) =>
+    commandLineOf(pid).includes('acceptor'),
+  )
   const [worker = 0] = server.workers()
   const before = { acceptor: residentMemory(acceptor), worker: residentMemory(worker) }
   expect(before.acceptor).toBeGreaterThan(0)
@@ -48,7 +53,9 @@ async function upload(connection: RawConnection, how: 'length' | 'chunked'): Pro
 }
 
 async function download(connection: RawConnection, how: 'length' | 'chunked'): Promise<void> {
-  await connection.send(get(`/big?size=${size}${how === 'length' ? '&sized' : ''}`, 'Connection: close'))
+  await connection.send(
+    get(`/big?size=${size}${how === 'length' ? '&sized' : ''}`, 'Connection: close'),
+  )
   const response = await connection.readResponse('GET', { bodyless: true })
   expect(response.framing).toBe(how)
   let received = 0
@@ -75,7 +82,9 @@ describe.skipIf(!hasPython())('memory stays flat', () => {
   ] as const)(
     'during an upload of 200 MB (%s, %s)',
     async (how, mode) => {
-      const server = await startPlain({ args: mode === 'streamed' ? ['--no-request-buffering'] : [] })
+      const server = await startPlain({
+        args: mode === 'streamed' ? ['--no-request-buffering'] : [],
+      })
       const connection = await RawConnection.open(server)
       await connection.request(get('/'))
       const growth = await memoryGrowth(server, () => upload(connection, how))

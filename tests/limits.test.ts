@@ -4,8 +4,9 @@ import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// Each wrong request of the issue's part B with its exact answer, over a real socket. The rules themselves are tested one by
-// one beside the parser; here it is seen that each becomes this answer, a closed connection and one line in the error log.
+// Each wrong request of the issue's part B with its exact answer, over a real socket. The rules
+// themselves are tested one by one beside the parser; here it is seen that each becomes this
+// answer, a closed connection and one line in the error log.
 
 const reasons: Record<number, string> = {
   400: 'Bad Request',
@@ -27,7 +28,10 @@ describe.skipIf(!hasPython())('limits', () => {
   })
   afterAll(() => server?.stop())
 
-  /** Sends it and expects exactly this answer, the end of the connection, and one more line in the error log. */
+  /**
+   * Sends it and expects exactly this answer, the end of the connection, and one more line in the
+   * error log.
+   */
   async function expectRefusal(
     target: PlainServer,
     request: string | Buffer,
@@ -68,7 +72,11 @@ describe.skipIf(!hasPython())('limits', () => {
     ['a target without its slash', 400, request('GET path HTTP/1.1', host)],
     ['a control character in the target', 400, request('GET /\x01 HTTP/1.1', host)],
     ['a DEL behind UTF-8 in the target', 400, request('GET /caf\xc3\xa9\x7f HTTP/1.1', host)],
-    ['UTF-8 in the authority of the target', 400, request('GET http://caf\xc3\xa9/ HTTP/1.1', host)],
+    [
+      'UTF-8 in the authority of the target',
+      400,
+      request('GET http://caf\xc3\xa9/ HTTP/1.1', host),
+    ],
     ['a fragment in the target', 400, request('GET /#here HTTP/1.1', host)],
     ['the asterisk-form with GET', 400, request('GET * HTTP/1.1', host)],
     ['CONNECT', 405, request('CONNECT test:443 HTTP/1.1', 'Host: test:443')],
@@ -87,8 +95,16 @@ describe.skipIf(!hasPython())('limits', () => {
     ['a field name that is no token', 400, request('GET / HTTP/1.1', host, 'X(Y): a')],
     ['a field without a colon', 400, request('GET / HTTP/1.1', host, 'X')],
     ['an empty field name', 400, request('GET / HTTP/1.1', host, ': a')],
-    ['two Content-Lengths', 400, request('POST / HTTP/1.1', host, 'Content-Length: 1', 'Content-Length: 1')],
-    ['two Content-Types', 400, request('POST / HTTP/1.1', host, 'Content-Type: a/b', 'Content-Type: a/b')],
+    [
+      'two Content-Lengths',
+      400,
+      request('POST / HTTP/1.1', host, 'Content-Length: 1', 'Content-Length: 1'),
+    ],
+    [
+      'two Content-Types',
+      400,
+      request('POST / HTTP/1.1', host, 'Content-Type: a/b', 'Content-Type: a/b'),
+    ],
     ['a list of Content-Lengths', 400, request('POST / HTTP/1.1', host, 'Content-Length: 1, 1')],
     ['a signed Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length: +1')],
     ['a negative Content-Length', 400, request('POST / HTTP/1.1', host, 'Content-Length: -1')],
@@ -99,7 +115,11 @@ describe.skipIf(!hasPython())('limits', () => {
       400,
       request('POST / HTTP/1.1', host, `Content-Length: 1${'0'.repeat(30)}`),
     ],
-    ['Transfer-Encoding in 1.0', 400, request('POST / HTTP/1.0', host, 'Transfer-Encoding: chunked')],
+    [
+      'Transfer-Encoding in 1.0',
+      400,
+      request('POST / HTTP/1.0', host, 'Transfer-Encoding: chunked'),
+    ],
     [
       'Transfer-Encoding twice',
       400,
@@ -152,7 +172,11 @@ describe.skipIf(!hasPython())('limits', () => {
   })
 
   test.each<[string, string, string]>([
-    ['white space around ";" and "=" of chunk extensions', '', '2 ; a = "b" ;c\r\nhi\r\n0\t;d\r\n\r\n'],
+    [
+      'white space around ";" and "=" of chunk extensions',
+      '',
+      '2 ; a = "b" ;c\r\nhi\r\n0\t;d\r\n\r\n',
+    ],
     ['a tab behind "chunked"', '\t', '2\r\nhi\r\n0\r\n\r\n'],
     [
       'trailer fields that must not be there',
@@ -217,7 +241,9 @@ describe.skipIf(!hasPython())('limits', () => {
     const fields = (count: number) => Array.from({ length: count }, (_, number) => `X-${number}: a`)
 
     test('100 are read, 101 refused', async () => {
-      expect((await exchangeOnce(server, request('GET / HTTP/1.1', host, ...fields(99)))).status).toBe(200)
+      expect(
+        (await exchangeOnce(server, request('GET / HTTP/1.1', host, ...fields(99)))).status,
+      ).toBe(200)
       await expectRefusal(server, request('GET / HTTP/1.1', host, ...fields(100)), 431)
     })
 
@@ -236,7 +262,12 @@ describe.skipIf(!hasPython())('limits', () => {
       }
       expect(head(65536)).toHaveLength(65536)
       expect((await exchangeOnce(server, head(65536))).status).toBe(200)
-      await expectRefusal(server, head(65537), 431, /larger than 65536 bytes \(limit_request_head\)/)
+      await expectRefusal(
+        server,
+        head(65537),
+        431,
+        /larger than 65536 bytes \(limit_request_head\)/,
+      )
       await expectRefusal(server, head(100_000).slice(0, 65537), 431)
     })
 
@@ -254,12 +285,19 @@ describe.skipIf(!hasPython())('limits', () => {
         args: ['--limit-request-field-size', '0', '--limit-request-head', '1M'],
       })
       const long = 'x'.repeat(900_000)
-      expect((await exchangeOnce(open, request('GET / HTTP/1.1', host, `${long}: 1`))).status).toBe(200)
+      expect((await exchangeOnce(open, request('GET / HTTP/1.1', host, `${long}: 1`))).status).toBe(
+        200,
+      )
       await expectRefusal(open, request('GET / HTTP/1.1', host, `${long}${long}: 1`), 431)
       const half = await startPlain({
         args: ['--limit-request-field-size', '0', '--limit-request-line', '0'],
       })
-      await expectRefusal(half, request('GET / HTTP/1.1', host, `${long}: 1`), 431, /limit_request_head/)
+      await expectRefusal(
+        half,
+        request('GET / HTTP/1.1', host, `${long}: 1`),
+        431,
+        /limit_request_head/,
+      )
       await expectRefusal(half, request(`GET /${long} HTTP/1.1`, host), 414, /limit_request_head/)
     })
   })
@@ -267,7 +305,11 @@ describe.skipIf(!hasPython())('limits', () => {
   describe('the request body (413)', () => {
     test('of 1000 bytes is read, of 1001 refused before any of it is read', async () => {
       expect((await exchangeOnce(server, post('/length', Buffer.alloc(1000)))).text).toBe('1000')
-      await expectRefusal(server, request('POST /length HTTP/1.1', host, 'Content-Length: 1001'), 413)
+      await expectRefusal(
+        server,
+        request('POST /length HTTP/1.1', host, 'Content-Length: 1001'),
+        413,
+      )
     })
 
     test('chunked: of 1000 bytes is read, refused as soon as it is longer', async () => {
@@ -293,14 +335,24 @@ describe.skipIf(!hasPython())('limits', () => {
 
     test('is unlimited by default', async () => {
       const open = await startPlain()
-      expect((await exchangeOnce(open, post('/length', Buffer.alloc(20_000_000)))).text).toBe('20000000')
+      expect((await exchangeOnce(open, post('/length', Buffer.alloc(20_000_000)))).text).toBe(
+        '20000000',
+      )
     })
   })
 
   test('the largest request that the settings allow reaches its worker, and ends nothing', async () => {
-    // Everything of it is in one frame: a target that stands in three variables and has two bytes for each of its own there, and the body.
+    // Everything of it is in one frame: a target that stands in three variables and has two bytes
+    // for each of its own there, and the body.
     const open = await startPlain({
-      args: ['--limit-request-line', '0', '--limit-request-head', '1M', '--request-buffer-size', '8M'],
+      args: [
+        '--limit-request-line',
+        '0',
+        '--limit-request-head',
+        '1M',
+        '--request-buffer-size',
+        '8M',
+      ],
     })
     const [worker] = open.workers()
     const body = Buffer.alloc(8 * 1024 * 1024)
@@ -334,7 +386,9 @@ describe.skipIf(!hasPython())('limits', () => {
 
     test('never stand for a framing header: dropped, or refused where underscores are passed on', async () => {
       const connection = await RawConnection.open(server)
-      const answer = await connection.request(get('/echo', 'Content_Length: 5', 'Transfer_Encoding: chunked'))
+      const answer = await connection.request(
+        get('/echo', 'Content_Length: 5', 'Transfer_Encoding: chunked'),
+      )
       const { environ } = JSON.parse(answer.text)
       expect(environ.CONTENT_LENGTH ?? '').toBe('')
       expect((await connection.request(get('/'))).text).toBe('hello\n')

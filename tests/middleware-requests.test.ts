@@ -20,7 +20,10 @@ import { hasPython, testPython } from './support/python.ts'
 import { RawConnection } from './support/raw-client.ts'
 import { waitFor } from './support/wait-for.ts'
 
-/** The middleware that is about requests, around applications in both languages, through sockets, and with a validator on both sides of it. */
+/**
+ * The middleware that is about requests, around applications in both languages, through sockets,
+ * and with a validator on both sides of it.
+ */
 
 const PYTHON = `
 import json
@@ -103,7 +106,8 @@ describe.skipIf(!hasPython())('middleware about requests, in a server', () => {
       duplex: 'half',
     } as RequestInit)
   }
-  const pieces = (total: number) => Array.from({ length: total / 100 }, () => Buffer.alloc(100, 'x'))
+  const pieces = (total: number) =>
+    Array.from({ length: total / 100 }, () => Buffer.alloc(100, 'x'))
 
   test('an application in Python sees what the middleware has made of the request', async () => {
     const answer = await fetch(`${url}/python/some/path`, {
@@ -136,7 +140,9 @@ describe.skipIf(!hasPython())('middleware about requests, in a server', () => {
   })
 
   test('a host that a proxy names chooses the application', async () => {
-    const answer = await fetch(`${url}/x`, { headers: { 'X-Forwarded-Host': 'Other.example:8443' } })
+    const answer = await fetch(`${url}/x`, {
+      headers: { 'X-Forwarded-Host': 'Other.example:8443' },
+    })
     expect(await answer.text()).toBe('other /x')
     expect((await fetch(`${url}/x`)).status).toBe(404)
   })
@@ -188,10 +194,13 @@ describe.skipIf(!hasPython())('middleware about requests, in a server', () => {
   test('a response that has begun is cut off where the body it echoes passes the limit', async () => {
     const answer = await post('/duplex', pieces(MAX))
     expect((await answer.arrayBuffer()).byteLength).toBe(MAX)
-    // fetch takes a chunked body that is cut off for a whole one (undici, behind `Connection: close`); this client does not.
+    // fetch takes a chunked body that is cut off for a whole one (undici, behind `Connection:
+    // close`); this client does not.
     const client = await RawConnection.open({ port: Number(new URL(url).port) })
     const chunk = (size: number) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`
-    await client.send(`POST /duplex HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunk(100)}`)
+    await client.send(
+      `POST /duplex HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunk(100)}`,
+    )
     const head = await client.readResponse('POST', { bodyless: true })
     expect(head.status).toBe(200)
     await client.send(chunk(MAX))

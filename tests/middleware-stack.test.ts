@@ -9,7 +9,8 @@ import { RawConnection } from './support/raw-client.ts'
 import { type RunningServer, startServer } from './support/server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// All of the middleware at once around Flask, Express and TypeScript (tests/apps/middleware-stack/app.ts), by the command, in two orders.
+// All of the middleware at once around Flask, Express and TypeScript
+// (tests/apps/middleware-stack/app.ts), by the command, in two orders.
 
 const data = temporaryDirectory()
 const LONG = 'some text '.repeat(500)
@@ -49,7 +50,11 @@ describe.skipIf(!hasPython())('all of the middleware', () => {
         const body: Buffer[] = []
         response.on('data', (piece: Buffer) => body.push(piece))
         response.on('end', () =>
-          resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(body) }),
+          resolve({
+            status: response.statusCode!,
+            headers: response.headers,
+            body: Buffer.concat(body),
+          }),
         )
         response.on('error', reject)
       })
@@ -117,16 +122,18 @@ describe.skipIf(!hasPython())('all of the middleware', () => {
 
       test('refuses a body that is too large, declared or not, and takes one that is not', async () => {
         const pieces = (size: number) => [Buffer.alloc(size / 2), Buffer.alloc(size / 2)]
-        for (const headers of [{ 'Content-Length': '10002' }, { 'Transfer-Encoding': 'chunked' }] as Record<
-          string,
-          string
-        >[])
+        for (const headers of [
+          { 'Content-Length': '10002' },
+          { 'Transfer-Encoding': 'chunked' },
+        ] as Record<string, string>[])
           expect((await ask(`${base}/length`, headers, 'POST', pieces(10_002))).status).toBe(413)
-        for (const headers of [{ 'Content-Length': '10000' }, { 'Transfer-Encoding': 'chunked' }] as Record<
-          string,
-          string
-        >[])
-          expect((await ask(`${base}/length`, headers, 'POST', pieces(10_000))).body.toString()).toBe('10000')
+        for (const headers of [
+          { 'Content-Length': '10000' },
+          { 'Transfer-Encoding': 'chunked' },
+        ] as Record<string, string>[])
+          expect(
+            (await ask(`${base}/length`, headers, 'POST', pieces(10_000))).body.toString(),
+          ).toBe('10000')
       })
 
       test('answers for an error without giving it away', async () => {
@@ -144,13 +151,17 @@ describe.skipIf(!hasPython())('all of the middleware', () => {
         const count = () => lines('events').filter((line) => line === `closed ${guest}`).length
         const before = count()
         const client = await RawConnection.open({ port: server.port })
-        await client.send(`GET ${base}/endless HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n`)
+        await client.send(
+          `GET ${base}/endless HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n`,
+        )
         const head = await client.readResponse('GET', { bodyless: true })
         expect(head.header('content-encoding')).toBe('gzip')
         client.reset()
         await waitFor('close()', () => count() > before)
         await waitFor('the line of the log', () =>
-          lines('access').some((line) => line.includes(`${base}/endless`) && line.endsWith(' aborted')),
+          lines('access').some(
+            (line) => line.includes(`${base}/endless`) && line.endsWith(' aborted'),
+          ),
         )
         await ask(`${base}/facts`)
         expect(count()).toBe(before + 1)

@@ -1,5 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -12,8 +20,9 @@ import { RawConnection } from './support/raw-client.ts'
 import { type RunningServer, runServer } from './support/running-server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// The suite runs on the Node that runs it; this file runs the server on the others that are in use. Two places lean on what Node
-// does not document (src/arbiter/bound-socket.ts, and the write queue's size in src/http/connection.ts): it is here that a new Node shows.
+// The suite runs on the Node that runs it; this file runs the server on the others that are in use.
+// Two places lean on what Node does not document (src/arbiter/bound-socket.ts, and the write
+// queue's size in src/http/connection.ts): it is here that a new Node shows.
 
 /** Release lines newer than the oldest that is supported. */
 const majors = [22, 24, 26]
@@ -26,7 +35,9 @@ const failures = new Map<number, string>()
 
 beforeAll(async () => {
   if (!hasPython()) return
-  const installed = majors.map((major) => ensureNode(major).then((path) => binaries.set(major, path)))
+  const installed = majors.map((major) =>
+    ensureNode(major).then((path) => binaries.set(major, path)),
+  )
   for (const [index, result] of (await Promise.allSettled(installed)).entries()) {
     if (result.status === 'rejected') failures.set(majors[index]!, String(result.reason))
   }
@@ -45,7 +56,9 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     expect((await connection.request(get('/'))).text).toBe('hello\n')
     expect((await connection.request(post('/length', 'four'))).text).toBe('4')
     // Over request_buffer_size: through a temporary file.
-    expect((await connection.request(post('/length', patternedBytes(2_000_000)))).text).toBe('2000000')
+    expect((await connection.request(post('/length', patternedBytes(2_000_000)))).text).toBe(
+      '2000000',
+    )
 
     const streamed = await connection.request(get('/chunked'))
     expect([streamed.framing, streamed.text]).toEqual(['chunked', 'one,two,three'])
@@ -84,14 +97,24 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
       cwd: join(appsDirectory, 'typescript'),
       isReady: (log) => /Listening at \S+.*\n/.test(log),
     })
-    expect(await (await fetch(`${server.url}/x`)).text()).toMatch(new RegExp(`^node ${major}\\.\\S+ /x\n$`))
-    const page = await fetch(`${server.url}/legacy/page`, { headers: { 'Accept-Encoding': 'gzip' } })
+    expect(await (await fetch(`${server.url}/x`)).text()).toMatch(
+      new RegExp(`^node ${major}\\.\\S+ /x\n$`),
+    )
+    const page = await fetch(`${server.url}/legacy/page`, {
+      headers: { 'Accept-Encoding': 'gzip' },
+    })
     expect(page.headers.get('content-encoding')).toBe('gzip')
     expect((await page.text()).length).toBe('a page of Express '.length * 200)
     const headers = { 'Content-Type': 'application/json' }
-    const echo = await fetch(`${server.url}/legacy/echo`, { method: 'POST', headers, body: '{"a":[1]}' })
+    const echo = await fetch(`${server.url}/legacy/echo`, {
+      method: 'POST',
+      headers,
+      body: '{"a":[1]}',
+    })
     expect(await echo.json()).toEqual({ a: [1] })
-    const stream = await fetch(`${server.url}/legacy/stream`, { headers: { 'Accept-Encoding': 'identity' } })
+    const stream = await fetch(`${server.url}/legacy/stream`, {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
     expect((await stream.arrayBuffer()).byteLength).toBe(64 * 65_536)
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   }, 60_000)
@@ -135,7 +158,8 @@ function whyNot(major: number): string {
 }
 
 const shared = {
-  findAddresses: (log: string) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+  findAddresses: (log: string) =>
+    [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
   isWorker: (commandLine: string) => commandLine.includes('monoceros-worker'),
 }
 
@@ -164,9 +188,11 @@ function nodeThatRuns(pid: number): string {
 }
 
 /**
- * The path of the newest Node of that major version, installed through npm when it is not in the cache.
+ * The path of the newest Node of that major version, installed through npm when it is not in the
+ * cache.
  *
- * npm has Node's binaries as packages, one for each platform; `node` itself is only a script that chooses among them.
+ * npm has Node's binaries as packages, one for each platform; `node` itself is only a script that
+ * chooses among them.
  */
 async function ensureNode(major: number): Promise<string> {
   const directory = join(cache, String(major))
@@ -197,7 +223,8 @@ async function ensureNode(major: number): Promise<string> {
       renameSync(join(work, 'node_modules', name, 'bin', 'node'), join(kept, 'node'))
       cpSync(join(work, 'node_modules', name, 'LICENSE'), join(kept, 'LICENSE'))
       const version = execFileSync(join(kept, 'node'), ['--version'], { encoding: 'utf8' })
-      if (!version.startsWith(`v${major}.`)) throw new Error(`${name}@${major} is ${version.trim()}`)
+      if (!version.startsWith(`v${major}.`))
+        throw new Error(`${name}@${major} is ${version.trim()}`)
       rmSync(directory, { recursive: true, force: true })
       renameSync(kept, directory)
       return binary

@@ -10,8 +10,8 @@ import { copySnapshots } from './support/interpreter-cache.ts'
 import { type Exit, type RunningServer, runServer, runToEnd } from './support/running-server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// A machine with Node and nothing else: Flask and Django from an empty folder to a served site, with the commands and in
-// the order of docs/guides/no-python.md.
+// A machine with Node and nothing else: Flask and Django from an empty folder to a served site,
+// with the commands and in the order of docs/guides/no-python.md.
 
 const PATIENCE = 240_000
 vi.setConfig({ testTimeout: PATIENCE, hookTimeout: PATIENCE })
@@ -25,7 +25,10 @@ const superuser = { name: 'ann', password: 'a good horse' }
 /** More than the acceptor and Django keep in memory. */
 const photo = patternedBytes(3 * 1024 * 1024 + 1)
 
-/** The warnings and errors in its log, but for one about the limit of open files of the machine that runs the tests. */
+/**
+ * The warnings and errors in its log, but for one about the limit of open files of the machine that
+ * runs the tests.
+ */
 function warnings(server: RunningServer): string[] {
   return (server.log().match(/^.*\[(WARNING|ERROR|CRITICAL)\].*$/gm) ?? []).filter(
     (line) => !line.includes('max_connections is lowered'),
@@ -116,7 +119,10 @@ beforeAll(async () => {
       await succeed(
         djangoSite,
         ['python', 'manage.py', 'createsuperuser', '--noinput', '--email', 'ann@example.org'],
-        { DJANGO_SUPERUSER_USERNAME: superuser.name, DJANGO_SUPERUSER_PASSWORD: superuser.password },
+        {
+          DJANGO_SUPERUSER_USERNAME: superuser.name,
+          DJANGO_SUPERUSER_PASSWORD: superuser.password,
+        },
       )
       collected = await succeed(djangoSite, ['python', 'manage.py', 'collectstatic', '--noinput'])
     })(),
@@ -126,16 +132,18 @@ beforeAll(async () => {
 test('there is no Python to be found, and nothing that leads to one', () => {
   const found = (environment.PATH ?? '').split(delimiter).flatMap((folder) => readdirSync(folder))
   expect(found).toEqual(['node'])
-  expect(Object.keys(environment).filter((name) => /^(PYTHON|VIRTUAL_ENV|CONDA|PYENV)/.test(name))).toEqual(
-    [],
-  )
+  expect(
+    Object.keys(environment).filter((name) => /^(PYTHON|VIRTUAL_ENV|CONDA|PYENV)/.test(name)),
+  ).toEqual([])
   for (const site of [flaskSite, djangoSite]) expect(existsSync(join(site, '.venv'))).toBe(false)
 })
 
 describe('Flask', () => {
   test('is installed with what it needs, once, and locked', () => {
     expect(flaskInstalled).toMatch(/^Installed \d+ packages in python_modules .*Flask \d/)
-    expect(flaskInstalledAgain).toBe('Nothing to do: what is asked for is in python_modules already\n')
+    expect(flaskInstalledAgain).toBe(
+      'Nothing to do: what is asked for is in python_modules already\n',
+    )
     const lock = readFileSync(join(flaskSite, 'pylock.monoceros.toml'), 'utf8')
     for (const name of ['flask', 'werkzeug', 'jinja2']) expect(lock).toContain(`name = "${name}"`)
     expect(lock.match(/sha256 = "[0-9a-f]{64}"/g)?.length).toBeGreaterThanOrEqual(6)
@@ -156,7 +164,9 @@ describe('Flask', () => {
       expect(server.log()).toMatch(
         /\[INFO\] The system has no Python: the application runs on the embedded one/,
       )
-      expect(server.log()).toMatch(/Serving flaskapp:app with 1 worker, CPython 3\.\d+\.\d+ \(embedded\)/)
+      expect(server.log()).toMatch(
+        /Serving flaskapp:app with 1 worker, CPython 3\.\d+\.\d+ \(embedded\)/,
+      )
       expect(warnings(server)).toEqual([])
     })
 
@@ -204,7 +214,9 @@ describe('Flask', () => {
       await waitFor(
         'two workers to answer',
         async () => {
-          for (const name of await Promise.all([1, 2, 3, 4].map(() => text(fetch(`${server.url}/worker`)))))
+          for (const name of await Promise.all(
+            [1, 2, 3, 4].map(() => text(fetch(`${server.url}/worker`))),
+          ))
             seen.add(name)
           return seen.size >= 2
         },
@@ -251,7 +263,8 @@ describe('Flask', () => {
           if (!ended) meanwhile.push(answer)
         }
         expect((await endless).status).toBe(504)
-        // One after the other, each of them while the loop ran: had one waited for it, there would be few.
+        // One after the other, each of them while the loop ran: had one waited for it, there would
+        // be few.
         expect(meanwhile.length).toBeGreaterThan(20)
         expect(new Set(meanwhile).size).toBe(1)
         expect(before).toContain(meanwhile[0])
@@ -260,7 +273,11 @@ describe('Flask', () => {
         if (stack !== null) {
           const [line, name] = stack
           const frame = `File "${join(flaskSite, 'flaskapp.py')}", line ${lineOf(line)}, in ${name}\n`
-          await waitFor('the stack in the log', () => server.log().slice(from).includes(frame), 60_000)
+          await waitFor(
+            'the stack in the log',
+            () => server.log().slice(from).includes(frame),
+            60_000,
+          )
         }
         if (remain < 2) await server.waitForLog(/Worker \d+ serves/, { from, timeout: 60_000 })
         const after = await bothWorkers()
@@ -277,7 +294,12 @@ describe('Django', () => {
   })
   afterAll(() => server?.stop())
 
-  async function sign(browser: Browser, token: string, name: string, file?: Buffer): Promise<number> {
+  async function sign(
+    browser: Browser,
+    token: string,
+    name: string,
+    file?: Buffer,
+  ): Promise<number> {
     const form = new FormData()
     form.set('csrfmiddlewaretoken', token)
     form.set('name', name)
@@ -287,7 +309,9 @@ describe('Django', () => {
 
   test('its database and static files were made by manage.py', () => {
     expect(migrated).toMatch(/Applying guests\.0001_initial\.\.\. OK/)
-    expect(readFileSync(join(djangoSite, 'db.sqlite3')).toString('latin1', 0, 15)).toBe('SQLite format 3')
+    expect(readFileSync(join(djangoSite, 'db.sqlite3')).toString('latin1', 0, 15)).toBe(
+      'SQLite format 3',
+    )
     expect(collected).toMatch(/^\s*\d+ static files copied to .*post-processed/)
     // WhiteNoise compresses them by a pool of threads.
     const compressed = readdirSync(join(djangoSite, 'static', 'admin', 'css'))
@@ -301,7 +325,10 @@ describe('Django', () => {
   test('the admin: a log-in with its CSRF token, and an entry added in its form', async () => {
     const browser = new Browser(server.url)
     const refused = await browser.get('/admin/')
-    expect([refused.status, refused.headers.get('location')]).toEqual([302, '/admin/login/?next=/admin/'])
+    expect([refused.status, refused.headers.get('location')]).toEqual([
+      302,
+      '/admin/login/?next=/admin/',
+    ])
     const page = await text(browser.get('/admin/login/?next=/admin/'))
     expect(page).toContain('Benutzername')
     const style = /href="(\/static\/admin\/css\/base\.[0-9a-f]{12}\.css)"/.exec(page)?.[1] ?? page
@@ -377,7 +404,9 @@ describe('Django', () => {
     }
     await Promise.all(Array.from({ length: 8 }, client))
     expect(statuses).toEqual(names.map(() => 302))
-    const listed = [...(await text(browser.get('/'))).matchAll(/>(Guest \d+) /g)].map((match) => match[1])
+    const listed = [...(await text(browser.get('/'))).matchAll(/>(Guest \d+) /g)].map(
+      (match) => match[1],
+    )
     expect(listed.sort()).toEqual(names.sort())
     const writers = () =>
       [
@@ -396,8 +425,8 @@ describe('Django', () => {
     const count =
       'from django.db import connection; from guests.models import Entry; ' +
       'print(Entry.objects.filter(name__startswith="Guest").count(), connection.cursor().execute("pragma integrity_check").fetchall())'
-    expect(await succeed(djangoSite, ['python', 'manage.py', 'shell', '-v', '0', '-c', count])).toBe(
-      "40 [('ok',)]\n",
-    )
+    expect(
+      await succeed(djangoSite, ['python', 'manage.py', 'shell', '-v', '0', '-c', count]),
+    ).toBe("40 [('ok',)]\n")
   })
 })

@@ -20,8 +20,8 @@ import { runServer } from './support/running-server.ts'
 import { runCommand, startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
-// Applications that are not what a server expects: their objects raise when they are looked at, they break rules that other servers do not hold
-// them to, they were written for another server.
+// Applications that are not what a server expects: their objects raise when they are looked at,
+// they break rules that other servers do not hold them to, they were written for another server.
 
 const folder = temporaryDirectory()
 afterAll(folder.remove)
@@ -148,7 +148,10 @@ describe('objects that throw when they are looked at', () => {
     ['./shy.ts:callable', /what its module exports raised when it was looked at\n.*do not look/],
     ['./shy.ts:other', /exports no other/],
     ['./throws-null.mjs:app', /its module raised\nSomething that is not an Error was thrown: null/],
-    ['./throws-proxy.mjs:app', /its module raised\nError: do not look\n +at .*throws-proxy.mjs:1:30\)\n$/],
+    [
+      './throws-proxy.mjs:app',
+      /its module raised\nError: do not look\n +at .*throws-proxy.mjs:1:30\)\n$/,
+    ],
   ])('%s', async (reference, expected) => {
     expect(await refusal([reference])).toMatch(expected)
   })
@@ -209,7 +212,9 @@ describe.each(runtimes)('what other servers serve, on %s', (runtime, app) => {
       () => (server.log().match(/Error handling request|Error: /g)?.length ?? 0) >= 4,
     )
     expect(server.log()).toMatch(/lenient\.(py|ts)/)
-    expect(server.log()).not.toMatch(/response_head\.py|leniency\.py|During handling|This is said once/)
+    expect(server.log()).not.toMatch(
+      /response_head\.py|leniency\.py|During handling|This is said once/,
+    )
   })
 })
 
@@ -218,11 +223,13 @@ const patches = [
   ['eventlet', 'import eventlet\neventlet.monkey_patch()\nimport eventlet as green'],
 ] as const
 
-describe.skipIf(!hasPython()).each(patches)('an application that patches with %s', (name, patch) => {
-  beforeAll(() => {
-    write(
-      `with_${name}.py`,
-      `import warnings
+describe.skipIf(!hasPython()).each(patches)(
+  'an application that patches with %s',
+  (name, patch) => {
+    beforeAll(() => {
+      write(
+        `with_${name}.py`,
+        `import warnings
 warnings.simplefilter("ignore")
 ${patch}
 import atexit, os, threading, time
@@ -258,62 +265,67 @@ def app(environ, start_response):
         return parts()
     return [b"served"]
 `,
+      )
+    })
+
+    const start = (args: string[]) =>
+      startServer({ app: `with_${name}:app`, args, cwd: folder.path })
+    const text = async (url: string, init?: RequestInit) => (await fetch(url, init)).text()
+
+    test.each([
+      ['one thread', []],
+      ['four threads', ['--threads', '4']],
+    ])(
+      'is served by %s, whose greenlets run while it waits, and stops promptly',
+      async (_, args) => {
+        const server = await start(['--workers', '1', '--graceful-timeout', '60', ...args])
+        const body = 'b'.repeat(3_000_000)
+        expect(await text(`${server.url}/body`, { method: 'POST', body })).toBe(body)
+        expect((await text(`${server.url}/parts`)).length).toBe(50 * 65536)
+        await waitFor(
+          'a greenlet to run while nothing is asked',
+          async () => Number(await text(`${server.url}/ticks`)) > 20,
+        )
+        const [pid] = server.workers()
+        // Long before the time that there is for it.
+        server.signal('SIGTERM')
+        expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
+        expect(existsSync(join(folder.path, `${name}-exit-${pid}`))).toBe(true)
+        expect(server.log()).not.toMatch(/did not leave in time|Exception in thread/)
+      },
     )
-  })
 
-  const start = (args: string[]) => startServer({ app: `with_${name}:app`, args, cwd: folder.path })
-  const text = async (url: string, init?: RequestInit) => (await fetch(url, init)).text()
+    test('streams request bodies', async () => {
+      const server = await start(['--workers', '1', '--no-request-buffering'])
+      const body = 'b'.repeat(1_000_000)
+      expect(await text(`${server.url}/body`, { method: 'POST', body })).toBe(body)
+    })
 
-  test.each([
-    ['one thread', []],
-    ['four threads', ['--threads', '4']],
-  ])('is served by %s, whose greenlets run while it waits, and stops promptly', async (_, args) => {
-    const server = await start(['--workers', '1', '--graceful-timeout', '60', ...args])
-    const body = 'b'.repeat(3_000_000)
-    expect(await text(`${server.url}/body`, { method: 'POST', body })).toBe(body)
-    expect((await text(`${server.url}/parts`)).length).toBe(50 * 65536)
-    await waitFor(
-      'a greenlet to run while nothing is asked',
-      async () => Number(await text(`${server.url}/ticks`)) > 20,
-    )
-    const [pid] = server.workers()
-    // Long before the time that there is for it.
-    server.signal('SIGTERM')
-    expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
-    expect(existsSync(join(folder.path, `${name}-exit-${pid}`))).toBe(true)
-    expect(server.log()).not.toMatch(/did not leave in time|Exception in thread/)
-  })
+    test('has what it has not begun taken back', async () => {
+      const server = await start(['--workers', '2', '--log-level', 'debug'])
+      rmSync(join(folder.path, `${name}-gate`), { force: true })
+      const waiting = fetch(`${server.url}/wait`)
+      const quick = await Promise.all(Array.from({ length: 60 }, () => text(server.url)))
+      expect(new Set(quick)).toEqual(new Set(['served']))
+      write(`${name}-gate`, '')
+      expect((await waiting).status).toBe(200)
+    })
 
-  test('streams request bodies', async () => {
-    const server = await start(['--workers', '1', '--no-request-buffering'])
-    const body = 'b'.repeat(1_000_000)
-    expect(await text(`${server.url}/body`, { method: 'POST', body })).toBe(body)
-  })
-
-  test('has what it has not begun taken back', async () => {
-    const server = await start(['--workers', '2', '--log-level', 'debug'])
-    rmSync(join(folder.path, `${name}-gate`), { force: true })
-    const waiting = fetch(`${server.url}/wait`)
-    const quick = await Promise.all(Array.from({ length: 60 }, () => text(server.url)))
-    expect(new Set(quick)).toEqual(new Set(['served']))
-    write(`${name}-gate`, '')
-    expect((await waiting).status).toBe(200)
-  })
-
-  test.each([
-    ['one thread', []],
-    ['four threads', ['--threads', '4']],
-  ])('is shown where it stood when a request runs out of time, with %s', async (_, args) => {
-    rmSync(join(folder.path, `${name}-gate`), { force: true })
-    const server = await start(['--workers', '1', '--timeout', '1', ...args])
-    expect((await fetch(`${server.url}/wait`)).status).toBe(504)
-    await server.waitForLog(/Worker \d+ killed by SIGABRT/)
-    expect(server.log()).toMatch(
-      /Greenlet 0x[0-9a-f]+ \(most recent call first\)[\s\S]*in wait_here\n[\s\S]*in app\n[\s\S]*Fatal Python error/,
-    )
-    await waitFor('the next worker', async () => (await fetch(server.url)).status === 200)
-  })
-})
+    test.each([
+      ['one thread', []],
+      ['four threads', ['--threads', '4']],
+    ])('is shown where it stood when a request runs out of time, with %s', async (_, args) => {
+      rmSync(join(folder.path, `${name}-gate`), { force: true })
+      const server = await start(['--workers', '1', '--timeout', '1', ...args])
+      expect((await fetch(`${server.url}/wait`)).status).toBe(504)
+      await server.waitForLog(/Worker \d+ killed by SIGABRT/)
+      expect(server.log()).toMatch(
+        /Greenlet 0x[0-9a-f]+ \(most recent call first\)[\s\S]*in wait_here\n[\s\S]*in app\n[\s\S]*Fatal Python error/,
+      )
+      await waitFor('the next worker', async () => (await fetch(server.url)).status === 200)
+    })
+  },
+)
 
 describe.each(runtimes)('a working directory that is a link, on %s', (runtime, app) => {
   test('a reload serves the release that the link leads to by then, with its configuration', async () => {
@@ -326,7 +338,10 @@ describe.each(runtimes)('a working directory that is a link, on %s', (runtime, a
         `${runtime}/${release}/lenient.ts`,
         `export const app = (environ, startResponse) => {\n  startResponse('200 OK', [])\n  return [Buffer.from('${release} ' + process.cwd())]\n}\n`,
       )
-      write(`${runtime}/${release}/monoceros.config.json`, JSON.stringify({ server_header: release }))
+      write(
+        `${runtime}/${release}/monoceros.config.json`,
+        JSON.stringify({ server_header: release }),
+      )
     }
     const place = realpathSync(join(folder.path, runtime))
     const link = join(place, 'current')
@@ -385,7 +400,11 @@ def app(environ, start_response):
   })
 
   test('are sent whole by wsgi.file_wrapper', async () => {
-    const server = await startServer({ app: 'files:app', args: ['--workers', '1'], cwd: folder.path })
+    const server = await startServer({
+      app: 'files:app',
+      args: ['--workers', '1'],
+      cwd: folder.path,
+    })
     const paths = [
       '/proc/version',
       '/proc/filesystems',
@@ -394,7 +413,9 @@ def app(environ, start_response):
     ]
     for (const path of paths.filter((each) => existsSync(each))) {
       for (let i = 0; i < 2; i++)
-        expect(await (await fetch(`${server.url}/?${path}`)).text(), path).toBe(readFileSync(path, 'utf8'))
+        expect(await (await fetch(`${server.url}/?${path}`)).text(), path).toBe(
+          readFileSync(path, 'utf8'),
+        )
     }
     expect(await (await fetch(`${server.url}/?fifo`)).text()).toBe('from a pipe')
     // Longer than one block, and than the pieces that are sent at once.
@@ -433,13 +454,15 @@ def app(environ, start_response):
     '%s, large bodies reach the application, and nothing is left behind',
     async (_, flags) => {
       const command = ['node', commandPath, '--bind', '127.0.0.1:0', '--workers', '2', 'echo:app']
-      const hide = flags[0] === '--mount' ? ['sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'] : []
+      const hide =
+        flags[0] === '--mount' ? ['sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'] : []
       const server = await runServer({
         command: 'unshare',
         args: ['--pid', '--fork', '--kill-child=TERM', ...flags, ...hide, ...command],
         env: { ...process.env, VIRTUAL_ENV: testPython().prefix, NODE_OPTIONS: undefined },
         cwd: folder.path,
-        findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+        findAddresses: (log) =>
+          [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
         isReady: (log) => /Listening at \S+.*\n/.test(log),
         isWorker: (line) => line.includes('monoceros-worker'),
       })

@@ -5,7 +5,12 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from '
 import { join } from 'node:path'
 import { brotliDecompressSync, createBrotliDecompress, createGunzip, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { appsDirectory, djangoDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
+import {
+  appsDirectory,
+  djangoDirectory,
+  patternedBytes,
+  temporaryDirectory,
+} from './support/applications.ts'
 import { Browser } from './support/browser.ts'
 import { repository } from './support/build.ts'
 import { descendantsOf, isAlive, residentMemory, waitUntilGone } from './support/processes.ts'
@@ -15,8 +20,9 @@ import { type RunningServer, runServer } from './support/running-server.ts'
 import { startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
-// One process with four applications (tests/apps/one-process/app.ts): Flask at /api, Django at /admin, Express at /legacy, TypeScript at /, within
-// requestId, errorHandler and compress. Once by the command with one worker, once by makeServer in a program.
+// One process with four applications (tests/apps/one-process/app.ts): Flask at /api, Django at
+// /admin, Express at /legacy, TypeScript at /, within requestId, errorHandler and compress. Once by
+// the command with one worker, once by makeServer in a program.
 
 const directory = join(appsDirectory, 'one-process')
 const data = temporaryDirectory()
@@ -53,7 +59,12 @@ const servers = [
 ]
 
 function startByCommand(): Promise<RunningServer> {
-  return startServer({ app: './app.ts:app', args: ['--workers', '1'], cwd: directory, env: environment })
+  return startServer({
+    app: './app.ts:app',
+    args: ['--workers', '1'],
+    cwd: directory,
+    env: environment,
+  })
 }
 
 function startProgram(): Promise<RunningServer> {
@@ -211,7 +222,9 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(posted.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
         const [cookie = ''] = posted.headers.getSetCookie()
         expect(cookie).toMatch(new RegExp(`; Path=${mount || '/'}(;|$)`, 'i'))
-        expect(await (await browser.get(`${base}/greeting`)).text()).toBe(`${name} greets Zoë & Ann`)
+        expect(await (await browser.get(`${base}/greeting`)).text()).toBe(
+          `${name} greets Zoë & Ann`,
+        )
       })
 
       test('an upload arrives whole', async () => {
@@ -235,11 +248,18 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(plain.status).toBe(500)
         expect(plain.headers['content-type']).toMatch(/^text\/plain/)
         expect(plain.body.toString()).not.toMatch(/boom|Traceback/)
-        const json = await ask(server, `${base}/boom?json`, { headers: { Accept: 'application/json' } })
+        const json = await ask(server, `${base}/boom?json`, {
+          headers: { Accept: 'application/json' },
+        })
         expect(json.status).toBe(500)
-        expect(JSON.parse(json.body.toString())).toEqual({ status: 500, error: 'Internal Server Error' })
+        expect(JSON.parse(json.body.toString())).toEqual({
+          status: 500,
+          error: 'Internal Server Error',
+        })
         expect(json.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
-        await server.waitForLog(new RegExp(`while answering GET ${base}/boom\\?text HTTP/1\\.1`), { from })
+        await server.waitForLog(new RegExp(`while answering GET ${base}/boom\\?text HTTP/1\\.1`), {
+          from,
+        })
         // The id that the client has leads to it.
         const id = json.headers['x-request-id']
         await server.waitForLog(
@@ -285,17 +305,20 @@ describe.skipIf(!hasPython())('one process', () => {
       test.each([
         ['gzip', gunzipSync],
         ['br', brotliDecompressSync],
-      ] as const)('a page is compressed for a client that takes %s', async (encoding, decompress) => {
-        const plain = await ask(server, `${base}/`)
-        const small = await ask(server, `${base}/`, { headers: { 'Accept-Encoding': encoding } })
-        expect(plain.headers['content-encoding']).toBeUndefined()
-        expect(small.headers['content-encoding']).toBe(encoding)
-        expect(plain.headers.vary).toMatch(/Accept-Encoding/)
-        expect(small.headers.vary).toMatch(/Accept-Encoding/)
-        expect(small.headers['content-length']).toBe(String(small.body.length))
-        expect(small.body.length).toBeLessThan(plain.body.length / 3)
-        expect(decompress(small.body).equals(plain.body)).toBe(true)
-      })
+      ] as const)(
+        'a page is compressed for a client that takes %s',
+        async (encoding, decompress) => {
+          const plain = await ask(server, `${base}/`)
+          const small = await ask(server, `${base}/`, { headers: { 'Accept-Encoding': encoding } })
+          expect(plain.headers['content-encoding']).toBeUndefined()
+          expect(small.headers['content-encoding']).toBe(encoding)
+          expect(plain.headers.vary).toMatch(/Accept-Encoding/)
+          expect(small.headers.vary).toMatch(/Accept-Encoding/)
+          expect(small.headers['content-length']).toBe(String(small.body.length))
+          expect(small.body.length).toBeLessThan(plain.body.length / 3)
+          expect(decompress(small.body).equals(plain.body)).toBe(true)
+        },
+      )
 
       test('what is small or no text is not compressed', async () => {
         const headers = { 'Accept-Encoding': 'gzip' }
@@ -308,27 +331,32 @@ describe.skipIf(!hasPython())('one process', () => {
         expect(echo.body.toString()).toBe(body)
       })
 
-      test.each(['identity', 'gzip'])('HEAD has the headers of GET (%s) and no body', async (encoding) => {
-        const connection = await RawConnection.open(server)
-        const head = (method: string) =>
-          `${method} ${base}/ HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\n\r\n`
-        const got = await connection.request(head('GET'))
-        const headed = await connection.request(head('HEAD'), 'HEAD')
-        // Were there a body, this would read it for a response.
-        const again = await connection.request(head('GET'))
-        expect([got.status, headed.status, again.status]).toEqual([200, 200, 200])
-        expect(again.body.equals(got.body)).toBe(true)
-        const passing = /^(date|x-request-id|transfer-encoding)$/i
-        const steady = (response: typeof got) =>
-          response.headers
-            .filter(([name]) => !passing.test(name))
-            .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
-            .sort()
-        // The length of what is compressed is not known without its body (RFC 9110 §9.3.2).
-        const known =
-          encoding === 'identity' ? () => true : (line: string) => !line.startsWith('content-length')
-        expect(steady(headed).filter(known)).toEqual(steady(got).filter(known))
-      })
+      test.each(['identity', 'gzip'])(
+        'HEAD has the headers of GET (%s) and no body',
+        async (encoding) => {
+          const connection = await RawConnection.open(server)
+          const head = (method: string) =>
+            `${method} ${base}/ HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\n\r\n`
+          const got = await connection.request(head('GET'))
+          const headed = await connection.request(head('HEAD'), 'HEAD')
+          // Were there a body, this would read it for a response.
+          const again = await connection.request(head('GET'))
+          expect([got.status, headed.status, again.status]).toEqual([200, 200, 200])
+          expect(again.body.equals(got.body)).toBe(true)
+          const passing = /^(date|x-request-id|transfer-encoding)$/i
+          const steady = (response: typeof got) =>
+            response.headers
+              .filter(([name]) => !passing.test(name))
+              .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
+              .sort()
+          // The length of what is compressed is not known without its body (RFC 9110 §9.3.2).
+          const known =
+            encoding === 'identity'
+              ? () => true
+              : (line: string) => !line.startsWith('content-length')
+          expect(steady(headed).filter(known)).toEqual(steady(got).filter(known))
+        },
+      )
 
       test('events arrive one by one, uncompressed', async () => {
         const key = newKey()
@@ -388,7 +416,11 @@ describe.skipIf(!hasPython())('one process', () => {
       if (how === 'the command') {
         test('100 MB go in and come out again in flat memory, also while the client does not read', async () => {
           const growth = await memoryGrowth(server, async () => {
-            const unread = await echo(server, `${base}/echo`, { framing: 'length', reading: 'late', size })
+            const unread = await echo(server, `${base}/echo`, {
+              framing: 'length',
+              reading: 'late',
+              size,
+            })
             // Django's are read first, into a file (requestBuffering).
             if (name !== 'Django') expect(unread).toBeLessThan(size / 2)
           })
@@ -400,7 +432,9 @@ describe.skipIf(!hasPython())('one process', () => {
         test.runIf(name === 'Flask' || name === 'TypeScript')(
           '100 MB are compressed in flat memory',
           async () => {
-            const growth = await memoryGrowth(server, () => exportCompressed(server, `${base}/export`))
+            const growth = await memoryGrowth(server, () =>
+              exportCompressed(server, `${base}/export`),
+            )
             console.log(`${how}, ${name}, 100 MB compressed: ${described(growth)}`)
             for (const { bytes } of growth) expect(bytes).toBeLessThan(allowance)
           },
@@ -454,7 +488,10 @@ describe.skipIf(!hasPython())('one process', () => {
         const credentials = { username: 'ann', password, csrfmiddlewaretoken: token }
         const forged = await browser.post(login, new URLSearchParams({ username: 'ann', password }))
         expect(forged.status).toBe(403)
-        const wrong = await browser.post(login, new URLSearchParams({ ...credentials, password: 'wrong' }))
+        const wrong = await browser.post(
+          login,
+          new URLSearchParams({ ...credentials, password: 'wrong' }),
+        )
         expect(await wrong.text()).toMatch(/Please enter the correct username and password/)
         const right = await browser.post(login, new URLSearchParams(credentials))
         expect(right.status).toBe(302)
@@ -463,19 +500,26 @@ describe.skipIf(!hasPython())('one process', () => {
 
         const index = await (await browser.get('/admin/')).text()
         expect(index).toMatch(/Site administration/)
-        const links = [...index.matchAll(/(?:href|action|src)="(\/[^"]*)"/g)].map((match) => match[1])
+        const links = [...index.matchAll(/(?:href|action|src)="(\/[^"]*)"/g)].map(
+          (match) => match[1],
+        )
         expect(links).toContain('/admin/notes/note/add/')
         expect(links.filter((link) => !/^\/admin(\/|$)/.test(link!))).toEqual([])
 
         const title = `Under a mount, by ${how}`
         const form = new FormData()
-        form.set('csrfmiddlewaretoken', csrfToken(await (await browser.get('/admin/notes/note/add/')).text()))
+        form.set(
+          'csrfmiddlewaretoken',
+          csrfToken(await (await browser.get('/admin/notes/note/add/')).text()),
+        )
         form.set('title', title)
         form.set('text', 'written in the admin')
         const added = await browser.post('/admin/notes/note/add/', form)
         expect(added.status).toBe(302)
         expect(added.headers.get('location')).toBe('/admin/notes/note/')
-        const list = await (await browser.get(`/admin/notes/note/?q=${encodeURIComponent(title)}`)).text()
+        const list = await (
+          await browser.get(`/admin/notes/note/?q=${encodeURIComponent(title)}`)
+        ).text()
         const change = /\/admin\/notes\/note\/(\d+)\/change\//.exec(list)?.[1]
         expect(change).toBeDefined()
         const deletePage = await (await browser.get(`/admin/notes/note/${change}/delete/`)).text()
@@ -492,7 +536,8 @@ describe.skipIf(!hasPython())('one process', () => {
 
       test('has its static files: cached, and compressed once', async () => {
         const login = (await ask(server, '/admin/login/')).body.toString()
-        const path = /href="(\/admin\/static\/admin\/css\/base\.[0-9a-f]+\.css)"/.exec(login)?.[1] ?? ''
+        const path =
+          /href="(\/admin\/static\/admin\/css\/base\.[0-9a-f]+\.css)"/.exec(login)?.[1] ?? ''
         const plain = await ask(server, path)
         expect(plain.status).toBe(200)
         expect(plain.headers['content-type']).toMatch(/^text\/css/)
@@ -567,12 +612,16 @@ test('the guide shows what is tested', () => {
       .trim()
   expect(code(shown('app.ts'))).toBe(code(served))
   const settings = readFileSync(join(directory, 'back_office', 'settings.py'), 'utf8')
-  const lines = (text: string | undefined) => text?.split('\n').filter((line) => /^[A-Z_]+ = /.test(line))
+  const lines = (text: string | undefined) =>
+    text?.split('\n').filter((line) => /^[A-Z_]+ = /.test(line))
   const used = lines(settings)!.filter((line) => !/^(ROOT_URLCONF|WSGI_APPLICATION)/.test(line))
   expect(lines(shown('back_office/settings.py'))).toEqual(used)
 })
 
-/** What a process may grow by: windows, buffers, and a garbage collector that takes its time; far from 100 MB. */
+/**
+ * What a process may grow by: windows, buffers, and a garbage collector that takes its time; far
+ * from 100 MB.
+ */
 const allowance = 48 * 1024 * 1024
 const size = 100 * 1000 * 1000
 
@@ -614,7 +663,10 @@ async function memoryGrowth(server: RunningServer, work: () => Promise<void>): P
 const described = (growth: Growth[]) =>
   growth.map(({ who, bytes }) => `${who} +${(bytes / 1024 / 1024).toFixed(1)} MiB`).join(', ')
 
-/** Not a multiple of anything a buffer is as long as: a piece that is lost, doubled or out of place shows. */
+/**
+ * Not a multiple of anything a buffer is as long as: a piece that is lost, doubled or out of place
+ * shows.
+ */
 const block = patternedBytes(1_000_003)
 
 interface Echoed {
@@ -640,7 +692,9 @@ async function echo(
     headers: {
       'Accept-Encoding': 'gzip',
       'Content-Type': 'application/octet-stream',
-      ...(framing === 'length' ? { 'Content-Length': String(size) } : { 'Transfer-Encoding': 'chunked' }),
+      ...(framing === 'length'
+        ? { 'Content-Length': String(size) }
+        : { 'Transfer-Encoding': 'chunked' }),
     },
   })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -682,13 +736,18 @@ function standstill(number: () => number): () => boolean {
 
 /** Downloads 100 MB of text that the server compresses on the way. */
 async function exportCompressed(server: RunningServer, path: string): Promise<void> {
-  const response = await open(server, `${path}?size=${size}`, { headers: { 'Accept-Encoding': 'gzip' } })
+  const response = await open(server, `${path}?size=${size}`, {
+    headers: { 'Accept-Encoding': 'gzip' },
+  })
   expect(response.headers['content-encoding']).toBe('gzip')
   const line = Buffer.from('name;price;in stock\r\n'.repeat(3000))
   expect(await sameAs(response.pipe(createGunzip()), line)).toBe(size)
 }
 
-/** Reads to the end, keeping nothing. @returns the length of what came, which is `pattern` again and again */
+/**
+ * Reads to the end, keeping nothing. @returns the length of what came, which is `pattern` again and
+ * again
+ */
 async function sameAs(stream: AsyncIterable<unknown>, pattern: Buffer): Promise<number> {
   let received = 0
   for await (const piece of stream as AsyncIterable<Buffer>) {

@@ -18,11 +18,15 @@ import { compilerPath } from './support/compiler.ts'
 import { hasPython, testPython } from './support/python.ts'
 import { runServer, runToEnd } from './support/running-server.ts'
 
-// The package as somebody installs it: packed from a clean tree, installed from the tarball, run from there.
+// The package as somebody installs it: packed from a clean tree, installed from the tarball, run
+// from there.
 
 const run = promisify(execFile)
 
-/** What the package is made from; a tree of its own, so that packing, which builds anew, disturbs no test beside this one. */
+/**
+ * What the package is made from; a tree of its own, so that packing, which builds anew, disturbs no
+ * test beside this one.
+ */
 const sources = [
   'docs',
   'examples',
@@ -75,12 +79,19 @@ beforeAll(async () => {
   // What an earlier build has left behind must not be published.
   mkdirSync(join(tree, 'dist'))
   writeFileSync(join(tree, 'dist', 'forgotten.js'), '')
-  const { stdout } = await run('npm', ['pack', '--json', '--foreground-scripts=false'], { cwd: tree })
-  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
+  const { stdout } = await run('npm', ['pack', '--json', '--foreground-scripts=false'], {
+    cwd: tree,
+  })
+  const [{ filename, files }] = JSON.parse(stdout) as [
+    { filename: string; files: { path: string }[] },
+  ]
   packed = files.map(({ path }) => path)
 
   mkdirSync(project)
-  writeFileSync(join(project, 'package.json'), '{ "name": "site", "private": true, "type": "module" }\n')
+  writeFileSync(
+    join(project, 'package.json'),
+    '{ "name": "site", "private": true, "type": "module" }\n',
+  )
   writeFileSync(
     join(project, 'hello.py'),
     'def app(environ, start_response):\n' +
@@ -89,7 +100,14 @@ beforeAll(async () => {
   )
   await run(
     'npm',
-    ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', join(tree, filename)],
+    [
+      'install',
+      '--prefer-offline',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      join(tree, filename),
+    ],
     {
       cwd: project,
     },
@@ -120,7 +138,8 @@ describe('the tarball', () => {
     )
     expect(
       packed.filter(
-        (path) => /\.test\.|\/tests?\/|^(?!examples\/).*\.ts$/.test(path) && !path.endsWith('.d.ts'),
+        (path) =>
+          /\.test\.|\/tests?\/|^(?!examples\/).*\.ts$/.test(path) && !path.endsWith('.d.ts'),
       ),
     ).toEqual([])
     expect(packed).not.toContain('dist/forgotten.js')
@@ -145,7 +164,10 @@ describe('the tarball', () => {
   })
 
   test('its programs are executable', () => {
-    for (const path of ['node_modules/.bin/monoceros', 'node_modules/monoceros/python/monoceros-worker']) {
+    for (const path of [
+      'node_modules/.bin/monoceros',
+      'node_modules/monoceros/python/monoceros-worker',
+    ]) {
       expect(statSync(join(project, path)).mode & 0o111, path).toBe(0o111)
     }
   })
@@ -154,7 +176,9 @@ describe('the tarball', () => {
 describe('the installed package', () => {
   test('npx monoceros --version', async () => {
     const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-    const { stdout } = await run('npx', ['--no-install', 'monoceros', '--version'], { cwd: project })
+    const { stdout } = await run('npx', ['--no-install', 'monoceros', '--version'], {
+      cwd: project,
+    })
     expect(stdout).toBe(`monoceros ${version}\n`)
   })
 
@@ -163,7 +187,9 @@ describe('the installed package', () => {
     ['monoceros/fetch', fetchNames],
   ])('%s exports what is public, and no more', async (name, expected) => {
     const code = `import * as api from '${name}'; console.log(JSON.stringify(Object.keys(api)))`
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: project })
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: project,
+    })
     expect((JSON.parse(stdout) as string[]).sort()).toEqual([...expected].sort())
   })
 
@@ -196,7 +222,8 @@ describe('the installed package', () => {
          if (error instanceof SettingsError && error.code === 'bad-value') throw error.message
        }`,
     )
-    // Its adapters have Node's types in their declarations, as those of every framework for Node have.
+    // Its adapters have Node's types in their declarations, as those of every framework for Node
+    // have.
     const types = join(repository, 'node_modules', '@types')
     expect(await compile('program.ts', '--types', 'node', '--typeRoots', types)).toBe('')
   }, 120_000)
@@ -212,16 +239,21 @@ describe('the installed package', () => {
        export const handler: (request: Request) => Promise<Response> = toFetchHandler(app)
        export const back: WSGIApplication = fromFetchHandler(handler)`,
     )
-    expect(await compile('worker.ts', '--lib', 'es2023,dom,dom.iterable,dom.asynciterable')).toBe('')
+    expect(await compile('worker.ts', '--lib', 'es2023,dom,dom.iterable,dom.asynciterable')).toBe(
+      '',
+    )
   }, 120_000)
 })
 
-/** What the compiler says of a file of the project; without skipLibCheck, and (TypeScript's default) without types that nobody names. */
+/**
+ * What the compiler says of a file of the project; without skipLibCheck, and (TypeScript's default)
+ * without types that nobody names.
+ */
 async function compile(file: string, ...more: string[]): Promise<string> {
   const options = [...'--noEmit --strict --target es2023 --module nodenext'.split(' '), ...more]
-  const { stdout } = await run(process.execPath, [compilerPath, ...options, file], { cwd: project }).catch(
-    (error: { stdout: string }) => error,
-  )
+  const { stdout } = await run(process.execPath, [compilerPath, ...options, file], {
+    cwd: project,
+  }).catch((error: { stdout: string }) => error)
   return stdout
 }
 
@@ -232,7 +264,8 @@ describe.skipIf(!hasPython())('from the installed package', () => {
     NODE_ENV: undefined,
   })
   const shared = {
-    findAddresses: (log: string) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+    findAddresses: (log: string) =>
+      [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
     isReady: (log: string) => /Listening at \S+.*\n/.test(log),
     isWorker: (commandLine: string) => commandLine.includes('monoceros-worker'),
   }

@@ -8,7 +8,8 @@ import { table } from './pep3333/table.ts'
 import type { RunningServer } from './support/running-server.ts'
 import { startServer } from './support/server.ts'
 
-// The table of tests/pep3333.test.ts, put to the same Python applications in the embedded interpreter.
+// The table of tests/pep3333.test.ts, put to the same Python applications in the embedded
+// interpreter.
 
 const applications = join(import.meta.dirname, 'pep3333')
 
@@ -31,14 +32,18 @@ afterAll(() => {
   rmSync(notes, { recursive: true, force: true })
 })
 
-/** Starts the server of that group, unless it is under way: an error when it does not start, and for no group. */
+/**
+ * Starts the server of that group, unless it is under way: an error when it does not start, and for
+ * no group.
+ */
 function started(group: Group | undefined): Promise<RunningServer | Error> {
   if (group === undefined) return Promise.resolve(new Error('there is no such group'))
   const { app } = group
   // Nothing of the environment is passed on by itself.
   const args = [...group.args, '--env', `PEP3333_NOTES=${notes}`]
   const server =
-    servers.get(group) ?? startServer({ app, args, cwd: applications }).catch((error: Error) => error)
+    servers.get(group) ??
+    startServer({ app, args, cwd: applications }).catch((error: Error) => error)
   servers.set(group, server)
   return server
 }
@@ -65,7 +70,8 @@ describe.each(groups.map((group) => [group.app, group.args.slice(2).join(' '), g
     let server: RunningServer
     beforeAll(async () => {
       const ours = await started(group)
-      // The next one starts while this one is put to its cases. All at once would keep a small machine busy for longer than a start may take.
+      // The next one starts while this one is put to its cases. All at once would keep a small
+      // machine busy for longer than a start may take.
       void started(groups[groups.indexOf(group) + 1])
       if (ours instanceof Error) throw ours
       server = ours

@@ -8,8 +8,9 @@ import { table } from './pep3333/table.ts'
 import type { RunningServer } from './support/running-server.ts'
 import { startServer } from './support/server.ts'
 
-// The table of tests/pep3333.test.ts, put to the same applications in TypeScript; and once more to applications that answer with promises
-// and asynchronous iterables wherever the contract allows them.
+// The table of tests/pep3333.test.ts, put to the same applications in TypeScript; and once more to
+// applications that answer with promises and asynchronous iterables wherever the contract allows
+// them.
 
 const applications = join(import.meta.dirname, 'pep3333')
 
@@ -55,7 +56,9 @@ function isDispatcher({ app }: TypeScriptServer): boolean {
 }
 
 test('a difference says something else than an application in Python', () => {
-  expect(table.filter((row) => row.typescript?.sees === row.expect).map((row) => row.id)).toEqual([])
+  expect(table.filter((row) => row.typescript?.sees === row.expect).map((row) => row.id)).toEqual(
+    [],
+  )
 })
 
 describe.each(
@@ -65,7 +68,8 @@ describe.each(
   beforeAll(async () => {
     server = (await servers.get(command)) ?? new Error('it was not started')
     if (!(server instanceof Error)) return
-    // Only a case about loading an application may see that there is no server, and only because of the application.
+    // Only a case about loading an application may see that there is no server, and only because of
+    // the application.
     const isMeant = rows.every((row) => expected(row) === 'not served')
     if (!isMeant || !/which is not a WSGI application/.test(server.message)) throw server
   })

@@ -43,7 +43,9 @@ function variants(): Map<Variant, PepCase[]> {
 
 /** Runs one case; a server that did not start is something seen as well. */
 function see(row: PepCase, server: RunningServer | Error): Promise<string> {
-  return server instanceof Error ? Promise.resolve('not served') : outcome(row.run(new Probe(server, notes)))
+  return server instanceof Error
+    ? Promise.resolve('not served')
+    : outcome(row.run(new Probe(server, notes)))
 }
 
 /** One test for each case, on one server for each variant. */
@@ -58,7 +60,8 @@ function suite(
       beforeAll(async () => {
         server = await start(variant).catch((error: Error) => error)
         // Only a case about loading an application may see that there is no server.
-        if (server instanceof Error && rows.some((row) => expected(row) !== 'not served')) throw server
+        if (server instanceof Error && rows.some((row) => expected(row) !== 'not served'))
+          throw server
       })
       afterAll(async () => {
         if (!(server instanceof Error)) await server.stop()
@@ -94,25 +97,34 @@ describe.skipIf(!withPython)('PEP 3333 on monoceros', () => {
   )
 })
 
-describe.skipIf(gunicornVersion !== comparedGunicorn)(`PEP 3333 on gunicorn ${comparedGunicorn}`, () => {
-  theirs = suite(
-    (variant) =>
-      startGunicorn({
-        app: variant.app,
-        args: [...variant.gunicornArgs],
-        env: { PEP3333_NOTES: notes, PYTHONDONTWRITEBYTECODE: '1', ...variant.gunicornEnv },
-        cwd: applications,
-      }),
-    (row) => row.gunicorn?.sees ?? row.expect,
-  )
-})
+describe.skipIf(gunicornVersion !== comparedGunicorn)(
+  `PEP 3333 on gunicorn ${comparedGunicorn}`,
+  () => {
+    theirs = suite(
+      (variant) =>
+        startGunicorn({
+          app: variant.app,
+          args: [...variant.gunicornArgs],
+          env: { PEP3333_NOTES: notes, PYTHONDONTWRITEBYTECODE: '1', ...variant.gunicornEnv },
+          cwd: applications,
+        }),
+      (row) => row.gunicorn?.sees ?? row.expect,
+    )
+  },
+)
 
-describe.skipIf(!withPython || gunicornVersion !== comparedGunicorn)('docs/reference/pep3333.md', () => {
-  test('says what was seen in this run', ({ skip }) => {
-    const complete = ours.size === table.length && theirs.size === table.length
-    if (!complete) skip('only some of the cases were run')
-    const text = page(table, ours, theirs)
-    if (process.env.PEP3333_WRITE === '1') writeFileSync(pagePath, text)
-    expect(readFileSync(pagePath, 'utf8'), 'run it with PEP3333_WRITE=1 to write the page anew').toBe(text)
-  })
-})
+describe.skipIf(!withPython || gunicornVersion !== comparedGunicorn)(
+  'docs/reference/pep3333.md',
+  () => {
+    test('says what was seen in this run', ({ skip }) => {
+      const complete = ours.size === table.length && theirs.size === table.length
+      if (!complete) skip('only some of the cases were run')
+      const text = page(table, ours, theirs)
+      if (process.env.PEP3333_WRITE === '1') writeFileSync(pagePath, text)
+      expect(
+        readFileSync(pagePath, 'utf8'),
+        'run it with PEP3333_WRITE=1 to write the page anew',
+      ).toBe(text)
+    })
+  },
+)

@@ -134,7 +134,9 @@ describe.skipIf(!hasPython())('proxyFix beside ProxyFix of Werkzeug', () => {
         .chain((values) =>
           fc
             .constantFrom(',', ', ', ' ,\t')
-            .map((comma) => values.map(([text, quoted]) => (quoted ? `"${text}"` : text)).join(comma)),
+            .map((comma) =>
+              values.map(([text, quoted]) => (quoted ? `"${text}"` : text)).join(comma),
+            ),
         )
     const address = fc.oneof(
       fc.ipV4(),
@@ -183,7 +185,8 @@ describe.skipIf(!hasPython())('proxyFix beside ProxyFix of Werkzeug', () => {
 
   test('differs where Werkzeug believes what no proxy says, and in these ways only', () => {
     const differences: [Record<string, string>, Outcome, Outcome][] = [
-      // A client's quote hides the proxy's value from Werkzeug, and the client is taken for the proxy.
+      // A client's quote hides the proxy's value from Werkzeug, and the client is taken for the
+      // proxy.
       [{ FOR: '", 192.0.2.1' }, {}, { REMOTE_ADDR: '192.0.2.1' }],
       [{ FOR: '<b>' }, { REMOTE_ADDR: '<b>' }, {}],
       [{ PROTO: 'HTTPS' }, { 'wsgi.url_scheme': 'HTTPS' }, { 'wsgi.url_scheme': 'https' }],
@@ -205,7 +208,10 @@ describe.skipIf(!hasPython())('proxyFix beside ProxyFix of Werkzeug', () => {
     }))
     const theirs = werkzeug(cases)
     for (const [index, [headers, expectedTheirs, expectedOurs]] of differences.entries()) {
-      expect({ headers, gives: theirs[index] }).toEqual({ headers, gives: { ...inner, ...expectedTheirs } })
+      expect({ headers, gives: theirs[index] }).toEqual({
+        headers,
+        gives: { ...inner, ...expectedTheirs },
+      })
       expect({ headers, gives: ours(cases[index]!) }).toEqual({
         headers,
         gives: { ...inner, ...expectedOurs },

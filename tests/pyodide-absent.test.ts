@@ -8,10 +8,12 @@ import { temporaryDirectory } from './support/applications.ts'
 import { commandPath } from './support/build.ts'
 import { hasPython, sitePackages } from './support/python.ts'
 
-// What programs find of a process, a machine and a network in the embedded Python. One interpreter for all of it.
+// What programs find of a process, a machine and a network in the embedded Python. One interpreter
+// for all of it.
 
 const NO_NETWORK = 'the embedded Python has no network; use an installed Python (--runtime cpython)'
-const NO_SERVER = 'the embedded Python has no network, so that no server can listen in it; Monoceros itself'
+const NO_SERVER =
+  'the embedded Python has no network, so that no server can listen in it; Monoceros itself'
 
 const program = `
 import asyncio, errno, ftplib, getpass, grp, io, pwd, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl
@@ -165,7 +167,13 @@ beforeAll(async () => {
   const { PATH, HOME, MONOCEROS_CACHE } = process.env
   const started = spawn(
     process.execPath,
-    [commandPath, 'python', ...(hasPython() ? ['--pythonpath', sitePackages()] : []), '-c', program],
+    [
+      commandPath,
+      'python',
+      ...(hasPython() ? ['--pythonpath', sitePackages()] : []),
+      '-c',
+      program,
+    ],
     { cwd: directory.path, env: { PATH, HOME, MONOCEROS_CACHE }, stdio: ['pipe', 'pipe', 'pipe'] },
   )
   try {
@@ -224,7 +232,12 @@ describe('whoever opens a connection is told that there is no network', () => {
 
   test('when it would listen, with what to do instead', () => {
     for (const [name, attempt] of Object.entries(answers.serve))
-      expect([name, ...attempt]).toEqual([name, 'OSError', expect.stringContaining(NO_SERVER), true])
+      expect([name, ...attempt]).toEqual([
+        name,
+        'OSError',
+        expect.stringContaining(NO_SERVER),
+        true,
+      ])
   })
 
   // urllib3 takes Emscripten for a browser, and says which flags of Node.js would help it.

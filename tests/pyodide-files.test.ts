@@ -98,7 +98,10 @@ describe('what is visible', () => {
       await evaluate('[os.path.isdir("coming"), os.path.islink("coming"), os.readlink("coming")]'),
     ).toEqual([false, true, 'written'])
     fs.unlinkSync(join(app, 'coming'))
-    expect(await evaluate('[os.path.lexists("coming"), "coming" in os.listdir()]')).toEqual([false, false])
+    expect(await evaluate('[os.path.lexists("coming"), "coming" in os.listdir()]')).toEqual([
+      false,
+      false,
+    ])
   })
 
   it('nothing else of the disk', async () => {
@@ -330,15 +333,20 @@ describe('as natively', () => {
   it('stat has the numbers of the host', async () => {
     fs.writeFileSync(join(work, 'file'), 'abc')
     fs.symlinkSync('file', join(work, 'link'))
-    const { dev, ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs } = fs.statSync(join(work, 'file'), {
-      bigint: true,
-    })
+    const { dev, ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs } = fs.statSync(
+      join(work, 'file'),
+      {
+        bigint: true,
+      },
+    )
     const expected = [dev, ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs].map(String)
     const fields =
       '[str(getattr(s, "st_" + n)) for n in "dev ino mode nlink uid gid size mtime_ns ctime_ns".split()]'
     expect(await evaluate(fields, 's = os.stat("file")')).toEqual(expected)
     expect(await evaluate(fields, 's = os.stat("link")')).toEqual(expected)
-    expect(await evaluate(fields, 'with open("file") as file: s = os.fstat(file.fileno())')).toEqual(expected)
+    expect(
+      await evaluate(fields, 'with open("file") as file: s = os.fstat(file.fileno())'),
+    ).toEqual(expected)
     expect(
       await evaluate(
         '[os.path.samefile("file", "link"), e.inode() == s.st_ino]',
@@ -390,7 +398,10 @@ for turn in range(500):
   })
 
   it('names are bytes: ASCII, UTF-8 or neither', async () => {
-    fs.writeFileSync(Buffer.concat([Buffer.from(`${work}/bad`), Buffer.from([0xff, 0xe4])]), 'neither')
+    fs.writeFileSync(
+      Buffer.concat([Buffer.from(`${work}/bad`), Buffer.from([0xff, 0xe4])]),
+      'neither',
+    )
     expect(await evaluate('[text(os.listdir()[0]), os.listdir(b".")[0].hex()]')).toEqual([
       'neither',
       '626164ffe4',
@@ -399,7 +410,9 @@ for turn in range(500):
       'put("größe-😀", "1"), put(b"raw\\xfe", "2"), os.rename(os.listdir(b".")[0], b"other\\xfd")',
     )
     const names = fs.readdirSync(work, 'buffer').map((name) => name.toString('latin1'))
-    expect(names.sort()).toEqual([Buffer.from('größe-😀').toString('latin1'), 'other\xfd', 'raw\xfe'].sort())
+    expect(names.sort()).toEqual(
+      [Buffer.from('größe-😀').toString('latin1'), 'other\xfd', 'raw\xfe'].sort(),
+    )
   })
 
   it('what the standard library does with files works', async () => {
@@ -514,7 +527,10 @@ describe('locks between interpreters', () => {
   )
 
   it('who waits for one gets it when it is free', async () => {
-    await evaluate('None', `file = open(${JSON.stringify(path)}, "r+"); fcntl.lockf(file, fcntl.LOCK_EX)`)
+    await evaluate(
+      'None',
+      `file = open(${JSON.stringify(path)}, "r+"); fcntl.lockf(file, fcntl.LOCK_EX)`,
+    )
     const other = threads[1] as PyodideThread
     const waiting = evaluate(
       'text(file.name)',

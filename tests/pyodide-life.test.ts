@@ -11,7 +11,8 @@ import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { type RunningServer, runCommand, startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
-// The life of embedded workers: how they come, are replaced and end, and that no request is lost or begun twice by it.
+// The life of embedded workers: how they come, are replaced and end, and that no request is lost or
+// begun twice by it.
 
 const APPLICATION = `
 import os, time, uuid
@@ -62,7 +63,10 @@ function serve(cwd: string, ...args: string[]): Promise<RunningServer> {
   return startServer({ app: 'alive:application', args: ['--runtime', 'pyodide', ...args], cwd })
 }
 
-/** Sends a request that takes long and resolves when its application is at work; what becomes of it is in `answer`. */
+/**
+ * Sends a request that takes long and resolves when its application is at work; what becomes of it
+ * is in `answer`.
+ */
 async function begin(
   server: RunningServer,
   folder: ReturnType<typeof makeFolder>,
@@ -84,7 +88,10 @@ async function begin(
   return { answer }
 }
 
-/** The workers that answer when `count` requests are there at once, each long enough for every worker to get one. */
+/**
+ * The workers that answer when `count` requests are there at once, each long enough for every
+ * worker to get one.
+ */
 async function workersSeen(server: RunningServer, count: number): Promise<Set<string>> {
   const answers = await Promise.all(
     Array.from({ length: count }, () => exchangeOnce(server, get('/asleep/0.3'))),
@@ -116,7 +123,11 @@ describe('workers that are replaced after max_requests', () => {
         const number = String(next++)
         asked.push(`noted ${number}`)
         const { status, body, closes } = await connection.request(get(`/noted/${number}`))
-        expect({ status, closes, version: body[0] }).toEqual({ status: 200, closes: false, version: '1' })
+        expect({ status, closes, version: body[0] }).toEqual({
+          status: 200,
+          closes: false,
+          version: '1',
+        })
         workers.add(body)
         // Room for the workers that are starting.
         if (next % 50 === 0) await sleep(10)
@@ -133,7 +144,10 @@ describe('workers that are replaced after max_requests', () => {
     // And while it serves like this: the end at once.
     const { answer } = await begin(server, folder, 'asleep', '600')
     server.signal('SIGQUIT')
-    expect(await within('the server to end', 10_000, server.exited)).toEqual({ code: 0, signal: null })
+    expect(await within('the server to end', 10_000, server.exited)).toEqual({
+      code: 0,
+      signal: null,
+    })
     expect(await answer).toMatch(/^(closed|50\d)/)
   })
 })
@@ -160,7 +174,10 @@ describe('two workers', () => {
     const from = server.log().length
     server.signal('SIGHUP')
     await server.waitForLog(/Reloaded/, { from, timeout: START })
-    await waitFor('the new code', async () => (await exchangeOnce(server, get('/noted/x'))).text[0] === '2')
+    await waitFor(
+      'the new code',
+      async () => (await exchangeOnce(server, get('/noted/x'))).text[0] === '2',
+    )
     stopping = true
     await opening
     const { bodies, faults: others } = await keeping.stop()
@@ -239,7 +256,10 @@ describe('two workers', () => {
     const { answer } = await begin(server, folder, 'asleep', '2')
     server.signal('SIGTERM')
     expect(await answer).toBe('200')
-    expect(await within('the server to end', 10_000, server.exited)).toEqual({ code: 0, signal: null })
+    expect(await within('the server to end', 10_000, server.exited)).toEqual({
+      code: 0,
+      signal: null,
+    })
     expect(server.log()).not.toContain('did not leave in time')
   })
 })
@@ -247,11 +267,15 @@ describe('two workers', () => {
 test('TERM ends what is in flight when graceful_timeout is over', async () => {
   const folder = makeFolder()
   const server = await serve(folder.path, '--graceful-timeout', '1')
-  // One that looks for no signals and one that sleeps would be ended alike: by the end of their threads.
+  // One that looks for no signals and one that sleeps would be ended alike: by the end of their
+  // threads.
   const { answer } = await begin(server, folder, 'endless', 'b')
   const from = server.log().length
   server.signal('SIGTERM')
-  expect(await within('the server to end', 15_000, server.exited)).toEqual({ code: 0, signal: null })
+  expect(await within('the server to end', 15_000, server.exited)).toEqual({
+    code: 0,
+    signal: null,
+  })
   expect(await answer).toMatch(/^(closed|50\d)/)
   expect(server.log().slice(from)).toContain('did not leave in time and is killed')
 })
@@ -275,39 +299,51 @@ test('memory past its limit is one request’s error; the others are answered, a
     server.signal('SIGINT')
     await server.waitForLog(pattern)
   }
-  expect(await within('the server to end', 10_000, server.exited)).toEqual({ code: 0, signal: null })
+  expect(await within('the server to end', 10_000, server.exited)).toEqual({
+    code: 0,
+    signal: null,
+  })
   expect(await answer).toMatch(/^(closed|50\d)/)
 })
 
 describe('what cannot be started', () => {
   test.each([
     ['a mistake in the language', 'def application(:\n', /SyntaxError/],
-    ['an error of its own', 'def load():\n    raise ValueError("seven")\nload()\n', /in load[\s\S]*seven/],
+    [
+      'an error of its own',
+      'def load():\n    raise ValueError("seven")\nload()\n',
+      /in load[\s\S]*seven/,
+    ],
     ['its end', 'import sys\nsys.exit("not today")\n', /not today/],
-  ])('an application that is stopped by %s ends both runtimes alike', async (_, source, expected) => {
-    const directory = temporaryDirectory()
-    try {
-      writeFileSync(join(directory.path, 'broken.py'), source)
-      const [embedded, installed] = await Promise.all(
-        ['pyodide', 'cpython'].map((runtime) =>
-          runCommand(['--runtime', runtime, '-b', '127.0.0.1:0', 'broken:application'], {
-            cwd: directory.path,
-            timeout: START,
-          }),
-        ),
-      )
-      expect({ code: embedded?.code, signal: embedded?.signal }).toEqual({
-        code: installed?.code,
-        signal: installed?.signal,
-      })
-      expect(embedded?.code).toBe(3)
-      expect(embedded?.stderr).toMatch(expected)
-      expect(embedded?.stderr).toContain(join(directory.path, 'broken.py'))
-      expect(embedded?.stderr).not.toMatch(/wasm-function|pyodide\.asm|monoceros_pyodide|node:internal/)
-    } finally {
-      directory.remove()
-    }
-  })
+  ])(
+    'an application that is stopped by %s ends both runtimes alike',
+    async (_, source, expected) => {
+      const directory = temporaryDirectory()
+      try {
+        writeFileSync(join(directory.path, 'broken.py'), source)
+        const [embedded, installed] = await Promise.all(
+          ['pyodide', 'cpython'].map((runtime) =>
+            runCommand(['--runtime', runtime, '-b', '127.0.0.1:0', 'broken:application'], {
+              cwd: directory.path,
+              timeout: START,
+            }),
+          ),
+        )
+        expect({ code: embedded?.code, signal: embedded?.signal }).toEqual({
+          code: installed?.code,
+          signal: installed?.signal,
+        })
+        expect(embedded?.code).toBe(3)
+        expect(embedded?.stderr).toMatch(expected)
+        expect(embedded?.stderr).toContain(join(directory.path, 'broken.py'))
+        expect(embedded?.stderr).not.toMatch(
+          /wasm-function|pyodide\.asm|monoceros_pyodide|node:internal/,
+        )
+      } finally {
+        directory.remove()
+      }
+    },
+  )
 
   test('an application that ends its worker while it is loaded is said to, in a sentence', async () => {
     const directory = temporaryDirectory()

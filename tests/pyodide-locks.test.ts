@@ -10,7 +10,8 @@ import { RawConnection } from './support/raw-client.ts'
 import { type RunningServer, startServer } from './support/server.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
-// An embedded server and `monoceros python`, two processes, write one SQLite database. Neither sees the other's locks in memory.
+// An embedded server and `monoceros python`, two processes, write one SQLite database. Neither sees
+// the other's locks in memory.
 
 const APPLICATION = `
 import os, sqlite3
@@ -73,7 +74,8 @@ for _ in range(${INCREMENTS}):
     counted.increment(counted.database, "command")
 `
 
-// So many rows that the file is changed before the transaction is over; only its journal knows what was there.
+// So many rows that the file is changed before the transaction is over; only its journal knows what
+// was there.
 const STUCK = `
 import counted
 counted.database.execute("PRAGMA cache_size = 5")
@@ -115,7 +117,10 @@ async function ask(path: string): Promise<string> {
   return text
 }
 
-/** Starts `monoceros python FILE` and resolves when it has printed a line; kills it at the end of `use`. */
+/**
+ * Starts `monoceros python FILE` and resolves when it has printed a line; kills it at the end of
+ * `use`.
+ */
 async function withCommand(
   file: string,
   use: (child: ChildProcess, ended: Promise<string>) => Promise<void>,

@@ -90,7 +90,10 @@ print(json.dumps(answer))
   })
 
   test.each([
-    ['numpyish', /Numpyish 1\.26\.4 in \S+\/\.venv is compiled for Python 3\.11 on x86_64-linux-gnu /],
+    [
+      'numpyish',
+      /Numpyish 1\.26\.4 in \S+\/\.venv is compiled for Python 3\.11 on x86_64-linux-gnu /,
+    ],
     ['fastlib', /fast_things 2\.0 in \S+\/\.venv is compiled for x86_64-linux /],
     ['loose', /loose\.pyd in \S+\/python_modules is compiled for Windows /],
   ])(

@@ -5,13 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { repository } from './support/build.ts'
 
-// How an embedded interpreter starts: from byte code, from a snapshot, and what of a snapshot must not be the same twice.
+// How an embedded interpreter starts: from byte code, from a snapshot, and what of a snapshot must
+// not be the same twice.
 
 const work = temporaryDirectory()
 const cache = join(work.path, 'cache')
 const compiled = (name: string) => join(repository, 'dist', 'runtimes', 'pyodide', name)
 
-/** Loads images as a process of its own would, and starts an interpreter of each; see `inProcess`. */
+/**
+ * Loads images as a process of its own would, and starts an interpreter of each; see `inProcess`.
+ */
 const script = `
 const { parentPort, workerData } = require('node:worker_threads')
 const { Worker } = require('node:worker_threads')
@@ -81,10 +84,13 @@ interface Answer {
 type Step = 'keep' | 'discard' | { python: string; pythonEnvironment: Record<string, string> }
 
 /**
- * Runs the steps in a thread whose modules are its own, which is what decides here: a thread stands for a process.
- * Answers with what each gave.
+ * Runs the steps in a thread whose modules are its own, which is what decides here: a thread stands
+ * for a process. Answers with what each gave.
  */
-async function inProcess(steps: Step[], environment: NodeJS.ProcessEnv = { MONOCEROS_CACHE: cache }) {
+async function inProcess(
+  steps: Step[],
+  environment: NodeJS.ProcessEnv = { MONOCEROS_CACHE: cache },
+) {
   const worker = new Worker(script, {
     eval: true,
     workerData: {
@@ -115,7 +121,9 @@ const run = (python: string, pythonEnvironment: Record<string, string> = {}): St
   pythonEnvironment,
 })
 
-/** A cache of its own that has the snapshot made at first: to make one takes seconds of a processor. */
+/**
+ * A cache of its own that has the snapshot made at first: to make one takes seconds of a processor.
+ */
 function anotherCache(name: string): string {
   const folder = join(work.path, name)
   cpSync(cache, folder, { recursive: true })
@@ -151,7 +159,11 @@ let again: Answer
 let restored: [Answer, Answer]
 
 beforeAll(async () => {
-  ;[first, kept, again] = (await inProcess([run(state), 'keep', run(state)])) as [Answer, unknown, Answer]
+  ;[first, kept, again] = (await inProcess([run(state), 'keep', run(state)])) as [
+    Answer,
+    unknown,
+    Answer,
+  ]
   restored = [
     ...(await inProcess([run(state, { A: 'one', TZ: 'UTC' })])),
     ...(await inProcess([run(state, { B: 'two' })])),
@@ -244,8 +256,12 @@ describe('two interpreters from one snapshot', () => {
   })
 
   test('have nothing in common that is left to chance', () => {
-    const [one, two] = restored.map((each) => each.value.chance as unknown[]) as [unknown[], unknown[]]
-    for (const [index, value] of one.entries()) expect([index, value]).not.toEqual([index, two[index]])
+    const [one, two] = restored.map((each) => each.value.chance as unknown[]) as [
+      unknown[],
+      unknown[],
+    ]
+    for (const [index, value] of one.entries())
+      expect([index, value]).not.toEqual([index, two[index]])
   })
 
   test('see their own environment and nothing of the one that the snapshot was made in', () => {
@@ -319,10 +335,10 @@ describe('without a cache', () => {
     ['it is off', { MONOCEROS_CACHE: 'off' }],
     ['there is no home', {}],
   ])('a start works: %s', async (_, environment) => {
-    const [outcome, answer] = (await inProcess(['keep', run("answer = {'sum': 1 + 1}")], environment)) as [
-      string,
-      Answer,
-    ]
+    const [outcome, answer] = (await inProcess(
+      ['keep', run("answer = {'sum': 1 + 1}")],
+      environment,
+    )) as [string, Answer]
     expect(outcome).toBe('off')
     expect(answer).toEqual({ restored: false, value: { sum: 2 } })
   })

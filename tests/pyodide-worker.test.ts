@@ -6,7 +6,8 @@ import { patternedBytes, temporaryDirectory } from './support/applications.ts'
 import { type RunningServer, startServer } from './support/server.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// What an application finds in an embedded worker, and what becomes of it when something goes wrong.
+// What an application finds in an embedded worker, and what becomes of it when something goes
+// wrong.
 
 const APPLICATION = `
 import asyncio, json, logging, os, sys, threading, time
@@ -231,7 +232,10 @@ const directory = temporaryDirectory()
 writeFileSync(join(directory.path, 'probe.py'), APPLICATION)
 afterAll(directory.remove)
 
-function serve(args: string[], env: Record<string, string | undefined> = {}): Promise<RunningServer> {
+function serve(
+  args: string[],
+  env: Record<string, string | undefined> = {},
+): Promise<RunningServer> {
   return startServer({
     app: 'probe:application',
     args: ['--runtime', 'pyodide', ...args],
@@ -245,7 +249,10 @@ async function get(server: RunningServer, path: string): Promise<{ status: numbe
   return { status: response.status, text: await response.text() }
 }
 
-/** The interpreter answers, or its successor does. On a busy machine that may take longer than the time-out of a test's server. */
+/**
+ * The interpreter answers, or its successor does. On a busy machine that may take longer than the
+ * time-out of a test's server.
+ */
 async function answersAgain(server: RunningServer): Promise<void> {
   const { status, text } = await waitFor('an answer', async () => {
     const answer = await get(server, '/hello')
@@ -268,7 +275,11 @@ describe('the environment', () => {
       HOME: '/home/somebody',
     })
     const { environ } = JSON.parse((await get(server, '/environment')).text)
-    expect(environ).toMatchObject({ COLOUR: 'red', SECRET_OF_THE_SERVER: 'x', HOME: '/home/somebody' })
+    expect(environ).toMatchObject({
+      COLOUR: 'red',
+      SECRET_OF_THE_SERVER: 'x',
+      HOME: '/home/somebody',
+    })
     // What the server has set for itself.
     expect(Object.keys(environ).filter((name) => /MALLOC|ALLOCATOR/.test(name))).toEqual([])
   })
@@ -276,7 +287,11 @@ describe('the environment', () => {
   test('without a TZ of its own local time is the server’s, and tzset changes it', async () => {
     const server = await serve([], { TZ: 'America/New_York' })
     const times = JSON.parse((await get(server, '/times')).text)
-    expect(times.slice(0, 3)).toEqual(['05:46 EDT -0400', '17:13 EST -0500', '2024-07-03T05:46:40-04:00'])
+    expect(times.slice(0, 3)).toEqual([
+      '05:46 EDT -0400',
+      '17:13 EST -0500',
+      '2024-07-03T05:46:40-04:00',
+    ])
     expect(times.slice(5)).toEqual([['EST', 'EDT'], 18000, 14400, 1])
     const zones = JSON.parse((await get(server, '/zones')).text)
     expect(zones['Europe/Berlin'].slice(0, 2)).toEqual(['11:46 CEST +0200', '23:13 CET +0100'])
@@ -294,7 +309,9 @@ describe('the environment', () => {
 describe('one worker', () => {
   let server: RunningServer
   beforeAll(async () => {
-    server = await serve(['-e', 'COLOUR=grün', '-e', 'TZ=Europe/Berlin'], { SECRET_OF_THE_SERVER: 'x' })
+    server = await serve(['-e', 'COLOUR=grün', '-e', 'TZ=Europe/Berlin'], {
+      SECRET_OF_THE_SERVER: 'x',
+    })
   })
 
   test('os.environ has what -e gives and a home, and nothing of the server', async () => {
@@ -393,7 +410,8 @@ describe('one worker', () => {
     await answersAgain(server)
     const log = server.log().slice(from)
     if (place !== null) expect(log).toContain(place)
-    if (path === '/say-and-die') expect(log.indexOf('last words')).toBeLessThan(log.search(expected))
+    if (path === '/say-and-die')
+      expect(log.indexOf('last words')).toBeLessThan(log.search(expected))
     expect(log.indexOf('last words') >= 0).toBe(path === '/say-and-die')
     expectNoJavaScript(log)
   })
@@ -475,7 +493,8 @@ describe('one worker with a second for each request', () => {
       const from = server.log().length
       const before = performance.now()
       expect((await get(server, path)).status).toBe(504)
-      // The time-out is one second. Without a limit it was never answered, and some 50 MB more were kept for each second.
+      // The time-out is one second. Without a limit it was never answered, and some 50 MB more were
+      // kept for each second.
       expect(performance.now() - before).toBeLessThan(10_000)
       await server.waitForLog(/ran out of time/, { from })
       await answersAgain(server)
@@ -509,7 +528,8 @@ describe('one worker with a second for each request', () => {
 test('memory is limited: MemoryError and a 500, and the worker goes on', async () => {
   const server = await serve(['--worker-memory', '96M', '--workers', '2'])
   expect(JSON.parse((await get(server, '/about')).text)).toEqual([false, true])
-  for (let attempt = 0; attempt < 3; attempt++) expect((await get(server, '/greedy')).status).toBe(500)
+  for (let attempt = 0; attempt < 3; attempt++)
+    expect((await get(server, '/greedy')).status).toBe(500)
   await server.waitForLog(/comes to its limit \(worker_memory 96 MiB\)/)
   await waitFor('three tracebacks', () => server.log().match(/^MemoryError$/gm)?.length === 3)
   await server.waitForLog(/The interpreter has grown to \d+ MiB of memory/)
@@ -519,7 +539,8 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
 
 test('a worker whose application keeps all of its memory is replaced, and no request is lost', async () => {
   const server = await serve(['--worker-memory', '128M'])
-  // Those that find no room are answered 500 until the worker is old enough to be replaced, and then there is room again.
+  // Those that find no room are answered 500 until the worker is old enough to be replaced, and
+  // then there is room again.
   const answers: string[] = []
   await waitFor(
     'room again',

@@ -134,7 +134,9 @@ describe('a Python application on the embedded Python, as a value', () => {
     const broken = make('broken_app')
     await expect(broken.ready()).rejects.toMatchObject({
       code: 'python-load',
-      message: expect.stringMatching(/: ModuleNotFoundError: No module named 'nowhere_to_be_found'$/),
+      message: expect.stringMatching(
+        /: ModuleNotFoundError: No module named 'nowhere_to_be_found'$/,
+      ),
       traceback: expect.stringMatching(
         /monoceros install nowhere-to-be-found\n[\s\S]*broken_app\.py", line 1/,
       ),
@@ -154,7 +156,8 @@ console.log(answer.status)
     )
     const child = spawn(process.execPath, [script], { env: { PATH: '/nowhere', HOME: home.path } })
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => (output += chunk))
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect({ code, output }).toEqual({ code: 0, output: '200\n' })
     expect(existsSync(script)).toBe(true)

@@ -17,7 +17,12 @@ import type { PythonAppOptions } from '../src/python/python-options.ts'
 import { type ByteSource, RequestInput } from '../src/wsgi/input-stream.ts'
 import type { InputStream, WSGIApplication, WSGIEnvironment } from '../src/wsgi/types.ts'
 import { validator } from '../src/wsgi/validator.ts'
-import { appsDirectory, djangoDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
+import {
+  appsDirectory,
+  djangoDirectory,
+  patternedBytes,
+  temporaryDirectory,
+} from './support/applications.ts'
 import { repository } from './support/build.ts'
 import { callForAnswer, environOf } from './support/call-application.ts'
 import { hasPython, testPython } from './support/python.ts'
@@ -253,7 +258,11 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
           none: { NoneType: 'None' },
           token: { bytes: '00ff' },
           lists: {
-            list: [{ int: '1' }, { list: [{ int: '2' }, { NoneType: 'None' }] }, { NoneType: 'None' }],
+            list: [
+              { int: '1' },
+              { list: [{ int: '2' }, { NoneType: 'None' }] },
+              { NoneType: 'None' },
+            ],
           },
         },
       })
@@ -280,7 +289,9 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
     test('with a character beyond latin-1 is refused, with its key', async () => {
       const answer = await callForAnswer(plain, { environ: { HTTP_X_NAME: 'Ω' } })
       expect(answer.status).toMatch(/^500/)
-      expect(String(answer.error)).toMatch(/environ\["HTTP_X_NAME"\]: "Ω" has a character beyond latin-1/)
+      expect(String(answer.error)).toMatch(
+        /environ\["HTTP_X_NAME"\]: "Ω" has a character beyond latin-1/,
+      )
     })
 
     test('that contains itself is refused', async () => {
@@ -342,9 +353,9 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
         environ['wsgi.input'] = shout(environ['wsgi.input'])
         return plain(environ, startResponse)
       }
-      expect(JSON.parse((await callForAnswer(app, { target: '/echo', body: 'quiet' })).body).body).toBe(
-        'QUIET',
-      )
+      expect(
+        JSON.parse((await callForAnswer(app, { target: '/echo', body: 'quiet' })).body).body,
+      ).toBe('QUIET')
     })
 
     test('that does not end by itself is read as far as CONTENT_LENGTH says, and not at all without one', async () => {
@@ -362,7 +373,9 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
         environ: { ...environ, CONTENT_LENGTH: '5' },
       })
       expect(JSON.parse(some.body).body).toBe('xxxxx')
-      expect(JSON.parse((await callForAnswer(plain, { target: '/echo', environ })).body).body).toBe('')
+      expect(JSON.parse((await callForAnswer(plain, { target: '/echo', environ })).body).body).toBe(
+        '',
+      )
     })
 
     test('whose CONTENT_LENGTH is no number is refused', async () => {
@@ -411,7 +424,10 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const app = open('probe:lines', { chdir: home.path, requestBuffering: false })
       let send!: (piece: Uint8Array | null) => void
       const nextPiece = () => new Promise<Uint8Array | null>((resolve) => (send = resolve))
-      const environ = environOf({ method: 'POST', input: new RequestInput({ next: () => nextPiece() }) })
+      const environ = environOf({
+        method: 'POST',
+        input: new RequestInput({ next: () => nextPiece() }),
+      })
       const beginning = begin(app, environ)
       await waitFor('the application to read', () => send !== undefined)
       send(Buffer.from('one\n'))
@@ -451,7 +467,8 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const app = open('plain:app', { requestBuffering: false })
       const gone = new Error('the client went away')
       let pieces = 0
-      const next = () => (pieces++ === 0 ? Promise.resolve(Buffer.from('half')) : Promise.reject(gone))
+      const next = () =>
+        pieces++ === 0 ? Promise.resolve(Buffer.from('half')) : Promise.reject(gone)
       const answer = await callForAnswer(app, {
         method: 'POST',
         target: '/length',
@@ -472,7 +489,12 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       expect(head).toMatchObject({ status: '200 OK', body: '', complete: true, complaints: [] })
       expect(head.header('content-length')).toBe('1000')
       const none = await callForAnswer(plain, { target: '/status?line=204%20Gone%20well' })
-      expect(none).toMatchObject({ status: '204 Gone well', body: '', complete: true, complaints: [] })
+      expect(none).toMatchObject({
+        status: '204 Gone well',
+        body: '',
+        complete: true,
+        complaints: [],
+      })
     })
 
     test('may use write(), and may begin again with exc_info', async () => {
@@ -501,7 +523,8 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
           65536,
           Uint8Array.from({ length: 256 }, (_, n) => n),
         )
-        for (let left = 100_000_000; left > 0; left -= block.length) expected.update(block.subarray(0, left))
+        for (let left = 100_000_000; left > 0; left -= block.length)
+          expected.update(block.subarray(0, left))
         expect(total).toBe(100_000_000)
         expect(hash.digest('hex')).toBe(expected.digest('hex'))
         expect(most).toBeLessThan(60e6)
@@ -548,7 +571,10 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
         const answer = await callForAnswer(validator(plain), { target })
         expect([target, answer.error, answer.complete]).toEqual([target, undefined, true])
       }
-      const posted = await callForAnswer(validator(plain), { target: '/length', body: 'x'.repeat(200_000) })
+      const posted = await callForAnswer(validator(plain), {
+        target: '/length',
+        body: 'x'.repeat(200_000),
+      })
       expect(posted).toMatchObject({ body: '200000', error: undefined, complete: true })
     })
   })
@@ -643,14 +669,20 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const app = open('plain:app', { backlogLimit: 1 })
       await app.ready()
       const name = newKey()
-      const all = Array.from({ length: 60 }, () => callForAnswer(app, { target: `/wait?key=${name}` }))
+      const all = Array.from({ length: 60 }, () =>
+        callForAnswer(app, { target: `/wait?key=${name}` }),
+      )
       await waitFor('the application to begin', () => began(name))
       go(name)
       const answers = await Promise.all(all)
       const refused = answers.filter(({ error }) => error !== undefined)
       expect(refused.length).toBeGreaterThan(0)
       for (const { error } of refused)
-        expect(error).toMatchObject({ status: 503, code: 'python-busy', headers: { 'Retry-After': '1' } })
+        expect(error).toMatchObject({
+          status: 503,
+          code: 'python-busy',
+          headers: { 'Retry-After': '1' },
+        })
       expect(answers.length - refused.length).toBeGreaterThan(0)
     })
 
@@ -762,7 +794,9 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
 
     test('answers hundreds of requests at a time, each its own', async () => {
       const answers = await Promise.all(
-        Array.from({ length: 500 }, (_, n) => callForAnswer(plain, { target: '/echo', body: `number ${n}` })),
+        Array.from({ length: 500 }, (_, n) =>
+          callForAnswer(plain, { target: '/echo', body: `number ${n}` }),
+        ),
       )
       expect(answers.map(({ body }) => JSON.parse(body).body)).toEqual(
         Array.from({ length: 500 }, (_, n) => `number ${n}`),
@@ -773,7 +807,10 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const entries: PythonLogEntry[] = []
       const app = open('probe:say', { chdir: home.path, log: (entry) => entries.push(entry) })
       await callForAnswer(app)
-      await waitFor('the output', () => entries.filter(({ source }) => source !== 'server').length >= 3)
+      await waitFor(
+        'the output',
+        () => entries.filter(({ source }) => source !== 'server').length >= 3,
+      )
       const said = entries
         .filter(({ source }) => source !== 'server')
         .map(({ source, text }) => `${source}: ${text}`)
@@ -816,7 +853,8 @@ ${text}`,
       )
       const child = spawn(process.execPath, [name], { stdio: ['ignore', 'pipe', 'pipe'] })
       let output = ''
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk) => (output += chunk))
       const done = new Promise<{ code: number | null; output: string }>((resolve) =>
         child.on('close', (code) => resolve({ code, output })),
       )
@@ -861,8 +899,12 @@ ${text}`,
     })
 
     test('that is killed takes its workers with it', async () => {
-      const { done, pid, output } = script("console.log(await text('/pid')); setInterval(() => {}, 1000)")
-      const worker = Number(await waitFor('the answer', () => /^[0-9]+\n$/.test(output()) && output()))
+      const { done, pid, output } = script(
+        "console.log(await text('/pid')); setInterval(() => {}, 1000)",
+      )
+      const worker = Number(
+        await waitFor('the answer', () => /^[0-9]+\n$/.test(output()) && output()),
+      )
       expect(isAlive(worker)).toBe(true)
       process.kill(pid, 'SIGKILL')
       await done

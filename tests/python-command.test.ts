@@ -9,7 +9,8 @@ import { commandPath, repository } from './support/build.ts'
 import { hasPython, sitePackages, testPython } from './support/python.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
-// `monoceros python` as a user meets it, on a machine that has no Python: PATH holds node and nothing else.
+// `monoceros python` as a user meets it, on a machine that has no Python: PATH holds node and
+// nothing else.
 
 // Each run starts an interpreter, which takes a processor a second and more.
 vi.setConfig({ testTimeout: 120_000 })
@@ -24,7 +25,13 @@ beforeAll(() => {
   mkdirSync(join(folder, 'bin'))
   symlinkSync(process.execPath, join(folder, 'bin', 'node'))
   const { HOME, MONOCEROS_CACHE } = process.env
-  environment = { PATH: join(folder, 'bin'), HOME, MONOCEROS_CACHE, TERM: 'dumb', GREETING: 'hello' }
+  environment = {
+    PATH: join(folder, 'bin'),
+    HOME,
+    MONOCEROS_CACHE,
+    TERM: 'dumb',
+    GREETING: 'hello',
+  }
 })
 
 interface Result {
@@ -157,7 +164,11 @@ describe('the program', () => {
       'import sys\nprint(__name__, sys.argv, repr(sys.path[0]))\n' +
       'sys.excepthook = lambda *a: print("hook", a[0].__name__)\n1/0\n'
     const { code, stdout, stderr } = await python(['-', 'x'], { input })
-    expect([code, stdout, stderr]).toEqual([1, "__main__ ['-', 'x'] ''\nhook ZeroDivisionError\n", ''])
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      "__main__ ['-', 'x'] ''\nhook ZeroDivisionError\n",
+      '',
+    ])
   })
 
   test('a folder is run by its __main__, and standard input is read as bytes and as text, of any size', async () => {
@@ -175,7 +186,9 @@ describe('the program', () => {
     const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex')
     const bytes = Buffer.from(input).subarray(0, 200_000)
     const more = Buffer.concat([bytes, Buffer.from('Zeile\n'), Buffer.from(input)])
-    const stdout = await printed(['package', 'x'], { input: Buffer.concat([Buffer.from('ü\n'), more]) })
+    const stdout = await printed(['package', 'x'], {
+      input: Buffer.concat([Buffer.from('ü\n'), more]),
+    })
     expect(JSON.parse(stdout)).toEqual([
       '__main__',
       ['package', 'x'],
@@ -351,8 +364,11 @@ describe('signals', () => {
     const { child, result, ended } = start(['-c', 'print("ready", flush=True)\nsum(range(10**13))'])
     await waitFor('the program to run', () => result.stdout === 'ready\n', 30_000)
     const timer = setInterval(() => child.kill('SIGINT'), 200)
-    const end = await within('the program to end', 30_000, ended).finally(() => clearInterval(timer))
-    // One that comes while the process is on its way out finds nobody who takes it: a shell sees 130 then, too.
+    const end = await within('the program to end', 30_000, ended).finally(() =>
+      clearInterval(timer),
+    )
+    // One that comes while the process is on its way out finds nobody who takes it: a shell sees
+    // 130 then, too.
     expect([end.code ?? 130, end.signal ?? 'SIGINT']).toEqual([130, 'SIGINT'])
   })
 
@@ -360,14 +376,20 @@ describe('signals', () => {
     const { child, result, ended } = start(['-c', 'print("ready", flush=True)\nwhile True: pass'])
     await waitFor('the program to run', () => result.stdout === 'ready\n', 30_000)
     child.kill('SIGTERM')
-    expect(await within('the program to end', 30_000, ended)).toMatchObject({ signal: 'SIGTERM', stderr: '' })
+    expect(await within('the program to end', 30_000, ended)).toMatchObject({
+      signal: 'SIGTERM',
+      stderr: '',
+    })
   })
 })
 
 describe('what is wrong or not there', () => {
   test('mistakes are a line, and status 2', async () => {
     for (const [args, message] of [
-      [['--mounts', 'x'], /^monoceros: python: Unknown option "--mounts" \(did you mean --mount\?\).*\n$/],
+      [
+        ['--mounts', 'x'],
+        /^monoceros: python: Unknown option "--mounts" \(did you mean --mount\?\).*\n$/,
+      ],
       [['nothere.py'], /^monoceros: python: cannot open .*\/nothere\.py: there is no such file\n$/],
       [['--env', 'x', '-c', ''], /^monoceros: --env: .*\n$/],
     ] as const) {
@@ -383,8 +405,14 @@ describe('what is wrong or not there', () => {
 
   test.each([
     ['nothere', /^monoceros python: No module named nothere\. .*monoceros install nothere\n$/],
-    ['pip', /^monoceros python: pip has no network here; monoceros install does what pip install does\n$/],
-    ['venv', /^monoceros python: No module named venv; none is needed: monoceros install .*python_modules/],
+    [
+      'pip',
+      /^monoceros python: pip has no network here; monoceros install does what pip install does\n$/,
+    ],
+    [
+      'venv',
+      /^monoceros python: No module named venv; none is needed: monoceros install .*python_modules/,
+    ],
   ])('-m %s', async (module, message) => {
     const { code, stdout, stderr } = await python(['-m', module, 'install', 'flask'])
     expect([code, stdout, stderr]).toEqual([1, '', expect.stringMatching(message)])
@@ -403,14 +431,22 @@ describe('what is wrong or not there', () => {
       'import multiprocessing.synchronize',
       'print("end")',
     ]
-    const { code, stdout, stderr } = await python(['-i', '-c', program], { input: `${lines.join('\n')}\n` })
+    const { code, stdout, stderr } = await python(['-i', '-c', program], {
+      input: `${lines.join('\n')}\n`,
+    })
     expect([code, stdout.includes('end\n')]).toEqual([0, true])
     const errors = stderr.split(/^Traceback .*\n/m).slice(1)
     expect(errors).toEqual([
-      expect.stringMatching(/ModuleNotFoundError.*\n\nmonoceros python: .*monoceros install flask\n/),
-      expect.stringMatching(/\n\nmonoceros python: the embedded Python cannot run other programs\./),
+      expect.stringMatching(
+        /ModuleNotFoundError.*\n\nmonoceros python: .*monoceros install flask\n/,
+      ),
+      expect.stringMatching(
+        /\n\nmonoceros python: the embedded Python cannot run other programs\./,
+      ),
       expect.stringMatching(/OSError: .* cannot run other programs/),
-      expect.stringMatching(/can't start new thread\n\nmonoceros python: .*no threads.*MODULE:NAME/),
+      expect.stringMatching(
+        /can't start new thread\n\nmonoceros python: .*no threads.*MODULE:NAME/,
+      ),
       // urllib's own error follows that of the socket.
       expect.stringMatching(/OSError: .*the embedded Python has no network/),
       expect.stringMatching(/URLError: .*the embedded Python has no network/),
@@ -465,7 +501,10 @@ describe.skipIf(!hasPython())('in a terminal', () => {
         ['42\\s+>>> ', '1/0\n'],
         ['ZeroDivisionError.*\\s+>>> ', 'x = 1\x03'],
         // Keys that follow each other so fast are one, as a signal may come twice.
-        ['KeyboardInterrupt\\s+>>> ', 'import time; time.sleep(0.2); print("z" * 3); time.sleep(1000)\n'],
+        [
+          'KeyboardInterrupt\\s+>>> ',
+          'import time; time.sleep(0.2); print("z" * 3); time.sleep(1000)\n',
+        ],
         ['zzz', '\x03'],
         ['KeyboardInterrupt\\s+>>> ', 'exit(4)\n'],
       ],
@@ -548,7 +587,10 @@ call_command("check")
     expect(readdirSync(join(project, 'data'))).toContain('site.sqlite3')
     expect(readdirSync(join(project, 'data', 'static'))).toContain('staticfiles.json')
     const tests = await python(['manage.py', 'test', 'notes'], { cwd: project })
-    expect([tests.code, tests.stderr]).toEqual([0, expect.stringMatching(/Ran 1 test in .*\n\nOK\n/)])
+    expect([tests.code, tests.stderr]).toEqual([
+      0,
+      expect.stringMatching(/Ran 1 test in .*\n\nOK\n/),
+    ])
   })
 
   test('runserver says what to do instead', async () => {

@@ -24,19 +24,33 @@ function ask(path: string): Interpreter | null {
   }
 }
 
-/** The newest Python that PATH or pyenv offers, and the oldest that is supported when it is there too. */
+/**
+ * The newest Python that PATH or pyenv offers, and the oldest that is supported when it is there
+ * too.
+ */
 function interpreters(): Interpreter[] {
-  const names = ['python3', 'python3.9', 'python3.10', 'python3.11', 'python3.12', 'python3.13', 'python3.14']
+  const names = [
+    'python3',
+    'python3.9',
+    'python3.10',
+    'python3.11',
+    'python3.12',
+    'python3.13',
+    'python3.14',
+  ]
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
   const candidates = folders.flatMap((folder) => names.map((name) => join(folder, name)))
   const versions = join(process.env.PYENV_ROOT ?? join(homedir(), '.pyenv'), 'versions')
   if (existsSync(versions)) {
-    candidates.push(...readdirSync(versions).map((version) => join(versions, version, 'bin/python3')))
+    candidates.push(
+      ...readdirSync(versions).map((version) => join(versions, version, 'bin/python3')),
+    )
   }
   const found = new Map<string, Interpreter>()
   for (const path of candidates.filter((candidate) => existsSync(candidate))) {
     const interpreter = ask(path)
-    if (interpreter !== null && !found.has(interpreter.version)) found.set(interpreter.version, interpreter)
+    if (interpreter !== null && !found.has(interpreter.version))
+      found.set(interpreter.version, interpreter)
   }
   const minor = (each: Interpreter) => Number(each.version.split('.')[1])
   const sorted = [...found.values()].sort((a, b) => minor(b) - minor(a))
@@ -46,9 +60,12 @@ function interpreters(): Interpreter[] {
 
 const chosen = process.env.MONOCEROS_SKIP_PYTHON === '1' ? [] : interpreters()
 
-test.skipIf(process.env.MONOCEROS_SKIP_PYTHON === '1')('there is a Python to run the worker with', () => {
-  expect(chosen.length).toBeGreaterThan(0)
-})
+test.skipIf(process.env.MONOCEROS_SKIP_PYTHON === '1')(
+  'there is a Python to run the worker with',
+  () => {
+    expect(chosen.length).toBeGreaterThan(0)
+  },
+)
 
 test.each(chosen)(
   'the Python side passes its own tests on Python $version',

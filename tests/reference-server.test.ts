@@ -1,6 +1,10 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { makeServer, type ServerOptions, type WSGIServer } from '../src/reference-server/make-server.ts'
+import {
+  makeServer,
+  type ServerOptions,
+  type WSGIServer,
+} from '../src/reference-server/make-server.ts'
 import { callApplication } from '../src/wsgi/application.ts'
 import { errorStream } from '../src/wsgi/error-stream.ts'
 import type { WSGIApplication } from '../src/wsgi/types.ts'
@@ -177,7 +181,9 @@ describe('makeServer', () => {
     void httpd.serveForever()
     const { url } = await httpd.listening
     expect((await fetch(url)).status).toBe(500)
-    expect(complaints.join('')).toMatch(/Error handling request "GET \/ HTTP\/1\.1"\nError: on purpose/)
+    expect(complaints.join('')).toMatch(
+      /Error handling request "GET \/ HTTP\/1\.1"\nError: on purpose/,
+    )
   })
 
   test('a body over maxBody is answered 413, and rootPath is SCRIPT_NAME', async () => {

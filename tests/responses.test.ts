@@ -3,7 +3,8 @@ import { get, type PlainServer, post, startPlain } from './support/plain-applica
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 
-// How exchanges follow each other on a connection, and what stands on the wire (RFC 9110, RFC 9112).
+// How exchanges follow each other on a connection, and what stands on the wire (RFC 9110, RFC
+// 9112).
 
 describe.skipIf(!hasPython())('responses', () => {
   let server: PlainServer
@@ -123,7 +124,9 @@ describe.skipIf(!hasPython())('responses', () => {
     test('two hundred at once are all answered', async () => {
       const connection = await open()
       const count = 200
-      await connection.send(Array.from({ length: count }, (_, number) => get(`/echo?n=${number}`)).join(''))
+      await connection.send(
+        Array.from({ length: count }, (_, number) => get(`/echo?n=${number}`)).join(''),
+      )
       for (let number = 0; number < count; number++) {
         const { environ } = JSON.parse((await connection.readResponse()).text)
         expect(environ.QUERY_STRING).toBe(`n=${number}`)
@@ -132,7 +135,9 @@ describe.skipIf(!hasPython())('responses', () => {
 
     test('what comes before a refused request is answered first', async () => {
       const connection = await open()
-      await connection.send(`${get('/nap?ms=50')}${get('/')}GET / HTTP/1.1\r\nHost : test\r\n\r\n${get('/')}`)
+      await connection.send(
+        `${get('/nap?ms=50')}${get('/')}GET / HTTP/1.1\r\nHost : test\r\n\r\n${get('/')}`,
+      )
       expect((await connection.readResponse()).status).toBe(200)
       expect((await connection.readResponse()).status).toBe(200)
       const refusal = await connection.readResponse()
@@ -142,7 +147,11 @@ describe.skipIf(!hasPython())('responses', () => {
     })
 
     test('requests split anywhere are the same requests', async () => {
-      const text = Buffer.concat([Buffer.from(get('/')), post('/echo', 'body'), Buffer.from(get('/'))])
+      const text = Buffer.concat([
+        Buffer.from(get('/')),
+        post('/echo', 'body'),
+        Buffer.from(get('/')),
+      ])
       for (let cut = 1; cut < text.length; cut += 7) {
         const connection = await open()
         await connection.sendSplit(text, [cut], 0)
@@ -177,7 +186,9 @@ describe.skipIf(!hasPython())('responses', () => {
 
     test('no 100 for HTTP/1.0', async () => {
       const connection = await open()
-      await connection.send('POST /length HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nabcde')
+      await connection.send(
+        'POST /length HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nabcde',
+      )
       expect(await connection.readResponse()).toMatchObject({ status: 200, text: '5' })
     })
 
@@ -286,7 +297,9 @@ describe.skipIf(!hasPython())('responses', () => {
   describe('headers', () => {
     test('Date is there, in the form of RFC 9110 §5.6.7, and is now', async () => {
       const date = (await exchangeOnce(server, get('/'))).header('Date') ?? ''
-      expect(date).toMatch(/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/)
+      expect(date).toMatch(
+        /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/,
+      )
       expect(Math.abs(Date.parse(date) - Date.now())).toBeLessThan(5_000)
     })
 

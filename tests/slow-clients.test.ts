@@ -7,8 +7,8 @@ import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { descriptorsOf, forgetPeak, mebibytes, resourcesOf } from './support/resources.ts'
 import { waitFor } from './support/wait-for.ts'
 
-// The acceptor owns the connection, the worker owns the application: one single-threaded worker answers everybody else
-// while any number of clients are slow, in whichever direction.
+// The acceptor owns the connection, the worker owns the application: one single-threaded worker
+// answers everybody else while any number of clients are slow, in whichever direction.
 
 /** Asks again and again for `duration` milliseconds; returns the slowest answer in milliseconds. */
 async function slowestAnswer(server: PlainServer, duration: number): Promise<number> {
@@ -39,7 +39,9 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
   test('forty clients that drip their bodies hold nobody up', async () => {
     const server = await startPlain()
     const dripping = await Promise.all(Array.from({ length: 40 }, () => RawConnection.open(server)))
-    const drips = dripping.map((connection) => connection.drip(post('/length', Buffer.alloc(1000)), 20, 2))
+    const drips = dripping.map((connection) =>
+      connection.drip(post('/length', Buffer.alloc(1000)), 20, 2),
+    )
     expect(await slowestAnswer(server, 1_000)).toBeLessThan(8_000)
     for (const connection of dripping) connection.close()
     await Promise.all(drips)
@@ -51,11 +53,13 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     const readers = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(server)))
     for (const [number, reader] of readers.entries()) {
       // Chunked and with a length, from a generator and as one string.
-      const target = [`/big?size=${size}`, `/big?size=${size}&sized`, `/whole?size=${size}`][number % 3] ?? ''
+      const target =
+        [`/big?size=${size}`, `/big?size=${size}&sized`, `/whole?size=${size}`][number % 3] ?? ''
       await reader.send(get(target))
     }
     expect(await slowestAnswer(server, 1_000)).toBeLessThan(8_000)
-    for (const reader of readers.slice(0, 3)) expect((await reader.readResponse()).body.length).toBe(size)
+    for (const reader of readers.slice(0, 3))
+      expect((await reader.readResponse()).body.length).toBe(size)
   })
 
   test('responses that nobody reads are not heaped up in memory', async () => {
@@ -68,7 +72,8 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     await Promise.all(readers.map((reader) => reader.send(get('/endless?key=k'))))
     await waitFor('all to have begun', () => server.timesBegun('k') === 20)
     await slowestAnswer(server, 1_000)
-    // 20 windows of 256 KiB in the acceptor, and what the worker holds of each; endless() would make gigabytes.
+    // 20 windows of 256 KiB in the acceptor, and what the worker holds of each; endless() would
+    // make gigabytes.
     expect(memory() - before).toBeLessThan(100 * 1024 * 1024)
     for (const reader of readers) reader.reset()
     await waitFor('every close()', () => server.timesClosed('k') === 20)
@@ -194,7 +199,9 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
   test('a client that stops in its body is cut off with 408 after --body-timeout', async () => {
     const server = await startPlain({ args: ['--body-timeout', '1'] })
     const connection = await RawConnection.open(server)
-    await connection.send('POST /wait?key=k HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf')
+    await connection.send(
+      'POST /wait?key=k HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf',
+    )
     const response = await connection.readResponse()
     expect(response.status).toBe(408)
     expect(response.header('Connection')).toBe('close')

@@ -25,7 +25,10 @@ describe.skipIf(!hasPython())('a Flask application under the test client', () =>
 
   test('logs in by a form, is redirected, keeps its session and logs out', async () => {
     const client = testClient(flask)
-    const welcome = await client.post('/login', { form: { user: 'Zo\u00eb' }, followRedirects: true })
+    const welcome = await client.post('/login', {
+      form: { user: 'Zo\u00eb' },
+      followRedirects: true,
+    })
     expect([welcome.status, await welcome.text()]).toEqual([200, 'Zo\u00eb'])
     expect(welcome.redirects.map(({ status }) => status)).toEqual([302])
     expect(client.cookies.get('session')?.httpOnly).toBe(true)
@@ -53,7 +56,9 @@ describe.skipIf(!hasPython())('a Flask application under the test client', () =>
       followRedirects: true,
       validate: true,
     })
-    expect(await (await client.get('/absolute')).text()).toBe('https://shop.example:8443/api/greet/Zo%C3%AB')
+    expect(await (await client.get('/absolute')).text()).toBe(
+      'https://shop.example:8443/api/greet/Zo%C3%AB',
+    )
     const greeting = await client.get('/redirect')
     expect(greeting.request.url).toBe('https://shop.example:8443/api/greet/Ann')
     expect(await greeting.text()).toBe('Hello, Ann')
@@ -101,7 +106,9 @@ test('a request makes the environ that a server makes of the same one', async ()
     startResponse('200 OK', [['Content-Type', 'application/json']])
     const seen = Object.entries(environ).filter(([, value]) => typeof value !== 'object')
     return [
-      new TextEncoder().encode(JSON.stringify([...seen, ['the body', String.fromCharCode(...body)]].sort())),
+      new TextEncoder().encode(
+        JSON.stringify([...seen, ['the body', String.fromCharCode(...body)]].sort()),
+      ),
     ]
   }
   const httpd = makeServer('127.0.0.1', 0, app, { log: false })
@@ -120,12 +127,23 @@ test('a request makes the environ that a server makes of the same one', async ()
   ] as const
   const target = '/a%20b/%C3%A9%ff//c;d=%2F?q=%20+&x#'
   // What belongs to one connection, and what a server says of itself.
-  const own = ['REMOTE_PORT', 'SERVER_SOFTWARE', 'HTTP_CONNECTION', 'wsgi.multithread', 'wsgi.file_wrapper']
+  const own = [
+    'REMOTE_PORT',
+    'SERVER_SOFTWARE',
+    'HTTP_CONNECTION',
+    'wsgi.multithread',
+    'wsgi.file_wrapper',
+  ]
   const compared = (text: string) =>
     (JSON.parse(text) as [string, unknown][]).filter(([name]) => !own.includes(name))
 
   const served = await new Promise<string>((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, method: 'PUT', path: target.replace('#', '') })
+    const request = httpRequest({
+      host: '127.0.0.1',
+      port,
+      method: 'PUT',
+      path: target.replace('#', ''),
+    })
     for (const [name, value] of headers) {
       const before = request.getHeader(name)
       request.setHeader(name, before === undefined ? value : [String(before), value])

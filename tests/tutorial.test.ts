@@ -1,5 +1,12 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,9 +15,16 @@ import { commandPath, repository } from './support/build.ts'
 import { compilerPath } from './support/compiler.ts'
 import { hasPython, testPython } from './support/python.ts'
 import { type RunningServer, runServer, runToEnd } from './support/running-server.ts'
-import { type Command, filesOf, outputMatches, parsePage, type Section } from './support/tutorial-page.ts'
+import {
+  type Command,
+  filesOf,
+  outputMatches,
+  parsePage,
+  type Section,
+} from './support/tutorial-page.ts'
 
-// The tutorial is what is tested: every file, every command and every output on its page. See support/tutorial-page.ts for how.
+// The tutorial is what is tested: every file, every command and every output on its page. See
+// support/tutorial-page.ts for how.
 
 const page = parsePage(readFileSync(join(repository, 'docs', 'guides', 'tutorial.md'), 'utf8'))
 const files = filesOf(page)
@@ -28,7 +42,8 @@ beforeAll(() => {
   )
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   // Servers take a free port and say which.
-  for (const [name, text] of files) writeFileSync(join(folder, name), text.replace(/\b8000\b/g, '0'))
+  for (const [name, text] of files)
+    writeFileSync(join(folder, name), text.replace(/\b8000\b/g, '0'))
 
   mkdirSync(bin)
   program('npx', 'exec "$@"')
@@ -108,11 +123,19 @@ async function runSection({ blocks }: Section): Promise<void> {
   for (const server of servers.values()) await server.stop()
 }
 
-async function runCommand({ command, output }: Command, server: RunningServer | null): Promise<void> {
-  const there = server === null ? command : command.replaceAll('localhost:8000', `127.0.0.1:${server.port}`)
-  const { stdout, stderr } = await runToEnd('bash', ['-c', there], { env: environment(), cwd: folder })
+async function runCommand(
+  { command, output }: Command,
+  server: RunningServer | null,
+): Promise<void> {
+  const there =
+    server === null ? command : command.replaceAll('localhost:8000', `127.0.0.1:${server.port}`)
+  const { stdout, stderr } = await runToEnd('bash', ['-c', there], {
+    env: environment(),
+    cwd: folder,
+  })
   const printed = (stdout + stderr).replaceAll('\r', '')
-  if (!outputMatches(output, printed)) expect(printed, `${there}\n${server?.log() ?? ''}`).toBe(output)
+  if (!outputMatches(output, printed))
+    expect(printed, `${there}\n${server?.log() ?? ''}`).toBe(output)
 }
 
 async function startServer({ command, output }: Command): Promise<RunningServer> {
@@ -122,7 +145,8 @@ async function startServer({ command, output }: Command): Promise<RunningServer>
     env: { ...environment(), MONOCEROS_CMD_ARGS: '--bind 127.0.0.1:0' },
     cwd: folder,
     // A server at all addresses is reached at this one.
-    findAddresses: (log) => [...log.matchAll(LISTENING)].map((match) => `http://127.0.0.1:${match[1]}`),
+    findAddresses: (log) =>
+      [...log.matchAll(LISTENING)].map((match) => `http://127.0.0.1:${match[1]}`),
     isReady: (log) => log.search(LISTENING) !== -1,
     isWorker: (commandLine) => commandLine.includes('monoceros-worker'),
   })
@@ -135,9 +159,15 @@ const LISTENING = /Listening at http:\/\/[^\s:]+:(\d+).*\n/g
 
 /** The environment of a reader who has the virtual environment active. */
 function environment(): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' }
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PYTHONUNBUFFERED: '1',
+    PYTHONDONTWRITEBYTECODE: '1',
+  }
   for (const name of Object.keys(env)) {
-    if (/^(MONOCEROS_|WEB_CONCURRENCY$|PORT$|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(name))
+    if (
+      /^(MONOCEROS_|WEB_CONCURRENCY$|PORT$|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(name)
+    )
       delete env[name]
   }
   const { prefix } = testPython()

@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { appsDirectory, temporaryDirectory } from './support/applications.ts'
 import { KeepAliveClient } from './support/keep-alive-client.ts'
 import { childrenOf, isAlive, residentMemory } from './support/processes.ts'
-import { type RunningServer, runCommand, type ServerOptions, startServer } from './support/server.ts'
+import {
+  type RunningServer,
+  runCommand,
+  type ServerOptions,
+  startServer,
+} from './support/server.ts'
 import { waitFor } from './support/wait-for.ts'
 
 // `monoceros ./app.ts:app`: TypeScript applications in the acceptors' own processes.
@@ -54,11 +59,23 @@ describe('what is loaded', () => {
 
   const mistakes: [string, string, RegExp][] = [
     ['a file that is not there', './absent.ts:app', /there is no file .*absent\.ts/],
-    ['a name that is not exported', './app.ts:application', /exports no application \(it exports .*app.*\)/],
-    ['something else than an application', './app.ts:notAnApplication', /is the number 42, which is not/],
+    [
+      'a name that is not exported',
+      './app.ts:application',
+      /exports no application \(it exports .*app.*\)/,
+    ],
+    [
+      'something else than an application',
+      './app.ts:notAnApplication',
+      /is the number 42, which is not/,
+    ],
     ['a name that is none', './app.ts:a b', /expected a name behind the colon/],
     ['arguments that are no literals', './app.ts:create(x)', /must be literals/],
-    ['something that cannot be called', './app.ts:nested()', /nested is an object and cannot be called/],
+    [
+      'something that cannot be called',
+      './app.ts:nested()',
+      /nested is an object and cannot be called/,
+    ],
     ['a file with JSX', './app.tsx', /JSX has to be compiled first/],
     ['a URL of another host', 'file://elsewhere/app.ts', /Cannot load file:\/\/elsewhere/],
   ]
@@ -84,7 +101,9 @@ describe('what is loaded', () => {
     writeFileSync(join(path, 'app.mjs'), '\nthis is not JavaScript\n')
     const { code, stderr } = await runCommand(['app.mjs', '--bind', '127.0.0.1:0'], { cwd: path })
     expect(code).toBe(3)
-    expect(stderr).toMatch(/app\.mjs:2\nthis is not JavaScript\n +\^+\n\nSyntaxError: Unexpected identifier/)
+    expect(stderr).toMatch(
+      /app\.mjs:2\nthis is not JavaScript\n +\^+\n\nSyntaxError: Unexpected identifier/,
+    )
     expect(stderr).not.toMatch(/^ +at /m)
   })
 
@@ -120,7 +139,9 @@ describe('what is loaded', () => {
       ['null.cts', '', /is null, which is not a WSGI application/],
     ] as const) {
       writeFileSync(join(path, file), `module.exports = ${file === 'null.cts' ? null : 42}`)
-      const { code, stderr } = await runCommand([file + name, '--bind', '127.0.0.1:0'], { cwd: path })
+      const { code, stderr } = await runCommand([file + name, '--bind', '127.0.0.1:0'], {
+        cwd: path,
+      })
       expect(code).toBe(3)
       expect(stderr).toMatch(message)
       expect(stderr).not.toMatch(/^ +at /m)
@@ -148,7 +169,9 @@ describe('what is loaded', () => {
     const { path, remove } = temporaryDirectory()
     onTestFinished(remove)
     writeFileSync(join(path, 'app.mjs'), code)
-    const { code: status, stderr } = await runCommand(['app.mjs:app', '--bind', '127.0.0.1:0'], { cwd: path })
+    const { code: status, stderr } = await runCommand(['app.mjs:app', '--bind', '127.0.0.1:0'], {
+      cwd: path,
+    })
     expect(status).toBe(3)
     expect(stderr).toMatch(message)
   })
@@ -217,7 +240,9 @@ describe('requests', () => {
       received += chunk.toString('latin1')
       if (received === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write('12345')
     })
-    socket.write('POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n')
+    socket.write(
+      'POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n',
+    )
     await waitFor('the answer', () => received.endsWith('5\n'))
     socket.destroy()
   })
@@ -304,11 +329,13 @@ describe('requests', () => {
   })
 
   test('a generator that always has more leaves the others their turn', async () => {
-    const download = fetch(`${server.url}/download?size=${256 * mebibyte}`).then(async (response) => {
-      let size = 0
-      for await (const chunk of response.body!) size += chunk.length
-      return size
-    })
+    const download = fetch(`${server.url}/download?size=${256 * mebibyte}`).then(
+      async (response) => {
+        let size = 0
+        for await (const chunk of response.body!) size += chunk.length
+        return size
+      },
+    )
     let answered = 0
     let done = false
     const all = download.finally(() => {
@@ -338,7 +365,8 @@ describe('requests', () => {
       })
       const init = { method: 'POST', body, duplex: 'half' } as RequestInit
       let received = 0
-      for await (const chunk of (await fetch(`${other.url}/echo`, init)).body!) received += chunk.length
+      for await (const chunk of (await fetch(`${other.url}/echo`, init)).body!)
+        received += chunk.length
       return received
     }
     expect(await transfer()).toBe(size)
@@ -375,7 +403,9 @@ describe('processes', () => {
   test('one with an error that nobody caught finishes what it has and is replaced', async () => {
     const server = await start()
     expect(await textOf(server, '/uncaught')).toBe('soon\n')
-    await server.waitForLog(/did not catch; this process is replaced\nError: thrown where nobody catches/)
+    await server.waitForLog(
+      /did not catch; this process is replaced\nError: thrown where nobody catches/,
+    )
     await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
   })
 
@@ -437,12 +467,15 @@ describe('processes', () => {
     })
     provoke(server)
     const last = new Set<KeepAliveClient>()
-    await waitFor('one to be told that it is the last request, and no request lost until then', async () => {
-      for (const client of clients) {
-        if (!last.has(client) && (await client.request(request)).closes) last.add(client)
-      }
-      return last.size > 0 && (args.length > 0 || last.size === clients.length)
-    })
+    await waitFor(
+      'one to be told that it is the last request, and no request lost until then',
+      async () => {
+        for (const client of clients) {
+          if (!last.has(client) && (await client.request(request)).closes) last.add(client)
+        }
+        return last.size > 0 && (args.length > 0 || last.size === clients.length)
+      },
+    )
     for (const client of clients) client.close()
   })
 
@@ -462,7 +495,8 @@ describe('processes', () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     process.kill(server.pid, 'SIGSTOP')
-    await new Promise((resolve) => setTimeout(resolve, 2500)) // more than the time-out: it is what is tried
+    // more than the time-out: it is what is tried
+    await new Promise((resolve) => setTimeout(resolve, 2500))
     process.kill(server.pid, 'SIGCONT')
     server.signal('SIGUSR1')
     await server.waitForLog(/SIGUSR1/)

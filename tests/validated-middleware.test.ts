@@ -1,4 +1,7 @@
-/** Every middleware between two validators: is it a good server to the application inside, and a good application to the server outside? */
+/**
+ * Every middleware between two validators: is it a good server to the application inside, and a
+ * good application to the server outside?
+ */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -50,7 +53,14 @@ const middleware: Record<string, Record<string, Middleware>> = {
   'body-limit': { small: bodyLimit({ maxBytes: 4 }), large: bodyLimit({ maxBytes: 1e6 }) },
   compose: {
     none: compose(),
-    many: compose(errorHandler(), logger({ write() {} }), requestId(), compress(), conditional(), cors()),
+    many: compose(
+      errorHandler(),
+      logger({ write() {} }),
+      requestId(),
+      compress(),
+      conditional(),
+      cors(),
+    ),
     many_in_another_order: compose(
       conditional(),
       compress(),
@@ -74,7 +84,11 @@ const middleware: Record<string, Record<string, Middleware>> = {
     plain: errorHandler(),
     debug: errorHandler({ debug: true }),
     rendered: errorHandler({
-      render: () => ({ status: '500 Oh', headers: [['Content-Type', 'text/plain']], body: 'sorry' }),
+      render: () => ({
+        status: '500 Oh',
+        headers: [['Content-Type', 'text/plain']],
+        body: 'sorry',
+      }),
     }),
   },
   logger: { combined: logger({ write() {} }), function: logger({ format: () => 'a', write() {} }) },
@@ -99,7 +113,10 @@ const TEXT: [string, string][] = [['Content-Type', 'text/plain']]
 const LONG = 'some text '.repeat(500)
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 3))
 
-type Application = (environ: WSGIEnvironment, startResponse: StartResponse) => WSGIBody | Promise<WSGIBody>
+type Application = (
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+) => WSGIBody | Promise<WSGIBody>
 
 const applications: Record<string, Application> = {
   array: (_, start) => {
@@ -250,7 +267,8 @@ async function run(
   work: Work,
 ): Promise<Result> {
   const told: string[] = []
-  const note = (error: unknown) => void told.push(error instanceof Error ? `${error.stack}` : String(error))
+  const note = (error: unknown) =>
+    void told.push(error instanceof Error ? `${error.stack}` : String(error))
   const environ = environOf({
     ...request,
     errors: {
@@ -365,7 +383,9 @@ describe.each(cases)('$folder ($variant)', ({ wrap, folder, variant }) => {
     // All at once: most of the time is spent waiting.
     const leavings: Leaving[] = ['never', 'at once', 'after the first piece']
     await Promise.all(
-      Object.keys(requests).flatMap((request) => leavings.map((leaving) => check(request, leaving))),
+      Object.keys(requests).flatMap((request) =>
+        leavings.map((leaving) => check(request, leaving)),
+      ),
     )
     expect(violations).toEqual([])
   })
@@ -394,7 +414,10 @@ test.each<[string, Middleware, RegExp]>([
     'that makes text of pieces',
     (app) => async (environ, start) => {
       const body = await validator(app)(environ, start)
-      return { [Symbol.iterator]: () => ['text'][Symbol.iterator](), close: () => body.close?.() } as never
+      return {
+        [Symbol.iterator]: () => ['text'][Symbol.iterator](),
+        close: () => body.close?.(),
+      } as never
     },
     /The application broke the contract: its body must be made of Uint8Array/,
   ],
@@ -446,5 +469,7 @@ test('no body was forgotten by any of them', async () => {
     collectGarbage()
     return told.some((text) => text.includes('/last'))
   })
-  expect(told.filter((text) => text.includes('broke the contract') && !text.includes('/last'))).toEqual([])
+  expect(
+    told.filter((text) => text.includes('broke the contract') && !text.includes('/last')),
+  ).toEqual([])
 })

@@ -1,4 +1,7 @@
-/** Whatever of ours calls an application, does so rightly: servers, adapters and the test client, before a validated application. */
+/**
+ * Whatever of ours calls an application, does so rightly: servers, adapters and the test client,
+ * before a validated application.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -11,7 +14,12 @@ import { toNodeHandler } from '../src/adapters/to-node-handler.ts'
 import { makeServer } from '../src/reference-server/make-server.ts'
 import { testClient } from '../src/testing/test-client.ts'
 import { errorStream } from '../src/wsgi/error-stream.ts'
-import type { ErrorStream, StartResponse, WSGIApplication, WSGIEnvironment } from '../src/wsgi/types.ts'
+import type {
+  ErrorStream,
+  StartResponse,
+  WSGIApplication,
+  WSGIEnvironment,
+} from '../src/wsgi/types.ts'
 import { validator } from '../src/wsgi/validator.ts'
 import { environOf } from './support/call-application.ts'
 import { waitFor } from './support/wait-for.ts'
@@ -35,7 +43,8 @@ const app: WSGIApplication = async (environ, startResponse) => {
       return echo(environ, startResponse)
     case '/pieces': {
       const write = startResponse('200 OK', TEXT)
-      for (let piece = await input.read(3); piece.length > 0; piece = await input.read(3)) await write(piece)
+      for (let piece = await input.read(3); piece.length > 0; piece = await input.read(3))
+        await write(piece)
       return []
     }
     case '/lines':
@@ -82,7 +91,8 @@ const servers: Record<string, Start> = {
       server.closeAllConnections()
       server.close()
     })
-    return (path, init) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init)
+    return (path, init) =>
+      fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init)
   },
   'a fetch handler': async (served, errors) => {
     const handler = toFetchHandler(served, { errors })
@@ -108,7 +118,11 @@ describe.each(Object.entries(servers))('%s', (_, start) => {
     }
     expect(await text('/pieces', { method: 'POST', body })).toBe(body)
     expect(await text('/lines', { method: 'POST', body })).toBe(body)
-    const streamed = { method: 'POST', body: new Blob([body]).stream(), duplex: 'half' } as RequestInit
+    const streamed = {
+      method: 'POST',
+      body: new Blob([body]).stream(),
+      duplex: 'half',
+    } as RequestInit
     expect(await text('/pieces', streamed)).toBe(body)
     const endless = await get('/endless')
     const reader = endless.body!.getReader()

@@ -2,14 +2,22 @@ import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { startLoad } from './support/load.ts'
 import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
-import { childrenOf, commandLineOf, descendantsOf, isAlive, waitUntilGone } from './support/processes.ts'
+import {
+  childrenOf,
+  commandLineOf,
+  descendantsOf,
+  isAlive,
+  waitUntilGone,
+} from './support/processes.ts'
 import { hasPython } from './support/python.ts'
 import { exchangeOnce, RawConnection } from './support/raw-client.ts'
 import { waitFor, within } from './support/wait-for.ts'
 
 // The rows of "What happens when" in docs/design.md, each made to happen on the real command.
 
-/** A request that waits in the application until the test lets it go; resolves when it has begun. */
+/**
+ * A request that waits in the application until the test lets it go; resolves when it has begun.
+ */
 async function beginWaiting(server: PlainServer, key: string, route = `/wait?key=${key}`) {
   const connection = await RawConnection.open(server)
   await connection.send(get(route))
@@ -18,8 +26,9 @@ async function beginWaiting(server: PlainServer, key: string, route = `/wait?key
 }
 
 /**
- * Resolves when the acceptor has read what was sent before: it has answered connections of its own accord that were made
- * later. (One turn of its event loop might take them in any order, two cannot.)
+ * Resolves when the acceptor has read what was sent before: it has answered connections of its own
+ * accord that were made later. (One turn of its event loop might take them in any order, two
+ * cannot.)
  */
 async function acceptorHasRead(server: PlainServer): Promise<void> {
   for (let turn = 0; turn < 2; turn++) {
@@ -82,7 +91,12 @@ describe.skipIf(!hasPython())('what happens when', () => {
       await connection.send(get('/raise-after?key=k&length=100'))
       server.go('k')
       const response = await connection.readResponse()
-      expect(response).toMatchObject({ status: 200, framing: 'length', text: 'part', complete: false })
+      expect(response).toMatchObject({
+        status: 200,
+        framing: 'length',
+        text: 'part',
+        complete: false,
+      })
       await server.waitForLog(/ValueError: raised after the head/)
     })
   })
@@ -99,7 +113,10 @@ describe.skipIf(!hasPython())('what happens when', () => {
       connection.timeout = 2_000
       expect((await connection.readResponse()).status).toBe(502)
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
-      await waitFor('a new worker', () => server.workers().length === 2 && !server.workers().includes(worker))
+      await waitFor(
+        'a new worker',
+        () => server.workers().length === 2 && !server.workers().includes(worker),
+      )
       await server.waitForLog(new RegExp(`${worker}`))
       expect(server.timesBegun('a')).toBe(1)
     })
@@ -255,7 +272,9 @@ describe.skipIf(!hasPython())('what happens when', () => {
     test('in the middle of its request: the application is not called', async () => {
       const server = await startPlain()
       const connection = await RawConnection.open(server)
-      await connection.send('POST /wait?key=k HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf')
+      await connection.send(
+        'POST /wait?key=k HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf',
+      )
       connection.reset()
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
       expect(server.timesBegun('k')).toBe(0)
@@ -273,9 +292,12 @@ describe.skipIf(!hasPython())('what happens when', () => {
     expect(response.status).toBe(400)
     expect(response.header('Connection')).toBe('close')
     expect(await connection.expectEnd()).toBe('closed')
-    await server.waitForLog(/Content-Length and Transfer-Encoding|Transfer-Encoding and Content-Length/i, {
-      from,
-    })
+    await server.waitForLog(
+      /Content-Length and Transfer-Encoding|Transfer-Encoding and Content-Length/i,
+      {
+        from,
+      },
+    )
     expect(server.log().slice(from).trim().split('\n')).toHaveLength(1)
   })
 
@@ -408,7 +430,8 @@ describe.skipIf(!hasPython())('what happens when', () => {
       server.signal('SIGTERM')
       expect(await server.exited).toEqual({ code: 0, signal: null })
       const { faults } = await load.stop()
-      // Each client was told (Connection: close), or its connection closed while it had nothing in flight that was begun.
+      // Each client was told (Connection: close), or its connection closed while it had nothing in
+      // flight that was begun.
       for (const fault of faults) {
         expect(fault).toMatch(
           /^Connection: close|^the connection ended \(closed\) where a line.*not understood: ""/,
@@ -511,7 +534,9 @@ describe.skipIf(!hasPython())('what happens when', () => {
   test('temporary directories are gone when the server is', async () => {
     const temporary = (await startPlain()).data
     const server = await startPlain({ env: { TMPDIR: temporary } })
-    expect((await exchangeOnce(server, post('/length', Buffer.alloc(3_000_000)))).text).toBe('3000000')
+    expect((await exchangeOnce(server, post('/length', Buffer.alloc(3_000_000)))).text).toBe(
+      '3000000',
+    )
     await server.stop()
     expect(readdirSync(temporary)).toEqual([])
   })

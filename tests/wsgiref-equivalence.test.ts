@@ -9,12 +9,16 @@ import { setupTestingDefaults } from '../src/wsgi/testing-defaults.ts'
 import type { WSGIEnvironment } from '../src/wsgi/types.ts'
 import { hasPython, runPython } from './support/python.ts'
 
-/** Variables of an environ that are strings: what both languages can be given and can be asked for. */
+/**
+ * Variables of an environ that are strings: what both languages can be given and can be asked for.
+ */
 type Strings = Record<string, string>
 /** A method of `Headers`, by wsgiref's name, and its arguments. */
 type Step = [method: string, ...args: unknown[]]
 
-/** What wsgiref makes of all the inputs, in one run of Python. `"raised"` stands for an exception. */
+/**
+ * What wsgiref makes of all the inputs, in one run of Python. `"raised"` stands for an exception.
+ */
 const REFERENCE = `
 import json, sys
 from wsgiref.headers import Headers
@@ -143,10 +147,14 @@ const shifts: Strings[] = [
   {},
   { SCRIPT_NAME: '/s' },
   { PATH_INFO: '/a/b' },
-  ...scriptNames.flatMap((SCRIPT_NAME) => pathInfos.map((PATH_INFO) => ({ SCRIPT_NAME, PATH_INFO }))),
+  ...scriptNames.flatMap((SCRIPT_NAME) =>
+    pathInfos.map((PATH_INFO) => ({ SCRIPT_NAME, PATH_INFO })),
+  ),
 ]
 
-const schemes: Strings[] = ['on', 'yes', '1', 'off', '', 'ON', 'true', '0'].map((HTTPS) => ({ HTTPS }))
+const schemes: Strings[] = ['on', 'yes', '1', 'off', '', 'ON', 'true', '0'].map((HTTPS) => ({
+  HTTPS,
+}))
 schemes.push({})
 
 const defaults: Strings[] = [
@@ -318,12 +326,15 @@ describe.skipIf(!hasPython())('the helpers give what those of wsgiref give', () 
     expect(schemes.map((environ) => guessScheme(environ))).toEqual(expected.schemes)
   })
 
-  test.each(defaults.map((environ, i) => [environ, i] as const))('testing defaults for %j', (given, i) => {
-    const environ: Partial<WSGIEnvironment> = { ...given }
-    setupTestingDefaults(environ)
-    const strings = Object.entries(environ).filter(([, value]) => typeof value === 'string')
-    expect(Object.fromEntries(strings)).toEqual(expected.defaults[i])
-  })
+  test.each(defaults.map((environ, i) => [environ, i] as const))(
+    'testing defaults for %j',
+    (given, i) => {
+      const environ: Partial<WSGIEnvironment> = { ...given }
+      setupTestingDefaults(environ)
+      const strings = Object.entries(environ).filter(([, value]) => typeof value === 'string')
+      expect(Object.fromEntries(strings)).toEqual(expected.defaults[i])
+    },
+  )
 
   test('hop-by-hop headers', () => {
     expect(hops.map(isHopByHop)).toEqual(expected.hops)

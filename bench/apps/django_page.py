@@ -19,7 +19,8 @@ settings.configure(
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": os.environ["BENCH_DATABASE"],
-            # Connections last, as in a tuned production setup; otherwise each request opens the file anew.
+            # Connections last, as in a tuned production setup; otherwise each request opens the
+            # file anew.
             "CONN_MAX_AGE": None,
         }
     },
@@ -85,7 +86,8 @@ def make_database() -> None:
     with connection.schema_editor() as editor:
         editor.create_model(Book)
     Book.objects.bulk_create(
-        Book(title="Title %04d" % n, author="Author %02d" % (n % 37), year=1900 + n % 120) for n in range(1000)
+        Book(title="Title %04d" % n, author="Author %02d" % (n % 37), year=1900 + n % 120)
+        for n in range(1000)
     )
 
 

@@ -1,4 +1,5 @@
-"""A JSON route of Flask: a small interface as most are, with a path parameter and a query argument."""
+"""A JSON route of Flask: a small interface as most are, with a path parameter and a query
+argument."""
 
 from __future__ import annotations
 

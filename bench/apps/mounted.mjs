@@ -1,4 +1,7 @@
-/** A Python application as a value in JavaScript: mounted by a dispatcher, wrapped in middleware. What that costs. */
+/**
+ * A Python application as a value in JavaScript: mounted by a dispatcher, wrapped in middleware.
+ * What that costs.
+ */
 import { compose, dispatcher, errorHandler, pythonApp, requestId } from 'monoceros'
 
 /** @param {string} name MODULE:NAME @param {string} python @param {number} workers */

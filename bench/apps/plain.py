@@ -13,16 +13,21 @@ BODIES: Dict[str, bytes] = {
     "/1m": b"0123456789abcde\n" * 65536,
 }
 HEADERS: Dict[str, Headers] = {
-    path: [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))] for path, body in BODIES.items()
+    path: [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+    for path, body in BODIES.items()
 }
 
 
-def application(environ: Environ, start_response: Callable[[str, Headers], object]) -> Iterable[bytes]:
+def application(
+    environ: Environ, start_response: Callable[[str, Headers], object]
+) -> Iterable[bytes]:
     """Answer /hello, /10k and /1m with their bodies, and /echo with the body of the request."""
     path = environ["PATH_INFO"]
     if path == "/echo":
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        start_response(
+            "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+        )
         return [body]
     known = BODIES.get(path)
     if known is None:

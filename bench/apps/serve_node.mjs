@@ -1,4 +1,7 @@
-/** What plain.py answers, by node:http, Express or Fastify: `node serve_node.mjs node|express|fastify PORT`. */
+/**
+ * What plain.py answers, by node:http, Express or Fastify: `node serve_node.mjs
+ * node|express|fastify PORT`.
+ */
 import { createServer } from 'node:http'
 import { BODIES } from './bodies.mjs'
 

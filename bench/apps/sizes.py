@@ -1,4 +1,6 @@
-"""Bodies of any size, both ways: ``GET /N`` answers with N bytes, ``POST /`` reads the body and says how long it was."""
+"""Bodies of any size, both ways: ``GET /N`` answers with N bytes, ``POST /`` reads the body and
+says how long it was.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ KNOWN: Dict[str, bytes] = {}
 LARGEST = 16 * 1024 * 1024
 
 
-def application(environ: Environ, start_response: Callable[[str, Headers], object]) -> Iterable[bytes]:
+def application(
+    environ: Environ, start_response: Callable[[str, Headers], object]
+) -> Iterable[bytes]:
     """Answer with as many bytes as the path says, or with the number of bytes that came."""
     if environ["REQUEST_METHOD"] == "POST":
         # In one read, as frameworks read a form or JSON.
@@ -22,7 +26,9 @@ def application(environ: Environ, start_response: Callable[[str, Headers], objec
         if known is None:
             size = int(path[1:]) if path[1:].isdecimal() else LARGEST + 1
             if size > LARGEST:
-                start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+                start_response(
+                    "404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")]
+                )
                 return [b""]
             # Made once: what making it costs is not the server's.
             known = KNOWN[path] = b"0123456789abcde\n" * (size // 16) + b"x" * (size % 16)

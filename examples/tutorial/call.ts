@@ -1,4 +1,9 @@
-import { type StartResponse, setupTestingDefaults, type WSGIEnvironment, type WSGIFunction } from 'monoceros'
+import {
+  type StartResponse,
+  setupTestingDefaults,
+  type WSGIEnvironment,
+  type WSGIFunction,
+} from 'monoceros'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -38,7 +38,9 @@ async function answer(connection: Socket, app: WSGIApplication, port: number) {
   const environ: WSGIEnvironment = {
     REQUEST_METHOD: method,
     SCRIPT_NAME: '',
-    PATH_INFO: path.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    PATH_INFO: path.replace(/%([0-9a-f]{2})/gi, (_, hex) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    ),
     QUERY_STRING: query,
     SERVER_NAME: 'localhost',
     SERVER_PORT: String(port),
@@ -86,7 +88,8 @@ async function answer(connection: Socket, app: WSGIApplication, port: number) {
   const body = await toFunction(app)(environ, startResponse)
   try {
     for await (const piece of body) {
-      if (piece.length > 0) await write(piece) // the head waits for the first piece that is not empty
+      // the head waits for the first piece that is not empty
+      if (piece.length > 0) await write(piece)
     }
     if (!sent) await write(new Uint8Array())
   } finally {

@@ -1,4 +1,6 @@
-"""The channels to the acceptor: what a worker is given, reading them, and a pipe to wake a thread that polls."""
+"""The channels to the acceptor: what a worker is given, reading them, and a pipe to wake a thread
+that polls.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ _PARTS_LIMIT = 1024
 
 
 class Assignment(NamedTuple):
-    """What a worker runs, how, and for whom. ``window`` in bytes, ``graceful_timeout`` in seconds."""
+    """What a worker runs, how, and for whom. ``window`` in bytes, ``graceful_timeout`` in
+    seconds."""
 
     application: Callable[..., Any]
     template: Environ
@@ -36,8 +39,12 @@ class TakenBack(Exception):
     """
 
 
-def receive_some(channel: socket.socket, reader: FrameReader, patient: bool = False) -> Optional[List[Frame]]:
-    """Reads once, without waiting if not ``patient``; the frames that are complete now. None when it has ended."""
+def receive_some(
+    channel: socket.socket, reader: FrameReader, patient: bool = False
+) -> Optional[List[Frame]]:
+    """Reads once, without waiting if not ``patient``; the frames that are complete now. None when
+    it has ended.
+    """
     size = _READ_SIZE if reader.wanted <= _READ_SIZE else min(reader.wanted, _READ_LIMIT)
     try:
         data = channel.recv(size) if patient else channel.recv(size, socket.MSG_DONTWAIT)
@@ -87,7 +94,9 @@ class Pipe:
 
 
 def forget_below(cancelled: Set[int], stream: int) -> None:
-    """Takes out what is before ``stream``, which begins: a CANCEL comes twice, and the second one may be late."""
+    """Takes out what is before ``stream``, which begins: a CANCEL comes twice, and the second one
+    may be late.
+    """
     for number in tuple(cancelled):
         if number < stream:
             cancelled.discard(number)

@@ -1,4 +1,5 @@
-"""A worker of one thread whose application runs greenlets: while it waits for requests, they run."""
+"""A worker of one thread whose application runs greenlets: while it waits for requests, they
+run."""
 
 from __future__ import annotations
 
@@ -13,9 +14,13 @@ from .solo import SoloWorker
 
 
 class CooperativeWorker(SoloWorker):
-    """As SoloWorker, for an application that has replaced ``select``; ``wait`` as of ``native.cooperative_wait``."""
+    """As SoloWorker, for an application that has replaced ``select``; ``wait`` as of
+    ``native.cooperative_wait``.
+    """
 
-    def __init__(self, assignment: Assignment, data: socket.socket, control: socket.socket, wait: Any) -> None:
+    def __init__(
+        self, assignment: Assignment, data: socket.socket, control: socket.socket, wait: Any
+    ) -> None:
         super().__init__(assignment, data, control)
         self._let_run = wait
 

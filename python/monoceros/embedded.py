@@ -1,10 +1,10 @@
-"""A worker inside of an embedded interpreter: one thread, and a link to node in the place of two sockets.
+"""A worker inside of an embedded interpreter: one thread, and a link to node in the place of two
+sockets.
 
-The thread that runs this belongs to it alone: waiting for frames blocks it, as a socket would. There is no second
-thread, so what the control thread of ``solo`` does is done otherwise: the acceptor takes back by itself what has not
-begun (``Link.claim``), nothing that is finished is held back while something else runs, and a request that runs out of
-time is interrupted by a signal.
-"""
+The thread that runs this belongs to it alone: waiting for frames blocks it, as a socket would.
+There is no second thread, so what the control thread of ``solo`` does is done otherwise: the
+acceptor takes back by itself what has not begun (``Link.claim``), nothing that is finished is held
+back while something else runs, and a request that runs out of time is interrupted by a signal."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ AREA = 256 * 1024
 class Link(Protocol):
     """What node gives to the interpreter (src/runtimes/pyodide/worker-entry.ts). Sizes in bytes.
 
-    Bytes cross in two areas of the interpreter's own memory, so that a call carries nothing but numbers.
-    """
+    Bytes cross in two areas of the interpreter's own memory, so that a call carries nothing but
+    numbers."""
 
     #: What the worker is called in logs.
     number: int
@@ -58,7 +58,9 @@ class Link(Protocol):
         """Says where the areas are."""
 
     def receive(self, patient: bool) -> int:
-        """Puts the next bytes into the incoming area: how many. 0 when there are none, or when a signal is due."""
+        """Puts the next bytes into the incoming area: how many. 0 when there are none, or when a
+        signal is due.
+        """
 
     def waiting(self) -> bool:
         """True when ``receive`` would not wait. Cheap."""
@@ -94,7 +96,9 @@ class Link(Protocol):
         """Closes it."""
 
     def on_disk(self, descriptor: int) -> bool:
-        """True when an open file of the interpreter's is one of the disk's, at the path that it has here."""
+        """True when an open file of the interpreter's is one of the disk's, at the path that it has
+        here.
+        """
 
     def stands(self, stack: str) -> None:
         """Says where the application stands that is being loaded."""
@@ -116,7 +120,9 @@ class RequestTimedOut(BaseException):
 
 
 def serve(link: Link) -> int:
-    """Loads the application that START names and serves it until the acceptor says STOP; the exit status."""
+    """Loads the application that START names and serves it until the acceptor says STOP; the exit
+    status.
+    """
     _settle_output()
     _settle_signals()
     absent.install()
@@ -132,14 +138,17 @@ def serve(link: Link) -> int:
         startup = read_startup(data[start:end])
         packages.enable(startup.chdir or os.getcwd(), startup.pythonpath)
         loader.advise = packages.advice
-        # The acceptor asks for this when loading takes long. Nothing is raised: it may come to its end yet.
+        # The acceptor asks for this when loading takes long. Nothing is raised: it may come to its
+        # end yet.
         signal.signal(signal.SIGURG, lambda number, frame: link.stands(_loading_stack(frame)))
         try:
             application = load_application(startup)
         except LoadError as error:
             port.send(frames.pack_fail(0, str(error)))
             return EXIT_NOT_LOADED
-        environ.open_body_file = lambda path: io.BufferedReader(cast(io.RawIOBase, _AcceptorFile(port, path)), 65536)
+        environ.open_body_file = lambda path: io.BufferedReader(
+            cast(io.RawIOBase, _AcceptorFile(port, path)), 65536
+        )
         streams.on_disk = link.on_disk
         template = make_template(startup.environ, False, startup.multiprocess, ErrorStream())
         port.send(frames.pack_json(frames.READY, 0, introduce(startup, link.number)))
@@ -165,11 +174,14 @@ def serve(link: Link) -> int:
 def _settle_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Without this what an application prints would be seen when the buffer is full.
-        cast(Any, stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        cast(Any, stream).reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
 
 
 def _settle_signals() -> None:
-    # Nobody sends these but the application itself; a worker that is a process does not end by them either.
+    # Nobody sends these but the application itself; a worker that is a process does not end by them
+    # either.
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), _do_nothing)
 
@@ -221,8 +233,9 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(assignment)
         self._port = port
         self._link = port.link
-        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow code that it began in, and
-        # calls from Python to Python are one call of the evaluation loop. So each turn begins another: partial() is no Python.
+        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow
+        # code that it began in, and calls from Python to Python are one call of the evaluation
+        # loop. So each turn begins another: partial() is no Python.
         self.turn = partial(self.turn)  # type: ignore[method-assign]
         self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
@@ -260,7 +273,8 @@ class EmbeddedWorker(SerialWorker):
             super()._act(frame)
 
     def _look(self) -> None:
-        """Acts upon what has come meanwhile: a long response is to learn that its client has gone."""
+        """Acts upon what has come meanwhile: a long response is to learn that its client has
+        gone."""
         while self._link.waiting():
             data = self._port.receive(False)
             if not data:
@@ -288,15 +302,22 @@ class EmbeddedWorker(SerialWorker):
     # Time-outs.
 
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
-        """The handler of the signal by which the acceptor interrupts: raises in the application, if it is that late one."""
+        """The handler of the signal by which the acceptor interrupts: raises in the application, if
+        it is that late one.
+        """
         exchange = self._current
-        if exchange is None or exchange.stream != self._link.late() or exchange.stream == self._interrupted:
+        if (
+            exchange is None
+            or exchange.stream != self._link.late()
+            or exchange.stream == self._interrupted
+        ):
             return  # it has ended by itself meanwhile
         place = _place(exchange, frame)
         if place is _Place.OUTSIDE:
             return
         if place is _Place.OURS:
-            # In the middle of our own bookkeeping nothing may be raised; it is not where the time goes.
+            # In the middle of our own bookkeeping nothing may be raised; it is not where the time
+            # goes.
             self._link.again()
             return
         self._interrupted = exchange.stream
@@ -373,7 +394,9 @@ def _application_stack(frame: Optional[FrameType]) -> str:
 
 
 def _loading_stack(frame: Optional[FrameType]) -> str:
-    """Where the application stands that is being loaded, without what is around it and without the import machinery."""
+    """Where the application stands that is being loaded, without what is around it and without the
+    import machinery.
+    """
     return _stack(frame, _is_around_loading)
 
 
@@ -413,7 +436,9 @@ def _claims(link: Link) -> MutableSequence[int]:
 
 
 class _AcceptorFile(io.RawIOBase):
-    """A request body that the acceptor has put into a file of its own, which the interpreter does not see."""
+    """A request body that the acceptor has put into a file of its own, which the interpreter does
+    not see.
+    """
 
     def __init__(self, port: _Port, path: str) -> None:
         super().__init__()

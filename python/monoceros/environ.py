@@ -1,4 +1,6 @@
-"""From a REQUEST frame to an environ: the marshalled variables, what the worker adds, and the input stream."""
+"""From a REQUEST frame to an environ: the marshalled variables, what the worker adds, and the input
+stream.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,17 @@ def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-#: Opens the file that holds a request's body. An embedded interpreter, which does not see the acceptor's files, puts a
-#: way of its own here.
+#: Opens the file that holds a request's body. An embedded interpreter, which does not see the
+#: acceptor's files, puts a way of its own here.
 open_body_file: Callable[[str], BinaryIO] = _open
 
 
-def make_template(extra: Dict[str, str], multithread: bool, multiprocess: bool, errors: ErrorStream) -> Environ:
-    """What every request's environ has in common; ``extra`` comes from START (PEP 3333 "environ Variables")."""
+def make_template(
+    extra: Dict[str, str], multithread: bool, multiprocess: bool, errors: ErrorStream
+) -> Environ:
+    """What every request's environ has in common; ``extra`` comes from START (PEP 3333 "environ
+    Variables").
+    """
     return {
         **extra,
         "wsgi.version": (1, 0),
@@ -42,11 +48,11 @@ def make_template(extra: Dict[str, str], multithread: bool, multiprocess: bool, 
 def read_environ(
     template: Environ, flags: int, data: bytes, start: int, end: int, stream: Optional[BodyStream]
 ) -> Environ:
-    """The environ of the REQUEST whose payload is ``data[start:end]``: a fresh dict that the application may change.
+    """The environ of the REQUEST whose payload is ``data[start:end]``: a fresh dict that the
+    application may change.
 
-    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a payload that is not of its
-    form and OSError when the file that holds the body cannot be opened.
-    """
+    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a payload that is
+    not of its form and OSError when the file that holds the body cannot be opened."""
     try:
         body = start + 4 + unpack_u32(data, start)[0]
         if body > end:
@@ -59,6 +65,7 @@ def read_environ(
     elif flags == frames.BODY_FILE:
         environ["wsgi.input"] = open_body_file(data[body:end].decode("utf-8", "surrogateescape"))
     else:
-        # read(n) of a BufferedReader waits for n bytes or the end, which is what applications rely on.
+        # read(n) of a BufferedReader waits for n bytes or the end, which is what applications rely
+        # on.
         environ["wsgi.input"] = io.BufferedReader(stream, 65536)  # type: ignore[arg-type]
     return environ

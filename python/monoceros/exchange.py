@@ -1,9 +1,9 @@
 """One exchange: a request given to the application and its response made into frames (PEP 3333).
 
-An exchange knows neither sockets nor threads. What it needs of its surroundings is a Carrier: an outbox for its
-frames, and a way to wait. It never waits for the client while an iterable is being sent: out of credit, it returns
-and is resumed later, so that a slow reader holds nothing but its own iterable.
-"""
+An exchange knows neither sockets nor threads. What it needs of its surroundings is a Carrier: an
+outbox for its frames, and a way to wait. It never waits for the client while an iterable is being
+sent: out of credit, it returns and is resumed later, so that a slow reader holds nothing but its
+own iterable."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from .stranger import attribute, has_type, kind_of, text_of
 from .streams import BodyStream, ClientGone, FileWrapper
 from .trace import calling_place, format_error, generator_place
 
-#: Longer than this (seconds) between a complete response and the end of close(), and the response goes out first.
+#: Longer than this (seconds) between a complete response and the end of close(), and the response
+#: goes out first.
 _SLOW_TAIL = 0.001
 
 
 class Carrier(Protocol):
-    """What carries exchanges: a worker of one thread, of several, or one embedded in the acceptor."""
+    """What carries exchanges: a worker of one thread, of several, or one embedded in the
+    acceptor."""
 
     application: Callable[..., Any]
     template: Environ
@@ -45,13 +47,14 @@ class Carrier(Protocol):
 
 
 class Exchange:
-    """One request. ``begin()`` and then ``resume()``, each time there is credit, until one of them returns True.
+    """One request. ``begin()`` and then ``resume()``, each time there is credit, until one of them
+    returns True.
 
-    Between a return of False and ``resume()`` the exchange is suspended. ``granted`` is written by whoever reads
-    frames, ``spent`` by the exchange alone, so that neither needs a lock.
-    """
+    Between a return of False and ``resume()`` the exchange is suspended. ``granted`` is written by
+    whoever reads frames, ``spent`` by the exchange alone, so that neither needs a lock."""
 
-    # Defaults stand on the class: the usual exchange needs few of these and costs nothing for the others.
+    # Defaults stand on the class: the usual exchange needs few of these and costs nothing for the
+    # others.
     body: Optional[BodyStream] = None
     #: True when the client is gone: whoever learns it sets this.
     cancelled = False
@@ -95,7 +98,9 @@ class Exchange:
                 if self._started or self._ended:
                     error = exc_info[1]
                     if error is None:
-                        raise AssertionError("start_response: exc_info holds no exception, and the head is already sent")
+                        raise AssertionError(
+                            "start_response: exc_info holds no exception, and the head is already sent"
+                        )
                     raise error.with_traceback(exc_info[2])
             finally:
                 exc_info = None  # no reference cycle through this frame
@@ -110,11 +115,12 @@ class Exchange:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """The write() callable of PEP 3333: returns when the bytes are on their way; waits for a slow client.
+        """The write() callable of PEP 3333: returns when the bytes are on their way; waits for a
+        slow client.
 
-        Raises ClientGone when the client went away. Past the declared Content-Length it sends what that allows and
-        raises ValueError, as the PEP has it ("Handling the Content-Length Header"); the response is complete then.
-        """
+        Raises ClientGone when the client went away. Past the declared Content-Length it sends what
+        that allows and raises ValueError, as the PEP has it ("Handling the Content-Length Header");
+        the response is complete then."""
         if type(data) is not bytes:
             data = self._admit_bytes(data, "write() needs bytes, not {}")
         if self._ended:
@@ -142,10 +148,14 @@ class Exchange:
         return self.granted > self.spent
 
     def begin(self, flags: int, data: bytes, start: int, end: int) -> bool:
-        """Runs the request whose REQUEST payload is ``data[start:end]``. True when the exchange has ended."""
+        """Runs the request whose REQUEST payload is ``data[start:end]``. True when the exchange has
+        ended.
+        """
         carrier = self.carrier
         try:
-            self._environ = environ = read_environ(carrier.template, flags, data, start, end, self.body)
+            self._environ = environ = read_environ(
+                carrier.template, flags, data, start, end, self.body
+            )
             if environ["REQUEST_METHOD"] == "HEAD":
                 self._head_only = True
             if flags:
@@ -174,7 +184,9 @@ class Exchange:
     # The response.
 
     def _send_whole(self, chunks: List[bytes]) -> bool:
-        """Sends a response whose body is a list or a tuple as one frame; False when that is not possible."""
+        """Sends a response whose body is a list or a tuple as one frame; False when that is not
+        possible.
+        """
         head = self._head
         if head is None or self._started:
             return False
@@ -210,7 +222,11 @@ class Exchange:
         length = len(head)
         outbox = self.carrier.outbox
         # In one call, because another thread may flush at any moment.
-        outbox.frames += (pack_head(4 + length + size, HEAD, LAST, 0, self.stream, length), head, body)
+        outbox.frames += (
+            pack_head(4 + length + size, HEAD, LAST, 0, self.stream, length),
+            head,
+            body,
+        )
         outbox.held += length + size
         self._ended = True
         return True
@@ -240,8 +256,9 @@ class Exchange:
                 f"the application returned an object of type {kind_of(result)}, which is not iterable; "
                 "it must return an iterable of bytes"
             ) from None
-        # "If len(iterable) is 1 the server can take the length of the first bytestring for Content-Length".
-        # A list or a tuple of several is at hand as a whole and has been measured already.
+        # "If len(iterable) is 1 the server can take the length of the first bytestring for
+        # Content-Length". A list or a tuple of several is at hand as a whole and has been measured
+        # already.
         if self._known is None and attribute(result, "__len__") is not None:
             try:
                 # By type: what is compared may be anything.
@@ -252,7 +269,9 @@ class Exchange:
                 pass
 
     def _advance(self) -> bool:
-        """Takes from the iterable and sends, until it is exhausted (True) or there is no credit (False)."""
+        """Takes from the iterable and sends, until it is exhausted (True) or there is no credit
+        (False).
+        """
         run = self._context.run
         iterator = self._iterator
         assert iterator is not None
@@ -262,9 +281,12 @@ class Exchange:
             if self._rest is not None:
                 self._drain()
                 if self._rest is not None:
-                    # The acceptor cannot know by itself: out of credit, an application may well be computing.
+                    # The acceptor cannot know by itself: out of credit, an application may well be
+                    # computing.
                     held = min(self._held(), frames.MAX_U32)
-                    self.carrier.outbox.put(frames.pack(frames.ASIDE, 0, self.stream, frames.pack_u32(held)))
+                    self.carrier.outbox.put(
+                        frames.pack(frames.ASIDE, 0, self.stream, frames.pack_u32(held))
+                    )
                     self.carrier.outbox.flush()
                     return False
             try:
@@ -286,8 +308,8 @@ class Exchange:
                     f"the application declared Content-Length: {self._declared} and produced more; the rest is not sent",
                 )
                 iterator = self._iterator = iter(())
-            # "Transmit each bytestring before asking for the next": at once, or when it completes the response
-            # by the watcher, if the end of the iterable does not come first.
+            # "Transmit each bytestring before asking for the next": at once, or when it completes
+            # the response by the watcher, if the end of the iterable does not come first.
             outbox = self.carrier.outbox
             if self._sealed is None or self.carrier.slow_tail:
                 outbox.flush()
@@ -304,7 +326,9 @@ class Exchange:
     def _put(self, chunk: bytes) -> None:
         """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""
         if self._head is None:
-            raise AssertionError("the application produced a body before it called start_response (PEP 3333)")
+            raise AssertionError(
+                "the application produced a body before it called start_response (PEP 3333)"
+            )
         if self._head_only or self._bodiless:  # only through write(), and sent is nothing of it
             return
         declared = self._declared
@@ -346,7 +370,8 @@ class Exchange:
         declared = self._declared
         if declared is None and not self._bodiless:
             known = self._known
-            # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty it themselves.
+            # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty
+            # it themselves.
             if known is not None and known >= 0 and (known or not self._head_only):
                 head = b"%bContent-Length: %d\r\n" % (head, known)
                 if not self._head_only:
@@ -391,7 +416,9 @@ class Exchange:
             self._iterator = None
             return False
         self._send_head(0, b"")
-        self.carrier.outbox.put(frames.pack_json(frames.FILE, self.stream, part._replace(length=size)._asdict()))
+        self.carrier.outbox.put(
+            frames.pack_json(frames.FILE, self.stream, part._replace(length=size)._asdict())
+        )
         self._ended = True
         return True
 
@@ -444,23 +471,29 @@ class Exchange:
             self._log(frames.DEBUG, f"given up: {type(error).__name__}")
             return self._cancel()
         text = format_error(error)
-        BaseException.with_traceback(error, None)  # the frames it holds live no longer than this exchange
+        # the frames it holds live no longer than this exchange
+        BaseException.with_traceback(error, None)
         if self._ended:
-            self._log(frames.ERROR, f"the application raised after its response was complete\n{text}")
+            self._log(
+                frames.ERROR, f"the application raised after its response was complete\n{text}"
+            )
             self._close()
         elif not self._started:
             self._close()
             outbox.put(frames.pack_fail(self.stream, text))
         else:
             complete = self._sealed is not None or self._produced == self._declared
-            what = "after its response was complete" if complete else "in the middle of its response"
+            what = (
+                "after its response was complete" if complete else "in the middle of its response"
+            )
             self._log(frames.ERROR, f"the application raised {what}\n{text}")
             self._close()
             outbox.put(frames.pack(frames.END, 0 if complete else frames.BROKEN, self.stream))
         return self._end()
 
     def _close(self) -> None:
-        """Calls close() of the application's iterable; never twice (PEP 3333: whatever happened)."""
+        """Calls close() of the application's iterable; never twice (PEP 3333: whatever
+        happened)."""
         result = self._result
         if result is None:
             return
@@ -487,8 +520,12 @@ class Exchange:
 
     # What is not quite as it should be.
 
-    def forgive(self, rule: str, error: Exception, instead: str, place: Optional[str] = None) -> None:
-        """Raises ``error`` where rules are strict; else returns, and the log says once what is done instead."""
+    def forgive(
+        self, rule: str, error: Exception, instead: str, place: Optional[str] = None
+    ) -> None:
+        """Raises ``error`` where rules are strict; else returns, and the log says once what is done
+        instead.
+        """
         leniency = self.carrier.leniency
         if leniency.strict:
             raise error
@@ -510,7 +547,9 @@ class Exchange:
 
     def _admit_chunk(self, chunk: Any) -> bytes:
         return self._admit_bytes(
-            chunk, "the application produced {} where bytes are needed", generator_place(self._result)
+            chunk,
+            "the application produced {} where bytes are needed",
+            generator_place(self._result),
         )
 
     def _admit_bare(self, result: Any) -> bytes:
@@ -521,7 +560,9 @@ class Exchange:
         return memoryview(result).tobytes()
 
     def _gather(self, chunks: List[bytes]) -> Iterator[bytes]:
-        """The chunks of a list in pieces of a frame's size: there is nothing to wait for between them."""
+        """The chunks of a list in pieces of a frame's size: there is nothing to wait for between
+        them.
+        """
         gathered: List[bytes] = []
         size = 0
         for chunk in chunks:
@@ -539,7 +580,8 @@ class Exchange:
         self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{self._name()}: {text}"))
 
     def _name(self) -> str:
-        """The request, for the log. The environ is the application's: anything may be in it by now."""
+        """The request, for the log. The environ is the application's: anything may be in it by
+        now."""
         environ = self._environ
         if environ is None:
             return "? "
@@ -551,8 +593,11 @@ class Exchange:
         except BaseException:
             return "? ?"
 
+
 def _is_about_the_client(error: Optional[BaseException]) -> bool:
-    """True when an error says no more than that the client has gone, by itself or by what it came from: nobody is to blame."""
+    """True when an error says no more than that the client has gone, by itself or by what it came
+    from: nobody is to blame.
+    """
     seen = 0
     while error is not None and seen < 100:  # a chain may be a ring
         if has_type(error, ClientGone):

@@ -1,4 +1,5 @@
-"""Frames: how an acceptor and a worker's messages are laid out in bytes (docs/reference/frames.md)."""
+"""Frames: how an acceptor and a worker's messages are laid out in bytes
+(docs/reference/frames.md)."""
 
 from __future__ import annotations
 
@@ -56,7 +57,17 @@ _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")
 _u32 = struct.Struct("<I")
 _words = struct.Struct("<III")
-_FLAGS = {REQUEST: 3, BODY: 3, WINDOW: 0, CANCEL: 0, RECALL: 0, STOP: 0, START: 0, WHERE: 0, SHOW: 0}
+_FLAGS = {
+    REQUEST: 3,
+    BODY: 3,
+    WINDOW: 0,
+    CANCEL: 0,
+    RECALL: 0,
+    STOP: 0,
+    START: 0,
+    WHERE: 0,
+    SHOW: 0,
+}
 _ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, WHERE, SHOW))
 _EMPTY = frozenset((CANCEL, RECALL, STOP, WHERE, SHOW))
 
@@ -84,7 +95,9 @@ def pack(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
 
 def pack_json(kind: int, stream: int, value: Any) -> bytes:
     """One frame whose payload is ``value`` as JSON in UTF-8."""
-    return pack(kind, 0, stream, json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode())
+    return pack(
+        kind, 0, stream, json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    )
 
 
 def pack_data(flags: int, stream: int, size: int) -> bytes:
@@ -98,7 +111,9 @@ def pack_log(level: int, stream: int, text: str) -> bytes:
 
 
 def pack_fail(stream: int, text: str) -> bytes:
-    """A FAIL frame: ``text`` is the traceback, or for stream 0 why the application could not be loaded."""
+    """A FAIL frame: ``text`` is the traceback, or for stream 0 why the application could not be
+    loaded.
+    """
     return pack(FAIL, 0, stream, shorten(text).encode("utf-8", "backslashreplace"))
 
 
@@ -136,7 +151,8 @@ class FrameReader:
         size = len(data)
         wanted = start = HEADER_SIZE
         while start <= size:
-            # One comparison for the frame that nearly always comes, a REQUEST without flags; all the rules for any other.
+            # One comparison for the frame that nearly always comes, a REQUEST without flags; all
+            # the rules for any other.
             length, word, stream = _unpack_words(data, position)
             if word == REQUEST and stream and length <= PAYLOAD_LIMIT:
                 kind, flags = REQUEST, 0
@@ -164,7 +180,9 @@ def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tu
     if reserved:
         raise ProtocolError(f"a frame of type 0x{kind:02x} with {reserved} in its reserved field")
     if length > PAYLOAD_LIMIT:
-        raise ProtocolError(f"a frame of type 0x{kind:02x} with {length} bytes (at most {PAYLOAD_LIMIT})")
+        raise ProtocolError(
+            f"a frame of type 0x{kind:02x} with {length} bytes (at most {PAYLOAD_LIMIT})"
+        )
     if (stream == 0) != (kind in _ABOUT_THE_WORKER):
         raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}")
     if (length and kind in _EMPTY) or (length != 4 and kind == WINDOW):

@@ -1,4 +1,6 @@
-"""Where greenlets stand: what faulthandler, which knows the threads of the system alone, does not show."""
+"""Where greenlets stand: what faulthandler, which knows the threads of the system alone, does not
+show.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from .whereabouts import describe_stack
 
 _write = os.write
 _MOST_GREENLETS = 100
-#: Those that run the worker itself, one for each of its threads: the collector does not know them any more.
+#: Those that run the worker itself, one for each of its threads: the collector does not know them
+#: any more.
 _main: List[Any] = []
 
 
@@ -39,17 +42,23 @@ def show() -> None:
 
 
 def describe() -> str:
-    """The stacks of the greenlets that wait, in the form in which faulthandler gives those of threads."""
+    """The stacks of the greenlets that wait, in the form in which faulthandler gives those of
+    threads.
+    """
     kind = attribute(sys.modules.get("greenlet"), "greenlet")
     if not isinstance(kind, type):
         return ""
     waiting = list(_main)
-    waiting += [each for each in gc.get_objects() if issubclass(type(each), kind) and each not in waiting]
+    waiting += [
+        each for each in gc.get_objects() if issubclass(type(each), kind) and each not in waiting
+    ]
     parts = []
     for each in waiting[:_MOST_GREENLETS]:
         frame = attribute(each, "gr_frame")
         if frame is not None:
-            parts.append(f"Greenlet 0x{id(each):016x} (most recent call first):\n{describe_stack(frame)}\n")
+            parts.append(
+                f"Greenlet 0x{id(each):016x} (most recent call first):\n{describe_stack(frame)}\n"
+            )
     return "".join(parts)
 
 

@@ -31,17 +31,17 @@ def _interpreter_advice(error: BaseException) -> str:
     return f"{interpreter_name()} finds no module {name!r}. {_OTHER_INTERPRETER}"
 
 
-_OTHER_INTERPRETER = (
-    "If another interpreter has it, start with --python PATH, or in an activated virtual environment"
-)
+_OTHER_INTERPRETER = "If another interpreter has it, start with --python PATH, or in an activated virtual environment"
 
-#: Called with an error of the application's own: a sentence on what to do about it, to stand above its traceback, or "".
-#: Set by a worker that knows how its interpreter comes by modules.
+#: Called with an error of the application's own: a sentence on what to do about it, to stand above
+#: its traceback, or "". Set by a worker that knows how its interpreter comes by modules.
 advise: Callable[[BaseException], str] = _interpreter_advice
 
 
 def missing_module(error: BaseException) -> str:
-    """The module that was not found when ``error`` was raised, or when its cause was; "" when it is about another thing."""
+    """The module that was not found when ``error`` was raised, or when its cause was; "" when it is
+    about another thing.
+    """
     seen = set()
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
@@ -55,8 +55,8 @@ def missing_module(error: BaseException) -> str:
 
 
 class LoadError(Exception):
-    """The application could not be loaded. ``str(error)`` is for the user: one clear line when the reference is
-    wrong, the Python traceback when the application's own code raised."""
+    """The application could not be loaded. ``str(error)`` is for the user: one clear line when the
+    reference is wrong, the Python traceback when the application's own code raised."""
 
     code = "application-not-loaded"
 
@@ -65,12 +65,14 @@ def load(reference: str) -> Callable[..., Any]:
     """Imports the application that ``reference`` names. Raises LoadError.
 
     ``module``, ``module:attribute``, ``module:attribute.inner``, ``module:factory()`` and
-    ``module:factory("text", key=1)`` (literals only); a module alone stands for its ``application`` or ``app``.
-    """
+    ``module:factory("text", key=1)`` (literals only); a module alone stands for its ``application``
+    or ``app``."""
     module_name, colon, expression = reference.partition(":")
     _check_module_name(reference, module_name, expression)
     if colon and not expression.strip():
-        raise LoadError(f"application {reference!r}: nothing follows the colon; write {module_name}:application")
+        raise LoadError(
+            f"application {reference!r}: nothing follows the colon; write {module_name}:application"
+        )
     target = _parse(reference, expression) if colon else None
     module = _import(reference, module_name)
     if target is None:
@@ -83,13 +85,17 @@ def load(reference: str) -> Callable[..., Any]:
             found = getattr(found, name)
         except AttributeError:
             near = _near(found, name, module_name)
-            raise LoadError(f"application {reference!r}: {where} has no attribute {name!r}{near}") from None
+            raise LoadError(
+                f"application {reference!r}: {where} has no attribute {name!r}{near}"
+            ) from None
         except BaseException as error:
             raise _failed(reference, error) from None
         where = f"{'.'.join(names[: names.index(name) + 1])!r} of module {module_name!r}"
     if call is not None:
         if not callable(found):
-            raise LoadError(f"application {reference!r}: {where} is {describe(found)} and cannot be called")
+            raise LoadError(
+                f"application {reference!r}: {where} is {describe(found)} and cannot be called"
+            )
         try:
             found = found(*call[0], **call[1])
         except BaseException as error:
@@ -105,7 +111,9 @@ def load(reference: str) -> Callable[..., Any]:
 
 def _check_module_name(reference: str, name: str, expression: str) -> None:
     if not name:
-        raise LoadError(f"application {reference!r}: no module before the colon; write module:application")
+        raise LoadError(
+            f"application {reference!r}: no module before the colon; write module:application"
+        )
     if name.endswith(".py") or "/" in name or os.sep in name:
         path = os.path.normpath(name[:-3] if name.endswith(".py") else name)
         dotted = ".".join(part for part in path.split(os.sep) if part not in ("", ".", ".."))
@@ -117,7 +125,9 @@ def _check_module_name(reference: str, name: str, expression: str) -> None:
         raise LoadError(f"application {reference!r}: {name!r} is not the name of a Python module")
 
 
-def _parse(reference: str, expression: str) -> Tuple[List[str], Optional[Tuple[List[Any], Dict[str, Any]]]]:
+def _parse(
+    reference: str, expression: str
+) -> Tuple[List[str], Optional[Tuple[List[Any], Dict[str, Any]]]]:
     wrong = LoadError(
         f"application {reference!r}: {expression!r} is neither a name (app, package.app) nor a call with literal "
         'arguments (create_app(), create_app("production", debug=False))'
@@ -154,9 +164,14 @@ def _import(reference: str, name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # The module that was asked for (or a package on the way to it) is missing, not one that it imports itself.
+        # The module that was asked for (or a package on the way to it) is missing, not one that it
+        # imports itself.
         missing = missing_module(error)
-        if missing and (name == missing or name.startswith(missing + ".")) and not _raised_inside(error):
+        if (
+            missing
+            and (name == missing or name.startswith(missing + "."))
+            and not _raised_inside(error)
+        ):
             raise LoadError(_missing(reference, name, missing)) from None
         raise _failed(reference, error) from None
     except BaseException as error:
@@ -164,7 +179,9 @@ def _import(reference: str, name: str) -> Any:
 
 
 def _raised_inside(error: BaseException) -> bool:
-    """True when a module's own code raised: a frame below importlib's that is neither importlib's nor ours."""
+    """True when a module's own code raised: a frame below importlib's that is neither importlib's
+    nor ours.
+    """
     hide_imports(error)
     trace = error.__traceback__
     here = os.path.dirname(os.path.abspath(__file__))
@@ -197,7 +214,9 @@ def _missing(reference: str, name: str, missing: str) -> str:
 
 
 def _listed(places: Any) -> str:
-    """The folders of a sys.path, into which anybody may have put what is no path, or of a package's."""
+    """The folders of a sys.path, into which anybody may have put what is no path, or of a
+    package's.
+    """
     try:
         return ", ".join(str.__str__(path) or "." for path in places if has_type(path, str))
     except BaseException:
@@ -208,7 +227,8 @@ def _default(reference: str, module: Any) -> Callable[..., Any]:
     for name in _DEFAULT_NAMES:
         try:
             found = getattr(module, name, None)
-        except BaseException as error:  # a module's __getattr__ that makes its application when it is asked for it
+        # a module's __getattr__ that makes its application when it is asked for it
+        except BaseException as error:
             raise _failed(reference, error) from None
         if callable(found):
             return found  # type: ignore[no-any-return]

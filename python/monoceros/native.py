@@ -1,10 +1,10 @@
 """What a worker needs of threads, taken before the application is imported.
 
-An application may put other implementations into the standard library's modules (gevent and eventlet, ``patch_all``):
-there a new thread is a greenlet, which runs when the thread that it was made in lets it, and a lock is one between
-greenlets. A worker's threads must run whatever the application does, and exclude each other. So nothing of ours looks
-these up in their modules later on.
-"""
+An application may put other implementations into the standard library's modules (gevent and
+eventlet, ``patch_all``): there a new thread is a greenlet, which runs when the thread that it was
+made in lets it, and a lock is one between greenlets. A worker's threads must run whatever the
+application does, and exclude each other. So nothing of ours looks these up in their modules later
+on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,25 @@ perf_counter = time.perf_counter
 
 _Wait = Callable[[Sequence[Any], Optional[float]], None]
 
-_THREADING = ("_start_new_thread", "_start_joinable_thread", "_allocate_lock", "Lock", "Thread", "get_ident")
-_threading: Dict[str, Any] = {name: getattr(threading, name) for name in _THREADING if hasattr(threading, name)}
+_THREADING = (
+    "_start_new_thread",
+    "_start_joinable_thread",
+    "_allocate_lock",
+    "Lock",
+    "Thread",
+    "get_ident",
+)
+_threading: Dict[str, Any] = {
+    name: getattr(threading, name) for name in _THREADING if hasattr(threading, name)
+}
 _select = select.select
 
 
 def threads_are_replaced() -> bool:
     """True when ``threading`` does not make threads of the system any more."""
-    return any(getattr(threading, name, None) is not original for name, original in _threading.items())
+    return any(
+        getattr(threading, name, None) is not original for name, original in _threading.items()
+    )
 
 
 def start_thread(target: Callable[..., object], arguments: Tuple[Any, ...], name: str) -> None:
@@ -50,7 +61,8 @@ def cooperative_wait() -> Optional[_Wait]:
     def wait(descriptors: Sequence[Any], timeout: Optional[float]) -> None:
         try:
             replaced(descriptors, (), (), timeout)
-        except BaseException:  # a time-out that the application has forgotten; then the system waits
+        # a time-out that the application has forgotten; then the system waits
+        except BaseException:
             pass
 
     return wait

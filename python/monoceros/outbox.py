@@ -1,4 +1,6 @@
-"""The outbox: frames on their way to the acceptor, several of them in one system call where nobody waits for them."""
+"""The outbox: frames on their way to the acceptor, several of them in one system call where nobody
+waits for them.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +11,31 @@ from .native import allocate_lock
 
 Bytes = Union[bytes, memoryview]
 
-#: Seconds that finished responses may be held back while more requests wait to begin. Each send wakes the acceptor,
-#: which on a busy machine costs more than a request does: 1 ms against 0.1 ms saves a Flask route a seventh of
-#: its processor time, and a response that is held waits behind others in any case.
+#: Seconds that finished responses may be held back while more requests wait to begin. Each send
+#: wakes the acceptor, which on a busy machine costs more than a request does: 1 ms against 0.1 ms
+#: saves a Flask route a seventh of its processor time, and a response that is held waits behind
+#: others in any case.
 PATIENCE = 0.001
 #: No more than this many bytes of finished responses are held back to be sent with one system call.
 HOLD_SIZE = 64 * 1024
 
 
-#: Joining parts of this average size (bytes) costs as much as handing them to the kernel one by one.
+#: Joining parts of this average size (bytes) costs as much as handing them to the kernel one by
+#: one.
 _GATHER_SIZE = 16 * 1024
 
 
 class Outbox:
-    """Holds finished frames and hands them, in order, to ``send`` (which takes all of the bytes it is given).
+    """Holds finished frames and hands them, in order, to ``send`` (which takes all of the bytes it
+    is given).
 
-    Where large bodies are held, ``gather`` gets the parts as they are: joining them would copy each once more.
+    Where large bodies are held, ``gather`` gets the parts as they are: joining them would copy each
+    once more.
 
-    ``frames`` and ``held`` (a rough count of bytes) are for the one who appends; whoever appends parts of a frame
-    does so with a single ``extend``, because another thread may flush at any moment. When frames stay behind
-    while application code runs, ``watch`` must have been called: a watcher flushes what is not flushed soon.
-    """
+    ``frames`` and ``held`` (a rough count of bytes) are for the one who appends; whoever appends
+    parts of a frame does so with a single ``extend``, because another thread may flush at any
+    moment. When frames stay behind while application code runs, ``watch`` must have been called: a
+    watcher flushes what is not flushed soon."""
 
     def __init__(
         self, send: Callable[[bytes], None], gather: Optional[Callable[[List[Bytes]], None]] = None
@@ -71,7 +77,9 @@ class Outbox:
             self.wake_watcher()
 
     def seal(self, head: bytes, stream: int) -> None:
-        """Ends the response whose HEAD frame begins with ``head``: in that frame if it is the last one held."""
+        """Ends the response whose HEAD frame begins with ``head``: in that frame if it is the last
+        one held.
+        """
         with self._lock:
             waiting = self.frames
             if len(waiting) >= 3 and waiting[-3] is head:
@@ -81,7 +89,9 @@ class Outbox:
 
 
 class Watcher:
-    """Tells, tick by tick, whether an outbox still has to be looked after, and flushes what stayed for a whole tick."""
+    """Tells, tick by tick, whether an outbox still has to be looked after, and flushes what stayed
+    for a whole tick.
+    """
 
     #: Seconds between two ticks while watching.
     TICK = 0.01
@@ -93,7 +103,9 @@ class Watcher:
         self._quiet = 0
 
     def tick(self) -> bool:
-        """To be called every TICK seconds (or more often) while ``outbox.watched``; False when watching may end."""
+        """To be called every TICK seconds (or more often) while ``outbox.watched``; False when
+        watching may end.
+        """
         outbox = self._outbox
         if outbox.flushes != self._seen:
             self._seen = outbox.flushes
@@ -106,10 +118,10 @@ class Watcher:
         if self._quiet < self._QUIET_TICKS:
             return True
         self._quiet = 0
-        # In this order: whoever holds a frame from now on sees that nobody watches, or is seen here.
+        # In this order: whoever holds a frame from now on sees that nobody watches, or is seen
+        # here.
         outbox.watched = False
         if outbox.frames:
             outbox.watched = True
             return True
         return False
-

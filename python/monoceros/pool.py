@@ -1,8 +1,8 @@
 """A worker of several threads: the main thread reads both channels, the others run exchanges.
 
-A request waits in one queue and is begun by whichever thread is free; an exchange that waits for credit is resumed
-by the thread that began it, because what an application made in a thread may be bound to it (sqlite3, thread-locals).
-"""
+A request waits in one queue and is begun by whichever thread is free; an exchange that waits for
+credit is resumed by the thread that began it, because what an application made in a thread may be
+bound to it (sqlite3, thread-locals)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream
 
 
-#: Seconds between two looks at what is held back. The main thread has little else to do, and another thread's
-#: application may be waiting for something that takes long.
+#: Seconds between two looks at what is held back. The main thread has little else to do, and
+#: another thread's application may be waiting for something that takes long.
 _TICK = 0.002
 
 
@@ -41,7 +41,9 @@ class _Runner:
 class PoolWorker:
     """Runs the exchanges of one acceptor in ``threads`` threads; see ``serve``."""
 
-    def __init__(self, threads: int, assignment: Assignment, data: socket.socket, control: socket.socket) -> None:
+    def __init__(
+        self, threads: int, assignment: Assignment, data: socket.socket, control: socket.socket
+    ) -> None:
         self.application = assignment.application
         self.template = assignment.template
         self.context = assignment.context
@@ -57,8 +59,10 @@ class PoolWorker:
         self._control = control
         self._ledger = assignment.ledger
         self._queue: Deque[Frame] = deque()
-        self._idle: List[_Runner] = []  # the last to fall idle is the first to be woken: its caches are warm
-        self._waking: _Runner | None = None  # one that was woken for the queue and has not come to it yet
+        # the last to fall idle is the first to be woken: its caches are warm
+        self._idle: List[_Runner] = []
+        # one that was woken for the queue and has not come to it yet
+        self._waking: _Runner | None = None
         self._flushed = 0.0
         self._exchanges: Dict[int, Exchange] = {}
         self._bodies: Dict[int, BodyStream] = {}
@@ -71,7 +75,9 @@ class PoolWorker:
         self._runners = [_Runner(self, number + 1) for number in range(threads)]
 
     def serve(self) -> int:
-        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
+        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises
+        ProtocolError.
+        """
         for runner in self._runners:
             start_thread(self.run, (runner,), f"monoceros-{runner.number}")
         data = self._data.fileno()
@@ -94,7 +100,11 @@ class PoolWorker:
             events = descriptors.poll(None if patience is None else patience * 1000)
             if self._failure is not None:
                 raise self._failure
-            if idle and self._stopping and not any(number != self._wake.number for number, _ in events):
+            if (
+                idle
+                and self._stopping
+                and not any(number != self._wake.number for number, _ in events)
+            ):
                 self.outbox.flush()
                 return 0
             for number, _ in events:
@@ -138,7 +148,8 @@ class PoolWorker:
                     self._sleep(runner)
                 continue
             if outbox.frames:
-                # Responses that are finished, and more to begin: several of them go out with one system call.
+                # Responses that are finished, and more to begin: several of them go out with one
+                # system call.
                 now = perf_counter()
                 if now - self._flushed > PATIENCE or outbox.held > HOLD_SIZE:
                     self._flushed = now
@@ -155,7 +166,9 @@ class PoolWorker:
     # The caller of these holds the lock.
 
     def _take(self, runner: _Runner) -> Tuple[Frame | None, Exchange | None]:
-        """What the runner does next: a request to begin, or an exchange to resume (no frame), or nothing."""
+        """What the runner does next: a request to begin, or an exchange to resume (no frame), or
+        nothing.
+        """
         queue = self._queue
         # Those with credit and those that wait to begin take turns.
         runner.turn = not runner.turn
@@ -195,7 +208,9 @@ class PoolWorker:
             exchange.suspended = True
 
     def _enlist(self, frame: Frame, runner: _Runner) -> Exchange | None:
-        """Makes an exchange of a request that is taken off the queue for good; None when its client is gone."""
+        """Makes an exchange of a request that is taken off the queue for good; None when its client
+        is gone.
+        """
         stream = frame[2]
         if self._cancelled:
             if stream in self._cancelled:
@@ -238,7 +253,9 @@ class PoolWorker:
             self._wake_another()
             return
         if stream > self._newest:
-            raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened")
+            raise ProtocolError(
+                f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened"
+            )
         exchange = self._exchanges.get(stream)
         if kind == frames.WINDOW:
             if exchange is not None:
@@ -281,7 +298,9 @@ class PoolWorker:
                     self._bodies.pop(stream, None)
                     returned.append(stream)
             self._queue.clear()
-        self.outbox.put(frames.pack(frames.RETURNED, 0, 0, b"".join(map(frames.pack_u32, returned))))
+        self.outbox.put(
+            frames.pack(frames.RETURNED, 0, 0, b"".join(map(frames.pack_u32, returned)))
+        )
         self.outbox.flush()
 
     def _cancel(self, stream: int) -> None:
@@ -298,9 +317,12 @@ class PoolWorker:
         self.outbox.put(frames.pack(frames.END, frames.BROKEN, stream))
 
     def _wake_another(self) -> None:
-        """Wakes a thread for the queue, one at a time: whoever comes to the queue wakes the next one."""
-        # Short requests are done by those who are awake already, before another has got hold of the interpreter; and
-        # when an application waits for something, it lets go of that, and the next one comes at once.
+        """Wakes a thread for the queue, one at a time: whoever comes to the queue wakes the next
+        one.
+        """
+        # Short requests are done by those who are awake already, before another has got hold of the
+        # interpreter; and when an application waits for something, it lets go of that, and the next
+        # one comes at once.
         if self._queue and self._idle and self._waking is None:
             runner = self._waking = self._idle.pop()
             runner.idle = False

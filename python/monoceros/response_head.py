@@ -19,8 +19,8 @@ _STATUS = re.compile(r"[2-9][0-9][0-9] ")
 _STATUS_FORM = "it must be three digits (200 to 999), a space and a reason, as in '200 OK'"
 _BARE_STATUS = re.compile(r"[2-9][0-9][0-9]")
 
-#: "Applications are forbidden to use hop-by-hop features or headers" (PEP 3333 "Other HTTP Features").
-#: src/wsgi/hop-by-hop.ts has the same; a test compares them.
+#: "Applications are forbidden to use hop-by-hop features or headers" (PEP 3333 "Other HTTP
+#: Features"). src/wsgi/hop-by-hop.ts has the same; a test compares them.
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -36,7 +36,8 @@ _HOP_BY_HOP = frozenset(
     )
 )
 
-#: Fields whose values are made for one response: a head that has one of these is not worth remembering.
+#: Fields whose values are made for one response: a head that has one of these is not worth
+#: remembering.
 _PASSING = frozenset(("date", "etag", "expires", "last-modified", "location", "set-cookie"))
 
 _ORDINARY = 0
@@ -45,14 +46,16 @@ _CONTENT_LENGTH = 2
 _HOP_BY_HOP_FIELD = 3
 _UNKNOWN = -1
 
-# What has been checked once: applications use few statuses and names. Bounded, because both may come from outside.
+# What has been checked once: applications use few statuses and names. Bounded, because both may
+# come from outside.
 _CACHE_LIMIT = 512
 _CACHED_LENGTH = 128
 _statuses: Dict[str, Tuple[str, bool]] = {}
 _names: Dict[str, int] = {}
 
-# And the whole heads: most responses begin as one before them did, and to find that out costs a third of making the
-# head again. Bounded in number and size; when there are too many, those in use come back soon.
+# And the whole heads: most responses begin as one before them did, and to find that out costs a
+# third of making the head again. Bounded in number and size; when there are too many, those in use
+# come back soon.
 _HEADS_LIMIT = 256
 _HEAD_SIZE_LIMIT = 1024
 _HEAD_FIELDS_LIMIT = 32
@@ -75,7 +78,9 @@ class Judge(Protocol):
     """Says what becomes of a broken rule that no client suffers from."""
 
     def forgive(self, rule: str, error: Exception, instead: str) -> None:
-        """Raises ``error``, or returns, and then what ``instead`` says is done. ``rule`` names it in one word."""
+        """Raises ``error``, or returns, and then what ``instead`` says is done. ``rule`` names it
+        in one word.
+        """
 
 
 class _Strict:
@@ -88,11 +93,13 @@ STRICT: Judge = _Strict()
 
 
 def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHead:
-    """Checks a status and a list of headers and writes them as a head (``200 OK\\r\\nName: value\\r\\n``).
+    """Checks a status and a list of headers and writes them as a head (``200 OK\\r\\nName:
+    value\\r\\n``).
 
-    What means the same as what PEP 3333 asks for, and what other servers drop, is up to ``judge``; what could split or
-    forge a response is refused whoever judges. A Content-Length with status 204 is left out (RFC 9110 §8.6).
-    Raises BadResponseHead or BadResponseType with a message that names the header and the rule.
+    What means the same as what PEP 3333 asks for, and what other servers drop, is up to ``judge``;
+    what could split or forge a response is refused whoever judges. A Content-Length with status 204
+    is left out (RFC 9110 §8.6). Raises BadResponseHead or BadResponseType with a message that names
+    the header and the rule.
 
     >>> compose_head("200 OK", [("Content-Length", "5")])
     (b'200 OK\\r\\nContent-Length: 5\\r\\n', 5, False)
@@ -100,11 +107,13 @@ def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHe
     if headers.__class__ is list and status.__class__ is str:
         try:
             known = _heads.get((status, *headers))
-        except Exception:  # something in it has no hash, so it is no str, or is not what it says it is
+        # something in it has no hash, so it is no str, or is not what it says it is
+        except Exception:
             known = None
         if known is not None:
             for field in headers:
-                # Other objects may be equal to a str; whether they are refused must not depend on what came before.
+                # Other objects may be equal to a str; whether they are refused must not depend on
+                # what came before.
                 if field.__class__ is not tuple:
                     break
                 name, value = field
@@ -137,7 +146,8 @@ def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
         special = _names.get(name, _UNKNOWN)
         if special == _UNKNOWN:
             special = _admit_name(name)
-        # Nearly every value is printable; this is one pass in C. What is not may be a tab or obs-text.
+        # Nearly every value is printable; this is one pass in C. What is not may be a tab or
+        # obs-text.
         if type(value) is not str or not value.isprintable():
             value = _admit_value(name, value)
             exact = False
@@ -174,7 +184,9 @@ def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
 def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
     """The status line with whether it allows no body, and whether it is sent as it was given."""
     if not has_type(status, str):
-        raise BadResponseType(f"start_response: status must be a str such as '200 OK', not {kind_of(status)}")
+        raise BadResponseType(
+            f"start_response: status must be a str such as '200 OK', not {kind_of(status)}"
+        )
     exact = type(status) is str
     status = str.__str__(status)
     if _BARE_STATUS.fullmatch(status):
@@ -183,10 +195,14 @@ def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
         status = f"{status} "
         exact = False
     if not _STATUS.match(status):
-        rule = "1xx is not a final answer" if re.match(r"1[0-9][0-9]( |$)", status) else _STATUS_FORM
+        rule = (
+            "1xx is not a final answer" if re.match(r"1[0-9][0-9]( |$)", status) else _STATUS_FORM
+        )
         raise BadResponseHead(f"start_response: bad status {quote(status)}: {rule}")
     if _CONTROL.search(status) or "\t" in status:
-        raise BadResponseHead(f"start_response: bad status {quote(status)}: control characters are not allowed")
+        raise BadResponseHead(
+            f"start_response: bad status {quote(status)}: control characters are not allowed"
+        )
     _encode("status", status)
     reason = status[4:].strip(" ")
     if status[4:] != reason:
@@ -224,11 +240,15 @@ def _admit_field(field: Any, judge: Judge) -> Tuple[Any, Any]:
     if has_type(field, tuple):
         field = tuple(field)
     elif has_type(field, list):
-        error = BadResponseType("start_response: a header must be a (name, value) tuple, not a list")
+        error = BadResponseType(
+            "start_response: a header must be a (name, value) tuple, not a list"
+        )
         judge.forgive("header-not-a-tuple", error, "it is taken as one")
         field = tuple(field)
     else:
-        raise BadResponseType(f"start_response: a header must be a (name, value) tuple, not {kind_of(field)}")
+        raise BadResponseType(
+            f"start_response: a header must be a (name, value) tuple, not {kind_of(field)}"
+        )
     if len(field) != 2:
         raise BadResponseType(
             f"start_response: a header must be a (name, value) tuple, not one of {len(field)} items"
@@ -238,13 +258,17 @@ def _admit_field(field: Any, judge: Judge) -> Tuple[Any, Any]:
 
 def _plain_name(name: Any) -> str:
     if not has_type(name, str):
-        raise BadResponseType(f"start_response: header name {quote(name)} must be a str, not {kind_of(name)}")
+        raise BadResponseType(
+            f"start_response: header name {quote(name)} must be a str, not {kind_of(name)}"
+        )
     return str.__str__(name)
 
 
 def _admit_name(name: str) -> int:
     if not _TOKEN.fullmatch(name):
-        raise BadResponseHead(f"start_response: header name {quote(name)} is not a token (RFC 9110 §5.6.2)")
+        raise BadResponseHead(
+            f"start_response: header name {quote(name)} is not a token (RFC 9110 §5.6.2)"
+        )
     lower = name.lower()
     special = (
         _CONTENT_LENGTH
@@ -263,7 +287,7 @@ def _admit_name(name: str) -> int:
 def _leave_out(name: str, judge: Judge) -> None:
     error = BadResponseHead(
         f"start_response: header {name} is hop-by-hop and the server's business, "
-        "an application must not send it (PEP 3333 \"Other HTTP Features\")"
+        'an application must not send it (PEP 3333 "Other HTTP Features")'
     )
     judge.forgive(f"hop-by-hop {name.lower()}", error, "it is left out")
 
@@ -284,7 +308,9 @@ def _admit_value(name: str, value: Any) -> str:
 def _trim_length(value: str, judge: Judge) -> str:
     trimmed = value.strip(" \t")
     if trimmed != value and trimmed.isascii() and trimmed.isdigit():
-        judge.forgive("content-length-white-space", _bad_length(value), "it is sent without the white space")
+        judge.forgive(
+            "content-length-white-space", _bad_length(value), "it is sent without the white space"
+        )
     return trimmed
 
 
@@ -295,7 +321,9 @@ def _admit_length(value: str) -> int:
 
 
 def _bad_length(value: str) -> BadResponseHead:
-    return BadResponseHead(f"start_response: Content-Length must be decimal digits, not {quote(value)}")
+    return BadResponseHead(
+        f"start_response: Content-Length must be decimal digits, not {quote(value)}"
+    )
 
 
 def _admit_repeated(length: int, declared: int, judge: Judge) -> None:

@@ -1,4 +1,6 @@
-"""Exchanges one after another in one thread: the part of such a worker that asks nothing of how frames reach it."""
+"""Exchanges one after another in one thread: the part of such a worker that asks nothing of how
+frames reach it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class SerialWorker:
         self._gone = False  # the acceptor closed the data channel
 
     def serve(self) -> int:
-        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises ProtocolError."""
+        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises
+        ProtocolError.
+        """
         status = None
         while status is None:
             status = self.turn()
@@ -142,7 +146,9 @@ class SerialWorker:
     # Reading and sending.
 
     def _receive(self, waiting: Exchange | None = None) -> bool:
-        """Waits for frames and acts upon them. False when there is nothing more to come: stopped, or gone."""
+        """Waits for frames and acts upon them. False when there is nothing more to come: stopped,
+        or gone.
+        """
         raise NotImplementedError
 
     def _send(self, data: bytes) -> None:
@@ -156,7 +162,9 @@ class SerialWorker:
         raise NotImplementedError
 
     def _lose(self) -> None:
-        """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled. In any thread."""
+        """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled.
+        In any thread.
+        """
         self._gone = True
         self._queue.clear()
         current = self._current
@@ -196,7 +204,9 @@ class SerialWorker:
         """Acts upon a frame of the data channel that is not a REQUEST."""
         kind, flags, stream, data, start, end = frame
         if stream > self._newest:
-            raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened")
+            raise ProtocolError(
+                f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened"
+            )
         if kind == frames.BODY:
             body = self._bodies.get(stream)
             if body is not None:

@@ -1,8 +1,9 @@
-"""A worker of one thread: it reads requests, runs them one after another in the main thread, and sends answers.
+"""A worker of one thread: it reads requests, runs them one after another in the main thread, and
+sends answers.
 
-A second thread sleeps on the control channel. It takes back what has not begun when the acceptor recalls it, learns
-that a client is gone, and sends out finished responses that would otherwise wait behind a slow request.
-"""
+A second thread sleeps on the control channel. It takes back what has not begun when the acceptor
+recalls it, learns that a client is gone, and sends out finished responses that would otherwise wait
+behind a slow request."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class SoloWorker(SerialWorker):
         self._control = control
         # Guards the reader and the data channel's receiving side.
         self._read_lock = allocate_lock()
-        self._deferred: Deque[Frame] = deque()  # read by the control thread, for the main thread to act upon
+        # read by the control thread, for the main thread to act upon
+        self._deferred: Deque[Frame] = deque()
         self._reading = False  # the main thread is in a read that may block,
         self._idle = False  # and there is nothing else that it could do
         self._wake_control = Pipe()
@@ -45,7 +47,9 @@ class SoloWorker(SerialWorker):
     # Reading. These run in the main thread.
 
     def _receive(self, waiting: Exchange | None = None) -> bool:
-        """Waits for frames and acts upon them. False when there is nothing more to come: stopped, or gone."""
+        """Waits for frames and acts upon them. False when there is nothing more to come: stopped,
+        or gone.
+        """
         while True:
             while self._deferred:
                 self._act(self._deferred.popleft())
@@ -54,8 +58,9 @@ class SoloWorker(SerialWorker):
             with self._read_lock:
                 if self._deferred:
                     continue  # older than what is still unread
-                # Said before it looks whether to stop, as the control thread looks after it said stop: one of the
-                # two sees the other. A read that blocks is the only call here, so that a request costs few of them.
+                # Said before it looks whether to stop, as the control thread looks after it said
+                # stop: one of the two sees the other. A read that blocks is the only call here, so
+                # that a request costs few of them.
                 self._idle = waiting is None
                 done = self._idle and self._stopping and not self._tracked and not self._queue
                 self._reading = True
@@ -94,7 +99,12 @@ class SoloWorker(SerialWorker):
 
     def _give_up(self, error: ProtocolError) -> NoReturn:
         try:
-            write(2, f"monoceros worker: the acceptor sent {error}\n".encode("utf-8", "backslashreplace"))
+            write(
+                2,
+                f"monoceros worker: the acceptor sent {error}\n".encode(
+                    "utf-8", "backslashreplace"
+                ),
+            )
         finally:
             _exit(4)
 
@@ -135,10 +145,12 @@ class SoloWorker(SerialWorker):
                     elif kind == frames.STOP:
                         self._stopping = True
                         if self._idle and not self._tracked and not self._queue:
-                            self._shut(socket.SHUT_RD)  # nothing will come any more: this ends its read
+                            # nothing will come any more: this ends its read
+                            self._shut(socket.SHUT_RD)
                     elif kind == frames.SHOW:
                         greenlets.show()
-                    elif kind != frames.WHERE:  # that came when the application had just been loaded
+                    # that came when the application had just been loaded
+                    elif kind != frames.WHERE:
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()

@@ -16,7 +16,8 @@ _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
 class Startup(NamedTuple):
-    """The settings of a worker (docs/reference/frames.md, START). Sizes in bytes, times in seconds."""
+    """The settings of a worker (docs/reference/frames.md, START). Sizes in bytes, times in
+    seconds."""
 
     application: str
     chdir: Optional[str]
@@ -30,7 +31,9 @@ class Startup(NamedTuple):
 
 
 def read_startup(payload: bytes) -> Startup:
-    """Reads START's JSON; what is left out has a default, ``application`` must be there. Raises ProtocolError."""
+    """Reads START's JSON; what is left out has a default, ``application`` must be there. Raises
+    ProtocolError.
+    """
     try:
         value: Any = json.loads(payload.decode("utf-8"))
         startup = Startup(
@@ -45,17 +48,27 @@ def read_startup(payload: bytes) -> Startup:
             strict=value.get("strict", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProtocolError(f"a START that cannot be read: {type(error).__name__}: {error}") from error
-    for field, kind in (("application", str), ("threads", int), ("window", int), ("graceful_timeout", (int, float))):
+        raise ProtocolError(
+            f"a START that cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    for field, kind in (
+        ("application", str),
+        ("threads", int),
+        ("window", int),
+        ("graceful_timeout", (int, float)),
+    ):
         if not isinstance(getattr(startup, field), kind):
             raise ProtocolError(f"a START whose {field!r} is {getattr(startup, field)!r}")
     if startup.threads < 1 or startup.window < 1:
-        raise ProtocolError(f"a START with {startup.threads} threads and a window of {startup.window}")
+        raise ProtocolError(
+            f"a START with {startup.threads} threads and a window of {startup.window}"
+        )
     return startup
 
 
 def enter_directory(startup: Startup) -> None:
-    """Changes the working directory and sys.path: ``pythonpath``, the working directory, then what was there.
+    """Changes the working directory and sys.path: ``pythonpath``, the working directory, then what
+    was there.
 
     Raises OSError when the directory cannot be entered.
     """
@@ -64,7 +77,9 @@ def enter_directory(startup: Startup) -> None:
     first = [os.path.abspath(path) for path in startup.pythonpath]
     first.append(os.getcwd())
     # Anything may have been put there before, by a .pth file or sitecustomize.
-    rest = [path for path in sys.path if not has_type(path, str) or (path not in first and path != "")]
+    rest = [
+        path for path in sys.path if not has_type(path, str) or (path not in first and path != "")
+    ]
     sys.path[:] = list(dict.fromkeys(first)) + rest
 
 
@@ -92,7 +107,9 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
 
 
 def loaded_files() -> List[str]:
-    """The files of all modules that are loaded, but the worker's own; for those who watch for changes."""
+    """The files of all modules that are loaded, but the worker's own; for those who watch for
+    changes.
+    """
     own = os.path.dirname(os.path.abspath(__file__)) + os.sep
     files = set()
     for module in list(sys.modules.values()):
@@ -103,7 +120,8 @@ def loaded_files() -> List[str]:
 
 
 def _file_of(module: Any) -> Optional[str]:
-    # In its namespace, without asking the module: a lazy one would be imported by that, and any object may be there.
+    # In its namespace, without asking the module: a lazy one would be imported by that, and any
+    # object may be there.
     try:
         path = object.__getattribute__(module, "__dict__").get("__file__")
         return os.path.abspath(path) if type(path) is str else None

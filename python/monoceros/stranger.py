@@ -1,10 +1,11 @@
-"""Looking at an application's objects: whatever they raise when they are looked at, these functions return.
+"""Looking at an application's objects: whatever they raise when they are looked at, these functions
+return.
 
-A stranger's ``__getattr__``, ``__repr__``, ``__len__``, ``__eq__``, ``__class__`` and the rest may raise anything, a
-BaseException too, and may lie. werkzeug's ``request`` raises RuntimeError for every question outside of a request, so
-that ``hasattr`` raises; a proxy says that its class is another's. What the loader, the log and an exchange's end look
-at goes through here, because nobody is there to whom an error of theirs could be told.
-"""
+A stranger's ``__getattr__``, ``__repr__``, ``__len__``, ``__eq__``, ``__class__`` and the rest may
+raise anything, a BaseException too, and may lie. werkzeug's ``request`` raises RuntimeError for
+every question outside of a request, so that ``hasattr`` raises; a proxy says that its class is
+another's. What the loader, the log and an exchange's end look at goes through here, because nobody
+is there to whom an error of theirs could be told."""
 
 from __future__ import annotations
 
@@ -65,9 +66,9 @@ def is_proxy(value: Any) -> bool:
 def is_callable_here(value: Any, module: str) -> bool:
     """True for what can be called and seems to be made in that module, not imported from elsewhere.
 
-    That is what says so, and an instance of a class from elsewhere, such as a framework's application. A proxy says
-    what another says, and an object that raises may be anything: neither counts.
-    """
+    That is what says so, and an instance of a class from elsewhere, such as a framework's
+    application. A proxy says what another says, and an object that raises may be anything: neither
+    counts."""
     if not callable(value) or is_proxy(value):
         return False
     try:
@@ -84,7 +85,9 @@ def has_type(value: Any, kind: Union[type, Tuple[type, ...]]) -> bool:
 
 
 def text_of(value: Any) -> str:
-    """A value as text for a log, on one line and in ASCII; what cannot be shown is named by its type."""
+    """A value as text for a log, on one line and in ASCII; what cannot be shown is named by its
+    type.
+    """
     try:
         text = value if type(value) is str else str(value)
         return str(text).encode("unicode_escape").decode("ascii")
@@ -107,6 +110,7 @@ def quote(value: Any, limit: int = 120) -> str:
 
 def cause_of(error: BaseException) -> Any:
     """What caused an exception, or what it was raised in; None when there is neither."""
-    # Not by their truth, nor by the attributes: an exception's class may have a __len__ or a property of its own.
+    # Not by their truth, nor by the attributes: an exception's class may have a __len__ or a
+    # property of its own.
     cause = _cause(error)
     return _context(error) if cause is None else cause

@@ -1,4 +1,6 @@
-"""The streams of an environ: wsgi.input in its kinds, wsgi.errors, and wsgi.file_wrapper (PEP 3333)."""
+"""The streams of an environ: wsgi.input in its kinds, wsgi.errors, and wsgi.file_wrapper (PEP
+3333).
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,24 @@ INPUT_WINDOW = 256 * 1024
 
 
 class ClientGone(ConnectionAbortedError):
-    """The client went away (or its body can never be complete) while the application was at work for it."""
+    """The client went away (or its body can never be complete) while the application was at work
+    for it.
+    """
 
     code = "client-gone"
 
 
 class BodyStream(io.RawIOBase):
-    """A request body that is still arriving. A reader feeds it; the application reads it and may have to wait.
+    """A request body that is still arriving. A reader feeds it; the application reads it and may
+    have to wait.
 
-    ``wait(ready)`` blocks until ``ready()`` is true; ``grant(size)`` lets the acceptor send ``size`` bytes more.
-    The first read grants INPUT_WINDOW; what has been read is granted again by halves.
-    """
+    ``wait(ready)`` blocks until ``ready()`` is true; ``grant(size)`` lets the acceptor send
+    ``size`` bytes more. The first read grants INPUT_WINDOW; what has been read is granted again by
+    halves."""
 
-    def __init__(self, wait: Callable[[Callable[[], bool]], None], grant: Callable[[int], None]) -> None:
+    def __init__(
+        self, wait: Callable[[Callable[[], bool]], None], grant: Callable[[int], None]
+    ) -> None:
         super().__init__()
         self._wait = wait
         self._grant = grant
@@ -41,7 +48,8 @@ class BodyStream(io.RawIOBase):
     # The reader's side.
 
     def take(self, data: bytes, flags: int) -> None:
-        """Takes the payload and flags of a BODY frame. After an ABORT, reading beyond what came raises ClientGone.
+        """Takes the payload and flags of a BODY frame. After an ABORT, reading beyond what came
+        raises ClientGone.
 
         Raises ProtocolError when the body has ended already.
         """
@@ -120,7 +128,9 @@ class ErrorStream:
 
 
 class FilePart(NamedTuple):
-    """A part of a real file. The acceptor can open and send it itself when it has a path that outlives its close()."""
+    """A part of a real file. The acceptor can open and send it itself when it has a path that
+    outlives its close().
+    """
 
     path: Optional[str]
     device: int
@@ -133,16 +143,16 @@ def _on_disk(number: int) -> bool:
     return True
 
 
-#: Whether an open file is one of the disk's, and at the path there that it has here: only such can the acceptor open.
-#: An interpreter that has files of its own beside them puts its knowledge here.
+#: Whether an open file is one of the disk's, and at the path there that it has here: only such can
+#: the acceptor open. An interpreter that has files of its own beside them puts its knowledge here.
 on_disk: Callable[[int], bool] = _on_disk
 
 
 class FileWrapper:
     """wsgi.file_wrapper: an iterable over the blocks of a file-like object, from where it stands.
 
-    Returned unchanged by an application around a real file, it is sent by the acceptor without passing through
-    the worker (PEP 3333 "Optional Platform-Specific File Handling").
+    Returned unchanged by an application around a real file, it is sent by the acceptor without
+    passing through the worker (PEP 3333 "Optional Platform-Specific File Handling").
 
     >>> list(FileWrapper(io.BytesIO(b"abcde"), 2))
     [b'ab', b'cd', b'e']
@@ -165,7 +175,9 @@ class FileWrapper:
         raise StopIteration
 
     def part(self) -> Optional[FilePart]:
-        """Which part of which file is to be sent, or None when only reading it can tell (a pipe, a GzipFile, ...)."""
+        """Which part of which file is to be sent, or None when only reading it can tell (a pipe, a
+        GzipFile, ...).
+        """
         try:
             return _part_of(self.filelike)
         except Exception:  # of a library's file, anything
@@ -173,10 +185,11 @@ class FileWrapper:
 
 
 def _part_of(filelike: Any) -> Optional[FilePart]:
-    # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno() that does not
-    # hold what read() returns.
+    # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno()
+    # that does not hold what read() returns.
     tempfile = sys.modules.get("tempfile")
-    temporary = tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper  # type: ignore[attr-defined]
+    # type: ignore[attr-defined]
+    temporary = tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper
     if temporary:
         filelike = filelike.file
     kind = type(filelike)
@@ -196,8 +209,8 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
         return None
     offset = filelike.tell()
     length = status.st_size - offset
-    # A system that makes a file's content when it is read does not know its size: /proc says 0, /sys a page. What has
-    # nothing on a disk is read, to its end.
+    # A system that makes a file's content when it is read does not know its size: /proc says 0,
+    # /sys a page. What has nothing on a disk is read, to its end.
     if length <= 0 or (status.st_blocks == 0 and length > BODY_PIECE):
         return None
     # Closing deletes a temporary file, before the acceptor would have opened it.
@@ -206,7 +219,8 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
 
 
 def _path_of(number: int, name: Any, status: os.stat_result) -> Optional[str]:
-    # A file may have been renamed, replaced or deleted since it was opened: the path must lead to this very file.
+    # A file may have been renamed, replaced or deleted since it was opened: the path must lead to
+    # this very file.
     candidates = []
     try:
         candidates.append(os.readlink(f"/proc/self/fd/{number}"))

@@ -19,16 +19,22 @@ _IMPORT_MODULE = os.path.join("importlib", "__init__.py")
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback of ``error`` and of what caused it, without the server's frames; no line end at its end."""
+    """The traceback of ``error`` and of what caused it, without the server's frames; no line end at
+    its end.
+    """
     try:
         _hide(error, _is_server)
-        return "".join(traceback.format_exception(type(error), error, _traceback_of(error))).rstrip("\n")
-    except BaseException:  # an exception that raises when it is looked at, no memory for the text, ...
+        return "".join(traceback.format_exception(type(error), error, _traceback_of(error))).rstrip(
+            "\n"
+        )
+    # an exception that raises when it is looked at, no memory for the text, ...
+    except BaseException:
         return "\n\n".join(_one_by_one(error))
 
 
 def _one_by_one(error: BaseException) -> List[str]:
-    """What can be shown of an error and of what caused it, when not all of it can; the cause first."""
+    """What can be shown of an error and of what caused it, when not all of it can; the cause
+    first."""
     texts: List[str] = []
     seen = set()
     current: Any = error
@@ -49,7 +55,9 @@ def _alone(error: BaseException) -> str:
 
 
 def calling_place() -> str:
-    """Where the application calls the server right now: the innermost frame that is not the server's."""
+    """Where the application calls the server right now: the innermost frame that is not the
+    server's.
+    """
     frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None and _is_server(frame.f_code.co_filename):
         frame = frame.f_back
@@ -64,7 +72,9 @@ def generator_place(iterator: Any) -> str:
 
 
 def hide_imports(error: BaseException) -> None:
-    """Takes importlib's frames out of an error's traceback (those of ``importlib.import_module`` too)."""
+    """Takes importlib's frames out of an error's traceback (those of ``importlib.import_module``
+    too).
+    """
     _hide(error, is_import)
 
 
@@ -94,7 +104,8 @@ def _hide(error: BaseException, hidden: Callable[[str], bool]) -> None:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        # By the method: of Pyodide's JsException an assignment changes JavaScript's object, and not the exception.
+        # By the method: of Pyodide's JsException an assignment changes JavaScript's object, and not
+        # the exception.
         BaseException.with_traceback(current, _without(_traceback_of(current), hidden))
         cause = cause_of(current)
         if cause is not None:
@@ -109,13 +120,16 @@ def _traceback_of(error: BaseException) -> Optional[TracebackType]:
     return trace
 
 
-def _without(trace: Optional[TracebackType], hidden: Callable[[str], bool]) -> Optional[TracebackType]:
+def _without(
+    trace: Optional[TracebackType], hidden: Callable[[str], bool]
+) -> Optional[TracebackType]:
     entries = []
     while trace is not None:
         if not hidden(trace.tb_frame.f_code.co_filename):
             entries.append(trace)
         trace = trace.tb_next
-    # Anew from the innermost out, in a loop: a RecursionError's traceback is as deep as the stack was.
+    # Anew from the innermost out, in a loop: a RecursionError's traceback is as deep as the stack
+    # was.
     rest: Optional[TracebackType] = None
     for entry in reversed(entries):
         rest = TracebackType(rest, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)

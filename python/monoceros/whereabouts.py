@@ -20,9 +20,9 @@ _MOST_THREADS = 100
 class LoadingObserver:
     """Answers WHERE by STANDS for as long as the application is loaded, from a thread of its own.
 
-    It looks at the other threads while it has the interpreter, so that none of them moves, and disturbs none: a signal
-    would end a system call that waits. Its parts are taken before the application is imported, which may replace them.
-    """
+    It looks at the other threads while it has the interpreter, so that none of them moves, and
+    disturbs none: a signal would end a system call that waits. Its parts are taken before the
+    application is imported, which may replace them."""
 
     def __init__(self, data: socket.socket, control: socket.socket) -> None:
         self._data = data
@@ -47,13 +47,19 @@ class LoadingObserver:
             waiting.register(self._control.fileno(), POLLIN)
             waiting.register(self._loaded.number, POLLIN)
             while all(number != self._loaded.number for number, _ in waiting.poll()):
-                # What is not for us is for whoever reads the channel when the application is loaded.
+                # What is not for us is for whoever reads the channel when the application is
+                # loaded.
                 header = self._control.recv(frames.HEADER_SIZE, socket.MSG_PEEK)
-                if len(header) < frames.HEADER_SIZE or frames.unpack_header(header)[1] != frames.WHERE:
+                if (
+                    len(header) < frames.HEADER_SIZE
+                    or frames.unpack_header(header)[1] != frames.WHERE
+                ):
                     break
                 self._control.recv(frames.HEADER_SIZE)
                 text = describe_threads(self._main, get_ident())
-                self._data.sendall(frames.pack(frames.STANDS, 0, 0, text.encode("utf-8", "backslashreplace")))
+                self._data.sendall(
+                    frames.pack(frames.STANDS, 0, 0, text.encode("utf-8", "backslashreplace"))
+                )
         except OSError:  # the acceptor is gone
             pass
         finally:
@@ -61,12 +67,16 @@ class LoadingObserver:
 
 
 def describe_threads(main: int, hidden: int) -> str:
-    """The stacks of all threads but ``hidden``, in the form that faulthandler gives them, ``main`` as the current one."""
+    """The stacks of all threads but ``hidden``, in the form that faulthandler gives them, ``main``
+    as the current one.
+    """
     parts: List[str] = []
     for number, frame in list(sys._current_frames().items())[:_MOST_THREADS]:
         if number != hidden:
             what = "Current thread" if number == main else "Thread"
-            parts.append(f"{what} 0x{number:016x} (most recent call first):\n{describe_stack(frame)}")
+            parts.append(
+                f"{what} 0x{number:016x} (most recent call first):\n{describe_stack(frame)}"
+            )
     return "\n".join(parts)
 
 

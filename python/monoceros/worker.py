@@ -1,4 +1,6 @@
-"""The worker process: takes up its channels, loads the application, and serves until it is told to stop."""
+"""The worker process: takes up its channels, loads the application, and serves until it is told to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ EXIT_PROTOCOL = 4
 
 
 def main() -> int:
-    """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger); the exit status."""
+    """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger); the exit
+    status.
+    """
     _settle_output()
     _settle_signals()
     data = _take_socket(_DATA)
@@ -56,20 +60,31 @@ def main() -> int:
         return EXIT_PROTOCOL
 
 
-def _run(startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]) -> int:
+def _run(
+    startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]
+) -> int:
     try:
         with LoadingObserver(data, control):
             application = load_application(startup)
     except LoadError as error:
         _send(data, frames.pack_fail(0, str(error)))
         return EXIT_NOT_LOADED
-    template = make_template(startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream())
+    template = make_template(
+        startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
+    )
     _send(data, frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
-    # What the application consists of lives as long as the worker: no garbage collection need look at it again.
+    # What the application consists of lives as long as the worker: no garbage collection need look
+    # at it again.
     gc.collect()
     gc.freeze()
     assignment = Assignment(
-        application, template, copy_context(), startup.window, startup.graceful_timeout, ledger, Leniency(startup.strict)
+        application,
+        template,
+        copy_context(),
+        startup.window,
+        startup.graceful_timeout,
+        ledger,
+        Leniency(startup.strict),
     )
     if startup.threads > 1:
         return PoolWorker(startup.threads, assignment, data, control).serve()
@@ -136,9 +151,9 @@ def _map_ledger() -> MutableSequence[int]:
 def _tell_where(file: int) -> None:
     """On SIGURG the stacks of all threads are written behind the ledger, and the process goes on.
 
-    For an import that does not let go of the interpreter's lock: it leaves the observer no turn, and this comes from C
-    without the lock. SIGURG, because it does nothing where an application has taken the handler away.
-    """
+    For an import that does not let go of the interpreter's lock: it leaves the observer no turn,
+    and this comes from C without the lock. SIGURG, because it does nothing where an application has
+    taken the handler away."""
     os.set_inheritable(file, False)
     os.lseek(file, 0, os.SEEK_END)
     if hasattr(faulthandler, "register"):
@@ -161,14 +176,18 @@ class _Ledger:
 def _settle_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Pipes: without this what an application prints would be seen when the buffer is full.
-        cast(Any, stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    # The acceptor sends SIGABRT to a worker that exceeds its time: the stacks go to the log and the process ends.
+        cast(Any, stream).reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+    # The acceptor sends SIGABRT to a worker that exceeds its time: the stacks go to the log and the
+    # process ends.
     faulthandler.enable(file=2, all_threads=True)
 
 
 def _settle_signals() -> None:
-    # A Ctrl-C reaches the whole process group, but it is the acceptor that decides what becomes of a worker.
-    # Handlers that do nothing, rather than SIG_IGN, because programs the application starts would inherit that.
+    # A Ctrl-C reaches the whole process group, but it is the acceptor that decides what becomes of
+    # a worker. Handlers that do nothing, rather than SIG_IGN, because programs the application
+    # starts would inherit that.
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), _do_nothing)
 

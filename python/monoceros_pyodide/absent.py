@@ -1,4 +1,6 @@
-"""Says clearly what an embedded interpreter does not have, where Emscripten would pretend, wait for ever or do worse."""
+"""Says clearly what an embedded interpreter does not have, where Emscripten would pretend, wait for
+ever or do worse.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from . import no_network
 
 
 def install() -> None:
-    """Makes connections, the resolving of names and commands of a shell raise OSError. For the whole interpreter."""
+    """Makes connections, the resolving of names and commands of a shell raise OSError. For the
+    whole interpreter.
+    """
     no_network.install()
     os.system = _refuse_command
 

@@ -1,8 +1,9 @@
-"""The modules ``pwd`` and ``grp``, which Pyodide leaves out: they know the user that the server runs as, and that user's groups.
+"""The modules ``pwd`` and ``grp``, which Pyodide leaves out: they know the user that the server
+runs as, and that user's groups.
 
-Programs import them for a line in their log and, on all systems but Windows, without asking whether they are there. Of other
-users and groups nothing is known: what asks for one gets KeyError, as for one that does not exist.
-"""
+Programs import them for a line in their log and, on all systems but Windows, without asking whether
+they are there. Of other users and groups nothing is known: what asks for one gets KeyError, as for
+one that does not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from collections import namedtuple
 from importlib.machinery import ModuleSpec
 from typing import Any, Callable, List, Optional, Sequence
 
-struct_passwd = namedtuple("struct_passwd", "pw_name pw_passwd pw_uid pw_gid pw_gecos pw_dir pw_shell")
+struct_passwd = namedtuple(
+    "struct_passwd", "pw_name pw_passwd pw_uid pw_gid pw_gecos pw_dir pw_shell"
+)
 struct_group = namedtuple("struct_group", "gr_name gr_passwd gr_gid gr_mem")
 struct_passwd.__module__, struct_group.__module__ = "pwd", "grp"
 
@@ -22,9 +25,9 @@ struct_passwd.__module__, struct_group.__module__ = "pwd", "grp"
 def install(read: Callable[[], str]) -> None:
     """For the whole interpreter, each time one starts.
 
-    ``read()`` is called when one of them is imported. It gives JSON: ``user``, with ``name``, ``uid``, ``gid`` and ``shell``, or
-    null; and ``groups``, each with ``name``, ``gid`` and ``members``.
-    """
+    ``read()`` is called when one of them is imported. It gives JSON: ``user``, with ``name``,
+    ``uid``, ``gid`` and ``shell``, or null; and ``groups``, each with ``name``, ``gid`` and
+    ``members``."""
     if not any(name in sys.builtin_module_names for name in _MAKERS):
         sys.meta_path.append(_Finder(read))
 
@@ -35,7 +38,9 @@ class _Finder:
     def __init__(self, read: Callable[[], str]) -> None:
         self._read = read
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Any = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Any = None
+    ) -> Optional[ModuleSpec]:
         if name not in _MAKERS:
             return None
         return ModuleSpec(name, self, origin="monoceros")  # type: ignore[arg-type]
@@ -53,7 +58,9 @@ def _make_pwd(module: Any, known: Any) -> None:
     if user is not None:
         # Its home on the disk is not to be seen here.
         home = os.environ.get("HOME", "/")
-        entries = [struct_passwd(user["name"], "x", user["uid"], user["gid"], "", home, user["shell"])]
+        entries = [
+            struct_passwd(user["name"], "x", user["uid"], user["gid"], "", home, user["shell"])
+        ]
     module.struct_passwd = struct_passwd
     module.getpwall = lambda: list(entries)
     module.getpwuid = _finder("getpwuid", "uid", entries, 2)
@@ -61,7 +68,10 @@ def _make_pwd(module: Any, known: Any) -> None:
 
 
 def _make_grp(module: Any, known: Any) -> None:
-    entries = [struct_group(group["name"], "x", group["gid"], group["members"]) for group in known["groups"]]
+    entries = [
+        struct_group(group["name"], "x", group["gid"], group["members"])
+        for group in known["groups"]
+    ]
     module.struct_group = struct_group
     module.getgrall = lambda: list(entries)
     module.getgrgid = _finder("getgrgid", "gid", entries, 2)
@@ -76,7 +86,9 @@ def _finder(function: str, what: str, entries: Sequence[Any], field: int) -> Cal
 
     def find(key: Any, /) -> Any:
         if not isinstance(key, kind):
-            raise TypeError(f"{function}(): {what} should be {kind.__name__}, not {type(key).__name__}")
+            raise TypeError(
+                f"{function}(): {what} should be {kind.__name__}, not {type(key).__name__}"
+            )
         for entry in entries:
             if entry[field] == key:
                 return entry

@@ -1,9 +1,9 @@
 """Lets asgiref go from synchronous code to asynchronous and back in a single thread.
 
-Flask and Django run asynchronous views by asgiref's ``async_to_sync``: an event loop in a new thread, while this one waits
-for functions that coroutines want to have called in it (``sync_to_async``). Here the loop runs in this thread
-(``event_loop``), so that nothing is left to wait for, but where such a function calls ``async_to_sync`` in its turn.
-"""
+Flask and Django run asynchronous views by asgiref's ``async_to_sync``: an event loop in a new
+thread, while this one waits for functions that coroutines want to have called in it
+(``sync_to_async``). Here the loop runs in this thread (``event_loop``), so that nothing is left to
+wait for, but where such a function calls ``async_to_sync`` in its turn."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class _Finder:
 
 
 def _adapt(sync: Any) -> None:
-    """Changes two of the parts that ``AsyncToSync`` is made of; they have been the same since asgiref 3.3."""
+    """Changes two of the parts that ``AsyncToSync`` is made of; they have been the same since
+    asgiref 3.3.
+    """
     waiting = getattr(sync, "CurrentThreadExecutor", None)
     if waiting is None or not hasattr(waiting, "run_until_future"):
         return

@@ -1,9 +1,10 @@
-"""An event loop for a thread that never returns to JavaScript's: timers and callbacks, and no input or output.
+"""An event loop for a thread that never returns to JavaScript's: timers and callbacks, and no input
+or output.
 
-With it ``asyncio.run`` works in an application: coroutines, tasks, ``asyncio.sleep``, time-outs, locks and queues, and by
-``asgiref_bridge`` what Flask and Django do for asynchronous views. Pyodide's own loop leaves everything to JavaScript's, which
-does not run while Python does, and passes for running all the time, so that Django would take every query for one made in a
-coroutine.
+With it ``asyncio.run`` works in an application: coroutines, tasks, ``asyncio.sleep``, time-outs,
+locks and queues, and by ``asgiref_bridge`` what Flask and Django do for asynchronous views.
+Pyodide's own loop leaves everything to JavaScript's, which does not run while Python does, and
+passes for running all the time, so that Django would take every query for one made in a coroutine.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class BlockingEventLoop(NoConnections):
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """Calls it here and now: there are no threads. The loop stands still meanwhile.
 
-        The function sees what it would see in a thread: no loop that runs, no task, and context variables of its own.
-        """
+        The function sees what it would see in a thread: no loop that runs, no task, and context
+        variables of its own."""
         future = self.create_future()
         try:
             with aside():
@@ -56,11 +57,11 @@ class BlockingEventLoop(NoConnections):
         return future
 
     def run_within(self, done: Callable[[], bool]) -> None:
-        """Runs callbacks and timers until that is true, although a callback of this loop is waiting for it.
+        """Runs callbacks and timers until that is true, although a callback of this loop is waiting
+        for it.
 
-        For a function that ``run_in_executor`` has called: a thread would wait while the loop goes on in another.
-        Raises RuntimeError when nothing is scheduled that could make it true.
-        """
+        For a function that ``run_in_executor`` has called: a thread would wait while the loop goes
+        on in another. Raises RuntimeError when nothing is scheduled that could make it true."""
         round_of_caller = len(self._ready)
         try:
             asyncio._set_running_loop(self)
@@ -88,7 +89,8 @@ def install() -> None:
     webloop = sys.modules.get("pyodide.webloop")
     if webloop is not None:
         asyncio.run = webloop._orig_run  # type: ignore[attr-defined]
-    # Without their underscores these are deprecated from 3.14 on, where asyncio.run still goes by them.
+    # Without their underscores these are deprecated from 3.14 on, where asyncio.run still goes by
+    # them.
     events: Any = asyncio.events
 
     class Policy(events._BaseDefaultEventLoopPolicy):  # type: ignore[misc]

@@ -1,8 +1,9 @@
-"""Lets ``ThreadPoolExecutor`` do its work in the one thread there is, instead of failing at the first task.
+"""Lets ``ThreadPoolExecutor`` do its work in the one thread there is, instead of failing at the
+first task.
 
-WhiteNoise compresses files by it at ``collectstatic``, and many a library asks several things at once. What is submitted
-has run when ``submit`` returns. A task that waits for a later one waits for ever.
-"""
+WhiteNoise compresses files by it at ``collectstatic``, and many a library asks several things at
+once. What is submitted has run when ``submit`` returns. A task that waits for a later one waits for
+ever."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def install() -> None:
 
 
 def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """Runs ``fn`` as a thread would see the world: no event loop that runs, context variables of its own."""
+    """Runs ``fn`` as a thread would see the world: no event loop that runs, context variables of
+    its own.
+    """
     if self._broken:
         raise BrokenThreadPool(self._broken)
     if self._shutdown:
@@ -63,7 +66,9 @@ def aside() -> Iterator[None]:
 
 
 def call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """A future with what ``fn`` returned or raised. What is no Exception, such as the end of a time-out, is raised here too."""
+    """A future with what ``fn`` returned or raised. What is no Exception, such as the end of a
+    time-out, is raised here too.
+    """
     future: "Future[Any]" = Future()
     future.set_running_or_notify_cancel()
     try:
@@ -76,7 +81,11 @@ def call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
 
 
 def _initializer(
-    max_workers: Any = None, thread_name_prefix: str = "", initializer: Any = None, initargs: Tuple[Any, ...] = (), **more: Any
+    max_workers: Any = None,
+    thread_name_prefix: str = "",
+    initializer: Any = None,
+    initargs: Tuple[Any, ...] = (),
+    **more: Any,
 ) -> Any:
     return None if initializer is None else (initializer, initargs)
 

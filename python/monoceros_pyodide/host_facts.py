@@ -1,8 +1,9 @@
-"""Answers what programs merely ask about the process and the machine, where Emscripten has made something up or nothing at all.
+"""Answers what programs merely ask about the process and the machine, where Emscripten has made
+something up or nothing at all.
 
-A number of the process is 42 there, its user root, the load 0.1 and the machine called "emscripten"; and a thread has no number,
-so that a log format with one ends in AttributeError. What has no honest answer here stays as it is: there is no ``resource``, as on
-other systems than Unix.
+A number of the process is 42 there, its user root, the load 0.1 and the machine called
+"emscripten"; and a thread has no number, so that a log format with one ends in AttributeError. What
+has no honest answer here stays as it is: there is no ``resource``, as on other systems than Unix.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ _uname: Any = getattr(os, "uname", None)
 def install(facts: Mapping[str, Any], load_average: Callable[[], Sequence[float]]) -> None:
     """For the whole interpreter, each time one starts.
 
-    ``facts`` has ``pid``, ``ppid``, ``thread``, ``uid``, ``euid``, ``gid``, ``egid``, ``groups`` and ``hostname``; a thread of
-    ``None`` is one whose number the system does not tell.
-    """
+    ``facts`` has ``pid``, ``ppid``, ``thread``, ``uid``, ``euid``, ``gid``, ``egid``, ``groups``
+    and ``hostname``; a thread of ``None`` is one whose number the system does not tell."""
     _name_process(facts)
     _name_thread(facts["pid"] if facts["thread"] is None else facts["thread"])
     _name_machine(facts["hostname"])

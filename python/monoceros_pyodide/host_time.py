@@ -1,4 +1,6 @@
-"""What WebAssembly's C library cannot do with time: sleep so that a signal ends it, and change the time zone."""
+"""What WebAssembly's C library cannot do with time: sleep so that a signal ends it, and change the
+time zone.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,11 @@ SetZone = Callable[[Optional[str]], Tuple[int, int, int, str, str]]
 def install(host_sleep: Callable[[float], None], set_zone: SetZone) -> None:
     """Puts ``sleep`` and ``tzset`` into the module ``time``, and the zone that TZ names in force.
 
-    ``host_sleep(seconds)`` sleeps for that long, or until a signal is due. ``set_zone(name)`` changes the zone of local
-    time; it says what timezone, altzone, daylight and the two names of tzname are from now on.
-    """
-    # Emscripten's sleep keeps a processor busy, and Python's own asks for signals only when it is over.
+    ``host_sleep(seconds)`` sleeps for that long, or until a signal is due. ``set_zone(name)``
+    changes the zone of local time; it says what timezone, altzone, daylight and the two names of
+    tzname are from now on."""
+    # Emscripten's sleep keeps a processor busy, and Python's own asks for signals only when it is
+    # over.
     monotonic = time.monotonic
 
     def sleep(seconds: Any, /) -> None:
@@ -29,7 +32,8 @@ def install(host_sleep: Callable[[float], None], set_zone: SetZone) -> None:
             raise ValueError("sleep length must be non-negative")
         until = monotonic() + seconds
         while seconds > 0:
-            # A signal ends it. Its handler runs within some turns of this loop, as signals are looked for every so often.
+            # A signal ends it. Its handler runs within some turns of this loop, as signals are
+            # looked for every so often.
             host_sleep(seconds)
             seconds = until - monotonic()
 

@@ -48,7 +48,9 @@ class NotInstallable(InstallationError):
 
 
 class UnreachablePages:
-    """Pages of an index that could not be had. pip passes over them; when nothing is found, they are the reason."""
+    """Pages of an index that could not be had. pip passes over them; when nothing is found, they
+    are the reason.
+    """
 
     def __init__(self) -> None:
         self.reasons: Dict[str, str] = {}
@@ -58,7 +60,9 @@ class UnreachablePages:
         text = _plain(reason) if isinstance(reason, BaseException) else _unmarked(reason)
         # That there is no such page says that there is no such package.
         if not text.startswith("404 "):
-            self.reasons[without_credentials(link.url)] = text.split(" for url:")[0].removeprefix("connection error: ")
+            self.reasons[without_credentials(link.url)] = text.split(" for url:")[0].removeprefix(
+                "connection error: "
+            )
 
 
 class _Offer(NamedTuple):
@@ -97,13 +101,19 @@ def explain_nothing_fits(
     every = sorted({version for version, *_ in offer.wheels} | set(offer.sdists))
     if unreachable.reasons:
         reasons = "".join(f"\n  {url}: {reason}" for url, reason in unreachable.reasons.items())
-        return NotInstallable(f"{asked}: nothing was found that fits, and not every place could be asked:{reasons}\n{_SET_UP}")
+        return NotInstallable(
+            f"{asked}: nothing was found that fits, and not every place could be asked:{reasons}\n{_SET_UP}"
+        )
     if not every:
         places = [without_credentials(place) for place in (*finder.index_urls, *finder.find_links)]
-        return NotInstallable(f"{asked}: there is no package of that name in {_list(places) or 'any place: --no-index'}")
+        return NotInstallable(
+            f"{asked}: there is no package of that name in {_list(places) or 'any place: --no-index'}"
+        )
     wanted = [version for version in every if specifier.contains(version, prereleases=True)]
     if not wanted:
-        return NotInstallable(f"{asked}: there is no such version. There are {_list(map(str, every[-8:]))}")
+        return NotInstallable(
+            f"{asked}: there is no such version. There are {_list(map(str, every[-8:]))}"
+        )
     newest = [version for version in wanted if not version.is_prerelease] or wanted
     version = newest[-1]
     here = get_supported()
@@ -112,10 +122,16 @@ def explain_nothing_fits(
     if fitting:
         needs = {needed for _, _, needed in fitting if needed and not _contains(needed)}
         if needs:
-            return NotInstallable(f"{asked}: it needs Python {_list(sorted(needs))}; the embedded one is {_python()}")
+            return NotInstallable(
+                f"{asked}: it needs Python {_list(sorted(needs))}; the embedded one is {_python()}"
+            )
         if all(one.is_prerelease for one in wanted):
-            return NotInstallable(f"{asked}: there are only pre-releases, {_list(map(str, wanted[-5:]))}; --pre allows them")
-        return NotInstallable(f"{asked}: what there is was withdrawn by its authors (yanked), or is excluded by a setting")
+            return NotInstallable(
+                f"{asked}: there are only pre-releases, {_list(map(str, wanted[-5:]))}; --pre allows them"
+            )
+        return NotInstallable(
+            f"{asked}: what there is was withdrawn by its authors (yanked), or is excluded by a setting"
+        )
     if not of_version:
         return NotInstallable(
             f"{asked}: {name} {version} is only there as source, and the embedded Python runs no builds. "
@@ -175,9 +191,18 @@ def _python() -> str:
     return platform.python_version()
 
 
-_PLATFORMS: Dict[str, str] = {"manylinux": "Linux", "musllinux": "Linux", "linux": "Linux", "macosx": "macOS", "win": "Windows",
-                              "ios": "iOS", "android": "Android", "pyodide": "another Pyodide", "pyemscripten": "another Pyodide",
-                              "emscripten": "another Emscripten"}
+_PLATFORMS: Dict[str, str] = {
+    "manylinux": "Linux",
+    "musllinux": "Linux",
+    "linux": "Linux",
+    "macosx": "macOS",
+    "win": "Windows",
+    "ios": "iOS",
+    "android": "Android",
+    "pyodide": "another Pyodide",
+    "pyemscripten": "another Pyodide",
+    "emscripten": "another Emscripten",
+}
 
 
 def _platform(tag: Tag) -> str:
@@ -189,14 +214,16 @@ def _platform(tag: Tag) -> str:
 
 def _list(words: Iterable[str]) -> str:
     words = list(dict.fromkeys(words))
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    return (
+        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    )
 
 
 def short_message(error: BaseException, told: List[str]) -> Optional[str]:
     """The user's words for an error of pip's, or None for one that is a bug.
 
-    `told` are the messages that pip logged before it raised: it says there what the error itself leaves out.
-    """
+    `told` are the messages that pip logged before it raised: it says there what the error itself
+    leaves out."""
     if isinstance(error, NotInstallable):
         return str(error)
     if isinstance(error, HashErrors):
@@ -206,12 +233,22 @@ def short_message(error: BaseException, told: List[str]) -> Optional[str]:
     text = " ".join(str(error).split())
     if "ResolutionImpossible" in text:
         return _conflict(told)
-    if isinstance(error, (ConnectionFailedError, ConnectionTimeoutError, SSLVerificationError, NetworkConnectionError,
-                          RequestException)):
+    if isinstance(
+        error,
+        (
+            ConnectionFailedError,
+            ConnectionTimeoutError,
+            SSLVerificationError,
+            NetworkConnectionError,
+            RequestException,
+        ),
+    ):
         return f"{_plain(error)}\n{_SET_UP}"
     if isinstance(error, DiagnosticPipError):
         return _plain(error)
-    if isinstance(error, InstallationError) or type(error).__module__.startswith("pip._internal.exceptions"):
+    if isinstance(error, InstallationError) or type(error).__module__.startswith(
+        "pip._internal.exceptions"
+    ):
         return text
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
@@ -223,7 +260,9 @@ def _hash_message(error: Any) -> str:
     name = error.req.name or str(error.req) if error.req else "a package"
     if isinstance(error, HashMismatch):
         allowed = [f"{kind}:{value}" for kind, values in error.allowed.items() for value in values]
-        got = [f"{kind}:{error.gots[kind].hexdigest()}" for kind in error.allowed if kind in error.gots]
+        got = [
+            f"{kind}:{error.gots[kind].hexdigest()}" for kind in error.allowed if kind in error.gots
+        ]
         link = f" ({error.req.link.filename})" if error.req and error.req.link else ""
         return (
             f"{name}{link}: what was downloaded has the hash {_list(got)}, but {' or '.join(allowed)} was asked for. "

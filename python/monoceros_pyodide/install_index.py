@@ -1,7 +1,8 @@
-"""Getting pip itself, from where pip is set up to get packages: before there is a pip that could read its settings.
+"""Getting pip itself, from where pip is set up to get packages: before there is a pip that could
+read its settings.
 
-Of pip's settings only those are read that say where packages come from and how to get there; all others are read by pip.
-"""
+Of pip's settings only those are read that say where packages come from and how to get there; all
+others are read by pip."""
 
 from __future__ import annotations
 
@@ -72,8 +73,12 @@ def config_files(environment: Mapping[str, str]) -> List[str]:
     return files
 
 
-def read_settings(environment: Mapping[str, str], command_line: Mapping[str, Sequence[str]]) -> IndexSettings:
-    """Puts together the configuration files, PIP_* and the command line, as pip does: what comes later replaces."""
+def read_settings(
+    environment: Mapping[str, str], command_line: Mapping[str, Sequence[str]]
+) -> IndexSettings:
+    """Puts together the configuration files, PIP_* and the command line, as pip does: what comes
+    later replaces.
+    """
     found: Dict[str, List[str]] = {}
     sections: Dict[str, Dict[str, List[str]]] = {"global": {}, "install": {}}
     for path in config_files(environment):
@@ -105,7 +110,9 @@ def read_settings(environment: Mapping[str, str], command_line: Mapping[str, Seq
         return " ".join(values) if values else None
 
     no_index = (one("no-index") or "").lower() in ("1", "true", "yes", "on", "y", "t")
-    index_urls = [] if no_index else [one("index-url") or DEFAULT_INDEX, *found.get("extra-index-url", [])]
+    index_urls = (
+        [] if no_index else [one("index-url") or DEFAULT_INDEX, *found.get("extra-index-url", [])]
+    )
     try:
         timeout = float(one("timeout") or one("default-timeout") or 15)
     except ValueError:
@@ -114,7 +121,9 @@ def read_settings(environment: Mapping[str, str], command_line: Mapping[str, Seq
         index_urls=[url.rstrip("/") for url in index_urls],
         find_links=found.get("find-links", []),
         trusted_hosts=found.get("trusted-host", []),
-        cert=one("cert") or environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE"),
+        cert=one("cert")
+        or environment.get("REQUESTS_CA_BUNDLE")
+        or environment.get("CURL_CA_BUNDLE"),
         client_cert=one("client-cert"),
         proxy=one("proxy"),
         timeout=timeout,
@@ -124,8 +133,8 @@ def read_settings(environment: Mapping[str, str], command_line: Mapping[str, Seq
 def find_pip(release: Release, cache: Optional[str], settings: IndexSettings) -> Tuple[bytes, bool]:
     """pip's wheel, checked against its hash, and whether it was fetched just now.
 
-    `cache` is a folder of ours; a file there that has another hash is fetched again. Raises PipNotFound.
-    """
+    `cache` is a folder of ours; a file there that has another hash is fetched again. Raises
+    PipNotFound."""
     if cache is not None:
         kept = _read(os.path.join(cache, release.filename))
         if kept is not None and _fits(kept, release):
@@ -137,7 +146,9 @@ def find_pip(release: Release, cache: Optional[str], settings: IndexSettings) ->
                 _keep(os.path.join(cache, release.filename), content)
             return content, True
         tried[-1] += ": has a file of that name with another hash, which is not used"
-    places = "".join(f"\n  {place}" for place in tried) or "\n  nowhere: --no-index, and no --find-links"
+    places = (
+        "".join(f"\n  {place}" for place in tried) or "\n  nowhere: --no-index, and no --find-links"
+    )
     raise PipNotFound(
         f"cannot get {release.filename}, which does the installing. It was looked for in:{places}\n"
         f"Where no index can be reached, put the file {release.filename} in a folder and name that with --find-links"
@@ -170,7 +181,8 @@ _ABANDONED = 3600.0
 
 @contextmanager
 def unfinished(path: str) -> Iterator[str]:
-    """Another name for a file that is to be there as a whole or not at all: it gets its own when all went well.
+    """Another name for a file that is to be there as a whole or not at all: it gets its own when
+    all went well.
 
     Removes what those have left who were killed meanwhile. Raises OSError.
     """
@@ -196,9 +208,15 @@ def unfinished(path: str) -> Iterator[str]:
 
 
 def _candidates(release: Release, settings: IndexSettings, tried: List[str]) -> Iterator[bytes]:
-    """Files of the right name; each place that is looked at is added to `tried`, with what went wrong there."""
+    """Files of the right name; each place that is looked at is added to `tried`, with what went
+    wrong there.
+    """
     for place in settings.find_links:
-        path = urllib.request.url2pathname(place[5:].replace("///", "/", 1)) if place.startswith("file:") else place
+        path = (
+            urllib.request.url2pathname(place[5:].replace("///", "/", 1))
+            if place.startswith("file:")
+            else place
+        )
         if "://" in place and not place.startswith("file:"):
             yield from _from_page(place, release, settings, tried)
             continue
@@ -217,11 +235,15 @@ def _candidates(release: Release, settings: IndexSettings, tried: List[str]) -> 
         yield from _from_page(f"{index}/pip/", release, settings, tried)
 
 
-def _from_page(page: str, release: Release, settings: IndexSettings, tried: List[str]) -> Iterator[bytes]:
+def _from_page(
+    page: str, release: Release, settings: IndexSettings, tried: List[str]
+) -> Iterator[bytes]:
     tried.append(without_credentials(page))
     try:
         for url in _links(page, settings):
-            if urllib.parse.unquote(urllib.parse.urlsplit(url).path).endswith(f"/{release.filename}"):
+            if urllib.parse.unquote(urllib.parse.urlsplit(url).path).endswith(
+                f"/{release.filename}"
+            ):
                 yield _get(url, settings, page)[0]
     except (OSError, ValueError, http.client.HTTPException) as error:
         tried[-1] += f": {_reason(error)}"

@@ -1,4 +1,5 @@
-"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP 751's.
+"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP
+751's.
 
 Reading it takes no pip, so that what is wrong with it is told before anything is fetched.
 """
@@ -12,8 +13,8 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 from monoceros_pyodide.install_index import without_credentials
 
 
-# What goes into a requirements file, where a blank, a line end or `${NAME}` would mean something else: an option, a variable of
-# the user's environment.
+# What goes into a requirements file, where a blank, a line end or `${NAME}` would mean something
+# else: an option, a variable of the user's environment.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")
 _HASH = re.compile(r"[0-9a-f]+")
@@ -32,7 +33,9 @@ def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
     except tomllib.TOMLDecodeError as error:
         raise BadLockFile(f"it is not TOML: {error}") from None
     if str(document.get("lock-version", "")).partition(".")[0] != "1":
-        raise BadLockFile(f"its lock-version is {document.get('lock-version')!r}, and 1.0 is what we know")
+        raise BadLockFile(
+            f"its lock-version is {document.get('lock-version')!r}, and 1.0 is what we know"
+        )
     packages: Dict[str, Dict[str, Any]] = {}
     listed = document.get("packages", [])
     if not isinstance(listed, list):
@@ -40,16 +43,21 @@ def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
     for package in listed:
         name = package.get("name") if isinstance(package, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise BadLockFile("one of its packages has no name" if not name else f"{name!r} is no name of a package")
+            raise BadLockFile(
+                "one of its packages has no name"
+                if not name
+                else f"{name!r} is no name of a package"
+            )
         packages[_canonical(name)] = package
     return packages
 
 
 def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
-    """A requirements file that asks for exactly what is locked, each with its hashes. Raises BadLockFile.
+    """A requirements file that asks for exactly what is locked, each with its hashes. Raises
+    BadLockFile.
 
-    Wheels are asked for by version and hash, not by the address they had: another machine may be set up for another index.
-    """
+    Wheels are asked for by version and hash, not by the address they had: another machine may be
+    set up for another index."""
     lines: List[str] = []
     for name, package in sorted(packages.items()):
         wheels = package.get("wheels")
@@ -58,7 +66,14 @@ def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
             found = [_hashes(wheel, name) for wheel in wheels]
             if not _fits(_VERSION, package["version"]):
                 raise BadLockFile(f"{name} has no version but {package['version']!r}")
-            lines.append(" ".join([f"{name}=={package['version']}", *(option for some in found for option in some)]))
+            lines.append(
+                " ".join(
+                    [
+                        f"{name}=={package['version']}",
+                        *(option for some in found for option in some),
+                    ]
+                )
+            )
         elif isinstance(archive, dict) and "url" in archive:
             if not _fits(_ADDRESS, archive["url"]) or "${" in archive["url"]:
                 raise BadLockFile(f"{name} has no address but {archive['url']!r}")
@@ -88,13 +103,15 @@ def _hashes(file: Any, name: str) -> List[str]:
 
 
 def write_lock(
-    installed: Iterable[Any], present: Iterable[Tuple[str, str]], before: Dict[str, Dict[str, Any]], folder: str
+    installed: Iterable[Any],
+    present: Iterable[Tuple[str, str]],
+    before: Dict[str, Dict[str, Any]],
+    folder: str,
 ) -> Tuple[str, List[str]]:
     """The text of the lock file, and the names of what is there but was never installed by us.
 
-    `installed` are pip's requirements that were installed just now, `present` names and versions of all that is there now,
-    `before` what the lock file had.
-    """
+    `installed` are pip's requirements that were installed just now, `present` names and versions of
+    all that is there now, `before` what the lock file had."""
     from pathlib import Path
 
     from pip._internal.utils.pylock import pylock_from_install_requirements
@@ -121,7 +138,10 @@ def write_lock(
 
 def _presentable(package: Dict[str, Any]) -> Dict[str, Any]:
     """Without what an address may have of the user's: name and password of an index."""
-    for file in [*package.get("wheels", []), *([package["archive"]] if "archive" in package else [])]:
+    for file in [
+        *package.get("wheels", []),
+        *([package["archive"]] if "archive" in package else []),
+    ]:
         if "url" in file:
             file["url"] = without_credentials(file["url"])
     return package

@@ -1,9 +1,9 @@
 """Packages whose compiled part is only there to be faster: they are installed without it.
 
-Flask needs MarkupSafe, and that has compiled wheels only. The module in it that is compiled is one of two, the other is
-Python, and which of them is there is found out at import. So a wheel for any platform does, when what is compiled is left out.
-It is the published file, and has the published hash.
-"""
+Flask needs MarkupSafe, and that has compiled wheels only. The module in it that is compiled is one
+of two, the other is Python, and which of them is there is found out at import. So a wheel for any
+platform does, when what is compiled is left out. It is the published file, and has the published
+hash."""
 
 from __future__ import annotations
 
@@ -40,11 +40,16 @@ def with_foreign_tags(target: Any) -> Any:
 def _foreign_tags(version: Any) -> List[Tag]:
     platforms = [f"manylinux_2_{minor}_x86_64" for minor in range(17, 41)]
     platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
-    return [tag for tag in cpython_tags(tuple(version[:2]), platforms=platforms) if tag.platform in platforms]
+    return [
+        tag
+        for tag in cpython_tags(tuple(version[:2]), platforms=platforms)
+        if tag.platform in platforms
+    ]
 
 
 def strip(stage: str, distribution: Any) -> bool:
-    """Removes what is compiled of a package that was just installed, and says whether there was any.
+    """Removes what is compiled of a package that was just installed, and says whether there was
+    any.
 
     `distribution` is pip's. What is a source of the compiled part stays: it does no harm.
     """
@@ -57,7 +62,8 @@ def strip(stage: str, distribution: Any) -> bool:
     for row in rows:
         if row[0].endswith(_COMPILED):
             path = os.path.normpath(os.path.join(stage, row[0]))
-            # The file may be linked to from the folder that this one is a copy of; only the name goes.
+            # The file may be linked to from the folder that this one is a copy of; only the name
+            # goes.
             if path.startswith(f"{stage}{os.sep}") and os.path.lexists(path):
                 os.unlink(path)
     temporary = f"{record}.new"

@@ -1,7 +1,7 @@
 """Connections for the installer: WebAssembly has no sockets, so Node's main thread has them for us.
 
-A `HostSocket` is what http.client and urllib3 need of a socket, no more. TLS is Node's, too: Pyodide's own `ssl` is a stub.
-"""
+A `HostSocket` is what http.client and urllib3 need of a socket, no more. TLS is Node's, too:
+Pyodide's own `ssl` is a stub."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def _call(name: str, arguments: dict, data: Optional[Buffer] = None) -> Tuple[di
 
 
 class TLSSettings:
-    """How a server's certificate is checked. `authorities` is a PEM file, or a folder of them; None is the system's."""
+    """How a server's certificate is checked. `authorities` is a PEM file, or a folder of them; None
+    is the system's.
+    """
 
     def __init__(
         self,
@@ -79,7 +81,9 @@ class TLSSettings:
         self.check_hostname = verify
         self.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
 
-    def wrap_socket(self, sock: HostSocket, server_hostname: Optional[str] = None, **_: Any) -> HostSocket:
+    def wrap_socket(
+        self, sock: HostSocket, server_hostname: Optional[str] = None, **_: Any
+    ) -> HostSocket:
         """As `ssl.SSLContext.wrap_socket`."""
         sock.start_tls(server_hostname, self)
         return sock
@@ -117,7 +121,9 @@ class HostSocket:
         wanted = size or len(view)
         if wanted == 0:
             return 0
-        answer, data = _call("receive", {"id": self._number, "size": wanted, "timeout": self._timeout})
+        answer, data = _call(
+            "receive", {"id": self._number, "size": wanted, "timeout": self._timeout}
+        )
         count: int = answer["count"]
         if count:
             view[:count] = data.to_bytes()

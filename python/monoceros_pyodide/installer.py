@@ -1,8 +1,9 @@
-"""`monoceros install` inside of the embedded interpreter: pip, with Node's sockets, and our words for what goes wrong.
+"""`monoceros install` inside of the embedded interpreter: pip, with Node's sockets, and our words
+for what goes wrong.
 
-pip runs in this process, from its wheel. It is one exact release, so its inside may be reached into: the places are in
-`_adapt_pip`, each with its reason. What it installs into is a copy of the folder; src/packages/ swaps the two.
-"""
+pip runs in this process, from its wheel. It is one exact release, so its inside may be reached
+into: the places are in `_adapt_pip`, each with its reason. What it installs into is a copy of the
+folder; src/packages/ swaps the two."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ SCRIPT_INTERPRETER = "/usr/bin/env -S monoceros python"
 def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
     """Runs one installation.
 
-    `job_text` is the JSON of an InstallJob (src/packages/install-job.ts); so is the answer that of an InstallOutcome.
-    """
+    `job_text` is the JSON of an InstallJob (src/packages/install-job.ts); so is the answer that of
+    an InstallOutcome."""
     job: _Job = json.loads(job_text)
     install_sockets.use_host(host, to_host_bytes)
     socket.create_connection = install_sockets.create_connection  # type: ignore[assignment]
@@ -51,7 +52,10 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
         raise
     except BaseException as error:
         if job["verbosity"] > 1:
-            tell("said", text="".join(traceback.format_exception(type(error), error, error.__traceback__)))
+            tell(
+                "said",
+                text="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+            )
         return json.dumps(_outcome_of(error, told))
 
 
@@ -60,8 +64,13 @@ def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
     if "pip._internal" in sys.modules:
         from monoceros_pyodide.install_errors import short_message
 
-        # An option that pip's parser does not like ends with SystemExit after a line on standard error.
-        message = "pip does not take these options" if isinstance(error, SystemExit) else short_message(error, told)
+        # An option that pip's parser does not like ends with SystemExit after a line on standard
+        # error.
+        message = (
+            "pip does not take these options"
+            if isinstance(error, SystemExit)
+            else short_message(error, told)
+        )
     if message is not None:
         return {"error": message}
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -89,11 +98,16 @@ def _load_pip(job: _Job, tell: Callable[..., None]) -> None:
 
 
 def _compile_wheel(wheel: str, target: str) -> None:
-    """Writes the wheel anew with byte code beside each module: compiling pip takes 6 s, and a wheel has none."""
+    """Writes the wheel anew with byte code beside each module: compiling pip takes 6 s, and a wheel
+    has none.
+    """
     from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 
     with install_index.unfinished(target) as temporary:
-        with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        with (
+            zipfile.ZipFile(wheel) as old,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+        ):
             for entry in old.infolist():
                 content = old.read(entry)
                 # Windows launchers and type hints are for others.
@@ -102,7 +116,9 @@ def _compile_wheel(wheel: str, target: str) -> None:
                 new.writestr(entry, content)
                 if entry.filename.endswith(".py"):
                     code = compile(content, entry.filename, "exec", dont_inherit=True)
-                    new.writestr(f"{entry.filename}c", bytes(_code_to_hash_pyc(code, bytes(8), False)))
+                    new.writestr(
+                        f"{entry.filename}c", bytes(_code_to_hash_pyc(code, bytes(8), False))
+                    )
 
 
 class _Listener(logging.Handler):
@@ -112,7 +128,9 @@ class _Listener(logging.Handler):
         super().__init__(logging.DEBUG)
         self._told = told
         self._tell = tell
-        self._shown_from = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG if verbosity > 1 else logging.ERROR)
+        self._shown_from = {0: logging.WARNING, 1: logging.INFO}.get(
+            verbosity, logging.DEBUG if verbosity > 1 else logging.ERROR
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -128,9 +146,15 @@ class _Listener(logging.Handler):
 
 
 def _install(
-    job: _Job, before: Dict[str, Dict[str, Any]], locked: Optional[str], tell: Callable[..., None], told: List[str]
+    job: _Job,
+    before: Dict[str, Dict[str, Any]],
+    locked: Optional[str],
+    tell: Callable[..., None],
+    told: List[str],
 ) -> Dict[str, Any]:
-    """`before` is what the lock file has; `locked`, a requirements file, what of it is to be installed and nothing else."""
+    """`before` is what the lock file has; `locked`, a requirements file, what of it is to be
+    installed and nothing else.
+    """
     stage: str = job["stage"]
     _adapt_pip(stage, tell)
 
@@ -200,7 +224,9 @@ def _install(
         solution = resolver.resolve(requirements, check_supported_wheels=False)
         preparer.prepare_linked_requirements_more(solution.requirements.values())
         ordered = resolver.get_installation_order(solution)
-        warnings = [] if options.ignore_dependencies else _broken(check_install_conflicts(ordered)[1])
+        warnings = (
+            [] if options.ignore_dependencies else _broken(check_install_conflicts(ordered)[1])
+        )
         tell("step", text="Installing")
         install_given_reqs(
             _counted(ordered, tell),
@@ -215,9 +241,12 @@ def _install(
         )
         stripped = strip_all(stage, get_environment([stage]), [one.name for one in ordered])
         present = [
-            (dist.canonical_name, str(dist.version)) for dist in get_environment([stage]).iter_all_distributions()
+            (dist.canonical_name, str(dist.version))
+            for dist in get_environment([stage]).iter_all_distributions()
         ]
-        lock, unknown = install_lock.write_lock(solution.requirements_to_install, present, before, job["cwd"])
+        lock, unknown = install_lock.write_lock(
+            solution.requirements_to_install, present, before, job["cwd"]
+        )
         return {
             "installed": [[one.metadata["name"], one.metadata["version"]] for one in ordered],
             "present": len(present),
@@ -244,7 +273,11 @@ def _install(
 def _broken(details: Tuple[Any, Any]) -> List[str]:
     """One line for each requirement of what is installed that is not met any more."""
     missing, conflicting = details
-    lines = [f"{name} needs {needed[1]}, which is not installed" for name in missing for needed in missing[name]]
+    lines = [
+        f"{name} needs {needed[1]}, which is not installed"
+        for name in missing
+        for needed in missing[name]
+    ]
     for name in conflicting:
         for other, version, needed in conflicting[name]:
             lines.append(f"{name} needs {needed}, but {other} {version} is installed now")
@@ -256,7 +289,13 @@ def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
     for number, requirement in enumerate(requirements):
         install = requirement.install
 
-        def announced(*args: Any, _install: Any = install, _number: int = number, _one: Any = requirement, **options: Any) -> None:
+        def announced(
+            *args: Any,
+            _install: Any = install,
+            _number: int = number,
+            _one: Any = requirement,
+            **options: Any,
+        ) -> None:
             tell("installing", name=_one.name, number=_number + 1, total=len(requirements))
             _install(*args, **options)
 
@@ -265,7 +304,9 @@ def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
 
 
 def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
-    """Makes pip run here: no sockets, no TLS, no threads, no subprocesses, and one folder that counts as installed."""
+    """Makes pip run here: no sockets, no TLS, no threads, no subprocesses, and one folder that
+    counts as installed.
+    """
     # urllib3 has a way of its own to live in a browser, and would take it here.
     browser = types.ModuleType("pip._vendor.urllib3.contrib.emscripten")
     browser.inject_into_urllib3 = lambda: None  # type: ignore[attr-defined]
@@ -285,22 +326,40 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     from pip._internal.network.utils import response_chunks
     from pip._vendor import certifi
     from pip._vendor.packaging.utils import canonicalize_name
-    from monoceros_pyodide.install_errors import UnreachablePages, explain_nothing_fits, refuse_source
+    from monoceros_pyodide.install_errors import (
+        UnreachablePages,
+        explain_nothing_fits,
+        refuse_source,
+    )
     from monoceros_pyodide.install_portable import is_portable, with_foreign_tags
 
     # Connections are Node's.
     connection.connection.create_connection = install_sockets.create_connection
     connection.wait_for_read = lambda sock, timeout=None: sock.readable()
 
-    def wrap(sock: Any, *, cert_reqs: Any, ca_certs: Any, ca_cert_dir: Any, cert_file: Any, key_file: Any, key_password: Any,
-             server_hostname: Any, **_: Any) -> Any:
+    def wrap(
+        sock: Any,
+        *,
+        cert_reqs: Any,
+        ca_certs: Any,
+        ca_cert_dir: Any,
+        cert_file: Any,
+        key_file: Any,
+        key_password: Any,
+        server_hostname: Any,
+        **_: Any,
+    ) -> Any:
         verify = cert_reqs not in (None, "CERT_NONE", 0)
         authorities = ca_certs or ca_cert_dir
-        if authorities is not None and os.path.basename(authorities) == os.path.basename(certifi.where()):
+        if authorities is not None and os.path.basename(authorities) == os.path.basename(
+            certifi.where()
+        ):
             authorities = None
         sock.start_tls(
             server_hostname,
-            install_sockets.TLSSettings(verify, authorities, cert_file, key_file or cert_file, key_password),
+            install_sockets.TLSSettings(
+                verify, authorities, cert_file, key_file or cert_file, key_password
+            ),
         )
         return connection._WrappedAndVerifiedSocket(socket=sock, is_verified=verify)
 
@@ -308,7 +367,8 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     index_command._create_truststore_ssl_context = lambda: None
 
     # Only the copy of the folder counts as installed, and all goes into it.
-    Environment.default = classmethod(lambda cls: cls([stage]))  # type: ignore[assignment,method-assign]
+    # type: ignore[assignment,method-assign]
+    Environment.default = classmethod(lambda cls: cls([stage]))
     scheme = Scheme(
         platlib=stage,
         purelib=stage,
@@ -322,11 +382,19 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     sys.executable = SCRIPT_INTERPRETER
 
     # Progress is shown by the command: pip's own needs a thread.
-    def chunks(response: Any, link: Any, progress_bar: Any, total_length: Optional[int], range_start: Optional[int] = 0) -> Iterable[bytes]:
+    def chunks(
+        response: Any,
+        link: Any,
+        progress_bar: Any,
+        total_length: Optional[int],
+        range_start: Optional[int] = 0,
+    ) -> Iterable[bytes]:
         if is_from_cache(response):
             tell("cached", name=link.filename)
             return response_chunks(response)
-        return _followed(response_chunks(response), link.filename, range_start or 0, total_length, tell)
+        return _followed(
+            response_chunks(response), link.filename, range_start or 0, total_length, tell
+        )
 
     download._log_download = chunks
 
@@ -346,11 +414,14 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
         _, ireq = req.get_candidate_lookup()
         specifier = ireq.req.specifier if ireq is not None and ireq.req is not None else None
         needed_by = None if parent is None else f"{parent.name} {parent.version}"
-        return explain_nothing_fits(self._finder, req.project_name, specifier, needed_by, unreachable)
+        return explain_nothing_fits(
+            self._finder, req.project_name, specifier, needed_by, unreachable
+        )
 
     factory.Factory._report_single_requirement_conflict = report
 
-    # A package that has nothing for us at all ends it. pip would go back to versions from before it was needed: Flask of 2016.
+    # A package that has nothing for us at all ends it. pip would go back to versions from before it
+    # was needed: Flask of 2016.
     find = factory.Factory._iter_found_candidates
 
     def find_or_explain(self: Any, ireqs: Any, *args: Any, **options: Any) -> Any:
@@ -359,7 +430,9 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
             if name not in self._installed_dists and not self._finder.find_all_candidates(name):
                 parent = ireqs[0].comes_from
                 needed_by = getattr(parent, "name", None) if parent is not None else None
-                raise explain_nothing_fits(self._finder, name, ireqs[0].req.specifier, needed_by, unreachable)
+                raise explain_nothing_fits(
+                    self._finder, name, ireqs[0].req.specifier, needed_by, unreachable
+                )
         return find(self, ireqs, *args, **options)
 
     factory.Factory._iter_found_candidates = find_or_explain
@@ -384,7 +457,11 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
 
 
 def _followed(
-    chunks: Iterable[bytes], name: str, received: int, total: Optional[int], tell: Callable[..., None]
+    chunks: Iterable[bytes],
+    name: str,
+    received: int,
+    total: Optional[int],
+    tell: Callable[..., None],
 ) -> Iterator[bytes]:
     for chunk in chunks:
         received += len(chunk)

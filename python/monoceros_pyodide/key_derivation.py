@@ -1,4 +1,5 @@
-"""``hashlib.pbkdf2_hmac`` and ``hashlib.scrypt``, which CPython takes from OpenSSL and Pyodide does not have.
+"""``hashlib.pbkdf2_hmac`` and ``hashlib.scrypt``, which CPython takes from OpenSSL and Pyodide does
+not have.
 
 Django and Werkzeug store passwords with them: without them nobody could log in.
 """
@@ -18,17 +19,21 @@ _SCRYPT_MEMORY = 32 * 1024 * 1024
 def install(host_pbkdf2: Callable[..., Any], host_scrypt: Callable[..., Any]) -> None:
     """Puts the two into the module ``hashlib``.
 
-    ``host_pbkdf2(hash, password, salt, iterations, length)`` and ``host_scrypt(password, salt, n, r, p, memory, length)``
-    are node's (src/runtimes/pyodide/key-derivation.ts); they return None for what they cannot do.
-    """
+    ``host_pbkdf2(hash, password, salt, iterations, length)`` and ``host_scrypt(password, salt, n,
+    r, p, memory, length)`` are node's (src/runtimes/pyodide/key-derivation.ts); they return None
+    for what they cannot do."""
     from pyodide.ffi import to_js
 
     def pbkdf2_hmac(
         hash_name: str, password: Any, salt: Any, iterations: int, dklen: Optional[int] = None
     ) -> bytes:
-        """Password based key derivation function 2 (PKCS #5 v2.0) with HMAC as pseudorandom function."""
+        """Password based key derivation function 2 (PKCS #5 v2.0) with HMAC as pseudorandom
+        function.
+        """
         if not isinstance(hash_name, str):
-            raise TypeError(f"pbkdf2_hmac() argument 'hash_name' must be str, not {type(hash_name).__name__}")
+            raise TypeError(
+                f"pbkdf2_hmac() argument 'hash_name' must be str, not {type(hash_name).__name__}"
+            )
         password, salt = bytes(memoryview(password)), bytes(memoryview(salt))
         iterations = index(iterations)
         _check("iteration value", iterations)

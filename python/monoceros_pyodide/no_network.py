@@ -1,8 +1,8 @@
 """Says in one sentence, wherever a program opens a connection, that there is no network.
 
-Emscripten would pretend, wait for ever or name options of JavaScript: its ``connect`` succeeds at once, and what is sent then
-goes nowhere; its resolver makes an address up for every name; urllib3 has connections for browsers; ``ssl`` is a stub.
-"""
+Emscripten would pretend, wait for ever or name options of JavaScript: its ``connect`` succeeds at
+once, and what is sent then goes nowhere; its resolver makes an address up for every name; urllib3
+has connections for browsers; ``ssl`` is a stub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _NO_SERVER = (
 )
 _LOCAL = "127.0.0.1"
 
-#: Missing in Pyodide's ``socket``; programs set them before they bind, and would end there with AttributeError.
+#: Missing in Pyodide's ``socket``; programs set them before they bind, and would end there with
+#: AttributeError.
 _LINUX_CONSTANTS = {"AF_UNIX": 1, "SO_REUSEADDR": 2, "SO_REUSEPORT": 15}
 
 
@@ -58,12 +59,15 @@ def _refuse_sockets() -> None:
     socket.socketpair = _refuse_pair  # type: ignore[assignment]
 
 
-def _make_socket(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Optional[int] = None) -> None:
+def _make_socket(
+    self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Optional[int] = None
+) -> None:
     make = _make_socket.made_by  # type: ignore[attr-defined]
     try:
         make(self, family, type, proto, fileno)
     except OSError:
-        # Emscripten knows IPv4 only. Others may have their socket; it is what they do with it that says why it cannot be.
+        # Emscripten knows IPv4 only. Others may have their socket; it is what they do with it that
+        # says why it cannot be.
         if fileno is not None or family in (-1, socket.AF_INET):
             raise
         make(self, socket.AF_INET, type, 0, None)
@@ -141,13 +145,16 @@ def _refuse_tls() -> None:
 
 
 class NoConnections(asyncio.BaseEventLoop):
-    """An event loop whose connections end as those of ``socket`` do, and not with an empty NotImplementedError."""
+    """An event loop whose connections end as those of ``socket`` do, and not with an empty
+    NotImplementedError.
+    """
 
     async def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise unreachable()
 
     sock_connect = sock_accept = sock_sendall = sock_sendto = _refuse  # type: ignore[assignment]
-    sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = _refuse  # type: ignore[assignment]
+    # type: ignore[assignment]
+    sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = _refuse
     sock_sendfile = create_unix_connection = _refuse  # type: ignore[assignment]
     _create_connection_transport = _refuse
 
@@ -173,12 +180,15 @@ NO_PROGRAMS = "the embedded Python cannot run other programs"
 
 
 class _NoBrowser:
-    """Keeps urllib3, wherever it was copied to, from taking this for a browser: its usual connections say what is the matter.
+    """Keeps urllib3, wherever it was copied to, from taking this for a browser: its usual
+    connections say what is the matter.
 
     Its other ones name flags of Node.js that would be of no use here.
     """
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None, target: Any = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Any = None
+    ) -> Optional[ModuleSpec]:
         if not name.endswith("urllib3.contrib.emscripten"):
             return None
         return ModuleSpec(name, self, origin="monoceros")  # type: ignore[arg-type]

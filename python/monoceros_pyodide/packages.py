@@ -1,9 +1,9 @@
 """Where the embedded interpreter finds packages, and what it says of those it cannot use.
 
-Site packages are in ``python_modules`` (where ``monoceros install`` puts them) and in ``.venv``, whatever Python made it:
-what is pure Python runs on any. What is compiled for another platform, or for another Python, cannot be loaded; its import
-fails with an ImportError that says whose it is and what to do, and packages that can do without go on without.
-"""
+Site packages are in ``python_modules`` (where ``monoceros install`` puts them) and in ``.venv``,
+whatever Python made it: what is pure Python runs on any. What is compiled for another platform, or
+for another Python, cannot be loaded; its import fails with an ImportError that says whose it is and
+what to do, and packages that can do without go on without."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 MODULES = "python_modules"
 VIRTUAL_ENVIRONMENT = ".venv"
 
-#: Where modules are called otherwise than what they are installed by. Case, ``-`` and ``_`` are one to an index.
+#: Where modules are called otherwise than what they are installed by. Case, ``-`` and ``_`` are one
+#: to an index.
 _DISTRIBUTIONS: Dict[str, str] = {
     "Crypto": "pycryptodome",
     "OpenSSL": "pyOpenSSL",
@@ -51,7 +52,8 @@ _DISTRIBUTIONS: Dict[str, str] = {
     "yaml": "PyYAML",
 }
 
-#: What Python has dropped since 3.11 and packages of older environments still import, and who has taken it over.
+#: What Python has dropped since 3.11 and packages of older environments still import, and who has
+#: taken it over.
 _DROPPED: Dict[str, str] = {
     "asynchat": "pyasynchat",
     "asyncore": "pyasyncore",
@@ -75,15 +77,17 @@ _ELF_MACHINES = {0x03: "i686", 0x28: "arm", 0x3E: "x86_64", 0xB7: "aarch64", 0xF
 
 
 def enable(chdir: str, pythonpath: Sequence[str] = ()) -> List[str]:
-    """Makes the packages of the application in ``chdir`` importable; the folders of site packages that were found.
+    """Makes the packages of the application in ``chdir`` importable; the folders of site packages
+    that were found.
 
-    ``sys.path`` is then ``pythonpath``, what was there (the working directory is the caller's business), the site
-    packages and what their ``.pth`` files name. A ``.pth`` file with an error is reported on stderr, and does no other harm.
-    """
+    ``sys.path`` is then ``pythonpath``, what was there (the working directory is the caller's
+    business), the site packages and what their ``.pth`` files name. A ``.pth`` file with an error
+    is reported on stderr, and does no other harm."""
     chdir = os.path.abspath(chdir)
     first = list(dict.fromkeys(os.path.join(chdir, path) for path in pythonpath))
     sys.path[:] = first + [path for path in sys.path if path not in first]
-    # Pyodide turns it off, because its own files are in memory; ours are on the disk, and are read again at the next start.
+    # Pyodide turns it off, because its own files are in memory; ours are on the disk, and are read
+    # again at the next start.
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     _refuse_foreign_builds()
     folders = site_folders(chdir)
@@ -91,7 +95,10 @@ def enable(chdir: str, pythonpath: Sequence[str] = ()) -> List[str]:
         try:
             site.addsitedir(folder)
         except (Exception, SystemExit) as error:
-            print(f"monoceros: a .pth file in {folder}: {type(error).__name__}: {error}", file=sys.stderr)
+            print(
+                f"monoceros: a .pth file in {folder}: {type(error).__name__}: {error}",
+                file=sys.stderr,
+            )
     environment = os.path.join(chdir, VIRTUAL_ENVIRONMENT)
     if os.path.isdir(environment):
         # Where packages look for the data files that were installed beside them.
@@ -106,7 +113,8 @@ def site_folders(chdir: str) -> List[str]:
     found = [os.path.join(chdir, MODULES)]
     environment = os.path.join(chdir, VIRTUAL_ENVIRONMENT)
     library = os.path.join(environment, "lib")
-    # Usually there is one. Where an environment was made anew with another Python, the newest has what was installed last.
+    # Usually there is one. Where an environment was made anew with another Python, the newest has
+    # what was installed last.
     for series in sorted(_names(library), key=_series, reverse=True):
         if re.fullmatch(r"(python|pypy)3\.\d+t?", series):
             found.append(os.path.join(library, series, "site-packages"))
@@ -116,7 +124,8 @@ def site_folders(chdir: str) -> List[str]:
 
 
 def advice(error: BaseException) -> str:
-    """What to do about a module that was not found, for the end of a traceback: one line, or ``""`` when nothing can be said.
+    """What to do about a module that was not found, for the end of a traceback: one line, or ``""``
+    when nothing can be said.
 
     Looks through what caused the error too; the last module that was looked for counts.
     """
@@ -154,9 +163,7 @@ def _advice_on(name: str) -> str:
     if top in _DROPPED:
         series = ".".join(map(str, sys.version_info[:2]))
         return f"Python {series} has no {top!r} any more; it goes on as a package: monoceros install {_DROPPED[top]}"
-    text = (
-        f"The embedded Python finds no {top!r}. If it is from a package index: monoceros install {distribution_for(top)}"
-    )
+    text = f"The embedded Python finds no {top!r}. If it is from a package index: monoceros install {distribution_for(top)}"
     unseen = _unseen_folders()
     if unseen:
         file, folder = unseen[0]
@@ -170,7 +177,9 @@ def distribution_for(module: str) -> str:
 
 
 def _unseen_folders() -> List[Tuple[str, str]]:
-    """The folders that .pth files name and that are not to be seen (an editable installation's sources), with the files."""
+    """The folders that .pth files name and that are not to be seen (an editable installation's
+    sources), with the files.
+    """
     found = []
     for entry in sys.path:
         if not isinstance(entry, str):  # the application may have put anything there
@@ -196,7 +205,9 @@ def _unseen_folders() -> List[Tuple[str, str]]:
 
 
 class ForeignBuildFinder:
-    """The last of ``sys.meta_path``: finds what nothing else has found because it is compiled for another platform."""
+    """The last of ``sys.meta_path``: finds what nothing else has found because it is compiled for
+    another platform.
+    """
 
     @staticmethod
     def find_spec(
@@ -214,7 +225,9 @@ class ForeignBuildFinder:
 
 
 class _ForeignBuildLoader:
-    """Not an error of the finder's: ``importlib.util.find_spec`` must not raise, and ``import`` must."""
+    """Not an error of the finder's: ``importlib.util.find_spec`` must not raise, and ``import``
+    must.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -243,7 +256,9 @@ def _refuse_foreign_builds() -> None:
 
 
 def _foreign(module: str, path: str) -> ImportError:
-    """An ImportError and not a ModuleNotFoundError, which ``from package import module`` would keep to itself."""
+    """An ImportError and not a ModuleNotFoundError, which ``from package import module`` would keep
+    to itself.
+    """
     entry = os.path.dirname(path)
     for _ in range(module.count(".")):
         entry = os.path.dirname(entry)
@@ -251,7 +266,10 @@ def _foreign(module: str, path: str) -> ImportError:
     place = re.sub(r"[/\\]lib[/\\][^/\\]+[/\\]site-packages$", "", entry, flags=re.IGNORECASE)
     distribution = _distribution_of(entry, inner)
     if distribution is None:
-        what, install = f"{inner} in {place} is compiled for {_platform_of(path)}", "Build it for that"
+        what, install = (
+            f"{inner} in {place} is compiled for {_platform_of(path)}",
+            "Build it for that",
+        )
     else:
         name, version = distribution
         what = f"{name} {version} in {place} is compiled for {_platform_of(path)} ({inner})"
@@ -268,7 +286,9 @@ def _foreign(module: str, path: str) -> ImportError:
 def _distribution_of(entry: str, inner: str) -> Optional[Tuple[str, str]]:
     """Name and version of the distribution that installed the file ``inner`` into ``entry``."""
     top = re.split(r"[/\\.]", inner)[0]
-    installed = [name[: -len(".dist-info")] for name in _names(entry) if name.endswith(".dist-info")]
+    installed = [
+        name[: -len(".dist-info")] for name in _names(entry) if name.endswith(".dist-info")
+    ]
     parts = [name.partition("-")[::2] for name in installed]
     for name, version in parts:
         if _normalised(name) == _normalised(top):
@@ -276,7 +296,9 @@ def _distribution_of(entry: str, inner: str) -> Optional[Tuple[str, str]]:
     record = inner.replace("\\", "/") + ","
     for name, version in parts:
         try:
-            with open(os.path.join(entry, f"{name}-{version}.dist-info", "RECORD"), encoding="utf-8") as lines:
+            with open(
+                os.path.join(entry, f"{name}-{version}.dist-info", "RECORD"), encoding="utf-8"
+            ) as lines:
                 if any(line.startswith(record) for line in lines):
                     return name, version
         except (OSError, UnicodeDecodeError):

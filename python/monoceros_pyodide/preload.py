@@ -1,4 +1,5 @@
-"""Imports beforehand what most applications import, in the interpreter that a snapshot is made of."""
+"""Imports beforehand what most applications import, in the interpreter that a snapshot is made
+of."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from typing import List
 
 from . import wake
 
-# What Flask 3.1 and Django 5.2 import of the standard library, and their usual companions. Not among them: what
-# keeps something of the process that imports it (multiprocessing makes a key), and what nobody can use here.
+# What Flask 3.1 and Django 5.2 import of the standard library, and their usual companions. Not
+# among them: what keeps something of the process that imports it (multiprocessing makes a key), and
+# what nobody can use here.
 STANDARD = """
     argparse base64 bisect calendar codecs colorsys concurrent.futures.thread configparser contextvars copy csv
     dataclasses datetime decimal difflib email.charset email.encoders email.generator email.header
@@ -51,7 +53,8 @@ def preload(directory: str) -> None:
     finally:
         sys.path.remove(directory)
         sys.dont_write_bytecode = False
-    # loadPyodide() puts one there at every start, and would put a second one in front of the snapshot's.
+    # loadPyodide() puts one there at every start, and would put a second one in front of the
+    # snapshot's.
     sys.path[:] = [entry for entry in sys.path if entry]
     for entry in [entry for entry in sys.path_importer_cache if entry.startswith(directory)]:
         del sys.path_importer_cache[entry]
@@ -63,7 +66,9 @@ def preload(directory: str) -> None:
 
 
 def _seeded_generators() -> List[str]:
-    """The random generators whose state would be in the snapshot, but for the one that ``wake`` seeds anew."""
+    """The random generators whose state would be in the snapshot, but for the one that ``wake``
+    seeds anew.
+    """
     found = [
         repr(item)
         for item in gc.get_objects()

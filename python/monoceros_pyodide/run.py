@@ -1,4 +1,6 @@
-"""Runs a program in the embedded interpreter as ``python`` would: what its command line, its streams and its exit status mean."""
+"""Runs a program in the embedded interpreter as ``python`` would: what its command line, its
+streams and its exit status mean.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,12 @@ def _read_passwords_unseen(host: Host) -> None:
     """``getpass`` asks the terminal driver, which Emscripten has none of."""
     import getpass
 
-    def read(prompt: str = "Password: ", stream: Optional[TextIO] = None, *, echo_char: Optional[str] = None) -> str:
+    def read(
+        prompt: str = "Password: ",
+        stream: Optional[TextIO] = None,
+        *,
+        echo_char: Optional[str] = None,
+    ) -> str:
         if not sys.stdin.isatty():
             return ask(prompt, stream)
         out = stream or sys.stderr
@@ -171,7 +178,9 @@ def _start(program: Program) -> None:
             raise SystemExit(_NO_RUNSERVER.format("django"))
         # That of a .venv would try for a minute to reach an index.
         if name == "pip" and {"install", "download", "wheel"} & set(program.args):
-            raise SystemExit("monoceros python: pip has no network here; monoceros install does what pip install does")
+            raise SystemExit(
+                "monoceros python: pip has no network here; monoceros install does what pip install does"
+            )
         sys.argv[:] = ["-m", *program.args]
         _search_first(program, os.getcwd())
         _run_module(name)
@@ -202,10 +211,12 @@ _INSTALLERS = {
 
 
 def _run_module(name: str) -> None:
-    # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of what it is to run.
+    # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of
+    # what it is to run.
     sys.modules.pop(name, None)
     try:
-        _, spec, code = runpy._get_module_details(name, _NoModuleError)  # type: ignore[attr-defined]
+        # type: ignore[attr-defined]
+        _, spec, code = runpy._get_module_details(name, _NoModuleError)
     except _NoModuleError as error:
         text = f"monoceros python: {error}"
         if name in _INSTALLERS:
@@ -213,9 +224,11 @@ def _run_module(name: str) -> None:
         elif str(error) == f"No module named {name}":
             text += f". {packages.advice(ModuleNotFoundError(name=name))}"
         raise SystemExit(text) from None
-    # That of the standard library's archive is byte code, and programs look at the name of their source.
+    # That of the standard library's archive is byte code, and programs look at the name of their
+    # source.
     sys.argv[0] = re.sub(r"\.pyc$", ".py", spec.origin)
-    runpy._run_code(code, sys.modules["__main__"].__dict__, None, "__main__", spec)  # type: ignore[attr-defined]
+    # type: ignore[attr-defined]
+    runpy._run_code(code, sys.modules["__main__"].__dict__, None, "__main__", spec)
 
 
 def _is_package(path: str) -> bool:
@@ -277,7 +290,8 @@ def _prompt(banner: str) -> None:
 
 
 def _guard(action: Callable[[], None], host: Host) -> int:
-    """Runs that, and turns the error it ends with into what the user sees, and into an exit status."""
+    """Runs that, and turns the error it ends with into what the user sees, and into an exit
+    status."""
     try:
         action()
         return 0
@@ -362,7 +376,9 @@ _ELSEWHERE = "What needs them runs on a Python that is installed; to serve an ap
 
 
 def _advice(error: BaseException) -> str:
-    """What to say of an error that comes from what the embedded interpreter is not; ``""`` for all others."""
+    """What to say of an error that comes from what the embedded interpreter is not; ``""`` for all
+    others.
+    """
     try:
         text = str(error)
     except BaseException:

@@ -20,7 +20,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from monoceros import frames
 
-WORKER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "monoceros-worker")
+WORKER = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "monoceros-worker"
+)
 
 #: Nothing a test waits for takes this long (seconds); it ends a test that would wait for ever.
 PATIENCE = 20.0
@@ -120,20 +122,25 @@ class Acceptor:
     ``with Acceptor(source, threads=4) as acceptor: acceptor.get("/path")``
     """
 
-    def __init__(self, source: str, reference: str = "webapp:app", start: bool = True, **settings: Any) -> None:
+    def __init__(
+        self, source: str, reference: str = "webapp:app", start: bool = True, **settings: Any
+    ) -> None:
         self.directory = tempfile.mkdtemp(prefix="monoceros-test-")
         with open(os.path.join(self.directory, "webapp.py"), "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(source))
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
-        # Blocking, because a socket with a time-out waits for a nearly empty buffer before it sends.
+        # Blocking, because a socket with a time-out waits for a nearly empty buffer before it
+        # sends.
         self._poll = select.poll()
         self._poll.register(self.data.fileno(), select.POLLIN)
         self.ledger = tempfile.TemporaryFile()
         self.ledger.truncate(4)
         self.errors = tempfile.TemporaryFile()
         self.output = tempfile.TemporaryFile()
-        high = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20) for end in (data, control, self.ledger)]
+        high = [
+            fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20) for end in (data, control, self.ledger)
+        ]
 
         def place() -> None:
             for number, source_number in enumerate(high):
@@ -231,7 +238,9 @@ class Acceptor:
             self._buffer += data
 
     def expect(self, wanted: Callable[[Received], bool]) -> Received:
-        """The first frame that is wanted, of those set aside and those to come; the others are set aside."""
+        """The first frame that is wanted, of those set aside and those to come; the others are set
+        aside.
+        """
         for index, frame in enumerate(self._kept):
             if wanted(frame):
                 return self._kept.pop(index)
@@ -244,8 +253,10 @@ class Acceptor:
     def frame_of(self, stream: int, kind: Optional[int] = None) -> Received:
         """The next frame about ``stream`` (of that kind), LOG frames apart."""
         return self.expect(
-            lambda frame: frame.stream == stream
-            and (frame.kind == kind if kind is not None else frame.kind != frames.LOG)
+            lambda frame: (
+                frame.stream == stream
+                and (frame.kind == kind if kind is not None else frame.kind != frames.LOG)
+            )
         )
 
     def returned(self) -> List[int]:
@@ -289,7 +300,9 @@ class Acceptor:
 
     def await_file(self, name: str) -> str:
         """Waits until the application has written that file; its text."""
-        wait_until(lambda: os.path.exists(self.path(name)) and os.path.getsize(self.path(name)) > 0, name)
+        wait_until(
+            lambda: os.path.exists(self.path(name)) and os.path.getsize(self.path(name)) > 0, name
+        )
         with open(self.path(name), encoding="utf-8") as file:
             return file.read()
 

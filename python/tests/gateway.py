@@ -1,4 +1,6 @@
-"""Runs exchanges in the test's own process, over a list instead of a channel: no sockets, no threads."""
+"""Runs exchanges in the test's own process, over a list instead of a channel: no sockets, no
+threads.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,17 @@ from tests.acceptor import Received, Response, assemble, make_environ, request_p
 
 
 class Gateway:
-    """A carrier of exchanges. ``Gateway(app).get()`` runs one request to its end and puts its frames together."""
+    """A carrier of exchanges. ``Gateway(app).get()`` runs one request to its end and puts its
+    frames together.
+    """
 
-    def __init__(self, application: Callable[..., Any], window: int = 262144, automatic: bool = True, strict: bool = False) -> None:
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        window: int = 262144,
+        automatic: bool = True,
+        strict: bool = False,
+    ) -> None:
         self.application = application
         self.window = window
         self.context = copy_context()
@@ -29,7 +39,9 @@ class Gateway:
         #: The texts of NOTE frames.
         self.notes: List[str] = []
         self.errors = io.StringIO()
-        self.template = make_template({"SERVER_SOFTWARE": "test"}, False, True, ErrorStream(self.errors))
+        self.template = make_template(
+            {"SERVER_SOFTWARE": "test"}, False, True, ErrorStream(self.errors)
+        )
         self.received: List[Received] = []
         self.log: List[str] = []
         self.sends = 0

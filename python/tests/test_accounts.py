@@ -10,7 +10,10 @@ from typing import Any, Dict, Optional
 from monoceros_pyodide import accounts
 
 WEB = {"name": "web", "uid": 1001, "gid": 33, "shell": "/bin/sh"}
-GROUPS = [{"name": "www", "gid": 33, "members": []}, {"name": "adm", "gid": 4, "members": ["web", "other"]}]
+GROUPS = [
+    {"name": "www", "gid": 33, "members": []},
+    {"name": "adm", "gid": 4, "members": ["web", "other"]},
+]
 
 
 class Accounts(unittest.TestCase):
@@ -24,7 +27,9 @@ class Accounts(unittest.TestCase):
     def test_the_user_is_known_by_number_and_name(self) -> None:
         pwd = self.module("pwd")
         entry = pwd.getpwuid(1001)
-        self.assertEqual((entry.pw_name, entry[2], entry.pw_gid, entry.pw_shell), ("web", 1001, 33, "/bin/sh"))
+        self.assertEqual(
+            (entry.pw_name, entry[2], entry.pw_gid, entry.pw_shell), ("web", 1001, 33, "/bin/sh")
+        )
         self.assertEqual(pwd.getpwnam("web"), entry)
         self.assertEqual(pwd.getpwall(), [entry])
 
@@ -35,7 +40,10 @@ class Accounts(unittest.TestCase):
         self.assertEqual([entry.gr_gid for entry in grp.getgrall()], [33, 4])
 
     def test_others_are_not_there_and_wrong_kinds_are_type_errors(self) -> None:
-        for call in (lambda: self.module("pwd").getpwuid(0), lambda: self.module("grp").getgrnam("root")):
+        for call in (
+            lambda: self.module("pwd").getpwuid(0),
+            lambda: self.module("grp").getgrnam("root"),
+        ):
             with self.assertRaises(KeyError):
                 call()
         with self.assertRaises(TypeError):

@@ -26,7 +26,9 @@ CLIENT = 5.0  # seconds that a test waits for what must come at once
 
 
 class FakeLink:
-    """What node's side of the link does, without threads: ``messages`` are received in turn, then ``idle`` is asked."""
+    """What node's side of the link does, without threads: ``messages`` are received in turn, then
+    ``idle`` is asked.
+    """
 
     def __init__(self) -> None:
         self.number = 7
@@ -37,7 +39,8 @@ class FakeLink:
         self.interruptions: List[int] = []
         self.again_asked = 0
         self.exits: List[int] = []
-        #: What to do when there is nothing to be received: it may add messages. False: end as if a signal were due.
+        #: What to do when there is nothing to be received: it may add messages. False: end as if a
+        #: signal were due.
         self.idle: Callable[[], bool] = lambda: self.push(frames.pack(frames.STOP, 0, 0))
         #: What to do when these bytes have been sent.
         self.then: Callable[[bytes], None] = lambda data: None
@@ -97,7 +100,8 @@ class EmbeddedCase(unittest.TestCase):
         self.link = FakeLink()
         incoming, outgoing = bytearray(embedded.AREA), bytearray(embedded.AREA)
         self.link.attach(incoming, outgoing)
-        self.port = embedded._Port(self.link, memoryview(incoming), memoryview(outgoing))  # type: ignore[arg-type]
+        # type: ignore[arg-type]
+        self.port = embedded._Port(self.link, memoryview(incoming), memoryview(outgoing))
         before = signal.getsignal(signal.SIGALRM)
         self.addCleanup(lambda: signal.signal(signal.SIGALRM, before))
         self.addCleanup(lambda: signal.setitimer(signal.ITIMER_REAL, 0))
@@ -105,10 +109,15 @@ class EmbeddedCase(unittest.TestCase):
     def worker(self, application: Callable[..., Any], window: int = 262144) -> EmbeddedWorker:
         template = make_template({}, False, False, ErrorStream(io.StringIO()))
         ledger = embedded._claims(self.link)  # type: ignore[arg-type]
-        return EmbeddedWorker(Assignment(application, template, copy_context(), window, 5.0, ledger, Leniency(False)), self.port)
+        return EmbeddedWorker(
+            Assignment(application, template, copy_context(), window, 5.0, ledger, Leniency(False)),
+            self.port,
+        )
 
     def request(self, stream: int, path: str = "/", flags: int = 0) -> bytes:
-        return frames.pack(frames.REQUEST, flags, stream, request_payload(make_environ(PATH_INFO=path)))
+        return frames.pack(
+            frames.REQUEST, flags, stream, request_payload(make_environ(PATH_INFO=path))
+        )
 
     def received(self) -> Dict[int, List[Received]]:
         """What was sent, by stream."""
@@ -158,7 +167,12 @@ class Serving(EmbeddedCase):
                 self.link.last_begun = 3  # taken back up to the third while the first runs
             return hello(environ, start_response)
 
-        self.link.push(b"".join(self.request(stream, path) for stream, path in ((1, "/one"), (2, "/two"), (3, "/three"))))
+        self.link.push(
+            b"".join(
+                self.request(stream, path)
+                for stream, path in ((1, "/one"), (2, "/two"), (3, "/three"))
+            )
+        )
         self.link.push(self.request(4, "/four"))
         self.assertEqual(self.worker(application).serve(), 0)
         self.assertEqual(seen, ["/one", "/four"])
@@ -210,7 +224,9 @@ class Serving(EmbeddedCase):
         response = self.response(1)
         self.assertEqual((response.body, response.broken), (b"x" * 95 + b"y", False))
 
-    def test_a_request_that_comes_while_the_end_of_a_response_is_sent_is_not_left_waiting(self) -> None:
+    def test_a_request_that_comes_while_the_end_of_a_response_is_sent_is_not_left_waiting(
+        self,
+    ) -> None:
         link = self.link
         left: List[int] = []
 
@@ -233,7 +249,9 @@ class Serving(EmbeddedCase):
         link.push(self.request(1, "/first"))
         self.assertEqual(self.worker(streams).serve(), 0)
         self.assertEqual(left, [])
-        self.assertEqual([self.response(stream).body for stream in (1, 2)], [b"one/first", b"one/second"])
+        self.assertEqual(
+            [self.response(stream).body for stream in (1, 2)], [b"one/first", b"one/second"]
+        )
 
     def test_a_frame_that_cannot_be_ends_the_worker(self) -> None:
         def application(environ: Any, start_response: Any) -> List[bytes]:
@@ -420,7 +438,10 @@ class TimeOuts(EmbeddedCase):
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 return self.link.push(frames.pack(frames.STOP, 0, 0))
             size = chance.randrange(1, 8)
-            message = b"".join(self.request(stream + number, f"/{stream + number}") for number in range(1, size + 1))
+            message = b"".join(
+                self.request(stream + number, f"/{stream + number}")
+                for number in range(1, size + 1)
+            )
             stream += size
             return self.link.push(message)
 
@@ -429,14 +450,22 @@ class TimeOuts(EmbeddedCase):
         self.assertEqual(worker.serve(), 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         interrupted = set(self.link.interruptions)
-        self.assertEqual(len(self.link.interruptions), len(interrupted), "a request was interrupted twice")
-        self.assertGreater(len(interrupted), 20, "hardly anything was interrupted: this proves nothing")
+        self.assertEqual(
+            len(self.link.interruptions), len(interrupted), "a request was interrupted twice"
+        )
+        self.assertGreater(
+            len(interrupted), 20, "hardly anything was interrupted: this proves nothing"
+        )
         answered = self.received()
         self.assertEqual(sorted(answered), list(range(1, stream + 1)))
         for number, received in answered.items():
             received = [frame for frame in received if frame.kind != frames.LOG]
             response = assemble(received)
-            ends = [frame for frame in received if frame.kind == frames.END or frame.flags == frames.LAST]
+            ends = [
+                frame
+                for frame in received
+                if frame.kind == frames.END or frame.flags == frames.LAST
+            ]
             self.assertEqual(len(ends), 1, f"{number}: {received}")
             self.assertIsNone(response.failure)
             if number not in interrupted:

@@ -95,7 +95,9 @@ class ContentLength(unittest.TestCase):
 
         self.assertEqual(run(simple(One())).header("Content-Length"), "4")
 
-    def test_an_iterable_that_lies_about_its_length_of_1_is_cut_not_sent_past_the_length(self) -> None:
+    def test_an_iterable_that_lies_about_its_length_of_1_is_cut_not_sent_past_the_length(
+        self,
+    ) -> None:
         class Liar:
             def __len__(self) -> int:
                 return 1
@@ -149,7 +151,9 @@ class ContentLength(unittest.TestCase):
         for chunks in ([b"hello"], [b"hello", b""]):
             body = Closing(chunks)
             response = run(simple(body, headers=[("Content-Length", "5")]))
-            self.assertEqual([(f.kind, f.flags) for f in response.frames], [(frames.HEAD, frames.LAST)])
+            self.assertEqual(
+                [(f.kind, f.flags) for f in response.frames], [(frames.HEAD, frames.LAST)]
+            )
             self.assertEqual((response.body, body.closed), (b"hello", 1))
 
     def test_a_response_that_is_complete_goes_out_before_a_slow_close(self) -> None:
@@ -160,7 +164,9 @@ class ContentLength(unittest.TestCase):
                 seen.append(len(gateway.received))
 
         seen: List[int] = []
-        gateway = Gateway(lambda e, s: simple(Slow([b"hello"]), headers=[("Content-Length", "5")])(e, s))
+        gateway = Gateway(
+            lambda e, s: simple(Slow([b"hello"]), headers=[("Content-Length", "5")])(e, s)
+        )
         gateway.slow_tail = True
         response = gateway.get()
         self.assertEqual(seen, [1])
@@ -248,7 +254,10 @@ class StartResponse(unittest.TestCase):
             yield b"error"
 
         response = run(app)
-        self.assertEqual((response.status, response.headers, response.body), ("500 Oops", [("X-New", "1")], b"error"))
+        self.assertEqual(
+            (response.status, response.headers, response.body),
+            ("500 Oops", [("X-New", "1")], b"error"),
+        )
 
     def test_exc_info_is_raised_again_when_the_head_is_out(self) -> None:
         seen: List[BaseException] = []
@@ -396,8 +405,12 @@ class Sending(unittest.TestCase):
         self.assertEqual((response.body, response.broken, response.failure), (b"abc", False, None))
         # Once, and where it was raised.
         self.assertEqual(len(gateway.log), 1)
-        self.assertIn("40 GET /: the application raised after its response was complete", gateway.log[0])
-        self.assertIn("ValueError: write() past the declared Content-Length of 3 bytes", gateway.log[0])
+        self.assertIn(
+            "40 GET /: the application raised after its response was complete", gateway.log[0]
+        )
+        self.assertIn(
+            "ValueError: write() past the declared Content-Length of 3 bytes", gateway.log[0]
+        )
 
     def test_to_head_nothing_is_past_the_content_length(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:
@@ -419,7 +432,9 @@ class Sending(unittest.TestCase):
         gateway = Gateway(app, window=8)
         response = gateway.get()
         self.assertEqual(response.body, b"0123456789" * 5)
-        self.assertTrue(all(len(frame.payload) <= 8 for frame in response.frames if frame.kind == frames.DATA))
+        self.assertTrue(
+            all(len(frame.payload) <= 8 for frame in response.frames if frame.kind == frames.DATA)
+        )
         self.assertGreater(gateway.waits, 4)
 
     def test_an_iterable_without_credit_is_suspended_and_resumed(self) -> None:
@@ -506,7 +521,13 @@ class Sending(unittest.TestCase):
             self.assertRegex(failure, f"TypeError: .*produced {name.replace('NoneType', 'None')} ")
 
     def test_a_result_that_is_not_an_iterable_of_bytes_is_refused(self) -> None:
-        for result, name in ((None, "None"), ("text", "str"), (b"bytes", "bytes"), (5, "int"), (object(), "object")):
+        for result, name in (
+            (None, "None"),
+            ("text", "str"),
+            (b"bytes", "bytes"),
+            (5, "int"),
+            (object(), "object"),
+        ):
             failure = Gateway(simple(result), strict=True).get().failure or ""
             self.assertRegex(failure, f"TypeError: the application returned .*{name}")
 
@@ -554,7 +575,9 @@ class Raising(unittest.TestCase):
         gateway = Gateway(simple(body))
         response = gateway.get(RAW_URI="/x", REQUEST_METHOD="POST")
         self.assertEqual((response.body, response.broken, body.closed), (b"part", True, 1))
-        self.assertRegex(gateway.log[0], r"(?s)^40 POST /x: .*in the middle.*Traceback.*ValueError: lazy")
+        self.assertRegex(
+            gateway.log[0], r"(?s)^40 POST /x: .*in the middle.*Traceback.*ValueError: lazy"
+        )
 
     def test_an_error_after_the_last_byte_does_not_hurt_the_response(self) -> None:
         body = Closing([b"whole"], ValueError("late"))
@@ -578,7 +601,13 @@ class Raising(unittest.TestCase):
         failure = run(recursive).failure or ""
         self.assertIn("RecursionError", failure)
         self.assertRegex(failure, r"Previous line repeated \d+ more times")
-        for error in (SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit(), StopIteration()):
+        for error in (
+            SystemExit(1),
+            KeyboardInterrupt(),
+            MemoryError(),
+            GeneratorExit(),
+            StopIteration(),
+        ):
 
             def app(environ: Any, start_response: Any, error: BaseException = error) -> Any:
                 raise error
@@ -755,7 +784,9 @@ class Cancelling(unittest.TestCase):
 
 class Context(unittest.TestCase):
     def test_interleaved_exchanges_never_see_each_others_context_variables(self) -> None:
-        variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
+        variable: contextvars.ContextVar[str] = contextvars.ContextVar(
+            "variable", default="outside"
+        )
 
         class Body(Closing):
             def __init__(self, name: str) -> None:
@@ -822,8 +853,19 @@ class Environ(unittest.TestCase):
     def test_an_inline_body_is_read_in_every_way_and_ends_for_ever(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:
             body = environ["wsgi.input"]
-            seen.append((body.read(0), body.read(2), body.readline(), body.readline(2), body.readlines(1)))
-            seen.append((list(body), body.read(), body.read(5), body.readline(), body.readlines(), list(body)))
+            seen.append(
+                (body.read(0), body.read(2), body.readline(), body.readline(2), body.readlines(1))
+            )
+            seen.append(
+                (
+                    list(body),
+                    body.read(),
+                    body.read(5),
+                    body.readline(),
+                    body.readlines(),
+                    list(body),
+                )
+            )
             start_response(OK, TEXT)
             return [b""]
 
@@ -853,7 +895,13 @@ class Environ(unittest.TestCase):
 
     def test_an_environ_that_cannot_be_read_is_a_broken_protocol(self) -> None:
         gateway = Gateway(simple([b""]))
-        for payload in (b"", b"\x00\x00", b"\xff\xff\x00\x00{0", b"\x02\x00\x00\x00!!", b"\x01\x00\x00\x00N"):
+        for payload in (
+            b"",
+            b"\x00\x00",
+            b"\xff\xff\x00\x00{0",
+            b"\x02\x00\x00\x00!!",
+            b"\x01\x00\x00\x00N",
+        ):
             with self.assertRaises(frames.ProtocolError):
                 gateway.open().begin(0, payload, 0, len(payload))
 
@@ -883,7 +931,9 @@ class Files(unittest.TestCase):
         with open(self.path, "wb") as file:
             file.write(self.content)
 
-    def serve(self, open_file: Any, headers: Any = None, window: int = 262144, **environ: str) -> Any:
+    def serve(
+        self, open_file: Any, headers: Any = None, window: int = 262144, **environ: str
+    ) -> Any:
         opened: List[Any] = []
 
         def app(request: Any, start_response: Any) -> Any:
@@ -912,14 +962,20 @@ class Files(unittest.TestCase):
             return file
 
         response, _ = self.serve(opened)
-        self.assertEqual((response.file["offset"], response.file["length"]), (100, len(self.content) - 100))
+        self.assertEqual(
+            (response.file["offset"], response.file["length"]), (100, len(self.content) - 100)
+        )
 
     def test_a_content_length_shorter_than_the_file_bounds_it(self) -> None:
-        response, gateway = self.serve(lambda: open(self.path, "rb"), [("Content-Length", "100000")])
+        response, gateway = self.serve(
+            lambda: open(self.path, "rb"), [("Content-Length", "100000")]
+        )
         self.assertEqual((response.file["length"], gateway.log), (100000, []))
 
     def test_a_content_length_longer_than_the_file_is_a_broken_response(self) -> None:
-        response, gateway = self.serve(lambda: open(self.path, "rb"), [("Content-Length", "999999")])
+        response, gateway = self.serve(
+            lambda: open(self.path, "rb"), [("Content-Length", "999999")]
+        )
         self.assertEqual((response.body, response.broken), (self.content, True))
 
     def test_a_small_part_goes_inline_in_one_frame(self) -> None:
@@ -943,7 +999,8 @@ class Files(unittest.TestCase):
 
     def test_a_file_that_is_not_the_disks_is_read_instead(self) -> None:
         asked: List[int] = []
-        streams.on_disk = lambda number: bool(asked.append(number))  # type: ignore[func-returns-value]
+        # type: ignore[func-returns-value]
+        streams.on_disk = lambda number: bool(asked.append(number))
         self.addCleanup(setattr, streams, "on_disk", streams._on_disk)
         response, _ = self.serve(lambda: open(self.path, "rb"))
         self.assertEqual((response.body, response.file), (self.content, None))
@@ -981,7 +1038,11 @@ class Files(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs /proc")
     def test_files_whose_size_their_system_does_not_know_are_read(self) -> None:
-        for path in ("/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled"):
+        for path in (
+            "/proc/version",
+            "/proc/filesystems",
+            "/sys/kernel/mm/transparent_hugepage/enabled",
+        ):
             if not os.path.exists(path):
                 continue
             with open(path, "rb") as file:
@@ -1034,7 +1095,9 @@ class Files(unittest.TestCase):
         self.assertEqual(run(app).body, self.content.hex().encode())
 
     def test_blocks_are_of_the_size_asked_for(self) -> None:
-        wrapper = Gateway(simple([])).template["wsgi.file_wrapper"](io.BytesIO(b"abcde"), block_size=2)
+        wrapper = Gateway(simple([])).template["wsgi.file_wrapper"](
+            io.BytesIO(b"abcde"), block_size=2
+        )
         self.assertEqual(list(wrapper), [b"ab", b"cd", b"e"])
 
     def test_a_wrapper_has_a_close_only_when_the_file_has(self) -> None:
@@ -1053,16 +1116,29 @@ class Lenient(unittest.TestCase):
             def __len__(self) -> int:
                 return 1
 
-        buffers: List[Any] = [bytearray(b"abc"), memoryview(b"abc"), array.array("B", b"abc"), memoryview(b"aXbXcX")[::2]]
+        buffers: List[Any] = [
+            bytearray(b"abc"),
+            memoryview(b"abc"),
+            array.array("B", b"abc"),
+            memoryview(b"aXbXcX")[::2],
+        ]
         for buffer in buffers:
-            for make in (lambda b: [b], lambda b: (b,), lambda b: [b"", b], lambda b: iter([b]), lambda b: iter([b, b""])):
+            for make in (
+                lambda b: [b],
+                lambda b: (b,),
+                lambda b: [b"", b],
+                lambda b: iter([b]),
+                lambda b: iter([b, b""]),
+            ):
                 gateway = Gateway(lambda e, s: simple(make(buffer))(e, s))
                 self.assertEqual([gateway.get().body, gateway.get().body], [b"abc", b"abc"])
                 self.assertEqual(len(gateway.notes), 1)
                 self.assertIn("where bytes are needed: its bytes are sent", gateway.notes[0])
                 self.assertIn("--strict", gateway.notes[0])
                 failure = Gateway(simple(make(buffer)), strict=True).get().failure or ""
-                self.assertRegex(failure, "^TypeError: the application produced .* where bytes are needed$")
+                self.assertRegex(
+                    failure, "^TypeError: the application produced .* where bytes are needed$"
+                )
         gateway = Gateway(simple([Mine(b"abc")]))
         self.assertEqual((gateway.get().body, gateway.notes), (b"abc", []))
 
@@ -1078,7 +1154,9 @@ class Lenient(unittest.TestCase):
 
     def test_wider_items_and_text_are_no_bytes(self) -> None:
         for value in (array.array("i", [1]), "text", 5, None, object()):
-            self.assertRegex(run(simple([value])).failure or "", "TypeError: .* where bytes are needed")
+            self.assertRegex(
+                run(simple([value])).failure or "", "TypeError: .* where bytes are needed"
+            )
 
     def test_bytes_in_the_place_of_an_iterable(self) -> None:
         for value in (b"abc", bytearray(b"abc"), memoryview(b"abc")):
@@ -1119,19 +1197,30 @@ class Lenient(unittest.TestCase):
             start_response(OK, [("Connection", "close"), ("X-Name", "v")])
 
         failure = Gateway(app, strict=True).get().failure or ""
-        self.assertRegex(failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py")
+        self.assertRegex(
+            failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py"
+        )
         self.assertNotIn("During handling", failure)
         self.assertNotIn("response_head.py", failure)
         self.assertNotIn("leniency.py", failure)
 
     def test_refusals_show_the_applications_frames_only(self) -> None:
-        for headers in ([("X-New-Name\n", "v")], [("X-Euro", "\u20ac")], [("X", 5)], None, 5, [("Content-Length", "x")]):
+        for headers in (
+            [("X-New-Name\n", "v")],
+            [("X-Euro", "\u20ac")],
+            [("X", 5)],
+            None,
+            5,
+            [("Content-Length", "x")],
+        ):
 
             def app(environ: Any, start_response: Any) -> Any:
                 start_response(OK, headers)
 
             failure = run(app).failure or ""
-            self.assertRegex(failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py")
+            self.assertRegex(
+                failure, r"^Traceback \(most recent call last\):\n  File .*test_exchange.py"
+            )
             self.assertNotIn("During handling", failure)
             self.assertNotIn("direct cause", failure)
             self.assertNotIn(os.path.join("python", "monoceros"), failure)
@@ -1254,7 +1343,9 @@ class Validator(unittest.TestCase):
                 warnings.simplefilter("error")
                 gateway = Gateway(validator(app))
                 length = {"CONTENT_LENGTH": "4"} if method == "POST" else {"CONTENT_LENGTH": "0"}
-                response = gateway.get(body=b"body", REQUEST_METHOD=method, SCRIPT_NAME="", **length)
+                response = gateway.get(
+                    body=b"body", REQUEST_METHOD=method, SCRIPT_NAME="", **length
+                )
             self.assertIsNone(response.failure)
             self.assertEqual(gateway.log, [])
             self.assertEqual(response.body, b"" if method == "HEAD" else b"got body")

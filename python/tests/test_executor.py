@@ -1,4 +1,6 @@
-"""Thread pools of one thread, that of the caller: on the embedded interpreter, and here put in the place of the true ones."""
+"""Thread pools of one thread, that of the caller: on the embedded interpreter, and here put in the
+place of the true ones.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Executors(unittest.TestCase):
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="compress") as pool:
             futures = [pool.submit(lambda n: done.append(n) or n * n, n) for n in range(5)]
             self.assertEqual(done, [0, 1, 2, 3, 4])
-            self.assertEqual(sorted(future.result() for future in as_completed(futures)), [0, 1, 4, 9, 16])
+            self.assertEqual(
+                sorted(future.result() for future in as_completed(futures)), [0, 1, 4, 9, 16]
+            )
             self.assertEqual(list(pool.map(str, range(3))), ["0", "1", "2"])
 
     def test_errors_are_the_futures(self) -> None:

@@ -24,7 +24,10 @@ MESSAGES = [
 
 
 def describe(received: List[frames.Frame]) -> List[bytes]:
-    return [pack(kind, flags, stream, data[start:end]) for kind, flags, stream, data, start, end in received]
+    return [
+        pack(kind, flags, stream, data[start:end])
+        for kind, flags, stream, data, start, end in received
+    ]
 
 
 class Reading(unittest.TestCase):
@@ -73,7 +76,9 @@ class Reading(unittest.TestCase):
     def test_text_that_is_too_long_keeps_its_ends(self) -> None:
         text = "begin" + "x" * 100_000 + "end"
         payload = frames.pack_fail(1, text)[12:].decode()
-        self.assertTrue(payload.startswith("begin") and payload.endswith("end") and len(payload) < 66_000)
+        self.assertTrue(
+            payload.startswith("begin") and payload.endswith("end") and len(payload) < 66_000
+        )
 
     def test_text_with_lone_surrogates_can_be_sent(self) -> None:
         self.assertIn(b"\\udc80", frames.pack_log(frames.ERROR, 0, "x\udc80"))

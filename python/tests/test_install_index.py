@@ -1,4 +1,6 @@
-"""Files in the cache are there as a whole or not at all, and nothing of those stays that were killed while they wrote."""
+"""Files in the cache are there as a whole or not at all, and nothing of those stays that were
+killed while they wrote.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,12 @@ class Unfinished(unittest.TestCase):
         self.assertEqual(self.names(), [])
 
     def test_what_the_killed_have_left_goes_and_what_others_write_stays(self) -> None:
-        for name, age in (("pip.whl.a.new", 7200), ("pip.whl.b.new", -7200), ("pip.whl.c.new", 60), ("other.d.new", 7200)):
+        for name, age in (
+            ("pip.whl.a.new", 7200),
+            ("pip.whl.b.new", -7200),
+            ("pip.whl.c.new", 60),
+            ("other.d.new", 7200),
+        ):
             self.put(name, age)
         with install_index.unfinished(self.path) as temporary:
             with open(temporary, "w"):

@@ -1,4 +1,6 @@
-"""What of a lock file is believed: nothing in it may become an option of pip's, or a variable of the environment."""
+"""What of a lock file is believed: nothing in it may become an option of pip's, or a variable of
+the environment.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class Reading(unittest.TestCase):
     def requirements(self, *lines: str) -> str:
         from monoceros_pyodide import install_lock
 
-        return install_lock.requirements_of(self.read("\n".join(['lock-version = "1.0"', *lines, ""])))
+        return install_lock.requirements_of(
+            self.read("\n".join(['lock-version = "1.0"', *lines, ""]))
+        )
 
     def package(self, *lines: str, name: str = "x") -> str:
         return self.requirements("[[packages]]", f'name = "{name}"', *lines)
@@ -39,7 +43,9 @@ class Reading(unittest.TestCase):
 
     def test_an_archive_is_asked_for_by_its_address(self) -> None:
         archive = f'archive = {{url = "https://index.test/x.whl", hashes = {{sha256 = "{HASH}"}}}}'
-        self.assertEqual(self.package(archive), f"x @ https://index.test/x.whl --hash=sha256:{HASH}\n")
+        self.assertEqual(
+            self.package(archive), f"x @ https://index.test/x.whl --hash=sha256:{HASH}\n"
+        )
 
     def test_an_empty_lock_asks_for_nothing(self) -> None:
         self.assertEqual(self.requirements(), "")
@@ -51,7 +57,10 @@ class Reading(unittest.TestCase):
             ('lock-version = "2.0"', "its lock-version is '2.0'"),
             ('lock-version = "1.0"\npackages = 1', "its packages are no list"),
             ('lock-version = "1.0"\npackages = [1]', "one of its packages has no name"),
-            ('lock-version = "1.0"\n[[packages]]\nname = "--index-url=x"', "is no name of a package"),
+            (
+                'lock-version = "1.0"\n[[packages]]\nname = "--index-url=x"',
+                "is no name of a package",
+            ),
         ]:
             with self.subTest(text):
                 self.refused(reason, lambda: self.read(text))
@@ -59,13 +68,33 @@ class Reading(unittest.TestCase):
     def test_what_would_become_something_else_in_a_requirements_file(self) -> None:
         wheels = f'wheels = [{{hashes = {{sha256 = "{HASH}"}}}}]'
         for lines, reason in [
-            (['version = "1.0\\n--extra-index-url http://index.test"', wheels], "x has no version but"),
+            (
+                ['version = "1.0\\n--extra-index-url http://index.test"', wheels],
+                "x has no version but",
+            ),
             (['version = "1.0 --trusted-host=*"', wheels], "x has no version but"),
             (["version = 1.0", wheels], "x has no version but"),
-            ([f'archive = {{url = "http://a/${{SECRET}}/x.whl", hashes = {{sha256 = "{HASH}"}}}}'], "x has no address but"),
-            ([f'archive = {{url = "http://a/x.whl --pre", hashes = {{sha256 = "{HASH}"}}}}'], "x has no address but"),
-            (['version = "1.0"', f'wheels = [{{hashes = {{sha256 = "{HASH} --trusted-host=*"}}}}]'], "x has a hash that is none"),
-            (['version = "1.0"', f'wheels = [{{hashes = {{md5 = "{HASH}"}}}}]'], "x has a hash that is none"),
+            (
+                [
+                    f'archive = {{url = "http://a/${{SECRET}}/x.whl", hashes = {{sha256 = "{HASH}"}}}}'
+                ],
+                "x has no address but",
+            ),
+            (
+                [f'archive = {{url = "http://a/x.whl --pre", hashes = {{sha256 = "{HASH}"}}}}'],
+                "x has no address but",
+            ),
+            (
+                [
+                    'version = "1.0"',
+                    f'wheels = [{{hashes = {{sha256 = "{HASH} --trusted-host=*"}}}}]',
+                ],
+                "x has a hash that is none",
+            ),
+            (
+                ['version = "1.0"', f'wheels = [{{hashes = {{md5 = "{HASH}"}}}}]'],
+                "x has a hash that is none",
+            ),
             (['version = "1.0"', "wheels = [{hashes = {}}]"], "x has no hash in it"),
             (['version = "1.0"', 'wheels = ["x.whl"]'], "x has no hash in it"),
             (['version = "1.0"'], "x has no wheel in it"),

@@ -49,7 +49,10 @@ class Loading(unittest.TestCase):
         return text
 
     def test_an_attribute_a_dotted_attribute_and_default_names(self) -> None:
-        self.write("one.py", "def application(e, s): 'application'\ndef app(e, s): 'app'\nclass Site:\n wsgi = app\n")
+        self.write(
+            "one.py",
+            "def application(e, s): 'application'\ndef app(e, s): 'app'\nclass Site:\n wsgi = app\n",
+        )
         self.write("two.py", "def app(e, s): 'app'\n")
         self.write("package/__init__.py", "")
         self.write("package/wsgi.py", "def application(e, s): 'inner'\n")
@@ -77,14 +80,19 @@ class Loading(unittest.TestCase):
         )
         for reference, seen in {
             "made:create()": ((), {}),
-            'made:create("a", -1, [1, None], key={"x": True})': (("a", -1, [1, None]), {"key": {"x": True}}),
+            'made:create("a", -1, [1, None], key={"x": True})': (
+                ("a", -1, [1, None]),
+                {"key": {"x": True}},
+            ),
             "made:Site.create(b'x')": ((b"x",), {}),
         }.items():
             application: Any = load(reference)
             self.assertEqual(application.seen, seen)
 
     def test_a_module_that_does_not_exist(self) -> None:
-        text = self.refuse("nowhere_at_all:app", "there is no module 'nowhere_at_all'", self.directory)
+        text = self.refuse(
+            "nowhere_at_all:app", "there is no module 'nowhere_at_all'", self.directory
+        )
         self.assertIn("nowhere_at_all:app", text)
         self.assertIn(f"with {sys.executable} (Python ", text)
         self.assertIn("--python", text)
@@ -114,7 +122,9 @@ class Loading(unittest.TestCase):
         )
         text = self.refuse("shy", "neither 'application' nor 'app'")
         self.assertIn("callable there: server;", text)
-        self.assertTrue(self.refuse("shy:app", "no attribute 'app'").endswith("callable there: server"))
+        self.assertTrue(
+            self.refuse("shy:app", "no attribute 'app'").endswith("callable there: server")
+        )
         self.refuse("shy:inner.app", "working outside of a request", lines=True)
 
     def test_modules_that_are_none(self) -> None:
@@ -157,7 +167,11 @@ class Loading(unittest.TestCase):
 
     def test_a_submodule_that_does_not_exist(self) -> None:
         self.write("package/__init__.py", "")
-        self.refuse("package.web:app", "package 'package' has no module 'web'", os.path.join(self.directory, "package"))
+        self.refuse(
+            "package.web:app",
+            "package 'package' has no module 'web'",
+            os.path.join(self.directory, "package"),
+        )
 
     def test_a_dot_in_the_place_of_the_colon(self) -> None:
         self.write("single.py", "def app(e, s): ...\n")
@@ -165,7 +179,11 @@ class Loading(unittest.TestCase):
 
     def test_an_attribute_that_does_not_exist_with_near_misses(self) -> None:
         self.write("site1.py", "import os\ndef application(e, s): ...\ndef other(e, s): ...\n")
-        self.refuse("site1:aplication", "module 'site1' has no attribute 'aplication'", "did you mean 'application'?")
+        self.refuse(
+            "site1:aplication",
+            "module 'site1' has no attribute 'aplication'",
+            "did you mean 'application'?",
+        )
         self.refuse("site1:zzz", "callable there: application, other")
 
     def test_neither_default_name(self) -> None:
@@ -186,14 +204,25 @@ class Loading(unittest.TestCase):
             "mod.py": "mod",
             "pkg/mod": "pkg.mod",
         }.items():
-            self.assertTrue(self.refuse(reference, "is a path").endswith(f"imports it: {better}"), reference)
+            self.assertTrue(
+                self.refuse(reference, "is a path").endswith(f"imports it: {better}"), reference
+            )
 
     def test_references_that_are_no_references(self) -> None:
         self.write("site4.py", "def make(*a): ...\n")
         self.refuse(":app", "no module before the colon")
         self.refuse("site4:", "nothing follows the colon")
         self.refuse("my-site:app", "'my-site' is not the name of a Python module")
-        for expression in ("make(x)", "make()()", "a[0]", "1", "make(**{})", "make(", "lambda: 0", "make(*[])"):
+        for expression in (
+            "make(x)",
+            "make()()",
+            "a[0]",
+            "1",
+            "make(**{})",
+            "make(",
+            "lambda: 0",
+            "make(*[])",
+        ):
             self.refuse(f"site4:{expression}", "neither a name")
 
     def test_errors_of_the_applications_own_code_come_with_their_traceback(self) -> None:
@@ -208,7 +237,10 @@ class Loading(unittest.TestCase):
         self.refuse("bad1", "bad1.py", "in go", "ValueError: at import", lines=True)
         text = self.refuse("bad2", "bad2.py", "No module named 'does_not_exist_either'", lines=True)
         first = text.split("\n")[0]
-        self.assertIn(f"{sys.executable} (Python {'.'.join(map(str, sys.version_info[:3]))}) finds no module", first)
+        self.assertIn(
+            f"{sys.executable} (Python {'.'.join(map(str, sys.version_info[:3]))}) finds no module",
+            first,
+        )
         self.assertIn("--python", first)
         self.assertIn("activated virtual environment", first)
         with self.assertRaises(LoadError) as caught:

@@ -44,7 +44,9 @@ class Holding(unittest.TestCase):
         self.assertEqual((len(gathered), self.sent), (1, [b"head" + b"y" * 1000]))
 
     def test_parts_arrive_whole_and_in_order_however_many_and_through_signals(self) -> None:
-        parts: List[Bytes] = [memoryview(b"%08d" % number * 20) for number in range(3000)] + [b"z" * 3_000_000]
+        parts: List[Bytes] = [memoryview(b"%08d" % number * 20) for number in range(3000)] + [
+            b"z" * 3_000_000
+        ]
         expected = b"".join(parts)
         ours, theirs = socket.socketpair()
         received: List[bytes] = []
@@ -89,9 +91,13 @@ class Holding(unittest.TestCase):
         self.outbox.put(head, b"hh", b"b")
         self.outbox.seal(head, 7)
         self.outbox.flush()
-        self.assertEqual(self.sent, [frames.pack_head(7, frames.HEAD, frames.LAST, 0, 7, 2) + b"hhb"])
+        self.assertEqual(
+            self.sent, [frames.pack_head(7, frames.HEAD, frames.LAST, 0, 7, 2) + b"hhb"]
+        )
 
-    def test_a_response_is_ended_by_a_frame_of_its_own_when_it_is_not_the_last_one_held(self) -> None:
+    def test_a_response_is_ended_by_a_frame_of_its_own_when_it_is_not_the_last_one_held(
+        self,
+    ) -> None:
         end = frames.pack(frames.END, 0, 7)
         head = frames.pack_head(4 + 2 + 1, frames.HEAD, 0, 0, 7, 2)
         for between in (self.outbox.flush, lambda: self.outbox.put(b"another")):

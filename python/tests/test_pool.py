@@ -49,7 +49,9 @@ class Batching(unittest.TestCase):
         streams = range(first, first + count)
         self.data.sendall(
             b"".join(
-                frames.pack(frames.REQUEST, 0, stream, request_payload(make_environ(PATH_INFO=f"/{stream}")))
+                frames.pack(
+                    frames.REQUEST, 0, stream, request_payload(make_environ(PATH_INFO=f"/{stream}"))
+                )
                 for stream in streams
             )
         )
@@ -76,7 +78,8 @@ class Batching(unittest.TestCase):
     def test_nothing_is_held_longer_than_patience_has_it(self) -> None:
         with mock.patch.object(pool, "PATIENCE", -1):
             self.ask(1, 50)
-        self.assertGreaterEqual(len(self.sends), 17)  # three threads that end at the same moment may share one
+        # three threads that end at the same moment may share one
+        self.assertGreaterEqual(len(self.sends), 17)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,14 @@ class Accepted(unittest.TestCase):
         self.assertEqual((length, bodiless), (None, False))
 
     def test_statuses_of_every_final_class(self) -> None:
-        for status in ("200 OK", "299 ", "304 Not Modified", "404 Not Found", "599 Network Error", "999 Message here"):
+        for status in (
+            "200 OK",
+            "299 ",
+            "304 Not Modified",
+            "404 Not Found",
+            "599 Network Error",
+            "999 Message here",
+        ):
             self.assertTrue(compose_head(status, [])[0].startswith(f"{status}\r\n".encode()))
 
     def test_latin1_in_reasons_and_values(self) -> None:
@@ -28,7 +35,9 @@ class Accepted(unittest.TestCase):
         self.assertIn(value, compose_head("200 OK", [("X-Name", value.decode("latin-1"))])[0])
 
     def test_tabs_and_empty_values(self) -> None:
-        self.assertEqual(compose_head("200 OK", [("A", ""), ("B", "x\ty")])[0], b"200 OK\r\nA: \r\nB: x\ty\r\n")
+        self.assertEqual(
+            compose_head("200 OK", [("A", ""), ("B", "x\ty")])[0], b"200 OK\r\nA: \r\nB: x\ty\r\n"
+        )
 
     def test_names_of_every_token_character(self) -> None:
         name = "!#$%&'*+-.^_`|~09azAZ"
@@ -55,7 +64,10 @@ class Accepted(unittest.TestCase):
         self.assertEqual(compose_head("200 OK", [("cONTENT-lENGTH", "0012")])[1], 12)
 
     def test_status_204_and_304_have_no_body(self) -> None:
-        self.assertEqual(compose_head("204 No Content", [("Content-Length", "0")]), (b"204 No Content\r\n", 0, True))
+        self.assertEqual(
+            compose_head("204 No Content", [("Content-Length", "0")]),
+            (b"204 No Content\r\n", 0, True),
+        )
         self.assertTrue(compose_head("304 Not Modified", [])[2])
 
     def test_the_caches_stay_bounded(self) -> None:
@@ -106,7 +118,9 @@ class _Judge:
 
 
 class Forgiven(unittest.TestCase):
-    def forgive(self, rule: str, status: Any, headers: Any, head: bytes, length: Optional[int] = None) -> None:
+    def forgive(
+        self, rule: str, status: Any, headers: Any, head: bytes, length: Optional[int] = None
+    ) -> None:
         # Twice: what was forgiven is not remembered as right.
         for _ in range(2):
             judge = _Judge()
@@ -119,7 +133,12 @@ class Forgiven(unittest.TestCase):
     def test_hop_by_hop_headers_are_left_out(self) -> None:
         for name in sorted(response_head._HOP_BY_HOP):
             for spelt in (name, name.title(), name.upper()):
-                self.forgive(f"hop-by-hop {name}", "200 OK", [("X-A", "1"), (spelt, "close")], b"200 OK\r\nX-A: 1\r\n")
+                self.forgive(
+                    f"hop-by-hop {name}",
+                    "200 OK",
+                    [("X-A", "1"), (spelt, "close")],
+                    b"200 OK\r\nX-A: 1\r\n",
+                )
 
     def test_any_iterable_of_headers_is_taken(self) -> None:
         head = b"200 OK\r\nX-A: 1\r\n"
@@ -137,7 +156,13 @@ class Forgiven(unittest.TestCase):
 
     def test_a_content_length_that_is_repeated_or_surrounded(self) -> None:
         head = b"200 OK\r\nContent-Length: 5\r\n"
-        self.forgive("content-length-repeated", "200 OK", [("Content-Length", "5"), ("content-length", "5")], head, 5)
+        self.forgive(
+            "content-length-repeated",
+            "200 OK",
+            [("Content-Length", "5"), ("content-length", "5")],
+            head,
+            5,
+        )
         self.forgive("content-length-white-space", "200 OK", [("Content-Length", " 5\t")], head, 5)
 
     def test_what_could_split_or_forge_is_never_forgiven(self) -> None:
@@ -176,7 +201,9 @@ class Forgiven(unittest.TestCase):
                 with self.assertRaises((BadResponseHead, BadResponseType)) as caught:
                     compose_head(status, headers, _Judge())
                 self.assertTrue(caught.exception.__cause__ is None)
-                self.assertTrue(caught.exception.__context__ is None or caught.exception.__suppress_context__)
+                self.assertTrue(
+                    caught.exception.__context__ is None or caught.exception.__suppress_context__
+                )
 
     def test_what_says_that_it_is_a_str_or_a_tuple_is_not_believed(self) -> None:
         class Liar:
@@ -237,15 +264,34 @@ class Refused(unittest.TestCase):
             self.assertNotIn("\n", message)
 
     def test_statuses_that_are_not_of_the_form(self) -> None:
-        for status in ("200", "200OK", "2000 OK", "20 OK", "abc OK", "", " 200 OK", "-20 OK", "000 x", "099 x",
-                       "\u0662\u0660\u0660 OK", "200\tOK"):
+        for status in (
+            "200",
+            "200OK",
+            "2000 OK",
+            "20 OK",
+            "abc OK",
+            "",
+            " 200 OK",
+            "-20 OK",
+            "000 x",
+            "099 x",
+            "\u0662\u0660\u0660 OK",
+            "200\tOK",
+        ):
             self.refuse(status, [], BadResponseHead, "bad status", "three digits")
 
     def test_1xx_statuses(self) -> None:
         self.refuse("101 Switching Protocols", [], BadResponseHead, "1xx")
 
     def test_control_characters_in_a_status(self) -> None:
-        for status in ("200 OK\r\n", "200 OK\n", "200 O\rK", "200 O\x00K", "200 OK\x7f", "200 O\tK"):
+        for status in (
+            "200 OK\r\n",
+            "200 OK\n",
+            "200 O\rK",
+            "200 O\x00K",
+            "200 OK\x7f",
+            "200 O\tK",
+        ):
             self.refuse(status, [], BadResponseHead, "control characters")
 
     def test_statuses_that_are_not_str(self) -> None:
@@ -264,7 +310,20 @@ class Refused(unittest.TestCase):
             self.refuse("200 OK", [field], BadResponseType, "(name, value) tuple")
 
     def test_names_that_are_not_tokens(self) -> None:
-        for name in ("", "X A", "X:", "X-A ", " X", "X\r\nY", "X\n", "X\x00", "X\xe9", "X\u0130", "(X)", "X\x7f"):
+        for name in (
+            "",
+            "X A",
+            "X:",
+            "X-A ",
+            " X",
+            "X\r\nY",
+            "X\n",
+            "X\x00",
+            "X\xe9",
+            "X\u0130",
+            "(X)",
+            "X\x7f",
+        ):
             self.refuse("200 OK", [(name, "1")], BadResponseHead, "not a token")
 
     def test_names_and_values_that_are_not_str(self) -> None:
@@ -289,10 +348,14 @@ class Refused(unittest.TestCase):
                 return iter(self.value)
 
         compose_head("200 OK", [("X-A", "1")])
-        self.refuse(Equal("200 OK"), [("X-A", "1")], BadResponseType, "status must be a str", "Equal")
+        self.refuse(
+            Equal("200 OK"), [("X-A", "1")], BadResponseType, "status must be a str", "Equal"
+        )
         self.refuse("200 OK", [(Equal("X-A"), "1")], BadResponseType, "must be a str", "Equal")
         self.refuse("200 OK", [("X-A", Equal("1"))], BadResponseType, "X-A", "Equal")
-        self.refuse("200 OK", [Equal(("X-A", "1"))], BadResponseType, "(name, value) tuple", "Equal")
+        self.refuse(
+            "200 OK", [Equal(("X-A", "1"))], BadResponseType, "(name, value) tuple", "Equal"
+        )
 
     def test_control_characters_in_values(self) -> None:
         for code in [*range(0, 9), *range(10, 32), 127]:
@@ -300,22 +363,51 @@ class Refused(unittest.TestCase):
                 self.refuse("200 OK", [("X-A", value)], BadResponseHead, "X-A", "control character")
 
     def test_characters_that_latin1_cannot_hold(self) -> None:
-        self.refuse("200 OK", [("X-B", "fine"), ("X-A", "\u20ac")], BadResponseHead, "X-A", "latin-1")
+        self.refuse(
+            "200 OK", [("X-B", "fine"), ("X-A", "\u20ac")], BadResponseHead, "X-A", "latin-1"
+        )
         self.refuse("200 \u20ac", [], BadResponseHead, "status", "latin-1")
 
     def test_hop_by_hop_headers_in_any_case(self) -> None:
-        for name in ("Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
-                     "Trailers", "Transfer-Encoding", "Upgrade", "tRANSFER-eNCODING", "connection"):
+        for name in (
+            "Connection",
+            "Keep-Alive",
+            "Proxy-Authenticate",
+            "Proxy-Authorization",
+            "TE",
+            "Trailer",
+            "Trailers",
+            "Transfer-Encoding",
+            "Upgrade",
+            "tRANSFER-eNCODING",
+            "connection",
+        ):
             self.refuse("200 OK", [(name, "x")], BadResponseHead, name, "hop-by-hop")
 
     def test_content_lengths_that_are_not_digits(self) -> None:
-        for value in ("", "+5", "-1", "5 ", " 5", "5,5", "0x5", "5.0", "\xb2", "99999999999999999999"):
-            self.refuse("200 OK", [("Content-Length", value)], BadResponseHead, "Content-Length", "digits")
+        for value in (
+            "",
+            "+5",
+            "-1",
+            "5 ",
+            " 5",
+            "5,5",
+            "0x5",
+            "5.0",
+            "\xb2",
+            "99999999999999999999",
+        ):
+            self.refuse(
+                "200 OK", [("Content-Length", value)], BadResponseHead, "Content-Length", "digits"
+            )
 
     def test_two_content_lengths_even_equal_ones(self) -> None:
         for other in ("5", "6"):
             self.refuse(
-                "200 OK", [("Content-Length", "5"), ("content-length", other)], BadResponseHead, "more than once"
+                "200 OK",
+                [("Content-Length", "5"), ("content-length", other)],
+                BadResponseHead,
+                "more than once",
             )
 
     def test_an_object_whose_repr_raises_does_not_hide_the_rule(self) -> None:

@@ -20,7 +20,10 @@ class Shy(metaclass=Meta):
     def _raise(self, *args: Any) -> Any:
         raise SystemExit(5)
 
-    __getattribute__ = __repr__ = __str__ = __len__ = __bool__ = __dir__ = __eq__ = __hash__ = _raise  # type: ignore
+    # type: ignore
+    __getattribute__ = __repr__ = __str__ = __len__ = __bool__ = __dir__ = __eq__ = __hash__ = (
+        _raise
+    )
     __format__ = __iter__ = __call__ = __instancecheck__ = _raise  # type: ignore
 
 

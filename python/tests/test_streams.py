@@ -25,7 +25,9 @@ class Arriving(unittest.TestCase):
         return io.BufferedReader(stream, 65536), stream  # type: ignore[arg-type]
 
     def test_every_way_of_reading(self) -> None:
-        body, _ = self.open((b"ab", 0), (b"c\nde", 0), (b"", 0), (b"f\ng", 0), (b"\nh\ni", BODY_END))
+        body, _ = self.open(
+            (b"ab", 0), (b"c\nde", 0), (b"", 0), (b"f\ng", 0), (b"\nh\ni", BODY_END)
+        )
         self.assertEqual(body.read(0), b"")
         self.assertEqual(body.read(3), b"abc")
         self.assertEqual(body.readline(), b"\n")
@@ -34,7 +36,9 @@ class Arriving(unittest.TestCase):
         self.assertEqual(next(body), b"g\n")
         self.assertEqual(body.read(), b"h\ni")
         for _ in range(2):
-            self.assertEqual((body.read(), body.read(4), body.readline(), list(body)), (b"", b"", b"", []))
+            self.assertEqual(
+                (body.read(), body.read(4), body.readline(), list(body)), (b"", b"", b"", [])
+            )
 
     def test_read_of_a_size_waits_for_all_of_it_or_the_end(self) -> None:
         body, _ = self.open((b"a", 0), (b"b", 0), (b"c", 0), (b"d", 0), (b"", BODY_END))

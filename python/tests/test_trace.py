@@ -28,7 +28,9 @@ def call_from(filename: str, function: Any) -> None:
 
 
 def fail(error: BaseException) -> BaseException:
-    """``error`` as it comes out of the server: from its files, an application's, and its files again."""
+    """``error`` as it comes out of the server: from its files, an application's, and its files
+    again.
+    """
 
     def raise_it() -> None:
         raise error

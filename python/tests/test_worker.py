@@ -13,7 +13,15 @@ import unittest
 from typing import Any
 
 from monoceros import PROTOCOL, frames
-from tests.acceptor import WORKER, Acceptor, assemble, ends, make_environ, request_payload, wait_until
+from tests.acceptor import (
+    WORKER,
+    Acceptor,
+    assemble,
+    ends,
+    make_environ,
+    request_payload,
+    wait_until,
+)
 
 APP = """
     import os, sys, threading, time
@@ -171,7 +179,9 @@ class Both:
                     piece = body[at : at + min(credit, 50_000)]
                     at += len(piece)
                     credit -= len(piece)
-                    acceptor.send(frames.BODY, stream, piece, frames.BODY_END if at == len(body) else 0)
+                    acceptor.send(
+                        frames.BODY, stream, piece, frames.BODY_END if at == len(body) else 0
+                    )
                 continue
             received.append(frame)
             if ends(frame):
@@ -238,7 +248,10 @@ class Both:
 
     def test_an_exchange_out_of_credit_is_put_aside_and_its_thread_is_free(self: Any) -> None:
         acceptor = self.start(window=1000)
-        slow = [acceptor.request("/large", QUERY_STRING=str(number)) for number in range(self.threads + 1)]
+        slow = [
+            acceptor.request("/large", QUERY_STRING=str(number))
+            for number in range(self.threads + 1)
+        ]
         for stream in slow:
             aside = acceptor.frame_of(stream, frames.ASIDE)
             self.assertEqual((aside.flags, aside.payload), (0, frames.pack_u32(1024)))
@@ -290,7 +303,9 @@ class Both:
 
     def test_a_recall_gives_back_what_has_not_begun(self: Any) -> None:
         acceptor = self.start()
-        running = [acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)]
+        running = [
+            acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)
+        ]
         for number in range(self.threads):
             acceptor.await_file(f"begun-{number}")
         waiting = [acceptor.request(f"/{number}", b"x" * 25_000) for number in range(5)]
@@ -313,7 +328,9 @@ class Both:
 
     def test_a_cancelled_request_that_has_not_begun_never_begins(self: Any) -> None:
         acceptor = self.start()
-        running = [acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)]
+        running = [
+            acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)
+        ]
         for number in range(self.threads):
             acceptor.await_file(f"begun-{number}")
         gone = acceptor.request("/wait", QUERY_STRING="gone")
@@ -327,9 +344,13 @@ class Both:
         self.assertEqual((response.broken, response.status), (True, ""))
         self.assertFalse(os.path.exists(acceptor.path("begun-gone")))
 
-    def test_a_cancellation_that_comes_again_after_the_request_was_dropped_is_forgotten(self: Any) -> None:
+    def test_a_cancellation_that_comes_again_after_the_request_was_dropped_is_forgotten(
+        self: Any,
+    ) -> None:
         acceptor = self.start()
-        running = [acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)]
+        running = [
+            acceptor.request("/wait", QUERY_STRING=str(number)) for number in range(self.threads)
+        ]
         for number in range(self.threads):
             acceptor.await_file(f"begun-{number}")
         gone = acceptor.request("/whole")
@@ -432,7 +453,11 @@ class Both:
     def test_a_broken_protocol_ends_the_worker_with_4(self: Any) -> None:
         for name, data, control in (
             ("unknown type", struct.pack("<IBBHI", 0, 0x55, 0, 0, 1), b""),
-            ("backwards", frames.pack(frames.REQUEST, 0, 2, b"") + frames.pack(frames.REQUEST, 0, 1, b""), b""),
+            (
+                "backwards",
+                frames.pack(frames.REQUEST, 0, 2, b"") + frames.pack(frames.REQUEST, 0, 1, b""),
+                b"",
+            ),
             ("unopened", frames.pack(frames.WINDOW, 0, 9, b"abcd"), b""),
             ("control on data", frames.pack(frames.STOP, 0, 0), b""),
             ("bad environ", frames.pack(frames.REQUEST, 0, 1, b"zz"), b""),
@@ -449,7 +474,13 @@ class Both:
 
     def test_ordinary_signals_do_not_end_it(self: Any) -> None:
         acceptor = self.start()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGQUIT,
+            signal.SIGHUP,
+            signal.SIGUSR1,
+        ):
             acceptor.signal(number)
             self.assertEqual(acceptor.get("/next").body, b"/next")
 
@@ -459,7 +490,9 @@ class Both:
         acceptor.await_file("begun-z")
         acceptor.signal(signal.SIGABRT)
         self.assertEqual(acceptor.process.wait(20), -signal.SIGABRT)
-        self.assertRegex(acceptor.stderr(), r'(?s)Fatal Python error: Aborted.*webapp.py", line \d+ in app')
+        self.assertRegex(
+            acceptor.stderr(), r'(?s)Fatal Python error: Aborted.*webapp.py", line \d+ in app'
+        )
 
     def test_the_environ_says_how_many_threads_and_processes_there_are(self: Any) -> None:
         source = """
@@ -469,7 +502,9 @@ class Both:
                 return [repr([environ[name] for name in names]).encode()]
         """
         acceptor = self.start(source, multiprocess=False)
-        self.assertEqual(acceptor.get().body.decode(), repr([self.threads > 1, False, "monoceros/test"]))
+        self.assertEqual(
+            acceptor.get().body.decode(), repr([self.threads > 1, False, "monoceros/test"])
+        )
 
     def test_output_is_written_line_by_line(self: Any) -> None:
         acceptor = self.start()
@@ -526,7 +561,8 @@ class OneThread(Both, unittest.TestCase):
     def test_a_finished_response_does_not_wait_behind_a_slow_request(self) -> None:
         acceptor = self.start()
         payload = b""
-        # In one piece, so that the worker sees the slow one queued when it has finished the quick one.
+        # In one piece, so that the worker sees the slow one queued when it has finished the quick
+        # one.
         for stream, path, query in ((1, "/quick", ""), (2, "/wait", "b")):
             environ = make_environ(PATH_INFO=path, QUERY_STRING=query)
             payload += frames.pack(frames.REQUEST, 0, stream, request_payload(environ))
@@ -557,7 +593,8 @@ class OneThread(Both, unittest.TestCase):
         self.assertEqual(acceptor.returned(), [])
         acceptor.touch("go-a")
         self.assertEqual(acceptor.finish(running).body, b"/wait")
-        self.assertEqual(len(acceptor.finish(slow, credit=False).body), 1_023_000)  # and 1000 beside the head
+        # and 1000 beside the head
+        self.assertEqual(len(acceptor.finish(slow, credit=False).body), 1_023_000)
 
     def test_requests_run_one_at_a_time_in_the_main_thread(self) -> None:
         source = """
@@ -576,7 +613,9 @@ class FourThreads(Both, unittest.TestCase):
         acceptor = self.start()
         payload = b""
         # In one piece, so that each thread sees more to begin when it has finished a quick one.
-        paths = [("/quick", ""), ("/quick", ""), ("/quick", "")] + [("/wait", str(number)) for number in range(6)]
+        paths = [("/quick", ""), ("/quick", ""), ("/quick", "")] + [
+            ("/wait", str(number)) for number in range(6)
+        ]
         for stream, (path, query) in enumerate(paths, 1):
             environ = make_environ(PATH_INFO=path, QUERY_STRING=query)
             payload += frames.pack(frames.REQUEST, 0, stream, request_payload(environ))
@@ -590,10 +629,14 @@ class FourThreads(Both, unittest.TestCase):
         for stream in range(4, 10):
             self.assertEqual(acceptor.finish(stream).body, b"/wait")
 
-    def test_requests_that_all_wait_are_all_begun_though_threads_are_woken_one_at_a_time(self) -> None:
+    def test_requests_that_all_wait_are_all_begun_though_threads_are_woken_one_at_a_time(
+        self,
+    ) -> None:
         acceptor = self.start()
         for turn in range(20):
-            streams = [acceptor.request("/wait", QUERY_STRING=f"{turn}-{number}") for number in range(4)]
+            streams = [
+                acceptor.request("/wait", QUERY_STRING=f"{turn}-{number}") for number in range(4)
+            ]
             for number in range(4):
                 acceptor.await_file(f"begun-{turn}-{number}")
             for number in range(4):
@@ -620,7 +663,12 @@ class FourThreads(Both, unittest.TestCase):
 class Starting(unittest.TestCase):
     def test_an_application_that_cannot_be_loaded_is_a_fail_and_status_3(self) -> None:
         for source, reference, words, traceback in (
-            ("def app(e, s): ...", "nowhere_at_all:app", "there is no module 'nowhere_at_all'", False),
+            (
+                "def app(e, s): ...",
+                "nowhere_at_all:app",
+                "there is no module 'nowhere_at_all'",
+                False,
+            ),
             ("def app(e, s): ...", "webapp:ap", "did you mean 'app'", False),
             ("def app(e, s):: ...", "webapp:app", "SyntaxError", False),
             ("import nothing_like_it", "webapp:app", "No module named 'nothing_like_it'", True),
@@ -663,7 +711,9 @@ class Starting(unittest.TestCase):
                 wait_until(lambda: "in wait_here\n" in stands(), "the application to wait")
                 text = stands()
                 main = text[text.index("Current thread") :]
-                self.assertRegex(main, r'File "[^"]*webapp\.py", line \d+ in wait_here\n.*line \d+ in <module>\n')
+                self.assertRegex(
+                    main, r'File "[^"]*webapp\.py", line \d+ in wait_here\n.*line \d+ in <module>\n'
+                )
                 # That which tells is not told.
                 self.assertNotIn("whereabouts.py", text)
                 with open(acceptor.path("go"), "w", encoding="ascii"):
@@ -676,7 +726,9 @@ class Starting(unittest.TestCase):
                 self.assertEqual(ready.kind, frames.READY)
                 self.assertEqual(acceptor.get("/").status, "200 OK")
 
-    def test_a_load_that_holds_the_interpreter_is_dumped_behind_the_ledger_on_a_signal(self) -> None:
+    def test_a_load_that_holds_the_interpreter_is_dumped_behind_the_ledger_on_a_signal(
+        self,
+    ) -> None:
         source = """
             import re
 
@@ -688,7 +740,9 @@ class Starting(unittest.TestCase):
         """
         with Acceptor(source, start=False) as acceptor:
             acceptor.command(frames.START, json.dumps(acceptor.settings).encode())
-            wait_until(lambda: os.path.exists(acceptor.path("matching")), "the application to be loaded")
+            wait_until(
+                lambda: os.path.exists(acceptor.path("matching")), "the application to be loaded"
+            )
             acceptor.process.send_signal(signal.SIGURG)
 
             def dumped() -> bytes:
@@ -700,7 +754,9 @@ class Starting(unittest.TestCase):
 
     def test_a_directory_that_is_not_there_is_a_fail(self) -> None:
         with Acceptor("", chdir="/nowhere/at/all") as acceptor:
-            self.assertEqual(acceptor.first.payload, b"chdir '/nowhere/at/all': No such file or directory")
+            self.assertEqual(
+                acceptor.first.payload, b"chdir '/nowhere/at/all': No such file or directory"
+            )
             self.assertEqual(acceptor.process.wait(20), 3)
 
     def test_sys_path_is_pythonpath_then_the_directory_and_not_the_workers(self) -> None:
@@ -723,7 +779,14 @@ class Starting(unittest.TestCase):
             self.assertEqual(acceptor.process.wait(20), 1)
 
     def test_a_start_that_cannot_be_read_ends_the_worker_with_4(self) -> None:
-        for payload in (b"", b"[]", b"{}", b'{"application": 5}', b'{"application": "a", "threads": 0}', b"\xff"):
+        for payload in (
+            b"",
+            b"[]",
+            b"{}",
+            b'{"application": 5}',
+            b'{"application": "a", "threads": 0}',
+            b"\xff",
+        ):
             with self.subTest(payload), Acceptor("", start=False) as acceptor:
                 acceptor.command(frames.START, payload)
                 self.assertEqual(acceptor.process.wait(20), 4)

@@ -109,7 +109,10 @@ async function startMessage(app = 'hello:app'): Promise<StartMessage> {
   }
 }
 
-/** A process that has been told to start an acceptor which, where `prepare` says nothing else, serves. */
+/**
+ * A process that has been told to start an acceptor which, where `prepare` says nothing else,
+ * serves.
+ */
 async function begin(prepare: (acceptor: TestAcceptor) => void = () => {}) {
   const host = new TestHost()
   const acceptor = new TestAcceptor()
@@ -153,7 +156,8 @@ function log(): string {
 describe('what cannot start', () => {
   test('an application that cannot be loaded is told as such, and the process leaves with status 1 once that is sent', async () => {
     const { host, acceptor } = await begin((it) => {
-      it.started = () => Promise.reject(new CodedError('application-load', 'Traceback …\nImportError: x'))
+      it.started = () =>
+        Promise.reject(new CodedError('application-load', 'Traceback …\nImportError: x'))
     })
     await waitFor('the exit', () => host.exits.length > 0)
     const text = 'Traceback …\nImportError: x'
@@ -171,7 +175,9 @@ describe('what cannot start', () => {
         it.started = () => Promise.reject(error)
       })
       await waitFor('the exit', () => host.exits.length > 0)
-      expect(host.sent).toEqual([{ type: 'failed', kind: 'other', text: expect.stringMatching(text) }])
+      expect(host.sent).toEqual([
+        { type: 'failed', kind: 'other', text: expect.stringMatching(text) },
+      ])
     }
   })
 
@@ -184,7 +190,9 @@ describe('what cannot start', () => {
       settings: { ...start.settings, errorLogfile: join(directory, 'absent', 'log') },
     })
     await waitFor('the exit', () => host.exits.length > 0)
-    expect(host.sent).toEqual([{ type: 'failed', kind: 'other', text: expect.stringContaining('absent') }])
+    expect(host.sent).toEqual([
+      { type: 'failed', kind: 'other', text: expect.stringContaining('absent') },
+    ])
   })
 })
 
@@ -253,7 +261,9 @@ describe('reload', () => {
     })
     host.receive({ type: 'reload' })
     await waitFor('the answer', () => host.sent.length > 0)
-    expect(host.sent).toEqual([{ type: 'reload-failed', kind: 'application-load', text: 'SyntaxError' }])
+    expect(host.sent).toEqual([
+      { type: 'reload-failed', kind: 'application-load', text: 'SyntaxError' },
+    ])
     expect(host.exits).toEqual([])
   })
 })
@@ -320,7 +330,9 @@ describe('when the arbiter is gone', () => {
 test('a mistake of our own is logged with its stack, the workers are ended, and the status is 70', async () => {
   const { host, acceptor } = await serving()
   host.emit('uncaughtException', new Error('we slipped'))
-  expect(log()).toMatch(/\[CRITICAL\] Mistake in the acceptor, please report it: Error: we slipped\n +at /)
+  expect(log()).toMatch(
+    /\[CRITICAL\] Mistake in the acceptor, please report it: Error: we slipped\n +at /,
+  )
   expect(acceptor.calls).toEqual(['kill'])
   expect(host.exits).toEqual([70])
 })
@@ -353,8 +365,12 @@ describe('with an application in TypeScript', () => {
     expect(host.sent).toEqual([{ type: 'leaving', failed: true }])
     expect(acceptor.calls).toEqual(['start', 'stop 7000, replaced'])
     expect(host.exits).toEqual([])
-    expect(log()).toMatch(/\[CRITICAL\] An error that the application did not catch.*\nError: tick 0\./)
-    expect(log()).toMatch(/\[ERROR\] An error that the application did not catch.*\nError: tick 1\./)
+    expect(log()).toMatch(
+      /\[CRITICAL\] An error that the application did not catch.*\nError: tick 0\./,
+    )
+    expect(log()).toMatch(
+      /\[ERROR\] An error that the application did not catch.*\nError: tick 1\./,
+    )
     expect(log()).not.toMatch(/tick 100\.|report it/)
     stopped()
     await waitFor('the exit', () => host.exits.length > 0)

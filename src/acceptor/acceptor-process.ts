@@ -1,14 +1,21 @@
 /**
- * The process around an acceptor: turns the arbiter's messages, and signals, into calls of an `Acceptor`
- * and its ends into messages and an exit status.
+ * The process around an acceptor: turns the arbiter's messages, and signals, into calls of an
+ * `Acceptor` and its ends into messages and an exit status.
  *
- * Statuses: 0 left in order, 1 could not start (the arbiter was told why), 70 a mistake in our own code, logged with its stack.
+ * Statuses: 0 left in order, 1 could not start (the arbiter was told why), 70 a mistake in our own
+ * code, logged with its stack.
  */
 import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
-import type { AcceptorReady, FailureKind, FromAcceptor, StartMessage, ToAcceptor } from './messages.ts'
+import type {
+  AcceptorReady,
+  FailureKind,
+  FromAcceptor,
+  StartMessage,
+  ToAcceptor,
+} from './messages.ts'
 
 /** What this process asks of an acceptor. */
 export interface AcceptorControls {
@@ -17,7 +24,9 @@ export interface AcceptorControls {
   /** Ends a reload that is under way; its promise is rejected. */
   abandonReload(): void
   scale(workers: number): void
-  /** @param replaced another serves in its place: who has an idle connection has time to come over */
+  /**
+   * @param replaced another serves in its place: who has an idle connection has time to come over
+   */
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
   /** Ends that time. */
   closeIdle(): void
@@ -35,9 +44,15 @@ export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
 }
 
 /** Makes the acceptor of a process. `retire` asks for the process to be replaced. */
-export type CreateAcceptor = (start: StartMessage, log: ErrorLog, retire: () => void) => AcceptorControls
+export type CreateAcceptor = (
+  start: StartMessage,
+  log: ErrorLog,
+  retire: () => void,
+) => AcceptorControls
 
-/** How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds. */
+/**
+ * How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds.
+ */
 const overrun = 1000
 
 /** For a mistake in our own code: EX_SOFTWARE of sysexits.h. */
@@ -52,8 +67,10 @@ const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as 
 /**
  * Serves the arbiter at the other end of the IPC channel until told to leave.
  *
- * - TERM sent to this process itself: it says `leaving` and stops gracefully; the arbiter replaces it.
- * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its directory away.
+ * - TERM sent to this process itself: it says `leaving` and stops gracefully; the arbiter replaces
+ *   it.
+ * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its
+ *   directory away.
  */
 export function runAcceptorProcess(host: HostProcess, create: CreateAcceptor): void {
   new AcceptorProcess(host, create).listen()
@@ -118,7 +135,10 @@ class AcceptorProcess {
   async #begin(start: StartMessage): Promise<void> {
     this.#start = start
     try {
-      this.#log = new ErrorLog({ file: start.settings.errorLogfile, level: start.settings.logLevel })
+      this.#log = new ErrorLog({
+        file: start.settings.errorLogfile,
+        level: start.settings.logLevel,
+      })
       if (this.#runsApplication) this.#keepChannel()
       this.#acceptor = this.#create(start, this.#log, () => this.#send({ type: 'retiring' }))
       const ready = await this.#acceptor.start()
@@ -139,7 +159,10 @@ class AcceptorProcess {
     return this.#start !== undefined && runtimeOf(this.#start.settings) === 'node'
   }
 
-  /** The channel is ours: a library that looks whether another program has started it (`process.send`) would speak to the arbiter. */
+  /**
+   * The channel is ours: a library that looks whether another program has started it
+   * (`process.send`) would speak to the arbiter.
+   */
   #keepChannel(): void {
     this.#host.send = undefined
     this.#host.disconnect = undefined
@@ -221,10 +244,15 @@ class AcceptorProcess {
     this.#exit(internalError)
   }
 
-  /** Nobody knows what state the application is in: what is in flight may finish, and a fresh process takes over. */
+  /**
+   * Nobody knows what state the application is in: what is in flight may finish, and a fresh
+   * process takes over.
+   */
   #onApplicationMistake(text: string): void {
     if (this.#serving) {
-      this.#log?.critical(`An error that the application did not catch; this process is replaced\n${text}`)
+      this.#log?.critical(
+        `An error that the application did not catch; this process is replaced\n${text}`,
+      )
       this.#leave(true)
       return
     }
@@ -244,7 +272,10 @@ class AcceptorProcess {
     this.#host.exit(code)
   }
 
-  /** What the arbiter would do after this process: remove its directory, end what is left of its process group (itself included). */
+  /**
+   * What the arbiter would do after this process: remove its directory, end what is left of its
+   * process group (itself included).
+   */
   #cleanUpAlone(): void {
     if (this.#start) rmSync(this.#start.tmpDir, { recursive: true, force: true })
     try {
@@ -264,6 +295,10 @@ function failureOf(error: unknown): { kind: FailureKind; text: string } {
   if (!(error instanceof Error)) return { kind: 'other', text: String(error) }
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'application-load') return { kind: 'application-load', text: error.message }
-  // Our own errors and the system's explain themselves; anything else is a mistake, whose place matters.
-  return { kind: 'other', text: code === undefined ? (error.stack ?? error.message) : error.message }
+  // Our own errors and the system's explain themselves; anything else is a mistake, whose place
+  // matters.
+  return {
+    kind: 'other',
+    text: code === undefined ? (error.stack ?? error.message) : error.message,
+  }
 }

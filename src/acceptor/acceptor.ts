@@ -49,10 +49,16 @@ const SHARE_OF_TEMPORARY_FILES = 1 / 10
 const BODY_PATIENCE = 30
 /** That the memory for clients is used up is told this often at most. */
 const TELL_OF_MEMORY_MS = 10_000
-/** How long there are no descriptors at all, and no connections that could give some back, before the process is replaced; milliseconds. */
+/**
+ * How long there are no descriptors at all, and no connections that could give some back, before
+ * the process is replaced; milliseconds.
+ */
 const HOPELESS_MS = 5000
 
-/** Terminates HTTP and owns the client connections and what answers them: everything that serves, but the process around it. */
+/**
+ * Terminates HTTP and owns the client connections and what answers them: everything that serves,
+ * but the process around it.
+ */
 export class Acceptor implements AcceptorControls {
   readonly #options: AcceptorOptions
   #server: HttpServer | null = null
@@ -128,9 +134,14 @@ export class Acceptor implements AcceptorControls {
       )
   }
 
-  /** None can be had, whoever has them. New connections wait in the kernel until some are free; idle ones are closed for that. */
+  /**
+   * None can be had, whoever has them. New connections wait in the kernel until some are free; idle
+   * ones are closed for that.
+   */
   #outOfDescriptors(milliseconds: number): void {
-    this.#tellOfDescriptors('no file or socket can be opened. New connections wait, and idle ones are closed')
+    this.#tellOfDescriptors(
+      'no file or socket can be opened. New connections wait, and idle ones are closed',
+    )
     this.#server?.pause()
     const nothingToClose = this.#server?.reclaimIdle() === 0 && this.#server.connections === 0
     if (!nothingToClose || milliseconds < HOPELESS_MS) return
@@ -150,7 +161,8 @@ export class Acceptor implements AcceptorControls {
     const now = performance.now()
     if (now - this.#toldOfDescriptorsAt < 1000) return
     this.#toldOfDescriptorsAt = now
-    const limit = this.#descriptors === Number.POSITIVE_INFINITY ? '' : ` (limit: ${this.#descriptors})`
+    const limit =
+      this.#descriptors === Number.POSITIVE_INFINITY ? '' : ` (limit: ${this.#descriptors})`
     this.#options.log.error(`File descriptors are used up${limit}: ${what}. ${HOW_TO_RAISE}`)
   }
 
@@ -224,7 +236,8 @@ export class Acceptor implements AcceptorControls {
         error: (text) => log.error(text),
         warning: (text) => log.warning(text),
         limited: (level, kind, text) => this.#limited(level, kind, text),
-        access: accessLog === null ? null : (exchange) => accessLog.record(recordOfExchange(exchange)),
+        access:
+          accessLog === null ? null : (exchange) => accessLog.record(recordOfExchange(exchange)),
       },
     }
   }
@@ -255,7 +268,9 @@ export class Acceptor implements AcceptorControls {
       refused: (refusal) => this.#recordRefusal(refusal),
       turnsAway: (why) => this.#turnedAway(why),
       scarce: () =>
-        this.#tellOfDescriptors('idle connections are closed, and new ones answered 503 where none is idle'),
+        this.#tellOfDescriptors(
+          'idle connections are closed, and new ones answered 503 where none is idle',
+        ),
       unableToAccept: () => this.#replace('No connection can be accepted any more'),
     })
   }
@@ -288,8 +303,8 @@ export class Acceptor implements AcceptorControls {
   }
 
   /**
-   * Accepts no more; exchanges under way are finished, idle connections closed, where nobody goes on in its place at once; then the workers
-   * leave. After `graceTimeoutMs` all is ended.
+   * Accepts no more; exchanges under way are finished, idle connections closed, where nobody goes
+   * on in its place at once; then the workers leave. After `graceTimeoutMs` all is ended.
    */
   async stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     const until = performance.now() + graceTimeoutMs

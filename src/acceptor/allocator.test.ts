@@ -34,7 +34,9 @@ test('it is for acceptors with embedded interpreters only', () => {
   try {
     const settings = { runtime: 'auto', wsgiApp: 'app:app', python: null, chdir } as const
     expect(willEmbed(settings, { PATH: `/nowhere:${chdir}` })).toBe(true)
-    expect(willEmbed({ ...settings, runtime: 'pyodide', python: 'python3' }, process.env)).toBe(true)
+    expect(willEmbed({ ...settings, runtime: 'pyodide', python: 'python3' }, process.env)).toBe(
+      true,
+    )
     expect(willEmbed({ ...settings, runtime: 'cpython' }, { PATH: '/nowhere' })).toBe(false)
     expect(willEmbed({ ...settings, wsgiApp: 'app.ts' }, { PATH: '/nowhere' })).toBe(false)
     expect(willEmbed({ ...settings, python: 'python3' }, { PATH: '/nowhere' })).toBe(false)

@@ -3,8 +3,9 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 
 /**
- * How glibc's `malloc` is to keep house in an acceptor that has embedded interpreters: what V8's compilers and Pyodide's start take
- * and give back would stay with the process, in a heap for each of V8's threads. Elsewhere than with glibc nobody reads these.
+ * How glibc's `malloc` is to keep house in an acceptor that has embedded interpreters: what V8's
+ * compilers and Pyodide's start take and give back would stay with the process, in a heap for each
+ * of V8's threads. Elsewhere than with glibc nobody reads these.
  */
 const settings: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '2',
@@ -15,7 +16,10 @@ const settings: Readonly<Record<string, string>> = {
 /** Says that the settings are ours. */
 const MARK = 'MONOCEROS_ALLOCATOR'
 
-/** The environment to start such a process with. Whoever sets one of these themselves has it their way, in all of them. */
+/**
+ * The environment to start such a process with. Whoever sets one of these themselves has it their
+ * way, in all of them.
+ */
 export function withAllocator(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = ['GLIBC_TUNABLES', ...Object.keys(settings)]
   if (own.some((name) => environment[name] !== undefined)) return environment
@@ -23,8 +27,8 @@ export function withAllocator(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv
 }
 
 /**
- * Whether an acceptor with these settings will have embedded interpreters, as far as that can be told without running a Python. Others
- * have nothing of this but dearer uploads.
+ * Whether an acceptor with these settings will have embedded interpreters, as far as that can be
+ * told without running a Python. Others have nothing of this but dearer uploads.
  */
 export function willEmbed(
   settings: Pick<Settings, 'runtime' | 'wsgiApp' | 'python' | 'chdir'>,
@@ -35,7 +39,10 @@ export function willEmbed(
   return !mayFindInterpreter(settings.chdir, environment)
 }
 
-/** Takes them out again, first of all in that process: `malloc` has read them, and they are not for the application and its commands. */
+/**
+ * Takes them out again, first of all in that process: `malloc` has read them, and they are not for
+ * the application and its commands.
+ */
 export function forgetAllocator(environment: NodeJS.ProcessEnv): void {
   if (environment[MARK] === undefined) return
   for (const name of [MARK, ...Object.keys(settings)]) delete environment[name]

@@ -1,11 +1,17 @@
 import type { RequestHandler } from '../http/exchange.ts'
 import type { AcceptorReady } from './messages.ts'
 
-/** What answers an acceptor's requests: workers with a Python application, or an application in this process. */
+/**
+ * What answers an acceptor's requests: workers with a Python application, or an application in this
+ * process.
+ */
 export interface Backend {
   /** The engine's handler; called only after {@link start} has resolved. */
   readonly handler: RequestHandler
-  /** @throws what says why nothing can be served: ApplicationLoadError, InterpreterError, WorkerStartError */
+  /**
+   * @throws what says why nothing can be served: ApplicationLoadError, InterpreterError,
+   * WorkerStartError
+   */
   start(): Promise<AcceptorReady>
   /** Loads the application anew. @throws as {@link start}; then the old one stays */
   reload(): Promise<void>

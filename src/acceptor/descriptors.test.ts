@@ -1,7 +1,12 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { connectionLimit, DescriptorWatch, descriptorLimit, openDescriptors } from './descriptors.ts'
+import {
+  connectionLimit,
+  DescriptorWatch,
+  descriptorLimit,
+  openDescriptors,
+} from './descriptors.ts'
 
 describe('how many connections there can be', () => {
   test('is what was asked for where descriptors suffice, and nothing is said', () => {

@@ -1,4 +1,7 @@
-/** File descriptors: how many this process may have, how many connections that is, and what happens when they are used up. */
+/**
+ * File descriptors: how many this process may have, how many connections that is, and what happens
+ * when they are used up.
+ */
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { devNull } from 'node:os'
@@ -6,18 +9,25 @@ import { mostTurnedAway } from '../http/http-server.ts'
 
 /** What a worker takes: two channels, its two outputs, the ledger, and one while it starts. */
 const EACH_WORKER = 6
-/** Of what is left for clients, one in five is for files: request bodies on the disk, files that are sent, what an application opens in this process. */
+/**
+ * Of what is left for clients, one in five is for files: request bodies on the disk, files that are
+ * sent, what an application opens in this process.
+ */
 const SHARE_OF_CONNECTIONS = 4 / 5
 /** `max_connections` where nobody said; it may be lowered to as many as this without a word. */
 const DEFAULT_MAX_CONNECTIONS = 20000
 const MANY_CONNECTIONS = 10_000
-/** How often it is looked whether any descriptor can be had, in milliseconds; and how soon again where none could. */
+/**
+ * How often it is looked whether any descriptor can be had, in milliseconds; and how soon again
+ * where none could.
+ */
 const LOOK_EVERY_MS = 1000
 const LOOK_AGAIN_MS = 50
 
 /**
- * The number of descriptors that this process may have open (RLIMIT_NOFILE); Infinity where there is no limit, or none can be found out.
- * Node raises the soft limit to the hard one when it starts, so it is the hard one unless somebody has changed it since.
+ * The number of descriptors that this process may have open (RLIMIT_NOFILE); Infinity where there
+ * is no limit, or none can be found out. Node raises the soft limit to the hard one when it starts,
+ * so it is the hard one unless somebody has changed it since.
  */
 export function descriptorLimit(): number {
   return parseLimit(process.platform === 'linux' ? linuxLimit() : shellLimit())
@@ -33,7 +43,9 @@ function linuxLimit(): string {
 
 /** A shell that we start has the limit that we have. */
 function shellLimit(): string {
-  return spawnSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'latin1', timeout: 5000 }).stdout ?? ''
+  return (
+    spawnSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'latin1', timeout: 5000 }).stdout ?? ''
+  )
 }
 
 function parseLimit(text: string): number {
@@ -54,7 +66,10 @@ export function openDescriptors(): number {
   }
 }
 
-/** How many connections can be had, and what to tell the operator; '' where it is as many as were asked for. */
+/**
+ * How many connections can be had, and what to tell the operator; '' where it is as many as were
+ * asked for.
+ */
 export interface ConnectionLimit {
   readonly maxConnections: number
   readonly warning: string
@@ -66,7 +81,8 @@ export interface ConnectionLimit {
  * @param wanted `max_connections`
  * @param limit {@link descriptorLimit}
  * @param open what is open before any client has come, see {@link openDescriptors}
- * @param workers how many workers there are: a reload starts as many again before the old ones leave
+ * @param workers how many workers there are: a reload starts as many again before the old ones
+ * leave
  */
 export function connectionLimit(
   wanted: number,
@@ -91,7 +107,10 @@ export const HOW_TO_RAISE =
   'Raise that limit where the server is started: ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker.'
 
 export interface DescriptorWatchOptions {
-  /** Called at each look at which no descriptor could be had. @param milliseconds for how long that has been so */
+  /**
+   * Called at each look at which no descriptor could be had. @param milliseconds for how long that
+   * has been so
+   */
   usedUp: (milliseconds: number) => void
   /** Called when there are some again. */
   recovered: () => void
@@ -100,9 +119,10 @@ export interface DescriptorWatchOptions {
 /**
  * Looks once a second whether a descriptor can be had.
  *
- * Nobody else would say that there are none: when accept(2) fails with EMFILE, libuv gives up a descriptor that it keeps for the purpose,
- * accepts every connection that waits, closes it, and tells nobody; where it has nothing to give up, it tries again and again. The same where the whole system has none left (ENFILE), or the limit
- * was lowered while the server runs.
+ * Nobody else would say that there are none: when accept(2) fails with EMFILE, libuv gives up a
+ * descriptor that it keeps for the purpose, accepts every connection that waits, closes it, and
+ * tells nobody; where it has nothing to give up, it tries again and again. The same where the whole
+ * system has none left (ENFILE), or the limit was lowered while the server runs.
  */
 export class DescriptorWatch {
   readonly #options: DescriptorWatchOptions

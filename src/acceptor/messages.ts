@@ -1,18 +1,22 @@
 /**
- * What the arbiter and an acceptor process say to each other, over the IPC channel that Node gives a child process
- * (structured clones, so that any plain data passes).
+ * What the arbiter and an acceptor process say to each other, over the IPC channel that Node gives
+ * a child process (structured clones, so that any plain data passes).
  *
- * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and then exits). From then on
- * the arbiter may send `reload` (answered by `reloaded` or `reload-failed`; `abandon-reload` makes it fail at once), `scale` and `reopen-logs`, and in the end `stop` or `kill`, on which
- * the acceptor exits. An acceptor that leaves for a reason of its own says `leaving` first, so that its replacement need not wait for its end;
- * `failed` when the application gave the reason. One that is due to be replaced, but serves as well as ever, says `retiring`, and is stopped when its
- * replacement serves. Where the application runs in the acceptor itself, `alive` says again and again that it is not stuck.
+ * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and
+ * then exits). From then on the arbiter may send `reload` (answered by `reloaded` or
+ * `reload-failed`; `abandon-reload` makes it fail at once), `scale` and `reopen-logs`, and in the
+ * end `stop` or `kill`, on which the acceptor exits. An acceptor that leaves for a reason of its
+ * own says `leaving` first, so that its replacement need not wait for its end; `failed` when the
+ * application gave the reason. One that is due to be replaced, but serves as well as ever, says
+ * `retiring`, and is stopped when its replacement serves. Where the application runs in the
+ * acceptor itself, `alive` says again and again that it is not stuck.
  */
 import type { BindAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
 
 /**
- * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of a unix socket.
+ * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of
+ * a unix socket.
  *
  * @example { kind: 'tcp', host: '127.0.0.1', port: 8000 }
  */
@@ -51,9 +55,14 @@ export interface StartMessage {
   readonly listeners: readonly InheritedListener[]
   /** This acceptor's share of the workers. */
   readonly workers: number
-  /** A directory of its own, with mode 0700, which the arbiter removes when the acceptor is gone. */
+  /**
+   * A directory of its own, with mode 0700, which the arbiter removes when the acceptor is gone.
+   */
   readonly tmpDir: string
-  /** Where the application runs in the acceptor itself: the descriptor on which the arbiter asks where it stands. */
+  /**
+   * Where the application runs in the acceptor itself: the descriptor on which the arbiter asks
+   * where it stands.
+   */
   readonly stackFd: number | null
 }
 
@@ -66,7 +75,10 @@ export type ToAcceptor =
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
-/** Whose fault it is that an acceptor could not start or reload: the application's, or anything else. */
+/**
+ * Whose fault it is that an acceptor could not start or reload: the application's, or anything
+ * else.
+ */
 export type FailureKind = 'application-load' | 'other'
 
 export type FromAcceptor =

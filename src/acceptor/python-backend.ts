@@ -21,7 +21,10 @@ export interface PythonBackendOptions {
   readonly gateway: GatewayOptions
 }
 
-/** A Python application in workers: processes of the system's Python, or threads with an embedded one. */
+/**
+ * A Python application in workers: processes of the system's Python, or threads with an embedded
+ * one.
+ */
 export class PythonBackend implements Backend {
   readonly #options: PythonBackendOptions
   #pool: WorkerPool | null = null
@@ -36,7 +39,8 @@ export class PythonBackend implements Backend {
 
   async start(): Promise<AcceptorReady> {
     const { settings, tmpDir, gateway } = this.#options
-    const runtime = settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
+    const runtime =
+      settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
     const python = await findPython({ ...settings, runtime, directory: tmpDir })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
@@ -54,10 +58,14 @@ export class PythonBackend implements Backend {
 
   #tellOfEmbedded(tried: string): void {
     const { log, settings } = this.#options
-    log.info('The system has no Python: the application runs on the embedded one (--runtime pyodide)')
+    log.info(
+      'The system has no Python: the application runs on the embedded one (--runtime pyodide)',
+    )
     log.debug(tried)
     if (settings.threads > 1)
-      log.warning(`threads is ${settings.threads}, but the embedded Python has none; use more workers`)
+      log.warning(
+        `threads is ${settings.threads}, but the embedded Python has none; use more workers`,
+      )
   }
 
   #makePool({ start, runtime }: Python): WorkerPool {
@@ -80,7 +88,8 @@ export class PythonBackend implements Backend {
         threads: runtime === 'pyodide' ? 1 : settings.threads,
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
-        // An embedded interpreter shares nothing with the next one: they are to each other what processes are.
+        // An embedded interpreter shares nothing with the next one: they are to each other what
+        // processes are.
         multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
         strict: settings.strict,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
@@ -115,7 +124,10 @@ export class PythonBackend implements Backend {
   }
 }
 
-/** The workers of another acceptor would not see the file locks of ours. By now it is too late to have one acceptor. */
+/**
+ * The workers of another acceptor would not see the file locks of ours. By now it is too late to
+ * have one acceptor.
+ */
 function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
   if (acceptors === 1) return
   throw new InterpreterError(

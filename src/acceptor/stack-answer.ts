@@ -8,7 +8,10 @@ export interface StackThreadData {
 
 /** Where an acceptor's main thread stands. */
 export type StackAnswer =
-  /** Its event loop runs. `doing`: what it waits for while it loads the application, as a sentence without its full stop; empty afterwards. */
+  /**
+   * Its event loop runs. `doing`: what it waits for while it loads the application, as a sentence
+   * without its full stop; empty afterwards.
+   */
   | { readonly kind: 'free'; readonly doing: string }
   /** It is blocked there; the innermost call first. */
   | { readonly kind: 'stack'; readonly frames: readonly string[] }

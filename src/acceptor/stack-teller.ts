@@ -1,7 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import type { StackThreadData } from './stack-answer.ts'
 
-/** For objects of a session that debugs the main thread, in MiB: it is told of every module, with its source map. */
+/**
+ * For objects of a session that debugs the main thread, in MiB: it is told of every module, with
+ * its source map.
+ */
 const OLD_GENERATION_MB = 128
 
 /** The thread that tells the arbiter where this process stands; see `stack-thread.ts`. */

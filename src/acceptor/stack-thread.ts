@@ -1,13 +1,17 @@
 /**
- * The program of a thread beside an application in TypeScript: it says where the main thread stands when the arbiter asks, also when that thread does
- * not come back to its event loop. It uses Node's inspector within the process; no port is opened. Until it is asked it sleeps.
+ * The program of a thread beside an application in TypeScript: it says where the main thread stands
+ * when the arbiter asks, also when that thread does not come back to its event loop. It uses Node's
+ * inspector within the process; no port is opened. Until it is asked it sleeps.
  */
 import { type Debugger, Session } from 'node:inspector'
 import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { StackAnswer, StackThreadData } from './stack-answer.ts'
 
-/** How long the main thread has to answer before it counts as blocked, and to stop where it is; milliseconds. */
+/**
+ * How long the main thread has to answer before it counts as blocked, and to stop where it is;
+ * milliseconds.
+ */
 const BEAT_MS = 250
 const PAUSE_MS = 2500
 

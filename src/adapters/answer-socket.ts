@@ -8,8 +8,9 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * What a ServerResponse takes for its connection. What it writes is a head, which it remembers itself and which is skipped here, and a body, which is
- * handed out piece by piece; a write is done when its piece has been taken, so a response is written as fast as it is read.
+ * What a ServerResponse takes for its connection. What it writes is a head, which it remembers
+ * itself and which is skipped here, and a body, which is handed out piece by piece; a write is done
+ * when its piece has been taken, so a response is written as fast as it is read.
  */
 export class AnswerSocket extends Duplex {
   readonly remoteAddress: string | undefined
@@ -145,7 +146,11 @@ export class AnswerSocket extends Duplex {
   address(): object {
     return this.localAddress === undefined
       ? {}
-      : { address: this.localAddress, port: this.localPort, family: `IPv${isIP(this.localAddress)}` }
+      : {
+          address: this.localAddress,
+          port: this.localPort,
+          family: `IPv${isIP(this.localAddress)}`,
+        }
   }
 
   #take(chunks: Buffer[], written: () => void): void {

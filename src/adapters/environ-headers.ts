@@ -1,7 +1,8 @@
 import type { WSGIEnvironment } from '../wsgi/types.ts'
 
 /**
- * The request's headers as an environ has them, for a handler that wants headers: their names in the usual writing, their values as views of bytes.
+ * The request's headers as an environ has them, for a handler that wants headers: their names in
+ * the usual writing, their values as views of bytes.
  *
  * @example headersOf(environ) // [['Content-Type', 'text/plain'], ['Accept-Language', 'de']]
  */

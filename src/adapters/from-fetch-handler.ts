@@ -10,7 +10,8 @@ import { requestPieces } from './request-pieces.ts'
 
 export interface FromFetchOptions {
   /**
-   * The request's URL has `SCRIPT_NAME` in its path. By default it has not: the handler's routes begin at its mount, as those of a WSGI application do.
+   * The request's URL has `SCRIPT_NAME` in its path. By default it has not: the handler's routes
+   * begin at its mount, as those of a WSGI application do.
    *
    * @default false
    */
@@ -20,10 +21,13 @@ export interface FromFetchOptions {
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d*)?$/
 
 /**
- * A fetch handler, `Request` to `Response`, as a WSGI application: Hono's `app.fetch`, and whatever else speaks it.
+ * A fetch handler, `Request` to `Response`, as a WSGI application: Hono's `app.fetch`, and whatever
+ * else speaks it.
  *
- * Both bodies are streamed with back-pressure. The request's signal aborts when the response is closed before its end, as when the client has gone. A request that cannot
- * be a `Request` is answered with 400: one with an invalid host, with the methods CONNECT, TRACE and TRACK, or with a path that a URL would change (`/a/../b`).
+ * Both bodies are streamed with back-pressure. The request's signal aborts when the response is
+ * closed before its end, as when the client has gone. A request that cannot be a `Request` is
+ * answered with 400: one with an invalid host, with the methods CONNECT, TRACE and TRACK, or with a
+ * path that a URL would change (`/a/../b`).
  *
  * @param handler gets the Request. What it throws is thrown on
  * @throws TypeError (`bad-option`) where it is no function
@@ -31,8 +35,8 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d*)?$/
  * import { Hono } from 'hono'
  * import { dispatcher, fromFetchHandler } from 'monoceros'
  *
- * const hono = new Hono().get('/hello', (c) => c.text('Hello'))
- * export const app = dispatcher(other, { '/hono': fromFetchHandler((request) => hono.fetch(request)) })
+ * const hono = new Hono().get('/hello', (c) => c.text('Hello')) export const app =
+ * dispatcher(other, { '/hono': fromFetchHandler((request) => hono.fetch(request)) })
  */
 export function fromFetchHandler(
   handler: (request: Request) => Response | Promise<Response>,
@@ -61,30 +65,44 @@ export function fromFetchHandler(
       // What fails because the client is gone has done nothing wrong, whatever it throws.
       throw abort.signal.aborted ? abort.signal.reason : error
     }
-    if (!(response instanceof Response) && typeof (response as Response | undefined)?.status !== 'number') {
+    if (
+      !(response instanceof Response) &&
+      typeof (response as Response | undefined)?.status !== 'number'
+    ) {
       throw new TypeError(`The fetch handler gave ${describeValue(response)} instead of a Response`)
     }
     const headers: ResponseHeaders = []
     for (const [name, value] of response.headers) if (!isHopByHop(name)) headers.push([name, value])
-    startResponse(`${response.status} ${response.statusText || reasonPhrase(response.status)}`, headers)
+    startResponse(
+      `${response.status} ${response.statusText || reasonPhrase(response.status)}`,
+      headers,
+    )
     return response.body === null ? [] : new ResponseBody(response.body, abort)
   }
 }
 
 /** null where the request cannot be a Request. */
-function makeRequest(environ: WSGIEnvironment, signal: AbortSignal, keepScriptName: boolean): Request | null {
+function makeRequest(
+  environ: WSGIEnvironment,
+  signal: AbortSignal,
+  keepScriptName: boolean,
+): Request | null {
   const { mount, path, query } = sentTarget(environ)
   const wanted = (keepScriptName ? mount + path : path) || '/'
   const port = environ.SERVER_PORT
-  const host = environ.HTTP_HOST || (port === '' ? environ.SERVER_NAME : `${environ.SERVER_NAME}:${port}`)
+  const host =
+    environ.HTTP_HOST || (port === '' ? environ.SERVER_NAME : `${environ.SERVER_NAME}:${port}`)
   if (!HOST.test(host) || !wanted.startsWith('/')) return null
   let url: URL
   try {
-    url = new URL(`${environ['wsgi.url_scheme'] === 'https' ? 'https' : 'http'}://${host}${wanted}${query}`)
+    url = new URL(
+      `${environ['wsgi.url_scheme'] === 'https' ? 'https' : 'http'}://${host}${wanted}${query}`,
+    )
   } catch {
     return null
   }
-  // What a middleware has let pass must be what the handler gets: "/public/../admin" must not arrive as "/admin".
+  // What a middleware has let pass must be what the handler gets: "/public/../admin" must not
+  // arrive as "/admin".
   if (decodePercent(url.pathname) !== decodePercent(wanted)) return null
   const pieces = requestPieces(environ)
   const bodiless = environ.REQUEST_METHOD === 'GET' || environ.REQUEST_METHOD === 'HEAD'
@@ -116,7 +134,10 @@ function makeRequest(environ: WSGIEnvironment, signal: AbortSignal, keepScriptNa
   }
 }
 
-/** The body of a Response; closed before its end, it cancels the body and tells the handler by its signal. */
+/**
+ * The body of a Response; closed before its end, it cancels the body and tells the handler by its
+ * signal.
+ */
 class ResponseBody implements AsyncIterable<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #abort: AbortController

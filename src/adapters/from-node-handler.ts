@@ -11,8 +11,9 @@ import { sentTarget } from './mount.ts'
 import { requestPieces } from './request-pieces.ts'
 
 /**
- * A listener of `node:http`'s event `request`: an Express or a Connect application, or a function. It may take a third argument, as middleware of Express
- * and Connect does, and call it where it has no answer.
+ * A listener of `node:http`'s event `request`: an Express or a Connect application, or a function.
+ * It may take a third argument, as middleware of Express and Connect does, and call it where it has
+ * no answer.
  */
 export type NodeListener = (
   request: IncomingMessage,
@@ -21,19 +22,24 @@ export type NodeListener = (
 ) => unknown
 
 /**
- * An Express or Connect application, or any other request listener of `node:http`, as a WSGI application: mounted by `dispatcher` beside others, wrapped by middleware,
- * served by `monoceros`.
+ * An Express or Connect application, or any other request listener of `node:http`, as a WSGI
+ * application: mounted by `dispatcher` beside others, wrapped by middleware, served by `monoceros`.
  *
- * The listener gets Node's own `IncomingMessage` and `ServerResponse`; between them is no socket but an object that acts as one: `req.socket.remoteAddress` and `encrypted` are
- * right. Mounted, it sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and `req.originalUrl`.
- * Both bodies are streamed with back-pressure. When the client goes away, `close` is emitted on both, and `aborted` on the request.
+ * The listener gets Node's own `IncomingMessage` and `ServerResponse`; between them is no socket
+ * but an object that acts as one: `req.socket.remoteAddress` and `encrypted` are right. Mounted, it
+ * sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and
+ * `req.originalUrl`. Both bodies are streamed with back-pressure. When the client goes away,
+ * `close` is emitted on both, and `aborted` on the request.
  *
- * What Express or Connect do not answer themselves comes back: an error that no error handler of theirs has taken is thrown on, so that `errorHandler` and the log
- * see it and no stack reaches a client; where no route matches the answer is a plain 404.
+ * What Express or Connect do not answer themselves comes back: an error that no error handler of
+ * theirs has taken is thrown on, so that `errorHandler` and the log see it and no stack reaches a
+ * client; where no route matches the answer is a plain 404.
  *
- * There are no upgrades (WebSockets need a server's event `upgrade`), interim responses (100, 103) and trailers are not sent, and `Date` is left to the server.
+ * There are no upgrades (WebSockets need a server's event `upgrade`), interim responses (100, 103)
+ * and trailers are not sent, and `Date` is left to the server.
  *
- * @param listener what it throws before it has answered, also as a rejection, is thrown on to the server
+ * @param listener what it throws before it has answered, also as a rejection, is thrown on to the
+ * server
  * @throws TypeError (`bad-option`) where it is no function
  * @example
  * import express from 'express'
@@ -57,7 +63,9 @@ export function fromNodeHandler(listener: NodeListener): WSGIFunction {
   }
 }
 
-/** Where `drain` is due: Node's server emits it when the socket drains, and here there is no server. */
+/**
+ * Where `drain` is due: Node's server emits it when the socket drains, and here there is no server.
+ */
 const NEED_DRAIN = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
   (symbol) => symbol.description === 'kNeedDrain',
 )
@@ -118,7 +126,10 @@ class NodeExchange {
           return
         }
         // Why it was lost, if it was not the listener that destroyed it.
-        fail(socket.failure ?? new Error('The listener closed the connection before its answer was complete'))
+        fail(
+          socket.failure ??
+            new Error('The listener closed the connection before its answer was complete'),
+        )
       })
       whenClientGone(this.#environ, () => this.#leave())
       try {
@@ -144,7 +155,9 @@ class NodeExchange {
 
   /** An error behind the end of the answer, which has no other way to be heard of. */
   #complain(error: unknown): void {
-    this.#environ['wsgi.errors'].write(`The listener failed after its answer: ${failureText(error)}\n`)
+    this.#environ['wsgi.errors'].write(
+      `The listener failed after its answer: ${failureText(error)}\n`,
+    )
   }
 
   #body(): WSGIBody {
@@ -178,13 +191,18 @@ function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMe
   }
   const internals = request as unknown as RequestInternals
   const { mount, path, query } = sentTarget(environ)
-  const [, major, minor = '0'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(environ.SERVER_PROTOCOL) ?? ['', '1', '1']
+  const [, major, minor = '0'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(environ.SERVER_PROTOCOL) ?? [
+    '',
+    '1',
+    '1',
+  ]
   request.method = environ.REQUEST_METHOD
   request.httpVersion = `${major}.${minor}`
   request.httpVersionMajor = Number(major)
   request.httpVersionMinor = Number(minor)
   request.url = (path.startsWith('/') ? path : `/${path}`) + query
-  if (environ.REQUEST_METHOD === 'OPTIONS' && environ.REQUEST_URI === '*' && path === '') request.url = '*'
+  if (environ.REQUEST_METHOD === 'OPTIONS' && environ.REQUEST_URI === '*' && path === '')
+    request.url = '*'
   if (mount !== '') {
     // Where Express looks for the way to its application; at the root it sets them itself.
     request.baseUrl = mount
@@ -229,7 +247,9 @@ function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMe
       (error: unknown) => {
         if (socket.isFinished) request.destroy()
         else socket.lose(error)
-        request.destroy(Object.assign(new Error('aborted', { cause: error }), { code: 'ECONNRESET' }))
+        request.destroy(
+          Object.assign(new Error('aborted', { cause: error }), { code: 'ECONNRESET' }),
+        )
       },
     )
   }
@@ -241,7 +261,8 @@ function makeResponse(request: IncomingMessage, socket: AnswerSocket): ServerRes
   response.sendDate = false
   response.shouldKeepAlive = true
   response.useChunkedEncodingByDefault = true
-  // The server frames the body. Up to the head Node may think of chunks (it refuses a Trailer header without them); then bytes come as they are.
+  // The server frames the body. Up to the head Node may think of chunks (it refuses a Trailer
+  // header without them); then bytes come as they are.
   let chunked = false
   const head = response as unknown as { _header: string | null }
   Object.defineProperty(response, 'chunkedEncoding', {

@@ -60,14 +60,21 @@ describe('Mount', () => {
 
   test.each(['shop', '/shop/', '/', '//', 7, null])('%j is refused', (scriptName) => {
     expect(() => new Mount({ scriptName: scriptName as string })).toThrow(
-      expect.objectContaining({ code: 'bad-option', message: expect.stringContaining('scriptName must be') }),
+      expect.objectContaining({
+        code: 'bad-option',
+        message: expect.stringContaining('scriptName must be'),
+      }),
     )
   })
 })
 
 test('a target is split from its origin and its query', () => {
   expect(splitTarget('/a?b?c')).toEqual({ authority: null, path: '/a', query: '?b?c' })
-  expect(splitTarget('http://a.example:1?b')).toEqual({ authority: 'a.example:1', path: '', query: '?b' })
+  expect(splitTarget('http://a.example:1?b')).toEqual({
+    authority: 'a.example:1',
+    path: '',
+    query: '?b',
+  })
   expect(splitTarget('//a/b')).toEqual({ authority: null, path: '//a/b', query: '' })
   expect(splitTarget('*')).toEqual({ authority: null, path: '*', query: '' })
 })
@@ -92,7 +99,9 @@ describe('sentTarget', () => {
     }
     const expected = { mount: '/caf%C3%A9', path: '/a%2Fb%FF', query: '?%E9' }
     expect(sentTarget(environ)).toEqual(expected)
-    expect(sentTarget({ ...environ, REQUEST_URI: `http://h${environ.REQUEST_URI}` })).toEqual(expected)
+    expect(sentTarget({ ...environ, REQUEST_URI: `http://h${environ.REQUEST_URI}` })).toEqual(
+      expected,
+    )
   })
 
   test('it is encoded anew where a middleware has changed it, or where it could not stand in a URL', () => {
@@ -109,7 +118,12 @@ describe('sentTarget', () => {
     })
     fc.assert(
       fc.property(bytes, bytes, fc.option(bytes, { nil: undefined }), (mount, path, uri) => {
-        const sent = sentTarget({ SCRIPT_NAME: mount, PATH_INFO: path, QUERY_STRING: path, REQUEST_URI: uri })
+        const sent = sentTarget({
+          SCRIPT_NAME: mount,
+          PATH_INFO: path,
+          QUERY_STRING: path,
+          REQUEST_URI: uri,
+        })
         expect(decodePercent(sent.mount)).toBe(mount)
         expect(decodePercent(sent.path)).toBe(path)
         expect(`${sent.mount}${sent.path}${sent.query}`).toMatch(/^[!-~]*$/)

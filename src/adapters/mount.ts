@@ -5,8 +5,9 @@ import { describeValue } from '../wsgi/wsgi-error.ts'
 /** Where an application is mounted, when the framework around it does not say. */
 export interface MountOptions {
   /**
-   * The path of the application, as in a route: `/shop`. It becomes `SCRIPT_NAME` and is taken from the path; a request for another path is not the
-   * application's. Behind a mount that the framework tells of, it is the rest of the way.
+   * The path of the application, as in a route: `/shop`. It becomes `SCRIPT_NAME` and is taken from
+   * the path; a request for another path is not the application's. Behind a mount that the
+   * framework tells of, it is the rest of the way.
    *
    * @default ''
    */
@@ -55,7 +56,8 @@ export class Mount {
 }
 
 /**
- * Where the mount ends in a path that was sent, however that is encoded; -1 where the path is not below it.
+ * Where the mount ends in a path that was sent, however that is encoded; -1 where the path is not
+ * below it.
  *
  * @param path not decoded
  * @param mount decoded: a `SCRIPT_NAME`
@@ -72,7 +74,10 @@ export function mountEnd(path: string, mount: string): number {
   return at === path.length || path[at] === '/' ? at : -1
 }
 
-/** A path and its query string, as they stand in a target: without its origin where it is in absolute form (RFC 9112 §3.2). */
+/**
+ * A path and its query string, as they stand in a target: without its origin where it is in
+ * absolute form (RFC 9112 §3.2).
+ */
 export interface SplitTarget {
   /** What stands for the Host header; null but for the absolute form. */
   readonly authority: string | null
@@ -81,7 +86,9 @@ export interface SplitTarget {
   readonly query: string
 }
 
-/** @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c' } */
+/**
+ * @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c' }
+ */
 export function splitTarget(target: string): SplitTarget {
   const origin = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(target)
   const rest = origin === null ? target : target.slice(origin[0].length)
@@ -94,8 +101,8 @@ export function splitTarget(target: string): SplitTarget {
 }
 
 /**
- * The path and the query string of an environ as they stand in a URL: as the client sent them where `REQUEST_URI` still says the same, so that
- * `%2F` stays what it was; else encoded anew.
+ * The path and the query string of an environ as they stand in a URL: as the client sent them where
+ * `REQUEST_URI` still says the same, so that `%2F` stays what it was; else encoded anew.
  */
 export function sentTarget(environ: {
   readonly SCRIPT_NAME: string
@@ -104,7 +111,8 @@ export function sentTarget(environ: {
   readonly REQUEST_URI?: string | undefined
 }): { mount: string; path: string; query: string } {
   const { SCRIPT_NAME: mount = '', PATH_INFO: path = '', QUERY_STRING: query = '' } = environ
-  // What a URL's query string cannot hold as it is: spaces, controls, what is not ASCII, and " # < >.
+  // What a URL's query string cannot hold as it is: spaces, controls, what is not ASCII, and " # <
+  // >.
   const encodedQuery = query === '' ? '' : `?${query.replace(/[^!$-;=?-~]/g, encodeByte)}`
   if (typeof environ.REQUEST_URI === 'string') {
     // Clients send bytes from 0x80 on as they are; a URL cannot have them.
@@ -112,7 +120,8 @@ export function sentTarget(environ: {
     const end = mountEnd(sent, mount)
     if (end !== -1 && /^[!-~]*$/.test(sent) && !sent.includes('#')) {
       const rest = sent.slice(end)
-      if (decodePercent(rest) === path) return { mount: sent.slice(0, end), path: rest, query: encodedQuery }
+      if (decodePercent(rest) === path)
+        return { mount: sent.slice(0, end), path: rest, query: encodedQuery }
     }
   }
   return { mount: encodePercent(mount), path: encodePercent(path), query: encodedQuery }

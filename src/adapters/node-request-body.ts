@@ -3,7 +3,10 @@ import type { Http2ServerRequest } from 'node:http2'
 import { type ByteSource, InputError } from '../wsgi/input-stream.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 
-/** The bytes of a body that something in front has read whole and left on the request; undefined where there are none. */
+/**
+ * The bytes of a body that something in front has read whole and left on the request; undefined
+ * where there are none.
+ */
 export function parsedBody(request: object): Uint8Array | undefined {
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
   if (rawBody instanceof Uint8Array) return rawBody
@@ -11,10 +14,11 @@ export function parsedBody(request: object): Uint8Array | undefined {
 }
 
 /**
- * The body of a Node request, a piece at a time: the request is paused but when a piece is asked for, so a client can send no faster than the
- * application reads.
+ * The body of a Node request, a piece at a time: the request is paused but when a piece is asked
+ * for, so a client can send no faster than the application reads.
  *
- * It listens to `data` and not to `readable`: with the latter, Node could not discard what an application leaves unread.
+ * It listens to `data` and not to `readable`: with the latter, Node could not discard what an
+ * application leaves unread.
  */
 export class NodeRequestBody implements ByteSource {
   readonly #request: IncomingMessage | Http2ServerRequest
@@ -42,7 +46,10 @@ export class NodeRequestBody implements ByteSource {
     }
   }
 
-  /** The response is over: nothing more is given, and what is left is discarded, so that the connection can be used again. */
+  /**
+   * The response is over: nothing more is given, and what is left is discarded, so that the
+   * connection can be used again.
+   */
   release(): void {
     if (this.#ended || this.#error !== null) return
     this.#fail(new InputError('The response is over, and the rest of the request with it'))
@@ -82,7 +89,9 @@ export class NodeRequestBody implements ByteSource {
   readonly #onData = (piece: Uint8Array | string): void => {
     this.#request.pause()
     this.#pieces.push(
-      typeof piece === 'string' ? Buffer.from(piece, this.#request.readableEncoding ?? 'utf8') : piece,
+      typeof piece === 'string'
+        ? Buffer.from(piece, this.#request.readableEncoding ?? 'utf8')
+        : piece,
     )
     this.#resume()
   }

@@ -5,7 +5,10 @@ import { makeEnviron } from '../wsgi/environ.ts'
 import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { type Mount, splitTarget } from './mount.ts'
 
-/** A request of `node:http` or of the compatible side of `node:http2`, with what Express and Connect add. */
+/**
+ * A request of `node:http` or of the compatible side of `node:http2`, with what Express and Connect
+ * add.
+ */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: unknown
   baseUrl?: unknown
@@ -59,8 +62,9 @@ export function nodeEnviron(
 }
 
 /**
- * Where the framework has mounted us, and the rest of the path. Express says it in `baseUrl`; Connect, and Vite with it, keep the whole in `originalUrl`.
- * Both put a slash into `url` where nothing is left of the path, which no client has sent: then the path is empty.
+ * Where the framework has mounted us, and the rest of the path. Express says it in `baseUrl`;
+ * Connect, and Vite with it, keep the whole in `originalUrl`. Both put a slash into `url` where
+ * nothing is left of the path, which no client has sent: then the path is empty.
  */
 function nodeTarget(request: NodeRequest): {
   outer: string
@@ -117,7 +121,8 @@ function requestHeaders(
   }
   if (hosts > 1) throw new BadRequestError('There is more than one Host header')
   if (lengths > 1) throw new BadRequestError('There is more than one Content-Length header')
-  if (lengths === 1 && !/^\d+$/.test(declared)) throw new BadRequestError('Content-Length is not a number')
+  if (lengths === 1 && !/^\d+$/.test(declared))
+    throw new BadRequestError('Content-Length is not a number')
   if (authority !== undefined) headers.push(['Host', authority])
   if (read === undefined) return headers
   // A parser in front undoes a Content-Encoding, and the length shows it.
@@ -136,7 +141,10 @@ function pseudoHeader(request: NodeRequest, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** `SERVER_NAME` and `SERVER_PORT`. A unix socket has none of its own, and neither may be empty (PEP 3333): then what the client asked for. */
+/**
+ * `SERVER_NAME` and `SERVER_PORT`. A unix socket has none of its own, and neither may be empty (PEP
+ * 3333): then what the client asked for.
+ */
 function serverAddress(
   socket: Socket,
   headers: readonly (readonly [string, string])[],
@@ -145,7 +153,8 @@ function serverAddress(
   const own = plainAddress(socket.localAddress)
   if (own !== undefined && own !== '') return { name: own, port: String(socket.localPort) }
   const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? ''
-  const { name = '', port = '' } = /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>\d*))?$/.exec(host)?.groups ?? {}
+  const { name = '', port = '' } =
+    /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>\d*))?$/.exec(host)?.groups ?? {}
   return { name: name || 'localhost', port: port || (encrypted ? '443' : '80') }
 }
 

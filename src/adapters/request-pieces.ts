@@ -5,10 +5,13 @@ import type { WSGIEnvironment } from '../wsgi/types.ts'
 const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'])
 
 /**
- * The request's body in pieces, for a handler that wants a stream; null where there is none. It reads no further than `CONTENT_LENGTH`, and without that
- * only where the server says that the input ends by itself (`wsgi.input_terminated`).
+ * The request's body in pieces, for a handler that wants a stream; null where there is none. It
+ * reads no further than `CONTENT_LENGTH`, and without that only where the server says that the
+ * input ends by itself (`wsgi.input_terminated`).
  */
-export function requestPieces(environ: WSGIEnvironment): AsyncGenerator<Uint8Array, void, undefined> | null {
+export function requestPieces(
+  environ: WSGIEnvironment,
+): AsyncGenerator<Uint8Array, void, undefined> | null {
   const input = environ['wsgi.input']
   if (input === emptyInput) return null
   const declared = environ.CONTENT_LENGTH
@@ -17,7 +20,8 @@ export function requestPieces(environ: WSGIEnvironment): AsyncGenerator<Uint8Arr
     return length === 0 ? null : piecesUpTo(environ, length)
   }
   if (environ['wsgi.input_terminated'] !== true) return null
-  if (environ.HTTP_TRANSFER_ENCODING === undefined && BODILESS.has(environ.REQUEST_METHOD)) return null
+  if (environ.HTTP_TRANSFER_ENCODING === undefined && BODILESS.has(environ.REQUEST_METHOD))
+    return null
   return readChunks(input)
 }
 
@@ -31,7 +35,9 @@ async function* piecesUpTo(
     const size = Math.min(left, 64 * 1024)
     const piece = await (input.read1 === undefined ? input.read(size) : input.read1(size))
     if (piece.length === 0) {
-      throw new InputError(`The request's body ended ${left} bytes short of its Content-Length of ${length}`)
+      throw new InputError(
+        `The request's body ended ${left} bytes short of its Content-Length of ${length}`,
+      )
     }
     left -= piece.length
     yield piece

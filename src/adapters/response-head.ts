@@ -1,7 +1,10 @@
 import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 
-/** The head of a response as an application gave it, checked and its own: the application may change its list later. */
+/**
+ * The head of a response as an application gave it, checked and its own: the application may change
+ * its list later.
+ */
 export interface ResponseHead extends HeadFacts {
   readonly reason: string
   readonly headers: ResponseHeaders
@@ -16,6 +19,8 @@ export function readHead(status: string, headers: ResponseHeaders): ResponseHead
     reason: status.slice(4),
     // RFC 9110 §8.6: no Content-Length in a 204.
     headers:
-      code === 204 ? headers.filter(([name]) => name.toLowerCase() !== 'content-length') : [...headers],
+      code === 204
+        ? headers.filter(([name]) => name.toLowerCase() !== 'content-length')
+        : [...headers],
   }
 }

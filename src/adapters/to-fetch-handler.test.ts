@@ -54,7 +54,10 @@ test('nothing of Node.js is imported or used, neither here nor further on', () =
     seen.add(file)
     const source = readFileSync(file, 'utf8')
     const code = source.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
-    expect([file, code.match(/\b(?:Buffer|process|require|setImmediate|__dirname)\b/g)]).toEqual([file, null])
+    expect([file, code.match(/\b(?:Buffer|process|require|setImmediate|__dirname)\b/g)]).toEqual([
+      file,
+      null,
+    ])
     for (const [, name] of code.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
       expect([file, name]).toEqual([file, expect.stringMatching(/^\.\.?\//)])
       visit(resolve(dirname(file), name!))
@@ -69,7 +72,12 @@ test('nothing of Node.js is imported or used, neither here nor further on', () =
 test('the environ says what the request does', async () => {
   const request = new Request('https://shop.example:81/a%20b/c?d=%20#e', {
     method: 'PUT',
-    headers: { 'X-Bytes': '\u00e9', Cookie: 'a=1', X_Real_IP: 'forged', 'Content-Type': 'text/plain' },
+    headers: {
+      'X-Bytes': '\u00e9',
+      Cookie: 'a=1',
+      X_Real_IP: 'forged',
+      'Content-Type': 'text/plain',
+    },
     body: 'hello',
   })
   const environ = await environOf(request, {
@@ -101,14 +109,18 @@ test('remoteAddress gets what the handler was called with', async () => {
     },
     { remoteAddress: (_request, info) => info.ip },
   )
-  expect(await (await handler(new Request('http://a/'), { ip: '192.0.2.7' })).text()).toBe('192.0.2.7')
+  expect(await (await handler(new Request('http://a/'), { ip: '192.0.2.7' })).text()).toBe(
+    '192.0.2.7',
+  )
 })
 
 test('headers that contradict themselves are refused, a path outside of the mount is 404', async () => {
   const { app } = endless()
   const handler = toFetchHandler(app, { scriptName: '/shop' })
   for (const headers of [{ Host: 'a, b' }, { 'Content-Length': '5, 5' }]) {
-    expect((await handler(new Request('http://a/shop', { headers } as RequestInit))).status).toBe(400)
+    expect((await handler(new Request('http://a/shop', { headers } as RequestInit))).status).toBe(
+      400,
+    )
   }
   expect((await handler(new Request('http://a/shopping'))).status).toBe(404)
 })
@@ -203,7 +215,8 @@ test('the request is read no faster than the application reads, and what is unre
       startResponse('200 OK', [])
       return [encoder.encode(String(read))]
     }
-  const post = () => new Request('http://a/', { method: 'POST', body: body(), duplex: 'half' } as RequestInit)
+  const post = () =>
+    new Request('http://a/', { method: 'POST', body: body(), duplex: 'half' } as RequestInit)
   const some = await toFetchHandler(reader(3))(post())
   expect(await some.text()).toBe(String(3 * PIECE.length))
   expect(pulled).toBeLessThanOrEqual(4)
@@ -224,9 +237,15 @@ test('a body that fails, or that was read before, is an error to who reads it', 
   const used = new Request('http://a/', { method: 'POST', body: 'x' })
   await used.text()
   expect((await handler(used)).status).toBe(500)
-  expect(said[0]).toContain('was read before the application could read it: call the application before')
+  expect(said[0]).toContain(
+    'was read before the application could read it: call the application before',
+  )
   const failing = new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) })
-  const request = new Request('http://a/', { method: 'POST', body: failing, duplex: 'half' } as RequestInit)
+  const request = new Request('http://a/', {
+    method: 'POST',
+    body: failing,
+    duplex: 'half',
+  } as RequestInit)
   expect((await handler(request)).status).toBe(500)
   expect(said[1]).toContain('broke off: cut')
 })
@@ -239,9 +258,9 @@ test('an error is 500 and logged; with passErrors it rejects; behind the head it
   const response = await toFetchHandler(failing, { errors })(new Request('http://a/x'))
   expect([response.status, await response.text()]).toEqual([500, 'Internal Server Error\n'])
   expect(said.join('')).toMatch(/Error while answering GET http:\/\/a\/x: Error: on purpose\n +at /)
-  await expect(toFetchHandler(failing, { passErrors: true })(new Request('http://a/'))).rejects.toThrow(
-    'on purpose',
-  )
+  await expect(
+    toFetchHandler(failing, { passErrors: true })(new Request('http://a/')),
+  ).rejects.toThrow('on purpose')
   const late: WSGIApplication = (_environ, startResponse) => {
     startResponse('200 OK', [])
     return (function* () {

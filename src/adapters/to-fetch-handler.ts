@@ -25,14 +25,15 @@ export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends
    */
   errors?: ErrorStream
   /**
-   * What the application throws before its head was sent rejects the promise, for the framework's own error handler, instead of being logged
-   * and answered with 500.
+   * What the application throws before its head was sent rejects the promise, for the framework's
+   * own error handler, instead of being logged and answered with 500.
    *
    * @default false
    */
   passErrors?: boolean
   /**
-   * The client's address: a `Request` does not have it, but the runtime knows it. It gets what the handler was called with.
+   * The client's address: a `Request` does not have it, but the runtime knows it. It gets what the
+   * handler was called with.
    *
    * @example
    * // Deno
@@ -51,10 +52,12 @@ export type FetchHandler<Rest extends unknown[] = unknown[]> = (
 const AHEAD_BYTES = 64 * 1024
 
 /**
- * A WSGI application as a fetch handler, `Request` to `Response`: for Hono, Bun, Deno, Cloudflare Workers, and whatever else speaks it. It needs nothing of Node.js.
+ * A WSGI application as a fetch handler, `Request` to `Response`: for Hono, Bun, Deno, Cloudflare
+ * Workers, and whatever else speaks it. It needs nothing of Node.js.
  *
- * Both bodies are streamed with back-pressure. When the request's signal aborts, or the response's body is cancelled, the application's body is closed.
- * A client that is gone before the response has begun is answered with 499, which nobody sees.
+ * Both bodies are streamed with back-pressure. When the request's signal aborts, or the response's
+ * body is cancelled, the application's body is closed. A client that is gone before the response
+ * has begun is answered with 499, which nobody sees.
  *
  * @throws WSGIError where `app` is no application
  * @throws TypeError (`bad-option`) for a `scriptName` that is no path
@@ -107,7 +110,14 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
       input: body.input(),
       errors,
     })
-    return await respond(application, environ, request.signal, body, report, options.passErrors === true)
+    return await respond(
+      application,
+      environ,
+      request.signal,
+      body,
+      report,
+      options.passErrors === true,
+    )
   }
 }
 
@@ -192,7 +202,9 @@ class FetchSink implements ResponseSink<ResponseHead> {
   checkHead(status: string, headers: ResponseHeaders): ResponseHead {
     const head = readHead(status, headers)
     if (head.status <= 599) return head
-    throw new RangeError(`start_response: a Response cannot have the status ${head.status}; it ends at 599`)
+    throw new RangeError(
+      `start_response: a Response cannot have the status ${head.status}; it ends at 599`,
+    )
   }
 
   respond(head: ResponseHead, body: Uint8Array): void {
@@ -200,7 +212,9 @@ class FetchSink implements ResponseSink<ResponseHead> {
     const bodiless = isBodiless(head.status)
     // An empty body for HEAD says nothing of what GET would give.
     const length =
-      head.contentLength !== -1 || bodiless || (this.#headOnly && body.length === 0) ? -1 : body.length
+      head.contentLength !== -1 || bodiless || (this.#headOnly && body.length === 0)
+        ? -1
+        : body.length
     const content = bodiless || this.#headOnly ? null : (body as Uint8Array<ArrayBuffer>)
     this.#outcome.answer(makeResponse(head, content, length))
   }
@@ -308,7 +322,8 @@ class FetchRequestBody implements ByteSource {
   }
 
   async next(): Promise<Uint8Array | null> {
-    if (this.#released) throw new InputError('The response is over, and the rest of the request with it')
+    if (this.#released)
+      throw new InputError('The response is over, and the rest of the request with it')
     if (this.#reader === null) {
       if (this.#request.bodyUsed || this.#request.body?.locked === true) {
         throw new ConsumedBodyError('call the application before request.json() and the like')
@@ -324,7 +339,8 @@ class FetchRequestBody implements ByteSource {
       } catch (error) {
         throw new InputError(`The body of the request broke off: ${messageOf(error)}`)
       }
-      if (this.#released) throw new InputError('The response is over, and the rest of the request with it')
+      if (this.#released)
+        throw new InputError('The response is over, and the rest of the request with it')
       if (step.done) return null
       if (step.value.length > 0) return step.value
     }

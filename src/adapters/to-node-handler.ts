@@ -19,15 +19,19 @@ export interface NodeHandlerOptions extends MountOptions {
    */
   errors?: ErrorStream
   /**
-   * What the application throws before its head was sent goes to `next(error)`, for the framework's own error handler, instead of being logged
-   * and answered with 500. Without a `next` it changes nothing.
+   * What the application throws before its head was sent goes to `next(error)`, for the framework's
+   * own error handler, instead of being logged and answered with 500. Without a `next` it changes
+   * nothing.
    *
    * @default false
    */
   passErrors?: boolean
 }
 
-/** What {@link toNodeHandler} gives: a request listener of `node:http` and `node:http2`, and a middleware of Express and Connect. */
+/**
+ * What {@link toNodeHandler} gives: a request listener of `node:http` and `node:http2`, and a
+ * middleware of Express and Connect.
+ */
 export type NodeHandler = (
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
@@ -35,14 +39,18 @@ export type NodeHandler = (
 ) => void
 
 /**
- * A WSGI application, in TypeScript or in Python, as a handler for `node:http`, `node:http2`, Express, Connect, Fastify, Vite's dev server and Next's custom server.
+ * A WSGI application, in TypeScript or in Python, as a handler for `node:http`, `node:http2`,
+ * Express, Connect, Fastify, Vite's dev server and Next's custom server.
  *
- * Mounted under a path by Express or Connect, the application sees the mount as `SCRIPT_NAME` and the rest as `PATH_INFO`. Where a framework does not say
- * where it has mounted us, as Fastify, give `scriptName`; a request for another path then goes to `next()`, or is answered with 404.
+ * Mounted under a path by Express or Connect, the application sees the mount as `SCRIPT_NAME` and
+ * the rest as `PATH_INFO`. Where a framework does not say where it has mounted us, as Fastify, give
+ * `scriptName`; a request for another path then goes to `next()`, or is answered with 404.
  *
- * The body of the request must not have been read: mount the application before body parsers. (Where `request.rawBody`, or `request.body` as
- * `express.raw()` leaves it, has the bytes, those are used.) Both bodies are streamed with back-pressure. When the client goes away, the body's `close()` is called.
- * Headers that the framework has set stay, but for those that the application sets; `Set-Cookie` and `Vary` add up.
+ * The body of the request must not have been read: mount the application before body parsers.
+ * (Where `request.rawBody`, or `request.body` as `express.raw()` leaves it, has the bytes, those
+ * are used.) Both bodies are streamed with back-pressure. When the client goes away, the body's
+ * `close()` is called. Headers that the framework has set stay, but for those that the application
+ * sets; `Set-Cookie` and `Vary` add up.
  *
  * @throws WSGIError where `app` is no application
  * @throws TypeError (`bad-option`) for a `scriptName` that is no path
@@ -53,8 +61,8 @@ export type NodeHandler = (
  * const flask = pythonApp('flaskapp:app')
  * express().use('/api', toNodeHandler(flask)).listen(8000)
  * @example
- * // Vite: in configureServer, which goes before Vite's own answer of 404.
- * plugins: [{ name: 'api', configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)) }]
+ * // Vite: in configureServer, which goes before Vite's own answer of 404. plugins: [{ name: 'api',
+ * configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)) }]
  * @example
  * // Fastify: the reply is ours, and Fastify's parsers keep off the body.
  * fastify.register(async (scope) => {
@@ -74,7 +82,9 @@ export function toNodeHandler(app: WSGIApplication, options: NodeHandlerOptions 
 
   return function wsgiHandler(request, response, next) {
     const report = (error: unknown) =>
-      errors.write(`Error while answering ${request.method} ${request.url}: ${failureText(error)}\n`)
+      errors.write(
+        `Error while answering ${request.method} ${request.url}: ${failureText(error)}\n`,
+      )
     const fail = (error: unknown) => {
       if (next !== undefined && options.passErrors === true) {
         next(error)
@@ -144,7 +154,8 @@ class NodeSink implements ResponseSink<ResponseHead> {
     const headOnly = response.req.method === 'HEAD'
     const bodiless = head.status === 204 || head.status === 304
     // An empty body for HEAD says nothing of what GET would give.
-    const length = head.contentLength !== -1 || bodiless || (headOnly && body.length === 0) ? -1 : body.length
+    const length =
+      head.contentLength !== -1 || bodiless || (headOnly && body.length === 0) ? -1 : body.length
     this.#writeHead(head, length)
     if (body.length === 0 || headOnly) response.end()
     else response.end(bufferOf(body))
@@ -193,15 +204,16 @@ class NodeSink implements ResponseSink<ResponseHead> {
       response.writeHead === ServerResponse.prototype.writeHead &&
       response.getHeaderNames().length === 0
     ) {
-      // Nobody else has a say: one pass over the headers, in their order, with their names as they are.
+      // Nobody else has a say: one pass over the headers, in their order, with their names as they
+      // are.
       const flat: string[] = []
       for (const [name, value] of head.headers) flat.push(name, value)
       if (length !== -1) flat.push('Content-Length', String(length))
       response.writeHead(head.status, head.reason, flat)
       return
     }
-    // Not as an argument of writeHead: with headers set before, that keeps only the last of a name (Node.js 20), and so do
-    // middlewares that listen for heads (on-headers).
+    // Not as an argument of writeHead: with headers set before, that keeps only the last of a name
+    // (Node.js 20), and so do middlewares that listen for heads (on-headers).
     const values = new Map<string, { name: string; values: string[] }>()
     for (const [name, value] of head.headers) {
       const lower = name.toLowerCase()
@@ -212,7 +224,10 @@ class NodeSink implements ResponseSink<ResponseHead> {
     for (const [lower, header] of values) {
       if (lower === 'set-cookie' || lower === 'vary')
         header.values.unshift(...valuesOf(response.getHeader(lower)))
-      response.setHeader(header.name, header.values.length === 1 ? header.values[0]! : header.values)
+      response.setHeader(
+        header.name,
+        header.values.length === 1 ? header.values[0]! : header.values,
+      )
     }
     if (length !== -1) response.setHeader('Content-Length', String(length))
     if (this.#http2 === null) response.writeHead(head.status, head.reason)
@@ -225,7 +240,9 @@ function valuesOf(header: number | string | readonly string[] | undefined): stri
   return typeof header === 'object' ? [...header] : [String(header)]
 }
 
-/** The same bytes as a Buffer, which is what middlewares that wrap a response (compression) expect. */
+/**
+ * The same bytes as a Buffer, which is what middlewares that wrap a response (compression) expect.
+ */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -22,10 +22,15 @@ export interface AcceptorExit {
   readonly signal: NodeJS.Signals | null
 }
 
-/** What an acceptor says that leaves of its own accord: somebody told it to, or its application failed. */
+/**
+ * What an acceptor says that leaves of its own accord: somebody told it to, or its application
+ * failed.
+ */
 export type Leave = 'told' | 'failed'
 
-/** Why an acceptor could not start or reload; `message` is for the log: a traceback, or one line. */
+/**
+ * Why an acceptor could not start or reload; `message` is for the log: a traceback, or one line.
+ */
 export class AcceptorFailure extends Error {
   readonly code: FailureKind
 
@@ -43,17 +48,24 @@ export interface AcceptorChildOptions {
   /** This acceptor's share of the workers. */
   readonly workers: number
   readonly log: ErrorLog
-  /** Watches over how long it takes to load the application, where that runs in the acceptor itself. */
+  /**
+   * Watches over how long it takes to load the application, where that runs in the acceptor itself.
+   */
   readonly loads: LoadWatch
 }
 
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
 const firstListenerFd = 4
 
-/** How long what is left of an acceptor's processes has after TERM and after KILL, in milliseconds. */
+/**
+ * How long what is left of an acceptor's processes has after TERM and after KILL, in milliseconds.
+ */
 const lastGrace = 1000
 
-/** How often it is looked whether an acceptor is alive, and what between two looks tells that nobody could look; milliseconds. */
+/**
+ * How often it is looked whether an acceptor is alive, and what between two looks tells that nobody
+ * could look; milliseconds.
+ */
 const lookEvery = 250
 const overslept = 1000
 
@@ -63,13 +75,17 @@ const whereMs = 3500
 /**
  * Starts an acceptor process and follows it to its end.
  *
- * The process leads a process group of its own. So a Ctrl-C in the terminal reaches the arbiter alone, which decides, and whatever
- * an acceptor leaves behind when it is killed is found and ended. `exited` resolves when none of it is left.
+ * The process leads a process group of its own. So a Ctrl-C in the terminal reaches the arbiter
+ * alone, which decides, and whatever an acceptor leaves behind when it is killed is found and
+ * ended. `exited` resolves when none of it is left.
  */
 export class AcceptorChild {
   /** Resolves when it serves; rejects with an {@link AcceptorFailure} when it cannot. */
   readonly ready: Promise<AcceptorReady>
-  /** Resolves as soon as it will serve no more: with how it ended, or with a word when it says so itself first. */
+  /**
+   * Resolves as soon as it will serve no more: with how it ended, or with a word when it says so
+   * itself first.
+   */
   readonly leaving: Promise<AcceptorExit | Leave>
   /** Resolves when it asks for a replacement, and goes on serving until it is stopped. */
   readonly retiring: Promise<void>
@@ -104,21 +120,25 @@ export class AcceptorChild {
     this.#timeout = settings.timeout
     this.#log = options.log
     this.#tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
-    this.#process = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), options.program], {
-      stdio: [
-        'ignore',
-        'inherit',
-        'inherit',
-        'ipc',
-        ...listeners.map((listener) => listener.fd),
-        ...(runsApplication ? (['pipe'] as const) : []),
-      ],
-      serialization: 'advanced',
-      detached: true,
-      env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
-        ? withAllocator(process.env)
-        : process.env,
-    })
+    this.#process = spawn(
+      process.execPath,
+      [...inheritedNodeOptions(process.execArgv), options.program],
+      {
+        stdio: [
+          'ignore',
+          'inherit',
+          'inherit',
+          'ipc',
+          ...listeners.map((listener) => listener.fd),
+          ...(runsApplication ? (['pipe'] as const) : []),
+        ],
+        serialization: 'advanced',
+        detached: true,
+        env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
+          ? withAllocator(process.env)
+          : process.env,
+      },
+    )
     this.ready = this.#ready.promise
     this.leaving = this.#leaving.promise
     this.retiring = this.#retiring.promise
@@ -135,7 +155,8 @@ export class AcceptorChild {
       stackFd: runsApplication ? firstListenerFd + listeners.length : null,
     })
     if (runsApplication) this.#listenForStacks(firstListenerFd + listeners.length)
-    this.#unwatchLoad = runsApplication && this.pid !== 0 ? this.#watchLoad(options.loads) : () => {}
+    this.#unwatchLoad =
+      runsApplication && this.pid !== 0 ? this.#watchLoad(options.loads) : () => {}
   }
 
   get isReady(): boolean {
@@ -147,7 +168,10 @@ export class AcceptorChild {
     return this.#process.pid ?? 0
   }
 
-  /** Starts new workers and lets the old ones leave. @throws AcceptorFailure (as a rejection) when the old ones stay */
+  /**
+   * Starts new workers and lets the old ones leave. @throws AcceptorFailure (as a rejection) when
+   * the old ones stay
+   */
   reload(): Promise<void> {
     const reload = defer<void>()
     this.#reloads.push(reload)
@@ -186,7 +210,10 @@ export class AcceptorChild {
     this.#endBy(performance.now() + lastGrace / 2)
   }
 
-  /** Kills all of its processes and removes its directory, before this returns; for the end of the arbiter itself. */
+  /**
+   * Kills all of its processes and removes its directory, before this returns; for the end of the
+   * arbiter itself.
+   */
   killNow(): void {
     if (this.#over) return
     if (this.pid !== 0) signalGroup(this.pid, 'SIGKILL')
@@ -228,7 +255,10 @@ export class AcceptorChild {
     }
   }
 
-  /** An application that runs in the acceptor itself and does not come back keeps it from giving signs of life: then it is ended. */
+  /**
+   * An application that runs in the acceptor itself and does not come back keeps it from giving
+   * signs of life: then it is ended.
+   */
   #watch(): void {
     if (this.#timeout === 0) return
     let lookedAt = performance.now()
@@ -316,8 +346,9 @@ export class AcceptorChild {
   }
 
   /**
-   * Workers leave by themselves when their acceptor is gone, and one that ended in order has seen them out. What is left of its group then
-   * is a worker that hangs, or a process that the application started.
+   * Workers leave by themselves when their acceptor is gone, and one that ended in order has seen
+   * them out. What is left of its group then is a worker that hangs, or a process that the
+   * application started.
    */
   async #endGroup(exit: AcceptorExit): Promise<void> {
     const leader = this.pid
@@ -335,7 +366,9 @@ export class AcceptorChild {
 
   #failReloads(): void {
     for (const reload of this.#reloads.splice(0)) {
-      reload.reject(new AcceptorFailure('other', `The acceptor ${this.pid} ended before it had reloaded`))
+      reload.reject(
+        new AcceptorFailure('other', `The acceptor ${this.pid} ended before it had reloaded`),
+      )
     }
   }
 }
@@ -353,7 +386,10 @@ export function describeExit(pid: number, { code, signal }: AcceptorExit): strin
 function whereabouts(answer: StackAnswer): Whereabouts {
   switch (answer.kind) {
     case 'stack':
-      return { text: `Stack (most recent call first):\n    ${answer.frames.join('\n    ')}`, isStack: true }
+      return {
+        text: `Stack (most recent call first):\n    ${answer.frames.join('\n    ')}`,
+        isStack: true,
+      }
     case 'free':
       return {
         text:
@@ -383,10 +419,15 @@ function makeTmpDir(parent: string): string {
   }
 }
 
-/** What Node was told on the command line goes for acceptors too, but for what names a program or a port of its own. */
+/**
+ * What Node was told on the command line goes for acceptors too, but for what names a program or a
+ * port of its own.
+ */
 function inheritedNodeOptions(options: readonly string[]): string[] {
   return options.filter((option) =>
-    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps|cpu-prof|heap-prof)/.test(option),
+    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps|cpu-prof|heap-prof)/.test(
+      option,
+    ),
   )
 }
 

@@ -4,12 +4,18 @@ import { restartDelay, shareOf } from './acceptor-set.ts'
 
 test('workers are shared out evenly, each acceptor has one at least, and none is lost', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 64 }), (total, acceptors) => {
-      const shares = Array.from({ length: acceptors }, (_, index) => shareOf(total, acceptors, index))
-      expect(Math.min(...shares)).toBeGreaterThanOrEqual(1)
-      expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1)
-      expect(shares.reduce((sum, share) => sum + share, 0)).toBe(Math.max(total, acceptors))
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 300 }),
+      fc.integer({ min: 1, max: 64 }),
+      (total, acceptors) => {
+        const shares = Array.from({ length: acceptors }, (_, index) =>
+          shareOf(total, acceptors, index),
+        )
+        expect(Math.min(...shares)).toBeGreaterThanOrEqual(1)
+        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1)
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(Math.max(total, acceptors))
+      },
+    ),
   )
 })
 

@@ -1,4 +1,7 @@
-/** The acceptors that serve one version of the settings: started together, kept complete, ended together. */
+/**
+ * The acceptors that serve one version of the settings: started together, kept complete, ended
+ * together.
+ */
 import type { AcceptorReady } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
@@ -35,14 +38,25 @@ interface Place {
 }
 
 function newPlace(index: number): Place {
-  return { index, child: undefined, retiring: undefined, youngDeaths: 0, restart: undefined, dropped: false }
+  return {
+    index,
+    child: undefined,
+    retiring: undefined,
+    youngDeaths: 0,
+    restart: undefined,
+    dropped: false,
+  }
 }
 
-/** An acceptor that ends sooner than that, in milliseconds, may have a reason that will end the next one too. */
+/**
+ * An acceptor that ends sooner than that, in milliseconds, may have a reason that will end the next
+ * one too.
+ */
 const youngAge = 10_000
 
 /**
- * Starts acceptors and replaces those that end. The listening sockets are the arbiter's, so connections wait meanwhile.
+ * Starts acceptors and replaces those that end. The listening sockets are the arbiter's, so
+ * connections wait meanwhile.
  *
  * @example
  * const acceptors = new AcceptorSet({ program, settings, listeners, log })
@@ -105,7 +119,8 @@ export class AcceptorSet {
   }
 
   /**
-   * Loads the application anew in every acceptor, in one after the other, so that a broken application is found by the first.
+   * Loads the application anew in every acceptor, in one after the other, so that a broken
+   * application is found by the first.
    *
    * @throws AcceptorFailure when an acceptor keeps its old workers
    */
@@ -134,7 +149,10 @@ export class AcceptorSet {
     await place.child?.ready
   }
 
-  /** Ends a reload that is under way: its promise is rejected at once, and new workers that do not serve yet are ended. */
+  /**
+   * Ends a reload that is under way: its promise is rejected at once, and new workers that do not
+   * serve yet are ended.
+   */
   abandonReload(): void {
     this.#abandoned?.resolve('abandoned')
     for (const { child } of this.#places) child?.abandonReload()
@@ -142,7 +160,8 @@ export class AcceptorSet {
 
   /** Has that many workers from now on, at least one for each acceptor. Returns how many. */
   scale(workers: number): number {
-    if (runtimeOf(this.#options.settings) === 'node') return this.#scaleAcceptors(Math.max(1, workers))
+    if (runtimeOf(this.#options.settings) === 'node')
+      return this.#scaleAcceptors(Math.max(1, workers))
     this.#workers = Math.max(workers, this.#places.length)
     for (const { child, index } of this.#places) child?.scale(this.#share(index))
     return this.#workers
@@ -169,7 +188,10 @@ export class AcceptorSet {
     for (const child of this.#children) child.reopenLogs()
   }
 
-  /** What is in flight may finish, for at most that many milliseconds; see {@link AcceptorChild.stop}. */
+  /**
+   * What is in flight may finish, for at most that many milliseconds; see {@link
+   * AcceptorChild.stop}.
+   */
   stop(graceMs: number, replaced = false): void {
     // Before it serves there is nothing in flight.
     if (this.#state === 'starting') this.kill()
@@ -204,7 +226,14 @@ export class AcceptorSet {
   #spawn(place: Place): AcceptorChild {
     const { program, settings, listeners, log } = this.#options
     const workers = this.#share(place.index)
-    const child = new AcceptorChild({ program, settings, listeners, workers, log, loads: this.#loads })
+    const child = new AcceptorChild({
+      program,
+      settings,
+      listeners,
+      workers,
+      log,
+      loads: this.#loads,
+    })
     place.child = child
     this.#children.add(child)
     void this.#replaceWhenLeaving(place, child)
@@ -285,7 +314,8 @@ export class AcceptorSet {
 }
 
 /**
- * How many of `total` workers the acceptor number `index` of `acceptors` has: all nearly the same, each at least one.
+ * How many of `total` workers the acceptor number `index` of `acceptors` has: all nearly the same,
+ * each at least one.
  *
  * @example [0, 1, 2].map((index) => shareOf(8, 3, index)) // [3, 3, 2]
  */
@@ -294,8 +324,8 @@ export function shareOf(total: number, acceptors: number, index: number): number
 }
 
 /**
- * How long to wait, in milliseconds, before an acceptor is replaced when so many ended young before it: not at all after
- * none, then 0.1 s, doubling up to 5 s.
+ * How long to wait, in milliseconds, before an acceptor is replaced when so many ended young before
+ * it: not at all after none, then 0.1 s, doubling up to 5 s.
  */
 export function restartDelay(youngDeaths: number): number {
   return youngDeaths === 0 ? 0 : Math.min(5000, 100 * 2 ** (youngDeaths - 1))

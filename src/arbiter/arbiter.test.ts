@@ -43,7 +43,10 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-/** Stands for `process`, so that a test can send signals to an arbiter that runs in the test's own process. */
+/**
+ * Stands for `process`, so that a test can send signals to an arbiter that runs in the test's own
+ * process.
+ */
 class TestHost extends EventEmitter {
   readonly pid = process.pid
   exitCode: number | undefined
@@ -59,7 +62,10 @@ interface ShownAcceptor {
   workers: number[]
 }
 
-/** An arbiter under test, with the acceptor of `fixtures/`, whose behaviour is in the name of the application. */
+/**
+ * An arbiter under test, with the acceptor of `fixtures/`, whose behaviour is in the name of the
+ * application.
+ */
 class TestArbiter {
   readonly host = new TestHost()
   readonly logPath = join(directory, `log-${arbiters.length}`)
@@ -71,7 +77,11 @@ class TestArbiter {
     return (await loadSettings({ args: all, env: {}, cwd: directory })).settings
   }
 
-  async run(app: string, args: readonly string[] = [], options: ArbiterOptions = {}): Promise<this> {
+  async run(
+    app: string,
+    args: readonly string[] = [],
+    options: ArbiterOptions = {},
+  ): Promise<this> {
     const settings = await this.settings(app, args)
     this.status = runArbiter(settings, { acceptorProgram, host: this.host, ...options })
     return this
@@ -82,9 +92,11 @@ class TestArbiter {
   }
 
   logged(pattern: RegExp): Promise<RegExpExecArray> {
-    return waitFor(`${pattern} in the log`, () => pattern.exec(this.log())).catch((error: Error) => {
-      throw new Error(`${error.message}; it has:\n${this.log()}`)
-    })
+    return waitFor(`${pattern} in the log`, () => pattern.exec(this.log())).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}; it has:\n${this.log()}`)
+      },
+    )
   }
 
   async serving(): Promise<this> {
@@ -164,8 +176,11 @@ function leftovers(): string[] {
 }
 
 function expectNothingLeft(arbiter: TestArbiter): void {
-  for (const { pid, workers } of arbiter.acceptors()) expect([pid, ...workers].filter(isAlive)).toEqual([])
-  expect(childrenOf(process.pid).filter((pid) => commandOf(pid).includes('fixtures/acceptor'))).toEqual([])
+  for (const { pid, workers } of arbiter.acceptors())
+    expect([pid, ...workers].filter(isAlive)).toEqual([])
+  expect(
+    childrenOf(process.pid).filter((pid) => commandOf(pid).includes('fixtures/acceptor')),
+  ).toEqual([])
   expect(leftovers()).toEqual([])
 }
 
@@ -181,7 +196,13 @@ describe('starting', () => {
   test('the banner says what runs where, and ends with the addresses', async () => {
     const path = join(directory, 'site.sock')
     const args = ['-w', '3', '--threads', '2', '--acceptors', '2']
-    const arbiter = await serve('hello:app', [...args, '--bind', '127.0.0.1:0', '--bind', `unix:${path}`])
+    const arbiter = await serve('hello:app', [
+      ...args,
+      '--bind',
+      '127.0.0.1:0',
+      '--bind',
+      `unix:${path}`,
+    ])
     await arbiter.logged(/Listening at unix:/)
     const lines = arbiter
       .log()
@@ -338,7 +359,12 @@ describe('stopping', () => {
   })
 
   test('an acceptor that does not stop is killed after graceful_timeout, with its workers, and the status is 0', async () => {
-    const arbiter = await serve('never-stops stuck-workers', ['--graceful-timeout', '0.2', '-w', '2'])
+    const arbiter = await serve('never-stops stuck-workers', [
+      '--graceful-timeout',
+      '0.2',
+      '-w',
+      '2',
+    ])
     const began = performance.now()
     arbiter.signal('SIGTERM')
     expect(await arbiter.stopped()).toBe(0)
@@ -434,7 +460,9 @@ describe('supervision', () => {
     writeFileSync(marker, 'broken')
     process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
     await arbiter.logged(/was ended by SIGKILL; starting another in 0\.1 s\n/)
-    await arbiter.logged(/ImportError: no such thing\n.*could not start; starting another in 0\.2 s\n/)
+    await arbiter.logged(
+      /ImportError: no such thing\n.*could not start; starting another in 0\.2 s\n/,
+    )
     await arbiter.logged(/could not start; starting another in 0\.4 s\n/)
     const answer = ask(arbiter.port)
     writeFileSync(marker, '')
@@ -507,7 +535,9 @@ describe('HUP', () => {
     await arbiter.logged(/SIGHUP: reloading\n/)
     writeFileSync(marker, '')
     arbiter.signal('SIGHUP')
-    await arbiter.logged(/giving up the reload that has not finished\n.*SIGHUP: reloading\n.*Reloaded\n/s)
+    await arbiter.logged(
+      /giving up the reload that has not finished\n.*SIGHUP: reloading\n.*Reloaded\n/s,
+    )
     expect(arbiter.log()).not.toContain('Not reloaded')
     // It is not lamed by that either.
     arbiter.signal('SIGHUP')
@@ -547,7 +577,9 @@ describe('HUP', () => {
 
   test('settings that are never read to their end cost the reload after load_timeout', async () => {
     const arbiter = testArbiter()
-    await arbiter.run('ok', ['--load-timeout', '0.5'], { readSettings: () => new Promise(() => {}) })
+    await arbiter.run('ok', ['--load-timeout', '0.5'], {
+      readSettings: () => new Promise(() => {}),
+    })
     await arbiter.serving()
     arbiter.signal('SIGHUP')
     await arbiter.logged(
@@ -592,7 +624,8 @@ describe('HUP', () => {
     const arbiter = testArbiter()
     const path = join(directory, 'site.sock')
     await arbiter.run('slow', ['--bind', '127.0.0.1:0', '--bind', `unix:${path}`], {
-      readSettings: () => arbiter.settings('ok', ['--bind', '127.0.0.1:0', '--bind', '[::1]:0', '-w', '2']),
+      readSettings: () =>
+        arbiter.settings('ok', ['--bind', '127.0.0.1:0', '--bind', '[::1]:0', '-w', '2']),
     })
     await arbiter.logged(/Listening at unix:/)
     const { port } = arbiter
@@ -627,7 +660,9 @@ describe('HUP', () => {
     const [{ pid }] = arbiter.acceptors() as [ShownAcceptor]
     for (const reason of [/no such setting: wrokers/, /ImportError/, /192\.0\.2\.1:80/, /absent/]) {
       arbiter.signal('SIGHUP')
-      await arbiter.logged(new RegExp(`${reason.source}.*\n.*Not reloaded; what served before goes on\n$`))
+      await arbiter.logged(
+        new RegExp(`${reason.source}.*\n.*Not reloaded; what served before goes on\n$`),
+      )
       expect(await ask(arbiter.port)).toBe(`pid ${pid} workers 1 app ok\n`)
       expect(leftovers()).toHaveLength(1)
     }
@@ -648,7 +683,9 @@ describe('HUP', () => {
 test('TTIN and TTOU change the number of workers, down to one for each acceptor', async () => {
   const arbiter = await serve('ok', ['-w', '2'])
   const share = async (count: number) =>
-    waitFor(`${count} workers`, async () => (await ask(arbiter.port)).includes(` workers ${count} `))
+    waitFor(`${count} workers`, async () =>
+      (await ask(arbiter.port)).includes(` workers ${count} `),
+    )
   arbiter.signal('SIGTTIN')
   await share(3)
   expect(arbiter.log()).toContain('SIGTTIN: 3 workers\n')
@@ -680,7 +717,9 @@ test.skipIf(!existsSync(compiled))(
     const script = `
     const { runArbiter } = await import(${JSON.stringify(compiled)})
     await runArbiter(${JSON.stringify(settings)}, { acceptorProgram: ${JSON.stringify(acceptorProgram)} })`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: 'inherit',
+    })
     await arbiter.serving()
     const pids = arbiter.acceptors().flatMap(({ pid, workers }) => [pid, ...workers])
     expect(pids).toHaveLength(4)

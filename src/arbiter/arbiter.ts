@@ -1,4 +1,7 @@
-/** The process at the top: holds the listening sockets, obeys signals and keeps the acceptors alive. It never sees a request. */
+/**
+ * The process at the top: holds the listening sockets, obeys signals and keeps the acceptors alive.
+ * It never sees a request.
+ */
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
@@ -21,7 +24,10 @@ export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
 }
 
 export interface ArbiterOptions {
-  /** Reads the settings anew, for HUP; without it HUP reloads the application only. Its error's message goes to the log. */
+  /**
+   * Reads the settings anew, for HUP; without it HUP reloads the application only. Its error's
+   * message goes to the log.
+   */
   readSettings?: () => Promise<Settings>
   /** The path of the acceptor's program. */
   acceptorProgram?: string
@@ -45,7 +51,8 @@ export const exitStatus = {
 } as const
 
 /**
- * Serves with these settings until a signal says otherwise; resolves with the status to exit with, when every process it started is gone.
+ * Serves with these settings until a signal says otherwise; resolves with the status to exit with,
+ * when every process it started is gone.
  *
  * | signal | effect |
  * |---|---|
@@ -57,7 +64,10 @@ export const exitStatus = {
  *
  * Errors that are the user's to solve are logged, not thrown.
  */
-export async function runArbiter(settings: Settings, options: ArbiterOptions = {}): Promise<number> {
+export async function runArbiter(
+  settings: Settings,
+  options: ArbiterOptions = {},
+): Promise<number> {
   const errorLog = errorLogOptions(settings)
   try {
     return await new Arbiter(settings, options, new ErrorLog(errorLog)).run()
@@ -72,7 +82,10 @@ class Arbiter {
   readonly #options: ArbiterOptions
   readonly #host: HostProcess
   readonly #program: string
-  /** All that have processes: the one that serves, and those that a reload has replaced or is about to put in its place. */
+  /**
+   * All that have processes: the one that serves, and those that a reload has replaced or is about
+   * to put in its place.
+   */
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
   #log: ErrorLog
@@ -154,12 +167,16 @@ class Arbiter {
   #obeySignals(): void {
     const host = this.#host
     host.on('SIGTERM', () => this.#stop('SIGTERM', 'gracefully'))
-    host.on('SIGINT', () => this.#stop('SIGINT', this.#stopping === 'no' ? 'gracefully' : 'at once'))
+    host.on('SIGINT', () =>
+      this.#stop('SIGINT', this.#stopping === 'no' ? 'gracefully' : 'at once'),
+    )
     host.on('SIGQUIT', () => this.#stop('SIGQUIT', 'at once'))
     host.on('SIGHUP', () => void this.#reload())
     host.on('SIGUSR1', () => this.#reopenLogs())
     host.on('SIGUSR2', () =>
-      this.#log.warning('SIGUSR2 (upgrade on the fly) is not supported: send HUP to reload, or start anew'),
+      this.#log.warning(
+        'SIGUSR2 (upgrade on the fly) is not supported: send HUP to reload, or start anew',
+      ),
     )
     host.on('SIGTTIN', () => this.#scale(1))
     host.on('SIGTTOU', () => this.#scale(-1))
@@ -191,12 +208,15 @@ class Arbiter {
   async #reload(): Promise<void> {
     if (this.#stopping !== 'no') return
     if (this.#serving === undefined) {
-      this.#log.warning('SIGHUP: nothing to reload, the server is still starting; stop it to start anew')
+      this.#log.warning(
+        'SIGHUP: nothing to reload, the server is still starting; stop it to start anew',
+      )
       return
     }
     if (this.#reloading !== null) {
       // Its load may never end, and what it loads is not the newest any more.
-      if (!this.#reloading.abandoned) this.#log.info('SIGHUP: giving up the reload that has not finished')
+      if (!this.#reloading.abandoned)
+        this.#log.info('SIGHUP: giving up the reload that has not finished')
       this.#reloading.abandon()
       return
     }
@@ -213,7 +233,8 @@ class Arbiter {
     this.#log.info('SIGHUP: reloading')
     try {
       const settings = (await attempt.unlessAbandoned(this.#readSettings())) ?? this.#settings
-      // What has been imported stays in its process, so an application in TypeScript needs new ones.
+      // What has been imported stays in its process, so an application in TypeScript needs new
+      // ones.
       const inPlace = runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings)
       if (inPlace) await this.#reloadInPlace(serving, attempt)
       else await this.#replace(serving, settings, attempt)
@@ -255,7 +276,10 @@ class Arbiter {
     await reloaded
   }
 
-  /** Changed settings need new acceptors. They take over when they serve; from the old ones, what is in flight leaves in peace. */
+  /**
+   * Changed settings need new acceptors. They take over when they serve; from the old ones, what is
+   * in flight leaves in peace.
+   */
   async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
     const wanted = new Set(settings.bind.map(formatBindAddress))
     const kept = this.#listeners.filter((listener) => wanted.has(listener.requested))
@@ -318,7 +342,9 @@ class Arbiter {
   /** Logs why it could not start, and returns the exit status for it. */
   #explain(error: unknown): number {
     const known =
-      error instanceof ListenError || error instanceof PidfileError || error instanceof AcceptorFailure
+      error instanceof ListenError ||
+      error instanceof PidfileError ||
+      error instanceof AcceptorFailure
     if (!known) throw error
     this.#log.error(error.message)
     // With a log file, whoever typed the command would see nothing.
@@ -331,7 +357,10 @@ function errorLogOptions({ errorLogfile, logLevel }: Settings): ErrorLogOptions 
   return { file: errorLogfile, level: logLevel }
 }
 
-/** From dist/arbiter, its neighbour in dist/acceptor; from src/arbiter, which Node cannot run, the compiled one too. */
+/**
+ * From dist/arbiter, its neighbour in dist/acceptor; from src/arbiter, which Node cannot run, the
+ * compiled one too.
+ */
 function defaultProgram(): string {
   const compiled = import.meta.url.endsWith('.ts')
     ? '../../dist/acceptor/process.js'

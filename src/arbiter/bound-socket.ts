@@ -1,14 +1,18 @@
 /**
  * A socket that is bound and listens, but from which this process never accepts.
  *
- * The arbiter holds such sockets so that no connection is ever refused while an acceptor is being replaced; acceptors inherit the
- * file descriptor. Node has no public call for that: `net.Server` begins to accept as soon as it listens. This file, and no
- * other, uses what lies beneath: `net._createServerHandle` (which `node:cluster` uses for the same purpose)
- * and the handle it returns.
+ * The arbiter holds such sockets so that no connection is ever refused while an acceptor is being
+ * replaced; acceptors inherit the file descriptor. Node has no public call for that: `net.Server`
+ * begins to accept as soon as it listens. This file, and no other, uses what lies beneath:
+ * `net._createServerHandle` (which `node:cluster` uses for the same purpose) and the handle it
+ * returns.
  */
 import net from 'node:net'
 
-/** The part of Node's internal TCP and pipe handles that is used here. Results below zero are errno values. */
+/**
+ * The part of Node's internal TCP and pipe handles that is used here. Results below zero are errno
+ * values.
+ */
 interface ServerHandle {
   /** The file descriptor; -1 when there is none. */
   readonly fd: number
@@ -77,7 +81,8 @@ export function bindTcp(
 }
 
 /**
- * Binds and listens at a path, which must be free. The file's mode is 0777 without the bits of the umask.
+ * Binds and listens at a path, which must be free. The file's mode is 0777 without the bits of the
+ * umask.
  *
  * @throws SocketError
  */
@@ -87,9 +92,16 @@ export function bindUnix(path: string, options: { backlog: number }): BoundSocke
   return { fd: handle.fd, port: 0, close: () => handle.close() }
 }
 
-function create(address: string, port: number, addressType: 4 | 6 | -1, flags: number): ServerHandle {
+function create(
+  address: string,
+  port: number,
+  addressType: 4 | 6 | -1,
+  flags: number,
+): ServerHandle {
   if (createServerHandle === undefined) {
-    throw new Error(`Node ${process.version} has no net._createServerHandle, which Monoceros needs to listen`)
+    throw new Error(
+      `Node ${process.version} has no net._createServerHandle, which Monoceros needs to listen`,
+    )
   }
   const handle = createServerHandle(address, port, addressType, undefined, flags)
   if (typeof handle === 'number') throw new SocketError(handle)
@@ -99,9 +111,11 @@ function create(address: string, port: number, addressType: 4 | 6 | -1, flags: n
 /**
  * Makes the kernel queue connections, without taking any.
  *
- * Listening early matters: a second server that is started at the same address fails at once, not when its application is loaded, and
- * a unix socket that is not listened to looks like one left behind. libuv's listen also begins to poll; `readStop` ends that
- * before the event loop has had a turn. (A reading can be stopped only on a handle that takes part in reading, which `open` makes of it.)
+ * Listening early matters: a second server that is started at the same address fails at once, not
+ * when its application is loaded, and a unix socket that is not listened to looks like one left
+ * behind. libuv's listen also begins to poll; `readStop` ends that before the event loop has had a
+ * turn. (A reading can be stopped only on a handle that takes part in reading, which `open` makes
+ * of it.)
  */
 function listenWithoutAccepting(handle: ServerHandle, backlog: number): void {
   // Never called; without it, a libuv that keeps on polling would leave such a connection hanging.

@@ -99,7 +99,8 @@ describe('TCP', () => {
   test('connections wait in the kernel: nobody here accepts them, whoever gets the descriptor does', async () => {
     const [listener] = await listen(tcp('127.0.0.1'))
     const answer = read({ host: '127.0.0.1', port: portOf(listener) })
-    // Were this process accepting, it would hang up on the client in one of these turns of the event loop.
+    // Were this process accepting, it would hang up on the client in one of these turns of the
+    // event loop.
     for (let turn = 0; turn < 5; turn++) {
       expect(await knock({ host: '127.0.0.1', port: portOf(listener) })).toBe('connected')
     }
@@ -120,7 +121,10 @@ describe('TCP', () => {
   test('a name is resolved, and the address tells where to', async () => {
     const [listener] = await listen(tcp('localhost'))
     expect(listener?.requested).toBe('localhost:0')
-    expect(listener?.address).toMatchObject({ kind: 'tcp', host: expect.stringMatching(/^127\.|^::1$/) })
+    expect(listener?.address).toMatchObject({
+      kind: 'tcp',
+      host: expect.stringMatching(/^127\.|^::1$/),
+    })
     expect(await knock({ host: 'localhost', port: portOf(listener) })).toBe('connected')
   })
 
@@ -193,7 +197,9 @@ describe.skipIf(!hasIpv6)('IPv6', () => {
 
   test('a port in use is shown with brackets', async () => {
     const [listener] = await listen(tcp('::1'))
-    expect(await failure(tcp('::1', portOf(listener)))).toContain(`in use: [::1]:${portOf(listener)}.`)
+    expect(await failure(tcp('::1', portOf(listener)))).toContain(
+      `in use: [::1]:${portOf(listener)}.`,
+    )
   })
 })
 
@@ -249,9 +255,13 @@ describe('unix sockets', () => {
   test('a file, a directory and a link are refused and left alone', async () => {
     const file = join(directory, 'notes.txt')
     writeFileSync(file, 'precious')
-    expect(await failure(unix(file))).toMatch(/there is a file at that path which is no socket\. Remove/)
+    expect(await failure(unix(file))).toMatch(
+      /there is a file at that path which is no socket\. Remove/,
+    )
     expect(existsSync(file)).toBe(true)
-    expect(await failure(unix(directory))).toMatch(/there is a directory at that path which is no socket/)
+    expect(await failure(unix(directory))).toMatch(
+      /there is a directory at that path which is no socket/,
+    )
     const link = join(directory, 'link.sock')
     symlinkSync('/nowhere', link)
     expect(await failure(unix(link))).toMatch(/which is no socket/)
@@ -264,11 +274,16 @@ describe('unix sockets', () => {
     )
   })
 
-  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is named', async () => {
-    chmodSync(directory, 0o500)
-    expect(await failure(unix(join(directory, 'site.sock')))).toContain(`allowed to write to ${directory}.`)
-    chmodSync(directory, 0o700)
-  })
+  test.skipIf(process.getuid?.() === 0)(
+    'a directory that may not be written is named',
+    async () => {
+      chmodSync(directory, 0o500)
+      expect(await failure(unix(join(directory, 'site.sock')))).toContain(
+        `allowed to write to ${directory}.`,
+      )
+      chmodSync(directory, 0o700)
+    },
+  )
 
   test('a path that is too long is refused, not cut off', async () => {
     const path = join(directory, 'x'.repeat(120))

@@ -20,7 +20,10 @@ export interface Listener {
   /** As it is: an IP address for a name, the real port for 0. */
   readonly address: BoundAddress
   readonly fd: number
-  /** Closes the socket and removes its file; connections that nobody accepted are refused from now on. */
+  /**
+   * Closes the socket and removes its file; connections that nobody accepted are refused from now
+   * on.
+   */
   close(): void
 }
 
@@ -40,7 +43,10 @@ export function addressUrl(address: BoundAddress): string {
  * @param backlog how many connections the kernel keeps waiting, for each address
  * @throws ListenError
  */
-export async function listenAt(addresses: readonly BindAddress[], backlog: number): Promise<Listener[]> {
+export async function listenAt(
+  addresses: readonly BindAddress[],
+  backlog: number,
+): Promise<Listener[]> {
   const listeners: Listener[] = []
   const have = new Set<string>()
   try {
@@ -64,7 +70,10 @@ export async function listenAt(addresses: readonly BindAddress[], backlog: numbe
 
 /** With `0.0.0.0:80` beside it, `[::]:80` has to leave IPv4 alone; by itself it serves both. */
 function hasIpv4At(port: number, addresses: readonly BindAddress[]): boolean {
-  return port !== 0 && addresses.some((it) => it.kind === 'tcp' && it.port === port && isIP(it.host) === 4)
+  return (
+    port !== 0 &&
+    addresses.some((it) => it.kind === 'tcp' && it.port === port && isIP(it.host) === 4)
+  )
 }
 
 async function listenTcp(
@@ -74,7 +83,9 @@ async function listenTcp(
   ipv6Only: boolean,
 ): Promise<Listener> {
   const { host, family } = await resolveHost(address.host, requested)
-  const socket = attempt(requested, address, () => bindTcp(host, family, address.port, { backlog, ipv6Only }))
+  const socket = attempt(requested, address, () =>
+    bindTcp(host, family, address.port, { backlog, ipv6Only }),
+  )
   return {
     requested,
     address: { kind: 'tcp', host, port: socket.port },
@@ -83,8 +94,14 @@ async function listenTcp(
   }
 }
 
-/** A name gives one address, an IPv4 one if there is any: what `localhost` means to most clients and to other servers. */
-async function resolveHost(host: string, requested: string): Promise<{ host: string; family: 4 | 6 }> {
+/**
+ * A name gives one address, an IPv4 one if there is any: what `localhost` means to most clients and
+ * to other servers.
+ */
+async function resolveHost(
+  host: string,
+  requested: string,
+): Promise<{ host: string; family: 4 | 6 }> {
   const family = isIP(host)
   if (family === 4 || family === 6) return { host, family }
   try {
@@ -105,7 +122,8 @@ async function listenUnix(
   backlog: number,
 ): Promise<Listener> {
   const { path } = address
-  // sockaddr_un: 108 bytes on Linux, 104 elsewhere, with a NUL at the end. libuv would cut a longer path off.
+  // sockaddr_un: 108 bytes on Linux, 104 elsewhere, with a NUL at the end. libuv would cut a longer
+  // path off.
   const longest = process.platform === 'linux' ? 107 : 103
   const length = Buffer.byteLength(path)
   if (length > longest) {
@@ -119,9 +137,13 @@ async function listenUnix(
   return { requested, address, fd: socket.fd, close: () => closeUnix(socket, path, identity) }
 }
 
-/** Makes way at `path`: removes a socket that nobody accepts from, refuses to touch anything else. */
+/**
+ * Makes way at `path`: removes a socket that nobody accepts from, refuses to touch anything else.
+ */
 async function removeStaleSocket(path: string, requested: string): Promise<void> {
-  const stats = attempt(requested, { kind: 'unix', path }, () => lstatSync(path, { throwIfNoEntry: false }))
+  const stats = attempt(requested, { kind: 'unix', path }, () =>
+    lstatSync(path, { throwIfNoEntry: false }),
+  )
   if (stats === undefined) return
   if (!stats.isSocket()) {
     throw new ListenError(
@@ -151,7 +173,10 @@ function knock(path: string): Promise<string> {
   })
 }
 
-/** Device and inode, to tell our socket file from one that somebody put in its place; undefined when there is none. */
+/**
+ * Device and inode, to tell our socket file from one that somebody put in its place; undefined when
+ * there is none.
+ */
 function fileIdentity(path: string): string | undefined {
   try {
     const stats = lstatSync(path, { bigint: true })
@@ -162,8 +187,9 @@ function fileIdentity(path: string): string | undefined {
 }
 
 function closeUnix(socket: BoundSocket, path: string, identity: string | undefined): void {
-  // Closing removes the path, whatever is there by now. A file that somebody put in place of ours stays only when our socket
-  // stays open; the process is about to end anyway, or holds one descriptor too many.
+  // Closing removes the path, whatever is there by now. A file that somebody put in place of ours
+  // stays only when our socket stays open; the process is about to end anyway, or holds one
+  // descriptor too many.
   if (fileIdentity(path) === identity) socket.close()
 }
 
@@ -171,7 +197,8 @@ function attempt<T>(requested: string, address: BindAddress, action: () => T): T
   try {
     return action()
   } catch (error) {
-    const errno = error instanceof SocketError ? error.errno : (error as NodeJS.ErrnoException).errno
+    const errno =
+      error instanceof SocketError ? error.errno : (error as NodeJS.ErrnoException).errno
     if (errno === undefined) throw error
     throw explain(errno, requested, address)
   }

@@ -75,7 +75,10 @@ test('a place that cannot be written is named', () => {
 })
 
 /** A process that stays until the test is over. */
-async function otherProcess(command: string, args: string[]): Promise<ChildProcess & { pid: number }> {
+async function otherProcess(
+  command: string,
+  args: string[],
+): Promise<ChildProcess & { pid: number }> {
   const child = spawn(command, args, { stdio: 'ignore' })
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child, 'spawn') // by then it is the program
@@ -89,58 +92,64 @@ function writtenAgo(pid: number, seconds: number): void {
   utimesSync(path, time, time)
 }
 
-describe.runIf(process.platform === 'linux')('the number in it may have been given out again', () => {
-  test('to a thread, of ours or of another process', () => {
-    for (const owner of [process.pid, process.ppid]) {
-      const threads = readdirSync(`/proc/${owner}/task`).map(Number)
-      const thread = threads.find((it) => it !== owner)
-      expect(thread).toBeDefined()
-      process.kill(thread!, 0) // says that it is there
-      expect(isRunning(thread!)).toBe(false)
-      writeFileSync(path, `${thread}\n`)
-      new Pidfile(path).remove()
-    }
-  })
-
-  test('to a program that was started after the file was written', async () => {
-    const other = await otherProcess('sleep', ['600'])
-    writtenAgo(other.pid, 3600)
-    new Pidfile(path)
-    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)
-  })
-
-  test('but not to one that was there before: it is told what that is, and what to do', async () => {
-    const other = await otherProcess('sleep', ['601'])
-    writtenAgo(other.pid, -60)
-    expect(() => new Pidfile(path)).toThrow(
-      `The pidfile ${path} names process ${other.pid}, which is running: "sleep 601". That is no Monoceros: ` +
-        'if the file is not that program’s, remove it; else give --pid another file.',
-    )
-    expect(readFileSync(path, 'utf8')).toBe(`${other.pid}\n`)
-  })
-
-  test('and a Monoceros is one, however old the file looks', async () => {
-    const script = join(directory, 'monoceros')
-    writeFileSync(script, 'setInterval(() => {}, 1000)')
-    const other = await otherProcess(process.execPath, [script, 'shop:app'])
-    writtenAgo(other.pid, 3600)
-    expect(() => new Pidfile(path)).toThrow(`${script} shop:app". Stop that server first`)
-  })
-
-  test('a process that has ended and waits for its parent to ask is gone', async () => {
-    // The shell's child ends; the program that takes the shell's place knows nothing of it.
-    const parent = await otherProcess('sh', ['-c', 'sleep 0 & exec sleep 602'])
-    const children = () => readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'latin1').trim()
-    const zombie = await waitFor('the zombie', () => {
-      const child = children()
-      return (
-        child !== '' && /^State:\s*Z/m.test(readFileSync(`/proc/${child}/status`, 'latin1')) && Number(child)
-      )
+describe.runIf(process.platform === 'linux')(
+  'the number in it may have been given out again',
+  () => {
+    test('to a thread, of ours or of another process', () => {
+      for (const owner of [process.pid, process.ppid]) {
+        const threads = readdirSync(`/proc/${owner}/task`).map(Number)
+        const thread = threads.find((it) => it !== owner)
+        expect(thread).toBeDefined()
+        process.kill(thread!, 0) // says that it is there
+        expect(isRunning(thread!)).toBe(false)
+        writeFileSync(path, `${thread}\n`)
+        new Pidfile(path).remove()
+      }
     })
-    writtenAgo(zombie, -60)
-    new Pidfile(path).remove()
-  })
-})
+
+    test('to a program that was started after the file was written', async () => {
+      const other = await otherProcess('sleep', ['600'])
+      writtenAgo(other.pid, 3600)
+      new Pidfile(path)
+      expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)
+    })
+
+    test('but not to one that was there before: it is told what that is, and what to do', async () => {
+      const other = await otherProcess('sleep', ['601'])
+      writtenAgo(other.pid, -60)
+      expect(() => new Pidfile(path)).toThrow(
+        `The pidfile ${path} names process ${other.pid}, which is running: "sleep 601". That is no Monoceros: ` +
+          'if the file is not that program’s, remove it; else give --pid another file.',
+      )
+      expect(readFileSync(path, 'utf8')).toBe(`${other.pid}\n`)
+    })
+
+    test('and a Monoceros is one, however old the file looks', async () => {
+      const script = join(directory, 'monoceros')
+      writeFileSync(script, 'setInterval(() => {}, 1000)')
+      const other = await otherProcess(process.execPath, [script, 'shop:app'])
+      writtenAgo(other.pid, 3600)
+      expect(() => new Pidfile(path)).toThrow(`${script} shop:app". Stop that server first`)
+    })
+
+    test('a process that has ended and waits for its parent to ask is gone', async () => {
+      // The shell's child ends; the program that takes the shell's place knows nothing of it.
+      const parent = await otherProcess('sh', ['-c', 'sleep 0 & exec sleep 602'])
+      const children = () =>
+        readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'latin1').trim()
+      const zombie = await waitFor('the zombie', () => {
+        const child = children()
+        return (
+          child !== '' &&
+          /^State:\s*Z/m.test(readFileSync(`/proc/${child}/status`, 'latin1')) &&
+          Number(child)
+        )
+      })
+      writtenAgo(zombie, -60)
+      new Pidfile(path).remove()
+    })
+  },
+)
 
 describe('what stands in its place', () => {
   test('is left alone when it is no file', () => {
@@ -195,21 +204,25 @@ test('temporary files that were left behind are removed, and nothing else', () =
     if (name !== 'site.pid.fedcba9876543210') utimesSync(join(directory, name), old, old)
   }
   new Pidfile(path)
-  for (const [name, stays] of Object.entries(names)) expect(existsSync(join(directory, name))).toBe(stays)
+  for (const [name, stays] of Object.entries(names))
+    expect(existsSync(join(directory, name))).toBe(stays)
 })
 
-test.skipIf(process.getuid?.() === 0)('nothing is left behind in a folder that cannot be written to', () => {
-  chmodSync(directory, 0o555)
-  expect(() => new Pidfile(path)).toThrow('permission denied')
-  chmodSync(directory, 0o755)
-  expect(readdirSync(directory)).toEqual([])
-})
+test.skipIf(process.getuid?.() === 0)(
+  'nothing is left behind in a folder that cannot be written to',
+  () => {
+    chmodSync(directory, 0o555)
+    expect(() => new Pidfile(path)).toThrow('permission denied')
+    chmodSync(directory, 0o755)
+    expect(readdirSync(directory)).toEqual([])
+  },
+)
 
 test('a Monoceros is known by its name, not by its arguments', () => {
   expect(isMonoceros(['node', '/usr/local/bin/monoceros', 'shop:app'], undefined)).toBe(true)
-  expect(isMonoceros(['node', '--max-old-space-size=512', 'dist/cli/main.js', 'shop:app'], undefined)).toBe(
-    true,
-  )
+  expect(
+    isMonoceros(['node', '--max-old-space-size=512', 'dist/cli/main.js', 'shop:app'], undefined),
+  ).toBe(true)
   expect(isMonoceros(['monoceros', 'shop:app'], undefined)).toBe(true)
   expect(isMonoceros(['node', '/srv/serve.js'], '/srv/serve.js')).toBe(true)
   expect(isMonoceros(['vi', 'notes', '/usr/local/bin/monoceros'], undefined)).toBe(false)

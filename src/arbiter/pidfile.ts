@@ -16,21 +16,31 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { commandLine, isMonoceros, isRunning, secondsAlive } from './other-process.ts'
 
-/** Thrown when the file cannot be written, or belongs to a server that runs; `message` is for the user. */
+/**
+ * Thrown when the file cannot be written, or belongs to a server that runs; `message` is for the
+ * user.
+ */
 export class PidfileError extends Error {
   readonly code = 'pidfile'
 }
 
-/** A temporary file this old was left behind by a process that was killed while it wrote it; milliseconds. */
+/**
+ * A temporary file this old was left behind by a process that was killed while it wrote it;
+ * milliseconds.
+ */
 const LEFT_BEHIND_MS = 60_000
-/** A pid file names a process that was there when it was written. Clocks and time stamps are not exact; milliseconds. */
+/**
+ * A pid file names a process that was there when it was written. Clocks and time stamps are not
+ * exact; milliseconds.
+ */
 const INEXACT_MS = 2000
 /** Where there is such a thing: not on Windows. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>
 
 /**
- * A pidfile of this process. One that is left behind is replaced: by a process that is gone; by one of our own number, as in a container, where
- * the numbers begin anew; or when its number has since been given to a thread, or to a program that is no Monoceros.
+ * A pidfile of this process. One that is left behind is replaced: by a process that is gone; by one
+ * of our own number, as in a container, where the numbers begin anew; or when its number has since
+ * been given to a thread, or to a program that is no Monoceros.
  *
  * @example
  * const pidfile = new Pidfile('/run/site.pid')
@@ -65,12 +75,17 @@ export class Pidfile {
   }
 }
 
-/** @throws PidfileError when the file is another's: a running server's, another program's, or no pid file at all */
+/**
+ * @throws PidfileError when the file is another's: a running server's, another program's, or no pid
+ * file at all
+ */
 function refuseOthers(path: string, own: number): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   // Renaming would replace it, be it /dev/null.
   if (stats !== undefined && !stats.isFile() && !stats.isSymbolicLink()) {
-    throw new PidfileError(`The pidfile ${path} is no file. Give --pid the path of one, or of nothing.`)
+    throw new PidfileError(
+      `The pidfile ${path} is no file. Give --pid the path of one, or of nothing.`,
+    )
   }
   const found = readPidfile(path)
   if (found === undefined || found.pid === own || !isRunning(found.pid)) return
@@ -82,7 +97,8 @@ function refuseOthers(path: string, own: number): void {
     )
   }
   const alive = secondsAlive(pid)
-  // It began after the file was written, so that the file never was about it: the number was given out again.
+  // It began after the file was written, so that the file never was about it: the number was given
+  // out again.
   if (alive !== undefined && Date.now() - alive * 1000 > writtenAt + INEXACT_MS) return
   throw new PidfileError(
     `The pidfile ${path} names process ${pid}, which is running: ${shown(command)}. ` +
@@ -95,7 +111,10 @@ function shown(command: readonly string[]): string {
   return text === '' ? 'a program whose command line cannot be read' : JSON.stringify(text)
 }
 
-/** Never half written for whoever reads it at this moment. Nobody can put a link in the way: the name is not to be guessed, and must be new. */
+/**
+ * Never half written for whoever reads it at this moment. Nobody can put a link in the way: the
+ * name is not to be guessed, and must be new.
+ */
 function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | O_NOFOLLOW
@@ -115,13 +134,16 @@ function replaceFile(path: string, text: string): void {
   }
 }
 
-/** Removes temporary files of {@link replaceFile} whose process was killed before it renamed them. */
+/**
+ * Removes temporary files of {@link replaceFile} whose process was killed before it renamed them.
+ */
 function removeLeftBehind(path: string): void {
   const name = basename(path)
   const folder = dirname(path)
   try {
     for (const entry of readdirSync(folder)) {
-      if (!entry.startsWith(`${name}.`) || !/^[0-9a-f]{16}$/.test(entry.slice(name.length + 1))) continue
+      if (!entry.startsWith(`${name}.`) || !/^[0-9a-f]{16}$/.test(entry.slice(name.length + 1)))
+        continue
       const stats = lstatSync(join(folder, entry), { throwIfNoEntry: false })
       if (!stats?.isFile() || stats.uid !== process.geteuid?.()) continue
       if (Date.now() - stats.mtimeMs > LEFT_BEHIND_MS) rmSync(join(folder, entry), { force: true })
@@ -131,7 +153,10 @@ function removeLeftBehind(path: string): void {
   }
 }
 
-/** @returns what the file says and when it was written, milliseconds since 1970; undefined where it is missing or names no process */
+/**
+ * @returns what the file says and when it was written, milliseconds since 1970; undefined where it
+ * is missing or names no process
+ */
 function readPidfile(path: string): { pid: number; writtenAt: number } | undefined {
   let descriptor: number
   try {

@@ -11,7 +11,10 @@ afterEach(() => {
 
 /** Starts a group leader that runs a shell script; resolves when the script has said something. */
 async function lead(script: string): Promise<ChildProcess & { pid: number }> {
-  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
+  const child = spawn('/bin/sh', ['-c', script], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
   children.push(child)
   await once(child.stdout, 'data')
   return child as ChildProcess & { pid: number }

@@ -1,4 +1,7 @@
-/** Process groups: an acceptor leads one of its own, in which its workers are too, so that all of them can be ended together. */
+/**
+ * Process groups: an acceptor leads one of its own, in which its workers are too, so that all of
+ * them can be ended together.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -18,8 +21,8 @@ export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean
 }
 
 /**
- * Resolves with true as soon as no process of the group runs, or with false at `deadline()`, which is asked again and again:
- * milliseconds of `performance.now()`.
+ * Resolves with true as soon as no process of the group runs, or with false at `deadline()`, which
+ * is asked again and again: milliseconds of `performance.now()`.
  */
 export async function groupGone(leader: number, deadline: () => number): Promise<boolean> {
   for (let interval = shortInterval; ; interval = Math.min(interval * 1.5, longInterval)) {
@@ -31,14 +34,16 @@ export async function groupGone(leader: number, deadline: () => number): Promise
 }
 
 /**
- * Whether a process of the group runs. Zombies do not: orphans of an acceptor belong to process 1, which in a container may be this
- * one or another that never reaps them, and they would be waited for in vain.
+ * Whether a process of the group runs. Zombies do not: orphans of an acceptor belong to process 1,
+ * which in a container may be this one or another that never reaps them, and they would be waited
+ * for in vain.
  */
 function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false
   if (process.platform !== 'linux') return true
   try {
-    const inGroup = readlinkSync('/proc/self') === String(process.pid) ? runsInGroup : runsInGroupOfOurs
+    const inGroup =
+      readlinkSync('/proc/self') === String(process.pid) ? runsInGroup : runsInGroupOfOurs
     return readdirSync('/proc').some((name) => /^[0-9]+$/.test(name) && inGroup(name, leader))
   } catch {
     // No /proc here: what answers to signals counts.
@@ -58,8 +63,8 @@ function runsInGroup(pid: string, leader: number): boolean {
 }
 
 /**
- * The same where `/proc` is that of a PID namespace around ours: numbers there are other ones, and ours are the last of those that a
- * process has (proc_pid_status(5), `NSpgid`).
+ * The same where `/proc` is that of a PID namespace around ours: numbers there are other ones, and
+ * ours are the last of those that a process has (proc_pid_status(5), `NSpgid`).
  */
 function runsInGroupOfOurs(pid: string, leader: number): boolean {
   try {

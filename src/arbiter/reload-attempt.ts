@@ -23,7 +23,9 @@ export class ReloadAttempt {
     if (this.#abandoned) undo()
   }
 
-  /** Waits for what cannot be ended, but no longer than the attempt lives. @throws ReloadAbandoned */
+  /**
+   * Waits for what cannot be ended, but no longer than the attempt lives. @throws ReloadAbandoned
+   */
   async unlessAbandoned<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {})
     return await Promise.race([work, this.#end.promise])

@@ -44,7 +44,12 @@ test('--help and --version print to standard output and serve nothing', async ()
   const help = await run(['--help', 'site:app'])
   expect(help).toMatchObject({ code: 0, err: '', served: [] })
   expect(help.out).toContain('Usage: monoceros [options] APP')
-  expect(await run(['-v'])).toMatchObject({ code: 0, out: `monoceros ${version}\n`, err: '', served: [] })
+  expect(await run(['-v'])).toMatchObject({
+    code: 0,
+    out: `monoceros ${version}\n`,
+    err: '',
+    served: [],
+  })
 })
 
 test('no application is a usage error with the usage line', async () => {
@@ -73,7 +78,11 @@ test('--print-config prints JSON, --check-config a line', async () => {
   const printed = await run(['--print-config', '-w', '3'])
   expect(printed).toMatchObject({ code: 0, served: [] })
   expect(JSON.parse(printed.out)).toMatchObject({ workers: 3, bind: ['127.0.0.1:8000'] })
-  expect(await run(['--check-config'])).toMatchObject({ code: 0, out: 'The settings are good\n', served: [] })
+  expect(await run(['--check-config'])).toMatchObject({
+    code: 0,
+    out: 'The settings are good\n',
+    served: [],
+  })
   expect((await run(['--check-config', '-w', 'x'])).code).toBe(2)
 })
 

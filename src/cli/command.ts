@@ -24,7 +24,8 @@ export interface CommandContext {
   /**
    * Serves until it is stopped; resolves with the exit code.
    *
-   * @param readSettings puts the settings together anew, for a reload: the config file may have changed
+   * @param readSettings puts the settings together anew, for a reload: the config file may have
+   * changed
    */
   serve: (settings: Settings, readSettings: () => Promise<Settings>) => Promise<number>
 }
@@ -32,8 +33,8 @@ export interface CommandContext {
 /**
  * Runs the command.
  *
- * @returns the exit code. It does not throw: a mistake of the user's is one line on standard error, anything
- *   else that goes wrong is shown with its stack, for it is a bug.
+ * @returns the exit code. It does not throw: a mistake of the user's is one line on standard error,
+ * anything else that goes wrong is shown with its stack, for it is a bug.
  */
 export async function runCommand(context: CommandContext): Promise<number> {
   try {
@@ -98,5 +99,7 @@ function withApplication(settings: Settings): Settings {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `unexpected error: ${String(error)}`
   const known = 'code' in error && typeof error.code === 'string' && !error.code.startsWith('ERR_')
-  return known ? error.message : `unexpected error, please report it: ${error.stack ?? error.message}`
+  return known
+    ? error.message
+    : `unexpected error, please report it: ${error.stack ?? error.message}`
 }

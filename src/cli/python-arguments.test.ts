@@ -71,7 +71,9 @@ test('help and version win over whatever follows', () => {
 })
 
 test('mistakes say which option it was', () => {
-  expect(errorOf('--mounts', 'x')).toMatch(/^python: Unknown option "--mounts" \(did you mean --mount\?\)/)
+  expect(errorOf('--mounts', 'x')).toMatch(
+    /^python: Unknown option "--mounts" \(did you mean --mount\?\)/,
+  )
   expect(errorOf('-Z')).toMatch(/^python: Unknown option "-Z"/)
   expect(errorOf('-c')).toBe('python: -c needs a value')
   expect(errorOf('--mount')).toBe('python: --mount needs a value')
@@ -81,5 +83,6 @@ test('mistakes say which option it was', () => {
 test('the help names every option that is taken', () => {
   for (const option of ['--mount', '--pythonpath', '--env', '--chdir', '--config'])
     expect(pythonHelp).toContain(option)
-  for (const letter of 'cmuiqBPEIWXV') expect(pythonHelp).toMatch(new RegExp(`^ .*-${letter}\\b`, 'm'))
+  for (const letter of 'cmuiqBPEIWXV')
+    expect(pythonHelp).toMatch(new RegExp(`^ .*-${letter}\\b`, 'm'))
 })

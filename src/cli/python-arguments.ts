@@ -80,7 +80,8 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
   const valueFor = (flag: string, joined: string): string => {
     if (joined !== '') return joined
     const value = args[at++]
-    if (value === undefined) throw new SettingsError('missing-value', `python: ${flag} needs a value`)
+    if (value === undefined)
+      throw new SettingsError('missing-value', `python: ${flag} needs a value`)
     return value
   }
   parsing: while (at < args.length) {

@@ -35,7 +35,9 @@ export async function runPython(context: PythonContext): Promise<number> {
   }
   // Like the server, so that a config file's mounts and variables are those of its commands too.
   const { settings } = await loadSettings({ args: given.own, env: context.env, cwd: context.cwd })
-  const cwd = given.own.some((option) => option.startsWith('--chdir=')) ? settings.chdir : context.cwd
+  const cwd = given.own.some((option) => option.startsWith('--chdir='))
+    ? settings.chdir
+    : context.cwd
   const environment = { ...environmentOf(context.env, given.isolated), ...settings.rawEnv }
   const script = given.program.kind === 'script' ? scriptAt(given.program.name, cwd) : null
   const mounts =
@@ -83,7 +85,8 @@ const FOREIGN = new Set(['PYTHONHOME', 'PYTHONEXECUTABLE', 'PYTHONPLATLIBDIR'])
 function environmentOf(env: PythonContext['env'], isolated: boolean): Record<string, string> {
   const environment: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || FOREIGN.has(name) || (isolated && name.startsWith('PYTHON'))) continue
+    if (value === undefined || FOREIGN.has(name) || (isolated && name.startsWith('PYTHON')))
+      continue
     environment[name] = value
   }
   return environment
@@ -123,7 +126,8 @@ function scriptAt(name: string, cwd: string): Script {
     // The folder for what lies beside it; the file itself where its folder cannot be mounted.
     return { mounts: [path, dirname(path), folder], folder, source: null }
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : reason(error)
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : reason(error)
     throw new SettingsError('bad-arguments', `python: cannot open ${path}: ${why}`)
   }
 }

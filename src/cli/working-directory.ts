@@ -3,12 +3,15 @@ import { isAbsolute } from 'node:path'
 import type { Settings } from '../settings/table.ts'
 
 /**
- * The working directory by the name that the user's shell gave it: `$PWD`, where that leads to the same folder.
+ * The working directory by the name that the user's shell gave it: `$PWD`, where that leads to the
+ * same folder.
  *
- * The kernel knows a folder, and its name without links. Whoever starts a server in `/srv/current`, a link, and lets it lead to
- * another release later on, means the link.
+ * The kernel knows a folder, and its name without links. Whoever starts a server in `/srv/current`,
+ * a link, and lets it lead to another release later on, means the link.
  */
-export function workingDirectory(environment: Readonly<Record<string, string | undefined>>): string {
+export function workingDirectory(
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
   const { PWD: given } = environment
   if (given === undefined || !isAbsolute(given)) return process.cwd()
   return isSameFolder(given, '.') ? given : process.cwd()
@@ -24,8 +27,9 @@ export function enterAgain(directory: string): void {
 }
 
 /**
- * Settings whose application comes from where its folders lead now. Workers that are started later on, in the place of others, are not to find
- * another release there; a reload reads the settings anew, and sees that they have changed.
+ * Settings whose application comes from where its folders lead now. Workers that are started later
+ * on, in the place of others, are not to find another release there; a reload reads the settings
+ * anew, and sees that they have changed.
  */
 export function withRealFolders(settings: Settings): Settings {
   return { ...settings, chdir: real(settings.chdir), pythonpath: settings.pythonpath.map(real) }

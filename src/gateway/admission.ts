@@ -19,7 +19,8 @@ const CHEAP_BODY = 16 * 1024
 /**
  * Looks at a head before anything is done for it.
  *
- * @param spills whether a body goes to the disk while memory is short, so that it may still come when the memory is used up
+ * @param spills whether a body goes to the disk while memory is short, so that it may still come
+ * when the memory is used up
  * @returns whether it came over HTTPS, or why it is refused
  */
 export function admit(

@@ -33,7 +33,12 @@ function make(rootPath = '') {
   })
   return (text: string, facts: { peer?: Peer; secure?: boolean } = {}) =>
     environs.make(
-      { head: parse(text), peer: facts.peer ?? peer(), secure: facts.secure ?? false, readLength: -1 },
+      {
+        head: parse(text),
+        peer: facts.peer ?? peer(),
+        secure: facts.secure ?? false,
+        readLength: -1,
+      },
       emptyInput,
     )
 }
@@ -81,7 +86,10 @@ describe('the environ of an application in this process', () => {
     const environOf = make()
     for (const path of ['/abc', '/abc', '/abd', '/%61c', '/abc']) {
       const environ = environOf(`GET ${path}?q HTTP/1.1\r\nHost: x\r\n\r\n`)
-      expect([environ.REQUEST_URI, environ.PATH_INFO]).toEqual([`${path}?q`, path.replace('%61', 'a')])
+      expect([environ.REQUEST_URI, environ.PATH_INFO]).toEqual([
+        `${path}?q`,
+        path.replace('%61', 'a'),
+      ])
     }
   })
 
@@ -116,11 +124,21 @@ describe('the environ of an application in this process', () => {
     })
     expect(environOf('OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n').PATH_INFO).toBe('')
     const secure = environOf('GET / HTTP/1.0\r\n\r\n', { secure: true })
-    expect(secure).toMatchObject({ 'wsgi.url_scheme': 'https', HTTPS: 'on', SERVER_PROTOCOL: 'HTTP/1.0' })
+    expect(secure).toMatchObject({
+      'wsgi.url_scheme': 'https',
+      HTTPS: 'on',
+      SERVER_PROTOCOL: 'HTTP/1.0',
+    })
   })
 
   test('on a unix socket the server is what the client asked for', () => {
-    const unix = { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, environPart: null }
+    const unix = {
+      remoteAddress: '',
+      remotePort: 0,
+      localAddress: '',
+      localPort: 0,
+      environPart: null,
+    }
     const environ = make()('GET / HTTP/1.1\r\nHost: shop.example:81\r\n\r\n', { peer: unix })
     expect(environ).toMatchObject({
       SERVER_NAME: 'shop.example',
@@ -134,7 +152,9 @@ describe('the environ of an application in this process', () => {
     .stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,12}$/)
     .filter(
       (name) =>
-        !/^(host|content-length|transfer-encoding|connection|expect|upgrade|content-type)$/i.test(name),
+        !/^(host|content-length|transfer-encoding|connection|expect|upgrade|content-type)$/i.test(
+          name,
+        ),
     )
   const value = fc.stringMatching(/^[!-~\u0080-\u00ff]{0,20}$/)
   const target = fc.stringMatching(/^\/[A-Za-z0-9%/;=.~-]{0,20}(\?[A-Za-z0-9%/;=?&-]{0,20})?$/)

@@ -43,14 +43,16 @@ interface PeerStrings {
 }
 
 /**
- * Makes environs for applications in this process, with the same variables that `EnvironWriter` writes for Python ones
- * (PEP 3333 "environ Variables", RFC 3875 §4.1).
+ * Makes environs for applications in this process, with the same variables that `EnvironWriter`
+ * writes for Python ones (PEP 3333 "environ Variables", RFC 3875 §4.1).
  */
 export class ApplicationEnvirons {
   readonly #server: ServerFacts
   readonly #rootPath: Buffer
   readonly #scriptName: string
-  /** The last target of each length, modulo the number of slots: most requests ask for one of few. */
+  /**
+   * The last target of each length, modulo the number of slots: most requests ask for one of few.
+   */
   readonly #targets: Target[] = new Array(SLOTS).fill(NO_TARGET)
 
   constructor(server: ServerFacts) {
@@ -119,7 +121,8 @@ export class ApplicationEnvirons {
     let from = head.pathStart
     let to = head.pathEnd
     if (head.targetForm === 'asterisk') return ''
-    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS; else it is "/".
+    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS;
+    // else it is "/".
     if (from === to && head.method !== 'OPTIONS') return '/'
     if (hasPercent(bytes, from, to)) {
       const decoded = Buffer.alloc(to - from)
@@ -138,13 +141,15 @@ function addFields(environ: WSGIEnvironment, head: RequestHead): void {
   const absolute = head.targetForm === 'absolute'
   for (let i = 0; i < fieldCount; i++) {
     const name = names[i]!
-    // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests ("httpoxy", CVE-2016-5385).
+    // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests
+    // ("httpoxy", CVE-2016-5385).
     if (name.id === PROXY || (absolute && name.id === HOST)) continue
     const value = head.value(i)
     name.variable ??= environKey(name)
     const key = name.variable as `HTTP_${string}`
     const before = environ[key]
-    // Several fields of one name are one list (RFC 9110 §5.3); cookies are joined as RFC 9113 §8.2.3 does.
+    // Several fields of one name are one list (RFC 9110 §5.3); cookies are joined as RFC 9113
+    // §8.2.3 does.
     environ[key] =
       before === undefined || isOnce(name)
         ? value

@@ -10,14 +10,25 @@ import { ProxyTrust } from './proxy-trust.ts'
 
 /** Stands for the engine: notes what it is told. */
 class TestReply implements Reply {
-  readonly peer = { remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, environPart: null }
+  readonly peer = {
+    remoteAddress: '',
+    remotePort: 0,
+    localAddress: '',
+    localPort: 0,
+    environPart: null,
+  }
   readonly bytesSent = 0
   readonly taken = 0
   readonly said: string[] = []
   body = ''
   head = ''
 
-  respond(head: { status: number; text: string }, bytes: Buffer, start: number, end: number): boolean {
+  respond(
+    head: { status: number; text: string },
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
     this.head = head.text
     this.said.push(`respond ${head.status}`)
     this.body += bytes.toString('latin1', start, end)
@@ -125,7 +136,10 @@ describe('the request body', () => {
   })
 
   test('one that comes byte by byte takes no more memory than one in large pieces, and is counted', async () => {
-    const { reply, sink, memory } = exchange(() => new Promise(() => {}), 'Transfer-Encoding: chunked\r\n')
+    const { reply, sink, memory } = exchange(
+      () => new Promise(() => {}),
+      'Transfer-Encoding: chunked\r\n',
+    )
     await Promise.resolve()
     // Each a view of a slab of its own, as when other clients' reads lie between them.
     let pieces = 0
@@ -284,20 +298,23 @@ describe('what an application may give or throw', () => {
     expect(said).toEqual(['Answering 404 to "POST /path HTTP/1.1": Error: no such page'])
   })
 
-  test.each(['then', 'close'])('a body whose %s throws is an error of its application', async (key) => {
-    const body = {
-      *[Symbol.iterator]() {
-        yield Buffer.from('x')
-      },
-      get [key]() {
-        throw new Error(`thrown by ${key}`)
-      },
-    }
-    const { reply, sink, said } = exchange(bodyOf(body))
-    sink.bodyEnd()
-    await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`))
-    expect(reply.said).toEqual(key === 'then' ? ['refuse 500'] : ['start 200', 'finish'])
-  })
+  test.each(['then', 'close'])(
+    'a body whose %s throws is an error of its application',
+    async (key) => {
+      const body = {
+        *[Symbol.iterator]() {
+          yield Buffer.from('x')
+        },
+        get [key]() {
+          throw new Error(`thrown by ${key}`)
+        },
+      }
+      const { reply, sink, said } = exchange(bodyOf(body))
+      sink.bodyEnd()
+      await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`))
+      expect(reply.said).toEqual(key === 'then' ? ['refuse 500'] : ['start 200', 'finish'])
+    },
+  )
 })
 
 describe('what is not quite right', () => {

@@ -16,12 +16,17 @@ import type { ApplicationHeads } from './application-heads.ts'
 import { finishedExchange, type GatewayBasics } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 
-/** A body of up to this length is waited for before the application is called: most then need no promise, and one that is not read costs no connection. */
+/**
+ * A body of up to this length is waited for before the application is called: most then need no
+ * promise, and one that is not read costs no connection.
+ */
 const AWAITED_BYTES = 64 * 1024
 /** How much of a body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
-/** A client that has closed its own direction and is sent nothing for this long is taken to be gone. */
+/**
+ * A client that has closed its own direction and is sent nothing for this long is taken to be gone.
+ */
 const ABANDONED_MS = 5000
 
 /** What all exchanges with an application in this process share. */
@@ -37,8 +42,9 @@ export interface ApplicationContext {
 }
 
 /**
- * One request to an application in this process, and its response. It is the engine's sink, and of the call both the response's sink and
- * the source of the input, in one object, because one is made per request.
+ * One request to an application in this process, and its response. It is the engine's sink, and of
+ * the call both the response's sink and the source of the input, in one object, because one is made
+ * per request.
  */
 export class ApplicationExchange
   implements RequestSink, ResponseSink<ResponseHead>, ByteSource, EnvironFacts
@@ -80,7 +86,8 @@ export class ApplicationExchange
     this.head = head
     this.peer = reply.peer
     this.#reply = reply
-    this.#startedAt = gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
+    this.#startedAt =
+      gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
   }
 
   // ---------------------------------------------------------------- what the engine says (RequestSink)
@@ -131,9 +138,11 @@ export class ApplicationExchange
   }
 
   clientEnded(): void {
-    // It may still be reading. Whether it is shows when something is sent; an application that has nothing to send is not to wait for ever.
+    // It may still be reading. Whether it is shows when something is sent; an application that has
+    // nothing to send is not to wait for ever.
     this.#abandonment = setTimeout(() => {
-      // Where something is on its way, it is for the engine's write time-out to say that nobody takes it.
+      // Where something is on its way, it is for the engine's write time-out to say that nobody
+      // takes it.
       if (this.#answered) return
       if (this.#unsent > 0) this.#abandonment?.refresh()
       else this.#reply?.abort()
@@ -147,7 +156,8 @@ export class ApplicationExchange
     const waiters = this.#waiters
     if (waiters === null || this.#unsent * 2 > this.#gateway.options.responseWindow) return
     this.#waiters = null
-    // Not at once: an application that always has more to give would keep everybody else from being served.
+    // Not at once: an application that always has more to give would keep everybody else from being
+    // served.
     setImmediate(() => {
       this.#given = 0
       for (const waiter of waiters) waiter()
@@ -160,7 +170,8 @@ export class ApplicationExchange
     this.holds(0)
     this.#reply = null
     if (this.#abandonment !== null) clearTimeout(this.#abandonment)
-    // A body that is complete stays to be read: an application must not take what it cannot have any more for the end.
+    // A body that is complete stays to be read: an application must not take what it cannot have
+    // any more for the end.
     if (!this.#bodyEnded) {
       this.#pieces.clear()
       this.#bodyError ??= new InputError(
@@ -177,7 +188,15 @@ export class ApplicationExchange
     const { access } = this.#gateway.options.log
     if (access === null) return
     access(
-      finishedExchange(this.head, this.peer, this.#response, bytes, this.#startedAt, completed, refusedWith),
+      finishedExchange(
+        this.head,
+        this.peer,
+        this.#response,
+        bytes,
+        this.#startedAt,
+        completed,
+        refusedWith,
+      ),
     )
   }
 
@@ -297,7 +316,10 @@ export class ApplicationExchange
     this.#queued = held
   }
 
-  /** The application has made that much of its response's body, which stays until the client has taken it. */
+  /**
+   * The application has made that much of its response's body, which stays until the client has
+   * taken it.
+   */
   holds(bytes: number): void {
     if (this.#reply === null) return
     this.#gateway.options.memory.add(bytes - this.#heldByApplication)
@@ -309,7 +331,10 @@ export class ApplicationExchange
     this.#reply?.pauseBody()
   }
 
-  /** Answers a request that does not get as far as the application, or its end, and says why in the error log. */
+  /**
+   * Answers a request that does not get as far as the application, or its end, and says why in the
+   * error log.
+   */
   #refuse(status: number, reason: string, fields = ''): void {
     this.#refused = true
     const text = refusalLine(this.peer, this.#describe(), status, reason)
@@ -341,7 +366,10 @@ export class ApplicationExchange
 
 const OURS = new URL('..', import.meta.url)
 
-/** Where the application calls the server right now, `FILE:LINE:COLUMN`; null where it cannot be told. */
+/**
+ * Where the application calls the server right now, `FILE:LINE:COLUMN`; null where it cannot be
+ * told.
+ */
 function callerPlace(): string | null {
   const holder: { stack?: string } = {}
   const limit = Error.stackTraceLimit
@@ -358,6 +386,9 @@ function callerPlace(): string | null {
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
-  if (bytes.length === 0) return NOTHING // its memory may have been given to a worker thread: no view can be made of that
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  // its memory may have been given to a worker thread: no view can be made of that
+  if (bytes.length === 0) return NOTHING
+  return bytes instanceof Buffer
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

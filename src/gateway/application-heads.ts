@@ -16,8 +16,8 @@ const LONGEST_KEPT = 4096
 const MOST_STRINGS = 512
 
 /**
- * Makes response heads of what applications give to `startResponse`, and knows the last ones: most answers have one of few heads, and comparing
- * strings costs a fraction of checking them.
+ * Makes response heads of what applications give to `startResponse`, and knows the last ones: most
+ * answers have one of few heads, and comparing strings costs a fraction of checking them.
  */
 export class ApplicationHeads {
   readonly #known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
@@ -29,7 +29,8 @@ export class ApplicationHeads {
   check(status: string, headers: ResponseHeaders, judge: Judge | null = null): ResponseHead {
     const slot = slotOf(status, headers)
     const known = this.#known[slot]
-    if (known !== undefined && Array.isArray(headers) && isSame(known, status, headers)) return known.head
+    if (known !== undefined && Array.isArray(headers) && isSame(known, status, headers))
+      return known.head
     let facts: HeadFacts
     let line = status
     let sent = headers

@@ -34,7 +34,8 @@ export interface GatewayLog {
   error(text: string): void
   warning(text: string): void
   /**
-   * What a client can bring about at will: of each kind at most so many entries a second are written, and the others counted.
+   * What a client can bring about at will: of each kind at most so many entries a second are
+   * written, and the others counted.
    *
    * @param kind what such entries are about, in the plural: `requests refused with 413`
    */
@@ -57,7 +58,9 @@ export interface FinishedExchange {
   readonly durationMicros: number
 }
 
-/** What the access log says of a client that left before its answer; nginx made the number known. */
+/**
+ * What the access log says of a client that left before its answer; nginx made the number known.
+ */
 const CLIENT_LEFT = 499
 
 /**

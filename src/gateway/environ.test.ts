@@ -28,7 +28,10 @@ function loads(all: readonly Uint8Array[]): unknown[] {
       return [size, one]
     }),
   )
-  const { stdout, stderr, status } = spawnSync('python3', ['-c', PYTHON], { input, maxBuffer: 1 << 28 })
+  const { stdout, stderr, status } = spawnSync('python3', ['-c', PYTHON], {
+    input,
+    maxBuffer: 1 << 28,
+  })
   expect(status, stderr.toString()).toBe(0)
   const lines = stdout.toString().split('\n').slice(0, -1)
   expect(lines.length).toBe(all.length)
@@ -80,7 +83,10 @@ function write(text: string, facts: Facts = {}): Buffer {
 }
 
 function environs(...all: [text: string, facts?: Facts | undefined][]): Record<string, string>[] {
-  const written = loads(all.map(([text, facts]) => write(text, facts ?? {}))) as Record<string, string>[]
+  const written = loads(all.map(([text, facts]) => write(text, facts ?? {}))) as Record<
+    string,
+    string
+  >[]
   // As the worker does it.
   return written.map((one, i) => ({ ...usualEnviron(all[i]![1]?.rootPath ?? ''), ...one }))
 }
@@ -178,10 +184,15 @@ describe('an environ', () => {
 
   it('joins names that were pushed out of the cache of names meanwhile', () => {
     const many = Array.from({ length: 30_000 }, (_, i) => `x-filler-${i}`)
-    const text = get('/', `X-Twice: 1\r\n${many.map((name) => `${name}: 1\r\n`).join('')}X-Twice: 2\r\n`)
+    const text = get(
+      '/',
+      `X-Twice: 1\r\n${many.map((name) => `${name}: 1\r\n`).join('')}X-Twice: 2\r\n`,
+    )
     const since = performance.now()
     write(text, { limits: { fields: 0, head: 0 } })
-    expect(performance.now() - since, 'a time that does not grow with the square').toBeLessThan(2000)
+    expect(performance.now() - since, 'a time that does not grow with the square').toBeLessThan(
+      2000,
+    )
     expect(environ(text, { limits: { fields: 0, head: 0 } })).toMatchObject({
       HTTP_X_TWICE: '1,2',
       HTTP_X_FILLER_29999: '1',
@@ -223,11 +234,20 @@ describe('an environ', () => {
   })
 
   it('takes the root path off where it is', () => {
-    const paths = ['/shop/cart', '/shop', '/shop/', '/shopping', '/other', '/%73hop/x', '/shop%2Fx', '/']
-    const results = environs(...paths.map((path): [string, Facts] => [get(path), { rootPath: '/shop' }]), [
-      get('/caf%C3%A9/x'),
-      { rootPath: '/café' },
-    ])
+    const paths = [
+      '/shop/cart',
+      '/shop',
+      '/shop/',
+      '/shopping',
+      '/other',
+      '/%73hop/x',
+      '/shop%2Fx',
+      '/',
+    ]
+    const results = environs(
+      ...paths.map((path): [string, Facts] => [get(path), { rootPath: '/shop' }]),
+      [get('/caf%C3%A9/x'), { rootPath: '/café' }],
+    )
     expect(results.map(({ PATH_INFO }) => PATH_INFO)).toEqual([
       '/cart',
       '',
@@ -239,7 +259,9 @@ describe('an environ', () => {
       '/',
       '/x',
     ])
-    expect(new Set(results.slice(0, 8).map(({ SCRIPT_NAME }) => SCRIPT_NAME))).toEqual(new Set(['/shop']))
+    expect(new Set(results.slice(0, 8).map(({ SCRIPT_NAME }) => SCRIPT_NAME))).toEqual(
+      new Set(['/shop']),
+    )
     expect(results[8]!.SCRIPT_NAME).toBe('/cafÃ©') // the latin-1 view of its UTF-8
   })
 
@@ -268,7 +290,8 @@ describe('an environ', () => {
   })
 
   it('names a server on a unix socket as the client does', () => {
-    const unix = () => makePeer({ remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 })
+    const unix = () =>
+      makePeer({ remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0 })
     const named = (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
     const results = environs(
       [named('example.org:81'), { peer: unix() }],
@@ -286,9 +309,9 @@ describe('an environ', () => {
       ['localhost', '80'],
       ['real', '83'],
     ])
-    expect(results.every(({ REMOTE_ADDR, REMOTE_PORT }) => REMOTE_ADDR === '' && REMOTE_PORT === '')).toBe(
-      true,
-    )
+    expect(
+      results.every(({ REMOTE_ADDR, REMOTE_PORT }) => REMOTE_ADDR === '' && REMOTE_PORT === ''),
+    ).toBe(true)
   })
 
   it('keeps what it derived from a connection, unless it depends on the request', () => {
@@ -310,7 +333,8 @@ describe('an environ', () => {
         .trim(),
     )
     const name = token.filter(
-      (text) => !/^(host|content-length|transfer-encoding|content-type|expect|upgrade)$/i.test(text),
+      (text) =>
+        !/^(host|content-length|transfer-encoding|content-type|expect|upgrade)$/i.test(text),
     )
     const marshalled: Buffer[] = []
     const expected: [string, string][][] = []

@@ -8,14 +8,24 @@ import {
   WELL_KNOWN_NAMES,
 } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { beginDict, encodePair, encodeString, endDict, writeBytes, writeEncoded } from './marshal.ts'
+import {
+  beginDict,
+  encodePair,
+  encodeString,
+  endDict,
+  writeBytes,
+  writeEncoded,
+} from './marshal.ts'
 
 /** What of a request's environ does not stand in its head. */
 export interface EnvironFacts {
   readonly head: RequestHead
   readonly peer: Peer
   readonly secure: boolean
-  /** The length of a chunked body that has been read whole, or -1: the application then sees a Content-Length and no Transfer-Encoding. */
+  /**
+   * The length of a chunked body that has been read whole, or -1: the application then sees a
+   * Content-Length and no Transfer-Encoding.
+   */
   readonly readLength: number
 }
 
@@ -35,7 +45,10 @@ const HTTP_HOST = encodeString('HTTP_HOST')
 const REQUEST_METHOD = encodeString('REQUEST_METHOD')
 const CONTENT_LENGTH_KEY = encodeString('CONTENT_LENGTH')
 const HTTP_1_0 = encodePair('SERVER_PROTOCOL', 'HTTP/1.0')
-const SCHEME_HTTPS = Buffer.concat([encodePair('wsgi.url_scheme', 'https'), encodePair('HTTPS', 'on')])
+const SCHEME_HTTPS = Buffer.concat([
+  encodePair('wsgi.url_scheme', 'https'),
+  encodePair('HTTPS', 'on'),
+])
 const METHODS = new Map(
   ['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'].map((method) => [
     method,
@@ -43,7 +56,9 @@ const METHODS = new Map(
   ]),
 )
 
-/** Bytes of everything whose size does not depend on the request: keys, short values, marshal's own. */
+/**
+ * Bytes of everything whose size does not depend on the request: keys, short values, marshal's own.
+ */
 const FIXED = 1024
 /** Up to this many fields, repeated names are looked for among all. */
 const MANY_FIELDS = 256
@@ -51,8 +66,8 @@ const MANY_FIELDS = 256
 const PER_FIELD = 16
 
 /**
- * What most requests have in common. A worker knows it from the beginning ("environ" in START), and an environ leaves out what is no
- * other: a variable less is a string less to make, twice.
+ * What most requests have in common. A worker knows it from the beginning ("environ" in START), and
+ * an environ leaves out what is no other: a variable less is a string less to make, twice.
  *
  * @param rootPath see {@link EnvironWriter}
  */
@@ -67,9 +82,10 @@ export function usualEnviron(rootPath: string): Readonly<Record<string, string>>
 }
 
 /**
- * Writes environs: from the bytes of a parsed head straight into marshalled bytes, with no string made on the way
- * (what it costs to make them twice, here and in Python, was a quarter of a request). The keys follow PEP 3333 "environ Variables"
- * and RFC 3875 §4.1; every value is the latin-1 view of the request's bytes.
+ * Writes environs: from the bytes of a parsed head straight into marshalled bytes, with no string
+ * made on the way (what it costs to make them twice, here and in Python, was a quarter of a
+ * request). The keys follow PEP 3333 "environ Variables" and RFC 3875 §4.1; every value is the
+ * latin-1 view of the request's bytes.
  */
 export class EnvironWriter {
   readonly #rootPath: Buffer
@@ -99,7 +115,10 @@ export class EnvironWriter {
     )
   }
 
-  /** Writes the environ of a request, but for what is {@link usualEnviron}, as a marshalled dict of str to str at `start`; returns where it ends. */
+  /**
+   * Writes the environ of a request, but for what is {@link usualEnviron}, as a marshalled dict of
+   * str to str at `start`; returns where it ends.
+   */
   write(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head, peer } = facts
     const bytes = head.bytes
@@ -134,7 +153,8 @@ export class EnvironWriter {
     let from = head.pathStart
     let to = head.pathEnd
     if (head.targetForm === 'asterisk') return writeBytes(out, at, bytes, from, from)
-    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS; else it is "/".
+    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS;
+    // else it is "/".
     if (from === to && head.method !== 'OPTIONS') return writeBytes(out, at, ROOT, 0, 1)
     if (hasPercent(bytes, from, to)) {
       if (this.#scratch.length < to - from) this.#scratch = Buffer.alloc(to - from)
@@ -166,7 +186,8 @@ export class EnvironWriter {
         this.#seen[id] = number
         if (id === TRANSFER_ENCODING && facts.readLength >= 0) continue
         if (id === HOST && head.targetForm === 'absolute') continue
-        // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests ("httpoxy", CVE-2016-5385).
+        // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests
+        // ("httpoxy", CVE-2016-5385).
         if (id === PROXY) continue
       } else if ((places === null ? indexOfName(names, name, 0) : places.get(name.lower)![0]) < i) {
         continue
@@ -193,7 +214,10 @@ export class EnvironWriter {
     return at
   }
 
-  /** The values of several fields of one name as one (RFC 9110 §5.3); cookies are joined as RFC 9113 §8.2.3 does. */
+  /**
+   * The values of several fields of one name as one (RFC 9110 §5.3); cookies are joined as RFC 9113
+   * §8.2.3 does.
+   */
   #writeJoined(
     head: RequestHead,
     name: FieldName,
@@ -212,7 +236,10 @@ export class EnvironWriter {
   }
 }
 
-/** The key of a field in an environ: `Accept-Language` is `HTTP_ACCEPT_LANGUAGE`; two names have a key of their own (RFC 3875 §4.1.2, §4.1.3). */
+/**
+ * The key of a field in an environ: `Accept-Language` is `HTTP_ACCEPT_LANGUAGE`; two names have a
+ * key of their own (RFC 3875 §4.1.2, §4.1.3).
+ */
 export function environKey(name: FieldName): string {
   if (name.id === CONTENT_TYPE) return 'CONTENT_TYPE'
   if (name.id === CONTENT_LENGTH) return 'CONTENT_LENGTH'
@@ -224,7 +251,8 @@ function indexOfName(names: readonly FieldName[], name: FieldName, from: number)
   const count = names.length
   for (let i = from; i < count; i++) {
     const other = names[i]
-    if (other === name || (name.id < 0 && other.hash === name.hash && other.lower === name.lower)) return i
+    if (other === name || (name.id < 0 && other.hash === name.hash && other.lower === name.lower))
+      return i
   }
   return count
 }
@@ -238,7 +266,10 @@ function placesOf(names: readonly FieldName[], name: FieldName, first: number): 
   return places
 }
 
-/** The same for all names at once: looking for each among all would take seconds for tens of thousands of fields. */
+/**
+ * The same for all names at once: looking for each among all would take seconds for tens of
+ * thousands of fields.
+ */
 function placesByName(head: RequestHead): Map<string, number[]> {
   const byName = new Map<string, number[]>()
   for (let i = 0; i < head.fieldCount; i++) {
@@ -264,14 +295,19 @@ function encodePeer(facts: EnvironFacts): Buffer {
   return part
 }
 
-/** `SERVER_NAME` and `SERVER_PORT`; `own` when they are the connection's, and so the same for all its requests. */
+/**
+ * `SERVER_NAME` and `SERVER_PORT`; `own` when they are the connection's, and so the same for all
+ * its requests.
+ */
 export function serverAddress({ peer, head, secure }: EnvironFacts): {
   name: string
   port: string
   own: boolean
 } {
-  if (peer.localAddress !== '') return { name: peer.localAddress, port: String(peer.localPort), own: true }
-  // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the client asked for.
+  if (peer.localAddress !== '')
+    return { name: peer.localAddress, port: String(peer.localPort), own: true }
+  // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the
+  // client asked for.
   const host =
     head.targetForm === 'absolute'
       ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
@@ -313,7 +349,12 @@ function hexDigit(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-export function startsWithPath(bytes: Uint8Array, from: number, to: number, prefix: Buffer): boolean {
+export function startsWithPath(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  prefix: Buffer,
+): boolean {
   const end = from + prefix.length
   if (end > to || (end < to && bytes[end] !== SLASH)) return false
   for (let i = 0; i < prefix.length; i++) {

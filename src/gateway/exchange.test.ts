@@ -23,7 +23,10 @@ const peer: Peer = {
   environPart: null,
 }
 
-/** One exchange between a scripted engine and a scripted runtime; `said` is what it said to both, in order. */
+/**
+ * One exchange between a scripted engine and a scripted runtime; `said` is what it said to both, in
+ * order.
+ */
 function begin(text: string, options: Partial<GatewayOptions> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
@@ -147,7 +150,11 @@ describe('an exchange', () => {
     for (const [text, options, status] of [
       ['CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', {}, 405],
       [post(11), { limitRequestBody: 10 }, 413],
-      ['GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n', {}, 400],
+      [
+        'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n',
+        {},
+        400,
+      ],
     ] as const) {
       const exchange = begin(text, options)
       expect(exchange.said).toEqual([`refuse ${status} close`])
@@ -241,7 +248,13 @@ describe('an exchange', () => {
     it('reserves nothing for a response that is a file', async () => {
       const { exchange, disk } = pressed()
       exchange.respond('200 OK\r\nContent-Length: 60000000\r\n', null, false)
-      exchange.task.responseFile({ path: '/nowhere', device: 1, inode: 1, offset: 0, length: 60_000_000 })
+      exchange.task.responseFile({
+        path: '/nowhere',
+        device: 1,
+        inode: 1,
+        offset: 0,
+        length: 60_000_000,
+      })
       expect(disk.used).toBe(0)
     })
 
@@ -318,7 +331,9 @@ describe('an exchange', () => {
         if (end === 'lost') exchange.task.lost(502, 'it is gone')
         else if (end === 'broken') exchange.task.responseEnd(true)
         else exchange.task.failed('Traceback')
-        expect(exchange.news()).toEqual([started ? 'abort' : end === 'lost' ? 'refuse 502' : 'refuse 500'])
+        expect(exchange.news()).toEqual([
+          started ? 'abort' : end === 'lost' ? 'refuse 502' : 'refuse 500',
+        ])
       }
     }
   })

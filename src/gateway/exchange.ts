@@ -27,17 +27,24 @@ import type { WaitingResponse } from './slow-readers.ts'
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
-/** A runtime that holds this much of a response is relieved of it when it holds others too, however fast the client reads. */
+/**
+ * A runtime that holds this much of a response is relieved of it when it holds others too, however
+ * fast the client reads.
+ */
 const HEAVY = 2 * 1024 * 1024
 
-/** A client that has closed its own direction and waits this long for a request that nobody has begun is taken to be gone. */
+/**
+ * A client that has closed its own direction and waits this long for a request that nobody has
+ * begun is taken to be gone.
+ */
 const ABANDONED_MS = 1000
 /** How much of a streamed body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
 
 /**
- * One request and its response: from a parsed head to a task for the runtime, and from what the runtime gives back to the client.
- * It is the engine's sink and the runtime's task in one object, because one is made per request.
+ * One request and its response: from a parsed head to a task for the runtime, and from what the
+ * runtime gives back to the client. It is the engine's sink and the runtime's task in one object,
+ * because one is made per request.
  */
 export class Exchange implements RequestSink, Task, EnvironFacts, WaitingResponse {
   readonly head: RequestHead
@@ -68,7 +75,9 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #heldByRuntime = 0
   /** Where the response goes once its client has proved to be slow. */
   #spool: ResponseSpool | null = null
-  /** A streamed request body: how much the application has asked for, and what came before it did. */
+  /**
+   * A streamed request body: how much the application has asked for, and what came before it did.
+   */
   #wanted = 0
   #asked = false
   #endSent = false
@@ -83,7 +92,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.head = head
     this.peer = reply.peer
     this.#reply = reply
-    this.#startedAt = gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
+    this.#startedAt =
+      gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
   }
 
   // ---------------------------------------------------------------- what the engine says (RequestSink)
@@ -186,7 +196,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       if (this.body.kind === 'stream' && !this.#bodyEnded) handle.abortBody()
       handle.cancel()
     }
-    // A worker may still open the file by the number of its descriptor, which must not be another body's by then.
+    // A worker may still open the file by the number of its descriptor, which must not be another
+    // body's by then.
     if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
     this.#file?.close()
     this.#spool?.discard()
@@ -194,7 +205,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { access } = this.#gateway.options.log
     if (access === null) return
     access(
-      finishedExchange(this.head, this.peer, this.#response, bytes, this.#startedAt, completed, refusedWith),
+      finishedExchange(
+        this.head,
+        this.peer,
+        this.#response,
+        bytes,
+        this.#startedAt,
+        completed,
+        refusedWith,
+      ),
     )
   }
 
@@ -327,7 +346,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     }
     const spool = new ResponseSpool(options.spool, slowReaders.ahead, ends, unsent)
     const { contentLength } = this.#response!
-    const left = contentLength === -1 ? Number.POSITIVE_INFINITY : contentLength - this.#reply!.bytesSent
+    const left =
+      contentLength === -1 ? Number.POSITIVE_INFINITY : contentLength - this.#reply!.bytesSent
     if (!spool.begin(left, options.responseWindow - this.#ungranted, this.#isHeavy)) return false
     this.#spool = spool
     return true
@@ -427,13 +447,16 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     if (!this.#bodyEnded) {
       this.#reply?.resumeBody()
     } else if (this.#asked && !this.#endSent) {
-      // Not before the application has asked: until then the task may go to another worker, which would miss it.
+      // Not before the application has asked: until then the task may go to another worker, which
+      // would miss it.
       this.#endSent = true
       handle.sendBody(NOTHING, true)
     }
   }
 
-  /** Answers a request that does not get as far as the application, and says why in the error log. */
+  /**
+   * Answers a request that does not get as far as the application, and says why in the error log.
+   */
   #refuse(status: number, reason: string, fields = ''): void {
     const text = refusalLine(this.peer, this.describe(), status, reason)
     this.#gateway.options.log.limited('warning', refusalKind(status), text)

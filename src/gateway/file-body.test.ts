@@ -66,7 +66,9 @@ function send(what: FileReference, taking = true) {
 }
 
 const over = (seen: ReturnType<typeof send>) =>
-  waitFor('the end', () => seen.finished + seen.failures.length > 0).then(() => Buffer.concat(seen.bytes))
+  waitFor('the end', () => seen.finished + seen.failures.length > 0).then(() =>
+    Buffer.concat(seen.bytes),
+  )
 
 describe('a file as a body', () => {
   it('is sent whole, or the part that was asked for', async () => {
@@ -130,7 +132,10 @@ describe('a file as a body', () => {
 
   it('that nobody wants any more says nothing, at whatever moment', async () => {
     for (let turns = 0; turns < 8; turns++) {
-      const seen = send(turns % 2 === 0 ? reference() : { ...reference(), path: `${path}.missing` }, false)
+      const seen = send(
+        turns % 2 === 0 ? reference() : { ...reference(), path: `${path}.missing` },
+        false,
+      )
       for (let i = 0; i < turns >> 1; i++) await new Promise((resolve) => setImmediate(resolve))
       const had = seen.failures.length
       seen.body.close()

@@ -3,15 +3,23 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { FileReference } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 
-/** What takes the bytes of a file: `data` for each piece, and back by {@link FileBody.written} when the client has taken it. */
+/**
+ * What takes the bytes of a file: `data` for each piece, and back by {@link FileBody.written} when
+ * the client has taken it.
+ */
 export interface FileSink {
   data(chunk: Buffer): void
   finish(): void
-  /** The file cannot be sent (to its end): it is not the one that was meant, or it became shorter. */
+  /**
+   * The file cannot be sent (to its end): it is not the one that was meant, or it became shorter.
+   */
   failed(reason: string): void
 }
 
-/** Each costs a turn of node's thread pool: 128 KiB 1.3 times the processor time, 512 KiB 0.6 times; two of them are what a slow reader holds. */
+/**
+ * Each costs a turn of node's thread pool: 128 KiB 1.3 times the processor time, 512 KiB 0.6 times;
+ * two of them are what a slow reader holds.
+ */
 const PIECE = 256 * 1024
 /** The same while memory is short. */
 const PIECE_UNDER_PRESSURE = 32 * 1024
@@ -19,8 +27,9 @@ const PIECE_UNDER_PRESSURE = 32 * 1024
 const AHEAD = 2
 
 /**
- * Sends part of a file as a response body (`wsgi.file_wrapper`), a piece at a time as fast as the client takes them;
- * the worker is free meanwhile. The path is opened without following it to anything but the regular file that the worker had open: same device, same inode.
+ * Sends part of a file as a response body (`wsgi.file_wrapper`), a piece at a time as fast as the
+ * client takes them; the worker is free meanwhile. The path is opened without following it to
+ * anything but the regular file that the worker had open: same device, same inode.
  */
 export class FileBody {
   readonly #reference: FileReference
@@ -74,7 +83,8 @@ export class FileBody {
 
   async #next(): Promise<void> {
     const size = this.#memory.pressed ? PIECE_UNDER_PRESSURE : PIECE
-    if (this.#reading || this.#closed || this.#file === null || this.#unwritten >= size * AHEAD) return
+    if (this.#reading || this.#closed || this.#file === null || this.#unwritten >= size * AHEAD)
+      return
     if (this.#left === 0) {
       this.#closed = true
       this.#end()
@@ -105,7 +115,9 @@ export class FileBody {
   }
 
   #fail(error: unknown): void {
-    this.#sink.failed(`${this.#reference.path}: ${error instanceof Error ? error.message : String(error)}`)
+    this.#sink.failed(
+      `${this.#reference.path}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 
   #end(): void {

@@ -23,5 +23,6 @@ export class Gateway implements GatewayContext {
   }
 
   /** The engine's handler: one call per request. */
-  readonly handle = (head: RequestHead, reply: Reply): RequestSink => new Exchange(this, head, reply)
+  readonly handle = (head: RequestHead, reply: Reply): RequestSink =>
+    new Exchange(this, head, reply)
 }

@@ -1,6 +1,7 @@
 /**
- * Just enough of Python's `marshal` to write a dict of str: the worker turns it into an environ with one C call.
- * The type codes are those of CPython's format versions 2 to 5, which all supported Pythons read.
+ * Just enough of Python's `marshal` to write a dict of str: the worker turns it into an environ
+ * with one C call. The type codes are those of CPython's format versions 2 to 5, which all
+ * supported Pythons read.
  */
 
 const DICT = 0x7b // '{', ended by NULL
@@ -20,8 +21,9 @@ export function endDict(out: Buffer, at: number): number {
 }
 
 /**
- * A str as bytes ready to be copied. Keys are not marked as interned: reading them takes Python longer that way
- * (3.9: 4.2 against 2.1 µs an environ, 3.13: 3.1 against 2.4), and CPython would keep a client's header names for ever.
+ * A str as bytes ready to be copied. Keys are not marked as interned: reading them takes Python
+ * longer that way (3.9: 4.2 against 2.1 µs an environ, 3.13: 3.1 against 2.4), and CPython would
+ * keep a client's header names for ever.
  */
 export function encodeString(text: string): Buffer {
   const source = Buffer.from(text, 'latin1')
@@ -48,10 +50,17 @@ export function writeEncoded(out: Buffer, at: number, encoded: Uint8Array): numb
 }
 
 /**
- * Writes bytes [start, end) of `source` as the str of their latin-1 view (PEP 3333 "A Note On String Types").
+ * Writes bytes [start, end) of `source` as the str of their latin-1 view (PEP 3333 "A Note On
+ * String Types").
  * @returns the end of what was written, at most `at + 5 + 2 × length`
  */
-export function writeBytes(out: Buffer, at: number, source: Uint8Array, start: number, end: number): number {
+export function writeBytes(
+  out: Buffer,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
   const length = end - start
   let to: number
   if (length < 256) {
@@ -72,7 +81,13 @@ export function writeBytes(out: Buffer, at: number, source: Uint8Array, start: n
 }
 
 /** The same for bytes of which some are not ASCII: as UTF-8. */
-function writeLatin1(out: Buffer, at: number, source: Uint8Array, start: number, end: number): number {
+function writeLatin1(
+  out: Buffer,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
   out[at] = UNICODE
   let to = at + 5
   for (let i = start; i < end; i++) {

@@ -58,10 +58,13 @@ describe('the scheme that a proxy tells of', () => {
     expect(() => trust.isSecure(conflict, from('127.0.0.1'))).toThrow(SchemeConflictError)
     expect(trust.isSecure(conflict, from('8.8.8.8'))).toBe(false)
     expect(() =>
-      trust.isSecure(head('X-Forwarded-Proto: https', 'X-Forwarded-Proto: http'), from('127.0.0.1')),
+      trust.isSecure(
+        head('X-Forwarded-Proto: https', 'X-Forwarded-Proto: http'),
+        from('127.0.0.1'),
+      ),
     ).toThrow(SchemeConflictError)
-    expect(trust.isSecure(head('X-Forwarded-Proto: https', 'X-Forwarded-Ssl: on'), from('127.0.0.1'))).toBe(
-      true,
-    )
+    expect(
+      trust.isSecure(head('X-Forwarded-Proto: https', 'X-Forwarded-Ssl: on'), from('127.0.0.1')),
+    ).toBe(true)
   })
 })

@@ -17,7 +17,10 @@ export class ProxyTrust {
   readonly #networks = new BlockList()
   /** Header name in lower case → the value that means HTTPS. */
   readonly #secure = new Map<string, string>()
-  /** By the id of a well-known name: whether it is among them. Most requests are done after looking at this. */
+  /**
+   * By the id of a well-known name: whether it is among them. Most requests are done after looking
+   * at this.
+   */
   readonly #wellKnown = new Uint8Array(WELL_KNOWN_NAMES.length)
   #others = false
 
@@ -53,7 +56,9 @@ export class ProxyTrust {
       if (expected === undefined || !this.#believes(peer)) continue
       const says = head.value(i) === expected
       if (secure !== null && secure !== says) {
-        throw new SchemeConflictError('the headers of the proxy contradict each other about the scheme')
+        throw new SchemeConflictError(
+          'the headers of the proxy contradict each other about the scheme',
+        )
       }
       secure = says
     }

@@ -3,15 +3,27 @@ import type { Spool } from '../spool/spool.ts'
 
 /** A response whose application has produced all that it may before the client takes more. */
 export interface WaitingResponse {
-  /** When the client is slow if it has taken nothing by then, in milliseconds of `performance.now()`. */
+  /**
+   * When the client is slow if it has taken nothing by then, in milliseconds of
+   * `performance.now()`.
+   */
   slowAt: number
-  /** What {@link taken} was when it began to wait, or when the client was last seen to take something. */
+  /**
+   * What {@link taken} was when it began to wait, or when the client was last seen to take
+   * something.
+   */
   takenThen: number
   /** Bytes that its client has taken so far, of whatever response. */
   readonly taken: number
-  /** Takes the rest from the application, and keeps it for the client. @returns false when there is no room, now */
+  /**
+   * Takes the rest from the application, and keeps it for the client. @returns false when there is
+   * no room, now
+   */
   spool(): boolean
-  /** {@link slowAt} has come. @returns whether there is nothing more to be done: the client has taken what there was, or all of it is spooled */
+  /**
+   * {@link slowAt} has come. @returns whether there is nothing more to be done: the client has
+   * taken what there was, or all of it is spooled
+   */
   slow(): boolean
   /** It keeps a thread from other requests. */
   readonly blocking: boolean
@@ -19,16 +31,22 @@ export interface WaitingResponse {
   cut(): void
 }
 
-/** A client that takes nothing for this long is slow: one that reads as fast as it can takes some within a fraction of it. */
+/**
+ * A client that takes nothing for this long is slow: one that reads as fast as it can takes some
+ * within a fraction of it.
+ */
 const SLOW_MS = 10
-/** A client that takes nothing for this long is given up where nothing can be spooled and others need what it holds. */
+/**
+ * A client that takes nothing for this long is given up where nothing can be spooled and others
+ * need what it holds.
+ */
 const STALLED_MS = 2000
 /** What was spooled for another reason stays in memory for this long. */
 const SPILL_MS = 100
 
 /**
- * Finds the responses that are kept waiting by their clients, and has them spooled. While no application waits for a client it does
- * nothing; one timer serves all of those that do.
+ * Finds the responses that are kept waiting by their clients, and has them spooled. While no
+ * application waits for a client it does nothing; one timer serves all of those that do.
  */
 export class SlowReaders {
   readonly ahead: SpoolAhead
@@ -50,8 +68,9 @@ export class SlowReaders {
   }
 
   /**
-   * Spools a response before its client has proved to be slow, because memory is short, or because many others are under way in its worker:
-   * that would begin ever more requests between two windows of each, and hold all of their responses.
+   * Spools a response before its client has proved to be slow, because memory is short, or because
+   * many others are under way in its worker: that would begin ever more requests between two
+   * windows of each, and hold all of their responses.
    *
    * @returns false when that is not possible, now
    */

@@ -13,9 +13,9 @@ const HIGHEST_PORT = 65535
 const FUTURE_ADDRESS = /^v[0-9a-f]+\.[-._~!$&'()*+,;=:0-9a-z]+$/i
 
 /**
- * Checks `host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2) in `[start, end)` of `bytes`: a registered name, an IPv4
- * address or an address in brackets, then perhaps a port up to 65535. The host may be empty and so may the port; user
- * information is refused.
+ * Checks `host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2) in `[start, end)` of `bytes`: a
+ * registered name, an IPv4 address or an address in brackets, then perhaps a port up to 65535. The
+ * host may be empty and so may the port; user information is refused.
  *
  * @returns where the host ends (at the colon, or at `end`), or -1 when it is malformed
  */
@@ -33,7 +33,8 @@ export function authorityHostEnd(bytes: Buffer, start: number, end: number): num
       const byte = bytes[i]!
       if (REGISTERED_NAME[byte] === 1) continue
       if (byte !== PERCENT) break
-      if (i + 2 >= end || !HEX_DIGIT_PLUS_ONE[bytes[i + 1]!] || !HEX_DIGIT_PLUS_ONE[bytes[i + 2]!]) return -1
+      if (i + 2 >= end || !HEX_DIGIT_PLUS_ONE[bytes[i + 1]!] || !HEX_DIGIT_PLUS_ONE[bytes[i + 2]!])
+        return -1
       i += 2
     }
   }

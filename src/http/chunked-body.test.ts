@@ -184,8 +184,14 @@ describe('chunk extensions', () => {
     const half = `1;${'a'.repeat(CHUNK_EXTENSION_BYTES / 2 - 1)}\r\nz\r\n`
     expect(accepted(`${half}${half}0\r\n\r\n`)).toBe('zz')
     expect(refused(`${half}${half}0;a\r\n\r\n`)).toEqual([400, 'chunk-extensions-too-long'])
-    expect(refused(`1;a="${'\\a'.repeat(CHUNK_EXTENSION_BYTES)}`)).toEqual([400, 'chunk-extensions-too-long'])
-    expect(refused(`1${';a=b'.repeat(CHUNK_EXTENSION_BYTES)}`)).toEqual([400, 'chunk-extensions-too-long'])
+    expect(refused(`1;a="${'\\a'.repeat(CHUNK_EXTENSION_BYTES)}`)).toEqual([
+      400,
+      'chunk-extensions-too-long',
+    ])
+    expect(refused(`1${';a=b'.repeat(CHUNK_EXTENSION_BYTES)}`)).toEqual([
+      400,
+      'chunk-extensions-too-long',
+    ])
   })
 
   it('are bounded with their white space', () => {
@@ -235,7 +241,9 @@ describe('the trailer section', () => {
     'Authorization: x',
     'Content-Type: text/html',
   ])('with "%s" is dropped as any other', (field) => {
-    const { requests, refusal } = read(`1\r\nz\r\n0\r\n${field}\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n`)
+    const { requests, refusal } = read(
+      `1\r\nz\r\n0\r\n${field}\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n`,
+    )
     expect(refusal).toBeNull()
     expect(requests.map(({ target }) => target)).toEqual(['/', '/next'])
     const [plain] = read('1\r\nz\r\n0\r\n\r\n').requests
@@ -267,16 +275,31 @@ describe('the trailer section', () => {
 
   it('as a whole has a ceiling where there is no limit', () => {
     const line = `X: ${'a'.repeat(400_000)}\r\n`
-    const body = new ChunkedBody({ requestLine: 0, fields: 0, fieldSize: 0, head: 0, headerMap: 'drop' })
+    const body = new ChunkedBody({
+      requestLine: 0,
+      fields: 0,
+      fieldSize: 0,
+      head: 0,
+      headerMap: 'drop',
+    })
     const bytes = Buffer.from(`0\r\n${line.repeat(4)}\r\n`)
-    expect(() => body.receive(bytes, 0, bytes.length, () => {})).toThrow(/larger than 1048576 bytes/)
+    expect(() => body.receive(bytes, 0, bytes.length, () => {})).toThrow(
+      /larger than 1048576 bytes/,
+    )
   })
 })
 
 describe('any chunked body', () => {
-  const token = fc.string({ unit: fc.constantFrom(..."!#$%&'*+-.^_`|~09azAZ"), minLength: 1, maxLength: 8 })
+  const token = fc.string({
+    unit: fc.constantFrom(..."!#$%&'*+-.^_`|~09azAZ"),
+    minLength: 1,
+    maxLength: 8,
+  })
   const quoted = fc
-    .string({ unit: fc.constantFrom(' ', '\t', 'a', ';', '=', '\\\\', '\\"', '\xff'), maxLength: 8 })
+    .string({
+      unit: fc.constantFrom(' ', '\t', 'a', ';', '=', '\\\\', '\\"', '\xff'),
+      maxLength: 8,
+    })
     .map((text) => `"${text}"`)
   const space = fc.constantFrom('', '', '', ' ', '\t', ' \t ')
   const extension = fc
@@ -293,16 +316,20 @@ describe('any chunked body', () => {
 
   it('means its data, whatever its sizes, extensions and trailers look like', () => {
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 6 }), fc.array(token, { maxLength: 4 }), (sent, trailers) => {
-        const text = sent.map(({ data, size: [zeros, upper], extensions }) => {
-          const digits = '0'.repeat(zeros) + data.length.toString(16)
-          const bytes = Buffer.from(data).toString('latin1')
-          return `${upper ? digits.toUpperCase() : digits}${extensions.join('')}\r\n${bytes}\r\n`
-        })
-        const section = trailers.map((name) => `X${name}: ${name}\r\n`).join('')
-        const all = Buffer.concat(sent.map(({ data }) => Buffer.from(data)))
-        expect(accepted(`${text.join('')}0\r\n${section}\r\n`)).toBe(all.toString('latin1'))
-      }),
+      fc.property(
+        fc.array(piece, { maxLength: 6 }),
+        fc.array(token, { maxLength: 4 }),
+        (sent, trailers) => {
+          const text = sent.map(({ data, size: [zeros, upper], extensions }) => {
+            const digits = '0'.repeat(zeros) + data.length.toString(16)
+            const bytes = Buffer.from(data).toString('latin1')
+            return `${upper ? digits.toUpperCase() : digits}${extensions.join('')}\r\n${bytes}\r\n`
+          })
+          const section = trailers.map((name) => `X${name}: ${name}\r\n`).join('')
+          const all = Buffer.concat(sent.map(({ data }) => Buffer.from(data)))
+          expect(accepted(`${text.join('')}0\r\n${section}\r\n`)).toBe(all.toString('latin1'))
+        },
+      ),
     )
   })
 })

@@ -27,10 +27,16 @@ import {
 /** The most hexadecimal digits of a chunk size, leading zeros included. */
 export const CHUNK_SIZE_DIGITS = 16
 
-/** The most bytes that all chunk extensions of one body may have together: 16 KiB. They mean nothing to us. */
+/**
+ * The most bytes that all chunk extensions of one body may have together: 16 KiB. They mean nothing
+ * to us.
+ */
 export const CHUNK_EXTENSION_BYTES = 16 * 1024
 
-/** Data of fewer bytes than this is moved to what came before it in the same read; more is a piece of its own. */
+/**
+ * Data of fewer bytes than this is moved to what came before it in the same read; more is a piece
+ * of its own.
+ */
 const NOT_MOVED = 4096
 
 const LARGEST_CHUNK = Number.MAX_SAFE_INTEGER
@@ -62,13 +68,15 @@ const DONE = 21
 /**
  * A chunked body (RFC 9112 §7.1): chunks, the last chunk and the trailer section.
  *
- * Stricter than the grammar where recipients are known to disagree: at most 16 digits, exact CRLFs, and white space
- * ("BWS", RFC 9110 §5.6.3) only where the grammar has it, around the `;` and `=` of extensions, not behind a size or the last
- * extension. Extensions are checked for their form, bounded with their white space, and dropped.
+ * Stricter than the grammar where recipients are known to disagree: at most 16 digits, exact CRLFs,
+ * and white space ("BWS", RFC 9110 §5.6.3) only where the grammar has it, around the `;` and `=` of
+ * extensions, not behind a size or the last extension. Extensions are checked for their form,
+ * bounded with their white space, and dropped.
  *
- * Trailer fields are checked for their form like the fields of a head, under the same limits, and dropped, every one of
- * them: also those that must not stand there (`Content-Length`, `Host`, `Authorization`), which a recipient that merged
- * them into the head would let decide about the message after the fact (RFC 9110 §6.5.1).
+ * Trailer fields are checked for their form like the fields of a head, under the same limits, and
+ * dropped, every one of them: also those that must not stand there (`Content-Length`, `Host`,
+ * `Authorization`), which a recipient that merged them into the head would let decide about the
+ * message after the fact (RFC 9110 §6.5.1).
  *
  * @example
  * ```ts
@@ -111,7 +119,8 @@ export class ChunkedBody implements BodyReceiver {
 
   receive(chunk: Buffer, start: number, end: number, sink: (data: Buffer) => void): number {
     let i = start
-    // The data of small chunks is moved together: a client that sends a byte a chunk must not cost an object a byte.
+    // The data of small chunks is moved together: a client that sends a byte a chunk must not cost
+    // an object a byte.
     let dataStart = end
     let dataEnd = end
     try {
@@ -147,7 +156,8 @@ export class ChunkedBody implements BodyReceiver {
       case SIZE: {
         const digit = HEX_DIGIT_PLUS_ONE[byte]! - 1
         if (digit >= 0) this.takeDigit(digit)
-        else if (this.phase === SIZE_START) throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
+        else if (this.phase === SIZE_START)
+          throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
         else if (isSpace(byte)) this.takeSpace(SIZE_SPACE)
         else this.endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
         return
@@ -216,12 +226,14 @@ export class ChunkedBody implements BodyReceiver {
         return
 
       case DATA_CR:
-        if (byte === LF) throw new HttpError(400, 'bare-lf', 'The data of a chunk ends with LF, not CRLF')
+        if (byte === LF)
+          throw new HttpError(400, 'bare-lf', 'The data of a chunk ends with LF, not CRLF')
         if (byte !== CR) throw badChunk('bad-chunk-end', 'The data of a chunk is followed by', byte)
         this.phase = DATA_LF
         return
       case DATA_LF:
-        if (byte !== LF) throw badChunk('bare-cr', 'The CR after the data of a chunk is followed by', byte)
+        if (byte !== LF)
+          throw badChunk('bare-cr', 'The CR after the data of a chunk is followed by', byte)
         this.phase = SIZE_START
         this.digits = 0
         return
@@ -234,7 +246,11 @@ export class ChunkedBody implements BodyReceiver {
   private takeDigit(digit: number): void {
     this.digits++
     if (this.digits > CHUNK_SIZE_DIGITS || this.remaining > (LARGEST_CHUNK - digit) / 16) {
-      throw new HttpError(400, 'chunk-size-too-large', 'A chunk size is too large or has too many digits')
+      throw new HttpError(
+        400,
+        'chunk-size-too-large',
+        'A chunk size is too large or has too many digits',
+      )
     }
     this.remaining = this.remaining * 16 + digit
     this.phase = SIZE
@@ -253,7 +269,10 @@ export class ChunkedBody implements BodyReceiver {
     }
   }
 
-  /** A byte after which no more of an extension's name or value can follow; `spaces` is the phase for white space. */
+  /**
+   * A byte after which no more of an extension's name or value can follow; `spaces` is the phase
+   * for white space.
+   */
   private endExtension(byte: number, spaces: number): void {
     if (isSpace(byte)) this.takeSpace(spaces)
     else this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
@@ -280,7 +299,9 @@ export class ChunkedBody implements BodyReceiver {
     }
   }
 
-  /** The trailer section, RFC 9112 §7.1.2: the rules of a head's field lines, each byte on its own. */
+  /**
+   * The trailer section, RFC 9112 §7.1.2: the rules of a head's field lines, each byte on its own.
+   */
   private takeTrailerByte(byte: number): void {
     this.trailerBytes++
     if (this.trailerBytes > this.headLimit) {
@@ -297,7 +318,11 @@ export class ChunkedBody implements BodyReceiver {
           return
         }
         if (byte === SP || byte === HTAB) {
-          throw new HttpError(400, 'obs-fold', 'A line of the trailer section begins with white space')
+          throw new HttpError(
+            400,
+            'obs-fold',
+            'A line of the trailer section begins with white space',
+          )
         }
         if (this.trailers === this.fieldsLimit) {
           throw new HttpError(
@@ -320,7 +345,8 @@ export class ChunkedBody implements BodyReceiver {
           return
         }
         this.countTrailerByte()
-        if (byte === LF) throw new HttpError(400, 'bare-lf', 'A trailer field ends with LF, not CRLF')
+        if (byte === LF)
+          throw new HttpError(400, 'bare-lf', 'A trailer field ends with LF, not CRLF')
         if (FIELD_VALUE[byte] === 0) {
           throw new HttpError(
             400,
@@ -330,11 +356,13 @@ export class ChunkedBody implements BodyReceiver {
         }
         return
       case TRAILER_LF:
-        if (byte !== LF) throw badChunk('bare-cr', 'The CR after a trailer field is followed by', byte)
+        if (byte !== LF)
+          throw badChunk('bare-cr', 'The CR after a trailer field is followed by', byte)
         this.phase = TRAILER_START
         return
       case LAST_LF:
-        if (byte !== LF) throw badChunk('bare-cr', 'The CR after the trailer section is followed by', byte)
+        if (byte !== LF)
+          throw badChunk('bare-cr', 'The CR after the trailer section is followed by', byte)
         this.phase = DONE
     }
   }
@@ -342,10 +370,16 @@ export class ChunkedBody implements BodyReceiver {
   private takeTrailerNameByte(byte: number): void {
     this.countTrailerByte()
     if (TOKEN_LOWER[byte] !== 0) return
-    if (byte === LF) throw new HttpError(400, 'bare-lf', 'A line of the trailer section ends with LF')
-    if (byte === CR) throw new HttpError(400, 'no-colon', 'A line of the trailer section has no colon')
+    if (byte === LF)
+      throw new HttpError(400, 'bare-lf', 'A line of the trailer section ends with LF')
+    if (byte === CR)
+      throw new HttpError(400, 'no-colon', 'A line of the trailer section has no colon')
     if (byte === SP || byte === HTAB) {
-      throw new HttpError(400, 'space-before-colon', 'The name of a trailer field is followed by white space')
+      throw new HttpError(
+        400,
+        'space-before-colon',
+        'The name of a trailer field is followed by white space',
+      )
     }
     if (byte !== COLON) {
       throw new HttpError(

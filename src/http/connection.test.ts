@@ -73,7 +73,10 @@ class Recorder implements RequestSink {
 
 const SCRIBBLE = 0x23
 
-/** Answers with memory that is used for something else as soon as it is not needed any more, as a runtime does. */
+/**
+ * Answers with memory that is used for something else as soon as it is not needed any more, as a
+ * runtime does.
+ */
 function respond(reply: Reply, head: ResponseHead, body: Buffer | null): void {
   const [bytes, start, end] = lend(body)
   if (!reply.respond(head, bytes, start, end, 0)) bytes.fill(SCRIBBLE)
@@ -149,7 +152,10 @@ async function serve(
   const refusals: Refusal[] = []
   const connections: Connection[] = []
   const sockets: Socket[] = []
-  const context = { ...makeContext(script, timeouts, requests, refusals, () => bench.closed++), ...budgets }
+  const context = {
+    ...makeContext(script, timeouts, requests, refusals, () => bench.closed++),
+    ...budgets,
+  }
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   acceptSockets(server, (socket) => {
@@ -213,7 +219,9 @@ describe('a connection', () => {
       expect(response.header('Server')).toBe('test')
       expect(response.header('Date')).toMatch(/ GMT$/)
     }
-    expect(bench.requests.map(({ said }) => said)).toEqual(Array(3).fill(['begin', 'bodyEnd', 'closed']))
+    expect(bench.requests.map(({ said }) => said)).toEqual(
+      Array(3).fill(['begin', 'bodyEnd', 'closed']),
+    )
     expect(bench.requests.every(({ completed }) => completed === true)).toBe(true)
   })
 
@@ -233,7 +241,8 @@ describe('a connection', () => {
 
   it('takes the same bytes in any pieces', async () => {
     const bench = await serve({
-      bodyEnd: (request) => respond(request.reply, head(), Buffer.from(request.path + request.body)),
+      bodyEnd: (request) =>
+        respond(request.reply, head(), Buffer.from(request.path + request.body)),
     })
     const client = await RawConnection.open(bench)
     const bytes =
@@ -242,7 +251,8 @@ describe('a connection', () => {
       'POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n' +
       get('/4')
     await client.drip(bytes, 0, 1)
-    for (const text of ['/1', '/2abc', '/3xyz', '/4']) expect((await client.readResponse()).text).toBe(text)
+    for (const text of ['/1', '/2abc', '/3xyz', '/4'])
+      expect((await client.readResponse()).text).toBe(text)
   })
 
   it('does not read on for a client that sends far ahead of its answers', async () => {
@@ -306,7 +316,9 @@ describe('the framing of a response', () => {
     request: string,
     script: (reply: Reply) => void,
     method = 'GET',
-  ): Promise<Awaited<ReturnType<RawConnection['readResponse']>> & { client: RawConnection; bench: Bench }> {
+  ): Promise<
+    Awaited<ReturnType<RawConnection['readResponse']>> & { client: RawConnection; bench: Bench }
+  > {
     const bench = await serve({
       begin: ({ reply }) => reply.wantBody(),
       bodyEnd: ({ reply }) => script(reply),
@@ -332,15 +344,19 @@ describe('the framing of a response', () => {
   })
 
   it('is the end of the connection for HTTP/1.0', async () => {
-    const response = await answered(get('/', 'Connection: keep-alive\r\n', '1.0'), inPieces('abc', 'defg'))
+    const response = await answered(
+      get('/', 'Connection: keep-alive\r\n', '1.0'),
+      inPieces('abc', 'defg'),
+    )
     expect(response).toMatchObject({ framing: 'close', text: 'abcdefg', complete: true })
     expect(response.header('Transfer-Encoding')).toBeUndefined()
     expect(response.header('Connection')).toBe('close')
   })
 
   it('is a length for HTTP/1.0 that asks to keep the connection', async () => {
-    const { client, ...response } = await answered(get('/', 'Connection: keep-alive\r\n', '1.0'), (reply) =>
-      respond(reply, head(), Buffer.from('abc')),
+    const { client, ...response } = await answered(
+      get('/', 'Connection: keep-alive\r\n', '1.0'),
+      (reply) => respond(reply, head(), Buffer.from('abc')),
     )
     expect(response.framing).toBe('length')
     expect(response.headers).toContainEqual(['Connection', 'keep-alive'])
@@ -359,7 +375,10 @@ describe('the framing of a response', () => {
   })
 
   it.each([
-    ['in one piece', (reply: Reply) => respond(reply, head('Content-Length: 3\r\n'), Buffer.from('abcdef'))],
+    [
+      'in one piece',
+      (reply: Reply) => respond(reply, head('Content-Length: 3\r\n'), Buffer.from('abcdef')),
+    ],
     [
       'in several',
       (reply: Reply) => {
@@ -377,7 +396,10 @@ describe('the framing of a response', () => {
   })
 
   it.each([
-    ['in one piece', (reply: Reply) => respond(reply, head('Content-Length: 10\r\n'), Buffer.from('abc'))],
+    [
+      'in one piece',
+      (reply: Reply) => respond(reply, head('Content-Length: 10\r\n'), Buffer.from('abc')),
+    ],
     ['without a body', (reply: Reply) => respond(reply, head('Content-Length: 10\r\n'), null)],
     [
       'in several',
@@ -438,7 +460,8 @@ describe('the framing of a response', () => {
       ['304 Not Modified', '5'],
     ] as const) {
       for (const script of [
-        (reply: Reply) => respond(reply, head('Content-Length: 5\r\nX: y\r\n', status), Buffer.from('abcde')),
+        (reply: Reply) =>
+          respond(reply, head('Content-Length: 5\r\nX: y\r\n', status), Buffer.from('abcde')),
         (reply: Reply) => {
           reply.start(head('Content-Length: 5\r\nX: y\r\n', status))
           data(reply, Buffer.from('abcde'))
@@ -496,7 +519,8 @@ describe('the framing of a response', () => {
 })
 
 describe('Expect: 100-continue', () => {
-  const expecting = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n'
+  const expecting =
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n'
   const echo = (request: Recorder) => respond(request.reply, head(), Buffer.from(request.body))
 
   it('is answered when the body is wanted at once', async () => {
@@ -519,7 +543,9 @@ describe('Expect: 100-continue', () => {
   })
 
   it('is not answered when the body is never wanted, and the connection then ends', async () => {
-    const bench = await serve({ begin: ({ reply }) => respond(reply, head('', '403 Forbidden'), null) })
+    const bench = await serve({
+      begin: ({ reply }) => respond(reply, head('', '403 Forbidden'), null),
+    })
     const client = await RawConnection.open(bench)
     const response = await client.request(expecting)
     expect(response.status).toBe(403)
@@ -584,7 +610,9 @@ describe('a client that has sent its end', () => {
     client.halfClose()
     expect((await client.readResponse()).status).toBe(400)
     expect(bench.requests[0]).toMatchObject({ completed: false, refusedWith: 400, body: 'abc' })
-    expect(bench.refusals).toMatchObject([{ begun: true, requestLine: 'POST / HTTP/1.1', gaveUp: true }])
+    expect(bench.refusals).toMatchObject([
+      { begun: true, requestLine: 'POST / HTTP/1.1', gaveUp: true },
+    ])
   })
 
   it('within a body that was paused gets 400 as soon as the rest has been taken', async () => {
@@ -747,7 +775,9 @@ describe('time-outs', () => {
   it('cut off a client that waits for 100 Continue when the body is wanted behind the head of the answer', async () => {
     const bench = await serve({ begin: ({ reply }) => reply.start(head()) }, { body: 0.2 })
     const client = await RawConnection.open(bench)
-    await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n')
+    await client.send(
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n',
+    )
     const request = await bench.request(0)
     request.reply.wantBody()
     await waitFor('the end', () => request.completed === false)
@@ -756,7 +786,10 @@ describe('time-outs', () => {
 
   it('bear with a body that makes progress', async () => {
     const bench = await serve(
-      { bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))) },
+      {
+        bodyEnd: (request) =>
+          respond(request.reply, head(), Buffer.from(String(request.body.length))),
+      },
       { body: 0.2 },
     )
     const client = await RawConnection.open(bench)
@@ -779,7 +812,9 @@ describe('time-outs', () => {
     await client.send(get('/big'))
     const request = await bench.request(0)
     await waitFor('the end', () => request.completed === false)
-    expect(bench.refusals).toMatchObject([{ status: 408, requestLine: 'GET /big HTTP/1.1', begun: true }])
+    expect(bench.refusals).toMatchObject([
+      { status: 408, requestLine: 'GET /big HTTP/1.1', begun: true },
+    ])
   })
 
   it('bear with a client that takes its answer slowly', async () => {
@@ -817,7 +852,10 @@ describe('rates', () => {
 
   it('of 0 ask for any progress at all', async () => {
     const bench = await serve(
-      { bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))) },
+      {
+        bodyEnd: (request) =>
+          respond(request.reply, head(), Buffer.from(String(request.body.length))),
+      },
       { body: 0.3 },
       { rates: { body: 0, write: 0 } },
     )
@@ -842,7 +880,8 @@ describe('rates', () => {
     const bench = await serve(
       {
         bodyData: ({ reply }) => reply.pauseBody(),
-        bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))),
+        bodyEnd: (request) =>
+          respond(request.reply, head(), Buffer.from(String(request.body.length))),
       },
       { wholeBody: 0.5 },
     )
@@ -1006,11 +1045,14 @@ describe('the memory that is held for clients', () => {
     const bench = await serve({
       begin: ({ reply }) => reply.wantBody(),
       bodyData: () => pieces++,
-      bodyEnd: (request) => respond(request.reply, head(), Buffer.from(String(request.body.length))),
+      bodyEnd: (request) =>
+        respond(request.reply, head(), Buffer.from(String(request.body.length))),
     })
     const client = await RawConnection.open(bench)
     const chunks = '1\r\nx\r\n'.repeat(20_000)
-    await client.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)
+    await client.send(
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+    )
     expect((await client.readResponse()).text).toBe('20000')
     expect(pieces).toBeLessThan(500)
   })
@@ -1123,7 +1165,11 @@ describe('a client of a unix socket', () => {
     await client.readToEnd()
     await waitFor('the end', () => closed)
     expect(requests[0]!.completed).toBe(false)
-    expect(requests[0]!.reply.peer).toMatchObject({ remoteAddress: '', remotePort: 0, localAddress: '' })
+    expect(requests[0]!.reply.peer).toMatchObject({
+      remoteAddress: '',
+      remotePort: 0,
+      localAddress: '',
+    })
   })
 })
 

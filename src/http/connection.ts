@@ -33,7 +33,10 @@ export interface ConnectionContext {
   readonly closed: (connection: Connection) => void
   /** Set when the server is stopping: answers say `Connection: close`. */
   stopping: boolean
-  /** While it is stopping: idle connections stay for one more request, which is told that it is the last. */
+  /**
+   * While it is stopping: idle connections stay for one more request, which is told that it is the
+   * last.
+   */
   patient: boolean
 }
 
@@ -50,7 +53,10 @@ export interface Timeouts {
   readonly write: number
 }
 
-/** How fast a client must be at least, in bytes per second on average over a time-out; 0 asks for any progress at all. */
+/**
+ * How fast a client must be at least, in bytes per second on average over a time-out; 0 asks for
+ * any progress at all.
+ */
 export interface Rates {
   readonly body: number
   readonly write: number
@@ -61,28 +67,49 @@ export interface Refusal {
   readonly peer: Peer
   readonly status: number
   readonly reason: string
-  /** The request line as it was sent, a character a byte; up to 128 bytes of one that is not whole. '' when nothing of it came. */
+  /**
+   * The request line as it was sent, a character a byte; up to 128 bytes of one that is not whole.
+   * '' when nothing of it came.
+   */
   readonly requestLine: string
-  /** The client ended the connection in the midst of its own message: nobody has done anything wrong. */
+  /**
+   * The client ended the connection in the midst of its own message: nobody has done anything
+   * wrong.
+   */
   readonly gaveUp: boolean
   /** Its head was in order and went to the handler, which hears of the refusal too. */
   readonly begun: boolean
   readonly startedAt: number
 }
 
-/** While memory is lacking altogether, a client that holds some of it is looked at this often, and must take or send so many bytes a second. */
+/**
+ * While memory is lacking altogether, a client that holds some of it is looked at this often, and
+ * must take or send so many bytes a second.
+ */
 const RELIEF_MS = 1000
 const RELIEF_RATE = 16 * 1024
-/** A read of up to this size lies beside others, in memory that is not for one client (sockets/accept-sockets.ts). */
+/**
+ * A read of up to this size lies beside others, in memory that is not for one client
+ * (sockets/accept-sockets.ts).
+ */
 const SHARED_READ = 4 * 1024
 /** What a client may send ahead (pipelined) before its socket is no longer read. */
 const READ_AHEAD = 64 * 1024
-/** After the last answer of a connection, how much is read and thrown away, and for how long, before it is cut. */
+/**
+ * After the last answer of a connection, how much is read and thrown away, and for how long, before
+ * it is cut.
+ */
 const LINGER_BYTES = 256 * 1024 * 1024
 const LINGER_SECONDS = 5
-/** When the server stops, a client that sends nothing for so long has nothing on its way that a reset would answer: the end need not wait for it. */
+/**
+ * When the server stops, a client that sends nothing for so long has nothing on its way that a
+ * reset would answer: the end need not wait for it.
+ */
 const LINGER_SECONDS_STOPPING = 1
-/** Up to here a response, or a chunk of one, goes out as one latin-1 string, which node writes from the stack. A larger body is written from where it is. */
+/**
+ * Up to here a response, or a chunk of one, goes out as one latin-1 string, which node writes from
+ * the stack. A larger body is written from where it is.
+ */
 const ONE_STRING = 4 * 1024
 
 const NOTHING = Buffer.alloc(0)
@@ -106,8 +133,9 @@ const BODY_OPEN = 1
 const FINISHING = 2
 
 /**
- * An HTTP/1.1 connection (RFC 9112): takes requests one after another off a socket, hands each to the handler and writes the answer.
- * One exchange at a time, so answers to pipelined requests go out in order by themselves; what a client sends ahead waits, bounded.
+ * An HTTP/1.1 connection (RFC 9112): takes requests one after another off a socket, hands each to
+ * the handler and writes the answer. One exchange at a time, so answers to pipelined requests go
+ * out in order by themselves; what a client sends ahead waits, bounded.
  */
 export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<Connection> {
   readDeadline: number
@@ -146,7 +174,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   #owed = 0
   #lingered = 0
   #lingerDeadline = Number.POSITIVE_INFINITY
-  /** When the body must be complete; while it is paused, how long is left instead, in milliseconds. */
+  /**
+   * When the body must be complete; while it is paused, how long is left instead, in milliseconds.
+   */
   #bodyUntil = Number.POSITIVE_INFINITY
   #bodyLeft = 0
   #readLeft = 0
@@ -161,7 +191,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   /** What had left this process, and when that was looked at, while memory was lacking. */
   #lookedAt = Number.POSITIVE_INFINITY
   #takenThen = 0
-  /** Gives up waiting for memory, for which this socket is not read; null while it does not wait. */
+  /**
+   * Gives up waiting for memory, for which this socket is not read; null while it does not wait.
+   */
   #stopWaiting: (() => void) | null = null
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -197,16 +229,20 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     return this.#phase === HEAD && !this.#parser.begun && this.#ahead === null
   }
 
-  /** Ends the connection if it is idle, see {@link closeIdle}; otherwise it ends after the exchange at hand. */
+  /**
+   * Ends the connection if it is idle, see {@link closeIdle}; otherwise it ends after the exchange
+   * at hand.
+   */
   closeWhenIdle(): void {
     if (this.idle) this.closeIdle()
     else if (this.#phase === LINGER) this.#awaitClientEnd()
   }
 
   /**
-   * Ends an idle connection at once. Nothing is unread and nothing unsent, so there is no answer that a reset could destroy
-   * and nothing to linger for. Call it when all sockets have just been read (after the event loop's poll phase): what has
-   * arrived and was not read is a request that would be lost.
+   * Ends an idle connection at once. Nothing is unread and nothing unsent, so there is no answer
+   * that a reset could destroy and nothing to linger for. Call it when all sockets have just been
+   * read (after the event loop's poll phase): what has arrived and was not read is a request that
+   * would be lost.
    */
   closeIdle(): void {
     // The rest of its last answer is still on its way.
@@ -221,9 +257,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /**
-   * Ends the connection now, with a reset where there is such a thing. Node's `resetAndDestroy()` will not do: it throws on a unix
-   * socket, and on others it ends the stream in good order first, which waits for a client that takes nothing
-   * and tells one that does that all is well.
+   * Ends the connection now, with a reset where there is such a thing. Node's `resetAndDestroy()`
+   * will not do: it throws on a unix socket, and on others it ends the stream in good order first,
+   * which waits for a client that takes nothing and tells one that does that all is well.
    */
   #reset(): void {
     const socket = this.#socket as Socket & {
@@ -236,7 +272,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   // ---------------------------------------------------------------- reading
 
-  /** Takes what the socket has read: bytes [start, end) of `bytes`, to which nobody writes again. */
+  /**
+   * Takes what the socket has read: bytes [start, end) of `bytes`, to which nobody writes again.
+   */
   received(bytes: Buffer, start: number, end: number): void {
     if (this.#phase >= LINGER) {
       this.#lingered += end - start
@@ -291,9 +329,11 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#pinned = end - start
     if (this.#held !== 0 || this.#pinned !== 0 || this.#ahead !== null || this.#parser.held !== 0)
       this.#count()
-    if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun) this.#lackMemory(headBegan)
+    if (this.#phase === HEAD && this.#context.memory.full && this.#parser.begun)
+      this.#lackMemory(headBegan)
     else if (this.#bodyPaused || (at < end && end - at > this.#mostAhead)) this.#socket.pause()
-    else if (this.#socket.isPaused()) this.#socket.resume() // the body ended in a pause; a client that leaves must be noticed
+    // the body ended in a pause; a client that leaves must be noticed
+    else if (this.#socket.isPaused()) this.#socket.resume()
   }
 
   /** Goes on with what came ahead. */
@@ -314,7 +354,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     return this.#context.memory.full ? 0 : READ_AHEAD
   }
 
-  /** A head is incomplete, and there is no memory for more of it: a new one is refused, an older one waits. */
+  /**
+   * A head is incomplete, and there is no memory for more of it: a new one is refused, an older one
+   * waits.
+   */
   #lackMemory(fresh: boolean): void {
     if (fresh) return this.#refuseMessage(noMemory())
     this.#socket.pause()
@@ -367,7 +410,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   readonly #bodyData = (data: Buffer): void => {
     this.#bodyBytes += data.length
-    // An answer that is complete, but has not all left yet, closes the connection; the rest of the body is nobody's.
+    // An answer that is complete, but has not all left yet, closes the connection; the rest of the
+    // body is nobody's.
     if (this.#sent !== FINISHING) this.#sink?.bodyData(data)
   }
 
@@ -379,7 +423,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#receiver = null
       this.#continueOwed = false
       this.readDeadline = Number.POSITIVE_INFINITY
-      // Whoever asked for a pause has all there is; the next request is not to wait for the end of it.
+      // Whoever asked for a pause has all there is; the next request is not to wait for the end of
+      // it.
       this.#bodyPaused = false
       if (this.#sent !== FINISHING) this.#sink?.bodyEnd()
     }
@@ -403,7 +448,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#bodyPaused = false
     const { now } = this.#context.deadlines
     this.#bodyUntil = now + this.#bodyLeft
-    // The time-out goes on where it was, with what the body has brought: pauses must not be a way to begin it anew.
+    // The time-out goes on where it was, with what the body has brought: pauses must not be a way
+    // to begin it anew.
     if (this.#phase === BODY && !this.#continueOwed) this.readDeadline = now + this.#readLeft
     this.#resume()
   }
@@ -411,7 +457,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   wantBody(): void {
     if (!this.#continueOwed) return
     this.#continueOwed = false
-    // Behind the head of the answer it would be a part of the body. Whether the client sends its body without it shows in time.
+    // Behind the head of the answer it would be a part of the body. Whether the client sends its
+    // body without it shows in time.
     if (this.#sent === NOTHING_SENT) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
     this.#beginBody()
   }
@@ -429,7 +476,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   #awaitBody(): void {
     this.#bodyBytes = 0
-    this.readDeadline = Math.min(this.#bodyUntil, this.#context.deadlines.in(this.#context.timeouts.body))
+    this.readDeadline = Math.min(
+      this.#bodyUntil,
+      this.#context.deadlines.in(this.#context.timeouts.body),
+    )
   }
 
   readDeadlinePassed(): void {
@@ -438,14 +488,17 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       case HEAD:
         if (this.#stopWaiting !== null) this.#refuseMessage(noMemory())
         else if (this.#parser.begun)
-          this.#refuseMessage(new HttpError(408, 'header-timeout', 'the request head took too long'))
+          this.#refuseMessage(
+            new HttpError(408, 'header-timeout', 'the request head took too long'),
+          )
         else setImmediate(() => this.#idleTooLong())
         return
       case BODY:
         this.#bodyDeadlinePassed()
         return
       default:
-        // A client that reads slowly still has to get what is queued; the write time-out watches over that.
+        // A client that reads slowly still has to get what is queued; the write time-out watches
+        // over that.
         if (this.#socket.writableLength > 0) this.#linger()
         else this.#socket.destroy()
     }
@@ -468,14 +521,21 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     if (this.idle && this.readDeadline === Number.POSITIVE_INFINITY) this.closeIdle()
   }
 
-  /** The client will send no more. It may still be reading (RFC 9112 §9.6), so an exchange under way is finished. */
+  /**
+   * The client will send no more. It may still be reading (RFC 9112 §9.6), so an exchange under way
+   * is finished.
+   */
   #ended(): void {
     if (this.#phase === HEAD && this.#ahead === null) {
       if (this.#parser.begun)
-        this.#refuseMessage(new HttpError(400, 'incomplete-head', 'the client ended within a request head'))
+        this.#refuseMessage(
+          new HttpError(400, 'incomplete-head', 'the client ended within a request head'),
+        )
       else this.#finishConnection()
     } else if (this.#phase === BODY && this.#ahead === null) {
-      this.#refuseMessage(new HttpError(400, 'incomplete-body', 'the client ended within a request body'))
+      this.#refuseMessage(
+        new HttpError(400, 'incomplete-body', 'the client ended within a request body'),
+      )
     } else if (this.#phase >= LINGER) {
       this.#socket.destroySoon()
     } else {
@@ -516,7 +576,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     this.#sent = FINISHING
     // An answer to HEAD says how long that to GET would be, where it is known (RFC 9110 §8.6).
-    const says = head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
+    const says =
+      head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
     const framing = says ? `Content-Length: ${length}\r\n` : ''
     const text = this.#headText(head, framing)
     let kept = false
@@ -541,7 +602,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#owed = Number.POSITIVE_INFINITY
       this.#chunked = this.#head!.minorVersion === 1
       if (this.#chunked) framing = 'Transfer-Encoding: chunked\r\n'
-      else this.#keepAlive = false // HTTP/1.0 knows the end of such a body by the end of the connection
+      // HTTP/1.0 knows the end of such a body by the end of the connection
+      else this.#keepAlive = false
     }
     return this.#send(this.#headText(head, framing), bytes, start, end, free, true)
   }
@@ -551,7 +613,14 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /** Sends `text` and, framed, what of the body is wanted; see {@link Reply.data}. */
-  #send(text: string, bytes: Buffer, start: number, end: number, free: number, lent: boolean): boolean {
+  #send(
+    text: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    free: number,
+    lent: boolean,
+  ): boolean {
     const given = end - start
     const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
     if (length === 0) {
@@ -565,7 +634,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     const written = () => {
       if (this.#held !== 0) this.#count()
       if (this.#socket.writableLength === 0) this.writeDeadline = Number.POSITIVE_INFINITY
-      // A pipelined request may have begun before the last piece of the answer to the one before has left.
+      // A pipelined request may have begun before the last piece of the answer to the one before
+      // has left.
       if (sink === this.#sink) sink?.written(given)
     }
     let kept = false
@@ -590,7 +660,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /**
-   * Writes `text` and bytes [start, end) with one system call. Bytes [free, start) may be written over.
+   * Writes `text` and bytes [start, end) with one system call. Bytes [free, start) may be written
+   * over.
    * @returns whether `bytes` is still needed
    */
   #write(
@@ -634,8 +705,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   abort(atOnce = false): void {
-    // What was sent before still arrives; then the connection ends, for a chunked body without its last chunk. A close-delimited
-    // body has only a reset to say that it is not complete (RFC 9112 §8).
+    // What was sent before still arrives; then the connection ends, for a chunked body without its
+    // last chunk. A close-delimited body has only a reset to say that it is not complete (RFC 9112
+    // §8).
     const closeDelimited = !this.#chunked && this.#owed === Number.POSITIVE_INFINITY
     if (atOnce || (closeDelimited && this.#sent === BODY_OPEN)) this.#reset()
     else this.#finishConnection()
@@ -653,14 +725,16 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   #headText(head: ResponseHead, framing: string): string {
-    // A body that has not come yet would be read as the next request, and one that waits for "100 Continue" may never come.
+    // A body that has not come yet would be read as the next request, and one that waits for "100
+    // Continue" may never come.
     if (this.#phase === BODY || this.#context.stopping) this.#keepAlive = false
     else if (this.#socket.readableEnded && this.#ahead === null) this.#keepAlive = false
     const date = dateLine()
     const plain = framing === '' && this.#keepAlive && this.#head!.minorVersion === 1
     if (plain && head.stamp?.date === date) return head.stamp.text
     // RFC 9110 §8.6: no Content-Length in a 204.
-    let text = head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
+    let text =
+      head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
     text = `HTTP/1.1 ${text}`
     if (!head.hasDate) text += date
     if (!head.hasServer) text += this.#context.serverLine
@@ -672,7 +746,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     return text
   }
 
-  /** The last byte was given to the socket. What the socket has not taken yet is waited for before anything else is begun. */
+  /**
+   * The last byte was given to the socket. What the socket has not taken yet is waited for before
+   * anything else is begun.
+   */
   #finishResponse(): void {
     if (this.#socket.writableNeedDrain) {
       this.#watchWrites()
@@ -709,8 +786,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /**
-   * Memory is lacking altogether: gives up a client that holds some of it and has done next to nothing since this was called the last
-   * time, a second ago or more.
+   * Memory is lacking altogether: gives up a client that holds some of it and has done next to
+   * nothing since this was called the last time, a second ago or more.
    */
   relieve(): void {
     if (this.#held === 0 && this.#phase !== BODY) return
@@ -729,7 +806,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
         `there is no memory left, and the client took only ${done - before} bytes of its answer in ${Math.round(since)} ms`,
       )
       this.#reset()
-    } else if ((this.#phase === BODY && !this.#bodyPaused) || (this.#phase === HEAD && this.#parser.begun)) {
+    } else if (
+      (this.#phase === BODY && !this.#bodyPaused) ||
+      (this.#phase === HEAD && this.#parser.begun)
+    ) {
       this.#refuseMessage(noMemory())
     }
   }
@@ -754,13 +834,16 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     if (this.#stillAcknowledges(rates.write * timeouts.write)) return
     const what = taken === 0 ? 'nothing' : `only ${taken} bytes`
-    this.#report(408, `the client took ${what} of its answer within the write time-out (${timeouts.write} s)`)
+    this.#report(
+      408,
+      `the client took ${what} of its answer within the write time-out (${timeouts.write} s)`,
+    )
     this.#reset()
   }
 
   /**
-   * A slow reader may take longer than the time-out to make room for what this process could see. So it is given another one,
-   * in which the kernel is asked what the client acknowledges.
+   * A slow reader may take longer than the time-out to make room for what this process could see.
+   * So it is given another one, in which the kernel is asked what the client acknowledges.
    */
   #stillAcknowledges(least: number): boolean {
     const waiting = unacknowledged(this.localPort, this.remotePort)
@@ -775,14 +858,18 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   get taken(): number {
-    // Of a write that is under way only the handle knows how much is done; node's own socket time-outs look at the same field.
+    // Of a write that is under way only the handle knows how much is done; node's own socket
+    // time-outs look at the same field.
     const handle = (this.#socket as unknown as { _handle: WriteState | null })._handle
     return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
   }
 
   // ---------------------------------------------------------------- ending
 
-  /** Answers a message that cannot be taken, and ends the connection: what follows it cannot be trusted. */
+  /**
+   * Answers a message that cannot be taken, and ends the connection: what follows it cannot be
+   * trusted.
+   */
   #refuseMessage(error: HttpError): void {
     this.#report(
       error.status,
@@ -823,8 +910,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /**
-   * Ends our side and lets the client finish its own: closing a socket with unread bytes makes the kernel send a reset,
-   * which may destroy the answer before the client has read it (RFC 9112 §9.6).
+   * Ends our side and lets the client finish its own: closing a socket with unread bytes makes the
+   * kernel send a reset, which may destroy the answer before the client has read it (RFC 9112
+   * §9.6).
    */
   #finishConnection(): void {
     if (this.#phase >= LINGER) return
@@ -854,7 +942,10 @@ function noMemory(): HttpError {
   return new HttpError(503, 'no-memory', 'there is no memory for more of it (see client_memory)')
 }
 
-/** Bytes that are kept for later: by themselves where they are the smaller part of what they came in. */
+/**
+ * Bytes that are kept for later: by themselves where they are the smaller part of what they came
+ * in.
+ */
 function ownPart(chunk: Buffer, start: number, end: number): Buffer {
   const part = chunk.subarray(start, end)
   return chunk.length > 4 * SHARED_READ && part.length * 2 < chunk.length ? Buffer.from(part) : part

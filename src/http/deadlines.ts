@@ -11,9 +11,10 @@ export interface Deadlined {
 export const TICK_MS = 250
 
 /**
- * One timer for all connections. Setting a deadline is one write to a field, which matters on the request path
- * (three deadlines a request: header, body or write, keep-alive); the price is a sweep over all connections four times a second,
- * about 10 µs for a thousand of them. Deadlines are late by up to two ticks, never early.
+ * One timer for all connections. Setting a deadline is one write to a field, which matters on the
+ * request path (three deadlines a request: header, body or write, keep-alive); the price is a sweep
+ * over all connections four times a second, about 10 µs for a thousand of them. Deadlines are late
+ * by up to two ticks, never early.
  */
 export class Deadlines {
   /** A clock read once a tick, in milliseconds. */

@@ -6,7 +6,9 @@ describe('quoted bytes', () => {
   const quote = (text: string): string => quoteBytes(Buffer.from(text, 'latin1'), 0, text.length)
 
   it('are escaped where they are not visible ASCII', () => {
-    expect(quote('a "b" \\ \r\n\x1b[0m\0\xff')).toBe('"a \\"b\\" \\\\ \\x0d\\x0a\\x1b[0m\\x00\\xff"')
+    expect(quote('a "b" \\ \r\n\x1b[0m\0\xff')).toBe(
+      '"a \\"b\\" \\\\ \\x0d\\x0a\\x1b[0m\\x00\\xff"',
+    )
   })
 
   it('are cut short', () => {
@@ -23,7 +25,13 @@ describe('quoted bytes', () => {
   })
 
   it('may be one byte', () => {
-    expect([0x61, 0x20, 0x00, 0x7f, 0xff].map(quoteByte)).toEqual(['"a"', '\\x20', '\\x00', '\\x7f', '\\xff'])
+    expect([0x61, 0x20, 0x00, 0x7f, 0xff].map(quoteByte)).toEqual([
+      '"a"',
+      '\\x20',
+      '\\x00',
+      '\\x7f',
+      '\\xff',
+    ])
   })
 })
 
@@ -33,7 +41,9 @@ describe('quoted text', () => {
     expect(quoteText('')).toBe('""')
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        expect(quoteText(Buffer.from(bytes).toString('latin1'))).toBe(quoteBytes(bytes, 0, bytes.length))
+        expect(quoteText(Buffer.from(bytes).toString('latin1'))).toBe(
+          quoteBytes(bytes, 0, bytes.length),
+        )
       }),
     )
   })

@@ -6,11 +6,13 @@ const SPECIAL = /[^\x20-\x7e]|["\\]/
 const SPECIALS = new RegExp(SPECIAL, 'g')
 
 /**
- * A request that is refused while it is read. After it the connection cannot be used for another request, because where
- * the next one begins is in doubt (RFC 9112 §9.6): answer with `status` and close.
+ * A request that is refused while it is read. After it the connection cannot be used for another
+ * request, because where the next one begins is in doubt (RFC 9112 §9.6): answer with `status` and
+ * close.
  *
- * `code` is stable and names the rule (`two-hosts`, `bare-lf`); `message` is the one line for the error log. Whatever
- * the message quotes of the client's bytes is escaped and cut short, so it is safe to write to a log.
+ * `code` is stable and names the rule (`two-hosts`, `bare-lf`); `message` is the one line for the
+ * error log. Whatever the message quotes of the client's bytes is escaped and cut short, so it is
+ * safe to write to a log.
  *
  * @example
  * ```ts
@@ -35,8 +37,8 @@ export class HttpError extends Error {
 }
 
 /**
- * Bytes as they may stand in a log line: in double quotes, everything but visible ASCII and the space as `\xNN`, quotes
- * and backslashes escaped, at most 64 bytes and then `…`.
+ * Bytes as they may stand in a log line: in double quotes, everything but visible ASCII and the
+ * space as `\xNN`, quotes and backslashes escaped, at most 64 bytes and then `…`.
  */
 export function quoteBytes(bytes: Uint8Array, start: number, end: number): string {
   const stop = Math.min(end, start + QUOTED_BYTES)
@@ -46,8 +48,8 @@ export function quoteBytes(bytes: Uint8Array, start: number, end: number): strin
 }
 
 /**
- * A request line, or any other latin-1 view of bytes, as it may stand in a log line: as {@link quoteBytes} has it, but up to
- * 1024 bytes.
+ * A request line, or any other latin-1 view of bytes, as it may stand in a log line: as {@link
+ * quoteBytes} has it, but up to 1024 bytes.
  *
  * @example quoteText('GET /caf\xc3\xa9 HTTP/1.1') // '"GET /caf\\xc3\\xa9 HTTP/1.1"'
  */

@@ -2,9 +2,10 @@ import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
 /**
- * The two halves of an exchange as the engine sees it. The engine calls the handler once per request with the parsed
- * head and a {@link Reply}, and gets a {@link RequestSink} back that hears everything that happens to the request from then on.
- * Nothing here knows of WSGI; HTTP/1.1 is one implementation of {@link Reply}, HTTP/2 will be another.
+ * The two halves of an exchange as the engine sees it. The engine calls the handler once per
+ * request with the parsed head and a {@link Reply}, and gets a {@link RequestSink} back that hears
+ * everything that happens to the request from then on. Nothing here knows of WSGI; HTTP/1.1 is one
+ * implementation of {@link Reply}, HTTP/2 will be another.
  */
 export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
 
@@ -16,55 +17,77 @@ export interface RequestSink {
   bodyData(chunk: Buffer): void
   /** The body is complete (called for every request that gets that far, with or without a body). */
   bodyEnd(): void
-  /** The client has closed its own direction. It may still be reading; nothing is to be done but to think of it as more likely to be gone. */
+  /**
+   * The client has closed its own direction. It may still be reading; nothing is to be done but to
+   * think of it as more likely to be gone.
+   */
   clientEnded(): void
   /** That many bytes of the response body, as given to {@link Reply}, have left this process. */
   written(bytes: number): void
   /**
-   * The exchange is over; the reply must not be used any more. `completed` tells whether a whole response went out;
-   * otherwise the client is gone, the request broke off, or `abort` was called. `refusedWith` is the status of the engine's own
-   * answer where the request was refused after it had begun (a malformed or too slow body) and nothing had been answered.
+   * The exchange is over; the reply must not be used any more. `completed` tells whether a whole
+   * response went out; otherwise the client is gone, the request broke off, or `abort` was called.
+   * `refusedWith` is the status of the engine's own answer where the request was refused after it
+   * had begun (a malformed or too slow body) and nothing had been answered.
    */
   closed(completed: boolean, refusedWith?: number): void
 }
 
-/** What a handler answers a request with. Call `respond`, or `start`, any number of `data`, then `finish` or `abort`. */
+/**
+ * What a handler answers a request with. Call `respond`, or `start`, any number of `data`, then
+ * `finish` or `abort`.
+ */
 export interface Reply {
   /** Who is at the other end. Empty strings and 0 for a unix socket. */
   readonly peer: Peer
   /** Body bytes of the response given so far (not those withheld because of HEAD, 204 or 304). */
   readonly bytesSent: number
-  /** Bytes that have left this process on this connection, of all responses: a number that grows while the client reads. */
+  /**
+   * Bytes that have left this process on this connection, of all responses: a number that grows
+   * while the client reads.
+   */
   readonly taken: number
   /**
-   * Sends a whole response: the head and all of the body, bytes [start, end) of `bytes`. These are lent; bytes [free, start) may be written over.
+   * Sends a whole response: the head and all of the body, bytes [start, end) of `bytes`. These are
+   * lent; bytes [free, start) may be written over.
    * @returns whether `bytes` is still needed: the client has not taken all of it
    */
   respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean
   /**
-   * Sends the head and what is at hand of the body, as {@link respond}; the rest follows by `data` and `finish`.
+   * Sends the head and what is at hand of the body, as {@link respond}; the rest follows by `data`
+   * and `finish`.
    * @returns whether `bytes` is still needed
    */
   start(head: ResponseHead, bytes?: Buffer, start?: number, end?: number, free?: number): boolean
   /**
-   * Sends a piece of the body, bytes [start, end) of `bytes`. More than the declared Content-Length is cut off.
+   * Sends a piece of the body, bytes [start, end) of `bytes`. More than the declared Content-Length
+   * is cut off.
    * @param lent the caller wants to use `bytes` again
-   * @returns whether `bytes` is still needed; never when it was lent and copying was the lesser evil
+   * @returns whether `bytes` is still needed; never when it was lent and copying was the lesser
+   * evil
    */
   data(bytes: Buffer, start: number, end: number, lent: boolean): boolean
-  /** Ends the response. When fewer bytes came than were declared, the connection is closed instead: the client must see that it is incomplete. */
+  /**
+   * Ends the response. When fewer bytes came than were declared, the connection is closed instead:
+   * the client must see that it is incomplete.
+   */
   finish(): void
   /**
    * Ends the connection where it is, so that the client sees that the response is incomplete.
    * @param atOnce drop what the client has not taken yet
    */
   abort(atOnce?: boolean): void
-  /** Sends one of the small fixed answers and, when `close` is set, ends the connection after it. */
+  /**
+   * Sends one of the small fixed answers and, when `close` is set, ends the connection after it.
+   */
   refuse(status: number, options?: { close?: boolean; fields?: string }): void
   /** Asks for no more body until `resumeBody`. */
   pauseBody(): void
   resumeBody(): void
-  /** The handler wants the body now: a client that waits for `100 Continue` gets it (RFC 9110 §10.1.1). */
+  /**
+   * The handler wants the body now: a client that waits for `100 Continue` gets it (RFC 9110
+   * §10.1.1).
+   */
   wantBody(): void
 }
 
@@ -74,6 +97,9 @@ export interface Peer {
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
-  /** For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads it. */
+  /**
+   * For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads
+   * it.
+   */
   environPart: object | null
 }

@@ -26,7 +26,12 @@ describe('the table of field names', () => {
     const table = new FieldNameTable()
     for (const [id, lower] of WELL_KNOWN_NAMES.entries()) {
       const name = find(table, lower)
-      expect(name).toMatchObject({ id, lower, environKey: null, hasUnderscore: lower.includes('_') })
+      expect(name).toMatchObject({
+        id,
+        lower,
+        environKey: null,
+        hasUnderscore: lower.includes('_'),
+      })
       expect(find(table, lower.toUpperCase())).toBe(name)
       expect(String.fromCharCode(...name.bytes)).toBe(lower)
     }

@@ -1,8 +1,8 @@
 import { TOKEN_LOWER, UNDERSCORE } from './syntax.ts'
 
 /**
- * A field name, the same object for every request that has it (as long as it is cached), so that what is derived from a
- * name is derived once.
+ * A field name, the same object for every request that has it (as long as it is cached), so that
+ * what is derived from a name is derived once.
  */
 export class FieldName {
   /** The position in {@link WELL_KNOWN_NAMES}, or -1 for any other name. */
@@ -14,14 +14,18 @@ export class FieldName {
   /** {@link hashName} of the name. */
   readonly hash: number
   readonly hasUnderscore: boolean
-  /** For the gateway, which fills it when it first needs it: its own encoded key. Nothing in `http/` reads it. */
+  /**
+   * For the gateway, which fills it when it first needs it: its own encoded key. Nothing in `http/`
+   * reads it.
+   */
   environKey: Uint8Array | null
   /** The same, as a string. */
   variable: string | null
 
   constructor(id: number, bytes: Uint8Array, hash: number) {
     this.id = id
-    // Not by spreading the bytes over arguments: a client chooses how many there are, and the stack holds so many.
+    // Not by spreading the bytes over arguments: a client chooses how many there are, and the stack
+    // holds so many.
     this.lower = latin1(bytes)
     this.bytes = bytes
     this.hash = hash
@@ -41,8 +45,8 @@ export class FieldName {
 }
 
 /**
- * The names that are always there, in the order of their ids. The first ones are those that the request-head parser acts
- * upon: {@link SPECIAL_NAMES} counts them.
+ * The names that are always there, in the order of their ids. The first ones are those that the
+ * request-head parser acts upon: {@link SPECIAL_NAMES} counts them.
  */
 export const WELL_KNOWN_NAMES = [
   'host',
@@ -135,7 +139,10 @@ export const PROXY_CONNECTION = 7
 /** What the hash of every name starts from. */
 export const HASH_START = 0x811c9dc5 | 0
 
-/** One step of the hash (FNV-1a) with the next lower-case byte. The parser takes it in the loop that checks the name. */
+/**
+ * One step of the hash (FNV-1a) with the next lower-case byte. The parser takes it in the loop that
+ * checks the name.
+ */
 export function hashStep(hash: number, lowerByte: number): number {
   return Math.imul(hash ^ lowerByte, 0x01000193)
 }
@@ -156,9 +163,10 @@ export const CACHED_NAME_BYTES = 64
 /**
  * Finds the {@link FieldName} of a name by its bytes, without making a string.
  *
- * Well-known names stay for ever. Others go into a cache of 256 sets of 4: a client that sends ever new names pushes
- * others out, but makes neither the memory nor the time of a look-up grow (a set is never searched beyond 4, so names
- * made to collide gain nothing). Names over 64 bytes are not cached.
+ * Well-known names stay for ever. Others go into a cache of 256 sets of 4: a client that sends ever
+ * new names pushes others out, but makes neither the memory nor the time of a look-up grow (a set
+ * is never searched beyond 4, so names made to collide gain nothing). Names over 64 bytes are not
+ * cached.
  */
 export class FieldNameTable {
   private readonly known: (FieldName | null)[]
@@ -187,13 +195,19 @@ export class FieldNameTable {
     for (let slot = slotOf(hash, KNOWN_SLOTS); ; slot = (slot + 1) & (KNOWN_SLOTS - 1)) {
       const entry = this.known[slot]!
       if (entry === null) break
-      if (entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start)) return entry
+      if (entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start))
+        return entry
     }
     const set = slotOf(hash, CACHE_SETS)
     const first = set * CACHE_WAYS
     for (let way = first; way < first + CACHE_WAYS; way++) {
       const entry = this.cache[way]!
-      if (entry !== null && entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start))
+      if (
+        entry !== null &&
+        entry.hash === hash &&
+        entry.bytes.length === length &&
+        entry.isAt(bytes, start)
+      )
         return entry
     }
     const lower = new Uint8Array(length)

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { FixedLengthBody } from './fixed-length-body.ts'
 
-function receive(body: FixedLengthBody, chunk: Buffer, start = 0, end = chunk.length): [number, Buffer[]] {
+function receive(
+  body: FixedLengthBody,
+  chunk: Buffer,
+  start = 0,
+  end = chunk.length,
+): [number, Buffer[]] {
   const parts: Buffer[] = []
   return [body.receive(chunk, start, end, (data) => parts.push(data)), parts]
 }

@@ -4,13 +4,18 @@ import { COMMA, DIGIT, HTAB, SP } from './syntax.ts'
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
 
 /**
- * What a Content-Length in `[start, end)` says, in bytes (RFC 9110 §8.6): digits, and nothing but digits, up to 2^53 - 1.
- * A list of equal values, which a recipient may merge, is refused.
+ * What a Content-Length in `[start, end)` says, in bytes (RFC 9110 §8.6): digits, and nothing but
+ * digits, up to 2^53 - 1. A list of equal values, which a recipient may merge, is refused.
  *
  * @param carriageReturn where the field line ends: between it and `end` there is white space
  * @throws HttpError `bad-content-length`
  */
-export function contentLength(bytes: Buffer, start: number, end: number, carriageReturn: number): number {
+export function contentLength(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  carriageReturn: number,
+): number {
   let length = 0
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
@@ -27,8 +32,8 @@ export function contentLength(bytes: Buffer, start: number, end: number, carriag
 }
 
 /**
- * A tab behind a value is white space to RFC 9110, but not to all recipients (llhttp). Where a length or a connection that
- * stays open hangs on it, nobody gets to rely on it.
+ * A tab behind a value is white space to RFC 9110, but not to all recipients (llhttp). Where a
+ * length or a connection that stays open hangs on it, nobody gets to rely on it.
  */
 export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
@@ -36,18 +41,24 @@ export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
 }
 
 /**
- * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but not understood: 501
- * (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot be known: 400 (§6.3).
+ * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but
+ * not understood: 501 (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot
+ * be known: 400 (§6.3).
  *
  * @param value those of all Transfer-Encoding lines of the message as one list, a character a byte
- * @throws HttpError `unknown-transfer-coding` or `bad-transfer-encoding`; returns only for `chunked`
+ * @throws HttpError `unknown-transfer-coding` or `bad-transfer-encoding`; returns only for
+ * `chunked`
  */
 export function checkTransferEncoding(value: string): void {
   if (value === 'chunked') return
   const bytes = Buffer.from(value, 'latin1')
   const codings = listElements(bytes, 0, bytes.length)
   if (codings.length === 1 && codings[0] === 'chunked') return
-  if (codings.length > 1 && codings.every(isToken) && codings.indexOf('chunked') === codings.length - 1) {
+  if (
+    codings.length > 1 &&
+    codings.every(isToken) &&
+    codings.indexOf('chunked') === codings.length - 1
+  ) {
     throw new HttpError(
       501,
       'unknown-transfer-coding',
@@ -62,8 +73,9 @@ export function checkTransferEncoding(value: string): void {
 }
 
 /**
- * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand, because a regular
- * expression with white space before a comma takes quadratic time over a value that is all white space.
+ * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand,
+ * because a regular expression with white space before a comma takes quadratic time over a value
+ * that is all white space.
  */
 export function listElements(bytes: Buffer, start: number, end: number): string[] {
   const elements: string[] = []

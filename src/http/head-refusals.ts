@@ -4,7 +4,10 @@ import { COLON, CR, HTAB, LF, SP } from './syntax.ts'
 /** What a TLS client sends first: the type of a handshake record. */
 const TLS_HANDSHAKE = 0x16
 
-/** RFC 9112 §6.1: such a message ought to be handled as an error, since two recipients may see two lengths. */
+/**
+ * RFC 9112 §6.1: such a message ought to be handled as an error, since two recipients may see two
+ * lengths.
+ */
 export function bothLengths(): HttpError {
   return new HttpError(
     400,
@@ -40,32 +43,51 @@ export function refusedFirstByte(byte: number): HttpError {
       'The client speaks TLS (https), but this address serves plain HTTP',
     )
   }
-  if (byte === LF) return new HttpError(400, 'bare-lf', 'There is a bare LF before the request line')
+  if (byte === LF)
+    return new HttpError(400, 'bare-lf', 'There is a bare LF before the request line')
   if (byte === CR) {
     return new HttpError(400, 'empty-lines', 'There is more than one empty line before the request')
   }
-  return new HttpError(400, 'bad-request-line', `The request line begins with the byte ${quoteByte(byte)}`)
+  return new HttpError(
+    400,
+    'bad-request-line',
+    `The request line begins with the byte ${quoteByte(byte)}`,
+  )
 }
 
 /** @param part what came before that byte, as it may stand in a log */
 export function refusedInRequestLine(byte: number, part: string): HttpError {
   if (byte === LF) return new HttpError(400, 'bare-lf', `${part} is followed by a bare LF`)
-  if (byte === SP) return new HttpError(400, 'bad-request-line', `${part} is followed by a space too many`)
-  if (byte === CR) return new HttpError(400, 'bad-request-line', `${part} is followed by the end of the line`)
-  return new HttpError(400, 'bad-request-line', `${part} is followed by the byte ${quoteByte(byte)}`)
+  if (byte === SP)
+    return new HttpError(400, 'bad-request-line', `${part} is followed by a space too many`)
+  if (byte === CR)
+    return new HttpError(400, 'bad-request-line', `${part} is followed by the end of the line`)
+  return new HttpError(
+    400,
+    'bad-request-line',
+    `${part} is followed by the byte ${quoteByte(byte)}`,
+  )
 }
 
-/** The byte at `at`, which ends the name that began at `start` and is no colon, or ends an empty one. */
+/**
+ * The byte at `at`, which ends the name that began at `start` and is no colon, or ends an empty
+ * one.
+ */
 export function refusedInName(bytes: Buffer, start: number, at: number): HttpError {
   const name = quoteBytes(bytes, start, at)
   const byte = bytes[at]!
-  if (byte === COLON) return new HttpError(400, 'empty-field-name', 'There is a field without a name')
+  if (byte === COLON)
+    return new HttpError(400, 'empty-field-name', 'There is a field without a name')
   if (byte === LF) {
     return new HttpError(400, 'bare-lf', `The field line ${name} ends with LF, and has no colon`)
   }
   if (byte === CR) return new HttpError(400, 'no-colon', `The field line ${name} has no colon`)
   if (byte === SP || byte === HTAB) {
-    return new HttpError(400, 'space-before-colon', `The field name ${name} is followed by white space`)
+    return new HttpError(
+      400,
+      'space-before-colon',
+      `The field name ${name} is followed by white space`,
+    )
   }
   return new HttpError(
     400,
@@ -76,5 +98,9 @@ export function refusedInName(bytes: Buffer, start: number, at: number): HttpErr
 
 /** @param why completes a sentence that begins with the target */
 export function refusedTarget(bytes: Buffer, start: number, end: number, why: string): HttpError {
-  return new HttpError(400, 'bad-target', `The request target ${quoteBytes(bytes, start, end)} ${why}`)
+  return new HttpError(
+    400,
+    'bad-target',
+    `The request target ${quoteBytes(bytes, start, end)} ${why}`,
+  )
 }

@@ -24,7 +24,13 @@ interface Bench {
 
 function answer(reply: Reply, text: string): void {
   const bytes = Buffer.from(text)
-  const head = { status: 200, text: '200 OK\r\n', contentLength: -1, hasDate: false, hasServer: false }
+  const head = {
+    status: 200,
+    text: '200 OK\r\n',
+    contentLength: -1,
+    hasDate: false,
+    hasServer: false,
+  }
   reply.respond(head, bytes, 0, bytes.length, 0)
 }
 
@@ -54,7 +60,9 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
     unableToAccept: () => bench.unable++,
     ...options,
   })
-  const listening = await server.listen({ port: 0, host: '127.0.0.1' }, (error) => bench.failures.push(error))
+  const listening = await server.listen({ port: 0, host: '127.0.0.1' }, (error) =>
+    bench.failures.push(error),
+  )
   const bench: Bench = {
     port: (listening.address() as { port: number }).port,
     server,
@@ -69,7 +77,10 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
   return bench
 }
 
-/** Connections that are all there before the server can accept the first of them, and with what else has been sent meanwhile. */
+/**
+ * Connections that are all there before the server can accept the first of them, and with what else
+ * has been sent meanwhile.
+ */
 async function openTogether(bench: Bench, count: number): Promise<RawConnection[]> {
   const opening = Array.from({ length: count }, () => RawConnection.open(bench))
   await new Promise<void>((resolve) => process.nextTick(resolve)) // when node connects
@@ -152,7 +163,8 @@ describe('where there are max_connections', () => {
         return (await client.readResponse()).status
       }),
     )
-    // The first two take the places of the idle ones, and nobody takes theirs before they have been heard.
+    // The first two take the places of the idle ones, and nobody takes theirs before they have been
+    // heard.
     expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([])
     expect(answers.slice(0, 2)).toEqual([200, 200])
     expect(answers).toContain(503)
@@ -182,7 +194,10 @@ describe('where descriptors are nearly used up', () => {
 })
 
 describe('accepting that fails', () => {
-  /** What libuv does: it calls again and again, and does not come back before it succeeds or there is nothing to listen to. */
+  /**
+   * What libuv does: it calls again and again, and does not come back before it succeeds or there
+   * is nothing to listen to.
+   */
   function fail(bench: Bench, errno: number, most: number): number {
     const { _handle: handle } = bench.listening as unknown as {
       _handle: { onconnection(status: number): void } | null
@@ -200,7 +215,10 @@ describe('accepting that fails', () => {
     const old = await open(bench, 3)
     for (const client of old) await client.request(get('/'))
     fail(bench, -24, 2)
-    expect(bench.failures.map((error) => (error as NodeJS.ErrnoException).code)).toEqual(['EMFILE', 'EMFILE'])
+    expect(bench.failures.map((error) => (error as NodeJS.ErrnoException).code)).toEqual([
+      'EMFILE',
+      'EMFILE',
+    ])
     for (const client of old.slice(0, 2)) expect(await client.expectEnd()).toBe('closed')
     expect((await old[2]!.request(get('/'))).status).toBe(200)
     expect(bench.unable).toBe(0)
@@ -250,27 +268,35 @@ describe('a connection with nothing under way', () => {
   }
 
   it('ends without lingering when the header time-out passes and it never sent anything', async () => {
-    const bench = await serve({ timeouts: { header: 0.3, body: 30, keepAlive: 30, write: 30, wholeBody: 0 } })
+    const bench = await serve({
+      timeouts: { header: 0.3, body: 30, keepAlive: 30, write: 30, wholeBody: 0 },
+    })
     const [client] = await open(bench, 1)
     expect(await keptOpen(bench, client!)).toBeLessThan(2000) // lingering takes 5 s
   })
 
   it('ends without lingering when the keep-alive time-out passes', async () => {
-    const bench = await serve({ timeouts: { header: 30, body: 30, keepAlive: 0.3, write: 30, wholeBody: 0 } })
+    const bench = await serve({
+      timeouts: { header: 30, body: 30, keepAlive: 0.3, write: 30, wholeBody: 0 },
+    })
     const [client] = await open(bench, 1)
     await client!.request(get('/'))
     expect(await keptOpen(bench, client!)).toBeLessThan(2000)
   })
 
   it('is asked once more whether a request has come when its time-out passes', async () => {
-    const bench = await serve({ timeouts: { header: 30, body: 30, keepAlive: 0.5, write: 30, wholeBody: 0 } })
+    const bench = await serve({
+      timeouts: { header: 30, body: 30, keepAlive: 0.5, write: 30, wholeBody: 0 },
+    })
     const [client] = await open(bench, 1)
     await client!.request(get('/'))
     const waiting = client!.readResponse()
-    // The kernel has the request while this process, which is the server's too, does nothing until the time is over.
+    // The kernel has the request while this process, which is the server's too, does nothing until
+    // the time is over.
     const until = performance.now() + 1500
     client!.socket.write(get('/just-in-time'))
-    while (performance.now() < until) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    while (performance.now() < until)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
     expect((await waiting).status).toBe(200)
   })
 })

@@ -10,18 +10,25 @@ import { IdleConnections } from './idle-connections.ts'
 export interface HttpServerOptions
   extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverLine'> {
   readonly handler: RequestHandler
-  /** Where there are that many connections, idle ones make room for new ones; where none is idle, new ones are answered 503. 0 for no limit. */
+  /**
+   * Where there are that many connections, idle ones make room for new ones; where none is idle,
+   * new ones are answered 503. 0 for no limit.
+   */
   readonly maxConnections: number
   /**
-   * The number of descriptors that this process may have open; Infinity where it is not known. Close to it the same is done as at
-   * `maxConnections`: past it the kernel hands out no connection, and libuv closes it without a word to anybody.
+   * The number of descriptors that this process may have open; Infinity where it is not known.
+   * Close to it the same is done as at `maxConnections`: past it the kernel hands out no
+   * connection, and libuv closes it without a word to anybody.
    */
   readonly descriptors?: number
   /** Hears of every message that was refused, for the logs. */
   readonly refused: (refusal: Refusal) => void
   /** Hears of every connection that is turned away, and why. */
   readonly turnsAway: (why: Shortage) => void
-  /** Hears of every connection that came when descriptors were nearly used up, whether or not there was room for it. */
+  /**
+   * Hears of every connection that came when descriptors were nearly used up, whether or not there
+   * was room for it.
+   */
   readonly scarce?: () => void
   /** Hears that nothing more can be accepted here: every attempt fails. */
   readonly unableToAccept?: () => void
@@ -38,14 +45,20 @@ const TURN_AWAY_MS = 1000
 const MOST_TURNED_AWAY = 256
 /** So many descriptors stay free for files and for those who are turned away. */
 const SPARE_DESCRIPTORS = 16
-/** After so many attempts to accept that failed, one after the other, it is given up: libuv goes on trying, and nothing else has its turn. */
+/**
+ * After so many attempts to accept that failed, one after the other, it is given up: libuv goes on
+ * trying, and nothing else has its turn.
+ */
 const MOST_FAILURES = 64
 /** What node takes where nothing is said. */
 const DEFAULT_BACKLOG = 511
 /** Connections that are cut are gone at once; this is for one that is not. */
 const LAST_MS = 500
 
-/** Listens, accepts, and owns the connections: the HTTP engine as a whole, whoever answers the requests. */
+/**
+ * Listens, accepts, and owns the connections: the HTTP engine as a whole, whoever answers the
+ * requests.
+ */
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #context: ConnectionContext
@@ -56,9 +69,15 @@ export class HttpServer {
   readonly #turnedAway = new Set<Socket>()
   #maxConnections: number
   #mostTurnedAway: number
-  /** An accepted socket with a descriptor from here on says that they are nearly used up: the kernel gives out the lowest. */
+  /**
+   * An accepted socket with a descriptor from here on says that they are nearly used up: the kernel
+   * gives out the lowest.
+   */
   #scarceFrom: number
-  /** Idle connections in whose place others were accepted in this turn of the event loop; closed at the end of it. */
+  /**
+   * Idle connections in whose place others were accepted in this turn of the event loop; closed at
+   * the end of it.
+   */
   readonly #replaced: Connection[] = []
   #failures = 0
   #onNoConnections: (() => void) | null = null
@@ -87,7 +106,8 @@ export class HttpServer {
   }
 
   /**
-   * Accepts connections where `where` says: an address to bind, or a descriptor that listens already.
+   * Accepts connections where `where` says: an address to bind, or a descriptor that listens
+   * already.
    *
    * @param failed hears of every connection that could not be accepted
    * @returns the listening socket; closing it is {@link stop}'s
@@ -108,7 +128,8 @@ export class HttpServer {
 
   #accept(socket: Socket, descriptor: number): Connection | null {
     this.#failures = 0
-    // Gone before it could be asked who it was. Without this it would pass for a client of a unix socket, which is trusted.
+    // Gone before it could be asked who it was. Without this it would pass for a client of a unix
+    // socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.destroy()
       return null
@@ -116,8 +137,10 @@ export class HttpServer {
     const maxConnections = this.#maxConnections
     const scarce = descriptor >= this.#scarceFrom
     if (scarce) this.#options.scarce?.()
-    const over = maxConnections === 0 ? -1 : this.#connections.size - this.#replaced.length - maxConnections
-    // Connections that were closed, but still have an answer to deliver, may be an eighth more; then they stand for others.
+    const over =
+      maxConnections === 0 ? -1 : this.#connections.size - this.#replaced.length - maxConnections
+    // Connections that were closed, but still have an answer to deliver, may be an eighth more;
+    // then they stand for others.
     const room = over < 0 && !scarce ? true : over <= maxConnections >> 3 && this.#replaceIdle()
     if (!room) {
       if (scarce) this.#turnAwayAtOnce(socket)
@@ -131,8 +154,9 @@ export class HttpServer {
   }
 
   /**
-   * Lets a new connection take the place of the one that has been idle for longest, where there is one. That is closed when this turn
-   * of the event loop has read what has arrived: a request that is here already is not lost.
+   * Lets a new connection take the place of the one that has been idle for longest, where there is
+   * one. That is closed when this turn of the event loop has read what has arrived: a request that
+   * is here already is not lost.
    */
   #replaceIdle(): boolean {
     const longest = this.#context.idle.take()
@@ -176,7 +200,8 @@ export class HttpServer {
   }
 
   /**
-   * Closes a part of the idle connections, longest idle first, to have descriptors to work with: a quarter of them, at least 16.
+   * Closes a part of the idle connections, longest idle first, to have descriptors to work with: a
+   * quarter of them, at least 16.
    * @returns how many
    */
   reclaimIdle(): number {
@@ -186,7 +211,10 @@ export class HttpServer {
     return count
   }
 
-  /** Leaves new connections to the kernel, where they wait, until {@link resume}. May be called again. */
+  /**
+   * Leaves new connections to the kernel, where they wait, until {@link resume}. May be called
+   * again.
+   */
   pause(): void {
     this.#resumes ??= this.#servers
       .filter(({ server }) => server.listening)
@@ -199,7 +227,10 @@ export class HttpServer {
     this.#resumes = null
   }
 
-  /** Accepting has failed. libuv tries again at once, and goes on until it succeeds or there is nothing to listen to. */
+  /**
+   * Accepting has failed. libuv tries again at once, and goes on until it succeeds or there is
+   * nothing to listen to.
+   */
   #notAccepted(server: Server, error: Error, failed: (error: Error) => void): void {
     failed(error)
     if (this.#failures++ === 0) setImmediate(() => (this.#failures = 0))
@@ -211,7 +242,10 @@ export class HttpServer {
     this.#options.unableToAccept?.()
   }
 
-  /** Answers 503. What the client still sends is dropped for a while: closing over unread bytes may destroy the answer (RFC 9112 §9.6). */
+  /**
+   * Answers 503. What the client still sends is dropped for a while: closing over unread bytes may
+   * destroy the answer (RFC 9112 §9.6).
+   */
   #turnAway(socket: Socket): void {
     if (this.#turnedAway.size >= this.#mostTurnedAway) {
       this.#turnAwayAtOnce(socket)
@@ -229,7 +263,9 @@ export class HttpServer {
     socket.resume()
   }
 
-  /** The same without keeping the descriptor: the kernel has taken the answer when `write` returns. */
+  /**
+   * The same without keeping the descriptor: the kernel has taken the answer when `write` returns.
+   */
   #turnAwayAtOnce(socket: Socket): void {
     socket.on('error', () => {})
     socket.write(OVER_LIMIT, 'latin1')
@@ -250,11 +286,12 @@ export class HttpServer {
   }
 
   /**
-   * Accepts no more; exchanges under way are finished, idle connections closed. Resolves when no connection is left; what is after
-   * `graceMs` is cut.
+   * Accepts no more; exchanges under way are finished, idle connections closed. Resolves when no
+   * connection is left; what is after `graceMs` is cut.
    *
-   * @param idleMs idle connections have that long for one more request, where another server goes on: one that is closed
-   *   may just have been sent a request, which its client cannot know to be lost
+   * @param idleMs idle connections have that long for one more request, where another server goes
+   * on: one that is closed may just have been sent a request, which its client cannot know to be
+   * lost
    */
   async stop(graceMs: number, idleMs = 0): Promise<void> {
     const until = performance.now() + graceMs
@@ -292,15 +329,19 @@ export class HttpServer {
   }
 
   /**
-   * Accepts and reads what the kernel holds for us: a client that has sent its request does not know that we are about to close. What is
-   * accepted in one turn of the event loop is read in the next.
+   * Accepts and reads what the kernel holds for us: a client that has sent its request does not
+   * know that we are about to close. What is accepted in one turn of the event loop is read in the
+   * next.
    */
   async #takeWhatHasCome(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await nextTurn()
   }
 }
 
-/** How many of those who are turned away may take their time: what they hold is taken off what connections may have. */
+/**
+ * How many of those who are turned away may take their time: what they hold is taken off what
+ * connections may have.
+ */
 export function mostTurnedAway(descriptors: number): number {
   return Math.max(SPARE_DESCRIPTORS, Math.min(MOST_TURNED_AWAY, Math.floor(descriptors / 16)))
 }

@@ -10,7 +10,10 @@ export interface IdleMember<T extends IdleMember<T>> {
   idleSince: number
 }
 
-/** Members in the order in which they became idle; a few writes to fields for each that comes or goes. */
+/**
+ * Members in the order in which they became idle; a few writes to fields for each that comes or
+ * goes.
+ */
 class IdleList<T extends IdleMember<T>> {
   size = 0
   first: T | null = null
@@ -40,14 +43,16 @@ class IdleList<T extends IdleMember<T>> {
 }
 
 /**
- * How long a new connection is left alone, in milliseconds: two ticks of a clock that is late by up to one. Its request is on its way; to close it
- * without an answer is worse than to refuse another. Not longer: silent connections must not be a way to keep others out.
+ * How long a new connection is left alone, in milliseconds: two ticks of a clock that is late by up
+ * to one. Its request is on its way; to close it without an answer is worse than to refuse another.
+ * Not longer: silent connections must not be a way to keep others out.
  */
 const GRACE_MS = 2 * TICK_MS
 
 /**
- * The connections of a server that wait for a request, for finding those that have waited for longest. A connection comes and goes with every
- * request, so that costs a few writes, no clock and no memory.
+ * The connections of a server that wait for a request, for finding those that have waited for
+ * longest. A connection comes and goes with every request, so that costs a few writes, no clock and
+ * no memory.
  */
 export class IdleConnections<T extends IdleMember<T>> {
   readonly #clock: Pick<Deadlines, 'now'>
@@ -76,7 +81,10 @@ export class IdleConnections<T extends IdleMember<T>> {
     this.#silent.add(connection)
   }
 
-  /** Takes out the one that has been idle for longest, to be closed; null when there is none but those that have just come. */
+  /**
+   * Takes out the one that has been idle for longest, to be closed; null when there is none but
+   * those that have just come.
+   */
   take(): T | null {
     const kept = this.#kept.first
     const silent = this.#silent.first

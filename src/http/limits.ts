@@ -2,27 +2,34 @@
 export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
 
 /**
- * The limits on a request's head, by the settings `limit_request_line`, `limit_request_fields`, `limit_request_field_size`
- * and `header_map`, with Gunicorn's meanings, and `limit_request_head`. A 0 means "no limit of your own": the ceiling below
- * then applies.
+ * The limits on a request's head, by the settings `limit_request_line`, `limit_request_fields`,
+ * `limit_request_field_size` and `header_map`, with Gunicorn's meanings, and `limit_request_head`.
+ * A 0 means "no limit of your own": the ceiling below then applies.
  */
 export interface HeadLimits {
   /** The most bytes of a request line, without its CRLF. A longer one is answered with 414. */
   readonly requestLine: number
-  /** The most field lines of a head, or of a trailer section; dropped ones count. One more is answered with 431. */
+  /**
+   * The most field lines of a head, or of a trailer section; dropped ones count. One more is
+   * answered with 431.
+   */
   readonly fields: number
-  /** The most bytes of a field line, name, colon, white space and CRLF included. A longer one is answered with 431. */
+  /**
+   * The most bytes of a field line, name, colon, white space and CRLF included. A longer one is
+   * answered with 431.
+   */
   readonly fieldSize: number
   /**
-   * The most bytes of a whole head: request line, field lines and every CRLF; the empty line before a request line does not
-   * count. A trailer section is held to the same. It holds whatever the limits above are, and bounds what a connection
-   * keeps in memory. A larger head is answered with 431, or with 414 when the request line alone is larger.
+   * The most bytes of a whole head: request line, field lines and every CRLF; the empty line before
+   * a request line does not count. A trailer section is held to the same. It holds whatever the
+   * limits above are, and bounds what a connection keeps in memory. A larger head is answered with
+   * 431, or with 414 when the request line alone is larger.
    */
   readonly head: number
   /**
-   * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one could be taken for the other. `drop` leaves fields with
-   * an underscore in their name out (they are checked and counted like others), `refuse` answers 400, `dangerous` keeps
-   * them.
+   * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one could be taken for the other.
+   * `drop` leaves fields with an underscore in their name out (they are checked and counted like
+   * others), `refuse` answers 400, `dangerous` keeps them.
    */
   readonly headerMap: HeaderMap
 }
@@ -60,7 +67,8 @@ export function effectiveLimits(limits: HeadLimits): HeadLimits {
 }
 
 /**
- * What a refusal says about the limit that was exceeded: the limit, and which setting has to be raised.
+ * What a refusal says about the limit that was exceeded: the limit, and which setting has to be
+ * raised.
  *
  * @param limit an effective one, in the units of `unit`
  * @example limitText(4094, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING) // '4094 bytes (limit_request_line)'

@@ -28,7 +28,10 @@ for (const name of COMMON_METHODS) {
 }
 for (let length = 0; length < byLength.length; length++) byLength[length] ??= []
 
-/** The method in `[start, end)` of `bytes`, which must be a token. Methods are case-sensitive (RFC 9110 §9.1). */
+/**
+ * The method in `[start, end)` of `bytes`, which must be a token. Methods are case-sensitive (RFC
+ * 9110 §9.1).
+ */
 export function methodName(bytes: Buffer, start: number, end: number): string {
   const length = end - start
   if (length < byLength.length) {

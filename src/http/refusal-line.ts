@@ -7,7 +7,12 @@ import type { Peer } from './exchange.ts'
  *
  * @param requestLine as far as it came, a character a byte; '' when nothing of it did
  */
-export function refusalLine(peer: Peer, requestLine: string, status: number, reason: string): string {
+export function refusalLine(
+  peer: Peer,
+  requestLine: string,
+  status: number,
+  reason: string,
+): string {
   const what = requestLine === '' ? 'a request' : quoteText(requestLine)
   return `Refused ${what} from ${peer.remoteAddress || 'unix socket'} with ${status}: ${reason}`
 }

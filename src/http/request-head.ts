@@ -56,13 +56,18 @@ export type TargetForm = 'origin' | 'absolute' | 'authority' | 'asterisk'
 const NOTHING = Buffer.alloc(0)
 
 /**
- * The head of one request, as offsets into the bytes it came in: nothing is copied or decoded before it is asked for.
+ * The head of one request, as offsets into the bytes it came in: nothing is copied or decoded
+ * before it is asked for.
  *
- * Offsets are of `bytes`; an end is one past the last byte. A head that the parser refused half-way is valid as far as
- * it was read (unread parts are empty), so that the refusal can be logged with the request line.
+ * Offsets are of `bytes`; an end is one past the last byte. A head that the parser refused half-way
+ * is valid as far as it was read (unread parts are empty), so that the refusal can be logged with
+ * the request line.
  */
 export class RequestHead {
-  /** What the offsets refer to. Never written to again, so it is valid as long as the head is referenced. */
+  /**
+   * What the offsets refer to. Never written to again, so it is valid as long as the head is
+   * referenced.
+   */
   bytes: Buffer = NOTHING
   /** The method, case-sensitive. */
   method = ''
@@ -72,7 +77,10 @@ export class RequestHead {
   /** The whole target, as it was sent. */
   targetStart = 0
   targetEnd = 0
-  /** The path, not decoded. Empty in authority-form and where an absolute-form target has none; `*` in asterisk-form. */
+  /**
+   * The path, not decoded. Empty in authority-form and where an absolute-form target has none; `*`
+   * in asterisk-form.
+   */
   pathStart = 0
   pathEnd = 0
   /** What follows the first question mark. */
@@ -81,15 +89,16 @@ export class RequestHead {
   /** Whether there was a question mark, even with nothing after it. */
   hasQuery = false
   /**
-   * `host[:port]` of an absolute- or authority-form target, else empty. It takes the place of Host (RFC 9112 §3.2.2).
+   * `host[:port]` of an absolute- or authority-form target, else empty. It takes the place of Host
+   * (RFC 9112 §3.2.2).
    */
   authorityStart = 0
   authorityEnd = 0
   /** How many fields there are, the ones dropped by `headerMap` left out. */
   fieldCount = 0
   /**
-   * Four offsets a field, in the order of arrival: name start, name end, value start, value end. Values have no white
-   * space around them.
+   * Four offsets a field, in the order of arrival: name start, name end, value start, value end.
+   * Values have no white space around them.
    */
   readonly fields: number[] = []
   /** The name of each field. */
@@ -110,14 +119,17 @@ export class RequestHead {
   lineStart = 0
   lineEnd = 0
 
-  /** The target as it was sent, each byte as one character (latin-1): visible ASCII, and bytes from 0x80 on. */
+  /**
+   * The target as it was sent, each byte as one character (latin-1): visible ASCII, and bytes from
+   * 0x80 on.
+   */
   get target(): string {
     return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
   }
 
   /**
-   * The request line as it was sent, each byte as one character (latin-1): visible ASCII, spaces, and bytes from 0x80 on, which
-   * logs have to escape. Empty when it has not been read whole.
+   * The request line as it was sent, each byte as one character (latin-1): visible ASCII, spaces,
+   * and bytes from 0x80 on, which logs have to escape. Empty when it has not been read whole.
    */
   requestLine(): string {
     return this.bytes.toString('latin1', this.lineStart, this.lineEnd)
@@ -129,8 +141,8 @@ export class RequestHead {
   }
 
   /**
-   * The value of the field named `lowerName` (in lower case), the values of several joined with `, ` in their order
-   * (RFC 9110 §5.3); `undefined` when there is none.
+   * The value of the field named `lowerName` (in lower case), the values of several joined with `,
+   * ` in their order (RFC 9110 §5.3); `undefined` when there is none.
    */
   get(lowerName: string): string | undefined {
     let joined: string | undefined
@@ -168,8 +180,9 @@ const SMALLEST_CARRY = 1024
 const LOGGED_BYTES = 128
 
 /**
- * How many names a connection keeps at most, to expect them of its next request. They stay while it is idle, and a client
- * chooses them: well-known ones are there anyway, each other may be this connection's alone and take 450 bytes.
+ * How many names a connection keeps at most, to expect them of its next request. They stay while it
+ * is idle, and a client chooses them: well-known ones are there anyway, each other may be this
+ * connection's alone and take 450 bytes.
  */
 const EXPECTED_NAMES = 64
 const EXPECTED_UNKNOWN_NAMES = 16
@@ -177,13 +190,14 @@ const EXPECTED_UNKNOWN_NAMES = 16
 const FIELD_COST = 256
 
 /**
- * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2 to §5), in one pass
- * over the bytes, fed in any pieces.
+ * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2
+ * to §5), in one pass over the bytes, fed in any pieces.
  *
- * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is gathered in a buffer
- * of its own. A bad byte is refused as soon as it is seen, and what is refused and why does not depend on how the bytes
- * were split. What it accepts, Node's own parser in strict mode accepts too and reads the same way, but for what the
- * standard demands and that parser refuses; `tests/http-differential.test.ts` has the list, and compares around it.
+ * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is
+ * gathered in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused
+ * and why does not depend on how the bytes were split. What it accepts, Node's own parser in strict
+ * mode accepts too and reads the same way, but for what the standard demands and that parser
+ * refuses; `tests/http-differential.test.ts` has the list, and compares around it.
  *
  * @example
  * ```ts
@@ -219,7 +233,10 @@ export class RequestHeadParser {
   private lines: number
   /** What came of a request line that was refused before it was gathered in `carry`. */
   private refusedLine: string
-  /** The names of the request before: on a connection the next request tends to have the same, in the same order. */
+  /**
+   * The names of the request before: on a connection the next request tends to have the same, in
+   * the same order.
+   */
   private expectedNames: readonly FieldName[]
   /** Bytes of the names in this head that are too long to be shared. */
   private longNameBytes: number
@@ -268,23 +285,25 @@ export class RequestHeadParser {
     return this.phase === COMPLETE
   }
 
-  /** The head: whole once `complete`, before that as far as it was read. Each request has a new one. */
+  /**
+   * The head: whole once `complete`, before that as far as it was read. Each request has a new one.
+   */
   get head(): RequestHead {
     return this.current
   }
 
   /**
-   * A byte of a request has been taken. (An empty line before the request line is none: a connection on which there was
-   * only that is idle.)
+   * A byte of a request has been taken. (An empty line before the request line is none: a
+   * connection on which there was only that is idle.)
    */
   get begun(): boolean {
     return this.phase > EMPTY_LINE_LF
   }
 
   /**
-   * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is gathered in, with its room to
-   * grow, and what was made of its fields. 0 when there is none; a head that came at once lies in what was read. It stays so
-   * until {@link reset}.
+   * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is
+   * gathered in, with its room to grow, and what was made of its fields. 0 when there is none; a
+   * head that came at once lies in what was read. It stays so until {@link reset}.
    */
   get held(): number {
     if (this.carried === 0) return 0
@@ -314,9 +333,11 @@ export class RequestHeadParser {
   }
 
   /**
-   * Reads bytes `[start, end)` of `chunk`. The chunk must not be written to afterwards, since the head may refer to it.
+   * Reads bytes `[start, end)` of `chunk`. The chunk must not be written to afterwards, since the
+   * head may refer to it.
    *
-   * @returns how many bytes were taken: all of them, or up to and with the empty line that ends the head
+   * @returns how many bytes were taken: all of them, or up to and with the empty line that ends the
+   * head
    * @throws HttpError when the request is refused; the parser is of no use after it
    */
   feed(chunk: Buffer, start: number, end: number): number {
@@ -329,8 +350,9 @@ export class RequestHeadParser {
   }
 
   /**
-   * The request line for logs, each byte as one character: as {@link RequestHead.requestLine} has it, or as much as came of one
-   * that is not complete or was refused, up to 128 bytes. Those may be any bytes but CR and LF.
+   * The request line for logs, each byte as one character: as {@link RequestHead.requestLine} has
+   * it, or as much as came of one that is not complete or was refused, up to 128 bytes. Those may
+   * be any bytes but CR and LF.
    */
   requestLine(): string {
     if (this.phase > VERSION) return this.current.requestLine()
@@ -363,7 +385,10 @@ export class RequestHeadParser {
     return end - start
   }
 
-  /** Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to keep waiting. */
+  /**
+   * Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to
+   * keep waiting.
+   */
   private keep(chunk: Buffer, end: number): void {
     const shift = this.headStart
     this.append(chunk, shift, end - shift)
@@ -394,10 +419,12 @@ export class RequestHeadParser {
   private append(chunk: Buffer, at: number, length: number): void {
     const needed = this.carried + length
     if (needed > this.carry.length) {
-      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte. Not from Node's pool, of
-      // which a small buffer would keep 8 KiB.
+      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
+      // Not from Node's pool, of which a small buffer would keep 8 KiB.
       const most = this.headLimit + PIECE_BYTES
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)))
+      const larger = Buffer.allocUnsafeSlow(
+        Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)),
+      )
       this.carry.copy(larger, 0, 0, this.carried)
       this.carry = larger
       this.current.bytes = larger
@@ -406,7 +433,10 @@ export class RequestHeadParser {
     this.carried = needed
   }
 
-  /** Reads from `from` on until the head is complete or `available` is reached; returns where it stopped. */
+  /**
+   * Reads from `from` on until the head is complete or `available` is reached; returns where it
+   * stopped.
+   */
   private scan(bytes: Buffer, from: number, available: number): number {
     // No byte beyond the limit on the head is looked at.
     let end = this.begun ? Math.min(available, this.headStart + this.headLimit) : available
@@ -445,7 +475,10 @@ export class RequestHeadParser {
           if (i === limit) throw this.requestLineTooLong()
           if (i === end) break
           if (bytes[i] !== SP) {
-            throw refusedInRequestLine(bytes[i]!, `The method ${quoteBytes(bytes, this.lineStart, i)}`)
+            throw refusedInRequestLine(
+              bytes[i]!,
+              `The method ${quoteBytes(bytes, this.lineStart, i)}`,
+            )
           }
           this.current.method = methodName(bytes, this.lineStart, i)
           i++
@@ -490,14 +523,16 @@ export class RequestHeadParser {
           for (; i < end && i - start < VERSION_BYTES; i++) {
             const at = i - start
             const byte = bytes[i]!
-            if (at < 5 ? byte === VERSION_PREFIX[at] : at === 6 ? byte === 0x2e : DIGIT[byte] === 1) continue
+            if (at < 5 ? byte === VERSION_PREFIX[at] : at === 6 ? byte === 0x2e : DIGIT[byte] === 1)
+              continue
             throw refusedInRequestLine(byte, `The version ${quoteBytes(bytes, start, i)}`)
           }
           if (i === end) break
           if (bytes[i] !== CR) {
             throw refusedInRequestLine(bytes[i]!, `The version ${quoteBytes(bytes, start, i)}`)
           }
-          // RFC 9110 §2.5: a higher minor version is served as the highest one that is known, a higher major one is another protocol.
+          // RFC 9110 §2.5: a higher minor version is served as the highest one that is known, a
+          // higher major one is another protocol.
           if (bytes[start + 5] !== 0x31) {
             throw new HttpError(
               505,
@@ -540,8 +575,14 @@ export class RequestHeadParser {
           if (expected !== undefined) {
             const nameEnd = i + expected.bytes.length
             const limit = i + this.fieldSizeLimit - 2
-            // One comparison instead of hashing, finding and comparing. Equal to a name, it needs no other check.
-            if (nameEnd < end && nameEnd < limit && bytes[nameEnd] === COLON && expected.isAt(bytes, i)) {
+            // One comparison instead of hashing, finding and comparing. Equal to a name, it needs
+            // no other check.
+            if (
+              nameEnd < end &&
+              nameEnd < limit &&
+              bytes[nameEnd] === COLON &&
+              expected.isAt(bytes, i)
+            ) {
               this.name = expected
               this.nameEnd = nameEnd
               i = nameEnd + 1
@@ -569,7 +610,8 @@ export class RequestHeadParser {
             this.nameHash = hash
             break
           }
-          if (bytes[i] !== COLON || i === this.lineStart) throw refusedInName(bytes, this.lineStart, i)
+          if (bytes[i] !== COLON || i === this.lineStart)
+            throw refusedInName(bytes, this.lineStart, i)
           this.name = fieldNames.find(bytes, this.lineStart, i, hash)
           if (i - this.lineStart > CACHED_NAME_BYTES) this.longNameBytes += i - this.lineStart
           this.nameEnd = i
@@ -624,7 +666,8 @@ export class RequestHeadParser {
     if (head.method === 'CONNECT') {
       // §3.2.3: host and port, both of them.
       const hostEnd = authorityHostEnd(bytes, start, end)
-      if (hostEnd <= start || hostEnd + 1 >= end) throw refusedTarget(bytes, start, end, 'is not host:port')
+      if (hostEnd <= start || hostEnd + 1 >= end)
+        throw refusedTarget(bytes, start, end, 'is not host:port')
       head.targetForm = 'authority'
       head.authorityStart = start
       head.pathStart = end
@@ -643,7 +686,8 @@ export class RequestHeadParser {
       return
     }
     const authority = start + schemeLength(bytes, start, end)
-    if (authority === start) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+    if (authority === start)
+      throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
     let slash = authority
     while (slash < head.pathEnd && bytes[slash] !== SLASH) slash++
     // An empty host makes an http or https URI invalid, RFC 9110 §4.2.1.
@@ -663,7 +707,8 @@ export class RequestHeadParser {
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
     const name = this.name!
-    if (name.id >= 0 && name.id < SPECIAL_NAMES) this.actUpon(name, bytes, start, end, carriageReturn)
+    if (name.id >= 0 && name.id < SPECIAL_NAMES)
+      this.actUpon(name, bytes, start, end, carriageReturn)
     if (name.hasUnderscore && this.headerMap !== 'dangerous') {
       if (this.headerMap === 'drop') return
       throw new HttpError(
@@ -678,15 +723,25 @@ export class RequestHeadParser {
     head.fieldCount++
   }
 
-  private actUpon(name: FieldName, bytes: Buffer, start: number, end: number, carriageReturn: number): void {
+  private actUpon(
+    name: FieldName,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    carriageReturn: number,
+  ): void {
     const head = this.current
     switch (name.id) {
       case HOST:
         if (head.host >= 0) throw duplicate('two-hosts', 'Host')
-        // An empty host is refused with the malformed ones: it would make the request's URI an invalid one
-        // (RFC 9110 §4.2.1, RFC 9112 §3.3).
+        // An empty host is refused with the malformed ones: it would make the request's URI an
+        // invalid one (RFC 9110 §4.2.1, RFC 9112 §3.3).
         if (authorityHostEnd(bytes, start, end) <= start) {
-          throw new HttpError(400, 'bad-host', `Host is not a host: ${quoteBytes(bytes, start, end)}`)
+          throw new HttpError(
+            400,
+            'bad-host',
+            `Host is not a host: ${quoteBytes(bytes, start, end)}`,
+          )
         }
         head.host = head.fieldCount
         return
@@ -696,7 +751,8 @@ export class RequestHeadParser {
         if (this.hasTransferEncoding) throw bothLengths()
         return
       case TRANSFER_ENCODING:
-        // What it says is looked at when the head is complete: several lines are one list (RFC 9110 §5.3).
+        // What it says is looked at when the head is complete: several lines are one list (RFC 9110
+        // §5.3).
         this.hasTransferEncoding = true
         // §6.1: in a message that is not HTTP/1.1 its framing is faulty, whatever it says.
         if (head.minorVersion === 0) {
@@ -716,8 +772,9 @@ export class RequestHeadParser {
         this.takeConnection(bytes, start, end, carriageReturn)
         return
       case PROXY_CONNECTION:
-        // No standard has it, but some recipients heed it, so that an intermediary may take the connection for closing
-        // (RFC 9112 appendix C.2.2). To close is always allowed; its `keep-alive` changes nothing.
+        // No standard has it, but some recipients heed it, so that an intermediary may take the
+        // connection for closing (RFC 9112 appendix C.2.2). To close is always allowed; its
+        // `keep-alive` changes nothing.
         if (listElements(bytes, start, end).includes('close')) this.closeAsked = true
         return
       case EXPECT:
@@ -736,8 +793,8 @@ export class RequestHeadParser {
         this.upgradeOffered = true
         return
       default:
-        // Content_Length and its like could only be meant to be taken for the real ones. Dropping or refusing them is
-        // what the other modes do anyway.
+        // Content_Length and its like could only be meant to be taken for the real ones. Dropping
+        // or refusing them is what the other modes do anyway.
         if (this.headerMap === 'dangerous') {
           throw new HttpError(
             400,
@@ -748,7 +805,9 @@ export class RequestHeadParser {
     }
   }
 
-  /** Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored. */
+  /**
+   * Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored.
+   */
   private takeConnection(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
     // Nearly all requests say this, and it says nothing new.
     if (end - start === KEEP_ALIVE.length && this.current.minorVersion === 1) {
@@ -762,7 +821,8 @@ export class RequestHeadParser {
           this.closeAsked = true
           break
         case 'keep-alive':
-          // Not all recipients find it beside a tab (llhttp). To close, in HTTP/1.0, is always allowed.
+          // Not all recipients find it beside a tab (llhttp). To close, in HTTP/1.0, is always
+          // allowed.
           if (!tabWithin(bytes, start, carriageReturn)) this.keepAliveAsked = true
           break
         case 'upgrade':
@@ -783,7 +843,9 @@ export class RequestHeadParser {
     }
     // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
     head.keepAlive =
-      !this.closeAsked && (head.minorVersion === 1 || this.keepAliveAsked) && head.method !== 'CONNECT'
+      !this.closeAsked &&
+      (head.minorVersion === 1 || this.keepAliveAsked) &&
+      head.method !== 'CONNECT'
     head.upgrade = this.upgradeOffered && this.upgradeAsked
     head.expectContinue = this.expectsContinue && (head.chunked || head.contentLength > 0)
   }
@@ -816,7 +878,11 @@ export class RequestHeadParser {
 
   private refusedLeadingSpace(): HttpError {
     if (this.lines === 0) {
-      return new HttpError(400, 'space-before-fields', 'There is white space before the first field')
+      return new HttpError(
+        400,
+        'space-before-fields',
+        'There is white space before the first field',
+      )
     }
     return new HttpError(
       400,
@@ -828,7 +894,8 @@ export class RequestHeadParser {
   private refusedInValue(bytes: Buffer, at: number): HttpError {
     const byte = bytes[at]!
     const field = this.name!.lower.slice(0, 64)
-    if (byte === LF) return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
+    if (byte === LF)
+      return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
     return new HttpError(
       400,
       'bad-field-value',
@@ -844,7 +911,10 @@ function lineFrom(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start, i)
 }
 
-/** The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that costs too much. */
+/**
+ * The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that
+ * costs too much.
+ */
 function expectable(names: readonly FieldName[]): readonly FieldName[] {
   const most = Math.min(names.length, EXPECTED_NAMES)
   let unknown = 0
@@ -852,7 +922,8 @@ function expectable(names: readonly FieldName[]): readonly FieldName[] {
     const name = names[i]!
     if (name.id >= 0) continue
     unknown++
-    if (unknown > EXPECTED_UNKNOWN_NAMES || name.bytes.length > CACHED_NAME_BYTES) return names.slice(0, i)
+    if (unknown > EXPECTED_UNKNOWN_NAMES || name.bytes.length > CACHED_NAME_BYTES)
+      return names.slice(0, i)
   }
   return most === names.length ? names : names.slice(0, most)
 }

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseResponseHead, type ResponseHead, ResponseHeadError, ResponseHeads } from './response-head.ts'
+import {
+  parseResponseHead,
+  type ResponseHead,
+  ResponseHeadError,
+  ResponseHeads,
+} from './response-head.ts'
 
 function parse(text: string): ResponseHead {
   // Amid other bytes, as in a frame.
@@ -8,14 +13,24 @@ function parse(text: string): ResponseHead {
   return parseResponseHead(bytes, 1, 1 + text.length)
 }
 
-const refuses = (text: string) => expect(() => parse(text), JSON.stringify(text)).toThrow(ResponseHeadError)
+const refuses = (text: string) =>
+  expect(() => parse(text), JSON.stringify(text)).toThrow(ResponseHeadError)
 
 describe('a response head', () => {
   it('is taken as it is, with what frames the message', () => {
     const text = '200 OK\r\nContent-Type: text/html\r\nContent-Length:  12 \r\nX: caf\xe9\r\n'
-    expect(parse(text)).toEqual({ status: 200, text, contentLength: 12, hasDate: false, hasServer: false })
+    expect(parse(text)).toEqual({
+      status: 200,
+      text,
+      contentLength: 12,
+      hasDate: false,
+      hasServer: false,
+    })
     expect(parse('404 \r\n')).toMatchObject({ status: 404, contentLength: -1 })
-    expect(parse('200 OK\r\ndate: x\r\nSERVER: y\r\n')).toMatchObject({ hasDate: true, hasServer: true })
+    expect(parse('200 OK\r\ndate: x\r\nSERVER: y\r\n')).toMatchObject({
+      hasDate: true,
+      hasServer: true,
+    })
     expect(parse('299 Many Words Here\r\nX:\r\nX:y\r\n').status).toBe(299)
   })
 
@@ -38,7 +53,17 @@ describe('a response head', () => {
   })
 
   it('has tokens for names, and no space around them', () => {
-    for (const line of ['X y: z', ': z', 'X : z', ' X: z', 'X', 'X\xe9: z', 'X(: z', '', '\r\nX: y'])
+    for (const line of [
+      'X y: z',
+      ': z',
+      'X : z',
+      ' X: z',
+      'X',
+      'X\xe9: z',
+      'X(: z',
+      '',
+      '\r\nX: y',
+    ])
       refuses(`200 OK\r\n${line}\r\n`)
   })
 
@@ -95,7 +120,10 @@ describe('a response head', () => {
       .tuple(
         fc.constant('200 OK\r\nContent-Type: text/html\r\nSet-Cookie: a=b\r\n'),
         fc.array(
-          fc.tuple(fc.nat(60), fc.constantFrom('\r', '\n', '\0', '\r\n', '\x0b', ':', ' ', 'a', '\x7f')),
+          fc.tuple(
+            fc.nat(60),
+            fc.constantFrom('\r', '\n', '\0', '\r\n', '\x0b', ':', ' ', 'a', '\x7f'),
+          ),
           {
             maxLength: 4,
           },
@@ -145,8 +173,13 @@ describe('response heads that come again', () => {
     })
     const name = fc.constantFrom('X', 'Date', 'Content-Length', 'Server', 'Connection')
     const text = fc
-      .tuple(fc.constantFrom('200 OK', '404 No', '20 OK'), fc.array(fc.tuple(name, value), { maxLength: 3 }))
-      .map(([status, fields]) => `${status}\r\n${fields.map(([n, v]) => `${n}: ${v}\r\n`).join('')}`)
+      .tuple(
+        fc.constantFrom('200 OK', '404 No', '20 OK'),
+        fc.array(fc.tuple(name, value), { maxLength: 3 }),
+      )
+      .map(
+        ([status, fields]) => `${status}\r\n${fields.map(([n, v]) => `${n}: ${v}\r\n`).join('')}`,
+      )
     const outcome = (parsing: () => ResponseHead) => {
       try {
         return parsing()

@@ -1,8 +1,9 @@
 import { FIELD_VALUE, TCHAR } from './syntax.ts'
 
 /**
- * The head of a response as an application gave it, checked, with what the connection must know to frame the message.
- * `Date`, `Server`, `Connection` and `Transfer-Encoding` are the connection's to add.
+ * The head of a response as an application gave it, checked, with what the connection must know to
+ * frame the message. `Date`, `Server`, `Connection` and `Transfer-Encoding` are the connection's to
+ * add.
  */
 export interface ResponseHead {
   /** Status code, 200 to 999: an application sends final responses only. */
@@ -13,7 +14,10 @@ export interface ResponseHead {
   readonly contentLength: number
   readonly hasDate: boolean
   readonly hasServer: boolean
-  /** For the connection: the lines of the last answer with this head, and the `Date` line they were made with. */
+  /**
+   * For the connection: the lines of the last answer with this head, and the `Date` line they were
+   * made with.
+   */
   stamp?: { date: string; text: string }
 }
 
@@ -28,7 +32,10 @@ const COLON = 58
 const SPACE = 32
 const TAB = 9
 
-/** Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP Features"; RFC 9110 §7.6.1). */
+/**
+ * Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP
+ * Features"; RFC 9110 §7.6.1).
+ */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -42,7 +49,10 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** The first letters, in lower case, of the names above and of Date, Server and Content-Length, by the names' lengths. */
+/**
+ * The first letters, in lower case, of the names above and of Date, Server and Content-Length, by
+ * the names' lengths.
+ */
 const INITIALS: number[][] = []
 for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
   INITIALS[name.length] ??= []
@@ -53,8 +63,9 @@ const SLOTS = 64
 const LONGEST_KEPT = 1024
 
 /**
- * Parses response heads, and knows the last ones: most of an application's answers have one of few heads. Comparing a hundred bytes costs a
- * twentieth of what checking them and making a string of them costs.
+ * Parses response heads, and knows the last ones: most of an application's answers have one of few
+ * heads. Comparing a hundred bytes costs a twentieth of what checking them and making a string of
+ * them costs.
  */
 export class ResponseHeads {
   /** The last head of each length, modulo the number of slots. */
@@ -85,9 +96,10 @@ export class ResponseHeads {
 }
 
 /**
- * Checks bytes [start, end) of `bytes` as a response head: a status line without its version, then field lines.
- * The worker has checked each header already; this second look costs about a nanosecond a byte and is what
- * "a response header with CR, LF or NUL never reaches a client" rests on, whatever a worker does.
+ * Checks bytes [start, end) of `bytes` as a response head: a status line without its version, then
+ * field lines. The worker has checked each header already; this second look costs about a
+ * nanosecond a byte and is what "a response header with CR, LF or NUL never reaches a client" rests
+ * on, whatever a worker does.
  *
  * @throws ResponseHeadError
  */

@@ -1,12 +1,15 @@
 import { STATUS_CODES } from 'node:http'
 import type { ResponseHead } from './response-head.ts'
 
-/** The field line of a 503 that will be over soon: when to come again, in seconds (RFC 9110 §10.2.3). */
+/**
+ * The field line of a 503 that will be over soon: when to come again, in seconds (RFC 9110
+ * §10.2.3).
+ */
 export const RETRY_SOON = 'Retry-After: 1\r\n'
 
 /**
- * The head and body of one of the server's own answers: a status line, a line of plain text, nothing of the request in it
- * (so there is nothing to inject).
+ * The head and body of one of the server's own answers: a status line, a line of plain text,
+ * nothing of the request in it (so there is nothing to inject).
  *
  * @param fields further field lines, each ended with CRLF
  */

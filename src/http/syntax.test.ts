@@ -13,7 +13,9 @@ import {
 /** The bytes of a class, as latin-1 text. */
 function members(table: Uint8Array): string {
   expect(table).toHaveLength(256)
-  return Buffer.from(Array.from(table.keys()).filter((byte) => table[byte] !== 0)).toString('latin1')
+  return Buffer.from(Array.from(table.keys()).filter((byte) => table[byte] !== 0)).toString(
+    'latin1',
+  )
 }
 
 const VISIBLE = Array.from({ length: 94 }, (_, i) => String.fromCharCode(0x21 + i)).join('')
@@ -26,7 +28,9 @@ describe('classes of bytes', () => {
     const tokens = without(VISIBLE, '"(),/:;<=>?@[\\]{}')
     expect(members(TCHAR)).toBe(tokens)
     expect(members(TOKEN_LOWER)).toBe(tokens)
-    expect(String.fromCharCode(...[...'AZaz09-_'].map((c) => TOKEN_LOWER[c.charCodeAt(0)]!))).toBe('azaz09-_')
+    expect(String.fromCharCode(...[...'AZaz09-_'].map((c) => TOKEN_LOWER[c.charCodeAt(0)]!))).toBe(
+      'azaz09-_',
+    )
   })
 
   it('are those of RFC 9110 for field values and quoted strings', () => {

@@ -1,6 +1,6 @@
 /**
- * Classes of bytes, one table of 256 each: 0 for a byte that is not in the class. A table look-up is what the parsers
- * spend most of their time on.
+ * Classes of bytes, one table of 256 each: 0 for a byte that is not in the class. A table look-up
+ * is what the parsers spend most of their time on.
  */
 
 export const HTAB = 0x09
@@ -41,25 +41,32 @@ function among(characters: string): (byte: number) => number {
 export const TCHAR = table(among(`!#$%&'*+-.^_\`|~${DIGITS}${LETTERS}`))
 
 /**
- * `tchar` as its lower-case byte: one look-up checks a name's byte and folds its case. (No token byte
- * is 0.)
+ * `tchar` as its lower-case byte: one look-up checks a name's byte and folds its case. (No token
+ * byte is 0.)
  */
 export const TOKEN_LOWER = table((byte) => (TCHAR[byte] === 1 ? lowerCase(byte) : 0))
 
-/** What a field value may contain, RFC 9110 §5.5: visible ASCII, space, tab and `obs-text` (0x80 to 0xFF). */
+/**
+ * What a field value may contain, RFC 9110 §5.5: visible ASCII, space, tab and `obs-text` (0x80 to
+ * 0xFF).
+ */
 export const FIELD_VALUE = table((byte) => (byte === HTAB || (byte >= SP && byte !== 0x7f) ? 1 : 0))
 
 /**
- * What a request target may contain: visible ASCII but `#`, since a fragment is never sent (RFC 9112 §3.2), and the bytes
- * 0x80 to 0xFF. That is more than RFC 3986 has (`|`, `^`, `"` and raw UTF-8 are sent unescaped by clients in use and do no
- * harm) and never a control, a DEL or a space. The question mark is 2: where the query begins.
+ * What a request target may contain: visible ASCII but `#`, since a fragment is never sent (RFC
+ * 9112 §3.2), and the bytes 0x80 to 0xFF. That is more than RFC 3986 has (`|`, `^`, `"` and raw
+ * UTF-8 are sent unescaped by clients in use and do no harm) and never a control, a DEL or a space.
+ * The question mark is 2: where the query begins.
  */
 export const TARGET = table((byte) => {
   if (byte === QUESTION_MARK) return 2
   return byte > SP && byte !== 0x7f && byte !== 0x23 ? 1 : 0
 })
 
-/** `unreserved` and `sub-delims` of RFC 3986 §2: a registered name consists of these and of percent-encoded bytes. */
+/**
+ * `unreserved` and `sub-delims` of RFC 3986 §2: a registered name consists of these and of
+ * percent-encoded bytes.
+ */
 export const REGISTERED_NAME = table(among(`-._~!$&'()*+,;=${DIGITS}${LETTERS}`))
 
 /** `DIGIT`. */

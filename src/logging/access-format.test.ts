@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { AccessFormatError, type AccessRecord, combinedFormat, compileAccessFormat } from './access-format.ts'
+import {
+  AccessFormatError,
+  type AccessRecord,
+  combinedFormat,
+  compileAccessFormat,
+} from './access-format.ts'
 
-function record(changes: Partial<AccessRecord> = {}, headers: Record<string, string> = {}): AccessRecord {
+function record(
+  changes: Partial<AccessRecord> = {},
+  headers: Record<string, string> = {},
+): AccessRecord {
   return {
     remoteAddress: '192.0.2.7',
     method: 'GET',
@@ -18,7 +26,10 @@ function record(changes: Partial<AccessRecord> = {}, headers: Record<string, str
   }
 }
 
-/** What stock tools expect of a line in combined form: every column, quoted ones with backslash escapes. */
+/**
+ * What stock tools expect of a line in combined form: every column, quoted ones with backslash
+ * escapes.
+ */
 const combinedLine =
   /^(\S+) (\S+) (\S+) \[(\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-) "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"$/
 
@@ -107,7 +118,9 @@ describe('atoms', () => {
 
   test('the user comes from Basic credentials when it is not given', () => {
     const format = compileAccessFormat('%(u)s')
-    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    const basic = (text: string) => ({
+      authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+    })
     expect(format(record({}, basic('ann:secret')))).toBe('ann')
     expect(format(record({}, basic('a b:c')))).toBe('a\\x20b')
     expect(format(record({}, basic('nocolon')))).toBe('-')

@@ -3,11 +3,17 @@ import { basicUser } from './basic-user.ts'
 import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
 import { accessLogClock } from './log-time.ts'
 
-/** What there is to log about one request and its response. Strings that a client sent are latin-1 views of its bytes. */
+/**
+ * What there is to log about one request and its response. Strings that a client sent are latin-1
+ * views of its bytes.
+ */
 export interface AccessRecord {
   /** The client's address; empty for a Unix socket. */
   remoteAddress: string
-  /** The user name of HTTP Basic authentication, where there is one; taken from the Authorization header when left out. */
+  /**
+   * The user name of HTTP Basic authentication, where there is one; taken from the Authorization
+   * header when left out.
+   */
   user?: string | undefined
   method: string
   /** The request target as it was sent. */
@@ -105,7 +111,8 @@ function atomNamed(name: string, piece: string): Atom {
   const plain = Object.hasOwn(atoms, name) ? atoms[name] : undefined
   if (plain) return plain()
   const braced = /^\{([^{}]+)\}([ioe])$/.exec(name)
-  if (!braced) throw new AccessFormatError(`there is no atom ${piece}; the known ones are ${knownAtoms()}`)
+  if (!braced)
+    throw new AccessFormatError(`there is no atom ${piece}; the known ones are ${knownAtoms()}`)
   const key = braced[1]!.toLowerCase()
   switch (braced[2]) {
     case 'i':

@@ -11,7 +11,9 @@ const delay = 100
 const batch = 64 * 1024
 /** The most bytes that are handed to a file with one call, when many are waiting. */
 const largestWrite = 1024 * 1024
-/** What may wait for a reader that does not keep up, in bytes; further lines are lost, and counted. */
+/**
+ * What may wait for a reader that does not keep up, in bytes; further lines are lost, and counted.
+ */
 const most = 8 * 1024 * 1024
 /** How long closing waits for such a reader, in milliseconds. */
 const patience = 1000
@@ -26,8 +28,9 @@ export interface AccessLogOptions {
 }
 
 /**
- * Writes an access log without a system call for each request: lines are collected and written together, off the event loop.
- * Each write ends at the end of a line, so that several processes may share a file.
+ * Writes an access log without a system call for each request: lines are collected and written
+ * together, off the event loop. Each write ends at the end of a line, so that several processes may
+ * share a file.
  *
  * @example
  * const log = new AccessLog({ file: 'access.log', format: settings.accessLogFormat })
@@ -90,13 +93,19 @@ export class AccessLog {
     }
   }
 
-  /** Opens the file anew, after a log rotation moved it away. Lines that were recorded before go to the old one. */
+  /**
+   * Opens the file anew, after a log rotation moved it away. Lines that were recorded before go to
+   * the old one.
+   */
   reopen(): void {
     this.#replaceWanted = true
     if (this.#writing === undefined) this.#start()
   }
 
-  /** Writes what is waiting and closes the file; a reader that takes nothing is given up after a second. */
+  /**
+   * Writes what is waiting and closes the file; a reader that takes nothing is given up after a
+   * second.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -125,7 +134,8 @@ export class AccessLog {
       this.#writing = undefined
       if (replace) this.#replace()
       // Without a timer nobody else would come for the lines that were recorded meanwhile.
-      const due = this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= batch)
+      const due =
+        this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= batch)
       if (this.#replaceWanted || (due && !this.#closed)) this.#start()
     })
   }
@@ -167,7 +177,8 @@ export class AccessLog {
   /** Whole lines from `start` on, as many as reach the file unmixed with other processes' ones. */
   #piece(text: string, start: number): string {
     const size = Math.min(this.#atomicWrite, largestWrite)
-    let end = start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
+    let end =
+      start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
     if (end <= start) end = text.indexOf('\n', start) + 1
     return text.slice(start, end)
   }

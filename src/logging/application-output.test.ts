@@ -7,7 +7,10 @@ function linesOf(bytes: Buffer, cuts: readonly number[] = []): string[] {
   const lines: string[] = []
   const splitter = new LineSplitter((line) => lines.push(line))
   let start = 0
-  for (const cut of [...cuts.map((at) => at % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]) {
+  for (const cut of [
+    ...cuts.map((at) => at % (bytes.length + 1)).sort((a, b) => a - b),
+    bytes.length,
+  ]) {
     // A pipe's buffer is used again: what is kept must have been copied.
     const chunk = Buffer.from(bytes.subarray(start, cut))
     splitter.push(chunk)
@@ -42,7 +45,8 @@ test('the lines are the same however the pipe splits them', () => {
   fc.assert(
     fc.property(text, fc.array(fc.nat(), { maxLength: 8 }), (input, cuts) => {
       const lines = input.split('\n').map((line) => line.replace(/\r$/, ''))
-      // An end that only ends the last line begins no further one; a last CR alone is taken for half a line end.
+      // An end that only ends the last line begins no further one; a last CR alone is taken for
+      // half a line end.
       const expected = input === '' || input.endsWith('\n') ? lines.slice(0, -1) : lines
       expect(linesOf(Buffer.from(input), cuts)).toEqual(expected)
     }),
@@ -69,9 +73,9 @@ test('a line over 64 KiB comes in marked pieces that lose no character, and is n
       expect(part.endsWith(' [...]')).toBe(index < parts.length - 1)
       expect(Buffer.byteLength(part)).toBeLessThanOrEqual(65536 + 12)
     })
-    expect(parts.map((part) => part.replace(/^\[\.\.\.\] /, '').replace(/ \[\.\.\.\]$/, '')).join('')).toBe(
-      line,
-    )
+    expect(
+      parts.map((part) => part.replace(/^\[\.\.\.\] /, '').replace(/ \[\.\.\.\]$/, '')).join(''),
+    ).toBe(line)
   }
 })
 

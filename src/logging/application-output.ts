@@ -2,7 +2,10 @@
 
 /** The longest line that is passed on in one piece, in bytes. */
 const longestLine = 64 * 1024
-/** A line that its program flushed without ending it is delivered when nothing more comes for this long, in milliseconds. */
+/**
+ * A line that its program flushed without ending it is delivered when nothing more comes for this
+ * long, in milliseconds.
+ */
 const unfinishedAfter = 200
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
@@ -10,9 +13,10 @@ const carriageReturn = 0x0d
 /**
  * Cuts what comes out of a pipe into lines, whichever way the pipe splits it.
  *
- * What stands for 200 ms without a line end (a prompt, a flushed part of a line) is delivered as a line.
- * Lines end with LF or CRLF, which are taken off; bytes are UTF-8 (what is not becomes U+FFFD). A line over 64 KiB comes in pieces, of which all
- * but the last end with ` [...]` and all but the first begin with `[...] `, so that memory stays bounded.
+ * What stands for 200 ms without a line end (a prompt, a flushed part of a line) is delivered as a
+ * line. Lines end with LF or CRLF, which are taken off; bytes are UTF-8 (what is not becomes
+ * U+FFFD). A line over 64 KiB comes in pieces, of which all but the last end with ` [...]` and all
+ * but the first begin with `[...] `, so that memory stays bounded.
  *
  * @example
  * const lines = new LineSplitter((line) => log.output('stderr', line))
@@ -30,7 +34,10 @@ export class LineSplitter {
     this.#deliver = deliver
   }
 
-  /** Takes the next bytes, and delivers the lines that are complete with them. The chunk is not kept but copied where needed. */
+  /**
+   * Takes the next bytes, and delivers the lines that are complete with them. The chunk is not kept
+   * but copied where needed.
+   */
   push(chunk: Buffer): void {
     clearTimeout(this.#unfinished)
     let start = 0
@@ -76,7 +83,9 @@ export class LineSplitter {
   #finish(): void {
     const bytes = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
     const end =
-      bytes.length > 0 && bytes[bytes.length - 1] === carriageReturn ? bytes.length - 1 : bytes.length
+      bytes.length > 0 && bytes[bytes.length - 1] === carriageReturn
+        ? bytes.length - 1
+        : bytes.length
     const line = bytes.toString('utf8', 0, end)
     const prefix = this.#continued ? '[...] ' : ''
     this.#parts = []
@@ -86,7 +95,10 @@ export class LineSplitter {
   }
 }
 
-/** The last position up to `position` that is not inside a UTF-8 character (whose further bytes are 10xxxxxx, at most three). */
+/**
+ * The last position up to `position` that is not inside a UTF-8 character (whose further bytes are
+ * 10xxxxxx, at most three).
+ */
 function characterStart(bytes: Buffer, position: number): number {
   for (let at = position; at > position - 4; at--) {
     if ((bytes[at]! & 0xc0) !== 0x80) return at

@@ -52,7 +52,11 @@ test('less important entries than the level are left out, application output nev
   log.critical('5')
   log.forWorker(9).log('info', '6')
   log.forWorker(9).output('stdout', '7')
-  expect(readFileSync(file, 'utf8').match(/\w+\] \d$/gm)).toEqual(['ERROR] 4', 'CRITICAL] 5', 'stdout] 7'])
+  expect(readFileSync(file, 'utf8').match(/\w+\] \d$/gm)).toEqual([
+    'ERROR] 4',
+    'CRITICAL] 5',
+    'stdout] 7',
+  ])
   expect(log.enabled('warning')).toBe(false)
   expect(log.enabled('error')).toBe(true)
   log.close()
@@ -71,7 +75,9 @@ test('output of an application carries the pid of its worker and cannot forge en
 test('a traceback is one entry', () => {
   const file = newFile()
   const log = new ErrorLog({ file, level: 'info' })
-  log.error('GET /: failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: x\n')
+  log.error(
+    'GET /: failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: x\n',
+  )
   expect(readFileSync(file, 'utf8')).toMatch(
     /\[ERROR\] GET \/: failed\nTraceback.*\n {2}File "a.py", line 1\nValueError: x\n$/,
   )
@@ -106,7 +112,9 @@ test('when reopening fails the old file stays in use and says so', () => {
 })
 
 test('a file that cannot be opened is refused with its reason', () => {
-  expect(() => new ErrorLog({ file: join(folder, 'no/such.log'), level: 'info' })).toThrow(LogFileError)
+  expect(() => new ErrorLog({ file: join(folder, 'no/such.log'), level: 'info' })).toThrow(
+    LogFileError,
+  )
   expect(() => new ErrorLog({ file: join(folder, 'no/such.log'), level: 'info' })).toThrow(
     'its folder does not exist',
   )

@@ -31,11 +31,12 @@ export interface WorkerLog {
 }
 
 /**
- * Writes entries in the form that Gunicorn's users know: `[2026-11-23 00:08:11 +0000] [4711] [INFO] text`.
+ * Writes entries in the form that Gunicorn's users know: `[2026-11-23 00:08:11 +0000] [4711] [INFO]
+ * text`.
  *
- * Each entry is appended with one write before the call returns, so entries of many processes may share a file, and none is
- * lost when the process dies. A text of several lines (a traceback) is one entry. Control characters are escaped.
- * No method but the constructor throws.
+ * Each entry is appended with one write before the call returns, so entries of many processes may
+ * share a file, and none is lost when the process dies. A text of several lines (a traceback) is
+ * one entry. Control characters are escaped. No method but the constructor throws.
  *
  * @example
  * const log = new ErrorLog({ file: '-', level: 'info' })
@@ -86,8 +87,8 @@ export class ErrorLog {
   }
 
   /**
-   * The log of one worker process: its own entries carry its pid, and what the application prints appears as
-   * `[time] [pid] [stderr] line`, where colours pass when the log is a terminal.
+   * The log of one worker process: its own entries carry its pid, and what the application prints
+   * appears as `[time] [pid] [stderr] line`, where colours pass when the log is a terminal.
    */
   forWorker(pid: number): WorkerLog {
     return {
@@ -96,7 +97,10 @@ export class ErrorLog {
     }
   }
 
-  /** Opens the file anew, after a log rotation moved it away. When that fails the old one stays, and says so. */
+  /**
+   * Opens the file anew, after a log rotation moved it away. When that fails the old one stays, and
+   * says so.
+   */
   reopen(): void {
     try {
       const old = this.#file.replace()
@@ -113,7 +117,8 @@ export class ErrorLog {
 
   #append(pid: number, tag: string, text: string): void {
     const head = `${this.#clock(Date.now())} [${pid}]`
-    const lost = this.#lost === 0 ? '' : `${head} [WARNING] ${this.#lost} log entries could not be written\n`
+    const lost =
+      this.#lost === 0 ? '' : `${head} [WARNING] ${this.#lost} log entries could not be written\n`
     if (this.#file.write(Buffer.from(`${lost}${head} [${tag}] ${text}\n`))) this.#lost = 0
     else this.#lost++
   }

@@ -14,8 +14,8 @@ const shortEscapes: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a client sent, harmless for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN` for other bytes that are not printable ASCII.
- * Nothing at all is `-`.
+ * What a client sent, harmless for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN`
+ * for other bytes that are not printable ASCII. Nothing at all is `-`.
  *
  * @param text a latin-1 view of bytes; a character beyond is escaped as its UTF-8 bytes
  * @example escapeLogText('a"\n\u00e9') // 'a\\"\\n\\xe9'
@@ -25,14 +25,20 @@ export function escapeLogText(text: string | undefined): string {
   return special.test(text) ? text.replace(/[^\x20-\x7e]|["\\]/gu, escapeCharacter) : text
 }
 
-/** The same for what stands without quotes in the usual formats, where a space would shift the columns. */
+/**
+ * The same for what stands without quotes in the usual formats, where a space would shift the
+ * columns.
+ */
 export function escapeLogWord(text: string | undefined): string {
   if (text === undefined || text === '') return '-'
   // One test settles it for nearly every address and user name.
   return plainWord.test(text) ? text : escapeLogText(text).replaceAll(' ', '\\x20')
 }
 
-/** Text of a format, which may hold quotes and anything else, but no line ends and nothing that is not ASCII. */
+/**
+ * Text of a format, which may hold quotes and anything else, but no line ends and nothing that is
+ * not ASCII.
+ */
 export function escapeLiteral(text: string): string {
   return text.replace(
     /[^\t\x20-\x7e]/gu,

@@ -6,13 +6,17 @@ export class LogFileError extends Error {
   readonly code = 'log-file'
 }
 
-/** How long one write may wait for a reader that does not keep up (a full, non-blocking pipe), in milliseconds. */
+/**
+ * How long one write may wait for a reader that does not keep up (a full, non-blocking pipe), in
+ * milliseconds.
+ */
 const patience = 1000
 
 /**
  * An open place to append log entries to: a file, or one of the process's own standard streams.
  *
- * Files are opened for appending, so several processes may write to one: entries written with one call each are not mixed.
+ * Files are opened for appending, so several processes may write to one: entries written with one
+ * call each are not mixed.
  */
 export class LogFile {
   readonly path: string
@@ -40,8 +44,8 @@ export class LogFile {
   }
 
   /**
-   * The most bytes that reach it unmixed with those of other processes in one write: unlimited for a file,
-   * PIPE_BUF for a pipe (4096 on Linux; POSIX guarantees 512, macOS has that).
+   * The most bytes that reach it unmixed with those of other processes in one write: unlimited for
+   * a file, PIPE_BUF for a pipe (4096 on Linux; POSIX guarantees 512, macOS has that).
    */
   get atomicWrite(): number {
     try {
@@ -56,8 +60,8 @@ export class LogFile {
   }
 
   /**
-   * Appends all of `data` and returns true; false when that was not possible (disk full, reader gone).
-   * Never throws: a server goes on when its log cannot be written.
+   * Appends all of `data` and returns true; false when that was not possible (disk full, reader
+   * gone). Never throws: a server goes on when its log cannot be written.
    */
   write(data: Uint8Array): boolean {
     let done = 0
@@ -78,9 +82,11 @@ export class LogFile {
   }
 
   /**
-   * Opens the file anew under its name, after it was moved away by a log rotation. Standard streams stay as they are.
+   * Opens the file anew under its name, after it was moved away by a log rotation. Standard streams
+   * stay as they are.
    *
-   * @returns the descriptor that is no longer used, which the caller closes when nothing writes to it any more; undefined for none
+   * @returns the descriptor that is no longer used, which the caller closes when nothing writes to
+   * it any more; undefined for none
    * @throws LogFileError when it cannot be opened; then the old one stays in use
    */
   replace(): number | undefined {

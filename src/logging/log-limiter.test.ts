@@ -49,7 +49,9 @@ describe('a limited log', () => {
     for (let i = 0; i < 5000; i++) limiter.log('warning', 'bad requests', `bad request ${i}`)
     expect(take()).toEqual(Array.from({ length: 10 }, (_, i) => `warning: bad request ${i}`))
     pass(5000)
-    expect(take()).toEqual(['warning: 4990 more entries about bad requests were left out in the last 5 s'])
+    expect(take()).toEqual([
+      'warning: 4990 more entries about bad requests were left out in the last 5 s',
+    ])
     pass(60_000)
     expect(take()).toEqual([])
   })
@@ -88,7 +90,9 @@ describe('a limited log', () => {
     take()
     limiter.report()
     limiter.report()
-    expect(take()).toEqual(['warning: 2 more entries about bad requests were left out in the last 1 s'])
+    expect(take()).toEqual([
+      'warning: 2 more entries about bad requests were left out in the last 1 s',
+    ])
   })
 
   test('has another burst where one is given', () => {

@@ -4,7 +4,9 @@ import type { LogLevel } from './error-log.ts'
 const BURST = 10
 /** … and from then on one in so many milliseconds. */
 const INTERVAL_MS = 1000
-/** How long after the first entry that was left out it is told how many there were, in milliseconds. */
+/**
+ * How long after the first entry that was left out it is told how many there were, in milliseconds.
+ */
 const REPORT_MS = 5000
 
 export interface LogLimiterOptions {
@@ -12,7 +14,10 @@ export interface LogLimiterOptions {
   write: (level: LogLevel, text: string) => void
   /** Milliseconds that never go back; `performance.now` unless it says otherwise. */
   now?: () => number
-  /** Calls back after that many milliseconds, and does not keep the process alive; `setTimeout` unless it says otherwise. */
+  /**
+   * Calls back after that many milliseconds, and does not keep the process alive; `setTimeout`
+   * unless it says otherwise.
+   */
   after?: (milliseconds: number, callback: () => void) => void
 }
 
@@ -27,16 +32,17 @@ interface Kind {
 }
 
 /**
- * Log entries that a client can bring about at will, at most so many a second of each kind: nobody shall fill a disk, or hide what
- * matters, by sending bad requests. What was left out is counted, and told when the flood ends, or every five seconds while it lasts.
+ * Log entries that a client can bring about at will, at most so many a second of each kind: nobody
+ * shall fill a disk, or hide what matters, by sending bad requests. What was left out is counted,
+ * and told when the flood ends, or every five seconds while it lasts.
  *
  * Not for what an application has to say: its tracebacks and its output are all written.
  *
  * @example
  * const limiter = new LogLimiter({ write: (level, text) => log.log(level, text) })
- * limiter.log('warning', 'requests refused with 400', 'Refused "GET / HTTP/1.1" from 192.0.2.7 with 400: …')
- * // after ten of them, one a second, and:
- * // [WARNING] 4990 more entries about requests refused with 400 were left out in the last 5 s
+ * limiter.log('warning', 'requests refused with 400', 'Refused "GET / HTTP/1.1" from 192.0.2.7 with
+ * 400: …') // after ten of them, one a second, and: // [WARNING] 4990 more entries about requests
+ * refused with 400 were left out in the last 5 s
  */
 export class LogLimiter {
   readonly #write: (level: LogLevel, text: string) => void

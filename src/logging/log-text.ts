@@ -1,6 +1,6 @@
 /**
- * Making text harmless for a log: whoever can put text into a log must not be able to forge entries of it or to send
- * control sequences to the terminal that shows it.
+ * Making text harmless for a log: whoever can put text into a log must not be able to forge entries
+ * of it or to send control sequences to the terminal that shows it.
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
@@ -22,8 +22,9 @@ export function harmlessLine(line: string, colours = false): string {
 }
 
 /**
- * Text of several lines, such as a traceback: as {@link harmlessLine}, but line ends stay. A further line that begins as an entry of the error log
- * does is indented, for an exception's message may well quote what a client sent.
+ * Text of several lines, such as a traceback: as {@link harmlessLine}, but line ends stay. A
+ * further line that begins as an entry of the error log does is indented, for an exception's
+ * message may well quote what a client sent.
  */
 export function harmlessText(text: string): string {
   if (!text.includes('\n')) return harmlessLine(text)

@@ -1,4 +1,7 @@
-/** Times in logs: local time with its offset from UTC. The last second's text is kept, since formatting costs more than the entry. */
+/**
+ * Times in logs: local time with its offset from UTC. The last second's text is kept, since
+ * formatting costs more than the entry.
+ */
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 

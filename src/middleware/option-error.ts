@@ -1,7 +1,10 @@
 /** What is wrong with an option: its type, or its value. */
 type Kind = typeof TypeError | typeof RangeError
 
-/** An error for an option that a middleware cannot work with. It is thrown at set-up, and its `code` is `bad-option`. */
+/**
+ * An error for an option that a middleware cannot work with. It is thrown at set-up, and its `code`
+ * is `bad-option`.
+ */
 export type OptionError = (TypeError | RangeError) & { readonly code: 'bad-option' }
 
 /**

@@ -10,29 +10,37 @@ import type {
 } from '../wsgi/types.ts'
 
 /**
- * How a response ended. `complete`: all of it was given to the server. `aborted`: the client went away before. `failed`: the application threw, or broke the contract.
+ * How a response ended. `complete`: all of it was given to the server. `aborted`: the client went
+ * away before. `failed`: the application threw, or broke the contract.
  *
- * A response that is at hand as a whole counts as complete when it is given to the server: whether the client took it is not known here.
+ * A response that is at hand as a whole counts as complete when it is given to the server: whether
+ * the client took it is not known here.
  */
 export type Outcome = 'complete' | 'aborted' | 'failed'
 
 /** A response that is over. */
 export interface FinishedResponse {
   /**
-   * 200 to 999. That of an application which failed before its head was sent is the server's answer to its error, usually 500; 499 where the client went away before
-   * the application had given a head.
+   * 200 to 999. That of an application which failed before its head was sent is the server's answer
+   * to its error, usually 500; 499 where the client went away before the application had given a
+   * head.
    */
   readonly status: number
   /** As the application gave them; empty where it gave none. */
   readonly headers: ResponseHeaders
-  /** Bytes of body given to the server to be sent: none for HEAD, 204 and 304, no more than `Content-Length`. */
+  /**
+   * Bytes of body given to the server to be sent: none for HEAD, 204 and 304, no more than
+   * `Content-Length`.
+   */
   readonly bytes: number
   readonly outcome: Outcome
 }
 
 /** Who watches a response. None of these may throw. */
 export interface ResponseWatcher {
-  /** The application gives its head, perhaps for the second time; gives the headers that are sent. */
+  /**
+   * The application gives its head, perhaps for the second time; gives the headers that are sent.
+   */
   head?(status: string, headers: ResponseHeaders): ResponseHeaders
   /** The body is there, or the promise of it has been kept. */
   returned?(): void
@@ -43,14 +51,15 @@ export interface ResponseWatcher {
   /** The application waits for `write()`. @returns to be called when the wait is over */
   writing?(): () => void
   /**
-   * Once, when the response is over, after the body's own `close()`; where the client goes away before there is a body, at once, for the application may
-   * never give one.
+   * Once, when the response is over, after the body's own `close()`; where the client goes away
+   * before there is a body, at once, for the application may never give one.
    */
   over(response: FinishedResponse): void
 }
 
 /**
- * Calls an application and tells a watcher of its response. What is sent is what the application gives, but for headers that the watcher changes.
+ * Calls an application and tells a watcher of its response. What is sent is what the application
+ * gives, but for headers that the watcher changes.
  */
 export function watchResponse(
   app: WSGIFunction,
@@ -130,7 +139,8 @@ class Progress {
     this.#headers = headers
     this.#contentLength = -1
     for (const [name, value] of headers) {
-      if (name.length === 14 && name.toLowerCase() === 'content-length') this.#contentLength = Number(value)
+      if (name.length === 14 && name.toLowerCase() === 'content-length')
+        this.#contentLength = Number(value)
     }
   }
 
@@ -180,7 +190,8 @@ class Progress {
   #outcome(): Outcome {
     if (this.#failed) return isAboutTheClient(this.#error) ? 'aborted' : 'failed'
     const short = this.#contentLength > this.#given
-    if (this.#done) return this.#status === 0 || (short && !this.#isBodiless()) ? 'failed' : 'complete'
+    if (this.#done)
+      return this.#status === 0 || (short && !this.#isBodiless()) ? 'failed' : 'complete'
     // The server asks for no more than there may be.
     if (this.#isBodiless() && this.#given > 0) return 'complete'
     return this.#contentLength === -1 || short ? 'aborted' : 'complete'

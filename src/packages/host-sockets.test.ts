@@ -14,7 +14,9 @@ const sockets = new HostSockets({})
 afterEach(async () => {
   sockets.close()
   for (const peer of peers) peer.destroy()
-  await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))))
+  await Promise.all(
+    servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))),
+  )
 })
 
 async function listen(server: Server): Promise<number> {
@@ -33,7 +35,9 @@ function plain(serve: (socket: Socket) => void): Promise<number> {
 
 async function call(name: string, args: Record<string, unknown>, data: Uint8Array | null = null) {
   const answer = await sockets.call(name, JSON.stringify({ timeout: 10, ...args }), data)
-  return { ...answer.json, data: answer.data } as Record<string, unknown> & { data: Uint8Array | null }
+  return { ...answer.json, data: answer.data } as Record<string, unknown> & {
+    data: Uint8Array | null
+  }
 }
 
 async function open(port: number): Promise<unknown> {
@@ -48,7 +52,9 @@ test('bytes go there and back, in the pieces that are asked for', async () => {
   expect(first.count).toBe(2)
   expect(Buffer.from(first.data as Uint8Array).toString()).toBe('he')
   expect((await call('readable', { id })).readable).toBe(true)
-  expect(Buffer.from((await call('receive', { id, size: 9 })).data as Uint8Array).toString()).toBe('llo')
+  expect(Buffer.from((await call('receive', { id, size: 9 })).data as Uint8Array).toString()).toBe(
+    'llo',
+  )
   expect((await call('readable', { id })).readable).toBe(false)
 })
 
@@ -67,7 +73,9 @@ test('many megabytes arrive whole, though nobody reads at first', async () => {
 test('what goes wrong has the kind that Python knows', async () => {
   const silent = await plain(() => {})
   const id = await open(silent)
-  expect(await call('receive', { id, size: 1, timeout: 0.05 })).toMatchObject({ error: { kind: 'timeout' } })
+  expect(await call('receive', { id, size: 1, timeout: 0.05 })).toMatchObject({
+    error: { kind: 'timeout' },
+  })
   const reset = await plain((socket) => socket.once('data', () => socket.resetAndDestroy()))
   const other = await open(reset)
   await call('send', { id: other }, Buffer.from('x'))
@@ -75,11 +83,15 @@ test('what goes wrong has the kind that Python knows', async () => {
   const gone = createServer()
   const port = await listen(gone)
   await new Promise((resolve) => servers.pop()?.close(resolve))
-  expect(await call('connect', { host: '127.0.0.1', port })).toMatchObject({ error: { kind: 'refused' } })
+  expect(await call('connect', { host: '127.0.0.1', port })).toMatchObject({
+    error: { kind: 'refused' },
+  })
   expect(await call('connect', { host: 'no-such-host.invalid', port: 80 })).toMatchObject({
     error: { kind: 'name' },
   })
-  expect(await call('send', { id: 99 })).toMatchObject({ error: { message: 'the connection is closed' } })
+  expect(await call('send', { id: 99 })).toMatchObject({
+    error: { message: 'the connection is closed' },
+  })
 })
 
 test('a certificate is checked, for whom it is and by whom', async () => {
@@ -106,7 +118,10 @@ test('a certificate is checked, for whom it is and by whom', async () => {
   expect(
     (await encrypt({ servername: 'localhost', authorities: join(folder, 'nowhere') })).answer,
   ).toMatchObject({
-    error: { kind: 'tls', message: expect.stringContaining('cannot read the certificate authorities') },
+    error: {
+      kind: 'tls',
+      message: expect.stringContaining('cannot read the certificate authorities'),
+    },
   })
   for (const good of [
     { servername: 'localhost', authorities },
@@ -115,9 +130,9 @@ test('a certificate is checked, for whom it is and by whom', async () => {
   ]) {
     const { id, answer } = await encrypt(good)
     expect(answer).toEqual({ data: null })
-    expect(Buffer.from((await call('receive', { id, size: 100 })).data as Uint8Array).toString()).toBe(
-      'secret',
-    )
+    expect(
+      Buffer.from((await call('receive', { id, size: 100 })).data as Uint8Array).toString(),
+    ).toBe('secret')
   }
   rmSync(folder, { recursive: true })
 })

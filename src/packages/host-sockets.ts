@@ -6,7 +6,10 @@ import { connect as connectTLS, rootCertificates } from 'node:tls'
 /** How much is kept of what a server sends before it is asked to wait. */
 const HIGH_WATER_MARK = 1024 * 1024
 
-/** Where Linux and BSD keep the certificate authorities of the system; the first that is there counts. */
+/**
+ * Where Linux and BSD keep the certificate authorities of the system; the first that is there
+ * counts.
+ */
 const SYSTEM_AUTHORITIES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -49,8 +52,9 @@ interface TransferArguments {
 }
 
 /**
- * The connections of an interpreter that has none of its own (python/monoceros_pyodide/install_sockets.py). It asks for one thing at
- * a time, and waits for the answer. Times are in seconds, as Python has them.
+ * The connections of an interpreter that has none of its own
+ * (python/monoceros_pyodide/install_sockets.py). It asks for one thing at a time, and waits for the
+ * answer. Times are in seconds, as Python has them.
  */
 export class HostSockets {
   readonly #connections = new Map<number, Connection>()
@@ -173,7 +177,10 @@ class Connection {
     const socket = connectTLS({
       socket: plain,
       rejectUnauthorized: args.verify,
-      ca: args.authorities === null ? systemAuthorities(environment) : authoritiesIn(args.authorities),
+      ca:
+        args.authorities === null
+          ? systemAuthorities(environment)
+          : authoritiesIn(args.authorities),
       ...(args.servername === null ? {} : { host: args.servername }),
       // An address is no name (RFC 6066 §3).
       ...(args.servername === null || /^[\d.]+$|:/.test(args.servername)
@@ -220,7 +227,8 @@ class Connection {
       if (this.#error !== null) throw this.#error
       return new Uint8Array(0)
     }
-    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
+    const all =
+      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
     const rest = all.subarray(size)
     this.#chunks = rest.length === 0 ? [] : [rest]
     this.#size = rest.length
@@ -269,7 +277,8 @@ async function within<T>(timeout: number | null, promise: Promise<T>): Promise<T
 /** Node's own list, the system's, and what the environment names, as OpenSSL and Node would. */
 function systemAuthorities(environment: Readonly<Record<string, string | undefined>>): string[] {
   const found: string[] = [...rootCertificates]
-  const system = environment.SSL_CERT_FILE ?? SYSTEM_AUTHORITIES.find((path) => textOf(path) !== null)
+  const system =
+    environment.SSL_CERT_FILE ?? SYSTEM_AUTHORITIES.find((path) => textOf(path) !== null)
   for (const path of [system, environment.NODE_EXTRA_CA_CERTS]) {
     const text = path === undefined ? null : textOf(path)
     if (text !== null) found.push(text)
@@ -314,7 +323,8 @@ function failureOf(error: unknown): Failure {
       message: `${(first as { hostname?: string }).hostname ?? 'the host'} has no address (${code})`,
     }
   if (code === 'ECONNREFUSED') return { kind: 'refused', message: 'connection refused' }
-  if (code === 'ECONNRESET' || code === 'EPIPE') return { kind: 'reset', message: 'connection reset' }
+  if (code === 'ECONNRESET' || code === 'EPIPE')
+    return { kind: 'reset', message: 'connection reset' }
   if (code === 'ETIMEDOUT') return { kind: 'timeout', message: 'timed out' }
   if (CERTIFICATE.test(code)) return { kind: 'certificate', message }
   if (code.startsWith('ERR_SSL') || code === 'EPROTO') return { kind: 'tls', message }

@@ -43,8 +43,8 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 /**
  * Runs `monoceros install`.
  *
- * @returns the exit code: 0; 1 when it could not be done, and nothing has changed; 2 for a mistake in the command;
- *   128 and the signal's number when it was interrupted, and nothing has changed
+ * @returns the exit code: 0; 1 when it could not be done, and nothing has changed; 2 for a mistake
+ * in the command; 128 and the signal's number when it was interrupted, and nothing has changed
  */
 export async function runInstall(context: InstallContext): Promise<number> {
   try {
@@ -60,7 +60,9 @@ export async function runInstall(context: InstallContext): Promise<number> {
       return error.code === 'usage' ? exitCodes.usage : exitCodes.failed
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    context.err(`monoceros install: unexpected error, please report it: ${plain(stack.slice(0, 4000))}\n`)
+    context.err(
+      `monoceros install: unexpected error, please report it: ${plain(stack.slice(0, 4000))}\n`,
+    )
     return exitCodes.failed
   }
 }
@@ -70,13 +72,18 @@ async function install(context: InstallContext, options: InstallOptions): Promis
   let folder: InstallFolder | undefined
   try {
     checkLocked(context, options)
-    const done = options.locked && !options.again ? InstallFolder.upToDate(options.target, context.cwd) : null
+    const done =
+      options.locked && !options.again ? InstallFolder.upToDate(options.target, context.cwd) : null
     if (done !== null) {
       if (options.verbosity >= 0) reportUpToDate(context, done)
       return exitCodes.done
     }
     folder = InstallFolder.take(options.target, context.cwd, options.locked)
-    const progress = new InstallProgress(context.err, context.columns ?? null, options.verbosity < 0)
+    const progress = new InstallProgress(
+      context.err,
+      context.columns ?? null,
+      options.verbosity < 0,
+    )
     const lock = folder.readLock()
     if (options.locked && lock === null) throw noLock(folder.lockFile)
     const started = performance.now()
@@ -84,7 +91,9 @@ async function install(context: InstallContext, options: InstallOptions): Promis
     const outcome = await runThread(context, options, folder, lock, progress, interruption)
     progress.clear()
     if (outcome === null) {
-      context.err(`monoceros install: interrupted; ${shownPath(folder.target, context.cwd)} is as it was\n`)
+      context.err(
+        `monoceros install: interrupted; ${shownPath(folder.target, context.cwd)} is as it was\n`,
+      )
       return interruption.exitCode
     }
     if (outcome.error !== undefined) throw new InstallError('failed', outcome.error)
@@ -129,18 +138,24 @@ function report(
   if (verbosity < 0) return
   const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
   if (names.length === 0) {
-    out(`Nothing to do: ${locked ? `${lockFile} is empty` : `what is asked for is in ${where} already`}\n`)
+    out(
+      `Nothing to do: ${locked ? `${lockFile} is empty` : `what is asked for is in ${where} already`}\n`,
+    )
     return
   }
   const count = names.length === 1 ? '1 package' : `${names.length} packages`
   out(`Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`)
   if (outcome.stripped.length > 0)
-    out(`Without their compiled parts, which only make them faster: ${plain(outcome.stripped.join(', '))}\n`)
+    out(
+      `Without their compiled parts, which only make them faster: ${plain(outcome.stripped.join(', '))}\n`,
+    )
   if (!locked) out(`Versions and hashes are in ${lockFile}\n`)
 }
 
 function reportUpToDate({ out, cwd }: InstallContext, { target, lockFile }: InstallFolder): void {
-  out(`Nothing to do: ${shownPath(target, cwd)} has exactly what is in ${shownPath(lockFile, cwd)}\n`)
+  out(
+    `Nothing to do: ${shownPath(target, cwd)} has exactly what is in ${shownPath(lockFile, cwd)}\n`,
+  )
 }
 
 function shownPath(path: string, cwd: string): string {
@@ -187,7 +202,9 @@ async function runThread(
   const { env, cwd } = context
   const home = env.HOME || homedir()
   const own = ownFolder(cacheFolder({ ...env, HOME: home }, cwd))
-  const pipCache = options.noCache ? null : ownFolder(pipCacheFolder(env, cwd, home, options.cacheDir))
+  const pipCache = options.noCache
+    ? null
+    : ownFolder(pipCacheFolder(env, cwd, home, options.cacheDir))
   const job: InstallJob = {
     cwd,
     stage: folder.stage,
@@ -240,14 +257,21 @@ async function runThread(
         if (message.type === 'notice') progress.take(message.notice)
         else if (message.type === 'outcome') resolve(message.outcome)
         else
-          void sockets.call(message.name, message.arguments, message.data).then(({ json, data }) => {
-            port.postMessage({ json: JSON.stringify(json), data } satisfies CallAnswer)
-            Atomics.add(counter, 0, 1)
-            Atomics.notify(counter, 0)
-          })
+          void sockets
+            .call(message.name, message.arguments, message.data)
+            .then(({ json, data }) => {
+              port.postMessage({ json: JSON.stringify(json), data } satisfies CallAnswer)
+              Atomics.add(counter, 0, 1)
+              Atomics.notify(counter, 0)
+            })
       })
       thread.on('error', (error) =>
-        reject(new InstallError('failed', `the embedded Python failed: ${error.message.split('\n', 1)[0]}`)),
+        reject(
+          new InstallError(
+            'failed',
+            `the embedded Python failed: ${error.message.split('\n', 1)[0]}`,
+          ),
+        ),
       )
       thread.on('exit', () => resolve({ error: 'the embedded Python ended by itself' }))
     })
@@ -276,11 +300,17 @@ function pipArguments(options: InstallOptions, cache: string | null): string[] {
   return [...own, ...options.pip]
 }
 
-/** PIP_* settings that are about another place to install into, or about building: they do not apply here. */
+/**
+ * PIP_* settings that are about another place to install into, or about building: they do not apply
+ * here.
+ */
 const MEANINGLESS =
   /^PIP_(TARGET|USER|PREFIX|ROOT|SRC|PYTHON|PLATFORM|ABI|IMPLEMENTATION|PYTHON_VERSION|NO_BINARY|ONLY_BINARY|PREFER_BINARY|EDITABLE|DRY_RUN|REPORT|LOG|LOG_FILE|ISOLATED|BUILD_CONSTRAINT|NO_BUILD_ISOLATION|USE_PEP517|CONFIG_SETTINGS|REQUIREMENT|REQUIREMENTS_FROM_SCRIPT|GROUP|PROGRESS_BAR|VERBOSE|QUIET|DEBUG)$/
 
-/** pip reads its own settings, proxies, `${VARIABLES}` in requirements files and .netrc, so it sees the environment. */
+/**
+ * pip reads its own settings, proxies, `${VARIABLES}` in requirements files and .netrc, so it sees
+ * the environment.
+ */
 function environmentFor(
   env: Readonly<Record<string, string | undefined>>,
   home: string,
@@ -294,7 +324,9 @@ function environmentFor(
   return { ...environment, HOME: home, TMPDIR: temporary, PIP_REQUIRE_VIRTUALENV: '0' }
 }
 
-/** Where pip keeps what it downloads; null for nowhere. A setting of pip.conf's is not asked for. */
+/**
+ * Where pip keeps what it downloads; null for nowhere. A setting of pip.conf's is not asked for.
+ */
 function pipCacheFolder(
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
@@ -310,13 +342,16 @@ function pipCacheFolder(
   return join(base && isAbsolute(base) ? base : join(home, '.cache'), 'pip')
 }
 
-/** The folder, made if need be; null when somebody else can write to it, for what lies there is run. */
+/**
+ * The folder, made if need be; null when somebody else can write to it, for what lies there is run.
+ */
 function ownFolder(path: string | null): string | null {
   if (path === null) return null
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const found = lstatSync(path)
-    const own = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
+    const own =
+      found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
     return own ? path : null
   } catch {
     return null
@@ -324,17 +359,31 @@ function ownFolder(path: string | null): string | null {
 }
 
 /** What the interpreter has of its own, or what is of no use in it. */
-const NOT_MOUNTED = new Set(['dev', 'proc', 'sys', 'lib', 'lib32', 'lib64', 'libx32', 'bin', 'sbin', 'boot'])
+const NOT_MOUNTED = new Set([
+  'dev',
+  'proc',
+  'sys',
+  'lib',
+  'lib32',
+  'lib64',
+  'libx32',
+  'bin',
+  'sbin',
+  'boot',
+])
 
 /**
- * pip may read wherever a requirements file or a setting points, as it could outside. It writes to the copy of the folder
- * and to its caches. Nothing of what is installed is run.
+ * pip may read wherever a requirements file or a setting points, as it could outside. It writes to
+ * the copy of the folder and to its caches. Nothing of what is installed is run.
  */
 function mountsFor(folder: InstallFolder, caches: readonly string[]): Mount[] {
   const readable = readdirSync('/')
     .filter((name) => !NOT_MOUNTED.has(name) && isFolder(`/${name}`))
     .map((name) => ({ path: `/${name}`, readOnly: true }))
-  const writable = [folder.stage, folder.temporary, ...caches].map((path) => ({ path, readOnly: false }))
+  const writable = [folder.stage, folder.temporary, ...caches].map((path) => ({
+    path,
+    readOnly: false,
+  }))
   return [...readable, ...writable]
 }
 

@@ -20,7 +20,11 @@ function tell(port: MessagePort, message: ThreadMessage): void {
 
 /** The `Host` of install_sockets.py. */
 const host = {
-  call(name: string, args: string, bytes: Uint8Array | null | undefined): [string, Uint8Array | null] {
+  call(
+    name: string,
+    args: string,
+    bytes: Uint8Array | null | undefined,
+  ): [string, Uint8Array | null] {
     const seen = Atomics.load(answered, 0)
     tell(data.port, { type: 'call', name, arguments: args, data: bytes ?? null })
     Atomics.wait(answered, 0, seen)

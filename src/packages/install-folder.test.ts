@@ -73,7 +73,10 @@ test('to install exactly what is locked removes packages, and nothing that was n
   const elsewhere = join(cwd, 'project')
   mkdirSync(join(elsewhere, 'a-1.dist-info'), { recursive: true })
   mkdirSync(join(elsewhere, 'a'))
-  writeFileSync(join(elsewhere, 'a-1.dist-info', 'RECORD'), 'a/__init__.py,,\n"b,c.py",,\n../../bin/a,,\n')
+  writeFileSync(
+    join(elsewhere, 'a-1.dist-info', 'RECORD'),
+    'a/__init__.py,,\n"b,c.py",,\n../../bin/a,,\n',
+  )
   const folder = InstallFolder.take('project', cwd, true)
   expect(readdirSync(folder.stage)).toEqual([])
   folder.release()
@@ -132,7 +135,8 @@ test.each([
   const then = new Date(Date.now() - age)
   utimesSync(name, then, then)
   const take = () => InstallFolder.take('python_modules', cwd, false).release()
-  if (blocks) expect(take).toThrow(`another installation is at work in ${target} (process ${process.pid})`)
+  if (blocks)
+    expect(take).toThrow(`another installation is at work in ${target} (process ${process.pid})`)
   else expect(take).not.toThrow()
   expect(existsSync(work())).toBe(blocks)
 })

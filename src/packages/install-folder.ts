@@ -26,7 +26,10 @@ import {
 import { InstallError } from './install-error.ts'
 import { isStamped, stamp, stampName } from './install-stamp.ts'
 
-/** The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of one's own in the name. */
+/**
+ * The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of
+ * one's own in the name.
+ */
 export const lockFileName = 'pylock.monoceros.toml'
 
 /** Where packages go if nobody says otherwise. A folder of that name is ours as a whole. */
@@ -34,13 +37,17 @@ export const defaultTarget = 'python_modules'
 
 /** How long an installation may take to write down who it is, in ms. */
 const UNNAMED = 10_000
-/** How often one says that it is at work, to those who cannot see its process, and when it is taken for dead, in ms. */
+/**
+ * How often one says that it is at work, to those who cannot see its process, and when it is taken
+ * for dead, in ms.
+ */
 const SIGN_OF_LIFE = 5_000
 const SILENT = 60_000
 
 /**
- * A folder that packages are installed into, and the copy in which that is done. The copy takes the folder's place by renaming,
- * so an installation that fails or is interrupted has changed nothing. One installation at a time: the work folder is the lock.
+ * A folder that packages are installed into, and the copy in which that is done. The copy takes the
+ * folder's place by renaming, so an installation that fails or is interrupted has changed nothing.
+ * One installation at a time: the work folder is the lock.
  */
 export class InstallFolder {
   /** The folder itself: absolute, with links resolved. It may not exist yet. */
@@ -84,13 +91,17 @@ export class InstallFolder {
     } catch (error) {
       if (error instanceof InstallError) throw error
       folder.#remove()
-      throw new InstallError('failed', `cannot install into ${folder.target}: ${(error as Error).message}`)
+      throw new InstallError(
+        'failed',
+        `cannot install into ${folder.target}: ${(error as Error).message}`,
+      )
     }
     return folder
   }
 
   /**
-   * The folder, if it has exactly what its lock file says already and nobody is at work there; it is not taken.
+   * The folder, if it has exactly what its lock file says already and nobody is at work there; it
+   * is not taken.
    *
    * @param path as given
    */
@@ -132,7 +143,10 @@ export class InstallFolder {
     rmSync(join(this.stage, stampName), { force: true })
   }
 
-  /** It is to have what is locked and nothing else: that must not cost what was never installed, such as a project (`--target .`). */
+  /**
+   * It is to have what is locked and nothing else: that must not cost what was never installed,
+   * such as a project (`--target .`).
+   */
   #refuseStrangers(): void {
     const strangers = strangersIn(this.target)
     if (strangers.length === 0) return
@@ -241,7 +255,10 @@ function realPathOf(path: string): string {
   }
 }
 
-/** What lies in a folder of packages and was not installed there, as far as the packages' own lists tell: names. */
+/**
+ * What lies in a folder of packages and was not installed there, as far as the packages' own lists
+ * tell: names.
+ */
 function strangersIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder)
@@ -273,8 +290,8 @@ function ownerOf(work: string): number | null {
 }
 
 /**
- * A copy of a folder that shares the files' contents. pip replaces files and never writes into one, so the original stays
- * as it is. Where there are no hard links they are copied.
+ * A copy of a folder that shares the files' contents. pip replaces files and never writes into one,
+ * so the original stays as it is. Where there are no hard links they are copied.
  */
 function copyByLinks(from: string, to: string): void {
   mkdirSync(to, { mode: statSync(from).mode & 0o777 })

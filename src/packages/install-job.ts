@@ -50,7 +50,12 @@ export type InstallOutcome =
 export type InstallNotice =
   | { readonly kind: 'step'; readonly text: string }
   | { readonly kind: 'said' | 'warning'; readonly text: string }
-  | { readonly kind: 'installing'; readonly name: string; readonly number: number; readonly total: number }
+  | {
+      readonly kind: 'installing'
+      readonly name: string
+      readonly number: number
+      readonly total: number
+    }
   | {
       readonly kind: 'download'
       readonly name: string

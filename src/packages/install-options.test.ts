@@ -48,7 +48,9 @@ test('nothing to install means what the lock file has, a requirements file or a 
 })
 
 test('our own options stay here', () => {
-  expect(parseInstallOptions(['-t', 'lib', '-vv', '--cache-dir', 'c', '--no-cache-dir', 'a'])).toMatchObject({
+  expect(
+    parseInstallOptions(['-t', 'lib', '-vv', '--cache-dir', 'c', '--no-cache-dir', 'a']),
+  ).toMatchObject({
     target: 'lib',
     verbosity: 2,
     cacheDir: 'c',
@@ -56,7 +58,11 @@ test('our own options stay here', () => {
     pip: [],
   })
   expect(parseInstallOptions(['-qq', 'a']).verbosity).toBe(-1)
-  expect(parseInstallOptions(['a'])).toMatchObject({ target: 'python_modules', verbosity: 0, cacheDir: null })
+  expect(parseInstallOptions(['a'])).toMatchObject({
+    target: 'python_modules',
+    verbosity: 0,
+    cacheDir: null,
+  })
 })
 
 test('where packages come from is known apart, for getting pip', () => {
@@ -71,7 +77,11 @@ test('where packages come from is known apart, for getting pip', () => {
     '-r',
     'z',
   ])
-  expect(index).toEqual({ 'index-url': ['https://a'], 'find-links': ['x', 'y'], 'no-index': ['true'] })
+  expect(index).toEqual({
+    'index-url': ['https://a'],
+    'find-links': ['x', 'y'],
+    'no-index': ['true'],
+  })
 })
 
 test('a mistake is named, with what was meant', () => {

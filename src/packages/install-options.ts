@@ -16,7 +16,10 @@ interface Option {
   readonly shape?: RegExp
 }
 
-/** Those of pip's options that make sense here, and our own, in the order of the help. Names and meanings are pip's. */
+/**
+ * Those of pip's options that make sense here, and our own, in the order of the help. Names and
+ * meanings are pip's.
+ */
 const options = {
   requirement: {
     short: 'r',
@@ -53,7 +56,11 @@ const options = {
   'extra-index-url': { value: 'URL', index: true, help: 'A further index.' },
   'no-index': { index: true, help: 'Ask no index, only --find-links.' },
   'find-links': { short: 'f', value: 'PLACE', index: true, help: 'A folder or page with wheels.' },
-  'trusted-host': { value: 'HOST', index: true, help: 'Do not check the certificate of this host.' },
+  'trusted-host': {
+    value: 'HOST',
+    index: true,
+    help: 'Do not check the certificate of this host.',
+  },
   cert: { value: 'FILE', index: true, help: 'The certificate authorities to trust (PEM).' },
   'client-cert': {
     value: 'FILE',
@@ -93,7 +100,9 @@ const refusedShort: Readonly<Record<string, string>> = { e: 'editable' }
 /** What `monoceros install` is asked to do. */
 export interface InstallOptions {
   readonly help: boolean
-  /** What to install, as pip takes it: names with versions and extras, wheels, addresses of wheels. */
+  /**
+   * What to install, as pip takes it: names with versions and extras, wheels, addresses of wheels.
+   */
   readonly requirements: readonly string[]
   /** True when nothing is named: install what the lock file has. */
   readonly locked: boolean
@@ -179,7 +188,8 @@ function known(name: string, rawName: string): OptionName {
   if (Object.hasOwn(table, name)) return name as OptionName
   const long = refusedShort[name] ?? name
   const why = refused[long]
-  if (why !== undefined) throw new InstallError('usage', `${rawName} is not for monoceros install: ${why}`)
+  if (why !== undefined)
+    throw new InstallError('usage', `${rawName} is not for monoceros install: ${why}`)
   const suggestion = didYouMean(
     rawName,
     names.map((known) => `--${known}`),

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import type { InstallNotice } from './install-job.ts'
 import { InstallProgress, size } from './install-progress.ts'
 
-const half = { kind: 'download', name: 'a.whl', received: 600_000, total: 1_200_000, done: false } as const
+const half = {
+  kind: 'download',
+  name: 'a.whl',
+  received: 600_000,
+  total: 1_200_000,
+  done: false,
+} as const
 const whole = { ...half, received: 1_200_000, done: true } as const
 
 function shown(columns: number | null, quiet: boolean, ...notices: InstallNotice[]): string {
@@ -34,7 +40,9 @@ test('without a terminal there is a line for each file', () => {
 
 test('on a terminal one line is written over, cut to its width, and gone in the end', () => {
   expect(shown(80, false, half)).toBe(`\ra.whl: 600 kB of 1.2 MB\r${' '.repeat(23)}\r`)
-  expect(shown(10, false, { kind: 'step', text: 'Finding out' })).toBe(`\rFinding …\r${' '.repeat(9)}\r`)
+  expect(shown(10, false, { kind: 'step', text: 'Finding out' })).toBe(
+    `\rFinding …\r${' '.repeat(9)}\r`,
+  )
 })
 
 test('quiet leaves warnings', () => {
@@ -57,5 +65,10 @@ test('what comes from outside cannot steer the terminal', () => {
 })
 
 test('sizes are in steps of a thousand', () => {
-  expect([999, 1000, 999_999, 8_123_000].map(size)).toEqual(['999 bytes', '1 kB', '1000 kB', '8.1 MB'])
+  expect([999, 1000, 999_999, 8_123_000].map(size)).toEqual([
+    '999 bytes',
+    '1 kB',
+    '1000 kB',
+    '8.1 MB',
+  ])
 })

@@ -1,8 +1,8 @@
 import type { InstallNotice } from './install-job.ts'
 
 /**
- * Shows how far an installation is: on a terminal in one line that is written over, elsewhere a line for each file that is
- * downloaded.
+ * Shows how far an installation is: on a terminal in one line that is written over, elsewhere a
+ * line for each file that is downloaded.
  */
 export class InstallProgress {
   readonly #write: (text: string) => void
@@ -38,7 +38,10 @@ export class InstallProgress {
       case 'step':
         return this.#status(`${notice.text} …`, true)
       case 'installing':
-        return this.#status(`Installing ${notice.name} (${notice.number} of ${notice.total}) …`, true)
+        return this.#status(
+          `Installing ${notice.name} (${notice.number} of ${notice.total}) …`,
+          true,
+        )
       case 'cached':
         if (!this.#quiet && !notice.name.endsWith('.metadata'))
           this.#line(`${oneLine(notice.name)} (from the cache)`)
@@ -54,7 +57,8 @@ export class InstallProgress {
       return this.#status(`${name}: ${part}`, false)
     }
     // Indexes have what a wheel needs in a file beside it; that is no package.
-    if (!this.#quiet && !name.endsWith('.metadata')) this.#line(`${oneLine(name)} (${size(received)})`)
+    if (!this.#quiet && !name.endsWith('.metadata'))
+      this.#line(`${oneLine(name)} (${size(received)})`)
   }
 
   /** A line that stays. */
@@ -94,7 +98,10 @@ export function size(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
-/** What comes from an index or a package must not steer the terminal, nor turn the order of what is read around. */
+/**
+ * What comes from an index or a package must not steer the terminal, nor turn the order of what is
+ * read around.
+ */
 export function plain(text: string): string {
   return text.replace(STEERING, '?')
 }

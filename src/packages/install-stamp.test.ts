@@ -57,7 +57,10 @@ test.each<[string, (at: (path: string) => string) => void]>([
   ['a file of another length', (at) => writeFileSync(at('a/b/c.py'), 'three')],
   ['a file of another time', (at) => utimesSync(at('a/b/c.py'), 1, 1)],
   ['a file of another name', (at) => renameSync(at('a/b/c.py'), at('a/b/e.py'))],
-  ['a link to elsewhere', (at) => rmSync(at('a/b/d.py')) ?? symlinkSync('/nowhere', at('a/b/d.py'))],
+  [
+    'a link to elsewhere',
+    (at) => rmSync(at('a/b/d.py')) ?? symlinkSync('/nowhere', at('a/b/d.py')),
+  ],
   ['a stamp that is none', (at) => writeFileSync(at(stampName), 'null')],
   ['a stamp cut off', (at) => writeFileSync(at(stampName), '{"by": ')],
 ])('with %s it is not', (_, change) => {

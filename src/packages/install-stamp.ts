@@ -12,8 +12,8 @@ export const stampName = '.monoceros-installed.json'
 const FORMAT = 1
 
 /**
- * What an installation leaves in its folder when that has exactly what its lock file says: by which another one finds in some
- * milliseconds, and without Python, that it has nothing to do.
+ * What an installation leaves in its folder when that has exactly what its lock file says: by which
+ * another one finds in some milliseconds, and without Python, that it has nothing to do.
  */
 interface Stamp {
   /** What has installed it. */
@@ -31,14 +31,16 @@ export function stamp(folder: string, lock: string): void {
 }
 
 /**
- * Whether the folder is as it was when it was stamped, for the same lock file and by the same release. False in doubt: a copy whose files have
- * other times is installed once more.
+ * Whether the folder is as it was when it was stamped, for the same lock file and by the same
+ * release. False in doubt: a copy whose files have other times is installed once more.
  */
 export function isStamped(folder: string, lock: string): boolean {
   let found: Partial<Stamp> | null
   try {
     found = JSON.parse(readFileSync(join(folder, stampName), 'utf8')) as Partial<Stamp> | null
-    return found?.by === by() && found.lock === digest(lock) && found.files === digest(listing(folder))
+    return (
+      found?.by === by() && found.lock === digest(lock) && found.files === digest(listing(folder))
+    )
   } catch {
     // None, or none of ours; or something in the folder cannot be read.
     return false

@@ -1,6 +1,7 @@
 /**
- * The release of pip that does the installing. It is run inside of the embedded interpreter and adapted to it
- * (python/monoceros_pyodide/installer.py), so it is this one and no other; a new one is taken when its tests pass.
+ * The release of pip that does the installing. It is run inside of the embedded interpreter and
+ * adapted to it (python/monoceros_pyodide/installer.py), so it is this one and no other; a new one
+ * is taken when its tests pass.
  */
 export const pipRelease = {
   version: '26.3',

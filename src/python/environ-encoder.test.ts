@@ -26,7 +26,11 @@ for line in sys.stdin:
 
 function readAll(encoded: readonly Buffer[]): unknown[] {
   const input = encoded.map((bytes) => bytes.toString('hex')).join('\n')
-  const output = execFileSync('python3', ['-c', READER], { input, encoding: 'utf8', maxBuffer: 1 << 28 })
+  const output = execFileSync('python3', ['-c', READER], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
   return output
     .trimEnd()
     .split('\n')
@@ -102,9 +106,9 @@ describe('an environ for Python', () => {
   })
 
   it('keeps the exact value of a number with a fraction', () => {
-    const [seen] = readAll([whole({ 'x.a': 0.1, 'x.b': 1e300, 'x.c': Number.POSITIVE_INFINITY })]) as [
-      { dict: [string, unknown][] },
-    ]
+    const [seen] = readAll([
+      whole({ 'x.a': 0.1, 'x.b': 1e300, 'x.c': Number.POSITIVE_INFINITY }),
+    ]) as [{ dict: [string, unknown][] }]
     expect(Object.fromEntries(seen.dict)).toMatchObject({
       'x.a': { float: '0x1.999999999999ap-4' },
       'x.b': { float: '0x1.7e43c8800759cp+996' },
@@ -116,12 +120,18 @@ describe('an environ for Python', () => {
     const environ = Object.create(environOf({ target: '/a' })) as WSGIEnvironment
     environ.PATH_INFO = '/b'
     environ.SERVER_PROTOCOL = undefined as never
-    const [seen] = readAll([Buffer.concat([encoder.encode(environ, 'HTTP_HOST', false), ENVIRON_END])]) as [
-      { dict: [string, unknown][] },
-    ]
+    const [seen] = readAll([
+      Buffer.concat([encoder.encode(environ, 'HTTP_HOST', false), ENVIRON_END]),
+    ]) as [{ dict: [string, unknown][] }]
     const values = Object.fromEntries(seen.dict)
     expect(values).toMatchObject({ PATH_INFO: '/b', QUERY_STRING: '', 'wsgi.url_scheme': 'http' })
-    for (const absent of ['SERVER_PROTOCOL', 'HTTP_HOST', 'wsgi.input', 'wsgi.errors', 'wsgi.run_once'])
+    for (const absent of [
+      'SERVER_PROTOCOL',
+      'HTTP_HOST',
+      'wsgi.input',
+      'wsgi.errors',
+      'wsgi.run_once',
+    ])
       expect(values).not.toHaveProperty([absent])
   })
 
@@ -137,9 +147,13 @@ describe('an environ for Python', () => {
   })
 
   it('is refused where it could not be an environ', () => {
-    expect(() => whole({ REQUEST_METHOD: 1 })).toThrow(/REQUEST_METHOD must be a string, not the number 1/)
+    expect(() => whole({ REQUEST_METHOD: 1 })).toThrow(
+      /REQUEST_METHOD must be a string, not the number 1/,
+    )
     expect(() => whole({ 'x.Ω': '' })).toThrow(/"x\.Ω" has a character beyond latin-1/)
-    expect(() => whole({ 'x.large': 'x'.repeat(7 * 1024 * 1024) })).toThrow(/is too large for a worker/)
+    expect(() => whole({ 'x.large': 'x'.repeat(7 * 1024 * 1024) })).toThrow(
+      /is too large for a worker/,
+    )
     // And the encoder is as good as before.
     expect(whole({ a: 'b' }).length).toBeLessThan(100)
   })

@@ -36,10 +36,11 @@ const FIRST_SIZE = 16 * 1024
 const DIGIT = 0x7fffn
 
 /**
- * Writes an environ as the `marshal` of a Python dict, from which a worker makes its own with one C call.
+ * Writes an environ as the `marshal` of a Python dict, from which a worker makes its own with one C
+ * call.
  *
- * A string becomes str, a number int or float, and so on: see `pythonApp`. What Python could not use (functions, class instances, `undefined`)
- * is left out, as in JSON.
+ * A string becomes str, a number int or float, and so on: see `pythonApp`. What Python could not
+ * use (functions, class instances, `undefined`) is left out, as in JSON.
  */
 export class EnvironEncoder {
   #out = Buffer.allocUnsafeSlow(FIRST_SIZE)
@@ -49,7 +50,8 @@ export class EnvironEncoder {
    * The dict but for its end, so that more can be put into it.
    *
    * @param leaveOut a key that is not wanted, or `''`
-   * @throws WSGIError for a character beyond latin-1 in a key or in a string that is a value, and for what is nested without end
+   * @throws WSGIError for a character beyond latin-1 in a key or in a string that is a value, and
+   * for what is nested without end
    */
   encode(environ: WSGIEnvironment, leaveOut: string, multiprocess: boolean): Buffer {
     if (typeof environ.REQUEST_METHOD !== 'string') {
@@ -75,7 +77,10 @@ export class EnvironEncoder {
     if (this.#at > MOST_BYTES) {
       const size = this.#at
       this.#out = Buffer.allocUnsafeSlow(FIRST_SIZE)
-      throw new WSGIError('environ Variables', `An environ of ${size} bytes is too large for a worker`)
+      throw new WSGIError(
+        'environ Variables',
+        `An environ of ${size} bytes is too large for a worker`,
+      )
     }
     return Buffer.from(this.#out.subarray(0, this.#at))
   }
@@ -145,7 +150,8 @@ export class EnvironEncoder {
     }
     if (value instanceof Uint8Array) this.#bytes(value)
     else if (Array.isArray(value)) this.#list(value, key, depth)
-    else if (isEncodable(value) && value !== null) this.#dict(value as Record<string, unknown>, key, depth)
+    else if (isEncodable(value) && value !== null)
+      this.#dict(value as Record<string, unknown>, key, depth)
     else this.#byte(NONE)
   }
 
@@ -165,7 +171,8 @@ export class EnvironEncoder {
 
   #integer(value: bigint): void {
     const digits: number[] = []
-    for (let left = value < 0n ? -value : value; left > 0n; left >>= 15n) digits.push(Number(left & DIGIT))
+    for (let left = value < 0n ? -value : value; left > 0n; left >>= 15n)
+      digits.push(Number(left & DIGIT))
     this.#room(5 + 2 * digits.length)
     this.#out[this.#at] = LONG
     this.#at = this.#out.writeInt32LE(value < 0n ? -digits.length : digits.length, this.#at + 1)

@@ -1,9 +1,10 @@
 /**
- * A Python application as a TypeScript value: an application like any other, run by CPython in worker processes, or
- * where there is none by the embedded one in worker threads.
+ * A Python application as a TypeScript value: an application like any other, run by CPython in
+ * worker processes, or where there is none by the embedded one in worker threads.
  *
- * Use it to put Flask, Django or whatever follows PEP 3333 beside applications in TypeScript, under a dispatcher or an Express mount, and to wrap it
- * in middleware. For a Python application alone the command is simpler and faster: `monoceros flaskapp:app`.
+ * Use it to put Flask, Django or whatever follows PEP 3333 beside applications in TypeScript, under
+ * a dispatcher or an Express mount, and to wrap it in middleware. For a Python application alone
+ * the command is simpler and faster: `monoceros flaskapp:app`.
  *
  * What a middleware has made of `environ` is what Python sees:
  *
@@ -16,8 +17,10 @@
  * | array, plain object | `list`, `dict`, to any depth |
  * | `undefined`, a function, an instance of a class, a symbol | absent (`None` in an array) |
  *
- * `wsgi.input` is read through its methods, so that a middleware may have wrapped it; the other variables of PEP 3333 that begin with `wsgi.` are the worker's own, but for
- * `wsgi.url_scheme`. A body whose length nobody has told is read first (unless `requestBuffering` is off), and gets its `CONTENT_LENGTH`.
+ * `wsgi.input` is read through its methods, so that a middleware may have wrapped it; the other
+ * variables of PEP 3333 that begin with `wsgi.` are the worker's own, but for `wsgi.url_scheme`. A
+ * body whose length nobody has told is read first (unless `requestBuffering` is off), and gets its
+ * `CONTENT_LENGTH`.
  *
  * @example
  * import { dispatcher, makeServer, pythonApp } from 'monoceros'
@@ -51,33 +54,41 @@ import { type CheckedOptions, checkOptions, type PythonAppOptions } from './pyth
 export interface PythonApplication {
   (environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody>
   /**
-   * Starts the workers, unless they are; resolves when all have loaded the application. Without it the first request does, and waits.
+   * Starts the workers, unless they are; resolves when all have loaded the application. Without it
+   * the first request does, and waits.
    *
    * @throws PythonLoadError, PythonUnavailableError
    */
   ready(): Promise<void>
   /**
-   * Loads the application anew: new workers first, then the old ones finish what they have and leave.
+   * Loads the application anew: new workers first, then the old ones finish what they have and
+   * leave.
    *
    * @throws PythonLoadError, PythonUnavailableError: then the old ones stay
    */
   reload(): Promise<void>
   /**
-   * Takes no more requests, lets those that are under way finish (for `gracefulTimeout`), and ends the workers. May be called again.
+   * Takes no more requests, lets those that are under way finish (for `gracefulTimeout`), and ends
+   * the workers. May be called again.
    *
-   * It need not be called for the process to end: workers keep none alive, and leave when it is gone. What they print last is then lost.
+   * It need not be called for the process to end: workers keep none alive, and leave when it is
+   * gone. What they print last is then lost.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Makes an application of one in Python. Nothing is started before the first request, or {@link PythonApplication.ready}.
+ * Makes an application of one in Python. Nothing is started before the first request, or {@link
+ * PythonApplication.ready}.
  *
- * The application throws what goes wrong: {@link PythonError} where Python raised, `PythonLoadError` where it could not be loaded (the next request tries again),
- * `PythonUnavailableError` with a `status` where there was no worker to answer. A response that breaks off throws from its body.
+ * The application throws what goes wrong: {@link PythonError} where Python raised,
+ * `PythonLoadError` where it could not be loaded (the next request tries again),
+ * `PythonUnavailableError` with a `status` where there was no worker to answer. A response that
+ * breaks off throws from its body.
  *
- * @param application `MODULE:NAME`, as the command takes it: `flaskapp:app`, `mysite.wsgi`, `shop:create_app("production")`
+ * @param application `MODULE:NAME`, as the command takes it: `flaskapp:app`, `mysite.wsgi`,
+ * `shop:create_app("production")`
  * @throws PythonOptionError for an option that cannot be
  */
 export function pythonApp(application: string, options: PythonAppOptions = {}): PythonApplication {
@@ -87,7 +98,8 @@ export function pythonApp(application: string, options: PythonAppOptions = {}): 
     )
   }
   const runner = new PythonRunner(application, checkOptions(options))
-  const app = (environ: WSGIEnvironment, startResponse: StartResponse) => runner.call(environ, startResponse)
+  const app = (environ: WSGIEnvironment, startResponse: StartResponse) =>
+    runner.call(environ, startResponse)
   Object.defineProperty(app, 'name', { value: `pythonApp(${application})` })
   return Object.assign(app, {
     ready: () => runner.ready(),
@@ -122,7 +134,10 @@ class PythonRunner implements PythonCallContext {
   /** Takes us off the list of what the server closes; null while we are not on it. */
   #forget: (() => void) | null = null
   #onNoCalls: (() => void) | null = null
-  /** What keeps the process alive while something is waited for. The workers' channels do not: one handle costs less than ten to hold and let go. */
+  /**
+   * What keeps the process alive while something is waited for. The workers' channels do not: one
+   * handle costs less than ten to hold and let go.
+   */
   #alive: NodeJS.Timeout | null = null
   #holds = 0
 
@@ -153,7 +168,10 @@ class PythonRunner implements PythonCallContext {
     })
   }
 
-  /** One at a time: what is asked for while another is under way comes after it, since that may have loaded what was there before. */
+  /**
+   * One at a time: what is asked for while another is under way comes after it, since that may have
+   * loaded what was there before.
+   */
   reload(): Promise<void> {
     if (this.#nextReload !== null) return this.#nextReload
     const current = this.#reloading
@@ -262,7 +280,8 @@ class PythonRunner implements PythonCallContext {
   }
 
   #startError(error: unknown): unknown {
-    if (error instanceof ApplicationLoadError) return new PythonLoadError(this.#application, error.message)
+    if (error instanceof ApplicationLoadError)
+      return new PythonLoadError(this.#application, error.message)
     if (
       error instanceof InterpreterError ||
       error instanceof WorkerStartError ||
@@ -293,7 +312,9 @@ class PythonRunner implements PythonCallContext {
     this.#forget?.()
   }
 
-  /** Waits for the calls, and for a start that is under way. @returns false when the time is over */
+  /**
+   * Waits for the calls, and for a start that is under way. @returns false when the time is over
+   */
   async #finished(until: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<boolean>((resolve) => {

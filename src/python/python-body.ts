@@ -18,8 +18,8 @@ interface Waiting {
 const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined }
 
 /**
- * A response's body as it comes from a worker. What it holds is bounded by the worker's window, because only what has been taken
- * is granted again.
+ * A response's body as it comes from a worker. What it holds is bounded by the worker's window,
+ * because only what has been taken is granted again.
  */
 export class PythonBody implements AsyncIterableIterator<Uint8Array> {
   readonly #consumer: BodyConsumer

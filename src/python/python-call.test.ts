@@ -62,7 +62,10 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
   /** A HEAD as the worker sends it. */
   const head = (lines: string, body: Buffer, ended: boolean) => {
     const bytes = Buffer.concat([Buffer.from(lines, 'latin1'), body])
-    return [bytes, state.task!.responseHead(bytes, 0, lines.length, bytes.length, ended, 0)] as const
+    return [
+      bytes,
+      state.task!.responseHead(bytes, 0, lines.length, bytes.length, ended, 0),
+    ] as const
   }
   return { state, said, heads, answered, head, directory }
 }
@@ -142,7 +145,10 @@ describe('a call of a Python application', () => {
     expect(state.over).toBe(0)
     state.task!.responseData(Buffer.from('two'), 0, 3)
     expect(state.over).toBe(1)
-    expect([String((await body.next()).value), String((await body.next()).value)]).toEqual(['one', 'two'])
+    expect([String((await body.next()).value), String((await body.next()).value)]).toEqual([
+      'one',
+      'two',
+    ])
     expect(await body.next()).toEqual({ done: true, value: undefined })
     body.close()
     state.task!.responseEnd(true)

@@ -77,7 +77,10 @@ export class PythonCall implements Task, BodyConsumer {
     this.#settle = { resolve, reject }
   }
 
-  /** Sends the request. The environ is read before this returns: what becomes of it afterwards does not matter. */
+  /**
+   * Sends the request. The environ is read before this returns: what becomes of it afterwards does
+   * not matter.
+   */
   begin(): void {
     const context = this.#context
     const { encoder, requestBuffering, bodyStore } = context
@@ -102,7 +105,8 @@ export class PythonCall implements Task, BodyConsumer {
         if (this.#over) return stored.discard()
         this.#stored = stored
         this.body = stored.finished()
-        if (input.lengthUnknown && stored.length > 0) this.#encodedEnd = endWithLength(stored.length)
+        if (input.lengthUnknown && stored.length > 0)
+          this.#encodedEnd = endWithLength(stored.length)
         this.#submit()
       },
       (error: unknown) => this.fail(error),
@@ -118,7 +122,10 @@ export class PythonCall implements Task, BodyConsumer {
     this.#failed(error)
   }
 
-  /** The client is gone and waits for no head any more. What has not begun does not; what runs is told. */
+  /**
+   * The client is gone and waits for no head any more. What has not begun does not; what runs is
+   * told.
+   */
   abandon(): void {
     if (this.#settle !== null) this.fail(new ClientGoneError())
   }
@@ -160,7 +167,13 @@ export class PythonCall implements Task, BodyConsumer {
     return end + this.#encodedEnd.length
   }
 
-  responseHead(bytes: Buffer, start: number, headEnd: number, end: number, ended: boolean): Outcome {
+  responseHead(
+    bytes: Buffer,
+    start: number,
+    headEnd: number,
+    end: number,
+    ended: boolean,
+  ): Outcome {
     const length = end - headEnd
     let declared: number
     try {
@@ -226,7 +239,8 @@ export class PythonCall implements Task, BodyConsumer {
     this.#ended()
     const failure = this.#relay?.failure
     if (failure !== null && failure !== undefined) return this.#failed(failure)
-    const code = status === 502 ? 'python-worker-lost' : status === 503 ? 'python-busy' : 'python-timeout'
+    const code =
+      status === 502 ? 'python-worker-lost' : status === 503 ? 'python-busy' : 'python-timeout'
     this.#failed(new PythonUnavailableError(code, `${this.describe()}: ${reason}`))
   }
 
@@ -275,7 +289,9 @@ export class PythonCall implements Task, BodyConsumer {
     }
     const status = lines[0]!
     this.#bodiless =
-      this.#environ.REQUEST_METHOD === 'HEAD' || status.startsWith('204') || status.startsWith('304')
+      this.#environ.REQUEST_METHOD === 'HEAD' ||
+      status.startsWith('204') ||
+      status.startsWith('304')
     this.#startResponse(status, headers)
     return length
   }
@@ -286,7 +302,9 @@ export class PythonCall implements Task, BodyConsumer {
     settle?.resolve(body)
   }
 
-  /** The body is complete. The worker may not have ended the task yet: its close() runs to its end. */
+  /**
+   * The body is complete. The worker may not have ended the task yet: its close() runs to its end.
+   */
   #complete(): void {
     const body = this.#response
     this.#response = null

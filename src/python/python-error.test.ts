@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { failureText } from '../wsgi/failure.ts'
-import { PythonBrokenError, PythonError, PythonLoadError, PythonUnavailableError } from './python-error.ts'
+import {
+  PythonBrokenError,
+  PythonError,
+  PythonLoadError,
+  PythonUnavailableError,
+} from './python-error.ts'
 
 const traceback =
   'Traceback (most recent call last):\n  File "shop.py", line 3, in buy\nKeyError: \'price\'\n'

@@ -1,8 +1,9 @@
 /**
  * What goes wrong with a Python application that is a TypeScript value.
  *
- * All of them are thrown by the application: a middleware such as `errorHandler` catches them, and a server answers them. They
- * have a stable `code`; those that are not the application's doing have a `status` (502, 503 or 504) as `http-errors` has it.
+ * All of them are thrown by the application: a middleware such as `errorHandler` catches them, and
+ * a server answers them. They have a stable `code`; those that are not the application's doing have
+ * a `status` (502, 503 or 504) as `http-errors` has it.
  *
  * @example
  * import { PythonError, pythonApp } from 'monoceros'
@@ -18,7 +19,10 @@
  * }
  */
 
-/** The Python application raised before any of its response was sent. `message` is the last line of the traceback. */
+/**
+ * The Python application raised before any of its response was sent. `message` is the last line of
+ * the traceback.
+ */
 export class PythonError extends Error {
   readonly code: 'python-error' | 'python-load' = 'python-error'
   /** What Python prints of the exception, on several lines. */
@@ -45,7 +49,9 @@ export class PythonLoadError extends PythonError {
   }
 }
 
-/** The Python application ended its response before it was complete. Its traceback is in the log. */
+/**
+ * The Python application ended its response before it was complete. Its traceback is in the log.
+ */
 export class PythonBrokenError extends Error {
   readonly code = 'python-broken'
 

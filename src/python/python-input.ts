@@ -10,8 +10,8 @@ const PIECE = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
 /**
- * The body of a request as an environ has it: `wsgi.input`, whatever a middleware has made of it, and how much of it there is to
- * read. It is read through its methods only.
+ * The body of a request as an environ has it: `wsgi.input`, whatever a middleware has made of it,
+ * and how much of it there is to read. It is read through its methods only.
  */
 export class PythonInput {
   /** Nobody has said how long the body is; it ends where `wsgi.input` ends. */
@@ -76,7 +76,8 @@ export class PythonInput {
   }
 
   /**
-   * Reads it to its end: into memory or, where it is larger, into a file. It is read as fast as the file can be written.
+   * Reads it to its end: into memory or, where it is larger, into a file. It is read as fast as the
+   * file can be written.
    *
    * @throws what the stream throws, or what the file met, as a rejection; nothing is kept then
    */

@@ -8,10 +8,16 @@ import { messageOf } from '../wsgi/stranger.ts'
 export interface PythonLogEntry {
   /** The worker's process, or our own where it is about all of them. */
   readonly pid: number
-  /** Where the application has printed it (`wsgi.errors` is its stderr), or `server` for what the worker or its pool says. */
+  /**
+   * Where the application has printed it (`wsgi.errors` is its stderr), or `server` for what the
+   * worker or its pool says.
+   */
   readonly source: 'stdout' | 'stderr' | 'server'
   readonly level: LogLevel
-  /** A line of output, without its line end, or a text that may have several (a traceback). It is not escaped. */
+  /**
+   * A line of output, without its line end, or a text that may have several (a traceback). It is
+   * not escaped.
+   */
   readonly text: string
 }
 
@@ -25,7 +31,10 @@ export const logToProcess: PythonLog = ({ pid, source, level, text }) => {
   else log.forWorker(pid).output(source, text)
 }
 
-/** What a pool says as entries. A log that throws must not end the process, nor what is being read from a worker. */
+/**
+ * What a pool says as entries. A log that throws must not end the process, nor what is being read
+ * from a worker.
+ */
 export function entriesOfPool(log: PythonLog): PoolLog {
   const write = (entry: PythonLogEntry) => {
     try {

@@ -16,15 +16,23 @@ import { describeValue } from '../wsgi/wsgi-error.ts'
 import { Turnstile } from './turnstile.ts'
 
 export interface ServerOptions {
-  /** Hears of every request, as a line without its end; `false` for nobody. Standard error unless it says otherwise. */
+  /**
+   * Hears of every request, as a line without its end; `false` for nobody. Standard error unless it
+   * says otherwise.
+   */
   log?: ((line: string) => void) | false
-  /** Where `wsgi.errors` and what goes wrong are written to; the console unless it says otherwise. */
+  /**
+   * Where `wsgi.errors` and what goes wrong are written to; the console unless it says otherwise.
+   */
   errors?: ErrorStream
   /** What `SCRIPT_NAME` is: a path such as `/shop`, or `''`, the default. */
   rootPath?: string
   /** The most bytes that a request body may have; no limit unless it says otherwise. */
   maxBody?: number
-  /** How long requests that are running may take when the server is shut down, in seconds; 5 unless it says otherwise. */
+  /**
+   * How long requests that are running may take when the server is shut down, in seconds; 5 unless
+   * it says otherwise.
+   */
   gracefulTimeout?: number
 }
 
@@ -40,14 +48,17 @@ const RESPONSE_WINDOW = 256 * 1024
 const LOG_FORMAT = '%(h)s - - %(t)s "%(r)s" %(s)s %(b)s'
 
 /**
- * Makes the reference server: a small one in this process, on the same HTTP engine as the command, for learning, for tests and for programs that
- * serve an application beside other things. In production use the command, which has several processes and replaces what fails.
+ * Makes the reference server: a small one in this process, on the same HTTP engine as the command,
+ * for learning, for tests and for programs that serve an application beside other things. In
+ * production use the command, which has several processes and replaces what fails.
  *
- * It is bound at once and answers when {@link WSGIServer.serveForever} or {@link WSGIServer.handleRequest} is called; until then clients wait.
+ * It is bound at once and answers when {@link WSGIServer.serveForever} or {@link
+ * WSGIServer.handleRequest} is called; until then clients wait.
  *
  * @param host an address or a name; `''` for all addresses
  * @param port 0 for a free one, which {@link WSGIServer.address} then tells
- * @throws TypeError or RangeError (`bad-option`) for what is no application, and for an option that makes no sense
+ * @throws TypeError or RangeError (`bad-option`) for what is no application, and for an option that
+ * makes no sense
  * @example
  * const httpd = makeServer('', 8000, demoApp)
  * console.log('Serving on port 8000...')
@@ -113,7 +124,8 @@ export class WSGIServer {
   /**
    * Answers requests until {@link shutdown} is called; resolves then.
    *
-   * @throws the system's error (as a rejection) where the address cannot be had: `EADDRINUSE`, `EACCES`, …
+   * @throws the system's error (as a rejection) where the address cannot be had: `EADDRINUSE`,
+   * `EACCES`, …
    */
   async serveForever(): Promise<void> {
     await this.listening
@@ -132,7 +144,10 @@ export class WSGIServer {
     await this.#turnstile.admitOne()
   }
 
-  /** Accepts no more requests, lets those that are running finish, and resolves when the server has ended. May be called more than once. */
+  /**
+   * Accepts no more requests, lets those that are running finish, and resolves when the server has
+   * ended. May be called more than once.
+   */
   shutdown(): Promise<void> {
     this.#ended ??= this.#shutDown()
     return this.#ended
@@ -157,7 +172,12 @@ export class WSGIServer {
   }
 }
 
-function checkArguments(app: unknown, rootPath: unknown, maxBody: number, gracefulTimeout: number): void {
+function checkArguments(
+  app: unknown,
+  rootPath: unknown,
+  maxBody: number,
+  gracefulTimeout: number,
+): void {
   if (!isApplication(app))
     throw bad(
       TypeError,
@@ -173,7 +193,13 @@ function checkArguments(app: unknown, rootPath: unknown, maxBody: number, gracef
       RangeError,
       `maxBody must be a number of bytes, or 0 for no limit, not ${describeValue(maxBody)}`,
     )
-  if (!(typeof gracefulTimeout === 'number' && gracefulTimeout >= 0 && gracefulTimeout * 1000 < 2 ** 31))
+  if (
+    !(
+      typeof gracefulTimeout === 'number' &&
+      gracefulTimeout >= 0 &&
+      gracefulTimeout * 1000 < 2 ** 31
+    )
+  )
     throw bad(
       RangeError,
       `gracefulTimeout must be a number of seconds, 0 or more, not ${describeValue(gracefulTimeout)}`,

@@ -1,7 +1,10 @@
 import type { Reply, RequestHandler, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 
-/** Lets requests through to a handler one by one, as they are asked for, or all of them; the others wait. */
+/**
+ * Lets requests through to a handler one by one, as they are asked for, or all of them; the others
+ * wait.
+ */
 export class Turnstile {
   /** Resolves when nobody is let through any more. */
   readonly closed: Promise<void>
@@ -67,7 +70,10 @@ export class Turnstile {
   }
 }
 
-/** A request that waits to be let through: notes what the engine says of it, for the handler to hear later. */
+/**
+ * A request that waits to be let through: notes what the engine says of it, for the handler to hear
+ * later.
+ */
 class Held implements RequestSink {
   readonly #handler: RequestHandler
   readonly #head: RequestHead

@@ -20,7 +20,11 @@ interface Bench {
 function makeBench(timeout: number): Bench {
   const warned: string[] = []
   const givenUp: string[] = []
-  const watch = new LoadWatch({ application: 'site:app', timeout, warn: (text) => warned.push(text) })
+  const watch = new LoadWatch({
+    application: 'site:app',
+    timeout,
+    warn: (text) => warned.push(text),
+  })
   return {
     watch,
     warned,
@@ -38,7 +42,9 @@ function makeBench(timeout: number): Bench {
 }
 
 test('the first warning comes after 10 s, or after half of a limit that is short', () => {
-  expect([firstWarning(120), firstWarning(20), firstWarning(4), firstWarning(0)]).toEqual([10, 10, 2, 10])
+  expect([firstWarning(120), firstWarning(20), firstWarning(4), firstWarning(0)]).toEqual([
+    10, 10, 2, 10,
+  ])
 })
 
 describe('a load that does not end', () => {

@@ -1,4 +1,7 @@
-/** Watches over applications that are being loaded: says where a slow one stands, and gives up one that takes too long. */
+/**
+ * Watches over applications that are being loaded: says where a slow one stands, and gives up one
+ * that takes too long.
+ */
 
 /** Where an application that is being loaded stands, for the log. */
 export interface Whereabouts {
@@ -32,7 +35,10 @@ export interface LoadWatchOptions {
 /** The first warning comes after that many seconds, or after half of the time there is. */
 const FIRST_WARNING_S = 10
 const TICK_MS = 100
-/** A tick that comes later than that, in milliseconds: this process was stopped, and what it watches most likely too. */
+/**
+ * A tick that comes later than that, in milliseconds: this process was stopped, and what it watches
+ * most likely too.
+ */
 const OVERSLEPT_MS = 1000
 
 interface Watched {
@@ -56,8 +62,9 @@ export function firstWarning(timeout: number): number {
 }
 
 /**
- * The watch over all attempts of one pool or one set of acceptors. Workers that load the same application often stand at the same place, so a
- * stack is shown once, and then only said to be the same.
+ * The watch over all attempts of one pool or one set of acceptors. Workers that load the same
+ * application often stand at the same place, so a stack is shown once, and then only said to be the
+ * same.
  */
 export class LoadWatch {
   readonly #options: LoadWatchOptions
@@ -118,7 +125,8 @@ export class LoadWatch {
     watched.warnAt *= 2
     const where = await this.#ask(watched)
     if (where === null) return
-    const limit = timeout === 0 ? '' : ` (it is given up after ${seconds(timeout * 1000)}, load_timeout)`
+    const limit =
+      timeout === 0 ? '' : ` (it is given up after ${seconds(timeout * 1000)}, load_timeout)`
     const head = `${load.name} is still loading ${application} after ${seconds(after)}${limit}`
     this.#options.warn(`${head}${this.#place(load, where)}`, load.pid)
   }

@@ -36,14 +36,20 @@ export interface Python {
   settle(): void
 }
 
-/** @throws InterpreterError, MountError, Error when the embedded interpreter's files cannot be read */
+/**
+ * @throws InterpreterError, MountError, Error when the embedded interpreter's files cannot be read
+ */
 export async function findPython(request: PythonRequest): Promise<Python> {
   if (request.runtime === 'pyodide') return await embedded(request, null)
   const { python, chdir, rawEnv, option } = request
   try {
-    return installed(request, await findInterpreter(python, chdir, { ...process.env, ...rawEnv }, option))
+    return installed(
+      request,
+      await findInterpreter(python, chdir, { ...process.env, ...rawEnv }, option),
+    )
   } catch (error) {
-    if (!(error instanceof InterpreterError) || request.runtime !== 'auto' || python !== null) throw error
+    if (!(error instanceof InterpreterError) || request.runtime !== 'auto' || python !== null)
+      throw error
     return await embedded(request, error.message)
   }
 }
@@ -91,7 +97,10 @@ async function embedded(request: PythonRequest, insteadOf: string | null): Promi
   }
 }
 
-/** Python would look for a folder for temporary files itself, and find /tmp, which it has in memory alone where ours is another. */
+/**
+ * Python would look for a folder for temporary files itself, and find /tmp, which it has in memory
+ * alone where ours is another.
+ */
 function withTemporaryFolder(environment: Record<string, string>): Record<string, string> {
   const folder = tmpdir()
   const given = ['TMPDIR', 'TEMP', 'TMP'].some((name) => environment[name])
@@ -100,6 +109,8 @@ function withTemporaryFolder(environment: Record<string, string>): Record<string
 
 function ownEnvironment(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
   )
 }

@@ -1,33 +1,44 @@
 /**
- * What runs an application, as the gateway sees it. A runtime takes whole requests and gives back responses;
- * it never sees a client's socket (the design's central rule), so a slow or broken client cannot hold it.
+ * What runs an application, as the gateway sees it. A runtime takes whole requests and gives back
+ * responses; it never sees a client's socket (the design's central rule), so a slow or broken
+ * client cannot hold it.
  */
 export interface Runtime {
-  /** Takes a request that is ready to run. The answer comes by the task's own methods, never before this returns. */
+  /**
+   * Takes a request that is ready to run. The answer comes by the task's own methods, never before
+   * this returns.
+   */
   submit(task: Task): TaskHandle
   /** How many tasks wait for somebody to run them. */
   readonly waiting: number
 }
 
 /**
- * A request on its way through a runtime. The runtime calls exactly one ending: `responseHead` with `ended`, `responseEnd`,
- * `responseFile`, `failed` or `lost`.
+ * A request on its way through a runtime. The runtime calls exactly one ending: `responseHead` with
+ * `ended`, `responseEnd`, `responseFile`, `failed` or `lost`.
  */
 export interface Task {
   /** For logs: `GET /path`. */
   describe(): string
   /** An upper bound of what {@link Task.writeEnviron} writes, in bytes. */
   environBound(): number
-  /** Writes the environ as a marshalled dict (see `docs/reference/frames.md`) at `at`; returns where it ends. */
+  /**
+   * Writes the environ as a marshalled dict (see `docs/reference/frames.md`) at `at`; returns where
+   * it ends.
+   */
   writeEnviron(out: Buffer, at: number): number
   /** The request's body: whole, in a file, or to come (the runtime then asks by `wantBody`). */
   readonly body: TaskBody
-  /** The time after which nobody waits for the answer any more, so that there is no point in beginning it. Milliseconds of `performance.now()`. */
+  /**
+   * The time after which nobody waits for the answer any more, so that there is no point in
+   * beginning it. Milliseconds of `performance.now()`.
+   */
   readonly abandonedAt: number
 
   /**
-   * The response's head is bytes [start, headEnd) of `bytes`: status line and field lines, not checked. Bytes [headEnd, end) are what of the body came along.
-   * `ended`: that is the whole response. Bytes [free, headEnd) may be written over.
+   * The response's head is bytes [start, headEnd) of `bytes`: status line and field lines, not
+   * checked. Bytes [headEnd, end) are what of the body came along. `ended`: that is the whole
+   * response. Bytes [free, headEnd) may be written over.
    *
    * @returns whether `bytes` is still needed ({@link KEPT}, {@link TAKEN}), or {@link REFUSED}
    */
@@ -52,7 +63,10 @@ export interface Task {
   responseFile(reference: FileReference): void
   /** The application raised before any of its response was sent. */
   failed(traceback: string): void
-  /** The runtime cannot answer: worker gone (502), no capacity (503), time-out (504). `reason` is for the log. */
+  /**
+   * The runtime cannot answer: worker gone (502), no capacity (503), time-out (504). `reason` is
+   * for the log.
+   */
   lost(status: 502 | 503 | 504, reason: string): void
   /** The application reads: that many more bytes of a streamed body may come. */
   wantBody(bytes: number): void

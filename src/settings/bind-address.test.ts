@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type BindAddress, BindAddressError, formatBindAddress, parseBindAddress } from './bind-address.ts'
+import {
+  type BindAddress,
+  BindAddressError,
+  formatBindAddress,
+  parseBindAddress,
+} from './bind-address.ts'
 
 describe('bind addresses', () => {
   test.each<[string, BindAddress]>([
@@ -69,14 +74,17 @@ describe('bind addresses', () => {
 
   test('any text is either understood or refused with our error', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'a1.:[]-/%unixtcp \0é'), maxLength: 20 }), (text) => {
-        try {
-          const address = parseBindAddress(text)
-          expect(parseBindAddress(formatBindAddress(address))).toEqual(address)
-        } catch (error) {
-          expect(error).toBeInstanceOf(BindAddressError)
-        }
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'a1.:[]-/%unixtcp \0é'), maxLength: 20 }),
+        (text) => {
+          try {
+            const address = parseBindAddress(text)
+            expect(parseBindAddress(formatBindAddress(address))).toEqual(address)
+          } catch (error) {
+            expect(error).toBeInstanceOf(BindAddressError)
+          }
+        },
+      ),
     )
   })
 })

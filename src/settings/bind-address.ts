@@ -2,8 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * Where to listen. `host` of a TCP address is a name, an IPv4 address or an IPv6 address without brackets;
- * `port` is 0 to 65535, 0 for any free one.
+ * Where to listen. `host` of a TCP address is a name, an IPv4 address or an IPv6 address without
+ * brackets; `port` is 0 to 65535, 0 for any free one.
  */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -18,8 +18,9 @@ const defaultPort = 8000
 const forms = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
 
 /**
- * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as Gunicorn has it),
- * `[::1]:8000`, `unix:/run/site.sock`. The port is 8000 when there is none. `tcp://` in front is allowed.
+ * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
+ * Gunicorn has it), `[::1]:8000`, `unix:/run/site.sock`. The port is 8000 when there is none.
+ * `tcp://` in front is allowed.
  *
  * @throws BindAddressError when it is none of these.
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
@@ -27,7 +28,8 @@ const forms = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
 export function parseBindAddress(text: string): BindAddress {
   if (text.startsWith('unix:')) {
     const path = text.slice(5).replace(/^\/\/(?=.)/, '')
-    if (path === '' || path.includes('\0')) throw new BindAddressError('unix: needs a path behind it')
+    if (path === '' || path.includes('\0'))
+      throw new BindAddressError('unix: needs a path behind it')
     return { kind: 'unix', path }
   }
   if (text.startsWith('fd://')) {
@@ -42,7 +44,8 @@ export function parseBindAddress(text: string): BindAddress {
       throw new BindAddressError('not an IPv6 address in brackets: [IPV6]:PORT')
     return { kind: 'tcp', host: match[1]!.toLowerCase(), port: parsePort(match[2]) }
   }
-  if (isIPv6(rest)) throw new BindAddressError(`write IPv6 addresses in brackets: [${rest}]:${defaultPort}`)
+  if (isIPv6(rest))
+    throw new BindAddressError(`write IPv6 addresses in brackets: [${rest}]:${defaultPort}`)
   const colon = rest.indexOf(':')
   const host = (colon === -1 ? rest : rest.slice(0, colon)).toLowerCase()
   const port = parsePort(colon === -1 ? undefined : rest.slice(colon + 1))
@@ -77,7 +80,8 @@ function parsePort(text: string | undefined): number {
 }
 
 function isHost(host: string): boolean {
-  // All digits and dots is meant as an IPv4 address: 127.0.0.256 is a slip, not a name to be resolved.
+  // All digits and dots is meant as an IPv4 address: 127.0.0.256 is a slip, not a name to be
+  // resolved.
   if (/^[0-9.]+$/.test(host)) return isIPv4(host)
   return (
     host.length <= 253 &&

@@ -3,7 +3,8 @@
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
 /**
- * Reads a size: digits and an optional `k`, `M` or `G` (powers of 1024; `K`, `kB` and `KiB` mean the same).
+ * Reads a size: digits and an optional `k`, `M` or `G` (powers of 1024; `K`, `kB` and `KiB` mean
+ * the same).
  *
  * @returns bytes, or undefined when the text is no size or beyond 2^53 - 1
  * @example parseByteSize('64k') // 65536

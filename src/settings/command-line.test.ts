@@ -9,7 +9,9 @@ import { settingsTable } from './table.ts'
 const table: readonly SettingDefinition[] = settingsTable
 
 function raws(...args: string[]): Record<string, unknown> {
-  return Object.fromEntries([...parseCommandLine(args).values].map(([name, { raw }]) => [name, raw]))
+  return Object.fromEntries(
+    [...parseCommandLine(args).values].map(([name, { raw }]) => [name, raw]),
+  )
 }
 
 function refusal(...args: string[]): SettingsError {
@@ -36,7 +38,9 @@ describe('the command line', () => {
   })
 
   test('a repeatable flag collects its values, of others the last counts', () => {
-    expect(raws('-b', ':1', '--bind', ':2', '-e', 'A=1', '-e', 'B=2', '-w', '1', '-w', '2')).toEqual({
+    expect(
+      raws('-b', ':1', '--bind', ':2', '-e', 'A=1', '-e', 'B=2', '-w', '1', '-w', '2'),
+    ).toEqual({
       bind: [':1', ':2'],
       raw_env: ['A=1', 'B=2'],
       workers: '2',
@@ -146,7 +150,9 @@ describe('the command line', () => {
           const joiner = flag.startsWith('--') ? '=' : ''
           const whole = `${flag}${joiner}${text}`
           fc.pre(!joined || !table.some((other) => other.flags.includes(`-${whole}`)))
-          const raw = parseCommandLine(joined ? [whole] : [flag, text]).values.get(setting.name)?.raw
+          const raw = parseCommandLine(joined ? [whole] : [flag, text]).values.get(
+            setting.name,
+          )?.raw
           expect(Array.isArray(raw) ? raw[0] : raw).toBe(text)
         },
       ),

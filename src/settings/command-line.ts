@@ -28,7 +28,8 @@ for (const setting of settingsTable as readonly SettingDefinition[]) {
   for (const flag of setting.flags) flags.set(flag, { setting, off: false })
   if (setting.offFlag !== undefined) flags.set(setting.offFlag, { setting, off: true })
 }
-for (const gunicorn of gunicornSettings) for (const flag of gunicorn.flags) flags.set(flag, { gunicorn })
+for (const gunicorn of gunicornSettings)
+  for (const flag of gunicorn.flags) flags.set(flag, { gunicorn })
 
 const ownFlags = [...flags].filter(([, flag]) => 'setting' in flag).map(([name]) => name)
 const options: NonNullable<ParseArgsConfig['options']> = {}
@@ -38,17 +39,20 @@ for (const [name, flag] of flags) {
 }
 
 /**
- * Parses arguments. Values are not checked yet, except that a flag has one exactly when it takes one.
+ * Parses arguments. Values are not checked yet, except that a flag has one exactly when it takes
+ * one.
  *
  * @param args without the name of the command
- * @param source what the arguments came from, when not from the command line itself: begins messages
+ * @param source what the arguments came from, when not from the command line itself: begins
+ * messages
  * @throws SettingsError
  */
 export function parseCommandLine(args: readonly string[], source = ''): CommandLine {
   const prefix = source === '' ? '' : `${source}: `
   const values = new Map<string, GivenValue>()
   const notes: string[] = []
-  // Not strict: the messages of parseArgs do not say what we want to say, so that tokens are judged here.
+  // Not strict: the messages of parseArgs do not say what we want to say, so that tokens are judged
+  // here.
   const { tokens } = parseArgs({
     args: [...args],
     options,
@@ -76,13 +80,20 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     }
     let value = token.value
     if (takesValue(flag)) {
-      // What begins with a dash is the next flag and not this one's value, unless it is a number or was joined with "=".
+      // What begins with a dash is the next flag and not this one's value, unless it is a number or
+      // was joined with "=".
       const missing =
         value === undefined || (!token.inlineValue && /^-./.test(value) && !/^-[0-9.]/.test(value))
       if (missing)
-        throw new SettingsError('missing-value', `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`)
+        throw new SettingsError(
+          'missing-value',
+          `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`,
+        )
     } else if (value !== undefined) {
-      throw new SettingsError('unwanted-value', `${prefix}${name} takes no value, got ${quoted(value)}`)
+      throw new SettingsError(
+        'unwanted-value',
+        `${prefix}${name} takes no value, got ${quoted(value)}`,
+      )
     }
     if ('gunicorn' in flag) {
       const { refused, text } = judge(flag.gunicorn, name, value)

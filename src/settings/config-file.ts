@@ -10,7 +10,11 @@ import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
 
 /** The files that are used without being asked for, in the order in which they are looked for. */
-export const defaultConfigFiles = ['monoceros.config.js', 'monoceros.config.mjs', 'monoceros.config.json']
+export const defaultConfigFiles = [
+  'monoceros.config.js',
+  'monoceros.config.mjs',
+  'monoceros.config.json',
+]
 
 /** The first of {@link defaultConfigFiles} in a folder, or undefined. */
 export function findConfigFile(folder: string): string | undefined {
@@ -33,7 +37,8 @@ export interface ConfigFile {
 }
 
 /**
- * Reads a config file. Keys are names of settings in snake_case, camelCase, or as Gunicorn has them.
+ * Reads a config file. Keys are names of settings in snake_case, camelCase, or as Gunicorn has
+ * them.
  *
  * A JavaScript file is run anew on each call, so that a reload sees its changes.
  *
@@ -45,7 +50,10 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
   const name = displayName(path, cwd)
   const contents = extname(path) === '.json' ? readJson(path, name) : await runModule(path, name)
   if (typeof contents !== 'object' || contents === null || Array.isArray(contents)) {
-    throw new SettingsError('config-file', `${name}: expected an object of settings, got ${quoted(contents)}`)
+    throw new SettingsError(
+      'config-file',
+      `${name}: expected an object of settings, got ${quoted(contents)}`,
+    )
   }
   const values = new Map<string, GivenValue>()
   const notes: string[] = []
@@ -59,7 +67,10 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
     }
     const before = values.get(setting.name)
     if (before !== undefined)
-      throw new SettingsError('config-file', `${label} is the same setting as ${before.label}; keep one`)
+      throw new SettingsError(
+        'config-file',
+        `${label} is the same setting as ${before.label}; keep one`,
+      )
     values.set(setting.name, { raw, label })
   }
   return { values, notes }
@@ -70,7 +81,9 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
   const gunicorn = gunicornSettings.find((setting) => setting.name === key)
   if (gunicorn === undefined) {
     const table = settingsTable as readonly SettingDefinition[]
-    const commandLine = table.find((setting) => setting.name === key || camelCase(setting.name) === key)
+    const commandLine = table.find(
+      (setting) => setting.name === key || camelCase(setting.name) === key,
+    )
     if (commandLine !== undefined) {
       throw new SettingsError(
         'unknown-key',
@@ -78,7 +91,10 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
       )
     }
     const suggestion = didYouMean(key, [...keys.keys()])
-    throw new SettingsError('unknown-key', `${name}: there is no setting ${quoted(key)}${suggestion}`)
+    throw new SettingsError(
+      'unknown-key',
+      `${name}: there is no setting ${quoted(key)}${suggestion}`,
+    )
   }
   // What is switched off anyway needs no refusal.
   if (raw === false || raw === null) return undefined
@@ -138,7 +154,8 @@ let reads = 0
 
 function cannotRead(name: string, error: unknown): SettingsError {
   const code = error instanceof Error && 'code' in error ? error.code : 'ENOENT'
-  const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : oneLine(error)
+  const reason =
+    code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : oneLine(error)
   return new SettingsError('config-file', `Cannot read config file ${quoted(name)}: ${reason}`)
 }
 

@@ -1,8 +1,9 @@
 /**
- * What a setting is: the shape of one entry of the settings table, and how a TypeScript type is read off it.
+ * What a setting is: the shape of one entry of the settings table, and how a TypeScript type is
+ * read off it.
  *
- * Entries are plain data, so that the command line, the config file, the environment, the reference page
- * and the `Settings` type can all be derived from them and nothing is declared twice.
+ * Entries are plain data, so that the command line, the config file, the environment, the reference
+ * page and the `Settings` type can all be derived from them and nothing is declared twice.
  */
 import type { BindAddress } from './bind-address.ts'
 
@@ -132,7 +133,9 @@ export type ValueOf<D extends SettingDefinition> = D extends { nullable: true }
 
 /** The object type of a table: one camelCase key for each entry that is not a command. */
 export type SettingsOf<Table extends readonly SettingDefinition[]> = {
-  readonly [D in Table[number] as D extends { command: true } ? never : CamelCase<D['name']>]: ValueOf<D>
+  readonly [D in Table[number] as D extends { command: true }
+    ? never
+    : CamelCase<D['name']>]: ValueOf<D>
 }
 
 /** `limit_request_line` → `limitRequestLine`, as a value. */

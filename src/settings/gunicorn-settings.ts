@@ -1,6 +1,6 @@
 /**
- * Gunicorn's settings that Monoceros has not: which of them do no harm and are ignored with a note, so that a command line written for
- * Gunicorn works, and what to do instead of the others.
+ * Gunicorn's settings that Monoceros has not: which of them do no harm and are ignored with a note,
+ * so that a command line written for Gunicorn works, and what to do instead of the others.
  */
 
 export interface GunicornSetting {
@@ -10,7 +10,10 @@ export interface GunicornSetting {
   readonly takesValue: boolean
   /** Values (all, when there is no list) that are ignored; what else there is, is refused. */
   readonly ignored: boolean | readonly string[]
-  /** Why it is ignored or refused, and what to do. Follows `NAME is not needed: ` or `NAME is not supported: `. */
+  /**
+   * Why it is ignored or refused, and what to do. Follows `NAME is not needed: ` or `NAME is not
+   * supported: `.
+   */
   readonly advice: string
   /** Another advice for values that are ignored. */
   readonly adviceIgnored?: string
@@ -31,7 +34,8 @@ const lax = 'it would accept malformed requests, which is how requests are smugg
 const asgi = 'ASGI applications are not served, only WSGI ones'
 const dirty = 'there are no dirty workers; use a task queue for long jobs'
 const paste = 'write a module that calls paste.deploy.loadapp, and serve that'
-const hook = 'server hooks run inside of Gunicorn; start-up code belongs into the application module'
+const hook =
+  'server hooks run inside of Gunicorn; start-up code belongs into the application module'
 const control = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
@@ -133,8 +137,18 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...refused,
     advice: tls,
   })),
-  { name: 'suppress_ragged_eofs', flags: ['--suppress-ragged-eofs'], ...refusedSwitch, advice: tls },
-  { name: 'do_handshake_on_connect', flags: ['--do-handshake-on-connect'], ...refusedSwitch, advice: tls },
+  {
+    name: 'suppress_ragged_eofs',
+    flags: ['--suppress-ragged-eofs'],
+    ...refusedSwitch,
+    advice: tls,
+  },
+  {
+    name: 'do_handshake_on_connect',
+    flags: ['--do-handshake-on-connect'],
+    ...refusedSwitch,
+    advice: tls,
+  },
   ...[
     'http_protocols',
     'http2_cleartext',
@@ -150,7 +164,8 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     name: name!,
     flags: [flag!],
     ...refused,
-    advice: 'the PROXY protocol is not spoken; see forwarded_allow_ips for proxies that set headers',
+    advice:
+      'the PROXY protocol is not spoken; see forwarded_allow_ips for proxies that set headers',
   })),
   {
     name: 'protocol',
@@ -159,7 +174,12 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ignored: ['http'],
     advice: 'only HTTP is served',
   },
-  { name: 'uwsgi_allow_ips', flags: ['--uwsgi-allow-from'], ...refused, advice: 'only HTTP is served' },
+  {
+    name: 'uwsgi_allow_ips',
+    flags: ['--uwsgi-allow-from'],
+    ...refused,
+    advice: 'only HTTP is served',
+  },
   ...[
     ['logger_class', '--logger-class'],
     ['logconfig', '--log-config'],
@@ -190,29 +210,41 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     'permit_unconventional_http_method',
     'permit_unconventional_http_version',
     'casefold_http_method',
-  ].map((name) => ({ name, flags: [`--${name.replaceAll('_', '-')}`], ...refusedSwitch, advice: lax })),
+  ].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...refusedSwitch,
+    advice: lax,
+  })),
   {
     name: 'forwarder_headers',
     flags: ['--forwarder-headers'],
     ...refused,
     advice: 'no proxy may set SCRIPT_NAME or PATH_INFO; use --root-path',
   },
-  ...['asgi_loop', 'asgi_lifespan', 'asgi_disconnect_grace_period', 'websocket_max_message_size'].map(
-    (name) => ({
-      name,
-      flags: [`--${name.replaceAll('_', '-')}`],
-      ...refused,
-      advice: asgi,
-    }),
-  ),
-  ...['dirty_apps', 'dirty_workers', 'dirty_timeout', 'dirty_threads', 'dirty_graceful_timeout'].map(
-    (name) => ({
-      name,
-      flags: [name === 'dirty_apps' ? '--dirty-app' : `--${name.replaceAll('_', '-')}`],
-      ...refused,
-      advice: dirty,
-    }),
-  ),
+  ...[
+    'asgi_loop',
+    'asgi_lifespan',
+    'asgi_disconnect_grace_period',
+    'websocket_max_message_size',
+  ].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...refused,
+    advice: asgi,
+  })),
+  ...[
+    'dirty_apps',
+    'dirty_workers',
+    'dirty_timeout',
+    'dirty_threads',
+    'dirty_graceful_timeout',
+  ].map((name) => ({
+    name,
+    flags: [name === 'dirty_apps' ? '--dirty-app' : `--${name.replaceAll('_', '-')}`],
+    ...refused,
+    advice: dirty,
+  })),
   { name: 'control_socket', flags: ['--control-socket'], ...refused, advice: control },
   { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...refused, advice: control },
   ...[
@@ -239,7 +271,9 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   { name: 'ssl_context', flags: [], ...refused, advice: tls },
 ]
 
-/** The setting in full words: what to say when it was given that value (`undefined` for a switch). */
+/**
+ * The setting in full words: what to say when it was given that value (`undefined` for a switch).
+ */
 export function judge(
   setting: GunicornSetting,
   given: string,

@@ -18,14 +18,19 @@ export function renderHelp(width = 100): string {
   const lines = [
     usageLine,
     '',
-    ...wrap('Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.', width),
+    ...wrap(
+      'Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.',
+      width,
+    ),
     '',
     'Commands that need no Python installed (each has its own --help):',
     '  monoceros python SCRIPT   Runs a program on the embedded Python',
     '  monoceros install NAME    Installs packages into python_modules',
   ]
   for (const section of sectionNames) {
-    const settings = table.filter((setting) => setting.section === section && setting.flags.length > 0)
+    const settings = table.filter(
+      (setting) => setting.section === section && setting.flags.length > 0,
+    )
     if (settings.length === 0) continue
     lines.push('', `${section}:`)
     for (const setting of settings) lines.push(...describe(setting, Math.max(width, 60)))
@@ -62,7 +67,10 @@ function isCommon(flag: string): boolean {
 
 function describe(setting: SettingDefinition, width: number): string[] {
   const left = `  ${flagsOf(setting)}`
-  const text = wrap(`${summary(setting).replaceAll('`', '')}${defaultText(setting)}`, width - indent)
+  const text = wrap(
+    `${summary(setting).replaceAll('`', '')}${defaultText(setting)}`,
+    width - indent,
+  )
   const body = text.map((line) => ' '.repeat(indent) + line)
   if (left.length >= indent - 1) return [left, ...body]
   return [left.padEnd(indent) + text[0]!, ...body.slice(1)]
@@ -71,7 +79,11 @@ function describe(setting: SettingDefinition, width: number): string[] {
 function defaultText(setting: SettingDefinition): string {
   const value = setting.default
   if (value === null || value === '' || typeof value === 'boolean') return ''
-  const text = Array.isArray(value) ? value.join(',') : typeof value === 'object' ? '' : String(value)
+  const text = Array.isArray(value)
+    ? value.join(',')
+    : typeof value === 'object'
+      ? ''
+      : String(value)
   return text === '' || text === '.' || text.length > 30 ? '' : ` [${text}]`
 }
 

@@ -82,9 +82,15 @@ describe('precedence', () => {
   })
 
   test('$PORT moves the default address to all interfaces, and gives way to --bind', async () => {
-    expect((await load('', { PORT: '5000' })).bind).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 5000 }])
-    expect((await load('-b :1', { PORT: '5000' })).bind).toEqual([{ kind: 'tcp', host: '0.0.0.0', port: 1 }])
-    expect((await load('', { PORT: '' })).bind).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 8000 }])
+    expect((await load('', { PORT: '5000' })).bind).toEqual([
+      { kind: 'tcp', host: '0.0.0.0', port: 5000 },
+    ])
+    expect((await load('-b :1', { PORT: '5000' })).bind).toEqual([
+      { kind: 'tcp', host: '0.0.0.0', port: 1 },
+    ])
+    expect((await load('', { PORT: '' })).bind).toEqual([
+      { kind: 'tcp', host: '127.0.0.1', port: 8000 },
+    ])
   })
 
   test('a list replaces that of an earlier source', async () => {
@@ -134,9 +140,15 @@ describe('values', () => {
     ['-t -1', '-t: expected a number of seconds'],
     ['-t 1e3', '-t: expected a number of seconds'],
     ['-t 99999999', '-t: expected a number of seconds'],
-    ['--limit-request-body 1x', '--limit-request-body: expected a size such as 65536, 64k or 1M, got "1x"'],
+    [
+      '--limit-request-body 1x',
+      '--limit-request-body: expected a size such as 65536, 64k or 1M, got "1x"',
+    ],
     ['--response-window 1', 'from 16k to 64M, got "1"'],
-    ['--client-memory 5', '--client-memory: expected a size such as 65536, 64k or 1M, at least 1M, got "5"'],
+    [
+      '--client-memory 5',
+      '--client-memory: expected a size such as 65536, 64k or 1M, at least 1M, got "5"',
+    ],
     ['--header-map keep', '--header-map: expected one of drop, refuse, dangerous, got "keep"'],
     ['-b host:http', '-b: the port must be a whole number from 0 to 65535, got "host:http"'],
     ['--bind=', '--bind: expected at least one address'],
@@ -223,7 +235,10 @@ describe('config files', () => {
   })
 
   test.each([
-    ['--threads 4', '--threads has no meaning for the embedded Python, which has no threads; use --workers'],
+    [
+      '--threads 4',
+      '--threads has no meaning for the embedded Python, which has no threads; use --workers',
+    ],
     ['--python python3.12', '--python has no meaning for the embedded Python'],
     [
       '--acceptors 2',
@@ -237,7 +252,10 @@ describe('config files', () => {
   })
 
   test.each([
-    ['--inherit-env', "--inherit-env has no meaning for the system's Python, which has them always"],
+    [
+      '--inherit-env',
+      "--inherit-env has no meaning for the system's Python, which has them always",
+    ],
     ['--mount /srv', "--mount has no meaning for the system's Python, which sees all files"],
     ['--worker-memory 256M', "--worker-memory has no meaning for the system's Python"],
   ])("what the system's Python has no use for is said: %s", async (options, note) => {
@@ -261,7 +279,9 @@ describe('config files', () => {
   test('what is off in a Gunicorn setting that is not here is accepted', async () => {
     write('monoceros.config.json', { preload_app: false, worker_class: 'sync' })
     const { notes } = await loadSettings({ cwd })
-    expect(notes).toEqual([expect.stringContaining('monoceros.config.json: worker_class sync is not needed')])
+    expect(notes).toEqual([
+      expect.stringContaining('monoceros.config.json: worker_class sync is not needed'),
+    ])
   })
 
   test.each([
@@ -284,11 +304,19 @@ describe('config files', () => {
     ],
     [{ workers: true }, 'bad-value', 'workers: expected a whole number'],
     [{ workers: null }, 'bad-value', 'workers: expected a whole number'],
-    [{ request_buffering: 'no' }, 'bad-value', 'request_buffering: expected true or false, got "no"'],
+    [
+      { request_buffering: 'no' },
+      'bad-value',
+      'request_buffering: expected true or false, got "no"',
+    ],
     [{ bind: [8000] }, 'bad-value', 'bind: expected addresses to listen at, got 8000'],
     [{ bind: [] }, 'bad-value', 'bind: expected at least one address'],
     [{ raw_env: { A: 1 } }, 'bad-value', 'raw_env: expected texts as values, got 1'],
-    [{ secure_scheme_headers: { 'a b': 'c' } }, 'bad-value', 'secure_scheme_headers: expected header names'],
+    [
+      { secure_scheme_headers: { 'a b': 'c' } },
+      'bad-value',
+      'secure_scheme_headers: expected header names',
+    ],
     [
       { log_level: 'info', loglevel: 'debug' },
       'config-file',
@@ -331,6 +359,8 @@ test('help comes before everything else that is asked for', () => {
   expect(commandOf({ args: ['--version', '--help'] })).toBe('help')
   expect(commandOf({ args: ['--print-config', '--version'] })).toBe('version')
   expect(commandOf({ args: ['a', '--check-config'] })).toBe('check-config')
-  expect(commandOf({ args: [], env: { MONOCEROS_CMD_ARGS: '--print-config' } })).toBe('print-config')
+  expect(commandOf({ args: [], env: { MONOCEROS_CMD_ARGS: '--print-config' } })).toBe(
+    'print-config',
+  )
   expect(commandOf({ args: ['a'] })).toBeUndefined()
 })

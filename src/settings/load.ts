@@ -31,12 +31,13 @@ const table: readonly SettingDefinition[] = settingsTable
 const commandVariable = 'MONOCEROS_CMD_ARGS'
 
 /**
- * Puts settings together: defaults, then environment variables, the config file, MONOCEROS_CMD_ARGS and the command line, the later over the earlier.
- * Without arguments it gives the defaults.
+ * Puts settings together: defaults, then environment variables, the config file, MONOCEROS_CMD_ARGS
+ * and the command line, the later over the earlier. Without arguments it gives the defaults.
  *
  * @throws SettingsError for whatever is wrong, with a message for the user
  * @example
- * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+ * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env, cwd:
+ * process.cwd() })
  */
 export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
   const { args = [], env = {}, cwd = process.cwd() } = sources
@@ -74,7 +75,8 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
 }
 
 /**
- * The command that the arguments ask for, first of all `help`, then `version`; undefined when they ask to serve.
+ * The command that the arguments ask for, first of all `help`, then `version`; undefined when they
+ * ask to serve.
  *
  * @throws SettingsError for arguments that cannot be parsed
  */
@@ -90,7 +92,8 @@ export function commandOf(sources: SettingsSources): Command | undefined {
 }
 
 /**
- * Settings in the form of a config file: an object with snake_case keys that, as JSON, gives the same settings again.
+ * Settings in the form of a config file: an object with snake_case keys that, as JSON, gives the
+ * same settings again.
  */
 export function toConfig(settings: Settings): Record<string, RawValue> {
   const config: Record<string, RawValue> = {}
@@ -108,7 +111,8 @@ function check(setting: SettingDefinition, given: GivenValue, cwd: string): unkn
     return readValue(setting, given.raw, cwd)
   } catch (error) {
     if (!(error instanceof ValueError)) throw error
-    const value = Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
+    const value =
+      Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
     throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(value)}`)
   }
 }
@@ -121,7 +125,10 @@ function fromEnvironment(
   const text = setting.env === undefined ? undefined : env[setting.env]
   if (text === undefined || text.trim() === '') return undefined
   return {
-    raw: setting.envTemplate === undefined ? text : setting.envTemplate.replace('$', () => text.trim()),
+    raw:
+      setting.envTemplate === undefined
+        ? text
+        : setting.envTemplate.replace('$', () => text.trim()),
     label: `Environment variable ${setting.env}`,
   }
 }

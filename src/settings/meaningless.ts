@@ -69,7 +69,9 @@ export function notesOnMeaningless(
     // A config file that --print-config wrote has all of them.
     const value = settings[camelCase(name) as keyof Settings]
     if (found === undefined || JSON.stringify(value) === JSON.stringify(setting.default)) continue
-    notes.push(`${found.label} has no meaning for ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`)
+    notes.push(
+      `${found.label} has no meaning for ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`,
+    )
   }
   return notes
 }

@@ -15,10 +15,12 @@ test('docs/reference/settings.md is what the table says (if not: npm run build &
 test('help names every flag but the misspelt ones, within the width of the terminal', () => {
   for (const width of [60, 80, 120]) {
     const help = renderHelp(width)
-    for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(Math.max(width, 72))
+    for (const line of help.split('\n'))
+      expect(line.length).toBeLessThanOrEqual(Math.max(width, 72))
     for (const setting of table) {
       if (setting.default === true) continue
-      for (const flag of setting.flags.filter((name) => !name.includes('_'))) expect(help).toContain(flag)
+      for (const flag of setting.flags.filter((name) => !name.includes('_')))
+        expect(help).toContain(flag)
       if (setting.offFlag !== undefined) expect(help).toContain(setting.offFlag)
     }
   }

@@ -1,4 +1,7 @@
-/** The page `docs/reference/settings.md`, from the table. `npm run build && node scripts/generate-docs.mjs` writes it. */
+/**
+ * The page `docs/reference/settings.md`, from the table. `npm run build && node
+ * scripts/generate-docs.mjs` writes it.
+ */
 import { defaultConfigFiles } from './config-file.ts'
 import { type SettingDefinition, sectionNames } from './definition.ts'
 import { type GunicornSetting, gunicornSettings } from './gunicorn-settings.ts'
@@ -66,17 +69,23 @@ function describe(setting: SettingDefinition): string {
   const facts = [
     [
       'Flags',
-      [...setting.flags, ...(setting.offFlag === undefined ? [] : [setting.offFlag])].map(code).join(', '),
+      [...setting.flags, ...(setting.offFlag === undefined ? [] : [setting.offFlag])]
+        .map(code)
+        .join(', '),
     ],
     ['Takes', setting.type === 'boolean' ? '' : takes(setting)],
     ['Default', setting.command ? '' : defaultOf(setting)],
     ['Environment', setting.env === undefined ? '' : code(`$${setting.env}`)],
     [
       'Gunicorn calls it',
-      setting.gunicornName === undefined ? '' : `${code(setting.gunicornName)} (accepted in a config file)`,
+      setting.gunicornName === undefined
+        ? ''
+        : `${code(setting.gunicornName)} (accepted in a config file)`,
     ],
   ] as const
-  const rows = facts.filter(([, value]) => value !== '').map(([name, value]) => `| ${name} | ${value} |`)
+  const rows = facts
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `| ${name} | ${value} |`)
   return `### ${setting.name}\n\n${setting.doc}\n\n| | |\n|---|---|\n${rows.join('\n')}`
 }
 
@@ -91,7 +100,8 @@ function takes(setting: SettingDefinition): string {
 function defaultOf(setting: SettingDefinition): string {
   if (setting.default === null) return 'not set'
   if (setting.name === 'chdir') return 'the folder in which the command runs'
-  const text = typeof setting.default === 'string' ? setting.default : JSON.stringify(setting.default)
+  const text =
+    typeof setting.default === 'string' ? setting.default : JSON.stringify(setting.default)
   return text === '' ? 'none' : code(text)
 }
 

@@ -20,7 +20,10 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
       ? { value }
       : { expected: 'visible ASCII characters (and use the off flag for no header at all)' },
 
-  /** The prefix is compared with undecoded paths and becomes SCRIPT_NAME (PEP 3333: empty, or begins with a slash). */
+  /**
+   * The prefix is compared with undecoded paths and becomes SCRIPT_NAME (PEP 3333: empty, or begins
+   * with a slash).
+   */
   'root-path': (value) => {
     const prefix = String(value).replace(/\/+$/, '')
     if (prefix === '' || /^\/[\x21-\x7e]*$/.test(prefix)) {
@@ -34,7 +37,8 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
       compileAccessFormat(String(value))
       return { value }
     } catch (error) {
-      if (error instanceof AccessFormatError) return { expected: `an access log format: ${error.message}` }
+      if (error instanceof AccessFormatError)
+        return { expected: `an access log format: ${error.message}` }
       throw error
     }
   },
@@ -62,7 +66,9 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
 
   /** RFC 9110 §5.1: a field name is a token. */
   'field-names': (value) =>
-    Object.keys(value as Record<string, string>).every((name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+    Object.keys(value as Record<string, string>).every((name) =>
+      /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name),
+    )
       ? { value }
       : { expected: 'header names with the value of each' },
 }
@@ -71,5 +77,8 @@ function isNetwork(text: string): boolean {
   const [address, prefix, ...more] = text.split('/')
   const family = isIP(address!)
   if (family === 0 || more.length > 0) return false
-  return prefix === undefined || (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  return (
+    prefix === undefined ||
+    (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  )
 }

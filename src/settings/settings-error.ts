@@ -11,7 +11,10 @@ export type SettingsErrorCode =
   | 'config-file'
   | 'unknown-key'
 
-/** A mistake of the user's in flags, environment or config file. `message` is one line that says which value, and what to do. */
+/**
+ * A mistake of the user's in flags, environment or config file. `message` is one line that says
+ * which value, and what to do.
+ */
 export class SettingsError extends Error {
   readonly code: SettingsErrorCode
 

@@ -1,6 +1,6 @@
 /**
- * Splits a text into arguments as a POSIX shell does for plain words: at white space, with `'…'`, `"…"` and backslashes;
- * nothing is expanded. Used for MONOCEROS_CMD_ARGS.
+ * Splits a text into arguments as a POSIX shell does for plain words: at white space, with `'…'`,
+ * `"…"` and backslashes; nothing is expanded. Used for MONOCEROS_CMD_ARGS.
  *
  * @returns the words, or undefined when a quote is not closed or a backslash is the last character
  * @example splitShellWords("--env 'A=b c' -w 2") // ['--env', 'A=b c', '-w', '2']
@@ -19,7 +19,8 @@ export function splitShellWords(text: string): string[] | undefined {
       if (next === undefined) return undefined
       // Between double quotes a backslash escapes these only (POSIX XCU §2.2.3).
       word =
-        (word ?? '') + (quote === '"' && !'$`"\\\n'.includes(next) ? `\\${next}` : next === '\n' ? '' : next)
+        (word ?? '') +
+        (quote === '"' && !'$`"\\\n'.includes(next) ? `\\${next}` : next === '\n' ? '' : next)
     } else if (quote === '"') {
       if (character === '"') quote = ''
       else word += character

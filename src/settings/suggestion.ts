@@ -1,6 +1,7 @@
 /**
- * The word that somebody probably meant: the one that takes the fewest changed, added, left out or swapped letters to get to,
- * if these are few for the length of the word; or the only one that begins with it.
+ * The word that somebody probably meant: the one that takes the fewest changed, added, left out or
+ * swapped letters to get to, if these are few for the length of the word; or the only one that
+ * begins with it.
  *
  * @example closest('--wrokers', ['--workers', '--threads']) // '--workers'
  */
@@ -18,7 +19,8 @@ export function closest(word: string, known: readonly string[]): string | undefi
     }
   }
   if (best !== undefined) return best
-  const beginnings = plain.length < 3 ? [] : known.filter((candidate) => normal(candidate).startsWith(plain))
+  const beginnings =
+    plain.length < 3 ? [] : known.filter((candidate) => normal(candidate).startsWith(plain))
   return beginnings.length === 1 ? beginnings[0] : undefined
 }
 

@@ -1,8 +1,8 @@
 /**
  * The settings table: every setting of Monoceros, declared once.
  *
- * The `Settings` type, the command line, `--help`, config files, environment variables and `docs/reference/settings.md`
- * all derive from it.
+ * The `Settings` type, the command line, `--help`, config files, environment variables and
+ * `docs/reference/settings.md` all derive from it.
  */
 import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
@@ -26,8 +26,9 @@ export const settingsTable = [
 ] as const
 
 /**
- * All settings, checked: what the server runs with. Plain data, so it survives `structuredClone` and JSON (it is sent to acceptors).
- * Keys are the table's names in camelCase; seconds and bytes are numbers; paths are absolute.
+ * All settings, checked: what the server runs with. Plain data, so it survives `structuredClone`
+ * and JSON (it is sent to acceptors). Keys are the table's names in camelCase; seconds and bytes
+ * are numbers; paths are absolute.
  *
  * @example
  * const { bind, workers, gracefulTimeout } = settings

@@ -1,11 +1,19 @@
 /** One setting's value: from what somebody wrote to what the server uses, and back. */
 import { isAbsolute, resolve } from 'node:path'
-import { type BindAddress, BindAddressError, formatBindAddress, parseBindAddress } from './bind-address.ts'
+import {
+  type BindAddress,
+  BindAddressError,
+  formatBindAddress,
+  parseBindAddress,
+} from './bind-address.ts'
 import { formatByteSize, parseByteSize } from './byte-size.ts'
 import type { RawValue, SettingDefinition, SettingType } from './definition.ts'
 import { rules } from './rules.ts'
 
-/** Thrown for a value that is not of its setting's kind. The caller knows where it came from and makes the message. */
+/**
+ * Thrown for a value that is not of its setting's kind. The caller knows where it came from and
+ * makes the message.
+ */
 export class ValueError extends Error {
   readonly code = 'bad-value'
   /** The part of the value that is wrong. */
@@ -21,7 +29,8 @@ export class ValueError extends Error {
 /**
  * Checks a value and brings it into the form that {@link Settings} has.
  *
- * @param raw as the command line, an environment variable (text, or a list of texts) or a config file (JSON) has it
+ * @param raw as the command line, an environment variable (text, or a list of texts) or a config
+ * file (JSON) has it
  * @param cwd the folder that relative paths start from
  * @throws ValueError
  */
@@ -59,7 +68,9 @@ export function expectation(setting: SettingDefinition): string {
     case 'bytes': {
       const least = minimum === 0 ? '' : `, at least ${formatByteSize(minimum)}`
       const range =
-        maximum === undefined ? least : `, from ${formatByteSize(minimum)} to ${formatByteSize(maximum)}`
+        maximum === undefined
+          ? least
+          : `, from ${formatByteSize(minimum)} to ${formatByteSize(maximum)}`
       return `a size such as 65536, 64k or 1M${range}`
     }
     case 'boolean':
@@ -97,7 +108,9 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   seconds: (raw, setting) => {
     const value =
-      typeof raw === 'string' && /^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(raw.trim()) ? Number(raw) : raw
+      typeof raw === 'string' && /^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(raw.trim())
+        ? Number(raw)
+        : raw
     // Timers take at most 2^31 - 1 milliseconds; longer is for ever.
     return within(value, typeof value === 'number' && value * 1000 < 2 ** 31, raw, setting)
   },
@@ -167,7 +180,12 @@ function commaSeparated(raw: unknown, setting: SettingDefinition): string[] {
     .filter((item) => item !== '')
 }
 
-function within(value: unknown, wellFormed: boolean, raw: unknown, setting: SettingDefinition): number {
+function within(
+  value: unknown,
+  wellFormed: boolean,
+  raw: unknown,
+  setting: SettingDefinition,
+): number {
   const { minimum = 0, maximum = Number.POSITIVE_INFINITY } = setting
   if (!wellFormed || typeof value !== 'number' || !(value >= minimum && value <= maximum)) {
     throw new ValueError(`expected ${expectation(setting)}`, raw)

@@ -53,7 +53,8 @@ describe('accepted sockets', () => {
       await waitFor('its connection', () => keepers.length === i + 1)
     }
     const sent = clients.map(() => [] as Buffer[])
-    // Sizes around those at which it is kept in another way, in turns, so that all of them read into the same memory.
+    // Sizes around those at which it is kept in another way, in turns, so that all of them read
+    // into the same memory.
     for (const size of [1, 10, 255, 256, 257, 4095, 4096, 4097, 16_384, 65_536, 200_000, 1, 3]) {
       for (const [i, client] of clients.entries()) {
         const bytes = numbered(size, i * 7 + size)
@@ -63,7 +64,8 @@ describe('accepted sockets', () => {
         await waitFor('all of it', () => keepers[i]!.all.length === whole)
       }
     }
-    for (const [i, keeper] of keepers.entries()) expect(keeper.all.equals(Buffer.concat(sent[i]!))).toBe(true)
+    for (const [i, keeper] of keepers.entries())
+      expect(keeper.all.equals(Buffer.concat(sent[i]!))).toBe(true)
   })
 
   it('pause, resume, see the end of the other direction, and answer after it', async () => {
@@ -117,7 +119,8 @@ describe('accepted sockets', () => {
     const { server } = await listen()
     acceptSockets(server, () => null)
     const error = once(server, 'error')
-    const handle = (server as unknown as { _handle: { onconnection(status: number): void } })._handle
+    const handle = (server as unknown as { _handle: { onconnection(status: number): void } })
+      ._handle
     handle.onconnection(-24)
     expect((await error)[0]).toMatchObject({ syscall: 'accept' })
   })

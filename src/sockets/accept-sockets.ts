@@ -13,7 +13,10 @@ export interface Receiver {
  */
 export type Accept = (socket: Socket, descriptor: number) => Receiver | null
 
-/** Node's internal handle of a listening socket, as far as it is used here; a `status` below 0 is an errno. */
+/**
+ * Node's internal handle of a listening socket, as far as it is used here; a `status` below 0 is an
+ * errno.
+ */
 interface ListeningHandle {
   onconnection: (status: number, client: object | undefined) => void
   readStart(): number
@@ -23,7 +26,10 @@ interface ListeningHandle {
 
 /** What all sockets are read into: what came is copied out of it before anything else is read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
-/** Small reads are copied beside each other; a slab is as much memory as a request that takes long may keep from being freed. */
+/**
+ * Small reads are copied beside each other; a slab is as much memory as a request that takes long
+ * may keep from being freed.
+ */
 const SLAB = 16 * 1024
 const SMALL = 4 * 1024
 /** Up to here a loop copies faster than a call into native code. */
@@ -33,8 +39,9 @@ let slab = Buffer.allocUnsafeSlow(SLAB)
 let used = 0
 
 /**
- * Gives each new connection of a listening server to `accept`, as a socket that is cheap to read ({@link readingSocket}) and goes
- * where `accept` says. Where node's insides are not what they were, with node's own sockets.
+ * Gives each new connection of a listening server to `accept`, as a socket that is cheap to read
+ * ({@link readingSocket}) and goes where `accept` says. Where node's insides are not what they
+ * were, with node's own sockets.
  *
  * @param accept what reads the socket, or null when nothing shall
  */
@@ -45,7 +52,8 @@ export function acceptSockets(server: Server, accept: Accept): void {
   if (handle === undefined || handle === null || typeof original !== 'function') {
     server.on('connection', (socket) => {
       const receiver = accept(socket, -1)
-      if (receiver !== null) socket.on('data', (chunk: Buffer) => receiver.received(chunk, 0, chunk.length))
+      if (receiver !== null)
+        socket.on('data', (chunk: Buffer) => receiver.received(chunk, 0, chunk.length))
     })
     return
   }
@@ -56,15 +64,20 @@ export function acceptSockets(server: Server, accept: Accept): void {
 }
 
 /**
- * Leaves new connections to the kernel's queue for the time being. (Starting to read and stopping it is what makes libuv not look at a listening
- * socket any more; see also `arbiter/bound-socket.ts`.)
+ * Leaves new connections to the kernel's queue for the time being. (Starting to read and stopping
+ * it is what makes libuv not look at a listening socket any more; see also
+ * `arbiter/bound-socket.ts`.)
  *
  * @returns a function that accepts again; null where node's insides are not what they were
  */
 export function pauseAccepting(server: Server, backlog: number): (() => void) | null {
   const { _handle: handle } = server as unknown as { _handle?: Partial<ListeningHandle> | null }
   const { readStart, readStop, listen } = handle ?? {}
-  if (typeof readStart !== 'function' || typeof readStop !== 'function' || typeof listen !== 'function')
+  if (
+    typeof readStart !== 'function' ||
+    typeof readStop !== 'function' ||
+    typeof listen !== 'function'
+  )
     return null
   if (readStart.call(handle) !== 0) return null
   readStop.call(handle)
@@ -73,7 +86,11 @@ export function pauseAccepting(server: Server, backlog: number): (() => void) | 
   }
 }
 
-function acceptHandle(handle: { readonly fd?: number }, allowHalfOpen: boolean, accept: Accept): void {
+function acceptHandle(
+  handle: { readonly fd?: number },
+  allowHalfOpen: boolean,
+  accept: Accept,
+): void {
   let receiver: Receiver | null = null
   const read = (length: number): void => {
     if (receiver !== null) handOver(receiver, length)

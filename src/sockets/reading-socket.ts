@@ -2,7 +2,10 @@ import { Socket } from 'node:net'
 
 /** What a socket reads into, and what is told of it: see {@link readingSocket}. */
 export interface Reading {
-  /** Where the next bytes are to go. A function is asked at the beginning and after each read; null means the same place again. */
+  /**
+   * Where the next bytes are to go. A function is asked at the beginning and after each read; null
+   * means the same place again.
+   */
   readonly buffer: Buffer | (() => Buffer | null)
   /** That many bytes are in the buffer. */
   read(length: number): void
@@ -15,15 +18,19 @@ interface StreamHandle {
 }
 
 /**
- * A socket on `handle` that reads into buffers of ours and emits no `data`; pausing, resuming, `end` and writing are as ever.
+ * A socket on `handle` that reads into buffers of ours and emits no `data`; pausing, resuming,
+ * `end` and writing are as ever.
  *
- * Node by itself allocates 64 KiB for each read and takes what came through a readable stream. Together that costs as much as
- * all else that node does for a small request: a server that answers everything with one string needed 7.0 µs of user time
- * a request, and 2.8 µs with such sockets; of the system's time (pages to be cleared) they save a tenth.
+ * Node by itself allocates 64 KiB for each read and takes what came through a readable stream.
+ * Together that costs as much as all else that node does for a small request: a server that answers
+ * everything with one string needed 7.0 µs of user time a request, and 2.8 µs with such sockets; of
+ * the system's time (pages to be cleared) they save a tenth.
  *
- * @param allowHalfOpen as for node's sockets: whether our direction stays open when the peer has closed its own
+ * @param allowHalfOpen as for node's sockets: whether our direction stays open when the peer has
+ * closed its own
  *
- * This is node's documented `onread` option, which `net.connect` has and a server's or a child's sockets lack.
+ * This is node's documented `onread` option, which `net.connect` has and a server's or a child's
+ * sockets lack.
  */
 export function readingSocket(handle: object, reading: Reading, allowHalfOpen: boolean): Socket {
   return new Socket({
@@ -40,8 +47,9 @@ export function readingSocket(handle: object, reading: Reading, allowHalfOpen: b
 }
 
 /**
- * The same for a socket that node has made and that nobody has read from yet; that one is of no use afterwards.
- * Null where node's insides are not what they were: then the socket is to be used as it is.
+ * The same for a socket that node has made and that nobody has read from yet; that one is of no use
+ * afterwards. Null where node's insides are not what they were: then the socket is to be used as it
+ * is.
  */
 export function rereadSocket(socket: Socket, reading: Reading): Socket | null {
   const owner = socket as unknown as { _handle?: StreamHandle | null }

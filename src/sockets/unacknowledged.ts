@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** How long one look at the kernel's tables serves, in milliseconds: they have a line for each connection of the machine. */
+/**
+ * How long one look at the kernel's tables serves, in milliseconds: they have a line for each
+ * connection of the machine.
+ */
 const FRESH_MS = 1000
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
 /** Two connections have the same ports; which is which is not looked for. */
@@ -10,10 +13,13 @@ let table = new Map<string, number>()
 let readAt = Number.NEGATIVE_INFINITY
 
 /**
- * Bytes that were given to the kernel for a TCP connection and that the other side has not acknowledged (Linux: `tx_queue`, proc_net_tcp).
- * A socket is writable again only when a third of the kernel's buffer is free, which a slow reader may take minutes for; this number falls all the while.
+ * Bytes that were given to the kernel for a TCP connection and that the other side has not
+ * acknowledged (Linux: `tx_queue`, proc_net_tcp). A socket is writable again only when a third of
+ * the kernel's buffer is free, which a slow reader may take minutes for; this number falls all the
+ * while.
  *
- * @returns null where it cannot be known: not Linux, not TCP, or other connections have the same pair of ports
+ * @returns null where it cannot be known: not Linux, not TCP, or other connections have the same
+ * pair of ports
  */
 export function unacknowledged(localPort: number, remotePort: number): number | null {
   if (process.platform !== 'linux' || remotePort === 0) return null

@@ -18,7 +18,10 @@ export function availableMemory(): number {
   return limit !== undefined && limit > 0 && limit < machine ? limit : machine
 }
 
-/** How much memory is held for clients where nobody said: a quarter of what there is, from 32 MiB to 1 GiB. */
+/**
+ * How much memory is held for clients where nobody said: a quarter of what there is, from 32 MiB to
+ * 1 GiB.
+ */
 export function defaultClientMemory(memory = availableMemory()): number {
   return Math.max(32 * MIB, Math.min(GIB, Math.floor(memory / 4)))
 }
@@ -33,7 +36,8 @@ export function defaultDiskLimits(directory: string, memory = availableMemory())
   try {
     blocks = statfsSync(directory)
   } catch {
-    return { directory, limit: GIB, reserve: 0, files: FILES } // nobody can tell: what cannot be written says so itself
+    // nobody can tell: what cannot be written says so itself
+    return { directory, limit: GIB, reserve: 0, files: FILES }
   }
   const { bavail, bsize, type } = blocks
   const half = Math.min(8 * GIB, Math.floor((bavail * bsize) / 2))

@@ -32,7 +32,12 @@ describe('a disk budget', () => {
     const { bavail, bsize } = statfsSync(directory)
     const free = bavail * bsize
     const reserve = Math.floor(free / 2)
-    const disk = new DiskBudget({ directory, limit: Number.POSITIVE_INFINITY, reserve, files: 1000 })
+    const disk = new DiskBudget({
+      directory,
+      limit: Number.POSITIVE_INFINITY,
+      reserve,
+      files: 1000,
+    })
     expect(disk.take(free - reserve + GIB)).toBe(false)
     expect(disk.take(Math.floor((free - reserve) / 2))).toBe(true)
     // What was taken is not free any more, though nothing has been written yet.

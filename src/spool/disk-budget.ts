@@ -16,7 +16,10 @@ export interface DiskLimits {
 /** The free space is looked at this often while it is used. */
 const LOOK_EVERY_MS = 1000
 
-/** The bytes of an acceptor's temporary files: their sum, the space left on the file system, and how many files there are. */
+/**
+ * The bytes of an acceptor's temporary files: their sum, the space left on the file system, and how
+ * many files there are.
+ */
 export class DiskBudget {
   readonly limits: DiskLimits
   #used = 0
@@ -77,7 +80,10 @@ export class DiskBudget {
     this.#waiters.wake(this.#mayHaveRoom)
   }
 
-  /** Calls back in a later turn when there may be room again. @returns a function that gives up waiting */
+  /**
+   * Calls back in a later turn when there may be room again. @returns a function that gives up
+   * waiting
+   */
   whenRoom(callback: () => void): () => void {
     this.#waiting++
     // Others may free the file system, of which only a look can tell.
@@ -114,7 +120,10 @@ export class DiskBudget {
   }
 }
 
-/** Bytes that an unprivileged process may still write to the file system of that folder; Infinity where nobody can tell. */
+/**
+ * Bytes that an unprivileged process may still write to the file system of that folder; Infinity
+ * where nobody can tell.
+ */
 function freeBytes(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory)

@@ -6,8 +6,9 @@ const LARGEST_BLOCK = 64 * 1024
 const PIECE_COST = 128
 
 /**
- * Pieces of a body that wait, in order. The first and large ones are kept as they came; small ones are copied behind each other,
- * because each is a view of a read that may be thousands of times its size.
+ * Pieces of a body that wait, in order. The first and large ones are kept as they came; small ones
+ * are copied behind each other, because each is a view of a read that may be thousands of times its
+ * size.
  */
 export class KeptPieces {
   /** How much memory they take, with what they are views of, in bytes. */

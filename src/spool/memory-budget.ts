@@ -4,8 +4,9 @@ import { Waiters } from './room.ts'
 const ROOM_AGAIN = 7 / 8
 
 /**
- * The bytes that an acceptor holds in memory for its clients: heads and bodies that are not complete, requests that wait,
- * answers that clients have not taken. Who holds some says so by {@link add}, and by `add(-bytes)` when they are gone.
+ * The bytes that an acceptor holds in memory for its clients: heads and bodies that are not
+ * complete, requests that wait, answers that clients have not taken. Who holds some says so by
+ * {@link add}, and by `add(-bytes)` when they are gone.
  *
  * | held | flag | what its users do |
  * |---|---|---|
@@ -52,7 +53,9 @@ export class MemoryBudget {
     if (bytes < 0 && held < limit * ROOM_AGAIN) this.#waiters.wake(this.#hasRoom)
   }
 
-  /** Calls back in a later turn when there is room again. @returns a function that gives up waiting */
+  /**
+   * Calls back in a later turn when there is room again. @returns a function that gives up waiting
+   */
   whenRoom(callback: () => void): () => void {
     return this.#waiters.add(callback)
   }

@@ -6,7 +6,10 @@ import type { BodyStore } from './spool.ts'
 
 let store: BodyStore | null = null
 
-/** Makes these the budgets of the process: what holds bytes for clients outside of the server, such as `pythonApp`, counts there too. */
+/**
+ * Makes these the budgets of the process: what holds bytes for clients outside of the server, such
+ * as `pythonApp`, counts there too.
+ */
 export function setProcessStore(bodyStore: BodyStore): void {
   store = bodyStore
 }

@@ -153,7 +153,9 @@ describe('a request body', () => {
       body.append(source.subarray(at % source.length, (at % source.length) + 1))
     const kept = body.finished()
     expect(kept.kind === 'whole' && kept.chunks.length).toBeLessThan(20)
-    expect(kept.kind === 'whole' && Buffer.concat(kept.chunks).equals(Buffer.alloc(300_000, 'z'))).toBe(true)
+    expect(
+      kept.kind === 'whole' && Buffer.concat(kept.chunks).equals(Buffer.alloc(300_000, 'z')),
+    ).toBe(true)
     expect(memory.held).toBeGreaterThan(300_000)
     // The source of the first piece, and a block with room.
     expect(memory.held).toBeLessThan(300_000 + 2 * 66_000)

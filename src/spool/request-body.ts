@@ -12,8 +12,9 @@ const SEE = 'see spool_size, spool_reserve and, for the number of files, ulimit 
 const MEMORY_UNDER_PRESSURE = 16 * 1024
 
 /**
- * A request body on its way in: in memory while it is small, then in a temporary file. What it takes is counted in the
- * budgets of its store. Where the disk has no room a body that has begun to be written waits for a while, and others are refused.
+ * A request body on its way in: in memory while it is small, then in a temporary file. What it
+ * takes is counted in the budgets of its store. Where the disk has no room a body that has begun to
+ * be written waits for a while, and others are refused.
  */
 export class RequestBody {
   length = 0
@@ -31,14 +32,20 @@ export class RequestBody {
   #giveUpWaiting: (() => void) | null = null
   /** Of what is taken on the disk, what has been written. */
   #stored = 0
-  /** Since when there has been no room, in milliseconds of `performance.now()`; Infinity while there is. */
+  /**
+   * Since when there has been no room, in milliseconds of `performance.now()`; Infinity while there
+   * is.
+   */
   #noRoomSince = Number.POSITIVE_INFINITY
 
   constructor(store: BodyStore) {
     this.#store = store
   }
 
-  /** True while the file is behind: the caller should stop reading, and go on after {@link whenWritten}. */
+  /**
+   * True while the file is behind: the caller should stop reading, and go on after {@link
+   * whenWritten}.
+   */
   get behind(): boolean {
     return this.#writing
   }
@@ -72,7 +79,10 @@ export class RequestBody {
     else callback()
   }
 
-  /** The body as a task carries it, once it is complete and written. @throws the error that writing the file met */
+  /**
+   * The body as a task carries it, once it is complete and written. @throws the error that writing
+   * the file met
+   */
   finished(): KeptBody {
     if (this.#failure !== null) throw this.#failure
     if (this.#file !== null) return { kind: 'file', path: this.#file.path, length: this.length }
@@ -100,7 +110,9 @@ export class RequestBody {
 
   #open(): void {
     if (!this.#store.disk.take(this.length, 1)) {
-      this.#fail(new NoRoomError(`there is no room for it on the disk, or for another file (${SEE})`))
+      this.#fail(
+        new NoRoomError(`there is no room for it on the disk, or for another file (${SEE})`),
+      )
       return
     }
     this.#written = this.length

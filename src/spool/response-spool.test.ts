@@ -33,7 +33,10 @@ function openFiles(): number {
   }).length
 }
 
-/** A spool between an application that produces what it may, and a client that takes what it is told to. */
+/**
+ * A spool between an application that produces what it may, and a client that takes what it is told
+ * to.
+ */
 class Bench {
   readonly spool: Spool
   readonly ahead: SpoolAhead
@@ -73,7 +76,10 @@ class Bench {
     )
   }
 
-  /** The application produces up to that many bytes in pieces of a frame's size, as far as it has credit; returns how many. */
+  /**
+   * The application produces up to that many bytes in pieces of a frame's size, as far as it has
+   * credit; returns how many.
+   */
   produce(bytes: number): number {
     let produced = 0
     for (;;) {
@@ -208,7 +214,9 @@ describe('a spooled response', () => {
   })
 
   it('does not begin where the disk has no room, or where it is turned off', async () => {
-    const bench = new Bench({ disk: new DiskBudget({ directory, limit: 1000, reserve: 0, files: 1000 }) })
+    const bench = new Bench({
+      disk: new DiskBudget({ directory, limit: 1000, reserve: 0, files: 1000 }),
+    })
     expect(bench.response.begin(MIB, 0)).toBe(false)
     const off = new Bench({
       responseLimit: 0,

@@ -4,37 +4,55 @@ import { TemporaryFile } from './temporary-file.ts'
 /** Where a spooled response goes, and where it comes from. */
 export interface SpoolEnds {
   /**
-   * Gives bytes [start, end) of `bytes` to the client; {@link ResponseSpool.written} is called when they have left.
+   * Gives bytes [start, end) of `bytes` to the client; {@link ResponseSpool.written} is called when
+   * they have left.
    *
    * @param lent the memory will be used for others
    * @returns whether `bytes` is still needed
    */
   send(bytes: Buffer, start: number, end: number, lent: boolean): boolean
-  /** All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was told. */
+  /**
+   * All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was
+   * told.
+   */
   finish(broken: boolean): void
   /** The application may produce that many bytes more. */
   grant(bytes: number): void
-  /** There is no room for more, and the application waits until the client has taken what there is. */
+  /**
+   * There is no room for more, and the application waits until the client has taken what there is.
+   */
   stuck(): void
-  /** The file cannot be written or read. Nothing is lost but, when it cannot be read, the rest of the response: then `finish(true)` follows. */
+  /**
+   * The file cannot be written or read. Nothing is lost but, when it cannot be read, the rest of
+   * the response: then `finish(true)` follows.
+   */
   trouble(error: Error): void
 }
 
-/** How far a spooled response may be ahead of its file: what the application may produce at once. */
+/**
+ * How far a spooled response may be ahead of its file: what the application may produce at once.
+ */
 const AHEAD = 2 * 1024 * 1024
 /**
- * The same where the worker holds the whole response. Up to this size it is taken off the worker in one go; smaller steps would have the
- * worker begin other requests between them, and hold all of their responses.
+ * The same where the worker holds the whole response. Up to this size it is taken off the worker in
+ * one go; smaller steps would have the worker begin other requests between them, and hold all of
+ * their responses.
  */
 const AHEAD_HEAVY = 32 * 1024 * 1024
 /** The same when the client has once taken all there was. */
 const AHEAD_LATER = 256 * 1024
-/** The same for all spooled responses of a process together, as a share of the memory budget, and at most. */
+/**
+ * The same for all spooled responses of a process together, as a share of the memory budget, and at
+ * most.
+ */
 const AHEAD_SHARE = 1 / 4
 const AHEAD_OF_ALL = 128 * 1024 * 1024
 /** Credit is given in steps of at least this. */
 const STEP = 64 * 1024
-/** Up to this much stays in memory, at first: most clients take it in less time than it takes to write it to a file. */
+/**
+ * Up to this much stays in memory, at first: most clients take it in less time than it takes to
+ * write it to a file.
+ */
 const IN_MEMORY = 1024 * 1024
 /** The next piece is read when the client has less than this to take. */
 const LOW = 64 * 1024
@@ -42,12 +60,18 @@ const PIECE = 128 * 1024
 /** The same while memory is short. */
 const LOW_UNDER_PRESSURE = 16 * 1024
 const PIECE_UNDER_PRESSURE = 32 * 1024
-/** What waits is gathered in blocks of this size: fresh memory for each piece costs more than copying it. */
+/**
+ * What waits is gathered in blocks of this size: fresh memory for each piece costs more than
+ * copying it.
+ */
 const BLOCK = 128 * 1024
 /** So many blocks that nobody needs are kept for the next. */
 const SPARE_BLOCKS = 64
 
-/** What all spooled responses of a process share: how far they may be ahead of their files in total, and memory for what waits. */
+/**
+ * What all spooled responses of a process share: how far they may be ahead of their files in total,
+ * and memory for what waits.
+ */
 export class SpoolAhead {
   #left: number
   readonly #spare: Buffer[] = []
@@ -71,7 +95,8 @@ export class SpoolAhead {
   }
 
   /**
-   * Takes up to `most`, but no more than half of what is left, so that there is always some for the next one.
+   * Takes up to `most`, but no more than half of what is left, so that there is always some for the
+   * next one.
    * @returns how many were taken; none when that would be less than `least`
    */
   take(least: number, most: number): number {
@@ -87,9 +112,11 @@ export class SpoolAhead {
 }
 
 /**
- * A response whose client takes it slowly: what the application produces goes to a temporary file, from which the client is served,
- * so that the application is done with it as soon as it can be. While the file is empty and the client takes what there is, bytes
- * go to it from memory; a little stays there for it until {@link ResponseSpool.spill}. Where there is no more room for the file, the application waits until the client has taken what is in it.
+ * A response whose client takes it slowly: what the application produces goes to a temporary file,
+ * from which the client is served, so that the application is done with it as soon as it can be.
+ * While the file is empty and the client takes what there is, bytes go to it from memory; a little
+ * stays there for it until {@link ResponseSpool.spill}. Where there is no more room for the file,
+ * the application waits until the client has taken what is in it.
  *
  * Every byte that the application is allowed to produce has room reserved on the disk.
  */
@@ -101,7 +128,10 @@ export class ResponseSpool {
   /** Bytes in the file, and how many of them the client was given. */
   #stored = 0
   #read = 0
-  /** Not in the file yet: blocks that wait, of which the last has room behind `lastUsed`, and what is being written. */
+  /**
+   * Not in the file yet: blocks that wait, of which the last has room behind `lastUsed`, and what
+   * is being written.
+   */
   #waiting: Buffer[] = []
   #lastUsed = 0
   #waitingBytes = 0
@@ -113,7 +143,10 @@ export class ResponseSpool {
   #inMemory = IN_MEMORY
   /** Given to the client and not taken yet. */
   #unsent: number
-  /** How far the application may be ahead, and how many bytes of that are produced but not stored, or still to be produced. */
+  /**
+   * How far the application may be ahead, and how many bytes of that are produced but not stored,
+   * or still to be produced.
+   */
   #ahead = 0
   #outstanding = 0
   /** Taken from the disk's budget. */
@@ -151,7 +184,8 @@ export class ResponseSpool {
     const most = Math.min(heavy ? AHEAD_HEAVY : AHEAD, responseLimit, length)
     const ahead = this.#allAhead.take(least, Math.max(least, most))
     if (ahead === 0) return false
-    // All of a response whose length is known: one that has begun to go to the disk is not to stop half-way.
+    // All of a response whose length is known: one that has begun to go to the disk is not to stop
+    // half-way.
     const reserved =
       length === Number.POSITIVE_INFINITY ? ahead : Math.max(ahead, Math.min(length, responseLimit))
     if (!disk.take(reserved, 1)) {
@@ -160,7 +194,8 @@ export class ResponseSpool {
     }
     this.#ahead = ahead
     this.#open = length === Number.POSITIVE_INFINITY
-    // What stays in memory keeps the application from going on, so it is never all that may be ahead, unless that is the rest.
+    // What stays in memory keeps the application from going on, so it is never all that may be
+    // ahead, unless that is the rest.
     this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
     this.#reserved = reserved
     this.#begun = true
@@ -331,7 +366,9 @@ export class ResponseSpool {
     // The last one as it is: nothing is put behind what is being written.
     const blocks = this.#waiting
     const last = blocks.length - 1
-    const pieces = blocks.map((block, index) => (index === last ? block.subarray(0, this.#lastUsed) : block))
+    const pieces = blocks.map((block, index) =>
+      index === last ? block.subarray(0, this.#lastUsed) : block,
+    )
     const bytes = this.#waitingBytes
     this.#waiting = []
     this.#waitingBytes = 0
@@ -394,7 +431,9 @@ export class ResponseSpool {
       if (this.#over) return this.#remove()
       if (error !== null || bytes === 0) {
         this.#broken = true
-        this.#ends.trouble(error ?? new Error('the temporary file is shorter than what was written to it'))
+        this.#ends.trouble(
+          error ?? new Error('the temporary file is shorter than what was written to it'),
+        )
         return this.#finish()
       }
       this.#read += bytes
@@ -410,7 +449,9 @@ export class ResponseSpool {
     this.#file!.empty((error) => {
       this.#stored = 0
       this.#read = 0
-      const unneeded = this.#open ? this.#reserved - this.#waitingBytes - Math.max(0, this.#outstanding) : 0
+      const unneeded = this.#open
+        ? this.#reserved - this.#waitingBytes - Math.max(0, this.#outstanding)
+        : 0
       if (unneeded > 0 && error === null) {
         this.#giveBack(unneeded)
       }

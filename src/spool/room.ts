@@ -3,7 +3,10 @@ export class Waiters {
   readonly #waiting = new Set<() => void>()
   #scheduled = false
 
-  /** Calls back once, in a later turn, when {@link wake} finds room. @returns a function that gives up waiting, and says whether it still did */
+  /**
+   * Calls back once, in a later turn, when {@link wake} finds room. @returns a function that gives
+   * up waiting, and says whether it still did
+   */
   add(callback: () => void): () => boolean {
     this.#waiting.add(callback)
     return () => this.#waiting.delete(callback)

@@ -7,9 +7,10 @@ const ignore: NoParamCallback = () => {}
 let fileNumber = 0
 
 /**
- * A file without a name: it goes away with this process, whatever happens. On Linux the name is taken away as soon as the file is open, and
- * other processes reach it through /proc; elsewhere, and where there is no /proc, it keeps its name until it is closed.
- * The name cannot be guessed and the file opens for nobody else, so the folder may be one that others write to, such as `/tmp`.
+ * A file without a name: it goes away with this process, whatever happens. On Linux the name is
+ * taken away as soon as the file is open, and other processes reach it through /proc; elsewhere,
+ * and where there is no /proc, it keeps its name until it is closed. The name cannot be guessed and
+ * the file opens for nobody else, so the folder may be one that others write to, such as `/tmp`.
  */
 export class TemporaryFile {
   /** Where another process can open it. */
@@ -33,7 +34,8 @@ export class TemporaryFile {
       const descriptors = ownDescriptors()
       if (descriptors === null) return callback(null, new TemporaryFile(fd, name))
       unlink(name, (unlinkError) => {
-        if (unlinkError === null) return callback(null, new TemporaryFile(fd, `${descriptors}/${fd}`))
+        if (unlinkError === null)
+          return callback(null, new TemporaryFile(fd, `${descriptors}/${fd}`))
         close(fd, ignore)
         callback(unlinkError)
       })
@@ -41,7 +43,11 @@ export class TemporaryFile {
   }
 
   /** Writes all of `pieces`, one behind the other, from `position` on. */
-  write(pieces: readonly Buffer[], position: number, callback: (error: Error | null) => void): void {
+  write(
+    pieces: readonly Buffer[],
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
     writev(this.#fd, pieces as Buffer[], position, (error, written) => {
       if (error !== null) return callback(error)
       const rest = withoutFirst(pieces, written)
@@ -51,7 +57,11 @@ export class TemporaryFile {
   }
 
   /** Fills `buffer`, or what of it the file has, from `position` on. */
-  read(buffer: Buffer, position: number, callback: (error: Error | null, bytes: number) => void): void {
+  read(
+    buffer: Buffer,
+    position: number,
+    callback: (error: Error | null, bytes: number) => void,
+  ): void {
     read(this.#fd, buffer, 0, buffer.length, position, callback)
   }
 

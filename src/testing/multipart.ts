@@ -10,18 +10,26 @@ export interface TestFile {
 }
 
 /** A field or a file of a multipart form, where the order matters. */
-export type TestPart = { name: string; value: string | number | boolean } | ({ name: string } & TestFile)
+export type TestPart =
+  | { name: string; value: string | number | boolean }
+  | ({ name: string } & TestFile)
 
 type Values<T> = T | readonly T[]
 
-/** What a multipart form is made of: fields and files by name (a list where there are several of one name), or a list of parts. */
+/**
+ * What a multipart form is made of: fields and files by name (a list where there are several of one
+ * name), or a list of parts.
+ */
 export type MultipartForm =
   | Readonly<Record<string, Values<string | number | boolean | TestFile>>>
   | readonly TestPart[]
 
 const encoder = new TextEncoder()
 
-/** A form as `multipart/form-data` (RFC 7578), with names and file names in UTF-8, escaped as browsers do. */
+/**
+ * A form as `multipart/form-data` (RFC 7578), with names and file names in UTF-8, escaped as
+ * browsers do.
+ */
 export function encodeMultipart(form: MultipartForm): { type: string; bytes: Uint8Array } {
   const boundary = `----monoceros${crypto.randomUUID().replaceAll('-', '')}`
   const pieces: Uint8Array[] = []

@@ -3,7 +3,10 @@ import { isList } from './list.ts'
 import { encodeMultipart, type MultipartForm } from './multipart.ts'
 import { TestClientError } from './test-client-error.ts'
 
-/** Names and values, as a record (a list where a name has several), as pairs, or as `URLSearchParams`. */
+/**
+ * Names and values, as a record (a list where a name has several), as pairs, or as
+ * `URLSearchParams`.
+ */
 export type NameValues =
   | Readonly<Record<string, NameValue | readonly NameValue[]>>
   | readonly (readonly [name: string, value: NameValue])[]
@@ -38,7 +41,9 @@ const encoder = new TextEncoder()
 
 /** @throws TestClientError `bad-option` where there is more than one, or one of a wrong kind */
 export function encodeContent(options: ContentOptions): RequestContent {
-  const given = (['body', 'json', 'form', 'multipart'] as const).filter((name) => options[name] !== undefined)
+  const given = (['body', 'json', 'form', 'multipart'] as const).filter(
+    (name) => options[name] !== undefined,
+  )
   if (given.length > 1) {
     throw new TestClientError(
       'bad-option',
@@ -46,16 +51,21 @@ export function encodeContent(options: ContentOptions): RequestContent {
     )
   }
   const { body, json, form, multipart } = options
-  if (json !== undefined) return { type: 'application/json', body: encoder.encode(encodeJson(json)) }
+  if (json !== undefined)
+    return { type: 'application/json', body: encoder.encode(encodeJson(json)) }
   if (form !== undefined) {
-    return { type: 'application/x-www-form-urlencoded', body: encoder.encode(encodeNameValues(form)) }
+    return {
+      type: 'application/x-www-form-urlencoded',
+      body: encoder.encode(encodeNameValues(form)),
+    }
   }
   if (multipart !== undefined) {
     const { type, bytes } = encodeMultipart(multipart)
     return { type, body: bytes }
   }
   if (body === undefined) return { body: null }
-  if (typeof body === 'string') return { type: 'text/plain; charset=utf-8', body: encoder.encode(body) }
+  if (typeof body === 'string')
+    return { type: 'text/plain; charset=utf-8', body: encoder.encode(body) }
   if (body instanceof Uint8Array) return { body }
   if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return { body }
   throw new TestClientError(

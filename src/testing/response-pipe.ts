@@ -1,6 +1,7 @@
 /**
- * Where a response's body waits to be read. The application is asked for its next piece when the test asks for one: there is at most one piece
- * in between, unless the application sends more than is welcome.
+ * Where a response's body waits to be read. The application is asked for its next piece when the
+ * test asks for one: there is at most one piece in between, unless the application sends more than
+ * is welcome.
  */
 export class ResponsePipe {
   readonly #pieces: Uint8Array[] = []

@@ -20,7 +20,10 @@ export type TestClientErrorCode =
   | 'response-closed'
   | 'response-cut-off'
 
-/** What the test client rejects with where it is not the application that failed. The `code` says why. */
+/**
+ * What the test client rejects with where it is not the application that failed. The `code` says
+ * why.
+ */
 export class TestClientError extends Error {
   readonly code: TestClientErrorCode
 

@@ -1,18 +1,20 @@
 /**
- * A client for tests: it calls an application as a server does, under every rule of the contract, without a socket.
+ * A client for tests: it calls an application as a server does, under every rule of the contract,
+ * without a socket.
  *
- * What goes in is a request in a test's words (a form, JSON, files, cookies); what comes out is the response, as soon as its head is there. An
- * application that throws makes the call reject with its own error, so that the test shows where it was thrown. The application may be anything that a server
- * takes: a function, an object with `wsgi()`, one that is wrapped in middleware, a `pythonApp`.
+ * What goes in is a request in a test's words (a form, JSON, files, cookies); what comes out is the
+ * response, as soon as its head is there. An application that throws makes the call reject with its
+ * own error, so that the test shows where it was thrown. The application may be anything that a
+ * server takes: a function, an object with `wsgi()`, one that is wrapped in middleware, a
+ * `pythonApp`.
  *
  * @example
  * import { testClient } from 'monoceros'
  * import { app } from './app.ts'
  *
- * const client = testClient(app)
- * const welcome = await client.post('/login', { form: { name: 'ada', password: 'engine' }, followRedirects: true })
- * expect(welcome.status).toBe(200)
- * expect(await welcome.text()).toContain('Welcome, ada')
+ * const client = testClient(app) const welcome = await client.post('/login', { form: { name: 'ada',
+ * password: 'engine' }, followRedirects: true }) expect(welcome.status).toBe(200) expect(await
+ * welcome.text()).toContain('Welcome, ada')
  * expect(client.cookies.get('session')?.httpOnly).toBe(true)
  */
 import { toFunction } from '../wsgi/application.ts'
@@ -42,7 +44,8 @@ export type TestRequestHeaders =
 /** What holds for all requests of a client. */
 export interface TestClientOptions {
   /**
-   * Where the application is: scheme, host, port, and the path it is mounted at, which becomes `SCRIPT_NAME`. `http://localhost` unless it says otherwise.
+   * Where the application is: scheme, host, port, and the path it is mounted at, which becomes
+   * `SCRIPT_NAME`. `http://localhost` unless it says otherwise.
    */
   baseUrl?: string | URL
   /** Sent with every request that has none of the same name. */
@@ -54,12 +57,13 @@ export interface TestClientOptions {
   /** How many redirects are followed for one request; 20 unless it says otherwise. */
   maxRedirects?: number
   /**
-   * True (the default): what the application throws is what the call rejects with. False: it is answered for with 500 as a server does, and found in
-   * `response.error`.
+   * True (the default): what the application throws is what the call rejects with. False: it is
+   * answered for with 500 as a server does, and found in `response.error`.
    */
   raiseErrors?: boolean
   /**
-   * Puts `validator(app)` in the application's place: whatever breaks a rule of the contract fails the test, also what servers let pass. False unless it says otherwise.
+   * Puts `validator(app)` in the application's place: whatever breaks a rule of the contract fails
+   * the test, also what servers let pass. False unless it says otherwise.
    */
   validate?: boolean
 }
@@ -69,7 +73,10 @@ export interface TestRequestOptions extends ContentOptions {
   headers?: TestRequestHeaders
   /** Added to the path's own query; a string is taken as it is. */
   query?: NameValues | string
-  /** Sent with this request (and where it is redirected to) only, in the place of kept ones of the same name. */
+  /**
+   * Sent with this request (and where it is redirected to) only, in the place of kept ones of the
+   * same name.
+   */
   cookies?: Readonly<Record<string, string>>
   /** HTTP Basic (RFC 7617). */
   auth?: { username: string; password: string }
@@ -79,7 +86,10 @@ export interface TestRequestOptions extends ContentOptions {
   followRedirects?: boolean
   maxRedirects?: number
   raiseErrors?: boolean
-  /** Ends the request as a client that goes away; the call, or the reading of the body, rejects with its reason. */
+  /**
+   * Ends the request as a client that goes away; the call, or the reading of the body, rejects with
+   * its reason.
+   */
   signal?: AbortSignal
 }
 
@@ -149,9 +159,16 @@ export class TestClient {
    * @param path below the base URL, or a whole URL there, such as one from a Location header
    * @throws (as a rejection) what the application throws; TestClientError; the signal's reason
    */
-  async request(method: string, path: string, options: TestRequestOptions = {}): Promise<TestResponse> {
+  async request(
+    method: string,
+    path: string,
+    options: TestRequestOptions = {},
+  ): Promise<TestResponse> {
     if (!TOKEN.test(method))
-      throw new TestClientError('bad-option', `${describeValue(method)} is not a method (RFC 9110 §9.1)`)
+      throw new TestClientError(
+        'bad-option',
+        `${describeValue(method)} is not a method (RFC 9110 §9.1)`,
+      )
     checkMaxRedirects(options.maxRedirects)
     const given = { ...this.#options, ...withoutUndefined(options) }
     let base = options.baseUrl === undefined ? this.#base : parseBase(options.baseUrl)
@@ -168,7 +185,13 @@ export class TestClient {
         base,
         method: sent,
         target,
-        headers: this.#complete(headers, sent, content, base, this.cookies.header(url, options.cookies)),
+        headers: this.#complete(
+          headers,
+          sent,
+          content,
+          base,
+          this.cookies.header(url, options.cookies),
+        ),
         body: content.body,
         environ: { ...this.#options.environ, ...options.environ },
         raiseErrors: given.raiseErrors ?? true,
@@ -177,7 +200,11 @@ export class TestClient {
       })
       this.cookies.take(response.headers.getAll('Set-Cookie'), url)
       const location = response.headers.get('Location')
-      if (given.followRedirects !== true || !REDIRECTS.has(response.status) || location === undefined)
+      if (
+        given.followRedirects !== true ||
+        !REDIRECTS.has(response.status) ||
+        location === undefined
+      )
         return response
       try {
         const max = given.maxRedirects ?? 20
@@ -216,7 +243,10 @@ export class TestClient {
     const own = headerList(options.headers)
     if (options.auth !== undefined) {
       if (own.some(([name]) => name.toLowerCase() === 'authorization'))
-        throw new TestClientError('bad-option', 'auth and a header Authorization are two of one; give one')
+        throw new TestClientError(
+          'bad-option',
+          'auth and a header Authorization are two of one; give one',
+        )
       own.push(['Authorization', basicAuth(options.auth)])
     }
     const named = new Set(own.map(([name]) => name.toLowerCase()))
@@ -241,7 +271,8 @@ export class TestClient {
     if (content.body instanceof Uint8Array) add('Content-Length', String(content.body.length))
     // RFC 9110 §8.6: a method that expects a body says that there is none.
     else if (content.body === null && BODY_METHODS.has(method)) add('Content-Length', '0')
-    else if (content.body !== null && !named.has('content-length')) add('Transfer-Encoding', 'chunked')
+    else if (content.body !== null && !named.has('content-length'))
+      add('Transfer-Encoding', 'chunked')
     headers.push(...asked)
     if (cookies !== '') headers.push(['Cookie', cookies])
     return headers
@@ -260,7 +291,10 @@ function headerList(headers: TestRequestHeaders = []): ResponseHeaders {
   for (const [name, value] of isList(headers) ? headers : Object.entries(headers)) {
     if (value === undefined) continue
     if (typeof name !== 'string' || !TOKEN.test(name))
-      throw new TestClientError('bad-option', `headers: ${describeValue(name)} is not a header's name`)
+      throw new TestClientError(
+        'bad-option',
+        `headers: ${describeValue(name)} is not a header's name`,
+      )
     if (name.includes('_')) {
       throw new TestClientError(
         'bad-option',
@@ -285,14 +319,20 @@ function queryText(query: NameValues | string | undefined): string {
 
 function basicAuth({ username, password }: { username: string; password: string }): string {
   if (username.includes(':'))
-    throw new TestClientError('bad-option', `auth: the username ${JSON.stringify(username)} has a colon`)
+    throw new TestClientError(
+      'bad-option',
+      `auth: the username ${JSON.stringify(username)} has a colon`,
+    )
   const bytes = new TextEncoder().encode(`${username}:${password}`)
   return `Basic ${btoa(latin1Text(bytes))}`
 }
 
 function checkMaxRedirects(max: number | undefined): void {
   if (max === undefined || (Number.isInteger(max) && max >= 0)) return
-  throw new TestClientError('bad-option', `maxRedirects must be a whole number from 0 on, not ${max}`)
+  throw new TestClientError(
+    'bad-option',
+    `maxRedirects must be a whole number from 0 on, not ${max}`,
+  )
 }
 
 /** So that an option which is not given does not hide the client's. */

@@ -19,7 +19,10 @@ export interface TestCookie {
 export interface TestCookieOptions {
   /** `/` unless it says otherwise. */
   path?: string
-  /** Makes it a cookie of the domain and what is below it; without, it is that of the base URL's host alone. */
+  /**
+   * Makes it a cookie of the domain and what is below it; without, it is that of the base URL's
+   * host alone.
+   */
   domain?: string
   secure?: boolean
   httpOnly?: boolean
@@ -30,8 +33,8 @@ export interface TestCookieOptions {
 }
 
 /**
- * The cookies of a test client, kept and sent by the rules of RFC 6265: by Domain, Path, Secure and Expires. What a browser would refuse is not
- * kept. As in browsers, `localhost` counts as secure.
+ * The cookies of a test client, kept and sent by the rules of RFC 6265: by Domain, Path, Secure and
+ * Expires. What a browser would refuse is not kept. As in browsers, `localhost` counts as secure.
  *
  * @example
  * client.cookies.set('theme', 'dark')
@@ -95,7 +98,8 @@ export class TestCookies {
   /** Forgets the cookies of that name; all of them, unless it is said which. */
   delete(name: string, where: { domain?: string; path?: string } = {}): void {
     for (const cookie of this.all()) {
-      if (isAt(cookie, name, where)) this.#store.removeCookie(cookie.domain, cookie.path, name, () => {})
+      if (isAt(cookie, name, where))
+        this.#store.removeCookie(cookie.domain, cookie.path, name, () => {})
     }
   }
 
@@ -109,7 +113,10 @@ export class TestCookies {
     for (const line of setCookies) this.#jar.setCookieSync(line, url, { ignoreError: true })
   }
 
-  /** The Cookie header of a request, with the request's own cookies in the place of those that are kept; `''` for none. */
+  /**
+   * The Cookie header of a request, with the request's own cookies in the place of those that are
+   * kept; `''` for none.
+   */
   header(url: string, own: Readonly<Record<string, string>> = {}): string {
     for (const [name, value] of Object.entries(own)) checkCookie(name, value)
     const kept = this.#jar.getCookiesSync(url).filter((cookie) => !Object.hasOwn(own, cookie.key))
@@ -134,18 +141,29 @@ function describeCookie(cookie: Cookie): TestCookie {
   }
 }
 
-function isAt(cookie: TestCookie, name: string, where: { domain?: string; path?: string }): boolean {
+function isAt(
+  cookie: TestCookie,
+  name: string,
+  where: { domain?: string; path?: string },
+): boolean {
   return (
     cookie.name === name &&
-    (where.domain === undefined || cookie.domain === where.domain.replace(/^\./, '').toLowerCase()) &&
+    (where.domain === undefined ||
+      cookie.domain === where.domain.replace(/^\./, '').toLowerCase()) &&
     (where.path === undefined || cookie.path === where.path)
   )
 }
 
-/** RFC 6265 §4.1.1, but for what every browser lets pass: quotes, commas and spaces inside a value, bytes beyond ASCII. */
+/**
+ * RFC 6265 §4.1.1, but for what every browser lets pass: quotes, commas and spaces inside a value,
+ * bytes beyond ASCII.
+ */
 function checkCookie(name: string, value: string): void {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name))
-    throw new TestClientError('bad-option', `${JSON.stringify(name)} cannot be the name of a cookie`)
+    throw new TestClientError(
+      'bad-option',
+      `${JSON.stringify(name)} cannot be the name of a cookie`,
+    )
   if (
     !/^(?:[\x21-\x3a\x3c-\x7e\x80-\xff](?:[\x20-\x3a\x3c-\x7e\x80-\xff]*[\x21-\x3a\x3c-\x7e\x80-\xff])?)?$/.test(
       value,

@@ -3,8 +3,19 @@ import { makeEnviron } from '../wsgi/environ.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
 import { FileWrapper } from '../wsgi/file-wrapper.ts'
 import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
-import { type ByteSource, bytesSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
-import type { InputStream, ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
+import {
+  type ByteSource,
+  bytesSource,
+  emptyInput,
+  InputError,
+  RequestInput,
+} from '../wsgi/input-stream.ts'
+import type {
+  InputStream,
+  ResponseHeaders,
+  WSGIApplication,
+  WSGIEnvironment,
+} from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 import type { StreamedBody } from './request-content.ts'
 import { ResponsePipe } from './response-pipe.ts'
@@ -32,8 +43,8 @@ type TestHead = HeadFacts & { line: string; headers: ResponseHeaders }
 const encoder = new TextEncoder()
 
 /**
- * Calls the application once. Resolves when its head is there; rejects with what it threw before that, unless `raiseErrors` is false, and with the
- * signal's reason.
+ * Calls the application once. Resolves when its head is there; rejects with what it threw before
+ * that, unless `raiseErrors` is false, and with the signal's reason.
  */
 export function runExchange(exchange: TestExchange): Promise<TestResponse> {
   const { base, signal } = exchange
@@ -69,7 +80,11 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
         new TestResponse({
           line,
           headers,
-          request: { method: exchange.method, url: base.origin + base.mount + exchange.target, environ },
+          request: {
+            method: exchange.method,
+            url: base.origin + base.mount + exchange.target,
+            environ,
+          },
           redirects: exchange.redirects,
           pipe,
           errorText: () => errorText,
@@ -152,7 +167,9 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
   })
 }
 
-/** A request's body as `wsgi.input`. `close()`: nobody reads the rest, so a stream is told to end. */
+/**
+ * A request's body as `wsgi.input`. `close()`: nobody reads the rest, so a stream is told to end.
+ */
 function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStream; close(): void } {
   if (body === null) return { input: emptyInput, close: () => {} }
   // A copy: what an application reads, it may write to.

@@ -12,7 +12,9 @@ export interface TestBase {
   readonly port: string
   /** `https://shop.example` */
   readonly origin: string
-  /** The path of the application, percent-encoded, without a slash at its end; `''` for the root. */
+  /**
+   * The path of the application, percent-encoded, without a slash at its end; `''` for the root.
+   */
   readonly mount: string
 }
 
@@ -20,7 +22,8 @@ export interface TestBase {
 export function parseBase(baseUrl: string | URL): TestBase {
   const wrong = (why: string) =>
     new TestClientError('bad-option', `The baseUrl ${JSON.stringify(String(baseUrl))} ${why}`)
-  if (!URL.canParse(String(baseUrl))) throw wrong('is no URL; it must be like "https://shop.example/store"')
+  if (!URL.canParse(String(baseUrl)))
+    throw wrong('is no URL; it must be like "https://shop.example/store"')
   const url = new URL(baseUrl)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw wrong('must begin with http:// or https://')
@@ -39,9 +42,11 @@ export function parseBase(baseUrl: string | URL): TestBase {
 }
 
 /**
- * The target behind the mount, from what a test gives as a path: `/cart`, `?page=2`, or a whole URL such as one of a Location header.
+ * The target behind the mount, from what a test gives as a path: `/cart`, `?page=2`, or a whole URL
+ * such as one of a Location header.
  *
- * What a URL cannot hold is percent-encoded; all else stays as it is, so that a test can send `/../x` or `//x`.
+ * What a URL cannot hold is percent-encoded; all else stays as it is, so that a test can send
+ * `/../x` or `//x`.
  *
  * @throws TestClientError `bad-option`
  */
@@ -65,14 +70,18 @@ export function targetOf(path: string, query: string, base: TestBase): string {
     }
     target = rest
   } else if (path !== '' && !/^[/?#]/.test(path)) {
-    throw new TestClientError('bad-option', `The path ${JSON.stringify(path)} must begin with a slash`)
+    throw new TestClientError(
+      'bad-option',
+      `The path ${JSON.stringify(path)} must begin with a slash`,
+    )
   }
   const hash = target.indexOf('#')
   if (hash !== -1) target = target.slice(0, hash)
   target = target.replace(/[^\x21-\x7e]+/g, (text) =>
-    Array.from(encoder.encode(text), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(
-      '',
-    ),
+    Array.from(
+      encoder.encode(text),
+      (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+    ).join(''),
   )
   // Only under a mount a path may be empty: that of the root is "/" (RFC 9110 §4.2.3).
   if (base.mount === '' && !target.startsWith('/')) target = `/${target}`
@@ -90,8 +99,8 @@ function withoutMount(target: string, mount: string): string | null {
 /**
  * Where a redirect leads.
  *
- * It may lead from http to https on the same host: that is where the same application is in most places. Anything else that is not below the
- * application's own URL has left it.
+ * It may lead from http to https on the same host: that is where the same application is in most
+ * places. Anything else that is not below the application's own URL has left it.
  *
  * @param from the URL of the request that was redirected
  * @throws TestClientError `bad-redirect`, `redirect-leaves`
@@ -103,7 +112,10 @@ export function redirectTarget(
 ): { base: TestBase; target: string } {
   const text = decodeText(location)
   if (!URL.canParse(text, from)) {
-    throw new TestClientError('bad-redirect', `${from} redirects to ${JSON.stringify(text)}, which is no URL`)
+    throw new TestClientError(
+      'bad-redirect',
+      `${from} redirects to ${JSON.stringify(text)}, which is no URL`,
+    )
   }
   const url = new URL(text, from)
   const secured = base.scheme === 'http' && url.origin === `https://${base.host}`
@@ -114,6 +126,8 @@ export function redirectTarget(
       `${from} redirects to ${url.href}, which is not of the application at ${base.origin}${base.mount}: do not follow this one, and look at its Location`,
     )
   }
-  const next: TestBase = secured ? { ...base, scheme: 'https', port: '443', origin: url.origin } : base
+  const next: TestBase = secured
+    ? { ...base, scheme: 'https', port: '443', origin: url.origin }
+    : base
   return { base: next, target: targetOf(rest + url.search, '', next) }
 }

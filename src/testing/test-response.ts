@@ -32,23 +32,30 @@ export interface ResponseParts {
 }
 
 /**
- * A response to a test client. It is there as soon as its head is; its body is made as it is read, so read it, or {@link close} it: an
- * application that streams waits until then.
+ * A response to a test client. It is there as soon as its head is; its body is made as it is read,
+ * so read it, or {@link close} it: an application that streams waits until then.
  *
- * A body is read once, by one of `body`, `bytes()`, `text()`, `json()`; the last three may be called again, in any order.
+ * A body is read once, by one of `body`, `bytes()`, `text()`, `json()`; the last three may be
+ * called again, in any order.
  */
 export class TestResponse {
   readonly status: number
   /** The reason behind the status: `Not Found`. */
   readonly statusText: string
-  /** As the application has sent them: nothing is added, such as a Date or a Content-Length, and nothing left out. */
+  /**
+   * As the application has sent them: nothing is added, such as a Date or a Content-Length, and
+   * nothing left out.
+   */
   readonly headers: Headers
   readonly request: TestRequestInfo
   /** The responses that were followed to this one, the first first; each has been read. */
   readonly redirects: readonly TestResponse[]
   /** What made it a 500, with `raiseErrors: false`. */
   readonly error: unknown
-  /** What went wrong without changing the response: a `close()` that threw, more bytes than were declared. */
+  /**
+   * What went wrong without changing the response: a `close()` that threw, more bytes than were
+   * declared.
+   */
   readonly complaints: readonly unknown[]
   readonly #parts: ResponseParts
   #begun = false
@@ -77,9 +84,11 @@ export class TestResponse {
   }
 
   /**
-   * The body, in the pieces in which the application gives it. The application is asked for the next when the loop is; a loop that is left closes the response.
+   * The body, in the pieces in which the application gives it. The application is asked for the
+   * next when the loop is; a loop that is left closes the response.
    *
-   * @throws TestClientError `body-used`, `response-closed`, `response-cut-off`; what the application threw in the middle of its body
+   * @throws TestClientError `body-used`, `response-closed`, `response-cut-off`; what the
+   * application threw in the middle of its body
    */
   get body(): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#pieces()
@@ -91,13 +100,17 @@ export class TestResponse {
     return this.#whole
   }
 
-  /** The whole body as text, in the encoding that its Content-Type names, or UTF-8. Rejects as {@link body} does. */
+  /**
+   * The whole body as text, in the encoding that its Content-Type names, or UTF-8. Rejects as
+   * {@link body} does.
+   */
   async text(): Promise<string> {
     return this.#decoder().decode(await this.bytes())
   }
 
   /**
-   * The whole body, read as JSON. Rejects as {@link body} does, and with a SyntaxError that shows the response where it is none.
+   * The whole body, read as JSON. Rejects as {@link body} does, and with a SyntaxError that shows
+   * the response where it is none.
    */
   async json<T = unknown>(): Promise<T> {
     const text = await this.text()
@@ -113,12 +126,18 @@ export class TestResponse {
     }
   }
 
-  /** Leaves the rest of the body, as a client that goes away. The application's `close()` is called. Safe to call at any time. */
+  /**
+   * Leaves the rest of the body, as a client that goes away. The application's `close()` is called.
+   * Safe to call at any time.
+   */
   close(): void {
     this.#parts.cancel()
     this.#parts.pipe.discard()
     this.#parts.pipe.fail(
-      new TestClientError('response-closed', 'The response was closed before its body was read to the end'),
+      new TestClientError(
+        'response-closed',
+        'The response was closed before its body was read to the end',
+      ),
     )
   }
 
@@ -156,7 +175,9 @@ export class TestResponse {
     try {
       return new TextDecoder(charset)
     } catch (error) {
-      throw new RangeError(`The response's Content-Type names an unknown encoding: ${type}`, { cause: error })
+      throw new RangeError(`The response's Content-Type names an unknown encoding: ${type}`, {
+        cause: error,
+      })
     }
   }
 }

@@ -53,9 +53,9 @@ test.each<[unknown, string]>([
 })
 
 test('functions and objects with the method are applications', () => {
-  expect([isApplication(() => []), isApplication(new Greeter('x')), isApplication({ wsgi() {} })]).toEqual([
-    true,
-    true,
-    true,
-  ])
+  expect([
+    isApplication(() => []),
+    isApplication(new Greeter('x')),
+    isApplication({ wsgi() {} }),
+  ]).toEqual([true, true, true])
 })

@@ -1,11 +1,19 @@
-import type { StartResponse, WSGIApplication, WSGIBody, WSGIEnvironment, WSGIFunction } from './types.ts'
+import type {
+  StartResponse,
+  WSGIApplication,
+  WSGIBody,
+  WSGIEnvironment,
+  WSGIFunction,
+} from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /** Whether a value can be called as an application is. */
 export function isApplication(value: unknown): value is WSGIApplication {
   if (typeof value === 'function') return true
   return (
-    typeof value === 'object' && value !== null && typeof (value as { wsgi?: unknown }).wsgi === 'function'
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { wsgi?: unknown }).wsgi === 'function'
   )
 }
 
@@ -34,5 +42,7 @@ export function callApplication(
   environ: WSGIEnvironment,
   startResponse: StartResponse,
 ): WSGIBody | Promise<WSGIBody> {
-  return typeof app === 'function' ? app(environ, startResponse) : toFunction(app)(environ, startResponse)
+  return typeof app === 'function'
+    ? app(environ, startResponse)
+    : toFunction(app)(environ, startResponse)
 }

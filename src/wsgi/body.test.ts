@@ -62,7 +62,10 @@ async function drain(body: WSGIBody): Promise<string> {
 describe.each(kinds)('a mapped body: %s', (kind) => {
   test('each piece goes through the step, and the last follows', async () => {
     const counts = { closed: 0, returned: 0 }
-    const body = mapBody(bodies(counts)[kind]!('a', 'b'), { piece: upper, end: () => latin1Bytes('!') })
+    const body = mapBody(bodies(counts)[kind]!('a', 'b'), {
+      piece: upper,
+      end: () => latin1Bytes('!'),
+    })
     const answer = await callForAnswer(answering(() => body))
     expect(answer.body).toBe('AB!')
     expect(answer.complete).toBe(true)
@@ -171,17 +174,22 @@ describe('a mapped body', () => {
     },
   )
 
-  test.each(['generator', 'async generator'])('%s: told to return, the body is told too', async (kind) => {
-    const counts = { closed: 0, returned: 0 }
-    const iterator = bodyIterator(mapBody(bodies(counts)[kind]!('a', 'b'), {}))
-    await iterator.next()
-    await iterator.return?.()
-    expect(counts.returned).toBe(1)
-    expect(await iterator.next()).toEqual({ done: true, value: undefined })
-  })
+  test.each(['generator', 'async generator'])(
+    '%s: told to return, the body is told too',
+    async (kind) => {
+      const counts = { closed: 0, returned: 0 }
+      const iterator = bodyIterator(mapBody(bodies(counts)[kind]!('a', 'b'), {}))
+      await iterator.next()
+      await iterator.return?.()
+      expect(counts.returned).toBe(1)
+      expect(await iterator.next()).toEqual({ done: true, value: undefined })
+    },
+  )
 
   test('what is no iterable is refused with the reason', () => {
-    expect(() => mapBody(new Uint8Array(1) as unknown as WSGIBody, {})).toThrow('put them into an array')
+    expect(() => mapBody(new Uint8Array(1) as unknown as WSGIBody, {})).toThrow(
+      'put them into an array',
+    )
     expect(() => mapBody('text' as unknown as WSGIBody, {})).toThrow('not the string "text"')
     expect(() => mapBody(undefined as unknown as WSGIBody, {})).toThrow('not undefined')
     expect(() => transformBody(null as unknown as WSGIBody, (pieces) => pieces)).toThrow('not null')

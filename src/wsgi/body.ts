@@ -1,9 +1,11 @@
 /**
- * Wrapping the body of a response, for middleware: seeing or changing its pieces, adding some at its end, answering for its errors, and keeping the promise
- * that its `close()` runs exactly once.
+ * Wrapping the body of a response, for middleware: seeing or changing its pieces, adding some at
+ * its end, answering for its errors, and keeping the promise that its `close()` runs exactly once.
  *
- * Of the three, take the first that does: {@link mapBody} where each piece becomes one piece and nothing is waited for (an array stays an
- * array, which servers send at once); {@link transformBody} where pieces are waited for, joined or split; {@link bodyIterator} to read a body oneself.
+ * Of the three, take the first that does: {@link mapBody} where each piece becomes one piece and
+ * nothing is waited for (an array stays an array, which servers send at once); {@link
+ * transformBody} where pieces are waited for, joined or split; {@link bodyIterator} to read a body
+ * oneself.
  *
  * @example
  * const shout: Middleware = (app) => {
@@ -15,34 +17,48 @@
 import type { WSGIBody } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
-/** What {@link mapBody} does with a body. All are called in the order of the body, and none is waited for. */
+/**
+ * What {@link mapBody} does with a body. All are called in the order of the body, and none is
+ * waited for.
+ */
 export interface BodySteps {
-  /** Called before the body is asked for its next piece: the client takes more. Not for an array that is sent at once. */
+  /**
+   * Called before the body is asked for its next piece: the client takes more. Not for an array
+   * that is sent at once.
+   */
   asked?: () => void
   /**
    * Gets each piece and gives what is sent in its place; the same piece where it only looks.
    *
-   * The pieces of an array of up to 64 KiB, or of one piece, are all seen before the first is sent, of any other body one at a time.
+   * The pieces of an array of up to 64 KiB, or of one piece, are all seen before the first is sent,
+   * of any other body one at a time.
    */
   piece?: (piece: Uint8Array) => Uint8Array
   /** Called once when the body has given all it has. What it gives is sent as the last piece. */
   end?: () => Uint8Array | undefined
-  /** Called with what the body threw (not a step). It throws, the same or another error, or gives what is sent in place of the rest. */
+  /**
+   * Called with what the body threw (not a step). It throws, the same or another error, or gives
+   * what is sent in place of the rest.
+   */
   failed?: (error: unknown) => Iterable<Uint8Array>
   /**
-   * Called exactly once, when the response is over, whatever happened. It must call `inner`, the body's own `close()` (which does nothing where there
-   * is none, and may give a promise).
+   * Called exactly once, when the response is over, whatever happened. It must call `inner`, the
+   * body's own `close()` (which does nothing where there is none, and may give a promise).
    */
   close?: (inner: () => unknown) => unknown
 }
 
-/** The most bytes of an array of several pieces that stays an array: as much as a server sends at once. */
+/**
+ * The most bytes of an array of several pieces that stays an array: as much as a server sends at
+ * once.
+ */
 const AT_ONCE_BYTES = 64 * 1024
 
 /**
  * A body whose pieces go through some steps.
  *
- * What is no `Uint8Array` is passed on as it is, past the steps: the server refuses it and says why.
+ * What is no `Uint8Array` is passed on as it is, past the steps: the server refuses it and says
+ * why.
  *
  * @throws WSGIError where the body is no iterable
  */
@@ -77,7 +93,8 @@ function mapArray(body: Uint8Array[] & { close?(): unknown }, steps: BodySteps):
 }
 
 /**
- * Calls a function with a body or with what a promise of one gives: for what an application returns, which may be either.
+ * Calls a function with a body or with what a promise of one gives: for what an application
+ * returns, which may be either.
  *
  * @example return whenBody(inner(environ, startResponse), (body) => mapBody(body, steps))
  */
@@ -91,11 +108,16 @@ export function whenBody<T>(
 /** Whether a value is a promise, or behaves like one. */
 export function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {
   return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
   )
 }
 
-/** Whether a body's pieces come as promises. A body that could be read either way is (an array never is). */
+/**
+ * Whether a body's pieces come as promises. A body that could be read either way is (an array never
+ * is).
+ */
 export function isAsync(body: WSGIBody): body is AsyncIterable<Uint8Array> & { close?(): unknown } {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
@@ -111,12 +133,20 @@ export function bodyIterator(body: WSGIBody): AsyncIterator<Uint8Array> | Iterat
 }
 
 function syncIterator(body: WSGIBody): Iterator<Uint8Array> {
-  if (typeof body === 'object' && body !== null && !(body instanceof Uint8Array) && Symbol.iterator in body)
+  if (
+    typeof body === 'object' &&
+    body !== null &&
+    !(body instanceof Uint8Array) &&
+    Symbol.iterator in body
+  )
     return body[Symbol.iterator]()
   throw notIterable(body)
 }
 
-/** What is left to do about a body of which nobody wants a piece: {@link discardBody}, and its `close()`, whatever came of the first. */
+/**
+ * What is left to do about a body of which nobody wants a piece: {@link discardBody}, and its
+ * `close()`, whatever came of the first.
+ */
 export function discardAndClose(body: WSGIBody): unknown {
   const close = () => (typeof body?.close === 'function' ? body.close() : undefined)
   let discarded: unknown
@@ -132,7 +162,8 @@ export function discardAndClose(body: WSGIBody): unknown {
 }
 
 /**
- * Tells a body that nobody will ask it for a piece, so that a stream lets go of what it holds: a file, a connection. Its `close()` is still to be called.
+ * Tells a body that nobody will ask it for a piece, so that a stream lets go of what it holds: a
+ * file, a connection. Its `close()` is still to be called.
  *
  * @returns a promise where the body makes one
  */
@@ -154,7 +185,9 @@ export function notIterable(body: unknown): WSGIError {
   )
 }
 
-/** The body's `close()` within the step of that name, for the first call; nothing for further ones. */
+/**
+ * The body's `close()` within the step of that name, for the first call; nothing for further ones.
+ */
 function closeOnce(body: WSGIBody, steps: BodySteps): () => unknown {
   let open = true
   return () => {
@@ -169,7 +202,9 @@ class SyncBody implements Iterable<Uint8Array>, Iterator<Uint8Array, undefined> 
   readonly close: () => unknown
   readonly #steps: BodySteps
   #iterator: Iterator<Uint8Array> | null
-  /** What follows when the body itself is at its end: the last piece, or what is sent for an error. */
+  /**
+   * What follows when the body itself is at its end: the last piece, or what is sent for an error.
+   */
   #rest: Iterator<Uint8Array> | null = null
 
   constructor(body: WSGIBody, steps: BodySteps) {
@@ -278,8 +313,8 @@ function replacement(error: unknown, steps: BodySteps): Iterator<Uint8Array> {
 /**
  * A body that a function makes of the pieces of another: compressed, joined, split, waited for.
  *
- * Where the response is over early the given body is told to return and closed at once, also while `transform` waits for a piece of it,
- * and then `transform` is told to return.
+ * Where the response is over early the given body is told to return and closed at once, also while
+ * `transform` waits for a piece of it, and then `transform` is told to return.
  *
  * @param transform an async generator function, as a rule
  * @param close as in {@link BodySteps}
@@ -318,7 +353,10 @@ export function transformBody(
   }
 }
 
-/** A body's pieces for a reader who may be left waiting: after `return()` a `next()` that is under way is at its end. */
+/**
+ * A body's pieces for a reader who may be left waiting: after `return()` a `next()` that is under
+ * way is at its end.
+ */
 class Pieces implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | null
   #release: (() => void) | null = null
@@ -337,7 +375,10 @@ class Pieces implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, und
     try {
       const result = iterator.next()
       const step = isPromise(result)
-        ? await Promise.race([result, new Promise<null>((resolve) => (this.#release = () => resolve(null)))])
+        ? await Promise.race([
+            result,
+            new Promise<null>((resolve) => (this.#release = () => resolve(null))),
+          ])
         : result
       this.#release = null
       if (step === null || step.done === true) {

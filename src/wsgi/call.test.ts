@@ -156,7 +156,12 @@ describe('when the head is sent', () => {
       start(...OK)
       return [large, large]
     })
-    expect(events.map((event) => event.slice(0, 6))).toEqual(['start ', 'data a', 'data a', 'finish'])
+    expect(events.map((event) => event.slice(0, 6))).toEqual([
+      'start ',
+      'data a',
+      'data a',
+      'finish',
+    ])
   })
 
   test('an empty body is a response all the same', () => {
@@ -433,7 +438,8 @@ describe('write()', () => {
       void write(bytes('cd'))
       return []
     })
-    // The client has all that it was promised, so the connection goes on; the log hears of the error.
+    // The client has all that it was promised, so the connection goes on; the log hears of the
+    // error.
     expect(events).toEqual(['start 200 OK', 'data ab', 'data c', 'finish'])
     expect(sink.errors).toEqual([])
     expect(messages(sink.complaints)[0]).toMatch(/more than its Content-Length of 3/)
@@ -485,10 +491,16 @@ describe('lengths', () => {
       const pieces = [bytes('ab')]
       const { events, sink } = await runToEnd((_, start) => {
         start('200 OK', [['Content-Length', '3']])
-        return kind === 'array' ? pieces : kind === 'generator' ? pieces.values() : asynchronous(pieces)
+        return kind === 'array'
+          ? pieces
+          : kind === 'generator'
+            ? pieces.values()
+            : asynchronous(pieces)
       })
       expect(events).toEqual(['start 200 OK', 'data ab', 'broken'])
-      expect(messages(sink.errors)[0]).toMatch(/gave 2 bytes and had declared a Content-Length of 3/)
+      expect(messages(sink.errors)[0]).toMatch(
+        /gave 2 bytes and had declared a Content-Length of 3/,
+      )
     },
   )
 
@@ -506,7 +518,11 @@ describe('lengths', () => {
       const pieces = [bytes('ab'), bytes('cd'), bytes('ef')]
       const { events, sink } = await runToEnd((_, start) => {
         start('200 OK', [['Content-Length', '3']])
-        return kind === 'array' ? pieces : kind === 'generator' ? pieces.values() : asynchronous(pieces)
+        return kind === 'array'
+          ? pieces
+          : kind === 'generator'
+            ? pieces.values()
+            : asynchronous(pieces)
       })
       expect(events).toEqual(['start 200 OK', 'data ab', 'data c', 'finish'])
       expect(messages(sink.complaints)[0]).toMatch(/more than its Content-Length of 3/)
@@ -657,24 +673,30 @@ describe('errors of the application', () => {
     [bytes('x'), /returned bytes; it must return an iterable of them: put them into an array/],
     [{}, /not an object/],
     [function* generator() {}, /not the function generator/],
-    [['text'], /must be made of Uint8Array, not of the string "text"; a TextEncoder makes bytes of text/],
+    [
+      ['text'],
+      /must be made of Uint8Array, not of the string "text"; a TextEncoder makes bytes of text/,
+    ],
     [[bytes('x'), 1], /not of the number 1/],
     [[null], /not of null/],
     [['a', 'b'].values(), /not of the string "a"/],
     [new Map([[1, 2]]), /not of an Array/],
     [[new Float64Array(1)], /not of a Float64Array/],
     [asynchronous(['text']), /not of the string "text"/],
-  ])('a body that is %j is refused, and the message says what it should be', async (body, message) => {
-    for (const late of [false, true]) {
-      const { events, sink } = await runToEnd((_, start) => {
-        start(...OK)
-        return (late ? Promise.resolve(body) : body) as unknown as WSGIBody
-      })
-      expect(events).toEqual(['failed'])
-      expect(messages(sink.errors)[0]).toMatch(message)
-      if (isOnce(body)) break
-    }
-  })
+  ])(
+    'a body that is %j is refused, and the message says what it should be',
+    async (body, message) => {
+      for (const late of [false, true]) {
+        const { events, sink } = await runToEnd((_, start) => {
+          start(...OK)
+          return (late ? Promise.resolve(body) : body) as unknown as WSGIBody
+        })
+        expect(events).toEqual(['failed'])
+        expect(messages(sink.errors)[0]).toMatch(message)
+        if (isOnce(body)) break
+      }
+    },
+  )
 
   test('what is thrown may be anything', () => {
     for (const thrown of [undefined, null, 0, 'text']) {
@@ -855,7 +877,9 @@ describe('close()', () => {
       call.run()
       await turn()
       expect([body.closings, finallies]).toEqual([1, 1])
-      expect(sink.events).toEqual(moment === 'start' ? ['start 200 OK'] : ['start 200 OK', 'data a'])
+      expect(sink.events).toEqual(
+        moment === 'start' ? ['start 200 OK'] : ['start 200 OK', 'data a'],
+      )
       expect(sink.complaints).toEqual([])
     }
   })
@@ -975,19 +999,22 @@ describe('close()', () => {
     }
   })
 
-  test.each(['respond', 'finish', 'data'])('is called once when the sink itself fails at %s', (moment) => {
-    const body = counted(moment === 'respond' ? [bytes('a')] : [bytes('a')].values())
-    const { call, sink } = prepare((_, start) => {
-      start(...OK)
-      return body
-    })
-    sink.onEvent = (event) => {
-      if (event.startsWith(moment)) throw new Error('the sink')
-    }
-    call.run()
-    expect(body.closings).toBe(1)
-    expect(messages([...sink.errors, ...sink.complaints])).toEqual(['the sink'])
-  })
+  test.each(['respond', 'finish', 'data'])(
+    'is called once when the sink itself fails at %s',
+    (moment) => {
+      const body = counted(moment === 'respond' ? [bytes('a')] : [bytes('a')].values())
+      const { call, sink } = prepare((_, start) => {
+        start(...OK)
+        return body
+      })
+      sink.onEvent = (event) => {
+        if (event.startsWith(moment)) throw new Error('the sink')
+      }
+      call.run()
+      expect(body.closings).toBe(1)
+      expect(messages([...sink.errors, ...sink.complaints])).toEqual(['the sink'])
+    },
+  )
 
   test('an iterator that has thrown or ended is not told to return', async () => {
     for (const ending of ['throws', 'ends']) {
@@ -1064,27 +1091,30 @@ describe('the client is gone', () => {
   })
 })
 
-test.each(['sync', 'async'])('a client that takes one piece at a time is waited for (%s)', async (kind) => {
-  let asked = 0
-  function* pieces() {
-    for (const piece of ['a', 'b', 'c']) {
-      asked++
-      yield bytes(piece)
+test.each(['sync', 'async'])(
+  'a client that takes one piece at a time is waited for (%s)',
+  async (kind) => {
+    let asked = 0
+    function* pieces() {
+      for (const piece of ['a', 'b', 'c']) {
+        asked++
+        yield bytes(piece)
+      }
     }
-  }
-  const { call, sink } = prepare((_, start) => {
-    start(...OK)
-    return kind === 'sync' ? pieces() : asynchronous(pieces())
-  })
-  sink.open = false
-  call.run()
-  for (const wanted of [1, 2, 3]) {
-    await waitFor('the client to be waited for', () => sink.isWaitedFor)
-    expect(asked).toBe(wanted)
-    sink.drain()
-  }
-  await waitFor('the end', () => sink.events.at(-1) === 'finish')
-})
+    const { call, sink } = prepare((_, start) => {
+      start(...OK)
+      return kind === 'sync' ? pieces() : asynchronous(pieces())
+    })
+    sink.open = false
+    call.run()
+    for (const wanted of [1, 2, 3]) {
+      await waitFor('the client to be waited for', () => sink.isWaitedFor)
+      expect(asked).toBe(wanted)
+      sink.drain()
+    }
+    await waitFor('the end', () => sink.events.at(-1) === 'finish')
+  },
+)
 
 function asynchronous<T>(pieces: Iterable<T>): AsyncGenerator<Uint8Array> {
   return (async function* () {

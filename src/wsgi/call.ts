@@ -14,36 +14,48 @@ import type {
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
- * Where a response goes: an HTTP connection, a Node response, a fetch `Response`, a test. It is called in this order:
- * `respond`; or `start`, any number of `data`, then `finish` or `broken`; or `failed`. After {@link Call.cancel} it is called no more, but for `complain`.
+ * Where a response goes: an HTTP connection, a Node response, a fetch `Response`, a test. It is
+ * called in this order: `respond`; or `start`, any number of `data`, then `finish` or `broken`; or
+ * `failed`. After {@link Call.cancel} it is called no more, but for `complain`.
  */
 export interface ResponseSink<Head extends HeadFacts> {
   /**
-   * Checks what `startResponse` was given, and keeps what it needs of it: the list is the application's, which may change it later.
+   * Checks what `startResponse` was given, and keeps what it needs of it: the list is the
+   * application's, which may change it later.
    *
    * @throws WSGIError
    */
   checkHead(status: string, headers: ResponseHeaders): Head
   /**
-   * A whole response. `body` is the application's: it is not to be written to. For HEAD it is there for its length, and not to be sent;
-   * for 204 and 304 it is empty.
+   * A whole response. `body` is the application's: it is not to be written to. For HEAD it is there
+   * for its length, and not to be sent; for 204 and 304 it is empty.
    */
   respond(head: Head, body: Uint8Array): void
   /** The head of a response whose body follows. */
   start(head: Head): void
-  /** A piece of the body. @returns whether the next is welcome; if not, when {@link whenReady} says */
+  /**
+   * A piece of the body. @returns whether the next is welcome; if not, when {@link whenReady} says
+   */
   data(chunk: Uint8Array): boolean
-  /** Calls back once, when the next piece is welcome, and not before it has returned. Nobody asks again before that. Not after the call has been cancelled. */
+  /**
+   * Calls back once, when the next piece is welcome, and not before it has returned. Nobody asks
+   * again before that. Not after the call has been cancelled.
+   */
   whenReady(callback: () => void): void
   /** The response is complete. */
   finish(): void
   /** The application failed before its head was sent: the answer is 500. */
   failed(error: unknown): void
-  /** The application failed, or gave less than it had declared, in the middle of its response: the client must see that it is incomplete. */
+  /**
+   * The application failed, or gave less than it had declared, in the middle of its response: the
+   * client must see that it is incomplete.
+   */
   broken(error: unknown): void
   /** Something for the log that changes nothing for the client. */
   complain(error: unknown): void
-  /** The application has made that many bytes of the body, and they stay until all have been given. */
+  /**
+   * The application has made that many bytes of the body, and they stay until all have been given.
+   */
   holds?(bytes: number): void
   /** As in {@link Judge}; a sink that has none forgives nothing. */
   forgive?: Judge['forgive']
@@ -59,8 +71,9 @@ const DONE: Promise<void> = Promise.resolve()
 const GATHERED_BYTES = 64 * 1024
 
 /**
- * One call of an application, under the rules of PEP 3333: from its environ to the last byte of its response. It decides when the head is
- * sent, what of the body is sent, and it calls `close()` exactly once; how things are sent is the sink's.
+ * One call of an application, under the rules of PEP 3333: from its environ to the last byte of its
+ * response. It decides when the head is sent, what of the body is sent, and it calls `close()`
+ * exactly once; how things are sent is the sink's.
  *
  * An application that answers without a promise is answered for before {@link run} returns.
  *
@@ -87,12 +100,20 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
   #stepping = false
   /** Why the call failed. */
   #failure: { readonly error: unknown } | null = null
-  /** Those who wait for the client: the body, and every `write()` that nobody has waited for. The sink is asked while there are any. */
+  /**
+   * Those who wait for the client: the body, and every `write()` that nobody has waited for. The
+   * sink is asked while there are any.
+   */
   #waiters: Waiter[] = []
   /** Who wants to know when the client goes. */
   #whenGone: (() => void)[] | null = null
 
-  constructor(app: WSGIApplication, environ: WSGIEnvironment, sink: ResponseSink<Head>, headOnly: boolean) {
+  constructor(
+    app: WSGIApplication,
+    environ: WSGIEnvironment,
+    sink: ResponseSink<Head>,
+    headOnly: boolean,
+  ) {
     this.#app = app
     this.#environ = environ
     this.#sink = sink
@@ -120,7 +141,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     this.#take(result)
   }
 
-  /** The client is gone. The body is closed at once, also while it is being waited for; a generator is told to return. */
+  /**
+   * The client is gone. The body is closed at once, also while it is being waited for; a generator
+   * is told to return.
+   */
   cancel(): void {
     if (this.#over) return
     this.#cancelled = true
@@ -139,7 +163,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     }
   }
 
-  /** Ends the call with an error from outside, such as a time-out, as if the application had thrown it. */
+  /**
+   * Ends the call with an error from outside, such as a time-out, as if the application had thrown
+   * it.
+   */
   fail(error: unknown): void {
     this.#fail(error)
   }
@@ -173,7 +200,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
         ? given
         : this.#equivalent(
             given,
-            new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(given)}`),
+            new WSGIError(
+              'The write() Callable',
+              `write() takes a Uint8Array, not ${describeValue(given)}`,
+            ),
           )
     if (this.#cancelled) return rejected(new ClientGoneError())
     if (this.#failure !== null) return rejected(this.#failure.error)
@@ -200,7 +230,8 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
   /** Takes the body that the application has returned. */
   #take(body: WSGIBody): void {
     if (this.#over) {
-      // It comes too late: nobody asks it for a piece, and a stream has a file or a connection to let go of.
+      // It comes too late: nobody asks it for a piece, and a stream has a file or a connection to
+      // let go of.
       this.#guard(() => discardAndClose(body))
       return
     }
@@ -220,10 +251,12 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     let length = 0
     let count = 0
     let only: Uint8Array = EMPTY
-    // What it iterates over counts, not what its indices hold: they are not the same for every subclass.
+    // What it iterates over counts, not what its indices hold: they are not the same for every
+    // subclass.
     for (const chunk of chunks) {
       only = this.#checkChunk(chunk)
-      if (only !== chunk) return this.#respondAtOnce(Array.from(chunks, (each) => this.#checkChunk(each)))
+      if (only !== chunk)
+        return this.#respondAtOnce(Array.from(chunks, (each) => this.#checkChunk(each)))
       length += only.length
       count++
     }
@@ -281,7 +314,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     }
   }
 
-  /** One `next()`. Where the call ended meanwhile, from within the application's own code, the body is ended behind it. */
+  /**
+   * One `next()`. Where the call ended meanwhile, from within the application's own code, the body
+   * is ended behind it.
+   */
   #step(iterator: Iterator<unknown>): IteratorResult<unknown> {
     let finished = true // an iterator that throws has come to its end
     this.#stepping = true
@@ -330,7 +366,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     for (const waiter of waiters) waiter(error)
   }
 
-  /** Sends what the body has given, and ends the response where nobody wants the rest. @returns whether the next is welcome */
+  /**
+   * Sends what the body has given, and ends the response where nobody wants the rest. @returns
+   * whether the next is welcome
+   */
   #pass(value: unknown): boolean {
     const chunk = this.#checkChunk(value)
     const head = this.#head
@@ -353,7 +392,9 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     return chunk instanceof Uint8Array ? chunk : this.#equivalent(chunk, wrongChunk(chunk))
   }
 
-  /** The bytes of what is as good as a `Uint8Array`, where the sink forgives that. @throws `error` */
+  /**
+   * The bytes of what is as good as a `Uint8Array`, where the sink forgives that. @throws `error`
+   */
   #equivalent(value: unknown, error: WSGIError): Uint8Array {
     const bytes = this.#sink.forgive === undefined ? null : equivalentBytes(value)
     if (bytes === null) throw error
@@ -361,7 +402,10 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     return bytes
   }
 
-  /** Sends a piece of the body, and the head before the first that is not empty. @returns whether the next is welcome */
+  /**
+   * Sends a piece of the body, and the head before the first that is not empty. @returns whether
+   * the next is welcome
+   */
   #give(chunk: Uint8Array): boolean {
     const head = this.#head!
     if (chunk.length === 0) return true
@@ -383,7 +427,9 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
 
   /** How many bytes of body are sent at most. */
   #limit(head: Head): number {
-    return head.contentLength === -1 || this.#isBodiless(head) ? Number.POSITIVE_INFINITY : head.contentLength
+    return head.contentLength === -1 || this.#isBodiless(head)
+      ? Number.POSITIVE_INFINITY
+      : head.contentLength
   }
 
   /** All of the declared Content-Length has been sent. */
@@ -428,7 +474,8 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
 
   #fail(error: unknown): void {
     if (this.#over) {
-      // Nobody is left to be told; an application that stumbles over the client's absence, or over what has been told, has done nothing wrong.
+      // Nobody is left to be told; an application that stumbles over the client's absence, or over
+      // what has been told, has done nothing wrong.
       const isKnown = this.#failure?.error === error || (this.#cancelled && isAboutTheClient(error))
       if (!isKnown) this.#sink.complain(error)
       this.#end() // where it was the sink that failed, on its last words
@@ -438,7 +485,8 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     this.#failure = { error }
     try {
       if (this.#isWhole()) {
-        // Nothing is missing of what was declared: the client has its response, and only the log has something to hear.
+        // Nothing is missing of what was declared: the client has its response, and only the log
+        // has something to hear.
         this.#sink.finish()
         this.#sink.complain(error)
       } else if (this.#sent) this.#sink.broken(error)

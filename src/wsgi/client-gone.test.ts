@@ -98,7 +98,8 @@ test('what a wait rejects with that was aborted by the signal says no more than 
 })
 
 test('an error is about the client by its code or by what caused it', () => {
-  const abort = (cause?: unknown) => Object.assign(new Error('aborted', { cause }), { name: 'AbortError' })
+  const abort = (cause?: unknown) =>
+    Object.assign(new Error('aborted', { cause }), { name: 'AbortError' })
   const looped = abort()
   looped.cause = looped
   const ring = abort(abort())
@@ -116,7 +117,16 @@ test('an error is about the client by its code or by what caused it', () => {
       throw new Error('on purpose')
     },
   }
-  for (const other of [abort(), abort(abort()), looped, ring, hostile, null, undefined, 'client-gone'])
+  for (const other of [
+    abort(),
+    abort(abort()),
+    looped,
+    ring,
+    hostile,
+    null,
+    undefined,
+    'client-gone',
+  ])
     expect(isAboutTheClient(other)).toBe(false)
 })
 

@@ -16,8 +16,9 @@ export class ClientGoneError extends Error {
 const MOST_CAUSES = 16
 
 /**
- * Whether an error says no more than that the client has gone away: nobody has done anything wrong. So does one with a cause of
- * that kind, such as the `AbortError` that Node.js makes of {@link abortSignal}.
+ * Whether an error says no more than that the client has gone away: nobody has done anything wrong.
+ * So does one with a cause of that kind, such as the `AbortError` that Node.js makes of {@link
+ * abortSignal}.
  */
 export function isAboutTheClient(error: unknown): boolean {
   // Anything can be thrown, also what throws when it is looked at.
@@ -36,11 +37,15 @@ export function isAboutTheClient(error: unknown): boolean {
 
 /** What knows of a request's client: the call of its application. */
 export interface ClientWatch {
-  /** Calls back when the client is gone, unless the response is over by then; at once when it is gone already. */
+  /**
+   * Calls back when the client is gone, unless the response is over by then; at once when it is
+   * gone already.
+   */
   whenClientGone(callback: () => void): void
 }
 
-// A symbol: it is no variable of the request, and whoever copies an environ (`{ ...environ }`) keeps it.
+// A symbol: it is no variable of the request, and whoever copies an environ (`{ ...environ }`)
+// keeps it.
 const WATCH = Symbol('monoceros.client')
 
 /** For servers: has {@link whenClientGone} know of a request's client. */
@@ -49,15 +54,16 @@ export function watchClient(environ: WSGIEnvironment, watch: ClientWatch): void 
 }
 
 /**
- * Calls back when the client of a request goes away before its response is complete, also while the application has not answered yet. Where the
- * server cannot tell, never.
+ * Calls back when the client of a request goes away before its response is complete, also while the
+ * application has not answered yet. Where the server cannot tell, never.
  */
 export function whenClientGone(environ: WSGIEnvironment, callback: () => void): void {
   ;(environ as { [WATCH]?: ClientWatch })[WATCH]?.whenClientGone(callback)
 }
 
 /**
- * A signal that is aborted when the client of a request goes away before its response is complete: for what an application waits for.
+ * A signal that is aborted when the client of a request goes away before its response is complete:
+ * for what an application waits for.
  *
  * @example
  * const app: WSGIApplication = async (environ, startResponse) => {

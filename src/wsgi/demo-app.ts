@@ -1,8 +1,9 @@
 import type { WSGIFunction } from './types.ts'
 
 /**
- * The application of `wsgiref.simple_server.demo_app`, to see that a server works: answers `Hello world!`, an empty line, and the environ, one
- * variable a line, sorted. It shows whatever a request and its server say of themselves, so it is not for the public.
+ * The application of `wsgiref.simple_server.demo_app`, to see that a server works: answers `Hello
+ * world!`, an empty line, and the environ, one variable a line, sorted. It shows whatever a request
+ * and its server say of themselves, so it is not for the public.
  *
  * Strings are written as Python writes them, so that both languages' demos can be compared.
  *
@@ -25,13 +26,19 @@ export const demoApp: WSGIFunction = (environ, startResponse) => {
 function shown(value: unknown): string {
   if (typeof value === 'string') return pythonString(value)
   if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`
-  if (typeof value === 'function') return value.name === '' ? '<function>' : `<function ${value.name}>`
+  if (typeof value === 'function')
+    return value.name === '' ? '<function>' : `<function ${value.name}>`
   if (typeof value === 'object' && value !== null)
     return `<${(value as object).constructor?.name ?? 'Object'}>`
   return String(value)
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+}
 
 /** What Python's `repr` gives for a string of latin-1 characters. */
 function pythonString(text: string): string {

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodePercent, encodePercent, environKey, makeEnviron, type RequestFacts } from './environ.ts'
+import {
+  decodePercent,
+  encodePercent,
+  environKey,
+  makeEnviron,
+  type RequestFacts,
+} from './environ.ts'
 import { latin1Text } from './text.ts'
 import { WSGIError } from './wsgi-error.ts'
 
@@ -69,7 +75,11 @@ describe('the target', () => {
     ['//double//', '//double//', ''],
     ['/%3Fa?b', '/?a', 'b'],
   ])('%j is path %j and query %j', (target, path, query) => {
-    expect(environOf({ target })).toMatchObject({ PATH_INFO: path, QUERY_STRING: query, REQUEST_URI: target })
+    expect(environOf({ target })).toMatchObject({
+      PATH_INFO: path,
+      QUERY_STRING: query,
+      REQUEST_URI: target,
+    })
   })
 
   test('the mount is SCRIPT_NAME, decoded, and part of REQUEST_URI, not decoded', () => {
@@ -85,18 +95,38 @@ describe('the target', () => {
 
 describe('headers', () => {
   test('Content-Type and Content-Length have variables of their own', () => {
-    const environ = withHeaders(['content-TYPE', 'a/b'], ['Content-Length', '5'], ['Accept-Language', 'de'])
-    expect(environ).toMatchObject({ CONTENT_TYPE: 'a/b', CONTENT_LENGTH: '5', HTTP_ACCEPT_LANGUAGE: 'de' })
-    expect(Object.keys(environ).filter((key) => key.startsWith('HTTP_'))).toEqual(['HTTP_ACCEPT_LANGUAGE'])
+    const environ = withHeaders(
+      ['content-TYPE', 'a/b'],
+      ['Content-Length', '5'],
+      ['Accept-Language', 'de'],
+    )
+    expect(environ).toMatchObject({
+      CONTENT_TYPE: 'a/b',
+      CONTENT_LENGTH: '5',
+      HTTP_ACCEPT_LANGUAGE: 'de',
+    })
+    expect(Object.keys(environ).filter((key) => key.startsWith('HTTP_'))).toEqual([
+      'HTTP_ACCEPT_LANGUAGE',
+    ])
   })
 
   test('several of one name are joined, cookies by their own rule', () => {
-    const environ = withHeaders(['X-A', '1'], ['Cookie', 'a=1'], ['x-a', ''], ['cookie', 'b=2'], ['X-A', '3'])
+    const environ = withHeaders(
+      ['X-A', '1'],
+      ['Cookie', 'a=1'],
+      ['x-a', ''],
+      ['cookie', 'b=2'],
+      ['X-A', '3'],
+    )
     expect(environ).toMatchObject({ HTTP_X_A: '1,,3', HTTP_COOKIE: 'a=1; b=2' })
   })
 
   test('one that could pass for another is left out', () => {
-    const environ = withHeaders(['X_Real_IP', 'evil'], ['Content_Length', '0'], ['X-Real-IP', 'good'])
+    const environ = withHeaders(
+      ['X_Real_IP', 'evil'],
+      ['Content_Length', '0'],
+      ['X-Real-IP', 'good'],
+    )
     expect(environ.HTTP_X_REAL_IP).toBe('good')
     expect(environ.CONTENT_LENGTH).toBeUndefined()
     expect(withHeaders(['Proxy', 'http://evil'], ['PROXY', 'x']).HTTP_PROXY).toBeUndefined()
@@ -106,15 +136,26 @@ describe('headers', () => {
   test('no header reaches a variable that is not one of a header', () => {
     const plain = environOf({})
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."!#$%&'*+-.^_`|~09azAZ"), minLength: 1 }), (name) => {
-        const key = environKey(name)
-        expect(key).toMatch(/^(HTTP_|CONTENT_(TYPE|LENGTH)$)/)
-        for (const [other, value] of Object.entries(withHeaders([name, 'x']))) {
-          if (!key.startsWith(other)) expect([other, typeof value]).toEqual([other, typeof plain[other]])
-        }
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(..."!#$%&'*+-.^_`|~09azAZ"), minLength: 1 }),
+        (name) => {
+          const key = environKey(name)
+          expect(key).toMatch(/^(HTTP_|CONTENT_(TYPE|LENGTH)$)/)
+          for (const [other, value] of Object.entries(withHeaders([name, 'x']))) {
+            if (!key.startsWith(other))
+              expect([other, typeof value]).toEqual([other, typeof plain[other]])
+          }
+        },
+      ),
     )
-    for (const name of ['__proto__', 'constructor', 'wsgi.input', 'PATH-INFO', 'remote-addr', 'https']) {
+    for (const name of [
+      '__proto__',
+      'constructor',
+      'wsgi.input',
+      'PATH-INFO',
+      'remote-addr',
+      'https',
+    ]) {
       const environ = withHeaders([name, 'evil'])
       expect(Object.getPrototypeOf(environ)).toBe(Object.prototype)
       expect(environ).toMatchObject({ PATH_INFO: '/', REMOTE_ADDR: '' })

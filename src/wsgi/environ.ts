@@ -3,10 +3,16 @@ import { emptyInput } from './input-stream.ts'
 import { latin1Bytes } from './text.ts'
 import type { ErrorStream, FileWrapperConstructor, InputStream, WSGIEnvironment } from './types.ts'
 
-/** A request, as any server knows it. Strings are latin-1 views of the bytes that were sent, not decoded. */
+/**
+ * A request, as any server knows it. Strings are latin-1 views of the bytes that were sent, not
+ * decoded.
+ */
 export interface RequestFacts {
   readonly method: string
-  /** The path up to the application, as it was sent: `/shop`, or `''` (the default) for an application at the root. */
+  /**
+   * The path up to the application, as it was sent: `/shop`, or `''` (the default) for an
+   * application at the root.
+   */
   readonly mount?: string
   /** The path and query string behind the mount, as they were sent: `/cart?item=3`. */
   readonly target: string
@@ -33,11 +39,13 @@ export interface RequestFacts {
 /**
  * Makes the environ of a request (PEP 3333 "environ Variables", RFC 3875 §4.1).
  *
- * Header names with an underscore are left out: `X_Real_IP` would pass for `X-Real-IP`; so is `Proxy`, whose variable
- * would name a proxy for outgoing requests ("httpoxy", CVE-2016-5385). Several headers of one name are joined (RFC 9110 §5.3).
+ * Header names with an underscore are left out: `X_Real_IP` would pass for `X-Real-IP`; so is
+ * `Proxy`, whose variable would name a proxy for outgoing requests ("httpoxy", CVE-2016-5385).
+ * Several headers of one name are joined (RFC 9110 §5.3).
  *
  * @example
- * makeEnviron({ method: 'GET', target: '/a%20b?c=d', headers: [['Host', 'localhost']] }).PATH_INFO // '/a b'
+ * makeEnviron({ method: 'GET', target: '/a%20b?c=d', headers: [['Host', 'localhost']] }).PATH_INFO
+ * // '/a b'
  */
 export function makeEnviron(request: RequestFacts): WSGIEnvironment {
   const { mount = '', target, scheme = 'http' } = request
@@ -81,7 +89,8 @@ function addHeader(environ: WSGIEnvironment, name: string, value: string): void 
   if (lower === 'proxy') return
   const key = environKey(lower)
   const before = environ[key]
-  environ[key] = before === undefined ? value : `${before}${lower === 'cookie' ? '; ' : ','}${value}`
+  environ[key] =
+    before === undefined ? value : `${before}${lower === 'cookie' ? '; ' : ','}${value}`
 }
 
 /**
@@ -95,7 +104,9 @@ export function environKey(name: string): string {
   return key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH' ? key : `HTTP_${key}`
 }
 
-/** `%41` becomes `A`; what is not two hex digits stays as it is. Of and to a latin-1 view of bytes. */
+/**
+ * `%41` becomes `A`; what is not two hex digits stays as it is. Of and to a latin-1 view of bytes.
+ */
 export function decodePercent(view: string): string {
   if (!view.includes('%')) return view
   return view.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>

@@ -1,8 +1,8 @@
 import { isError, messageOf, propertyOf, shown } from './stranger.ts'
 
 /**
- * The status that an error asks to be answered with: a whole number from 400 to 599 in its property `status`, as the libraries
- * of Node.js have it; 500 for any other.
+ * The status that an error asks to be answered with: a whole number from 400 to 599 in its property
+ * `status`, as the libraries of Node.js have it; 500 for any other.
  *
  * @example failureStatus(Object.assign(new Error('gone'), { status: 502 })) // 502
  */
@@ -14,7 +14,8 @@ export function failureStatus(error: unknown): number {
 }
 
 /**
- * What a log says of an error: its Python traceback where it has one (a property `traceback`), else its stack with those of its causes.
+ * What a log says of an error: its Python traceback where it has one (a property `traceback`), else
+ * its stack with those of its causes.
  */
 export function failureText(error: unknown): string {
   try {
@@ -24,7 +25,9 @@ export function failureText(error: unknown): string {
   }
 }
 
-/** What a log says of an error in one line, where its place does not matter: its name and message. */
+/**
+ * What a log says of an error in one line, where its place does not matter: its name and message.
+ */
 export function failureLine(error: unknown): string {
   try {
     return (isError(error) ? String(error) : shown(error)).split('\n', 1)[0]!
@@ -48,10 +51,14 @@ function textOf(error: unknown): string {
   return [text, ...causes].join('\n')
 }
 
-/** The stack without what called the application: that is always the same, and not where the mistake is. */
+/**
+ * The stack without what called the application: that is always the same, and not where the mistake
+ * is.
+ */
 function ownStack(error: Error): string {
   const given = propertyOf(error, 'stack')
-  const stack = typeof given === 'string' ? given : `${shown(propertyOf(error, 'name'))}: ${messageOf(error)}`
+  const stack =
+    typeof given === 'string' ? given : `${shown(propertyOf(error, 'name'))}: ${messageOf(error)}`
   const caller = /\n +at callApplication \([^\n]*\/wsgi\/application\.[jt]s:[\s\S]*$/.exec(stack)
   return caller === null ? stack : stack.slice(0, caller.index)
 }

@@ -22,17 +22,20 @@ function fileOf(content: string, kind: 'sync' | 'async' = 'sync') {
   return file
 }
 
-test.each(['sync', 'async'] as const)('a file is sent in blocks and closed once (%s)', async (kind) => {
-  const file = fileOf('abcdefg', kind)
-  const answer = await callForAnswer((_, start) => {
-    start('200 OK', [])
-    return new FileWrapper(file, 3)
-  })
-  expect(answer.pieces).toEqual(['abc', 'def', 'g'])
-  expect(answer.complete).toBe(true)
-  expect(file.sizes).toEqual([3, 3, 3, 3])
-  expect(file.closings).toBe(1)
-})
+test.each(['sync', 'async'] as const)(
+  'a file is sent in blocks and closed once (%s)',
+  async (kind) => {
+    const file = fileOf('abcdefg', kind)
+    const answer = await callForAnswer((_, start) => {
+      start('200 OK', [])
+      return new FileWrapper(file, 3)
+    })
+    expect(answer.pieces).toEqual(['abc', 'def', 'g'])
+    expect(answer.complete).toBe(true)
+    expect(file.sizes).toEqual([3, 3, 3, 3])
+    expect(file.closings).toBe(1)
+  },
+)
 
 test('the block is that of wsgiref, unless it says otherwise', async () => {
   const file = fileOf('')
@@ -73,14 +76,19 @@ describe('what is no file is refused', () => {
     )
   })
 
-  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5'])('a block of %j bytes', (size) => {
-    expect(() => new FileWrapper(fileOf(''), size as number)).toThrow(
-      expect.objectContaining({ name: 'RangeError', code: 'bad-block-size' }),
-    )
-  })
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5'])(
+    'a block of %j bytes',
+    (size) => {
+      expect(() => new FileWrapper(fileOf(''), size as number)).toThrow(
+        expect.objectContaining({ name: 'RangeError', code: 'bad-block-size' }),
+      )
+    },
+  )
 
   test('a read that gives something else', async () => {
-    const file = { read: () => ({ bytesRead: 0, buffer: new Uint8Array(1) }) } as unknown as FileLike
+    const file = {
+      read: () => ({ bytesRead: 0, buffer: new Uint8Array(1) }),
+    } as unknown as FileLike
     const answer = await callForAnswer((_, start) => {
       start('200 OK', [])
       return new FileWrapper(file)

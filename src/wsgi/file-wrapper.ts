@@ -2,10 +2,11 @@ import type { FileLike, FileWrapper as FileWrapperContract } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
- * A body that is read from a file in blocks (`wsgiref.util.FileWrapper`; PEP 3333 "Optional Platform-Specific File Handling").
+ * A body that is read from a file in blocks (`wsgiref.util.FileWrapper`; PEP 3333 "Optional
+ * Platform-Specific File Handling").
  *
- * It asks for a block when the one before it is on its way, so a large file takes no memory to speak of. It is what `wsgi.file_wrapper` is where the
- * server has no faster way.
+ * It asks for a block when the one before it is on its way, so a large file takes no memory to
+ * speak of. It is what `wsgi.file_wrapper` is where the server has no faster way.
  *
  * @example
  * import { FileWrapper, type WSGIApplication } from 'monoceros'
@@ -21,9 +22,11 @@ export class FileWrapper implements FileWrapperContract {
   readonly blockSize: number
 
   /**
-   * @param file `read(size)` gives a block or a promise of one, an empty one at the end; `close()`, where there is one, is called with the body's
+   * @param file `read(size)` gives a block or a promise of one, an empty one at the end; `close()`,
+   * where there is one, is called with the body's
    * @param blockSize the most bytes of a block
-   * @throws WSGIError where that is no file; RangeError where the size is not a whole number from 1 on
+   * @throws WSGIError where that is no file; RangeError where the size is not a whole number from 1
+   * on
    */
   constructor(file: FileLike, blockSize = 8192) {
     if (typeof (file as FileLike | undefined | null)?.read !== 'function') {

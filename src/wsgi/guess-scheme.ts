@@ -1,8 +1,8 @@
 import type { WSGIEnvironment } from './types.ts'
 
 /**
- * The scheme that an environ speaks of, for gateways that are told by a variable `HTTPS`, as CGI does: `on`, `yes` or `1` mean `https`
- * (`wsgiref.util.guess_scheme`).
+ * The scheme that an environ speaks of, for gateways that are told by a variable `HTTPS`, as CGI
+ * does: `on`, `yes` or `1` mean `https` (`wsgiref.util.guess_scheme`).
  *
  * In an application read `environ['wsgi.url_scheme']`, which the server knows for certain.
  *

@@ -169,5 +169,7 @@ test('the same headers are hop-by-hop as in Python workers, in any case', () => 
 
 test('a field by itself may be hop-by-hop', () => {
   expect(() => checkField('Connection', 'close')).not.toThrow()
-  expect(() => checkField('X', 'a\nb', 'Here: ')).toThrow(/^Here: the value of X has a control character/)
+  expect(() => checkField('X', 'a\nb', 'Here: ')).toThrow(
+    /^Here: the value of X has a control character/,
+  )
 })

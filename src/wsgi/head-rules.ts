@@ -26,7 +26,10 @@ const MOST_KNOWN = 512
 /** The last status that was checked and is right. */
 let lastStatus = '200 OK'
 
-/** `src/http/response-head.ts` and `python/monoceros/response_head.py` have the same; a test compares them. */
+/**
+ * `src/http/response-head.ts` and `python/monoceros/response_head.py` have the same; a test
+ * compares them.
+ */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -41,7 +44,8 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a header is about one connection, and so the server's and not the application's (RFC 9110 §7.6.1, PEP 3333 "Other HTTP Features").
+ * Whether a header is about one connection, and so the server's and not the application's (RFC 9110
+ * §7.6.1, PEP 3333 "Other HTTP Features").
  *
  * Two more than wsgiref knows: `Trailer`, which it has misspelt, and `Proxy-Connection`.
  *
@@ -114,10 +118,12 @@ function checkStatus(status: unknown): asserts status is string {
 
 /** Checks a header. @returns whether it is Content-Length @throws WSGIError */
 function isContentLength(header: [string, string]): boolean {
-  // An application's names are few, and come again with each response; its values may be new each time.
+  // An application's names are few, and come again with each response; its values may be new each
+  // time.
   if (Array.isArray(header) && header.length === 2) {
     const known = knownNames.get(header[0])
-    if (known !== undefined && typeof header[1] === 'string' && !REFUSED.test(header[1])) return known
+    if (known !== undefined && typeof header[1] === 'string' && !REFUSED.test(header[1]))
+      return known
   }
   checkHeader(header)
   const is = header[0].toLowerCase() === 'content-length'
@@ -138,21 +144,28 @@ function checkHeader(header: unknown): asserts header is [string, string] {
 }
 
 /**
- * Checks one header, whatever its meaning: its name a token, its value latin-1 without control characters (RFC 9110 §5.1, §5.5).
+ * Checks one header, whatever its meaning: its name a token, its value latin-1 without control
+ * characters (RFC 9110 §5.1, §5.5).
  *
  * @param whose what messages begin with, such as `start_response: `
  * @throws WSGIError
  */
 export function checkField(name: unknown, value: unknown, whose = ''): void {
   if (typeof name !== 'string')
-    throw new WSGIError(START, `${whose}a header's name must be a string, not ${describeValue(name)}`)
+    throw new WSGIError(
+      START,
+      `${whose}a header's name must be a string, not ${describeValue(name)}`,
+    )
   if (!TOKEN.test(name))
     throw new WSGIError(
       START,
       `${whose}the header name ${JSON.stringify(name)} is not a token (RFC 9110 §5.1)`,
     )
   if (typeof value !== 'string')
-    throw new WSGIError(START, `${whose}the value of ${name} must be a string, not ${describeValue(value)}`)
+    throw new WSGIError(
+      START,
+      `${whose}the value of ${name} must be a string, not ${describeValue(value)}`,
+    )
   if (FORBIDDEN.test(value))
     throw new WSGIError(
       START,
@@ -167,7 +180,8 @@ export function checkField(name: unknown, value: unknown, whose = ''): void {
 }
 
 function parseContentLength(value: string): number {
-  // Digits and nothing else: what surrounds them would be sent as well, and read by others in their own way.
+  // Digits and nothing else: what surrounds them would be sent as well, and read by others in their
+  // own way.
   const length = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (Number.isSafeInteger(length)) return length
   throw new WSGIError(

@@ -81,7 +81,9 @@ describe('parameters', () => {
         expect(() => checkHead('200 OK', [['Content-Disposition', value]])).not.toThrow()
         const encoded = /^attachment; filename\*=UTF-8''(.*)$/.exec(value)
         const quoted = /^attachment; filename="((?:[^"\\]|\\.)*)"$/.exec(value)
-        const back = encoded ? decodeURIComponent(encoded[1]!) : quoted?.[1]?.replace(/\\(.)/g, '$1')
+        const back = encoded
+          ? decodeURIComponent(encoded[1]!)
+          : quoted?.[1]?.replace(/\\(.)/g, '$1')
         expect(back).toBe(text)
       }),
     )
@@ -116,7 +118,8 @@ describe('what cannot be sent is refused, and changes nothing', () => {
     expect(() => headers.add(...field)).toThrow(message)
     expect(() => new Headers([field])).toThrow(message)
     if (value !== undefined) expect(() => headers.addHeader(...field)).toThrow(message)
-    if (typeof name === 'string' && name !== 'X') expect(() => headers.setDefault(...field)).toThrow(message)
+    if (typeof name === 'string' && name !== 'X')
+      expect(() => headers.setDefault(...field)).toThrow(message)
     expect(list).toEqual([['x', 'old']])
   })
 

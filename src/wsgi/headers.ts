@@ -2,15 +2,19 @@ import { checkField } from './head-rules.ts'
 import type { ResponseHeaders } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
-/** Parameters of a header: `null` gives the name alone, `undefined` is left out; an underscore in a name becomes a hyphen. */
+/**
+ * Parameters of a header: `null` gives the name alone, `undefined` is left out; an underscore in a
+ * name becomes a hyphen.
+ */
 export type HeaderParameters = Readonly<Record<string, string | null | undefined>>
 
 /**
- * The headers of a response, by name in any case (`wsgiref.headers.Headers`). It wraps a list of the kind that `startResponse` takes and changes it in place,
- * so a middleware can look at and change the list it was handed. It is not the `Headers` of fetch.
+ * The headers of a response, by name in any case (`wsgiref.headers.Headers`). It wraps a list of
+ * the kind that `startResponse` takes and changes it in place, so a middleware can look at and
+ * change the list it was handed. It is not the `Headers` of fetch.
  *
- * What cannot be sent is refused at once, by the constructor too: a name that is no token, a value with a control character or a
- * character beyond latin-1 (`encodeText` makes text fit).
+ * What cannot be sent is refused at once, by the constructor too: a name that is no token, a value
+ * with a control character or a character beyond latin-1 (`encodeText` makes text fit).
  *
  * @example
  * import { Headers, type Middleware, toFunction } from 'monoceros'
@@ -66,7 +70,9 @@ export class Headers implements Iterable<[name: string, value: string]> {
   /** The values of all headers of that name, in their order. */
   getAll(name: string): string[] {
     const wanted = name.toLowerCase()
-    return this.list.filter((header) => header[0].toLowerCase() === wanted).map((header) => header[1])
+    return this.list
+      .filter((header) => header[0].toLowerCase() === wanted)
+      .map((header) => header[1])
   }
 
   has(name: string): boolean {
@@ -87,8 +93,9 @@ export class Headers implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Puts a header with parameters at the end (`add_header`). Their values are quoted; one that is not ASCII is written as RFC 8187 says
-   * (`filename*=UTF-8''%E2%82%AC.txt`), so here text needs no `encodeText`.
+   * Puts a header with parameters at the end (`add_header`). Their values are quoted; one that is
+   * not ASCII is written as RFC 8187 says (`filename*=UTF-8''%E2%82%AC.txt`), so here text needs no
+   * `encodeText`.
    *
    * @param value what stands before the parameters; `null` for nothing
    * @throws WSGIError
@@ -115,7 +122,10 @@ export class Headers implements Iterable<[name: string, value: string]> {
     list.length = kept
   }
 
-  /** The value of the first header of that name; where there is none, it is added with this value. @throws WSGIError */
+  /**
+   * The value of the first header of that name; where there is none, it is added with this value.
+   * @throws WSGIError
+   */
   setDefault(name: string, value: string): string {
     const present = this.get(name)
     if (present !== undefined) return present
@@ -143,7 +153,9 @@ export class Headers implements Iterable<[name: string, value: string]> {
     return this.items().values()
   }
 
-  /** As they are sent: `Name: value\r\n` each, and an empty line at the end; one character a byte. */
+  /**
+   * As they are sent: `Name: value\r\n` each, and an empty line at the end; one character a byte.
+   */
   toString(): string {
     return `${this.list.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
   }
@@ -165,7 +177,9 @@ function parameter(name: string, value: string | null): string {
   let encoded = ''
   for (const byte of new TextEncoder().encode(value)) {
     const character = String.fromCharCode(byte)
-    encoded += ATTR_CHAR.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    encoded += ATTR_CHAR.test(character)
+      ? character
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
   return `${name}*=UTF-8''${encoded}`
 }

@@ -49,7 +49,10 @@ class PythonModel {
   }
 }
 
-/** A source that gives these pieces, each in a turn of its own, and refuses to be asked twice at once. */
+/**
+ * A source that gives these pieces, each in a turn of its own, and refuses to be asked twice at
+ * once.
+ */
 function piecesSource(pieces: readonly Uint8Array[]): ByteSource & { asked: number } {
   let busy = false
   const left = [...pieces]
@@ -75,7 +78,8 @@ function shown(value: Uint8Array | Uint8Array[]): string | string[] {
   return Array.isArray(value) ? value.map(latin1Text) : latin1Text(value)
 }
 
-// Few different bytes, so that lines are frequent; long pieces, so that the small ones are not all there are.
+// Few different bytes, so that lines are frequent; long pieces, so that the small ones are not all
+// there are.
 const piece = fc.oneof(
   {
     weight: 8,
@@ -85,19 +89,27 @@ const piece = fc.oneof(
       maxLength: 12,
     }),
   },
-  { weight: 1, arbitrary: fc.integer({ min: 900, max: 1200 }).map((length) => `${'x'.repeat(length)}\n`) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 900, max: 1200 }).map((length) => `${'x'.repeat(length)}\n`),
+  },
   { weight: 1, arbitrary: fc.constant('y'.repeat(5000)) },
 )
 const size = fc.oneof(
   fc.constantFrom(undefined, -1, 0, 1, Number.POSITIVE_INFINITY),
   fc.integer({ min: -3, max: 2500 }),
 )
-const operation = fc.record({ method: fc.constantFrom('read', 'readline', 'readlines', 'read1'), size })
+const operation = fc.record({
+  method: fc.constantFrom('read', 'readline', 'readlines', 'read1'),
+  size,
+})
 type Operation = { method: 'read' | 'readline' | 'readlines' | 'read1'; size: number | undefined }
 
 describe('whatever the pieces it comes in, a body reads as in Python', () => {
   const pieces = fc.array(piece, { maxLength: 40 })
-  const operations = fc.array(operation, { minLength: 1, maxLength: 30 }) as fc.Arbitrary<Operation[]>
+  const operations = fc.array(operation, { minLength: 1, maxLength: 30 }) as fc.Arbitrary<
+    Operation[]
+  >
 
   test('one read after the other', async () => {
     await fc.assert(
@@ -110,7 +122,8 @@ describe('whatever the pieces it comes in, a body reads as in Python', () => {
             expect(got).toEqual(model[method](size))
             continue
           }
-          // How much it gives depends on the pieces, but it is something where there is something, and no more than was asked for.
+          // How much it gives depends on the pieces, but it is something where there is something,
+          // and no more than was asked for.
           expect(got).toBe(model.read(got.length))
           if (size !== undefined && size >= 0) expect(got.length).toBeLessThanOrEqual(size)
           if (got === '' && size !== 0) expect(model.read(1)).toBe('')
@@ -211,7 +224,9 @@ describe('what it asks its source for', () => {
 
   test('small pieces are put together, and do not keep the buffers they came in', async () => {
     // From a client that sends a byte at a time, each may be a view of a socket's whole buffer.
-    const pieces = Array.from({ length: 100 }, () => new Uint8Array(64 * 1024).fill(97).subarray(0, 1))
+    const pieces = Array.from({ length: 100 }, () =>
+      new Uint8Array(64 * 1024).fill(97).subarray(0, 1),
+    )
     const input = new RequestInput(piecesSource([...pieces, latin1Bytes('\nb')]))
     expect((await input.readline(60)).buffer.byteLength).toBeLessThanOrEqual(16 * 1024)
     await input.read(1)
@@ -265,25 +280,42 @@ describe('a body that does not come to its end', () => {
 
   test('reads behind a failed one have their turn', async () => {
     const { input, error } = broken()
-    const results = await Promise.allSettled([input.read(), input.readline(), input.read(1), input.read()])
-    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'rejected'])
+    const results = await Promise.allSettled([
+      input.read(),
+      input.readline(),
+      input.read(1),
+      input.read(),
+    ])
+    expect(results.map(({ status }) => status)).toEqual([
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+    ])
     expect(results[3]).toMatchObject({ reason: error })
   })
 })
 
 describe('sizes', () => {
-  test.each([Number.NaN, 1.5, '5', null, {}, Number.NEGATIVE_INFINITY])('%j is refused', async (wrong) => {
-    const input = inputOf('abc')
-    for (const method of ['read', 'readline', 'readlines', 'read1'] as const) {
-      const refused = input[method](wrong as number)
-      await expect(refused).rejects.toThrow(WSGIError)
-      await expect(refused).rejects.toThrow(new RegExp(`^${method}\\(\\) takes a whole number of bytes`))
-    }
-    expect(shown(await input.read())).toBe('abc')
-  })
+  test.each([Number.NaN, 1.5, '5', null, {}, Number.NEGATIVE_INFINITY])(
+    '%j is refused',
+    async (wrong) => {
+      const input = inputOf('abc')
+      for (const method of ['read', 'readline', 'readlines', 'read1'] as const) {
+        const refused = input[method](wrong as number)
+        await expect(refused).rejects.toThrow(WSGIError)
+        await expect(refused).rejects.toThrow(
+          new RegExp(`^${method}\\(\\) takes a whole number of bytes`),
+        )
+      }
+      expect(shown(await input.read())).toBe('abc')
+    },
+  )
 
   test('a size from a CONTENT_LENGTH that is absent is told apart', async () => {
-    await expect(inputOf('abc').read(Number(undefined))).rejects.toThrow(/CONTENT_LENGTH that is absent\?/)
+    await expect(inputOf('abc').read(Number(undefined))).rejects.toThrow(
+      /CONTENT_LENGTH that is absent\?/,
+    )
   })
 })
 

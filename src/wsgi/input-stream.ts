@@ -1,7 +1,9 @@
 import type { InputStream } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
-/** The request's body did not come to its end: the client went away, or what it sent was refused. */
+/**
+ * The request's body did not come to its end: the client went away, or what it sent was refused.
+ */
 export class InputError extends Error {
   readonly code = 'input-broken'
 
@@ -13,21 +15,27 @@ export class InputError extends Error {
 
 /** Where an input stream's bytes come from. It is asked for one piece at a time. */
 export interface ByteSource {
-  /** The next piece, not empty; null at the end. @throws InputError (as a rejection) where there is no end */
+  /**
+   * The next piece, not empty; null at the end. @throws InputError (as a rejection) where there is
+   * no end
+   */
   next(): Promise<Uint8Array | null>
 }
 
 const NOTHING = new Uint8Array(0)
 const LF = 10
 const PIECE = 64 * 1024
-/** Smaller pieces than this are put together: one of a byte would cost a hundred, and may hold on to a socket's whole buffer. */
+/**
+ * Smaller pieces than this are put together: one of a byte would cost a hundred, and may hold on to
+ * a socket's whole buffer.
+ */
 const SMALL = 1024
 /** In heaps of this many bytes. */
 const HEAP = 16 * 1024
 
 /**
- * `wsgi.input` over any source of bytes. It keeps what it has fetched and not given, and asks for no more than it needs. Reads that are begun while
- * another is under way come after it.
+ * `wsgi.input` over any source of bytes. It keeps what it has fetched and not given, and asks for
+ * no more than it needs. Reads that are begun while another is under way come after it.
  *
  * @example
  * const input = new RequestInput(bytesSource(new TextEncoder().encode('a\nb')))
@@ -38,9 +46,14 @@ export class RequestInput implements InputStream {
   readonly #chunks: Uint8Array[] = []
   #length = 0
   #ended = false
-  /** What the source failed with. It stays so: a second read must not take what is missing for the end. */
+  /**
+   * What the source failed with. It stays so: a second read must not take what is missing for the
+   * end.
+   */
   #error: { readonly error: unknown } | null = null
-  /** Where small pieces are put together; the last chunk is a view of its end while it is not null. */
+  /**
+   * Where small pieces are put together; the last chunk is a view of its end while it is not null.
+   */
   #heap: Uint8Array | null = null
   #heaped = 0
   #last: Promise<unknown> | null = null
@@ -189,7 +202,10 @@ export class RequestInput implements InputStream {
 }
 
 /** What `readlines(hint)` is, in terms of `readline()`. */
-export async function readLines(readline: () => Promise<Uint8Array>, hint: number): Promise<Uint8Array[]> {
+export async function readLines(
+  readline: () => Promise<Uint8Array>,
+  hint: number,
+): Promise<Uint8Array[]> {
   const lines: Uint8Array[] = []
   let total = 0
   for (;;) {
@@ -239,11 +255,14 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 }
 
 /** A source that asks an iterable, such as a stream, for its pieces. */
-export function iterableSource(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ByteSource {
+export function iterableSource(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): ByteSource {
   let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined
   return {
     next: async () => {
-      iterator ??= Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
+      iterator ??=
+        Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
       for (;;) {
         const step = await iterator.next()
         if (step.done === true) return null
@@ -263,7 +282,8 @@ export const emptyInput: InputStream = {
 }
 
 /**
- * The pieces of a request's body as they come, whatever their content: for streaming, where lines mean nothing.
+ * The pieces of a request's body as they come, whatever their content: for streaming, where lines
+ * mean nothing.
  *
  * @param size the most bytes of one piece
  * @example

@@ -1,8 +1,8 @@
 import type { WSGIError } from './wsgi-error.ts'
 
 /**
- * Says what becomes of a rule of PEP 3333 that an application breaks and nobody suffers from: no byte of it could split or forge a
- * response, and what it means is clear.
+ * Says what becomes of a rule of PEP 3333 that an application breaks and nobody suffers from: no
+ * byte of it could split or forge a response, and what it means is clear.
  */
 export interface Judge {
   /**
@@ -14,7 +14,8 @@ export interface Judge {
 }
 
 /**
- * The bytes of what is as good as a `Uint8Array`: another view of single bytes, or the memory of one. Null for anything else.
+ * The bytes of what is as good as a `Uint8Array`: another view of single bytes, or the memory of
+ * one. Null for anything else.
  *
  * @example equivalentBytes(new DataView(new ArrayBuffer(3))) // a Uint8Array of 3 bytes
  */

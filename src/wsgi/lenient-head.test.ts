@@ -90,7 +90,10 @@ describe('a head that is put right', () => {
 
   test('nothing that passes has a line of its own, whatever it was made of', () => {
     const text = fc.string({ unit: fc.constantFrom(...'a :\r\n\t\0\x7f\xa05-'), maxLength: 8 })
-    const name = fc.oneof(fc.constantFrom('A', 'Connection', 'content-length', 'Transfer-Encoding'), text)
+    const name = fc.oneof(
+      fc.constantFrom('A', 'Connection', 'content-length', 'Transfer-Encoding'),
+      text,
+    )
     const status = fc.oneof(fc.constantFrom('200', '204 ', '200 OK'), text)
     fc.assert(
       fc.property(status, fc.array(fc.tuple(name, text)), (line, headers) => {
@@ -101,7 +104,8 @@ describe('a head that is put right', () => {
         } catch {
           return
         }
-        for (const part of [put.status, ...put.headers.flat()]) expect(part).not.toMatch(/[\r\n\0\x7f]/)
+        for (const part of [put.status, ...put.headers.flat()])
+          expect(part).not.toMatch(/[\r\n\0\x7f]/)
         for (const [each] of put.headers) expect(HOP_BY_HOP.has(each.toLowerCase())).toBe(false)
         const lengths = put.headers.filter(([each]) => each.toLowerCase() === 'content-length')
         expect(lengths.length).toBeLessThan(2)
@@ -111,7 +115,10 @@ describe('a head that is put right', () => {
 })
 
 test('the same headers are hop-by-hop everywhere', () => {
-  const source = readFileSync(join(import.meta.dirname, '../../python/monoceros/response_head.py'), 'utf8')
+  const source = readFileSync(
+    join(import.meta.dirname, '../../python/monoceros/response_head.py'),
+    'utf8',
+  )
   const list = /^_HOP_BY_HOP = frozenset\(\s*\(([^)]*)\)/m.exec(source)![1]!
   const ofTheWorker = [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name)
   expect(ofTheWorker.sort()).toEqual([...HOP_BY_HOP].sort())

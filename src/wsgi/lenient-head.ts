@@ -4,9 +4,11 @@ import type { ResponseHeaders } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 /**
- * What an application meant that called `startResponse` not quite as it should: the head to be checked and sent in its place.
+ * What an application meant that called `startResponse` not quite as it should: the head to be
+ * checked and sent in its place.
  *
- * What cannot be meant otherwise is put right, and what is the server's is left out, as far as `judge` allows. All else stays as it is.
+ * What cannot be meant otherwise is put right, and what is the server's is left out, as far as
+ * `judge` allows. All else stays as it is.
  *
  * @throws WSGIError
  */

@@ -1,4 +1,6 @@
-/** Something that has processes or files of its own and wants to be closed before its server ends. */
+/**
+ * Something that has processes or files of its own and wants to be closed before its server ends.
+ */
 export interface Closable {
   close(): Promise<void>
 }
@@ -13,7 +15,10 @@ export function closeWithServer(closable: Closable): () => void {
   }
 }
 
-/** Closes all that was registered and is still open, for a process whose server ends; resolves when they are closed, or after `graceMs`. */
+/**
+ * Closes all that was registered and is still open, for a process whose server ends; resolves when
+ * they are closed, or after `graceMs`.
+ */
 export async function closeApplications(graceMs: number): Promise<void> {
   if (open.size === 0) return
   let timer: ReturnType<typeof setTimeout> | undefined

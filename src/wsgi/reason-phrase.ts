@@ -1,4 +1,7 @@
-/** The reasons of status codes (RFC 9110 §15 and the IANA registry), for who has only a number. `node:http` has a list too, but not every runtime has `node:http`. */
+/**
+ * The reasons of status codes (RFC 9110 §15 and the IANA registry), for who has only a number.
+ * `node:http` has a list too, but not every runtime has `node:http`.
+ */
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
   201: 'Created',

@@ -6,10 +6,11 @@ export type UriFacts = Pick<WSGIEnvironment, 'wsgi.url_scheme' | 'SERVER_NAME' |
   Partial<WSGIEnvironment>
 
 /**
- * The URI of a request, put together again from its environ (`wsgiref.util.request_uri`; PEP 3333 "URL Reconstruction").
+ * The URI of a request, put together again from its environ (`wsgiref.util.request_uri`; PEP 3333
+ * "URL Reconstruction").
  *
- * Its host is what the client said in `Host`: do not send a link made of it (a password reset, say) to anybody but that client unless
- * the server checks the host.
+ * Its host is what the client said in `Host`: do not send a link made of it (a password reset, say)
+ * to anybody but that client unless the server checks the host.
  *
  * @param includeQuery whether the query string is part of it
  * @throws WSGIError where the path has a character beyond latin-1
@@ -26,8 +27,8 @@ export function requestUri(environ: UriFacts, includeQuery = true): string {
 }
 
 /**
- * The URI of the application: scheme, host and `SCRIPT_NAME`, without path and query (`wsgiref.util.application_uri`). Of an application at the
- * root it ends with a slash.
+ * The URI of the application: scheme, host and `SCRIPT_NAME`, without path and query
+ * (`wsgiref.util.application_uri`). Of an application at the root it ends with a slash.
  *
  * @throws WSGIError where SCRIPT_NAME has a character beyond latin-1
  * @example

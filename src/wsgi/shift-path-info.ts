@@ -2,11 +2,13 @@ import type { WSGIEnvironment } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 /**
- * Takes the first name off `PATH_INFO`, puts it behind `SCRIPT_NAME`, and gives it (`wsgiref.util.shift_path_info`): for an application that hands
- * each part of its path to another one. The environ is changed: make a copy of it where the caller still needs the old one.
+ * Takes the first name off `PATH_INFO`, puts it behind `SCRIPT_NAME`, and gives it
+ * (`wsgiref.util.shift_path_info`): for an application that hands each part of its path to another
+ * one. The environ is changed: make a copy of it where the caller still needs the old one.
  *
- * Empty names and `.` are left out on the way, and `..` takes a name off `SCRIPT_NAME`, as in wsgiref. For a `PATH_INFO` of just `/` it is the empty name,
- * and SCRIPT_NAME gets a slash at its end, so that `/x` and `/x/` are not the same.
+ * Empty names and `.` are left out on the way, and `..` takes a name off `SCRIPT_NAME`, as in
+ * wsgiref. For a `PATH_INFO` of just `/` it is the empty name, and SCRIPT_NAME gets a slash at its
+ * end, so that `/x` and `/x/` are not the same.
  *
  * @returns a name, not decoded from latin-1; null where no name is left
  * @throws WSGIError where PATH_INFO is neither empty nor has a slash before its name
@@ -46,7 +48,8 @@ function normalPath(path: string): string {
   const names: string[] = []
   for (const name of path.split('/')) {
     if (name === '' || name === '.') continue
-    if (name !== '..' || (start === '' && (names.length === 0 || names.at(-1) === '..'))) names.push(name)
+    if (name !== '..' || (start === '' && (names.length === 0 || names.at(-1) === '..')))
+      names.push(name)
     else names.pop()
   }
   return start + names.join('/') || '.'

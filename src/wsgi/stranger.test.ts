@@ -30,7 +30,10 @@ const strangers: [string, unknown][] = [
   ['a getter that throws', Object.defineProperty({}, 'constructor', { get: thrown })],
   ['a symbol', Symbol('x')],
   ['an object without a prototype', Object.create(null)],
-  ['a function with a symbol for a name', Object.defineProperty(() => {}, 'name', { value: Symbol('x') })],
+  [
+    'a function with a symbol for a name',
+    Object.defineProperty(() => {}, 'name', { value: Symbol('x') }),
+  ],
   [
     'an error without text',
     Object.defineProperties(new Error('x'), { stack: { get: thrown }, message: { get: thrown } }),

@@ -1,6 +1,7 @@
 /**
- * Looking at an application's objects: whatever they throw when they are looked at, these functions return. A proxy's traps, a getter, a
- * `toString` may throw anything, also for `instanceof`, `in` and `Array.isArray`.
+ * Looking at an application's objects: whatever they throw when they are looked at, these functions
+ * return. A proxy's traps, a getter, a `toString` may throw anything, also for `instanceof`, `in`
+ * and `Array.isArray`.
  */
 
 /** What a look gives, or `otherwise` where it throws. */
@@ -35,7 +36,9 @@ export function shown(value: unknown): string {
 
 /** The message of what was thrown, for a sentence. */
 export function messageOf(error: unknown): string {
-  return isError(error) ? String(look(() => error.message, 'an error that cannot be shown')) : shown(error)
+  return isError(error)
+    ? String(look(() => error.message, 'an error that cannot be shown'))
+    : shown(error)
 }
 
 /** What was thrown, as an Error. */

@@ -4,10 +4,12 @@ import { emptyInput } from './input-stream.ts'
 import type { WSGIEnvironment } from './types.ts'
 
 /**
- * Puts into an environ what is missing of it, for a unit test that calls an application by hand (`wsgiref.util.setup_testing_defaults`): a GET of `/` at 127.0.0.1,
- * without a body. What is there stays. `wsgi.errors` keeps what is written to it: `String(environ['wsgi.errors'])`.
+ * Puts into an environ what is missing of it, for a unit test that calls an application by hand
+ * (`wsgiref.util.setup_testing_defaults`): a GET of `/` at 127.0.0.1, without a body. What is there
+ * stays. `wsgi.errors` keeps what is written to it: `String(environ['wsgi.errors'])`.
  *
- * The data is made up, so it is not for servers; and a test that wants a whole response is better off with `testClient`.
+ * The data is made up, so it is not for servers; and a test that wants a whole response is better
+ * off with `testClient`.
  *
  * @param environ is changed
  * @example

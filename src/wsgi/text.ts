@@ -1,12 +1,13 @@
 import { WSGIError } from './wsgi-error.ts'
 
 const encoder = new TextEncoder()
-// A byte order mark is a character like any other here: what is decoded must encode to the same bytes.
+// A byte order mark is a character like any other here: what is decoded must encode to the same
+// bytes.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * Text of a string from an environ: its characters, which stand for bytes, read as UTF-8; what is not UTF-8 becomes U+FFFD
- * (PEP 3333 "Unicode Issues").
+ * Text of a string from an environ: its characters, which stand for bytes, read as UTF-8; what is
+ * not UTF-8 becomes U+FFFD (PEP 3333 "Unicode Issues").
  *
  * @example decodeText('/caf\u00c3\u00a9') // '/café'
  */
@@ -18,7 +19,8 @@ export function decodeText(view: string): string {
 }
 
 /**
- * The other way round: text as its UTF-8 bytes, one character each, as an environ or a header holds it.
+ * The other way round: text as its UTF-8 bytes, one character each, as an environ or a header holds
+ * it.
  *
  * @example encodeText('/café') // '/caf\u00c3\u00a9'
  */
@@ -49,6 +51,7 @@ export function latin1Bytes(view: string): Uint8Array {
 export function latin1Text(bytes: Uint8Array): string {
   let text = ''
   // As many arguments as every engine takes.
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096))
+  for (let i = 0; i < bytes.length; i += 4096)
+    text += String.fromCharCode(...bytes.subarray(i, i + 4096))
   return text
 }

@@ -124,7 +124,9 @@ const applications: Record<string, { app: WSGIApplication; request?: TestRequest
     request: { body: 'abc' },
     app: async (environ, startResponse) => {
       const { 'wsgi.input': input } = environ
-      environ['wsgi.input'] = Object.assign(Object.create(input), { read: async () => bytes('mine') })
+      environ['wsgi.input'] = Object.assign(Object.create(input), {
+        read: async () => bytes('mine'),
+      })
       environ['my.thing'] = new Map()
       startResponse('200 OK', TEXT)
       return [await environ['wsgi.input'].read()]
@@ -367,5 +369,9 @@ test("the server is blamed for its own error stream's promise, not the applicati
     }),
     { errors: { write: async () => {}, writelines() {}, flush() {} } },
   )
-  expect(error).toMatchObject({ offender: 'server', rule: 'Input and Error Streams', code: 'wsgi-violation' })
+  expect(error).toMatchObject({
+    offender: 'server',
+    rule: 'Input and Error Streams',
+    code: 'wsgi-violation',
+  })
 })

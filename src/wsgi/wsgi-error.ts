@@ -18,8 +18,9 @@ export type Rule =
  * The contract was broken. The message says how, and names the section of PEP 3333 with the rule.
  *
  * @example
- * new WSGIError('The start_response() Callable', 'start_response: the status must be a string such as "200 OK", not the number 200').message
- * // 'start_response: the status must be a string such as "200 OK", not the number 200 (PEP 3333, "The start_response() Callable")'
+ * new WSGIError('The start_response() Callable', 'start_response: the status must be a string such
+ * as "200 OK", not the number 200').message // 'start_response: the status must be a string such as
+ * "200 OK", not the number 200 (PEP 3333, "The start_response() Callable")'
  */
 export class WSGIError extends Error {
   readonly code = 'wsgi-violation'

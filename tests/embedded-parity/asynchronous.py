@@ -1,4 +1,6 @@
-"""A WSGI application whose requests do not come to an end by themselves, in coroutines and in functions that they wait for."""
+"""A WSGI application whose requests do not come to an end by themselves, in coroutines and in
+functions that they wait for.
+"""
 
 from __future__ import annotations
 

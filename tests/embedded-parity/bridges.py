@@ -1,4 +1,6 @@
-"""Goes from synchronous code to asynchronous and back, by asyncio and by asgiref; prints what was seen, as one line of JSON."""
+"""Goes from synchronous code to asynchronous and back, by asyncio and by asgiref; prints what was
+seen, as one line of JSON.
+"""
 
 from __future__ import annotations
 

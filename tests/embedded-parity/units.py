@@ -1,4 +1,6 @@
-"""Runs the unit tests below the working directory and prints, as one line of JSON, what became of each."""
+"""Runs the unit tests below the working directory and prints, as one line of JSON, what became of
+each.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Any, Dict, Optional
 
 
 class Outcomes(unittest.TestResult):
-    """What became of each test, by its name: passed, skipped, or the last line of the first error."""
+    """What became of each test, by its name: passed, skipped, or the last line of the first
+    error."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +27,9 @@ class Outcomes(unittest.TestResult):
 
     addError = addFailure = fail
 
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, error: Optional[Any]) -> None:
+    def addSubTest(
+        self, test: unittest.TestCase, subtest: unittest.TestCase, error: Optional[Any]
+    ) -> None:
         if error is not None:
             self.fail(test, error)
 

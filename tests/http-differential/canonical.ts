@@ -1,9 +1,10 @@
 import type { Reading, ReadRequest } from './reading.ts'
 
 /**
- * What the standard has a recipient accept and llhttp in strict mode refuses (Node 20; newer ones are laxer here and there). For each there is a
- * plainer way to say the same, which llhttp reads: {@link canonical} rewrites a connection to it, by a reading of its own that
- * knows nothing of our parser's.
+ * What the standard has a recipient accept and llhttp in strict mode refuses (Node 20; newer ones
+ * are laxer here and there). For each there is a plainer way to say the same, which llhttp reads:
+ * {@link canonical} rewrites a connection to it, by a reading of its own that knows nothing of our
+ * parser's.
  */
 export const EXCEPTIONS: readonly { what: string; why: string; example: string }[] = [
   {
@@ -19,7 +20,8 @@ export const EXCEPTIONS: readonly { what: string; why: string; example: string }
   {
     what: 'a tab behind "chunked"',
     why: 'RFC 9110 §5.5: white space around a field value (OWS) is no part of it, and a tab is white space',
-    example: 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked \t\r\n\r\n1\r\nz\r\n0\r\n\r\n',
+    example:
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked \t\r\n\r\n1\r\nz\r\n0\r\n\r\n',
   },
   {
     what: 'white space around the ";" and "=" of chunk extensions',
@@ -59,8 +61,12 @@ export function canonical(bytes: Buffer, { requests, refusal }: Reading): Buffer
       // Ours refused within its body, and may be stricter than the rules here.
       return Buffer.from(parts.join('') + rewritten.text, 'latin1')
     }
-    if (rewritten.wrong !== undefined) return `request ${index} was taken though it has ${rewritten.wrong}`
-    if (request.complete !== rewritten.complete || (request.complete && request.end !== rewritten.end)) {
+    if (rewritten.wrong !== undefined)
+      return `request ${index} was taken though it has ${rewritten.wrong}`
+    if (
+      request.complete !== rewritten.complete ||
+      (request.complete && request.end !== rewritten.end)
+    ) {
       return `request ${index} ends at ${request.end}, by the rules at ${rewritten.complete ? rewritten.end : 'no byte yet'}`
     }
     parts.push(rewritten.text)
@@ -72,10 +78,31 @@ export function canonical(bytes: Buffer, { requests, refusal }: Reading): Buffer
 
 /** What is the same of a request and of its canonical form. */
 export function essence(request: ReadRequest): object {
-  const { method, minorVersion, fields, contentLength, chunked, keepAlive, upgrade, body, complete } = request
+  const {
+    method,
+    minorVersion,
+    fields,
+    contentLength,
+    chunked,
+    keepAlive,
+    upgrade,
+    body,
+    complete,
+  } = request
   const { target, path, query, authority } = request
   const plain = [target, path, query ?? 'none', authority].map(plainTarget)
-  return { method, plain, minorVersion, fields, contentLength, chunked, keepAlive, upgrade, body, complete }
+  return {
+    method,
+    plain,
+    minorVersion,
+    fields,
+    contentLength,
+    chunked,
+    keepAlive,
+    upgrade,
+    body,
+    complete,
+  }
 }
 
 function plainTarget(target: string): string {
@@ -95,8 +122,13 @@ function canonicalRequest(text: string, start: number, request: ReadRequest): Re
   const headEnd = text.indexOf('\r\n\r\n', text.startsWith('\r\n', start) ? start + 2 : start) + 4
   const head = text
     .slice(start, headEnd)
-    .replace(/^(?:\r\n)?[^\r]*/, (line) => plainTarget(line).replace(/ HTTP\/1\.[2-9]$/, ' HTTP/1.1'))
-    .replace(/(\r\ntransfer-encoding:[^\r\n]*?chunked)([ \t]+)(?=\r\n)/gi, (_, before: string) => before)
+    .replace(/^(?:\r\n)?[^\r]*/, (line) =>
+      plainTarget(line).replace(/ HTTP\/1\.[2-9]$/, ' HTTP/1.1'),
+    )
+    .replace(
+      /(\r\ntransfer-encoding:[^\r\n]*?chunked)([ \t]+)(?=\r\n)/gi,
+      (_, before: string) => before,
+    )
   const { method, chunked, contentLength } = request
   if (chunked && method !== 'CONNECT') {
     const body = canonicalChunks(text, headEnd)
@@ -104,7 +136,8 @@ function canonicalRequest(text: string, start: number, request: ReadRequest): Re
   }
   const length = method === 'CONNECT' ? 0 : Math.max(contentLength, 0)
   const end = Math.min(headEnd + length, text.length)
-  // A CONNECT has no body, whatever it says; ours reads one that it has no use for as soon as it has the head.
+  // A CONNECT has no body, whatever it says; ours reads one that it has no use for as soon as it
+  // has the head.
   const complete = method === 'CONNECT' ? request.complete : end === headEnd + length
   return { text: head + text.slice(headEnd, end), end, complete }
 }
@@ -115,8 +148,9 @@ function canonicalChunks(text: string, start: number): Rewritten {
   for (let at = start; ; ) {
     const line = SIZE_LINE.exec(text.slice(at))
     if (line === null) return unfinished(text, at, out, 'a bad chunk size or extension')
-    const extensions = line[2]!.replace(new RegExp(EXTENSION, 'g'), (_, name: string, value?: string) =>
-      value === undefined ? `;${name}` : `;${name}=${value}`,
+    const extensions = line[2]!.replace(
+      new RegExp(EXTENSION, 'g'),
+      (_, name: string, value?: string) => (value === undefined ? `;${name}` : `;${name}=${value}`),
     )
     out += `${line[1]}${extensions}\r\n`
     at += line[0].length

@@ -7,11 +7,13 @@ import { type Reading, type ReadRequest, readAll } from './reading.ts'
 const NO_LIMITS = { ...DEFAULT_HEAD_LIMITS, requestLine: 0, fieldSize: 0, head: 0 }
 
 /**
- * Reads `bytes` as one connection with our parser and with Node's, and says where ours is the laxer one: it accepts what
- * llhttp refuses, or reads it differently. Null when there is no such place. That ours refuses more is as it should be.
+ * Reads `bytes` as one connection with our parser and with Node's, and says where ours is the laxer
+ * one: it accepts what llhttp refuses, or reads it differently. Null when there is no such place.
+ * That ours refuses more is as it should be.
  *
- * There are exceptions: extension methods and Upgrade, which are not about where a message ends, and what the standard has a
- * recipient accept and llhttp refuses (`canonical.ts`). Around all of them everything else is compared all the same.
+ * There are exceptions: extension methods and Upgrade, which are not about where a message ends,
+ * and what the standard has a recipient accept and llhttp refuses (`canonical.ts`). Around all of
+ * them everything else is compared all the same.
  */
 export function unsafeDisagreement(bytes: Buffer, pieces: Buffer[] = [bytes]): string | null {
   // No limit may decide before syntax does; llhttp's are lifted too.
@@ -41,16 +43,19 @@ function differenceToPlain(reading: Reading, plain: Buffer): string | null {
   const again = readAll([plain], NO_LIMITS)
   for (const [index, request] of reading.requests.entries()) {
     const before = JSON.stringify(essence(request))
-    const now = index < again.requests.length ? JSON.stringify(essence(again.requests[index]!)) : 'nothing'
-    if (before !== now) return `request ${index} was read as ${before}, its canonical form as ${now}`
+    const now =
+      index < again.requests.length ? JSON.stringify(essence(again.requests[index]!)) : 'nothing'
+    if (before !== now)
+      return `request ${index} was read as ${before}, its canonical form as ${now}`
   }
   return null
 }
 
 /**
- * llhttp has a list of methods; RFC 9110 §9.1 and §16.1 have a registry that anybody may add to, and what a server does
- * not know it answers with 501 or 405. A method does not decide about framing but for CONNECT. (The methods of RTSP, and
- * PRI, llhttp knows but not for HTTP/1.) So the same bytes are compared with a method that llhttp knows in its place.
+ * llhttp has a list of methods; RFC 9110 §9.1 and §16.1 have a registry that anybody may add to,
+ * and what a server does not know it answers with 501 or 405. A method does not decide about
+ * framing but for CONNECT. (The methods of RTSP, and PRI, llhttp knows but not for HTTP/1.) So the
+ * same bytes are compared with a method that llhttp knows in its place.
  */
 function withoutExtensionMethod(bytes: Buffer, reading: Reading, index: number): string | null {
   const before = index === 0 ? 0 : reading.requests[index - 1]!.end
@@ -60,11 +65,16 @@ function withoutExtensionMethod(bytes: Buffer, reading: Reading, index: number):
 }
 
 /**
- * llhttp silently stops after a request with Upgrade, though Node goes on in HTTP/1.1 when nobody takes the upgrade. A
- * server may ignore Upgrade and continue (RFC 9110 §7.8), as ours does. So what follows is compared as a connection of
- * its own.
+ * llhttp silently stops after a request with Upgrade, though Node goes on in HTTP/1.1 when nobody
+ * takes the upgrade. A server may ignore Upgrade and continue (RFC 9110 §7.8), as ours does. So
+ * what follows is compared as a connection of its own.
  */
-function aroundUpgrade(bytes: Buffer, reading: Reading, sight: Sight, index: number): string | null {
+function aroundUpgrade(
+  bytes: Buffer,
+  reading: Reading,
+  sight: Sight,
+  index: number,
+): string | null {
   const first = { ...reading, requests: reading.requests.slice(0, index + 1) }
   const { complete, keepAlive, end } = first.requests[index]!
   const difference = compare(first, sight)
@@ -74,11 +84,16 @@ function aroundUpgrade(bytes: Buffer, reading: Reading, sight: Sight, index: num
 
 /** What llhttp takes for an upgrade: it also heeds Proxy-Connection. */
 function upgrades({ fields }: ReadRequest): boolean {
-  const asked = fields.some(([name, value]) => /^(proxy-)?connection$/i.test(name) && /upgrade/i.test(value))
+  const asked = fields.some(
+    ([name, value]) => /^(proxy-)?connection$/i.test(name) && /upgrade/i.test(value),
+  )
   return asked && fields.some(([name]) => /^upgrade$/i.test(name))
 }
 
-/** Compares what ours made of a connection with what Node made of it; see {@link unsafeDisagreement}. */
+/**
+ * Compares what ours made of a connection with what Node made of it; see {@link
+ * unsafeDisagreement}.
+ */
 export function compare(reading: Reading, sight: Sight): string | null {
   for (const [index, ours] of reading.requests.entries()) {
     const theirs = sight.requests[index]

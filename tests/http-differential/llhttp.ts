@@ -40,7 +40,8 @@ let error: string | null = null
 
 function see(request: IncomingMessage): void {
   const parts: Buffer[] = []
-  // Taken where the parser hands it in: the stream itself would deliver it later, and this way a case needs no waiting.
+  // Taken where the parser hands it in: the stream itself would deliver it later, and this way a
+  // case needs no waiting.
   request.push = (chunk: Buffer | null) => {
     if (chunk !== null) parts.push(chunk)
     return true
@@ -54,7 +55,10 @@ server.on('clientError', (failure: NodeJS.ErrnoException) => {
   error ??= failure.code ?? failure.message
 })
 
-/** Feeds `bytes` to Node's HTTP server (llhttp, strict mode) as one connection. No request is ever answered. */
+/**
+ * Feeds `bytes` to Node's HTTP server (llhttp, strict mode) as one connection. No request is ever
+ * answered.
+ */
 export function seenByNode(bytes: Buffer): Sight {
   seen = []
   error = null

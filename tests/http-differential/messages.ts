@@ -22,7 +22,16 @@ function method(): fc.Arbitrary<string> {
   return fc.oneof(
     {
       weight: 6,
-      arbitrary: fc.constantFrom('GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'DELETE', 'QUERY', 'M-SEARCH'),
+      arbitrary: fc.constantFrom(
+        'GET',
+        'POST',
+        'PUT',
+        'HEAD',
+        'OPTIONS',
+        'DELETE',
+        'QUERY',
+        'M-SEARCH',
+      ),
     },
     { weight: 1, arbitrary: fc.constantFrom('CONNECT', 'PRI', 'get', 'SOURCE', 'DESCRIBE') },
     { weight: 1, arbitrary: token(8) },
@@ -112,9 +121,15 @@ function field(): fc.Arbitrary<string> {
     { weight: 4, arbitrary: line(token(12), value()) },
     {
       weight: 1,
-      arbitrary: line(fc.constantFrom('Content-Length', 'content-length', 'Content_Length'), length()),
+      arbitrary: line(
+        fc.constantFrom('Content-Length', 'content-length', 'Content_Length'),
+        length(),
+      ),
     },
-    { weight: 1, arbitrary: line(fc.constantFrom('Transfer-Encoding', 'TRANSFER-ENCODING'), coding()) },
+    {
+      weight: 1,
+      arbitrary: line(fc.constantFrom('Transfer-Encoding', 'TRANSFER-ENCODING'), coding()),
+    },
     { weight: 1, arbitrary: line(fc.constantFrom('Host', 'hOST'), host()) },
     {
       weight: 2,
@@ -136,13 +151,18 @@ function field(): fc.Arbitrary<string> {
             ),
             { minLength: 1, maxLength: 3 },
           )
-          .chain((options) => fc.constantFrom(',', ', ', ' ,\t', ' ').map((comma) => options.join(comma))),
+          .chain((options) =>
+            fc.constantFrom(',', ', ', ' ,\t', ' ').map((comma) => options.join(comma)),
+          ),
       ),
     },
     { weight: 1, arbitrary: line(fc.constant('Upgrade'), fc.constantFrom('websocket', 'h2c', '')) },
     {
       weight: 1,
-      arbitrary: line(fc.constant('Expect'), fc.constantFrom('100-continue', '100-Continue', 'x', '')),
+      arbitrary: line(
+        fc.constant('Expect'),
+        fc.constantFrom('100-continue', '100-Continue', 'x', ''),
+      ),
     },
   )
 }
@@ -204,7 +224,10 @@ function extension(): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 10, arbitrary: fc.constant('') },
     { weight: 1, arbitrary: token(4).map((name) => `;${name}`) },
-    { weight: 1, arbitrary: fc.tuple(token(4), token(4)).map(([name, value]) => `;${name}=${value}`) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(token(4), token(4)).map(([name, value]) => `;${name}=${value}`),
+    },
     { weight: 1, arbitrary: textOf(0x20, 0xff, 6).map((text) => `;a="${text}"`) },
     { weight: 1, arbitrary: spacedExtension() },
     { weight: 1, arbitrary: fc.constantFrom(';', ';;', ' ;a', '; a', ';a ', ';a=', ';="x"', '\t') },
@@ -220,7 +243,9 @@ function spacedExtension(): fc.Arbitrary<string> {
   )
   const one = fc
     .tuple(spaces, spaces, token(4), spaces, spaces, value, fc.boolean())
-    .map(([a, b, name, c, d, value, valued]) => `${a};${b}${name}${valued ? `${c}=${d}${value}` : ''}`)
+    .map(
+      ([a, b, name, c, d, value, valued]) => `${a};${b}${name}${valued ? `${c}=${d}${value}` : ''}`,
+    )
   return fc
     .tuple(fc.array(one, { minLength: 1, maxLength: 3 }), fc.constantFrom('', '', '', '', ' '))
     .map(([all, after]) => all.join('') + after)
@@ -273,7 +298,10 @@ function anyRequest(): fc.Arbitrary<string> {
   const body = fc.oneof(
     { weight: 2, arbitrary: fc.constant('\r\n') },
     { weight: 3, arbitrary: data().map((data) => `Content-Length: ${data.length}\r\n\r\n${data}`) },
-    { weight: 3, arbitrary: chunked().map((chunks) => `Transfer-Encoding: chunked\r\n\r\n${chunks}`) },
+    {
+      weight: 3,
+      arbitrary: chunked().map((chunks) => `Transfer-Encoding: chunked\r\n\r\n${chunks}`),
+    },
     {
       weight: 1,
       arbitrary: fc
@@ -282,7 +310,15 @@ function anyRequest(): fc.Arbitrary<string> {
     },
   )
   const strange = fc
-    .tuple(method(), target(), version(), fc.boolean(), host(), fc.array(field(), { maxLength: 4 }), body)
+    .tuple(
+      method(),
+      target(),
+      version(),
+      fc.boolean(),
+      host(),
+      fc.array(field(), { maxLength: 4 }),
+      body,
+    )
     .map(
       ([method, target, version, hosted, host, fields, body]) =>
         `${method} ${target} ${version}\r\n${hosted ? `Host: ${host}\r\n` : 'Host: a\r\n'}${fields.join('')}${body}`,

@@ -4,7 +4,11 @@ import { ChunkedBody } from '../../src/http/chunked-body.ts'
 import { HttpError } from '../../src/http/errors.ts'
 import { FixedLengthBody } from '../../src/http/fixed-length-body.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../../src/http/limits.ts'
-import { type RequestHead, RequestHeadParser, type TargetForm } from '../../src/http/request-head.ts'
+import {
+  type RequestHead,
+  RequestHeadParser,
+  type TargetForm,
+} from '../../src/http/request-head.ts'
 
 /** A request as our engine's parts read it, everything decoded as latin-1. */
 export interface ReadRequest {
@@ -26,7 +30,10 @@ export interface ReadRequest {
   body: string
   /** The body has been read to its end. */
   complete: boolean
-  /** How many bytes of the connection come before the end of this request; -1 when it is not complete. */
+  /**
+   * How many bytes of the connection come before the end of this request; -1 when it is not
+   * complete.
+   */
   end: number
 }
 
@@ -48,10 +55,14 @@ export interface Reading {
 }
 
 /**
- * Reads `pieces` as one connection, as the connection does: heads and bodies in turn, until a request is refused or one
- * closes the connection (or is a CONNECT, after which other bytes than HTTP would follow).
+ * Reads `pieces` as one connection, as the connection does: heads and bodies in turn, until a
+ * request is refused or one closes the connection (or is a CONNECT, after which other bytes than
+ * HTTP would follow).
  */
-export function readAll(pieces: Iterable<Buffer>, limits: HeadLimits = DEFAULT_HEAD_LIMITS): Reading {
+export function readAll(
+  pieces: Iterable<Buffer>,
+  limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+): Reading {
   const parser = new RequestHeadParser(limits)
   const read: Taken[] = []
   let body: BodyReceiver | null = null
@@ -72,7 +83,8 @@ export function readAll(pieces: Iterable<Buffer>, limits: HeadLimits = DEFAULT_H
             body = bodyOf(head, limits)
             read.push({ head, parts: [], body, end: offset })
             parser.reset()
-            // What follows the head of a CONNECT is no body, whatever its fields say (RFC 9110 §9.3.6).
+            // What follows the head of a CONNECT is no body, whatever its fields say (RFC 9110
+            // §9.3.6).
             closed = head.method === 'CONNECT'
           }
         } else {
@@ -95,10 +107,18 @@ export function readAll(pieces: Iterable<Buffer>, limits: HeadLimits = DEFAULT_H
     if (refusal === null) left += end - at
   }
   // Described only now: later bytes must not change what earlier heads and bodies refer to.
-  return { requests: read.map(describe), refusal, partialHead: refusal === null && parser.begun, left }
+  return {
+    requests: read.map(describe),
+    refusal,
+    partialHead: refusal === null && parser.begun,
+    left,
+  }
 }
 
-/** What {@link readAll} makes of `bytes`, having checked that it is the same whole, byte by byte and at random splits. */
+/**
+ * What {@link readAll} makes of `bytes`, having checked that it is the same whole, byte by byte and
+ * at random splits.
+ */
 export function readAtEverySplit(bytes: Buffer, limits: HeadLimits = DEFAULT_HEAD_LIMITS): Reading {
   const whole = readAll([bytes], limits)
   deepStrictEqual(readAll(pieces(bytes, 1), limits), whole, 'fed byte by byte')
@@ -127,7 +147,9 @@ export function pieces(bytes: Buffer, length: number): Buffer[] {
 }
 
 /** Each piece in a buffer of its own with other bytes around it, which nobody may look at. */
-function* embedded(pieces: Iterable<Buffer>): Iterable<{ piece: Buffer; start: number; end: number }> {
+function* embedded(
+  pieces: Iterable<Buffer>,
+): Iterable<{ piece: Buffer; start: number; end: number }> {
   let before = 0
   for (const bytes of pieces) {
     before = (before + 5) % 7
@@ -138,7 +160,9 @@ function* embedded(pieces: Iterable<Buffer>): Iterable<{ piece: Buffer; start: n
 }
 
 function bodyOf(head: RequestHead, limits: HeadLimits): BodyReceiver {
-  return head.chunked ? new ChunkedBody(limits) : new FixedLengthBody(Math.max(head.contentLength, 0))
+  return head.chunked
+    ? new ChunkedBody(limits)
+    : new FixedLengthBody(Math.max(head.contentLength, 0))
 }
 
 function describe({ head, parts, body, end }: Taken): ReadRequest {

@@ -31,7 +31,10 @@ export interface Variant {
   /** The arguments and environment that ask the same of gunicorn. */
   readonly gunicornArgs: readonly string[]
   readonly gunicornEnv?: Readonly<Record<string, string>>
-  /** Our arguments when the same application runs in the embedded interpreter; variants with the same ones share a server. */
+  /**
+   * Our arguments when the same application runs in the embedded interpreter; variants with the
+   * same ones share a server.
+   */
   readonly embeddedArgs: readonly string[]
   /** The same applications in TypeScript. */
   readonly typescript: TypeScriptServer
@@ -48,14 +51,17 @@ export interface Difference {
   /** What is seen of gunicorn; the suite checks it like our own. */
   readonly sees: string
   /**
-   * What we are beside it: `stricter` (we refuse what it lets through), `laxer` (the other way round),
-   * `conforms` (we do what the PEP asks and it does not), `choice` (the PEP allows both).
+   * What we are beside it: `stricter` (we refuse what it lets through), `laxer` (the other way
+   * round), `conforms` (we do what the PEP asks and it does not), `choice` (the PEP allows both).
    */
   readonly weAre: 'stricter' | 'laxer' | 'conforms' | 'choice'
   readonly why: string
 }
 
-/** Where an application on the embedded Python sees, or is seen to do, something else than on the system's. */
+/**
+ * Where an application on the embedded Python sees, or is seen to do, something else than on the
+ * system's.
+ */
 export interface EmbeddedDifference {
   /** What is seen instead; the suite checks it like the rest. */
   readonly sees: string
@@ -71,8 +77,8 @@ export interface TypeScriptDifference {
   /** What is seen instead; the suite checks it like the rest. */
   readonly sees: string
   /**
-   * `words`: the rule holds, what is seen has another name; `language`: what the case is about does not exist in TypeScript, or is another thing
-   * there; `choice`: the PEP allows both.
+   * `words`: the rule holds, what is seen has another name; `language`: what the case is about does
+   * not exist in TypeScript, or is another thing there; `choice`: the PEP allows both.
    */
   readonly because: 'words' | 'language' | 'choice'
   readonly why: string
@@ -80,7 +86,10 @@ export interface TypeScriptDifference {
   readonly run?: (probe: Probe) => Promise<string>
 }
 
-/** One row of the table: a sentence of PEP 3333 that a server can break, and what is seen when it is put to it. */
+/**
+ * One row of the table: a sentence of PEP 3333 that a server can break, and what is seen when it is
+ * put to it.
+ */
 export interface PepCase {
   /** Unique, in kebab case. */
   readonly id: string
@@ -91,7 +100,10 @@ export interface PepCase {
   readonly rule: string
   /** How the server is started; `plain` when left out. */
   readonly on?: Variant
-  /** Puts the server to it and says in one line what was seen. The same code runs against every server. */
+  /**
+   * Puts the server to it and says in one line what was seen. The same code runs against every
+   * server.
+   */
   readonly run: (probe: Probe) => Promise<string>
   /** What has to be seen of ours. */
   readonly expect: string
@@ -105,7 +117,10 @@ export interface PepCase {
 
 const dispatcher = 'conformance:application'
 
-/** Most cases: an application in TypeScript is run by one thread, and streams its requests' bodies, whatever the flags. */
+/**
+ * Most cases: an application in TypeScript is run by one thread, and streams its requests' bodies,
+ * whatever the flags.
+ */
 const typescript: TypeScriptServer = {
   app: './typescript/conformance.ts:application',
   args: ['--workers', '1'],
@@ -147,7 +162,9 @@ export function unlessStrict(
   ]
 }
 
-/** Several threads; with them gunicorn keeps connections alive, which its default worker never does. */
+/**
+ * Several threads; with them gunicorn keeps connections alive, which its default worker never does.
+ */
 export const threads: Variant = {
   name: 'threads',
   app: dispatcher,
@@ -168,7 +185,10 @@ export const unbuffered: Variant = {
   typescript,
 }
 
-/** Two workers, an application that is not at the root of the server, and a variable from the deployer. */
+/**
+ * Two workers, an application that is not at the root of the server, and a variable from the
+ * deployer.
+ */
 export const site: Variant = {
   name: 'site',
   app: dispatcher,

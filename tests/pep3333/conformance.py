@@ -1,7 +1,7 @@
 """The application that the table of PEP 3333 cases runs: the header ``X-Case`` names which of them.
 
-It passes its arguments and the result through untouched, so that what a case sees is what the server did.
-"""
+It passes its arguments and the result through untouched, so that what a case sees is what the
+server did."""
 
 from __future__ import annotations
 

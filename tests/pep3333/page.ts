@@ -99,9 +99,14 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
   ].join('\n')}\n`
 }
 
-/** What the embedded interpreter does otherwise: so little that a column of its own would say nothing. */
+/**
+ * What the embedded interpreter does otherwise: so little that a column of its own would say
+ * nothing.
+ */
 function embeddedLines(table: readonly PepCase[]): string[] {
-  const elsewhere = table.flatMap((row) => (row.embedded ? [{ ...row, embedded: row.embedded }] : []))
+  const elsewhere = table.flatMap((row) =>
+    row.embedded ? [{ ...row, embedded: row.embedded }] : [],
+  )
   return [
     `On the embedded Python (\`--runtime pyodide\`) the same applications do the same in ${table.length - elsewhere.length} cases, by \`tests/pep3333-embedded.test.ts\`;`,
     'in the others it lacks something that the system\u2019s Python has:',
@@ -114,7 +119,12 @@ function embeddedLines(table: readonly PepCase[]): string[] {
   ]
 }
 
-function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gunicorn: Seen): string[] {
+function sectionLines(
+  section: string,
+  rows: readonly PepCase[],
+  ours: Seen,
+  gunicorn: Seen,
+): string[] {
   if (rows.length === 0) return []
   return [
     '',
@@ -127,7 +137,9 @@ function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gun
       const theirs = gunicorn.get(row.id) ?? ''
       const why = [
         row.gunicorn ? `**${row.gunicorn.weAre}**: ${cell(row.gunicorn.why)}` : '',
-        row.typescript ? `**TypeScript, ${row.typescript.because}**: ${cell(row.typescript.why)}` : '',
+        row.typescript
+          ? `**TypeScript, ${row.typescript.because}**: ${cell(row.typescript.why)}`
+          : '',
       ].filter(Boolean)
       const inTypeScript = row.typescript?.sees ?? row.expect
       const beside = (seen: string) => (seen === mine ? 'the same' : code(seen))
@@ -137,7 +149,11 @@ function sectionLines(section: string, rows: readonly PepCase[], ours: Seen, gun
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('*', '\\*').replaceAll('_', '\\_').replaceAll('<', '&lt;')
+  return text
+    .replaceAll('|', '\\|')
+    .replaceAll('*', '\\*')
+    .replaceAll('_', '\\_')
+    .replaceAll('<', '&lt;')
 }
 
 function code(text: string): string {

@@ -19,8 +19,8 @@ export interface CaseRequest {
 }
 
 /**
- * What a case has in hand: one server, a token of its own, the notes that the application writes under it and the
- * gates that the application waits at.
+ * What a case has in hand: one server, a token of its own, the notes that the application writes
+ * under it and the gates that the application waits at.
  */
 export class Probe {
   readonly server: RunningServer
@@ -30,7 +30,8 @@ export class Probe {
 
   /**
    * @param directory Where applications write notes and look for gates (`PEP3333_NOTES`).
-   * @param form Which form of the applications is asked for, where there is more than one (`X-Form`).
+   * @param form Which form of the applications is asked for, where there is more than one
+   * (`X-Form`).
    */
   constructor(server: RunningServer, directory: string, form?: string) {
     this.server = server
@@ -40,8 +41,15 @@ export class Probe {
 
   /** The bytes of a request for an application. */
   request(app: string, options: CaseRequest = {}): Buffer {
-    const { method = 'GET', target = '/', version = '1.1', host = 'case.example', headers = [] } = options
-    const body = typeof options.body === 'object' ? options.body : Buffer.from(options.body ?? '', 'latin1')
+    const {
+      method = 'GET',
+      target = '/',
+      version = '1.1',
+      host = 'case.example',
+      headers = [],
+    } = options
+    const body =
+      typeof options.body === 'object' ? options.body : Buffer.from(options.body ?? '', 'latin1')
     const lines = [`${method} ${target} HTTP/${version}`]
     if (host !== null) lines.push(`Host: ${host}`)
     lines.push(`X-Case: ${app}`, `X-Token: ${this.token}`)
@@ -99,15 +107,18 @@ export class Probe {
   }
 
   /**
-   * Resolves when the worker has dealt with everything before: it answers another request, and with one worker of one
-   * thread it cannot do so earlier.
+   * Resolves when the worker has dealt with everything before: it answers another request, and with
+   * one worker of one thread it cannot do so earlier.
    */
   async settled(): Promise<void> {
     const other = new Probe(this.server, this.#directory)
     await other.ask('counted')
   }
 
-  /** How often close() was called: waits for the first time, and for the worker to be done with the request. */
+  /**
+   * How often close() was called: waits for the first time, and for the worker to be done with the
+   * request.
+   */
   async closes(): Promise<string> {
     const count = () => this.notes().filter((note) => note === 'closed').length
     await this.settled()
@@ -118,14 +129,16 @@ export class Probe {
 
   /** Whether the server's log holds that text, now or within 3 seconds. */
   async logged(text: string): Promise<string> {
-    const found = await waitFor('the log', () => this.server.log().includes(text), 3_000).catch(() => false)
+    const found = await waitFor('the log', () => this.server.log().includes(text), 3_000).catch(
+      () => false,
+    )
     return found ? 'logged' : 'not logged'
   }
 }
 
 /**
- * The line for an answer that may not be one: what a strict client could not read is a result as well, when it says
- * why. A connection that stays silent is none: it fails the case.
+ * The line for an answer that may not be one: what a strict client could not read is a result as
+ * well, when it says why. A connection that stays silent is none: it fails the case.
  */
 export async function outcome(line: Promise<string>): Promise<string> {
   try {
@@ -143,11 +156,12 @@ export async function outcome(line: Promise<string>): Promise<string> {
 export class NoReport extends Error {}
 
 /**
- * A response in one line: status and body, and whether it broke off. The page of a server error is the server's
- * own, so only its status counts.
+ * A response in one line: status and body, and whether it broke off. The page of a server error is
+ * the server's own, so only its status counts.
  */
 export function summary(response: RawResponse): string {
-  if (/^(Internal Server Error|Bad Request|Not Found)$/.test(response.reason)) return String(response.status)
+  if (/^(Internal Server Error|Bad Request|Not Found)$/.test(response.reason))
+    return String(response.status)
   return `${response.status} ${response.reason}: ${content(response)}`
 }
 

@@ -14,9 +14,15 @@ export interface HostileKind {
   readonly name: string
   /** What each client sends: at once, and then nothing more. It reads nothing. */
   readonly bytes: Buffer | string
-  /** What the server should have: enough workers or threads that none needs to wait for another by itself. */
+  /**
+   * What the server should have: enough workers or threads that none needs to wait for another by
+   * itself.
+   */
   readonly args?: readonly string[]
-  /** What the acceptor may grow by for all clients together, beside what each connection costs, in bytes. */
+  /**
+   * What the acceptor may grow by for all clients together, beside what each connection costs, in
+   * bytes.
+   */
   readonly acceptor: number
   /** What the worker may grow by, in bytes. */
   readonly worker: number
@@ -27,7 +33,14 @@ const chunked = 'POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunk
 /** The budgets of the server under test: small, so that they are reached. */
 const MEMORY = 48 * MIB
 const DISK = 256 * MIB
-const budgets = ['--client-memory', String(MEMORY), '--spool-size', String(DISK), '--spool-reserve', '0']
+const budgets = [
+  '--client-memory',
+  String(MEMORY),
+  '--spool-size',
+  String(DISK),
+  '--spool-reserve',
+  '0',
+]
 /** Beside what is counted, V8 and malloc keep some of what they had. */
 const SLACK = 80 * MIB
 /** A connection: its socket, its objects, what it is read into. */
@@ -97,8 +110,8 @@ export const hostileKinds: readonly HostileKind[] = [
 const INNOCENT = 40
 
 /**
- * That many clients of one kind at a time, while an innocent one is answered. Prints what acceptor and worker grew by at most, and holds
- * it to the kind's bounds.
+ * That many clients of one kind at a time, while an innocent one is answered. Prints what acceptor
+ * and worker grew by at most, and holds it to the kind's bounds.
  */
 export async function hostileClients(kind: HostileKind, count: number): Promise<void> {
   const server = await startPlain({
@@ -126,8 +139,13 @@ export async function hostileClients(kind: HostileKind, count: number): Promise<
   // What was refused, or could not be sent yet, is as it will stay.
   await waitFor('what the clients send to have arrived', () => settled(clients), 60_000)
 
-  const [peakOfAcceptor = 0, peakOfWorker = 0] = [acceptor, worker].map((pid) => resourcesOf(pid).peak)
-  const grown = { acceptor: peakOfAcceptor - (before[0] ?? 0), worker: peakOfWorker - (before[1] ?? 0) }
+  const [peakOfAcceptor = 0, peakOfWorker = 0] = [acceptor, worker].map(
+    (pid) => resourcesOf(pid).peak,
+  )
+  const grown = {
+    acceptor: peakOfAcceptor - (before[0] ?? 0),
+    worker: peakOfWorker - (before[1] ?? 0),
+  }
   console.log(
     `${count} clients, ${kind.name}: acceptor +${mebibytes(grown.acceptor)} (${mebibytes(grown.acceptor / count)} each), ` +
       `worker +${mebibytes(grown.worker)}; innocent: ${JSON.stringify(Object.fromEntries(statuses))}`,

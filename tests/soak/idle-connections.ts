@@ -3,15 +3,20 @@ import { startEndurance } from '../support/endurance-application.ts'
 import { KeepAliveClient } from '../support/keep-alive-client.ts'
 import { get } from '../support/plain-application.ts'
 import { quantile } from '../support/quantile.ts'
-import { descriptorLimit, mebibytes, resourcesOf, settledDescriptors } from '../support/resources.ts'
+import {
+  descriptorLimit,
+  mebibytes,
+  resourcesOf,
+  settledDescriptors,
+} from '../support/resources.ts'
 import { streamFor } from '../support/steady-stream.ts'
 
 /** What other files of a process may be open beside the connections. */
 const spare = 500
 
 /**
- * Holds that many keep-alive connections, each of which has had an answer, while others are answered; twice, for what the
- * first time leaves behind would add up.
+ * Holds that many keep-alive connections, each of which has had an answer, while others are
+ * answered; twice, for what the first time leaves behind would add up.
  *
  * @param wanted How many, as far as the limit of open files lets.
  * @param duration For how many milliseconds others are answered meanwhile.
@@ -19,8 +24,14 @@ const spare = 500
 export async function idleConnections(wanted: number, duration: number): Promise<void> {
   // The server keeps a fifth for files.
   const count = Math.min(wanted, Math.floor((descriptorLimit() - spare) * 0.8) - spare)
-  if (count < wanted) console.log(`the limit of open files allows ${count} connections, not ${wanted}`)
-  const server = await startEndurance(['--keep-alive', '600', '--max-connections', String(count + spare)])
+  if (count < wanted)
+    console.log(`the limit of open files allows ${count} connections, not ${wanted}`)
+  const server = await startEndurance([
+    '--keep-alive',
+    '600',
+    '--max-connections',
+    String(count + spare),
+  ])
   const acceptor = server.acceptor()
   const stream = { clients: 4, pause: 1, request: () => get('/') }
 
@@ -35,7 +46,9 @@ export async function idleConnections(wanted: number, duration: number): Promise
     const clients: KeepAliveClient[] = []
     while (clients.length < count) {
       const more = Math.min(250, count - clients.length)
-      const opened = await Promise.all(Array.from({ length: more }, () => KeepAliveClient.open(server)))
+      const opened = await Promise.all(
+        Array.from({ length: more }, () => KeepAliveClient.open(server)),
+      )
       const answers = await Promise.all(opened.map((client) => client.request(get('/'))))
       expect(answers.filter(({ status, body }) => status !== 200 || body !== 'hello\n')).toEqual([])
       clients.push(...opened)
@@ -51,7 +64,8 @@ export async function idleConnections(wanted: number, duration: number): Promise
     // All are still there, and any of them can be used: every n-th is.
     expect(clients.filter((client) => !client.isOpen)).toEqual([])
     const sample = clients.filter((_, n) => n % Math.ceil(count / 500) === 0)
-    for (const client of sample) expect(await client.request(get('/'))).toMatchObject({ status: 200 })
+    for (const client of sample)
+      expect(await client.request(get('/'))).toMatchObject({ status: 200 })
     expect(clients.filter((client) => !client.isOpen || client.surplus > 0)).toEqual([])
 
     for (const client of clients) client.close()
@@ -72,7 +86,8 @@ export async function idleConnections(wanted: number, duration: number): Promise
         `others meanwhile: ${times(others.sent)} (without: ${times(alone.sent)}); ${sample.length} of them used again`,
     )
     expect(each).toBeLessThan(48 * 1024 + (16 * 1024 * 1024) / count)
-    // What else the machine does comes and goes by some milliseconds, between the one time and the other.
+    // What else the machine does comes and goes by some milliseconds, between the one time and the
+    // other.
     expect(waits(others.sent, 0.5)).toBeLessThan(3 * waits(alone.sent, 0.5) + 20)
   }
   // What the first ten thousand needed serves the second.

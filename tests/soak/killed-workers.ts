@@ -10,8 +10,8 @@ import { waitFor } from '../support/wait-for.ts'
 const PATIENCE_MS = 15_000
 
 /**
- * Four workers under load, one of which is killed every so often; then the accounts are made up: what the clients have seen against
- * what the application says it has begun.
+ * Four workers under load, one of which is killed every so often; then the accounts are made up:
+ * what the clients have seen against what the application says it has begun.
  *
  * @param duration For how long, in milliseconds.
  * @param interval Milliseconds between two killings.
@@ -19,7 +19,8 @@ const PATIENCE_MS = 15_000
 export async function killedWorkers(duration: number, interval: number): Promise<void> {
   const server = await startEndurance(['--workers', '4', '--keep-alive', '60'])
   const acceptor = server.acceptor()
-  // Enough clients, and requests that take their time, to have every worker in the middle of one and others queued behind it.
+  // Enough clients, and requests that take their time, to have every worker in the middle of one
+  // and others queued behind it.
   const stream = await startStream(server, {
     clients: 16,
     request: (n) => get(`/begin?id=${n}${n % 4 === 0 ? '&ms=10' : ''}`),
@@ -49,7 +50,8 @@ export async function killedWorkers(duration: number, interval: number): Promise
   expect(sent.length).toBe(good.length + lost.length)
   expect(new Set(sent.map(({ number }) => number)).size).toBe(sent.length)
 
-  // Nothing was begun twice; what was answered was begun; what was lost and had begun, had begun on a worker that was killed.
+  // Nothing was begun twice; what was answered was begun; what was lost and had begun, had begun on
+  // a worker that was killed.
   const begun = server.events().filter(({ what }) => what === 'begin')
   const pidOf = new Map(begun.map(({ id, pid }) => [id, pid]))
   expect(pidOf.size).toBe(begun.length)
@@ -59,7 +61,8 @@ export async function killedWorkers(duration: number, interval: number): Promise
   const lostBegun = lost.filter(({ number }) => pidOf.has(String(number)))
   for (const { number } of lostBegun) expect(killed).toContain(pidOf.get(String(number)))
   expect(begun.length).toBe(good.length + lostBegun.length)
-  // In flight on a worker with one thread: the one it runs, and what it had finished but not sent, which is a millisecond's worth.
+  // In flight on a worker with one thread: the one it runs, and what it had finished but not sent,
+  // which is a millisecond's worth.
   expect(lost.length).toBeLessThanOrEqual(killed.length * 16)
   // Otherwise nobody was killed in the middle of anything.
   expect(lost.length).toBeGreaterThan(0)

@@ -7,7 +7,8 @@ import { download, type Transfer, upload } from '../support/large-transfer.ts'
 import { forgetPeak, mebibytes, resourcesOf } from '../support/resources.ts'
 import { vanishingClients } from './vanishing-clients.ts'
 
-// Two gigabytes either way, and a little more: their number does not fit into 31 bits. The version with 200 MB is tests/large-bodies.test.ts.
+// Two gigabytes either way, and a little more: their number does not fit into 31 bits. The version
+// with 200 MB is tests/large-bodies.test.ts.
 
 const mebibyte = 1024 * 1024
 const size = 2049 * mebibyte
@@ -46,7 +47,9 @@ describe('two gigabytes', () => {
   test.skipIf(room < 2 * size)('uploaded, by way of a temporary file', async () => {
     const server = await startEndurance()
     for (const framing of ['length', 'chunked'] as const) {
-      await watched(`upload, buffered, ${framing}`, server, (bytes) => upload(server, bytes, framing))
+      await watched(`upload, buffered, ${framing}`, server, (bytes) =>
+        upload(server, bytes, framing),
+      )
       expect(server.temporaryFiles().filter((name) => name.includes('body'))).toEqual([])
     }
   })

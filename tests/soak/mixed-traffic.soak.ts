@@ -32,7 +32,8 @@ test('workers that are never replaced do not grow', async () => {
     workerAge: 5_000,
     args: [],
     acceptorGrowth: 32 * mebibyte,
-    // Uploads of up to 500 KB are held in memory, several at a time; how many at most takes a while to come about.
+    // Uploads of up to 500 KB are held in memory, several at a time; how many at most takes a while
+    // to come about.
     workerGrowth: 8 * mebibyte,
   })
 })

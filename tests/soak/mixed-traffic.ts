@@ -10,15 +10,23 @@ import { numberOfActs, randomFrom, startTraffic, type TrafficReport } from './tr
 export interface MixedTraffic {
   clients: number
   workers: number
-  /** Of how many milliseconds one stretch of traffic is; after each the server is let come to rest, and looked at. */
+  /**
+   * Of how many milliseconds one stretch of traffic is; after each the server is let come to rest,
+   * and looked at.
+   */
   stretch: number
   /** How many stretches. The first is the warm-up, which the others are compared with. */
   stretches: number
-  /** Milliseconds between two killings of a worker, two reloads, two lines of the table; 0 for none. */
+  /**
+   * Milliseconds between two killings of a worker, two reloads, two lines of the table; 0 for none.
+   */
   killEvery: number
   reloadEvery: number
   sampleEvery: number
-  /** Workers that are replaced are compared when they have served for that many milliseconds, to twice as many; 0: they are not. */
+  /**
+   * Workers that are replaced are compared when they have served for that many milliseconds, to
+   * twice as many; 0: they are not.
+   */
   workerAge: number
   args: string[]
   /** What resident memory may grow by from the first rest to the last, in bytes. */
@@ -39,7 +47,10 @@ interface Rest {
   descriptors: Record<string, number>[]
 }
 
-/** Traffic of all kinds, with workers that are recycled, killed and reloaded meanwhile; what is held at rest must not grow. */
+/**
+ * Traffic of all kinds, with workers that are recycled, killed and reloaded meanwhile; what is held
+ * at rest must not grow.
+ */
 export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   const server = await startEndurance(['--workers', String(options.workers), ...options.args])
   // The acceptor stays the same process all along; its workers come and go.
@@ -90,7 +101,8 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   for (let stretch = 0; stretch < options.stretches; stretch++) {
     const traffic = startTraffic(server, options.clients, random)
     disturbance.start()
-    const current = () => total() + [...traffic.report.done.values()].reduce((sum, count) => sum + count, 0)
+    const current = () =>
+      total() + [...traffic.report.done.values()].reduce((sum, count) => sum + count, 0)
     const sampling = setInterval(() => row(String(current())), options.sampleEvery)
     const looking = setInterval(lookAtWorkers, 500)
     await sleep(options.stretch)
@@ -131,11 +143,16 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
       expect(resident - (first.workers[n] ?? 0)).toBeLessThan(options.workerGrowth)
     }
   } else if (options.workerAge > 0) {
-    // They are replaced all the time, so those of like age are compared: of the first half and of the second.
+    // They are replaced all the time, so those of like age are compared: of the first half and of
+    // the second.
     const half = began + (performance.now() - began) / 2
     const ofAge = ages.filter(({ age }) => age >= options.workerAge && age < 2 * options.workerAge)
-    const [early, late] = [ofAge.filter(({ at }) => at < half), ofAge.filter(({ at }) => at >= half)]
-    const mean = (list: typeof ages) => list.reduce((sum, { resident }) => sum + resident, 0) / list.length
+    const [early, late] = [
+      ofAge.filter(({ at }) => at < half),
+      ofAge.filter(({ at }) => at >= half),
+    ]
+    const mean = (list: typeof ages) =>
+      list.reduce((sum, { resident }) => sum + resident, 0) / list.length
     console.log(
       `workers that have served for ${options.workerAge / 1000} to ${(2 * options.workerAge) / 1000} s: ` +
         `${mebibytes(mean(early))} in the first half (looked at ${early.length} times), ` +
@@ -182,7 +199,8 @@ class Disturbance {
       'the reloads to be done',
       // A reload whose new worker is the one that is killed fails, and what served before goes on.
       () =>
-        (this.#server.log().match(/ (Reloaded|Not reloaded; .*)$/gm)?.length ?? 0) >= this.#reloadsBegun(),
+        (this.#server.log().match(/ (Reloaded|Not reloaded; .*)$/gm)?.length ?? 0) >=
+        this.#reloadsBegun(),
       30_000,
     )
   }
@@ -220,7 +238,10 @@ class Disturbance {
   }
 }
 
-/** Every act that was lost had a worker killed while it was under way, or killed and not missed yet when it began. */
+/**
+ * Every act that was lost had a worker killed while it was under way, or killed and not missed yet
+ * when it began.
+ */
 function expectLossesToBeKills(report: TrafficReport, kills: readonly Kill[]): void {
   const unexplained = report.lost.filter(
     ({ since, at }) => !kills.some((kill) => kill.noticedAt >= since && kill.at <= at),
@@ -228,7 +249,10 @@ function expectLossesToBeKills(report: TrafficReport, kills: readonly Kill[]): v
   expect(unexplained).toEqual([])
 }
 
-/** Waits until there is nothing under way, and says what is held then. `wanted` is what it was the last time. */
+/**
+ * Waits until there is nothing under way, and says what is held then. `wanted` is what it was the
+ * last time.
+ */
 async function comeToRest(
   server: EnduranceServer,
   acceptor: number,
@@ -237,19 +261,22 @@ async function comeToRest(
 ): Promise<Rest> {
   let last = ''
   let unchanged = 0
-  // Idle connections go after keepalive (5 s); an old worker that still had something to finish goes when it has.
+  // Idle connections go after keepalive (5 s); an old worker that still had something to finish
+  // goes when it has.
   await waitFor(
     'the server to come to rest',
     async () => {
       const now = held(server, acceptor)
       const shown = JSON.stringify([now.descriptors, now.processes, now.temporaryFiles])
-      const like = wanted && JSON.stringify([wanted.descriptors, wanted.processes, wanted.temporaryFiles])
+      const like =
+        wanted && JSON.stringify([wanted.descriptors, wanted.processes, wanted.temporaryFiles])
       unchanged = shown === last ? unchanged + 1 : 0
       last = shown
       // A worker that is still loading looks settled for a moment, and not like the others.
       const [one, ...others] = now.descriptors.slice(2).map((kinds) => JSON.stringify(kinds))
       const settled = now.workers.length === workers && others.every((other) => other === one)
-      if (settled && (like === undefined ? unchanged >= 4 : unchanged >= 1 && like === shown)) return true
+      if (settled && (like === undefined ? unchanged >= 4 : unchanged >= 1 && like === shown))
+        return true
       await sleep(250)
       return false
     },

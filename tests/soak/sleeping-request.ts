@@ -10,25 +10,42 @@ import { waitFor } from '../support/wait-for.ts'
 const burstSize = 64
 
 /**
- * Two workers, one thread each, a stream of fast requests. Then one request sleeps, in the midst of a burst, so that some of that is
- * handed to the same worker before anybody can know. Says who ran what.
+ * Two workers, one thread each, a stream of fast requests. Then one request sleeps, in the midst of
+ * a burst, so that some of that is handed to the same worker before anybody can know. Says who ran
+ * what.
  *
  * @param seconds How long each of the sleeping requests sleeps; they come one after another.
  */
 export async function sleepingRequests(seconds: number[]): Promise<void> {
-  const server = await startEndurance(['--workers', '2', '--keep-alive', '60', '--log-level', 'debug'])
-  const burst = await Promise.all(Array.from({ length: burstSize }, () => KeepAliveClient.open(server)))
+  const server = await startEndurance([
+    '--workers',
+    '2',
+    '--keep-alive',
+    '60',
+    '--log-level',
+    'debug',
+  ])
+  const burst = await Promise.all(
+    Array.from({ length: burstSize }, () => KeepAliveClient.open(server)),
+  )
   const sleeper = await KeepAliveClient.open(server)
   await Promise.all(burst.map((client) => client.request(get('/'))))
 
   const stream = { clients: 4, pause: 1 }
-  const alone = await streamFor(server, 1_000, { ...stream, request: (n) => get(`/begin?id=alone${n}`) })
+  const alone = await streamFor(server, 1_000, {
+    ...stream,
+    request: (n) => get(`/begin?id=alone${n}`),
+  })
   expect(alone.faults).toEqual([])
   const baseline = waits(alone.sent)
   let givenBack = 0
 
   // Some more when nothing had been queued behind the sleepers, for then nothing was shown.
-  for (let round = 0; round < seconds.length || (givenBack === 0 && round < seconds.length + 10); round++) {
+  for (
+    let round = 0;
+    round < seconds.length || (givenBack === 0 && round < seconds.length + 10);
+    round++
+  ) {
     const duration = seconds[round] ?? 0.3
     const logged = server.log().length
     const ownDelay = monitorEventLoopDelay({ resolution: 5 })
@@ -64,7 +81,8 @@ export async function sleepingRequests(seconds: number[]): Promise<void> {
     const { sent, faults } = await running.stop()
     expect(faults).toEqual([])
 
-    // Who ran what. While one slept the other ran everything, and all of the burst had begun before it woke.
+    // Who ran what. While one slept the other ran everything, and all of the burst had begun before
+    // it woke.
     const events = server.events().filter(({ id }) => id.startsWith(`round${round}-`))
     const from = events.findIndex(({ id, what }) => what === 'begin' && id === name('sleeper', ''))
     const to = events.findIndex(({ id, what }) => what === 'done' && id === name('sleeper', ''))
@@ -88,7 +106,8 @@ export async function sleepingRequests(seconds: number[]): Promise<void> {
       expect(pid).toBe(pidOf.get(id))
     }
 
-    // The clock: 100 ms beyond the median, and what this machine is late without a sleeper too (then, or now: seen by our own timers).
+    // The clock: 100 ms beyond the median, and what this machine is late without a sleeper too
+    // (then, or now: seen by our own timers).
     const fast = [...sent, ...hurried].filter(({ sentAt }) => sentAt < wokenAt)
     const { middle, slowest } = waits(fast)
     const late = Math.max(baseline.slowest, ownDelay.max / 1e6)

@@ -37,7 +37,8 @@ test('two hundred slow clients leave the answers of one sync worker as they are'
     )
 
     const slow = await startSlowClients(server, 200)
-    // Not measured, but counted: the beginning, in which all of them get what fits into the system's buffers.
+    // Not measured, but counted: the beginning, in which all of them get what fits into the
+    // system's buffers.
     const start = await streamFor(server, 1_000, stream)
     const others = await streamFor(server, 4_000, stream)
     expect([...start.faults, ...others.faults]).toEqual([])
@@ -57,7 +58,8 @@ test('two hundred slow clients leave the answers of one sync worker as they are'
         `${mebibytes(before.acceptor.resident)} before, ${mebibytes(sizes.acceptor.resident)} with; ` +
         `worker ${mebibytes(before.worker.resident)} and ${mebibytes(sizes.worker.resident)}`,
     )
-    // 67 windows of 256 KiB, what the worker holds of as many responses, and a garbage collector that takes its time.
+    // 67 windows of 256 KiB, what the worker holds of as many responses, and a garbage collector
+    // that takes its time.
     expect(sizes.acceptor.resident - before.acceptor.resident).toBeLessThan(128 * 1024 * 1024)
     expect(sizes.worker.resident - before.worker.resident).toBeLessThan(64 * 1024 * 1024)
   }
@@ -71,7 +73,8 @@ test('two hundred slow clients leave the answers of one sync worker as they are'
   expect(median(withThem.p99s)).toBeLessThan(4 * median(without.p99s) + 10)
 })
 
-// For docs/endurance.md: MONOCEROS_SOAK_COMPARE=1. It promises nothing, so nothing can fail but the measurement.
+// For docs/endurance.md: MONOCEROS_SOAK_COMPARE=1. It promises nothing, so nothing can fail but the
+// measurement.
 test.runIf(process.env.MONOCEROS_SOAK_COMPARE)(
   'for comparison: Gunicorn, two sync workers, forty slow clients',
   async () => {

@@ -10,8 +10,9 @@ export interface SlowClients {
 }
 
 /**
- * Clients in three parts: one drips its header, a byte a second; one drips its body, a byte a second; one asks for 50 MB
- * and reads a kilobyte a second. Resolves when the server has had something of each.
+ * Clients in three parts: one drips its header, a byte a second; one drips its body, a byte a
+ * second; one asks for 50 MB and reads a kilobyte a second. Resolves when the server has had
+ * something of each.
  */
 export async function startSlowClients(target: Target, count: number): Promise<SlowClients> {
   const connections: RawConnection[] = []

@@ -10,12 +10,15 @@ import { get, post } from '../support/plain-application.ts'
 const mebibyte = 1024 * 1024
 const fileSize = 300_000
 
-/** Says that something was lost with a worker that was killed: 502, or a response that is cut off. Anything else is an error. */
+/**
+ * Says that something was lost with a worker that was killed: 502, or a response that is cut off.
+ * Anything else is an error.
+ */
 export class LostWithWorker extends Error {}
 
 /**
- * One thing that a client does, from connecting to leaving. Resolves with the number of its requests, when that is not 1;
- * throws when it did not go as it should.
+ * One thing that a client does, from connecting to leaving. Resolves with the number of its
+ * requests, when that is not 1; throws when it did not go as it should.
  */
 type Act = (server: EnduranceServer, random: Random) => Promise<number | undefined>
 
@@ -81,7 +84,9 @@ const acts: Record<string, { weight: number; act: Act }> = {
     weight: 8,
     act: async (server, random) => {
       const size = 1 + random(2 * mebibyte)
-      await rethrown(download(server, `/download?size=${size}${random(2) === 0 ? '&sized' : ''}`, size))
+      await rethrown(
+        download(server, `/download?size=${size}${random(2) === 0 ? '&sized' : ''}`, size),
+      )
     },
   },
   'a file': {
@@ -116,7 +121,8 @@ const acts: Record<string, { weight: number; act: Act }> = {
         (error: Error) => error.message,
       )
       // With fewer bytes than it has given its worker was killed.
-      if (/^answered HTTP\/1\.1 502|^got (0|65536) of/.test(outcome)) throw new LostWithWorker(outcome)
+      if (/^answered HTTP\/1\.1 502|^got (0|65536) of/.test(outcome))
+        throw new LostWithWorker(outcome)
       if (!outcome.startsWith('got 131072 of')) throw new Error(`raised in the middle: ${outcome}`)
     },
   },
@@ -124,7 +130,9 @@ const acts: Record<string, { weight: number; act: Act }> = {
     weight: 2,
     act: async (server) => {
       const client = await KeepAliveClient.open(server)
-      const { status, closes } = await client.request('GET / HTTP/1.1\r\nHost: test\r\nHost: again\r\n\r\n')
+      const { status, closes } = await client.request(
+        'GET / HTTP/1.1\r\nHost: test\r\nHost: again\r\n\r\n',
+      )
       client.close()
       if (status !== 400 || !closes) throw new Error(`${status} where the request was malformed`)
     },
@@ -157,7 +165,9 @@ const acts: Record<string, { weight: number; act: Act }> = {
     act: async (server, random) => {
       const size = 50 * mebibyte
       await rethrown(
-        download(server, `/download?size=${size}`, size, { abandonAfter: 1 + random(2 * mebibyte) }),
+        download(server, `/download?size=${size}`, size, {
+          abandonAfter: 1 + random(2 * mebibyte),
+        }),
       )
     },
   },
@@ -176,7 +186,9 @@ const acts: Record<string, { weight: number; act: Act }> = {
 
 export const numberOfActs = Object.keys(acts).length
 
-const drawn = Object.entries(acts).flatMap(([name, { weight }]) => Array.from({ length: weight }, () => name))
+const drawn = Object.entries(acts).flatMap(([name, { weight }]) =>
+  Array.from({ length: weight }, () => name),
+)
 
 export interface TrafficReport {
   /** How often each act was done. */
@@ -189,7 +201,10 @@ export interface TrafficReport {
   faults: string[]
 }
 
-/** Starts clients that do one act after another, in random order, with a breath in between, until they are stopped. */
+/**
+ * Starts clients that do one act after another, in random order, with a breath in between, until
+ * they are stopped.
+ */
 export function startTraffic(server: EnduranceServer, clients: number, random: Random) {
   writeFileSync(join(server.data, 'zeros'), Buffer.alloc(fileSize))
   const report: TrafficReport = { done: new Map(), requests: 0, lost: [], faults: [] }
@@ -204,7 +219,8 @@ export function startTraffic(server: EnduranceServer, clients: number, random: R
         report.requests += requests
       } catch (error) {
         const what = `${name}: ${error instanceof Error ? error.message : error}`
-        if (error instanceof LostWithWorker) report.lost.push({ at: performance.now(), since, what })
+        if (error instanceof LostWithWorker)
+          report.lost.push({ at: performance.now(), since, what })
         else report.faults.push(what)
       }
       report.done.set(name, (report.done.get(name) ?? 0) + 1)
@@ -224,7 +240,11 @@ export function startTraffic(server: EnduranceServer, clients: number, random: R
   }
 }
 
-async function expectAnswer(client: KeepAliveClient, request: string | Buffer, body: string): Promise<void> {
+async function expectAnswer(
+  client: KeepAliveClient,
+  request: string | Buffer,
+  body: string,
+): Promise<void> {
   const answer = await client.request(request)
   if (answer.status === 502) throw new LostWithWorker('502')
   if (answer.status !== 200 || answer.body !== body) {
@@ -245,7 +265,12 @@ async function rethrown(transfer: Promise<unknown>): Promise<void> {
 }
 
 /** Connects, sends, waits a little, and is gone: by a reset, or by closing without having read. */
-function sendAndLeave(server: EnduranceServer, bytes: string, wait: number, reset: boolean): Promise<void> {
+function sendAndLeave(
+  server: EnduranceServer,
+  bytes: string,
+  wait: number,
+  reset: boolean,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(server.port, server.host)
     socket.once('error', reject)

@@ -11,8 +11,8 @@ const mebibyte = 1024 * 1024
 const whole = 1000 * mebibyte
 
 /**
- * Clients that vanish in the middle of large bodies, either way, and nothing of them stays: compared are a first time, which also makes
- * what a process makes once and keeps, and a second.
+ * Clients that vanish in the middle of large bodies, either way, and nothing of them stays:
+ * compared are a first time, which also makes what a process makes once and keeps, and a second.
  *
  * @param count How many clients of each kind.
  * @param args For the server: `--no-request-buffering`.
@@ -26,11 +26,15 @@ export async function vanishingClients(count: number, args: string[] = []): Prom
   // Descriptors come back as soon as both sides have noticed; anything else is a leak.
   await waitFor('descriptors to be what they were', () => {
     const now = [resourcesOf(server.acceptor()), ...server.workers().map(resourcesOf)]
-    return now.every((one, n) => JSON.stringify(one.descriptors) === JSON.stringify(before[n]?.descriptors))
+    return now.every(
+      (one, n) => JSON.stringify(one.descriptors) === JSON.stringify(before[n]?.descriptors),
+    )
   }).catch(() => {}) // compared below, where a difference is shown
   const after = await quietResources(server)
 
-  expect(after.map(({ descriptors }) => descriptors)).toEqual(before.map(({ descriptors }) => descriptors))
+  expect(after.map(({ descriptors }) => descriptors)).toEqual(
+    before.map(({ descriptors }) => descriptors),
+  )
   expect(after.map(({ descriptors }) => descriptors['deleted file'] ?? 0)).toEqual(
     before.map(({ descriptors }) => descriptors['deleted file'] ?? 0),
   )
@@ -38,7 +42,8 @@ export async function vanishingClients(count: number, args: string[] = []): Prom
   for (const [n, now] of after.entries()) {
     const then = before[n]
     if (then === undefined) throw new Error('another worker')
-    // A thread of node's pool that was first needed in the second round has addresses of its own for malloc: 64 MiB each, of four.
+    // A thread of node's pool that was first needed in the second round has addresses of its own
+    // for malloc: 64 MiB each, of four.
     expect(now.virtual - then.virtual).toBeLessThan((96 + 3 * 64) * mebibyte)
     expect(now.resident - then.resident).toBeLessThan(48 * mebibyte)
     expect(now.mappings - then.mappings).toBeLessThan(64)

@@ -27,9 +27,16 @@ export class Browser {
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
     if (this.#cookies.size > 0) {
-      headers.set('Cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+      headers.set(
+        'Cookie',
+        [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+      )
     }
-    const response = await fetch(new URL(path, this.#origin), { ...init, headers, redirect: 'manual' })
+    const response = await fetch(new URL(path, this.#origin), {
+      ...init,
+      headers,
+      redirect: 'manual',
+    })
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
       const at = pair.indexOf('=')

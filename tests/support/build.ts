@@ -9,8 +9,8 @@ export const repository = join(import.meta.dirname, '..', '..')
 export const commandPath = join(repository, 'dist', 'cli', 'main.js')
 
 /**
- * True when a source has no compiled file, or one that is older than it. Each is compared with its own output:
- * a build that somebody else has under way must not pass for a finished one.
+ * True when a source has no compiled file, or one that is older than it. Each is compared with its
+ * own output: a build that somebody else has under way must not pass for a finished one.
  */
 export function buildIsStale(
   sourceRoot = join(repository, 'src'),
@@ -29,7 +29,11 @@ export function buildIsStale(
 /** Runs the package's own build. Throws with the compiler's messages when it fails. */
 export function build(): void {
   try {
-    execFileSync('npm', ['run', '--silent', 'build'], { cwd: repository, stdio: 'pipe', encoding: 'utf8' })
+    execFileSync('npm', ['run', '--silent', 'build'], {
+      cwd: repository,
+      stdio: 'pipe',
+      encoding: 'utf8',
+    })
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
     throw new Error(`npm run build failed:\n${stdout}${stderr}`)

@@ -19,7 +19,9 @@ export interface Answer {
   error: unknown
   /** What was said without changing the answer. */
   complaints: unknown[]
-  /** The value of a header, the values of several joined with `, `; undefined when there is none. */
+  /**
+   * The value of a header, the values of several joined with `, `; undefined when there is none.
+   */
   header(name: string): string | undefined
 }
 
@@ -32,7 +34,8 @@ export type TestRequest = Partial<RequestFacts> & {
 
 /** The environ of a request. */
 export function environOf(request: TestRequest = {}): WSGIEnvironment {
-  const body = typeof request.body === 'string' ? new TextEncoder().encode(request.body) : request.body
+  const body =
+    typeof request.body === 'string' ? new TextEncoder().encode(request.body) : request.body
   const environ = makeEnviron({
     method: body === undefined ? 'GET' : 'POST',
     target: '/',
@@ -45,7 +48,10 @@ export function environOf(request: TestRequest = {}): WSGIEnvironment {
   return Object.assign(environ, request.environ)
 }
 
-/** Calls an application as a server does, under all rules of the contract, and resolves when its response is over. */
+/**
+ * Calls an application as a server does, under all rules of the contract, and resolves when its
+ * response is over.
+ */
 export function callForAnswer(app: WSGIApplication, request: TestRequest = {}): Promise<Answer> {
   const environ = environOf(request)
   return new Promise((resolve) => {
@@ -82,7 +88,8 @@ export function callForAnswer(app: WSGIApplication, request: TestRequest = {}): 
       }),
       respond: (head, body) => {
         start(head)
-        if (body.length > 0 && environ.REQUEST_METHOD !== 'HEAD') answer.pieces.push(latin1Text(body))
+        if (body.length > 0 && environ.REQUEST_METHOD !== 'HEAD')
+          answer.pieces.push(latin1Text(body))
         end(true)
       },
       start,

@@ -46,7 +46,9 @@ describe('finding the browser', () => {
   test('the name goes before the place', () => {
     const chrome = folderWith('google-chrome')
     const chromium = folderWith('chromium')
-    expect(findChromium({ PATH: [chrome, chromium].join(delimiter) })).toBe(join(chromium, 'chromium'))
+    expect(findChromium({ PATH: [chrome, chromium].join(delimiter) })).toBe(
+      join(chromium, 'chromium'),
+    )
   })
 
   test('what cannot be run is none', () => {
@@ -71,11 +73,15 @@ describe('finding the browser', () => {
   })
 
   test('without one a run on CI fails', () => {
-    expect(() => findChromium({ PATH: folderWith(), CI: 'true' })).toThrow('On CI that is a failure')
+    expect(() => findChromium({ PATH: folderWith(), CI: 'true' })).toThrow(
+      'On CI that is a failure',
+    )
   })
 
   test('.ci/run looks for the same ones before it installs one', () => {
     const script = readFileSync(join(repository, '.ci', 'run'), 'utf8')
-    expect(script).toContain('for name in chromium chromium-browser google-chrome google-chrome-stable; do')
+    expect(script).toContain(
+      'for name in chromium chromium-browser google-chrome google-chrome-stable; do',
+    )
   })
 })

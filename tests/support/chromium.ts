@@ -7,8 +7,9 @@ import { temporaryDirectory } from './applications.ts'
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 /**
- * Finds the browser: `$MONOCEROS_CHROMIUM`, which must then be one, or the first of chromium, chromium-browser, google-chrome on `$PATH`.
- * Without any it says so, loudly, and gives null; on CI it throws, because there a skip would pass for a proof.
+ * Finds the browser: `$MONOCEROS_CHROMIUM`, which must then be one, or the first of chromium,
+ * chromium-browser, google-chrome on `$PATH`. Without any it says so, loudly, and gives null; on CI
+ * it throws, because there a skip would pass for a proof.
  *
  * @example describe.skipIf(findChromium() === null)('in a browser', …)
  */
@@ -34,7 +35,10 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | nul
   return null
 }
 
-/** Starts the browser, headless, as if nobody had ever used it. `close` ends it and removes all that it wrote. */
+/**
+ * Starts the browser, headless, as if nobody had ever used it. `close` ends it and removes all that
+ * it wrote.
+ */
 export async function launchChromium(
   executablePath: string,
 ): Promise<{ browser: Browser; close(): Promise<void> }> {
@@ -42,7 +46,8 @@ export async function launchChromium(
   const temporary = join(home.path, 'tmp')
   mkdirSync(temporary)
   try {
-    // launch() takes a new profile each time, in TMPDIR of this process; HOME is for what a browser keeps beside it.
+    // launch() takes a new profile each time, in TMPDIR of this process; HOME is for what a browser
+    // keeps beside it.
     const browser = await chromium.launch({
       executablePath,
       env: {

@@ -18,9 +18,11 @@ export interface Diagnostic {
 }
 
 /**
- * Checks the types of some files in one program, with the options of the repository's `tsconfig.json`.
+ * Checks the types of some files in one program, with the options of the repository's
+ * `tsconfig.json`.
  *
- * @param texts by file name; they may import each other, `monoceros`, and what is in `../../../src/`
+ * @param texts by file name; they may import each other, `monoceros`, and what is in
+ * `../../../src/`
  * @param options compiler options, over those of the repository
  * @example await checkTypes({ 'page/app.ts': "import { compose } from 'monoceros'" })
  */
@@ -66,7 +68,8 @@ function printed(folder: string): Promise<string> {
 function diagnosticsIn(text: string): Diagnostic[] {
   const found: Diagnostic[] = []
   for (const line of text.trimEnd().split('\n')) {
-    const [, file, number, code, message] = /^(.+?)\((\d+),\d+\): error TS(\d+): (.*)$/.exec(line) ?? []
+    const [, file, number, code, message] =
+      /^(.+?)\((\d+),\d+\): error TS(\d+): (.*)$/.exec(line) ?? []
     if (file !== undefined)
       found.push({ file, line: Number(number), code: Number(code), text: message as string })
     // The rest of a message of several lines is indented.

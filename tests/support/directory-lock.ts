@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Runs `work` while no other process holds the same lock. The lock is a directory (making one is atomic) with
- * the holder's pid in it, so that a holder which was killed does not block the next one.
+ * Runs `work` while no other process holds the same lock. The lock is a directory (making one is
+ * atomic) with the holder's pid in it, so that a holder which was killed does not block the next
+ * one.
  *
  * @param path The lock directory.
  */
@@ -32,7 +33,8 @@ function holderIsGone(path: string): boolean {
   try {
     pid = Number(readFileSync(join(path, 'pid'), 'utf8'))
   } catch {
-    // Between the holder's mkdir and its write; a holder killed just there is reported by the next time-out.
+    // Between the holder's mkdir and its write; a holder killed just there is reported by the next
+    // time-out.
     return false
   }
   try {

@@ -30,7 +30,10 @@ afterAll(() => {
   for (const directory of fileDirectories.splice(0)) directory.remove()
 })
 
-/** Starts tests/apps/endurance.py on our command, with a temporary directory of its own and its log in a file. */
+/**
+ * Starts tests/apps/endurance.py on our command, with a temporary directory of its own and its log
+ * in a file.
+ */
 export async function startEndurance(
   args: string[] = [],
   options: { start?: (options: ServerOptions) => Promise<RunningServer> } = {},
@@ -52,10 +55,12 @@ export async function startEndurance(
   const path = join(directory.path, 'record')
   const own: Omit<EnduranceServer, keyof RunningServer> = {
     data: directory.path,
-    events: () => (existsSync(path) ? readFileSync(path, 'ascii').trim().split('\n').map(eventOf) : []),
+    events: () =>
+      existsSync(path) ? readFileSync(path, 'ascii').trim().split('\n').map(eventOf) : [],
     acceptor: () => {
       const found = childrenOf(server.pid).filter((pid) => commandLineOf(pid).includes('acceptor'))
-      if (found.length !== 1 || found[0] === undefined) throw new Error(`${found.length} acceptors, not one`)
+      if (found.length !== 1 || found[0] === undefined)
+        throw new Error(`${found.length} acceptors, not one`)
       return found[0]
     },
     temporaryFiles: () => readdirSync(temporary, { recursive: true, encoding: 'utf8' }),

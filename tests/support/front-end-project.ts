@@ -6,12 +6,16 @@ import { commandPath, repository } from './build.ts'
 import { testPython } from './python.ts'
 import { type RunningServer, runServer, runToEnd } from './running-server.ts'
 
-/** What a user has in node_modules: the package under test, as an installed one, and the front end's own. */
+/**
+ * What a user has in node_modules: the package under test, as an installed one, and the front end's
+ * own.
+ */
 const PACKAGES = ['express', 'vite', '@types']
 
 /**
- * A copy of tests/apps/browser, a front end with a guestbook in Python beside it, that may be edited; and the programs that host it. Its programs are run as
- * docs/guides/vite-and-express.md has them run.
+ * A copy of tests/apps/browser, a front end with a guestbook in Python beside it, that may be
+ * edited; and the programs that host it. Its programs are run as docs/guides/vite-and-express.md
+ * has them run.
  */
 export class FrontEndProject {
   readonly #directory = temporaryDirectory()
@@ -39,13 +43,15 @@ export class FrontEndProject {
 
   /**
    * Changes a file on disk, as an editor does that writes a new file and renames it. A file that is
-   * emptied before it is written can be read in between: Vite would then keep an empty module, and its
-   * watcher drops the second event when it comes within 5 ms. Throws where the file has no such text.
+   * emptied before it is written can be read in between: Vite would then keep an empty module, and
+   * its watcher drops the second event when it comes within 5 ms. Throws where the file has no such
+   * text.
    */
   edit(name: string, from: string, to: string): void {
     const path = join(this.folder, name)
     const before = readFileSync(path, 'utf8')
-    if (!before.includes(from)) throw new Error(`${name} has no ${JSON.stringify(from)}:\n${before}`)
+    if (!before.includes(from))
+      throw new Error(`${name} has no ${JSON.stringify(from)}:\n${before}`)
     const written = `${this.folder}.edited`
     writeFileSync(written, before.replace(from, to))
     renameSync(written, path)
@@ -71,12 +77,18 @@ export class FrontEndProject {
   startExpress(): Promise<RunningServer> {
     // What the guide says for a Node that cannot run TypeScript by itself.
     const jiti = join(repository, 'node_modules', 'jiti', 'lib', 'jiti-cli.mjs')
-    return this.#start([...(runsTypeScript() ? [] : [jiti]), 'server.ts'], /Listening at (http:\S+).*\n/)
+    return this.#start(
+      [...(runsTypeScript() ? [] : [jiti]), 'server.ts'],
+      /Listening at (http:\S+).*\n/,
+    )
   }
 
   /** `monoceros app.ts:app`. */
   startCommand(): Promise<RunningServer> {
-    return this.#start([commandPath, '--bind', '127.0.0.1:0', './app.ts:app'], /Listening at (http:\S+).*\n/)
+    return this.#start(
+      [commandPath, '--bind', '127.0.0.1:0', './app.ts:app'],
+      /Listening at (http:\S+).*\n/,
+    )
   }
 
   #start(args: string[], listening: RegExp): Promise<RunningServer> {
@@ -96,7 +108,10 @@ export class FrontEndProject {
   }
 }
 
-/** The environment of a user who has the suite's virtual environment active, and knows nothing of the suite. */
+/**
+ * The environment of a user who has the suite's virtual environment active, and knows nothing of
+ * the suite.
+ */
 function environment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1', PYTHONDONTWRITEBYTECODE: '1' }
   for (const name of Object.keys(env)) {

@@ -10,9 +10,10 @@ import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.
 import './python.ts'
 
 /**
- * Prepares what the end-to-end tests stand on: a compiled server that is not older than its sources, a snapshot of the
- * embedded interpreter, and a Python virtual environment with the frameworks of tests/requirements.txt. Both are made when they are missing or stale,
- * by one process at a time. All temporary files go into one folder.
+ * Prepares what the end-to-end tests stand on: a compiled server that is not older than its
+ * sources, a snapshot of the embedded interpreter, and a Python virtual environment with the
+ * frameworks of tests/requirements.txt. Both are made when they are missing or stale, by one
+ * process at a time. All temporary files go into one folder.
  *
  * - `MONOCEROS_TEST_PYTHON`: the Python to use (default: python3 on PATH).
  * - `MONOCEROS_SKIP_PYTHON=1`: run without Python, skipping what needs it. Refused on CI.
@@ -36,8 +37,8 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
     try {
       build()
     } catch (error) {
-      // The compiler emits what it can in spite of type errors, which is good enough while somebody is at work;
-      // for `npm test` and CI a build that fails is a failure.
+      // The compiler emits what it can in spite of type errors, which is good enough while somebody
+      // is at work; for `npm test` and CI a build that fails is a failure.
       if (env.CI) throw error
       const lines = String(error instanceof Error ? error.message : error).split('\n')
       console.warn(`\n*** ${lines.slice(0, 5).join('\n')}\n*** Going on with what was emitted.\n`)
@@ -49,7 +50,9 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
 
   if (env.MONOCEROS_SKIP_PYTHON === '1') {
     if (env.CI) {
-      throw new Error('MONOCEROS_SKIP_PYTHON is not for CI: the suite proves nothing without Python.')
+      throw new Error(
+        'MONOCEROS_SKIP_PYTHON is not for CI: the suite proves nothing without Python.',
+      )
     }
     console.warn(
       '\n*** MONOCEROS_SKIP_PYTHON=1: every test that serves a Python application is SKIPPED.' +
@@ -61,8 +64,13 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
 
   const base = findBasePython(env)
   const series = base.version.split('.').slice(0, 2).join('.')
-  // A Python that was asked for by name gets a place of its own, so that trying several does not rebuild each time.
-  const directory = join(repository, 'tests', env.MONOCEROS_TEST_PYTHON ? `.venv-${series}` : '.venv')
+  // A Python that was asked for by name gets a place of its own, so that trying several does not
+  // rebuild each time.
+  const directory = join(
+    repository,
+    'tests',
+    env.MONOCEROS_TEST_PYTHON ? `.venv-${series}` : '.venv',
+  )
   const requirements = join(repository, 'tests', 'requirements.txt')
   const python = await withDirectoryLock(`${directory}.lock`, () =>
     ensureVirtualEnvironment(base, directory, requirements),
@@ -72,6 +80,8 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
 
 /** True for `vitest run src/…`: unit tests need neither the compiled server nor the frameworks. */
 function onlyUnitTests(argv: string[]): boolean {
-  const filters = argv.slice(2).filter((arg) => !arg.startsWith('-') && arg !== 'run' && arg !== 'watch')
+  const filters = argv
+    .slice(2)
+    .filter((arg) => !arg.startsWith('-') && arg !== 'run' && arg !== 'watch')
   return filters.length > 0 && filters.every((filter) => /^(\.\/)?src\//.test(filter))
 }

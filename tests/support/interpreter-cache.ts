@@ -6,7 +6,10 @@ import { repository } from './build.ts'
 /** The suite's own cache of the embedded interpreter, `MONOCEROS_CACHE` for all that it starts. */
 export const interpreterCache = join(repository, 'tests', '.cache', 'interpreter')
 
-/** Makes the snapshot that interpreters start from, unless it is there: without it each start takes a second more of a processor. */
+/**
+ * Makes the snapshot that interpreters start from, unless it is there: without it each start takes
+ * a second more of a processor.
+ */
 export function prepareInterpreterCache(): void {
   const image = join(repository, 'dist', 'runtimes', 'pyodide', 'image.js')
   const code = `
@@ -16,7 +19,9 @@ const outcome = await keepSnapshot({ MONOCEROS_CACHE: ${JSON.stringify(interpret
 clearInterval(alive)
 if (outcome.kind === 'failed') throw new Error(outcome.reason)
 `
-  execFileSync(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'ignore', 'pipe'] })
+  execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
 }
 
 /** Puts that snapshot into another cache folder, for who starts with one of their own. */

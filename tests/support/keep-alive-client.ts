@@ -19,8 +19,9 @@ interface Waiting {
 }
 
 /**
- * A client that costs little, to have ten thousand of, or to measure with: small answers with a Content-Length, one after another
- * over one connection. (RawConnection is the one that takes a close look.)
+ * A client that costs little, to have ten thousand of, or to measure with: small answers with a
+ * Content-Length, one after another over one connection. (RawConnection is the one that takes a
+ * close look.)
  */
 export class KeepAliveClient {
   readonly socket: Socket
@@ -39,7 +40,9 @@ export class KeepAliveClient {
     socket.on('close', () => this.#end('closed'))
   }
 
-  /** Connects. The caller closes it, or the server does when it is stopped at the end of the test. */
+  /**
+   * Connects. The caller closes it, or the server does when it is stopped at the end of the test.
+   */
   static open(target: Target): Promise<KeepAliveClient> {
     return new Promise((resolve, reject) => {
       const socket = connect(target.port, target.host ?? '127.0.0.1')
@@ -56,7 +59,10 @@ export class KeepAliveClient {
     return this.#ended === undefined
   }
 
-  /** Sends a request and resolves with its answer; rejects when the connection ends before that is complete. Several are pipelined. */
+  /**
+   * Sends a request and resolves with its answer; rejects when the connection ends before that is
+   * complete. Several are pipelined.
+   */
   request(bytes: string | Buffer): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(new Error(`the connection is ${this.#ended}`))

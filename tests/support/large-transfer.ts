@@ -3,8 +3,8 @@ import { KeepAliveClient } from './keep-alive-client.ts'
 import { get } from './plain-application.ts'
 import type { Target } from './raw-client.ts'
 
-// Clients for gigabytes: one block is sent again and again, and what comes is looked at but not kept. Byte n of a body is
-// n % 256, as tests/apps/endurance.py makes and wants it.
+// Clients for gigabytes: one block is sent again and again, and what comes is looked at but not
+// kept. Byte n of a body is n % 256, as tests/apps/endurance.py makes and wants it.
 
 /** How the length of a body is said. */
 export type Framing = 'length' | 'chunked'
@@ -20,14 +20,20 @@ const block = Buffer.alloc(
   blockSize,
   Uint8Array.from({ length: 256 }, (_, n) => n),
 )
-const chunk = Buffer.concat([Buffer.from(`${blockSize.toString(16)}\r\n`), block, Buffer.from('\r\n')])
+const chunk = Buffer.concat([
+  Buffer.from(`${blockSize.toString(16)}\r\n`),
+  block,
+  Buffer.from('\r\n'),
+])
 
 function uploadHead(path: string, size: number, framing: Framing): string {
   const header = framing === 'length' ? `Content-Length: ${size}` : 'Transfer-Encoding: chunked'
   return `POST ${path} HTTP/1.1\r\nHost: test\r\n${header}\r\n\r\n`
 }
 
-/** Sends so many blocks as fast as they are taken; false when the connection has closed before that. */
+/**
+ * Sends so many blocks as fast as they are taken; false when the connection has closed before that.
+ */
 function sendBlocks(socket: Socket, count: number, framing: Framing): Promise<boolean> {
   const piece = framing === 'length' ? block : chunk
   return new Promise((resolve) => {
@@ -67,7 +73,9 @@ export async function upload(target: Target, size: number, framing: Framing): Pr
   return { bytes: size, seconds: (performance.now() - since) / 1000 }
 }
 
-/** Begins an upload of `size` bytes, sends the first `count` MiB of it, and resets the connection. */
+/**
+ * Begins an upload of `size` bytes, sends the first `count` MiB of it, and resets the connection.
+ */
 export async function abandonUpload(
   target: Target,
   size: number,
@@ -91,7 +99,8 @@ export async function abandonUpload(
  *
  * @param options.zeros The body is of zeros, not of the pattern.
  * @param options.pause Milliseconds to wait before each further 64 KiB: a slow reader.
- * @param options.abandonAfter Reset the connection when so many bytes have come; then the rest is not missed.
+ * @param options.abandonAfter Reset the connection when so many bytes have come; then the rest is
+ * not missed.
  */
 export function download(
   target: Target,
@@ -104,7 +113,11 @@ export function download(
     const body = new DownloadedBody(options.zeros ?? false)
     const limit = options.abandonAfter ?? Number.POSITIVE_INFINITY
     const finish = () =>
-      resolve({ bytes: body.length, seconds: (performance.now() - since) / 1000, framing: body.framing })
+      resolve({
+        bytes: body.length,
+        seconds: (performance.now() - since) / 1000,
+        framing: body.framing,
+      })
     const fail = (error: Error) => {
       socket.destroy()
       reject(error)
@@ -136,7 +149,8 @@ export function download(
     socket.once('error', fail)
     socket.once('end', () => {
       socket.destroy()
-      if (!body.complete || body.length !== size) fail(new Error(`got ${body.length} of ${size} bytes`))
+      if (!body.complete || body.length !== size)
+        fail(new Error(`got ${body.length} of ${size} bytes`))
       else finish()
     })
   })
@@ -195,7 +209,8 @@ class DownloadedBody {
         if (!line.startsWith('HTTP/1.1 200 ')) throw new Error(`answered ${line.slice(0, 80)}`)
         const length = /\r\nContent-Length: (\d+)/i.exec(line)?.[1]
         this.framing = length === undefined ? 'chunked' : 'length'
-        if (length === undefined && !/\r\nTransfer-Encoding: chunked/i.test(line)) throw new Error(line)
+        if (length === undefined && !/\r\nTransfer-Encoding: chunked/i.test(line))
+          throw new Error(line)
         this.#left = Number(length)
         this.#state = length === undefined ? 'size' : 'content'
         return

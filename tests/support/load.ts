@@ -5,15 +5,19 @@ import { RawConnection, type RawResponse, type Target } from './raw-client.ts'
 export interface LoadReport {
   /** The bodies of all answers with status 200. */
   bodies: string[]
-  /** Everything that a client must not see: another status, a cut-off or closed connection, a refused one. */
+  /**
+   * Everything that a client must not see: another status, a cut-off or closed connection, a
+   * refused one.
+   */
   faults: string[]
 }
 
 /**
- * Clients that send one request after another, each over a keep-alive connection of its own, until they are stopped.
+ * Clients that send one request after another, each over a keep-alive connection of its own, until
+ * they are stopped.
  *
- * @param options.reconnect Open a new connection when the server closes the old one in an orderly way, i.e. having said
- *   `Connection: close`. Without it that counts as a fault.
+ * @param options.reconnect Open a new connection when the server closes the old one in an orderly
+ * way, i.e. having said `Connection: close`. Without it that counts as a fault.
  * @example
  * const load = startLoad(server, '/pid', 4)
  * server.signal('SIGHUP')

@@ -1,6 +1,9 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The files that take longest, the longest first; measured alone, in seconds of processor time: 150 down to 30. */
+/**
+ * The files that take longest, the longest first; measured alone, in seconds of processor time: 150
+ * down to 30.
+ */
 const LONGEST = [
   'tests/install.test.ts',
   'tests/no-python.test.ts',
@@ -22,8 +25,9 @@ const LONGEST = [
 ]
 
 /**
- * Begins with the files that take longest. Where nothing is known from an earlier run, as on CI, vitest begins with the largest in bytes:
- * a short file that takes a minute then came last, and the other processors had nothing to do.
+ * Begins with the files that take longest. Where nothing is known from an earlier run, as on CI,
+ * vitest begins with the largest in bytes: a short file that takes a minute then came last, and the
+ * other processors had nothing to do.
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

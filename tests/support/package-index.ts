@@ -57,7 +57,12 @@ export function makeSource(name: string, version: string): MadeFile {
 }
 
 function madeFile(filename: string, content: Buffer, requiresPython: string | undefined): MadeFile {
-  return { filename, content, sha256: createHash('sha256').update(content).digest('hex'), requiresPython }
+  return {
+    filename,
+    content,
+    sha256: createHash('sha256').update(content).digest('hex'),
+    requiresPython,
+  }
 }
 
 /** A zip archive with its files stored as they are. */
@@ -68,7 +73,8 @@ function zip(files: Record<string, string>): Buffer {
   for (const [path, text] of Object.entries(files)) {
     const name = Buffer.from(path)
     const content = Buffer.from(text)
-    // What local and central header have in common: version needed, flags, method, time, date (1980-01-01), CRC, sizes, lengths.
+    // What local and central header have in common: version needed, flags, method, time, date
+    // (1980-01-01), CRC, sizes, lengths.
     const common = Buffer.alloc(26)
     common.writeUInt16LE(20, 0)
     common.writeUInt16LE(0x21, 8)
@@ -109,10 +115,15 @@ export class PackageIndex {
   private constructor(server: Server, secure: boolean) {
     this.#server = server
     this.port = (server.address() as AddressInfo).port
-    this.url = secure ? `https://index.test:${this.port}/simple` : `http://127.0.0.1:${this.port}/simple`
+    this.url = secure
+      ? `https://index.test:${this.port}/simple`
+      : `http://127.0.0.1:${this.port}/simple`
   }
 
-  /** @param secure with TLS and the test's certificate, as a host `index.test` that no resolver knows */
+  /**
+   * @param secure with TLS and the test's certificate, as a host `index.test` that no resolver
+   * knows
+   */
   static async start(secure = false): Promise<PackageIndex> {
     const server = secure ? createSecureServer(testCertificate) : createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -123,7 +134,9 @@ export class PackageIndex {
       const [, room, name = ''] = path.split('/')
       if (room === 'simple') {
         const page = index.#page(name)
-        return response.writeHead(page === '' ? 404 : 200, { 'Content-Type': 'text/html' }).end(page)
+        return response
+          .writeHead(page === '' ? 404 : 200, { 'Content-Type': 'text/html' })
+          .end(page)
       }
       const file = index.#files.get(decodeURIComponent(name))
       if (file === undefined) return response.writeHead(404).end()

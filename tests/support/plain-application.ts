@@ -15,7 +15,10 @@ afterAll(() => {
   for (const directory of fileDirectories.splice(0)) directory.remove()
 })
 
-/** A server of tests/apps/plain.py, with the files through which a test sees and steers its requests. */
+/**
+ * A server of tests/apps/plain.py, with the files through which a test sees and steers its
+ * requests.
+ */
 export interface PlainServer extends RunningServer {
   /** The directory of those files. */
   data: string
@@ -29,7 +32,10 @@ export interface PlainServer extends RunningServer {
   timesClosed(key: string): number
   /** Resolves when close() was called. */
   closed(key: string): Promise<void>
-  /** What `/generation` answers after the next (re)load; not a number: the module cannot be imported. */
+  /**
+   * What `/generation` answers after the next (re)load; not a number: the module cannot be
+   * imported.
+   */
   setGeneration(value: number | string): void
 }
 
@@ -55,7 +61,9 @@ export async function startPlain(options: Partial<ServerOptions> = {}): Promise<
   const plain: Omit<PlainServer, keyof RunningServer> = {
     data: directory.path,
     begun: async (key) =>
-      Number(await waitFor(`request ${key} to begin`, () => Number(lines(`${key}.begun`).at(-1) ?? 0))),
+      Number(
+        await waitFor(`request ${key} to begin`, () => Number(lines(`${key}.begun`).at(-1) ?? 0)),
+      ),
     timesBegun: (key) => lines(`${key}.begun`).length,
     go: (key) => writeFileSync(join(directory.path, `${key}.go`), ''),
     timesClosed: (key) => lines(`${key}.closed`).length,

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { waitFor } from './wait-for.ts'
 
-// What /proc says about processes (Linux). A process may end between two reads: every reader takes that as "gone".
+// What /proc says about processes (Linux). A process may end between two reads: every reader takes
+// that as "gone".
 
 /** True while the process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
@@ -42,7 +43,9 @@ export function commandLineOf(pid: number): string {
 /** Every process that was started with this variable in its environment (children inherit it). */
 export function processesWithEnvironment(name: string, value: string): number[] {
   const wanted = `${name}=${value}`
-  return allPids().filter((pid) => readProc(pid, 'environ').split('\0').includes(wanted) && isAlive(pid))
+  return allPids().filter(
+    (pid) => readProc(pid, 'environ').split('\0').includes(wanted) && isAlive(pid),
+  )
 }
 
 /** Resident memory of one process in bytes; 0 when it is gone. */

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPyodide } from 'pyodide'
 
-// Another process may do anything between two calls of the system; here it does so at the worst of times.
+// Another process may do anything between two calls of the system; here it does so at the worst of
+// times.
 const nodeFiles = createRequire(import.meta.url)('node:fs')
 const { openSync } = nodeFiles
 let beforeOpening = null
@@ -50,7 +51,10 @@ pyodide.registerJsModule('host', {
   adopt: (descriptor) => files.adopt(descriptor),
   isHostPath: (path) => files.isHostPath(path),
   isHostDescriptor: (descriptor) => files.isHostDescriptor(descriptor),
-  /** Before the next file or folder is opened on the disk, puts a link in the place of a folder, which is moved aside. */
+  /**
+   * Before the next file or folder is opened on the disk, puts a link in the place of a folder,
+   * which is moved aside.
+   */
   swapBeforeOpening: (folder, target) => {
     beforeOpening = () => {
       renameSync(folder, `${folder}-aside`)

@@ -20,14 +20,17 @@ interface Answer {
 }
 
 /**
- * An embedded interpreter with the disk's files, and nothing of the server, in a thread of its own. Its Python has a module `host`
- * (see pyodide-thread-entry.mjs).
+ * An embedded interpreter with the disk's files, and nothing of the server, in a thread of its own.
+ * Its Python has a module `host` (see pyodide-thread-entry.mjs).
  */
 export class PyodideThread {
   /** What the interpreter's files had to say. */
   readonly notices: string[] = []
   readonly #worker: Worker
-  readonly #waiting = new Map<number, { resolve: (value: string) => void; reject: (error: Error) => void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: string) => void; reject: (error: Error) => void }
+  >()
   readonly #said: string[] = []
   #listener: (() => void) | null = null
   #number = 0
@@ -42,7 +45,9 @@ export class PyodideThread {
   }
 
   static async start(options: PyodideThreadOptions): Promise<PyodideThread> {
-    const worker = new Worker(new URL('./pyodide-thread-entry.mjs', import.meta.url), { workerData: options })
+    const worker = new Worker(new URL('./pyodide-thread-entry.mjs', import.meta.url), {
+      workerData: options,
+    })
     const thread = new PyodideThread(worker)
     await new Promise<void>((resolve, reject) => {
       worker.once('message', () => resolve())
@@ -51,7 +56,10 @@ export class PyodideThread {
     return thread
   }
 
-  /** Runs Python and resolves to the value of its last expression, a string. Rejects with the traceback. */
+  /**
+   * Runs Python and resolves to the value of its last expression, a string. Rejects with the
+   * traceback.
+   */
   run(code: string): Promise<string> {
     const number = ++this.#number
     return new Promise((resolve, reject) => {

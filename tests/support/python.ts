@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 
-/** The interpreter of the suite's own virtual environment, with everything of tests/requirements.txt. */
+/**
+ * The interpreter of the suite's own virtual environment, with everything of
+ * tests/requirements.txt.
+ */
 export interface TestPython {
   /** Path of the python3 inside the virtual environment. */
   executable: string
@@ -24,7 +27,9 @@ export function hasPython(): boolean {
   return inject('testPython') !== null
 }
 
-/** The interpreter to serve Python applications with; throws in a suite that runs without Python. */
+/**
+ * The interpreter to serve Python applications with; throws in a suite that runs without Python.
+ */
 export function testPython(): TestPython {
   const python = inject('testPython')
   if (!python) {

@@ -31,12 +31,24 @@ describe('the raw client', () => {
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n' +
         'HTTP/1.1 200 OK\r\n\r\nrest',
     )
-    expect(await connection.readResponse()).toMatchObject({ framing: 'length', text: 'abc', complete: true })
-    expect(await connection.readResponse()).toMatchObject({ status: 204, framing: 'none', text: '' })
+    expect(await connection.readResponse()).toMatchObject({
+      framing: 'length',
+      text: 'abc',
+      complete: true,
+    })
+    expect(await connection.readResponse()).toMatchObject({
+      status: 204,
+      framing: 'none',
+      text: '',
+    })
     const chunked = await connection.readResponse()
     expect(chunked).toMatchObject({ framing: 'chunked', text: 'def', complete: true })
     expect(chunked.chunks.map(String)).toEqual(['de', 'f'])
-    expect(await connection.readResponse()).toMatchObject({ framing: 'close', text: 'rest', complete: true })
+    expect(await connection.readResponse()).toMatchObject({
+      framing: 'close',
+      text: 'rest',
+      complete: true,
+    })
     expect(await connection.expectEnd()).toBe('closed')
   })
 
@@ -48,7 +60,9 @@ describe('the raw client', () => {
   })
 
   test('a reset is told from a close', async () => {
-    const connection = await answering((socket) => socket.once('data', () => socket.resetAndDestroy()))
+    const connection = await answering((socket) =>
+      socket.once('data', () => socket.resetAndDestroy()),
+    )
     await connection.send('x')
     expect(await connection.expectEnd()).toBe('reset')
   })
@@ -62,8 +76,14 @@ describe('the raw client', () => {
       'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n'],
-    ['a chunk size with a sign', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n'],
-    ['a chunk without its CRLF', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n'],
+    [
+      'a chunk size with a sign',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n',
+    ],
+    [
+      'a chunk without its CRLF',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n',
+    ],
     ['no response at all', ''],
   ])('%s in a response is an error', async (_, text) => {
     const connection = await saying(text)

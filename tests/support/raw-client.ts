@@ -15,7 +15,10 @@ export interface RawResponse {
   reason: string
   /** In order, names as sent. */
   headers: [name: string, value: string][]
-  /** The value of a header (any case), undefined when it is not there; several are an error here, see `all`. */
+  /**
+   * The value of a header (any case), undefined when it is not there; several are an error here,
+   * see `all`.
+   */
   header(name: string): string | undefined
   all(name: string): string[]
   /** How the end of the body was found. */
@@ -35,9 +38,9 @@ export type Ending = 'closed' | 'reset'
 const defaultTimeout = 15_000
 
 /**
- * A client that sends exactly the bytes it is told to and reads responses strictly: what is not well-formed HTTP/1.1
- * is an error, not a guess. It reads from the socket only when somebody waits for a response, so not reading is
- * being a slow reader.
+ * A client that sends exactly the bytes it is told to and reads responses strictly: what is not
+ * well-formed HTTP/1.1 is an error, not a guess. It reads from the socket only when somebody waits
+ * for a response, so not reading is being a slow reader.
  */
 export class RawConnection {
   readonly socket: Socket
@@ -98,7 +101,10 @@ export class RawConnection {
     }
   }
 
-  /** Sends the bytes `size` at a time, `interval` milliseconds apart, until all are sent or the connection ends. */
+  /**
+   * Sends the bytes `size` at a time, `interval` milliseconds apart, until all are sent or the
+   * connection ends.
+   */
   async drip(data: Buffer | string, interval: number, size = 1): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
     for (let at = 0; at < bytes.length && !this.#ending && !this.socket.destroyed; at += size) {
@@ -129,12 +135,14 @@ export class RawConnection {
    * @param options.bodyless Return after the head, leaving the body for `readBytes`.
    */
   readResponse(method = 'GET', options: { bodyless?: boolean } = {}): Promise<RawResponse> {
-    return within('a response', this.timeout, this.#response(method, options.bodyless ?? false)).catch(
-      (error: Error) => {
-        error.message += `; received and not understood: ${JSON.stringify(this.#buffer.toString('latin1').slice(0, 500))}`
-        throw error
-      },
-    )
+    return within(
+      'a response',
+      this.timeout,
+      this.#response(method, options.bodyless ?? false),
+    ).catch((error: Error) => {
+      error.message += `; received and not understood: ${JSON.stringify(this.#buffer.toString('latin1').slice(0, 500))}`
+      throw error
+    })
   }
 
   /** Sends the request and reads its response. */
@@ -143,7 +151,10 @@ export class RawConnection {
     return this.readResponse(method)
   }
 
-  /** Waits until at least one byte is there (or the end) and takes what there is, at most `limit` bytes. */
+  /**
+   * Waits until at least one byte is there (or the end) and takes what there is, at most `limit`
+   * bytes.
+   */
   async readSome(limit = Number.POSITIVE_INFINITY): Promise<Buffer> {
     if (this.#buffer.length === 0) await within('bytes', this.timeout, this.#more())
     return this.#take(Math.min(limit, this.#buffer.length))
@@ -159,7 +170,9 @@ export class RawConnection {
   async expectEnd(): Promise<Ending> {
     const { rest, ending } = await this.readToEnd()
     if (rest.length > 0) {
-      throw new Error(`expected the end of the connection, got ${JSON.stringify(rest.toString('latin1'))}`)
+      throw new Error(
+        `expected the end of the connection, got ${JSON.stringify(rest.toString('latin1'))}`,
+      )
     }
     return ending
   }
@@ -202,11 +215,14 @@ export class RawConnection {
       const end = this.#buffer.indexOf('\r\n', 0, 'latin1')
       if (end >= 0) {
         const line = this.#take(end + 2).toString('latin1', 0, end)
-        if (/[\r\n\0]/.test(line)) throw new Error(`a bare CR, LF or NUL in ${JSON.stringify(line)}`)
+        if (/[\r\n\0]/.test(line))
+          throw new Error(`a bare CR, LF or NUL in ${JSON.stringify(line)}`)
         return line
       }
       if (!(await this.#more())) {
-        throw new Error(`the connection ended (${this.#ending}) where a line of a response was expected`)
+        throw new Error(
+          `the connection ended (${this.#ending}) where a line of a response was expected`,
+        )
       }
     }
   }
@@ -214,7 +230,9 @@ export class RawConnection {
   async #fields(): Promise<[string, string][]> {
     const fields: [string, string][] = []
     for (let line = await this.#line(); line !== ''; line = await this.#line()) {
-      const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/.exec(line)
+      const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/.exec(
+        line,
+      )
       if (!match) throw new Error(`not a header field: ${JSON.stringify(line)}`)
       fields.push([match[1] ?? '', match[2] ?? ''])
     }
@@ -232,7 +250,9 @@ export class RawConnection {
       reason: match[3] ?? '',
       headers,
       all: (name) =>
-        headers.filter(([field]) => field.toLowerCase() === name.toLowerCase()).map(([, value]) => value),
+        headers
+          .filter(([field]) => field.toLowerCase() === name.toLowerCase())
+          .map(([, value]) => value),
       header: (name) => {
         const values = response.all(name)
         if (values.length > 1) throw new Error(`${values.length} ${name} headers`)
@@ -290,14 +310,16 @@ export class RawConnection {
     try {
       for (;;) {
         const line = await this.#line()
-        if (!/^[0-9A-Fa-f]+$/.test(line)) throw new SyntaxError(`not a chunk size: ${JSON.stringify(line)}`)
+        if (!/^[0-9A-Fa-f]+$/.test(line))
+          throw new SyntaxError(`not a chunk size: ${JSON.stringify(line)}`)
         const size = Number.parseInt(line, 16)
         if (size === 0) break
         while (this.#buffer.length < size + 2) {
           if (!(await this.#more())) throw new Error('ended in a chunk')
         }
         response.chunks.push(this.#take(size))
-        if (this.#take(2).toString('latin1') !== '\r\n') throw new SyntaxError('no CRLF after a chunk')
+        if (this.#take(2).toString('latin1') !== '\r\n')
+          throw new SyntaxError('no CRLF after a chunk')
       }
       const trailers = await this.#fields()
       if (trailers.length > 0) throw new SyntaxError('unexpected trailers')

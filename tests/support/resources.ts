@@ -20,7 +20,8 @@ export interface Resources {
 /** Throws when the process is gone. */
 export function resourcesOf(pid: number): Resources {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const size = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
+  const size = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
   return {
     resident: size('VmRSS'),
     peak: size('VmHWM'),
@@ -30,7 +31,9 @@ export function resourcesOf(pid: number): Resources {
   }
 }
 
-/** Lets the peak of resident memory begin anew from what it is now (proc(5), /proc/pid/clear_refs). */
+/**
+ * Lets the peak of resident memory begin anew from what it is now (proc(5), /proc/pid/clear_refs).
+ */
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
@@ -56,7 +59,10 @@ function kindOfFile(target: string): string {
   return target.endsWith(' (deleted)') ? 'deleted file' : 'file'
 }
 
-/** Resolves when the open file descriptors of all these processes have been the same for a while, with their counts by kind. */
+/**
+ * Resolves when the open file descriptors of all these processes have been the same for a while,
+ * with their counts by kind.
+ */
 export async function settledDescriptors(pids: number[]): Promise<Record<string, number>[]> {
   let last: Record<string, number>[] = []
   let unchanged = 0

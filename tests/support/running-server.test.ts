@@ -20,7 +20,9 @@ const start = (code: string) =>
   })
 
 test('a server that ends before it is up is an error with its log', async () => {
-  await expect(start('console.error("no luck"); process.exit(3)')).rejects.toThrow(/status 3[\s\S]*no luck/)
+  await expect(start('console.error("no luck"); process.exit(3)')).rejects.toThrow(
+    /status 3[\s\S]*no luck/,
+  )
 })
 
 test('stop sends TERM and says how the server ended', async () => {

@@ -11,9 +11,14 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
-/** A server under test, ours or another: started, answering, and sure to be gone when the test is over. */
+/**
+ * A server under test, ours or another: started, answering, and sure to be gone when the test is
+ * over.
+ */
 export interface RunningServer {
-  /** `http://127.0.0.1:PORT`; for a unix socket `http://localhost`, to be used with `socketPath`. */
+  /**
+   * `http://127.0.0.1:PORT`; for a unix socket `http://localhost`, to be used with `socketPath`.
+   */
   url: string
   host: string
   port: number
@@ -27,15 +32,23 @@ export interface RunningServer {
   log(): string
   stdout(): string
   stderr(): string
-  /** Resolves with the match as soon as the log matches; `from` skips what was written before (a length of `log()`). */
-  waitForLog(pattern: RegExp, options?: { timeout?: number; from?: number }): Promise<RegExpExecArray>
+  /**
+   * Resolves with the match as soon as the log matches; `from` skips what was written before (a
+   * length of `log()`).
+   */
+  waitForLog(
+    pattern: RegExp,
+    options?: { timeout?: number; from?: number },
+  ): Promise<RegExpExecArray>
   /** Sends a signal to the started process. */
   signal(signal: NodeJS.Signals): void
   /** Resolves when the started process has ended. */
   exited: Promise<Exit>
   /** The pids of the processes that run the application. */
   workers(): number[]
-  /** TERM, then KILL after 15 s; verifies that every process it started is gone. Safe to call twice. */
+  /**
+   * TERM, then KILL after 15 s; verifies that every process it started is gone. Safe to call twice.
+   */
   stop(): Promise<Exit>
 }
 
@@ -61,7 +74,8 @@ const fileServers = new Set<RunningServer>()
 
 afterEach((context) => {
   if (context.task.result?.state !== 'fail') return
-  for (const server of servers) console.error(`--- the log of server ${server.pid}\n${server.log()}\n---`)
+  for (const server of servers)
+    console.error(`--- the log of server ${server.pid}\n${server.log()}\n---`)
 })
 
 afterAll(async () => {
@@ -73,8 +87,9 @@ process.on('exit', () => {
 })
 
 /**
- * Starts a server and resolves when it answers connections; rejects, with its log, when it ends before that.
- * It is stopped at the end of the test, or of the file when it was started in a `beforeAll`.
+ * Starts a server and resolves when it answers connections; rejects, with its log, when it ends
+ * before that. It is stopped at the end of the test, or of the file when it was started in a
+ * `beforeAll`.
  */
 export async function runServer(command: ServerCommand): Promise<RunningServer> {
   const id = randomUUID()
@@ -126,11 +141,16 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
   }
 
   const early = exited.then((exit) => {
-    throw new Error(`the server ended (${describeExit(exit)}) before it was up. Its log:\n${output.all}`)
+    throw new Error(
+      `the server ended (${describeExit(exit)}) before it was up. Its log:\n${output.all}`,
+    )
   })
   early.catch(() => {})
   try {
-    await Promise.race([early, waitFor('the server to be up', () => command.isReady(output.all), 60_000)])
+    await Promise.race([
+      early,
+      waitFor('the server to be up', () => command.isReady(output.all), 60_000),
+    ])
     server.addresses = command.findAddresses(output.all)
     Object.assign(server, parseAddress(server.addresses[0] ?? ''))
     await Promise.race([early, waitFor('the server to accept', () => accepts(server), 10_000)])
@@ -203,7 +223,8 @@ async function expectNoStrays(id: string): Promise<void> {
 function killTree(root: number, strays: number[]): void {
   if (!root) return
   for (const pid of new Set([root, ...descendantsOf(root), ...strays])) {
-    // The root may be a pid that was reaped and given away; only what is still ours is in the tree or among the strays.
+    // The root may be a pid that was reaped and given away; only what is still ours is in the tree
+    // or among the strays.
     if (pid === root && !strays.includes(root) && !isOurs(root)) continue
     try {
       process.kill(pid, 'SIGKILL')
@@ -249,16 +270,25 @@ function describeExit({ code, signal }: Exit): string {
   return signal ? `by ${signal}` : `status ${code}`
 }
 
-function parseAddress(address: string): Pick<RunningServer, 'url' | 'host' | 'port' | 'socketPath'> {
+function parseAddress(
+  address: string,
+): Pick<RunningServer, 'url' | 'host' | 'port' | 'socketPath'> {
   const unix = /^(?:https?\+)?unix:(?:\/\/)?(.+)$/.exec(address)
   if (unix) return { url: 'http://localhost', host: 'localhost', port: 0, socketPath: unix[1] }
   const { hostname, port, origin } = new URL(address)
-  return { url: origin, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), socketPath: undefined }
+  return {
+    url: origin,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port),
+    socketPath: undefined,
+  }
 }
 
 function accepts(server: RunningServer): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = server.socketPath ? connect(server.socketPath) : connect(server.port, server.host)
+    const socket = server.socketPath
+      ? connect(server.socketPath)
+      : connect(server.port, server.host)
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

@@ -8,7 +8,9 @@ export type { Exit, RunningServer } from './running-server.ts'
 export interface ServerOptions {
   /** The application, as on the command line: `module:attribute`. */
   app: string
-  /** More arguments; without a `-b`/`--bind` among them the server takes a free port of 127.0.0.1. */
+  /**
+   * More arguments; without a `-b`/`--bind` among them the server takes a free port of 127.0.0.1.
+   */
   args?: string[]
   /** Added to (or, when undefined, taken from) the environment. */
   env?: Record<string, string | undefined>
@@ -19,12 +21,13 @@ export interface ServerOptions {
 }
 
 /**
- * Starts the real command (`node dist/cli/main.js`) with the suite's own virtual environment, and resolves when it
- * answers. It is stopped, and seen to be gone, at the end of the test (or of the file, from a `beforeAll`).
+ * Starts the real command (`node dist/cli/main.js`) with the suite's own virtual environment, and
+ * resolves when it answers. It is stopped, and seen to be gone, at the end of the test (or of the
+ * file, from a `beforeAll`).
  *
  * @example
- * const server = await startServer({ app: 'flask_app:app', args: ['--workers', '2'], cwd: appsDirectory })
- * const response = await fetch(server.url)
+ * const server = await startServer({ app: 'flask_app:app', args: ['--workers', '2'], cwd:
+ * appsDirectory }) const response = await fetch(server.url)
  */
 export function startServer({
   app,
@@ -38,7 +41,9 @@ export function startServer({
   const limited = openFiles !== undefined
   return runServer({
     command: limited ? 'sh' : process.execPath,
-    args: limited ? ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, process.execPath, ...all] : all,
+    args: limited
+      ? ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, process.execPath, ...all]
+      : all,
     env: commandEnvironment(env),
     cwd,
     findAddresses: (log) =>
@@ -48,7 +53,9 @@ export function startServer({
   })
 }
 
-/** Runs our command to its end, for `--help`, wrong flags and applications that cannot be loaded. */
+/**
+ * Runs our command to its end, for `--help`, wrong flags and applications that cannot be loaded.
+ */
 export function runCommand(
   args: string[],
   options: Pick<ServerOptions, 'env' | 'cwd'> & { timeout?: number } = {},
@@ -59,7 +66,10 @@ export function runCommand(
   })
 }
 
-/** The environment of a user who has activated the suite's virtual environment, and has set nothing of ours. */
+/**
+ * The environment of a user who has activated the suite's virtual environment, and has set nothing
+ * of ours.
+ */
 function commandEnvironment(additions: Record<string, string | undefined>): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix }
   for (const name of Object.keys(env)) {

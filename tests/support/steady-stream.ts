@@ -24,8 +24,9 @@ export interface StreamOptions {
 }
 
 /**
- * Clients that send small requests one after another, each over its keep-alive connection, until they are stopped. An answer of any
- * status is an answer; a connection that ends without having said so is a fault.
+ * Clients that send small requests one after another, each over its keep-alive connection, until
+ * they are stopped. An answer of any status is an answer; a connection that ends without having
+ * said so is a fault.
  */
 export async function startStream(target: Target, { clients, request, pause = 0 }: StreamOptions) {
   const report: StreamReport = { sent: [], faults: [] }
@@ -51,7 +52,9 @@ export async function startStream(target: Target, { clients, request, pause = 0 
     client.close()
   }
 
-  const opened = await Promise.all(Array.from({ length: clients }, () => KeepAliveClient.open(target)))
+  const opened = await Promise.all(
+    Array.from({ length: clients }, () => KeepAliveClient.open(target)),
+  )
   const running = Promise.all(
     opened.map((client) =>
       run(client).catch((error: Error) => {

@@ -13,8 +13,8 @@ const OWNER = 'owner'
 const UNOWNED = 60_000
 
 /**
- * Makes a folder for all temporary files of a run, and removes those of runs that were killed: tests, and servers that are killed with them,
- * leave theirs behind otherwise, some megabytes each.
+ * Makes a folder for all temporary files of a run, and removes those of runs that were killed:
+ * tests, and servers that are killed with them, leave theirs behind otherwise, some megabytes each.
  *
  * @param parent where such folders are
  */

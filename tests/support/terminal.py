@@ -1,8 +1,7 @@
 """Runs a command in a terminal of its own, and types when something is to be seen there.
 
-Arguments: JSON list of [regular expression, what to type] pairs, then the command. Prints JSON: what the terminal showed,
-and the status (negative: the signal).
-"""
+Arguments: JSON list of [regular expression, what to type] pairs, then the command. Prints JSON:
+what the terminal showed, and the status (negative: the signal)."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 /**
- * A certificate that signs itself, for `localhost` and `index.test`, until 2126: Node has nothing to make one with.
- * Its key is here for everybody to read, so it is worth nothing outside of tests.
+ * A certificate that signs itself, for `localhost` and `index.test`, until 2126: Node has nothing
+ * to make one with. Its key is here for everybody to read, so it is worth nothing outside of tests.
  */
 export const testCertificate = {
   cert: `-----BEGIN CERTIFICATE-----

@@ -13,7 +13,12 @@ describe('a page', () => {
       {
         title: 'Two',
         blocks: [
-          { kind: 'serve', line: 10, server: 'ts', command: { command: 'run it', output: 'up …\n' } },
+          {
+            kind: 'serve',
+            line: 10,
+            server: 'ts',
+            command: { command: 'run it', output: 'up …\n' },
+          },
           {
             kind: 'ask',
             line: 14,

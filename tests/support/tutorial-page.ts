@@ -1,12 +1,15 @@
 /**
- * A page whose code is run. What a block is stands behind its language, where readers do not see it:
+ * A page whose code is run. What a block is stands behind its language, where readers do not see
+ * it:
  *
  * - `python file=hello.py`, `ts file=hello.ts`: a file of the reader's folder;
  * - `console run`: commands (`$ …`) that run to their end, each with what it prints below it;
- * - `console serve=NAME`: the command that starts a server, with lines of its log; it lasts until its name is given again, or the section ends;
+ * - `console serve=NAME`: the command that starts a server, with lines of its log; it lasts until
+ *   its name is given again, or the section ends;
  * - `console ask`, `console ask=NAME`: commands for every server that is up, or for one.
  *
- * In what is printed `…` stands for anything in a line, and a line of `…` alone for any lines. Servers on the page listen at port 8000.
+ * In what is printed `…` stands for anything in a line, and a line of `…` alone for any lines.
+ * Servers on the page listen at port 8000.
  */
 export interface Page {
   sections: Section[]
@@ -41,7 +44,8 @@ export function parsePage(markdown: string): Page {
         continue
       }
       const section = sections.at(-1)
-      if (section === undefined) throw new Error(`line ${block.line}: a block before the first section`)
+      if (section === undefined)
+        throw new Error(`line ${block.line}: a block before the first section`)
       section.blocks.push(parseBlock(block))
       block = null
     } else if (line.startsWith('```')) block = { line: index + 1, info: line.slice(3), text: '' }
@@ -94,16 +98,28 @@ function parseCommands(text: string): Command[] | null {
   return commands.length === 0 ? null : commands
 }
 
-/** Whether what was printed is what the page shows: all of it, or (`within`) its lines among others, in their order. */
-export function outputMatches(shown: string, printed: string, where: 'all' | 'within' = 'all'): boolean {
+/**
+ * Whether what was printed is what the page shows: all of it, or (`within`) its lines among others,
+ * in their order.
+ */
+export function outputMatches(
+  shown: string,
+  printed: string,
+  where: 'all' | 'within' = 'all',
+): boolean {
   const gap = '(?:.*\\n)*?'
   const lines = shown
     .split('\n')
     .slice(0, -1)
-    .map((line) => (line === '…' ? gap : `${line.trimEnd().split('…').map(escapeRegExp).join('.*')}\\n`))
-  const pattern = where === 'all' ? lines.join('') : [gap, ...lines.flatMap((line) => [line, gap])].join('')
+    .map((line) =>
+      line === '…' ? gap : `${line.trimEnd().split('…').map(escapeRegExp).join('.*')}\\n`,
+    )
+  const pattern =
+    where === 'all' ? lines.join('') : [gap, ...lines.flatMap((line) => [line, gap])].join('')
   const clean = printed.replaceAll('\r', '').replace(/[ \t]+$/gm, '')
-  return new RegExp(`^${pattern}$`).test(clean === '' || clean.endsWith('\n') ? clean : `${clean}\n`)
+  return new RegExp(`^${pattern}$`).test(
+    clean === '' || clean.endsWith('\n') ? clean : `${clean}\n`,
+  )
 }
 
 function escapeRegExp(text: string): string {

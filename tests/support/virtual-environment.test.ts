@@ -64,7 +64,11 @@ test('an environment whose making failed is not taken for a finished one', () =>
   writeFileSync(requirements, 'a==1')
   vi.spyOn(console, 'log').mockImplementation(() => {})
   const make = () =>
-    ensureVirtualEnvironment({ executable: path, version: '3.11.0' }, join(directory, 'venv'), requirements)
+    ensureVirtualEnvironment(
+      { executable: path, version: '3.11.0' },
+      join(directory, 'venv'),
+      requirements,
+    )
   expect(make).toThrow(/no such package/)
   expect(make).toThrow(/no such package/)
 })

@@ -42,8 +42,8 @@ export function findBasePython(env: NodeJS.ProcessEnv = process.env): BasePython
 }
 
 /**
- * Makes the virtual environment from the requirements, unless the one that is there was made from the same
- * requirements and the same Python.
+ * Makes the virtual environment from the requirements, unless the one that is there was made from
+ * the same requirements and the same Python.
  *
  * @param directory Where it goes, e.g. `tests/.venv`.
  * @param requirements Path of the requirements file.
@@ -63,16 +63,32 @@ export function ensureVirtualEnvironment(
     .update(readFileSync(requirements))
     .update(`\n${base.executable}\n${base.version}\n${directory}`)
     .digest('hex')
-  if (existsSync(python.executable) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+  if (
+    existsSync(python.executable) &&
+    existsSync(stamp) &&
+    readFileSync(stamp, 'utf8') === wanted
+  ) {
     return python
   }
 
   console.log(`Making ${directory} with Python ${base.version} (${base.executable})`)
   rmSync(directory, { recursive: true, force: true })
-  step(base.executable, ['-m', 'venv', directory], 'On Debian and Ubuntu, install the package python3-venv.')
+  step(
+    base.executable,
+    ['-m', 'venv', directory],
+    'On Debian and Ubuntu, install the package python3-venv.',
+  )
   step(
     python.executable,
-    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements],
+    [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--requirement',
+      requirements,
+    ],
     'Is the package index reachable from here?',
   )
   // Written last: a build that was cut short has no stamp and is made again.

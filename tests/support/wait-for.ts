@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Polls until the condition gives something truthy, and returns that. Throws after `timeout` milliseconds.
+ * Polls until the condition gives something truthy, and returns that. Throws after `timeout`
+ * milliseconds.
  *
  * @param what What is waited for, for the error: "the worker to be gone".
  * @example await waitFor('both workers', () => server.workers().length === 2)
@@ -20,7 +21,9 @@ export async function waitFor<T>(
   }
 }
 
-/** Resolves as the promise does, or rejects after `timeout` milliseconds naming what was waited for. */
+/**
+ * Resolves as the promise does, or rejects after `timeout` milliseconds naming what was waited for.
+ */
 export async function within<T>(what: string, timeout: number, promise: Promise<T>): Promise<T> {
   const timer = new AbortController()
   const late = sleep(timeout, undefined, { signal: timer.signal }).then(() => {

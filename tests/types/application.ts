@@ -1,5 +1,6 @@
 /**
- * What is an application to the compiler, and what is not. Nothing here runs: `npm run typecheck` compiles it, and reports each
+ * What is an application to the compiler, and what is not. Nothing here runs: `npm run typecheck`
+ * compiles it, and reports each
  * `@ts-expect-error` under which nothing is wrong. `type-checks.test.ts` shows that it does.
  */
 import { Readable } from 'node:stream'
@@ -43,8 +44,12 @@ const asyncGenerator = async function* (_: WSGIEnvironment, start: StartResponse
 } satisfies WSGIApplication
 
 const withoutArguments = (() => []) satisfies WSGIApplication
-const withEnvironOnly = ((given) => [given['wsgi.errors'].write('a\n') ?? bytes]) satisfies WSGIApplication
-const object = { wsgi: (_, start) => [bytes].slice(start('200 OK', []).length) } satisfies WSGIApplication
+const withEnvironOnly = ((given) => [
+  given['wsgi.errors'].write('a\n') ?? bytes,
+]) satisfies WSGIApplication
+const object = {
+  wsgi: (_, start) => [bytes].slice(start('200 OK', []).length),
+} satisfies WSGIApplication
 
 class Greeter implements WSGIObject {
   readonly name: string
@@ -58,7 +63,9 @@ class Greeter implements WSGIObject {
 }
 const instance = new Greeter('a') satisfies WSGIApplication
 /** As Express applications are: a function with methods. */
-const functionWithMethods = Object.assign(plain, { close: async () => {} }) satisfies WSGIApplication
+const functionWithMethods = Object.assign(plain, {
+  close: async () => {},
+}) satisfies WSGIApplication
 const promised = (() => Promise.resolve(Readable.from([bytes]))) satisfies WSGIApplication
 
 export const applications: WSGIApplication[] = [
@@ -183,7 +190,9 @@ export const givesPromise: StartResponse = async () => async () => {}
 const wrap: Middleware = (inner) => (given, start) =>
   typeof inner === 'function' ? inner(given, start) : inner.wsgi(given, start)
 export const wrapped: WSGIApplication = wrap(validator(wrap(plain)))
-export const asObject: Middleware = (inner) => ({ wsgi: (given, start) => validator(inner)(given, start) })
+export const asObject: Middleware = (inner) => ({
+  wsgi: (given, start) => validator(inner)(given, start),
+})
 
 // @ts-expect-error: an application that may be an object is not called as a function
 export const callsIt: Middleware = (inner) => (given, start) => inner(given, start)

@@ -96,7 +96,12 @@ export const short: WSGIEnvironment = { REQUEST_METHOD: 'GET', PATH_INFO: '/' }
 
 // wsgi.input gives promises of bytes.
 
-export const reads: Promise<Uint8Array>[] = [input.read(), input.read(5), input.readline(), input.readline(5)]
+export const reads: Promise<Uint8Array>[] = [
+  input.read(),
+  input.read(5),
+  input.readline(),
+  input.readline(5),
+]
 export const lines: Promise<Uint8Array[]>[] = [input.readlines(), input.readlines(100)]
 export async function all(): Promise<Uint8Array[]> {
   const read: Uint8Array[] = []

@@ -18,7 +18,10 @@ function undeclared(...pieces: string[]) {
       yield latin1Bytes(piece)
     }
   }
-  return { source, request: { method: 'POST', input: new RequestInput(iterableSource(generate())) } }
+  return {
+    source,
+    request: { method: 'POST', input: new RequestInput(iterableSource(generate())) },
+  }
 }
 
 const TOO_LARGE = {
@@ -138,16 +141,21 @@ describe('a body of unknown size', () => {
       return [latin1Bytes('read')]
     }
     for (const pieces of [['0123456789x'], ['0\n23', '4\n', '67\n9x'], ['01234', '56789', '\n']]) {
-      expect(await callForAnswer(limited(reading), undeclared(...pieces).request)).toMatchObject(TOO_LARGE)
+      expect(await callForAnswer(limited(reading), undeclared(...pieces).request)).toMatchObject(
+        TOO_LARGE,
+      )
     }
-    expect((await callForAnswer(limited(reading), undeclared('01\n34', '56789').request)).body).toBe('read')
+    expect(
+      (await callForAnswer(limited(reading), undeclared('01\n34', '56789').request)).body,
+    ).toBe('read')
   })
 
   test('fails each read after the limit was passed', async () => {
     const errors: unknown[] = []
     await callForAnswer(
       limited(async (environ, startResponse) => {
-        for (let i = 0; i < 2; i++) await environ['wsgi.input'].read().catch((error) => errors.push(error))
+        for (let i = 0; i < 2; i++)
+          await environ['wsgi.input'].read().catch((error) => errors.push(error))
         startResponse('200 OK', [])
         return []
       }),
@@ -162,7 +170,10 @@ describe('a body of unknown size', () => {
 })
 
 describe('413 instead of what the application makes of the failed read', () => {
-  /** An application that reads, and the body it returns when it has tried; with a count of its close(). */
+  /**
+   * An application that reads, and the body it returns when it has tried; with a count of its
+   * close().
+   */
   function trying(react: (startResponse: StartResponse) => Iterable<Uint8Array>) {
     const closed = { times: 0 }
     const app: WSGIApplication = async (environ, startResponse) => {
@@ -190,12 +201,16 @@ describe('413 instead of what the application makes of the failed read', () => {
       startResponse('200 OK', [])
       return [latin1Bytes('fine')]
     }
-    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(TOO_LARGE)
+    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(
+      TOO_LARGE,
+    )
   })
 
   test('no answer at all', async () => {
     const { app } = trying(() => [])
-    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(TOO_LARGE)
+    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(
+      TOO_LARGE,
+    )
   })
 
   test('what it writes', async () => {
@@ -203,7 +218,9 @@ describe('413 instead of what the application makes of the failed read', () => {
       void startResponse('500 Oops', [])(latin1Bytes('oops'))
       return []
     })
-    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(TOO_LARGE)
+    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(
+      TOO_LARGE,
+    )
   })
 
   test('a body that reads while it is sent, and fails before its first byte', async () => {
@@ -212,13 +229,14 @@ describe('413 instead of what the application makes of the failed read', () => {
       async function* body() {
         startResponse('200 OK', [])
         yield new Uint8Array(0)
-        for await (const chunk of readChunks(environ['wsgi.input'])) if (chunk.length > 11) yield chunk
+        for await (const chunk of readChunks(environ['wsgi.input']))
+          if (chunk.length > 11) yield chunk
       }
       return Object.assign(body(), { close: () => closed++ })
     }
-    expect(await callForAnswer(limited(app), undeclared('01234', '56789', 'x').request)).toMatchObject(
-      TOO_LARGE,
-    )
+    expect(
+      await callForAnswer(limited(app), undeclared('01234', '56789', 'x').request),
+    ).toMatchObject(TOO_LARGE)
     expect(closed).toBe(1)
   })
 
@@ -228,8 +246,12 @@ describe('413 instead of what the application makes of the failed read', () => {
         startResponse('200 OK', [])
         await environ['wsgi.input'].read().catch(() => {})
         yield* last
-      } as (...args: Parameters<Extract<WSGIApplication, (...args: never[]) => unknown>>) => WSGIBody
-      expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(TOO_LARGE)
+      } as (
+        ...args: Parameters<Extract<WSGIApplication, (...args: never[]) => unknown>>
+      ) => WSGIBody
+      expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(
+        TOO_LARGE,
+      )
     }
   })
 
@@ -245,7 +267,9 @@ describe('413 instead of what the application makes of the failed read', () => {
         returned = true
       }
     } as WSGIApplication
-    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(TOO_LARGE)
+    expect(await callForAnswer(limited(app), undeclared('x'.repeat(11)).request)).toMatchObject(
+      TOO_LARGE,
+    )
     expect(returned).toBe(true)
   })
 })
@@ -326,7 +350,9 @@ test('an input stream without read1 will do', async () => {
 
 test('any mix of reads gives what the stream itself would give, up to the limit', async () => {
   const read = fc.record({
-    how: fc.constantFrom('read', 'read1', 'readline') as fc.Arbitrary<'read' | 'read1' | 'readline'>,
+    how: fc.constantFrom('read', 'read1', 'readline') as fc.Arbitrary<
+      'read' | 'read1' | 'readline'
+    >,
     size: fc.integer({ min: -1, max: 6 }),
   })
   await fc.assert(

@@ -1,11 +1,16 @@
 /**
- * Refuses request bodies that are larger than an application wants: `413 Content Too Large` (RFC 9110 §15.5.14).
+ * Refuses request bodies that are larger than an application wants: `413 Content Too Large` (RFC
+ * 9110 §15.5.14).
  *
- * A body that declares its size is refused by its `Content-Length`, before the application is called. One that does not (chunked, or over HTTP/2) is counted while the
- * application reads it: at the first byte too many the read fails with a {@link BodyTooLargeError}, and whatever the application makes of it, the answer is 413 as long as the
- * head of its own has not been sent. No more than `maxBytes + 1` bytes are ever asked of the server, also where the application reads everything at once.
+ * A body that declares its size is refused by its `Content-Length`, before the application is
+ * called. One that does not (chunked, or over HTTP/2) is counted while the application reads it: at
+ * the first byte too many the read fails with a {@link BodyTooLargeError}, and whatever the
+ * application makes of it, the answer is 413 as long as the head of its own has not been sent. No
+ * more than `maxBytes + 1` bytes are ever asked of the server, also where the application reads
+ * everything at once.
  *
- * The server's own limit (`limitRequestBody`, if it has one) holds for all applications; this one is for one of them.
+ * The server's own limit (`limitRequestBody`, if it has one) holds for all applications; this one
+ * is for one of them.
  *
  * @example
  * import { bodyLimit, dispatcher } from 'monoceros'
@@ -56,7 +61,10 @@ export function bodyLimit(options: BodyLimitOptions): Middleware {
     )
   }
   if (!isApplication(tooLarge)) {
-    throw optionError(TypeError, `bodyLimit: tooLarge must be an application, not ${describeValue(tooLarge)}`)
+    throw optionError(
+      TypeError,
+      `bodyLimit: tooLarge must be an application, not ${describeValue(tooLarge)}`,
+    )
   }
   const most = maxBytes as number
 
@@ -66,7 +74,8 @@ export function bodyLimit(options: BodyLimitOptions): Middleware {
       const declared = declaredLength(environ)
       if (declared > most) return callApplication(tooLarge, environ, startResponse)
       // The server gives no more of a body than it declares, so there is nothing to count.
-      if (declared >= 0 || environ['wsgi.input'] === emptyInput) return inner(environ, startResponse)
+      if (declared >= 0 || environ['wsgi.input'] === emptyInput)
+        return inner(environ, startResponse)
       const input = new LimitedInput(environ['wsgi.input'], most)
       environ['wsgi.input'] = input
       return new CountedExchange(input, tooLarge, environ, startResponse).run(inner)
@@ -138,7 +147,8 @@ class CountedExchange {
   }
 
   #take(body: WSGIBody): WSGIBody | Promise<WSGIBody> {
-    // Chunks that are at hand cannot depend on a read that is still to come; and what is no body the server refuses.
+    // Chunks that are at hand cannot depend on a read that is still to come; and what is no body
+    // the server refuses.
     if (!this.#mustReplace() && (Array.isArray(body) || !isIterable(body))) return body
     return new ReplaceableBody(body, {
       mustReplace: () => this.#mustReplace(),
@@ -151,14 +161,21 @@ class CountedExchange {
 
   #replace(): WSGIBody | Promise<WSGIBody> {
     return callApplication(this.#tooLarge, this.#environ, (status, headers, excInfo) =>
-      // Nothing has been sent, so with an error the response may be begun a second time (PEP 3333 "Error Handling").
-      this.#startResponse(status, headers, excInfo ?? (this.#asked ? this.#input.error : undefined)),
+      // Nothing has been sent, so with an error the response may be begun a second time (PEP 3333
+      // "Error Handling").
+      this.#startResponse(
+        status,
+        headers,
+        excInfo ?? (this.#asked ? this.#input.error : undefined),
+      ),
     )
   }
 }
 
 function isIterable(body: unknown): boolean {
   return (
-    typeof body === 'object' && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body)
+    typeof body === 'object' &&
+    body !== null &&
+    (Symbol.asyncIterator in body || Symbol.iterator in body)
   )
 }

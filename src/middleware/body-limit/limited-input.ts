@@ -6,7 +6,9 @@ export class BodyTooLargeError extends Error {
   readonly code = 'body-too-large'
   /** The status that says so. */
   readonly status = 413
-  /** It is the client's doing, and may be told: `errorHandler` answers with it, and logs nothing. */
+  /**
+   * It is the client's doing, and may be told: `errorHandler` answers with it, and logs nothing.
+   */
   readonly expose = true
 
   constructor(maxBytes: number) {
@@ -18,9 +20,11 @@ export class BodyTooLargeError extends Error {
 const PIECE = 64 * 1024
 
 /**
- * An input stream that gives a number of bytes, and fails where there are more. Of the stream behind it, it never asks for more than one byte beyond.
+ * An input stream that gives a number of bytes, and fails where there are more. Of the stream
+ * behind it, it never asks for more than one byte beyond.
  *
- * Reads that are begun while another is under way come after it, as what they may ask for depends on it.
+ * Reads that are begun while another is under way come after it, as what they may ask for depends
+ * on it.
  */
 export class LimitedInput implements InputStream {
   readonly #input: InputStream
@@ -48,7 +52,8 @@ export class LimitedInput implements InputStream {
     const wanted = size < 0 ? PIECE : size
     return this.#inTurn(() =>
       this.#counted(
-        (most) => (this.#input.read1 === undefined ? this.#input.read(most) : this.#input.read1(most)),
+        (most) =>
+          this.#input.read1 === undefined ? this.#input.read(most) : this.#input.read1(most),
         wanted,
       ),
     )

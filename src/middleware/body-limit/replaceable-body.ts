@@ -3,7 +3,10 @@ import type { WSGIBody } from '../../wsgi/types.ts'
 
 /** Who decides about a {@link ReplaceableBody}. */
 export interface Replacement {
-  /** Whether the response is to be another one. Asked before each piece is passed on, at the end, and after an error. */
+  /**
+   * Whether the response is to be another one. Asked before each piece is passed on, at the end,
+   * and after an error.
+   */
   mustReplace(): boolean
   /** The other body. Called once at most. */
   replace(): WSGIBody | Promise<WSGIBody>
@@ -14,9 +17,11 @@ export interface Replacement {
 type Iteration = Iterator<Uint8Array> | AsyncIterator<Uint8Array>
 
 /**
- * An application's body, in whose place another may come as long as no byte of it has been passed on.
+ * An application's body, in whose place another may come as long as no byte of it has been passed
+ * on.
  *
- * `close()` closes whichever is there, and each body is closed once; `return()` reaches the application's iterator at once, also while it is waited for.
+ * `close()` closes whichever is there, and each body is closed once; `return()` reaches the
+ * application's iterator at once, also while it is waited for.
  */
 export class ReplaceableBody implements AsyncIterable<Uint8Array> {
   readonly #decide: Replacement

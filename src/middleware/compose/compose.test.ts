@@ -15,7 +15,11 @@ function mark(name: string): Middleware {
     return (environ, startResponse) => {
       environ['test.seen'] = `${environ['test.seen'] ?? ''}${name}`
       return inner(environ, (status, headers, excInfo) =>
-        startResponse(status, [...headers, ['X-Seen', `${name} after ${environ['test.seen']}`]], excInfo),
+        startResponse(
+          status,
+          [...headers, ['X-Seen', `${name} after ${environ['test.seen']}`]],
+          excInfo,
+        ),
       )
     }
   }
@@ -23,7 +27,11 @@ function mark(name: string): Middleware {
 
 test('the first middleware is the outermost: first to see the request, last to see the response', async () => {
   const answer = await callForAnswer(compose(mark('a'), mark('b'), mark('c'))(hello))
-  expect(answer.headers.map(([, value]) => value)).toEqual(['c after abc', 'b after abc', 'a after abc'])
+  expect(answer.headers.map(([, value]) => value)).toEqual([
+    'c after abc',
+    'b after abc',
+    'a after abc',
+  ])
   expect(answer.body).toBe('hello')
 })
 

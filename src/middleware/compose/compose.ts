@@ -1,14 +1,15 @@
 /**
- * Puts several middlewares around an application, in the order in which they are written: the first is the outermost, so it
- * sees a request first and a response last.
+ * Puts several middlewares around an application, in the order in which they are written: the first
+ * is the outermost, so it sees a request first and a response last.
  *
- * `compose(a, b, c)(app)` is `a(b(c(app)))`. What it gives is a middleware itself, so stacks can be built from stacks.
+ * `compose(a, b, c)(app)` is `a(b(c(app)))`. What it gives is a middleware itself, so stacks can be
+ * built from stacks.
  *
  * @example
  * import { bodyLimit, compose, cors, requestId } from 'monoceros'
  *
- * const stack = compose(requestId(), cors({ origin: 'https://shop.example' }), bodyLimit({ maxBytes: 1_000_000 }))
- * export const app = stack(shop)
+ * const stack = compose(requestId(), cors({ origin: 'https://shop.example' }), bodyLimit({
+ * maxBytes: 1_000_000 })) export const app = stack(shop)
  *
  * @module
  */
@@ -19,8 +20,9 @@ import { optionError } from '../option-error.ts'
 
 /**
  * @param middleware the first is the outermost; with none, the application stays as it is
- * @throws TypeError (`bad-option`) at once for what is not a function; and when the stack is put around an application, for an argument that is no
- *   application and for a middleware that does not give one
+ * @throws TypeError (`bad-option`) at once for what is not a function; and when the stack is put
+ * around an application, for an argument that is no application and for a middleware that does not
+ * give one
  */
 export function compose(...middleware: Middleware[]): Middleware {
   middleware.forEach((layer, index) => {
@@ -45,5 +47,8 @@ export function compose(...middleware: Middleware[]): Middleware {
 
 function applicationFrom(value: unknown, what: string): WSGIApplication {
   if (isApplication(value)) return value
-  throw optionError(TypeError, `compose: ${what} must be an application, not ${describeValue(value)}`)
+  throw optionError(
+    TypeError,
+    `compose: ${what} must be an application, not ${describeValue(value)}`,
+  )
 }

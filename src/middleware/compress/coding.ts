@@ -7,7 +7,10 @@ export type Encoding = 'br' | 'zstd' | 'gzip'
 
 /** How one coding is made. */
 export interface Coding {
-  /** The level that serves a response that is made for one client: little time, most of what can be saved. */
+  /**
+   * The level that serves a response that is made for one client: little time, most of what can be
+   * saved.
+   */
   readonly level: number
   readonly levels: readonly [least: number, most: number]
   /** What is given comes out, whole, with each piece that is put in. */
@@ -15,7 +18,10 @@ export interface Coding {
   whole(data: Uint8Array, level: number): Promise<Uint8Array>
 }
 
-/** Windows of 256 KiB: the usual ones take several megabytes of memory for each response that is under way. */
+/**
+ * Windows of 256 KiB: the usual ones take several megabytes of memory for each response that is
+ * under way.
+ */
 const WINDOW_BITS = 18
 
 /** What Node has from 22.15 on; `@types/node` for 20 does not know it. */
@@ -82,8 +88,9 @@ export const codings: Readonly<Record<Encoding, Coding | null>> = {
 }
 
 /**
- * A stream of the codings as two questions: what comes out for a piece, and what is left at the end. What a piece has become is all there when
- * its promise resolves, so that a client reads it as soon as it was put in.
+ * A stream of the codings as two questions: what comes out for a piece, and what is left at the
+ * end. What a piece has become is all there when its promise resolves, so that a client reads it as
+ * soon as it was put in.
  */
 export class Coder {
   readonly #stream: Transform
@@ -110,7 +117,9 @@ export class Coder {
       if (this.#stream.destroyed) throw new Error('compress: the response was over before its end')
       this.#stream.once('end', () => resolve(this.#take()))
       this.#stream.once('error', reject)
-      this.#stream.once('close', () => reject(new Error('compress: the response was over before its end')))
+      this.#stream.once('close', () =>
+        reject(new Error('compress: the response was over before its end')),
+      )
       this.#stream.end()
     })
   }

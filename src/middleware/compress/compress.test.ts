@@ -63,7 +63,12 @@ function ask(
 /** A client that reads when it likes, and leaves when it likes. */
 function client(app: WSGIApplication, encoding: Encoding = 'gzip', options: CompressOptions = {}) {
   const pieces: Uint8Array[] = []
-  const told = { welcome: true, complete: false, error: undefined as unknown, complaints: [] as unknown[] }
+  const told = {
+    welcome: true,
+    complete: false,
+    error: undefined as unknown,
+    complaints: [] as unknown[],
+  }
   let ready: (() => void) | null = null
   let more: (() => void) | null = null
   const changed = () => more?.()
@@ -118,20 +123,26 @@ function client(app: WSGIApplication, encoding: Encoding = 'gzip', options: Comp
   }
 }
 
-test.each(available)('a body at hand is compressed in one go by %s, and has its length', async (encoding) => {
-  for (const body of [[bytes(TEXT)], [bytes(TEXT.slice(0, 500)), bytes(''), bytes(TEXT.slice(500))]]) {
-    const answer = await ask(
-      page(undefined, () => body),
-      encoding,
-    )
-    expect(answer.header('Content-Encoding')).toBe(encoding)
-    expect(answer.header('Vary')).toBe('Accept-Encoding')
-    expect(answer.header('Content-Length')).toBe(String(answer.body.length))
-    expect(answer.pieces.length).toBe(1)
-    expect(answer.body.length).toBeLessThan(300)
-    expect(decoded(answer)).toBe(TEXT)
-  }
-})
+test.each(available)(
+  'a body at hand is compressed in one go by %s, and has its length',
+  async (encoding) => {
+    for (const body of [
+      [bytes(TEXT)],
+      [bytes(TEXT.slice(0, 500)), bytes(''), bytes(TEXT.slice(500))],
+    ]) {
+      const answer = await ask(
+        page(undefined, () => body),
+        encoding,
+      )
+      expect(answer.header('Content-Encoding')).toBe(encoding)
+      expect(answer.header('Vary')).toBe('Accept-Encoding')
+      expect(answer.header('Content-Length')).toBe(String(answer.body.length))
+      expect(answer.pieces.length).toBe(1)
+      expect(answer.body.length).toBeLessThan(300)
+      expect(decoded(answer)).toBe(TEXT)
+    }
+  },
+)
 
 test.each(available)(
   'any pieces come out of %s as they went in, whatever the body is made of',
@@ -176,34 +187,37 @@ test.each(available)(
   },
 )
 
-test.each(available)('each piece of a stream leaves by %s before the next is asked for', async (encoding) => {
-  let release: () => void = () => {}
-  const app = page([['Content-Type', 'text/plain']], async function* () {
-    for (const word of ['one ', 'two ', 'three']) {
-      yield bytes(word)
-      await new Promise<void>((resolve) => (release = resolve))
+test.each(available)(
+  'each piece of a stream leaves by %s before the next is asked for',
+  async (encoding) => {
+    let release: () => void = () => {}
+    const app = page([['Content-Type', 'text/plain']], async function* () {
+      for (const word of ['one ', 'two ', 'three']) {
+        yield bytes(word)
+        await new Promise<void>((resolve) => (release = resolve))
+      }
+    })
+    const decoder = {
+      br: () => zlib.createBrotliDecompress(),
+      gzip: () => zlib.createGunzip(),
+      zstd: () => createZstdDecompress(),
+    }[encoding]()
+    let text = ''
+    decoder.on('data', (piece) => (text += piece))
+    const reader = client(app, encoding)
+    let fed = 0
+    for (const expected of ['one ', 'one two ', 'one two three']) {
+      await expect
+        .poll(() => {
+          for (; fed < reader.pieces.length; fed++) decoder.write(reader.pieces[fed])
+          return text
+        })
+        .toBe(expected)
+      release()
     }
-  })
-  const decoder = {
-    br: () => zlib.createBrotliDecompress(),
-    gzip: () => zlib.createGunzip(),
-    zstd: () => createZstdDecompress(),
-  }[encoding]()
-  let text = ''
-  decoder.on('data', (piece) => (text += piece))
-  const reader = client(app, encoding)
-  let fed = 0
-  for (const expected of ['one ', 'one two ', 'one two three']) {
-    await expect
-      .poll(() => {
-        for (; fed < reader.pieces.length; fed++) decoder.write(reader.pieces[fed])
-        return text
-      })
-      .toBe(expected)
-    release()
-  }
-  await reader.until(() => reader.told.complete)
-})
+    await reader.until(() => reader.told.complete)
+  },
+)
 
 test('small pieces in quick succession are compressed together, and what comes before an error is sent', async () => {
   const app = page([PLAIN], async function* () {
@@ -221,7 +235,10 @@ test('small pieces in quick succession are compressed together, and what comes b
 test('a large body at hand is streamed, and is right', async () => {
   const large = Buffer.alloc(3_000_000, TEXT)
   const answer = await ask(page(undefined, () => [large]))
-  expect([answer.header('Content-Encoding'), answer.header('Content-Length')]).toEqual(['gzip', undefined])
+  expect([answer.header('Content-Encoding'), answer.header('Content-Length')]).toEqual([
+    'gzip',
+    undefined,
+  ])
   expect(decoded(answer) === large.toString('latin1')).toBe(true)
 })
 
@@ -239,17 +256,22 @@ test.each([
   ['gzip;q=nonsense', undefined],
   ['', undefined],
   [null, undefined],
-])('Accept-Encoding: %s gets %s, and others are told that it varies', async (accepted, encoding) => {
-  const answer = await ask(page(), accepted)
-  expect(answer.header('Content-Encoding')).toBe(encoding)
-  expect(answer.header('Vary')).toBe('Accept-Encoding')
-  expect(decoded(answer)).toBe(TEXT)
-})
+])(
+  'Accept-Encoding: %s gets %s, and others are told that it varies',
+  async (accepted, encoding) => {
+    const answer = await ask(page(), accepted)
+    expect(answer.header('Content-Encoding')).toBe(encoding)
+    expect(answer.header('Vary')).toBe('Accept-Encoding')
+    expect(decoded(answer)).toBe(TEXT)
+  },
+)
 
 test('of what a client likes equally the first of the options is taken', async () => {
   const answer = await ask(page(), 'br, gzip', { encodings: ['gzip', 'br'] })
   expect(answer.header('Content-Encoding')).toBe('gzip')
-  expect((await ask(page(), 'br', { encodings: ['gzip'] })).header('Content-Encoding')).toBeUndefined()
+  expect(
+    (await ask(page(), 'br', { encodings: ['gzip'] })).header('Content-Encoding'),
+  ).toBeUndefined()
 })
 
 test('whatever Accept-Encoding is, what is chosen was offered', () => {
@@ -272,12 +294,21 @@ test.each<[string, ResponseHeaders, (() => WSGIBody) | undefined, string?]>([
   ['an event stream', [['Content-Type', 'text/event-stream; charset=utf-8']], undefined],
   ['what is encoded', [PLAIN, ['content-encoding', 'br']], undefined],
   ['no-transform', [PLAIN, ['Cache-Control', 'public, No-Transform']], undefined],
-  ['part of a file', [PLAIN, ['Content-Range', 'bytes 0-3999/5000']], undefined, '206 Partial Content'],
+  [
+    'part of a file',
+    [PLAIN, ['Content-Range', 'bytes 0-3999/5000']],
+    undefined,
+    '206 Partial Content',
+  ],
   ['204', [PLAIN], () => [], '204 No Content'],
 ])('%s is left as it is', async (_what, headers, body, status) => {
   const app = page(headers, body, status)
   const [plain, answer] = [await callForAnswer(app), await ask(app)]
-  expect([answer.status, answer.headers, answer.body]).toEqual([plain.status, plain.headers, plain.body])
+  expect([answer.status, answer.headers, answer.body]).toEqual([
+    plain.status,
+    plain.headers,
+    plain.body,
+  ])
 })
 
 test('a body that compression would make larger is left as it is', async () => {
@@ -478,7 +509,10 @@ test('a client that goes away while the response is compressed in one go has the
 
 test('close() of the body runs once in every other case', async () => {
   for (const size of [10, 5000, 2_000_000]) {
-    for (const make of [(pieces: Uint8Array[]) => pieces, (pieces: Uint8Array[]) => pieces.values()]) {
+    for (const make of [
+      (pieces: Uint8Array[]) => pieces,
+      (pieces: Uint8Array[]) => pieces.values(),
+    ]) {
       let closed = 0
       const body = () => Object.assign(make([new Uint8Array(size)]), { close: () => closed++ })
       expect((await ask(page([PLAIN], body))).complete).toBe(true)
@@ -530,7 +564,11 @@ test('an error handler replaces a head until a byte was given, and not after', a
   }
   for (const app of [late, lateAndAsync]) {
     const broken = await ask(app)
-    expect([broken.status, broken.complete, String(broken.error)]).toEqual(['200 OK', false, 'Error: late'])
+    expect([broken.status, broken.complete, String(broken.error)]).toEqual([
+      '200 OK',
+      false,
+      'Error: late',
+    ])
     expect(broken.pieces.length).toBeGreaterThan(0)
   }
 })
@@ -554,7 +592,8 @@ test('a body that is not as long as was declared is seen as without compression'
 })
 
 test('violations of the contract are refused as without the middleware', async () => {
-  const giving = (body: unknown, headers: ResponseHeaders = [PLAIN]) => page(headers, () => body as WSGIBody)
+  const giving = (body: unknown, headers: ResponseHeaders = [PLAIN]) =>
+    page(headers, () => body as WSGIBody)
   const apps: [WSGIApplication, RegExp][] = [
     [page([PLAIN], undefined, '200'), /must have a space behind its number/],
     [giving([], [['Connection', 'close']]), /about the connection/],
@@ -596,12 +635,14 @@ test('an application that throws after it has written is broken off', async () =
 
 test('types can be chosen', async () => {
   const options = { types: (type: string) => type === 'image/png' }
-  expect((await ask(page([['Content-Type', 'image/png']]), 'gzip', options)).header('Content-Encoding')).toBe(
-    'gzip',
-  )
+  expect(
+    (await ask(page([['Content-Type', 'image/png']]), 'gzip', options)).header('Content-Encoding'),
+  ).toBe('gzip')
   expect((await ask(page(), 'gzip', options)).header('Content-Encoding')).toBeUndefined()
   const events = page([['Content-Type', 'text/event-stream']])
-  expect((await ask(events, 'gzip', { types: () => true })).header('Content-Encoding')).toBeUndefined()
+  expect(
+    (await ask(events, 'gzip', { types: () => true })).header('Content-Encoding'),
+  ).toBeUndefined()
 })
 
 test('text is worth compressing, and what is compressed is not', () => {
@@ -635,7 +676,10 @@ test('text is worth compressing, and what is compressed is not', () => {
 })
 
 test.each([
-  [{ encodings: ['deflate'] }, /^compress: encodings is made of 'br', 'zstd' and 'gzip', not of "deflate"$/],
+  [
+    { encodings: ['deflate'] },
+    /^compress: encodings is made of 'br', 'zstd' and 'gzip', not of "deflate"$/,
+  ],
   [{ threshold: -1 }, /^compress: threshold is a number of bytes, not -1$/],
   [{ level: { gzip: 10 } }, /^compress: level.gzip is a whole number from 1 to 9, not 10$/],
   [{ level: { br: 1.5 } }, /level.br is a whole number from 0 to 11/],
@@ -646,12 +690,18 @@ test.each([
   )
 })
 
-test.skipIf(hasZstd)('zstd is refused by name, and left out by default, where Node has none', async () => {
-  expect(() => compress({ encodings: ['zstd'] })).toThrow(/zstd needs Node 22.15 or later/)
-  expect((await ask(page(), 'zstd')).header('Content-Encoding')).toBeUndefined()
-})
+test.skipIf(hasZstd)(
+  'zstd is refused by name, and left out by default, where Node has none',
+  async () => {
+    expect(() => compress({ encodings: ['zstd'] })).toThrow(/zstd needs Node 22.15 or later/)
+    expect((await ask(page(), 'zstd')).header('Content-Encoding')).toBeUndefined()
+  },
+)
 
 test('a list of codings that is longer than anybody means is not gone through', () => {
-  expect(acceptedEncodings(`gzip,${'a,'.repeat(1000)}`, ['br', 'gzip'])).toEqual(['gzip', 'identity'])
+  expect(acceptedEncodings(`gzip,${'a,'.repeat(1000)}`, ['br', 'gzip'])).toEqual([
+    'gzip',
+    'identity',
+  ])
   expect(acceptedEncodings(`gzip,${'a,'.repeat(200_000)}`, ['br', 'gzip'])).toEqual(['identity'])
 })

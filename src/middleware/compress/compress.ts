@@ -18,15 +18,21 @@ import { gathered } from './gathered-pieces.ts'
 /** Options of {@link compress}. */
 export interface CompressOptions {
   /**
-   * The codings to use; of those that a client likes equally, the first here. Default `['br', 'zstd', 'gzip']`, where `zstd` is left out
-   * by a Node that does not have it (before 22.15).
+   * The codings to use; of those that a client likes equally, the first here. Default `['br',
+   * 'zstd', 'gzip']`, where `zstd` is left out by a Node that does not have it (before 22.15).
    */
   encodings?: readonly Encoding[]
   /** Bodies of fewer bytes are left as they are, where their length is known. Default 1024. */
   threshold?: number
-  /** How hard to try, for each coding: `br` 0–11 (default 4), `zstd` 1–19 (default 3), `gzip` 1–9 (default 6). */
+  /**
+   * How hard to try, for each coding: `br` 0–11 (default 4), `zstd` 1–19 (default 3), `gzip` 1–9
+   * (default 6).
+   */
   level?: Partial<Record<Encoding, number>>
-  /** Whether to compress what has this Content-Type. Default: text, JSON, XML, JavaScript, WebAssembly, SVG and the like. */
+  /**
+   * Whether to compress what has this Content-Type. Default: text, JSON, XML, JavaScript,
+   * WebAssembly, SVG and the like.
+   */
   types?: (contentType: string) => boolean
 }
 
@@ -51,32 +57,38 @@ const OUTDATED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Compresses response bodies for clients that take it: brotli, zstd or gzip, as `Accept-Encoding` says (RFC 9110 §12.5.3).
+ * Compresses response bodies for clients that take it: brotli, zstd or gzip, as `Accept-Encoding`
+ * says (RFC 9110 §12.5.3).
  *
- * A body that is streamed stays streamed: each piece that the application gives leaves at once, compressed. A body that is at hand (an array)
- * is compressed in one go and has its Content-Length. A strong ETag becomes weak, since the bytes are others; Content-Length, digests and
- * Accept-Ranges go. `Vary: Accept-Encoding` is added where a client with other wishes would get another answer.
+ * A body that is streamed stays streamed: each piece that the application gives leaves at once,
+ * compressed. A body that is at hand (an array) is compressed in one go and has its Content-Length.
+ * A strong ETag becomes weak, since the bytes are others; Content-Length, digests and Accept-Ranges
+ * go. `Vary: Accept-Encoding` is added where a client with other wishes would get another answer.
  *
- * Left as they are: bodies below the `threshold`, of types that are compressed already (images, video, archives, fonts), with a Content-Encoding,
- * with `Cache-Control: no-transform`; event streams; 204, 206 and 304.
+ * Left as they are: bodies below the `threshold`, of types that are compressed already (images,
+ * video, archives, fonts), with a Content-Encoding, with `Cache-Control: no-transform`; event
+ * streams; 204, 206 and 304.
  *
- * Do not compress a page that has a secret in it (such as a CSRF token that stays the same) beside text that an attacker can choose: from the
- * length alone the secret can be guessed, letter by letter, through TLS (the BREACH attack). Let tokens change with each response, as Django's do, or leave such pages out
- * with `Cache-Control: no-transform`. Do not use it where something in front compresses anyway.
+ * Do not compress a page that has a secret in it (such as a CSRF token that stays the same) beside
+ * text that an attacker can choose: from the length alone the secret can be guessed, letter by
+ * letter, through TLS (the BREACH attack). Let tokens change with each response, as Django's do, or
+ * leave such pages out with `Cache-Control: no-transform`. Do not use it where something in front
+ * compresses anyway.
  *
  * @throws TypeError, RangeError (code `bad-option`) at set-up
  * @example
  * import { compose, compress, makeServer, staticFiles } from 'monoceros'
  *
- * const wrap = compose(compress({ threshold: 2048, level: { gzip: 4 } }), staticFiles({ root: 'public' }))
- * await makeServer('', 8000, wrap(app)).serveForever()
+ * const wrap = compose(compress({ threshold: 2048, level: { gzip: 4 } }), staticFiles({ root:
+ * 'public' })) await makeServer('', 8000, wrap(app)).serveForever()
  */
 export function compress(options: CompressOptions = {}): Middleware {
   const settings = settle(options)
   return (app) => {
     const inner = toFunction(app)
     return function compress(environ, startResponse) {
-      const wanted = acceptedEncodings(environ.HTTP_ACCEPT_ENCODING, settings.encodings)[0] ?? 'identity'
+      const wanted =
+        acceptedEncodings(environ.HTTP_ACCEPT_ENCODING, settings.encodings)[0] ?? 'identity'
       if (wanted === 'identity') {
         return inner(environ, (status, headers, excInfo) =>
           startResponse(status, withVaryIfCompressible(settings, status, headers), excInfo),
@@ -102,7 +114,10 @@ export function compress(options: CompressOptions = {}): Middleware {
   }
 }
 
-/** One response: its head is held until the first byte of its body, when it is known what becomes of it. */
+/**
+ * One response: its head is held until the first byte of its body, when it is known what becomes of
+ * it.
+ */
 class CompressedResponse {
   readonly #settings: Settings
   readonly #encoding: Encoding
@@ -114,7 +129,10 @@ class CompressedResponse {
   #coder: Coder | null = null
   /** What `write()` was given is on its way until this resolves. */
   #written: Promise<void> = Promise.resolve()
-  /** The application has returned: from then on `write()` is not to be called, and what is late comes with the body. */
+  /**
+   * The application has returned: from then on `write()` is not to be called, and what is late
+   * comes with the body.
+   */
   #returned = false
   #late: Uint8Array[] = []
   /** The Content-Length that the application has declared, and how much of it came. */
@@ -162,11 +180,13 @@ class CompressedResponse {
           this.#held.pass()
           return body
         }
-        // For a HEAD too: that it costs as much as its GET is the price of the right Content-Length.
+        // For a HEAD too: that it costs as much as its GET is the price of the right
+        // Content-Length.
         if (length <= AT_ONCE_BYTES) return this.#compressAtOnce(body as Uint8Array[], length)
         if (this.#headOnly) {
           this.#passHead(headers, length)
-          // Without what is not sent anyway: from its length the server would tell how long an answer to GET is.
+          // Without what is not sent anyway: from its length the server would tell how long an
+          // answer to GET is.
           return withClose([], body)
         }
       } else if (this.#headOnly) {
@@ -190,7 +210,10 @@ class CompressedResponse {
     this.#coder?.destroy()
   }
 
-  async #compressAtOnce(body: Uint8Array[] & { close?(): unknown }, length: number): Promise<WSGIBody> {
+  async #compressAtOnce(
+    body: Uint8Array[] & { close?(): unknown },
+    length: number,
+  ): Promise<WSGIBody> {
     const headers = this.#held.headers!
     try {
       const whole = body.length === 1 ? body[0]! : Buffer.concat(body, length)
@@ -252,7 +275,8 @@ class CompressedResponse {
       const coded = this.#coder!.push(wanted)
       const before = this.#written
       this.#written = (async () => {
-        // Both at once, or the one that fails while the other is waited for would count as nobody's.
+        // Both at once, or the one that fails while the other is waited for would count as
+        // nobody's.
         const [pieces] = await Promise.all([coded, before])
         for (const piece of pieces) {
           if (this.#returned) this.#late.push(piece)
@@ -290,8 +314,9 @@ class CompressedResponse {
   }
 
   /**
-   * Leaves a response as it is; but a 304 speaks of the response that the client has. If that had a strong tag of the application's, it was made weak, and a cache
-   * finds its copy by the tag (RFC 9111 §4.3.4); and whether it varied is not known here, so it is said to.
+   * Leaves a response as it is; but a 304 speaks of the response that the client has. If that had a
+   * strong tag of the application's, it was made weak, and a cache finds its copy by the tag (RFC
+   * 9111 §4.3.4); and whether it varied is not known here, so it is said to.
    */
   #pass(headers: ResponseHeaders): void {
     if (!this.#held.status.startsWith('304')) return this.#held.pass()
@@ -303,7 +328,9 @@ class CompressedResponse {
     this.#held.pass(withVary(tagged))
   }
 
-  /** A HEAD has the headers of its GET, as far as they are known without its body (RFC 9110 §9.3.2). */
+  /**
+   * A HEAD has the headers of its GET, as far as they are known without its body (RFC 9110 §9.3.2).
+   */
   #passHead(headers: ResponseHeaders, length: number): void {
     this.#held.pass(length === -1 ? withVary(headers) : this.#encoded(headers))
   }
@@ -350,7 +377,9 @@ function isCandidate(settings: Settings, status: string, headers: ResponseHeader
         if (Number(value) < settings.threshold) return false
     }
   }
-  return type !== undefined && !/^\s*text\/event-stream\s*(?:;|$)/i.test(type) && settings.types(type)
+  return (
+    type !== undefined && !/^\s*text\/event-stream\s*(?:;|$)/i.test(type) && settings.types(type)
+  )
 }
 
 function withVaryIfCompressible(
@@ -361,7 +390,9 @@ function withVaryIfCompressible(
   // What is no head at all is for the server to refuse.
   if (typeof status !== 'string' || !Array.isArray(headers)) return headers
   try {
-    return status.startsWith('304') || isCandidate(settings, status, headers) ? withVary(headers) : headers
+    return status.startsWith('304') || isCandidate(settings, status, headers)
+      ? withVary(headers)
+      : headers
   } catch {
     return headers
   }

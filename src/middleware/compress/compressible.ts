@@ -1,4 +1,7 @@
-/** Types that are text, in effect. Fonts of the web (woff), images, sound, video and archives are compressed already. */
+/**
+ * Types that are text, in effect. Fonts of the web (woff), images, sound, video and archives are
+ * compressed already.
+ */
 const COMPRESSIBLE =
   /^(?:text\/(?!event-stream)|(?:application|image|model|message|multipart)\/[\w.-]+\+(?:json|xml|text)$|application\/(?:json|ld\+json|javascript|ecmascript|x-javascript|xml|xml-dtd|wasm|rtf|toml|yaml|x-yaml|sql|graphql|manifest|x-ndjson|ndjson|jsonl|json-seq|x-sh|x-tar|tar|postscript|x-web-app-manifest|vnd\.ms-fontobject|x-font-ttf|x-font-opentype)$|font\/(?:ttf|otf|sfnt|collection)$|image\/(?:bmp|x-ms-bmp|x-icon|vnd\.microsoft\.icon|svg\+xml)$)/
 

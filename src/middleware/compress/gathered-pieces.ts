@@ -2,13 +2,16 @@
 const MOST_BYTES = 64 * 1024
 
 /**
- * The pieces of an asynchronous body, with those that come in quick succession put together: each that is compressed by itself costs a turn of the thread pool (some 80 µs) and
- * the start of a block, so that many small ones become twenty times as large as they would together. What has come is given as soon as the body
- * makes its reader wait for more, so nothing is delayed for the sake of what follows (PEP 3333 "Buffering and Streaming").
+ * The pieces of an asynchronous body, with those that come in quick succession put together: each
+ * that is compressed by itself costs a turn of the thread pool (some 80 µs) and the start of a
+ * block, so that many small ones become twenty times as large as they would together. What has come
+ * is given as soon as the body makes its reader wait for more, so nothing is delayed for the sake
+ * of what follows (PEP 3333 "Buffering and Streaming").
  *
  * The first piece is given by itself: with it the head is sent, and the client's wait is over.
  *
- * Not for bodies that are synchronous: there the next piece cannot be waited for while what has come is sent.
+ * Not for bodies that are synchronous: there the next piece cannot be waited for while what has
+ * come is sent.
  */
 export async function* gathered(
   pieces: AsyncIterable<Uint8Array>,
@@ -51,7 +54,12 @@ export async function* gathered(
         return
       }
       const piece = step.value
-      if (first || !(piece instanceof Uint8Array) || piece.length === 0 || piece.length >= MOST_BYTES) {
+      if (
+        first ||
+        !(piece instanceof Uint8Array) ||
+        piece.length === 0 ||
+        piece.length >= MOST_BYTES
+      ) {
         if (!(piece instanceof Uint8Array) || piece.length > 0) first = false
         if (size > 0) yield flush()
         yield piece

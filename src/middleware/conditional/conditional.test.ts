@@ -36,7 +36,9 @@ test('a body that is at hand gets a weak ETag, the same for the same body', asyn
   expect(first.body).toBe('hello')
   const split = () => [bytes('he'), bytes('llo')]
   expect((await ask(page([], split).app)).header('ETag')).toBe(first.header('ETag'))
-  expect((await ask(page([], () => [bytes('other')]).app)).header('ETag')).not.toBe(first.header('ETag'))
+  expect((await ask(page([], () => [bytes('other')]).app)).header('ETag')).not.toBe(
+    first.header('ETag'),
+  )
 })
 
 test('a client that has the body gets 304, and the body is closed once', async () => {
@@ -106,7 +108,10 @@ test('If-Match and If-Unmodified-Since that do not hold are 412, and the body is
   ] as Record<string, string>[]) {
     seen.closed = 0
     const answer = await ask(app, condition)
-    expect([answer.status, answer.body]).toEqual(['412 Precondition Failed', 'Precondition Failed\n'])
+    expect([answer.status, answer.body]).toEqual([
+      '412 Precondition Failed',
+      'Precondition Failed\n',
+    ])
     expect(answer.header('ETag')).toBeUndefined()
     expect(seen.closed).toBe(1)
   }
@@ -119,7 +124,11 @@ test('a streamed body without validators passes untouched', async () => {
     yield bytes('b')
   })
   const answer = await ask(app, { 'If-None-Match': '"a"' })
-  expect([answer.status, answer.pieces, answer.header('ETag')]).toEqual(['200 OK', ['a', 'b'], undefined])
+  expect([answer.status, answer.pieces, answer.header('ETag')]).toEqual([
+    '200 OK',
+    ['a', 'b'],
+    undefined,
+  ])
   expect(seen.closed).toBe(1)
 })
 
@@ -153,7 +162,9 @@ test('lastModified says when, where the application does not', async () => {
   for (const lastModified of [() => new Date(DATE), async () => new Date(DATE)]) {
     const { app } = page()
     expect((await ask(app, {}, { lastModified })).header('Last-Modified')).toBe(DATE)
-    expect((await ask(app, { 'If-Modified-Since': DATE }, { lastModified })).status).toBe('304 Not Modified')
+    expect((await ask(app, { 'If-Modified-Since': DATE }, { lastModified })).status).toBe(
+      '304 Not Modified',
+    )
     const own = page([['Last-Modified', LATER]]).app
     expect((await ask(own, {}, { lastModified })).header('Last-Modified')).toBe(LATER)
   }

@@ -16,26 +16,34 @@ import { evaluatePreconditions } from './preconditions.ts'
 
 /** Options of {@link conditional}. */
 export interface ConditionalOptions {
-  /** Make an ETag for bodies that are at hand and have none. Default `true`; `false` uses only what the application gives. */
+  /**
+   * Make an ETag for bodies that are at hand and have none. Default `true`; `false` uses only what
+   * the application gives.
+   */
   etag?: boolean
   /** Bodies of more bytes get no ETag. Default 1 MiB. */
   maxBytes?: number
   /**
-   * When what this request asks for was last changed, for responses that do not say it themselves; undefined where it is not known. It is called
-   * before the application.
+   * When what this request asks for was last changed, for responses that do not say it themselves;
+   * undefined where it is not known. It is called before the application.
    */
   lastModified?: (environ: WSGIEnvironment) => Date | undefined | Promise<Date | undefined>
 }
 
 /**
- * Lets clients ask whether their copy is still good: a GET or HEAD whose `If-None-Match` or `If-Modified-Since` says that nothing has changed is answered with
- * 304 and no body, one whose `If-Match` or `If-Unmodified-Since` does not hold with 412 (RFC 9110 §13). It saves the sending, not the making: the application is called all the same.
+ * Lets clients ask whether their copy is still good: a GET or HEAD whose `If-None-Match` or
+ * `If-Modified-Since` says that nothing has changed is answered with 304 and no body, one whose
+ * `If-Match` or `If-Unmodified-Since` does not hold with 412 (RFC 9110 §13). It saves the sending,
+ * not the making: the application is called all the same.
  *
- * What there is to compare is the ETag and the Last-Modified of the application's response. Where it gives no ETag and its body is at hand (an array), a
- * weak one is made of the body; a body that is streamed has none, and passes untouched. Only responses with 200 count, and none with `Cache-Control: no-store`.
+ * What there is to compare is the ETag and the Last-Modified of the application's response. Where
+ * it gives no ETag and its body is at hand (an array), a weak one is made of the body; a body that
+ * is streamed has none, and passes untouched. Only responses with 200 count, and none with
+ * `Cache-Control: no-store`.
  *
- * Other methods are left to the application: by the time of its response it has done its work, and 412 would come too late.
- * Pages with a part that changes each time (a token, the time) never match. Around `compress` it would compare compressed bytes: put it inside.
+ * Other methods are left to the application: by the time of its response it has done its work, and
+ * 412 would come too late. Pages with a part that changes each time (a token, the time) never
+ * match. Around `compress` it would compare compressed bytes: put it inside.
  *
  * @throws TypeError, RangeError (code `bad-option`) at set-up
  * @example
@@ -50,7 +58,10 @@ export function conditional(options: ConditionalOptions = {}): Middleware {
   if (!Number.isFinite(maxBytes) || maxBytes < 0)
     throw optionError(RangeError, `conditional: maxBytes is a number of bytes, not ${maxBytes}`)
   if (lastModified !== undefined && typeof lastModified !== 'function')
-    throw optionError(TypeError, 'conditional: lastModified is a function (environ) => Date | undefined')
+    throw optionError(
+      TypeError,
+      'conditional: lastModified is a function (environ) => Date | undefined',
+    )
   const tagged = etag ? maxBytes : -1
   return (app) => {
     const inner = toFunction(app)
@@ -67,7 +78,10 @@ export function conditional(options: ConditionalOptions = {}): Middleware {
   }
 }
 
-/** One response, whose head is held until its validators are known: where the body begins, at the latest. */
+/**
+ * One response, whose head is held until its validators are known: where the body begins, at the
+ * latest.
+ */
 class ConditionalResponse {
   readonly #environ: WSGIEnvironment
   /** Bodies up to here get an ETag; -1 for none at all. */
@@ -106,7 +120,9 @@ class ConditionalResponse {
     return transformBody(body, (pieces) => this.#transform(pieces))
   }
 
-  async *#transform(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#transform(
+    pieces: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of pieces) {
       if (!this.#held.passed && this.#instead === null && this.#held.headers !== null) {
         // The head is not due yet, and the server would ask for it.
@@ -116,7 +132,8 @@ class ConditionalResponse {
       if (this.#instead !== null) break
       yield piece
     }
-    if (!this.#held.passed && this.#instead === null && this.#held.headers !== null) this.#decide(null)
+    if (!this.#held.passed && this.#instead === null && this.#held.headers !== null)
+      this.#decide(null)
     if (this.#instead !== null) yield* this.#instead
   }
 

@@ -3,12 +3,14 @@ import type { ResponseHeaders, StartResponse, Write } from '../../wsgi/types.ts'
 import { describeValue, WSGIError } from '../../wsgi/wsgi-error.ts'
 
 /**
- * The head of a response between the application, which has given it, and the server, which has not got it yet: for a middleware whose headers depend on the
- * body. The rules of `startResponse` hold meanwhile (PEP 3333 "The start_response() Callable"): a head that is wrong, or a second one without an error, is refused at once, and with an error
- * the head that is held is replaced.
+ * The head of a response between the application, which has given it, and the server, which has not
+ * got it yet: for a middleware whose headers depend on the body. The rules of `startResponse` hold
+ * meanwhile (PEP 3333 "The start_response() Callable"): a head that is wrong, or a second one
+ * without an error, is refused at once, and with an error the head that is held is replaced.
  *
- * It ends in one of two ways: {@link send} gives the server a head of the middleware's, and no other can follow; {@link pass} does the same, and
- * from then on the application speaks with the server itself.
+ * It ends in one of two ways: {@link send} gives the server a head of the middleware's, and no
+ * other can follow; {@link pass} does the same, and from then on the application speaks with the
+ * server itself.
  */
 export class HeldHead {
   status = ''
@@ -21,7 +23,10 @@ export class HeldHead {
   #write: Write | null = null
   #asked = false
 
-  /** @param written what happens to a piece that the application writes while the head is held or after it was sent */
+  /**
+   * @param written what happens to a piece that the application writes while the head is held or
+   * after it was sent
+   */
   constructor(startResponse: StartResponse, written: (data: Uint8Array) => Promise<void>) {
     this.#startResponse = startResponse
     this.#written = written
@@ -55,7 +60,9 @@ export class HeldHead {
     return this.#write
   }
 
-  /** Gives the server the head that is held, with other headers where such are given, and leaves. */
+  /**
+   * Gives the server the head that is held, with other headers where such are given, and leaves.
+   */
   pass(headers: ResponseHeaders = this.headers!): void {
     this.send(this.status, headers)
     this.passed = true
@@ -69,7 +76,10 @@ export class HeldHead {
   readonly #writeFor: Write = (data) => {
     if (this.passed) return this.#write!(data)
     if (!(data instanceof Uint8Array))
-      throw new WSGIError('The write() Callable', `write() takes a Uint8Array, not ${describeValue(data)}`)
+      throw new WSGIError(
+        'The write() Callable',
+        `write() takes a Uint8Array, not ${describeValue(data)}`,
+      )
     if (this.headers === null)
       throw new WSGIError(
         'The write() Callable',
@@ -79,7 +89,9 @@ export class HeldHead {
   }
 }
 
-/** The value of a header, the values of several joined with a comma; undefined where there is none. */
+/**
+ * The value of a header, the values of several joined with a comma; undefined where there is none.
+ */
 export function headerValue(headers: ResponseHeaders, name: string): string | undefined {
   let found: string | undefined
   for (const [other, value] of headers)

@@ -16,8 +16,9 @@ export type Outcome = 'proceed' | 'not-modified' | 'failed'
 const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
 
 /**
- * What the conditions of a GET or HEAD come to, in the order of RFC 9110 §13.2.2: If-Match or else If-Unmodified-Since, then If-None-Match or else
- * If-Modified-Since. `Cache-Control: no-cache`, which browsers send to load a page anew, outdoes the latter two.
+ * What the conditions of a GET or HEAD come to, in the order of RFC 9110 §13.2.2: If-Match or else
+ * If-Unmodified-Since, then If-None-Match or else If-Modified-Since. `Cache-Control: no-cache`,
+ * which browsers send to load a page anew, outdoes the latter two.
  *
  * @example evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' }) // 'not-modified'
  */
@@ -48,8 +49,9 @@ function matchesStrongly(header: string, etag: string | undefined): boolean {
 }
 
 /**
- * Whether a Range is to be looked at: there is no If-Range, or what the client has a part of has not changed (RFC 9110 §13.1.5). A date counts
- * only where the entity tag is strong, for a file that has just been written may be written again in the same second.
+ * Whether a Range is to be looked at: there is no If-Range, or what the client has a part of has
+ * not changed (RFC 9110 §13.1.5). A date counts only where the entity tag is strong, for a file
+ * that has just been written may be written again in the same second.
  */
 export function rangeApplies(environ: WSGIEnvironment, validators: Validators): boolean {
   const condition = environ.HTTP_IF_RANGE?.trim()

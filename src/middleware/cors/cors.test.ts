@@ -12,10 +12,16 @@ const hello: WSGIApplication = (_environ, startResponse) => {
 }
 
 function ask(options: CorsOptions | undefined, origin?: string, app = hello) {
-  return callForAnswer(cors(options)(app), { headers: origin === undefined ? [] : [['Origin', origin]] })
+  return callForAnswer(cors(options)(app), {
+    headers: origin === undefined ? [] : [['Origin', origin]],
+  })
 }
 
-function preflight(options: CorsOptions | undefined, origin: string, more: [string, string][] = []) {
+function preflight(
+  options: CorsOptions | undefined,
+  origin: string,
+  more: [string, string][] = [],
+) {
   const app: WSGIApplication = () => {
     throw new Error('a preflight reached the application')
   }
@@ -46,7 +52,14 @@ describe('which origins', () => {
       ['Access-Control-Allow-Origin', SHOP],
       ['Vary', 'Origin'],
     ])
-    for (const other of [`${SHOP}.evil.test`, 'http://shop.example', `${SHOP}:8443`, 'null', '', undefined]) {
+    for (const other of [
+      `${SHOP}.evil.test`,
+      'http://shop.example',
+      `${SHOP}:8443`,
+      'null',
+      '',
+      undefined,
+    ]) {
       const answer = await ask({ origin: SHOP }, other)
       expect(answer.headers).toEqual([
         ['Content-Type', 'text/plain'],
@@ -64,8 +77,12 @@ describe('which origins', () => {
   })
 
   test('a pattern must match the whole origin', async () => {
-    expect(await allowed({ origin: /shop\.example/ }, 'https://shop.example.evil.test')).toBeUndefined()
-    expect(await allowed({ origin: /https:\/\/a|https:\/\/b/ }, 'https://b.evil.test')).toBeUndefined()
+    expect(
+      await allowed({ origin: /shop\.example/ }, 'https://shop.example.evil.test'),
+    ).toBeUndefined()
+    expect(
+      await allowed({ origin: /https:\/\/a|https:\/\/b/ }, 'https://b.evil.test'),
+    ).toBeUndefined()
     expect(await allowed({ origin: /https:\/\/a|https:\/\/b/ }, 'https://b')).toBe('https://b')
   })
 
@@ -155,8 +172,12 @@ describe('responses', () => {
       ])
       return []
     }
-    expect((await ask({ origin: SHOP }, SHOP, lax)).header('Access-Control-Allow-Origin')).toBe(SHOP)
-    expect((await ask({ origin: SHOP }, 'https://x.example', lax)).headers).toEqual([['Vary', 'Origin']])
+    expect((await ask({ origin: SHOP }, SHOP, lax)).header('Access-Control-Allow-Origin')).toBe(
+      SHOP,
+    )
+    expect((await ask({ origin: SHOP }, 'https://x.example', lax)).headers).toEqual([
+      ['Vary', 'Origin'],
+    ])
   })
 
   test('an application that begins its response late, inside its generator, and again with an error', async () => {
@@ -174,7 +195,10 @@ describe('responses', () => {
   })
 
   test("a plain OPTIONS request is the application's", async () => {
-    const answer = await callForAnswer(cors()(hello), { method: 'OPTIONS', headers: [['Origin', SHOP]] })
+    const answer = await callForAnswer(cors()(hello), {
+      method: 'OPTIONS',
+      headers: [['Origin', SHOP]],
+    })
     expect(answer.body).toBe('hello')
   })
 })
@@ -202,20 +226,23 @@ describe('preflight', () => {
       credentials: true,
       maxAge: 600,
     }
-    expect((await preflight(options, SHOP, [['Access-Control-Request-Headers', 'x-other']])).headers).toEqual(
-      [
-        ['Access-Control-Allow-Origin', SHOP],
-        ['Access-Control-Allow-Credentials', 'true'],
-        ['Vary', 'Origin'],
-        ['Access-Control-Allow-Methods', 'GET, PUT'],
-        ['Access-Control-Allow-Headers', 'X-Token'],
-        ['Access-Control-Max-Age', '600'],
-      ],
-    )
+    expect(
+      (await preflight(options, SHOP, [['Access-Control-Request-Headers', 'x-other']])).headers,
+    ).toEqual([
+      ['Access-Control-Allow-Origin', SHOP],
+      ['Access-Control-Allow-Credentials', 'true'],
+      ['Vary', 'Origin'],
+      ['Access-Control-Allow-Methods', 'GET, PUT'],
+      ['Access-Control-Allow-Headers', 'X-Token'],
+      ['Access-Control-Max-Age', '600'],
+    ])
   })
 
   test('of another origin gets nothing that would allow it', async () => {
-    const answer = await preflight({ origin: SHOP, credentials: true, maxAge: 5 }, 'https://other.example')
+    const answer = await preflight(
+      { origin: SHOP, credentials: true, maxAge: 5 },
+      'https://other.example',
+    )
     expect(answer).toMatchObject({
       status: '204 No Content',
       headers: [['Vary', 'Origin, Access-Control-Request-Headers']],
@@ -223,7 +250,9 @@ describe('preflight', () => {
   })
 
   test('a list of headers that is none is not sent back', async () => {
-    const answer = await preflight(undefined, SHOP, [['Access-Control-Request-Headers', 'a b;<script>']])
+    const answer = await preflight(undefined, SHOP, [
+      ['Access-Control-Request-Headers', 'a b;<script>'],
+    ])
     expect(answer.header('Access-Control-Allow-Headers')).toBeUndefined()
   })
 
@@ -233,7 +262,9 @@ describe('preflight', () => {
       (await preflight(options, origin, more)).header('Access-Control-Allow-Private-Network')
     expect(await opened({ origin: SHOP, privateNetwork: true }, SHOP)).toBe('true')
     expect(await opened({ origin: SHOP, privateNetwork: true }, SHOP, [])).toBeUndefined()
-    expect(await opened({ origin: SHOP, privateNetwork: true }, 'https://other.example')).toBeUndefined()
+    expect(
+      await opened({ origin: SHOP, privateNetwork: true }, 'https://other.example'),
+    ).toBeUndefined()
     expect(await opened({ origin: SHOP }, SHOP)).toBeUndefined()
   })
 })

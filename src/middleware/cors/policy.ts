@@ -12,8 +12,8 @@ export type OriginRule =
 /** Options of `cors`. */
 export interface CorsOptions {
   /**
-   * The origins that may read: one (`https://shop.example`, as browsers send it: no slash at the end), a list, a pattern, which must match the whole origin, or
-   * a function. Default `*`: all.
+   * The origins that may read: one (`https://shop.example`, as browsers send it: no slash at the
+   * end), a list, a pattern, which must match the whole origin, or a function. Default `*`: all.
    */
   readonly origin?: OriginRule
   /** The methods that pages may use. Default GET, HEAD, POST, PUT, PATCH and DELETE. */
@@ -24,9 +24,15 @@ export interface CorsOptions {
   readonly exposedHeaders?: readonly string[]
   /** Pages may send cookies and read what comes for them. Not together with `*`. Default false. */
   readonly credentials?: boolean
-  /** For how many seconds a browser may keep the answer to a preflight. Default: the browser's own (5 seconds). */
+  /**
+   * For how many seconds a browser may keep the answer to a preflight. Default: the browser's own
+   * (5 seconds).
+   */
   readonly maxAge?: number
-  /** Public pages may ask a server in a private network (`Access-Control-Allow-Private-Network`). Default false. */
+  /**
+   * Public pages may ask a server in a private network (`Access-Control-Allow-Private-Network`).
+   * Default false.
+   */
   readonly privateNetwork?: boolean
 }
 
@@ -93,7 +99,8 @@ function originTest(rule: OriginRule, credentials: boolean): CorsPolicy['allows'
   const patterns: RegExp[] = []
   for (const one of Array.isArray(rule) ? (rule as readonly (string | RegExp)[]) : [rule]) {
     if (one instanceof RegExp) {
-      // The whole origin: /shop\.example/ would let in https://shop.example.evil.test. Without g and y, which remember where they were.
+      // The whole origin: /shop\.example/ would let in https://shop.example.evil.test. Without g
+      // and y, which remember where they were.
       patterns.push(new RegExp(`^(?:${one.source})$`, one.flags.replace(/[gy]/g, '')))
     } else {
       names.add(checkOrigin(one, credentials))
@@ -110,12 +117,18 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
     )
   }
   if (origin === '*') {
-    throw optionError(RangeError, 'cors: "*" in a list of origins is all of them; write origin: "*"')
+    throw optionError(
+      RangeError,
+      'cors: "*" in a list of origins is all of them; write origin: "*"',
+    )
   }
   if (origin === 'null') {
     // Any page can make itself a frame with this origin.
     if (!credentials) return origin
-    throw optionError(RangeError, 'cors: the origin "null" is anybody\'s, and cannot be given credentials')
+    throw optionError(
+      RangeError,
+      'cors: the origin "null" is anybody\'s, and cannot be given credentials',
+    )
   }
   const parts = /^([a-z][a-z0-9+.-]*):\/\/[^\s,/?#@\\"<>]+$/i.exec(origin)
   let sent = origin.toLowerCase()
@@ -132,7 +145,10 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
 
 function tokenList(option: string, values: readonly string[], credentials: boolean): string {
   if (!Array.isArray(values)) {
-    throw optionError(TypeError, `cors: ${option} must be a list of names, not ${describeValue(values)}`)
+    throw optionError(
+      TypeError,
+      `cors: ${option} must be a list of names, not ${describeValue(values)}`,
+    )
   }
   for (const value of values as readonly unknown[]) {
     if (typeof value !== 'string' || !TOKEN.test(value)) {
@@ -142,7 +158,10 @@ function tokenList(option: string, values: readonly string[], credentials: boole
       )
     }
     if (value === '*' && credentials) {
-      throw optionError(RangeError, `cors: "*" in ${option} means nothing with credentials; write the names`)
+      throw optionError(
+        RangeError,
+        `cors: "*" in ${option} means nothing with credentials; write the names`,
+      )
     }
   }
   return values.join(', ')

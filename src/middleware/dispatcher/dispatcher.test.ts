@@ -14,7 +14,12 @@ function named(name: string): WSGIApplication {
 
 const byName = (key: string): Mounts => ({ [key]: named('mounted') }) as Mounts
 
-async function asked(app: WSGIApplication, target: string, host = 'localhost', rest: TestRequest = {}) {
+async function asked(
+  app: WSGIApplication,
+  target: string,
+  host = 'localhost',
+  rest: TestRequest = {},
+) {
   return (await callForAnswer(app, { target, headers: [['Host', host]], ...rest })).body
 }
 
@@ -79,9 +84,9 @@ describe('by path', () => {
   })
 
   test("names of an object's own methods are no mounts", async () => {
-    expect((await callForAnswer(dispatcher({ '/a': named('a') }), { target: '/constructor' })).status).toBe(
-      '404 Not Found',
-    )
+    expect(
+      (await callForAnswer(dispatcher({ '/a': named('a') }), { target: '/constructor' })).status,
+    ).toBe('404 Not Found')
     expect(await asked(app, '/x', '__proto__')).toBe('pages |/x')
   })
 
@@ -89,7 +94,9 @@ describe('by path', () => {
     const looked = vi.spyOn(Map.prototype, 'get')
     try {
       const body = await asked(app, `/x${'/'.repeat(100_000)}`)
-      const paths = looked.mock.calls.filter(([key]) => typeof key === 'string' && key.startsWith('/x'))
+      const paths = looked.mock.calls.filter(
+        ([key]) => typeof key === 'string' && key.startsWith('/x'),
+      )
       expect(body).toMatch(/^pages \|\/x\//)
       expect(paths.length).toBeGreaterThan(0)
       expect(paths.length).toBeLessThan('/shop/café'.length + 2)
@@ -195,9 +202,17 @@ describe('refused at set-up', () => {
       () => dispatcher({ '/a': 'x' } as unknown as Mounts),
       'the mount "/a"',
     ],
-    ['a fallback that is none', () => dispatcher(7 as unknown as WSGIApplication, {}), 'the fallback'],
+    [
+      'a fallback that is none',
+      () => dispatcher(7 as unknown as WSGIApplication, {}),
+      'the fallback',
+    ],
     ['no mounts', () => dispatcher(named('a'), null as unknown as Mounts), 'the mounts must be'],
-    ['an application only', () => dispatcher(named('a') as unknown as Mounts), 'the mounts must be'],
+    [
+      'an application only',
+      () => dispatcher(named('a') as unknown as Mounts),
+      'the mounts must be',
+    ],
   ])('%s', (_, make, message) => {
     expect(make).toThrow(message)
   })

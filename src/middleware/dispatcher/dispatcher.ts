@@ -1,10 +1,11 @@
 /**
- * Makes one application of several, by path and by host name: an API in Python under `/api`, an administration under `/admin`, the
- * pages in TypeScript at `/`, another site on another host.
+ * Makes one application of several, by path and by host name: an API in Python under `/api`, an
+ * administration under `/admin`, the pages in TypeScript at `/`, another site on another host.
  *
- * The longest mounted prefix wins, whole segments at a time: `/api` takes `/api` and `/api/x`, never `/apis`. What has matched is moved from the front of
- * `PATH_INFO` to the end of `SCRIPT_NAME`, so that the application under it makes right links without knowing where it is mounted
- * (PEP 3333 "environ Variables"; as Werkzeug's `DispatcherMiddleware`).
+ * The longest mounted prefix wins, whole segments at a time: `/api` takes `/api` and `/api/x`,
+ * never `/apis`. What has matched is moved from the front of `PATH_INFO` to the end of
+ * `SCRIPT_NAME`, so that the application under it makes right links without knowing where it is
+ * mounted (PEP 3333 "environ Variables"; as Werkzeug's `DispatcherMiddleware`).
  *
  * @example
  * import { dispatcher, pythonApp, staticFiles } from 'monoceros'
@@ -34,10 +35,16 @@ import { type MountPoint, parseMountPoint } from './mount-point.ts'
  * - all the names below one: `*.example.com`, which is not `example.com` itself;
  * - a host name and a path: `example.com/api`, `*.example.com/api`.
  */
-export type MountKey = `/${string}` | `${string}.${string}` | `localhost/${string}` | `[${string}]${string}`
+export type MountKey =
+  | `/${string}`
+  | `${string}.${string}`
+  | `localhost/${string}`
+  | `[${string}]${string}`
 
 /** Applications by where they are mounted. */
-export type Mounts = { readonly [key: MountKey]: WSGIApplication } & { readonly localhost?: WSGIApplication }
+export type Mounts = { readonly [key: MountKey]: WSGIApplication } & {
+  readonly localhost?: WSGIApplication
+}
 
 /** The paths of one host, or of all those below one. */
 interface Site {
@@ -50,19 +57,25 @@ interface Site {
 const notFound = plainResponse('404 Not Found')
 
 /**
- * The host is that of the `Host` header without its port, in lower case (or `SERVER_NAME` when there is none). Mounts for that very name come first, then those for names
- * below another, the longest first, then those for any host; the first of these that has a prefix of the path is taken. To go by the name that a proxy
- * was asked for, put `proxyFix({ host: 1 })` around.
+ * The host is that of the `Host` header without its port, in lower case (or `SERVER_NAME` when
+ * there is none). Mounts for that very name come first, then those for names below another, the
+ * longest first, then those for any host; the first of these that has a prefix of the path is
+ * taken. To go by the name that a proxy was asked for, put `proxyFix({ host: 1 })` around.
  *
- * `PATH_INFO` is already decoded, so an encoded slash separates like a plain one; of several slashes each separates: under a mount at `/api`, `/api//x`
- * is `//x`, `/api/` is `/`, and `/api` is `''`. `//api` is not `/api`.
+ * `PATH_INFO` is already decoded, so an encoded slash separates like a plain one; of several
+ * slashes each separates: under a mount at `/api`, `/api//x` is `//x`, `/api/` is `/`, and `/api`
+ * is `''`. `//api` is not `/api`.
  *
  * @param fallback for everything else, with its environ as it came; when left out, `404 Not Found`
  * @returns an application
- * @throws TypeError or RangeError (`bad-option`) for a key that can never match or is there twice, and for what is no application
+ * @throws TypeError or RangeError (`bad-option`) for a key that can never match or is there twice,
+ * and for what is no application
  */
 export function dispatcher(mounts: Mounts): WSGIFunction
-export function dispatcher(fallback: WSGIApplication | null | undefined, mounts: Mounts): WSGIFunction
+export function dispatcher(
+  fallback: WSGIApplication | null | undefined,
+  mounts: Mounts,
+): WSGIFunction
 export function dispatcher(
   first: WSGIApplication | Mounts | null | undefined,
   second?: Mounts,
@@ -70,7 +83,9 @@ export function dispatcher(
   const [fallback, mounts] =
     second === undefined && !isApplication(first) ? [undefined, first] : [first, second]
   const otherwise =
-    fallback === undefined || fallback === null ? notFound : checkedFunction(fallback, 'the fallback')
+    fallback === undefined || fallback === null
+      ? notFound
+      : checkedFunction(fallback, 'the fallback')
   if (typeof mounts !== 'object' || mounts === null) {
     throw optionError(
       TypeError,
@@ -107,7 +122,8 @@ export function dispatcher(
       const chosen = site && enter(site, environ)
       if (chosen) return chosen
       if (suffixes.size > 0) {
-        // From the left, so the longest name comes first. Not at 0: a host that begins with a dot is below nothing.
+        // From the left, so the longest name comes first. Not at 0: a host that begins with a dot
+        // is below nothing.
         for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
           const below = suffixes.get(host.slice(dot))
           const chosen = below && enter(below, environ)
@@ -139,10 +155,14 @@ function mount(site: Site, point: MountPoint, key: string, app: WSGIFunction): v
   site.longest = Math.max(site.longest, path.length)
 }
 
-/** Finds the longest of a site's paths that is a prefix of the request's, and moves it to `SCRIPT_NAME`. */
+/**
+ * Finds the longest of a site's paths that is a prefix of the request's, and moves it to
+ * `SCRIPT_NAME`.
+ */
 function enter(site: Site, environ: WSGIEnvironment): WSGIFunction | undefined {
   const path = environ.PATH_INFO ?? ''
-  // Candidates end before a slash or where the path ends. No longer ones than there are mounts for: a path of thousands of slashes costs no more than another.
+  // Candidates end before a slash or where the path ends. No longer ones than there are mounts for:
+  // a path of thousands of slashes costs no more than another.
   let end = path.length
   if (end > site.longest) end = path.lastIndexOf('/', site.longest)
   for (; end > 0; end = path.lastIndexOf('/', end - 1)) {
@@ -155,7 +175,10 @@ function enter(site: Site, environ: WSGIEnvironment): WSGIFunction | undefined {
   return site.paths.get('')
 }
 
-/** The name of the host that was asked for: without port, in lower case, without the dot that may end a name in the DNS. */
+/**
+ * The name of the host that was asked for: without port, in lower case, without the dot that may
+ * end a name in the DNS.
+ */
 function hostName(environ: WSGIEnvironment): string {
   const authority = environ.HTTP_HOST || environ.SERVER_NAME || ''
   const host = authority.startsWith('[')

@@ -21,10 +21,14 @@ const BRACKETED = /^\[[0-9a-f:.]+\]$/
  */
 export function parseMountPoint(key: string): MountPoint {
   if (key === '' || key === '/') {
-    throw bad(key, 'is every path; what is for every path is the fallback, the first argument of dispatcher')
+    throw bad(
+      key,
+      'is every path; what is for every path is the fallback, the first argument of dispatcher',
+    )
   }
   const explicit = key.startsWith('//')
-  if (key.startsWith('/') && !explicit) return { host: '', wildcard: false, path: checkPath(key, key) }
+  if (key.startsWith('/') && !explicit)
+    return { host: '', wildcard: false, path: checkPath(key, key) }
 
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(key)) throw bad(key, 'has a scheme; write the host name only')
   const rest = explicit ? key.slice(2) : key
@@ -33,7 +37,13 @@ export function parseMountPoint(key: string): MountPoint {
   const path = slash === -1 ? '' : checkPath(rest.slice(slash), key)
   const wildcard = authority.startsWith('*.')
   const host = checkHost(wildcard ? authority.slice(2) : authority, key)
-  if (!explicit && !wildcard && !host.includes('.') && !host.startsWith('[') && host !== 'localhost') {
+  if (
+    !explicit &&
+    !wildcard &&
+    !host.includes('.') &&
+    !host.startsWith('[') &&
+    host !== 'localhost'
+  ) {
     throw bad(key, `must begin with a slash: "/${key}"; for the host of that name write "//${key}"`)
   }
   return { host, wildcard, path }
@@ -42,7 +52,10 @@ export function parseMountPoint(key: string): MountPoint {
 function checkPath(path: string, key: string): string {
   if (path.endsWith('/')) {
     const without = key.replace(/\/+$/, '')
-    throw bad(key, `must not end in a slash: ${JSON.stringify(without)} takes what is below it, too`)
+    throw bad(
+      key,
+      `must not end in a slash: ${JSON.stringify(without)} takes what is below it, too`,
+    )
   }
   const segments = path.slice(1).split('/')
   if (segments.includes('')) throw bad(key, 'has an empty segment; write single slashes')
@@ -62,7 +75,8 @@ function checkHost(text: string, key: string): string {
   const host = text.toLowerCase()
   if (host.startsWith('[')) {
     if (BRACKETED.test(host)) {
-      // The URL parser knows what an IPv6 address is, and gives its one normal form, which is what clients send.
+      // The URL parser knows what an IPv6 address is, and gives its one normal form, which is what
+      // clients send.
       if (URL.canParse(`http://${host}`)) return new URL(`http://${host}`).hostname
     } else if (/^\[[^\]]*\]:/.test(host)) {
       throw bad(key, 'has a port; hosts are compared without')
@@ -72,12 +86,14 @@ function checkHost(text: string, key: string): string {
   if (host.includes(':')) {
     throw bad(key, 'has a port; hosts are compared without (an IPv6 address stands in brackets)')
   }
-  if (host.includes('*')) throw bad(key, 'may have a * only as its first label, as in "*.example.com"')
+  if (host.includes('*'))
+    throw bad(key, 'may have a * only as its first label, as in "*.example.com"')
   if (/[^\x20-\x7e]/.test(host) && URL.canParse(`http://${host}`)) {
     const { hostname } = new URL(`http://${host}`)
     throw bad(key, `must have its host name as clients send it: ${JSON.stringify(hostname)}`)
   }
-  if (!HOST_NAME.test(host)) throw bad(key, 'is neither a path, which begins with a slash, nor a host name')
+  if (!HOST_NAME.test(host))
+    throw bad(key, 'is neither a path, which begins with a slash, nor a host name')
   return host
 }
 

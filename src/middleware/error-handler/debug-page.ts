@@ -24,14 +24,26 @@ td:first-child { white-space: nowrap } summary { cursor: pointer }
 /** The hash of {@link debugStyle} (CSP Level 3 §2.3.1); a test holds it to the style. */
 export const debugStyleHash = 'sha256-GCLFkUIRUeGHoSB/klVA54aGjdgu5d9IaeOdrTxsp/E='
 
-/** What the page may do: nothing but show itself. No script, no resource from anywhere, no form, no frame around it. */
+/**
+ * What the page may do: nothing but show itself. No script, no resource from anywhere, no form, no
+ * frame around it.
+ */
 export const debugPolicy = `default-src 'none'; style-src '${debugStyleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox`
 
-/** The error, its stack with source lines, what caused it, and the request, as a page for the developer. */
-export function debugPage(title: string, request: string, error: unknown, environ: WSGIEnvironment): string {
+/**
+ * The error, its stack with source lines, what caused it, and the request, as a page for the
+ * developer.
+ */
+export function debugPage(
+  title: string,
+  request: string,
+  error: unknown,
+  environ: WSGIEnvironment,
+): string {
   const failures = failureFacts(error)
   const first = failures[0]!
-  const heading = first.message === '' ? first.name : `${first.name}: ${first.message.split('\n', 1)[0]}`
+  const heading =
+    first.message === '' ? first.name : `${first.name}: ${first.message.split('\n', 1)[0]}`
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -70,7 +82,10 @@ function pythonTraceback(failure: FailureFacts): string {
 ${folded('The stack in the server', failure.stack)}`
 }
 
-/** The application's frames with their source come first; the others are folded away with the whole stack. */
+/**
+ * The application's frames with their source come first; the others are folded away with the whole
+ * stack.
+ */
 function stackOf(failure: FailureFacts): string {
   const shown = failure.frames.filter((frame) => failure.excerpts.has(frame))
   const others = failure.frames.length - shown.length

@@ -28,7 +28,9 @@ type Type = (typeof TYPES)[number]
 
 const encoder = new TextEncoder()
 
-/** The type that the client likes best (RFC 9110 §12.5.1); plain text where it likes none of ours. */
+/**
+ * The type that the client likes best (RFC 9110 §12.5.1); plain text where it likes none of ours.
+ */
 export function preferredType(environ: WSGIEnvironment): Type {
   const accept = environ.HTTP_ACCEPT
   // The header's length is the server's to limit, the number of types is not.
@@ -77,17 +79,29 @@ export function debugAnswer(
   if (type === 'text/plain') {
     return answer(summary, type, `${title}\n${request}\n\n${failureText(error)}\n`, [])
   }
-  const failures = failureFacts(error).map(({ relation, name, message, code, traceback, stack }) => ({
-    ...(relation === '' ? {} : { relation }),
-    name,
-    message,
-    ...(code === '' ? {} : { code }),
-    stack: (traceback ?? stack).split('\n'),
-  }))
-  return answer(summary, type, `${JSON.stringify({ ...summary, request, failures }, null, 2)}\n`, [])
+  const failures = failureFacts(error).map(
+    ({ relation, name, message, code, traceback, stack }) => ({
+      ...(relation === '' ? {} : { relation }),
+      name,
+      message,
+      ...(code === '' ? {} : { code }),
+      stack: (traceback ?? stack).split('\n'),
+    }),
+  )
+  return answer(
+    summary,
+    type,
+    `${JSON.stringify({ ...summary, request, failures }, null, 2)}\n`,
+    [],
+  )
 }
 
-function answer(summary: ErrorSummary, type: Type, text: string, further: ResponseHeaders): WholeAnswer {
+function answer(
+  summary: ErrorSummary,
+  type: Type,
+  text: string,
+  further: ResponseHeaders,
+): WholeAnswer {
   const body = encoder.encode(text)
   return {
     status: `${summary.status} ${summary.error}`,

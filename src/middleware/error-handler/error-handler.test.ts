@@ -68,21 +68,24 @@ const failing: Record<string, WSGIApplication> = {
 }
 
 describe('before the head is sent', () => {
-  test.each(Object.keys(failing))('%s: 500, logged once with the request and the stack', async (kind) => {
-    const { request, errors } = recording({ target: '/a?b=c' })
-    const answer = await callForAnswer(errorHandler()(failing[kind]!), request)
-    expect(answer.status).toBe('500 Internal Server Error')
-    expect(answer.body).toBe('500 Internal Server Error\n')
-    expect(answer.header('Content-Length')).toBe('26')
-    expect(answer.header('Content-Encoding')).toBeUndefined()
-    expect(answer.complete).toBe(true)
-    expect(answer.complaints).toEqual([])
-    expect(errors).toHaveLength(1)
-    expect(errors[0]).toMatch(
-      /^Error (while answering|in the body of the response to) GET \/a\?b=c HTTP\/1\.1\n {2}\w*Error: /,
-    )
-    expect(errors[0]).toContain('    at ')
-  })
+  test.each(Object.keys(failing))(
+    '%s: 500, logged once with the request and the stack',
+    async (kind) => {
+      const { request, errors } = recording({ target: '/a?b=c' })
+      const answer = await callForAnswer(errorHandler()(failing[kind]!), request)
+      expect(answer.status).toBe('500 Internal Server Error')
+      expect(answer.body).toBe('500 Internal Server Error\n')
+      expect(answer.header('Content-Length')).toBe('26')
+      expect(answer.header('Content-Encoding')).toBeUndefined()
+      expect(answer.complete).toBe(true)
+      expect(answer.complaints).toEqual([])
+      expect(errors).toHaveLength(1)
+      expect(errors[0]).toMatch(
+        /^Error (while answering|in the body of the response to) GET \/a\?b=c HTTP\/1\.1\n {2}\w*Error: /,
+      )
+      expect(errors[0]).toContain('    at ')
+    },
+  )
 
   test.each([null, undefined, 'text', 0, Symbol('s')])('%s may be thrown too', async (thrown) => {
     const { request, errors } = recording()
@@ -132,7 +135,8 @@ describe('before the head is sent', () => {
   })
 
   test('the Python traceback of an error takes the place of its stack', async () => {
-    const traceback = 'Traceback (most recent call last):\n  File "app.py", line 3\nValueError: no\n'
+    const traceback =
+      'Traceback (most recent call last):\n  File "app.py", line 3\nValueError: no\n'
     const { request, errors } = recording()
     await callForAnswer(
       errorHandler()(() => {
@@ -196,7 +200,9 @@ describe('after the head is sent', () => {
   test('a log of the user gets it once', async () => {
     const entries: ErrorEntry[] = []
     await callForAnswer(errorHandler({ log: (entry) => entries.push(entry) })(late))
-    expect(entries.map(({ during, request }) => [during, request])).toEqual([['body', 'GET / HTTP/1.1']])
+    expect(entries.map(({ during, request }) => [during, request])).toEqual([
+      ['body', 'GET / HTTP/1.1'],
+    ])
   })
 
   test('the same with write()', async () => {
@@ -228,7 +234,11 @@ test('what an application answers passes untouched', async () => {
     return [latin1Bytes('mine')]
   }
   const answer = await callForAnswer(errorHandler()(app))
-  expect([answer.status, answer.headers, answer.body]).toEqual(['404 Not Found', [['X-A', 'b']], 'mine'])
+  expect([answer.status, answer.headers, answer.body]).toEqual([
+    '404 Not Found',
+    [['X-A', 'b']],
+    'mine',
+  ])
 })
 
 describe('the form of the answer', () => {
@@ -250,7 +260,8 @@ describe('the form of the answer', () => {
       expect(answer.header('Content-Type')).toBe(type)
       expect(answer.header('Cache-Control')).toBe('no-store')
       expect(answer.body.includes('boom')).toBe(debug)
-      if (type === 'application/json') expect(JSON.parse(answer.body)).toMatchObject({ status: 500 })
+      if (type === 'application/json')
+        expect(JSON.parse(answer.body)).toMatchObject({ status: 500 })
     }
   })
 
@@ -274,7 +285,9 @@ describe('the form of the answer', () => {
       ['X-A', 'b'],
       ['Content-Length', '2'],
     ])
-    const other = await callForAnswer(errorHandler({ render })(() => Promise.reject(new Error('other'))))
+    const other = await callForAnswer(
+      errorHandler({ render })(() => Promise.reject(new Error('other'))),
+    )
     expect(other.body).toBe('500 Internal Server Error\n')
   })
 
@@ -287,7 +300,10 @@ describe('the form of the answer', () => {
     () => ({ body: 5 as unknown as string }),
   ])('a render that fails is logged, and the plain answer given: %#', async (render) => {
     const { request, errors } = recording()
-    const answer = await callForAnswer(errorHandler({ render, debug: true })(failing['a function']!), request)
+    const answer = await callForAnswer(
+      errorHandler({ render, debug: true })(failing['a function']!),
+      request,
+    )
     expect(answer.body).toBe('500 Internal Server Error\n')
     expect(errors).toHaveLength(2)
     expect(errors[0]).toContain('option "render" of errorHandler')
@@ -323,7 +339,12 @@ describe('the form of the answer', () => {
     const error = Object.assign(new Error('who?'), {
       status: 401,
       expose: true,
-      headers: { 'WWW-Authenticate': 'Basic', 'Content-Length': '3', Connection: 'x', 'Retry-After': 5 },
+      headers: {
+        'WWW-Authenticate': 'Basic',
+        'Content-Length': '3',
+        Connection: 'x',
+        'Retry-After': 5,
+      },
     })
     const answer = await callForAnswer(errorHandler()(() => Promise.reject(error)))
     expect(answer.header('WWW-Authenticate')).toBe('Basic')
@@ -382,7 +403,9 @@ describe('the debug page', () => {
       'Caused by: TypeError',
     ])
       expect(body).toContain(text)
-    expect(body).toMatch(/<mark>\s*\d+ {6}const cause = new TypeError\(&#39;the cause&#39;\)<\/mark>/)
+    expect(body).toMatch(
+      /<mark>\s*\d+ {6}const cause = new TypeError\(&#39;the cause&#39;\)<\/mark>/,
+    )
     expect(body).toContain('error-handler.test.ts')
   })
 
@@ -403,7 +426,12 @@ describe('the debug page', () => {
 
   test('escapes everything', async () => {
     const evil = '<script>alert("x")</script>'
-    const error = Object.assign(new Error(evil), { name: evil, code: evil, traceback: evil, cause: evil })
+    const error = Object.assign(new Error(evil), {
+      name: evil,
+      code: evil,
+      traceback: evil,
+      cause: evil,
+    })
     const { body } = await page(error, {
       target: `/?${evil}`,
       headers: [['X-Evil', evil]],
@@ -416,7 +444,9 @@ describe('the debug page', () => {
 
   test('a strict policy, whose hash is that of the style', async () => {
     const { headers } = await page(boom())
-    expect(debugStyleHash).toBe(`sha256-${createHash('sha256').update(debugStyle).digest('base64')}`)
+    expect(debugStyleHash).toBe(
+      `sha256-${createHash('sha256').update(debugStyle).digest('base64')}`,
+    )
     const policy = headers.find(([name]) => name === 'Content-Security-Policy')![1]
     expect(policy).toContain(`default-src 'none'; style-src '${debugStyleHash}'`)
     expect(policy).not.toContain('unsafe')
@@ -496,7 +526,9 @@ describe('the debug page', () => {
     const { body } = await page(Object.assign(boom(), { status: 404, expose: true }))
     expect(body).not.toContain('environ')
     for (const debug of ['false', 1, 'true', null]) {
-      expect(() => errorHandler({ debug } as never)).toThrow('errorHandler: debug must be true or false')
+      expect(() => errorHandler({ debug } as never)).toThrow(
+        'errorHandler: debug must be true or false',
+      )
     }
   })
 })
@@ -517,18 +549,26 @@ test.each([
     { name: 'f', file: '/srv/node_modules/x/y.js', origin: 'library' },
   ],
   ['at /srv/a b.js:1:2', { name: '', file: '/srv/a b.js', line: 1, origin: 'application' }],
-  ['at async file:///srv/a.mjs?v=2:1:2', { name: '', file: '/srv/a.mjs', line: 1, origin: 'application' }],
+  [
+    'at async file:///srv/a.mjs?v=2:1:2',
+    { name: '', file: '/srv/a.mjs', line: 1, origin: 'application' },
+  ],
   ['at node:internal/process:1:2', { file: 'node:internal/process', origin: 'node' }],
   ['at new Foo (node:fs:1:2)', { name: 'new Foo', file: 'node:fs', origin: 'node' }],
   ['at Array.map (<anonymous>)', { file: '', origin: 'node' }],
   ['at Promise.all (index 0)', { file: '', origin: 'node' }],
-  ['at Object.<anonymous> (/srv/a(1).js:1:2)', { name: 'Object.<anonymous>', file: '/srv/a(1).js', line: 1 }],
+  [
+    'at Object.<anonymous> (/srv/a(1).js:1:2)',
+    { name: 'Object.<anonymous>', file: '/srv/a(1).js', line: 1 },
+  ],
 ])('the frame %s', (line, frame) => {
   expect(stackFrames(`Error: x\n    ${line}`, 'x')).toEqual([expect.objectContaining(frame)])
 })
 
 test('a body that is too large is an answer and no failure: nothing is logged', async () => {
-  const { request, errors } = recording({ input: new RequestInput(bytesSource(latin1Bytes('x'.repeat(11)))) })
+  const { request, errors } = recording({
+    input: new RequestInput(bytesSource(latin1Bytes('x'.repeat(11)))),
+  })
   const app: WSGIApplication = async (environ) => {
     await environ['wsgi.input'].read()
     return []
@@ -556,7 +596,10 @@ test('an asynchronous render is refused in the log, and what it rejects with end
   try {
     const render = (() => Promise.reject(new Error('on purpose'))) as never
     const answer = await callForAnswer(errorHandler({ render })(failing['a function']!), request)
-    expect([answer.status, answer.body]).toEqual(['500 Internal Server Error', '500 Internal Server Error\n'])
+    expect([answer.status, answer.body]).toEqual([
+      '500 Internal Server Error',
+      '500 Internal Server Error\n',
+    ])
     await new Promise((resolve) => setTimeout(resolve, 0))
   } finally {
     process.off('unhandledRejection', listen)

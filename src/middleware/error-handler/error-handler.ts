@@ -1,14 +1,17 @@
 /**
- * An application that throws must not leave its user without an answer, nor its developer without the reason.
+ * An application that throws must not leave its user without an answer, nor its developer without
+ * the reason.
  *
- * `errorHandler` catches what an application throws: when it is called, while it is awaited, while its body is produced, and in the body's `close()`. It logs the error with
- * the request and the stack, and answers 500 in the form that the client prefers by `Accept`: plain text, HTML or JSON. Put it outside of all that may throw,
- * and inside of a logger, so that the log sees its answers.
+ * `errorHandler` catches what an application throws: when it is called, while it is awaited, while
+ * its body is produced, and in the body's `close()`. It logs the error with the request and the
+ * stack, and answers 500 in the form that the client prefers by `Accept`: plain text, HTML or JSON.
+ * Put it outside of all that may throw, and inside of a logger, so that the log sees its answers.
  *
  * @example
  * import { compose, errorHandler, logger } from 'monoceros'
  *
- * export const app = compose(logger(), errorHandler({ debug: process.env.APP_DEBUG === '1' }))(shop)
+ * export const app = compose(logger(), errorHandler({ debug: process.env.APP_DEBUG === '1'
+ * }))(shop)
  */
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise, mapBody } from '../../wsgi/body.ts'
@@ -44,17 +47,29 @@ export interface ErrorEntry {
   readonly environ: WSGIEnvironment
   /** `GET /cart?item=3 HTTP/1.1`, without control characters. */
   readonly request: string
-  /** `call`: before there was a body. `body`: while it was produced. `close`: when the response was over. `render`: the option of that name threw. */
+  /**
+   * `call`: before there was a body. `body`: while it was produced. `close`: when the response was
+   * over. `render`: the option of that name threw.
+   */
   readonly during: 'call' | 'body' | 'close' | 'render'
-  /** All of it as text for a log, several lines; control characters are escaped, and only the first line begins at the margin. */
+  /**
+   * All of it as text for a log, several lines; control characters are escaped, and only the first
+   * line begins at the margin.
+   */
   readonly text: string
 }
 
 /** What the option `render` gives. */
 export interface RenderedError {
-  /** `503 Service Unavailable`, or the number alone; otherwise the status that the error asks for, or 500. */
+  /**
+   * `503 Service Unavailable`, or the number alone; otherwise the status that the error asks for,
+   * or 500.
+   */
   readonly status?: string | number
-  /** `Content-Type` is `text/html; charset=utf-8` for text, unless it is here; `Content-Length` is always ours. */
+  /**
+   * `Content-Type` is `text/html; charset=utf-8` for text, unless it is here; `Content-Length` is
+   * always ours.
+   */
   readonly headers?: ResponseHeaders
   /** Text is sent as UTF-8. */
   readonly body: string | Uint8Array
@@ -62,31 +77,44 @@ export interface RenderedError {
 
 export interface ErrorHandlerOptions {
   /**
-   * Where errors are logged; `wsgi.errors` unless it says otherwise. It may be asynchronous; its own errors go to `wsgi.errors`.
+   * Where errors are logged; `wsgi.errors` unless it says otherwise. It may be asynchronous; its
+   * own errors go to `wsgi.errors`.
    *
-   * An error in the middle of a response goes on to the server, which breaks the connection off and logs the error; then it is given to this function, but not
-   * written to `wsgi.errors` a second time.
+   * An error in the middle of a response goes on to the server, which breaks the connection off and
+   * logs the error; then it is given to this function, but not written to `wsgi.errors` a second
+   * time.
    */
   readonly log?: (entry: ErrorEntry) => unknown
   /**
-   * Shows the error to the client: message, stack with source code, causes, and the environ. **For development only**: it gives away source code, paths, versions, what the
-   * message holds, and what of the request is not known to be secret (credentials, cookies and the like are masked). False unless it says otherwise.
+   * Shows the error to the client: message, stack with source code, causes, and the environ. **For
+   * development only**: it gives away source code, paths, versions, what the message holds, and
+   * what of the request is not known to be secret (credentials, cookies and the like are masked).
+   * False unless it says otherwise.
    */
   readonly debug?: boolean
-  /** The answer as you like it; `undefined` for the usual one. Not asynchronous. Where it throws, that is logged and the usual answer is given, without debug. */
+  /**
+   * The answer as you like it; `undefined` for the usual one. Not asynchronous. Where it throws,
+   * that is logged and the usual answer is given, without debug.
+   */
   readonly render?: (error: unknown, environ: WSGIEnvironment) => RenderedError | undefined
-  /** What is sent to clients that prefer JSON: anything that `JSON.stringify` takes; `{ status, error, message? }` unless it says otherwise. Not with `debug`. */
+  /**
+   * What is sent to clients that prefer JSON: anything that `JSON.stringify` takes; `{ status,
+   * error, message? }` unless it says otherwise. Not with `debug`.
+   */
   readonly json?: (summary: ErrorSummary) => unknown
 }
 
 /**
  * Catches, logs and answers for what an application throws.
  *
- * The answer's status is 500. An error may have its own, as those of `http-errors` do: a numeric `status` from 500 to 599, or with `expose: true` from 400; such an
- * error's message is shown to the client, its `headers` (a plain object) are sent, and below 500 it is not logged, for it is an answer and no failure.
+ * The answer's status is 500. An error may have its own, as those of `http-errors` do: a numeric
+ * `status` from 500 to 599, or with `expose: true` from 400; such an error's message is shown to
+ * the client, its `headers` (a plain object) are sent, and below 500 it is not logged, for it is an
+ * answer and no failure.
  *
- * Once the head is sent nothing can be answered: the error goes on, and the server shows the client that the response is incomplete. Errors that only say that the
- * client has gone away (`code` `client-gone` or `input-broken`) go on unlogged.
+ * Once the head is sent nothing can be answered: the error goes on, and the server shows the client
+ * that the response is incomplete. Errors that only say that the client has gone away (`code`
+ * `client-gone` or `input-broken`) go on unlogged.
  *
  * @throws TypeError (`code` `bad-option`) for an option of the wrong type
  */
@@ -109,7 +137,10 @@ export function errorHandler(options: ErrorHandlerOptions = {}): Middleware {
   }
 }
 
-/** A body whose errors are answered for. An array without `close()` is sent as it is: it cannot throw. */
+/**
+ * A body whose errors are answered for. An array without `close()` is sent as it is: it cannot
+ * throw.
+ */
 function guarded(body: WSGIBody, failure: Failure): WSGIBody {
   if (Array.isArray(body) && typeof (body as WSGIBody).close !== 'function') return body
   return mapBody(body, {
@@ -117,7 +148,9 @@ function guarded(body: WSGIBody, failure: Failure): WSGIBody {
     close: (inner) => {
       try {
         const result = inner()
-        return isPromise(result) ? result.then(undefined, (error: unknown) => failure.closing(error)) : result
+        return isPromise(result)
+          ? result.then(undefined, (error: unknown) => failure.closing(error))
+          : result
       } catch (error) {
         failure.closing(error)
         return undefined
@@ -135,7 +168,11 @@ class Failure {
   readonly #method: string
   readonly #target: string
 
-  constructor(options: ErrorHandlerOptions, environ: WSGIEnvironment, startResponse: StartResponse) {
+  constructor(
+    options: ErrorHandlerOptions,
+    environ: WSGIEnvironment,
+    startResponse: StartResponse,
+  ) {
     this.#options = options
     this.#environ = environ
     this.#startResponse = startResponse
@@ -143,7 +180,9 @@ class Failure {
     this.#target = environ.REQUEST_URI ?? ''
   }
 
-  /** Begins the response anew and gives its body. @throws the error, where it cannot be answered for */
+  /**
+   * Begins the response anew and gives its body. @throws the error, where it cannot be answered for
+   */
   answer(thrown: unknown, during: 'call' | 'body'): Uint8Array[] {
     if (isAboutTheClient(thrown)) throw thrown
     // The contract takes null and undefined for "no error".
@@ -165,7 +204,10 @@ class Failure {
     if (!isAboutTheClient(error)) this.#log(error, 'close')
   }
 
-  /** Begins the response, with a plain answer where ours is refused. @returns null where the head has been sent */
+  /**
+   * Begins the response, with a plain answer where ours is refused. @returns null where the head
+   * has been sent
+   */
   #begun(answer: WholeAnswer, error: unknown, status: number): WholeAnswer | null {
     try {
       this.#startResponse(answer.status, answer.headers, error)
@@ -235,8 +277,12 @@ class Failure {
   #requestLine(): string {
     const environ = this.#environ
     const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`
-    const target = this.#target || `${encodePercent(environ.SCRIPT_NAME + environ.PATH_INFO)}${query}`
-    return `${this.#method} ${target} ${environ.SERVER_PROTOCOL}`.replace(UNPRINTABLE, escapeCharacter)
+    const target =
+      this.#target || `${encodePercent(environ.SCRIPT_NAME + environ.PATH_INFO)}${query}`
+    return `${this.#method} ${target} ${environ.SERVER_PROTOCOL}`.replace(
+      UNPRINTABLE,
+      escapeCharacter,
+    )
   }
 }
 
@@ -256,7 +302,10 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** Lines of a log, behind the first: a message may quote what a client sent, which must not pass for an entry of its own. */
+/**
+ * Lines of a log, behind the first: a message may quote what a client sent, which must not pass for
+ * an entry of its own.
+ */
 function logged(text: string): string {
   return text
     .slice(0, LONGEST_TEXT)
@@ -284,7 +333,10 @@ function statusOf(error: unknown): number {
   return (status as number) >= least && (status as number) <= 599 ? (status as number) : 500
 }
 
-/** The headers that an error brings along, such as `Retry-After`, but for those that are about our body. */
+/**
+ * The headers that an error brings along, such as `Retry-After`, but for those that are about our
+ * body.
+ */
 function headersOf(error: unknown): ResponseHeaders {
   const given = property(error, 'headers')
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return []
@@ -302,7 +354,9 @@ function wholeAnswer(rendered: RenderedError, ownStatus: number): WholeAnswer {
   if (isPromise(rendered)) {
     // Else its rejection would be nobody's, and end the process.
     rendered.then(undefined, () => {})
-    throw new TypeError('The option "render" of errorHandler must not be asynchronous: it gave a promise')
+    throw new TypeError(
+      'The option "render" of errorHandler must not be asynchronous: it gave a promise',
+    )
   }
   const { status = ownStatus, headers = [], body } = rendered
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
@@ -331,13 +385,18 @@ const FUNCTIONS = ['log', 'render', 'json'] as const
 function checkOptions(options: ErrorHandlerOptions): void {
   for (const name of FUNCTIONS) {
     const value: unknown = options[name]
-    if (value !== undefined && typeof value !== 'function') throw badOption(name, 'a function', value)
+    if (value !== undefined && typeof value !== 'function')
+      throw badOption(name, 'a function', value)
   }
   const debug: unknown = options.debug
   // Anything that is merely truthy, such as the text "false", must not open the debug page.
-  if (debug !== undefined && typeof debug !== 'boolean') throw badOption('debug', 'true or false', debug)
+  if (debug !== undefined && typeof debug !== 'boolean')
+    throw badOption('debug', 'true or false', debug)
 }
 
 function badOption(name: string, wanted: string, value: unknown): TypeError {
-  return optionError(TypeError, `errorHandler: ${name} must be ${wanted}, not ${describeValue(value)}`)
+  return optionError(
+    TypeError,
+    `errorHandler: ${name} must be ${wanted}, not ${describeValue(value)}`,
+  )
 }

@@ -21,7 +21,10 @@ const MOST_FAILURES = 12
 const MOST_EXCERPTS = 8
 const LONGEST_TEXT = 20_000
 
-/** The facts of an error, of its causes, and of the errors that it stands for (`AggregateError`); at most twelve, each once. */
+/**
+ * The facts of an error, of its causes, and of the errors that it stands for (`AggregateError`); at
+ * most twelve, each once.
+ */
 export function failureFacts(error: unknown): FailureFacts[] {
   const facts: FailureFacts[] = []
   const seen = new Set<unknown>()

@@ -8,17 +8,19 @@ const MASK = '********'
 const SECRET_NAME =
   /auth|cookie|pass(?!ive|enger)|pwd|secret|token|key|credential|session|signature|jwt|csrf|otp$|(^|[_-])pin$/i
 /**
- * What is a secret whatever its name: a JSON Web Token, credentials with their scheme. The head of a token has a bound, or text that begins one again and
- * again would be gone through as many times.
+ * What is a secret whatever its name: a JSON Web Token, credentials with their scheme. The head of
+ * a token has a bound, or text that begins one again and again would be gone through as many times.
  */
-const SECRET_VALUE = /\beyJ[\w-]{5,2000}\.[\w-]+\.[\w-]*|\b(?:Basic|Bearer|Digest|Negotiate)\s+\S.*/gi
+const SECRET_VALUE =
+  /\beyJ[\w-]{5,2000}\.[\w-]+\.[\w-]*|\b(?:Basic|Bearer|Digest|Negotiate)\s+\S.*/gi
 /** Credentials in a URL: `//user:password@` (RFC 3986 §3.2.1). */
 const USER_INFO = /(\/\/[^/?#\s:@]*):[^/?#\s@]*@/g
 const LONGEST_VALUE = 2000
 
 /**
- * The variables of an environ as text for people, sorted, with what is or may be a secret masked: by name (`HTTP_AUTHORIZATION`, anything like password, secret,
- * token, key, session), the values of cookies, such parameters of query strings, credentials in URLs, tokens known by their form.
+ * The variables of an environ as text for people, sorted, with what is or may be a secret masked:
+ * by name (`HTTP_AUTHORIZATION`, anything like password, secret, token, key, session), the values
+ * of cookies, such parameters of query strings, credentials in URLs, tokens known by their form.
  *
  * It masks what it knows; a secret in an innocent place stays readable.
  */
@@ -33,7 +35,9 @@ function maskedValue(name: string, value: unknown): string {
   if (typeof value !== 'string') {
     if (SECRET_NAME.test(name)) return MASK
     if (name === 'wsgi.version' && Array.isArray(value)) return `(${value.join(', ')})`
-    return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describeValue(value)
+    return typeof value === 'number' || typeof value === 'boolean'
+      ? String(value)
+      : describeValue(value)
   }
   const text = decodeView(value)
   if (text === '') return text
@@ -69,7 +73,9 @@ function maskedCookies(header: string): string {
 
 /** In query strings, targets and referring addresses: `?token=…`, also with an encoded name. */
 function maskedParameters(text: string): string {
-  return text.replace(/(^|[?&;#])([^?&;#=\s]+)=([^&;#\s]*)/g, (whole, before: string, name: string) =>
-    SECRET_NAME.test(decodePercent(name)) ? `${before}${name}=${MASK}` : whole,
+  return text.replace(
+    /(^|[?&;#])([^?&;#=\s]+)=([^&;#\s]*)/g,
+    (whole, before: string, name: string) =>
+      SECRET_NAME.test(decodePercent(name)) ? `${before}${name}=${MASK}` : whole,
   )
 }

@@ -29,10 +29,11 @@ const LINES_AROUND = 5
 const LONGEST_LINE = 300
 
 /**
- * The frames of an error's stack, innermost first; none where the stack does not hold the error's message, for then where the message ends
- * and the frames begin is anybody's guess.
+ * The frames of an error's stack, innermost first; none where the stack does not hold the error's
+ * message, for then where the message ends and the frames begin is anybody's guess.
  *
- * A message may quote what a client sent, and a client may send what looks like a frame: such lines must not lead to a file.
+ * A message may quote what a client sent, and a client may send what looks like a frame: such lines
+ * must not lead to a file.
  */
 export function stackFrames(stack: string, message: string): StackFrame[] {
   const at = stack.indexOf(message)
@@ -47,7 +48,8 @@ export function stackFrames(stack: string, message: string): StackFrame[] {
 
 function frameOf(text: string): StackFrame {
   const match = FRAME.exec(text)
-  if (match === null) return { text, name: text.slice(3), file: '', line: 0, column: 0, origin: 'node' }
+  if (match === null)
+    return { text, name: text.slice(3), file: '', line: 0, column: 0, origin: 'node' }
   const file = pathOf(match[2]!.replace(/^async /, ''))
   return {
     text,
@@ -76,7 +78,8 @@ function originOf(file: string): StackFrame['origin'] {
 
 /** The lines around a frame's; null where its file is no source that can be read. */
 export function sourceExcerpt(frame: StackFrame): SourceExcerpt | null {
-  if (frame.line < 1 || !/^(?:\/|[A-Za-z]:\\)/.test(frame.file) || !SOURCE_FILE.test(frame.file)) return null
+  if (frame.line < 1 || !/^(?:\/|[A-Za-z]:\\)/.test(frame.file) || !SOURCE_FILE.test(frame.file))
+    return null
   const source = readSource(frame.file)
   if (source === null) return null
   const lines = source.split(/\r?\n/)

@@ -5,14 +5,20 @@ import type { FinishedResponse } from '../watched-response.ts'
 
 export { escapeLogText } from '../../logging/escaped-text.ts'
 
-/** What there is to log of a request and its response. Strings that the client sent are latin-1 views of its bytes, not escaped: see {@link escapeLogText}. */
+/**
+ * What there is to log of a request and its response. Strings that the client sent are latin-1
+ * views of its bytes, not escaped: see {@link escapeLogText}.
+ */
 export interface LogRecord extends FinishedResponse {
   /** When the request came, in milliseconds since 1970. */
   readonly startedAt: number
   /** From there until the response was over, in seconds. */
   readonly seconds: number
   readonly remoteAddress: string
-  /** `REMOTE_USER`, or the user name of HTTP Basic authentication, which nobody need have checked; `''` for none. */
+  /**
+   * `REMOTE_USER`, or the user name of HTTP Basic authentication, which nobody need have checked;
+   * `''` for none.
+   */
   readonly user: string
   readonly method: string
   /** The request's target as it was sent: `/cart?item=3`. */
@@ -31,8 +37,9 @@ export type LogFormat = (record: LogRecord) => string | undefined
 /**
  * The formats that have a name.
  *
- * `common` is Apache's Common Log Format; `combined` has the referring page and the user agent too, then the seconds that it took, and `aborted` or `failed` where the
- * response did not come to its end; `dev` is short, for a terminal.
+ * `common` is Apache's Common Log Format; `combined` has the referring page and the user agent too,
+ * then the seconds that it took, and `aborted` or `failed` where the response did not come to its
+ * end; `dev` is short, for a terminal.
  */
 export const logFormats = {
   common,

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { callForAnswer, environOf, type TestRequest } from '../../../tests/support/call-application.ts'
+import {
+  callForAnswer,
+  environOf,
+  type TestRequest,
+} from '../../../tests/support/call-application.ts'
 import { Call } from '../../wsgi/call.ts'
 import { checkHead } from '../../wsgi/head-rules.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
@@ -284,7 +288,11 @@ describe('a record', () => {
 
 test('the response is the application’s own', async () => {
   const answer = await callForAnswer(logger({ write: () => {} })(hello))
-  expect([answer.status, answer.headers, answer.body]).toEqual(['200 OK', [['Content-Length', '5']], 'hello'])
+  expect([answer.status, answer.headers, answer.body]).toEqual([
+    '200 OK',
+    [['Content-Length', '5']],
+    'hello',
+  ])
 })
 
 test.each([

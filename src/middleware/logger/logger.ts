@@ -1,16 +1,16 @@
 /**
- * A line in an access log for each response: who asked for what, the status, how much was sent, how long it took, and whether the client waited for the end.
+ * A line in an access log for each response: who asked for what, the status, how much was sent, how
+ * long it took, and whether the client waited for the end.
  *
- * The server has an access log of its own, which knows more (what it refused, bytes on the wire); this one is for an application inside another server, for a part
- * of the applications, or for a format of your own. Put it outside of everything whose answers it is to see.
+ * The server has an access log of its own, which knows more (what it refused, bytes on the wire);
+ * this one is for an application inside another server, for a part of the applications, or for a
+ * format of your own. Put it outside of everything whose answers it is to see.
  *
  * @example
  * import { compose, errorHandler, logger } from 'monoceros'
  *
- * const lines = logger({
- *   format: ({ method, target, status, seconds }) => JSON.stringify({ method, target, status, seconds }),
- * })
- * export const app = compose(lines, errorHandler())(shop)
+ * const lines = logger({ format: ({ method, target, status, seconds }) => JSON.stringify({ method,
+ * target, status, seconds }), }) export const app = compose(lines, errorHandler())(shop)
  */
 import { basicUser } from '../../logging/basic-user.ts'
 import { toFunction } from '../../wsgi/application.ts'
@@ -25,18 +25,23 @@ import { escapeLogText, type LogFormat, type LogRecord, logFormats } from './log
 
 export interface LoggerOptions {
   /**
-   * `combined` (unless it says otherwise), `common`, `dev`, or a function from a record to a line. What such a function takes from the client it must make harmless itself, by
-   * `escapeLogText` or `JSON.stringify`.
+   * `combined` (unless it says otherwise), `common`, `dev`, or a function from a record to a line.
+   * What such a function takes from the client it must make harmless itself, by `escapeLogText` or
+   * `JSON.stringify`.
    */
   readonly format?: keyof typeof logFormats | LogFormat
-  /** Gets each line, without its end; to the console's standard output unless it says otherwise. Its errors go to `wsgi.errors`; it may be asynchronous. */
+  /**
+   * Gets each line, without its end; to the console's standard output unless it says otherwise. Its
+   * errors go to `wsgi.errors`; it may be asynchronous.
+   */
   readonly write?: (line: string) => unknown
 }
 
 /**
  * Writes a line for each response, when it is over: when its body has been closed.
  *
- * The bytes are those that were given to the server: of a response that came in pieces no more than the client took; a response that was at hand as a whole counts in full.
+ * The bytes are those that were given to the server: of a response that came in pieces no more than
+ * the client took; a response that was at hand as a whole counts in full.
  *
  * @throws TypeError (`code` `bad-option`) for an option that is wrong
  */
@@ -69,7 +74,8 @@ export function logger(options: LoggerOptions = {}): Middleware {
             })
             if (line === undefined) return
             const result = write(line)
-            if (isPromise(result)) result.then(undefined, (error: unknown) => complain(environ, error))
+            if (isPromise(result))
+              result.then(undefined, (error: unknown) => complain(environ, error))
           } catch (error) {
             complain(environ, error)
           }

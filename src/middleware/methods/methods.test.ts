@@ -36,7 +36,10 @@ describe('methods', () => {
     '%s is answered 405 with the methods there are',
     async (method) => {
       const answer = await callForAnswer(app, { method })
-      expect(answer).toMatchObject({ status: '405 Method Not Allowed', body: 'Method Not Allowed\n' })
+      expect(answer).toMatchObject({
+        status: '405 Method Not Allowed',
+        body: 'Method Not Allowed\n',
+      })
       expect(answer.header('Allow')).toBe('DELETE, GET, HEAD, OPTIONS, POST')
     },
   )
@@ -50,7 +53,9 @@ describe('methods', () => {
   test("applications of one's own for HEAD and OPTIONS come first", async () => {
     const own = methods({ GET: named('get'), HEAD: named('head'), OPTIONS: named('options') })
     expect((await callForAnswer(own, { method: 'OPTIONS' })).body).toBe('options')
-    const head = await callForAnswer(methods({ HEAD: { wsgi: named('x') as never } }), { method: 'HEAD' })
+    const head = await callForAnswer(methods({ HEAD: { wsgi: named('x') as never } }), {
+      method: 'HEAD',
+    })
     expect(head.status).toBe('200 OK')
   })
 
@@ -71,11 +76,17 @@ describe('methods', () => {
       'methods: "get" is not a method in capital letters: write GET',
     ],
     ['a method that is no token', { 'GET ': named('x') }, '"GET " is not a method'],
-    ['what is no application', { GET: 'x' }, 'methods: GET must be an application, not the string "x"'],
+    [
+      'what is no application',
+      { GET: 'x' },
+      'methods: GET must be an application, not the string "x"',
+    ],
     ['an empty table', {}, 'has no method'],
     ['no table', null, 'not null'],
   ])('%s is refused at set-up', (_, table, message) => {
     expect(() => methods(table as MethodTable)).toThrow(message)
-    expect(() => methods(table as MethodTable)).toThrow(expect.objectContaining({ code: 'bad-option' }))
+    expect(() => methods(table as MethodTable)).toThrow(
+      expect.objectContaining({ code: 'bad-option' }),
+    )
   })
 })

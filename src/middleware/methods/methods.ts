@@ -1,7 +1,8 @@
 /**
  * Makes one application of several, by the request's method: one that reads, one that writes.
  *
- * - HEAD is answered by the application for GET, whose body the server leaves out (RFC 9110 §9.3.2);
+ * - HEAD is answered by the application for GET, whose body the server leaves out (RFC 9110
+ *   §9.3.2);
  * - OPTIONS is answered 204 with `Allow` (RFC 9110 §9.3.7);
  * - any other method is answered `405 Method Not Allowed` with `Allow` (RFC 9110 §15.5.6).
  *
@@ -22,7 +23,10 @@ import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 import { plainResponse } from '../plain-response.ts'
 
-/** Methods of HTTP (RFC 9110 §9.3, RFC 5789), of caches, and of WebDAV (RFC 4918, RFC 3253, RFC 5323). */
+/**
+ * Methods of HTTP (RFC 9110 §9.3, RFC 5789), of caches, and of WebDAV (RFC 4918, RFC 3253, RFC
+ * 5323).
+ */
 export type Method =
   | 'GET'
   | 'HEAD'
@@ -49,12 +53,12 @@ export type MethodTable = { readonly [method in Method]?: WSGIApplication }
 const METHOD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Z]+$/
 
 /**
- * A method that nobody has heard of is answered 405 too, not 501: 501 would say that no resource of this server knows it (RFC 9110 §15.6.2), and
- * this application speaks for one resource only.
+ * A method that nobody has heard of is answered 405 too, not 501: 501 would say that no resource of
+ * this server knows it (RFC 9110 §15.6.2), and this application speaks for one resource only.
  *
  * @returns an application
- * @throws TypeError or RangeError (`bad-option`) for a method in lower case (methods are case-sensitive, RFC 9110 §9.1), for what is no application, and
- *   for an empty table
+ * @throws TypeError or RangeError (`bad-option`) for a method in lower case (methods are
+ * case-sensitive, RFC 9110 §9.1), for what is no application, and for an empty table
  */
 export function methods(table: MethodTable): WSGIFunction {
   // Not an object: a request's method may be any word, `constructor` among them.
@@ -76,7 +80,10 @@ export function methods(table: MethodTable): WSGIFunction {
       )
     }
     if (!isApplication(app)) {
-      throw optionError(TypeError, `methods: ${name} must be an application, not ${describeValue(app)}`)
+      throw optionError(
+        TypeError,
+        `methods: ${name} must be an application, not ${describeValue(app)}`,
+      )
     }
     byMethod.set(name, toFunction(app))
   }

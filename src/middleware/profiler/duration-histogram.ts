@@ -1,5 +1,6 @@
 /**
- * How long many things took, in memory that does not grow with their number: counts in buckets whose bounds grow by 5 %, so that a quantile is wrong by 2.5 % at most.
+ * How long many things took, in memory that does not grow with their number: counts in buckets
+ * whose bounds grow by 5 %, so that a quantile is wrong by 2.5 % at most.
  */
 export class DurationHistogram {
   readonly #buckets = new Uint32Array(BUCKETS)
@@ -23,7 +24,10 @@ export class DurationHistogram {
     return this.#max
   }
 
-  /** @param milliseconds anything from 1 µs to an hour is told apart; what is beyond counts as the nearest of these */
+  /**
+   * @param milliseconds anything from 1 µs to an hour is told apart; what is beyond counts as the
+   * nearest of these
+   */
   add(milliseconds: number): void {
     this.#count++
     this.#sum += milliseconds
@@ -32,7 +36,10 @@ export class DurationHistogram {
     this.#buckets[Math.min(bucket, BUCKETS - 1)]!++
   }
 
-  /** The duration that a share of all did not exceed: 0.95 for the 95th percentile. 0 where there is none. */
+  /**
+   * The duration that a share of all did not exceed: 0.95 for the 95th percentile. 0 where there is
+   * none.
+   */
   quantile(share: number): number {
     if (this.#count === 0) return 0
     const rank = Math.max(1, Math.ceil(share * this.#count))

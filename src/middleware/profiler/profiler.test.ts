@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { callForAnswer, environOf, type TestRequest } from '../../../tests/support/call-application.ts'
+import {
+  callForAnswer,
+  environOf,
+  type TestRequest,
+} from '../../../tests/support/call-application.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
 import { DurationHistogram } from './duration-histogram.ts'
@@ -13,7 +17,10 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A clock that is turned on by hand. Only `performance.now` is replaced: the rest of `performance` would be missing. */
+/**
+ * A clock that is turned on by hand. Only `performance.now` is replaced: the rest of `performance`
+ * would be missing.
+ */
 function useClock(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 0 })
   vi.spyOn(performance, 'now').mockImplementation(() => Date.now())
@@ -24,10 +31,15 @@ const hello: WSGIApplication = (_environ, startResponse) => {
   return [latin1Bytes('hello')]
 }
 
-const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
+const sleep = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 /** Runs an application with a clock that is turned on as far as it takes. */
-async function profiled(app: WSGIApplication, request: TestRequest = {}, options: ProfilerOptions = {}) {
+async function profiled(
+  app: WSGIApplication,
+  request: TestRequest = {},
+  options: ProfilerOptions = {},
+) {
   useClock()
   const profiles: RequestProfile[] = []
   const middleware = profiler({ onProfile: (profile) => profiles.push(profile), ...options })
@@ -67,19 +79,23 @@ describe('the times of a request', () => {
   test('waiting for the client is not the application’s time', async () => {
     useClock()
     const profiles: RequestProfile[] = []
-    const app = profiler({ onProfile: (profile) => profiles.push(profile) })((_environ, startResponse) => {
-      startResponse('200 OK', [])
-      return (async function* () {
-        await sleep(1)
-        yield latin1Bytes('a')
-        await sleep(2)
-        yield latin1Bytes('b')
-      })()
-    })
+    const app = profiler({ onProfile: (profile) => profiles.push(profile) })(
+      (_environ, startResponse) => {
+        startResponse('200 OK', [])
+        return (async function* () {
+          await sleep(1)
+          yield latin1Bytes('a')
+          await sleep(2)
+          yield latin1Bytes('b')
+        })()
+      },
+    )
     // A server whose client takes 50 ms for each piece.
     const serve = async () => {
-      const body = (await app(environOf(), () => () => Promise.resolve())) as AsyncIterable<Uint8Array> &
-        WSGIBody
+      const body = (await app(
+        environOf(),
+        () => () => Promise.resolve(),
+      )) as AsyncIterable<Uint8Array> & WSGIBody
       for await (const _piece of body) await sleep(50)
       body.close?.()
     }
@@ -111,7 +127,9 @@ describe('the times of a request', () => {
     const answering = callForAnswer(slowly)
     await vi.advanceTimersByTimeAsync(1000)
     await answering
-    expect(profiles).toMatchObject([{ application: 7, client: 50, total: 57, toHead: 3, toFirstByte: 3 }])
+    expect(profiles).toMatchObject([
+      { application: 7, client: 50, total: 57, toHead: 3, toFirstByte: 3 },
+    ])
   })
 
   test('of an application that throws', async () => {
@@ -314,7 +332,10 @@ describe('the report', () => {
           const exact = sorted[Math.ceil(share * sorted.length) - 1]!
           expect(Math.abs(histogram.quantile(share) / exact - 1)).toBeLessThan(0.0255)
           expect(histogram.max).toBe(sorted.at(-1))
-          expect(histogram.mean).toBeCloseTo(durations.reduce((a, b) => a + b) / durations.length, 6)
+          expect(histogram.mean).toBeCloseTo(
+            durations.reduce((a, b) => a + b) / durations.length,
+            6,
+          )
         },
       ),
     )
@@ -349,10 +370,14 @@ test('a wrong head is refused by the server, not by the profiler', async () => {
 })
 
 test('a wrong option is refused when it is set', () => {
-  expect(() => profiler({ onProfile: 'x' } as never)).toThrow('profiler: onProfile must be a function')
+  expect(() => profiler({ onProfile: 'x' } as never)).toThrow(
+    'profiler: onProfile must be a function',
+  )
   expect(() => profiler({ serverTiming: 'no' } as never)).toThrow(
     'profiler: serverTiming must be true or false',
   )
   for (const maxRoutes of [0, -1, 1.5, Number.NaN, 1e9, '5'])
-    expect(() => profiler({ maxRoutes } as never)).toThrow('profiler: maxRoutes must be a whole number')
+    expect(() => profiler({ maxRoutes } as never)).toThrow(
+      'profiler: maxRoutes must be a whole number',
+    )
 })

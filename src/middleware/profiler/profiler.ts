@@ -1,25 +1,31 @@
 /**
- * Where does the time go? `profiler` measures each request: until the head is given, until the first byte, until the end; how much of it the application had, and how much went
- * by waiting for the client. Browsers show some of it in their developer tools (`Server-Timing`), `report()` sums it up by route.
+ * Where does the time go? `profiler` measures each request: until the head is given, until the
+ * first byte, until the end; how much of it the application had, and how much went by waiting for
+ * the client. Browsers show some of it in their developer tools (`Server-Timing`), `report()` sums
+ * it up by route.
  *
- * Put it next to what it is to measure: inside of compression and the like, its times are the application's alone.
+ * Put it next to what it is to measure: inside of compression and the like, its times are the
+ * application's alone.
  *
  * @example
  * import { profiler, type RequestTiming } from 'monoceros'
  *
- * const profile = profiler({ onProfile: ({ route, total }) => total > 500 && console.warn(`${route}: ${total} ms`) })
- * export const app = profile(async (environ, startResponse) => {
- *   const timing = environ['monoceros.timing'] as RequestTiming
- *   const rows = await timing.measure('db', () => database.query('SELECT 1'))
- *   startResponse('200 OK', [['Content-Type', 'application/json']])
- *   return [encode(rows)]
- * })
- * setInterval(() => console.table(profile.report()), 60_000).unref()
+ * const profile = profiler({ onProfile: ({ route, total }) => total > 500 &&
+ * console.warn(`${route}: ${total} ms`) }) export const app = profile(async (environ,
+ * startResponse) => { const timing = environ['monoceros.timing'] as RequestTiming const rows =
+ * await timing.measure('db', () => database.query('SELECT 1')) startResponse('200 OK',
+ * [['Content-Type', 'application/json']]) return [encode(rows)] }) setInterval(() =>
+ * console.table(profile.report()), 60_000).unref()
  */
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
 import { failureText } from '../../wsgi/failure.ts'
-import type { ResponseHeaders, WSGIApplication, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
+import type {
+  ResponseHeaders,
+  WSGIApplication,
+  WSGIEnvironment,
+  WSGIFunction,
+} from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 import {
@@ -38,19 +44,29 @@ export interface RequestProfile {
   readonly outcome: Outcome
   /** Bytes of body given to the server. */
   readonly bytes: number
-  /** From the call of the application until it called `startResponse`, the last time; null where it did not. */
+  /**
+   * From the call of the application until it called `startResponse`, the last time; null where it
+   * did not.
+   */
   readonly toHead: number | null
   /** Until there was a first piece of body that is not empty; null where there was none. */
   readonly toFirstByte: number | null
   /** Until the response was over: its body closed. */
   readonly total: number
-  /** The part of `total` in which the application was asked for something: its call, its promise, each piece of its body. What it awaits is in it. */
+  /**
+   * The part of `total` in which the application was asked for something: its call, its promise,
+   * each piece of its body. What it awaits is in it.
+   */
   readonly application: number
-  /** The part of `total` in which a piece was given and the next not yet asked for, or `write()` was waited for: the client, as a rule. Next to nothing for a response that was at hand as a whole. */
+  /**
+   * The part of `total` in which a piece was given and the next not yet asked for, or `write()` was
+   * waited for: the client, as a rule. Next to nothing for a response that was at hand as a whole.
+   */
   readonly client: number
   /**
-   * How busy the process was meanwhile, with this and all other requests, from 0 to 1. A slow request at 1 waited for its turn; one near 0 waited for something outside.
-   * Null where the runtime cannot tell.
+   * How busy the process was meanwhile, with this and all other requests, from 0 to 1. A slow
+   * request at 1 waited for its turn; one near 0 waited for something outside. Null where the
+   * runtime cannot tell.
    */
   readonly eventLoopUtilisation: number | null
   /** What the application added by `environ['monoceros.timing']`; the first fifty. */
@@ -59,19 +75,29 @@ export interface RequestProfile {
 
 export interface ProfilerOptions {
   /**
-   * Whether responses get the header `Server-Timing`, with what is known when their head is given: `app`, the time until then, and the application's own entries. True unless it
-   * says otherwise. It is shown to every client: where times could tell a secret (whether a name exists, a cache was hit), turn it off.
+   * Whether responses get the header `Server-Timing`, with what is known when their head is given:
+   * `app`, the time until then, and the application's own entries. True unless it says otherwise.
+   * It is shown to every client: where times could tell a secret (whether a name exists, a cache
+   * was hit), turn it off.
    */
   readonly serverTiming?: boolean
-  /** Gets each request's profile when its response is over. Its errors go to `wsgi.errors`; it may be asynchronous. */
+  /**
+   * Gets each request's profile when its response is over. Its errors go to `wsgi.errors`; it may
+   * be asynchronous.
+   */
   readonly onProfile?: (profile: RequestProfile, environ: WSGIEnvironment) => unknown
   /**
-   * By what requests are summed up, looked at when the response is over. Otherwise `environ['monoceros.route']`, where the application has put a text there, or the path with `:id` in
-   * place of numbers and UUIDs; the method before it. What is answered 404 or 405 and has no name is summed up by its status, `(404)`: clients that try paths, or methods, must
-   * not use up the routes.
+   * By what requests are summed up, looked at when the response is over. Otherwise
+   * `environ['monoceros.route']`, where the application has put a text there, or the path with
+   * `:id` in place of numbers and UUIDs; the method before it. What is answered 404 or 405 and has
+   * no name is summed up by its status, `(404)`: clients that try paths, or methods, must not use
+   * up the routes.
    */
   readonly route?: (environ: WSGIEnvironment) => string
-  /** For how many routes there are sums; further ones are summed up as `(others)`. 200 unless it says otherwise; each takes 2 KB. */
+  /**
+   * For how many routes there are sums; further ones are summed up as `(others)`. 200 unless it
+   * says otherwise; each takes 2 KB.
+   */
   readonly maxRoutes?: number
 }
 
@@ -214,7 +240,8 @@ class RequestWatch implements ResponseWatcher {
 
   #route(status: number): string {
     try {
-      if (this.#options.route !== undefined) return String(this.#options.route(this.#environ)).slice(0, 200)
+      if (this.#options.route !== undefined)
+        return String(this.#options.route(this.#environ)).slice(0, 200)
     } catch (error) {
       this.#complain(error)
     }
@@ -233,7 +260,9 @@ class RequestWatch implements ResponseWatcher {
 }
 
 function utilisation(): Utilisation | null {
-  return typeof performance.eventLoopUtilization === 'function' ? performance.eventLoopUtilization() : null
+  return typeof performance.eventLoopUtilization === 'function'
+    ? performance.eventLoopUtilization()
+    : null
 }
 
 function share(before: Utilisation | null): number | null {
@@ -246,12 +275,21 @@ function checkOptions(options: ProfilerOptions): void {
   for (const name of ['onProfile', 'route'] as const) {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== 'function')
-      throw optionError(TypeError, `profiler: ${name} must be a function, not ${describeValue(value)}`)
+      throw optionError(
+        TypeError,
+        `profiler: ${name} must be a function, not ${describeValue(value)}`,
+      )
   }
   const { serverTiming: shown, maxRoutes } = options
   if (shown !== undefined && typeof shown !== 'boolean')
-    throw optionError(TypeError, `profiler: serverTiming must be true or false, not ${describeValue(shown)}`)
-  if (maxRoutes !== undefined && !(Number.isInteger(maxRoutes) && maxRoutes > 0 && maxRoutes <= 100_000))
+    throw optionError(
+      TypeError,
+      `profiler: serverTiming must be true or false, not ${describeValue(shown)}`,
+    )
+  if (
+    maxRoutes !== undefined &&
+    !(Number.isInteger(maxRoutes) && maxRoutes > 0 && maxRoutes <= 100_000)
+  )
     throw optionError(
       RangeError,
       `profiler: maxRoutes must be a whole number from 1 to 100000, not ${describeValue(maxRoutes)}`,

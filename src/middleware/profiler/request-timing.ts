@@ -11,7 +11,8 @@ export interface RequestTiming {
    */
   mark(name: string, description?: string): void
   /**
-   * Calls a function and notes how long it took: until its promise is settled, where it gives one. What it gives or throws is passed on.
+   * Calls a function and notes how long it took: until its promise is settled, where it gives one.
+   * What it gives or throws is passed on.
    *
    * @throws TypeError for a name that is no token
    * @example const rows = await timing.measure('db', () => database.query(sql))

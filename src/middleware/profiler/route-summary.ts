@@ -1,6 +1,9 @@
 import { DurationHistogram } from './duration-histogram.ts'
 
-/** What is known of all responses of one route. Times are in milliseconds, from the request's arrival until its response was over. */
+/**
+ * What is known of all responses of one route. Times are in milliseconds, from the request's
+ * arrival until its response was over.
+ */
 export interface RouteSummary {
   /** `GET /cart/:id` */
   readonly route: string
@@ -18,7 +21,10 @@ export interface RouteSummary {
 /** Where routes are counted that came when there were too many. */
 const OTHERS = '(others)'
 
-/** The summaries of a bounded number of routes: clients choose paths, so there may be any number of them. */
+/**
+ * The summaries of a bounded number of routes: clients choose paths, so there may be any number of
+ * them.
+ */
 export class RouteSummaries {
   readonly #most: number
   readonly #routes = new Map<string, { durations: DurationHistogram; failures: number }>()

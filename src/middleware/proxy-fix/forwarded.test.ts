@@ -54,17 +54,25 @@ describe('forwardedElement', () => {
     expect(element(header, fromRight)).toEqual(expected)
   })
 
-  test.each(['"', 'for="', 'for="x', '\\', 'for=1;for=2', 'for="[::1]', 'x="\\', '=,=', '"",', 'for="a"; "'])(
-    'whatever a client sends first, what its proxy adds is read the same: %s',
-    (sent) => {
-      expect(element(`${sent}, for="[2001:db8::1]:4711";proto=https`)).toEqual({
-        for: '[2001:db8::1]:4711',
-        proto: 'https',
-      })
-      expect(element(`${sent}, for=192.0.2.1`)).toEqual({ for: '192.0.2.1' })
-      expect(element(`${sent}, for=192.0.2.1, for="a,\\"b"`, 2)).toEqual({ for: '192.0.2.1' })
-    },
-  )
+  test.each([
+    '"',
+    'for="',
+    'for="x',
+    '\\',
+    'for=1;for=2',
+    'for="[::1]',
+    'x="\\',
+    '=,=',
+    '"",',
+    'for="a"; "',
+  ])('whatever a client sends first, what its proxy adds is read the same: %s', (sent) => {
+    expect(element(`${sent}, for="[2001:db8::1]:4711";proto=https`)).toEqual({
+      for: '[2001:db8::1]:4711',
+      proto: 'https',
+    })
+    expect(element(`${sent}, for=192.0.2.1`)).toEqual({ for: '192.0.2.1' })
+    expect(element(`${sent}, for=192.0.2.1, for="a,\\"b"`, 2)).toEqual({ for: '192.0.2.1' })
+  })
 
   const token = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,8}$/)
   const name = token.map((text) => text.toLowerCase())
@@ -104,11 +112,16 @@ describe('forwardedElement', () => {
 
   test('anything at all to its left changes nothing about an element', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[\t -~\x80-\xff]{0,30}$/), pairs, commas, (left, list, comma) => {
-        const expected = list.map(([key, value]) => [key, value])
-        const found = forwardedElement(`${left}${comma}${write(list, ';')}`, 1)
-        expect([...(found ?? [])]).toEqual(expected)
-      }),
+      fc.property(
+        fc.stringMatching(/^[\t -~\x80-\xff]{0,30}$/),
+        pairs,
+        commas,
+        (left, list, comma) => {
+          const expected = list.map(([key, value]) => [key, value])
+          const found = forwardedElement(`${left}${comma}${write(list, ';')}`, 1)
+          expect([...(found ?? [])]).toEqual(expected)
+        },
+      ),
     )
   })
 

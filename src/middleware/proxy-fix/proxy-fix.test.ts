@@ -43,70 +43,82 @@ async function changed(
 describe('X-Forwarded-*', () => {
   const all = { for: 1, proto: 1, host: 1, port: 1, prefix: 1 }
 
-  test.each<[string, ProxyFixOptions | undefined, Record<string, string>, Record<string, unknown>]>([
-    ['nothing sent, nothing changed', all, {}, {}],
+  test.each<[string, ProxyFixOptions | undefined, Record<string, string>, Record<string, unknown>]>(
     [
-      'address and scheme by default, nothing else',
-      undefined,
-      {
-        'X-Forwarded-For': '192.0.2.1',
-        'X-Forwarded-Proto': 'https',
-        'X-Forwarded-Host': 'evil.test',
-        'X-Forwarded-Port': '1',
-        'X-Forwarded-Prefix': '/evil',
-        Forwarded: 'for=6.6.6.6;host=evil.test',
-      },
-      { REMOTE_ADDR: '192.0.2.1', 'wsgi.url_scheme': 'https', HTTPS: 'on' },
+      ['nothing sent, nothing changed', all, {}, {}],
+      [
+        'address and scheme by default, nothing else',
+        undefined,
+        {
+          'X-Forwarded-For': '192.0.2.1',
+          'X-Forwarded-Proto': 'https',
+          'X-Forwarded-Host': 'evil.test',
+          'X-Forwarded-Port': '1',
+          'X-Forwarded-Prefix': '/evil',
+          Forwarded: 'for=6.6.6.6;host=evil.test',
+        },
+        { REMOTE_ADDR: '192.0.2.1', 'wsgi.url_scheme': 'https', HTTPS: 'on' },
+      ],
+      [
+        'the last value of one proxy',
+        undefined,
+        { 'X-Forwarded-For': '6.6.6.6, 192.0.2.1' },
+        { REMOTE_ADDR: '192.0.2.1' },
+      ],
+      [
+        'the last but one of two',
+        { for: 2 },
+        { 'X-Forwarded-For': '6.6.6.6, 192.0.2.1, 10.0.0.2' },
+        { REMOTE_ADDR: '192.0.2.1' },
+      ],
+      ['fewer values than proxies', { for: 2 }, { 'X-Forwarded-For': '6.6.6.6' }, {}],
+      ['no proxy for this header', { for: 0 }, { 'X-Forwarded-For': '6.6.6.6' }, {}],
+      [
+        'a host',
+        all,
+        { 'X-Forwarded-Host': 'example.com' },
+        { HTTP_HOST: 'example.com', SERVER_NAME: 'example.com' },
+      ],
+      [
+        'a host with a port',
+        all,
+        { 'X-Forwarded-Host': 'example.com:444' },
+        { HTTP_HOST: 'example.com:444', SERVER_NAME: 'example.com', SERVER_PORT: '444' },
+      ],
+      [
+        'a host in brackets',
+        all,
+        { 'X-Forwarded-Host': '[::1]' },
+        { HTTP_HOST: '[::1]', SERVER_NAME: '[::1]' },
+      ],
+      [
+        'a port',
+        all,
+        { 'X-Forwarded-Port': '443' },
+        { HTTP_HOST: 'inner:443', SERVER_PORT: '443' },
+      ],
+      [
+        'a host in brackets and a port',
+        all,
+        { 'X-Forwarded-Host': '[::1]:80', 'X-Forwarded-Port': '443' },
+        { HTTP_HOST: '[::1]:443', SERVER_NAME: '[::1]', SERVER_PORT: '443' },
+      ],
+      ['a prefix', all, { 'X-Forwarded-Prefix': '/outer' }, { SCRIPT_NAME: '/outer' }],
+      [
+        'a prefix with a slash at its end',
+        all,
+        { 'X-Forwarded-Prefix': '/outer/' },
+        { SCRIPT_NAME: '/outer' },
+      ],
+      ['the root as prefix', all, { 'X-Forwarded-Prefix': '/' }, { SCRIPT_NAME: '' }],
+      [
+        'a scheme in capitals',
+        all,
+        { 'X-Forwarded-Proto': 'HTTPS' },
+        { 'wsgi.url_scheme': 'https', HTTPS: 'on' },
+      ],
     ],
-    [
-      'the last value of one proxy',
-      undefined,
-      { 'X-Forwarded-For': '6.6.6.6, 192.0.2.1' },
-      { REMOTE_ADDR: '192.0.2.1' },
-    ],
-    [
-      'the last but one of two',
-      { for: 2 },
-      { 'X-Forwarded-For': '6.6.6.6, 192.0.2.1, 10.0.0.2' },
-      { REMOTE_ADDR: '192.0.2.1' },
-    ],
-    ['fewer values than proxies', { for: 2 }, { 'X-Forwarded-For': '6.6.6.6' }, {}],
-    ['no proxy for this header', { for: 0 }, { 'X-Forwarded-For': '6.6.6.6' }, {}],
-    [
-      'a host',
-      all,
-      { 'X-Forwarded-Host': 'example.com' },
-      { HTTP_HOST: 'example.com', SERVER_NAME: 'example.com' },
-    ],
-    [
-      'a host with a port',
-      all,
-      { 'X-Forwarded-Host': 'example.com:444' },
-      { HTTP_HOST: 'example.com:444', SERVER_NAME: 'example.com', SERVER_PORT: '444' },
-    ],
-    [
-      'a host in brackets',
-      all,
-      { 'X-Forwarded-Host': '[::1]' },
-      { HTTP_HOST: '[::1]', SERVER_NAME: '[::1]' },
-    ],
-    ['a port', all, { 'X-Forwarded-Port': '443' }, { HTTP_HOST: 'inner:443', SERVER_PORT: '443' }],
-    [
-      'a host in brackets and a port',
-      all,
-      { 'X-Forwarded-Host': '[::1]:80', 'X-Forwarded-Port': '443' },
-      { HTTP_HOST: '[::1]:443', SERVER_NAME: '[::1]', SERVER_PORT: '443' },
-    ],
-    ['a prefix', all, { 'X-Forwarded-Prefix': '/outer' }, { SCRIPT_NAME: '/outer' }],
-    ['a prefix with a slash at its end', all, { 'X-Forwarded-Prefix': '/outer/' }, { SCRIPT_NAME: '/outer' }],
-    ['the root as prefix', all, { 'X-Forwarded-Prefix': '/' }, { SCRIPT_NAME: '' }],
-    [
-      'a scheme in capitals',
-      all,
-      { 'X-Forwarded-Proto': 'HTTPS' },
-      { 'wsgi.url_scheme': 'https', HTTPS: 'on' },
-    ],
-  ])('%s', async (_, options, headers, expected) => {
+  )('%s', async (_, options, headers, expected) => {
     expect(await changed(options, headers)).toEqual(expected)
   })
 
@@ -184,7 +196,12 @@ describe('Forwarded', () => {
       'for=unknown',
       { REMOTE_ADDR: '', REMOTE_PORT: '' },
     ],
-    ['nor is one that is hidden', { forwarded: 1 }, 'for=_x1', { REMOTE_ADDR: '', REMOTE_PORT: '' }],
+    [
+      'nor is one that is hidden',
+      { forwarded: 1 },
+      'for=_x1',
+      { REMOTE_ADDR: '', REMOTE_PORT: '' },
+    ],
     [
       'the outermost of two proxies',
       { forwarded: 2 },

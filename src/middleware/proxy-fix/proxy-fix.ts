@@ -1,19 +1,22 @@
 /**
- * Tells an application behind proxies about the client instead of the nearest proxy: its address, the scheme, host and path that it asked for. Proxies
- * say so in `X-Forwarded-For` and its kin, or in `Forwarded` (RFC 7239).
+ * Tells an application behind proxies about the client instead of the nearest proxy: its address,
+ * the scheme, host and path that it asked for. Proxies say so in `X-Forwarded-For` and its kin, or
+ * in `Forwarded` (RFC 7239).
  *
- * **Only behind a proxy that sets each header you count.** Each proxy adds its value at the right, and everything to the left of what your own proxies have added
- * is the client's word. So you say, for each header, how many of your proxies add to it (as with Werkzeug's `ProxyFix`, whose defaults these are), and the value of the outermost of them is
- * taken. Where there are fewer values than that, or that value is malformed, the header is ignored. A count that is too high, or a server that can be reached
- * past its proxies, lets clients be whoever they like.
+ * **Only behind a proxy that sets each header you count.** Each proxy adds its value at the right,
+ * and everything to the left of what your own proxies have added is the client's word. So you say,
+ * for each header, how many of your proxies add to it (as with Werkzeug's `ProxyFix`, whose
+ * defaults these are), and the value of the outermost of them is taken. Where there are fewer
+ * values than that, or that value is malformed, the header is ignored. A count that is too high, or
+ * a server that can be reached past its proxies, lets clients be whoever they like.
  *
  * @example
  * import { proxyFix } from 'monoceros'
  *
- * // behind one nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; … X-Forwarded-Proto $scheme; … X-Forwarded-Host $host;
- * export const app = proxyFix({ host: 1 })(site)
- * // behind one proxy that speaks RFC 7239
- * export const other = proxyFix({ forwarded: 1 })(site)
+ * // behind one nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; …
+ * X-Forwarded-Proto $scheme; … X-Forwarded-Host $host; export const app = proxyFix({ host: 1
+ * })(site) // behind one proxy that speaks RFC 7239 export const other = proxyFix({ forwarded: 1
+ * })(site)
  *
  * @module
  */
@@ -22,29 +25,46 @@ import type { Middleware, WSGIEnvironment } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 import { forwardedElement, parseNode } from './forwarded.ts'
-import { isAuthority, isPort, isPrefix, isRemoteName, isScheme, listedValue } from './x-forwarded.ts'
+import {
+  isAuthority,
+  isPort,
+  isPrefix,
+  isRemoteName,
+  isScheme,
+  listedValue,
+} from './x-forwarded.ts'
 
-/** Options of {@link proxyFix}: how many of your proxies add to each header. 0: it is not looked at. */
+/**
+ * Options of {@link proxyFix}: how many of your proxies add to each header. 0: it is not looked at.
+ */
 export interface ProxyFixOptions {
   /** `X-Forwarded-For`, for `REMOTE_ADDR`. Default 1 (0 with `forwarded`). */
   readonly for?: number
   /** `X-Forwarded-Proto`, for `wsgi.url_scheme`. Default 1 (0 with `forwarded`). */
   readonly proto?: number
-  /** `X-Forwarded-Host`, for `HTTP_HOST`, `SERVER_NAME` and, where it names one, `SERVER_PORT`. Default 0. */
+  /**
+   * `X-Forwarded-Host`, for `HTTP_HOST`, `SERVER_NAME` and, where it names one, `SERVER_PORT`.
+   * Default 0.
+   */
   readonly host?: number
   /** `X-Forwarded-Port`, for `SERVER_PORT` and the port in `HTTP_HOST`. Default 0. */
   readonly port?: number
   /** `X-Forwarded-Prefix`, for `SCRIPT_NAME`, which it replaces. Default 0. */
   readonly prefix?: number
   /**
-   * `Forwarded`, in place of all of these but `prefix`: its `for` sets `REMOTE_ADDR` and `REMOTE_PORT`, `proto` and `host` do what is said above. `true` is 1. Default 0.
+   * `Forwarded`, in place of all of these but `prefix`: its `for` sets `REMOTE_ADDR` and
+   * `REMOTE_PORT`, `proto` and `host` do what is said above. `true` is 1. Default 0.
    *
-   * A client that its proxy will not name (`for=unknown`, `for=_hidden`) has the `REMOTE_ADDR` `''`: it is not the proxy.
+   * A client that its proxy will not name (`for=unknown`, `for=_hidden`) has the `REMOTE_ADDR`
+   * `''`: it is not the proxy.
    */
   readonly forwarded?: number | boolean
 }
 
-/** The values that {@link proxyFix} may change, as they came: `environ['monoceros.proxyFix.original']`. What was absent is absent. */
+/**
+ * The values that {@link proxyFix} may change, as they came:
+ * `environ['monoceros.proxyFix.original']`. What was absent is absent.
+ */
 export type ProxyFixOriginal = {
   [key in (typeof CHANGED)[number]]?: string
 }
@@ -62,7 +82,10 @@ const CHANGED = [
 
 const OPTIONS = ['for', 'proto', 'host', 'port', 'prefix', 'forwarded'] as const
 
-/** @throws TypeError or RangeError (`bad-option`): for a count that is none, and for counts of `Forwarded` and of what it stands for at once */
+/**
+ * @throws TypeError or RangeError (`bad-option`): for a count that is none, and for counts of
+ * `Forwarded` and of what it stands for at once
+ */
 export function proxyFix(options: ProxyFixOptions = {}): Middleware {
   const count = checkCounts(options)
   return function withProxyFix(app) {

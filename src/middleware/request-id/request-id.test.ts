@@ -39,13 +39,22 @@ test.each(['mine', 'a'.repeat(128), 'AZaz09-_.~+/=:@'])('a trusted id is kept: %
   expect(seen['monoceros.request_id']).toBe(id)
 })
 
-test.each(['', 'a'.repeat(129), 'a b', 'a,b', 'a"b', '<b>', 'a;b', 'caf\xe9', 'a\n', '{jndi}', 'a%0Ab'])(
-  'a trusted id that could do harm is replaced: %j',
-  async (id) => {
-    expect((await withId({ trust: true }, id)).header('X-Request-ID')).toMatch(UUID)
-    expect(seen.HTTP_X_REQUEST_ID).toMatch(UUID)
-  },
-)
+test.each([
+  '',
+  'a'.repeat(129),
+  'a b',
+  'a,b',
+  'a"b',
+  '<b>',
+  'a;b',
+  'caf\xe9',
+  'a\n',
+  '{jndi}',
+  'a%0Ab',
+])('a trusted id that could do harm is replaced: %j', async (id) => {
+  expect((await withId({ trust: true }, id)).header('X-Request-ID')).toMatch(UUID)
+  expect(seen.HTTP_X_REQUEST_ID).toMatch(UUID)
+})
 
 test('the header may have another name, and ids another shape', async () => {
   const answer = await withId({

@@ -1,9 +1,10 @@
 /**
- * Gives each request an id, so that the lines which a request leaves in logs, here and elsewhere, can be found together.
+ * Gives each request an id, so that the lines which a request leaves in logs, here and elsewhere,
+ * can be found together.
  *
- * The id is `environ['monoceros.request_id']`; it is in the environ as the request's header, too, where applications in Python look
- * (`request.headers['X-Request-ID']`); and the response has it as a header. What a client sends under that name is dropped,
- * unless `trust` says otherwise.
+ * The id is `environ['monoceros.request_id']`; it is in the environ as the request's header, too,
+ * where applications in Python look (`request.headers['X-Request-ID']`); and the response has it as
+ * a header. What a client sends under that name is dropped, unless `trust` says otherwise.
  *
  * @example
  * import { compose, errorHandler, requestId } from 'monoceros'
@@ -29,8 +30,9 @@ export interface RequestIdOptions {
   /** The header's name, of the request and of the response. Default `X-Request-ID`. */
   readonly header?: string
   /**
-   * Take the id that came with the request. Only behind a proxy that sets it for every request: else clients choose what stands in your logs.
-   * Even then it must be 1 to 128 letters, digits and `- _ . ~ + / = : @`; any other is replaced. Default false.
+   * Take the id that came with the request. Only behind a proxy that sets it for every request:
+   * else clients choose what stands in your logs. Even then it must be 1 to 128 letters, digits and
+   * `- _ . ~ + / = : @`; any other is replaced. Default false.
    */
   readonly trust?: boolean
   /** Makes an id, of the same characters. Default: a random UUID. */
@@ -51,10 +53,16 @@ export function requestId(options: RequestIdOptions = {}): Middleware {
     )
   }
   if (typeof trust !== 'boolean') {
-    throw optionError(TypeError, `requestId: trust must be true or false, not ${describeValue(trust)}`)
+    throw optionError(
+      TypeError,
+      `requestId: trust must be true or false, not ${describeValue(trust)}`,
+    )
   }
   if (typeof generate !== 'function') {
-    throw optionError(TypeError, `requestId: generate must be a function, not ${describeValue(generate)}`)
+    throw optionError(
+      TypeError,
+      `requestId: generate must be a function, not ${describeValue(generate)}`,
+    )
   }
   const key = environKey(header)
   const own = new Set([header.toLowerCase()])
@@ -78,7 +86,8 @@ export function requestId(options: RequestIdOptions = {}): Middleware {
       environ['monoceros.request_id'] = id
       environ[key] = id
       return inner(environ, (status, headers, excInfo) => {
-        // An application that knows the header sends it itself, as it had it from us; it must not be there twice.
+        // An application that knows the header sends it itself, as it had it from us; it must not
+        // be there twice.
         return startResponse(status, changeHeaders(headers, own, [[header, id]]), excInfo)
       })
     }

@@ -1,13 +1,16 @@
 import type { FileHandle } from 'node:fs/promises'
 
-/** Part of a body: bytes as they are, or those of the file from `start` up to, and without, `end`. */
+/**
+ * Part of a body: bytes as they are, or those of the file from `start` up to, and without, `end`.
+ */
 export type Segment = Uint8Array | { readonly start: number; readonly end: number }
 
 /** Each costs a turn of node's thread pool; one at a time is what a slow client holds. */
 const PIECE = 256 * 1024
 
 /**
- * A body out of an open file: read a piece at a time, when the server asks for it. `close()` closes the file, once, also while a piece is being read.
+ * A body out of an open file: read a piece at a time, when the server asks for it. `close()` closes
+ * the file, once, also while a piece is being read.
  */
 export class FileBody implements AsyncIterable<Uint8Array> {
   readonly #segments: readonly Segment[]
@@ -43,7 +46,11 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 }
 
 /** Reads that many bytes. @throws Error where the file ends before */
-export async function readWhole(handle: FileHandle, start: number, end: number): Promise<Uint8Array> {
+export async function readWhole(
+  handle: FileHandle,
+  start: number,
+  end: number,
+): Promise<Uint8Array> {
   const first = await readPiece(handle, start, end - start)
   if (first.length === end - start) return first
   const whole = new Uint8Array(end - start)
@@ -56,8 +63,13 @@ export async function readWhole(handle: FileHandle, start: number, end: number):
   return whole
 }
 
-async function readPiece(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  // Not from the pool that Node cuts small buffers out of: the server may keep it for as long as the client takes.
+async function readPiece(
+  handle: FileHandle,
+  position: number,
+  length: number,
+): Promise<Uint8Array> {
+  // Not from the pool that Node cuts small buffers out of: the server may keep it for as long as
+  // the client takes.
   const buffer = Buffer.allocUnsafeSlow(length)
   const { bytesRead } = await handle.read(buffer, 0, length, position)
   if (bytesRead === 0)

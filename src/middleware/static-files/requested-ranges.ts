@@ -7,8 +7,8 @@ export interface ByteRange {
 }
 
 /**
- * More than any client has a use for. A request for more is answered with the whole file, for many small ranges are work for the server and nothing else
- * (RFC 9110 §14.2, CVE-2011-3192).
+ * More than any client has a use for. A request for more is answered with the whole file, for many
+ * small ranges are work for the server and nothing else (RFC 9110 §14.2, CVE-2011-3192).
  */
 const MOST_RANGES = 16
 
@@ -16,7 +16,8 @@ const MOST_RANGES = 16
  * What a Range header asks for (RFC 9110 §14.1.2). Ranges that overlap or adjoin are made one.
  *
  * @param size of the file in bytes
- * @returns `whole` where the header is to be ignored: it is malformed, of another unit, or of too many ranges
+ * @returns `whole` where the header is to be ignored: it is malformed, of another unit, or of too
+ * many ranges
  * @example requestedRanges('bytes=0-99, -50', 1000) // [{ start: 0, end: 100 }, { start: 950, end: 1000 }]
  */
 export function requestedRanges(

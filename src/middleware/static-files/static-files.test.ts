@@ -17,7 +17,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { callForAnswer, environOf, type TestRequest } from '../../../tests/support/call-application.ts'
+import {
+  callForAnswer,
+  environOf,
+  type TestRequest,
+} from '../../../tests/support/call-application.ts'
 import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
 import { servedPath } from './served-path.ts'
 import { type StaticFilesOptions, staticFiles } from './static-files.ts'
@@ -139,7 +143,11 @@ test.each([
   ['/', 'text/html; charset=utf-8', '<h1>home</h1>'],
 ])('%s is served as %s', async (target, type, body) => {
   const answer = await get(target)
-  expect([answer.status, answer.header('Content-Type'), answer.body]).toEqual(['200 OK', type, body])
+  expect([answer.status, answer.header('Content-Type'), answer.body]).toEqual([
+    '200 OK',
+    type,
+    body,
+  ])
 })
 
 test('a large file comes in pieces, whole, and is closed', async () => {
@@ -213,7 +221,9 @@ test('a redirect never leads to another server', async () => {
     '\\\\evil.example',
     '',
   ]) {
-    const location = (await ask({ environ: { SCRIPT_NAME, PATH_INFO: '/docs' } })).header('Location')!
+    const location = (await ask({ environ: { SCRIPT_NAME, PATH_INFO: '/docs' } })).header(
+      'Location',
+    )!
     expect(new URL(location, 'http://good.example/').host).toBe('good.example')
   }
   for (const target of [
@@ -244,11 +254,22 @@ test('what is no navigation does not get the fallback file', async () => {
   const options = { fallback: 'index.html' }
   for (const target of ['/none.js', '/users/a.png'])
     expect((await get(target, NAVIGATION, options)).status).toBe('404 Not Found')
-  for (const Accept of ['*/*', 'application/json', 'text/*', 'text/html;q=0', 'text/html; q=0.0, */*'])
+  for (const Accept of [
+    '*/*',
+    'application/json',
+    'text/*',
+    'text/html;q=0',
+    'text/html; q=0.0, */*',
+  ])
     expect((await get('/users/7', { Accept }, options)).status).toBe('404 Not Found')
   expect((await get('/users/7', {}, options)).status).toBe('404 Not Found')
   expect(
-    (await ask({ method: 'POST', target: '/users/7', headers: Object.entries(NAVIGATION) }, options)).status,
+    (
+      await ask(
+        { method: 'POST', target: '/users/7', headers: Object.entries(NAVIGATION) },
+        options,
+      )
+    ).status,
   ).toBe('404 Not Found')
 })
 
@@ -382,7 +403,8 @@ test('a client that has another state gets the file', async () => {
 
 test('If-Match and If-Unmodified-Since that do not hold are 412', async () => {
   const tag = (await get('/app.js')).header('ETag')!
-  const status = async (headers: Record<string, string>) => (await get('/app.js', headers)).status.slice(0, 3)
+  const status = async (headers: Record<string, string>) =>
+    (await get('/app.js', headers)).status.slice(0, 3)
   expect(await status({ 'If-Match': '"other"' })).toBe('412')
   expect(await status({ 'If-Match': `W/${tag}` })).toBe('412')
   expect(await status({ 'If-Match': `"other", ${tag}` })).toBe('200')
@@ -390,9 +412,9 @@ test('If-Match and If-Unmodified-Since that do not hold are 412', async () => {
   expect(await status({ 'If-Unmodified-Since': 'Fri, 02 Feb 2024 00:00:00 GMT' })).toBe('412')
   expect(await status({ 'If-Unmodified-Since': 'Sat, 03 Feb 2024 04:05:06 GMT' })).toBe('200')
   expect(await status({ 'If-Unmodified-Since': 'nonsense' })).toBe('200')
-  expect(await status({ 'If-Match': tag, 'If-Unmodified-Since': 'Fri, 02 Feb 2024 00:00:00 GMT' })).toBe(
-    '200',
-  )
+  expect(
+    await status({ 'If-Match': tag, 'If-Unmodified-Since': 'Fri, 02 Feb 2024 00:00:00 GMT' }),
+  ).toBe('200')
   expect(await status({ 'If-Match': '"other"', 'If-None-Match': tag })).toBe('412')
   await untilClosed()
 })
@@ -446,7 +468,9 @@ test.each([
 
 test('several ranges come as multipart/byteranges, with the length that was said', async () => {
   const answer = await get('/digits.txt', { Range: 'bytes=0-1,5-6,-1' })
-  const boundary = answer.header('Content-Type')!.match(/^multipart\/byteranges; boundary=([\w-]+)$/)![1]
+  const boundary = answer
+    .header('Content-Type')!
+    .match(/^multipart\/byteranges; boundary=([\w-]+)$/)![1]
   const part = (range: string, content: string) =>
     `\r\n--${boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ${range}/10\r\n\r\n${content}`
   expect(answer.status).toBe('206 Partial Content')
@@ -481,7 +505,11 @@ test('a Range of a HEAD, or behind an If-Range that does not hold, is ignored', 
   expect(await of(`W/${first.header('ETag')!}`)).toBe('200')
   expect(await of('"other"')).toBe('200')
   expect(await of('Sun, 04 Feb 2024 00:00:00 GMT')).toBe('200')
-  const head = await ask({ method: 'HEAD', target: '/digits.txt', headers: [['Range', 'bytes=0-0']] })
+  const head = await ask({
+    method: 'HEAD',
+    target: '/digits.txt',
+    headers: [['Range', 'bytes=0-0']],
+  })
   expect([head.status, head.header('Content-Length')]).toEqual(['200 OK', '10'])
 })
 
@@ -523,7 +551,10 @@ declare const staticApp: (
 test('a client that goes away has the file closed, before, between and during reads', async () => {
   const served = staticFiles({ root })() as typeof staticApp
   const body = async () =>
-    (await served(environOf({ target: '/big.bin' }), () => async () => {})) as AsyncIterable<Uint8Array> & {
+    (await served(
+      environOf({ target: '/big.bin' }),
+      () => async () => {},
+    )) as AsyncIterable<Uint8Array> & {
       close(): unknown
     }
   const unread = await body()
@@ -580,7 +611,10 @@ test('dotfiles are ignored, denied or allowed', async () => {
   }
 })
 
-/** Targets as they stand in a request, percent-encoded; PATH_INFO is what is left when they are decoded once. */
+/**
+ * Targets as they stand in a request, percent-encoded; PATH_INFO is what is left when they are
+ * decoded once.
+ */
 const ATTACKS = [
   '/../secret.txt',
   '/..',
@@ -696,8 +730,15 @@ const ATTACKS = [
 
 test.each(ATTACKS)('no byte comes from outside for %s', async (target) => {
   for (const followSymlinks of [false, true]) {
-    for (const request of [{ target }, { environ: { PATH_INFO: target } }, { target: `/s${target}` }]) {
-      const options = { followSymlinks, ...(request.target?.startsWith('/s') ? { prefix: '/s' } : {}) }
+    for (const request of [
+      { target },
+      { environ: { PATH_INFO: target } },
+      { target: `/s${target}` },
+    ]) {
+      const options = {
+        followSymlinks,
+        ...(request.target?.startsWith('/s') ? { prefix: '/s' } : {}),
+      }
       const answer = await ask(request, options)
       expect(answer.body).toBe('Not Found\n')
       expect(answer.status).toBe('404 Not Found')
@@ -717,14 +758,19 @@ test('whatever the path is, nothing comes from outside', async () => {
     fc.string(),
   )
   await fc.assert(
-    fc.asyncProperty(path, fc.boolean(), fc.boolean(), async (PATH_INFO, decode, followSymlinks) => {
-      const view = Buffer.from(PATH_INFO).toString('latin1')
-      const request = decode ? { target: view } : { environ: { PATH_INFO: view } }
-      const answer = await ask(request, { followSymlinks })
-      expect(answer.error).toBeUndefined()
-      expect(answer.body).not.toContain('SECRET')
-      expect(answer.body).not.toContain('root:')
-    }),
+    fc.asyncProperty(
+      path,
+      fc.boolean(),
+      fc.boolean(),
+      async (PATH_INFO, decode, followSymlinks) => {
+        const view = Buffer.from(PATH_INFO).toString('latin1')
+        const request = decode ? { target: view } : { environ: { PATH_INFO: view } }
+        const answer = await ask(request, { followSymlinks })
+        expect(answer.error).toBeUndefined()
+        expect(answer.body).not.toContain('SECRET')
+        expect(answer.body).not.toContain('root:')
+      },
+    ),
     { numRuns: 400 },
   )
   await untilClosed()
@@ -739,9 +785,9 @@ test('what a path is read as leads one step down at a time', () => {
         expect(['', '.', '..']).not.toContain(name)
       }
       if (path !== null)
-        expect(`/${path.names.join('/')}${path.directory && path.names.length > 0 ? '/' : ''}`).toBe(
-          `/${text}`,
-        )
+        expect(
+          `/${path.names.join('/')}${path.directory && path.names.length > 0 ? '/' : ''}`,
+        ).toBe(`/${text}`)
     }),
   )
 })
@@ -764,7 +810,8 @@ test('a link that takes the place of a file in time gives nothing from outside',
     }
   })()
   const bodies = new Set<string>()
-  for (let i = 0; i < 300; i++) bodies.add((await callForAnswer(served, { target: '/racing.txt' })).body)
+  for (let i = 0; i < 300; i++)
+    bodies.add((await callForAnswer(served, { target: '/racing.txt' })).body)
   swapping = false
   await swaps
   expect(bodies).not.toContain(SECRET)
@@ -778,7 +825,10 @@ test('a second name of a file (a hard link) is a file of the root', async () => 
 
 test.each([
   [{ root: '' }, 'staticFiles: root is the path of a directory, not ""'],
-  [{ root: '/nowhere/at/all' }, /^staticFiles: root "\/nowhere\/at\/all" cannot be served \(ENOENT/],
+  [
+    { root: '/nowhere/at/all' },
+    /^staticFiles: root "\/nowhere\/at\/all" cannot be served \(ENOENT/,
+  ],
   [{ root: '/dev/null' }, /cannot be served/],
   [
     { prefix: 'static' },
@@ -789,7 +839,10 @@ test.each([
   [{ fallback: '../x' }, /fallback "..\/x" must be the path of a file below the root/],
   [{ maxAge: -1 }, 'staticFiles: maxAge is a whole number of seconds, not -1'],
   [{ maxAge: 1, cacheControl: 'x' }, /give one of the two/],
-  [{ precompressed: ['deflate'] }, /precompressed is made of 'br', 'zstd' and 'gzip', not of "deflate"/],
+  [
+    { precompressed: ['deflate'] },
+    /precompressed is made of 'br', 'zstd' and 'gzip', not of "deflate"/,
+  ],
   [{ dotfiles: 'show' }, /dotfiles is 'ignore', 'deny' or 'allow', not "show"/],
   [{ immutable: '/assets' }, /immutable is a regular expression/],
 ])('the options %j are refused at set-up', (options, message) => {

@@ -16,7 +16,11 @@ import { acceptedEncodings } from '../compress/accept-encoding.ts'
 import { isCompressible } from '../compress/compressible.ts'
 import { headerValue } from '../conditional/held-head.ts'
 import { notModifiedHeaders } from '../conditional/not-modified.ts'
-import { evaluatePreconditions, rangeApplies, type Validators } from '../conditional/preconditions.ts'
+import {
+  evaluatePreconditions,
+  rangeApplies,
+  type Validators,
+} from '../conditional/preconditions.ts'
 import { optionError } from '../option-error.ts'
 import { plainResponse } from '../plain-response.ts'
 import { FileBody, readWhole, type Segment } from './file-body.ts'
@@ -29,40 +33,56 @@ export type PrecompressedEncoding = 'br' | 'zstd' | 'gzip'
 
 /** Options of {@link staticFiles}. */
 export interface StaticFilesOptions {
-  /** The directory; relative to the working directory. It must exist, and is where it is at set-up: a symbolic link to it is followed once. */
+  /**
+   * The directory; relative to the working directory. It must exist, and is where it is at set-up:
+   * a symbolic link to it is followed once.
+   */
   root: string
-  /** Serve only paths below this one, which is taken off: with `/static`, the path `/static/a.css` is the file `a.css`. Default: all. */
+  /**
+   * Serve only paths below this one, which is taken off: with `/static`, the path `/static/a.css`
+   * is the file `a.css`. Default: all.
+   */
   prefix?: string
   /** The file that is a directory's page; `false` for none. Default `index.html`. */
   index?: string | false
   /**
-   * For single-page applications: the file that answers navigations to paths that are no files, where the application in the page finds its
-   * own way. A navigation is a GET or HEAD whose `Accept` names `text/html`, for a path whose last name has no dot. It comes before the wrapped application, so
-   * what is to reach that one must be mounted beside this, or be left out by a function that gives `false` for its path.
+   * For single-page applications: the file that answers navigations to paths that are no files,
+   * where the application in the page finds its own way. A navigation is a GET or HEAD whose
+   * `Accept` names `text/html`, for a path whose last name has no dot. It comes before the wrapped
+   * application, so what is to reach that one must be mounted beside this, or be left out by a
+   * function that gives `false` for its path.
    */
   fallback?: string | ((path: string) => string | false)
   /**
-   * Serve `a.js.br`, `a.js.zst` or `a.js.gz` in place of `a.js` to clients that take them, where there is one that is not older than the file itself; of those that a client likes
-   * equally, the first here. Only for types that are worth it. Default `['br', 'zstd', 'gzip']`; `[]` for none.
+   * Serve `a.js.br`, `a.js.zst` or `a.js.gz` in place of `a.js` to clients that take them, where
+   * there is one that is not older than the file itself; of those that a client likes equally, the
+   * first here. Only for types that are worth it. Default `['br', 'zstd', 'gzip']`; `[]` for none.
    */
   precompressed?: readonly PrecompressedEncoding[]
-  /** The value of Cache-Control; `false` for none. Default `no-cache`: keep it, and ask whether it is still good. */
+  /**
+   * The value of Cache-Control; `false` for none. Default `no-cache`: keep it, and ask whether it
+   * is still good.
+   */
   cacheControl?: string | false
   /** In place of `cacheControl`: for how many seconds a copy is good without asking. */
   maxAge?: number
   /**
-   * Files whose name changes with their content, as bundlers make them: good for a year. Matched against the path below the root,
-   * such as `/assets/index-B4x9.js`.
+   * Files whose name changes with their content, as bundlers make them: good for a year. Matched
+   * against the path below the root, such as `/assets/index-B4x9.js`.
    */
   immutable?: RegExp
   /** More headers, by the file's path below the root; in place of ours of the same name. */
   headers?: (path: string) => ResponseHeaders
   /**
-   * What becomes of paths with a name that begins with a dot (`.env`, `.git/config`): `ignore` them as if there were none (the default), `deny` them
-   * with 403, `allow` them. For `.well-known`, serve that directory by itself: `prefix: '/.well-known', root: 'public/.well-known'`.
+   * What becomes of paths with a name that begins with a dot (`.env`, `.git/config`): `ignore` them
+   * as if there were none (the default), `deny` them with 403, `allow` them. For `.well-known`,
+   * serve that directory by itself: `prefix: '/.well-known', root: 'public/.well-known'`.
    */
   dotfiles?: 'ignore' | 'deny' | 'allow'
-  /** Follow symbolic links below the root, as far as they do not lead out of it. Default `false`: there is no file behind a link. */
+  /**
+   * Follow symbolic links below the root, as far as they do not lead out of it. Default `false`:
+   * there is no file behind a link.
+   */
   followSymlinks?: boolean
 }
 
@@ -98,17 +118,22 @@ const OURS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'c
 /**
  * Serves the files below a directory: pages, scripts, images, downloads.
  *
- * As a middleware it answers GET and HEAD where there is such a file, and leaves all else to the application; by itself, called with none, it answers 404,
- * and 405 to other methods where there is such a file. `/docs` is redirected to `/docs/` where that has an index file; no listing is ever made of a directory.
+ * As a middleware it answers GET and HEAD where there is such a file, and leaves all else to the
+ * application; by itself, called with none, it answers 404, and 405 to other methods where there is
+ * such a file. `/docs` is redirected to `/docs/` where that has an index file; no listing is ever
+ * made of a directory.
  *
- * Requests can be conditional, and for one or several ranges (RFC 9110 §13, §14). An ETag is made of the file's size, time of change and inode: servers that
- * each have a copy give it different ones. It is weak while the file is younger than a second.
+ * Requests can be conditional, and for one or several ranges (RFC 9110 §13, §14). An ETag is made
+ * of the file's size, time of change and inode: servers that each have a copy give it different
+ * ones. It is weak while the file is younger than a second.
  *
- * Nothing outside the root is ever given, whatever the path and whatever symbolic links lie below the root; and what is no regular file is no file. Paths are not put in order:
- * one with `..`, with an empty name, or with something that Windows would take for another name (`\`, `:`, `NUL`, a dot at the end of a name) names no file, on any system.
- * Text is said to be UTF-8.
+ * Nothing outside the root is ever given, whatever the path and whatever symbolic links lie below
+ * the root; and what is no regular file is no file. Paths are not put in order: one with `..`, with
+ * an empty name, or with something that Windows would take for another name (`\`, `:`, `NUL`, a dot
+ * at the end of a name) names no file, on any system. Text is said to be UTF-8.
  *
- * Serve few, hot files this way, or any number in development; where millions of bytes a second are files, a content delivery network in front is cheaper.
+ * Serve few, hot files this way, or any number in development; where millions of bytes a second are
+ * files, a content delivery network in front is cheaper.
  *
  * @throws TypeError (code `bad-option`) at set-up
  * @example
@@ -149,7 +174,8 @@ async function serve(
   const tell = (text: string) => environ['wsgi.errors'].write(text)
   const path = servedPath(view)
   if (path !== null && (!path.hidden || settings.dotfiles !== 'ignore')) {
-    if (path.hidden && settings.dotfiles === 'deny') return plain('403 Forbidden')(environ, startResponse)
+    if (path.hidden && settings.dotfiles === 'deny')
+      return plain('403 Forbidden')(environ, startResponse)
     let names = path.names
     let found = path.directory ? 'directory' : await root.open(names, tell)
     const redirected = found === 'directory' && !path.directory
@@ -160,7 +186,9 @@ async function serve(
     if (found !== null && found !== 'directory') {
       if (!redirected) return send(settings, found, names, environ, startResponse)
       await found.handle.close()
-      return isRead(environ) ? toDirectory(environ, startResponse) : NOT_ALLOWED(environ, startResponse)
+      return isRead(environ)
+        ? toDirectory(environ, startResponse)
+        : NOT_ALLOWED(environ, startResponse)
     }
   }
   if (isNavigation(environ, view)) {
@@ -225,8 +253,12 @@ async function send(
         ? requestedRanges(environ.HTTP_RANGE, size)
         : 'whole'
     if (ranges === 'unsatisfiable')
-      return plain('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(environ, startResponse)
-    const segments = ranges === 'whole' ? [{ start: 0, end: size }] : segmentsOf(ranges, size, headers)
+      return plain('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(
+        environ,
+        startResponse,
+      )
+    const segments =
+      ranges === 'whole' ? [{ start: 0, end: size }] : segmentsOf(ranges, size, headers)
     const length = segments.reduce((sum, segment) => sum + lengthOf(segment), 0)
     headers.push(['Content-Length', String(length)])
     const status = ranges === 'whole' ? '200 OK' : '206 Partial Content'
@@ -236,7 +268,8 @@ async function send(
       return []
     }
     if (segments.length === 1 && !(first instanceof Uint8Array) && length <= AT_ONCE_BYTES) {
-      const bytes = length === 0 ? new Uint8Array(0) : await readWhole(handle, first!.start, first!.end)
+      const bytes =
+        length === 0 ? new Uint8Array(0) : await readWhole(handle, first!.start, first!.end)
       startResponse(status, headers)
       return [bytes]
     }
@@ -248,7 +281,10 @@ async function send(
   }
 }
 
-/** The file itself, or one beside it that was compressed. What is given may be another file than the one that came in, which is still open then. */
+/**
+ * The file itself, or one beside it that was compressed. What is given may be another file than the
+ * one that came in, which is still open then.
+ */
 async function choose(
   settings: Settings,
   file: OpenFile,
@@ -259,13 +295,17 @@ async function choose(
   for (const encoding of acceptedEncodings(environ.HTTP_ACCEPT_ENCODING, settings.precompressed)) {
     if (encoding === 'identity') break
     const coding = encoding as PrecompressedEncoding
-    const sibling = await settings.root.open([...names.slice(0, -1), last + EXTENSIONS[coding]], () => {})
+    const sibling = await settings.root.open(
+      [...names.slice(0, -1), last + EXTENSIONS[coding]],
+      () => {},
+    )
     if (sibling === null || sibling === 'directory') continue
     // Older than the file: somebody has changed the one and not compressed it anew.
     if (sibling.stat.mtimeNs >= file.stat.mtimeNs) return { file: sibling, encoding: coding }
     await sibling.handle.close()
   }
-  // Also where the client refuses it: a readable answer serves it better than 406 (RFC 9110 §12.5.3 lets us).
+  // Also where the client refuses it: a readable answer serves it better than 406 (RFC 9110 §12.5.3
+  // lets us).
   return { file, encoding: null }
 }
 
@@ -275,8 +315,9 @@ function typeOf(name: string): string {
 }
 
 /**
- * Strong, as ranges need it, but for a file that was changed less than a second ago: that could be changed again with none of the three showing it (RFC 9110 §8.8.1).
- * Hashed, since an inode's number is nobody's business.
+ * Strong, as ranges need it, but for a file that was changed less than a second ago: that could be
+ * changed again with none of the three showing it (RFC 9110 §8.8.1). Hashed, since an inode's
+ * number is nobody's business.
  */
 function validatorsOf({ file: { stat }, encoding }: Representation): Required<Validators> & {
   etag: string
@@ -298,7 +339,10 @@ function withHeaders(headers: ResponseHeaders, more: ResponseHeaders): ResponseH
   for (const [name] of more) {
     const lower = name.toLowerCase()
     if (OURS.has(lower))
-      throw optionError(TypeError, `staticFiles: headers gave ${name}, which is for staticFiles to say`)
+      throw optionError(
+        TypeError,
+        `staticFiles: headers gave ${name}, which is for staticFiles to say`,
+      )
     // What an answer varies by adds up.
     if (lower !== 'vary') result = result.filter(([other]) => other.toLowerCase() !== lower)
   }
@@ -306,7 +350,11 @@ function withHeaders(headers: ResponseHeaders, more: ResponseHeaders): ResponseH
 }
 
 /** Content of a 206, with the headers that say what it is (RFC 9110 §15.3.7). */
-function segmentsOf(ranges: readonly ByteRange[], size: number, headers: ResponseHeaders): Segment[] {
+function segmentsOf(
+  ranges: readonly ByteRange[],
+  size: number,
+  headers: ResponseHeaders,
+): Segment[] {
   if (ranges.length === 1) {
     headers.push(['Content-Range', contentRange(ranges[0]!, size)])
     return [ranges[0]!]
@@ -336,25 +384,37 @@ function isRead(environ: WSGIEnvironment): boolean {
   return environ.REQUEST_METHOD === 'GET' || environ.REQUEST_METHOD === 'HEAD'
 }
 
-/** Somebody goes to a page: by a link, by the address bar. What a script or an image element asks for does not name `text/html`. */
+/**
+ * Somebody goes to a page: by a link, by the address bar. What a script or an image element asks
+ * for does not name `text/html`.
+ */
 function isNavigation(environ: WSGIEnvironment, path: string): boolean {
   if (!isRead(environ) || path.slice(path.lastIndexOf('/') + 1).includes('.')) return false
   const accept = environ.HTTP_ACCEPT
-  return accept !== undefined && /(?:^|,)\s*text\/html\s*(?:,|$|;(?!\s*q=0(?:\.0*)?\s*(?:,|$)))/i.test(accept)
+  return (
+    accept !== undefined &&
+    /(?:^|,)\s*text\/html\s*(?:,|$|;(?!\s*q=0(?:\.0*)?\s*(?:,|$)))/i.test(accept)
+  )
 }
 
 /** The path below a prefix; null where it is not below. */
 function pathWithin(path: string, prefix: string): string | null {
   if (prefix === '') return path
   if (!path.startsWith(prefix)) return null
-  return path.length === prefix.length || path[prefix.length] === '/' ? path.slice(prefix.length) : null
+  return path.length === prefix.length || path[prefix.length] === '/'
+    ? path.slice(prefix.length)
+    : null
 }
 
 /**
- * `/docs` → `/docs/`: or the page's relative links would lead beside the directory. The target is this server's in any case: it begins with one
- * slash, for two would begin the name of another (`//evil.example/`).
+ * `/docs` → `/docs/`: or the page's relative links would lead beside the directory. The target is
+ * this server's in any case: it begins with one slash, for two would begin the name of another
+ * (`//evil.example/`).
  */
-function toDirectory(environ: WSGIEnvironment, startResponse: StartResponse): WSGIBody | Promise<WSGIBody> {
+function toDirectory(
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+): WSGIBody | Promise<WSGIBody> {
   const path = encodePercent(`/${environ.SCRIPT_NAME}${environ.PATH_INFO}/`).replace(/^\/+/, '/')
   const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`
   const location = path + query.replace(/[^\x21-\x7e]/g, (character) => encodePercent(character))
@@ -369,7 +429,10 @@ function plain(status: string, ...headers: ResponseHeaders): WSGIFunction {
 function settle(options: StaticFilesOptions): Settings {
   const { root, prefix = '', index = 'index.html', fallback, dotfiles = 'ignore' } = options
   if (typeof root !== 'string' || root === '')
-    throw optionError(TypeError, `staticFiles: root is the path of a directory, not ${JSON.stringify(root)}`)
+    throw optionError(
+      TypeError,
+      `staticFiles: root is the path of a directory, not ${JSON.stringify(root)}`,
+    )
   let opened: StaticRoot
   try {
     opened = new StaticRoot(root, options.followSymlinks ?? false)
@@ -441,13 +504,20 @@ function cacheControlOf({
 }: StaticFilesOptions): (path: string) => string | false {
   if (maxAge !== undefined) {
     if (cacheControl !== undefined)
-      throw optionError(TypeError, 'staticFiles: maxAge says what cacheControl says: give one of the two')
+      throw optionError(
+        TypeError,
+        'staticFiles: maxAge says what cacheControl says: give one of the two',
+      )
     if (!Number.isSafeInteger(maxAge) || maxAge < 0)
-      throw optionError(TypeError, `staticFiles: maxAge is a whole number of seconds, not ${maxAge}`)
+      throw optionError(
+        TypeError,
+        `staticFiles: maxAge is a whole number of seconds, not ${maxAge}`,
+      )
   }
   const usual = maxAge === undefined ? (cacheControl ?? 'no-cache') : `public, max-age=${maxAge}`
   if (immutable === undefined) return () => usual
   const forever = `public, max-age=${YEAR}, immutable`
-  // search() starts at the beginning whatever the flags, where test() with g goes on from its last match.
+  // search() starts at the beginning whatever the flags, where test() with g goes on from its last
+  // match.
   return (path) => (path.search(immutable) === -1 ? usual : forever)
 }

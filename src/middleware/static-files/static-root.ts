@@ -8,7 +8,10 @@ export interface OpenFile {
   readonly stat: BigIntStats
 }
 
-/** Not blocking, or a FIFO would wait for a writer; a terminal does not become ours. The last two do not exist on Windows. */
+/**
+ * Not blocking, or a FIFO would wait for a writer; a terminal does not become ours. The last two do
+ * not exist on Windows.
+ */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
 /** There is no such file, or none by that name can be. */
@@ -25,8 +28,9 @@ const ABSENT: ReadonlySet<unknown> = new Set([
 /**
  * The directory below which files are served, and the only way to one.
  *
- * A path is opened first, and then it is asked where what was opened lies: nothing that happens to the path meanwhile makes a difference. What lies elsewhere is closed,
- * and not a byte of it has been read.
+ * A path is opened first, and then it is asked where what was opened lies: nothing that happens to
+ * the path meanwhile makes a difference. What lies elsewhere is closed, and not a byte of it has
+ * been read.
  */
 export class StaticRoot {
   /** Without symbolic links, as it was when this was made. */
@@ -47,13 +51,19 @@ export class StaticRoot {
    * @param names from a `ServedPath`; not to be trusted all the same
    * @param tell gets a line for the log where a file is there and may not be read
    * @returns null where there is none, `directory` for a directory
-   * @throws the file system's error for what is not about this path, such as too many open files (EMFILE)
+   * @throws the file system's error for what is not about this path, such as too many open files
+   * (EMFILE)
    */
-  async open(names: readonly string[], tell: (text: string) => void): Promise<OpenFile | 'directory' | null> {
-    const path = names.length === 0 ? this.path : [this.path === sep ? '' : this.path, ...names].join(sep)
+  async open(
+    names: readonly string[],
+    tell: (text: string) => void,
+  ): Promise<OpenFile | 'directory' | null> {
+    const path =
+      names.length === 0 ? this.path : [this.path === sep ? '' : this.path, ...names].join(sep)
     try {
       let found = await this.#open(path)
-      // Once more, for a file that was replaced in the moment between opening it and asking where it lies.
+      // Once more, for a file that was replaced in the moment between opening it and asking where
+      // it lies.
       if (found === 'elsewhere') found = await this.#open(path)
       return found === 'elsewhere' ? null : found
     } catch (error) {
@@ -90,7 +100,11 @@ export class StaticRoot {
 }
 
 /** Where what was opened lies, or null where that cannot be said. */
-async function whereIs(handle: FileHandle, path: string, stat: BigIntStats): Promise<string | null> {
+async function whereIs(
+  handle: FileHandle,
+  path: string,
+  stat: BigIntStats,
+): Promise<string | null> {
   if (process.platform === 'linux') {
     try {
       return await readlink(`/proc/self/fd/${handle.fd}`)

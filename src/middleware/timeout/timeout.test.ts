@@ -1,6 +1,10 @@
 import { Readable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { callForAnswer, environOf, type TestRequest } from '../../../tests/support/call-application.ts'
+import {
+  callForAnswer,
+  environOf,
+  type TestRequest,
+} from '../../../tests/support/call-application.ts'
 import { Call } from '../../wsgi/call.ts'
 import { ClientGoneError } from '../../wsgi/client-gone.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
@@ -36,7 +40,8 @@ async function run(options: TimeoutOptions, app: WSGIApplication, request: TestR
   return { answer, errors }
 }
 
-const sleep = (seconds: number) => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000))
+const sleep = (seconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000))
 
 describe('an application that answers in time', () => {
   const apps: Record<string, WSGIApplication> = {
@@ -129,7 +134,9 @@ describe('an application that does not begin in time', () => {
   })
 
   test('the answer is 503 where that is asked for, and HEAD gets no body', async () => {
-    const { answer } = await run({ seconds: 1, status: 503 }, slow['without an end']!, { method: 'HEAD' })
+    const { answer } = await run({ seconds: 1, status: 503 }, slow['without an end']!, {
+      method: 'HEAD',
+    })
     expect([answer.status, answer.body]).toEqual(['503 Service Unavailable', ''])
   })
 
@@ -361,7 +368,9 @@ test('an error that throws when it is looked at, after the time was up, is told 
 test('timers do not keep a process alive', () => {
   const timers: { hasRef(): boolean }[] = []
   const real = globalThis.setTimeout
-  const spy = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((...given: Parameters<typeof real>) => {
+  const spy = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((
+    ...given: Parameters<typeof real>
+  ) => {
     const timer = real(...given)
     timers.push(timer)
     return timer
@@ -381,10 +390,14 @@ test('a wrong option is refused when it is set', () => {
   )
   expect(() => timeout({ seconds: '5' } as never)).toThrow(TypeError)
   for (const seconds of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e9]) {
-    expect(() => timeout({ seconds })).toThrow(`more than 0 and at most 2147482 seconds, not ${seconds}`)
+    expect(() => timeout({ seconds })).toThrow(
+      `more than 0 and at most 2147482 seconds, not ${seconds}`,
+    )
   }
   expect(() => timeout({ seconds: 1, pieceSeconds: 0 })).toThrow('timeout: pieceSeconds')
-  expect(() => timeout({ seconds: 1, status: 500 } as never)).toThrow('timeout: status must be 503 or 504')
+  expect(() => timeout({ seconds: 1, status: 500 } as never)).toThrow(
+    'timeout: status must be 503 or 504',
+  )
   expect(() => timeout({ seconds: 1, onTimeout: 'log' } as never)).toThrow(
     'timeout: onTimeout must be a function',
   )

@@ -1,11 +1,15 @@
 /**
- * An application that waits for a database which does not answer should not let its client wait as well.
+ * An application that waits for a database which does not answer should not let its client wait as
+ * well.
  *
- * `timeout` answers 504 where the head of the response has not gone out in time, and breaks a response off that comes to a standstill. What the application gives
- * later is dropped; its `close()` is called.
+ * `timeout` answers 504 where the head of the response has not gone out in time, and breaks a
+ * response off that comes to a standstill. What the application gives later is dropped; its
+ * `close()` is called.
  *
- * It cannot interrupt: JavaScript that computes without waiting holds up the whole process, timers included, and a time-out is only noticed afterwards. What can be stopped is work
- * that listens: `environ['monoceros.timeout.signal']` is an `AbortSignal`. It is aborted when a time is up, and when the client has gone away before its response was complete.
+ * It cannot interrupt: JavaScript that computes without waiting holds up the whole process, timers
+ * included, and a time-out is only noticed afterwards. What can be stopped is work that listens:
+ * `environ['monoceros.timeout.signal']` is an `AbortSignal`. It is aborted when a time is up, and
+ * when the client has gone away before its response was complete.
  *
  * @example
  * import { timeout } from 'monoceros'
@@ -21,11 +25,20 @@ import { toFunction } from '../../wsgi/application.ts'
 import { discardAndClose, isAsync, isPromise } from '../../wsgi/body.ts'
 import { ClientGoneError, isAboutTheClient, whenClientGone } from '../../wsgi/client-gone.ts'
 import { failureText } from '../../wsgi/failure.ts'
-import type { Middleware, StartResponse, WSGIBody, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
+import type {
+  Middleware,
+  StartResponse,
+  WSGIBody,
+  WSGIEnvironment,
+  WSGIFunction,
+} from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 
-/** An application was too slow. Errors of this kind carry the status with which they are to be answered. */
+/**
+ * An application was too slow. Errors of this kind carry the status with which they are to be
+ * answered.
+ */
 export class ResponseTimeoutError extends Error {
   readonly code = 'response-timeout'
   /** 503 or 504. */
@@ -49,18 +62,27 @@ export class ResponseTimeoutError extends Error {
 
 export interface TimeoutOptions {
   /**
-   * How long the head may take to go out, from the call on. It goes out with the first piece of body that is not empty, or at the body's end: an application that has called
-   * `startResponse` and then waits is still in time or not.
+   * How long the head may take to go out, from the call on. It goes out with the first piece of
+   * body that is not empty, or at the body's end: an application that has called `startResponse`
+   * and then waits is still in time or not.
    */
   readonly seconds: number
-  /** How long the application may take for each further piece of a body that is asynchronous; the time the client takes does not count. No limit unless it says otherwise. */
+  /**
+   * How long the application may take for each further piece of a body that is asynchronous; the
+   * time the client takes does not count. No limit unless it says otherwise.
+   */
   readonly pieceSeconds?: number
   /**
-   * 504 unless it says otherwise: the server, as a gateway to the application, got no answer in time (RFC 9110 §15.6.5), and so the server itself answers where a Python worker is too
-   * slow. 503 says "try again later", which clients and proxies do, and that is the last thing a slow application needs.
+   * 504 unless it says otherwise: the server, as a gateway to the application, got no answer in
+   * time (RFC 9110 §15.6.5), and so the server itself answers where a Python worker is too slow.
+   * 503 says "try again later", which clients and proxies do, and that is the last thing a slow
+   * application needs.
    */
   readonly status?: 503 | 504
-  /** Called when a time is up; a line in `wsgi.errors` unless it says otherwise. What it throws goes to `wsgi.errors`. */
+  /**
+   * Called when a time is up; a line in `wsgi.errors` unless it says otherwise. What it throws goes
+   * to `wsgi.errors`.
+   */
   readonly onTimeout?: (error: ResponseTimeoutError, environ: WSGIEnvironment) => void
 }
 
@@ -194,7 +216,8 @@ class TimedCall {
           },
           (error: unknown) => {
             clearTimeout(this.#timer)
-            // Told to return, and no time is up: whoever has asked for this piece knows what to make of the error.
+            // Told to return, and no time is up: whoever has asked for this piece knows what to
+            // make of the error.
             if (this.#late === null) reject(error)
             else this.#complain(error)
           },
@@ -229,7 +252,10 @@ class TimedCall {
     return pieceSeconds === undefined ? null : pieceSeconds * 1000
   }
 
-  /** The time is up. Gives what is sent instead. @throws ResponseTimeoutError where the head has gone out */
+  /**
+   * The time is up. Gives what is sent instead. @throws ResponseTimeoutError where the head has
+   * gone out
+   */
   #answer(): Uint8Array[] {
     const { status = 504, seconds, pieceSeconds } = this.#options
     const error = this.#headOut
@@ -240,7 +266,8 @@ class TimedCall {
     this.#tell(error)
     const reason = status === 504 ? 'Gateway Timeout' : 'Service Unavailable'
     const body = encoder.encode(`${status} ${reason}\n`)
-    // With the error, for the application may have asked for another head, which has not gone out; if it has, the error is thrown.
+    // With the error, for the application may have asked for another head, which has not gone out;
+    // if it has, the error is thrown.
     this.#startResponse(
       `${status} ${reason}`,
       [
@@ -331,16 +358,25 @@ function checkOptions(options: TimeoutOptions): void {
   if (options.pieceSeconds !== undefined) checkSeconds('pieceSeconds', options.pieceSeconds)
   const { status, onTimeout } = options
   if (status !== undefined && status !== 503 && status !== 504) {
-    throw optionError(RangeError, `timeout: status must be 503 or 504, not ${describeValue(status)}`)
+    throw optionError(
+      RangeError,
+      `timeout: status must be 503 or 504, not ${describeValue(status)}`,
+    )
   }
   if (onTimeout !== undefined && typeof onTimeout !== 'function') {
-    throw optionError(TypeError, `timeout: onTimeout must be a function, not ${describeValue(onTimeout)}`)
+    throw optionError(
+      TypeError,
+      `timeout: onTimeout must be a function, not ${describeValue(onTimeout)}`,
+    )
   }
 }
 
 function checkSeconds(name: string, value: unknown): void {
   if (typeof value !== 'number')
-    throw optionError(TypeError, `timeout: ${name} must be a number of seconds, not ${describeValue(value)}`)
+    throw optionError(
+      TypeError,
+      `timeout: ${name} must be a number of seconds, not ${describeValue(value)}`,
+    )
   if (!(value > 0 && value <= LONGEST)) {
     throw optionError(
       RangeError,

@@ -52,7 +52,9 @@ describe('the interpreter', () => {
     fake('active/bin/python', says('3.11.0'))
     const active = { ...nowhere(), VIRTUAL_ENV: join(directory, 'active') }
     expect((await found(active)).version).toBe('3.11.0')
-    expect((await found({ ...active, VIRTUAL_ENV: join(directory, 'gone') })).version).toBe('3.10.0')
+    expect((await found({ ...active, VIRTUAL_ENV: join(directory, 'gone') })).version).toBe(
+      '3.10.0',
+    )
     rmSync(join(directory, '.venv'), { recursive: true })
     fake('.venv/bin/python', 'echo broken >&2', 1)
     expect((await found(nowhere())).version).toBe('3.9.0')
@@ -80,7 +82,9 @@ describe('the interpreter', () => {
 
   it('of a newer Python is taken', async () => {
     for (const version of ['3.9.0', '3.14.0rc1', '4.0.0']) {
-      expect((await findInterpreter(fake('new', says(version)), directory, nowhere())).version).toBe(version)
+      expect(
+        (await findInterpreter(fake('new', says(version)), directory, nowhere())).version,
+      ).toBe(version)
     }
   })
 

@@ -25,8 +25,8 @@ const PROBE =
   'import sys, platform; print("|".join([platform.python_version(), platform.python_implementation(), sys.executable or ""]))'
 
 /**
- * Finds the Python to use: the one asked for, else that of `$VIRTUAL_ENV`, else of `.venv` in the application's folder,
- * else `python3` on PATH.
+ * Finds the Python to use: the one asked for, else that of `$VIRTUAL_ENV`, else of `.venv` in the
+ * application's folder, else `python3` on PATH.
  *
  * @param asked the setting `python`: a path or a name, or null
  * @param directory the application's folder
@@ -89,7 +89,10 @@ function candidates(
   return list
 }
 
-/** Whether there is anything that {@link findInterpreter} would try when it is asked for none by name. Starts nothing. */
+/**
+ * Whether there is anything that {@link findInterpreter} would try when it is asked for none by
+ * name. Starts nothing.
+ */
 export function mayFindInterpreter(directory: string, environment: NodeJS.ProcessEnv): boolean {
   const folders = (environment.PATH ?? '').split(delimiter)
   return candidates(null, directory, environment, '').some(({ command, needsFile }) =>
@@ -100,20 +103,27 @@ export function mayFindInterpreter(directory: string, environment: NodeJS.Proces
 /** The interpreter, or why it cannot be used. */
 function probe(command: string, environment: NodeJS.ProcessEnv): Promise<Interpreter | string> {
   return new Promise((resolveProbe) => {
-    execFile(command, ['-c', PROBE], { env: environment, timeout: 30_000 }, (error, stdout, stderr) => {
-      if (error !== null) {
-        const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-        const last = stderr.trim().split('\n').at(-1)
-        resolveProbe(missing ? 'not found' : `it does not run (${last || error.message.split('\n')[0]})`)
-        return
-      }
-      const [version = '', implementation = '', executable = ''] = stdout.trim().split('|')
-      const [major, minor] = version.split('.').map(Number)
-      if (!(major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]))) {
-        resolveProbe(`it is Python ${version}`)
-        return
-      }
-      resolveProbe({ command, version, implementation, executable: executable || command })
-    })
+    execFile(
+      command,
+      ['-c', PROBE],
+      { env: environment, timeout: 30_000 },
+      (error, stdout, stderr) => {
+        if (error !== null) {
+          const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+          const last = stderr.trim().split('\n').at(-1)
+          resolveProbe(
+            missing ? 'not found' : `it does not run (${last || error.message.split('\n')[0]})`,
+          )
+          return
+        }
+        const [version = '', implementation = '', executable = ''] = stdout.trim().split('|')
+        const [major, minor] = version.split('.').map(Number)
+        if (!(major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]))) {
+          resolveProbe(`it is Python ${version}`)
+          return
+        }
+        resolveProbe({ command, version, implementation, executable: executable || command })
+      },
+    )
   })
 }

@@ -58,5 +58,7 @@ test('where the import machinery itself waits, it is what is shown', () => {
 
 test('there is nothing to show of an empty dump, nor of a process that is in no Python', () => {
   expect(readStackDump('')).toBeNull()
-  expect(readStackDump('Current thread 0x1 (most recent call first):\n  <no Python frame>\n')).toBeNull()
+  expect(
+    readStackDump('Current thread 0x1 (most recent call first):\n  <no Python frame>\n'),
+  ).toBeNull()
 })

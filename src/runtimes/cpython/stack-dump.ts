@@ -1,4 +1,7 @@
-/** Reads what Python's faulthandler writes of where a process stands, and shows it as a traceback of the application. */
+/**
+ * Reads what Python's faulthandler writes of where a process stands, and shows it as a traceback of
+ * the application.
+ */
 import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -16,15 +19,17 @@ const OTHER_THREADS = 8
 const MOST_SOURCE = 4 * 1024 * 1024
 
 /**
- * The stack of the main thread, and of others that run code of the application: oldest call first, with source lines, and without the
- * server's own frames and those of the import machinery.
+ * The stack of the main thread, and of others that run code of the application: oldest call first,
+ * with source lines, and without the server's own frames and those of the import machinery.
  *
- * @param dump all that `faulthandler` has written, for one or more threads; the one that handled the signal is the main thread
+ * @param dump all that `faulthandler` has written, for one or more threads; the one that handled
+ * the signal is the main thread
  * @returns null when there is no frame in it
  *
  * @example
- * readStackDump('Current thread 0x7f (most recent call first):\n  File "/srv/app.py", line 3 in <module>\n')
- * // 'Stack (most recent call last):\n  File "/srv/app.py", line 3, in <module>\n    while True: pass'
+ * readStackDump('Current thread 0x7f (most recent call first):\n File "/srv/app.py", line 3 in
+ * <module>\n') // 'Stack (most recent call last):\n File "/srv/app.py", line 3, in <module>\n while
+ * True: pass'
  */
 export function readStackDump(dump: string): string | null {
   let main: Frame[] = []
@@ -39,7 +44,8 @@ export function readStackDump(dump: string): string | null {
       continue
     }
     const frame = /^ {2}File "(.*)", line (\d+|\?\?\?) in (.*)$/.exec(line)
-    if (frame !== null) current?.unshift({ file: unescaped(frame[1]!), line: frame[2]!, name: frame[3]! })
+    if (frame !== null)
+      current?.unshift({ file: unescaped(frame[1]!), line: frame[2]!, name: frame[3]! })
   }
   const sources = new Map<string, readonly string[]>()
   const shown = [
@@ -61,7 +67,9 @@ function mainFrames(frames: readonly Frame[]): readonly Frame[] {
 }
 
 function applicationFrames(frames: readonly Frame[]): Frame[] {
-  return frames.filter((frame) => !isServer(frame.file) && !isImport(frame.file) && !isThreadStart(frame))
+  return frames.filter(
+    (frame) => !isServer(frame.file) && !isImport(frame.file) && !isThreadStart(frame),
+  )
 }
 
 function isServer(file: string): boolean {
@@ -77,7 +85,11 @@ function isImport(file: string): boolean {
   return file.startsWith('<frozen importlib') || file.endsWith('/importlib/__init__.py')
 }
 
-function format(head: string, frames: readonly Frame[], sources: Map<string, readonly string[]>): string {
+function format(
+  head: string,
+  frames: readonly Frame[],
+  sources: Map<string, readonly string[]>,
+): string {
   if (frames.length === 0) return ''
   const lines = [head]
   for (const { file, line, name } of frames) {

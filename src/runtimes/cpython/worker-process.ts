@@ -27,7 +27,10 @@ const ABORT_MS = 1000
 const LEDGER_BYTES = 4096
 /** How long Python has to say where it stands, in milliseconds. */
 const ANSWER_MS = 1000
-/** On this one a worker writes where it stands, when it leaves Python no turn. What an application has no handler for ignores it, so it does no harm. */
+/**
+ * On this one a worker writes where it stands, when it leaves Python no turn. What an application
+ * has no handler for ignores it, so it does no harm.
+ */
 const WHERE_SIGNAL = 'SIGURG'
 /** How long that is waited for, and how often it is looked for; milliseconds. */
 const DUMP_MS = 750
@@ -96,7 +99,9 @@ class WorkerProcess implements WorkerUnit {
     return this.#process.pid ?? 0
   }
 
-  /** Reads the data channel into the decoder's memory; where node does not allow that, by copying. */
+  /**
+   * Reads the data channel into the decoder's memory; where node does not allow that, by copying.
+   */
   #readData(channel: Socket): Socket {
     const { decoder } = this.#listener
     const read = (length: number) => this.#listener.received(() => decoder.take(length))
@@ -131,7 +136,10 @@ class WorkerProcess implements WorkerUnit {
     return { text, isStack: false }
   }
 
-  /** Null when it does not answer: Python is not yet running, or code that holds the interpreter's lock is. */
+  /**
+   * Null when it does not answer: Python is not yet running, or code that holds the interpreter's
+   * lock is.
+   */
   async #ask(): Promise<string | null> {
     this.sendControl(encodeFrame(WHERE, 0, null))
     const answer = await new Promise<string | null>((resolve) => {
@@ -146,7 +154,10 @@ class WorkerProcess implements WorkerUnit {
     this.#whoAsks?.(stacks)
   }
 
-  /** What it writes behind the ledger on the signal, when nothing more comes; empty when nothing has come in time. */
+  /**
+   * What it writes behind the ledger on the signal, when nothing more comes; empty when nothing has
+   * come in time.
+   */
   async #readDump(): Promise<string> {
     this.#process.kill(WHERE_SIGNAL)
     const from = this.#dumped

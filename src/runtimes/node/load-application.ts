@@ -16,13 +16,15 @@ const USUAL_NAMES = ['default', 'application', 'app']
 /**
  * Imports an application from a TypeScript or JavaScript file.
  *
- * TypeScript is left to Node where it strips types itself; where it does not (before 22.18), or where a file has syntax that stripping cannot
- * take (enums, parameter properties), jiti compiles it.
+ * TypeScript is left to Node where it strips types itself; where it does not (before 22.18), or
+ * where a file has syntax that stripping cannot take (enums, parameter properties), jiti compiles
+ * it.
  *
  * @param reference `./app.ts:app`; see {@link parseReference}
  * @param directory what a relative path starts from
  * @param waits told before each step what that waits for, if it does not come to its end
- * @throws ApplicationLoadError: one line where the reference is wrong, the stack where the application's own code throws
+ * @throws ApplicationLoadError: one line where the reference is wrong, the stack where the
+ * application's own code throws
  */
 export async function loadApplication(
   reference: string,
@@ -39,7 +41,8 @@ export async function loadApplication(
     const text = (await syntaxErrorText(error, file)) ?? theirs(failureText(error))
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
-  // What is exported may throw when it is looked at: a getter, a proxy, a variable that has no value yet.
+  // What is exported may throw when it is looked at: a getter, a proxy, a variable that has no
+  // value yet.
   const looking = <T>(look: () => T): T => {
     try {
       return look()
@@ -52,21 +55,28 @@ export async function loadApplication(
   }
   const { value, owner } = looking(() => find(parsed, exported, reference))
   if (parsed.args !== null)
-    waits(`the factory ${parsed.path.join('.')}() of ${file} waits for a promise that has not settled`)
+    waits(
+      `the factory ${parsed.path.join('.')}() of ${file} waits for a promise that has not settled`,
+    )
   const application = parsed.args === null ? value : await call(parsed, value, owner, reference)
   return looking(() => {
     if (isApplication(application) && !looksForeign(application) && !isClass(application)) {
       // A method is called as one.
-      const isMethod = parsed.args === null && owner !== undefined && typeof application === 'function'
+      const isMethod =
+        parsed.args === null && owner !== undefined && typeof application === 'function'
       return isMethod ? application.bind(owner) : application
     }
-    throw new ApplicationLoadError(`${reference} ${notAnApplication(application, parsed.args !== null)}`)
+    throw new ApplicationLoadError(
+      `${reference} ${notAnApplication(application, parsed.args !== null)}`,
+    )
   })
 }
 
 const OURS = new URL('../..', import.meta.url).href
 
-/** A stack without the frames of who loads: they are always the same, and not where the mistake is. */
+/**
+ * A stack without the frames of who loads: they are always the same, and not where the mistake is.
+ */
 function theirs(stack: string): string {
   const isOurs = (line: string) =>
     /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
@@ -83,7 +93,8 @@ function locate({ file }: ApplicationReference, directory: string): string {
       ? file
       : resolve(directory, file)
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new ApplicationLoadError(`Cannot load ${file}: there is no file ${path}`)
+  if (found === undefined)
+    throw new ApplicationLoadError(`Cannot load ${file}: there is no file ${path}`)
   if (!found.isFile()) throw new ApplicationLoadError(`Cannot load ${file}: ${path} is not a file`)
   return path
 }
@@ -96,7 +107,10 @@ function pathOfUrl(url: string): string {
   }
 }
 
-/** What Node tells of a syntax error only when it prints it itself: its file and line. Null where the error is another, or not in that file. */
+/**
+ * What Node tells of a syntax error only when it prints it itself: its file and line. Null where
+ * the error is another, or not in that file.
+ */
 function syntaxErrorText(error: unknown, path: string): Promise<string | null> {
   const isUnplaced = look(
     () => error instanceof SyntaxError && !/(file:\/\/|\()\//.test(error.stack ?? ''),
@@ -124,7 +138,10 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
   }
   const { createJiti } = await import('jiti')
   // An application is loaded once in each process; what it exports is wanted as it stands.
-  const jiti = createJiti(pathToFileURL(path).href, { interopDefault: false, fsCache: cacheFolder(path) })
+  const jiti = createJiti(pathToFileURL(path).href, {
+    interopDefault: false,
+    fsCache: cacheFolder(path),
+  })
   const exported: unknown = await jiti.import(path)
   // A CommonJS module may export anything; as when Node imports it, that is the default then.
   const isModule = typeof exported === 'object' && exported !== null
@@ -132,8 +149,9 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
 }
 
 /**
- * Where compiled files are kept: beside the installed packages, else nowhere. Never where jiti would by itself, in a folder of the system's
- * for temporary files: whoever made that first could have this process run what he likes.
+ * Where compiled files are kept: beside the installed packages, else nowhere. Never where jiti
+ * would by itself, in a folder of the system's for temporary files: whoever made that first could
+ * have this process run what he likes.
  */
 function cacheFolder(path: string): string | false {
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
@@ -166,7 +184,8 @@ function find(
   let value: unknown = path[0]! in exported ? exported : (exported.default ?? exported)
   let owner: unknown
   for (const [index, name] of path.entries()) {
-    const next = value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
+    const next =
+      value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
     if (next === undefined) {
       throw new ApplicationLoadError(
         index === 0
@@ -180,15 +199,24 @@ function find(
   return { value, owner }
 }
 
-/** The exports of a module that a compiler has turned from ES to CommonJS: Node has them on the default one. */
-function compiledModule({ default: inner }: Record<string, unknown>): Record<string, unknown> | undefined {
+/**
+ * The exports of a module that a compiler has turned from ES to CommonJS: Node has them on the
+ * default one.
+ */
+function compiledModule({
+  default: inner,
+}: Record<string, unknown>): Record<string, unknown> | undefined {
   const isCompiled =
-    typeof inner === 'object' && inner !== null && (inner as { __esModule?: unknown }).__esModule === true
+    typeof inner === 'object' &&
+    inner !== null &&
+    (inner as { __esModule?: unknown }).__esModule === true
   return isCompiled ? (inner as Record<string, unknown>) : undefined
 }
 
 function exportsOf(exported: Record<string, unknown>): string {
-  const names = Object.keys(exported).filter((name) => name !== 'default' && name !== 'module.exports')
+  const names = Object.keys(exported).filter(
+    (name) => name !== 'default' && name !== 'module.exports',
+  )
   return names.length === 0 ? '' : ` (it exports ${names.join(', ')})`
 }
 
@@ -212,9 +240,13 @@ async function call(
   }
 }
 
-/** An Express, Connect or Fastify application is a function or an object too, but called in another way. */
+/**
+ * An Express, Connect or Fastify application is a function or an object too, but called in another
+ * way.
+ */
 function looksForeign(value: unknown): boolean {
-  // One that is ours is not asked for anything else (PEP 3333: applications are to be called, not introspected upon).
+  // One that is ours is not asked for anything else (PEP 3333: applications are to be called, not
+  // introspected upon).
   if (typeof (value as { wsgi?: unknown }).wsgi === 'function') return false
   const { handle, listen, fetch } = value as { handle?: unknown; listen?: unknown; fetch?: unknown }
   return typeof listen === 'function' || typeof handle === 'function' || typeof fetch === 'function'
@@ -227,7 +259,8 @@ function isClass(value: unknown): boolean {
 
 function notAnApplication(value: unknown, called: boolean): string {
   const what = `${called ? 'gives' : 'is'} ${describeValue(value)}, which is not a WSGI application`
-  if (isClass(value)) return `${what}: it is a class, so give an instance of it that has a method wsgi`
+  if (isClass(value))
+    return `${what}: it is a class, so give an instance of it that has a method wsgi`
   if (typeof value === 'object' && value !== null && 'fetch' in value)
     return `${what}: it has a fetch handler, so wrap it: fromFetchHandler(app.fetch)`
   if (value !== null && value !== undefined && looksForeign(value))

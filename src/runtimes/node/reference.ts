@@ -6,7 +6,9 @@ export interface ApplicationReference {
   readonly file: string
   /** Names from the module on, `['site', 'app']` for `site.app`; empty for the default. */
   readonly path: readonly string[]
-  /** What the last of them is called with, for a factory; null where it is the application itself. */
+  /**
+   * What the last of them is called with, for a factory; null where it is the application itself.
+   */
   readonly args: readonly unknown[] | null
 }
 
@@ -14,7 +16,8 @@ const FILE = /^((?:file:\/\/)?[^:]*\.[cm]?[jt]s)(?::([\s\S]*))?$/
 const EXPRESSION = /^([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)\s*(?:\(([\s\S]*)\))?$/
 
 /**
- * Reads `FILE`, `FILE:NAME`, `FILE:NAME.NAME` or `FILE:FACTORY(ARGUMENTS)`, where the arguments are JSON.
+ * Reads `FILE`, `FILE:NAME`, `FILE:NAME.NAME` or `FILE:FACTORY(ARGUMENTS)`, where the arguments are
+ * JSON.
  *
  * @throws ApplicationLoadError
  * @example parseReference('./app.ts:create("production")')
@@ -39,7 +42,11 @@ export function parseReference(reference: string): ApplicationReference {
       `${reference}: expected a name behind the colon, or a call of a factory, such as app or create("production"), not ${JSON.stringify(expression)}`,
     )
   }
-  return { file, path: names.split('.'), args: args === undefined ? null : parseArguments(reference, args) }
+  return {
+    file,
+    path: names.split('.'),
+    args: args === undefined ? null : parseArguments(reference, args),
+  }
 }
 
 function parseArguments(reference: string, text: string): unknown[] {

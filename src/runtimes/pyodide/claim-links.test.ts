@@ -25,7 +25,8 @@ function claimant(table: number, identity?: ConstructorParameters<typeof ClaimLi
   const links = new ClaimLinks(table, () => ++serial, identity)
   return {
     links,
-    take: (link: Buffer, text = links.text(++serial, INODE)) => links.take(link, text, INODE).outcome,
+    take: (link: Buffer, text = links.text(++serial, INODE)) =>
+      links.take(link, text, INODE).outcome,
   }
 }
 

@@ -22,7 +22,10 @@ const signals = new Uint8Array(data.signals)
 
 const STDOUT = 1
 const STDERR = 2
-/** How long to wait until somebody has read what fills a pipe, in milliseconds, at first and at most. */
+/**
+ * How long to wait until somebody has read what fills a pipe, in milliseconds, at first and at
+ * most.
+ */
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 50
 
@@ -59,7 +62,8 @@ function osError(code: string): Error {
 /**
  * Reads through the main thread: a thread that sits in read(2) cannot be interrupted.
  *
- * @throws EINTR when there is a signal to be raised; what was asked for is then given to the next who reads
+ * @throws EINTR when there is a signal to be raised; what was asked for is then given to the next
+ * who reads
  */
 function read(into: Uint8Array): number {
   // The C library reads into two places at once, and the first may have no room.
@@ -113,7 +117,9 @@ function write(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-/** For the user. It is called inside of Python's system calls, which know no failures but their own. */
+/**
+ * For the user. It is called inside of Python's system calls, which know no failures but their own.
+ */
 function notice(text: string): void {
   try {
     write(STDERR, Buffer.from(`monoceros python: ${text}\n`))
@@ -164,7 +170,8 @@ async function run(): Promise<number> {
   say({ type: 'started' })
   const globals = pyodide.toPy({ host, folder: pythonFolder, program: JSON.stringify(program) })
   const status: unknown = pyodide.runPython(RUN, { globals })
-  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing had been.
+  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing
+  // had been.
   if (typeof status !== 'number') throw new Error('the interpreter ended in the middle of its work')
   return status
 }
@@ -177,7 +184,8 @@ sys.path.remove(folder)
 run.main(program, host)
 `
 
-// A promise that nobody waits for is no reason to end; the thread does not come back to its event loop in any case.
+// A promise that nobody waits for is no reason to end; the thread does not come back to its event
+// loop in any case.
 process.on('unhandledRejection', () => {})
 try {
   say({ type: 'ended', status: await run() })

@@ -2,9 +2,15 @@ import type { MessagePort } from 'node:worker_threads'
 import type { InterpreterImage } from './image.ts'
 import type { Mount } from './mounts.ts'
 
-/** What a command and the thread that runs its program share. The thread is blocked while it runs Python, so it is woken through memory. */
+/**
+ * What a command and the thread that runs its program share. The thread is blocked while it runs
+ * Python, so it is woken through memory.
+ */
 
-/** What `python` is to run, and how: the `Program` of python/monoceros_pyodide/run.py. Paths are absolute. */
+/**
+ * What `python` is to run, and how: the `Program` of python/monoceros_pyodide/run.py. Paths are
+ * absolute.
+ */
 export interface Program {
   readonly kind: 'script' | 'module' | 'code' | 'input' | 'prompt' | 'version'
   /** The script as it was named, the module, or the code itself. */
@@ -18,7 +24,11 @@ export interface Program {
   /** Whose packages can be imported. */
   readonly folders: readonly string[]
   readonly pythonpath: readonly string[]
-  readonly terminals: { readonly input: boolean; readonly output: boolean; readonly errors: boolean }
+  readonly terminals: {
+    readonly input: boolean
+    readonly output: boolean
+    readonly errors: boolean
+  }
   readonly flags: ProgramFlags
 }
 
@@ -88,5 +98,7 @@ export type CommandNotice =
   /** Whether a terminal is to show what is typed from now on. */
   | { readonly type: 'echo'; readonly echo: boolean }
   | { readonly type: 'ended'; readonly status: number }
-  /** The interpreter broke down: a line, and where in Python it was, or nothing. Never JavaScript. */
+  /**
+   * The interpreter broke down: a line, and where in Python it was, or nothing. Never JavaScript.
+   */
   | { readonly type: 'broken'; readonly reason: string; readonly place: string }

@@ -32,13 +32,17 @@ export class BreakdownError extends Error {
 const unfit = Symbol('unfit')
 
 const SIGINT = 2
-/** A signal so soon after another is the same key: the terminal has told us, and whoever started us too. */
+/**
+ * A signal so soon after another is the same key: the terminal has told us, and whoever started us
+ * too.
+ */
 const ECHO_MS = 50
 const INTERRUPTED = 128 + SIGINT
 
 /**
- * Runs a Python program on an embedded interpreter, in a thread of its own, with this process's standard streams.
- * SIGINT becomes KeyboardInterrupt; one that comes while Python has not yet heeded the last ends it.
+ * Runs a Python program on an embedded interpreter, in a thread of its own, with this process's
+ * standard streams. SIGINT becomes KeyboardInterrupt; one that comes while Python has not yet
+ * heeded the last ends it.
  *
  * @returns the exit status, as `python` would have it
  * @throws BreakdownError
@@ -124,7 +128,9 @@ async function runThread(
       })
       thread.on('error', (error) => fail(breakdown(error.message.split('\n', 1)[0] as string, '')))
       // Its last messages are on their way here before the thread can end.
-      thread.on('exit', (code) => setImmediate(() => (started ? resolve(code) : fail(breakdown('', '')))))
+      thread.on('exit', (code) =>
+        setImmediate(() => (started ? resolve(code) : fail(breakdown('', '')))),
+      )
     })
   } finally {
     process.off('SIGINT', onInterrupt)
@@ -138,7 +144,9 @@ async function runThread(
 
 function breakdown(reason: string, place: string): string {
   const what =
-    reason === '' ? 'the embedded Python ended by itself' : `the embedded Python broke down: ${reason}`
+    reason === ''
+      ? 'the embedded Python ended by itself'
+      : `the embedded Python broke down: ${reason}`
   return place === '' ? what : `${what}\n${place}`
 }
 

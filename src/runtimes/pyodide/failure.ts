@@ -2,13 +2,15 @@ import { format } from 'node:util'
 import { pythonFolder } from './package.ts'
 
 /**
- * What an interpreter says when it breaks down, in words for people: Python's stack, and never where in Pyodide's own
- * source it was, which is a page of minified JavaScript.
+ * What an interpreter says when it breaks down, in words for people: Python's stack, and never
+ * where in Pyodide's own source it was, which is a page of minified JavaScript.
  */
 export interface InterpreterFailure {
   /** A line: `a stack overflow in compiled code (Maximum call stack size exceeded)`. */
   readonly reason: string
-  /** Where in Python it was, in a few lines that say what they are; empty where that is not known. */
+  /**
+   * Where in Python it was, in a few lines that say what they are; empty where that is not known.
+   */
   readonly place: string
   /** What the application asked to end with (`os._exit(3)`); null when it broke down. */
   readonly status: number | null
@@ -22,8 +24,9 @@ const MOST_LINES = 60
 let collected: Uint8Array[] | null = null
 
 /**
- * Takes `console` from Pyodide, which prints errors there with all of their source. What an application says there (`js.console.log`)
- * goes to its standard error, errors as a line. Before `loadPyodide`.
+ * Takes `console` from Pyodide, which prints errors there with all of their source. What an
+ * application says there (`js.console.log`) goes to its standard error, errors as a line. Before
+ * `loadPyodide`.
  */
 export function takeConsole(write: (bytes: Uint8Array) => void): void {
   const say = (...values: unknown[]) => {
@@ -33,10 +36,14 @@ export function takeConsole(write: (bytes: Uint8Array) => void): void {
     const shown = values.map((value) => (value instanceof Error ? describe(value) : value))
     write(Buffer.from(`${format(...shown).slice(0, 10_000)}\n`))
   }
-  for (const method of ['log', 'info', 'debug', 'warn', 'error', 'trace'] as const) console[method] = say
+  for (const method of ['log', 'info', 'debug', 'warn', 'error', 'trace'] as const)
+    console[method] = say
 }
 
-/** Whether what Python writes now is its stack after a breakdown; then it is kept for {@link describeFailure}. */
+/**
+ * Whether what Python writes now is its stack after a breakdown; then it is kept for {@link
+ * describeFailure}.
+ */
 export function collectStack(bytes: Uint8Array): boolean {
   if (collected === null) return false
   if (collected.length < 10_000) collected.push(bytes.slice())
@@ -61,10 +68,15 @@ export function describeFailure(error: unknown): InterpreterFailure {
 }
 
 function meaning({ name, message }: Error): string {
-  if (name === 'RangeError' && message.includes('call stack')) return 'a stack overflow in compiled code'
+  if (name === 'RangeError' && message.includes('call stack'))
+    return 'a stack overflow in compiled code'
   if (name !== 'RuntimeError') return 'a fatal error of the interpreter'
   if (message.includes('unreachable')) return 'it aborted itself'
-  if (message.includes('memory access') || message.includes('table index') || message.includes('signature'))
+  if (
+    message.includes('memory access') ||
+    message.includes('table index') ||
+    message.includes('signature')
+  )
     return 'an invalid access to memory in compiled code'
   return 'a fatal error in compiled code'
 }
@@ -80,7 +92,10 @@ function describe(error: unknown): string {
 function stackLines(text: string): string[] {
   const lines = text
     .split('\n')
-    .filter((line) => line.startsWith('  File "') && !OURS.some((path) => line.startsWith(`  File "${path}`)))
+    .filter(
+      (line) =>
+        line.startsWith('  File "') && !OURS.some((path) => line.startsWith(`  File "${path}`)),
+    )
   if (lines.length <= MOST_LINES) return lines
   const half = MOST_LINES / 2
   return [...lines.slice(0, half), `  … ${lines.length - MOST_LINES} more …`, ...lines.slice(-half)]

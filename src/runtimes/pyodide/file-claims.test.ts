@@ -43,7 +43,10 @@ function newFile(): TestFile {
   }
 }
 
-/** A table of its own: it knows as little of others as that of another process does. Two interpreters. */
+/**
+ * A table of its own: it knows as little of others as that of another process does. Two
+ * interpreters.
+ */
 function newProcess(notices: string[] = []) {
   const table = createLockTable()
   const keeper = new ClaimKeeper(table)
@@ -66,7 +69,10 @@ function advance(milliseconds: number): void {
   vi.spyOn(process.hrtime, 'bigint').mockReturnValue(now)
 }
 
-/** A thread that locks and unlocks a file of another table all the time, or until it has done so often enough. */
+/**
+ * A thread that locks and unlocks a file of another table all the time, or until it has done so
+ * often enough.
+ */
 function startLocking(
   file: TestFile,
   settings: { table?: SharedArrayBuffer; turns: number; shared?: boolean },
@@ -196,7 +202,8 @@ describe('locks between processes', () => {
       releaseOwner(one.table, 5)
       one.first.settle()
       const two = newProcess()
-      // The keeper of the first finds what was begun, which takes a tick, once it has something to look after.
+      // The keeper of the first finds what was begun, which takes a tick, once it has something to
+      // look after.
       one.first.lock(newFile().id, whole, 'shared', false, () => null)
       await waitFor('the file', () => {
         one.first.lock(file.id, whole, 'exclusive', false, file.place)

@@ -7,17 +7,22 @@ export interface FileIdentity {
 }
 
 /**
- * What this process has claimed of the disk, in memory that its threads share, and when it gives it back.
+ * What this process has claimed of the disk, in memory that its threads share, and when it gives it
+ * back.
  *
- * A process claims a file for all its interpreters together before the first lock, and keeps the claim beyond the last one for a moment:
- * to make and remove a link for each of a server's transactions would change the folder hundreds of times a second. It gives it back
- * when nobody has used it for a tick of the keeper (main thread), or somebody has asked. Whoever waits asks again and again, so
- * a question is forgotten after a while. While one counts, no interpreter gets its *first* lock on the file; those that have one may go on, or
- * they would wait for themselves. When the last lock is gone so is the claim, and the process leaves it to others for a moment.
- * A lock that lasts keeps all others waiting, too; so after a second without success the process goes on as usual for two.
+ * A process claims a file for all its interpreters together before the first lock, and keeps the
+ * claim beyond the last one for a moment: to make and remove a link for each of a server's
+ * transactions would change the folder hundreds of times a second. It gives it back when nobody has
+ * used it for a tick of the keeper (main thread), or somebody has asked. Whoever waits asks again
+ * and again, so a question is forgotten after a while. While one counts, no interpreter gets its
+ * *first* lock on the file; those that have one may go on, or they would wait for themselves. When
+ * the last lock is gone so is the claim, and the process leaves it to others for a moment. A lock
+ * that lasts keeps all others waiting, too; so after a second without success the process goes on
+ * as usual for two.
  *
- * All methods but {@link FileClaims.isLate} are for whoever has the table's mutex. A slot is UNSURE while its link is being made or removed: whoever finds it so,
- * having the mutex, knows that a thread was ended there.
+ * All methods but {@link FileClaims.isLate} are for whoever has the table's mutex. A slot is UNSURE
+ * while its link is being made or removed: whoever finds it so, having the mutex, knows that a
+ * thread was ended there.
  */
 export class FileClaims {
   readonly #words: Int32Array
@@ -51,7 +56,8 @@ export class FileClaims {
   }
 
   /**
-   * Sees to it that this process has the claim, for an interpreter that is about to lock the file and has no lock on it yet.
+   * Sees to it that this process has the claim, for an interpreter that is about to lock the file
+   * and has no lock on it yet.
    *
    * @param where the file's path; null when it has none that can be claimed
    */
@@ -97,7 +103,10 @@ export class FileClaims {
     return this.#take(slot, file, path, now)
   }
 
-  /** An interpreter has let go of a file: gives the claim back if that was asked for and it was the last. */
+  /**
+   * An interpreter has let go of a file: gives the claim back if that was asked for and it was the
+   * last.
+   */
   released(file: FileIdentity): void {
     const slot = this.#find(file)
     if (slot === null || this.#get(slot, STATE) !== HELD) return
@@ -159,7 +168,10 @@ export class FileClaims {
     return busy
   }
 
-  /** Whether some claim was not touched for so long that those who cannot see this process may soon take it for abandoned. Needs no mutex. */
+  /**
+   * Whether some claim was not touched for so long that those who cannot see this process may soon
+   * take it for abandoned. Needs no mutex.
+   */
   isLate(): boolean {
     let now: number | null = null
     for (const slot of this.#slots()) {
@@ -173,7 +185,8 @@ export class FileClaims {
   }
 
   /**
-   * Touches what is late, and says whether a claim was lost under which this interpreter has locks: it must not write there any more.
+   * Touches what is late, and says whether a claim was lost under which this interpreter has locks:
+   * it must not write there any more.
    *
    * @param path of what it wants to change: that of a claimed file, or beginning with it
    */
@@ -231,7 +244,9 @@ export class FileClaims {
     this.#set(slot, STATE, yields ? YIELDED : FREE)
   }
 
-  /** After the claim was left to others: whether they have not had it yet, as far as can be seen. */
+  /**
+   * After the claim was left to others: whether they have not had it yet, as far as can be seen.
+   */
   #isOthersTurn(slot: number, file: FileIdentity, now: number): boolean {
     const link = this.#link(slot)
     if (elapsed(this.#get(slot, UNTIL), now) >= 0 || this.#links.holder(link, file.inode) !== null)
@@ -268,7 +283,9 @@ export class FileClaims {
     )
   }
 
-  /** A place has one claim: what this process has there for another file, which was replaced, goes. */
+  /**
+   * A place has one claim: what this process has there for another file, which was replaced, goes.
+   */
   #clearPlace(path: Buffer): void {
     for (const slot of this.#slots()) {
       const state = this.#get(slot, STATE)
@@ -282,7 +299,10 @@ export class FileClaims {
   #find({ device, inode }: FileIdentity): number | null {
     for (const slot of this.#slots()) {
       if (this.#get(slot, STATE) === FREE) continue
-      if (this.#longs[(slot >>> 3) + INODE] === inode && this.#longs[(slot >>> 3) + DEVICE] === device)
+      if (
+        this.#longs[(slot >>> 3) + INODE] === inode &&
+        this.#longs[(slot >>> 3) + DEVICE] === device
+      )
         return slot
     }
     return null
@@ -340,7 +360,10 @@ export class FileClaims {
   }
 }
 
-/** How it went: the process has the claim (now or before), or it goes without one as there can be none; another has it; or the system refused, with its code. */
+/**
+ * How it went: the process has the claim (now or before), or it goes without one as there can be
+ * none; another has it; or the system refused, with its code.
+ */
 export type Acquired =
   | { readonly outcome: 'taken' }
   | { readonly outcome: 'granted' }
@@ -393,7 +416,10 @@ const PATH_BYTES = 4096
 const LOOK = 10
 /** How often to ask, at most. */
 const ASK = 5
-/** When a question is forgotten that is not repeated: SQLite's longest pause between two attempts is 100. */
+/**
+ * When a question is forgotten that is not repeated: SQLite's longest pause between two attempts is
+ * 100.
+ */
 const FORGET = 250
 /** How long to leave a claim to those who asked for it. */
 const YIELD = 150
@@ -406,7 +432,10 @@ const UNCLAIMABLE = 100
 const TOUCH = 1000
 const LATE = 5000
 
-/** A folder that cannot be written or has no links: no process can have a claim there, or not this one. */
+/**
+ * A folder that cannot be written or has no links: no process can have a claim there, or not this
+ * one.
+ */
 const NEVER = new Set([
   'EACCES',
   'EPERM',

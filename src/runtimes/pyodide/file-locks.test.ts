@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLockTable, END_OF_FILE, FileLocks, type LockKind, releaseOwner } from './file-locks.ts'
+import {
+  createLockTable,
+  END_OF_FILE,
+  FileLocks,
+  type LockKind,
+  releaseOwner,
+} from './file-locks.ts'
 
 const file = { device: 65024n, inode: 5449701n }
 const other = { device: 65024n, inode: 2n ** 63n + 5n }
@@ -105,11 +111,13 @@ describe('locks between interpreters', () => {
               (held, index) =>
                 index !== owner &&
                 positions.some(
-                  (at) => held[at] === 'exclusive' || (held[at] === 'shared' && kind === 'exclusive'),
+                  (at) =>
+                    held[at] === 'exclusive' || (held[at] === 'shared' && kind === 'exclusive'),
                 ),
             )
           const mine = locks[owner] as FileLocks
-          const answer = kind === null ? mine.unlock(file, range) : mine.lock(file, range, kind, false)
+          const answer =
+            kind === null ? mine.unlock(file, range) : mine.lock(file, range, kind, false)
           expect(answer).toBe(blocked ? 'EAGAIN' : null)
           if (!blocked) for (const at of positions) (model[owner] as (LockKind | null)[])[at] = kind
         }

@@ -3,23 +3,31 @@ import { ClaimLinks, claimantOf } from './claim-links.ts'
 import { CLAIM_BYTES, FileClaims, type FileIdentity } from './file-claims.ts'
 
 /**
- * POSIX record locks (fcntl's F_SETLK, F_SETLKW, F_GETLK) between the interpreters of one process, and of several.
+ * POSIX record locks (fcntl's F_SETLK, F_SETLKW, F_GETLK) between the interpreters of one process,
+ * and of several.
  *
- * The kernel's own are of no use here: they belong to a process, so threads would not exclude each other, and Node has no
- * call for them. SQLite relies on them for everything it promises to those who share a file, so they are kept in memory that the
- * threads share, by the rules of POSIX: an owner's locks never conflict with each other, a new lock replaces the
- * owner's earlier ones in its range, and closing any descriptor of a file releases all that the owner has on it.
+ * The kernel's own are of no use here: they belong to a process, so threads would not exclude each
+ * other, and Node has no call for them. SQLite relies on them for everything it promises to those
+ * who share a file, so they are kept in memory that the threads share, by the rules of POSIX: an
+ * owner's locks never conflict with each other, a new lock replaces the owner's earlier ones in its
+ * range, and closing any descriptor of a file releases all that the owner has on it.
  *
- * Between processes whole files are excluded, not ranges: a process claims a file (file-claims.ts) before the first lock, whatever its kind, and
- * while another has the claim a lock fails as if that had everything locked, or is waited for. An attempt that must not wait does so all the same
- * for a tenth of a second: the other may have its claim only because nobody has wanted it yet.
+ * Between processes whole files are excluded, not ranges: a process claims a file (file-claims.ts)
+ * before the first lock, whatever its kind, and while another has the claim a lock fails as if that
+ * had everything locked, or is waited for. An attempt that must not wait does so all the same for a
+ * tenth of a second: the other may have its claim only because nobody has wanted it yet.
  *
- * What is not Monoceros neither sees these locks nor are its own seen, and there are no claims where the folder cannot be
- * written or has no links; nor do processes meet that know a file by several names (hard links, bind mounts). There is no way around it
- * without native code. There is no detection of deadlocks (EDEADLK): a lock that is waited for in a circle ends by the request's time-out.
+ * What is not Monoceros neither sees these locks nor are its own seen, and there are no claims
+ * where the folder cannot be written or has no links; nor do processes meet that know a file by
+ * several names (hard links, bind mounts). There is no way around it without native code. There is
+ * no detection of deadlocks (EDEADLK): a lock that is waited for in a circle ends by the request's
+ * time-out.
  */
 
-/** A lock's kind; an exclusive one conflicts with every other, a shared one only with exclusive ones. */
+/**
+ * A lock's kind; an exclusive one conflicts with every other, a shared one only with exclusive
+ * ones.
+ */
 export type LockKind = 'shared' | 'exclusive'
 
 /** Bytes from `start` up to and without `end`. */
@@ -41,7 +49,10 @@ export interface HeldLock extends LockRange {
 
 export type LockFailure = 'EAGAIN' | 'EINTR' | 'ENOLCK'
 
-/** An SQLite connection has up to four at once, and an interpreter seldom more than a few connections. */
+/**
+ * An SQLite connection has up to four at once, and an interpreter seldom more than a few
+ * connections.
+ */
 const DEFAULT_LOCKS = 1024
 /** How many files a process can have claimed. */
 const CLAIMS = 64
@@ -70,11 +81,17 @@ const END = 4
 const SHARED = 1
 const EXCLUSIVE = 2
 
-/** How long a thread sleeps before it looks again, ms: whoever it waits for may have been ended without a word, and a time-out may have come. */
+/**
+ * How long a thread sleeps before it looks again, ms: whoever it waits for may have been ended
+ * without a word, and a time-out may have come.
+ */
 const PATIENCE = 20
 /** How often to try again when another process has the file, ms: at first and after a while. */
 const SOON = 2
-/** How long to wait for another process where a lock must not wait, ms, and when it has just been tried in vain: SQLite tries for as long as it is told to. */
+/**
+ * How long to wait for another process where a lock must not wait, ms, and when it has just been
+ * tried in vain: SQLite tries for as long as it is told to.
+ */
 const HANDOVER = 100
 const SHORT_HANDOVER = 10
 const JUST = 300
@@ -87,10 +104,16 @@ const LAST_OWNER = KEEPER - 1
 /** How often the main thread looks after what is claimed, ms. */
 const TICK = 25
 
-/** Locks of `flock` and of fcntl do not know of each other: the first are kept as those of another device. */
+/**
+ * Locks of `flock` and of fcntl do not know of each other: the first are kept as those of another
+ * device.
+ */
 const FLOCK = 1n << 62n
 
-/** Makes the table that interpreters share, to be handed to each of their threads. It has room for `locks` ranges. */
+/**
+ * Makes the table that interpreters share, to be handed to each of their threads. It has room for
+ * `locks` ranges.
+ */
 export function createLockTable(locks = DEFAULT_LOCKS): SharedArrayBuffer {
   const table = new SharedArrayBuffer(claimsOffset(locks) + CLAIMS * CLAIM_BYTES)
   const words = new Int32Array(table)
@@ -109,8 +132,8 @@ export function flockIdentity({ device, inode }: FileIdentity): FileIdentity {
 }
 
 /**
- * Releases everything that an interpreter held, and the table itself if its thread was ended while it changed it. To be called when the
- * thread is gone, by whoever started it; never waits.
+ * Releases everything that an interpreter held, and the table itself if its thread was ended while
+ * it changed it. To be called when the thread is gone, by whoever started it; never waits.
  */
 export function releaseOwner(table: SharedArrayBuffer, owner: number): void {
   const words = new Int32Array(table)
@@ -130,15 +153,22 @@ interface Entry extends HeldLock {
 
 /** What an interpreter's locks have to do with the rest of it. */
 export interface LockListener {
-  /** Whether a signal is waiting for the interpreter; a lock that is waited for then fails with EINTR. */
+  /**
+   * Whether a signal is waiting for the interpreter; a lock that is waited for then fails with
+   * EINTR.
+   */
   readonly interrupted?: () => boolean
-  /** The process has a claim that it had not: the main thread's {@link ClaimKeeper} must hear of it. */
+  /**
+   * The process has a claim that it had not: the main thread's {@link ClaimKeeper} must hear of it.
+   */
   readonly claimed?: () => void
   /** Told, in one line and at most once each, why something cannot be locked. */
   readonly notice?: (text: string) => void
 }
 
-/** Where a file is on the disk: bytes, without links; null when it cannot or must not be claimed. */
+/**
+ * Where a file is on the disk: bytes, without links; null when it cannot or must not be claimed.
+ */
 export type FilePlace = () => Buffer | null
 
 const nowhere: FilePlace = () => null
@@ -171,8 +201,10 @@ class LockTable {
       const owner = Atomics.load(this.words, (HEAD + index * ENTRY) / 4 + OWNER)
       if (owner === 0) continue
       const long = (HEAD + index * ENTRY) / 8
-      if (this.longs[long + INODE] !== file.inode || this.longs[long + DEVICE] !== file.device) continue
-      const kind = this.words[(HEAD + index * ENTRY) / 4 + KIND] === EXCLUSIVE ? 'exclusive' : 'shared'
+      if (this.longs[long + INODE] !== file.inode || this.longs[long + DEVICE] !== file.device)
+        continue
+      const kind =
+        this.words[(HEAD + index * ENTRY) / 4 + KIND] === EXCLUSIVE ? 'exclusive' : 'shared'
       yield {
         index,
         owner,
@@ -209,8 +241,9 @@ class LockTable {
 }
 
 /**
- * What a process's main thread does for the claims of its interpreters: gives back what nobody uses, also at the end of the process,
- * and says that the rest is alive. It keeps no process from ending.
+ * What a process's main thread does for the claims of its interpreters: gives back what nobody
+ * uses, also at the end of the process, and says that the rest is alive. It keeps no process from
+ * ending.
  */
 export class ClaimKeeper {
   readonly #table: LockTable
@@ -238,7 +271,10 @@ export class ClaimKeeper {
     process.off('exit', this.#onExit)
   }
 
-  /** Threads run on until the process is gone, so what they have locked stays claimed, by a process that does not exist. The mutex is kept: they get no more. */
+  /**
+   * Threads run on until the process is gone, so what they have locked stays claimed, by a process
+   * that does not exist. The mutex is kept: they get no more.
+   */
   #end(): void {
     for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
       if (!this.#table.tryToEnter()) continue
@@ -248,7 +284,10 @@ export class ClaimKeeper {
   }
 }
 
-/** One interpreter's way to the table. All methods are synchronous; only {@link FileLocks.lock} waits. */
+/**
+ * One interpreter's way to the table. All methods are synchronous; only {@link FileLocks.lock}
+ * waits.
+ */
 export class FileLocks {
   readonly #owner: number
   readonly #table: LockTable
@@ -257,13 +296,17 @@ export class FileLocks {
   readonly #listener: LockListener
   /** Files that this owner has locks on, so that closing any other costs nothing. */
   readonly #files = new Set<string>()
-  /** The file that cannot be had because of another process: since when, when that was last seen, and when a lock last failed for it. */
+  /**
+   * The file that cannot be had because of another process: since when, when that was last seen,
+   * and when a lock last failed for it.
+   */
   #refused = { key: '', since: 0, seen: 0, failed: Number.NEGATIVE_INFINITY }
   readonly #noticed = new Set<string>()
 
   /**
    * @param table from {@link createLockTable}
-   * @param owner the interpreter's number: positive, below 2^31 - 1, and used for no other as long as the table is
+   * @param owner the interpreter's number: positive, below 2^31 - 1, and used for no other as long
+   * as the table is
    */
   constructor(table: SharedArrayBuffer, owner: number, listener: LockListener = {}) {
     if (!Number.isInteger(owner) || owner < 1 || owner > LAST_OWNER) {
@@ -279,8 +322,10 @@ export class FileLocks {
   /**
    * Locks a range, in place of what this owner had there.
    *
-   * @param place asked when the process has to claim the file; without it other processes are not kept out
-   * @returns null when it is locked, or why not: EAGAIN (another has it and `wait` is false), EINTR, ENOLCK (the table is full)
+   * @param place asked when the process has to claim the file; without it other processes are not
+   * kept out
+   * @returns null when it is locked, or why not: EAGAIN (another has it and `wait` is false),
+   * EINTR, ENOLCK (the table is full)
    */
   lock(
     file: FileIdentity,
@@ -318,7 +363,10 @@ export class FileLocks {
     }
   }
 
-  /** Releases what this owner has in a range. Fails (ENOLCK) only when that would part a lock in two and the table is full. */
+  /**
+   * Releases what this owner has in a range. Fails (ENOLCK) only when that would part a lock in two
+   * and the table is full.
+   */
   unlock(file: FileIdentity, range: LockRange): LockFailure | null {
     if (!this.#files.has(keyOf(file))) return null
     this.#table.enter()
@@ -331,7 +379,10 @@ export class FileLocks {
     }
   }
 
-  /** Another owner's lock that keeps this one from getting the range, or null. Another process has all of a file, as far as can be known. */
+  /**
+   * Another owner's lock that keeps this one from getting the range, or null. Another process has
+   * all of a file, as far as can be known.
+   */
   conflict(
     file: FileIdentity,
     range: LockRange,
@@ -359,7 +410,10 @@ export class FileLocks {
     this.unlock(file, { start: 0n, end: END_OF_FILE })
   }
 
-  /** Gives back claims that are not in use, whose links are in folders that are about to be moved or removed. */
+  /**
+   * Gives back claims that are not in use, whose links are in folders that are about to be moved or
+   * removed.
+   */
   settle(): void {
     this.#table.enter()
     try {
@@ -370,10 +424,12 @@ export class FileLocks {
   }
 
   /**
-   * Whether another process has been granted what this owner has locked, because this one gave no sign of life for long: a paused
-   * container. Then it must not be written any more. To be asked before a change of the disk by those who have {@link FileLocks.any}.
+   * Whether another process has been granted what this owner has locked, because this one gave no
+   * sign of life for long: a paused container. Then it must not be written any more. To be asked
+   * before a change of the disk by those who have {@link FileLocks.any}.
    *
-   * @param path of what is to be changed: a locked file, or what belongs to it and begins with its name
+   * @param path of what is to be changed: a locked file, or what belongs to it and begins with its
+   * name
    */
   isLost(path: string): boolean {
     if (!this.#table.claims.isLate()) return false
@@ -395,7 +451,9 @@ export class FileLocks {
       return true
     }
     if (result.outcome === 'impossible')
-      this.#notice(`${place()} cannot be locked: the system refuses the link beside it (${result.code})`)
+      this.#notice(
+        `${place()} cannot be locked: the system refuses the link beside it (${result.code})`,
+      )
     else if (result.holder !== null) this.#tellHolder(file, result.holder, place)
     return false
   }
@@ -418,7 +476,8 @@ export class FileLocks {
     const key = keyOf(file)
     const now = performance.now()
     const { seen, failed } = this.#refused
-    if (this.#refused.key !== key || now - seen > JUST) this.#refused = { key, since: now, seen: now, failed }
+    if (this.#refused.key !== key || now - seen > JUST)
+      this.#refused = { key, since: now, seen: now, failed }
     this.#refused.seen = now
     if (now - this.#refused.since < LONG) return
     const pid = claimantOf(holder)
@@ -438,13 +497,17 @@ export class FileLocks {
 
   #conflict(file: FileIdentity, range: LockRange, kind: LockKind): Entry | null {
     for (const entry of this.#table.entries(file)) {
-      if (entry.owner === this.#owner || entry.start >= range.end || entry.end <= range.start) continue
+      if (entry.owner === this.#owner || entry.start >= range.end || entry.end <= range.start)
+        continue
       if (kind === 'exclusive' || entry.kind === 'exclusive') return entry
     }
     return null
   }
 
-  /** Sets the range of this owner to a kind, or to none. What it touches of the same kind becomes one with it; of the other, it is cut. */
+  /**
+   * Sets the range of this owner to a kind, or to none. What it touches of the same kind becomes
+   * one with it; of the other, it is cut.
+   */
   #replace(file: FileIdentity, range: LockRange, kind: LockKind | null): boolean {
     let { start, end } = range
     const old: Entry[] = []
@@ -466,7 +529,8 @@ export class FileLocks {
         if (entry.end > end) end = entry.end
         continue
       }
-      if (entry.start < range.start) made.push({ start: entry.start, end: range.start, kind: entry.kind })
+      if (entry.start < range.start)
+        made.push({ start: entry.start, end: range.start, kind: entry.kind })
       if (entry.end > range.end) made.push({ start: range.end, end: entry.end, kind: entry.kind })
     }
     if (kind !== null) made.push({ start, end, kind })

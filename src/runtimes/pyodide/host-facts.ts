@@ -1,7 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 
-/** What python/monoceros_pyodide/host_facts.py answers with: this process, and the thread that asks. */
+/**
+ * What python/monoceros_pyodide/host_facts.py answers with: this process, and the thread that asks.
+ */
 export function hostFacts() {
   return {
     pid: process.pid,
@@ -16,7 +18,10 @@ export function hostFacts() {
   }
 }
 
-/** What accounts.py makes `pwd` and `grp` of: the user that this process runs as and its groups, as far as they have names. JSON. */
+/**
+ * What accounts.py makes `pwd` and `grp` of: the user that this process runs as and its groups, as
+ * far as they have names. JSON.
+ */
 export function hostAccounts(): string {
   return JSON.stringify({ user: user(), groups: groups() })
 }
@@ -50,7 +55,9 @@ function groups() {
   }
   return lines
     .map((line) => line.split(':'))
-    .filter(([name, , gid]) => name !== '' && gid !== undefined && gid !== '' && own.has(Number(gid)))
+    .filter(
+      ([name, , gid]) => name !== '' && gid !== undefined && gid !== '' && own.has(Number(gid)),
+    )
     .map(([name, , gid, members = '']) => ({
       name,
       gid: Number(gid),

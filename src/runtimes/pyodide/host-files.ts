@@ -7,22 +7,27 @@ import { isWithin, type Mount } from './mounts.ts'
 import { HEADER_BYTES, isLogged } from './sqlite-log.ts'
 
 /**
- * What the embedded interpreter sees of the disk: a file system type for Emscripten's virtual file system, over node:fs.
+ * What the embedded interpreter sees of the disk: a file system type for Emscripten's virtual file
+ * system, over node:fs.
  *
- * Why not Emscripten's own (NODEFS): it remembers what it has seen by name, so what other processes create, replace or
- * delete is seen wrongly; it knows no read-only folders; a new file is made in two steps, so O_EXCL and appending are not
- * atomic; `rename` deletes the target first; inode numbers are made up, times are cut to milliseconds, files are made without regard to the umask
+ * Why not Emscripten's own (NODEFS): it remembers what it has seen by name, so what other processes
+ * create, replace or delete is seen wrongly; it knows no read-only folders; a new file is made in
+ * two steps, so O_EXCL and appending are not atomic; `rename` deletes the target first; inode
+ * numbers are made up, times are cut to milliseconds, files are made without regard to the umask
  * and fdatasync does nothing. Here nothing is remembered between two calls of the system.
  *
- * Symbolic links are followed inside the interpreter's name space: what leads out of all mounts leads to nothing (ENOENT), what leads from one
- * mount to another works. Between looking at a path and using it a folder could be replaced by a link. On Linux every file and
- * every folder that something is changed in is opened first and asked for its real path (/proc/self/fd), so that such a race wins nothing but
- * the attributes of a file (stat). Elsewhere it can be won. It is no sandbox by itself in any case: Python code that can reach JavaScript's
- * globals (`import js`) reaches node:fs.
+ * Symbolic links are followed inside the interpreter's name space: what leads out of all mounts
+ * leads to nothing (ENOENT), what leads from one mount to another works. Between looking at a path
+ * and using it a folder could be replaced by a link. On Linux every file and every folder that
+ * something is changed in is opened first and asked for its real path (/proc/self/fd), so that such
+ * a race wins nothing but the attributes of a file (stat). Elsewhere it can be won. It is no
+ * sandbox by itself in any case: Python code that can reach JavaScript's globals (`import js`)
+ * reaches node:fs.
  *
- * What is not as on the disk itself: `os.umask` has no effect (the process's umask has), hard links cannot be made, a
- * shared writable mapping (mmap) is written when it is flushed or closed and not seen by others before,
- * FIFOs, sockets and devices are seen but cannot be opened, times are set to a microsecond.
+ * What is not as on the disk itself: `os.umask` has no effect (the process's umask has), hard links
+ * cannot be made, a shared writable mapping (mmap) is written when it is flushed or closed and not
+ * seen by others before, FIFOs, sockets and devices are seen but cannot be opened, times are set to
+ * a microsecond.
  */
 export class HostFiles {
   readonly #mounts: readonly Mount[]
@@ -33,20 +38,32 @@ export class HostFiles {
 
   /**
    * @param mounts each before those inside of it, as `planMounts` gives them
-   * @param locks shared with all that write the same files; without them every lock succeeds, as in Pyodide itself
-   * @param notice told, in one line and at most once each, what an application asked for that cannot be had, where its own error will not say so
+   * @param locks shared with all that write the same files; without them every lock succeeds, as in
+   * Pyodide itself
+   * @param notice told, in one line and at most once each, what an application asked for that
+   * cannot be had, where its own error will not say so
    */
-  constructor(mounts: readonly Mount[], locks: FileLocks | null, notice: (text: string) => void = () => {}) {
+  constructor(
+    mounts: readonly Mount[],
+    locks: FileLocks | null,
+    notice: (text: string) => void = () => {},
+  ) {
     this.#mounts = mounts
     this.#locks = locks
     this.#notice = notice
   }
 
-  /** Puts itself in the place of the system calls that Emscripten does nothing for. Before the module is instantiated. */
+  /**
+   * Puts itself in the place of the system calls that Emscripten does nothing for. Before the
+   * module is instantiated.
+   */
   wrapImports(imports: WebAssembly.Imports): void {
     // Emscripten gives the same object for both, and later to compiled extension modules.
     const calls = imports.env as Record<string, Syscall>
-    const replace = (name: string, call: (files: HostFileSystem, args: number[]) => number | undefined) => {
+    const replace = (
+      name: string,
+      call: (files: HostFileSystem, args: number[]) => number | undefined,
+    ) => {
       const original = calls[name]
       if (original === undefined) throw new Error(`This version of Pyodide has no ${name}`)
       const wrapped = (...args: number[]) => {
@@ -87,7 +104,10 @@ export class HostFiles {
     replace.destroy()
   }
 
-  /** Whether a path (of the interpreter) leads to something on the disk, and not in the interpreter's memory or nowhere. */
+  /**
+   * Whether a path (of the interpreter) leads to something on the disk, and not in the
+   * interpreter's memory or nowhere.
+   */
   isHostPath(path: string): boolean {
     try {
       const node = this.#emscripten?.FS.lookupPath(path, { follow: true }).node
@@ -104,9 +124,11 @@ export class HostFiles {
   }
 
   /**
-   * Gives the interpreter a file that this process has open, wherever it lies: such as a request's body.
+   * Gives the interpreter a file that this process has open, wherever it lies: such as a request's
+   * body.
    *
-   * @param descriptor the process's; it stays the caller's, who closes it after the interpreter has closed its own
+   * @param descriptor the process's; it stays the caller's, who closes it after the interpreter has
+   * closed its own
    * @param flags how it is open (O_RDONLY, O_RDWR …)
    * @returns the interpreter's descriptor, positioned at the file's beginning
    */
@@ -159,7 +181,12 @@ interface Emscripten {
 
 interface EmscriptenFiles {
   readonly ErrnoError: new (errno: number) => ErrnoError
-  readonly FSNode: new (parent: FileNode | null, name: string, mode: number, device: number) => FileNode
+  readonly FSNode: new (
+    parent: FileNode | null,
+    name: string,
+    mode: number,
+    device: number,
+  ) => FileNode
   mounts: unknown[]
   lookupPath(path: string, options?: LookupOptions): Found
   hashAddNode(node: FileNode): void
@@ -208,7 +235,9 @@ interface FileNode {
   mount: object
   /** Ours: where the node lies. Only nodes of the disk have it. */
   host?: HostPlace
-  /** Ours: what the lookup that made the node has just seen, for the one call that it was made for. */
+  /**
+   * Ours: what the lookup that made the node has just seen, for the one call that it was made for.
+   */
   seen?: fs.BigIntStats | undefined
 }
 
@@ -283,7 +312,10 @@ const UNLOCK = 2
 
 const AT_SYMLINK_NOFOLLOW = 0x100
 const DIRENT_SIZE = 280
-/** In bytes: `d_name` is an array of 256 characters. Some file systems (VFAT, APFS, FUSE) have longer ones. */
+/**
+ * In bytes: `d_name` is an array of 256 characters. Some file systems (VFAT, APFS, FUSE) have
+ * longer ones.
+ */
 const LONGEST_NAME = 255
 
 /** Linux: a descriptor that only names a file. Not in node's constants. */
@@ -298,7 +330,14 @@ const STAT_OR_NOTHING = { bigint: true, throwIfNoEntry: false } as const
 /** What a path has that must be resolved first: empty names, `.` and `..`. */
 const UNRESOLVED = /\/\.{0,2}\//
 
-const MODES: Readonly<Record<string, number>> = { r: 0, 'r+': 2, w: 577, 'w+': 578, a: 1089, 'a+': 1090 }
+const MODES: Readonly<Record<string, number>> = {
+  r: 0,
+  'r+': 2,
+  w: 577,
+  'w+': 578,
+  a: 1089,
+  'a+': 1090,
+}
 
 class HostFileSystem {
   readonly #module: Emscripten
@@ -307,7 +346,10 @@ class HostFileSystem {
   readonly #locks: FileLocks | null
   readonly #notice: (text: string) => void
   readonly #noticed = new Set<string>()
-  /** Who has a file locked with `flock`: not an interpreter, but an opening of the file, which its duplicates share. */
+  /**
+   * Who has a file locked with `flock`: not an interpreter, but an opening of the file, which its
+   * duplicates share.
+   */
   readonly #flocks = new Map<string, Map<FileStream['shared'], LockKind>>()
   /** Where all mounts are on the disk, and which may be changed there. */
   readonly #places: { readonly real: string; readonly readOnly: boolean }[] = []
@@ -341,7 +383,11 @@ class HostFileSystem {
       },
       rmdir: (parent: FileNode, name: string) =>
         this.#change(parent, name, (path) => this.#removeFolder(path)),
-      readdir: (node: FileNode) => ['.', '..', ...this.#names(toHost(place(node).real)).map(fromHost)],
+      readdir: (node: FileNode) => [
+        '.',
+        '..',
+        ...this.#names(toHost(place(node).real)).map(fromHost),
+      ],
       symlink: (parent: FileNode, name: string, target: string) => {
         this.#change(parent, name, (path) => fs.symlinkSync(toHost(target), path))
         return this.#lookup(parent, name)
@@ -364,23 +410,37 @@ class HostFileSystem {
       dup: (stream: FileStream) => {
         stream.shared.refcount = (stream.shared.refcount as number) + 1
       },
-      read: (stream: FileStream, buffer: Int8Array, offset: number, length: number, position: number) =>
+      read: (
+        stream: FileStream,
+        buffer: Int8Array,
+        offset: number,
+        length: number,
+        position: number,
+      ) =>
         length === 0
           ? 0
           : this.#host(() => fs.readSync(stream.nfd as number, buffer, offset, length, position)),
-      write: (stream: FileStream, buffer: Int8Array, offset: number, length: number, position: number) => {
+      write: (
+        stream: FileStream,
+        buffer: Int8Array,
+        offset: number,
+        length: number,
+        position: number,
+      ) => {
         if (length === 0) return 0
         this.#refuseLost(stream.node.host?.real)
         // Appending is the kernel's: another may have appended since.
         const at = (stream.flags & APPEND) !== 0 ? null : position
         return this.#host(() => fs.writeSync(stream.nfd as number, buffer, offset, length, at))
       },
-      llseek: (stream: FileStream, offset: number, whence: number) => this.#seek(stream, offset, whence),
+      llseek: (stream: FileStream, offset: number, whence: number) =>
+        this.#seek(stream, offset, whence),
       fsync: (stream: FileStream) => {
         this.#host(() => fs.fsyncSync(stream.nfd as number))
         return 0
       },
-      mmap: (stream: FileStream, length: number, position: number) => this.#map(stream, length, position),
+      mmap: (stream: FileStream, length: number, position: number) =>
+        this.#map(stream, length, position),
       msync: (stream: FileStream, buffer: Uint8Array, offset: number, length: number) => {
         // What lies beyond the end of the file is lost, also if that was elsewhere before.
         const size = this.#host(() => fs.fstatSync(stream.nfd as number).size)
@@ -419,10 +479,12 @@ class HostFileSystem {
   /** Locks of whatever has a real file behind it; `undefined` leaves the call to Emscripten. */
   fcntl(fd: number, command: number, args: number): number | undefined {
     if (command === SET_FLAGS) {
-      // Emscripten can only set flags, which would make O_APPEND stay for ever; those of a file on the disk are fixed.
+      // Emscripten can only set flags, which would make O_APPEND stay for ever; those of a file on
+      // the disk are fixed.
       return this.#fs.getStream(fd)?.nfd === undefined ? undefined : 0
     }
-    if (command !== GET_LOCK && command !== SET_LOCK && command !== SET_LOCK_WAITING) return undefined
+    if (command !== GET_LOCK && command !== SET_LOCK && command !== SET_LOCK_WAITING)
+      return undefined
     const stream = this.#fs.getStream(fd)
     if (this.#locks === null || stream?.nfd === undefined) return undefined
     const pointer = this.#module.HEAPU32[args >>> 2] as number
@@ -442,7 +504,8 @@ class HostFileSystem {
     const file = this.#identity(stream)
     const range = { start, end }
     const place = () => this.#claimable(stream)
-    if (type === UNLOCK && command !== GET_LOCK) return this.#locked(this.#locks.unlock(file, range))
+    if (type === UNLOCK && command !== GET_LOCK)
+      return this.#locked(this.#locks.unlock(file, range))
     if (type !== READ_LOCK && type !== WRITE_LOCK) throw this.#error('EINVAL')
     const kind = type === READ_LOCK ? 'shared' : 'exclusive'
     if (command !== GET_LOCK) {
@@ -460,7 +523,10 @@ class HostFileSystem {
     return 0
   }
 
-  /** `flock`: 0, or Emscripten's number of an error. What is not on the disk is this interpreter's alone, and always free. */
+  /**
+   * `flock`: 0, or Emscripten's number of an error. What is not on the disk is this interpreter's
+   * alone, and always free.
+   */
   flock(fd: number, operation: number): number {
     try {
       const stream = this.#fs.getStreamChecked(fd)
@@ -474,12 +540,16 @@ class HostFileSystem {
         this.#endFlock(stream)
         return 0
       }
-      const others = [...holders].filter(([holder]) => holder !== stream.shared).map(([, held]) => held)
+      const others = [...holders]
+        .filter(([holder]) => holder !== stream.shared)
+        .map(([, held]) => held)
       if (others.includes('exclusive') || (kind === 'exclusive' && others.length > 0)) {
         // The thread would wait for itself.
         throw this.#error(wait ? 'EDEADLK' : 'EAGAIN')
       }
-      this.#locked(this.#locks.lock(flockIdentity(file), WHOLE, kind, wait, () => this.#claimable(stream)))
+      this.#locked(
+        this.#locks.lock(flockIdentity(file), WHOLE, kind, wait, () => this.#claimable(stream)),
+      )
       this.#flocks.set(key, holders.set(stream.shared, kind))
       return 0
     } catch (error) {
@@ -495,7 +565,10 @@ class HostFileSystem {
     return 0
   }
 
-  /** Emscripten's own looks every name up again, fails when one of them is gone by then, and makes up inode numbers. */
+  /**
+   * Emscripten's own looks every name up again, fails when one of them is gone by then, and makes
+   * up inode numbers.
+   */
   getdents(fd: number, at: number, size: number): number | undefined {
     const stream = this.#fs.getStream(fd)
     if (stream?.nfd === undefined || !isFolder(stream.node.mode)) return undefined
@@ -529,7 +602,8 @@ class HostFileSystem {
       const { real, readOnly } = place(node)
       if (readOnly || this.#isReadOnly(real)) throw this.#error('EROFS')
     }
-    if ((node.mode & FILE_TYPE) !== IS_LINK) this.#host(() => fs.accessSync(toHost(place(node).real), mode))
+    if ((node.mode & FILE_TYPE) !== IS_LINK)
+      this.#host(() => fs.accessSync(toHost(place(node).real), mode))
     return 0
   }
 
@@ -542,16 +616,20 @@ class HostFileSystem {
       if (node.host === undefined) hashAddNode(node)
     }
     const { lookupPath } = files
-    files.lookupPath = (path, options = {}) => this.#lookupPath(path, options) ?? lookupPath(path, options)
+    files.lookupPath = (path, options = {}) =>
+      this.#lookupPath(path, options) ?? lookupPath(path, options)
     const { open } = files
     files.open = (path, flags, mode = 0o666) =>
       (typeof path === 'string' ? this.#open(path, flags, mode) : null) ?? open(path, flags, mode)
     // Emscripten's forget whom.
     const { chown, fchown } = files
     files.chown = (path, uid, gid, dontFollow = false) => {
-      const node = typeof path === 'string' ? files.lookupPath(path, { follow: !dontFollow }).node : path
+      const node =
+        typeof path === 'string' ? files.lookupPath(path, { follow: !dontFollow }).node : path
       if (node === undefined || !isHostNode(node)) return chown(path, uid, gid, dontFollow)
-      this.#onItself(node, (host) => (host.link ? fs.lchownSync : fs.chownSync)(host.path, uid, gid))
+      this.#onItself(node, (host) =>
+        (host.link ? fs.lchownSync : fs.chownSync)(host.path, uid, gid),
+      )
     }
     files.fchown = (fd, uid, gid) => {
       const stream = files.getStreamChecked(fd)
@@ -600,7 +678,8 @@ class HostFileSystem {
 
   #mountFolder(path: string, real: string, readOnly: boolean): void {
     const node = this.#find(path)
-    // Within another mount lookups make new nodes each time; the one that carries the mount has to stay.
+    // Within another mount lookups make new nodes each time; the one that carries the mount has to
+    // stay.
     if (node === null) this.#fs.mkdirTree(path)
     else if (isHostNode(node)) this.#mountPoints.set(path, node)
     this.#fs.mount(
@@ -649,7 +728,8 @@ class HostFileSystem {
 
   #lookup(parent: FileNode, name: string): FileNode {
     const { path, real } = place(parent)
-    const mountPoint = this.#mountPoints.size === 0 ? undefined : this.#mountPoints.get(`${path}/${name}`)
+    const mountPoint =
+      this.#mountPoints.size === 0 ? undefined : this.#mountPoints.get(`${path}/${name}`)
     if (mountPoint !== undefined) return mountPoint
     const status = this.#host(() => fs.lstatSync(toHost(`${real}/${name}`), STAT_OR_NOTHING))
     if (status === undefined) throw this.#error('ENOENT')
@@ -671,8 +751,9 @@ class HostFileSystem {
   }
 
   /**
-   * FS.lookupPath for what needs no more than one look: Emscripten's looks at each folder of the path for itself, which makes up most of
-   * the time of a stat. Null leaves it to that: paths with `..`, through links, to the folders of mounts, to what is missing on the way.
+   * FS.lookupPath for what needs no more than one look: Emscripten's looks at each folder of the
+   * path for itself, which makes up most of the time of a stat. Null leaves it to that: paths with
+   * `..`, through links, to the folders of mounts, to what is missing on the way.
    */
   #lookupPath(path: string, options: LookupOptions): Found | null {
     const mount = this.#roots.find((one) => path.startsWith(one.path))
@@ -681,7 +762,8 @@ class HostFileSystem {
     const end = rest.lastIndexOf('/')
     const name = rest.slice(end + 1)
     // From three names on it pays.
-    if (end < 0 || rest.indexOf('/') === end || name === '' || UNRESOLVED.test(`/${rest}/`)) return null
+    if (end < 0 || rest.indexOf('/') === end || name === '' || UNRESOLVED.test(`/${rest}/`))
+      return null
     const folder = rest.slice(0, end)
     const real = `${mount.real}${folder}`
     if (!this.#hasNoLinks(real)) return null
@@ -739,10 +821,13 @@ class HostFileSystem {
     if (type === IS_LINK) throw this.#error('ELOOP')
     if (type !== IS_FOLDER && ((flags & DIRECTORY) !== 0 || asFolder)) throw this.#error('ENOTDIR')
     if (type === IS_FOLDER && (writes || (flags & CREATE) !== 0)) throw this.#error('EISDIR')
-    // A FIFO would keep the thread waiting where nothing can end it, and devices are no files of the application.
+    // A FIFO would keep the thread waiting where nothing can end it, and devices are no files of
+    // the application.
     if (type !== IS_FOLDER && type !== IS_FILE) throw this.#error('ENXIO')
     if (writes && readOnly) throw this.#error('EROFS')
-    const nfd = this.#host(() => fs.openSync(toHost(real), hostFlags(flags & ~(CREATE | EXCLUSIVE))))
+    const nfd = this.#host(() =>
+      fs.openSync(toHost(real), hostFlags(flags & ~(CREATE | EXCLUSIVE))),
+    )
     const stream = this.#opened(node, flags, nfd)
     // As SQLite opens its databases, and hardly anybody else.
     if (type === IS_FILE && (flags & ACCESS) === READ_AND_WRITE) this.#explainLog(stream)
@@ -769,7 +854,9 @@ class HostFileSystem {
   #create(parent: FileNode, name: string, flags: number, mode: number): FileStream {
     const { path, real, readOnly } = place(parent)
     if (readOnly) throw this.#error('EROFS')
-    const nfd = this.#within(parent, name, (host) => fs.openSync(host, hostFlags(flags), mode & 0o7777))
+    const nfd = this.#within(parent, name, (host) =>
+      fs.openSync(host, hostFlags(flags), mode & 0o7777),
+    )
     const node = new this.#fs.FSNode(parent, name, permitted(IS_FILE), 0)
     this.#hostNode(node, { path: `${path}/${name}`, real: `${real}/${name}`, readOnly })
     return this.#opened(node, flags, nfd)
@@ -868,7 +955,11 @@ class HostFileSystem {
 
   #setAttributes(node: FileNode, attributes: NewAttributes): void {
     // Linux cannot change a link's mode either.
-    if (attributes.mode !== undefined && attributes.dontFollow && (node.mode & FILE_TYPE) === IS_LINK) {
+    if (
+      attributes.mode !== undefined &&
+      attributes.dontFollow &&
+      (node.mode & FILE_TYPE) === IS_LINK
+    ) {
       throw this.#error('EOPNOTSUPP')
     }
     this.#onItself(node, (host) => {
@@ -897,7 +988,10 @@ class HostFileSystem {
     this.#within(parent, name, change)
   }
 
-  /** Calls with a path to `name`, which is to be changed, in a folder that is held open and known to be the one that was looked up. */
+  /**
+   * Calls with a path to `name`, which is to be changed, in a folder that is held open and known to
+   * be the one that was looked up.
+   */
   #within<T>(parent: FileNode, name: string, use: (path: HostPath) => T): T {
     const { real } = place(parent)
     if (!verifiable) {
@@ -915,7 +1009,10 @@ class HostFileSystem {
     }
   }
 
-  /** Calls with a path to what a node is of, verified likewise. Where it is a link and not what that leads to, `link` is set. */
+  /**
+   * Calls with a path to what a node is of, verified likewise. Where it is a link and not what that
+   * leads to, `link` is set.
+   */
   #onItself(node: FileNode, use: (host: { path: HostPath; link: boolean }) => void): void {
     const { real, readOnly } = place(node)
     if (readOnly) throw this.#error('EROFS')
@@ -935,8 +1032,8 @@ class HostFileSystem {
   }
 
   /**
-   * Where something that was opened lies on the disk. Refuses (EACCES) what lies outside of all mounts: a folder of its path was replaced
-   * by a link meanwhile.
+   * Where something that was opened lies on the disk. Refuses (EACCES) what lies outside of all
+   * mounts: a folder of its path was replaced by a link meanwhile.
    */
   #verify(descriptor: number, expected: string): string {
     if (!verifiable) return expected
@@ -947,13 +1044,16 @@ class HostFileSystem {
   }
 
   #pathOf(descriptor: number): string {
-    const path = this.#host(() => fromHost(fs.readlinkSync(`${DESCRIPTORS}/${descriptor}`, 'buffer')))
+    const path = this.#host(() =>
+      fromHost(fs.readlinkSync(`${DESCRIPTORS}/${descriptor}`, 'buffer')),
+    )
     return path.endsWith(' (deleted)') ? path.slice(0, -' (deleted)'.length) : path
   }
 
   /**
-   * Whether a place on the disk is read-only by whatever path it was come to: what the innermost mount says that it lies in. Where that is mounted
-   * at several paths, with different rights, each path has its own.
+   * Whether a place on the disk is read-only by whatever path it was come to: what the innermost
+   * mount says that it lies in. Where that is mounted at several paths, with different rights, each
+   * path has its own.
    */
   #isReadOnly(real: string): boolean {
     let innermost = -1
@@ -966,7 +1066,10 @@ class HostFileSystem {
     return readOnly
   }
 
-  /** For a name in a folder. Neither a mount can be taken away nor what one is in: it would be somewhere else then, with other rights. */
+  /**
+   * For a name in a folder. Neither a mount can be taken away nor what one is in: it would be
+   * somewhere else then, with other rights.
+   */
   #refuseChange(real: string): void {
     if (this.#places.some((mount) => isWithin(mount.real, real))) throw this.#error('EBUSY')
     if (this.#isReadOnly(real)) throw this.#error('EROFS')
@@ -999,7 +1102,10 @@ class HostFileSystem {
     return entries
   }
 
-  /** That of the folder which a path's folder is in; null where none is to be seen, as when the path is not the folder's any more. */
+  /**
+   * That of the folder which a path's folder is in; null where none is to be seen, as when the path
+   * is not the folder's any more.
+   */
   #inodeAbove(path: string): bigint | null {
     try {
       const parent = this.#fs.lookupPath(`${path}/..`).node
@@ -1011,15 +1117,20 @@ class HostFileSystem {
   }
 
   /**
-   * Without the links that claim files: they come and go, and lead nowhere, so that whoever copies, collects or archives a folder would stumble
-   * over them.
+   * Without the links that claim files: they come and go, and lead nowhere, so that whoever copies,
+   * collects or archives a folder would stumble over them.
    */
   #names(folder: HostPath): Buffer[] {
     const names = this.#host(() => fs.readdirSync(folder, 'buffer'))
-    return this.#locks === null ? names : names.filter((name) => !isClaimLink(joined(folder, name), name))
+    return this.#locks === null
+      ? names
+      : names.filter((name) => !isClaimLink(joined(folder, name), name))
   }
 
-  /** Where an open file lies, if this process may claim it there: its folder can be changed, and the file has not been deleted or replaced. */
+  /**
+   * Where an open file lies, if this process may claim it there: its folder can be changed, and the
+   * file has not been deleted or replaced.
+   */
   #claimable(stream: FileStream): Buffer | null {
     const { host } = stream.node
     if (host === undefined || host.readOnly) return null
@@ -1028,7 +1139,8 @@ class HostFileSystem {
         ? fs.readlinkSync(`${DESCRIPTORS}/${stream.nfd}`, 'buffer')
         : Buffer.from(toHost(host.real))
       const link = fromHost(claimLink(bytes))
-      if (!this.#places.some(({ real }) => isWithin(link, real)) || this.#isReadOnly(link)) return null
+      if (!this.#places.some(({ real }) => isWithin(link, real)) || this.#isReadOnly(link))
+        return null
       const { device, inode } = this.#identity(stream)
       const found = fs.statSync(bytes, STAT_OR_NOTHING)
       return found?.ino === inode && found.dev === device ? bytes : null
@@ -1038,8 +1150,9 @@ class HostFileSystem {
   }
 
   /**
-   * Removes a folder. What is not shown in it must not be in the way: claims of files that are not there any more, whoever has
-   * left them. (Where there is no file there is nothing to be excluded from.)
+   * Removes a folder. What is not shown in it must not be in the way: claims of files that are not
+   * there any more, whoever has left them. (Where there is no file there is nothing to be excluded
+   * from.)
    */
   #removeFolder(path: HostPath): void {
     this.#locks?.settle()
@@ -1050,14 +1163,17 @@ class HostFileSystem {
       for (const name of fs.readdirSync(path, 'buffer')) {
         const link = joined(path, name)
         if (!isClaimLink(link, name)) throw error
-        if (fs.lstatSync(joined(path, claimedName(name)), STAT_OR_NOTHING) !== undefined) throw error
+        if (fs.lstatSync(joined(path, claimedName(name)), STAT_OR_NOTHING) !== undefined)
+          throw error
         fs.rmSync(link, { force: true })
       }
       fs.rmdirSync(path)
     }
   }
 
-  /** What others have locked by now, as this process was not heard of for long, must not be changed. */
+  /**
+   * What others have locked by now, as this process was not heard of for long, must not be changed.
+   */
   #refuseLost(path: string | undefined): void {
     if (path !== undefined && this.#locks?.any && this.#locks.isLost(path)) throw this.#error('EIO')
   }
@@ -1088,13 +1204,16 @@ class HostFileSystem {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
       if (code === undefined) throw error
-      if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_OUT_OF_RANGE') throw this.#error('EINVAL')
+      if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ERR_OUT_OF_RANGE')
+        throw this.#error('EINVAL')
       throw this.#error(code)
     }
   }
 
   #error(code: string): ErrnoError {
-    return new this.#fs.ErrnoError(this.#module.ERRNO_CODES[code] ?? (this.#module.ERRNO_CODES.EIO as number))
+    return new this.#fs.ErrnoError(
+      this.#module.ERRNO_CODES[code] ?? (this.#module.ERRNO_CODES.EIO as number),
+    )
   }
 }
 
@@ -1117,10 +1236,15 @@ function flockOperation(operation: number): { kind: LockKind | null; wait: boole
 
 type HostPath = string | Buffer
 
-/** Bytes that are no UTF-8 are single surrogates in strings, as in Python ("surrogateescape"): 0x80 is U+DC80. */
+/**
+ * Bytes that are no UTF-8 are single surrogates in strings, as in Python ("surrogateescape"): 0x80
+ * is U+DC80.
+ */
 const ESCAPED = /[\uDC80-\uDCFF]/u
 
-/** Node 20 has it, the library of types for ES2023 does not. Far cheaper than a regular expression. */
+/**
+ * Node 20 has it, the library of types for ES2023 does not. Far cheaper than a regular expression.
+ */
 interface WellFormedness {
   isWellFormed(): boolean
 }
@@ -1130,7 +1254,9 @@ function toHost(path: string): HostPath {
   return Buffer.concat(
     path
       .split(/([\uDC80-\uDCFF])/u)
-      .map((part) => (ESCAPED.test(part) ? Buffer.from([part.charCodeAt(0) & 0xff]) : Buffer.from(part))),
+      .map((part) =>
+        ESCAPED.test(part) ? Buffer.from([part.charCodeAt(0) & 0xff]) : Buffer.from(part),
+      ),
   )
 }
 
@@ -1158,7 +1284,10 @@ function joined(folder: HostPath, name: Buffer): HostPath {
   return Buffer.concat([Buffer.from(folder as string), Buffer.from('/'), name])
 }
 
-/** What Emscripten takes for a `stat`. One is made for every such call, and seldom asked for more than `exact`. */
+/**
+ * What Emscripten takes for a `stat`. One is made for every such call, and seldom asked for more
+ * than `exact`.
+ */
 class Attributes {
   readonly exact: fs.BigIntStats
 
@@ -1220,11 +1349,17 @@ class Attributes {
 }
 
 /** Access and modification time as Node takes them, in seconds, where one of them is to be set. */
-function timesOf(attributes: NewAttributes, now: () => fs.Stats): [number | Date, number | Date] | null {
+function timesOf(
+  attributes: NewAttributes,
+  now: () => fs.Stats,
+): [number | Date, number | Date] | null {
   const { atime, mtime } = attributes
   if (typeof atime !== 'number' && typeof mtime !== 'number') return null
   const kept = typeof atime === 'number' && typeof mtime === 'number' ? null : now()
-  return [hostTime(atime ?? (kept?.atimeMs as number)), hostTime(mtime ?? (kept?.mtimeMs as number))]
+  return [
+    hostTime(atime ?? (kept?.atimeMs as number)),
+    hostTime(mtime ?? (kept?.mtimeMs as number)),
+  ]
 }
 
 /** Node takes a negative number for the present, but no such date. */
@@ -1232,10 +1367,14 @@ function hostTime(milliseconds: number): number | Date {
   return milliseconds < 0 ? new Date(milliseconds) : milliseconds / 1000
 }
 
-/** The host's flags. Never truncating (that comes when the file is known), and never waiting for a FIFO that came in its place. */
+/**
+ * The host's flags. Never truncating (that comes when the file is known), and never waiting for a
+ * FIFO that came in its place.
+ */
 function hostFlags(flags: number): number {
   const { constants } = fs
-  let host = [constants.O_RDONLY, constants.O_WRONLY, constants.O_RDWR][flags & ACCESS] ?? constants.O_RDWR
+  let host =
+    [constants.O_RDONLY, constants.O_WRONLY, constants.O_RDWR][flags & ACCESS] ?? constants.O_RDWR
   host |= constants.O_NOFOLLOW | constants.O_NONBLOCK
   if ((flags & CREATE) !== 0) host |= constants.O_CREAT
   if ((flags & EXCLUSIVE) !== 0) host |= constants.O_EXCL
@@ -1253,7 +1392,10 @@ function isHostNode(node: FileNode): boolean {
   return node.host !== undefined
 }
 
-/** A node's mode: what it is, and leave for everything. Whether something is permitted is the host's to say; Emscripten would ask the bits alone. */
+/**
+ * A node's mode: what it is, and leave for everything. Whether something is permitted is the host's
+ * to say; Emscripten would ask the bits alone.
+ */
 function permitted(mode: number): number {
   return (mode & FILE_TYPE) | 0o777
 }

@@ -8,7 +8,13 @@ interface FileNode {
   mode: number
   stream_ops: {
     readonly llseek: unknown
-    read(stream: unknown, into: Uint8Array, offset: number, length: number, position: number): number
+    read(
+      stream: unknown,
+      into: Uint8Array,
+      offset: number,
+      length: number,
+      position: number,
+    ): number
   }
 }
 
@@ -22,9 +28,10 @@ const READ_ONLY_FILE = 0o100444
 const EIO = 29
 
 /**
- * Puts the standard library's archive where Python looks for it, and lets it be read from the disk: in memory, as Pyodide
- * has it, it would be there once for each interpreter (7 MB). It stays open, so that Python goes on with what it has begun
- * with when a newer one takes the file's place. For `loadPyodide()` as `fsInit`, together with `shareModule`.
+ * Puts the standard library's archive where Python looks for it, and lets it be read from the disk:
+ * in memory, as Pyodide has it, it would be there once for each interpreter (7 MB). It stays open,
+ * so that Python goes on with what it has begun with when a newer one takes the file's place. For
+ * `loadPyodide()` as `fsInit`, together with `shareModule`.
  *
  * @param path of the archive
  */

@@ -47,9 +47,9 @@ async function store(into = cache, under = key): Promise<void> {
 
 describe('the folder', () => {
   test('is what MONOCEROS_CACHE says, before anything else', () => {
-    expect(cacheFolder({ MONOCEROS_CACHE: '/srv/cache', XDG_CACHE_HOME: '/x', HOME: '/home/me' })).toBe(
-      '/srv/cache',
-    )
+    expect(
+      cacheFolder({ MONOCEROS_CACHE: '/srv/cache', XDG_CACHE_HOME: '/x', HOME: '/home/me' }),
+    ).toBe('/srv/cache')
     expect(cacheFolder({ MONOCEROS_CACHE: 'cache' }, '/work')).toBe('/work/cache')
     expect(cacheFolder({ MONOCEROS_CACHE: 'off', HOME: '/home/me' })).toBeNull()
   })
@@ -101,13 +101,16 @@ describe('a snapshot', () => {
     await expect(cache.read(key)).rejects.toThrow(CacheError)
   })
 
-  test.each([0, 9, 41, 49, 64, 150_000, 300_063])('with another byte at %i is refused', async (at) => {
-    await store()
-    const bytes = readFileSync(cache.path(key))
-    bytes[at] = bytes[at]! ^ 1
-    writeFileSync(cache.path(key), bytes)
-    await expect(cache.read(key)).rejects.toThrow('it is damaged')
-  })
+  test.each([0, 9, 41, 49, 64, 150_000, 300_063])(
+    'with another byte at %i is refused',
+    async (at) => {
+      await store()
+      const bytes = readFileSync(cache.path(key))
+      bytes[at] = bytes[at]! ^ 1
+      writeFileSync(cache.path(key), bytes)
+      await expect(cache.read(key)).rejects.toThrow('it is damaged')
+    },
+  )
 
   test('that others may read or write is refused', async () => {
     await store()
@@ -178,11 +181,23 @@ describe('the right to write', () => {
   test.each<[string, () => string, number]>([
     ['is no more', () => identityText(ended()), 0],
     // In a container the same program has the same number each time.
-    ['had the number that another process has now', () => identityText({ ...own, start: 'zzz' }), 0],
+    [
+      'had the number that another process has now',
+      () => identityText({ ...own, start: 'zzz' }),
+      0,
+    ],
     ['was killed before it said who it is', () => '', 3_000],
     ['was killed in the middle of that', () => `${process.pid}@12`, 3_000],
-    ['is in another container, and stuck', () => identityText({ ...own, namespace: 'zzz' }), 121_000],
-    ['is by a clock that is ahead, and stuck', () => identityText({ ...own, boot: 'zzz' }), -121_000],
+    [
+      'is in another container, and stuck',
+      () => identityText({ ...own, namespace: 'zzz' }),
+      121_000,
+    ],
+    [
+      'is by a clock that is ahead, and stuck',
+      () => identityText({ ...own, boot: 'zzz' }),
+      -121_000,
+    ],
   ])('passes on when its holder %s', async (_, text, age) => {
     mkdirSync(cache.folder, { mode: 0o700 })
     const path = `${cache.path(key)}.claim`
@@ -223,7 +238,9 @@ describe('the right to write', () => {
 
   test('is refused with a reason where nothing can be written', async () => {
     writeFileSync(join(place, 'monoceros'), '')
-    await expect(cache.claim(key)).rejects.toThrow(`${join(place, 'monoceros')}: it is not a folder`)
+    await expect(cache.claim(key)).rejects.toThrow(
+      `${join(place, 'monoceros')}: it is not a folder`,
+    )
   })
 })
 
@@ -235,7 +252,9 @@ test('what others left who were ended while they made a snapshot goes with the n
   writeFileSync(`${left}.claim`, identityText({ ...processIdentity(), pid }), { mode: 0o600 })
   writeFileSync(`${made}.claim`, identityText(processIdentity()), { mode: 0o600 })
   for (const path of [left, made]) writeFileSync(`${path}.0123456789ab.new`, '', { mode: 0o600 })
-  const before = readdirSync(cache.folder).filter((name) => name.startsWith(`interpreter-${'ef'.repeat(16)}`))
+  const before = readdirSync(cache.folder).filter((name) =>
+    name.startsWith(`interpreter-${'ef'.repeat(16)}`),
+  )
   await store(cache, '12'.repeat(32))
   const names = readdirSync(cache.folder).filter((name) => !name.endsWith('.snapshot'))
   expect(names.sort()).toEqual(before.sort())

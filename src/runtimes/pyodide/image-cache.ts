@@ -5,9 +5,15 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { hasEnded, identityText, parseIdentity, processIdentity } from './process-identity.ts'
 
-/** As many snapshots are kept; a machine that has several versions of us, or time zones, has several. */
+/**
+ * As many snapshots are kept; a machine that has several versions of us, or time zones, has
+ * several.
+ */
 const KEPT = 3
-/** A claim counts no more when it is this old, or from so far in the future, in milliseconds: whoever has it is stuck, or cannot be asked. */
+/**
+ * A claim counts no more when it is this old, or from so far in the future, in milliseconds:
+ * whoever has it is stuck, or cannot be asked.
+ */
 const ABANDONED = 120_000
 /** How long it may take to write down who has a claim, in milliseconds. */
 const UNNAMED = 2_000
@@ -31,14 +37,17 @@ const snapshotName = /^interpreter-[0-9a-f]{32}\.snapshot$/
 const claimName = /^interpreter-[0-9a-f]{32}\.snapshot\.claim$/
 const unfinishedName = /^(interpreter-[0-9a-f]{32}\.snapshot)\.([0-9a-f]{12}\.)?new$/
 
-/** What is in the cache is not to be used, or nothing can be put there. The message says which and why. */
+/**
+ * What is in the cache is not to be used, or nothing can be put there. The message says which and
+ * why.
+ */
 export class CacheError extends Error {
   override readonly name = 'CacheError'
 }
 
 /**
- * The folder where snapshots are kept: `MONOCEROS_CACHE` (`off`: nowhere), or `monoceros` in `$XDG_CACHE_HOME`, or in
- * `~/.cache`. Null: there is none.
+ * The folder where snapshots are kept: `MONOCEROS_CACHE` (`off`: nowhere), or `monoceros` in
+ * `$XDG_CACHE_HOME`, or in `~/.cache`. Null: there is none.
  */
 export function cacheFolder(environment: NodeJS.ProcessEnv, cwd = process.cwd()): string | null {
   const { MONOCEROS_CACHE, XDG_CACHE_HOME, HOME } = environment
@@ -51,9 +60,10 @@ export function cacheFolder(environment: NodeJS.ProcessEnv, cwd = process.cwd())
 }
 
 /**
- * Snapshots on the disk. A snapshot is code: whoever can write one runs what they like in our process. So a file is used
- * only if it and its folder belong to the user we run as, nobody else can write to them, and neither is a symbolic link;
- * who can make such a file can change our own files too. The checksum finds damage, not intent.
+ * Snapshots on the disk. A snapshot is code: whoever can write one runs what they like in our
+ * process. So a file is used only if it and its folder belong to the user we run as, nobody else
+ * can write to them, and neither is a symbolic link; who can make such a file can change our own
+ * files too. The checksum finds damage, not intent.
  */
 export class SnapshotCache {
   readonly folder: string
@@ -68,8 +78,8 @@ export class SnapshotCache {
   }
 
   /**
-   * Whether there is a snapshot that was written under this key (64 hexadecimal digits) and may be used; whether it is
-   * damaged only `read` can tell.
+   * Whether there is a snapshot that was written under this key (64 hexadecimal digits) and may be
+   * used; whether it is damaged only `read` can tell.
    *
    * @throws CacheError when there is one that must not be used
    */
@@ -119,14 +129,17 @@ export class SnapshotCache {
     try {
       const found = await file.stat()
       if (!found.isFile()) throw new CacheError(`${path}: it is not a file`)
-      if (found.uid !== process.geteuid?.()) throw new CacheError(`${path}: it belongs to another user`)
+      if (found.uid !== process.geteuid?.())
+        throw new CacheError(`${path}: it belongs to another user`)
       if ((found.mode & 0o077) !== 0)
         throw new CacheError(`${path}: others may use it (it should have mode 600)`)
       const head = Buffer.alloc(HEADER)
       await fill(file, head, 0)
       const length = Number(head.readBigUInt64LE(LENGTH))
-      const whole = head.subarray(0, 8).equals(MAGIC) && length > 0 && length === found.size - HEADER
-      if (!whole || head.toString('hex', KEY, LENGTH) !== key) throw new CacheError(`${path}: it is damaged`)
+      const whole =
+        head.subarray(0, 8).equals(MAGIC) && length > 0 && length === found.size - HEADER
+      if (!whole || head.toString('hex', KEY, LENGTH) !== key)
+        throw new CacheError(`${path}: it is damaged`)
       return { file, length, checksum: head.readUInt32LE(CHECKSUM) }
     } catch (error) {
       await file.close()
@@ -146,7 +159,8 @@ export class SnapshotCache {
       const path = `${this.path(key)}.claim`
       for (let attempt = 0; attempt < 2; attempt++) {
         try {
-          const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+          const flags =
+            constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
           const file = await open(path, flags, 0o600)
           const claim = new SnapshotClaim(this, key, path, file)
           await drain(file, Buffer.from(`${identityText(processIdentity())}\n`), 0).catch(
@@ -174,7 +188,10 @@ export class SnapshotCache {
     await rm(this.path(key), { force: true })
   }
 
-  /** Removes all but the snapshots that were used last, and what those left who were ended while they made one. */
+  /**
+   * Removes all but the snapshots that were used last, and what those left who were ended while
+   * they made one.
+   */
   async prune(): Promise<void> {
     const files: { path: string; used: number }[] = []
     for (const name of await readdir(this.folder)) {
@@ -206,7 +223,8 @@ export class SnapshotCache {
       throw new CacheError(`${this.folder}: ${(error as Error).message}`)
     }
     if (!found.isDirectory()) throw new CacheError(`${this.folder}: it is not a folder`)
-    if (found.uid !== process.geteuid?.()) throw new CacheError(`${this.folder}: it belongs to another user`)
+    if (found.uid !== process.geteuid?.())
+      throw new CacheError(`${this.folder}: it belongs to another user`)
     if ((found.mode & 0o022) !== 0)
       throw new CacheError(`${this.folder}: others may write to it (it should have mode 700)`)
     return true
@@ -219,7 +237,8 @@ export class SnapshotCache {
     while (!(await exists(parent))) parent = dirname(parent)
     const { uid, mode } = await stat(parent)
     const shared = (mode & 0o1000) !== 0
-    if (uid !== process.geteuid?.() && !shared) throw new CacheError(`${parent} belongs to another user`)
+    if (uid !== process.geteuid?.() && !shared)
+      throw new CacheError(`${parent} belongs to another user`)
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
     await this.#folderIsOurs()
   }
@@ -234,7 +253,10 @@ function memoryOf(length: number, path: string): ResizableBuffer {
   }
 }
 
-/** Gives the memory of a snapshot that was read back at once: a thread that runs Python collects no garbage for a long time. */
+/**
+ * Gives the memory of a snapshot that was read back at once: a thread that runs Python collects no
+ * garbage for a long time.
+ */
 export function letGo(snapshot: Uint8Array<ResizableBuffer>): void {
   snapshot.buffer.resize(0)
 }
@@ -286,7 +308,9 @@ export class SnapshotClaim {
     } catch (error) {
       await rm(path, { force: true }).catch(() => {})
       await this.release()
-      throw new CacheError(`cannot write ${this.#cache.path(this.#key)}: ${(error as Error).message}`)
+      throw new CacheError(
+        `cannot write ${this.#cache.path(this.#key)}: ${(error as Error).message}`,
+      )
     }
   }
 
@@ -306,7 +330,10 @@ export class SnapshotClaim {
   }
 }
 
-/** The parts of a snapshot that are not zero, as [start, end). Four tenths of it are memory that nothing has used yet. */
+/**
+ * The parts of a snapshot that are not zero, as [start, end). Four tenths of it are memory that
+ * nothing has used yet.
+ */
 export function occupied(snapshot: SharedArrayBuffer): [number, number][] {
   const words = new BigUint64Array(snapshot, 0, Math.floor(snapshot.byteLength / 8))
   const parts: [number, number][] = []
@@ -322,8 +349,9 @@ export function occupied(snapshot: SharedArrayBuffer): [number, number][] {
 }
 
 /**
- * Whether a claim is nobody's any more: the process that it names has ended, or it is too old, or it is none. In a container that shares the
- * cache, a process of another one may be taken for stuck; it then finds its claim taken over.
+ * Whether a claim is nobody's any more: the process that it names has ended, or it is too old, or
+ * it is none. In a container that shares the cache, a process of another one may be taken for
+ * stuck; it then finds its claim taken over.
  */
 async function abandoned(path: string): Promise<boolean> {
   try {

@@ -22,7 +22,9 @@ afterEach(() => {
 /** As Pyodide does it. */
 async function instantiateMain() {
   const { buffer, byteOffset, byteLength } = await readFile(pyodideFile('pyodide.asm.wasm'))
-  return await WebAssembly.instantiate(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength))
+  return await WebAssembly.instantiate(
+    new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
+  )
 }
 
 function bytesOf(instance: WebAssembly.Instance): number {

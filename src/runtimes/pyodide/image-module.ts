@@ -10,16 +10,21 @@ type Source = Uint8Array
 const unread = new Uint8Array(8)
 
 /**
- * Makes Pyodide use a module that is compiled already; it would read 10 MB and compile them anew. Nor does it read the
- * standard library's archive: it gets a few zeros for it, and `readArchive` puts the real one there. For the thread it is
- * called in, before `loadPyodide()`.
+ * Makes Pyodide use a module that is compiled already; it would read 10 MB and compile them anew.
+ * Nor does it read the standard library's archive: it gets a few zeros for it, and `readArchive`
+ * puts the real one there. For the thread it is called in, before `loadPyodide()`.
  *
  * @param archive the path that `loadPyodide()` is given as `stdLibURL`
- * @param leastMemory bytes that the instance's memory has at least: a snapshot is copied into it as it is, and Pyodide
- *   does not make room for one that is larger than a fresh memory (https://github.com/pyodide/pyodide/issues/6254)
+ * @param leastMemory bytes that the instance's memory has at least: a snapshot is copied into it as
+ * it is, and Pyodide does not make room for one that is larger than a fresh memory
+ * (https://github.com/pyodide/pyodide/issues/6254)
  * @returns ends that; to be called when `loadPyodide()` is through
  */
-export function shareModule(module: WebAssembly.Module, archive: string, leastMemory = 0): () => void {
+export function shareModule(
+  module: WebAssembly.Module,
+  archive: string,
+  leastMemory = 0,
+): () => void {
   const { instantiate } = WebAssembly
   const { readFile } = promises
   const replaced = async (source: Source | WebAssembly.Module, imports?: WebAssembly.Imports) => {
@@ -35,7 +40,8 @@ export function shareModule(module: WebAssembly.Module, archive: string, leastMe
   }
   const skipped = async (...args: Parameters<typeof readFile>) => {
     const [path] = args
-    const isNeedless = typeof path === 'string' && (path === archive || basename(path) === 'pyodide.asm.wasm')
+    const isNeedless =
+      typeof path === 'string' && (path === archive || basename(path) === 'pyodide.asm.wasm')
     return isNeedless ? unread : await readFile(...args)
   }
   WebAssembly.instantiate = replaced as typeof WebAssembly.instantiate

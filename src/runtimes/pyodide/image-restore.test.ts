@@ -13,7 +13,10 @@ test('a memory becomes what the snapshot holds, also where it was written to and
   memory.set(randomBytes(2 * PIECE), 3 * PIECE + 5)
   const beyond = memory.slice(content.length)
 
-  const snapshot = copySparsely(new Uint8Array([...new Uint8Array(head).fill(1), ...content]), () => memory)
+  const snapshot = copySparsely(
+    new Uint8Array([...new Uint8Array(head).fill(1), ...content]),
+    () => memory,
+  )
   // As Pyodide does it.
   expect(snapshot.subarray(0, head)).toEqual(new Uint8Array(head).fill(1))
   memory.set(snapshot.subarray(head))

@@ -3,9 +3,10 @@ const PIECE = 16 * 1024
 const zeros = new Uint8Array(PIECE)
 
 /**
- * Lets Pyodide copy a snapshot into an interpreter's memory without what is zero in both, four tenths of it: who writes a
- * zero has the page. For `_loadSnapshot`; Pyodide takes the snapshot's head from it with one call of `subarray`, and all
- * that follows with another, which is answered by doing the work.
+ * Lets Pyodide copy a snapshot into an interpreter's memory without what is zero in both, four
+ * tenths of it: who writes a zero has the page. For `_loadSnapshot`; Pyodide takes the snapshot's
+ * head from it with one call of `subarray`, and all that follows with another, which is answered by
+ * doing the work.
  *
  * @param memory of the interpreter, asked for when there is one
  */

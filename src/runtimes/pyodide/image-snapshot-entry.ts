@@ -1,4 +1,7 @@
-/** A thread that starts an interpreter, imports what most applications import, and answers with its memory. */
+/**
+ * A thread that starts an interpreter, imports what most applications import, and answers with its
+ * memory.
+ */
 import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'

@@ -6,23 +6,35 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { version } from '../../settings/version.ts'
-import { CacheError, cacheFolder, fill, type ResizableBuffer, SnapshotCache } from './image-cache.ts'
+import {
+  CacheError,
+  cacheFolder,
+  fill,
+  type ResizableBuffer,
+  SnapshotCache,
+} from './image-cache.ts'
 import { pyodideFile, pyodideVersion, pythonFolder } from './package.ts'
 
 /**
- * What every embedded interpreter of this process starts from. Structured-cloneable: it travels to worker threads in
- * `workerData`, and is shared with them, not copied.
+ * What every embedded interpreter of this process starts from. Structured-cloneable: it travels to
+ * worker threads in `workerData`, and is shared with them, not copied.
  */
 export interface InterpreterImage {
   /** `pyodide.asm.wasm`, compiled once. */
   readonly module: WebAssembly.Module
   /** The path of the standard library's archive. */
   readonly stdlib: string
-  /** The memory of a started interpreter (Pyodide's `_loadSnapshot`): a start from it takes a quarter of the time. Null: there is none. */
+  /**
+   * The memory of a started interpreter (Pyodide's `_loadSnapshot`): a start from it takes a
+   * quarter of the time. Null: there is none.
+   */
   readonly snapshot: SnapshotPlace | null
 }
 
-/** Where a snapshot lies. Who starts from it reads it and lets go of it: nobody needs 31 MB until the next start. */
+/**
+ * Where a snapshot lies. Who starts from it reads it and lets go of it: nobody needs 31 MB until
+ * the next start.
+ */
 export interface SnapshotPlace {
   readonly folder: string
   readonly key: string
@@ -38,8 +50,9 @@ export interface SnapshotOrder {
 export type SnapshotAnswer = { readonly snapshot: SharedArrayBuffer } | { readonly failure: string }
 
 /**
- * What became of {@link keepSnapshot}: it was there already, was made, was left to another process that is making it, or
- * to a time with more memory; there is no place for it; or `failed`, for a reason that the log at debug level may tell.
+ * What became of {@link keepSnapshot}: it was there already, was made, was left to another process
+ * that is making it, or to a time with more memory; there is no place for it; or `failed`, for a
+ * reason that the log at debug level may tell.
  */
 export type SnapshotOutcome =
   | { readonly kind: 'present' | 'made' | 'elsewhere' | 'memory' | 'off' }
@@ -48,7 +61,9 @@ export type SnapshotOutcome =
 /** What an interpreter that makes a snapshot takes, with room to spare, in bytes. */
 const MAKER_MEMORY = 400 * 1024 * 1024
 
-/** The archive that `scripts/build-stdlib.mjs` makes; three folders up from src/ and dist/ alike. */
+/**
+ * The archive that `scripts/build-stdlib.mjs` makes; three folders up from src/ and dist/ alike.
+ */
 const ownStdlib = fileURLToPath(new URL('../../../dist/python_stdlib.zip', import.meta.url))
 
 /** Raise it when snapshots of the same interpreter become different ones. */
@@ -66,13 +81,17 @@ let refused = false
 let keeping: Promise<SnapshotOutcome> | undefined
 
 /**
- * What to start the next interpreter from. The module is compiled and the cache looked up once per process, however often
- * this is called; a snapshot that {@link keepSnapshot} or another process has made since is in the next image.
+ * What to start the next interpreter from. The module is compiled and the cache looked up once per
+ * process, however often this is called; a snapshot that {@link keepSnapshot} or another process
+ * has made since is in the next image.
  *
- * @param environment where `MONOCEROS_CACHE`, `XDG_CACHE_HOME` and `HOME` are looked up, at the first call
+ * @param environment where `MONOCEROS_CACHE`, `XDG_CACHE_HOME` and `HOME` are looked up, at the
+ * first call
  * @throws Error when Pyodide's files cannot be read
  */
-export async function loadImage(environment: NodeJS.ProcessEnv = process.env): Promise<InterpreterImage> {
+export async function loadImage(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<InterpreterImage> {
   started ??= start(environment)
   const begun = started
   try {
@@ -85,15 +104,21 @@ export async function loadImage(environment: NodeJS.ProcessEnv = process.env): P
 }
 
 /**
- * Makes the snapshot that later starts begin with, unless there is one, in a thread of its own and at the lowest priority:
- * about two seconds of processor time. Call it when the first worker serves. Never rejects.
+ * Makes the snapshot that later starts begin with, unless there is one, in a thread of its own and
+ * at the lowest priority: about two seconds of processor time. Call it when the first worker
+ * serves. Never rejects.
  */
-export function keepSnapshot(environment: NodeJS.ProcessEnv = process.env): Promise<SnapshotOutcome> {
+export function keepSnapshot(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<SnapshotOutcome> {
   keeping ??= keep(environment)
   return keeping
 }
 
-/** To call when an interpreter could not be started from an image's snapshot: this process uses none from now on, and the file is removed. */
+/**
+ * To call when an interpreter could not be started from an image's snapshot: this process uses none
+ * from now on, and the file is removed.
+ */
 export async function discardSnapshot(): Promise<void> {
   refused = true
   const { cache, key } = await (started ?? Promise.resolve({ cache: null, key: '' }))
@@ -101,11 +126,14 @@ export async function discardSnapshot(): Promise<void> {
 }
 
 /**
- * False when an interpreter with this `os.environ` must start from the beginning: Python reads most of its variables there
- * and nowhere else. What `wake()` in python/monoceros_pyodide/wake.py can do afterwards is no hindrance.
+ * False when an interpreter with this `os.environ` must start from the beginning: Python reads most
+ * of its variables there and nowhere else. What `wake()` in python/monoceros_pyodide/wake.py can do
+ * afterwards is no hindrance.
  */
 export function snapshotFits(environment: Readonly<Record<string, string>>): boolean {
-  return Object.keys(environment).every((name) => !name.startsWith('PYTHON') || obeyedLater.has(name))
+  return Object.keys(environment).every(
+    (name) => !name.startsWith('PYTHON') || obeyedLater.has(name),
+  )
 }
 
 const obeyedLater = new Set([
@@ -130,7 +158,10 @@ async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
   return { module, stdlib, cache, key }
 }
 
-/** V8 keeps a copy of its own, so ours is given back at once: an acceptor may not collect garbage for a long time. */
+/**
+ * V8 keeps a copy of its own, so ours is given back at once: an acceptor may not collect garbage
+ * for a long time.
+ */
 async function compile(path: string): Promise<WebAssembly.Module> {
   const file = await open(path)
   try {
@@ -145,14 +176,21 @@ async function compile(path: string): Promise<WebAssembly.Module> {
 }
 
 /**
- * How much of a function V8 executes, in bytes of WebAssembly, before it optimises it. With the figure of Node 20's V8 a third of the processor
- * time of a start goes into functions that are hardly used again (docs/performance.md). It has 13,000,000 since Node 22, where this gains nothing.
+ * How much of a function V8 executes, in bytes of WebAssembly, before it optimises it. With the
+ * figure of Node 20's V8 a third of the processor time of a start goes into functions that are
+ * hardly used again (docs/performance.md). It has 13,000,000 since Node 22, where this gains
+ * nothing.
  */
 const TIERING_BUDGET = 60_000_000
 const TIERING_BUDGET_OF_NODE_20 = 1_800_000
 
-/** A module has the budget of the time when it was compiled. Others in this process, which may be somebody else's, are to have theirs. */
-async function withTieringBudget(compile: () => Promise<WebAssembly.Module>): Promise<WebAssembly.Module> {
+/**
+ * A module has the budget of the time when it was compiled. Others in this process, which may be
+ * somebody else's, are to have theirs.
+ */
+async function withTieringBudget(
+  compile: () => Promise<WebAssembly.Module>,
+): Promise<WebAssembly.Module> {
   const chosen = process.execArgv.some((option) =>
     option.replaceAll('_', '-').startsWith('--wasm-tiering-budget'),
   )
@@ -175,7 +213,10 @@ async function snapshotIn(cache: SnapshotCache, key: string): Promise<SnapshotPl
   }
 }
 
-/** The memory that an image's snapshot has; {@link letGo} gives it back. Null when it has gone since, or is damaged, and then it is removed. */
+/**
+ * The memory that an image's snapshot has; {@link letGo} gives it back. Null when it has gone
+ * since, or is damaged, and then it is removed.
+ */
 export async function readSnapshot({
   folder,
   key,
@@ -214,7 +255,10 @@ async function keep(environment: NodeJS.ProcessEnv): Promise<SnapshotOutcome> {
   }
 }
 
-/** Starts an interpreter for nothing but its memory. Its environment is empty: no secret of ours gets into the file. */
+/**
+ * Starts an interpreter for nothing but its memory. Its environment is empty: no secret of ours
+ * gets into the file.
+ */
 async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   const thread = new Worker(new URL('./image-snapshot-entry.js', import.meta.url), {
     workerData: order,
@@ -229,7 +273,8 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
       thread.on('message', resolve)
       thread.on('error', (error) => resolve({ failure: error.message.slice(0, 500) }))
       thread.on('exit', (code) => resolve({ failure: `the thread ended with status ${code}` }))
-      // A process that has nothing else to do may end; last, because who listens for messages keeps it alive.
+      // A process that has nothing else to do may end; last, because who listens for messages keeps
+      // it alive.
       thread.unref()
     })
     if ('failure' in answer) throw new Error(answer.failure)
@@ -239,7 +284,10 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   }
 }
 
-/** The end of a zip archive, where its directory is: names, places and checksums of all there is in it. It has 0.1 MB; the archive has 7. */
+/**
+ * The end of a zip archive, where its directory is: names, places and checksums of all there is in
+ * it. It has 0.1 MB; the archive has 7.
+ */
 async function directoryOf(archive: string): Promise<Uint8Array> {
   const file = await open(archive)
   try {

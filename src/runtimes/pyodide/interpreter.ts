@@ -25,19 +25,33 @@ export interface InterpreterOptions {
   readonly environment: Readonly<Record<string, string>>
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
-  /** Fills as much of `into` as there is and says how many bytes; 0 is the end of the file. Without it there is nothing to read. */
+  /**
+   * Fills as much of `into` as there is and says how many bytes; 0 is the end of the file. Without
+   * it there is nothing to read.
+   */
   readonly stdin?: (into: Uint8Array) => number
-  /** The most that the interpreter's memory may grow to, in bytes; past it Python raises MemoryError. Null: what WebAssembly allows, 4 GiB. */
+  /**
+   * The most that the interpreter's memory may grow to, in bytes; past it Python raises
+   * MemoryError. Null: what WebAssembly allows, 4 GiB.
+   */
   readonly memoryLimit: number | null
   /** Told when its memory has grown, in bytes. */
   readonly grown?: (bytes: number) => void
   /** Told when it could not grow to so many bytes, because of the limit. */
   readonly refused?: (bytes: number) => void
-  /** Over a SharedArrayBuffer: a signal number written here by another thread is raised in Python. */
+  /**
+   * Over a SharedArrayBuffer: a signal number written here by another thread is raised in Python.
+   */
   readonly interruptBuffer: Uint8Array
-  /** File locks that are shared with other interpreters of this process; without them every lock is granted. */
+  /**
+   * File locks that are shared with other interpreters of this process; without them every lock is
+   * granted.
+   */
   readonly locks?: FileLocks
-  /** Told, in one line and at most once each, what was asked of the disk that cannot be had, where Python's error will not say so. */
+  /**
+   * Told, in one line and at most once each, what was asked of the disk that cannot be had, where
+   * Python's error will not say so.
+   */
   readonly notice?: (text: string) => void
   /** `sys.argv` */
   readonly argv?: readonly string[]
@@ -110,7 +124,9 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })
-  pyodide.setStdin(options.stdin === undefined ? { stdin: () => undefined } : { read: options.stdin })
+  pyodide.setStdin(
+    options.stdin === undefined ? { stdin: () => undefined } : { read: options.stdin },
+  )
   // In a snapshot SQLite knows it already.
   if (snapshot === null) withoutSharedLog(pyodide)
   files.mount(pyodide)
@@ -172,7 +188,10 @@ function writer(take: (bytes: Uint8Array) => void): (bytes: Uint8Array) => numbe
   }
 }
 
-/** Lets `wrap` replace what the main module imports, before it is instantiated. Compiled extensions see the same object. */
+/**
+ * Lets `wrap` replace what the main module imports, before it is instantiated. Compiled extensions
+ * see the same object.
+ */
 function wrapImports(
   wrap: (imports: WebAssembly.Imports) => void,
   instantiated: (memory: WebAssembly.Memory) => void,
@@ -196,7 +215,10 @@ function refuseCommands(imports: WebAssembly.Imports): void {
   calls._emscripten_system = (command: number) => (command === 0 ? 0 : -ENOSYS)
 }
 
-/** Pyodide reads a signal and then writes that there is none: one that comes between the two would be lost. */
+/**
+ * Pyodide reads a signal and then writes that there is none: one that comes between the two would
+ * be lost.
+ */
 function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
   const calls = imports.env as Record<string, unknown>
   if (!('_Py_CheckEmscriptenSignals_Helper' in calls))
@@ -209,7 +231,10 @@ function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
 /** Emscripten's number for it, which is WASI's. */
 const ENOSYS = 52
 
-/** Emscripten takes a memory that does not grow for one that is full, and Python for one that allocates no more. */
+/**
+ * Emscripten takes a memory that does not grow for one that is full, and Python for one that
+ * allocates no more.
+ */
 function limitMemory(
   limit: number | null,
   grown: ((bytes: number) => void) | undefined,

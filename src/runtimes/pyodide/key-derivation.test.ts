@@ -22,7 +22,12 @@ test('scrypt gives the keys of RFC 7914 §12', () => {
 })
 
 test('hashes are named as Python names them, and those that cannot be had are no key', () => {
-  for (const [hash, length] of Object.entries({ sha3_256: 32, sha512_256: 32, blake2b: 64, blake2s: 32 }))
+  for (const [hash, length] of Object.entries({
+    sha3_256: 32,
+    sha512_256: 32,
+    blake2b: 64,
+    blake2s: 32,
+  }))
     expect(pbkdf2(hash, bytes('a'), bytes('b'), 1, length)).toHaveLength(length)
   for (const hash of ['shake_128', 'shake_256', 'md4', 'nosuch'])
     expect(pbkdf2(hash, bytes('a'), bytes('b'), 1, 32)).toBeUndefined()

@@ -1,7 +1,8 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
 
-// Keys from passwords, with Node's OpenSSL: Pyodide's `hashlib` has neither `pbkdf2_hmac` nor `scrypt`, which Django and
-// Werkzeug store passwords with. For `python/monoceros_pyodide/key_derivation.py`, which checks the arguments.
+// Keys from passwords, with Node's OpenSSL: Pyodide's `hashlib` has neither `pbkdf2_hmac` nor
+// `scrypt`, which Django and Werkzeug store passwords with. For
+// `python/monoceros_pyodide/key_derivation.py`, which checks the arguments.
 
 /**
  * PBKDF2 of RFC 8018 with HMAC.

@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Local time for an interpreter. Emscripten asks JavaScript's `Date`, which knows one time zone per process and calls it `UTC+0100`;
- * here each interpreter has its own, as `TZ` in its environment says, with the names that other systems use.
+ * Local time for an interpreter. Emscripten asks JavaScript's `Date`, which knows one time zone per
+ * process and calls it `UTC+0100`; here each interpreter has its own, as `TZ` in its environment
+ * says, with the names that other systems use.
  */
 export class LocalTime {
   #zone: Zone = new Zone(undefined)
   #memory: WebAssembly.Memory | null = null
   #emscripten: TimeVariables | null = null
 
-  /** Puts itself in the place of the imports that ask for local time. Before the module is instantiated. */
+  /**
+   * Puts itself in the place of the imports that ask for local time. Before the module is
+   * instantiated.
+   */
   wrapImports(imports: WebAssembly.Imports): void {
     const calls = imports.env as Record<string, unknown>
-    calls._localtime_js = (seconds: bigint, at: number) => this.#localtime(Number(seconds), at >>> 0)
+    calls._localtime_js = (seconds: bigint, at: number) =>
+      this.#localtime(Number(seconds), at >>> 0)
     calls._mktime_js = (at: number) => BigInt(this.#mktime(at >>> 0))
   }
 
@@ -22,9 +27,11 @@ export class LocalTime {
   }
 
   /**
-   * What tzset(3) does. Once before the first use, after `loadPyodide`, and whenever TZ has changed.
+   * What tzset(3) does. Once before the first use, after `loadPyodide`, and whenever TZ has
+   * changed.
    *
-   * @param name what `TZ` says: `Europe/Berlin`, `UTC`, `CET-1CEST`; absent or empty for the zone of this process
+   * @param name what `TZ` says: `Europe/Berlin`, `UTC`, `CET-1CEST`; absent or empty for the zone
+   * of this process
    */
   set(name: string | undefined, emscripten: TimeVariables | null = this.#emscripten): ZoneSummary {
     this.#emscripten = emscripten
@@ -37,13 +44,15 @@ export class LocalTime {
       for (const [index, text] of summary.names.entries()) {
         const at = HEAPU32[(emscripten._tzname >>> 2) + index]
         // The array that is pointed to has 17 bytes; unset, it may point to nothing.
-        if (at !== 0 && at !== undefined) HEAPU8.set(Buffer.from(`${text.slice(0, 15)}\0`, 'latin1'), at)
+        if (at !== 0 && at !== undefined)
+          HEAPU8.set(Buffer.from(`${text.slice(0, 15)}\0`, 'latin1'), at)
       }
     }
     return summary
   }
 
-  // struct tm: seconds, minutes, hours, day, month, year, weekday, day of the year, summer time, offset; 32 bits each.
+  // struct tm: seconds, minutes, hours, day, month, year, weekday, day of the year, summer time,
+  // offset; 32 bits each.
 
   #localtime(seconds: number, at: number): void {
     const offset = this.#zone.offsetAt(seconds)
@@ -62,7 +71,10 @@ export class LocalTime {
     fields[9] = offset
   }
 
-  /** POSIX mktime: a time that comes twice is the first one unless tm_isdst says otherwise; one that never comes is moved on. */
+  /**
+   * POSIX mktime: a time that comes twice is the first one unless tm_isdst says otherwise; one that
+   * never comes is moved on.
+   */
   #mktime(at: number): number {
     const fields = new Int32Array(this.#bytes(), at, 10)
     const [second = 0, minute = 0, hour = 0, day = 0, month = 0, year = 0, , , summer = -1] = fields
@@ -71,7 +83,9 @@ export class LocalTime {
     const zone = this.#zone
     const before = zone.offsetAt(local - DAY_S - zone.offsetAt(local - DAY_S))
     const after = zone.offsetAt(local + DAY_S - zone.offsetAt(local + DAY_S))
-    const candidates = [local - before, local - after].filter((time) => zone.offsetAt(time) + time === local)
+    const candidates = [local - before, local - after].filter(
+      (time) => zone.offsetAt(time) + time === local,
+    )
     let found = candidates[0] ?? local - before
     if (summer >= 0) {
       const wanted = candidates.find((time) => zone.isSummer(time) === summer > 0)
@@ -102,7 +116,10 @@ export interface TimeVariables {
   readonly _tzname: number
 }
 
-/** As in Python's `time`: seconds west of Greenwich without and with summer time, whether there is any, and the names of both. */
+/**
+ * As in Python's `time`: seconds west of Greenwich without and with summer time, whether there is
+ * any, and the names of both.
+ */
 export interface ZoneSummary {
   readonly timezone: number
   readonly altzone: number
@@ -136,7 +153,8 @@ class Zone {
     this.asked = asked
     const wanted = asked?.replace(/^:/, '')
     const name = wanted ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-    // `UTC0`, `EST5`, `<+0530>-5:30`: POSIX's way without summer time. The sign is the opposite of ISO 8601's.
+    // `UTC0`, `EST5`, `<+0530>-5:30`: POSIX's way without summer time. The sign is the opposite of
+    // ISO 8601's.
     const posix = /^(?:<([\w+-]{3,})>|([A-Za-z]{3,}))([+-]?)(\d{1,2})(?::(\d\d))?$/.exec(name)
     const format = posix === null ? formatOf(name) : null
     this.#format = format
@@ -158,7 +176,9 @@ class Zone {
       daylight: standard === daylight ? 0 : 1,
       names: [
         names[0] ?? isoOffset(standard),
-        standard === daylight ? (names[0] ?? isoOffset(standard)) : (names[1] ?? isoOffset(daylight)),
+        standard === daylight
+          ? (names[0] ?? isoOffset(standard))
+          : (names[1] ?? isoOffset(daylight)),
       ],
     }
   }

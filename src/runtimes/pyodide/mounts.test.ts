@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -31,10 +39,19 @@ function plan(request: Partial<MountRequest>) {
 
 describe('--mount', () => {
   it('is a path, absolute or from the working directory, with its rights behind it', () => {
-    expect(parseMount('app/static:ro', root)).toEqual({ path: join(root, 'app/static'), readOnly: true })
-    expect(parseMount(`${root}/app/../lib/`, '/')).toEqual({ path: join(root, 'lib'), readOnly: false })
+    expect(parseMount('app/static:ro', root)).toEqual({
+      path: join(root, 'app/static'),
+      readOnly: true,
+    })
+    expect(parseMount(`${root}/app/../lib/`, '/')).toEqual({
+      path: join(root, 'lib'),
+      readOnly: false,
+    })
     expect(parseMount('lib:rw', root)).toEqual({ path: join(root, 'lib'), readOnly: false })
-    expect(parseMount('settings.ini', root)).toEqual({ path: join(root, 'settings.ini'), readOnly: false })
+    expect(parseMount('settings.ini', root)).toEqual({
+      path: join(root, 'settings.ini'),
+      readOnly: false,
+    })
   })
 
   it.each([
@@ -71,9 +88,9 @@ describe('the plan of mounts', () => {
   it('lets what was asked for win', () => {
     expect(plan({ asked: [{ path: join(root, 'app'), readOnly: true }] })).toEqual(['/app:ro'])
     expect(plan({ own: [join(root, 'app')] })).toEqual(['/app'])
-    expect(plan({ own: [join(root, 'own')], asked: [{ path: join(root, 'own'), readOnly: false }] })).toEqual(
-      ['/app', '/own'],
-    )
+    expect(
+      plan({ own: [join(root, 'own')], asked: [{ path: join(root, 'own'), readOnly: false }] }),
+    ).toEqual(['/app', '/own'])
   })
 
   it('makes what a link leads to visible under both paths, with the same rights', () => {
@@ -85,9 +102,13 @@ describe('the plan of mounts', () => {
   })
 
   it.runIf(existsSync('/usr/share/zoneinfo'))('has the time zones, to be read', () => {
-    const zones = planMounts({ chdir: root, pythonPath: [], temporary: null, asked: [], own: [] }).find(
-      ({ path }) => path === '/usr/share/zoneinfo',
-    )
+    const zones = planMounts({
+      chdir: root,
+      pythonPath: [],
+      temporary: null,
+      asked: [],
+      own: [],
+    }).find(({ path }) => path === '/usr/share/zoneinfo')
     expect(zones).toEqual({ path: '/usr/share/zoneinfo', readOnly: true })
   })
 

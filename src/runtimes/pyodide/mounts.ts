@@ -1,7 +1,10 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-/** A part of the disk that an embedded interpreter sees, at the same path inside as outside. A folder, or a single regular file. */
+/**
+ * A part of the disk that an embedded interpreter sees, at the same path inside as outside. A
+ * folder, or a single regular file.
+ */
 export interface Mount {
   /** Absolute and normalised. */
   readonly path: string
@@ -9,7 +12,10 @@ export interface Mount {
   readonly readOnly: boolean
 }
 
-/** A mount that cannot be made. `message` is one line for the user: what was asked, what is wrong with it, what to do. */
+/**
+ * A mount that cannot be made. `message` is one line for the user: what was asked, what is wrong
+ * with it, what to do.
+ */
 export class MountError extends Error {
   readonly code = 'mount'
 }
@@ -18,22 +24,31 @@ export class MountError extends Error {
 export interface MountRequest {
   /** The working directory of the application. */
   readonly chdir: string
-  /** Folders and archives that modules are imported from. What is not there is left out, as Python leaves it out. */
+  /**
+   * Folders and archives that modules are imported from. What is not there is left out, as Python
+   * leaves it out.
+   */
   readonly pythonPath: readonly string[]
   /** Where temporary files go (`os.tmpdir()`); null for none. */
   readonly temporary: string | null
-  /** What the user asked for beyond that, from {@link parseMount}: wins where it names the same path as one of the others. */
+  /**
+   * What the user asked for beyond that, from {@link parseMount}: wins where it names the same path
+   * as one of the others.
+   */
   readonly asked: readonly Mount[]
   /** Folders of Monoceros' own Python code; read-only. */
   readonly own: readonly string[]
 }
 
-/** The database of time zones, which Python's `zoneinfo` reads: the one part of the disk that is visible without being asked for. */
+/**
+ * The database of time zones, which Python's `zoneinfo` reads: the one part of the disk that is
+ * visible without being asked for.
+ */
 const TIME_ZONES = '/usr/share/zoneinfo'
 
 /**
- * Where the interpreter has files of its own (Pyodide's in-memory file system): a mount there, or above, would hide them.
- * The host's `/lib/python3/dist-packages` is none of them.
+ * Where the interpreter has files of its own (Pyodide's in-memory file system): a mount there, or
+ * above, would hide them. The host's `/lib/python3/dist-packages` is none of them.
  */
 const RESERVED = [/^\/lib\/python3\.?\d+(\.zip)?$/, /^\/dev$/, /^\/proc$/]
 const RESERVED_PARENTS = new Set(['/lib'])
@@ -56,9 +71,10 @@ export function parseMount(text: string, cwd: string): Mount {
 }
 
 /**
- * The mounts that make `request` visible: as few as possible, each before those inside of it.
- * A mount within another with the same rights is left out. Where a path leads through a symbolic link, what it leads to is
- * mounted at its own path too, because links inside may be written either way.
+ * The mounts that make `request` visible: as few as possible, each before those inside of it. A
+ * mount within another with the same rights is left out. Where a path leads through a symbolic
+ * link, what it leads to is mounted at its own path too, because links inside may be written either
+ * way.
  *
  * @throws MountError when the working directory is missing or cannot be mounted
  */
@@ -133,7 +149,8 @@ function check(path: string, what: string): void {
 }
 
 function isReserved(path: string): boolean {
-  // Memory for shared use, on many systems where temporary files go; the interpreter's own is empty.
+  // Memory for shared use, on many systems where temporary files go; the interpreter's own is
+  // empty.
   if (isWithin(path, '/dev/shm')) return false
   for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
     const folder = path.slice(0, end)

@@ -3,8 +3,8 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 
 /**
- * Which process it is: its number alone does not say, for numbers are given again. In a container the same program gets the same number
- * at each start.
+ * Which process it is: its number alone does not say, for numbers are given again. In a container
+ * the same program gets the same number at each start.
  */
 export interface ProcessIdentity {
   readonly pid: number
@@ -24,7 +24,9 @@ export function processIdentity(): ProcessIdentity {
   const status = processStatus('self')
   if (status !== null) {
     try {
-      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').replaceAll('-', '').slice(0, 12)
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
+        .replaceAll('-', '')
+        .slice(0, 12)
       const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
       if (namespace !== undefined) {
         const start = numbersAreOurs() ? status.start : '0'
@@ -47,13 +49,19 @@ export function identityText({ pid, boot, namespace, start }: ProcessIdentity): 
 export function parseIdentity(text: string): ProcessIdentity | null {
   const parts = TEXT.exec(text.trimEnd())
   if (parts === null) return null
-  const [, pid, boot, namespace, start] = parts as unknown as [string, string, string, string, string]
+  const [, pid, boot, namespace, start] = parts as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   return { pid: Number(pid), boot, namespace, start }
 }
 
 /**
- * Whether a process that has left its name somewhere is no more. Null: it is in another PID namespace or on another machine, and the
- * kernel cannot be asked. In doubt it lives.
+ * Whether a process that has left its name somewhere is no more. Null: it is in another PID
+ * namespace or on another machine, and the kernel cannot be asked. In doubt it lives.
  *
  * @param named when it left its name, in milliseconds since 1970
  */
@@ -68,7 +76,8 @@ export function hasEnded(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
   }
-  // Nothing but the number; before the machine was started it was another's. A minute for clocks that were set.
+  // Nothing but the number; before the machine was started it was another's. A minute for clocks
+  // that were set.
   if (owner.start === '0') return named < Date.now() - uptime() * 1000 - 60_000
   // Numbers in the /proc of another PID namespace are those of other processes.
   if (!numbersAreOurs()) return false
@@ -78,7 +87,10 @@ export function hasEnded(
   return found.start !== owner.start || (/[ZX]/.test(found.state) && found.threads <= 1)
 }
 
-/** Whether `/proc` has processes by the numbers that they have for us: not where it is that of a PID namespace around ours. */
+/**
+ * Whether `/proc` has processes by the numbers that they have for us: not where it is that of a PID
+ * namespace around ours.
+ */
 function numbersAreOurs(): boolean {
   try {
     return readlinkSync('/proc/self') === String(process.pid)
@@ -87,7 +99,10 @@ function numbersAreOurs(): boolean {
   }
 }
 
-/** proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the machine did. */
+/**
+ * proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the
+ * machine did.
+ */
 function processStatus(pid: string): { state: string; threads: number; start: string } | null {
   let text: string
   try {

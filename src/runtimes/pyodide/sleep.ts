@@ -1,9 +1,10 @@
 /**
- * Lets the thread sleep while Python does. Without threads of its own Emscripten's `nanosleep` asks for the time, again and again,
- * until it has passed: `time.sleep`, and SQLite when it waits for a lock, keep a processor busy that whoever
- * holds the lock may need.
+ * Lets the thread sleep while Python does. Without threads of its own Emscripten's `nanosleep` asks
+ * for the time, again and again, until it has passed: `time.sleep`, and SQLite when it waits for a
+ * lock, keep a processor busy that whoever holds the lock may need.
  *
- * Nothing but that loop asks so often in so short a time: `time.time()` and the like go another way.
+ * Nothing but that loop asks so often in so short a time: `time.time()` and the like go another
+ * way.
  *
  * @param imports of Pyodide's module, before it is instantiated
  */

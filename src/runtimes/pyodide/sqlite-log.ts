@@ -1,6 +1,9 @@
 import type { PyodideAPI } from 'pyodide'
 
-/** What of Emscripten's module, and of SQLite's C interface in it, is used here. Addresses and codes are numbers. */
+/**
+ * What of Emscripten's module, and of SQLite's C interface in it, is used here. Addresses and codes
+ * are numbers.
+ */
 interface Emscripten {
   readonly HEAP32: Int32Array
   stringToNewUTF8(text: string): number
@@ -13,7 +16,10 @@ interface Emscripten {
 
 const OPEN_READWRITE_CREATE = 0x2 | 0x4
 const FILE_POINTER = 7
-/** Of `sqlite3_io_methods`: the version that has no shared memory, and the one that SQLite's file system for Unix has. */
+/**
+ * Of `sqlite3_io_methods`: the version that has no shared memory, and the one that SQLite's file
+ * system for Unix has.
+ */
 const WITHOUT_SHARED_MEMORY = 1
 const AS_BUILT = 3
 
@@ -21,15 +27,19 @@ const AS_BUILT = 3
 const PROBE = '/.monoceros-probe'
 
 /**
- * Tells SQLite that its files have no shared memory, which is the truth: interpreters cannot share any, and its write-ahead log
- * lives on memory that all users of a database share. Then `PRAGMA journal_mode=WAL` changes nothing and says so, as it does
- * wherever that is so (https://sqlite.org/pragma.html#pragma_journal_mode). Not knowing it, SQLite would mark the database as one with a log and then be
- * unable to open it. A connection with `locking_mode=EXCLUSIVE` needs none and can have a log.
+ * Tells SQLite that its files have no shared memory, which is the truth: interpreters cannot share
+ * any, and its write-ahead log lives on memory that all users of a database share. Then `PRAGMA
+ * journal_mode=WAL` changes nothing and says so, as it does wherever that is so
+ * (https://sqlite.org/pragma.html#pragma_journal_mode). Not knowing it, SQLite would mark the
+ * database as one with a log and then be unable to open it. A connection with
+ * `locking_mode=EXCLUSIVE` needs none and can have a log.
  *
- * SQLite asks for it by the version of a table of methods (https://sqlite.org/c3ref/io_methods.html), one for all files.
+ * SQLite asks for it by the version of a table of methods
+ * (https://sqlite.org/c3ref/io_methods.html), one for all files.
  *
  * @param pyodide before anything is mounted
- * @throws Error when SQLite is built otherwise than this knows it: a new Pyodide has to be looked at
+ * @throws Error when SQLite is built otherwise than this knows it: a new Pyodide has to be looked
+ * at
  */
 export function withoutSharedLog(pyodide: PyodideAPI): void {
   const { _module: sqlite } = pyodide as unknown as { _module: Emscripten }
@@ -59,7 +69,10 @@ const HEADER = Buffer.from('SQLite format 3\0', 'latin1')
 export const HEADER_BYTES = 20
 const LOGGED = 2
 
-/** Whether that is the beginning of a database with a write-ahead log (https://sqlite.org/fileformat2.html#file_format_version_numbers). */
+/**
+ * Whether that is the beginning of a database with a write-ahead log
+ * (https://sqlite.org/fileformat2.html#file_format_version_numbers).
+ */
 export function isLogged(header: Uint8Array): boolean {
   return (
     header.length >= HEADER_BYTES &&

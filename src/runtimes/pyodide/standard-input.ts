@@ -2,8 +2,8 @@ import { commandWords, inputStates } from './command-link.ts'
 import { TypedLine } from './typed-line.ts'
 
 /**
- * This process's standard input, for a thread that blocks while it waits. Nothing is read before it is asked for, so that a program
- * that does not read leaves it to others.
+ * This process's standard input, for a thread that blocks while it waits. Nothing is read before it
+ * is asked for, so that a program that does not read leaves it to others.
  */
 export class StandardInput {
   readonly #words: Int32Array
@@ -20,7 +20,8 @@ export class StandardInput {
   /**
    * @param words {@link commandWords}
    * @param area where the bytes are put
-   * @param interrupt what Ctrl-C does while nothing is shown, as the terminal then makes no signal of it
+   * @param interrupt what Ctrl-C does while nothing is shown, as the terminal then makes no signal
+   * of it
    */
   constructor(words: Int32Array, area: Uint8Array, interrupt: () => void) {
     this.#words = words

@@ -6,15 +6,19 @@ const KILL = 0x15
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
-/** A line that is typed without being shown: a terminal that shows nothing edits nothing either, so the keys that edit are obeyed here. */
+/**
+ * A line that is typed without being shown: a terminal that shows nothing edits nothing either, so
+ * the keys that edit are obeyed here.
+ */
 export class TypedLine {
   #bytes: number[] = []
 
   /**
    * Takes what was typed.
    *
-   * @returns the line with its newline, once it is complete; nothing (0 bytes) for Ctrl-D on an empty line; `interrupt` for Ctrl-C; null while
-   *   there is more to come. What follows the end of the line is lost, as a terminal loses it when echoing is switched.
+   * @returns the line with its newline, once it is complete; nothing (0 bytes) for Ctrl-D on an
+   * empty line; `interrupt` for Ctrl-C; null while there is more to come. What follows the end of
+   * the line is lost, as a terminal loses it when echoing is switched.
    */
   type(typed: Uint8Array): Buffer | 'interrupt' | null {
     for (const byte of typed) {

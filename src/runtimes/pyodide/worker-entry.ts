@@ -1,4 +1,7 @@
-/** What a worker's thread runs: an interpreter, and `monoceros.embedded` in it, until the acceptor says STOP. */
+/**
+ * What a worker's thread runs: an interpreter, and `monoceros.embedded` in it, until the acceptor
+ * says STOP.
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { PyodideAPI } from 'pyodide'
@@ -9,7 +12,13 @@ import type { HostFiles } from './host-files.ts'
 import { hostFilesOf, startInterpreter } from './interpreter.ts'
 import { mebibytes, memoryLimitText, WEBASSEMBLY_MOST } from './memory-limit.ts'
 import { pythonFolder } from './package.ts'
-import { MOST_UNTAKEN, SIGALRM, type ThreadNotice, type WorkerThreadData, words } from './worker-link.ts'
+import {
+  MOST_UNTAKEN,
+  SIGALRM,
+  type ThreadNotice,
+  type WorkerThreadData,
+  words,
+} from './worker-link.ts'
 
 const data = workerData as WorkerThreadData
 const { port } = data
@@ -102,12 +111,16 @@ class Link {
 
   claim(stream: number): boolean {
     if (this.#memory.wasRefused) this.#checkMemory()
-    return Atomics.compareExchange(shared, words.begun, (stream - 1) | 0, stream | 0) === ((stream - 1) | 0)
+    return (
+      Atomics.compareExchange(shared, words.begun, (stream - 1) | 0, stream | 0) ===
+      ((stream - 1) | 0)
+    )
   }
 
   /**
-   * Between two requests, after one that wanted more memory than there may be: is there room again? WebAssembly's memory never shrinks, but what
-   * Python gave back within it is used anew. An application that keeps what it took would answer MemoryError for ever.
+   * Between two requests, after one that wanted more memory than there may be: is there room again?
+   * WebAssembly's memory never shrinks, but what Python gave back within it is used anew. An
+   * application that keeps what it took would answer MemoryError for ever.
    */
   #checkMemory(): void {
     const { limit } = this.#memory
@@ -185,7 +198,9 @@ function say(notice: ThreadNotice): void {
 }
 
 function log(level: number, text: string): void {
-  sendFrames(new Uint8Array(encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))))
+  sendFrames(
+    new Uint8Array(encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))),
+  )
 }
 
 function sendFrames(bytes: Uint8Array<ArrayBuffer>): void {
@@ -194,7 +209,10 @@ function sendFrames(bytes: Uint8Array<ArrayBuffer>): void {
   waitForRoom(size)
 }
 
-/** After something of that size was sent. The acceptor takes it whatever its clients do, so this ends. */
+/**
+ * After something of that size was sent. The acceptor takes it whatever its clients do, so this
+ * ends.
+ */
 function waitForRoom(size: number): void {
   let untaken = Atomics.add(shared, words.untaken, size) + size
   while (untaken > MOST_UNTAKEN) {
@@ -210,7 +228,10 @@ function output(stream: 'stdout' | 'stderr'): (bytes: Uint8Array) => void {
   }
 }
 
-/** Tells the log how much memory the interpreter has: when it serves, and whenever it has doubled since. */
+/**
+ * Tells the log how much memory the interpreter has: when it serves, and whenever it has doubled
+ * since.
+ */
 class MemoryReport {
   /** The most that there may be. */
   readonly limit = data.memoryLimit ?? WEBASSEMBLY_MOST
@@ -228,7 +249,10 @@ class MemoryReport {
     log(INFO, `The interpreter has grown to ${mebibytes(bytes)} of memory`)
   }
 
-  /** It wanted more than its limit; Emscripten asks for more than it needs first, so that is not yet the end. */
+  /**
+   * It wanted more than its limit; Emscripten asks for more than it needs first, so that is not yet
+   * the end.
+   */
   refused(): void {
     if (this.#told === Number.POSITIVE_INFINITY) return
     this.wasRefused = true
@@ -271,7 +295,8 @@ async function run(): Promise<void> {
   const link = new Link(pyodide, memory)
   const globals = pyodide.toPy({ link, folder: pythonFolder })
   const status: unknown = pyodide.runPython(SERVE, { globals })
-  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing had been.
+  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing
+  // had been.
   if (typeof status !== 'number') throw new Error('the interpreter ended in the middle of its work')
   link.exit(status)
 }
@@ -286,7 +311,8 @@ monoceros.embedded.serve(link)
 
 // Python's output has a way of its own, and what is written here would be kept, as nobody reads it.
 process.stdout.write = process.stderr.write = () => true
-// A promise that nobody waits for is no reason to end; the thread does not come back to its event loop in any case.
+// A promise that nobody waits for is no reason to end; the thread does not come back to its event
+// loop in any case.
 process.on('unhandledRejection', () => {})
 try {
   await run()

@@ -62,7 +62,11 @@ class WorkerThread implements WorkerUnit {
   /** Whoever has asked where it stands. */
   #whoAsks: ((stack: string | null) => void) | null = null
 
-  constructor(options: ThreadOptions, listener: UnitListener, { number, background }: UnitSettings) {
+  constructor(
+    options: ThreadOptions,
+    listener: UnitListener,
+    { number, background }: UnitSettings,
+  ) {
     this.#listener = listener
     this.pid = number
     const { port1, port2 } = new MessageChannel()
@@ -92,8 +96,9 @@ class WorkerThread implements WorkerUnit {
       env: {},
       execArgv: [],
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-      // What is written there is not Python's, and not for users: pages of Pyodide's own source. Nobody reads it, because
-      // who does keeps the process alive; the thread itself sees to it that there is next to nothing.
+      // What is written there is not Python's, and not for users: pages of Pyodide's own source.
+      // Nobody reads it, because who does keeps the process alive; the thread itself sees to it
+      // that there is next to nothing.
       stdout: true,
       stderr: true,
     })
@@ -176,7 +181,8 @@ class WorkerThread implements WorkerUnit {
   takeBack(last: number): number {
     for (;;) {
       const begun = Atomics.load(this.#words, words.begun)
-      if (Atomics.compareExchange(this.#words, words.begun, begun, last | 0) === begun) return begun >>> 0
+      if (Atomics.compareExchange(this.#words, words.begun, begun, last | 0) === begun)
+        return begun >>> 0
     }
   }
 
@@ -232,7 +238,10 @@ class WorkerThread implements WorkerUnit {
   }
 }
 
-/** The sending side of a message port, for a {@link FrameWriter}; the receiver may be blocked, so it is woken. */
+/**
+ * The sending side of a message port, for a {@link FrameWriter}; the receiver may be blocked, so it
+ * is woken.
+ */
 class PortChannel implements FrameChannel {
   readonly writableLength = 0
   destroyed = false
@@ -246,7 +255,8 @@ class PortChannel implements FrameChannel {
 
   write(bytes: Buffer): void {
     if (this.destroyed) return
-    // A copy of just these: a Buffer is often a window into a larger piece of memory, which would be cloned with it.
+    // A copy of just these: a Buffer is often a window into a larger piece of memory, which would
+    // be cloned with it.
     const copy = new Uint8Array(bytes)
     this.#port.postMessage(copy, [copy.buffer])
     this.wake()
@@ -262,7 +272,10 @@ class PortChannel implements FrameChannel {
   }
 }
 
-/** An error of a thread in a line; what V8 shows of the place is a page of somebody's minified source. */
+/**
+ * An error of a thread in a line; what V8 shows of the place is a page of somebody's minified
+ * source.
+ */
 function threadError(error: unknown): string {
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY')
     return 'JavaScript ran out of memory in its thread'

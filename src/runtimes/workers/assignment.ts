@@ -28,9 +28,14 @@ export class Assignment implements TaskHandle {
   credit = 0
   /** The worker has put it aside until the client takes more: it keeps no thread busy. */
   aside = false
-  /** It has been put aside before: its worker lets others have their turn between two windows of its response. */
+  /**
+   * It has been put aside before: its worker lets others have their turn between two windows of its
+   * response.
+   */
   shares = false
-  /** Since when it waits for a turn among those that share, in milliseconds of `performance.now()`. */
+  /**
+   * Since when it waits for a turn among those that share, in milliseconds of `performance.now()`.
+   */
   turn = 0
   /** The worker has not ended it yet, as far as we know. */
   open = true
@@ -39,7 +44,10 @@ export class Assignment implements TaskHandle {
   headSent = false
   /** Its application ran out of time. */
   timedOut = false
-  /** When the application was last known to have something to do, in milliseconds of `performance.now()`; its time-out counts from there. */
+  /**
+   * When the application was last known to have something to do, in milliseconds of
+   * `performance.now()`; its time-out counts from there.
+   */
   activeAt = 0
   /** When it was submitted. */
   readonly queuedAt: number

@@ -42,8 +42,8 @@ interface Seen {
 }
 
 /**
- * What a decoder makes of these bytes; a DATA frame that came in pieces is put together. As real sinks do it writes over all that it may,
- * and needs every third frame (`keep`) for longer.
+ * What a decoder makes of these bytes; a DATA frame that came in pieces is put together. As real
+ * sinks do it writes over all that it may, and needs every third frame (`keep`) for longer.
  */
 function decode(pieces: readonly Uint8Array[], keep = 3): { seen: Seen[]; clean: boolean } {
   const seen: Seen[] = []
@@ -96,10 +96,16 @@ describe('decoding frames', () => {
         fc.array(someFrame, { minLength: 1, maxLength: 8 }),
         fc.array(fc.nat(2000), { maxLength: 12 }),
         (any, cuts) => {
-          // Two DATA frames of one stream behind each other look like two pieces of one, which is all the same to whoever takes them.
-          const frames = any.map((frame, n) => ({ ...frame, stream: ((frame.stream & ~7) | n) >>> 0 }))
+          // Two DATA frames of one stream behind each other look like two pieces of one, which is
+          // all the same to whoever takes them.
+          const frames = any.map((frame, n) => ({
+            ...frame,
+            stream: ((frame.stream & ~7) | n) >>> 0,
+          }))
           const flagged = (frame: { type: number; last: boolean }): number =>
-            frame.last && (frame.type === HEAD || frame.type === DATA || frame.type === END) ? LAST : 0
+            frame.last && (frame.type === HEAD || frame.type === DATA || frame.type === END)
+              ? LAST
+              : 0
           const bytes = Buffer.concat(
             frames.map((frame) =>
               encodeFrame(frame.type, frame.stream, Buffer.from(frame.payload), flagged(frame)),
@@ -111,7 +117,11 @@ describe('decoding frames', () => {
             stream: frame.stream,
             payload: Buffer.from(frame.payload).toString('latin1'),
           }))
-          const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+          const at = [
+            0,
+            ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
+            bytes.length,
+          ]
           const pieces = at.slice(1).map((cut, i) => bytes.subarray(at[i], cut))
           expect(decode(pieces)).toEqual({ seen: expected, clean: true })
         },
@@ -128,7 +138,11 @@ describe('decoding frames', () => {
           return encodeFrame(stream % 3 === 0 ? HEAD : DATA, stream + 1, payload, stream % 2)
         })
         const bytes = Buffer.concat(frames)
-        const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+        const at = [
+          0,
+          ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
+          bytes.length,
+        ]
         const pieces = at.slice(1).map((cut, i) => bytes.subarray(at[i], cut))
         const { seen, clean } = decode(pieces, keep)
         expect(clean).toBe(true)
@@ -152,7 +166,9 @@ describe('decoding frames', () => {
       encodeFrame(DATA, 0xffffffff, Buffer.alloc(70_000, 'x'), LAST),
     ])
     const { seen, clean } = decode(Array.from(bytes, (byte) => Uint8Array.of(byte)))
-    expect(seen.map(({ type, stream, flags, payload }) => [type, stream, flags, payload.length])).toEqual([
+    expect(
+      seen.map(({ type, stream, flags, payload }) => [type, stream, flags, payload.length]),
+    ).toEqual([
       [END, 1, BROKEN, 0],
       [DATA, 2, 0, 3],
       [RETURNED, 0, 0, 0],
@@ -313,7 +329,8 @@ describe('writing frames', () => {
     const [near, far] = await pair()
     const writer = new FrameWriter(near)
     const expected: Seen[] = []
-    // Far more than the kernel takes, in all sizes there are: within the batch, over its rest, copied or not.
+    // Far more than the kernel takes, in all sizes there are: within the batch, over its rest,
+    // copied or not.
     const sizes = [0, 1, 300, 5000, 16_384, 16_385, 40_000, 65_524, 65_536, 100_000]
     for (let i = 0; i < 120; i++) {
       const size = sizes[i % sizes.length]!
@@ -335,7 +352,9 @@ describe('writing frames', () => {
     expect(seen.length).toBe(expected.length)
     for (const [i, frame] of seen.entries()) {
       expect(frame.stream).toBe(i + 1)
-      expect(frame.payload === expected[i]!.payload, `frame ${i + 1} is as it was written`).toBe(true)
+      expect(frame.payload === expected[i]!.payload, `frame ${i + 1} is as it was written`).toBe(
+        true,
+      )
     }
   })
 

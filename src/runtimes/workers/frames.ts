@@ -40,7 +40,10 @@ export const LAST = 1
 /** The flag of END: the response is not complete. */
 export const BROKEN = 1
 
-/** A frame that is not of the form that `docs/reference/frames.md` gives it. The worker that sent it is ended. */
+/**
+ * A frame that is not of the form that `docs/reference/frames.md` gives it. The worker that sent it
+ * is ended.
+ */
 export class FrameError extends Error {
   readonly code = 'bad-frame'
 }
@@ -48,10 +51,11 @@ export class FrameError extends Error {
 /** What hears of frames. */
 export interface FrameSink {
   /**
-   * The payload is bytes [start, end) of `bytes`. A DATA frame may come in pieces, of which only the last has its flags. Bytes
-   * [free, start) are nobody's any more and may be written over.
+   * The payload is bytes [start, end) of `bytes`. A DATA frame may come in pieces, of which only
+   * the last has its flags. Bytes [free, start) are nobody's any more and may be written over.
    *
-   * @returns whether the payload is still needed; otherwise its memory is used again as soon as this returns
+   * @returns whether the payload is still needed; otherwise its memory is used again as soon as
+   * this returns
    */
   frame(
     type: number,
@@ -72,14 +76,18 @@ FLAGS[END] = BROKEN
 
 /** What a worker may send at once, about: as much as a unix socket holds on Linux. */
 const READ_SIZE = 128 * 1024
-/** Left free before what is read, so that a response's head can be written before its body even in the first frame. */
+/**
+ * Left free before what is read, so that a response's head can be written before its body even in
+ * the first frame.
+ */
 const HEADROOM = 1024
 /** A piece of a DATA frame is passed on before the rest is there if it is at least this long. */
 const PIECE = 4096
 
 /**
- * Cuts the bytes that a worker sends into frames, however they are split, and owns the memory that they are read into: frames are passed
- * on in place, and the same memory is read into again, unless somebody still needs it.
+ * Cuts the bytes that a worker sends into frames, however they are split, and owns the memory that
+ * they are read into: frames are passed on in place, and the same memory is read into again, unless
+ * somebody still needs it.
  */
 export class FrameDecoder {
   readonly #sink: FrameSink
@@ -107,7 +115,10 @@ export class FrameDecoder {
     return this.#start === this.#end && this.#left === 0
   }
 
-  /** Where the next bytes are to be put, from its beginning on; null for where they were put the last time. Never empty. */
+  /**
+   * Where the next bytes are to be put, from its beginning on; null for where they were put the
+   * last time. Never empty.
+   */
   readonly room = (): Buffer | null => {
     const room = this.#room
     this.#room = null
@@ -162,7 +173,8 @@ export class FrameDecoder {
   }
 
   #deliver(type: number, flags: number, stream: number, start: number, end: number): void {
-    if (this.#sink.frame(type, flags, stream, this.#buffer, start, end, this.#free)) this.#free = end
+    if (this.#sink.frame(type, flags, stream, this.#buffer, start, end, this.#free))
+      this.#free = end
   }
 
   /** Decides where to read on, when bytes [at, end) are the beginning of a frame. */
@@ -170,7 +182,11 @@ export class FrameDecoder {
     const buffer = this.#buffer
     const length = end - at
     const needed = HEADROOM + this.#needed
-    if (this.#free > 0 || buffer.length < needed || (length === 0 && buffer.length > HEADROOM + READ_SIZE)) {
+    if (
+      this.#free > 0 ||
+      buffer.length < needed ||
+      (length === 0 && buffer.length > HEADROOM + READ_SIZE)
+    ) {
       this.#buffer = Buffer.allocUnsafeSlow(Math.max(needed, HEADROOM + READ_SIZE))
       this.#free = 0
     } else if (length > 0 && at + this.#needed <= buffer.length) {
@@ -215,7 +231,12 @@ export function writeU32(bytes: Buffer, at: number, value: number): void {
 }
 
 /** One frame as a buffer of its own; for those that are rare. */
-export function encodeFrame(type: number, stream: number, payload: Buffer | null = null, flags = 0): Buffer {
+export function encodeFrame(
+  type: number,
+  stream: number,
+  payload: Buffer | null = null,
+  flags = 0,
+): Buffer {
   const length = payload === null ? 0 : payload.length
   const frame = Buffer.allocUnsafe(HEADER_BYTES + length)
   writeHeader(frame, 0, length, type, flags, stream)
@@ -253,8 +274,8 @@ const BATCH = 64 * 1024
 const COPIED = 16 * 1024
 
 /**
- * Collects frames for a worker and sends them with one system call per turn of the event loop: all requests that arrived
- * together go together, which is what makes lookahead cheap for both sides.
+ * Collects frames for a worker and sends them with one system call per turn of the event loop: all
+ * requests that arrived together go together, which is what makes lookahead cheap for both sides.
  */
 export class FrameWriter {
   readonly #channel: FrameChannel
@@ -274,7 +295,8 @@ export class FrameWriter {
   begin(room: number): { bytes: Buffer; at: number } {
     if (this.#length + HEADER_BYTES + room > this.#batch.length) {
       this.flush()
-      if (HEADER_BYTES + room > this.#batch.length) this.#batch = Buffer.allocUnsafeSlow(HEADER_BYTES + room)
+      if (HEADER_BYTES + room > this.#batch.length)
+        this.#batch = Buffer.allocUnsafeSlow(HEADER_BYTES + room)
     }
     this.#frameAt = this.#length
     this.#place.bytes = this.#batch
@@ -309,7 +331,13 @@ export class FrameWriter {
   }
 
   /** A frame with a payload that is at hand. */
-  write(type: number, stream: number, flags: number, payload: readonly Buffer[], length: number): void {
+  write(
+    type: number,
+    stream: number,
+    flags: number,
+    payload: readonly Buffer[],
+    length: number,
+  ): void {
     const { at } = this.begin(0)
     this.end(at, type, stream, flags, payload, length)
   }
@@ -325,7 +353,8 @@ export class FrameWriter {
     if (this.#length === 0) return
     this.#channel.write(this.#batch.subarray(0, this.#length))
     this.#length = 0
-    // What the kernel took at once may be written over; otherwise the socket still needs those bytes.
+    // What the kernel took at once may be written over; otherwise the socket still needs those
+    // bytes.
     if (this.#channel.writableLength > 0 || this.#batch.length > BATCH)
       this.#batch = Buffer.allocUnsafeSlow(BATCH)
   }

@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -132,7 +140,13 @@ class Probe implements Task {
     this.outcome = outcome
   }
 
-  responseHead(bytes: Buffer, start: number, headEnd: number, end: number, ended: boolean): Outcome {
+  responseHead(
+    bytes: Buffer,
+    start: number,
+    headEnd: number,
+    end: number,
+    ended: boolean,
+  ): Outcome {
     this.head = bytes.toString('latin1', start, headEnd)
     this.responseData(bytes, headEnd, end)
     if (ended) this.#end('ended')
@@ -188,7 +202,13 @@ function makePool(
     multiprocess?: boolean
   } = {},
 ): Bench {
-  const { threads = 1, window = 262_144, python = interpreter, multiprocess = true, ...rest } = options
+  const {
+    threads = 1,
+    window = 262_144,
+    python = interpreter,
+    multiprocess = true,
+    ...rest
+  } = options
   const logged: string[] = []
   const bench: Bench = {
     logged,
@@ -234,7 +254,9 @@ function makePool(
   return bench
 }
 
-async function startPool(options: Parameters<typeof makePool>[0] = {}): Promise<Bench & { pids: number[] }> {
+async function startPool(
+  options: Parameters<typeof makePool>[0] = {},
+): Promise<Bench & { pids: number[] }> {
   const bench = makePool(options)
   const pids = (await bench.pool.start()).map(({ pid }) => pid)
   return Object.assign(bench, { pids })
@@ -262,7 +284,9 @@ describe('a pool of workers', () => {
     const { submit, pool } = await startPool()
     const probes = Array.from({ length: 500 }, (_, i) => submit(`/${i}`))
     await over(probes)
-    expect(probes.every(({ outcome, number, text }) => outcome === 'ended' && text === number)).toBe(true)
+    expect(
+      probes.every(({ outcome, number, text }) => outcome === 'ended' && text === number),
+    ).toBe(true)
     expect(lines('begun').sort()).toEqual(probes.map(({ number }) => number).sort())
     expect(pool.busy).toBe(false)
   })
@@ -310,7 +334,9 @@ describe('a pool of workers', () => {
     await waitFor('it to begin', () => lines('begun').includes('/slow'))
     process.kill(pids[0]!, 'SIGKILL')
     await over([slow, ...rest])
-    expect(slow.outcome).toMatch(/^502: worker \d+ ended while it ran this request \(killed by SIGKILL\)$/)
+    expect(slow.outcome).toMatch(
+      /^502: worker \d+ ended while it ran this request \(killed by SIGKILL\)$/,
+    )
     expect(rest.every(({ outcome }) => outcome === 'ended')).toBe(true)
     expect(new Set(lines('begun')).size).toBe(lines('begun').length)
     expect(logged.some((line) => /^40 Worker \d+ killed by SIGKILL/.test(line))).toBe(true)
@@ -417,12 +443,16 @@ describe('a pool of workers', () => {
     while (large.outcome === null) {
       const before = large.bytes
       large.handle!.grant(131_072)
-      await waitFor('more', () => large.bytes === Math.min(size, before + 131_072) || large.outcome !== null)
+      await waitFor(
+        'more',
+        () => large.bytes === Math.min(size, before + 131_072) || large.outcome !== null,
+      )
       if (large.bytes === size) await over([large])
     }
     expect(large.bytes).toBe(size)
     expect(large.outcome).toBe('ended')
-    // Everything is counted back: as many at once as before, none of them waiting for what is not there.
+    // Everything is counted back: as many at once as before, none of them waiting for what is not
+    // there.
     const again = Array.from({ length: 50 }, (_, i) => submit(`/again/${i}`))
     await over(again)
     expect(again.every(({ outcome }) => outcome === 'ended')).toBe(true)
@@ -562,7 +592,8 @@ describe('a pool of workers', () => {
   })
 
   describe('an application that never comes to be loaded', () => {
-    const hung = 'def wait_in_a_named_place():\n    while True:\n        pass\n\nwait_in_a_named_place()\n'
+    const hung =
+      'def wait_in_a_named_place():\n    while True:\n        pass\n\nwait_in_a_named_place()\n'
 
     it('is warned of, and given up with the place where it stands, and no process is left', async () => {
       writeFileSync(join(directory, 'tried.py'), hung)
@@ -574,7 +605,9 @@ describe('a pool of workers', () => {
       )
       // The application's frames, not ours.
       expect((failure as Error).message).not.toMatch(/python\/monoceros|importlib/)
-      const warnings = logged.filter((line) => line.includes('is still loading tried:application after 3 s'))
+      const warnings = logged.filter((line) =>
+        line.includes('is still loading tried:application after 3 s'),
+      )
       expect(warnings).toHaveLength(2)
       expect(warnings.join('\n')).toContain('in wait_in_a_named_place')
       const given = warnings.map((line) => Number(/Worker (\d+)/.exec(line)![1]))
@@ -630,7 +663,8 @@ describe('a pool of workers', () => {
     const { pids, logged } = await startPool({ workers: 1 })
     writeFileSync(join(directory, 'tried.py'), 'raise RuntimeError("broken meanwhile")\n')
     process.kill(pids[0]!, 'SIGKILL')
-    const tries = () => logged.filter((line) => line.includes('could not start; trying again')).length
+    const tries = () =>
+      logged.filter((line) => line.includes('could not start; trying again')).length
     await waitFor('a first try', () => tries() >= 2)
     const some = tries()
     await new Promise((resolve) => setTimeout(resolve, 1500))
@@ -687,7 +721,10 @@ time.sleep(60)
     ['DATA before HEAD', 'frame(0x83, 1, b"x")'],
     ['END with a payload', 'frame(0x85, 1, b"x")'],
     ['a HEAD longer than its frame', 'frame(0x82, 1, struct.pack("<I", 100) + b"200 OK\\r\\n")'],
-    ['two HEADs', 'h = struct.pack("<I", 8) + b"200 OK\\r\\n"; frame(0x82, 1, h); frame(0x82, 1, h)'],
+    [
+      'two HEADs',
+      'h = struct.pack("<I", 8) + b"200 OK\\r\\n"; frame(0x82, 1, h); frame(0x82, 1, h)',
+    ],
     [
       'more body than its credit',
       'h = struct.pack("<I", 8) + b"200 OK\\r\\n"; frame(0x82, 1, h + b"x" * 2000)',
@@ -714,7 +751,10 @@ time.sleep(60)
   })
 
   it('a command that is not there is one clear error', async () => {
-    const { pool } = makePool({ workers: 2, python: { ...interpreter, command: join(directory, 'missing') } })
+    const { pool } = makePool({
+      workers: 2,
+      python: { ...interpreter, command: join(directory, 'missing') },
+    })
     await expect(pool.start()).rejects.toThrow(/^A worker could not be started: .*ENOENT$/)
   })
 })

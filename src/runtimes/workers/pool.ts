@@ -20,7 +20,10 @@ export interface PoolOptions {
   readonly maxRequestsJitter: number
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
-  /** While too much is held for clients nothing is begun that could add to it; absent where nobody counts. */
+  /**
+   * While too much is held for clients nothing is begun that could add to it; absent where nobody
+   * counts.
+   */
   readonly memory?: { readonly over: boolean }
   readonly log: PoolLog
 }
@@ -44,9 +47,15 @@ export class WorkerStartError extends Error {
   }
 }
 
-/** A worker that has answered nothing for this long is asked to give back what it has not begun, if another has nothing to do … */
+/**
+ * A worker that has answered nothing for this long is asked to give back what it has not begun, if
+ * another has nothing to do …
+ */
 const RECALL_AFTER_MS = 5
-/** … and in any case after so many times what it usually takes: where requests take milliseconds, they all would be late. */
+/**
+ * … and in any case after so many times what it usually takes: where requests take milliseconds,
+ * they all would be late.
+ */
 const RECALL_AFTER_SERVICES = 4
 /** How long after that it is asked again, if it has more than it can run. */
 const RECALL_AGAIN_MS = 20
@@ -90,9 +99,10 @@ interface Reload {
 /**
  * The Python workers of one acceptor: gives requests to them, keeps their number, and ends them.
  *
- * A request goes to the worker with the least to do. While all are busy a little is queued on each (lookahead), because a worker
- * that finds its next request at hand costs a fifth of one that must be woken; if it then does not get to them within a few
- * milliseconds they are recalled and go elsewhere. A request is begun once, whatever happens.
+ * A request goes to the worker with the least to do. While all are busy a little is queued on each
+ * (lookahead), because a worker that finds its next request at hand costs a fifth of one that must
+ * be woken; if it then does not get to them within a few milliseconds they are recalled and go
+ * elsewhere. A request is begun once, whatever happens.
  */
 export class WorkerPool implements Runtime, WorkerListener {
   readonly #options: PoolOptions
@@ -146,7 +156,9 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   /** Requests that are queued or running. */
   get busy(): boolean {
-    return this.#queue.length > 0 || [...this.#workers].some((worker) => worker.assignments.size > 0)
+    return (
+      this.#queue.length > 0 || [...this.#workers].some((worker) => worker.assignments.size > 0)
+    )
   }
 
   // ---------------------------------------------------------------- requests
@@ -181,7 +193,8 @@ export class WorkerPool implements Runtime, WorkerListener {
 
   /** The worker with the least to do of those that have room. */
   #roomiest(): Worker | null {
-    // One that holds nothing may begin: what is held for requests that wait is given back by running them.
+    // One that holds nothing may begin: what is held for requests that wait is given back by
+    // running them.
     if (this.#options.memory?.over) return this.#unused()
     let best: Worker | null = null
     for (const worker of this.#workers) {
@@ -242,13 +255,15 @@ export class WorkerPool implements Runtime, WorkerListener {
     if (busy) this.#dispatch()
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
-      if (over && worker.load > threads && now - worker.recalledAt > RECALL_AGAIN_MS) worker.recall()
+      if (over && worker.load > threads && now - worker.recalledAt > RECALL_AGAIN_MS)
+        worker.recall()
       if (worker.load < threads) continue
       const late = now - worker.movedAt
       if (late <= RECALL_AFTER_MS) continue
       if (late <= worker.service * RECALL_AFTER_SERVICES && !this.#someoneIdle()) continue
       // Again after a while: what was still on its way to the worker then was not given back.
-      const recallable = worker.load > threads && (!worker.stuck || now - worker.recalledAt > RECALL_AGAIN_MS)
+      const recallable =
+        worker.load > threads && (!worker.stuck || now - worker.recalledAt > RECALL_AGAIN_MS)
       worker.stuck = true
       if (recallable) worker.recall()
     }
@@ -290,7 +305,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     }
   }
 
-  /** Where a worker can be interrupted it need not be ended: it goes on with the next request, if the late one yields. */
+  /**
+   * Where a worker can be interrupted it need not be ended: it goes on with the next request, if
+   * the late one yields.
+   */
   #interrupt(worker: Worker, late: Assignment): boolean {
     if (!worker.interrupt(late)) return false
     const { timeout, worker: options } = this.#options
@@ -303,13 +321,17 @@ export class WorkerPool implements Runtime, WorkerListener {
     setTimeout(() => {
       if (!late.open) return
       if (worker.isAt(late)) this.#condemn(worker)
-      // It had been put aside just before, so nothing was interrupted; whoever has the thread now has done nothing wrong.
+      // It had been put aside just before, so nothing was interrupted; whoever has the thread now
+      // has done nothing wrong.
       else worker.cancel(late)
     }, INTERRUPT_MS).unref()
     return true
   }
 
-  /** One of its requests ran out of time: no more for this worker, which is ended as soon as its other threads have finished. */
+  /**
+   * One of its requests ran out of time: no more for this worker, which is ended as soon as its
+   * other threads have finished.
+   */
   #condemn(worker: Worker): void {
     if (worker.state === 'serving' || worker.state === 'leaving') {
       if (worker.state === 'serving') worker.state = 'condemned'
@@ -330,8 +352,10 @@ export class WorkerPool implements Runtime, WorkerListener {
     for (const assignment of worker.assignments.values()) {
       if (!assignment.timedOut) others++
     }
-    // With one thread no other is at work: it has not begun and goes elsewhere, or waits for a turn that would not come.
-    if (others === 0 || this.#options.worker.threads === 1) worker.abort('a request ran out of time')
+    // With one thread no other is at work: it has not begun and goes elsewhere, or waits for a turn
+    // that would not come.
+    if (others === 0 || this.#options.worker.threads === 1)
+      worker.abort('a request ran out of time')
   }
 
   // ---------------------------------------------------------------- workers
@@ -356,7 +380,8 @@ export class WorkerPool implements Runtime, WorkerListener {
         pid: worker.pid,
         where: () => worker.where(),
         // Where the stack is not known, Python is made to print it as it ends.
-        giveUp: (text, isStack) => this.#giveUpLoading(worker, new ApplicationLoadError(text), !isStack),
+        giveUp: (text, isStack) =>
+          this.#giveUpLoading(worker, new ApplicationLoadError(text), !isStack),
       })
       this.#starting.set(worker, { resolve, reject, failure: null, unwatch })
       this.#options.log.log(DEBUG, `Worker ${worker.pid} is loading the application`)
@@ -374,7 +399,10 @@ export class WorkerPool implements Runtime, WorkerListener {
   /** It is ended, and whoever waits for it told at once: it may be long in ending. */
   #giveUpLoading(worker: Worker, error: Error, stacks = false): void {
     const starting = this.#started(worker)
-    worker.giveUpLoading(error instanceof ApplicationLoadError ? 'load_timeout' : error.message, stacks)
+    worker.giveUpLoading(
+      error instanceof ApplicationLoadError ? 'load_timeout' : error.message,
+      stacks,
+    )
     starting?.reject(error)
   }
 
@@ -440,13 +468,18 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.log(worker, WARNING, text)
   }
 
-  /** Starts workers until there are as many as there should be; waits longer each time one does not live. */
+  /**
+   * Starts workers until there are as many as there should be; waits longer each time one does not
+   * live.
+   */
   #fill(): void {
     if (this.#stopping || this.#restart !== null) return
     const missing = this.#target - this.#count()
     if (missing <= 0) return
     const delay =
-      this.#earlyEnds === 0 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (this.#earlyEnds - 1), LONGEST_DELAY_MS)
+      this.#earlyEnds === 0
+        ? 0
+        : Math.min(FIRST_DELAY_MS * 2 ** (this.#earlyEnds - 1), LONGEST_DELAY_MS)
     const restart = setTimeout(() => {
       this.#restart = null
       const wanted = this.#stopping ? 0 : this.#target - this.#count()
@@ -463,7 +496,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   /** Workers that serve, or are about to. */
   #count(): number {
     let count = 0
-    for (const worker of this.#workers) if (worker.state === 'serving' || worker.state === 'starting') count++
+    for (const worker of this.#workers)
+      if (worker.state === 'serving' || worker.state === 'starting') count++
     return count
   }
 
@@ -482,13 +516,18 @@ export class WorkerPool implements Runtime, WorkerListener {
     )
   }
 
-  /** A new worker first, then the old one leaves, if it still serves; `why` is said of the old one. */
+  /**
+   * A new worker first, then the old one leaves, if it still serves; `why` is said of the old one.
+   */
   #recycle(worker: Worker, why: string): void {
     if (worker.state !== 'serving' || worker.recycling) return
     worker.recycling = true
     this.#spawn().then(
       (fresh) => {
-        this.#options.log.log(INFO, `Worker ${fresh.pid} replaces worker ${worker.pid}, which ${why}`)
+        this.#options.log.log(
+          INFO,
+          `Worker ${fresh.pid} replaces worker ${worker.pid}, which ${why}`,
+        )
         this.#retire(worker)
         // A reload or fewer workers may have taken its place away.
         if (this.#stopping || this.#count() > this.#target) this.#retire(fresh)
@@ -513,12 +552,14 @@ export class WorkerPool implements Runtime, WorkerListener {
     worker.leave()
     const grace = this.#options.gracefulTimeout * 1000
     setTimeout(() => {
-      if (worker.state !== 'gone') worker.kill(`it did not leave within ${this.#options.gracefulTimeout} s`)
+      if (worker.state !== 'gone')
+        worker.kill(`it did not leave within ${this.#options.gracefulTimeout} s`)
     }, grace).unref()
   }
 
   /**
-   * New workers first; when all of them serve the old ones leave. A reload that has not come to its end is abandoned.
+   * New workers first; when all of them serve the old ones leave. A reload that has not come to its
+   * end is abandoned.
    * @throws ApplicationLoadError, WorkerStartError: then the old ones stay
    */
   async reload(): Promise<void> {
@@ -554,7 +595,8 @@ export class WorkerPool implements Runtime, WorkerListener {
   }
 
   #dropStarting({ workers }: Reload): void {
-    for (const worker of workers) if (worker.state === 'starting') this.#giveUpLoading(worker, abandoned())
+    for (const worker of workers)
+      if (worker.state === 'starting') this.#giveUpLoading(worker, abandoned())
   }
 
   /** From now on that many workers. */
@@ -569,12 +611,18 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#fill()
   }
 
-  /** Replaces a worker whose application was told that no other process runs it (`wsgi.multiprocess`), if others do by now. */
+  /**
+   * Replaces a worker whose application was told that no other process runs it
+   * (`wsgi.multiprocess`), if others do by now.
+   */
   #refresh(worker: Worker): void {
     if (this.#worker.multiprocess && !worker.multiprocess) this.#recycle(worker, 'was the only one')
   }
 
-  /** Ends the workers, those that have finished first; resolves when all are gone. What still runs after `graceMs` is killed. */
+  /**
+   * Ends the workers, those that have finished first; resolves when all are gone. What still runs
+   * after `graceMs` is killed.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     if (this.#restart !== null) clearTimeout(this.#restart)
@@ -588,7 +636,10 @@ export class WorkerPool implements Runtime, WorkerListener {
         this.#onEmpty = resolve
         timer = setTimeout(() => {
           for (const worker of this.#workers) {
-            this.#options.log.log(WARNING, `Worker ${worker.pid} did not leave in time and is killed`)
+            this.#options.log.log(
+              WARNING,
+              `Worker ${worker.pid} did not leave in time and is killed`,
+            )
             worker.kill('the time to stop was over')
           }
           timer = setTimeout(resolve, KILLED_MS)

@@ -118,7 +118,9 @@ describe('the queue of tasks', () => {
           } else {
             const limit = time - one.age
             const until = model.findIndex((waiting) => waiting.queuedAt >= limit)
-            expect(queue.takeOlderThan(limit)).toEqual(model.splice(0, until === -1 ? model.length : until))
+            expect(queue.takeOlderThan(limit)).toEqual(
+              model.splice(0, until === -1 ? model.length : until),
+            )
           }
           expect(queue.length).toBe(model.length)
         }

@@ -1,9 +1,15 @@
 import type { Assignment } from './assignment.ts'
 
-/** Entries whose client has left are swept out when there are this many of them, and more of them than of others. */
+/**
+ * Entries whose client has left are swept out when there are this many of them, and more of them
+ * than of others.
+ */
 const SWEEP_AT = 64
 
-/** Assignments that wait for a worker: first in, first out, but what a worker gives back goes to the front again. */
+/**
+ * Assignments that wait for a worker: first in, first out, but what a worker gives back goes to the
+ * front again.
+ */
 export class TaskQueue {
   // Taken from the end of `front` (which is in reverse order), then from `back` at `at`.
   #front: Assignment[] = []
@@ -46,7 +52,10 @@ export class TaskQueue {
     }
   }
 
-  /** One of those that wait was cancelled. Clients that come and go while all workers are busy must not fill the memory. */
+  /**
+   * One of those that wait was cancelled. Clients that come and go while all workers are busy must
+   * not fill the memory.
+   */
   forget(): void {
     this.#dead++
     if (this.#dead < SWEEP_AT || this.#dead * 2 < this.entries) return
@@ -73,7 +82,8 @@ export class TaskQueue {
   #takeBack(): Assignment | undefined {
     if (this.#at === this.#back.length) return undefined
     const next = this.#back[this.#at++]
-    // Moves what is left to the beginning now and then, so that the cost per request stays constant.
+    // Moves what is left to the beginning now and then, so that the cost per request stays
+    // constant.
     if (this.#at === this.#back.length || this.#at >= 1024) {
       this.#back = this.#back.slice(this.#at)
       this.#at = 0

@@ -2,27 +2,43 @@ import type { Whereabouts } from '../load-watch.ts'
 import type { FrameChannel, FrameDecoder } from './frames.ts'
 
 /**
- * What a worker lives in, a process or a thread, with the ways to it: frames there and back, and its beginning and end.
- * {@link Worker} speaks the protocol over it and does not know which it is.
+ * What a worker lives in, a process or a thread, with the ways to it: frames there and back, and
+ * its beginning and end. {@link Worker} speaks the protocol over it and does not know which it is.
  */
 export interface WorkerUnit {
-  /** What it is called in logs: a process id, or the number of a thread. 0 when it could not be started. */
+  /**
+   * What it is called in logs: a process id, or the number of a thread. 0 when it could not be
+   * started.
+   */
   readonly pid: number
   /** The data channel's sending side. */
   readonly channel: FrameChannel
   sendControl(frame: Buffer): void
-  /** The last stream it has begun; everything before that has begun too. Known after its end as well. */
+  /**
+   * The last stream it has begun; everything before that has begun too. Known after its end as
+   * well.
+   */
   begun(): number
   /**
    * Takes back whatever of the streams up to `last` it has not begun, here and now.
-   * @returns the last stream it has begun; null where only the worker itself can tell (it answers RECALL with RETURNED)
+   * @returns the last stream it has begun; null where only the worker itself can tell (it answers
+   * RECALL with RETURNED)
    */
   takeBack(last: number): number | null
-  /** Raises in the application where it stands, if it works on that stream. @returns false where that cannot be done */
+  /**
+   * Raises in the application where it stands, if it works on that stream. @returns false where
+   * that cannot be done
+   */
   interrupt(stream: number): boolean
-  /** Where it stands while it loads the application, which goes on. Answers within two seconds, and never rejects. */
+  /**
+   * Where it stands while it loads the application, which goes on. Answers within two seconds, and
+   * never rejects.
+   */
   where(): Promise<Whereabouts>
-  /** Its answer to WHERE, where that is asked by a frame: the stacks of its threads, as faulthandler writes them. */
+  /**
+   * Its answer to WHERE, where that is asked by a frame: the stacks of its threads, as faulthandler
+   * writes them.
+   */
   stands(stacks: string): void
   /** Ends it, with its Python stacks in the log where it has some that nobody has seen. */
   abort(): void
@@ -35,13 +51,17 @@ export interface WorkerUnit {
 export interface UnitListener {
   /** Where frames from the worker are to be put. */
   readonly decoder: FrameDecoder
-  /** Wraps whatever puts bytes into the decoder: a worker that breaks the protocol is ended there. */
+  /**
+   * Wraps whatever puts bytes into the decoder: a worker that breaks the protocol is ended there.
+   */
   received(take: () => void): void
   /** Nothing will come of the data channel any more. */
   dataClosed(): void
   /** It has ended: `killed by SIGKILL`. Only the first time counts. */
   exited(reason: string): void
-  /** It serves, but should make way for a fresh one: `has no memory left`. May come more than once. */
+  /**
+   * It serves, but should make way for a fresh one: `has no memory left`. May come more than once.
+   */
   worn(why: string): void
   /** What it printed; null at the end of that stream. */
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void

@@ -5,7 +5,9 @@ import { CANCEL, encodeFrame, HEAD, LAST, NOTE, READY, REQUEST } from './frames.
 import type { UnitListener, WorkerUnit } from './unit.ts'
 import { Worker, type WorkerListener } from './worker.ts'
 
-/** A unit whose ledger the test writes, and that can be taken back from at once, as a thread can. */
+/**
+ * A unit whose ledger the test writes, and that can be taken back from at once, as a thread can.
+ */
 class TestUnit implements WorkerUnit {
   readonly pid = 7
   lastBegun = 0
@@ -153,8 +155,8 @@ const answer = (stream: number) => {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 test('a request that is cancelled in the turn that it came in is heard of before its end', () => {
-  // A client that sends a request and is gone at once. The channels of an embedded worker are one, and a frame about
-  // a stream that it has not been given ends it.
+  // A client that sends a request and is gone at once. The channels of an embedded worker are one,
+  // and a frame about a stream that it has not been given ends it.
   const { worker, unit } = makeBench()
   const before = unit.sent.length
   const assignment = new Assignment(makeTask(), 0)
@@ -177,7 +179,9 @@ describe('a worker in a unit that can be taken back from', () => {
     expect([first.task.answers, second.task.answers]).toEqual([1, 1])
     expect(bench.worker.assignments.size).toBe(0)
     // Nothing but START and requests went out: no RECALL.
-    expect(bench.unit.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(Array(4).fill(REQUEST))
+    expect(bench.unit.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(
+      Array(4).fill(REQUEST),
+    )
   })
 
   test('what is cancelled while it is taken back is let go of, and not given to another', async () => {
@@ -237,16 +241,21 @@ function typesIn(bytes: Buffer): number[] {
 describe('notes of a worker', () => {
   test('are passed on with the rule that they are about', () => {
     const { unit, notes } = makeBench()
-    unit.says(encodeFrame(NOTE, 0, Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}')))
+    unit.says(
+      encodeFrame(NOTE, 0, Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}')),
+    )
     expect(notes).toEqual([['hop-by-hop connection', 'it is left out']])
   })
 
-  test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])('%j ends the worker', (payload) => {
-    const { unit, notes, logged } = makeBench()
-    unit.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
-    expect(notes).toEqual([])
-    expect(logged).toEqual([
-      expect.stringMatching(/^Worker broke the protocol and is ended: a (NOTE|payload)/),
-    ])
-  })
+  test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])(
+    '%j ends the worker',
+    (payload) => {
+      const { unit, notes, logged } = makeBench()
+      unit.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
+      expect(notes).toEqual([])
+      expect(logged).toEqual([
+        expect.stringMatching(/^Worker broke the protocol and is ended: a (NOTE|payload)/),
+      ])
+    },
+  )
 })

@@ -99,8 +99,9 @@ export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'go
 
 const NO_PIECES: readonly Buffer[] = []
 /**
- * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a worker may go without an
- * answer before it is recalled: 1 ms cost a fifth to a half of the throughput (docs/design.md).
+ * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a
+ * worker may go without an answer before it is recalled: 1 ms cost a fifth to a half of the
+ * throughput (docs/design.md).
  */
 const LOOKAHEAD_MS = 5
 /** What a request is taken to cost before any was measured. */
@@ -111,7 +112,10 @@ const LOOKAHEAD_MOST = 32
 const NEWEST = 0.2
 /** So many responses that have begun and are not complete are many, for each thread. */
 const CROWD = 3
-/** How long after a process's end its last output is waited for: children of its own may hold its pipes open for ever. */
+/**
+ * How long after a process's end its last output is waited for: children of its own may hold its
+ * pipes open for ever.
+ */
 const LAST_WORDS_MS = 200
 
 /** One worker and what it has been given. `docs/reference/frames.md` is what is spoken. */
@@ -135,13 +139,18 @@ export class Worker implements FrameSink, UnitListener {
   readonly multiprocess: boolean
   /** Its end is our doing. */
   expected = false
-  /** All its threads are busy and nothing has come of it for a while: it gets nothing beside what it runs. */
+  /**
+   * All its threads are busy and nothing has come of it for a while: it gets nothing beside what it
+   * runs.
+   */
   stuck = false
   /** When it was last asked to give back what it has not begun. */
   recalledAt = 0
   /** When it last ended something or, if later, began to be busy. */
   movedAt = 0
-  /** Moving average of how long it takes from one answer to the next while busy, in milliseconds. */
+  /**
+   * Moving average of how long it takes from one answer to the next while busy, in milliseconds.
+   */
   service = FIRST_SERVICE_MS
 
   readonly #options: WorkerOptions
@@ -260,8 +269,8 @@ export class Worker implements FrameSink, UnitListener {
   }
 
   /**
-   * Whose applications have had a thread since before `limit` (of `performance.now()`) and given nothing. Those that may be waiting
-   * for their clients, without credit, are not among them.
+   * Whose applications have had a thread since before `limit` (of `performance.now()`) and given
+   * nothing. Those that may be waiting for their clients, without credit, are not among them.
    */
   silentSince(limit: number): Assignment[] {
     const atWork = this.#atWork()
@@ -284,8 +293,10 @@ export class Worker implements FrameSink, UnitListener {
     let at: Assignment | null = null
     for (const assignment of waiting) {
       if (assignment.stream > begun) break
-      // Until it is put aside or ends it has the thread to itself; the ends of those before it are on their way here.
-      if (!assignment.shares || at === null || (at.shares && assignment.turn < at.turn)) at = assignment
+      // Until it is put aside or ends it has the thread to itself; the ends of those before it are
+      // on their way here.
+      if (!assignment.shares || at === null || (at.shares && assignment.turn < at.turn))
+        at = assignment
     }
     return at === null ? [] : [at]
   }
@@ -308,7 +319,10 @@ export class Worker implements FrameSink, UnitListener {
     return this.#unit.where()
   }
 
-  /** It does not come to serve: it is ended, and that is our doing. With `stacks` its Python stacks are seen. */
+  /**
+   * It does not come to serve: it is ended, and that is our doing. With `stacks` its Python stacks
+   * are seen.
+   */
   giveUpLoading(reason: string, stacks: boolean): void {
     if (this.state !== 'starting') return
     this.expected = true
@@ -341,7 +355,10 @@ export class Worker implements FrameSink, UnitListener {
     this.#sendControl(STOP, 0)
   }
 
-  /** Never ahead of the requests before it: a worker that hears of one it has not been given takes us for broken, and leaves. */
+  /**
+   * Never ahead of the requests before it: a worker that hears of one it has not been given takes
+   * us for broken, and leaves.
+   */
   #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
     this.#writer.flush()
     if (this.#unit.pid !== 0) this.#unit.sendControl(encodeFrame(type, stream, payload))
@@ -426,7 +443,13 @@ export class Worker implements FrameSink, UnitListener {
     return outcome === KEPT
   }
 
-  #dataFrame(assignment: Assignment, flags: number, bytes: Buffer, start: number, end: number): boolean {
+  #dataFrame(
+    assignment: Assignment,
+    flags: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
     const { task } = assignment
     if (!assignment.headSent) throw new FrameError('DATA before HEAD')
     if (flags === LAST) this.#release(assignment)
@@ -505,8 +528,13 @@ export class Worker implements FrameSink, UnitListener {
       case READY: {
         const said = parseJson(bytes.toString('utf8', start, end)) as Record<string, unknown> | null
         const { protocol, pid, python, implementation } = said ?? {}
-        if (protocol !== PROTOCOL) throw new FrameError(`it speaks protocol ${protocol}, not ${PROTOCOL}`)
-        if (typeof pid !== 'number' || typeof python !== 'string' || typeof implementation !== 'string')
+        if (protocol !== PROTOCOL)
+          throw new FrameError(`it speaks protocol ${protocol}, not ${PROTOCOL}`)
+        if (
+          typeof pid !== 'number' ||
+          typeof python !== 'string' ||
+          typeof implementation !== 'string'
+        )
           throw new FrameError('a READY that does not say what is ready')
         if (this.info !== null) throw new FrameError('READY for the second time')
         this.info = { pid, python, implementation }
@@ -634,7 +662,10 @@ export class Worker implements FrameSink, UnitListener {
         unbegun.push(assignment)
       } else {
         assignment.settled = true
-        assignment.task.lost(502, `worker ${this.pid} ended while it ran this request (${this.#exitReason})`)
+        assignment.task.lost(
+          502,
+          `worker ${this.pid} ended while it ran this request (${this.#exitReason})`,
+        )
       }
     }
     this.assignments.clear()

@@ -93,7 +93,8 @@ Streaming suits an application that wants to act on a body while it still arrive
     flags: ['--request-buffer-size'],
     type: 'bytes',
     minimum: 0,
-    // With the largest environ that a head can make (7 MiB) it has to fit into a frame; see frames.ts.
+    // With the largest environ that a head can make (7 MiB) it has to fit into a frame; see
+    // frames.ts.
     maximum: 8 * 1024 * 1024,
     metavar: 'SIZE',
     default: '1M',

@@ -35,7 +35,11 @@ Connections over a Unix socket are always believed. The environment variable \`F
     flags: [],
     type: 'mapping',
     rule: 'field-names',
-    default: { 'X-FORWARDED-PROTOCOL': 'ssl', 'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-SSL': 'on' },
+    default: {
+      'X-FORWARDED-PROTOCOL': 'ssl',
+      'X-FORWARDED-PROTO': 'https',
+      'X-FORWARDED-SSL': 'on',
+    },
     doc: `Request headers and the value of each by which a believed proxy says that the client came over HTTPS; config file only.
 
 Then \`wsgi.url_scheme\` is \`https\`. A request in which two of them disagree is refused with 400.`,

@@ -9,7 +9,8 @@ const DETAILS: Rule = 'Specification Details'
  * A body between the two sides: checks its pieces, and how the server asks for them and ends.
  *
  * @param request how messages call the request
- * @param errors where is said what can be seen only when nobody is left to be told: that the server has forgotten the body
+ * @param errors where is said what can be seen only when nobody is left to be told: that the server
+ * has forgotten the body
  * @throws ViolationError where the application gave no body
  */
 export function checkedBody(
@@ -55,7 +56,9 @@ function checkKind(body: unknown): asserts body is WSGIBody {
   }
 }
 
-/** What a server has done with a body. It does not hold the body, or that could never be forgotten. */
+/**
+ * What a server has done with a body. It does not hold the body, or that could never be forgotten.
+ */
 class BodyUse {
   readonly #request: string
   readonly #errors: ErrorStream
@@ -83,7 +86,10 @@ class BodyUse {
     if (this.#returned) throw byServer(DETAILS, 'it asked the body for a piece after return()')
     if (this.ended) throw byServer(DETAILS, 'it asked the body for a piece after its end')
     if (this.#waiting) {
-      throw byServer('Buffering and Streaming', 'it asked the body for a piece while it was waiting for one')
+      throw byServer(
+        'Buffering and Streaming',
+        'it asked the body for a piece while it was waiting for one',
+      )
     }
     this.#begun = true
     this.#waiting = true
@@ -145,12 +151,19 @@ abstract class CheckedBody {
   }
 
   protected checkIterator(iterator: unknown): void {
-    const next = typeof iterator === 'object' && iterator !== null && (iterator as { next?: unknown }).next
+    const next =
+      typeof iterator === 'object' && iterator !== null && (iterator as { next?: unknown }).next
     if (typeof next !== 'function') {
-      throw byApplication(DETAILS, `its body gave ${describeValue(iterator)} in place of an iterator`)
+      throw byApplication(
+        DETAILS,
+        `its body gave ${describeValue(iterator)} in place of an iterator`,
+      )
     }
     if (served.has(iterator as object)) {
-      throw byApplication(DETAILS, 'it returned the same iterator for two responses; make a new one for each')
+      throw byApplication(
+        DETAILS,
+        'it returned the same iterator for two responses; make a new one for each',
+      )
     }
     served.add(iterator as object)
   }
@@ -160,12 +173,17 @@ abstract class CheckedBody {
     this.response.reading()
   }
 
-  /** Looks at what `next()` gave. @throws ViolationError where it is not right; the iteration is over then */
+  /**
+   * Looks at what `next()` gave. @throws ViolationError where it is not right; the iteration is
+   * over then
+   */
   protected judge(step: unknown): IteratorResult<Uint8Array, undefined> {
     this.use.afterPiece()
     if (typeof step !== 'object' || step === null || step instanceof Promise) {
       const hint =
-        step instanceof Promise ? '; an asynchronous body has a method [Symbol.asyncIterator]()' : ''
+        step instanceof Promise
+          ? '; an asynchronous body has a method [Symbol.asyncIterator]()'
+          : ''
       this.use.ended = true
       this.response.fail()
       throw byApplication(
@@ -220,7 +238,8 @@ class SyncCheckedBody extends CheckedBody implements Iterable<Uint8Array> {
         try {
           return this.judge(step)
         } catch (error) {
-          // Whoever catches what next() throws need not call return(), but a generator is still to run its finally.
+          // Whoever catches what next() throws need not call return(), but a generator is still to
+          // run its finally.
           if (error instanceof ViolationError) quietly(() => iterator.return?.())
           throw error
         }

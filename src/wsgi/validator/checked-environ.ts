@@ -28,7 +28,8 @@ const BEYOND_LATIN1 = /[\u0100-\uffff]/
 const BREAKS = /[\x00\r\n]/
 
 /**
- * Checks what a server gives an application as its environ (PEP 3333 "environ Variables", RFC 3875 §4.1).
+ * Checks what a server gives an application as its environ (PEP 3333 "environ Variables", RFC 3875
+ * §4.1).
  *
  * @throws ViolationError that names the first thing that is wrong; the offender is the server
  */
@@ -52,12 +53,15 @@ function checkObject(environ: unknown): asserts environ is Record<string, unknow
   const prototype =
     typeof environ === 'object' && environ !== null ? Object.getPrototypeOf(environ) : undefined
   // Object.prototype may be that of another realm, such as a vm context's.
-  const plain = prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null)
+  const plain =
+    prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null)
   if (!plain || Array.isArray(environ)) {
     throw byServer(ENVIRON, `environ must be a plain object, not ${describeValue(environ)}`)
   }
   const descriptors = Object.getOwnPropertyDescriptors(environ)
-  const fixed = Object.entries(descriptors).find(([, { writable, set }]) => !writable && set === undefined)
+  const fixed = Object.entries(descriptors).find(
+    ([, { writable, set }]) => !writable && set === undefined,
+  )
   if (fixed !== undefined || !Object.isExtensible(environ)) {
     throw byServer(
       ENVIRON,
@@ -66,7 +70,10 @@ function checkObject(environ: unknown): asserts environ is Record<string, unknow
   }
 }
 
-/** Variables of CGI and of the system are strings; those with a dot in their name are extensions, of any type. */
+/**
+ * Variables of CGI and of the system are strings; those with a dot in their name are extensions, of
+ * any type.
+ */
 function checkVariable(key: string, value: unknown): void {
   if (key.includes('.') || value === undefined) return
   if (typeof value !== 'string') {
@@ -102,18 +109,30 @@ function checkRequest(environ: Record<string, string | undefined>): void {
     )
   }
   if (mount === '/') {
-    throw byServer(ENVIRON, 'environ\'s SCRIPT_NAME must be "" for an application at the root, not "/"')
+    throw byServer(
+      ENVIRON,
+      'environ\'s SCRIPT_NAME must be "" for an application at the root, not "/"',
+    )
   }
   if (mount !== '' && !mount.startsWith('/')) {
-    throw byServer(ENVIRON, `environ's SCRIPT_NAME must begin with a slash: ${JSON.stringify(mount)}`)
+    throw byServer(
+      ENVIRON,
+      `environ's SCRIPT_NAME must begin with a slash: ${JSON.stringify(mount)}`,
+    )
   }
   // "OPTIONS *" is about the server and has no path.
   if (method !== 'OPTIONS' || !(path === '' || path === '*')) {
     if (path !== '' && !path.startsWith('/')) {
-      throw byServer(ENVIRON, `environ's PATH_INFO must begin with a slash: ${JSON.stringify(path)}`)
+      throw byServer(
+        ENVIRON,
+        `environ's PATH_INFO must begin with a slash: ${JSON.stringify(path)}`,
+      )
     }
     if (path === '' && mount === '') {
-      throw byServer(ENVIRON, 'environ has no path: PATH_INFO must be at least "/" where SCRIPT_NAME is ""')
+      throw byServer(
+        ENVIRON,
+        'environ has no path: PATH_INFO must be at least "/" where SCRIPT_NAME is ""',
+      )
     }
   }
   if (environ.QUERY_STRING!.startsWith('?')) {
@@ -153,7 +172,12 @@ function checkServerVariables(environ: Record<string, unknown>): void {
       `environ's wsgi.url_scheme must be "http" or "https", not ${describeValue(scheme)}`,
     )
   }
-  for (const key of ['wsgi.multithread', 'wsgi.multiprocess', 'wsgi.run_once', 'wsgi.input_terminated']) {
+  for (const key of [
+    'wsgi.multithread',
+    'wsgi.multiprocess',
+    'wsgi.run_once',
+    'wsgi.input_terminated',
+  ]) {
     const value = environ[key]
     if (value !== undefined && typeof value !== 'boolean') {
       throw byServer(ENVIRON, `environ's ${key} must be a boolean, not ${describeValue(value)}`)
@@ -180,10 +204,17 @@ function checkStreams(environ: Record<string, unknown>): void {
   }
 }
 
-function checkMethods(environ: Record<string, unknown>, key: string, methods: readonly PropertyKey[]): void {
+function checkMethods(
+  environ: Record<string, unknown>,
+  key: string,
+  methods: readonly PropertyKey[],
+): void {
   const stream = environ[key]
   if (typeof stream !== 'object' || stream === null) {
-    throw byServer(STREAMS, `environ's ${key} must be an object with methods, not ${describeValue(stream)}`)
+    throw byServer(
+      STREAMS,
+      `environ's ${key} must be an object with methods, not ${describeValue(stream)}`,
+    )
   }
   for (const method of methods) {
     if (typeof (stream as Record<PropertyKey, unknown>)[method] === 'function') continue

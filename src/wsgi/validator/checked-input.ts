@@ -6,11 +6,17 @@ import { byApplication, byServer } from './violation.ts'
 const STREAMS: Rule = 'Input and Error Streams'
 const LF = 10
 
-/** `wsgi.input` between the two sides: looks at what the application asks for and at what the server gives. */
+/**
+ * `wsgi.input` between the two sides: looks at what the application asks for and at what the server
+ * gives.
+ */
 export class CheckedInput implements InputStream {
   readonly read1?: (size?: number) => Promise<Uint8Array>
   readonly #input: InputStream
-  /** No more than CONTENT_LENGTH bytes may come: what follows in the connection is not the application's. */
+  /**
+   * No more than CONTENT_LENGTH bytes may come: what follows in the connection is not the
+   * application's.
+   */
   readonly #limit: number
   #given = 0
   #ended = false
@@ -34,7 +40,12 @@ export class CheckedInput implements InputStream {
 
   read(...args: [size?: number]): Promise<Uint8Array> {
     const size = sizeOf('read', args)
-    return this.#bytes('read', size, this.#input.read(...args), (piece) => size < 0 || piece.length < size)
+    return this.#bytes(
+      'read',
+      size,
+      this.#input.read(...args),
+      (piece) => size < 0 || piece.length < size,
+    )
   }
 
   readline(...args: [size?: number]): Promise<Uint8Array> {
@@ -116,24 +127,36 @@ export class CheckedInput implements InputStream {
 /** Checks the arguments of a read. @returns the size; -1 for none */
 function sizeOf(method: string, args: readonly unknown[]): number {
   if (args.length > 1) {
-    throw byApplication(STREAMS, `wsgi.input.${method}() takes one argument at most, and got ${args.length}`)
+    throw byApplication(
+      STREAMS,
+      `wsgi.input.${method}() takes one argument at most, and got ${args.length}`,
+    )
   }
   const size = args[0]
   if (size === undefined) return -1
   if (!Number.isInteger(size)) {
-    throw byApplication(STREAMS, `wsgi.input.${method}() takes a whole number, not ${describeValue(size)}`)
+    throw byApplication(
+      STREAMS,
+      `wsgi.input.${method}() takes a whole number, not ${describeValue(size)}`,
+    )
   }
   return size as number
 }
 
 function promised(method: string, result: unknown): Promise<unknown> {
   if (isPromise(result)) return result
-  throw byServer(STREAMS, `wsgi.input.${method}() must give a promise, not ${describeValue(result)}`)
+  throw byServer(
+    STREAMS,
+    `wsgi.input.${method}() must give a promise, not ${describeValue(result)}`,
+  )
 }
 
 function checkBytes(method: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value
-  throw byServer(STREAMS, `wsgi.input.${method}() must give Uint8Array, not ${describeValue(value)}`)
+  throw byServer(
+    STREAMS,
+    `wsgi.input.${method}() must give Uint8Array, not ${describeValue(value)}`,
+  )
 }
 
 function checkLine(method: string, line: Uint8Array): void {

@@ -11,7 +11,10 @@ const LENGTH: Rule = 'Handling the Content-Length Header'
 
 type Head = HeadFacts & { readonly hasType: boolean }
 
-/** A response between the two sides: what the application says of it with `startResponse`, and whether its pieces keep to that. */
+/**
+ * A response between the two sides: what the application says of it with `startResponse`, and
+ * whether its pieces keep to that.
+ */
 export class CheckedResponse {
   readonly #server: StartResponse
   /** A response to HEAD may have the body it would have for GET, or none. */
@@ -67,11 +70,15 @@ export class CheckedResponse {
       if (count !== 1) throw byApplication(WRITE, `write() takes one argument, and got ${count}`)
       const data: unknown = args[0]
       if (!(data instanceof Uint8Array)) {
-        throw byApplication(WRITE, `write() takes a Uint8Array, not ${describeValue(data)}${textHint(data)}`)
+        throw byApplication(
+          WRITE,
+          `write() takes a Uint8Array, not ${describeValue(data)}${textHint(data)}`,
+        )
       }
       // Where the server has closed the body early, it says itself what becomes of write().
       if (!this.#closed) {
-        if (this.#ended) throw byApplication(WRITE, 'it called write() after its response had ended')
+        if (this.#ended)
+          throw byApplication(WRITE, 'it called write() after its response had ended')
         if (this.#reading) throw byApplication(WRITE, 'it called write() from within its body')
         this.#produce(data)
       }
@@ -132,7 +139,10 @@ export class CheckedResponse {
     if (data.length === 0) return
     this.#produced += data.length
     if (isBodiless(head)) {
-      throw byApplication(DETAILS, `a ${head.status} response has no body (RFC 9110 §6.4.1), but it gave one`)
+      throw byApplication(
+        DETAILS,
+        `a ${head.status} response has no body (RFC 9110 §6.4.1), but it gave one`,
+      )
     }
     if (!head.hasType) {
       throw byApplication(START, 'it gave a body, but no Content-Type (RFC 9110 §8.3)')
@@ -168,7 +178,10 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
   for (const [name] of headers) {
     const lower = name.toLowerCase()
     if (lower === 'status') {
-      throw byApplication(START, 'start_response: Status is no header; the status is the first argument')
+      throw byApplication(
+        START,
+        'start_response: Status is no header; the status is the first argument',
+      )
     }
     if (/[-_]$/.test(name)) {
       throw byApplication(
@@ -177,7 +190,8 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
       )
     }
     if (lower !== 'content-type') continue
-    if (hasType) throw byApplication(START, 'start_response: Content-Type is given twice (RFC 9110 §5.3)')
+    if (hasType)
+      throw byApplication(START, 'start_response: Content-Type is given twice (RFC 9110 §5.3)')
     hasType = true
   }
   if (isBodiless(facts) && hasType) {

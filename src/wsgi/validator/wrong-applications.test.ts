@@ -451,7 +451,11 @@ const mistakes: Mistake[] = [
 ]
 
 /** Errors which went through `wsgi.errors` as a server's own would. */
-const listening = { write() {}, writelines: (lines: Iterable<string>) => void [...lines], flush() {} }
+const listening = {
+  write() {},
+  writelines: (lines: Iterable<string>) => void [...lines],
+  flush() {},
+}
 
 function callValidated(app: Application, request: TestRequest = {}) {
   return callForAnswer(validator(app as WSGIApplication), { errors: listening, ...request })
@@ -461,8 +465,14 @@ describe('a wrong application is named, with the rule it breaks', () => {
   test.each(mistakes)('$id', async ({ wrong, request, rule, gist }) => {
     const { error } = await callValidated(wrong, request)
     expect(error).toBeInstanceOf(ViolationError)
-    expect(error).toMatchObject({ offender: 'application', rule, message: expect.stringMatching(gist) })
-    expect((error as Error).message).toMatch(/^The application broke the contract: .+ \(PEP 3333, ".+"\)$/)
+    expect(error).toMatchObject({
+      offender: 'application',
+      rule,
+      message: expect.stringMatching(gist),
+    })
+    expect((error as Error).message).toMatch(
+      /^The application broke the contract: .+ \(PEP 3333, ".+"\)$/,
+    )
   })
 
   test.each(mistakes)('$id, done right', async ({ right, request }) => {
@@ -503,7 +513,9 @@ describe('what is wrong only later', () => {
       write = startResponse('200 OK', TEXT)
       return []
     })
-    expect(() => write!(bytes('x'))).toThrow(/The application broke the contract: it called write\(\) after/)
+    expect(() => write!(bytes('x'))).toThrow(
+      /The application broke the contract: it called write\(\) after/,
+    )
   })
 
   test('one generator for two responses', async () => {

@@ -9,7 +9,10 @@ import { validator } from '../validator.ts'
 import type { Rule } from '../wsgi-error.ts'
 import { ViolationError } from './violation.ts'
 
-/** A mistake that a server can make, and the same thing done right. Each calls a validated application that is right. */
+/**
+ * A mistake that a server can make, and the same thing done right. Each calls a validated
+ * application that is right.
+ */
 interface Mistake {
   id: string
   rule: Rule
@@ -41,7 +44,11 @@ const asyncOk = async function* (
 }
 
 /** Calls an application as it should be called, and gives its body. */
-async function serve(app: WSGIApplication, environ: unknown = environOf(), startResponse: unknown = start) {
+async function serve(
+  app: WSGIApplication,
+  environ: unknown = environOf(),
+  startResponse: unknown = start,
+) {
   const body = await validator(app)(environ as WSGIEnvironment, startResponse as StartResponse)
   let text = ''
   for await (const piece of body) text += latin1Text(piece)
@@ -50,16 +57,23 @@ async function serve(app: WSGIApplication, environ: unknown = environOf(), start
 }
 
 /** An environ with some variables changed; undefined takes one away. */
-const withEnviron = (changes: Record<string, unknown>) => () => serve(ok, { ...environOf(), ...changes })
+const withEnviron = (changes: Record<string, unknown>) => () =>
+  serve(ok, { ...environOf(), ...changes })
 const withStart = (startResponse: unknown) => () => serve(ok, environOf(), startResponse)
 
 /** What a server does with the body of a right application. */
 const withBody =
-  (use: (body: Iterable<Uint8Array> & { close(): unknown }) => unknown, app: WSGIApplication = ok) =>
+  (
+    use: (body: Iterable<Uint8Array> & { close(): unknown }) => unknown,
+    app: WSGIApplication = ok,
+  ) =>
   async () =>
     use((await validator(app)(environOf(), start)) as Iterable<Uint8Array> & { close(): unknown })
 const withAsyncBody = (use: (body: AsyncIterable<Uint8Array> & { close(): unknown }) => unknown) =>
-  withBody(use as unknown as (body: Iterable<Uint8Array> & { close(): unknown }) => unknown, asyncOk)
+  withBody(
+    use as unknown as (body: Iterable<Uint8Array> & { close(): unknown }) => unknown,
+    asyncOk,
+  )
 const first = (body: Iterable<Uint8Array>) => body[Symbol.iterator]()
 
 /** A server's input whose methods give that, and an application that uses it. */
@@ -341,7 +355,9 @@ describe('a wrong server is named, with the rule it breaks', () => {
     const error = await (async () => wrong())().catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(ViolationError)
     expect(error).toMatchObject({ offender: 'server', rule, message: expect.stringMatching(gist) })
-    expect((error as Error).message).toMatch(/^The server broke the contract: .+ \(PEP 3333, ".+"\)$/)
+    expect((error as Error).message).toMatch(
+      /^The server broke the contract: .+ \(PEP 3333, ".+"\)$/,
+    )
   })
 
   test.each(mistakes)('$id, done right', async ({ right }) => {
@@ -359,7 +375,10 @@ describe('a body that the server forgets is told of in wsgi.errors', () => {
 
   type Use = (body: AsyncIterable<Uint8Array> & { close(): unknown }) => unknown
 
-  /** What is written to `wsgi.errors` of a body that a server has used so and then let go; waits for that many texts. */
+  /**
+   * What is written to `wsgi.errors` of a body that a server has used so and then let go; waits for
+   * that many texts.
+   */
   async function complaints(count: number, use: Use) {
     const written: string[] = []
     const run = async (target: string, use: Use) => {

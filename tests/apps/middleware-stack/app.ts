@@ -22,7 +22,8 @@ import {
   type WSGIApplication,
 } from 'monoceros'
 
-// Three applications that do the same, each within all of the middleware, in two orders. Served by tests/middleware-stack.test.ts.
+// Three applications that do the same, each within all of the middleware, in two orders. Served by
+// tests/middleware-stack.test.ts.
 
 const chdir = import.meta.dirname
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -74,7 +75,11 @@ const site: WSGIApplication = methods({
       case '/facts': {
         startResponse('200 OK', [['Content-Type', 'application/json']])
         const { REMOTE_ADDR, HTTP_HOST, SCRIPT_NAME, PATH_INFO, HTTP_X_REQUEST_ID } = environ
-        return [bytes(JSON.stringify({ REMOTE_ADDR, HTTP_HOST, SCRIPT_NAME, PATH_INFO, HTTP_X_REQUEST_ID }))]
+        return [
+          bytes(
+            JSON.stringify({ REMOTE_ADDR, HTTP_HOST, SCRIPT_NAME, PATH_INFO, HTTP_X_REQUEST_ID }),
+          ),
+        ]
       }
       case '/boom':
         throw new Error('boom <b>')
@@ -118,7 +123,11 @@ const content = [
   bodyLimit({ maxBytes: 10_000 }),
 ]
 const files = staticFiles({ root: join(chdir, 'public'), prefix: '/files' })
-const guests = dispatcher({ '/flask': flask, '/express': fromNodeHandler(legacy), '/typescript': site })
+const guests = dispatcher({
+  '/flask': flask,
+  '/express': fromNodeHandler(legacy),
+  '/typescript': site,
+})
 
 export const app = dispatcher({
   '/usual': compose(...about, ...content, files)(guests),

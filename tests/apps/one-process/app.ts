@@ -1,4 +1,12 @@
-import { compose, compress, dispatcher, errorHandler, fromNodeHandler, pythonApp, requestId } from 'monoceros'
+import {
+  compose,
+  compress,
+  dispatcher,
+  errorHandler,
+  fromNodeHandler,
+  pythonApp,
+  requestId,
+} from 'monoceros'
 import { legacy } from './legacy.ts'
 import { site } from './site.ts'
 

@@ -2,7 +2,8 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-// What the applications tell the test, and the test them, through files: it looks at processes from outside.
+// What the applications tell the test, and the test them, through files: it looks at processes from
+// outside.
 
 const folder = process.env.TEST_DATA ?? '.'
 

@@ -4,7 +4,10 @@ import { pipeline } from 'node:stream/promises'
 import express, { type Request } from 'express'
 import { exportBlock, note, page, told } from './happenings.ts'
 
-/** What was there before, in Express 5; app.ts mounts it at /legacy. Nothing in here knows where it is mounted: links go by `req.baseUrl`. */
+/**
+ * What was there before, in Express 5; app.ts mounts it at /legacy. Nothing in here knows where it
+ * is mounted: links go by `req.baseUrl`.
+ */
 export const legacy = express()
 
 legacy.get('/', (req, res) => {
@@ -40,7 +43,11 @@ legacy.get('/greeting', (req, res) => {
 /** Multipart needs a package of its own; what gets the raw body does not. */
 legacy.post('/upload', express.raw({ type: () => true, limit: '8mb' }), (req, res) => {
   const body = req.body as Buffer
-  res.json({ filename: null, size: body.length, sha256: createHash('sha256').update(body).digest('hex') })
+  res.json({
+    filename: null,
+    size: body.length,
+    sha256: createHash('sha256').update(body).digest('hex'),
+  })
 })
 
 legacy.get('/boom', (_req, _res) => {

@@ -12,7 +12,10 @@ import {
 } from 'monoceros'
 import { exportBlock, note, page, told } from './happenings.ts'
 
-type Route = (environ: WSGIEnvironment, startResponse: StartResponse) => WSGIBody | Promise<WSGIBody>
+type Route = (
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+) => WSGIBody | Promise<WSGIBody>
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const query = (environ: WSGIEnvironment) => new URLSearchParams(environ.QUERY_STRING)
@@ -20,7 +23,9 @@ const query = (environ: WSGIEnvironment) => new URLSearchParams(environ.QUERY_ST
 const routes: Record<string, Route> = {
   'GET /': (environ, startResponse) => {
     startResponse('200 OK', [['Content-Type', 'text/html; charset=utf-8']])
-    return [bytes(page('TypeScript', `${environ.SCRIPT_NAME}/form`, `${applicationUri(environ)}facts`))]
+    return [
+      bytes(page('TypeScript', `${environ.SCRIPT_NAME}/form`, `${applicationUri(environ)}facts`)),
+    ]
   },
   'GET /facts': (environ, startResponse) => {
     startResponse('200 OK', [['Content-Type', 'application/json']])

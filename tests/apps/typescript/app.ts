@@ -1,7 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../../../src/wsgi/types.ts'
 
-// What the tests serve with the command. Types only are imported, so that it runs wherever TypeScript does.
+// What the tests serve with the command. Types only are imported, so that it runs wherever
+// TypeScript does.
 
 const text = (value: string) => new TextEncoder().encode(value)
 
@@ -10,7 +11,10 @@ function note(event: string): void {
   if (process.env.TEST_EVENTS) appendFileSync(process.env.TEST_EVENTS, `${event}\n`)
 }
 
-type Route = (environ: WSGIEnvironment, startResponse: StartResponse) => WSGIBody | Promise<WSGIBody>
+type Route = (
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+) => WSGIBody | Promise<WSGIBody>
 
 const routes: Record<string, Route> = {
   '/': (environ, startResponse) => {
@@ -102,7 +106,10 @@ const routes: Record<string, Route> = {
   },
 }
 
-export function app(environ: WSGIEnvironment, startResponse: StartResponse): WSGIBody | Promise<WSGIBody> {
+export function app(
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+): WSGIBody | Promise<WSGIBody> {
   const route = routes[environ.PATH_INFO]
   if (route !== undefined) return route(environ, startResponse)
   startResponse('404 Not Found', [['Content-Type', 'text/plain']])

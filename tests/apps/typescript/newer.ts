@@ -1,5 +1,12 @@
 import express from 'express'
-import { compose, compress, dispatcher, errorHandler, fromNodeHandler, type WSGIApplication } from 'monoceros'
+import {
+  compose,
+  compress,
+  dispatcher,
+  errorHandler,
+  fromNodeHandler,
+  type WSGIApplication,
+} from 'monoceros'
 
 // For tests/newer-node.test.ts: what leans on Node's insides, on whichever Node it is.
 

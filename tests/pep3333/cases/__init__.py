@@ -1,1 +1,3 @@
-"""WSGI applications that each make one sentence of PEP 3333 observable, beside the table that runs them."""
+"""WSGI applications that each make one sentence of PEP 3333 observable, beside the table that runs
+them.
+"""

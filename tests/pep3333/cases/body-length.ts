@@ -31,7 +31,10 @@ async function answer(probe: Probe, body: Body): Promise<string> {
   return `${seen}, ${await next(probe, connection)}`
 }
 
-async function next(probe: Probe, connection: Awaited<ReturnType<Probe['connect']>>): Promise<string> {
+async function next(
+  probe: Probe,
+  connection: Awaited<ReturnType<Probe['connect']>>,
+): Promise<string> {
   await connection.send(probe.request('counted'))
   try {
     return `then ${summary(await connection.readResponse())}`
@@ -186,7 +189,10 @@ export const bodyLengthCases: readonly PepCase[] = [
     level: 'must',
     rule: 'An empty answer to HEAD does not claim that a GET would be empty (RFC 9110 §8.6).',
     run: async (probe) => {
-      const response = await probe.ask('returns', { method: 'HEAD', headers: [['X-Result', 'empty list']] })
+      const response = await probe.ask('returns', {
+        method: 'HEAD',
+        headers: [['X-Result', 'empty list']],
+      })
       return `${response.status}, Content-Length ${response.header('Content-Length') ?? 'absent'}`
     },
     expect: '200, Content-Length absent',

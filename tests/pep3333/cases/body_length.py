@@ -9,7 +9,9 @@ from .registry import TEXT, Closing, Environ, StartResponse, case, token_of
 
 @case
 def with_length(environ: Environ, start_response: StartResponse) -> Any:
-    """The chunks of ``X-Chunks`` (separated by ``|``) under the Content-Length of ``X-Length``, if any."""
+    """The chunks of ``X-Chunks`` (separated by ``|``) under the Content-Length of ``X-Length``, if
+    any.
+    """
     headers = list(TEXT)
     if "HTTP_X_LENGTH" in environ:
         headers.append(("content-LENGTH", environ["HTTP_X_LENGTH"]))

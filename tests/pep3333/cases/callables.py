@@ -1,4 +1,5 @@
-"""PEP 3333, "The Application/Framework Side" and "Application Configuration": every kind of application object.
+"""PEP 3333, "The Application/Framework Side" and "Application Configuration": every kind of
+application object.
 
 Loaded by name on the server's command line (``cases.callables:function``), one server each.
 """
@@ -42,7 +43,9 @@ class Site:
 
 
 instance = Site()
-partial = functools.partial(lambda text, environ, start_response: answer(start_response, text), "partial")
+partial = functools.partial(
+    lambda text, environ, start_response: answer(start_response, text), "partial"
+)
 
 
 def factory(name: str = "factory") -> Any:

@@ -49,7 +49,11 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     app: 'cases.callables:instance.method',
     typescriptApp: 'callables.ts:instance.method',
     answers: 'method',
-    gunicorn: { sees: 'not served', weAre: 'choice', why: 'How applications are named is up to the server.' },
+    gunicorn: {
+      sees: 'not served',
+      weAre: 'choice',
+      why: 'How applications are named is up to the server.',
+    },
   },
   {
     id: 'application-factory',
@@ -86,19 +90,29 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     app: 'cases.named_app',
     typescriptApp: 'named-app.ts',
     answers: 'app',
-    gunicorn: { sees: 'not served', weAre: 'choice', why: 'How applications are named is up to the server.' },
+    gunicorn: {
+      sees: 'not served',
+      weAre: 'choice',
+      why: 'How applications are named is up to the server.',
+    },
   },
 ]
 
-/** What an application under `wsgiref.validate.validator` answers, and whether the validator complained in the log. */
-async function validated(probe: Probe, app: string, options: Parameters<Probe['ask']>[1]): Promise<string> {
+/**
+ * What an application under `wsgiref.validate.validator` answers, and whether the validator
+ * complained in the log.
+ */
+async function validated(
+  probe: Probe,
+  app: string,
+  options: Parameters<Probe['ask']>[1],
+): Promise<string> {
   const from = probe.server.log().length
   const response = await probe.ask(app, options)
   await probe.settled()
   const log = probe.server.log().slice(from)
-  const complaint = /(AssertionError|WSGIWarning|WSGIError|garbage collected without being closed).*/.exec(
-    log,
-  )
+  const complaint =
+    /(AssertionError|WSGIWarning|WSGIError|garbage collected without being closed).*/.exec(log)
   const seen = options?.method === 'HEAD' ? String(response.status) : summary(response)
   return complaint ? `${seen}, ${complaint[0]}` : seen
 }

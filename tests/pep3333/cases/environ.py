@@ -14,7 +14,9 @@ from .registry import TEXT, Environ, StartResponse, case, note, token_of
 def json_answer(start_response: StartResponse, value: object) -> List[bytes]:
     """A 200 with the value as ASCII-only JSON."""
     body = json.dumps(value, sort_keys=True).encode("ascii")
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    start_response(
+        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    )
     return [body]
 
 
@@ -27,7 +29,9 @@ def environ_strings(environ: Environ, start_response: StartResponse) -> List[byt
 @case
 def environ_facts(environ: Environ, start_response: StartResponse) -> List[bytes]:
     """What can be said of the environ as a whole."""
-    cgi = {key: value for key, value in environ.items() if re.fullmatch("[A-Z][A-Z0-9_]*", str(key))}
+    cgi = {
+        key: value for key, value in environ.items() if re.fullmatch("[A-Z][A-Z0-9_]*", str(key))
+    }
     rest = sorted(set(environ) - set(cgi))
     return json_answer(
         start_response,
@@ -39,7 +43,9 @@ def environ_facts(environ: Environ, start_response: StartResponse) -> List[bytes
                 for key, value in environ.items()
                 if isinstance(value, str) and any(ord(char) > 255 for char in value)
             ),
-            "odd keys": [key for key in rest if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", str(key))],
+            "odd keys": [
+                key for key in rest if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", str(key))
+            ],
         },
     )
 
@@ -87,7 +93,9 @@ def environ_changed(environ: Environ, start_response: StartResponse) -> List[byt
 
 @case
 def url_reconstruction(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """The algorithm of PEP 3333, "URL Reconstruction"; the str values are views of bytes, so bytes are quoted."""
+    """The algorithm of PEP 3333, "URL Reconstruction"; the str values are views of bytes, so bytes
+    are quoted.
+    """
     url = environ["wsgi.url_scheme"] + "://"
     if environ.get("HTTP_HOST"):
         url += environ["HTTP_HOST"]
@@ -106,7 +114,9 @@ def url_reconstruction(environ: Environ, start_response: StartResponse) -> List[
 def deployer_variable(environ: Environ, start_response: StartResponse) -> List[bytes]:
     """Where a name and value that the deployer gave to the server can be found."""
     name = "PEP3333_DEPLOYER"
-    places = [place for place, held in (("environ", environ), ("os.environ", os.environ)) if name in held]
+    places = [
+        place for place, held in (("environ", environ), ("os.environ", os.environ)) if name in held
+    ]
     return json_answer(start_response, places)
 
 

@@ -32,13 +32,17 @@ async function emptyOrAbsent(
 ): Promise<string> {
   const environ = await probe.environ(options)
   const set = names.filter((name) => environ[name])
-  return set.length === 0 ? 'empty or absent' : set.map((name) => `${name}=${environ[name]}`).join(' ')
+  return set.length === 0
+    ? 'empty or absent'
+    : set.map((name) => `${name}=${environ[name]}`).join(' ')
 }
 
 async function facts(probe: Probe, ...names: string[]): Promise<string> {
   const found = await probe.report<Record<string, unknown>>('wsgi_facts')
   return names
-    .map((name) => `${name}: ${name in found ? String(found[name]).replaceAll("'", '') : '(absent)'}`)
+    .map(
+      (name) => `${name}: ${name in found ? String(found[name]).replaceAll("'", '') : '(absent)'}`,
+    )
     .join('; ')
 }
 
@@ -81,7 +85,9 @@ export const environCases: readonly PepCase[] = [
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.request(probe.request('environ_changed', { headers: [['X-Earlier', '1']] }))
-      const response = await connection.request(probe.request('environ_strings', { target: '/second' }))
+      const response = await connection.request(
+        probe.request('environ_strings', { target: '/second' }),
+      )
       const environ = JSON.parse(response.text) as Record<string, string>
       const leftOver = ['the_case.left_over', 'HTTP_X_EARLIER'].filter((name) => name in environ)
       return `PATH_INFO=${environ.PATH_INFO}, left over: ${leftOver.join(' ') || 'nothing'}`
@@ -243,7 +249,9 @@ export const environCases: readonly PepCase[] = [
       if (typeof environ === 'string') return environ
       const got = Array.from(environ.PATH_INFO?.slice(1) ?? '', (char) => char.codePointAt(0))
       const wrong = everyByte.filter((byte) => got[byte] !== byte)
-      return wrong.length === 0 && got.length === 256 ? 'all 256 equal' : `${got.length}, wrong: ${wrong}`
+      return wrong.length === 0 && got.length === 256
+        ? 'all 256 equal'
+        : `${got.length}, wrong: ${wrong}`
     },
     expect: 'all 256 equal',
   },
@@ -336,7 +344,10 @@ export const environCases: readonly PepCase[] = [
     level: 'must',
     rule: 'CONTENT_LENGTH is the Content-Length field, and there is no HTTP_CONTENT_LENGTH.',
     run: (probe) =>
-      see(probe, ['CONTENT_LENGTH', 'HTTP_CONTENT_LENGTH'], { method: 'POST', body: 'x'.repeat(123) }),
+      see(probe, ['CONTENT_LENGTH', 'HTTP_CONTENT_LENGTH'], {
+        method: 'POST',
+        body: 'x'.repeat(123),
+      }),
     expect: 'CONTENT_LENGTH=123 HTTP_CONTENT_LENGTH=(absent)',
   },
   {
@@ -370,7 +381,8 @@ export const environCases: readonly PepCase[] = [
     rule: 'SERVER_NAME and SERVER_PORT are there and not empty.',
     run: async (probe) => {
       const environ = await probe.environ()
-      const port = environ.SERVER_PORT === String(probe.server.port) ? 'the real port' : environ.SERVER_PORT
+      const port =
+        environ.SERVER_PORT === String(probe.server.port) ? 'the real port' : environ.SERVER_PORT
       return `SERVER_NAME ${environ.SERVER_NAME ? 'not empty' : 'empty'}, SERVER_PORT ${port}`
     },
     expect: 'SERVER_NAME not empty, SERVER_PORT the real port',
@@ -382,7 +394,8 @@ export const environCases: readonly PepCase[] = [
     rule: 'Without a Host field (HTTP/1.0) they hold the address of the server.',
     run: async (probe) => {
       const environ = await probe.environ({ version: '1.0', host: null })
-      const real = environ.SERVER_NAME === '127.0.0.1' && environ.SERVER_PORT === String(probe.server.port)
+      const real =
+        environ.SERVER_NAME === '127.0.0.1' && environ.SERVER_PORT === String(probe.server.port)
       return `${real ? 'the real address' : `${environ.SERVER_NAME}:${environ.SERVER_PORT}`}, HTTP_HOST ${'HTTP_HOST' in environ ? 'present' : 'absent'}`
     },
     expect: 'the real address, HTTP_HOST absent',
@@ -535,7 +548,9 @@ export const environCases: readonly PepCase[] = [
       const port = /^\d+$/.test(environ.REMOTE_PORT ?? '') ? 'REMOTE_PORT' : ''
       const rest = ['RAW_URI', 'REQUEST_URI'].filter((name) => environ[name] === '/a%20b?c')
       const software = environ.SERVER_SOFTWARE ? 'SERVER_SOFTWARE' : ''
-      return [`REMOTE_ADDR=${environ.REMOTE_ADDR}`, port, software, ...rest].filter(Boolean).join(' ')
+      return [`REMOTE_ADDR=${environ.REMOTE_ADDR}`, port, software, ...rest]
+        .filter(Boolean)
+        .join(' ')
     },
     expect: 'REMOTE_ADDR=127.0.0.1 REMOTE_PORT SERVER_SOFTWARE RAW_URI REQUEST_URI',
     gunicorn: {
@@ -651,7 +666,10 @@ export const environCases: readonly PepCase[] = [
     level: 'must',
     rule: 'The PEP\u2019s algorithm gives back the URL that was asked for.',
     run: (probe) =>
-      probe.report('url_reconstruction', { target: '/caf%C3%A9%20x/?y=%201', host: 'case.example:8080' }),
+      probe.report('url_reconstruction', {
+        target: '/caf%C3%A9%20x/?y=%201',
+        host: 'case.example:8080',
+      }),
     expect: 'http://case.example:8080/caf%C3%A9%20x/?y=%201',
   },
   {

@@ -3,8 +3,14 @@ import { type Probe, summary } from '../probe.ts'
 
 const section = 'Input and Error Streams'
 
-/** Writes to wsgi.errors in that way and says what came back and which of the texts are in the log. */
-async function write(probe: Probe, how: string, texts: (token: string) => string[]): Promise<string> {
+/**
+ * Writes to wsgi.errors in that way and says what came back and which of the texts are in the log.
+ */
+async function write(
+  probe: Probe,
+  how: string,
+  texts: (token: string) => string[],
+): Promise<string> {
   const response = await probe.ask('errors_written', { headers: [['X-How', how]] })
   const seen: string[] = []
   for (const text of texts(probe.token)) seen.push(await probe.logged(text))

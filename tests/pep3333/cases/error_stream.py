@@ -10,7 +10,9 @@ from .registry import TEXT, Environ, StartResponse, case, token_of
 
 @case
 def errors_written(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """Uses ``wsgi.errors`` as ``X-How`` says; everything carries the token so that the log can be searched."""
+    """Uses ``wsgi.errors`` as ``X-How`` says; everything carries the token so that the log can be
+    searched.
+    """
     errors = environ["wsgi.errors"]
     token = token_of(environ)
     how = environ["HTTP_X_HOW"]

@@ -27,13 +27,31 @@ function serving(
   more: Partial<PepCase> & { length?: number } = {},
 ): PepCase {
   const { length, ...rest } = more
-  return { id, section, level: 'must', rule, run: (probe) => serve(probe, file, length), expect, ...rest }
+  return {
+    id,
+    section,
+    level: 'must',
+    rule,
+    run: (probe) => serve(probe, file, length),
+    expect,
+    ...rest,
+  }
 }
 
 export const fileWrapperCases: readonly PepCase[] = [
   serving('file', 'plain file', 'A file on disk is sent.', '200, the whole file'),
-  serving('file-temporary', 'file', 'Also one that goes away when it is closed.', '200, the whole file'),
-  serving('file-block-size', 'file with block size', 'A block size may be suggested.', '200, the whole file'),
+  serving(
+    'file-temporary',
+    'file',
+    'Also one that goes away when it is closed.',
+    '200, the whole file',
+  ),
+  serving(
+    'file-block-size',
+    'file with block size',
+    'A block size may be suggested.',
+    '200, the whole file',
+  ),
   serving('file-empty', 'empty file', 'An empty file is an empty body.', '200 OK: ""'),
   serving(
     'file-offset',
@@ -78,9 +96,24 @@ export const fileWrapperCases: readonly PepCase[] = [
     'A file that has lost its name meanwhile is sent.',
     '200, the whole file',
   ),
-  serving('file-bytesio', 'BytesIO', 'A file-like object in memory is sent.', '200, the whole file'),
-  serving('file-bytesio-offset', 'BytesIO at an offset', 'From its position.', '200 OK: "qrstuvwxyz"'),
-  serving('file-only-read', 'only read', 'Nothing but read(size) is needed of it.', '200 OK: "only read"'),
+  serving(
+    'file-bytesio',
+    'BytesIO',
+    'A file-like object in memory is sent.',
+    '200, the whole file',
+  ),
+  serving(
+    'file-bytesio-offset',
+    'BytesIO at an offset',
+    'From its position.',
+    '200 OK: "qrstuvwxyz"',
+  ),
+  serving(
+    'file-only-read',
+    'only read',
+    'Nothing but read(size) is needed of it.',
+    '200 OK: "only read"',
+  ),
   serving(
     'file-pipe',
     'pipe',
@@ -106,7 +139,8 @@ export const fileWrapperCases: readonly PepCase[] = [
     section,
     level: 'may',
     rule: 'The server may take the Content-Length from the file.',
-    run: async (probe) => framing(await probe.ask('wraps', { headers: [['X-File', 'file at an offset']] })),
+    run: async (probe) =>
+      framing(await probe.ask('wraps', { headers: [['X-File', 'file at an offset']] })),
     expect: 'Content-Length 10',
     gunicorn: {
       sees: 'chunked',
@@ -133,9 +167,15 @@ export const fileWrapperCases: readonly PepCase[] = [
     '200 OK: "qrstuvwxyz", broken off',
     { length: 40, level: 'should', section: 'Handling the Content-Length Header' },
   ),
-  serving('file-length-within', 'plain file', 'Nor of a large file.', '200, its first 100000 bytes', {
-    length: 100_000,
-  }),
+  serving(
+    'file-length-within',
+    'plain file',
+    'Nor of a large file.',
+    '200, its first 100000 bytes',
+    {
+      length: 100_000,
+    },
+  ),
   {
     id: 'file-closed',
     section,
@@ -192,7 +232,8 @@ export const fileWrapperCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule: 'A middleware can iterate over the wrapper and change what it gives; close() reaches the file.',
-    run: async (probe) => `${summary(await probe.ask('wraps_and_uppercases'))}, ${await probe.closes()}`,
+    run: async (probe) =>
+      `${summary(await probe.ask('wraps_and_uppercases'))}, ${await probe.closes()}`,
     expect: '200 OK: "LOWER CASE", closed once',
   },
   {

@@ -170,7 +170,9 @@ def wraps_and_drops(environ: Environ, start_response: StartResponse) -> List[byt
 
 @case
 def wraps_middleware_file(environ: Environ, start_response: StartResponse) -> Any:
-    """A middleware that puts a wrapper of its own into the environ: its object is no business of the server's."""
+    """A middleware that puts a wrapper of its own into the environ: its object is no business of
+    the server's.
+    """
 
     class Wrapper:
         """Looks like a server's wrapper: it holds a real file, but gives something else."""

@@ -28,7 +28,9 @@ function reading(
   return { id, section, level, rule, expect, run: (probe) => read(probe, reader, options), ...rest }
 }
 
-/** Sends a first request with a body and a second one behind it, and says how both were answered. */
+/**
+ * Sends a first request with a body and a second one behind it, and says how both were answered.
+ */
 async function pair(probe: Probe, first: Buffer): Promise<string> {
   const connection = await probe.connect()
   await connection.send(first)
@@ -63,7 +65,13 @@ export const inputStreamCases: readonly PepCase[] = [
     'read(-1) does too, as in Python\u2019s library.',
     String.raw`b'ab\ncd\r\n\nlast'`,
   ),
-  reading('input-read-none', 'should', 'read(None)', 'read(None) does too.', String.raw`b'ab\ncd\r\n\nlast'`),
+  reading(
+    'input-read-none',
+    'should',
+    'read(None)',
+    'read(None) does too.',
+    String.raw`b'ab\ncd\r\n\nlast'`,
+  ),
   reading(
     'input-read-zero',
     'must',
@@ -199,10 +207,13 @@ export const inputStreamCases: readonly PepCase[] = [
     rule: 'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than is kept in memory.',
     run: async (probe) => {
       const body = everyByte(3 * 4096)
-      const seen = await probe.report<{ types: string[]; length: number; sha256: string }>('digest_input', {
-        method: 'POST',
-        body,
-      })
+      const seen = await probe.report<{ types: string[]; length: number; sha256: string }>(
+        'digest_input',
+        {
+          method: 'POST',
+          body,
+        },
+      )
       const same = seen.sha256 === createHash('sha256').update(body).digest('hex')
       return `${seen.types.join('/')}, ${seen.length} long, ${same ? 'equal' : 'not equal'}`
     },
@@ -236,7 +247,10 @@ export const inputStreamCases: readonly PepCase[] = [
     rule: 'A body that the application never read does not spoil the next request of the connection.',
     on: threads,
     run: (probe) =>
-      pair(probe, probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+      pair(
+        probe,
+        probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' }),
+      ),
     expect: '"ignored", then "second"',
   },
   {
@@ -246,7 +260,10 @@ export const inputStreamCases: readonly PepCase[] = [
     rule: 'Nor does one that it read in part.',
     on: threads,
     run: (probe) =>
-      pair(probe, probe.request('peek_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+      pair(
+        probe,
+        probe.request('peek_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' }),
+      ),
     expect: '"GE", then "second"',
   },
   {
@@ -256,7 +273,10 @@ export const inputStreamCases: readonly PepCase[] = [
     rule: 'Nor does an unread one that is streamed.',
     on: unbuffered,
     run: (probe) =>
-      pair(probe, probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' })),
+      pair(
+        probe,
+        probe.request('ignore_input', { method: 'POST', body: 'GET /smuggled HTTP/1.1\r\n\r\n' }),
+      ),
     expect: '"ignored", then "second"',
   },
   {
@@ -327,7 +347,12 @@ export const inputStreamCases: readonly PepCase[] = [
     run: (probe) =>
       pair(
         probe,
-        probe.request('ignore_input', { method: 'POST', headers: chunked, body: chunkedBody, framed: true }),
+        probe.request('ignore_input', {
+          method: 'POST',
+          headers: chunked,
+          body: chunkedBody,
+          framed: true,
+        }),
       ),
     expect: '"ignored", then "second"',
   },

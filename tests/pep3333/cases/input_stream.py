@@ -26,7 +26,11 @@ READERS: Dict[str, Callable[[Any], object]] = {
     "read(None)": lambda stream: stream.read(None),
     "read(0) read(0) read()": lambda stream: [stream.read(0), stream.read(0), stream.read()],
     "read(3) until empty": lambda stream: in_pieces(stream.read, 3),
-    "read(1000) read(1000) read()": lambda stream: [stream.read(1000), stream.read(1000), stream.read()],
+    "read(1000) read(1000) read()": lambda stream: [
+        stream.read(1000),
+        stream.read(1000),
+        stream.read(),
+    ],
     "readline() until empty": lambda stream: in_pieces(lambda _: stream.readline(), 0),
     "readline(3) until empty": lambda stream: in_pieces(stream.readline, 3),
     "readline(-1) readline(0)": lambda stream: [stream.readline(-1), stream.readline(0)],
@@ -59,7 +63,8 @@ def read_input(environ: Environ, start_response: StartResponse) -> List[bytes]:
 
 @case
 def digest_input(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """Reads everything in blocks; answers with the type of the blocks, their sum and their SHA-256."""
+    """Reads everything in blocks; answers with the type of the blocks, their sum and their
+    SHA-256."""
     digest = hashlib.sha256()
     length = 0
     types = set()

@@ -1,4 +1,6 @@
-"""PEP 3333, "Specification Details" and "Buffering and Streaming": what an application returns, and ``close()``."""
+"""PEP 3333, "Specification Details" and "Buffering and Streaming": what an application returns, and
+``close()``.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,9 @@ RESULTS = {
     "every byte": lambda: [ALL_BYTES, ALL_BYTES[::-1]],
     "big list": lambda: [BIG],
     "big tuple": lambda: (BIG[:500_000], BIG[500_000:]),
-    "big generator": lambda: (BIG[start : start + 100_000] for start in range(0, len(BIG), 100_000)),
+    "big generator": lambda: (
+        BIG[start : start + 100_000] for start in range(0, len(BIG), 100_000)
+    ),
     "None": lambda: None,
     "int": lambda: 5,
     "str": lambda: "text",
@@ -311,7 +315,9 @@ def endless(environ: Environ, start_response: StartResponse) -> Any:
 
 @case
 def waits_for_client(environ: Environ, start_response: StartResponse) -> Any:
-    """Yields little and slowly until it is closed, so that the server learns late that the client has gone."""
+    """Yields little and slowly until it is closed, so that the server learns late that the client
+    has gone.
+    """
     token = token_of(environ)
 
     def chunks() -> Iterator[bytes]:
@@ -347,7 +353,9 @@ def meets(environ: Environ, start_response: StartResponse) -> List[bytes]:
 
 @case
 def overlaps(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """Stays inside the application long enough for another request to overlap if the server lets it."""
+    """Stays inside the application long enough for another request to overlap if the server lets
+    it.
+    """
     token = token_of(environ)
     note(token, "in")
     time.sleep(0.1)

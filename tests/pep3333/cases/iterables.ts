@@ -24,7 +24,15 @@ function returning(
   expect: string,
   more: Partial<Pick<PepCase, 'level' | 'section' | 'gunicorn' | 'typescript'>> = {},
 ): PepCase {
-  return { id, section, level: 'must', rule, run: (probe) => returned(probe, result), expect, ...more }
+  return {
+    id,
+    section,
+    level: 'must',
+    rule,
+    run: (probe) => returned(probe, result),
+    expect,
+    ...more,
+  }
 }
 
 /** Asks, reads the answer, and says how often close() was called. */
@@ -35,7 +43,9 @@ async function closing(
 ): Promise<string> {
   const response = probe.ask(app, options)
   const seen = outcome(
-    response.then((answer) => (options.method === 'HEAD' ? String(answer.status) : summary(answer))),
+    response.then((answer) =>
+      options.method === 'HEAD' ? String(answer.status) : summary(answer),
+    ),
   )
   return `${await seen}, ${await probe.closes()}`
 }
@@ -53,7 +63,12 @@ async function overlap(probe: Probe): Promise<string> {
 
 export const iterableCases: readonly PepCase[] = [
   returning('result-list', 'list of one', 'A list of one bytestring.', '200 OK: "one chunk"'),
-  returning('result-list-many', 'list of many', 'A list of several, one of them empty.', '200 OK: "many"'),
+  returning(
+    'result-list-many',
+    'list of many',
+    'A list of several, one of them empty.',
+    '200 OK: "many"',
+  ),
   returning('result-tuple', 'tuple', 'A tuple.', '200 OK: "tuple"'),
   returning('result-set', 'set', 'A set.', '200 OK: "set"'),
   returning('result-dict', 'dict', 'A dict, which iterates over its keys.', '200 OK: "dict"'),
@@ -64,7 +79,12 @@ export const iterableCases: readonly PepCase[] = [
     'A generator, with an empty chunk inside.',
     '200 OK: "generator"',
   ),
-  returning('result-only-iter', 'OnlyIter', 'An object with nothing but __iter__.', '200 OK: "only iter"'),
+  returning(
+    'result-only-iter',
+    'OnlyIter',
+    'An object with nothing but __iter__.',
+    '200 OK: "only iter"',
+  ),
   returning(
     'result-only-getitem',
     'OnlyGetItem',
@@ -117,7 +137,12 @@ export const iterableCases: readonly PepCase[] = [
     '200 OK: ""',
   ),
   returning('result-empty-chunk', 'list of an empty chunk', 'One empty chunk.', '200 OK: ""'),
-  returning('result-empty-generator', 'empty generator', 'A generator that yields nothing.', '200 OK: ""'),
+  returning(
+    'result-empty-generator',
+    'empty generator',
+    'A generator that yields nothing.',
+    '200 OK: ""',
+  ),
   returning('result-empty-chunks', 'generator of empty chunks', 'Only empty chunks.', '200 OK: ""'),
   returning(
     'result-line-ends',
@@ -167,13 +192,23 @@ export const iterableCases: readonly PepCase[] = [
       rule: 'Without strict its bytes are sent, and the log says so.',
       expect: '200 OK: "bytes"',
       gunicorn: sendsHead,
-      typescript: { sees: '500', because: 'choice', why: 'No server takes it there, and no middleware.' },
+      typescript: {
+        sees: '500',
+        because: 'choice',
+        why: 'No server takes it there, and no middleware.',
+      },
     },
   ),
-  returning('chunk-str', 'list of str', 'A chunk is bytes, not str: nothing of a 200 is sent.', '500', {
-    section: 'Unicode Issues',
-    gunicorn: sendsHead,
-  }),
+  returning(
+    'chunk-str',
+    'list of str',
+    'A chunk is bytes, not str: nothing of a 200 is sent.',
+    '500',
+    {
+      section: 'Unicode Issues',
+      gunicorn: sendsHead,
+    },
+  ),
   returning('chunk-empty-str', 'empty str first', 'Not even an empty str.', '500', {
     section: 'Unicode Issues',
     gunicorn: sendsHead,
@@ -198,10 +233,16 @@ export const iterableCases: readonly PepCase[] = [
     },
   ),
   ...unlessStrict(
-    returning('chunk-memoryview', 'list of memoryview', 'A chunk is bytes, not a memoryview.', '500', {
-      section: 'Unicode Issues',
-      gunicorn: sendsHead,
-    }),
+    returning(
+      'chunk-memoryview',
+      'list of memoryview',
+      'A chunk is bytes, not a memoryview.',
+      '500',
+      {
+        section: 'Unicode Issues',
+        gunicorn: sendsHead,
+      },
+    ),
     {
       rule: 'Without strict its bytes are sent, and the log says so.',
       expect: '200 OK: "memoryview"',
@@ -222,7 +263,9 @@ export const iterableCases: readonly PepCase[] = [
       const { rest } = await connection.readToEnd()
       connection.close()
       const more = rest.toString('latin1').includes('text') ? ', the str sent' : ''
-      const ended = rest.toString('latin1').includes('0\r\n\r\n') ? 'ended as if complete' : 'broken off'
+      const ended = rest.toString('latin1').includes('0\r\n\r\n')
+        ? 'ended as if complete'
+        : 'broken off'
       return `${response.status}, ${ended}${more}, ${await probe.closes()}`
     },
     expect: '200, broken off, closed once',
@@ -235,7 +278,9 @@ export const iterableCases: readonly PepCase[] = [
     run: async (probe) => {
       const response = await probe.ask('guarded')
       await probe.settled()
-      const asked = [...new Set(probe.notes())].filter((note) => !/^asked for (close|__\w+__)$/.test(note))
+      const asked = [...new Set(probe.notes())].filter(
+        (note) => !/^asked for (close|__\w+__)$/.test(note),
+      )
       return `${summary(response)}, ${asked.join(', ') || 'asked for nothing else'}`
     },
     expect: '200 OK: "guarded", asked for nothing else',
@@ -430,7 +475,8 @@ export const iterableCases: readonly PepCase[] = [
     section: 'Handling the Content-Length Header',
     level: 'may',
     rule: 'Of a one-item list the server can tell the Content-Length.',
-    run: async (probe) => framing(await probe.ask('returns', { headers: [['X-Result', 'list of one']] })),
+    run: async (probe) =>
+      framing(await probe.ask('returns', { headers: [['X-Result', 'list of one']] })),
     expect: 'Content-Length 9',
     gunicorn: {
       sees: 'chunked',
@@ -444,7 +490,9 @@ export const iterableCases: readonly PepCase[] = [
     level: 'may',
     rule: 'The same for HTTP/1.0.',
     run: async (probe) =>
-      framing(await probe.ask('returns', { version: '1.0', headers: [['X-Result', 'list of one']] })),
+      framing(
+        await probe.ask('returns', { version: '1.0', headers: [['X-Result', 'list of one']] }),
+      ),
     expect: 'Content-Length 9',
     gunicorn: {
       sees: 'until the connection closes',

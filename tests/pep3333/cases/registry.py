@@ -1,8 +1,8 @@
 """What every case shares: the register, notes that the test reads, and gates that the test opens.
 
-A request carries a token of its own in ``X-Token``. Notes and gates are files named after it in the directory
-``PEP3333_NOTES``: they work whichever process runs the application, and after its client has gone.
-"""
+A request carries a token of its own in ``X-Token``. Notes and gates are files named after it in the
+directory ``PEP3333_NOTES``: they work whichever process runs the application, and after its client
+has gone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def read_all(environ: Environ) -> bytes:
 
 
 class Closing:
-    """An iterable over ``chunks`` that notes each of its ``close()`` calls, and each chunk it is asked for."""
+    """An iterable over ``chunks`` that notes each of its ``close()`` calls, and each chunk it is
+    asked for.
+    """
 
     def __init__(self, token: str, chunks: Iterable[Any]) -> None:
         self.token = token

@@ -17,11 +17,23 @@ function refusing(
   rule: string,
   more: Partial<Pick<PepCase, 'gunicorn' | 'typescript' | 'section'>> = {},
 ): PepCase {
-  return { id, section, level, rule, run: (probe) => call(probe, literal), expect: 'refused, 500', ...more }
+  return {
+    id,
+    section,
+    level,
+    rule,
+    run: (probe) => call(probe, literal),
+    expect: 'refused, 500',
+    ...more,
+  }
 }
 
 /** Asks for an answer that breaks off after `part`, opens the gate, and reads what follows. */
-async function breakOff(probe: Probe, app: string, headers: [string, string][] = []): Promise<string> {
+async function breakOff(
+  probe: Probe,
+  app: string,
+  headers: [string, string][] = [],
+): Promise<string> {
   const connection = await probe.connect()
   await connection.send(probe.request(app, { headers }))
   const response = await connection.readResponse('GET', { bodyless: true })
@@ -31,33 +43,61 @@ async function breakOff(probe: Probe, app: string, headers: [string, string][] =
   connection.close()
   const whole = `${seen}${rest.toString('latin1')}`
   const ended =
-    response.framing === 'chunked' && whole.includes('\r\n0\r\n\r\n') ? 'ended as if complete' : 'broken off'
+    response.framing === 'chunked' && whole.includes('\r\n0\r\n\r\n')
+      ? 'ended as if complete'
+      : 'broken off'
   const body = whole.replace(/\r?\n?[0-9a-f]+\r\n/gi, '').replace(/\r\n/g, '')
   return `${response.status}, ${JSON.stringify(body)}, ${ended}`
 }
 
-const headerTable: readonly [id: string, level: PepCase['level'], header: string, rule: string][] = [
-  ['header-name-bytes', 'must', "(b'X-Name', 'value')", 'A header name is a str, not bytes.'],
-  ['header-value-bytes', 'must', "('X-Name', b'value')", 'A header value is a str, not bytes.'],
-  ['header-value-int', 'must', "('Content-Length', 7)", 'A header value is a str, not a number.'],
-  ['header-value-none', 'must', "('X-Name', None)", 'A header value is a str, not None.'],
-  ['header-name-empty', 'must', "('', 'value')", 'A header name is not empty.'],
-  ['header-name-colon', 'must', "('X-Name:', 'value')", 'A header name has no trailing colon.'],
-  ['header-name-space', 'must', "('X Name', 'value')", 'A header name has no space.'],
-  ['header-name-line-end', 'must', "('X-Name\\r\\nInjected', 'value')", 'A header name has no line end.'],
-  ['header-name-non-ascii', 'must', "('X-N\\xe4me', 'value')", 'A header name is a token, so ASCII.'],
-  ['header-value-crlf', 'must', "('X-Name', 'a\\r\\nInjected: b')", 'A header value has no CR LF inside.'],
-  ['header-value-crlf-end', 'must', "('X-Name', 'a\\r\\n')", 'A header value does not end in CR LF.'],
-  ['header-value-lf', 'must', "('X-Name', 'a\\nInjected: b')", 'A header value has no line feed.'],
-  ['header-value-cr', 'must', "('X-Name', 'a\\rb')", 'A header value has no carriage return.'],
-  ['header-value-nul', 'must', "('X-Name', 'a\\0b')", 'A header value has no NUL.'],
+const headerTable: readonly [id: string, level: PepCase['level'], header: string, rule: string][] =
   [
-    'header-value-control',
-    'must',
-    "('X-Name', 'a\\x1b[2Jb\\x7f')",
-    'A header value has no other control character.',
-  ],
-]
+    ['header-name-bytes', 'must', "(b'X-Name', 'value')", 'A header name is a str, not bytes.'],
+    ['header-value-bytes', 'must', "('X-Name', b'value')", 'A header value is a str, not bytes.'],
+    ['header-value-int', 'must', "('Content-Length', 7)", 'A header value is a str, not a number.'],
+    ['header-value-none', 'must', "('X-Name', None)", 'A header value is a str, not None.'],
+    ['header-name-empty', 'must', "('', 'value')", 'A header name is not empty.'],
+    ['header-name-colon', 'must', "('X-Name:', 'value')", 'A header name has no trailing colon.'],
+    ['header-name-space', 'must', "('X Name', 'value')", 'A header name has no space.'],
+    [
+      'header-name-line-end',
+      'must',
+      "('X-Name\\r\\nInjected', 'value')",
+      'A header name has no line end.',
+    ],
+    [
+      'header-name-non-ascii',
+      'must',
+      "('X-N\\xe4me', 'value')",
+      'A header name is a token, so ASCII.',
+    ],
+    [
+      'header-value-crlf',
+      'must',
+      "('X-Name', 'a\\r\\nInjected: b')",
+      'A header value has no CR LF inside.',
+    ],
+    [
+      'header-value-crlf-end',
+      'must',
+      "('X-Name', 'a\\r\\n')",
+      'A header value does not end in CR LF.',
+    ],
+    [
+      'header-value-lf',
+      'must',
+      "('X-Name', 'a\\nInjected: b')",
+      'A header value has no line feed.',
+    ],
+    ['header-value-cr', 'must', "('X-Name', 'a\\rb')", 'A header value has no carriage return.'],
+    ['header-value-nul', 'must', "('X-Name', 'a\\0b')", 'A header value has no NUL.'],
+    [
+      'header-value-control',
+      'must',
+      "('X-Name', 'a\\x1b[2Jb\\x7f')",
+      'A header value has no other control character.',
+    ],
+  ]
 
 export const startResponseCases: readonly PepCase[] = [
   {
@@ -202,7 +242,9 @@ export const startResponseCases: readonly PepCase[] = [
     rule: 'With exc_info, before the head is sent, status and all headers are replaced.',
     run: async (probe) => {
       const response = await probe.ask('replaces_before_head')
-      const ofTheFirst = response.header('X-First') ? 'headers of the first call too' : 'only the new headers'
+      const ofTheFirst = response.header('X-First')
+        ? 'headers of the first call too'
+        : 'only the new headers'
       return `${response.status} ${response.reason}, ${ofTheFirst}, ${content(response)}`
     },
     expect: '503 Replaced, only the new headers, "replaced"',
@@ -219,7 +261,9 @@ export const startResponseCases: readonly PepCase[] = [
     rule: 'The same while iterating, as long as only empty chunks came: they do not send the head.',
     run: async (probe) => {
       const response = await probe.ask('replaces_after_empty_chunk')
-      const ofTheFirst = response.header('X-First') ? 'headers of the first call too' : 'only the new headers'
+      const ofTheFirst = response.header('X-First')
+        ? 'headers of the first call too'
+        : 'only the new headers'
       return `${response.status} ${response.reason}, ${ofTheFirst}, ${content(response)}`
     },
     expect: '503 Replaced, only the new headers, "replaced"',
@@ -276,7 +320,8 @@ export const startResponseCases: readonly PepCase[] = [
       const connection = await probe.connect()
       await connection.send(probe.request('head_before_body'))
       await probe.noted('started')
-      // What was sent before the note is in the socket by now; a round trip later this side has seen it too.
+      // What was sent before the note is in the socket by now; a round trip later this side has
+      // seen it too.
       await probe.connect()
       const before = connection.socket.readableLength > 0 ? 'the head' : 'nothing'
       probe.open('looked')
@@ -306,7 +351,9 @@ export const startResponseCases: readonly PepCase[] = [
       return [
         `${response.status} ${response.reason}`,
         cookies,
-        names.filter((name) => order.includes(name)).join() === order.join() ? 'in order' : names.join(),
+        names.filter((name) => order.includes(name)).join() === order.join()
+          ? 'in order'
+          : names.join(),
         response.header('X-Latin') === latin ? 'latin-1 intact' : 'latin-1 changed',
       ].join(', ')
     },
@@ -354,9 +401,19 @@ export const startResponseCases: readonly PepCase[] = [
     },
   },
   refusing('status-int', 'must', "(200, [('X-A', 'b')])", 'The status is a str, not a number.'),
-  refusing('status-bytes', 'must', "(b'200 OK', [('X-A', 'b')])", 'The status is a str, not bytes.'),
+  refusing(
+    'status-bytes',
+    'must',
+    "(b'200 OK', [('X-A', 'b')])",
+    'The status is a str, not bytes.',
+  ),
   refusing('status-no-code', 'must', "('OK', [('X-A', 'b')])", 'The status begins with its code.'),
-  refusing('status-no-space', 'must', "('200OK', [('X-A', 'b')])", 'A space separates code and reason.'),
+  refusing(
+    'status-no-space',
+    'must',
+    "('200OK', [('X-A', 'b')])",
+    'A space separates code and reason.',
+  ),
   refusing('status-two-digits', 'must', "('99 Low', [('X-A', 'b')])", 'The code has three digits.'),
   refusing(
     'status-four-digits',
@@ -364,19 +421,34 @@ export const startResponseCases: readonly PepCase[] = [
     "('2000 High', [('X-A', 'b')])",
     'The code has three digits, not four.',
   ),
-  refusing('status-leading-space', 'must', "(' 200 OK', [('X-A', 'b')])", 'No space comes before the code.'),
+  refusing(
+    'status-leading-space',
+    'must',
+    "(' 200 OK', [('X-A', 'b')])",
+    'No space comes before the code.',
+  ),
   ...unlessStrict(
-    refusing('status-trailing-space', 'must', "('200 OK ', [('X-A', 'b')])", 'No space follows the reason.', {
-      gunicorn: {
-        sees: 'accepted, 200 OK : "started"',
-        weAre: 'stricter',
-        why: 'The PEP: no surrounding whitespace.',
+    refusing(
+      'status-trailing-space',
+      'must',
+      "('200 OK ', [('X-A', 'b')])",
+      'No space follows the reason.',
+      {
+        gunicorn: {
+          sees: 'accepted, 200 OK : "started"',
+          weAre: 'stricter',
+          why: 'The PEP: no surrounding whitespace.',
+        },
       },
-    }),
+    ),
     {
       rule: 'Without strict, white space around the reason is taken off.',
       expect: 'accepted, 200 OK: "started"',
-      gunicorn: { sees: 'accepted, 200 OK : "started"', weAre: 'choice', why: 'Gunicorn sends it as it is.' },
+      gunicorn: {
+        sees: 'accepted, 200 OK : "started"',
+        weAre: 'choice',
+        why: 'Gunicorn sends it as it is.',
+      },
     },
   ),
   {
@@ -446,21 +518,35 @@ export const startResponseCases: readonly PepCase[] = [
     },
   ),
   ...unlessStrict(
-    refusing('headers-tuple', 'must', "('200 OK', (('X-A', 'b'),))", 'The headers are a list, not a tuple.', {
-      gunicorn: {
-        sees: 'accepted, 200 OK: "started"',
-        weAre: 'stricter',
-        why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
+    refusing(
+      'headers-tuple',
+      'must',
+      "('200 OK', (('X-A', 'b'),))",
+      'The headers are a list, not a tuple.',
+      {
+        gunicorn: {
+          sees: 'accepted, 200 OK: "started"',
+          weAre: 'stricter',
+          why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
+        },
+        typescript: {
+          sees: 'accepted, 200 OK: "started"',
+          because: 'language',
+          why: 'A tuple is an array.',
+        },
       },
-      typescript: {
-        sees: 'accepted, 200 OK: "started"',
-        because: 'language',
-        why: 'A tuple is an array.',
-      },
-    }),
-    { rule: 'Without strict, another iterable of pairs is taken.', expect: 'accepted, 200 OK: "started"' },
+    ),
+    {
+      rule: 'Without strict, another iterable of pairs is taken.',
+      expect: 'accepted, 200 OK: "started"',
+    },
   ),
-  refusing('headers-dict', 'must', "('200 OK', {'X-A': 'b'})", 'The headers are a list, not a dict.'),
+  refusing(
+    'headers-dict',
+    'must',
+    "('200 OK', {'X-A': 'b'})",
+    'The headers are a list, not a dict.',
+  ),
   refusing('headers-none', 'must', "('200 OK', None)", 'The headers are a list, not None.'),
   ...unlessStrict(
     refusing(
@@ -481,7 +567,10 @@ export const startResponseCases: readonly PepCase[] = [
         },
       },
     ),
-    { rule: 'Without strict, a list of two is taken for a pair.', expect: 'accepted, 200 OK: "started"' },
+    {
+      rule: 'Without strict, a list of two is taken for a pair.',
+      expect: 'accepted, 200 OK: "started"',
+    },
   ),
   refusing(
     'headers-pair-str',
@@ -496,7 +585,12 @@ export const startResponseCases: readonly PepCase[] = [
       },
     },
   ),
-  refusing('headers-triple', 'must', "('200 OK', [('X-A', 'b', 'c')])", 'Each header has two parts.'),
+  refusing(
+    'headers-triple',
+    'must',
+    "('200 OK', [('X-A', 'b', 'c')])",
+    'Each header has two parts.',
+  ),
   ...headerTable.map(([id, level, header, rule]) =>
     refusing(id, level, `('200 OK', [('X-A', 'b'), ${header}])`, rule),
   ),
@@ -543,7 +637,11 @@ export const startResponseCases: readonly PepCase[] = [
     'A Content-Length is not negative.',
     {
       section: 'Handling the Content-Length Header',
-      gunicorn: { sees: 'malformed answer: Content-Length: -7', weAre: 'conforms', why: 'The same.' },
+      gunicorn: {
+        sees: 'malformed answer: Content-Length: -7',
+        weAre: 'conforms',
+        why: 'The same.',
+      },
     },
   ),
   refusing(
@@ -599,7 +697,10 @@ export const startResponseCases: readonly PepCase[] = [
         },
       },
     ),
-    { rule: 'Without strict it is left out, and the log says so.', expect: 'accepted, 200 OK: "started"' },
+    {
+      rule: 'Without strict it is left out, and the log says so.',
+      expect: 'accepted, 200 OK: "started"',
+    },
   ),
   ...unlessStrict(
     refusing(
@@ -615,29 +716,38 @@ export const startResponseCases: readonly PepCase[] = [
         },
       },
     ),
-    { rule: 'Without strict it is left out, and the log says so.', expect: 'accepted, 200 OK: "started"' },
+    {
+      rule: 'Without strict it is left out, and the log says so.',
+      expect: 'accepted, 200 OK: "started"',
+    },
   ),
-  ...['Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authorization', 'TE', 'Trailers', 'Upgrade'].flatMap(
-    (name) =>
-      unlessStrict(
-        refusing(
-          `hop-by-hop-${name.toLowerCase()}`,
-          'should',
-          `('200 OK', [('${name}', 'x')])`,
-          `So is ${name}.`,
-          {
-            gunicorn: {
-              sees: 'accepted, 200 OK: "started"',
-              weAre: 'stricter',
-              why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
-            },
-          },
-        ),
+  ...[
+    'Keep-Alive',
+    'Proxy-Authenticate',
+    'Proxy-Authorization',
+    'TE',
+    'Trailers',
+    'Upgrade',
+  ].flatMap((name) =>
+    unlessStrict(
+      refusing(
+        `hop-by-hop-${name.toLowerCase()}`,
+        'should',
+        `('200 OK', [('${name}', 'x')])`,
+        `So is ${name}.`,
         {
-          rule: 'Without strict it is left out, and the log says so.',
-          expect: 'accepted, 200 OK: "started"',
+          gunicorn: {
+            sees: 'accepted, 200 OK: "started"',
+            weAre: 'stricter',
+            why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+          },
         },
       ),
+      {
+        rule: 'Without strict it is left out, and the log says so.',
+        expect: 'accepted, 200 OK: "started"',
+      },
+    ),
   ),
   {
     id: 'error-in-call',

@@ -8,7 +8,17 @@ import weakref
 from typing import Any, Callable, Iterable, Iterator, List, Optional
 
 from .environ import json_answer
-from .registry import TEXT, Closing, Environ, StartResponse, case, note, read_all, token_of, wait_for_gate
+from .registry import (
+    TEXT,
+    Closing,
+    Environ,
+    StartResponse,
+    case,
+    note,
+    read_all,
+    token_of,
+    wait_for_gate,
+)
 
 
 class CaseError(Exception):
@@ -35,7 +45,9 @@ def called_with(environ: Environ, start_response: StartResponse) -> List[bytes]:
 
 @case
 def recovers_from_bad_headers(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """An error raised by start_response can still be handled by the application, because it is still running."""
+    """An error raised by start_response can still be handled by the application, because it is
+    still running.
+    """
     try:
         start_response("200 OK", [("Bad", "a\r\nInjected: b"), ("Left-Over", "1")])
     except Exception:
@@ -119,8 +131,11 @@ def calls_again_after_refusal(environ: Environ, start_response: StartResponse) -
 
 @case
 def replaces_before_head(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """Nothing has been sent, so exc_info replaces status and every header, the Content-Length too."""
-    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "1000"), ("X-First", "1")])
+    """Nothing has been sent, so exc_info replaces status and every header, the Content-Length
+    too."""
+    start_response(
+        "200 OK", [("Content-Type", "text/html"), ("Content-Length", "1000"), ("X-First", "1")]
+    )
     try:
         raise CaseError("before the head")
     except CaseError:
@@ -152,7 +167,9 @@ def exc_info_first(environ: Environ, start_response: StartResponse) -> List[byte
 
 @case
 def exc_info_after_head(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    """The head has been sent: start_response must raise, and should raise the very error it was given."""
+    """The head has been sent: start_response must raise, and should raise the very error it was
+    given.
+    """
     token = token_of(environ)
     start_response("200 OK", TEXT)
     yield b"sent"
@@ -163,7 +180,10 @@ def exc_info_after_head(environ: Environ, start_response: StartResponse) -> Iter
         try:
             start_response("500 Too Late", TEXT, sys.exc_info())
         except BaseException as raised:
-            note(token, "raised the same error" if raised is error else "raised " + type(raised).__name__)
+            note(
+                token,
+                "raised the same error" if raised is error else "raised " + type(raised).__name__,
+            )
             raise
     note(token, "raised nothing")
     yield b"error page"
@@ -199,7 +219,9 @@ def returns_write(environ: Environ, start_response: StartResponse) -> List[bytes
 
 @case
 def head_before_body(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    """Calls start_response and then waits, so that the test can see whether the head went out by itself."""
+    """Calls start_response and then waits, so that the test can see whether the head went out by
+    itself.
+    """
     token = token_of(environ)
     start_response("200 OK", TEXT)
     yield b""
@@ -273,7 +295,9 @@ def raises_in_later_iteration(environ: Environ, start_response: StartResponse) -
         wait_for_gate(token, "seen")
         raise CaseError("raised in a later iteration " + token)
 
-    start_response("200 OK", TEXT + [("Content-Length", "1000")] * (environ.get("HTTP_X_LENGTH") == "1"))
+    start_response(
+        "200 OK", TEXT + [("Content-Length", "1000")] * (environ.get("HTTP_X_LENGTH") == "1")
+    )
     return Closing(token, chunks())
 
 

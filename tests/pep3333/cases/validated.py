@@ -1,4 +1,6 @@
-"""The same contract as the standard library sees it: applications under ``wsgiref.validate.validator``."""
+"""The same contract as the standard library sees it: applications under
+``wsgiref.validate.validator``.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ def writes_all(environ: Environ, start_response: StartResponse) -> List[bytes]:
 
 @case
 def writes_then_yields(environ: Environ, start_response: StartResponse) -> List[bytes]:
-    """What was written comes before what is yielded; and the list's one chunk is not the whole body."""
+    """What was written comes before what is yielded; and the list's one chunk is not the whole
+    body.
+    """
     write = start_response("200 OK", TEXT)
     write(b"written ")
     return [b"yielded"]

@@ -4,8 +4,9 @@ import { content, everyByte, framing, type Probe, readUntil, summary } from '../
 const section: Section = 'The write() Callable'
 
 /**
- * Lets an application that sends three parts go on only when the client has the part before: each gate is opened
- * when the part has been read from the socket. A server that holds a part back never gets past it.
+ * Lets an application that sends three parts go on only when the client has the part before: each
+ * gate is opened when the part has been read from the socket. A server that holds a part back never
+ * gets past it.
  */
 export async function inStep(probe: Probe, app: string): Promise<string> {
   const connection = await probe.connect()

@@ -1,11 +1,16 @@
 import type { StartResponse, WSGIEnvironment, WSGIFunction } from '../../../src/wsgi/types.ts'
 import { bytes, plainText, register } from './registry.ts'
 
-// PEP 3333, "The Application/Framework Side" and "Application Configuration": every kind of application. Loaded by name on the server's
-// command line (`./typescript/callables.ts:instance.method`), one server each.
+// PEP 3333, "The Application/Framework Side" and "Application Configuration": every kind of
+// application. Loaded by name on the server's command line
+// (`./typescript/callables.ts:instance.method`), one server each.
 
 /** A 200 that says which application answered. */
-function answer(text: string, _environ: WSGIEnvironment, startResponse: StartResponse): Uint8Array[] {
+function answer(
+  text: string,
+  _environ: WSGIEnvironment,
+  startResponse: StartResponse,
+): Uint8Array[] {
   startResponse('200 OK', plainText())
   return [bytes(text)]
 }
@@ -46,7 +51,10 @@ export function factory(name = 'factory'): WSGIFunction {
   return (environ, startResponse) => answer(name, environ, startResponse)
 }
 
-/** Has a method `wsgi`, and nothing else may be asked of it, but whether it is a promise: that is asked of whatever is awaited. */
+/**
+ * Has a method `wsgi`, and nothing else may be asked of it, but whether it is a promise: that is
+ * asked of whatever is awaited.
+ */
 export const opaque: unknown = new Proxy(
   {},
   {

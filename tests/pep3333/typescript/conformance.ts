@@ -12,8 +12,9 @@ import './write.ts'
 import { applications, type Case } from './registry.ts'
 
 /**
- * The application that the table of PEP 3333 cases runs, as `conformance.py`: the header `X-Case` names which of them. It passes its
- * arguments and the result through untouched, unless `X-Form: async` asks for the same with promises wherever the contract allows one.
+ * The application that the table of PEP 3333 cases runs, as `conformance.py`: the header `X-Case`
+ * names which of them. It passes its arguments and the result through untouched, unless `X-Form:
+ * async` asks for the same with promises wherever the contract allows one.
  */
 export function application(...args: Parameters<Case>): unknown {
   const [environ] = args
@@ -32,7 +33,9 @@ async function promised(named: Case, args: Parameters<Case>): Promise<unknown> {
 
 type Body = (Iterable<unknown> | AsyncIterable<unknown>) & { close?(): unknown }
 
-/** A body whose every step, its end and its close() are promises that take a turn of the event loop. */
+/**
+ * A body whose every step, its end and its close() are promises that take a turn of the event loop.
+ */
 class Promised implements AsyncIterable<unknown> {
   readonly close: (() => Promise<unknown>) | undefined
   readonly #body: Body
@@ -49,7 +52,8 @@ class Promised implements AsyncIterable<unknown> {
 
   [Symbol.asyncIterator](): AsyncIterator<unknown> {
     const body = this.#body
-    const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]()
+    const iterator =
+      Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]()
     return {
       next: async () => {
         await turn()

@@ -36,7 +36,9 @@ register('environ_facts', (environ, startResponse) => {
     type: isPlain ? 'plain object' : String(Object.getPrototypeOf(environ)?.constructor?.name),
     'not str': cgi.filter((key) => typeof environ[key] !== 'string').sort(),
     'not latin-1': keys
-      .filter((key) => typeof environ[key] === 'string' && /[\u0100-\uffff]/.test(environ[key] as string))
+      .filter(
+        (key) => typeof environ[key] === 'string' && /[\u0100-\uffff]/.test(environ[key] as string),
+      )
       .sort(),
     'odd keys': rest.filter((key) => !/^[a-z0-9_]+(\.[a-z0-9_]+)+$/.test(key)),
   })
@@ -56,7 +58,8 @@ register('wsgi_facts', (environ, startResponse) => {
     if (methods !== undefined) {
       const stream = value as Record<string | symbol, unknown>
       const missing = methods.filter((name) => typeof stream[name] !== 'function')
-      facts[key] = missing.length > 0 ? `lacks ${missing.map(String).join(', ')}` : 'has every method'
+      facts[key] =
+        missing.length > 0 ? `lacks ${missing.map(String).join(', ')}` : 'has every method'
     } else if (key === 'wsgi.version') {
       facts[key] = tuple(value as unknown[])
     } else if (key.startsWith('wsgi.')) {
@@ -88,7 +91,10 @@ register('environ_changed', (environ: Record<string, unknown>, startResponse) =>
   return [bytes('changed')]
 })
 
-/** The algorithm of PEP 3333, "URL Reconstruction"; the strings are views of bytes, so bytes are quoted. */
+/**
+ * The algorithm of PEP 3333, "URL Reconstruction"; the strings are views of bytes, so bytes are
+ * quoted.
+ */
 register('url_reconstruction', (environ, startResponse) => {
   const scheme = environ['wsgi.url_scheme']
   let url = `${scheme}://`
@@ -96,7 +102,8 @@ register('url_reconstruction', (environ, startResponse) => {
     url += environ.HTTP_HOST
   } else {
     url += environ.SERVER_NAME
-    if (environ.SERVER_PORT !== (scheme === 'https' ? '443' : '80')) url += `:${environ.SERVER_PORT}`
+    if (environ.SERVER_PORT !== (scheme === 'https' ? '443' : '80'))
+      url += `:${environ.SERVER_PORT}`
   }
   url += quote(environ.SCRIPT_NAME) + quote(environ.PATH_INFO)
   if (environ.QUERY_STRING) url += `?${environ.QUERY_STRING}`

@@ -7,7 +7,9 @@ class LookupError extends Error {
   override readonly name = 'LookupError'
 }
 
-/** Uses `wsgi.errors` as `X-How` says; everything carries the token so that the log can be searched. */
+/**
+ * Uses `wsgi.errors` as `X-How` says; everything carries the token so that the log can be searched.
+ */
 register('errors_written', (environ, startResponse) => {
   const errors = environ['wsgi.errors']
   const token = tokenOf(environ)

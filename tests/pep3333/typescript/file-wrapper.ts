@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, closeSync, openSync, readSync, unlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { FileLike, FileWrapperConstructor } from '../../../src/wsgi/types.ts'
 import { bytes, note, notePath, plainText, register, tokenOf } from './registry.ts'
@@ -93,7 +101,10 @@ class BufferedFile implements FileLike {
   }
 }
 
-/** File-like in the smallest sense: `read` with a size, and no close(). What it gives are promises, as of a file that is waited for. */
+/**
+ * File-like in the smallest sense: `read` with a size, and no close(). What it gives are promises,
+ * as of a file that is waited for.
+ */
 class OnlyRead implements FileLike {
   #left: Uint8Array
 
@@ -143,46 +154,50 @@ function pipe(given: string): FileLike {
 /** The file that was served last, to be looked at afterwards. */
 let served: RealFile | undefined
 
-const kinds: Readonly<Record<string, (wrapper: FileWrapperConstructor, token: string) => unknown>> = {
-  file: (Wrapper) => new Wrapper(new TemporaryFile()),
-  'file with block size': (Wrapper) => new Wrapper(new TemporaryFile(), 100),
-  'empty file': (Wrapper) => new Wrapper(new TemporaryFile(bytes(''))),
-  'file at an offset': (Wrapper) => new Wrapper(new TemporaryFile().seek(tail)),
-  'file moved after wrapping': (Wrapper) => {
-    const file = new TemporaryFile()
-    const wrapped = new Wrapper(file)
-    file.seek(tail)
-    return wrapped
-  },
-  'buffered file read in part': (Wrapper) => {
-    const file = new BufferedFile(new TemporaryFile())
-    file.read(tail)
-    return new Wrapper(file)
-  },
-  'file growing': (Wrapper) => {
-    const file = new TemporaryFile(bytes('short'))
-    appendFileSync(file.path, ' and more')
-    return new Wrapper(file)
-  },
-  'deleted file': (Wrapper) => new Wrapper(new RealFile().unlink()),
-  'file with most of it left': (Wrapper) => new Wrapper(new TemporaryFile().seek(36)),
-  'plain file': (Wrapper) => {
-    served = new RealFile()
-    return new Wrapper(served)
-  },
-  'noting file': (Wrapper, token) => new Wrapper(new NotingFile(token)),
-  BytesIO: (Wrapper) => new Wrapper(new OnlyRead(content)),
-  'BytesIO at an offset': (Wrapper) => new Wrapper(new OnlyRead(content.subarray(tail))),
-  'only read': (Wrapper) => new Wrapper(new OnlyRead(bytes('only read')), 4),
-  'read and close': (Wrapper, token) => new Wrapper(new ReadAndClose(bytes('read and close'), token)),
-  gzip: (Wrapper) => {
-    const file = new TemporaryFile(gzipSync('plain'))
-    const plain = new OnlyRead(gunzipSync(file.read(1000)))
-    // The descriptor is that of the compressed file, but read() gives what was compressed.
-    return new Wrapper(Object.assign(plain, { fd: file.fd, path: file.path, close: () => file.close() }))
-  },
-  pipe: (Wrapper) => new Wrapper(pipe('through a pipe')),
-}
+const kinds: Readonly<Record<string, (wrapper: FileWrapperConstructor, token: string) => unknown>> =
+  {
+    file: (Wrapper) => new Wrapper(new TemporaryFile()),
+    'file with block size': (Wrapper) => new Wrapper(new TemporaryFile(), 100),
+    'empty file': (Wrapper) => new Wrapper(new TemporaryFile(bytes(''))),
+    'file at an offset': (Wrapper) => new Wrapper(new TemporaryFile().seek(tail)),
+    'file moved after wrapping': (Wrapper) => {
+      const file = new TemporaryFile()
+      const wrapped = new Wrapper(file)
+      file.seek(tail)
+      return wrapped
+    },
+    'buffered file read in part': (Wrapper) => {
+      const file = new BufferedFile(new TemporaryFile())
+      file.read(tail)
+      return new Wrapper(file)
+    },
+    'file growing': (Wrapper) => {
+      const file = new TemporaryFile(bytes('short'))
+      appendFileSync(file.path, ' and more')
+      return new Wrapper(file)
+    },
+    'deleted file': (Wrapper) => new Wrapper(new RealFile().unlink()),
+    'file with most of it left': (Wrapper) => new Wrapper(new TemporaryFile().seek(36)),
+    'plain file': (Wrapper) => {
+      served = new RealFile()
+      return new Wrapper(served)
+    },
+    'noting file': (Wrapper, token) => new Wrapper(new NotingFile(token)),
+    BytesIO: (Wrapper) => new Wrapper(new OnlyRead(content)),
+    'BytesIO at an offset': (Wrapper) => new Wrapper(new OnlyRead(content.subarray(tail))),
+    'only read': (Wrapper) => new Wrapper(new OnlyRead(bytes('only read')), 4),
+    'read and close': (Wrapper, token) =>
+      new Wrapper(new ReadAndClose(bytes('read and close'), token)),
+    gzip: (Wrapper) => {
+      const file = new TemporaryFile(gzipSync('plain'))
+      const plain = new OnlyRead(gunzipSync(file.read(1000)))
+      // The descriptor is that of the compressed file, but read() gives what was compressed.
+      return new Wrapper(
+        Object.assign(plain, { fd: file.fd, path: file.path, close: () => file.close() }),
+      )
+    },
+    pipe: (Wrapper) => new Wrapper(pipe('through a pipe')),
+  }
 
 /** Returns a file wrapper around the kind of file that `X-File` names. */
 register('wraps', (environ, startResponse) => {
@@ -206,7 +221,8 @@ register('wraps_and_uppercases', async function* (environ, startResponse) {
   startResponse('200 OK', plainText())
   const wrapped = new environ['wsgi.file_wrapper']!(new ReadAndClose(bytes('lower case'), token), 4)
   try {
-    for await (const block of wrapped) yield bytes(Buffer.from(block).toString('latin1').toUpperCase())
+    for await (const block of wrapped)
+      yield bytes(Buffer.from(block).toString('latin1').toUpperCase())
   } finally {
     wrapped.close()
   }
@@ -222,7 +238,10 @@ register('wraps_and_drops', (environ, startResponse) => {
   return [bytes(`other body, file at ${position}`)]
 })
 
-/** A middleware that puts a wrapper of its own into the environ: its object is no business of the server's. */
+/**
+ * A middleware that puts a wrapper of its own into the environ: its object is no business of the
+ * server's.
+ */
 register('wraps_middleware_file', (environ, startResponse) => {
   const held = new TemporaryFile()
   /** Looks like a server's wrapper: it holds a real file, but gives something else. */

@@ -36,7 +36,8 @@ const readers: Readonly<Record<string, (input: InputStream) => Promise<unknown>>
   // Those that are not waited for each come in their order all the same.
   'read(0) read(0) read()': (input) => Promise.all([input.read(0), input.read(0), input.read()]),
   'read(3) until empty': (input) => inPieces(() => input.read(3)),
-  'read(1000) read(1000) read()': (input) => Promise.all([input.read(1000), input.read(1000), input.read()]),
+  'read(1000) read(1000) read()': (input) =>
+    Promise.all([input.read(1000), input.read(1000), input.read()]),
   'readline() until empty': (input) => inPieces(() => input.readline()),
   'readline(3) until empty': (input) => inPieces(() => input.readline(3)),
   'readline(-1) readline(0)': (input) =>
@@ -85,7 +86,11 @@ register('digest_input', async (environ, startResponse) => {
     digest.update(block)
     length += block.length
   }
-  return jsonAnswer(startResponse, { types: [...types].sort(), length, sha256: digest.digest('hex') })
+  return jsonAnswer(startResponse, {
+    types: [...types].sort(),
+    length,
+    sha256: digest.digest('hex'),
+  })
 })
 
 /** What an application is told of a body that came in chunks, and what it can read. */

@@ -1,15 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AsyncClosing, bytes, Closing, gate, note, plainText, register, tokenOf } from './registry.ts'
+import {
+  AsyncClosing,
+  bytes,
+  Closing,
+  gate,
+  note,
+  plainText,
+  register,
+  tokenOf,
+} from './registry.ts'
 
-// PEP 3333, "Specification Details" and "Buffering and Streaming": what an application returns, and `close()`.
+// PEP 3333, "Specification Details" and "Buffering and Streaming": what an application returns, and
+// `close()`.
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 /** One mebibyte: more than a server would send at once. */
 const big = new Uint8Array(Buffer.alloc(256 * 4096, everyByte))
 
-/** An iterable of these chunks that has nothing but `Symbol.iterator`, and what is given with it. */
+/**
+ * An iterable of these chunks that has nothing but `Symbol.iterator`, and what is given with it.
+ */
 function iterable(chunks: string[], more: object = {}): Iterable<Uint8Array> {
-  return Object.assign(Object.create(null), { [Symbol.iterator]: () => chunks.map(bytes).values() }, more)
+  return Object.assign(
+    Object.create(null),
+    { [Symbol.iterator]: () => chunks.map(bytes).values() },
+    more,
+  )
 }
 
 /** An iterator of its own. */
@@ -18,7 +34,9 @@ class OnlyNext implements Iterator<Uint8Array>, Iterable<Uint8Array> {
 
   next(): IteratorResult<Uint8Array> {
     const text = this.#left.pop()
-    return text === undefined ? { done: true, value: undefined } : { done: false, value: bytes(text) }
+    return text === undefined
+      ? { done: true, value: undefined }
+      : { done: false, value: bytes(text) }
   }
 
   [Symbol.iterator](): this {
@@ -222,7 +240,10 @@ register('endless', (environ, startResponse) => {
   return { [Symbol.iterator]: () => running, close: () => note(token, 'closed') }
 })
 
-/** Yields little and slowly until it is closed, so that the server learns late that the client has gone. */
+/**
+ * Yields little and slowly until it is closed, so that the server learns late that the client has
+ * gone.
+ */
 register('waits_for_client', (environ, startResponse) => {
   const token = tokenOf(environ)
   async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -245,7 +266,10 @@ register('meets', async (environ, startResponse) => {
   return [bytes('met')]
 })
 
-/** Stays inside the application, without waiting for anything, long enough for another request to overlap if the server lets it. */
+/**
+ * Stays inside the application, without waiting for anything, long enough for another request to
+ * overlap if the server lets it.
+ */
 register('overlaps', (environ, startResponse) => {
   const token = tokenOf(environ)
   note(token, 'in')

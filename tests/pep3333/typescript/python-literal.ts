@@ -1,7 +1,9 @@
-// The cases speak to the applications in Python: what an argument is, and what was read, as Python writes it.
+// The cases speak to the applications in Python: what an argument is, and what was read, as Python
+// writes it.
 
 /**
- * Reads a Python literal: a str is a string, bytes are a Uint8Array, a tuple and a list are an array, a dict is an object, None is null.
+ * Reads a Python literal: a str is a string, bytes are a Uint8Array, a tuple and a list are an
+ * array, a dict is an object, None is null.
  *
  * @throws SyntaxError
  */
@@ -96,7 +98,9 @@ function quoted(text: string): string {
   const escaped = text.replace(/\p{Cc}|[^\p{ASCII}]|[\\'"]/gu, (character) => {
     const code = character.charCodeAt(0)
     const printable = code > 0x1f && code < 0x7f
-    return escapes[character] ?? (printable ? character : `\\x${code.toString(16).padStart(2, '0')}`)
+    return (
+      escapes[character] ?? (printable ? character : `\\x${code.toString(16).padStart(2, '0')}`)
+    )
   })
   return quote + escaped + quote
 }

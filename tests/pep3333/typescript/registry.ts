@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResponseHeaders, StartResponse, WSGIEnvironment } from '../../../src/wsgi/types.ts'
 
-// What every case shares, as in `cases/registry.py`: the register, notes that the test reads, and gates that the test opens.
+// What every case shares, as in `cases/registry.py`: the register, notes that the test reads, and
+// gates that the test opens.
 
 /** An application; what it returns may be wrong on purpose. */
 export type Case = (environ: WSGIEnvironment, startResponse: StartResponse) => unknown
@@ -55,7 +56,9 @@ export function readAll(environ: WSGIEnvironment): Promise<Uint8Array> {
   return environ['wsgi.input'].read(Number(environ.CONTENT_LENGTH || 0))
 }
 
-/** An iterable over chunks that notes each of its `close()` calls, and each chunk it is asked for. */
+/**
+ * An iterable over chunks that notes each of its `close()` calls, and each chunk it is asked for.
+ */
 export class Closing implements Iterator<unknown>, Iterable<unknown> {
   readonly #token: string
   readonly #chunks: Iterator<unknown>

@@ -40,7 +40,10 @@ register('called_with', async (environ, startResponse) => {
   return [bytes('started')]
 })
 
-/** An error thrown by startResponse can still be handled by the application, because it is still running. */
+/**
+ * An error thrown by startResponse can still be handled by the application, because it is still
+ * running.
+ */
 register('recovers_from_bad_headers', (_environ, startResponse) => {
   try {
     startResponse('200 OK', [
@@ -155,7 +158,9 @@ register('exc_info_first', (_environ, startResponse) => {
   return [bytes('handled')]
 })
 
-/** The head has been sent: startResponse must throw, and should throw the very error it was given. */
+/**
+ * The head has been sent: startResponse must throw, and should throw the very error it was given.
+ */
 register('exc_info_after_head', async function* (environ, startResponse) {
   const token = tokenOf(environ)
   startResponse('200 OK', plainText())
@@ -188,7 +193,10 @@ register('exc_info_let_go', (_environ, startResponse) => {
   const collect = runInNewContext('gc') as () => void
   setFlagsFromString('--no-expose-gc')
   collect()
-  return jsonAnswer(startResponse, kept !== undefined && kept.deref() === undefined ? 'let go' : 'still held')
+  return jsonAnswer(
+    startResponse,
+    kept !== undefined && kept.deref() === undefined ? 'let go' : 'still held',
+  )
 })
 
 /** What startResponse returns. */
@@ -197,7 +205,9 @@ register('returns_write', (_environ, startResponse) => {
   return [bytes(typeof write === 'function' ? 'callable' : 'not call')]
 })
 
-/** Calls startResponse and then waits, so that the test can see whether the head went out by itself. */
+/**
+ * Calls startResponse and then waits, so that the test can see whether the head went out by itself.
+ */
 register('head_before_body', async function* (environ, startResponse) {
   const token = tokenOf(environ)
   startResponse('200 OK', plainText())
@@ -267,7 +277,10 @@ register('raises_in_later_iteration', (environ, startResponse) => {
     await gate(token, 'seen')
     throw new CaseError(`raised in a later iteration ${token}`)
   }
-  startResponse('200 OK', environ.HTTP_X_LENGTH === '1' ? plainText(['Content-Length', '1000']) : plainText())
+  startResponse(
+    '200 OK',
+    environ.HTTP_X_LENGTH === '1' ? plainText(['Content-Length', '1000']) : plainText(),
+  )
   return new AsyncClosing(token, chunks())
 })
 

@@ -13,7 +13,9 @@ register('writes_all', (_environ, startResponse) => {
   return []
 })
 
-/** What was written comes before what is yielded; and the array's one chunk is not the whole body. */
+/**
+ * What was written comes before what is yielded; and the array's one chunk is not the whole body.
+ */
 register('writes_then_yields', (_environ, startResponse) => {
   const write = startResponse('200 OK', plainText())
   write(bytes('written '))
