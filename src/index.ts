@@ -114,7 +114,7 @@ export { ResponseTimeoutError, type TimeoutOptions, timeout } from './middleware
 
 // Python applications as values.
 
-export { type PythonApplication, pythonApp } from './python/python-app.ts'
+export { type PythonApplication, pythonApp } from './python-app/python-app.ts'
 export {
   PythonBrokenError,
   PythonError,
@@ -122,9 +122,9 @@ export {
   PythonOptionError,
   type PythonUnavailableCode,
   PythonUnavailableError,
-} from './python/python-error.ts'
-export type { PythonLog, PythonLogEntry } from './python/python-log.ts'
-export type { PythonAppOptions } from './python/python-options.ts'
+} from './python-app/python-error.ts'
+export type { PythonLog, PythonLogEntry } from './python-app/python-log.ts'
+export type { PythonAppOptions } from './python-app/python-options.ts'
 
 // Other frameworks.
 

@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type PythonApplication, pythonApp } from '../src/python/python-app.ts'
+import { type PythonApplication, pythonApp } from '../src/python-app/python-app.ts'
 import {
   PythonBrokenError,
   PythonError,
   PythonLoadError,
   PythonUnavailableError,
-} from '../src/python/python-error.ts'
-import type { PythonLogEntry } from '../src/python/python-log.ts'
-import type { PythonAppOptions } from '../src/python/python-options.ts'
+} from '../src/python-app/python-error.ts'
+import type { PythonLogEntry } from '../src/python-app/python-log.ts'
+import type { PythonAppOptions } from '../src/python-app/python-options.ts'
 import { type ByteSource, RequestInput } from '../src/wsgi/input-stream.ts'
 import type { InputStream, WSGIApplication, WSGIEnvironment } from '../src/wsgi/types.ts'
 import { validator } from '../src/wsgi/validator.ts'

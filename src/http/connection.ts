@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import type { Receiver } from '../sockets/accept-sockets.ts'
-import { unacknowledged } from '../sockets/unacknowledged.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
+import type { Receiver } from '../transport/accept-sockets.ts'
+import { unacknowledged } from '../transport/unacknowledged.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { dateLine } from './date.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
@@ -90,7 +90,7 @@ const RELIEF_MS = 1000
 const RELIEF_RATE = 16 * 1024
 /**
  * A read of up to this size lies beside others, in memory that is not for one client
- * (sockets/accept-sockets.ts).
+ * (transport/accept-sockets.ts).
  */
 const SHARED_READ = 4 * 1024
 /** What a client may send ahead (pipelined) before its socket is no longer read. */

@@ -1,6 +1,6 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { acceptSockets, pauseAccepting } from '../sockets/accept-sockets.ts'
+import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
