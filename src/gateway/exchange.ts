@@ -6,8 +6,8 @@ import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import {
   type FileReference,
+  type HeadOutcome,
   KEPT,
-  type Outcome,
   REFUSED,
   TAKEN,
   type Task,
@@ -238,7 +238,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     end: number,
     ended: boolean,
     free: number,
-  ): Outcome {
+  ): HeadOutcome {
     const reply = this.#reply
     if (reply === null) return TAKEN
     let head: ResponseHead

@@ -1,7 +1,7 @@
 import {
   type FileReference,
+  type HeadOutcome,
   KEPT,
-  type Outcome,
   REFUSED,
   type Runtime,
   TAKEN,
@@ -173,7 +173,7 @@ export class PythonCall implements Task, BodyConsumer {
     headEnd: number,
     end: number,
     ended: boolean,
-  ): Outcome {
+  ): HeadOutcome {
     const length = end - headEnd
     let declared: number
     try {

@@ -5,7 +5,7 @@ import { type InterpreterImage, keepSnapshot, loadImage, snapshotFits } from './
 import { parseMount, planMounts } from './pyodide/mounts.ts'
 import { pythonFolder } from './pyodide/package.ts'
 import { workerThreads } from './pyodide/worker-thread.ts'
-import type { UnitStarter } from './workers/unit.ts'
+import type { WorkerStarter } from './workers/worker-handle.ts'
 
 /** Which Python is wanted, and what its workers are given. The names are those of the settings. */
 export interface PythonRequest {
@@ -29,7 +29,7 @@ export interface Python {
   readonly runtime: 'cpython' | 'pyodide'
   /** The path of the interpreter, or `embedded`. */
   readonly executable: string
-  readonly start: UnitStarter
+  readonly start: WorkerStarter
   /** Why it is the embedded one although nobody asked for it; null where that is not so. */
   readonly insteadOf: string | null
   /** To be called when workers serve: prepares what later starts gain by. */

@@ -49,7 +49,7 @@ export interface Task {
     end: number,
     ended: boolean,
     free: number,
-  ): Outcome
+  ): HeadOutcome
   /**
    * A piece of the body, bytes [start, end) of `bytes`, counted against the window.
    * @returns whether `bytes` is still needed
@@ -75,7 +75,7 @@ export interface Task {
 }
 
 /** What became of a response's head and what came with it. */
-export type Outcome = typeof TAKEN | typeof KEPT | typeof REFUSED
+export type HeadOutcome = typeof TAKEN | typeof KEPT | typeof REFUSED
 /** Its bytes are not needed any more: the same memory may be used for others. */
 export const TAKEN = 0
 /** They are: they have been given to a socket that has not taken them yet. */

@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { rereadSocket } from '../../transport/reading-socket.ts'
 import type { Whereabouts } from '../load-watch.ts'
 import { encodeFrame, readU32, WHERE } from '../workers/frames.ts'
-import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
+import type {
+  WorkerHandle,
+  WorkerListener,
+  WorkerSettings,
+  WorkerStarter,
+} from '../workers/worker-handle.ts'
 import type { Interpreter } from './interpreter.ts'
 import { readStackDump } from './stack-dump.ts'
 
@@ -37,14 +42,14 @@ const DUMP_MS = 750
 const DUMP_LOOK_MS = 25
 
 /** Workers of a pool in processes of an installed Python. */
-export function workerProcesses(options: ProcessOptions): UnitStarter {
+export function workerProcesses(options: ProcessOptions): WorkerStarter {
   return (listener, settings) => new WorkerProcess(options, listener, settings)
 }
 
 /** A CPython process with two socketpairs and the ledger; see `docs/reference/frames.md`. */
-class WorkerProcess implements WorkerUnit {
+class WorkerProcess implements WorkerHandle {
   readonly channel: Socket
-  readonly #listener: UnitListener
+  readonly #listener: WorkerListener
   readonly #process: ChildProcess
   readonly #control: Socket
   readonly #ledger: number
@@ -56,8 +61,8 @@ class WorkerProcess implements WorkerUnit {
 
   constructor(
     { interpreter, environment, directory }: ProcessOptions,
-    listener: UnitListener,
-    { number, application, chdir, background }: UnitSettings,
+    listener: WorkerListener,
+    { number, application, chdir, background }: WorkerSettings,
   ) {
     this.#listener = listener
     const ledgerPath = join(directory, `ledger-${process.pid}-${number}-${randomUUID()}`)

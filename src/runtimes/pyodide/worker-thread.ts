@@ -1,7 +1,12 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
 import type { Whereabouts } from '../load-watch.ts'
 import { encodeFrame, type FrameChannel, LOG } from '../workers/frames.ts'
-import type { UnitListener, UnitSettings, UnitStarter, WorkerUnit } from '../workers/unit.ts'
+import type {
+  WorkerHandle,
+  WorkerListener,
+  WorkerSettings,
+  WorkerStarter,
+} from '../workers/worker-handle.ts'
 import type { InterpreterFailure } from './failure.ts'
 import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
 import type { InterpreterImage } from './image.ts'
@@ -30,7 +35,7 @@ export interface ThreadOptions {
 }
 
 /** Workers of a pool in threads of this process, each with an interpreter of its own. */
-export function workerThreads(options: ThreadOptions): UnitStarter {
+export function workerThreads(options: ThreadOptions): WorkerStarter {
   return (listener, settings) => new WorkerThread(options, listener, settings)
 }
 
@@ -44,10 +49,10 @@ const ERROR = 40
 const WHERE_MS = 1000
 
 /** A thread with an embedded interpreter, a message port, and a few words of shared memory. */
-class WorkerThread implements WorkerUnit {
+class WorkerThread implements WorkerHandle {
   readonly pid: number
   readonly channel: PortChannel
-  readonly #listener: UnitListener
+  readonly #listener: WorkerListener
   readonly #thread: Thread
   readonly #port: MessagePort
   readonly #words: Int32Array
@@ -64,8 +69,8 @@ class WorkerThread implements WorkerUnit {
 
   constructor(
     options: ThreadOptions,
-    listener: UnitListener,
-    { number, background }: UnitSettings,
+    listener: WorkerListener,
+    { number, background }: WorkerSettings,
   ) {
     this.#listener = listener
     this.pid = number
@@ -129,7 +134,7 @@ class WorkerThread implements WorkerUnit {
     } else if (message.type === 'claimed') {
       claims.claimed()
     } else if (message.type === 'full') {
-      listener.worn(`has no memory left (${memoryLimitText(message.limit)})`)
+      listener.exhausted(`has no memory left (${memoryLimitText(message.limit)})`)
     } else if (message.type === 'stands') {
       this.#whoAsks?.(message.stack)
     } else if (message.type === 'ended') {

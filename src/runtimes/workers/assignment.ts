@@ -11,7 +11,7 @@ export interface AssignmentRunner {
 }
 
 /** Where an assignment waits. */
-export interface WaitingRoom {
+export interface AssignmentQueue {
   /** One of those that wait is not wanted any more. */
   forget(): void
 }
@@ -22,7 +22,7 @@ export class Assignment implements TaskHandle {
   /** Null while it waits. */
   worker: AssignmentRunner | null = null
   /** Where it waits, or null. */
-  queue: WaitingRoom | null = null
+  queue: AssignmentQueue | null = null
   stream = 0
   /** Bytes of response body that the worker may still send. */
   credit = 0
@@ -73,11 +73,11 @@ export class Assignment implements TaskHandle {
     this.#cancelled = true
     if (this.worker !== null) return this.worker.cancel(this)
     this.queue?.forget()
-    this.letGo()
+    this.release()
   }
 
   /** No worker has it any more, nor will have. */
-  letGo(): void {
+  release(): void {
     if (!this.#cancelled) return
     this.#cancelled = false
     this.task.released()

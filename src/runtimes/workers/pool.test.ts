@@ -17,7 +17,7 @@ import { findInterpreter, type Interpreter } from '../cpython/interpreter.ts'
 import { workerProcesses } from '../cpython/worker-process.ts'
 import {
   type FileReference,
-  type Outcome,
+  type HeadOutcome,
   TAKEN,
   type Task,
   type TaskBody,
@@ -146,7 +146,7 @@ class Probe implements Task {
     headEnd: number,
     end: number,
     ended: boolean,
-  ): Outcome {
+  ): HeadOutcome {
     this.head = bytes.toString('latin1', start, headEnd)
     this.responseData(bytes, headEnd, end)
     if (ended) this.#end('ended')

@@ -3,7 +3,7 @@ import { LoadWatch } from '../load-watch.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { TaskQueue } from './task-queue.ts'
-import { Worker, type WorkerListener, type WorkerOptions, type WorkerReady } from './worker.ts'
+import { Worker, type WorkerOptions, type WorkerOwner, type WorkerReady } from './worker.ts'
 
 /** What the pool needs to know beside how a worker is started. Times in seconds, 0 for no limit. */
 export interface PoolOptions {
@@ -65,8 +65,8 @@ const INTERRUPT_MS = 1000
 const TIMEOUT_CHECK_MS = 100
 /** A worker that ends within this time of its start makes the next start wait, longer each time. */
 const YOUNG_MS = 1000
-/** A worker that is worn out ({@link UnitListener.worn}) at this age is not replaced yet. */
-const WORN_YOUNG_MS = 5000
+/** A worker that is exhausted ({@link WorkerListener.exhausted}) at this age is not replaced yet. */
+const EXHAUSTED_YOUNG_MS = 5000
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 10_000
 /** After the time to stop is over, how long ended processes are waited for. */
@@ -104,7 +104,7 @@ interface Reload {
  * be woken; if it then does not get to them within a few milliseconds they are recalled and go
  * elsewhere. A request is begun once, whatever happens.
  */
-export class WorkerPool implements Runtime, WorkerListener {
+export class WorkerPool implements Runtime, WorkerOwner {
   readonly #options: PoolOptions
   readonly #workers = new Set<Worker>()
   readonly #starting = new Map<Worker, Starting>()
@@ -447,9 +447,9 @@ export class WorkerPool implements Runtime, WorkerListener {
     this.#dispatch()
   }
 
-  worn(worker: Worker, why: string): void {
-    // One that is worn out as soon as it serves would only be replaced by its like.
-    if (performance.now() - worker.readyAt < WORN_YOUNG_MS) return
+  exhausted(worker: Worker, why: string): void {
+    // A worker that is exhausted as soon as it serves would only be replaced by another like it.
+    if (performance.now() - worker.readyAt < EXHAUSTED_YOUNG_MS) return
     this.#recycle(worker, why)
   }
 

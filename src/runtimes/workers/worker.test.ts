@@ -2,18 +2,18 @@ import { describe, expect, test } from 'vitest'
 import type { Task, TaskBody } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { CANCEL, encodeFrame, HEAD, LAST, NOTE, READY, REQUEST } from './frames.ts'
-import type { UnitListener, WorkerUnit } from './unit.ts'
-import { Worker, type WorkerListener } from './worker.ts'
+import { Worker, type WorkerOwner } from './worker.ts'
+import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
 
 /**
- * A unit whose ledger the test writes, and that can be taken back from at once, as a thread can.
+ * A handle whose ledger the test writes, and that can be taken back from at once, as a thread can.
  */
-class TestUnit implements WorkerUnit {
+class TestHandle implements WorkerHandle {
   readonly pid = 7
   lastBegun = 0
   interrupted = 0
   readonly sent: Buffer[] = []
-  readonly listener: UnitListener
+  readonly listener: WorkerListener
   readonly channel = {
     destroyed: false,
     writableLength: 0,
@@ -21,7 +21,7 @@ class TestUnit implements WorkerUnit {
     destroy: () => {},
   }
 
-  constructor(listener: UnitListener) {
+  constructor(listener: WorkerListener) {
     this.listener = listener
   }
 
@@ -60,7 +60,7 @@ class TestUnit implements WorkerUnit {
 
 interface Bench {
   readonly worker: Worker
-  readonly unit: TestUnit
+  readonly handle: TestHandle
   readonly returned: Assignment[]
   readonly unbegun: Assignment[]
   readonly notes: string[][]
@@ -72,23 +72,23 @@ function makeBench(): Bench {
   const unbegun: Assignment[] = []
   const notes: string[][] = []
   const logged: string[] = []
-  const listener: WorkerListener = {
+  const listener: WorkerOwner = {
     ready: () => {},
     loadFailed: () => {},
     progressed: () => {},
     returned: (_worker, assignments) => void returned.push(...assignments),
     exited: (_worker, _reason, left) => void unbegun.push(...left),
-    worn: () => {},
+    exhausted: () => {},
     output: () => {},
     log: (_worker, _level, text) => void logged.push(text),
     noted: (_worker, rule, text) => void notes.push([rule, text]),
   }
-  let unit: TestUnit | undefined
+  let handle: TestHandle | undefined
   const worker = new Worker(
     {
       start: (its) => {
-        unit = new TestUnit(its)
-        return unit
+        handle = new TestHandle(its)
+        return handle
       },
       application: 'shop:app',
       chdir: '/',
@@ -104,8 +104,8 @@ function makeBench(): Bench {
     1,
   )
   const ready = { protocol: 2, pid: 7, python: '3.14.2', implementation: 'CPython' }
-  unit!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
-  return { worker, unit: unit!, returned, unbegun, notes, logged }
+  handle!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
+  return { worker, handle: handle!, returned, unbegun, notes, logged }
 }
 
 function makeTask(): Task & { readonly lostWith: number[]; answers: number; releases: number } {
@@ -157,29 +157,29 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 test('a request that is cancelled in the turn that it came in is heard of before its end', () => {
   // A client that sends a request and is gone at once. The channels of an embedded worker are one,
   // and a frame about a stream that it has not been given ends it.
-  const { worker, unit } = makeBench()
-  const before = unit.sent.length
+  const { worker, handle } = makeBench()
+  const before = handle.sent.length
   const assignment = new Assignment(makeTask(), 0)
   worker.assign(assignment, performance.now())
   worker.cancel(assignment)
-  expect(unit.sent.slice(before).map((bytes) => bytes[4])).toEqual([REQUEST, CANCEL])
+  expect(handle.sent.slice(before).map((bytes) => bytes[4])).toEqual([REQUEST, CANCEL])
 })
 
-describe('a worker in a unit that can be taken back from', () => {
+describe('a worker in a handle that can be taken back from', () => {
   test('gives back exactly what it has not begun, in order, without being asked', async () => {
     const bench = makeBench()
     const [first, second, third, fourth] = assign(bench, 4)
-    bench.unit.lastBegun = 2
+    bench.handle.lastBegun = 2
     bench.worker.recall()
     await settled()
     expect(bench.returned).toEqual([third.assignment, fourth.assignment])
     expect(bench.worker.load).toBe(2)
     expect(bench.worker.taken).toBe(2)
-    bench.unit.says(Buffer.concat([answer(1), answer(2)]))
+    bench.handle.says(Buffer.concat([answer(1), answer(2)]))
     expect([first.task.answers, second.task.answers]).toEqual([1, 1])
     expect(bench.worker.assignments.size).toBe(0)
     // Nothing but START and requests went out: no RECALL.
-    expect(bench.unit.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(
+    expect(bench.handle.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(
       Array(4).fill(REQUEST),
     )
   })
@@ -187,7 +187,7 @@ describe('a worker in a unit that can be taken back from', () => {
   test('what is cancelled while it is taken back is let go of, and not given to another', async () => {
     const bench = makeBench()
     const [, second] = assign(bench, 2)
-    bench.unit.lastBegun = 1
+    bench.handle.lastBegun = 1
     bench.worker.recall()
     second.assignment.cancel()
     await settled()
@@ -199,7 +199,7 @@ describe('a worker in a unit that can be taken back from', () => {
   test('requests that come after it was taken back from are its own', async () => {
     const bench = makeBench()
     const [, second] = assign(bench, 2)
-    bench.unit.lastBegun = 1
+    bench.handle.lastBegun = 1
     bench.worker.recall()
     const [third] = assign(bench, 1)
     await settled()
@@ -213,12 +213,12 @@ describe('a worker in a unit that can be taken back from', () => {
   test('when it ends, what had begun is lost and what was taken back is nowhere twice', async () => {
     const bench = makeBench()
     const [first, second, third] = assign(bench, 3)
-    bench.unit.lastBegun = 1
+    bench.handle.lastBegun = 1
     bench.worker.recall()
     await settled()
     const [fourth] = assign(bench, 1)
-    bench.unit.listener.dataClosed()
-    bench.unit.listener.exited('was ended')
+    bench.handle.listener.dataClosed()
+    bench.handle.listener.exited('was ended')
     expect(first.task.lostWith).toEqual([502])
     expect(bench.returned).toEqual([second.assignment, third.assignment])
     expect(bench.unbegun).toEqual([fourth.assignment])
@@ -228,7 +228,7 @@ describe('a worker in a unit that can be taken back from', () => {
     const bench = makeBench()
     const [, second] = assign(bench, 2)
     expect(bench.worker.interrupt(second.assignment)).toBe(true)
-    expect(bench.unit.interrupted).toBe(2)
+    expect(bench.handle.interrupted).toBe(2)
   })
 })
 
@@ -240,8 +240,8 @@ function typesIn(bytes: Buffer): number[] {
 
 describe('notes of a worker', () => {
   test('are passed on with the rule that they are about', () => {
-    const { unit, notes } = makeBench()
-    unit.says(
+    const { handle, notes } = makeBench()
+    handle.says(
       encodeFrame(NOTE, 0, Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}')),
     )
     expect(notes).toEqual([['hop-by-hop connection', 'it is left out']])
@@ -250,8 +250,8 @@ describe('notes of a worker', () => {
   test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])(
     '%j ends the worker',
     (payload) => {
-      const { unit, notes, logged } = makeBench()
-      unit.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
+      const { handle, notes, logged } = makeBench()
+      handle.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
       expect(notes).toEqual([])
       expect(logged).toEqual([
         expect.stringMatching(/^Worker broke the protocol and is ended: a (NOTE|payload)/),

@@ -37,7 +37,7 @@ import {
   WINDOW,
   writeU32,
 } from './frames.ts'
-import type { UnitListener, UnitStarter, WorkerUnit } from './unit.ts'
+import type { WorkerHandle, WorkerListener, WorkerStarter } from './worker-handle.ts'
 
 /** How long a worker has to show where its greenlets stand before it is aborted. */
 const SHOW_MS = 100
@@ -45,7 +45,7 @@ const SHOW_MS = 100
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
   /** Makes what the worker lives in: a process, a thread. */
-  readonly start: UnitStarter
+  readonly start: WorkerStarter
   readonly application: string
   readonly chdir: string
   readonly pythonpath: readonly string[]
@@ -62,8 +62,8 @@ export interface WorkerOptions {
   readonly background?: boolean
 }
 
-/** What a worker tells its pool. */
-export interface WorkerListener {
+/** Called by a {@link Worker} about itself: its pool. */
+export interface WorkerOwner {
   ready(worker: Worker): void
   /** The application could not be loaded; the worker is about to exit. */
   loadFailed(worker: Worker, text: string): void
@@ -73,8 +73,8 @@ export interface WorkerListener {
   returned(worker: Worker, assignments: Assignment[]): void
   /** It is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void
-  /** It should be replaced; `why` as in {@link UnitListener.worn}. */
-  worn(worker: Worker, why: string): void
+  /** It should be replaced; `why` as in {@link WorkerListener.exhausted}. */
+  exhausted(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
   /** It let an application's breach of a rule pass: to be said once for each rule. */
@@ -119,7 +119,7 @@ const CROWD = 3
 const LAST_WORDS_MS = 200
 
 /** One worker and what it has been given. `docs/reference/frames.md` is what is spoken. */
-export class Worker implements FrameSink, UnitListener {
+export class Worker implements FrameSink, WorkerListener {
   state: WorkerState = 'starting'
   readonly decoder: FrameDecoder
   /** Exchanges it has not ended, in the order in which it begins them. */
@@ -154,8 +154,8 @@ export class Worker implements FrameSink, UnitListener {
   service = FIRST_SERVICE_MS
 
   readonly #options: WorkerOptions
-  readonly #listener: WorkerListener
-  readonly #unit: WorkerUnit
+  readonly #listener: WorkerOwner
+  readonly #handle: WorkerHandle
   readonly #writer: FrameWriter
   #nextStream = 1
   #ended = 0
@@ -171,14 +171,14 @@ export class Worker implements FrameSink, UnitListener {
   #killReason: string | null = null
   #stopSent = false
 
-  constructor(options: WorkerOptions, listener: WorkerListener, number: number) {
+  constructor(options: WorkerOptions, listener: WorkerOwner, number: number) {
     this.#options = options
     this.multiprocess = options.multiprocess
     this.#listener = listener
     this.decoder = new FrameDecoder(this)
     const { application, chdir, background = false } = options
-    this.#unit = options.start(this, { number, application, chdir, background })
-    this.#writer = new FrameWriter(this.#unit.channel)
+    this.#handle = options.start(this, { number, application, chdir, background })
+    this.#writer = new FrameWriter(this.#handle.channel)
     this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
   }
 
@@ -187,7 +187,7 @@ export class Worker implements FrameSink, UnitListener {
   }
 
   get pid(): number {
-    return this.#unit.pid
+    return this.#handle.pid
   }
 
   /** How many more requests it may be given now. */
@@ -258,7 +258,7 @@ export class Worker implements FrameSink, UnitListener {
   /** Takes back what it has not begun, or asks for it; what it has finished comes out too. */
   recall(): void {
     this.recalledAt = performance.now()
-    const begun = this.#unit.takeBack(this.#nextStream - 1)
+    const begun = this.#handle.takeBack(this.#nextStream - 1)
     if (begun === null) {
       this.#sendControl(RECALL, 0)
       return
@@ -289,7 +289,7 @@ export class Worker implements FrameSink, UnitListener {
     const waiting = [...this.assignments.values()].filter(({ aside }) => !aside)
     // In the order in which they begin.
     if (threads > 1) return waiting.slice(0, threads)
-    const begun = this.#unit.begun()
+    const begun = this.#handle.begun()
     let at: Assignment | null = null
     for (const assignment of waiting) {
       if (assignment.stream > begun) break
@@ -309,14 +309,14 @@ export class Worker implements FrameSink, UnitListener {
     this.#leaveWhenDone()
   }
 
-  /** Raises in the application that works on it; see {@link WorkerUnit.interrupt}. */
+  /** Raises in the application that works on it; see {@link WorkerHandle.interrupt}. */
   interrupt(assignment: Assignment): boolean {
-    return this.#unit.interrupt(assignment.stream)
+    return this.#handle.interrupt(assignment.stream)
   }
 
-  /** Where it stands while it loads the application; see {@link WorkerUnit.where}. */
+  /** Where it stands while it loads the application; see {@link WorkerHandle.where}. */
   where(): Promise<Whereabouts> {
-    return this.#unit.where()
+    return this.#handle.where()
   }
 
   /**
@@ -336,17 +336,17 @@ export class Worker implements FrameSink, UnitListener {
     if (this.state === 'gone' || this.#killReason !== null) return
     this.state = 'condemned'
     this.#killReason = reason
-    if (!this.#greenlets) return this.#unit.abort()
+    if (!this.#greenlets) return this.#handle.abort()
     // A thread of its own shows them, when the interpreter lets it.
     this.#sendControl(SHOW, 0)
     setTimeout(() => {
-      if (this.state === 'condemned') this.#unit.abort()
+      if (this.state === 'condemned') this.#handle.abort()
     }, SHOW_MS)
   }
 
   kill(reason: string): void {
     this.#killReason ??= reason
-    this.#unit.kill()
+    this.#handle.kill()
   }
 
   #leaveWhenDone(): void {
@@ -361,7 +361,7 @@ export class Worker implements FrameSink, UnitListener {
    */
   #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
     this.#writer.flush()
-    if (this.#unit.pid !== 0) this.#unit.sendControl(encodeFrame(type, stream, payload))
+    if (this.#handle.pid !== 0) this.#handle.sendControl(encodeFrame(type, stream, payload))
   }
 
   // ---------------------------------------------------------------- from the worker
@@ -374,7 +374,7 @@ export class Worker implements FrameSink, UnitListener {
       if (!(error instanceof FrameError)) throw error
       this.#listener.log(this, 40, `Worker broke the protocol and is ended: ${error.message}`)
       this.kill('it broke the protocol')
-      this.#unit.channel.destroy()
+      this.#handle.channel.destroy()
       return
     }
     if (this.#ended > 0) this.#moved()
@@ -565,7 +565,7 @@ export class Worker implements FrameSink, UnitListener {
         this.#logFrame(bytes, start, end)
         return
       case STANDS:
-        this.#unit.stands(bytes.toString('utf8', start, end))
+        this.#handle.stands(bytes.toString('utf8', start, end))
         return
       case NOTE:
         this.#noteFrame(parseJson(bytes.toString('utf8', start, end)))
@@ -610,7 +610,7 @@ export class Worker implements FrameSink, UnitListener {
     assignment.open = false
     assignment.worker = null
     this.assignments.delete(assignment.stream)
-    assignment.letGo()
+    assignment.release()
     this.#ended++
   }
 
@@ -638,8 +638,8 @@ export class Worker implements FrameSink, UnitListener {
     else setTimeout(() => this.#finish(), LAST_WORDS_MS)
   }
 
-  worn(why: string): void {
-    this.#listener.worn(this, why)
+  exhausted(why: string): void {
+    this.#listener.exhausted(this, why)
   }
 
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
@@ -650,13 +650,13 @@ export class Worker implements FrameSink, UnitListener {
     if (this.#finished) return
     this.#finished = true
     this.state = 'gone'
-    const begun = this.#unit.begun()
-    this.#unit.dispose()
+    const begun = this.#handle.begun()
+    this.#handle.dispose()
     const unbegun: Assignment[] = []
     for (const assignment of this.assignments.values()) {
       assignment.open = false
       assignment.worker = null
-      assignment.letGo()
+      assignment.release()
       if (assignment.settled) continue
       if (assignment.stream > begun) {
         unbegun.push(assignment)

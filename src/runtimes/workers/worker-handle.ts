@@ -2,10 +2,10 @@ import type { Whereabouts } from '../load-watch.ts'
 import type { FrameChannel, FrameDecoder } from './frames.ts'
 
 /**
- * What a worker lives in, a process or a thread, with the ways to it: frames there and back, and
- * its beginning and end. {@link Worker} speaks the protocol over it and does not know which it is.
+ * A handle of the process or the thread that a worker lives in: frames there and back, its start
+ * and its end. {@link Worker} speaks the protocol over it, whichever of the two it is.
  */
-export interface WorkerUnit {
+export interface WorkerHandle {
   /**
    * What it is called in logs: a process id, or the number of a thread. 0 when it could not be
    * started.
@@ -43,12 +43,12 @@ export interface WorkerUnit {
   /** Ends it, with its Python stacks in the log where it has some that nobody has seen. */
   abort(): void
   kill(): void
-  /** It has ended: lets go of what is left of it. */
+  /** It has ended: releases what is left of it. */
   dispose(): void
 }
 
-/** What a unit tells of itself. */
-export interface UnitListener {
+/** Called by a {@link WorkerHandle} about its process or thread. */
+export interface WorkerListener {
   /** Where frames from the worker are to be put. */
   readonly decoder: FrameDecoder
   /**
@@ -62,16 +62,19 @@ export interface UnitListener {
   /**
    * It serves, but should make way for a fresh one: `has no memory left`. May come more than once.
    */
-  worn(why: string): void
+  exhausted(why: string): void
   /** What it printed; null at the end of that stream. */
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void
 }
 
-/** Starts a unit. @throws Error when that is not possible; it may also say so by `exited` */
-export type UnitStarter = (listener: UnitListener, settings: UnitSettings) => WorkerUnit
+/**
+ * Starts the process or the thread of a worker.
+ * @throws Error if that is not possible; the listener's `exited` may report it instead
+ */
+export type WorkerStarter = (listener: WorkerListener, settings: WorkerSettings) => WorkerHandle
 
-/** What a unit needs to know of its worker. */
-export interface UnitSettings {
+/** What is needed to start the process or the thread of a worker. */
+export interface WorkerSettings {
   /** Of all the pool's workers, which one this is. */
   readonly number: number
   readonly application: string
