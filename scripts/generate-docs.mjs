@@ -1,13 +1,16 @@
 /**
- * Writes what is generated: the reference of the settings from the sources, and examples/tutorial
- * from the tutorial's page. Run it after a build:
+ * Writes the generated documents and parts of documents. Run it as `npm run docs`, which builds
+ * first.
  *
- *     npm run build && node scripts/generate-docs.mjs
+ * - docs/reference/settings.md, from the table of settings
+ * - the picture of the import rules in docs/design.md, from scripts/import-rules.mjs
+ * - examples/tutorial, from docs/guides/tutorial.md
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createJiti } from 'jiti'
+import { withImportsDrawn } from './import-rules.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -17,6 +20,9 @@ if (!existsSync(join(root, 'dist', 'settings', 'reference.js'))) {
 }
 const { renderReference } = await import('../dist/settings/reference.js')
 writeFileSync(join(root, 'docs', 'reference', 'settings.md'), renderReference())
+
+const design = join(root, 'docs', 'design.md')
+writeFileSync(design, withImportsDrawn(readFileSync(design, 'utf8')))
 
 const { filesOf, parsePage } = await createJiti(import.meta.url).import(
   '../tests/support/tutorial-page.ts',

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from './support/applications.ts'
 import { repository } from './support/build.ts'
@@ -11,7 +12,7 @@ interface Violation {
   to: string
 }
 
-/** Runs the import-arrow check and returns what it objects to, as `rule: from → to`. */
+/** Checks the imports below a directory. Each violation is returned as `rule: from → to`. */
 function violations(directory: string): string[] {
   const cruiser = join(
     repository,
@@ -30,11 +31,12 @@ function violations(directory: string): string[] {
   return report.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`)
 }
 
-/** A source tree of its own with the repository's rules, thrown away after the test. */
+/** A source tree with the repository's import rules. It is removed after the test. */
 function tree(files: Record<string, string>): string {
   const directory = temporaryDirectory()
   onTestFinished(directory.remove)
-  for (const name of ['.dependency-cruiser.mjs', 'tsconfig.json']) {
+  for (const name of ['.dependency-cruiser.mjs', 'scripts/import-rules.mjs', 'tsconfig.json']) {
+    mkdirSync(dirname(join(directory.path, name)), { recursive: true })
     copyFileSync(join(repository, name), join(directory.path, name))
   }
   for (const [name, text] of Object.entries(files)) {
@@ -44,12 +46,42 @@ function tree(files: Record<string, string>): string {
   return directory.path
 }
 
-test('the imports of the server keep to the arrows of the design', () => {
+test('the imports of the server follow the import rules', () => {
   expect(violations(repository)).toEqual([])
 })
 
+describe('the picture of the import rules', () => {
+  type Table = Record<string, string[]>
+  const rules = () =>
+    import(pathToFileURL(join(repository, 'scripts', 'import-rules.mjs')).href) as Promise<{
+      drawImports(table: Table): string
+      withImportsDrawn(page: string): string
+    }>
+
+  test('docs/design.md shows the rules that are in force', async () => {
+    const { withImportsDrawn } = await rules()
+    const page = readFileSync(join(repository, 'docs', 'design.md'), 'utf8')
+    expect(page, 'run `npm run docs`').toBe(withImportsDrawn(page))
+  })
+
+  test('a folder stands above all that it imports from', async () => {
+    const { drawImports } = await rules()
+    expect(drawImports({ leaf: [], top: ['middle', 'leaf'], middle: ['leaf'] })).toBe(
+      ['  top    → middle, leaf', '──────────', '  middle → leaf', '──────────', '  leaf', ''].join(
+        '\n',
+      ),
+    )
+  })
+
+  test('a cycle in the rules, or a folder that they do not list, is an error', async () => {
+    const { drawImports } = await rules()
+    expect(() => drawImports({ a: ['b'], b: ['a'] })).toThrow(/cycle: a → b → a/)
+    expect(() => drawImports({ a: ['b'] })).toThrow(/do not list the folder b/)
+  })
+})
+
 describe('the check itself', () => {
-  test('lets the arrows pass that are there to be used', () => {
+  test('accepts imports that the rules allow', () => {
     const directory = tree({
       'src/wsgi/environ.ts': 'export interface Environ { x: 1 }',
       'src/http/head.ts': 'export const head = 1',
@@ -69,7 +101,7 @@ describe('the check itself', () => {
     expect(violations(directory)).toEqual([])
   })
 
-  test('catches every arrow that points the wrong way, as a value, as a type and dynamically', () => {
+  test('catches imports that the rules forbid, of values, of types and dynamic ones', () => {
     const wrong = [
       ['http', 'gateway'],
       ['http', 'runtimes'],
@@ -100,14 +132,14 @@ describe('the check itself', () => {
         `import type { Shape } from '${target}'\nexport type Copy = Shape`
       files[`src/${from}/${to}-by-call.ts`] = `export const load = () => import('${target}')`
       for (const how of ['value', 'type', 'call']) {
-        const rule = from === 'novelty' ? 'unknown-room' : `arrow-${from}`
+        const rule = from === 'novelty' ? 'unknown-folder' : `imports-of-${from}`
         expected.push(`${rule}: src/${from}/${to}-by-${how}.ts → src/${to}/target.ts`)
       }
     }
     expect(violations(tree(files)).sort()).toEqual(expected.sort())
   })
 
-  test('catches a cycle, even one of types only', () => {
+  test('catches a cycle, even if it imports types only', () => {
     const directory = tree({
       'src/http/a.ts': "import type { B } from './b.ts'\nexport type A = B | 1",
       'src/http/b.ts': "import type { A } from './a.ts'\nexport type B = A | 2",
@@ -115,7 +147,7 @@ describe('the check itself', () => {
     expect(violations(directory)).toContainEqual(expect.stringMatching(/^no-cycles: /))
   })
 
-  test('catches an import that leads nowhere, and test code in the server', () => {
+  test('catches imports of missing files, and of test code in the server', () => {
     const directory = tree({
       'src/http/a.ts': "import { b } from './gone.ts'\nexport const a = b",
       'src/http/c.ts': "import { d } from './d.test.ts'\nexport const c = d",
