@@ -119,7 +119,7 @@ async function compare(rounds, site) {
 /** Makes the snapshot as a server does, in a cache of its own. */
 async function prepare(place) {
   const snapshot = join(place, 'cache')
-  const { keepSnapshot } = await import('../dist/runtimes/pyodide/image.js')
+  const { keepSnapshot } = await import('../dist/runtimes/pyodide/image/image.js')
   // What is made in the background keeps nobody from ending.
   const alive = setInterval(() => {}, 1000)
   const outcome = await keepSnapshot({ MONOCEROS_CACHE: snapshot })
@@ -151,7 +151,7 @@ async function run(way, app, place, site = '') {
  * process was so far.
  */
 async function startOne({ one: way, app, place, site }) {
-  const { loadImage } = await import('../dist/runtimes/pyodide/image.js')
+  const { loadImage } = await import('../dist/runtimes/pyodide/image/image.js')
   const { startInterpreter } = await import('../dist/runtimes/pyodide/interpreter.js')
   const { pyodideFile } = await import('../dist/runtimes/pyodide/package.js')
   const image = {
@@ -222,7 +222,7 @@ ${callOnce(app, place, site)}
   const bytes = pyodide.makeMemorySnapshot()
   const snapshot = new SharedArrayBuffer(bytes.length)
   new Uint8Array(snapshot).set(bytes)
-  const { SnapshotCache } = await import('../dist/runtimes/pyodide/image-cache.js')
+  const { SnapshotCache } = await import('../dist/runtimes/pyodide/image/snapshot-cache.js')
   const { folder, key } = placeOfApplication(app, place)
   const claim = await new SnapshotCache(folder).claim(key)
   await claim.write(snapshot)

@@ -96,7 +96,7 @@ async function inProcess(
     workerData: {
       steps,
       cacheEnvironment: environment,
-      image: compiled('image.js'),
+      image: compiled('image/image.js'),
       interpreter: compiled('interpreter.js'),
       interpreterScript,
       folder: join(repository, 'python'),

@@ -20,7 +20,7 @@ def install(host_pbkdf2: Callable[..., Any], host_scrypt: Callable[..., Any]) ->
     """Puts the two into the module ``hashlib``.
 
     ``host_pbkdf2(hash, password, salt, iterations, length)`` and ``host_scrypt(password, salt, n,
-    r, p, memory, length)`` are node's (src/runtimes/pyodide/key-derivation.ts); they return None
+    r, p, memory, length)`` are node's (src/runtimes/pyodide/system/key-derivation.ts); they return None
     for what they cannot do."""
     from pyodide.ffi import to_js
 

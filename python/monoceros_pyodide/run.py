@@ -27,7 +27,7 @@ _COMMAND = "monoceros python"
 
 
 class Host(Protocol):
-    """What node gives us (src/runtimes/pyodide/command-entry.ts)."""
+    """What node gives us (src/runtimes/pyodide/command/command-entry.ts)."""
 
     def set_echo(self, echo: bool) -> None:
         """Says whether a terminal is to show what is typed from now on."""
@@ -37,7 +37,7 @@ class Host(Protocol):
 
 
 class Program:
-    """What to run (``Program`` in src/runtimes/pyodide/command-link.ts)."""
+    """What to run (``Program`` in src/runtimes/pyodide/command/command-link.ts)."""
 
     def __init__(self, value: Dict[str, Any]) -> None:
         self.kind: str = value["kind"]

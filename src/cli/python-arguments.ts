@@ -1,5 +1,5 @@
 /** The command line of `monoceros python`: ours, then Python's own, then the program's. */
-import type { ProgramFlags } from '../runtimes/pyodide/command-link.ts'
+import type { ProgramFlags } from '../runtimes/pyodide/command/command-link.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { didYouMean } from '../settings/suggestion.ts'
 

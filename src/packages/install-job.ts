@@ -1,7 +1,7 @@
 /** What the command and the thread with the interpreter say to each other. */
 import type { MessagePort } from 'node:worker_threads'
-import type { InterpreterImage } from '../runtimes/pyodide/image.ts'
-import type { Mount } from '../runtimes/pyodide/mounts.ts'
+import type { Mount } from '../runtimes/pyodide/files/mounts.ts'
+import type { InterpreterImage } from '../runtimes/pyodide/image/image.ts'
 
 /** One installation, for python/monoceros_pyodide/installer.py. Paths are absolute. */
 export interface InstallJob {

@@ -33,7 +33,7 @@
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { MountError } from '../runtimes/pyodide/mounts.ts'
+import { MountError } from '../runtimes/pyodide/files/mounts.ts'
 import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool, WorkerStartError } from '../runtimes/workers/pool.ts'
 import { defaultDiskLimits } from '../spool/defaults.ts'

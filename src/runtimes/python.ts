@@ -1,8 +1,13 @@
 import { tmpdir } from 'node:os'
 import { findInterpreter, type Interpreter, InterpreterError } from './cpython/interpreter.ts'
 import { workerProcesses } from './cpython/worker-process.ts'
-import { type InterpreterImage, keepSnapshot, loadImage, snapshotFits } from './pyodide/image.ts'
-import { parseMount, planMounts } from './pyodide/mounts.ts'
+import { parseMount, planMounts } from './pyodide/files/mounts.ts'
+import {
+  type InterpreterImage,
+  keepSnapshot,
+  loadImage,
+  snapshotFits,
+} from './pyodide/image/image.ts'
 import { pythonFolder } from './pyodide/package.ts'
 import { workerThreads } from './pyodide/worker-thread.ts'
 import type { WorkerStarter } from './workers/worker-handle.ts'

@@ -11,7 +11,7 @@ export const interpreterCache = join(repository, 'tests', '.cache', 'interpreter
  * a second more of a processor.
  */
 export function prepareInterpreterCache(): void {
-  const image = join(repository, 'dist', 'runtimes', 'pyodide', 'image.js')
+  const image = join(repository, 'dist', 'runtimes', 'pyodide', 'image', 'image.js')
   const code = `
 const { keepSnapshot } = await import(${JSON.stringify(image)})
 const alive = setInterval(() => {}, 1000)

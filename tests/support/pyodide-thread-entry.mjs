@@ -20,10 +20,14 @@ nodeFiles.openSync = (...args) => {
 syncBuiltinESMExports()
 
 const dist = new URL('../../dist/', import.meta.url)
-const { HostFiles } = await import(new URL('runtimes/pyodide/host-files.js', dist).href)
-const { FileLocks } = await import(new URL('runtimes/pyodide/file-locks.js', dist).href)
-const { withoutSharedLog } = await import(new URL('runtimes/pyodide/sqlite-log.js', dist).href)
-const { sleepInsteadOfSpinning } = await import(new URL('runtimes/pyodide/sleep.js', dist).href)
+const { HostFiles } = await import(new URL('runtimes/pyodide/files/host-files.js', dist).href)
+const { FileLocks } = await import(new URL('runtimes/pyodide/locks/file-locks.js', dist).href)
+const { withoutSharedLog } = await import(
+  new URL('runtimes/pyodide/system/sqlite-log.js', dist).href
+)
+const { sleepInsteadOfSpinning } = await import(
+  new URL('runtimes/pyodide/system/sleep.js', dist).href
+)
 
 const { mounts, table, owner, cwd, environment } = workerData
 const notices = []

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { InterpreterFailure } from './failure.ts'
-import type { InterpreterImage } from './image.ts'
-import type { Mount } from './mounts.ts'
+import type { Mount } from './files/mounts.ts'
+import type { InterpreterImage } from './image/image.ts'
 
 /**
  * What an acceptor and a worker's thread share, as a thread is blocked while it runs Python and

@@ -8,10 +8,10 @@ import type {
   WorkerStarter,
 } from '../workers/worker-handle.ts'
 import type { InterpreterFailure } from './failure.ts'
-import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
-import type { InterpreterImage } from './image.ts'
+import type { Mount } from './files/mounts.ts'
+import type { InterpreterImage } from './image/image.ts'
+import { ClaimKeeper, createLockTable, releaseOwner } from './locks/file-locks.ts'
 import { memoryLimitText } from './memory-limit.ts'
-import type { Mount } from './mounts.ts'
 import {
   MOST_UNTAKEN,
   SIGALRM,

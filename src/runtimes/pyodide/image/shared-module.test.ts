@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { shareModule } from './image-module.ts'
-import { pyodideFile } from './package.ts'
+import { pyodideFile } from '../package.ts'
+import { shareModule } from './shared-module.ts'
 
 // (module (memory (export "memory") 1))
 const small = Uint8Array.of(

@@ -6,11 +6,11 @@ import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadPyodide } from 'pyodide'
+import { pyodideFolder, pythonFolder } from '../package.ts'
+import { withoutSharedLog } from '../system/sqlite-log.ts'
 import type { SnapshotAnswer, SnapshotOrder } from './image.ts'
-import { readArchive } from './image-archive.ts'
-import { shareModule } from './image-module.ts'
-import { pyodideFolder, pythonFolder } from './package.ts'
-import { withoutSharedLog } from './sqlite-log.ts'
+import { shareModule } from './shared-module.ts'
+import { readArchive } from './standard-library.ts'
 
 try {
   answer({ snapshot: await makeSnapshot(workerData as SnapshotOrder) })

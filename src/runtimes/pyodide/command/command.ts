@@ -1,5 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Mount } from '../files/mounts.ts'
+import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from '../image/image.ts'
+import { ClaimKeeper, createLockTable, releaseOwner } from '../locks/file-locks.ts'
+import { STACK_MB } from '../worker-link.ts'
 import {
   COMMAND_WORDS_BYTES,
   type CommandNotice,
@@ -9,11 +13,7 @@ import {
   LOCK_OWNER,
   type Program,
 } from './command-link.ts'
-import { ClaimKeeper, createLockTable, releaseOwner } from './file-locks.ts'
-import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from './image.ts'
-import type { Mount } from './mounts.ts'
 import { StandardInput } from './standard-input.ts'
-import { STACK_MB } from './worker-link.ts'
 
 /** A program, and the world it runs in. */
 export interface ProgramRequest {

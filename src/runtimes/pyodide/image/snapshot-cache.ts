@@ -3,7 +3,7 @@ import { constants, rmSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { hasEnded, identityText, parseIdentity, processIdentity } from './process-identity.ts'
+import { hasEnded, identityText, parseIdentity, processIdentity } from '../process-identity.ts'
 
 /**
  * As many snapshots are kept; a machine that has several versions of us, or time zones, has

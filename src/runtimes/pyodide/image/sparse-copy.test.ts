@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { copySparsely } from './image-restore.ts'
+import { copySparsely } from './sparse-copy.ts'
 
 const PIECE = 16 * 1024
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { waitFor } from '../../../tests/support/wait-for.ts'
+import { waitFor } from '../../../../tests/support/wait-for.ts'
 import type { FileIdentity } from './file-claims.ts'
 import {
   ClaimKeeper,
@@ -21,7 +21,8 @@ afterEach(() => vi.restoreAllMocks())
 
 const whole = { start: 0n, end: END_OF_FILE }
 const bytes = (start: number, end: number) => ({ start: BigInt(start), end: BigInt(end) })
-const module = new URL('../../../dist/runtimes/pyodide/file-locks.js', import.meta.url).href
+const module = new URL('../../../../dist/runtimes/pyodide/locks/file-locks.js', import.meta.url)
+  .href
 let names = 0
 
 interface TestFile {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import { hasEnded, type ProcessIdentity, processIdentity } from './process-identity.ts'
+import { hasEnded, type ProcessIdentity, processIdentity } from '../process-identity.ts'
 
 /**
  * Claims on files between processes: a symbolic link beside the file, whose text names the process

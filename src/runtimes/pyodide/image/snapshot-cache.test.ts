@@ -16,8 +16,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { CacheError, cacheFolder, letGo, occupied, SnapshotCache } from './image-cache.ts'
-import { identityText, processIdentity } from './process-identity.ts'
+import { identityText, processIdentity } from '../process-identity.ts'
+import { CacheError, cacheFolder, letGo, occupied, SnapshotCache } from './snapshot-cache.ts'
 
 const key = 'ab'.repeat(32)
 let place: string
@@ -291,7 +291,7 @@ test('the snapshots that were used last are kept, three of them, and other files
 
 test('a process that ends while it has the right to write gives it back', () => {
   const code = `
-import { SnapshotCache } from ${JSON.stringify(join(import.meta.dirname, '../../../dist/runtimes/pyodide/image-cache.js'))}
+import { SnapshotCache } from ${JSON.stringify(join(import.meta.dirname, '../../../../dist/runtimes/pyodide/image/snapshot-cache.js'))}
 const claim = await new SnapshotCache(${JSON.stringify(cache.folder)}).claim(${JSON.stringify(key)})
 process.exit(claim === null ? 1 : 0)
 `

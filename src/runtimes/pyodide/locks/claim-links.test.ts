@@ -12,7 +12,8 @@ afterAll(() => fs.rmSync(folder, { recursive: true }))
 afterEach(() => vi.restoreAllMocks())
 
 const INODE = 12345n
-const module = new URL('../../../dist/runtimes/pyodide/claim-links.js', import.meta.url).href
+const module = new URL('../../../../dist/runtimes/pyodide/locks/claim-links.js', import.meta.url)
+  .href
 let names = 0
 
 function newLink(): Buffer {

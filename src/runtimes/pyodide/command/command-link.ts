@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { InterpreterImage } from './image.ts'
-import type { Mount } from './mounts.ts'
+import type { Mount } from '../files/mounts.ts'
+import type { InterpreterImage } from '../image/image.ts'
 
 /**
  * What a command and the thread that runs its program share. The thread is blocked while it runs

@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { version } from '../../settings/version.ts'
+import { version } from '../../../settings/version.ts'
+import { pyodideFile, pyodideVersion, pythonFolder } from '../package.ts'
 import {
   CacheError,
   cacheFolder,
   fill,
   type ResizableBuffer,
   SnapshotCache,
-} from './image-cache.ts'
-import { pyodideFile, pyodideVersion, pythonFolder } from './package.ts'
+} from './snapshot-cache.ts'
 
 /**
  * What every embedded interpreter of this process starts from. Structured-cloneable: it travels to
@@ -64,7 +64,7 @@ const MAKER_MEMORY = 400 * 1024 * 1024
 /**
  * The archive that `scripts/build-stdlib.mjs` makes; three folders up from src/ and dist/ alike.
  */
-const ownStdlib = fileURLToPath(new URL('../../../dist/python_stdlib.zip', import.meta.url))
+const ownStdlib = fileURLToPath(new URL('../../../../dist/python_stdlib.zip', import.meta.url))
 
 /** Raise it when snapshots of the same interpreter become different ones. */
 const FORMAT = 2
@@ -260,7 +260,7 @@ async function keep(environment: NodeJS.ProcessEnv): Promise<SnapshotOutcome> {
  * gets into the file.
  */
 async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
-  const thread = new Worker(new URL('./image-snapshot-entry.js', import.meta.url), {
+  const thread = new Worker(new URL('./snapshot-entry.js', import.meta.url), {
     workerData: order,
     name: 'monoceros snapshot',
     env: {},

@@ -2,6 +2,10 @@
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import type { PyodideAPI } from 'pyodide'
+import { collectStack, describeFailure } from '../failure.ts'
+import { startInterpreter } from '../interpreter.ts'
+import { FileLocks } from '../locks/file-locks.ts'
+import { pythonFolder } from '../package.ts'
 import {
   type CommandNotice,
   type CommandThreadData,
@@ -9,10 +13,6 @@ import {
   inputStates,
   LOCK_OWNER,
 } from './command-link.ts'
-import { collectStack, describeFailure } from './failure.ts'
-import { FileLocks } from './file-locks.ts'
-import { startInterpreter } from './interpreter.ts'
-import { pythonFolder } from './package.ts'
 
 const data = workerData as CommandThreadData
 const { port, program } = data

@@ -155,7 +155,8 @@ describe('locks between interpreters', () => {
       new Worker(code, {
         eval: true,
         workerData: {
-          module: new URL('../../../dist/runtimes/pyodide/file-locks.js', import.meta.url).href,
+          module: new URL('../../../../dist/runtimes/pyodide/locks/file-locks.js', import.meta.url)
+            .href,
           table,
           number,
           owner,

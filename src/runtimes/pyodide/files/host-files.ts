@@ -1,10 +1,10 @@
 import * as fs from 'node:fs'
 import type { PyodideAPI } from 'pyodide'
-import { claimedName, claimLink, isClaimLink } from './claim-links.ts'
-import type { FileIdentity } from './file-claims.ts'
-import { END_OF_FILE, type FileLocks, flockIdentity, type LockKind } from './file-locks.ts'
+import { claimedName, claimLink, isClaimLink } from '../locks/claim-links.ts'
+import type { FileIdentity } from '../locks/file-claims.ts'
+import { END_OF_FILE, type FileLocks, flockIdentity, type LockKind } from '../locks/file-locks.ts'
+import { HEADER_BYTES, isLogged } from '../system/sqlite-log.ts'
 import { isWithin, type Mount } from './mounts.ts'
-import { HEADER_BYTES, isLogged } from './sqlite-log.ts'
 
 /**
  * What the embedded interpreter sees of the disk: a file system type for Emscripten's virtual file
