@@ -1,5 +1,5 @@
+import { decodePercent } from '../semantics/percent.ts'
 import { ClientGoneError, whenClientGone } from '../wsgi/client-gone.ts'
-import { decodePercent } from '../wsgi/environ.ts'
 import { isHopByHop } from '../wsgi/head-rules.ts'
 import { reasonPhrase } from '../wsgi/reason-phrase.ts'
 import type { ResponseHeaders, WSGIEnvironment, WSGIFunction } from '../wsgi/types.ts'

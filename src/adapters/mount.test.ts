@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodePercent } from '../wsgi/environ.ts'
+import { decodePercent } from '../semantics/percent.ts'
 import { Mount, mountEnd, sentTarget, splitTarget } from './mount.ts'
 
 describe('mountEnd', () => {

@@ -1,4 +1,5 @@
-import { decodePercent, encodePercent } from '../wsgi/environ.ts'
+import { decodePercent } from '../semantics/percent.ts'
+import { encodePercent } from '../wsgi/environ.ts'
 import { encodeText } from '../wsgi/text.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 

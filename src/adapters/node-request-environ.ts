@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
+import { splitAuthority } from '../semantics/authority.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { type Mount, splitTarget } from './mount.ts'
@@ -153,9 +154,11 @@ function serverAddress(
   const own = plainAddress(socket.localAddress)
   if (own !== undefined && own !== '') return { name: own, port: String(socket.localPort) }
   const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? ''
-  const { name = '', port = '' } =
-    /^(?<name>\[[^\]]*\]|[^:]*)(?::(?<port>\d*))?$/.exec(host)?.groups ?? {}
-  return { name: name || 'localhost', port: port || (encrypted ? '443' : '80') }
+  const authority = splitAuthority(host)
+  return {
+    name: authority?.host || 'localhost',
+    port: authority?.port || (encrypted ? '443' : '80'),
+  }
 }
 
 /** An IPv4 address as itself, also where it came through an IPv6 socket. */

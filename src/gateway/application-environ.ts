@@ -1,17 +1,12 @@
 import type { FieldName } from '../http/field-names.ts'
 import { CONTENT_LENGTH, CONTENT_TYPE, HOST } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { decodePercentBytes, hasPercent } from '../semantics/percent.ts'
+import { valueSeparator } from '../semantics/repeated-fields.ts'
+import { environKey } from '../wsgi/environ.ts'
 import { FileWrapper } from '../wsgi/file-wrapper.ts'
 import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
-import {
-  decodePercent,
-  type EnvironFacts,
-  environKey,
-  hasPercent,
-  PROXY,
-  serverAddress,
-  startsWithPath,
-} from './environ.ts'
+import { type EnvironFacts, PROXY, serverAddress, startsWithPath } from './environ.ts'
 
 /** What of an environ the server knows before any request. */
 export interface ServerFacts {
@@ -126,7 +121,7 @@ export class ApplicationEnvirons {
     if (from === to && head.method !== 'OPTIONS') return '/'
     if (hasPercent(bytes, from, to)) {
       const decoded = Buffer.alloc(to - from)
-      to = decodePercent(bytes, from, to, decoded)
+      to = decodePercentBytes(bytes, from, to, decoded)
       from = 0
       bytes = decoded
     }
@@ -145,15 +140,13 @@ function addFields(environ: WSGIEnvironment, head: RequestHead): void {
     // ("httpoxy", CVE-2016-5385).
     if (name.id === PROXY || (absolute && name.id === HOST)) continue
     const value = head.value(i)
-    name.variable ??= environKey(name)
+    name.variable ??= environKey(name.lower)
     const key = name.variable as `HTTP_${string}`
     const before = environ[key]
-    // Several fields of one name are one list (RFC 9110 §5.3); cookies are joined as RFC 9113
-    // §8.2.3 does.
     environ[key] =
       before === undefined || isOnce(name)
         ? value
-        : `${before}${name.lower === 'cookie' ? '; ' : ','}${value}`
+        : `${before}${valueSeparator(name.lower)}${value}`
   }
   if (absolute) {
     // RFC 9112 §3.2.2: the authority of the target stands for a Host field.

@@ -1,13 +1,11 @@
 import type { Peer } from '../http/exchange.ts'
 import type { FieldName } from '../http/field-names.ts'
-import {
-  CONTENT_LENGTH,
-  CONTENT_TYPE,
-  HOST,
-  TRANSFER_ENCODING,
-  WELL_KNOWN_NAMES,
-} from '../http/field-names.ts'
+import { HOST, TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { splitAuthority } from '../semantics/authority.ts'
+import { decodePercentBytes, hasPercent } from '../semantics/percent.ts'
+import { valueSeparator } from '../semantics/repeated-fields.ts'
+import { environKey } from '../wsgi/environ.ts'
 import {
   beginDict,
   encodePair,
@@ -30,10 +28,6 @@ export interface EnvironFacts {
 }
 
 const SLASH = 0x2f
-const PERCENT = 0x25
-const COMMA = 0x2c
-const SEMICOLON = 0x3b
-const SPACE = 0x20
 
 const ROOT = Buffer.of(SLASH)
 export const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
@@ -158,7 +152,7 @@ export class EnvironWriter {
     if (from === to && head.method !== 'OPTIONS') return writeBytes(out, at, ROOT, 0, 1)
     if (hasPercent(bytes, from, to)) {
       if (this.#scratch.length < to - from) this.#scratch = Buffer.alloc(to - from)
-      to = decodePercent(bytes, from, to, this.#scratch)
+      to = decodePercentBytes(bytes, from, to, this.#scratch)
       from = 0
       bytes = this.#scratch
     }
@@ -192,7 +186,7 @@ export class EnvironWriter {
       } else if ((places === null ? indexOfName(names, name, 0) : places.get(name.lower)![0]) < i) {
         continue
       }
-      name.environKey ??= encodeString(environKey(name))
+      name.environKey ??= encodeString(environKey(name.lower))
       at = writeEncoded(out, at, name.environKey)
       const valueStart = fields[i * 4 + 2]
       const valueEnd = fields[i * 4 + 3]
@@ -214,10 +208,7 @@ export class EnvironWriter {
     return at
   }
 
-  /**
-   * The values of several fields of one name as one (RFC 9110 §5.3); cookies are joined as RFC 9113
-   * §8.2.3 does.
-   */
+  /** The values of several fields of one name as one value, see {@link valueSeparator}. */
   #writeJoined(
     head: RequestHead,
     name: FieldName,
@@ -226,7 +217,7 @@ export class EnvironWriter {
     at: number,
   ): number {
     const parts: Buffer[] = []
-    const separator = name.lower === 'cookie' ? Buffer.of(SEMICOLON, SPACE) : Buffer.of(COMMA)
+    const separator = Buffer.from(valueSeparator(name.lower), 'latin1')
     for (const i of places) {
       if (parts.length > 0) parts.push(separator)
       parts.push(head.bytes.subarray(head.fields[i * 4 + 2], head.fields[i * 4 + 3]))
@@ -234,16 +225,6 @@ export class EnvironWriter {
     const joined = Buffer.concat(parts)
     return writeBytes(out, at, joined, 0, joined.length)
   }
-}
-
-/**
- * The key of a field in an environ: `Accept-Language` is `HTTP_ACCEPT_LANGUAGE`; two names have a
- * key of their own (RFC 3875 §4.1.2, §4.1.3).
- */
-export function environKey(name: FieldName): string {
-  if (name.id === CONTENT_TYPE) return 'CONTENT_TYPE'
-  if (name.id === CONTENT_LENGTH) return 'CONTENT_LENGTH'
-  return `HTTP_${name.lower.toUpperCase().replaceAll('-', '_')}`
 }
 
 /** The first field from `from` on that has this name, or the number of fields. */
@@ -312,41 +293,12 @@ export function serverAddress({ peer, head, secure }: EnvironFacts): {
     head.targetForm === 'absolute'
       ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
       : (head.get('host') ?? '')
-  const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':')
+  const authority = splitAuthority(host)
   return {
-    name: (colon === -1 ? host : host.slice(0, colon)) || 'localhost',
-    port: (colon === -1 ? '' : host.slice(colon + 1)) || (secure ? '443' : '80'),
+    name: authority?.host || 'localhost',
+    port: authority?.port || (secure ? '443' : '80'),
     own: false,
   }
-}
-
-export function hasPercent(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (bytes[i] === PERCENT) return true
-  return false
-}
-
-/** `%41` becomes `A`; what is not two hex digits stays as it is. Returns the length in `out`. */
-export function decodePercent(bytes: Uint8Array, from: number, to: number, out: Buffer): number {
-  let length = 0
-  for (let i = from; i < to; i++) {
-    let byte = bytes[i]
-    if (byte === PERCENT && i + 2 < to) {
-      const high = hexDigit(bytes[i + 1])
-      const low = hexDigit(bytes[i + 2])
-      if (high >= 0 && low >= 0) {
-        byte = high * 16 + low
-        i += 2
-      }
-    }
-    out[length++] = byte
-  }
-  return length
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const lower = byte | 0x20
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
 export function startsWithPath(

@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  decodePercent,
-  encodePercent,
-  environKey,
-  makeEnviron,
-  type RequestFacts,
-} from './environ.ts'
+import { decodePercent } from '../semantics/percent.ts'
+import { encodePercent, environKey, makeEnviron, type RequestFacts } from './environ.ts'
 import { latin1Text } from './text.ts'
 import { WSGIError } from './wsgi-error.ts'
 

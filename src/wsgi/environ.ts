@@ -1,3 +1,5 @@
+import { decodePercent } from '../semantics/percent.ts'
+import { valueSeparator } from '../semantics/repeated-fields.ts'
 import { consoleErrors } from './error-stream.ts'
 import { emptyInput } from './input-stream.ts'
 import { latin1Bytes } from './text.ts'
@@ -89,8 +91,7 @@ function addHeader(environ: WSGIEnvironment, name: string, value: string): void 
   if (lower === 'proxy') return
   const key = environKey(lower)
   const before = environ[key]
-  environ[key] =
-    before === undefined ? value : `${before}${lower === 'cookie' ? '; ' : ','}${value}`
+  environ[key] = before === undefined ? value : `${before}${valueSeparator(lower)}${value}`
 }
 
 /**
@@ -104,23 +105,18 @@ export function environKey(name: string): string {
   return key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH' ? key : `HTTP_${key}`
 }
 
-/**
- * `%41` becomes `A`; what is not two hex digits stays as it is. Of and to a latin-1 view of bytes.
- */
-export function decodePercent(view: string): string {
-  if (!view.includes('%')) return view
-  return view.replace(/%[0-9A-Fa-f]{2}/g, (escaped) =>
-    String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
-  )
-}
+/** What RFC 3986 §3.3 does not allow in a path. */
+const NOT_IN_PATH = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g
 
 /**
- * The other way round: a path from an environ as it stands in a URL (RFC 3986 §3.3).
+ * Percent-encodes a path from an environ for use in a URL.
  *
- * @throws WSGIError for a character beyond U+00FF, which stands for no byte
+ * @param encoded the characters to encode, as a global expression
+ * @throws WSGIError for a character beyond U+00FF, which does not stand for a byte
  */
-export function encodePercent(view: string): string {
-  return view.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g, (character) => {
-    return `%${latin1Bytes(character)[0]!.toString(16).toUpperCase().padStart(2, '0')}`
-  })
+export function encodePercent(view: string, encoded = NOT_IN_PATH): string {
+  return view.replace(
+    encoded,
+    (character) => `%${latin1Bytes(character)[0]!.toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }

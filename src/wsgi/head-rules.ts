@@ -1,3 +1,4 @@
+import { HOP_BY_HOP } from '../semantics/hop-by-hop.ts'
 import type { ResponseHeaders } from './types.ts'
 import { describeValue, type Rule, WSGIError } from './wsgi-error.ts'
 
@@ -27,27 +28,8 @@ const MOST_KNOWN = 512
 let lastStatus = '200 OK'
 
 /**
- * `src/http/response-head.ts` and `python/monoceros/response_head.py` have the same; a test
- * compares them.
- */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-])
-
-/**
  * Whether a header is about one connection, and so the server's and not the application's (RFC 9110
- * §7.6.1, PEP 3333 "Other HTTP Features").
- *
- * Two more than wsgiref knows: `Trailer`, which it has misspelt, and `Proxy-Connection`.
+ * §7.6.1, PEP 3333 "Other HTTP Features"): one of {@link HOP_BY_HOP}.
  *
  * @param name in any case
  * @example isHopByHop('Transfer-Encoding') // true

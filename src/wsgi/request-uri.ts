@@ -1,4 +1,4 @@
-import { latin1Bytes } from './text.ts'
+import { encodePercent } from './environ.ts'
 import type { WSGIEnvironment } from './types.ts'
 
 /** What of an environ its URI is made of. */
@@ -20,7 +20,7 @@ export type UriFacts = Pick<WSGIEnvironment, 'wsgi.url_scheme' | 'SERVER_NAME' |
  */
 export function requestUri(environ: UriFacts, includeQuery = true): string {
   const application = applicationUri(environ)
-  const path = quote(environ.PATH_INFO ?? '', QUOTED_IN_PATH_INFO)
+  const path = encodePercent(environ.PATH_INFO ?? '', QUOTED_IN_PATH_INFO)
   // Without SCRIPT_NAME the application's URI has the first slash already.
   const uri = application + (environ.SCRIPT_NAME ? path : path.slice(1))
   return includeQuery && environ.QUERY_STRING ? `${uri}?${environ.QUERY_STRING}` : uri
@@ -39,16 +39,9 @@ export function applicationUri(environ: UriFacts): string {
   const { SERVER_NAME, SERVER_PORT } = environ
   const usualPort = scheme === 'https' ? '443' : '80'
   const server = SERVER_PORT === usualPort ? SERVER_NAME : `${SERVER_NAME}:${SERVER_PORT}`
-  return `${scheme}://${environ.HTTP_HOST || server}${quote(environ.SCRIPT_NAME || '/', QUOTED_IN_SCRIPT_NAME)}`
+  return `${scheme}://${environ.HTTP_HOST || server}${encodePercent(environ.SCRIPT_NAME || '/', QUOTED_IN_SCRIPT_NAME)}`
 }
 
 // Those of wsgiref, which quotes more than RFC 3986 §3.3 asks for.
 const QUOTED_IN_SCRIPT_NAME = /[^A-Za-z0-9_.~/-]/g
 const QUOTED_IN_PATH_INFO = /[^A-Za-z0-9_.~/;=,-]/g
-
-function quote(view: string, quoted: RegExp): string {
-  return view.replace(
-    quoted,
-    (character) => `%${latin1Bytes(character)[0]!.toString(16).toUpperCase().padStart(2, '0')}`,
-  )
-}

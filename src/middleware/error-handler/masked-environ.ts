@@ -1,4 +1,4 @@
-import { decodePercent } from '../../wsgi/environ.ts'
+import { decodePercent } from '../../semantics/percent.ts'
 import { decodeText } from '../../wsgi/text.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'

@@ -20,11 +20,8 @@
  *
  * @module
  */
-import { toFunction } from '../../wsgi/application.ts'
-import type { Middleware, WSGIEnvironment } from '../../wsgi/types.ts'
-import { describeValue } from '../../wsgi/wsgi-error.ts'
-import { optionError } from '../option-error.ts'
-import { forwardedElement, parseNode } from './forwarded.ts'
+import { splitAuthority } from '../../semantics/authority.ts'
+import { forwardedElement, parseNode } from '../../semantics/forwarded.ts'
 import {
   isAuthority,
   isPort,
@@ -32,7 +29,11 @@ import {
   isRemoteName,
   isScheme,
   listedValue,
-} from './x-forwarded.ts'
+} from '../../semantics/x-forwarded.ts'
+import { toFunction } from '../../wsgi/application.ts'
+import type { Middleware, WSGIEnvironment } from '../../wsgi/types.ts'
+import { describeValue } from '../../wsgi/wsgi-error.ts'
+import { optionError } from '../option-error.ts'
 
 /**
  * Options of {@link proxyFix}: how many of your proxies add to each header. 0: it is not looked at.
@@ -130,22 +131,17 @@ function setScheme(environ: WSGIEnvironment, value: string | undefined): void {
 function setHost(environ: WSGIEnvironment, value: string | undefined): void {
   if (!isAuthority(value)) return
   environ.HTTP_HOST = value
-  const { host, port } = splitAuthority(value)
-  environ.SERVER_NAME = host
-  if (port !== undefined) environ.SERVER_PORT = port
+  const authority = splitAuthority(value)
+  if (authority === null) return
+  environ.SERVER_NAME = authority.host
+  if (authority.port !== '') environ.SERVER_PORT = authority.port
 }
 
 function setPort(environ: WSGIEnvironment, value: string | undefined): void {
   if (!isPort(value)) return
-  if (environ.HTTP_HOST) environ.HTTP_HOST = `${splitAuthority(environ.HTTP_HOST).host}:${value}`
+  const host = environ.HTTP_HOST
+  if (host) environ.HTTP_HOST = `${splitAuthority(host)?.host ?? host}:${value}`
   environ.SERVER_PORT = value
-}
-
-function splitAuthority(authority: string): { host: string; port?: string } {
-  const colon = authority.lastIndexOf(':')
-  // A colon in an IPv6 address without a port is one of the address.
-  if (colon === -1 || authority.endsWith(']')) return { host: authority }
-  return { host: authority.slice(0, colon), port: authority.slice(colon + 1) }
 }
 
 /** `SCRIPT_NAME` has no slash at its end (PEP 3333 "environ Variables"). */
