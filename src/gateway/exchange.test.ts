@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestHeadParser } from '../http/request-head.ts'
@@ -128,7 +129,11 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
     news: () => said.splice(0),
     respond: (head: string, body: string | null, ended: boolean) => {
       const bytes = Buffer.from(head + (body ?? ''))
-      return task!.responseHead(bytes, 0, head.length, bytes.length, ended, 0)
+      return task!.responseHead(
+        new Span().set(bytes, 0, head.length),
+        new Span().lend(bytes, head.length, bytes.length, 0),
+        ended,
+      )
     },
   }
 }
@@ -344,7 +349,7 @@ describe('an exchange', () => {
     left.close(false)
     left.news()
     left.respond('200 OK\r\n', 'x', false)
-    left.task.responseData(Buffer.from('y'), 0, 1)
+    left.task.responseData(new Span().lend(Buffer.from('y'), 0, 1, 0))
     left.task.responseEnd(false)
     expect(left.news()).toEqual([])
   })

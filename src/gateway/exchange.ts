@@ -1,3 +1,4 @@
+import type { Span } from '../bytes/span.ts'
 import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
@@ -231,19 +232,12 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     return this.#gateway.environ.write(this, out, at)
   }
 
-  responseHead(
-    bytes: Buffer,
-    start: number,
-    headEnd: number,
-    end: number,
-    ended: boolean,
-    free: number,
-  ): HeadOutcome {
+  responseHead(lines: Span, body: Span, ended: boolean): HeadOutcome {
     const reply = this.#reply
     if (reply === null) return TAKEN
     let head: ResponseHead
     try {
-      head = this.#gateway.responseHeads.parse(bytes, start, headEnd)
+      head = this.#gateway.responseHeads.parse(lines.bytes, lines.start, lines.end)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
       const text = `Bad response head for ${this.#quoted()}: ${error.message}`
@@ -255,17 +249,18 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#response = head
     if (ended) {
       this.#handle = null
-      return reply.respond(head, bytes, headEnd, end, free) ? KEPT : TAKEN
+      return reply.respond(head, body.bytes, body.start, body.end, body.free) ? KEPT : TAKEN
     }
-    const kept = reply.start(head, bytes, headEnd, end, free)
-    this.#countResponse(end - headEnd)
+    const kept = reply.start(head, body.bytes, body.start, body.end, body.free)
+    this.#countResponse(body.length)
     return kept ? KEPT : TAKEN
   }
 
-  responseData(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#spool !== null) return this.#spool.append(bytes, start, end)
+  responseData(piece: Span): boolean {
+    if (this.#spool !== null) return this.#spool.append(piece)
+    const { bytes, start, end, length } = piece
     const kept = this.#reply?.data(bytes, start, end, true) ?? false
-    this.#countResponse(end - start)
+    this.#countResponse(length)
     return kept
   }
 
@@ -336,7 +331,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { slowReaders, options } = this.#gateway
     const unsent = this.#ungranted - this.#taken
     const ends = {
-      send: (bytes: Buffer, start: number, end: number, lent: boolean) =>
+      send: ({ bytes, start, end, lent }: Span) =>
         this.#reply?.data(bytes, start, end, lent) ?? false,
       finish: (broken: boolean) => this.#endReply(broken),
       grant: (bytes: number) => this.#handle?.grant(bytes),

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { environOf, type TestRequest } from '../../tests/support/call-application.ts'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { Span } from '../bytes/span.ts'
 import { KEPT, REFUSED, TAKEN, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import type { StartResponse, WSGIBody } from '../wsgi/types.ts'
 import { EnvironEncoder } from './environ-encoder.ts'
@@ -14,6 +15,8 @@ import { PythonCall } from './python-call.ts'
 const WINDOW = 64 * 1024
 
 /** A call whose worker is the test. */
+const whole = (bytes: Buffer) => new Span().lend(bytes, 0, bytes.length, 0)
+
 function call(request: TestRequest = {}, startResponse?: StartResponse, memory = 1000) {
   const directory = mkdtempSync(join(tmpdir(), 'monoceros-call-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -64,7 +67,11 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
     const bytes = Buffer.concat([Buffer.from(lines, 'latin1'), body])
     return [
       bytes,
-      state.task!.responseHead(bytes, 0, lines.length, bytes.length, ended, 0),
+      state.task!.responseHead(
+        new Span().set(bytes, 0, lines.length),
+        new Span().lend(bytes, lines.length, bytes.length, 0),
+        ended,
+      ),
     ] as const
   }
   return { state, said, heads, answered, head, directory }
@@ -101,7 +108,7 @@ describe('a call of a Python application', () => {
     head('200 OK\r\n', Buffer.alloc(0), false)
     const body = (await answered) as PythonBody
     const piece = Buffer.alloc(16 * 1024, 'x')
-    for (let i = 0; i < 4; i++) expect(state.task!.responseData(piece, 0, piece.length)).toBe(false)
+    for (let i = 0; i < 4; i++) expect(state.task!.responseData(whole(piece))).toBe(false)
     expect(said).toEqual([])
     await body.next()
     expect(said).toEqual([])
@@ -115,8 +122,8 @@ describe('a call of a Python application', () => {
     const body = (await answered) as PythonBody
     const large = Buffer.alloc(40_000, 'l')
     const small = Buffer.alloc(10, 's')
-    expect(state.task!.responseData(large, 0, large.length)).toBe(true)
-    expect(state.task!.responseData(small, 0, small.length)).toBe(false)
+    expect(state.task!.responseData(whole(large))).toBe(true)
+    expect(state.task!.responseData(whole(small))).toBe(false)
     small.fill(0)
     expect((await body.next()).value!.length).toBe(40_000)
     expect(String((await body.next()).value)).toBe('ssssssssss')
@@ -129,8 +136,8 @@ describe('a call of a Python application', () => {
     head('200 OK\r\n', Buffer.alloc(0), false)
     const body = (await answered) as PythonBody
     const reads = [body.next(), body.next(), body.next()]
-    state.task!.responseData(Buffer.from('one'), 0, 3)
-    state.task!.responseData(Buffer.from('two'), 0, 3)
+    state.task!.responseData(whole(Buffer.from('one')))
+    state.task!.responseData(whole(Buffer.from('two')))
     state.task!.responseEnd(true)
     const results = await Promise.allSettled(reads)
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
@@ -143,7 +150,7 @@ describe('a call of a Python application', () => {
     head('200 OK\r\nContent-Length: 6\r\n', Buffer.from('one'), false)
     const body = (await answered) as PythonBody
     expect(state.over).toBe(0)
-    state.task!.responseData(Buffer.from('two'), 0, 3)
+    state.task!.responseData(whole(Buffer.from('two')))
     expect(state.over).toBe(1)
     expect([String((await body.next()).value), String((await body.next()).value)]).toEqual([
       'one',

@@ -1,3 +1,4 @@
+import type { Span } from '../bytes/span.ts'
 import {
   type FileReference,
   type HeadOutcome,
@@ -167,17 +168,11 @@ export class PythonCall implements Task, BodyConsumer {
     return end + this.#encodedEnd.length
   }
 
-  responseHead(
-    bytes: Buffer,
-    start: number,
-    headEnd: number,
-    end: number,
-    ended: boolean,
-  ): HeadOutcome {
-    const length = end - headEnd
+  responseHead(head: Span, came: Span, ended: boolean): HeadOutcome {
+    const { length } = came
     let declared: number
     try {
-      declared = this.#begin(bytes.toString('latin1', start, headEnd))
+      declared = this.#begin(head.latin1())
     } catch (error) {
       // What takes the response has refused its head.
       this.#handle = null
@@ -186,7 +181,7 @@ export class PythonCall implements Task, BodyConsumer {
       return REFUSED
     }
     const kept = !ended && length >= WORTH_KEEPING
-    const first = kept ? bytes.subarray(headEnd, end) : Buffer.from(bytes.subarray(headEnd, end))
+    const first = kept ? came.view() : Buffer.from(came.view())
     if (ended || declared === length) {
       // All of the body is here, although the worker may still be at its close().
       if (ended) this.#ended()
@@ -202,13 +197,13 @@ export class PythonCall implements Task, BodyConsumer {
     return kept ? KEPT : TAKEN
   }
 
-  responseData(bytes: Buffer, start: number, end: number): boolean {
+  responseData(piece: Span): boolean {
     const body = this.#response
     if (body === null) return false
-    const kept = end - start >= WORTH_KEEPING
-    const piece = bytes.subarray(start, end)
-    this.#expected -= piece.length
-    body.push(kept ? piece : Buffer.from(piece))
+    const { length } = piece
+    const kept = length >= WORTH_KEEPING
+    this.#expected -= length
+    body.push(kept ? piece.view() : Buffer.from(piece.view()))
     if (this.#expected <= 0) this.#complete()
     return kept
   }

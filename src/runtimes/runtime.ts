@@ -1,3 +1,5 @@
+import type { Span } from '../bytes/span.ts'
+
 /**
  * What runs an application, as the gateway sees it. A runtime takes whole requests and gives back
  * responses; it never sees a client's socket (the design's central rule), so a slow or broken
@@ -36,25 +38,20 @@ export interface Task {
   readonly abandonedAt: number
 
   /**
-   * The response's head is bytes [start, headEnd) of `bytes`: status line and field lines, not
-   * checked. Bytes [headEnd, end) are what of the body came along. `ended`: that is the whole
-   * response. Bytes [free, headEnd) may be written over.
+   * The response begins.
    *
-   * @returns whether `bytes` is still needed ({@link KEPT}, {@link TAKEN}), or {@link REFUSED}
+   * @param head status line and field lines, not checked; it is in the head room of `body`
+   * @param body the part of the body that came with the head; lent
+   * @param ended that is the whole response
+   * @returns whether the memory of `body` is still needed ({@link KEPT}, {@link TAKEN}), or
+   * {@link REFUSED}
    */
-  responseHead(
-    bytes: Buffer,
-    start: number,
-    headEnd: number,
-    end: number,
-    ended: boolean,
-    free: number,
-  ): HeadOutcome
+  responseHead(head: Span, body: Span, ended: boolean): HeadOutcome
   /**
-   * A piece of the body, bytes [start, end) of `bytes`, counted against the window.
-   * @returns whether `bytes` is still needed
+   * A piece of the body, lent, counted against the window.
+   * @returns whether its memory is still needed
    */
-  responseData(bytes: Buffer, start: number, end: number): boolean
+  responseData(piece: Span): boolean
   /** Whoever runs it holds that many bytes of the body, and waits until the client takes some. */
   held(bytes: number): void
   /** The response is over; `broken` when it is not complete. */

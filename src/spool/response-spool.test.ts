@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { Span } from '../bytes/span.ts'
 import { DiskBudget } from './disk-budget.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { ResponseSpool, SpoolAhead } from './response-spool.ts'
@@ -60,9 +61,9 @@ class Bench {
       this.spool,
       this.ahead,
       {
-        send: (bytes, start, end) => {
-          this.unsent += end - start
-          this.sent.push(Buffer.from(bytes.subarray(start, end)))
+        send: (piece) => {
+          this.unsent += piece.length
+          this.sent.push(Buffer.from(piece.view()))
           return false
         },
         finish: (broken) => this.said.push(broken ? 'broken' : 'finished'),
@@ -95,7 +96,7 @@ class Bench {
     this.credit -= length
     const piece = Buffer.alloc(length, ++this.#byte & 0xff)
     this.given.push(Buffer.from(piece))
-    const kept = this.response.append(piece, 0, length)
+    const kept = this.response.append(new Span().lend(piece, 0, length, 0))
     if (!kept) piece.fill(0) // its memory is used for something else
     return length
   }

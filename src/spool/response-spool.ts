@@ -1,16 +1,14 @@
+import { Span } from '../bytes/span.ts'
 import type { Spool } from './spool.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
 /** Where a spooled response goes, and where it comes from. */
 export interface SpoolEnds {
   /**
-   * Gives bytes [start, end) of `bytes` to the client; {@link ResponseSpool.written} is called when
-   * they have left.
-   *
-   * @param lent the memory will be used for others
-   * @returns whether `bytes` is still needed
+   * Gives bytes to the client; {@link ResponseSpool.written} is called when they have left.
+   * @returns whether their memory is still needed
    */
-  send(bytes: Buffer, start: number, end: number, lent: boolean): boolean
+  send(piece: Span): boolean
   /**
    * All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was
    * told.
@@ -204,8 +202,9 @@ export class ResponseSpool {
     return true
   }
 
-  /** Takes bytes [start, end) of `bytes`. @returns whether `bytes` is still needed */
-  append(bytes: Buffer, start: number, end: number): boolean {
+  /** Takes a piece of the response. @returns whether its memory is still needed */
+  append(piece: Span): boolean {
+    const { bytes, start, end } = piece
     if (this.#over || end === start) return false
     if (
       !this.#busy &&
@@ -215,7 +214,7 @@ export class ResponseSpool {
     ) {
       this.#outstanding -= end - start
       this.#unsent += end - start
-      const kept = this.#ends.send(bytes, start, end, true)
+      const kept = this.#ends.send(piece)
       this.#refill()
       return kept
     }
@@ -291,7 +290,7 @@ export class ResponseSpool {
       this.#unsent += length
       // From here on the connection counts it.
       this.#spool.memory.add(-BLOCK)
-      if (!this.#ends.send(block, 0, length, false)) this.#allAhead.reuse(block)
+      if (!this.#ends.send(new Span().set(block, 0, length))) this.#allAhead.reuse(block)
       if (this.#over) return
     }
     if (this.#waiting.length > 0) {
@@ -438,7 +437,7 @@ export class ResponseSpool {
       }
       this.#read += bytes
       this.#unsent += bytes
-      this.#ends.send(piece, 0, bytes, false)
+      this.#ends.send(new Span().set(piece, 0, bytes))
       this.#move()
     })
   }

@@ -51,7 +51,7 @@ function decode(pieces: readonly Uint8Array[], keep = 3): { seen: Seen[]; clean:
   let open: Seen | null = null
   let count = 0
   const decoder = new FrameDecoder({
-    frame: (type, flags, stream, bytes, start, end, free) => {
+    frame: ({ type, flags, stream, payload: { bytes, start, end, free } }) => {
       const payload = bytes.toString('latin1', start, end)
       if (
         open !== null &&
@@ -237,7 +237,7 @@ describe('decoding frames', () => {
 
   it('refuses in the middle of a chunk what it refuses alone, after the frames before it', () => {
     const seen: number[] = []
-    const decoder = new FrameDecoder({ frame: (_type, _flags, stream) => seen.push(stream) < 0 })
+    const decoder = new FrameDecoder({ frame: ({ stream }) => seen.push(stream) < 0 })
     const bytes = Buffer.concat([encodeFrame(END, 7), encodeFrame(0x42, 8), encodeFrame(END, 9)])
     expect(() => decoder.feed(bytes)).toThrow(FrameError)
     expect(seen).toEqual([7])
@@ -314,9 +314,9 @@ describe('writing frames', () => {
       return write(chunk)
     }) as typeof near.write
     const reading = read(far, 3)
-    writer.write(BODY, 1, 2, [], 0)
+    writer.write(BODY, 1, 2)
     writer.writeU32(WINDOW, 2, 0x01020304)
-    writer.write(BODY, 3, 0, [Buffer.from('ab'), Buffer.from('c')], 3)
+    writer.write(BODY, 3, 0, [Buffer.from('ab'), Buffer.from('c')])
     expect(await reading).toEqual([
       { type: BODY, flags: 2, stream: 1, payload: '' },
       { type: WINDOW, flags: 0, stream: 2, payload: '\x04\x03\x02\x01' },
@@ -336,9 +336,9 @@ describe('writing frames', () => {
       const size = sizes[i % sizes.length]!
       const letter = String.fromCharCode(97 + (i % 26))
       const inline = i % 3 === 0 ? 20_000 : 200
-      const { bytes, at } = writer.begin(inline)
+      const { bytes, at } = writer.begin(REQUEST, i + 1, inline)
       bytes.fill(letter.toUpperCase(), at, at + inline)
-      writer.end(at + inline, REQUEST, i + 1, 0, [Buffer.alloc(size, letter)], size)
+      writer.end(at + inline, 0, [Buffer.alloc(size, letter)])
       expected.push({
         type: REQUEST,
         flags: 0,
@@ -362,9 +362,9 @@ describe('writing frames', () => {
     const [near, far] = await pair()
     const writer = new FrameWriter(near)
     writer.writeU32(WINDOW, 1, 1)
-    const { bytes, at } = writer.begin(300_000)
+    const { bytes, at } = writer.begin(REQUEST, 2, 300_000)
     bytes.fill('q', at, at + 299_000)
-    writer.end(at + 299_000, REQUEST, 2, 0, [], 0)
+    writer.end(at + 299_000)
     writer.writeU32(WINDOW, 3, 1)
     const seen = await read(far, 3)
     expect(seen.map(({ stream, payload }) => [stream, payload.length])).toEqual([
@@ -379,7 +379,7 @@ describe('writing frames', () => {
     const [near, far] = await pair()
     const writer = new FrameWriter(near)
     writer.writeU32(WINDOW, 1, 1)
-    writer.begin(10)
+    writer.begin(REQUEST, 2, 10)
     writer.writeU32(WINDOW, 2, 1)
     expect((await read(far, 2)).map(({ stream }) => stream)).toEqual([1, 2])
   })
@@ -388,10 +388,10 @@ describe('writing frames', () => {
     const [near] = await pair()
     const writer = new FrameWriter(near)
     near.on('error', () => {})
-    writer.write(START, 0, 0, [], 0)
+    writer.write(START, 0)
     near.destroy()
     await new Promise((resolve) => setImmediate(resolve))
-    writer.write(BODY, 1, 0, [Buffer.alloc(100_000)], 100_000)
+    writer.write(BODY, 1, 0, [Buffer.alloc(100_000)])
     await new Promise((resolve) => setImmediate(resolve))
   })
 })

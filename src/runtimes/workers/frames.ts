@@ -1,3 +1,5 @@
+import { Span } from '../../bytes/span.ts'
+
 /** The version in READY; see `docs/reference/frames.md`, which both sides are built to. */
 export const PROTOCOL = 2
 
@@ -48,24 +50,24 @@ export class FrameError extends Error {
   readonly code = 'bad-frame'
 }
 
-/** What hears of frames. */
+/** A frame that was received. One object is used for all frames of a {@link FrameDecoder}. */
+export class Frame {
+  type = 0
+  flags = 0
+  stream = 0
+  /** Lent, with head room (see {@link Span}). The sink may point it at other bytes. */
+  readonly payload = new Span()
+}
+
+/** Takes the frames that a {@link FrameDecoder} finds. */
 export interface FrameSink {
   /**
-   * The payload is bytes [start, end) of `bytes`. A DATA frame may come in pieces, of which only
-   * the last has its flags. Bytes [free, start) are nobody's any more and may be written over.
+   * Called for each frame. A DATA frame may come in pieces, and only the last piece has its flags.
    *
-   * @returns whether the payload is still needed; otherwise its memory is used again as soon as
+   * @returns whether the payload's memory is still needed; otherwise it is used again as soon as
    * this returns
    */
-  frame(
-    type: number,
-    flags: number,
-    stream: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    free: number,
-  ): boolean
+  frame(frame: Frame): boolean
 }
 
 /** The flags that each type may have, by type; what has none is refused. */
@@ -91,6 +93,7 @@ const PIECE = 4096
  */
 export class FrameDecoder {
   readonly #sink: FrameSink
+  readonly #frame = new Frame()
   #buffer = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE)
   /** What has been read and not passed on: less than a frame. */
   #start = HEADROOM
@@ -173,8 +176,12 @@ export class FrameDecoder {
   }
 
   #deliver(type: number, flags: number, stream: number, start: number, end: number): void {
-    if (this.#sink.frame(type, flags, stream, this.#buffer, start, end, this.#free))
-      this.#free = end
+    const frame = this.#frame
+    frame.type = type
+    frame.flags = flags
+    frame.stream = stream
+    frame.payload.lend(this.#buffer, start, end, this.#free)
+    if (this.#sink.frame(frame)) this.#free = end
   }
 
   /** Decides where to read on, when bytes [at, end) are the beginning of a frame. */
@@ -189,6 +196,7 @@ export class FrameDecoder {
     ) {
       this.#buffer = Buffer.allocUnsafeSlow(Math.max(needed, HEADROOM + READ_SIZE))
       this.#free = 0
+      this.#frame.payload.clear()
     } else if (length > 0 && at + this.#needed <= buffer.length) {
       // There is room for the rest where the beginning is.
       this.#start = at
@@ -269,6 +277,7 @@ export interface FrameChannel {
   destroy(): unknown
 }
 
+const NO_PIECES: readonly Buffer[] = []
 const BATCH = 64 * 1024
 /** A piece up to this size is copied into the batch; a larger one is written from where it is. */
 const COPIED = 16 * 1024
@@ -281,7 +290,10 @@ export class FrameWriter {
   readonly #channel: FrameChannel
   #batch = Buffer.allocUnsafeSlow(BATCH)
   #length = 0
+  /** The frame that was begun last. */
   #frameAt = 0
+  #type = 0
+  #stream = 0
   #scheduled = false
 
   constructor(channel: FrameChannel) {
@@ -289,39 +301,39 @@ export class FrameWriter {
   }
 
   /**
-   * Begins a frame whose payload's first part is written by the caller.
-   * @returns where: `bytes[at]` is the first payload byte, with room for `room` of them
+   * Begins a frame. The caller writes the first part of its payload.
+   *
+   * @param space how many bytes the caller may write
+   * @returns where to write: `bytes[at]` is the first byte of the payload
    */
-  begin(room: number): { bytes: Buffer; at: number } {
-    if (this.#length + HEADER_BYTES + room > this.#batch.length) {
+  begin(type: number, stream: number, space: number): { bytes: Buffer; at: number } {
+    if (this.#length + HEADER_BYTES + space > this.#batch.length) {
       this.flush()
-      if (HEADER_BYTES + room > this.#batch.length)
-        this.#batch = Buffer.allocUnsafeSlow(HEADER_BYTES + room)
+      if (HEADER_BYTES + space > this.#batch.length)
+        this.#batch = Buffer.allocUnsafeSlow(HEADER_BYTES + space)
     }
+    this.#type = type
+    this.#stream = stream
     this.#frameAt = this.#length
     this.#place.bytes = this.#batch
     this.#place.at = this.#length + HEADER_BYTES
     return this.#place
   }
 
-  // One object for all frames; the caller takes it apart at once.
+  // One object for all frames: the caller reads it at once.
   readonly #place = { bytes: this.#batch, at: 0 }
 
   /**
-   * Ends the frame begun last.
+   * Ends the frame that was begun last.
+   *
    * @param end where the caller's part of the payload ends
-   * @param rest what follows it in the payload
+   * @param rest the rest of the payload
    */
-  end(
-    end: number,
-    type: number,
-    stream: number,
-    flags: number,
-    rest: readonly Buffer[],
-    restLength: number,
-  ): void {
+  end(end: number, flags = 0, rest: readonly Buffer[] = NO_PIECES): void {
     const at = this.#frameAt
-    writeHeader(this.#batch, at, end - at - HEADER_BYTES + restLength, type, flags, stream)
+    let length = end - at - HEADER_BYTES
+    for (let i = 0; i < rest.length; i++) length += rest[i].length
+    writeHeader(this.#batch, at, length, this.#type, flags, this.#stream)
     this.#length = end
     for (let i = 0; i < rest.length; i++) this.#append(rest[i])
     if (!this.#scheduled) {
@@ -330,23 +342,17 @@ export class FrameWriter {
     }
   }
 
-  /** A frame with a payload that is at hand. */
-  write(
-    type: number,
-    stream: number,
-    flags: number,
-    payload: readonly Buffer[],
-    length: number,
-  ): void {
-    const { at } = this.begin(0)
-    this.end(at, type, stream, flags, payload, length)
+  /** Writes a frame whose payload exists already. */
+  write(type: number, stream: number, flags = 0, payload = NO_PIECES): void {
+    const { at } = this.begin(type, stream, 0)
+    this.end(at, flags, payload)
   }
 
-  /** A frame whose payload is one u32. */
+  /** Writes a frame whose payload is one u32. */
   writeU32(type: number, stream: number, value: number): void {
-    const { bytes, at } = this.begin(4)
+    const { bytes, at } = this.begin(type, stream, 4)
     writeU32(bytes, at, value)
-    this.end(at + 4, type, stream, 0, [], 0)
+    this.end(at + 4)
   }
 
   flush(): void {

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
+import type { Span } from '../../bytes/span.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { findInterpreter, type Interpreter } from '../cpython/interpreter.ts'
@@ -140,22 +141,16 @@ class Probe implements Task {
     this.outcome = outcome
   }
 
-  responseHead(
-    bytes: Buffer,
-    start: number,
-    headEnd: number,
-    end: number,
-    ended: boolean,
-  ): HeadOutcome {
-    this.head = bytes.toString('latin1', start, headEnd)
-    this.responseData(bytes, headEnd, end)
+  responseHead(head: Span, body: Span, ended: boolean): HeadOutcome {
+    this.head = head.latin1()
+    this.responseData(body)
     if (ended) this.#end('ended')
     return TAKEN
   }
 
-  responseData(bytes: Buffer, start: number, end: number): boolean {
-    this.bytes += end - start
-    if (this.bytes < 1000) this.text += bytes.toString('latin1', start, end)
+  responseData(piece: Span): boolean {
+    this.bytes += piece.length
+    if (this.bytes < 1000) this.text += piece.latin1()
     return false
   }
 

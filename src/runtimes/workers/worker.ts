@@ -1,3 +1,4 @@
+import { Span } from '../../bytes/span.ts'
 import type { Whereabouts } from '../load-watch.ts'
 import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
@@ -15,6 +16,7 @@ import {
   encodeFrame,
   FAIL,
   FILE,
+  type Frame,
   FrameDecoder,
   FrameError,
   type FrameSink,
@@ -97,7 +99,6 @@ export interface WorkerReady {
  */
 export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'gone'
 
-const NO_PIECES: readonly Buffer[] = []
 /**
  * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a
  * worker may go without an answer before it is recalled: 1 ms cost a fifth to a half of the
@@ -157,6 +158,8 @@ export class Worker implements FrameSink, WorkerListener {
   readonly #listener: WorkerOwner
   readonly #handle: WorkerHandle
   readonly #writer: FrameWriter
+  /** The head of the response that is being passed on. */
+  readonly #head = new Span()
   #nextStream = 1
   #ended = 0
   /** How many of those that make the load share their thread with others. */
@@ -212,18 +215,16 @@ export class Worker implements FrameSink, WorkerListener {
     this.taken++
     if (this.load++ === 0) this.movedAt = now
 
-    const place = this.#writer.begin(task.environBound() + 4)
-    const { bytes, at } = place
+    const { bytes, at } = this.#writer.begin(REQUEST, stream, task.environBound() + 4)
     const end = task.writeEnviron(bytes, at + 4)
     writeU32(bytes, at, end - at - 4)
     const { body } = task
     if (body.kind === 'whole') {
-      this.#writer.end(end, REQUEST, stream, 0, body.chunks, body.length)
+      this.#writer.end(end, 0, body.chunks)
     } else if (body.kind === 'file') {
-      const path = Buffer.from(body.path)
-      this.#writer.end(end, REQUEST, stream, BODY_FILE, [path], path.length)
+      this.#writer.end(end, BODY_FILE, [Buffer.from(body.path)])
     } else {
-      this.#writer.end(end, REQUEST, stream, BODY_STREAM, NO_PIECES, 0)
+      this.#writer.end(end, BODY_STREAM)
     }
   }
 
@@ -231,16 +232,16 @@ export class Worker implements FrameSink, WorkerListener {
     if (!assignment.open) return
     // On both channels: one reaches it while it is busy, the other while it waits.
     this.#sendControl(CANCEL, assignment.stream)
-    this.#writer.write(CANCEL, assignment.stream, 0, NO_PIECES, 0)
+    this.#writer.write(CANCEL, assignment.stream)
   }
 
   sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void {
     assignment.activeAt = performance.now()
-    this.#writer.write(BODY, assignment.stream, end ? BODY_END : 0, [chunk], chunk.length)
+    this.#writer.write(BODY, assignment.stream, end ? BODY_END : 0, [chunk])
   }
 
   abortBody(assignment: Assignment): void {
-    this.#writer.write(BODY, assignment.stream, BODY_ABORT, NO_PIECES, 0)
+    this.#writer.write(BODY, assignment.stream, BODY_ABORT)
   }
 
   grant(assignment: Assignment, bytes: number): void {
@@ -389,41 +390,27 @@ export class Worker implements FrameSink, WorkerListener {
     this.#listener.progressed(this)
   }
 
-  frame(
-    type: number,
-    flags: number,
-    stream: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    free: number,
-  ): boolean {
+  frame(frame: Frame): boolean {
+    const { type, stream } = frame
     if (stream === 0) {
-      this.#ownFrame(type, bytes, start, end)
+      this.#ownFrame(frame)
       return false
     }
     const assignment = this.assignments.get(stream)
-    if (type === HEAD && assignment !== undefined)
-      return this.#headFrame(assignment, flags, bytes, start, end, free)
+    if (type === HEAD && assignment !== undefined) return this.#headFrame(assignment, frame)
     if (type === LOG) {
-      this.#logFrame(bytes, start, end)
+      this.#logFrame(frame.payload)
       return false
     }
     if (assignment === undefined)
       throw new FrameError(`a frame about stream ${stream}, which it does not have`)
-    if (type === DATA) return this.#dataFrame(assignment, flags, bytes, start, end)
-    this.#otherFrame(assignment, type, flags, bytes, start, end)
+    if (type === DATA) return this.#dataFrame(assignment, frame)
+    this.#otherFrame(assignment, frame)
     return false
   }
 
-  #headFrame(
-    assignment: Assignment,
-    flags: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    free: number,
-  ): boolean {
+  #headFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
+    const { bytes, start, end } = payload
     if (assignment.headSent || end - start < 4) throw new FrameError('a HEAD that cannot be')
     assignment.headSent = true
     const headStart = start + 4
@@ -435,7 +422,10 @@ export class Worker implements FrameSink, WorkerListener {
     else this.#spend(assignment, end - headEnd)
     if (assignment.settled) return false
     if (last) assignment.settled = true
-    const outcome = assignment.task.responseHead(bytes, headStart, headEnd, end, last, free)
+    this.#head.set(bytes, headStart, headEnd)
+    payload.start = headEnd
+    const outcome = assignment.task.responseHead(this.#head, payload, last)
+    this.#head.clear()
     if (outcome === REFUSED && !last) {
       assignment.settled = true
       this.cancel(assignment)
@@ -443,19 +433,14 @@ export class Worker implements FrameSink, WorkerListener {
     return outcome === KEPT
   }
 
-  #dataFrame(
-    assignment: Assignment,
-    flags: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): boolean {
+  #dataFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
     const { task } = assignment
     if (!assignment.headSent) throw new FrameError('DATA before HEAD')
+    const { length } = payload
     if (flags === LAST) this.#release(assignment)
-    else this.#spend(assignment, end - start)
+    else this.#spend(assignment, length)
     if (assignment.settled) return false
-    const kept = end > start && task.responseData(bytes, start, end)
+    const kept = length > 0 && task.responseData(payload)
     if (flags === LAST) {
       assignment.settled = true
       task.responseEnd(false)
@@ -463,18 +448,11 @@ export class Worker implements FrameSink, WorkerListener {
     return kept
   }
 
-  #otherFrame(
-    assignment: Assignment,
-    type: number,
-    flags: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  #otherFrame(assignment: Assignment, { type, flags, payload }: Frame): void {
     const { task } = assignment
     switch (type) {
       case END:
-        if (end > start) throw new FrameError('an END with a payload')
+        if (payload.length > 0) throw new FrameError('an END with a payload')
         this.#release(assignment)
         if (assignment.settled) return
         assignment.settled = true
@@ -483,7 +461,7 @@ export class Worker implements FrameSink, WorkerListener {
         return
       case FILE: {
         if (!assignment.headSent) throw new FrameError('FILE before HEAD')
-        const reference = fileReference(bytes.toString('utf8', start, end))
+        const reference = fileReference(utf8(payload))
         this.#release(assignment)
         if (assignment.settled) return
         assignment.settled = true
@@ -494,16 +472,16 @@ export class Worker implements FrameSink, WorkerListener {
         this.#release(assignment)
         if (assignment.settled) return
         assignment.settled = true
-        task.failed(bytes.toString('utf8', start, end))
+        task.failed(utf8(payload))
         return
       case WANT:
-        if (end - start !== 4) throw new FrameError('a WINDOW that is not four bytes')
+        if (payload.length !== 4) throw new FrameError('a WINDOW that is not four bytes')
         assignment.activeAt = performance.now()
-        if (!assignment.settled) task.wantBody(readU32(bytes, start))
+        if (!assignment.settled) task.wantBody(readU32(payload.bytes, payload.start))
         return
       case ASIDE:
-        if (end - start !== 4) throw new FrameError('an ASIDE that is not four bytes')
-        if (!assignment.settled) task.held(readU32(bytes, start))
+        if (payload.length !== 4) throw new FrameError('an ASIDE that is not four bytes')
+        if (!assignment.settled) task.held(readU32(payload.bytes, payload.start))
         // Something has moved, and others have had or will have their turn.
         this.#ended++
         if (assignment.aside) return
@@ -523,10 +501,10 @@ export class Worker implements FrameSink, WorkerListener {
     }
   }
 
-  #ownFrame(type: number, bytes: Buffer, start: number, end: number): void {
+  #ownFrame({ type, payload }: Frame): void {
     switch (type) {
       case READY: {
-        const said = parseJson(bytes.toString('utf8', start, end)) as Record<string, unknown> | null
+        const said = parseJson(utf8(payload)) as Record<string, unknown> | null
         const { protocol, pid, python, implementation } = said ?? {}
         if (protocol !== PROTOCOL)
           throw new FrameError(`it speaks protocol ${protocol}, not ${PROTOCOL}`)
@@ -546,9 +524,10 @@ export class Worker implements FrameSink, WorkerListener {
         return
       }
       case FAIL:
-        this.#listener.loadFailed(this, bytes.toString('utf8', start, end))
+        this.#listener.loadFailed(this, utf8(payload))
         return
       case RETURNED: {
+        const { bytes, start, end } = payload
         if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is no list of streams')
         // Looked at before any is taken: what a broken frame names is still to be answered.
         const named = new Set<Assignment>()
@@ -562,13 +541,13 @@ export class Worker implements FrameSink, WorkerListener {
         return
       }
       case LOG:
-        this.#logFrame(bytes, start, end)
+        this.#logFrame(payload)
         return
       case STANDS:
-        this.#handle.stands(bytes.toString('utf8', start, end))
+        this.#handle.stands(utf8(payload))
         return
       case NOTE:
-        this.#noteFrame(parseJson(bytes.toString('utf8', start, end)))
+        this.#noteFrame(parseJson(utf8(payload)))
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
@@ -588,7 +567,7 @@ export class Worker implements FrameSink, WorkerListener {
     this.#leaveWhenDone()
   }
 
-  #logFrame(bytes: Buffer, start: number, end: number): void {
+  #logFrame({ bytes, start, end }: Span): void {
     if (end === start) throw new FrameError('a LOG without a level')
     this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
   }
@@ -687,6 +666,10 @@ function startMessage(options: WorkerOptions): object {
     multiprocess: options.multiprocess,
     strict: options.strict,
   }
+}
+
+function utf8({ bytes, start, end }: Span): string {
+  return bytes.toString('utf8', start, end)
 }
 
 function parseJson(text: string): unknown {
