@@ -1,15 +1,32 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './tests/support/longest-first.ts'
 
+/**
+ * The tiers of the suite, a project each; tests/README.md says what belongs where.
+ *
+ * `npm test` runs `unit` and `e2e`; `npm run test:rest` runs `embedded` and `release`.
+ */
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
-    globalSetup: ['tests/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
     // End-to-end tests start real servers; more of them at once than cores makes them wait for each
     // other.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
+    projects: [
+      tier('unit', ['src/**/*.test.ts', 'tests/support/**/*.test.ts'], 'unit-setup.ts'),
+      tier('e2e', ['tests/e2e/**/*.test.ts', 'tests/repository/**/*.test.ts'], 'server-setup.ts'),
+      tier('embedded', ['tests/embedded/**/*.test.ts'], 'server-setup.ts'),
+      tier('release', ['tests/release/**/*.test.ts'], 'server-setup.ts'),
+    ],
   },
 })
+
+/** @param setup the file in tests/support that prepares what these tests need */
+function tier(name: string, include: string[], setup: string) {
+  return {
+    extends: true as const,
+    test: { name, include, globalSetup: [`tests/support/${setup}`] },
+  }
+}

@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['tests/soak/**/*.soak.ts'],
-    globalSetup: ['tests/support/global-setup.ts'],
+    globalSetup: ['tests/support/server-setup.ts'],
     testTimeout: 420_000,
     hookTimeout: 120_000,
     // They measure: nothing else may run beside them.

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Reading, readAtEverySplit } from '../../tests/http-differential/reading.ts'
+import { type Reading, readAtEverySplit } from '../../tests/e2e/http-differential/reading.ts'
 import { CHUNK_EXTENSION_BYTES, ChunkedBody } from './chunked-body.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
 

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Reading, readAll, readAtEverySplit } from '../../tests/http-differential/reading.ts'
+import {
+  type Reading,
+  readAll,
+  readAtEverySplit,
+} from '../../tests/e2e/http-differential/reading.ts'
 import type { FieldName } from './field-names.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
 import { RequestHeadParser } from './request-head.ts'

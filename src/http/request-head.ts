@@ -197,7 +197,7 @@ const FIELD_COST = 256
  * gathered in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused
  * and why does not depend on how the bytes were split. What it accepts, Node's own parser in strict
  * mode accepts too and reads the same way, but for what the standard demands and that parser
- * refuses; `tests/http-differential.test.ts` has the list, and compares around it.
+ * refuses; `tests/e2e/http-differential.test.ts` has the list, and compares around it.
  *
  * @example
  * ```ts

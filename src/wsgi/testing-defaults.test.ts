@@ -3,7 +3,7 @@ import { demoApp } from './demo-app.ts'
 import { setupTestingDefaults } from './testing-defaults.ts'
 import type { WSGIEnvironment } from './types.ts'
 
-// Its strings are held against Python's in tests/wsgiref-equivalence.test.ts.
+// Its strings are held against Python's in tests/e2e/wsgiref-equivalence.test.ts.
 
 test('an empty environ becomes one that an application can be called with', async () => {
   const environ: Partial<WSGIEnvironment> = {}

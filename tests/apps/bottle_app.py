@@ -1,4 +1,4 @@
-"""A Bottle application that uses what real ones use; tests/frameworks.test.ts talks to it."""
+"""A Bottle application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A Flask application that uses what real ones use; tests/frameworks.test.ts talks to it."""
+"""A Flask application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
 
 import asyncio
 import hashlib

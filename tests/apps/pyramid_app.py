@@ -1,4 +1,4 @@
-"""A Pyramid application that uses what real ones use; tests/frameworks.test.ts talks to it."""
+"""A Pyramid application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
 
 import hashlib
 import os

@@ -11,19 +11,19 @@ import fastify from 'fastify'
 import { Hono } from 'hono'
 import { createServer as createViteServer } from 'vite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { toFetchHandler } from '../src/adapters/to-fetch-handler.ts'
-import { type NodeHandlerOptions, toNodeHandler } from '../src/adapters/to-node-handler.ts'
-import { errorStream } from '../src/wsgi/error-stream.ts'
-import { readChunks } from '../src/wsgi/input-stream.ts'
+import { toFetchHandler } from '../../src/adapters/to-fetch-handler.ts'
+import { type NodeHandlerOptions, toNodeHandler } from '../../src/adapters/to-node-handler.ts'
+import { errorStream } from '../../src/wsgi/error-stream.ts'
+import { readChunks } from '../../src/wsgi/input-stream.ts'
 import type {
   ErrorStream,
   StartResponse,
   WSGIApplication,
   WSGIEnvironment,
-} from '../src/wsgi/types.ts'
-import { temporaryDirectory } from './support/applications.ts'
-import { RawConnection } from './support/raw-client.ts'
-import { waitFor } from './support/wait-for.ts'
+} from '../../src/wsgi/types.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const encoder = new TextEncoder()
 const MIB = 1024 * 1024

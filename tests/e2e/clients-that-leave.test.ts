@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { type RunningServer, startServer } from './support/server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // A client that gives up, at whatever point and in whichever way, has done nothing wrong, and
 // neither has the application: the log has no error and no traceback of it. Each route says so when

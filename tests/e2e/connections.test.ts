@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { get, type PlainServer, startPlain } from './support/plain-application.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { waitFor } from './support/wait-for.ts'
+import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // What many connections, or many bad requests, do to a server: idle ones make room, descriptors run
 // out and come back, the log stays short.

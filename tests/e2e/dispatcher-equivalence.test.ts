@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dispatcher, type Mounts } from '../src/middleware/dispatcher/dispatcher.ts'
-import { toFunction } from '../src/wsgi/application.ts'
-import type { WSGIApplication } from '../src/wsgi/types.ts'
-import { environOf } from './support/call-application.ts'
-import { hasPython, testPython } from './support/python.ts'
+import { dispatcher, type Mounts } from '../../src/middleware/dispatcher/dispatcher.ts'
+import { toFunction } from '../../src/wsgi/application.ts'
+import type { WSGIApplication } from '../../src/wsgi/types.ts'
+import { environOf } from '../support/call-application.ts'
+import { hasPython, testPython } from '../support/python.ts'
 
 /** dispatcher against Werkzeug's DispatcherMiddleware, for mounts by path (it knows no hosts). */
 

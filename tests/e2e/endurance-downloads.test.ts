@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { startEndurance } from './support/endurance-application.ts'
-import { download } from './support/large-transfer.ts'
-import { get } from './support/plain-application.ts'
-import { hasPython } from './support/python.ts'
-import { startStream } from './support/steady-stream.ts'
-import { waitFor } from './support/wait-for.ts'
+import { startEndurance } from '../support/endurance-application.ts'
+import { download } from '../support/large-transfer.ts'
+import { get } from '../support/plain-application.ts'
+import { hasPython } from '../support/python.ts'
+import { startStream } from '../support/steady-stream.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 describe.skipIf(!hasPython())('endurance', () => {
   // Slow readers are put aside by the worker; these are never slow enough for that.

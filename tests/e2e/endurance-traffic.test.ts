@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
-import { mixedTraffic } from './soak/mixed-traffic.ts'
-import { hasPython } from './support/python.ts'
+import { mixedTraffic } from '../soak/mixed-traffic.ts'
+import { hasPython } from '../support/python.ts'
 
 // The small version of tests/soak/mixed-traffic.soak.ts.
 

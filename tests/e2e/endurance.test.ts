@@ -1,9 +1,9 @@
 import { describe, test } from 'vitest'
-import { idleConnections } from './soak/idle-connections.ts'
-import { killedWorkers } from './soak/killed-workers.ts'
-import { sleepingRequests } from './soak/sleeping-request.ts'
-import { vanishingClients } from './soak/vanishing-clients.ts'
-import { hasPython } from './support/python.ts'
+import { idleConnections } from '../soak/idle-connections.ts'
+import { killedWorkers } from '../soak/killed-workers.ts'
+import { sleepingRequests } from '../soak/sleeping-request.ts'
+import { vanishingClients } from '../soak/vanishing-clients.ts'
+import { hasPython } from '../support/python.ts'
 
 // The cases of `npm run test:soak` (docs/endurance.md) in small.
 

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
-import { hostileClients, hostileKinds } from './soak/hostile-clients.ts'
-import { hasPython } from './support/python.ts'
+import { hostileClients, hostileKinds } from '../soak/hostile-clients.ts'
+import { hasPython } from '../support/python.ts'
 
 // `npm run test:soak` has three hundred of each.
 

@@ -8,7 +8,7 @@ import { type ReadRequest, readAll } from './http-differential/reading.ts'
 
 /**
  * How many connections are tried. More by hand: `MONOCEROS_FUZZ_RUNS=200000 npx vitest run
- * tests/http-differential.test.ts`.
+ * tests/e2e/http-differential.test.ts`.
  */
 const DEFAULT_RUNS = 5000
 const RUNS = Number(process.env.MONOCEROS_FUZZ_RUNS ?? DEFAULT_RUNS)

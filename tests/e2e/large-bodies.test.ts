@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { get, type PlainServer, startPlain } from './support/plain-application.ts'
-import { childrenOf, commandLineOf, residentMemory } from './support/processes.ts'
-import { hasPython } from './support/python.ts'
-import { RawConnection } from './support/raw-client.ts'
+import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
+import { childrenOf, commandLineOf, residentMemory } from '../support/processes.ts'
+import { hasPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
 
 // 200 MB either way, with the memory of the acceptor and of the worker watched all the while.
 

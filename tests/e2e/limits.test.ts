@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { waitFor } from './support/wait-for.ts'
+import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // Each wrong request of the part B with its exact answer, over a real socket. The rules
 // themselves are tested one by one beside the parser; here it is seen that each becomes this

@@ -3,11 +3,11 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { appsDirectory, temporaryDirectory } from './support/applications.ts'
-import { hasPython } from './support/python.ts'
-import { RawConnection } from './support/raw-client.ts'
-import { type RunningServer, startServer } from './support/server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
+import { hasPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // All of the middleware at once around Flask, Express and TypeScript
 // (tests/apps/middleware-stack/app.ts), by the command, in two orders.

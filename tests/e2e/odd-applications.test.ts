@@ -11,14 +11,14 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { commandPath } from './support/build.ts'
-import { descendantsOf } from './support/processes.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { RawConnection } from './support/raw-client.ts'
-import { runServer } from './support/running-server.ts'
-import { runCommand, startServer } from './support/server.ts'
-import { waitFor, within } from './support/wait-for.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { commandPath } from '../support/build.ts'
+import { descendantsOf } from '../support/processes.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { runServer } from '../support/running-server.ts'
+import { runCommand, startServer } from '../support/server.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // Applications that are not what a server expects: their objects raise when they are looked at,
 // they break rules that other servers do not hold them to, they were written for another server.

@@ -10,15 +10,15 @@ import {
   djangoDirectory,
   patternedBytes,
   temporaryDirectory,
-} from './support/applications.ts'
-import { Browser } from './support/browser.ts'
-import { repository } from './support/build.ts'
-import { descendantsOf, isAlive, residentMemory, waitUntilGone } from './support/processes.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { RawConnection } from './support/raw-client.ts'
-import { type RunningServer, runServer } from './support/running-server.ts'
-import { startServer } from './support/server.ts'
-import { waitFor, within } from './support/wait-for.ts'
+} from '../support/applications.ts'
+import { Browser } from '../support/browser.ts'
+import { repository } from '../support/build.ts'
+import { descendantsOf, isAlive, residentMemory, waitUntilGone } from '../support/processes.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, runServer } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // One process with four applications (tests/apps/one-process/app.ts): Flask at /api, Django at
 // /admin, Express at /legacy, TypeScript at /, within requestId, errorHandler and compress. Once by

@@ -2,17 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type PepCase, plain, type TypeScriptServer } from './pep3333/case.ts'
-import { outcome, Probe } from './pep3333/probe.ts'
-import { table } from './pep3333/table.ts'
-import type { RunningServer } from './support/running-server.ts'
-import { startServer } from './support/server.ts'
+import { type PepCase, plain, type TypeScriptServer } from '../pep3333/case.ts'
+import { outcome, Probe } from '../pep3333/probe.ts'
+import { table } from '../pep3333/table.ts'
+import type { RunningServer } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
 
-// The table of tests/pep3333.test.ts, put to the same applications in TypeScript; and once more to
+// The table of tests/e2e/pep3333.test.ts, put to the same applications in TypeScript; and once more to
 // applications that answer with promises and asynchronous iterables wherever the contract allows
 // them.
 
-const applications = join(import.meta.dirname, 'pep3333')
+const applications = join(import.meta.dirname, '..', 'pep3333')
 
 let notes = ''
 const servers = new Map<TypeScriptServer, Promise<RunningServer | Error>>()

@@ -2,17 +2,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type PepCase, plain, type Variant } from './pep3333/case.ts'
-import { comparedGunicorn, page } from './pep3333/page.ts'
-import { outcome, Probe } from './pep3333/probe.ts'
-import { table } from './pep3333/table.ts'
-import { startGunicorn } from './support/gunicorn.ts'
-import { hasPython, runPython } from './support/python.ts'
-import type { RunningServer } from './support/running-server.ts'
-import { startServer } from './support/server.ts'
+import { type PepCase, plain, type Variant } from '../pep3333/case.ts'
+import { comparedGunicorn, page } from '../pep3333/page.ts'
+import { outcome, Probe } from '../pep3333/probe.ts'
+import { table } from '../pep3333/table.ts'
+import { startGunicorn } from '../support/gunicorn.ts'
+import { hasPython, runPython } from '../support/python.ts'
+import type { RunningServer } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
 
-const applications = join(import.meta.dirname, 'pep3333')
-const pagePath = join(import.meta.dirname, '..', 'docs', 'reference', 'pep3333.md')
+const applications = join(import.meta.dirname, '..', 'pep3333')
+const pagePath = join(import.meta.dirname, '..', '..', 'docs', 'reference', 'pep3333.md')
 
 const withPython = hasPython()
 const gunicornVersion = withPython

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type ProxyFixOptions, proxyFix } from '../src/middleware/proxy-fix/proxy-fix.ts'
-import { toFunction } from '../src/wsgi/application.ts'
-import { environOf } from './support/call-application.ts'
-import { hasPython, testPython } from './support/python.ts'
+import { type ProxyFixOptions, proxyFix } from '../../src/middleware/proxy-fix/proxy-fix.ts'
+import { toFunction } from '../../src/wsgi/application.ts'
+import { environOf } from '../support/call-application.ts'
+import { hasPython, testPython } from '../support/python.ts'
 
 /** proxyFix against Werkzeug's ProxyFix, request by request. */
 

@@ -5,28 +5,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type PythonApplication, pythonApp } from '../src/python-app/python-app.ts'
+import { type PythonApplication, pythonApp } from '../../src/python-app/python-app.ts'
 import {
   PythonBrokenError,
   PythonError,
   PythonLoadError,
   PythonUnavailableError,
-} from '../src/python-app/python-error.ts'
-import type { PythonLogEntry } from '../src/python-app/python-log.ts'
-import type { PythonAppOptions } from '../src/python-app/python-options.ts'
-import { type ByteSource, RequestInput } from '../src/wsgi/input-stream.ts'
-import type { InputStream, WSGIApplication, WSGIEnvironment } from '../src/wsgi/types.ts'
-import { validator } from '../src/wsgi/validator.ts'
+} from '../../src/python-app/python-error.ts'
+import type { PythonLogEntry } from '../../src/python-app/python-log.ts'
+import type { PythonAppOptions } from '../../src/python-app/python-options.ts'
+import { type ByteSource, RequestInput } from '../../src/wsgi/input-stream.ts'
+import type { InputStream, WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
+import { validator } from '../../src/wsgi/validator.ts'
 import {
   appsDirectory,
   djangoDirectory,
   patternedBytes,
   temporaryDirectory,
-} from './support/applications.ts'
-import { repository } from './support/build.ts'
-import { callForAnswer, environOf } from './support/call-application.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { waitFor } from './support/wait-for.ts'
+} from '../support/applications.ts'
+import { repository } from '../support/build.ts'
+import { callForAnswer, environOf } from '../support/call-application.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 /** What tests/apps/plain.py has no route for. */
 const PROBE = `

@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-const PYTHON_SIDE = resolve(import.meta.dirname, '../python')
+const PYTHON_SIDE = resolve(import.meta.dirname, '../../python')
 const OLDEST = '3.9'
 
 interface Interpreter {

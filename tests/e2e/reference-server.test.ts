@@ -4,11 +4,11 @@ import {
   makeServer,
   type ServerOptions,
   type WSGIServer,
-} from '../src/reference-server/make-server.ts'
-import { callApplication } from '../src/wsgi/application.ts'
-import { errorStream } from '../src/wsgi/error-stream.ts'
-import type { WSGIApplication } from '../src/wsgi/types.ts'
-import { waitFor } from './support/wait-for.ts'
+} from '../../src/reference-server/make-server.ts'
+import { callApplication } from '../../src/wsgi/application.ts'
+import { errorStream } from '../../src/wsgi/error-stream.ts'
+import type { WSGIApplication } from '../../src/wsgi/types.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const hello: WSGIApplication = (environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'text/plain']])

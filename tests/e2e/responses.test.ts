@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
+import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
 
 // How exchanges follow each other on a connection, and what stands on the wire (RFC 9110, RFC
 // 9112).

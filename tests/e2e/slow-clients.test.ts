@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
-import { childrenOf, commandLineOf, descendantsOf, residentMemory } from './support/processes.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { descriptorsOf, forgetPeak, mebibytes, resourcesOf } from './support/resources.ts'
-import { waitFor } from './support/wait-for.ts'
+import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
+import { childrenOf, commandLineOf, descendantsOf, residentMemory } from '../support/processes.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { descriptorsOf, forgetPeak, mebibytes, resourcesOf } from '../support/resources.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // The acceptor owns the connection, the worker owns the application: one single-threaded worker
 // answers everybody else while any number of clients are slow, in whichever direction.

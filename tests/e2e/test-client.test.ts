@@ -1,12 +1,12 @@
 import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type PythonApplication, pythonApp } from '../src/python-app/python-app.ts'
-import { PythonError } from '../src/python-app/python-error.ts'
-import { makeServer } from '../src/reference-server/make-server.ts'
-import { testClient } from '../src/testing/test-client.ts'
-import type { WSGIApplication } from '../src/wsgi/types.ts'
-import { appsDirectory, patternedBytes } from './support/applications.ts'
-import { hasPython, testPython } from './support/python.ts'
+import { type PythonApplication, pythonApp } from '../../src/python-app/python-app.ts'
+import { PythonError } from '../../src/python-app/python-error.ts'
+import { makeServer } from '../../src/reference-server/make-server.ts'
+import { testClient } from '../../src/testing/test-client.ts'
+import type { WSGIApplication } from '../../src/wsgi/types.ts'
+import { appsDirectory, patternedBytes } from '../support/applications.ts'
+import { hasPython, testPython } from '../support/python.ts'
 
 describe.skipIf(!hasPython())('a Flask application under the test client', () => {
   let flask: PythonApplication

@@ -10,18 +10,18 @@ import {
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { commandPath, repository } from './support/build.ts'
-import { compilerPath } from './support/compiler.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { type RunningServer, runServer, runToEnd } from './support/running-server.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { commandPath, repository } from '../support/build.ts'
+import { compilerPath } from '../support/compiler.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { type RunningServer, runServer, runToEnd } from '../support/running-server.ts'
 import {
   type Command,
   filesOf,
   outputMatches,
   parsePage,
   type Section,
-} from './support/tutorial-page.ts'
+} from '../support/tutorial-page.ts'
 
 // The tutorial is what is tested: every file, every command and every output on its page. See
 // support/tutorial-page.ts for how.

@@ -3,16 +3,16 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { appsDirectory, temporaryDirectory } from './support/applications.ts'
-import { KeepAliveClient } from './support/keep-alive-client.ts'
-import { childrenOf, isAlive, residentMemory } from './support/processes.ts'
+import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
+import { KeepAliveClient } from '../support/keep-alive-client.ts'
+import { childrenOf, isAlive, residentMemory } from '../support/processes.ts'
 import {
   type RunningServer,
   runCommand,
   type ServerOptions,
   startServer,
-} from './support/server.ts'
-import { waitFor } from './support/wait-for.ts'
+} from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // `monoceros ./app.ts:app`: TypeScript applications in the acceptors' own processes.
 

@@ -7,22 +7,22 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { fromFetchHandler } from '../src/adapters/from-fetch-handler.ts'
-import { fromNodeHandler } from '../src/adapters/from-node-handler.ts'
-import { toFetchHandler } from '../src/adapters/to-fetch-handler.ts'
-import { toNodeHandler } from '../src/adapters/to-node-handler.ts'
-import { makeServer } from '../src/reference-server/make-server.ts'
-import { testClient } from '../src/testing/test-client.ts'
-import { errorStream } from '../src/wsgi/error-stream.ts'
+import { fromFetchHandler } from '../../src/adapters/from-fetch-handler.ts'
+import { fromNodeHandler } from '../../src/adapters/from-node-handler.ts'
+import { toFetchHandler } from '../../src/adapters/to-fetch-handler.ts'
+import { toNodeHandler } from '../../src/adapters/to-node-handler.ts'
+import { makeServer } from '../../src/reference-server/make-server.ts'
+import { testClient } from '../../src/testing/test-client.ts'
+import { errorStream } from '../../src/wsgi/error-stream.ts'
 import type {
   ErrorStream,
   StartResponse,
   WSGIApplication,
   WSGIEnvironment,
-} from '../src/wsgi/types.ts'
-import { validator } from '../src/wsgi/validator.ts'
-import { environOf } from './support/call-application.ts'
-import { waitFor } from './support/wait-for.ts'
+} from '../../src/wsgi/types.ts'
+import { validator } from '../../src/wsgi/validator.ts'
+import { environOf } from '../support/call-application.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

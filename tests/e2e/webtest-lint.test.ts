@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { appsDirectory } from './support/applications.ts'
-import { hasPython } from './support/python.ts'
-import { startServer } from './support/server.ts'
+import { appsDirectory } from '../support/applications.ts'
+import { hasPython } from '../support/python.ts'
+import { startServer } from '../support/server.ts'
 
 describe.skipIf(!hasPython())("WebTest's lint, a second validator beside wsgiref's", () => {
   test.each([[[]], [['--threads', '4']], [['--no-request-buffering']]])(

@@ -1,17 +1,17 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { startLoad } from './support/load.ts'
-import { get, type PlainServer, post, startPlain } from './support/plain-application.ts'
+import { startLoad } from '../support/load.ts'
+import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
 import {
   childrenOf,
   commandLineOf,
   descendantsOf,
   isAlive,
   waitUntilGone,
-} from './support/processes.ts'
-import { hasPython } from './support/python.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { waitFor, within } from './support/wait-for.ts'
+} from '../support/processes.ts'
+import { hasPython } from '../support/python.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // The rows of "What happens when" in docs/design.md, each made to happen on the real command.
 

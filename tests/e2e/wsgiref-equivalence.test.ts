@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { demoApp } from '../src/wsgi/demo-app.ts'
-import { guessScheme } from '../src/wsgi/guess-scheme.ts'
-import { isHopByHop } from '../src/wsgi/head-rules.ts'
-import { Headers } from '../src/wsgi/headers.ts'
-import { applicationUri, requestUri, type UriFacts } from '../src/wsgi/request-uri.ts'
-import { shiftPathInfo } from '../src/wsgi/shift-path-info.ts'
-import { setupTestingDefaults } from '../src/wsgi/testing-defaults.ts'
-import type { WSGIEnvironment } from '../src/wsgi/types.ts'
-import { hasPython, runPython } from './support/python.ts'
+import { demoApp } from '../../src/wsgi/demo-app.ts'
+import { guessScheme } from '../../src/wsgi/guess-scheme.ts'
+import { isHopByHop } from '../../src/wsgi/head-rules.ts'
+import { Headers } from '../../src/wsgi/headers.ts'
+import { applicationUri, requestUri, type UriFacts } from '../../src/wsgi/request-uri.ts'
+import { shiftPathInfo } from '../../src/wsgi/shift-path-info.ts'
+import { setupTestingDefaults } from '../../src/wsgi/testing-defaults.ts'
+import type { WSGIEnvironment } from '../../src/wsgi/types.ts'
+import { hasPython, runPython } from '../support/python.ts'
 
 /**
  * Variables of an environ that are strings: what both languages can be given and can be asked for.

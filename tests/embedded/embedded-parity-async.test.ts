@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandPath } from './support/build.ts'
-import { hasPython, runPython, sitePackages } from './support/python.ts'
-import { type RunningServer, runToEnd } from './support/running-server.ts'
-import { startServer } from './support/server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { commandPath } from '../support/build.ts'
+import { hasPython, runPython, sitePackages } from '../support/python.ts'
+import { type RunningServer, runToEnd } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // Asynchronous views go by asgiref, which takes threads for them; the embedded Python has one.
 

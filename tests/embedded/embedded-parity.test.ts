@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { commandPath, repository } from './support/build.ts'
-import { runToEnd } from './support/running-server.ts'
+import { commandPath, repository } from '../support/build.ts'
+import { runToEnd } from '../support/running-server.ts'
 
-// The unit tests of the Python side, which tests/python-units.test.ts runs on the Pythons of this
+// The unit tests of the Python side, which tests/e2e/python-units.test.ts runs on the Pythons of this
 // machine, on the embedded one.
 
 const pythonSide = join(repository, 'python')
@@ -40,7 +40,7 @@ const differences: readonly Difference[] = [
       tests: `tests.test_embedded.${group}.`,
       sees: "AttributeError: module 'signal' has no attribute 'setitimer'",
       because: 'timers',
-      why: 'They stand in for the acceptor, with a timer that raises its signals. `tests/pyodide-worker.test.ts` has the true one.',
+      why: 'They stand in for the acceptor, with a timer that raises its signals. `tests/embedded/pyodide-worker.test.ts` has the true one.',
     }),
   ),
   {

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type PepCase, plain } from './pep3333/case.ts'
-import { outcome, Probe } from './pep3333/probe.ts'
-import { table } from './pep3333/table.ts'
-import type { RunningServer } from './support/running-server.ts'
-import { startServer } from './support/server.ts'
+import { type PepCase, plain } from '../pep3333/case.ts'
+import { outcome, Probe } from '../pep3333/probe.ts'
+import { table } from '../pep3333/table.ts'
+import type { RunningServer } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
 
-// The table of tests/pep3333.test.ts, put to the same Python applications in the embedded
+// The table of tests/e2e/pep3333.test.ts, put to the same Python applications in the embedded
 // interpreter.
 
-const applications = join(import.meta.dirname, 'pep3333')
+const applications = join(import.meta.dirname, '..', 'pep3333')
 
 /** Cases that one server is enough for. */
 interface Group {

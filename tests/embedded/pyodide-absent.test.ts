@@ -4,9 +4,9 @@ import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { commandPath } from './support/build.ts'
-import { hasPython, sitePackages } from './support/python.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { commandPath } from '../support/build.ts'
+import { hasPython, sitePackages } from '../support/python.ts'
 
 // What programs find of a process, a machine and a network in the embedded Python. One interpreter
 // for all of it.

@@ -2,14 +2,14 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { KeepAliveClient } from './support/keep-alive-client.ts'
-import { startLoad } from './support/load.ts'
-import { get } from './support/plain-application.ts'
-import { waitUntilGone } from './support/processes.ts'
-import { exchangeOnce, RawConnection } from './support/raw-client.ts'
-import { type RunningServer, runCommand, startServer } from './support/server.ts'
-import { waitFor, within } from './support/wait-for.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { KeepAliveClient } from '../support/keep-alive-client.ts'
+import { startLoad } from '../support/load.ts'
+import { get } from '../support/plain-application.ts'
+import { waitUntilGone } from '../support/processes.ts'
+import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, runCommand, startServer } from '../support/server.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // The life of embedded workers: how they come, are replaced and end, and that no request is lost or
 // begun twice by it.

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { commandPath } from './support/build.ts'
-import { runToEnd } from './support/running-server.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { commandPath } from '../support/build.ts'
+import { runToEnd } from '../support/running-server.ts'
 
 // Where the embedded Python finds packages, and what it says of those that it cannot run.
 

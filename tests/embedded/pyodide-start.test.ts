@@ -2,8 +2,8 @@ import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
 
 // How an embedded interpreter starts: from byte code, from a snapshot, and what of a snapshot must
 // not be the same twice.

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { patternedBytes, temporaryDirectory } from './support/applications.ts'
-import { type RunningServer, startServer } from './support/server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { patternedBytes, temporaryDirectory } from '../support/applications.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // What an application finds in an embedded worker, and what becomes of it when something goes
 // wrong.

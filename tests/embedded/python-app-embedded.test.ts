@@ -3,13 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { PythonApplication } from '../src/python-app/python-app.ts'
-import type { PythonLogEntry } from '../src/python-app/python-log.ts'
-import type { PythonAppOptions } from '../src/python-app/python-options.ts'
-import { appsDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
-import { callForAnswer } from './support/call-application.ts'
-import { waitFor } from './support/wait-for.ts'
+import type { PythonApplication } from '../../src/python-app/python-app.ts'
+import type { PythonLogEntry } from '../../src/python-app/python-log.ts'
+import type { PythonAppOptions } from '../../src/python-app/python-options.ts'
+import { appsDirectory, patternedBytes, temporaryDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
+import { callForAnswer } from '../support/call-application.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const APPLICATION = `
 import json, os, sys
@@ -53,7 +53,7 @@ describe('a Python application on the embedded Python, as a value', () => {
     writeFileSync(join(home.path, 'embedded_app.py'), APPLICATION)
     const { pythonApp } = (await import(
       compiled('python/python-app.js')
-    )) as typeof import('../src/python-app/python-app.ts')
+    )) as typeof import('../../src/python-app/python-app.ts')
     make = (application, options) =>
       pythonApp(application, {
         runtime: 'pyodide',

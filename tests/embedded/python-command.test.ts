@@ -4,10 +4,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSyn
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { djangoDirectory, temporaryDirectory } from './support/applications.ts'
-import { commandPath, repository } from './support/build.ts'
-import { hasPython, sitePackages, testPython } from './support/python.ts'
-import { waitFor, within } from './support/wait-for.ts'
+import { djangoDirectory, temporaryDirectory } from '../support/applications.ts'
+import { commandPath, repository } from '../support/build.ts'
+import { hasPython, sitePackages, testPython } from '../support/python.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // `monoceros python` as a user meets it, on a machine that has no Python: PATH holds node and
 // nothing else.
@@ -463,7 +463,7 @@ describe('what is wrong or not there', () => {
 describe.skipIf(!hasPython())('in a terminal', () => {
   /** Types as soon as something is shown. */
   async function terminal(args: string[], steps: [see: string, type: string][]) {
-    const driver = join(import.meta.dirname, 'support', 'terminal.py')
+    const driver = join(import.meta.dirname, '..', 'support', 'terminal.py')
     const command = [process.execPath, commandPath, 'python', ...args]
     const { stdout } = await promisify(execFile)(
       testPython().executable,

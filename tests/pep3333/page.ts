@@ -60,10 +60,10 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '',
     `Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, put to Monoceros and to gunicorn ${comparedGunicorn}`,
     'by the same applications and the same bytes over real sockets. The page is written by the suite',
-    '(`PEP3333_WRITE=1 npx vitest run tests/pep3333.test.ts`), which fails when it no longer says what is seen.',
+    '(`PEP3333_WRITE=1 npx vitest run tests/e2e/pep3333.test.ts`), which fails when it no longer says what is seen.',
     '',
     `The TypeScript column is of the same applications in TypeScript, each run as it is and once more with a promise or an asynchronous iterable wherever the`,
-    'contract allows one; `tests/pep3333-typescript.test.ts` checks every entry.',
+    'contract allows one; `tests/e2e/pep3333-typescript.test.ts` checks every entry.',
     '',
     `${table.length} cases. Gunicorn does the same in ${table.length - differing.length}; in the others:`,
     '',
@@ -108,7 +108,7 @@ function embeddedLines(table: readonly PepCase[]): string[] {
     row.embedded ? [{ ...row, embedded: row.embedded }] : [],
   )
   return [
-    `On the embedded Python (\`--runtime pyodide\`) the same applications do the same in ${table.length - elsewhere.length} cases, by \`tests/pep3333-embedded.test.ts\`;`,
+    `On the embedded Python (\`--runtime pyodide\`) the same applications do the same in ${table.length - elsewhere.length} cases, by \`tests/embedded/pep3333-embedded.test.ts\`;`,
     'in the others it lacks something that the system\u2019s Python has:',
     '',
     '| case | the PEP says | on the embedded Python | lacks | why |',

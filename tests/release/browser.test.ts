@@ -11,13 +11,13 @@ import {
   onTestFinished,
   test,
 } from 'vitest'
-import { appsDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
-import { findChromium, launchChromium } from './support/chromium.ts'
-import { FrontEndProject } from './support/front-end-project.ts'
-import { hasPython } from './support/python.ts'
-import type { RunningServer } from './support/running-server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { appsDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
+import { findChromium, launchChromium } from '../support/chromium.ts'
+import { FrontEndProject } from '../support/front-end-project.ts'
+import { hasPython } from '../support/python.ts'
+import type { RunningServer } from '../support/running-server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // A Flask application inside Express, Vite's dev server and our own command, as a browser sees it.
 // The project is tests/apps/browser, which docs/guides/vite-and-express.md shows.

@@ -8,12 +8,12 @@ import {
   patternedBytes,
   temporaryDirectory,
   writePatternedFile,
-} from './support/applications.ts'
-import { Browser } from './support/browser.ts'
-import { csrfToken } from './support/csrf-token.ts'
-import { startGunicorn } from './support/gunicorn.ts'
-import { hasPython, runPython, sitePackages, testPython } from './support/python.ts'
-import { type RunningServer, startServer } from './support/server.ts'
+} from '../support/applications.ts'
+import { Browser } from '../support/browser.ts'
+import { csrfToken } from '../support/csrf-token.ts'
+import { startGunicorn } from '../support/gunicorn.ts'
+import { hasPython, runPython, sitePackages, testPython } from '../support/python.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
 
 // MONOCEROS_TEST_AGAINST=gunicorn proves that it is the applications that are right.
 const start = process.env.MONOCEROS_TEST_AGAINST === 'gunicorn' ? startGunicorn : startServer

@@ -14,12 +14,12 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { commandPath } from './support/build.ts'
-import { copySnapshots } from './support/interpreter-cache.ts'
-import { makeSource, makeWheel, PackageIndex } from './support/package-index.ts'
-import { startServer } from './support/server.ts'
-import { testCertificate } from './support/test-certificate.ts'
-import { waitFor } from './support/wait-for.ts'
+import { commandPath } from '../support/build.ts'
+import { copySnapshots } from '../support/interpreter-cache.ts'
+import { makeSource, makeWheel, PackageIndex } from '../support/package-index.ts'
+import { startServer } from '../support/server.ts'
+import { testCertificate } from '../support/test-certificate.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // Each run starts an embedded Python with pip in it: some seconds of processor time.
 const PATIENCE = 180_000

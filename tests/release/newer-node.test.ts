@@ -11,14 +11,14 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { appsDirectory, patternedBytes, temporaryDirectory } from './support/applications.ts'
-import { commandPath, repository } from './support/build.ts'
-import { withDirectoryLock } from './support/directory-lock.ts'
-import { get, post } from './support/plain-application.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { RawConnection } from './support/raw-client.ts'
-import { type RunningServer, runServer } from './support/running-server.ts'
-import { waitFor } from './support/wait-for.ts'
+import { appsDirectory, patternedBytes, temporaryDirectory } from '../support/applications.ts'
+import { commandPath, repository } from '../support/build.ts'
+import { withDirectoryLock } from '../support/directory-lock.ts'
+import { get, post } from '../support/plain-application.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, runServer } from '../support/running-server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // The suite runs on the Node that runs it; this file runs the server on the others that are in use.
 // Two places lean on what Node does not document (src/arbiter/bound-socket.ts, and the write

@@ -12,11 +12,11 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
-import { compilerPath } from './support/compiler.ts'
-import { hasPython, testPython } from './support/python.ts'
-import { runServer, runToEnd } from './support/running-server.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
+import { compilerPath } from '../support/compiler.ts'
+import { hasPython, testPython } from '../support/python.ts'
+import { runServer, runToEnd } from '../support/running-server.ts'
 
 // The package as somebody installs it: packed from a clean tree, installed from the tarball, run
 // from there.

@@ -9,15 +9,15 @@ import {
 import { dirname, join, relative } from 'node:path'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
-import { checkTypes, type Diagnostic } from './support/compiler.ts'
-import { runToEnd } from './support/running-server.ts'
-import { outputMatches } from './support/tutorial-page.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
+import { checkTypes, type Diagnostic } from '../support/compiler.ts'
+import { runToEnd } from '../support/running-server.ts'
+import { outputMatches } from '../support/tutorial-page.ts'
 
 // What the pages show is true: their TypeScript compiles, what they run prints what they show,
 // their tables name the options that there are, their links lead somewhere. (The tutorial has a
-// runner of its own, tests/tutorial.test.ts; only its links are looked at here.)
+// runner of its own, tests/e2e/tutorial.test.ts; only its links are looked at here.)
 //
 // What a block is stands behind its language, where readers do not see it:
 // - `ts`: compiled, with the other blocks of its page that are files beside it;

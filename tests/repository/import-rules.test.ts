@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { temporaryDirectory } from './support/applications.ts'
-import { repository } from './support/build.ts'
+import { temporaryDirectory } from '../support/applications.ts'
+import { repository } from '../support/build.ts'
 
 interface Violation {
   rule: { name: string }

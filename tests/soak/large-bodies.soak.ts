@@ -8,7 +8,7 @@ import { forgetPeak, mebibytes, resourcesOf } from '../support/resources.ts'
 import { vanishingClients } from './vanishing-clients.ts'
 
 // Two gigabytes either way, and a little more: their number does not fit into 31 bits. The version
-// with 200 MB is tests/large-bodies.test.ts.
+// with 200 MB is tests/e2e/large-bodies.test.ts.
 
 const mebibyte = 1024 * 1024
 const size = 2049 * mebibyte

@@ -10,7 +10,7 @@ import { streamFor } from '../support/steady-stream.ts'
 import { within } from '../support/wait-for.ts'
 import { startSlowClients } from './slow-clients.ts'
 
-// The small version of this is tests/slow-clients.test.ts.
+// The small version of this is tests/e2e/slow-clients.test.ts.
 
 const stream = { clients: 4, pause: 2, request: () => get('/') }
 

@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   hasEnded,
@@ -9,6 +10,8 @@ import {
 
 const PREFIX = 'monoceros-suite-'
 const OWNER = 'owner'
+/** In the environment: the folder that this run has made already, for another tier. */
+const MARK = 'MONOCEROS_SUITE_FOLDER'
 /** How long one may go without an owner, in milliseconds: it has just been made. */
 const UNOWNED = 60_000
 
@@ -26,6 +29,20 @@ export function makeTemporaryFolder(parent: string): string {
   const folder = mkdtempSync(join(parent, PREFIX))
   writeFileSync(join(folder, OWNER), identityText(processIdentity()))
   return folder
+}
+
+/**
+ * Has all temporary files of this run go into a folder of its own. The tiers of a run share it: the
+ * first one makes it.
+ *
+ * @returns a function that removes the folder, for the tier that made it
+ */
+export function useTemporaryFolder(env: NodeJS.ProcessEnv = process.env): () => void {
+  if (env[MARK] !== undefined) return () => {}
+  const folder = makeTemporaryFolder(tmpdir())
+  env[MARK] = folder
+  env.TMPDIR = folder
+  return () => rmSync(folder, { recursive: true, force: true })
 }
 
 function isAbandoned(folder: string): boolean {

@@ -23,7 +23,7 @@ import {
 } from 'monoceros'
 
 // Three applications that do the same, each within all of the middleware, in two orders. Served by
-// tests/middleware-stack.test.ts.
+// tests/e2e/middleware-stack.test.ts.
 
 const chdir = import.meta.dirname
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,4 +1,4 @@
-"""The guest in Python of tests/middleware-stack.test.ts: see app.ts for what each path does."""
+"""The guest in Python of tests/e2e/middleware-stack.test.ts: see app.ts for what each path does."""
 
 import json
 import os

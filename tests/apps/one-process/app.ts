@@ -10,7 +10,7 @@ import {
 import { legacy } from './legacy.ts'
 import { site } from './site.ts'
 
-// Served by tests/one-process.test.ts, shown by docs/guides/mounting.md.
+// Served by tests/e2e/one-process.test.ts, shown by docs/guides/mounting.md.
 
 const chdir = import.meta.dirname
 

@@ -8,7 +8,7 @@ import {
   type WSGIApplication,
 } from 'monoceros'
 
-// For tests/newer-node.test.ts: what leans on Node's insides, on whichever Node it is.
+// For tests/release/newer-node.test.ts: what leans on Node's insides, on whichever Node it is.
 
 const legacy = express()
 legacy.use(express.json())

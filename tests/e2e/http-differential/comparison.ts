@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http'
-import { DEFAULT_HEAD_LIMITS } from '../../src/http/limits.ts'
+import { DEFAULT_HEAD_LIMITS } from '../../../src/http/limits.ts'
 import { canonical, essence } from './canonical.ts'
 import { type SeenRequest, type Sight, seenByNode } from './llhttp.ts'
 import { type Reading, type ReadRequest, readAll } from './reading.ts'

@@ -1,14 +1,14 @@
 import { deepStrictEqual } from 'node:assert'
-import type { BodyReceiver } from '../../src/http/body-receiver.ts'
-import { ChunkedBody } from '../../src/http/chunked-body.ts'
-import { HttpError } from '../../src/http/errors.ts'
-import { FixedLengthBody } from '../../src/http/fixed-length-body.ts'
-import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../../src/http/limits.ts'
+import type { BodyReceiver } from '../../../src/http/body-receiver.ts'
+import { ChunkedBody } from '../../../src/http/chunked-body.ts'
+import { HttpError } from '../../../src/http/errors.ts'
+import { FixedLengthBody } from '../../../src/http/fixed-length-body.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../../../src/http/limits.ts'
 import {
   type RequestHead,
   RequestHeadParser,
   type TargetForm,
-} from '../../src/http/request-head.ts'
+} from '../../../src/http/request-head.ts'
 
 /** A request as our engine's parts read it, everything decoded as latin-1. */
 export interface ReadRequest {

@@ -13,8 +13,8 @@ import type {
   WSGIEnvironment,
   WSGIFunction,
   WSGIObject,
-} from '../../src/wsgi/types.ts'
-import { ViolationError, validator } from '../../src/wsgi/validator.ts'
+} from '../../../src/wsgi/types.ts'
+import { ViolationError, validator } from '../../../src/wsgi/validator.ts'
 
 declare const environ: WSGIEnvironment
 declare const startResponse: StartResponse

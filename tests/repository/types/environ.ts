@@ -6,7 +6,7 @@ import type {
   FileWrapperConstructor,
   InputStream,
   WSGIEnvironment,
-} from '../../src/wsgi/types.ts'
+} from '../../../src/wsgi/types.ts'
 
 declare const environ: WSGIEnvironment
 declare const input: InputStream

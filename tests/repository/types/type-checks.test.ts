@@ -1,17 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { repository } from '../support/build.ts'
-import { checkTypes } from '../support/compiler.ts'
+import { checkTypes } from '../../support/compiler.ts'
 
-const directory = join(repository, 'tests', 'types')
+const directory = import.meta.dirname
 const names = readdirSync(directory).filter((name) => !name.endsWith('.test.ts'))
 const directive = /^\s*\/\/ @ts-expect-error/
 const UNUSED_DIRECTIVE = 2578
 
 /** A file that has something wrong in it for the checks to find, or to miss. */
 const probe = `
-import type { WSGIApplication } from '../../src/wsgi/types.ts'
+import type { WSGIApplication } from '../../../src/wsgi/types.ts'
 // @ts-expect-error
 export const right: WSGIApplication = () => []
 // @ts-expect-error
@@ -27,9 +26,7 @@ async function check(): Promise<Map<string, { line: number; code: number }[]>> {
     texts[name] = text
     texts[`bare-${name}`] = text.replace(/^[ \t]*\/\/ @ts-expect-error.*$/gm, '//')
   }
-  // They are compiled in a folder one further down.
-  for (const [name, text] of Object.entries(texts))
-    texts[name] = text.replaceAll("'../../src/", "'../../../src/")
+  // checkTypes compiles them in a folder that is as deep as this one, so `../../../src/` holds.
   const found = await checkTypes(texts)
   return new Map(
     Object.keys(texts).map((name) => [

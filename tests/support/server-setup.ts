@@ -1,37 +1,28 @@
-import { rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { build, buildIsStale, repository } from './build.ts'
 import { withDirectoryLock } from './directory-lock.ts'
 import { interpreterCache, prepareInterpreterCache } from './interpreter-cache.ts'
-import { makeTemporaryFolder } from './temporary-folder.ts'
+import { useTemporaryFolder } from './temporary-folder.ts'
 import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
 import './python.ts'
 
 /**
- * Prepares what the end-to-end tests stand on: a compiled server that is not older than its
- * sources, a snapshot of the embedded interpreter, and a Python virtual environment with the
- * frameworks of tests/requirements.txt. Both are made when they are missing or stale, by one
- * process at a time. All temporary files go into one folder.
+ * Prepares what the tests with a server need: a compiled server that is not older than its sources,
+ * a snapshot of the embedded interpreter, and a Python virtual environment with the frameworks of
+ * tests/requirements.txt. Each is made when it is missing or stale, by one process at a time. All
+ * temporary files go into one folder.
  *
  * - `MONOCEROS_TEST_PYTHON`: the Python to use (default: python3 on PATH).
  * - `MONOCEROS_SKIP_PYTHON=1`: run without Python, skipping what needs it. Refused on CI.
  */
 export async function setup(project: TestProject): Promise<() => void> {
-  const env = process.env
-  const temporary = makeTemporaryFolder(tmpdir())
-  env.TMPDIR = temporary
-  await prepare(project, env)
-  return () => rmSync(temporary, { recursive: true, force: true })
+  const remove = useTemporaryFolder()
+  await prepare(project, process.env)
+  return remove
 }
 
 async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<void> {
-  if (onlyUnitTests(process.argv)) {
-    project.provide('testPython', null)
-    return
-  }
-
   await withDirectoryLock(join(repository, 'tests', '.venv.lock'), () => {
     if (!buildIsStale()) return
     try {
@@ -76,12 +67,4 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
     ensureVirtualEnvironment(base, directory, requirements),
   )
   project.provide('testPython', python)
-}
-
-/** True for `vitest run src/…`: unit tests need neither the compiled server nor the frameworks. */
-function onlyUnitTests(argv: string[]): boolean {
-  const filters = argv
-    .slice(2)
-    .filter((arg) => !arg.startsWith('-') && arg !== 'run' && arg !== 'watch')
-  return filters.length > 0 && filters.every((filter) => /^(\.\/)?src\//.test(filter))
 }
