@@ -3,6 +3,7 @@
  * first.
  *
  * - docs/reference/settings.md, from the table of settings
+ * - docs/reference/exit-status.md, from the table of exit statuses
  * - the picture of the import rules in docs/design.md, from scripts/import-rules.mjs
  * - examples/tutorial, from docs/guides/tutorial.md
  */
@@ -20,6 +21,8 @@ if (!existsSync(join(root, 'dist', 'settings', 'reference.js'))) {
 }
 const { renderReference } = await import('../dist/settings/reference.js')
 writeFileSync(join(root, 'docs', 'reference', 'settings.md'), renderReference())
+const { renderExitStatuses } = await import('../dist/process/exit-status.js')
+writeFileSync(join(root, 'docs', 'reference', 'exit-status.md'), renderExitStatuses())
 
 const design = join(root, 'docs', 'design.md')
 writeFileSync(design, withImportsDrawn(readFileSync(design, 'utf8')))

@@ -14,6 +14,7 @@ export const allowedImports = {
   semantics: [],
   wsgi: ['semantics'],
   logging: [],
+  process: [],
   middleware: ['semantics', 'wsgi', 'logging'],
   adapters: ['semantics', 'wsgi'],
   testing: ['semantics', 'wsgi'],
@@ -33,12 +34,13 @@ export const allowedImports = {
     'spool',
     'settings',
     'logging',
+    'process',
   ],
   'python-app': ['bytes', 'wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   'reference-server': ['bytes', 'wsgi', 'http', 'gateway', 'spool', 'logging'],
-  arbiter: ['acceptor', 'runtimes', 'settings', 'logging'],
-  packages: ['runtimes', 'settings', 'logging'],
-  cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging'],
+  arbiter: ['acceptor', 'runtimes', 'settings', 'logging', 'process'],
+  packages: ['runtimes', 'settings', 'logging', 'process'],
+  cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging', 'process'],
 }
 
 /**

@@ -23,7 +23,7 @@ from typing import Any, Callable, List, MutableSequence, NoReturn, Optional, Pro
 
 from monoceros_pyodide import absent, event_loop, executor, packages
 
-from . import environ, frames, loader, streams
+from . import environ, exit_status, frames, loader, streams
 from .channel import Assignment, TakenBack
 from .environ import make_template
 from .exchange import Exchange
@@ -35,11 +35,6 @@ from .serial import SerialWorker
 from .startup import introduce, load_application, read_startup
 from .streams import ErrorStream, FileWrapper
 from .trace import is_import
-
-EXIT_STOPPED = 0
-EXIT_ACCEPTOR_GONE = 1
-EXIT_NOT_LOADED = 3
-EXIT_PROTOCOL = 4
 
 #: Bytes that cross the link at once, in either direction.
 AREA = 256 * 1024
@@ -145,7 +140,7 @@ def serve(link: Link) -> int:
             application = load_application(startup)
         except LoadError as error:
             port.send(frames.pack_fail(0, str(error)))
-            return EXIT_NOT_LOADED
+            return exit_status.NOT_LOADED
         environ.open_body_file = lambda path: io.BufferedReader(
             cast(io.RawIOBase, _AcceptorFile(port, path)), 65536
         )
@@ -168,7 +163,7 @@ def serve(link: Link) -> int:
         return EmbeddedWorker(assignment, port).serve()
     except ProtocolError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
-        return EXIT_PROTOCOL
+        return exit_status.PROTOCOL_ERROR
 
 
 def _settle_output() -> None:
@@ -296,8 +291,8 @@ class EmbeddedWorker(SerialWorker):
 
     def _give_up(self, error: ProtocolError) -> NoReturn:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
-        self._link.exit(EXIT_PROTOCOL)
-        raise SystemExit(EXIT_PROTOCOL)
+        self._link.exit(exit_status.PROTOCOL_ERROR)
+        raise SystemExit(exit_status.PROTOCOL_ERROR)
 
     # Time-outs.
 

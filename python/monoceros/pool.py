@@ -12,7 +12,7 @@ from os import _exit
 from select import POLLIN, poll
 from typing import Callable, Deque, Dict, List, Set, Tuple
 
-from . import frames, greenlets
+from . import exit_status, frames, greenlets
 from .channel import Assignment, Pipe, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
@@ -106,7 +106,7 @@ class PoolWorker:
                 and not any(number != self._wake.number for number, _ in events)
             ):
                 self.outbox.flush()
-                return 0
+                return exit_status.STOPPED
             for number, _ in events:
                 if number == data:
                     received = receive_some(self._data, from_data)
@@ -359,7 +359,7 @@ class PoolWorker:
         while True:
             with self.lock:
                 if not self._exchanges:
-                    return 0 if self._stopping else 1
+                    return exit_status.STOPPED if self._stopping else exit_status.ACCEPTOR_GONE
             sleep(0.05)
 
     def _lose(self) -> None:
@@ -392,4 +392,4 @@ class PoolWorker:
 
 def _end_after(seconds: float) -> None:
     sleep(seconds)
-    _exit(1)
+    _exit(exit_status.ACCEPTOR_GONE)

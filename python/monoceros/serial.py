@@ -8,7 +8,7 @@ from collections import deque
 from time import perf_counter
 from typing import Callable, Deque, Dict, List, NoReturn, Optional, Set
 
-from . import frames
+from . import exit_status, frames
 from .channel import Assignment, TakenBack, forget_below
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
@@ -248,4 +248,4 @@ class SerialWorker:
             self._current = exchange
             exchange.resume()
         self.outbox.flush()
-        return 0 if self._stopping else 1
+        return exit_status.STOPPED if self._stopping else exit_status.ACCEPTOR_GONE

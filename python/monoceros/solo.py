@@ -13,7 +13,7 @@ from os import _exit, write
 from select import POLLIN, poll
 from typing import Callable, Deque, List, NoReturn
 
-from . import frames, greenlets
+from . import exit_status, frames, greenlets
 from .channel import Assignment, Pipe, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
@@ -106,7 +106,7 @@ class SoloWorker(SerialWorker):
                 ),
             )
         finally:
-            _exit(4)
+            _exit(exit_status.PROTOCOL_ERROR)
 
     # The control channel. These run in its thread.
 
@@ -121,7 +121,7 @@ class SoloWorker(SerialWorker):
         self._lose()
         self._shut(socket.SHUT_RDWR)
         sleep(self._graceful_timeout)
-        _exit(1)
+        _exit(exit_status.ACCEPTOR_GONE)
 
     def _listen(self) -> None:
         reader = FrameReader()

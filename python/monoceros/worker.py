@@ -15,7 +15,7 @@ import sys
 from contextvars import copy_context
 from typing import Any, MutableSequence, cast
 
-from . import frames
+from . import exit_status, frames
 from .channel import Assignment
 from .cooperative import CooperativeWorker
 from .environ import make_template
@@ -33,11 +33,6 @@ _DATA = 3
 _CONTROL = 4
 _LEDGER = 5
 
-#: Exit statuses beside 0 (told to stop).
-EXIT_ACCEPTOR_GONE = 1
-EXIT_NOT_LOADED = 3
-EXIT_PROTOCOL = 4
-
 
 def main() -> int:
     """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger); the exit
@@ -53,11 +48,11 @@ def main() -> int:
     try:
         startup = _receive_startup(control)
         if startup is None:
-            return EXIT_ACCEPTOR_GONE
+            return exit_status.ACCEPTOR_GONE
         return _run(startup, data, control, ledger)
     except ProtocolError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
-        return EXIT_PROTOCOL
+        return exit_status.PROTOCOL_ERROR
 
 
 def _run(
@@ -68,7 +63,7 @@ def _run(
             application = load_application(startup)
     except LoadError as error:
         _send(data, frames.pack_fail(0, str(error)))
-        return EXIT_NOT_LOADED
+        return exit_status.NOT_LOADED
     template = make_template(
         startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
     )

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
-from monoceros import embedded, frames
+from monoceros import embedded, exit_status, frames
 from monoceros.channel import Assignment
 from monoceros.leniency import Leniency
 from monoceros.embedded import EmbeddedWorker, RequestTimedOut
@@ -264,7 +264,7 @@ class Serving(EmbeddedCase):
         finally:
             text = sys.__stderr__.getvalue()  # type: ignore[union-attr, attr-defined]
             sys.__stderr__ = stderr  # type: ignore[misc]
-        self.assertEqual(self.link.exits, [embedded.EXIT_PROTOCOL])
+        self.assertEqual(self.link.exits, [exit_status.PROTOCOL_ERROR])
         self.assertIn("the acceptor sent", text)
 
 

@@ -1,12 +1,11 @@
 /**
  * The process around an acceptor: turns the arbiter's messages, and signals, into calls of an
- * `Acceptor` and its ends into messages and an exit status.
- *
- * Statuses: 0 left in order, 1 could not start (the arbiter was told why), 70 a mistake in our own
- * code, logged with its stack.
+ * `Acceptor`, and its end into a message and an exit status (`EXIT.acceptor`).
  */
 import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
+import { EXIT } from '../process/exit-status.ts'
+import type { HostProcess } from '../process/host-process.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
@@ -34,13 +33,11 @@ export interface AcceptorControls {
   reopenLogs(): void
 }
 
-/** The process that it runs in; `process` itself, but for tests. */
-export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
-  readonly pid: number
+/** An acceptor's own process: a child of the arbiter, with a channel to it. */
+export interface AcceptorHost extends HostProcess {
   send?: ((message: FromAcceptor, callback: (error: Error | null) => void) => unknown) | undefined
   disconnect?: (() => void) | undefined
   kill(pid: number, signal: NodeJS.Signals): unknown
-  exit(code: number): void
 }
 
 /** Makes the acceptor of a process. `retire` asks for the process to be replaced. */
@@ -54,9 +51,6 @@ export type CreateAcceptor = (
  * How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds.
  */
 const overrun = 1000
-
-/** For a mistake in our own code: EX_SOFTWARE of sysexits.h. */
-const internalError = 70
 
 /** How many errors of an application that is being replaced already are told. */
 const lateMistakes = 10
@@ -72,12 +66,12 @@ const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as 
  * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its
  *   directory away.
  */
-export function runAcceptorProcess(host: HostProcess, create: CreateAcceptor): void {
+export function runAcceptorProcess(host: AcceptorHost, create: CreateAcceptor): void {
   new AcceptorProcess(host, create).listen()
 }
 
 class AcceptorProcess {
-  readonly #host: HostProcess
+  readonly #host: AcceptorHost
   readonly #create: CreateAcceptor
   #start: StartMessage | undefined
   #log: ErrorLog | undefined
@@ -88,9 +82,9 @@ class AcceptorProcess {
   #exiting = false
   #lateMistakes = 0
   #orphaned = false
-  readonly #speak: NonNullable<HostProcess['send']> | undefined
+  readonly #speak: NonNullable<AcceptorHost['send']> | undefined
 
-  constructor(host: HostProcess, create: CreateAcceptor) {
+  constructor(host: AcceptorHost, create: CreateAcceptor) {
     this.#host = host
     this.#speak = host.send?.bind(host)
     this.#create = create
@@ -150,7 +144,7 @@ class AcceptorProcess {
       if (this.#stopping) return
       this.#stopping = true
       this.#acceptor?.kill()
-      this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(1))
+      this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(EXIT.acceptor.FAILED))
     }
   }
 
@@ -202,13 +196,13 @@ class AcceptorProcess {
       this.#onMistake(error)
       return
     }
-    this.#exit(0)
+    this.#exit(EXIT.acceptor.STOPPED)
   }
 
   #kill(): void {
     this.#stopping = true
     this.#acceptor?.kill()
-    this.#exit(0)
+    this.#exit(EXIT.acceptor.STOPPED)
   }
 
   #onDisconnect(): void {
@@ -241,7 +235,7 @@ class AcceptorProcess {
     if (this.#log) this.#log.critical(entry)
     else console.error(entry)
     this.#acceptor?.kill()
-    this.#exit(internalError)
+    this.#exit(EXIT.acceptor.INTERNAL_ERROR)
   }
 
   /**
@@ -261,7 +255,7 @@ class AcceptorProcess {
       kind: 'application-load',
       text: `The application failed while it was being loaded\n${text}`,
     } as const
-    this.#send({ type: 'failed', ...failure }, () => this.#exit(1))
+    this.#send({ type: 'failed', ...failure }, () => this.#exit(EXIT.acceptor.FAILED))
   }
 
   #exit(code: number): void {

@@ -18,9 +18,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { childrenOf, isAlive } from '../../tests/support/processes.ts'
 import { waitFor, within } from '../../tests/support/wait-for.ts'
+import { EXIT } from '../process/exit-status.ts'
 import { loadSettings } from '../settings/load.ts'
 import type { Settings } from '../settings/table.ts'
-import { type ArbiterOptions, exitStatus, runArbiter } from './arbiter.ts'
+import { type ArbiterOptions, runArbiter } from './arbiter.ts'
 
 const acceptorProgram = join(import.meta.dirname, 'fixtures', 'acceptor.mjs')
 
@@ -228,8 +229,8 @@ describe('starting', () => {
 
   test('an application that cannot be loaded is shown with its traceback; the status is 3', async () => {
     const arbiter = await testArbiter().run('broken', ['--acceptors', '2'])
-    expect(await arbiter.stopped()).toBe(exitStatus.applicationLoad)
-    expect(exitStatus.applicationLoad).toBe(3)
+    expect(await arbiter.stopped()).toBe(EXIT.server.NOT_LOADED)
+    expect(EXIT.server.NOT_LOADED).toBe(3)
     expect(arbiter.log().match(/Traceback/g)).toHaveLength(1)
     expect(arbiter.log()).toContain('ImportError: no such thing')
     expect(arbiter.log()).not.toContain('Listening')

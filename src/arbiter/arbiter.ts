@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
+import { EXIT } from '../process/exit-status.ts'
+import type { HostProcess } from '../process/host-process.ts'
 import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -16,12 +18,6 @@ import { AcceptorSet, describeAcceptor, type ServingAcceptor } from './acceptor-
 import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, ReloadAttempt } from './reload-attempt.ts'
-
-/** The process that the arbiter runs in; `process` itself, but for tests. */
-export interface HostProcess extends Pick<NodeJS.EventEmitter, 'on'> {
-  readonly pid: number
-  exit(code: number): void
-}
 
 export interface ArbiterOptions {
   /**
@@ -39,16 +35,6 @@ const waitingConfigFile: Whereabouts = {
   text: 'A config file in JavaScript waits in a top-level await that has not ended.',
   isStack: false,
 }
-
-/** What `runArbiter` resolves with, for the command to exit with. */
-export const exitStatus = {
-  stopped: 0,
-  /** An address, a log file, an interpreter, … cannot be had. */
-  failed: 1,
-  applicationLoad: 3,
-  /** A mistake in our own code; EX_SOFTWARE of sysexits.h. */
-  internalError: 70,
-} as const
 
 /**
  * Serves with these settings until a signal says otherwise; resolves with the status to exit with,
@@ -74,7 +60,7 @@ export async function runArbiter(
   } catch (error) {
     if (!(error instanceof LogFileError)) throw error
     process.stderr.write(`monoceros: ${error.message}\n`)
-    return exitStatus.failed
+    return EXIT.server.FAILED
   }
 }
 
@@ -113,10 +99,10 @@ class Arbiter {
       if (this.#stopping === 'no') await this.#start()
       await this.#gone()
       this.#log.info('Stopped')
-      return exitStatus.stopped
+      return EXIT.server.STOPPED
     } catch (error) {
       // Told to stop while it was starting: that is why it could not.
-      if (this.#stopping !== 'no' && error instanceof AcceptorFailure) return exitStatus.stopped
+      if (this.#stopping !== 'no' && error instanceof AcceptorFailure) return EXIT.server.STOPPED
       return this.#explain(error)
     } finally {
       for (const listener of this.#listeners) listener.close()
@@ -185,7 +171,7 @@ class Arbiter {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#log.critical(`Mistake in the arbiter, please report it: ${text}`)
       this.#leaveNothing()
-      host.exit(exitStatus.internalError)
+      host.exit(EXIT.server.INTERNAL_ERROR)
     })
   }
 
@@ -349,7 +335,7 @@ class Arbiter {
     this.#log.error(error.message)
     // With a log file, whoever typed the command would see nothing.
     if (this.#settings.errorLogfile !== '-') process.stderr.write(`monoceros: ${error.message}\n`)
-    return error.code === 'application-load' ? exitStatus.applicationLoad : exitStatus.failed
+    return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
   }
 }
 

@@ -6,16 +6,11 @@ import { type CommandContext, runCommand } from './command.ts'
 
 async function run(args: string[], serve: CommandContext['serve'] = async () => 0) {
   const result = { code: -1, out: '', err: '', served: [] as Settings[] }
-  result.code = await runCommand({
-    args,
+  result.code = await runCommand(args, {
     env: {},
     cwd: import.meta.dirname,
-    out: (text) => {
-      result.out += text
-    },
-    err: (text) => {
-      result.err += text
-    },
+    stdout: { write: (text) => (result.out += text) },
+    stderr: { write: (text) => (result.err += text) },
     serve: (settings, readSettings) => {
       result.served.push(settings)
       return serve(settings, readSettings)
@@ -80,7 +75,7 @@ test('--print-config prints JSON, --check-config a line', async () => {
   expect(JSON.parse(printed.out)).toMatchObject({ workers: 3, bind: ['127.0.0.1:8000'] })
   expect(await run(['--check-config'])).toMatchObject({
     code: 0,
-    out: 'The settings are good\n',
+    out: 'Configuration is valid\n',
     served: [],
   })
   expect((await run(['--check-config', '-w', 'x'])).code).toBe(2)

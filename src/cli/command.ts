@@ -1,89 +1,98 @@
-/** The `monoceros` command: everything before and after the server itself. */
-import { renderHelp, usageLine } from '../settings/help.ts'
+/** The `monoceros` command: everything except the server itself. */
+import { EXIT } from '../process/exit-status.ts'
+import type { TextOutput } from '../process/text-output.ts'
+import { renderHelp, USAGE_LINE } from '../settings/help.ts'
 import { commandOf, loadSettings, toConfig } from '../settings/load.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 
-/** What the command ends with. 3, that the application cannot be loaded, comes from the arbiter. */
-export const exitCodes = { stopped: 0, failed: 1, usage: 2 } as const
-
-/** What the command needs from the process around it. */
+/** What the command uses of the process around it. */
 export interface CommandContext {
-  args: readonly string[]
-  env: Readonly<Record<string, string | undefined>>
-  cwd: string
-  /** Writes to standard output. */
-  out: (text: string) => void
-  /** Writes to standard error. */
-  err: (text: string) => void
-  /** Width of the terminal, in characters. */
-  columns?: number | undefined
-  /** The width of the terminal that standard error is, or nothing when it is none. */
-  errorColumns?: number | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The working directory, absolute. */
+  readonly cwd: string
+  readonly stdout: TextOutput
+  readonly stderr: TextOutput
   /**
-   * Serves until it is stopped; resolves with the exit code.
+   * Serves until the server is stopped; resolves with the exit status.
    *
-   * @param readSettings puts the settings together anew, for a reload: the config file may have
-   * changed
+   * @param readSettings loads the settings again, for a reload: the config file may have changed
    */
-  serve: (settings: Settings, readSettings: () => Promise<Settings>) => Promise<number>
+  serve(settings: Settings, readSettings: () => Promise<Settings>): Promise<number>
 }
 
 /**
- * Runs the command.
+ * Runs the command up to the start of the server, which is `context.serve`. It neither throws nor
+ * ends the process: a user's mistake is one line on standard error; any other error is shown with
+ * its stack, because it is a bug.
  *
- * @returns the exit code. It does not throw: a mistake of the user's is one line on standard error,
- * anything else that goes wrong is shown with its stack, for it is a bug.
+ * @param args the arguments behind `monoceros`
+ * @returns the exit status, one of `EXIT.server` (or of `EXIT.install`, `EXIT.python`)
+ * @example
+ * let errors = ''
+ * const status = await runCommand(['--workers', 'x', 'site:app'], {
+ *   env: {},
+ *   cwd: '/srv',
+ *   stdout: process.stdout,
+ *   stderr: { write: (text) => (errors += text) },
+ *   serve: async () => 0,
+ * })
+ * // 2; errors begins with 'monoceros: --workers: expected a whole number'
  */
-export async function runCommand(context: CommandContext): Promise<number> {
+export async function runCommand(
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
   try {
-    return await obey(context)
+    return await obey(args, context)
   } catch (error) {
     if (error instanceof SettingsError) {
-      context.err(`monoceros: ${error.message}\n`)
+      context.stderr.write(`monoceros: ${error.message}\n`)
       if (error.code === 'no-application')
-        context.err(`${usageLine}\nTry monoceros --help for all options.\n`)
-      return exitCodes.usage
+        context.stderr.write(`${USAGE_LINE}\nTry monoceros --help for all options.\n`)
+      return EXIT.server.USAGE
     }
-    context.err(`monoceros: ${describe(error)}\n`)
-    return exitCodes.failed
+    context.stderr.write(`monoceros: ${describe(error)}\n`)
+    return EXIT.server.FAILED
   }
 }
 
-async function obey(context: CommandContext): Promise<number> {
-  // Loaded only where they are wanted, so that --help answers at once.
-  const [name, ...args] = context.args
+async function obey(args: readonly string[], context: CommandContext): Promise<number> {
+  const { stdout, stderr } = context
+  // Subcommands are imported only when they are used, so that --help answers at once.
+  const [name, ...rest] = args
   if (name === 'python') {
     const { runPython } = await import('./python-command.ts')
-    return await runPython({ ...context, args })
+    return await runPython(rest, context)
   }
   if (name === 'install') {
     const { runInstall } = await import('../packages/install-command.ts')
-    return await runInstall({ ...context, args, columns: context.errorColumns })
+    return await runInstall(rest, context)
   }
-  const command = commandOf(context)
+  const sources = { args, env: context.env, cwd: context.cwd }
+  const command = commandOf(sources)
   if (command === 'help') {
-    context.out(renderHelp(Math.min(context.columns ?? 100, 120)))
-    return exitCodes.stopped
+    stdout.write(renderHelp(Math.min(stdout.columns ?? 100, 120)))
+    return EXIT.server.STOPPED
   }
   if (command === 'version') {
-    context.out(`monoceros ${version}\n`)
-    return exitCodes.stopped
+    stdout.write(`monoceros ${version}\n`)
+    return EXIT.server.STOPPED
   }
-  const { settings, notes } = await loadSettings(context)
-  for (const note of notes) context.err(`monoceros: note: ${note}\n`)
+  const { settings, notes } = await loadSettings(sources)
+  for (const note of notes) stderr.write(`monoceros: note: ${note}\n`)
   if (command === 'print-config') {
-    context.out(`${JSON.stringify(toConfig(settings), null, 2)}\n`)
-    return exitCodes.stopped
+    stdout.write(`${JSON.stringify(toConfig(settings), null, 2)}\n`)
+    return EXIT.server.STOPPED
   }
   if (command === 'check-config') {
-    const source = settings.config === null ? '' : ` (with ${settings.config})`
-    context.out(`The settings are good${source}\n`)
-    return exitCodes.stopped
+    const source = settings.config === null ? '' : ` (${settings.config})`
+    stdout.write(`Configuration is valid${source}\n`)
+    return EXIT.server.STOPPED
   }
-  return context.serve(withApplication(settings), async () =>
-    withApplication((await loadSettings(context)).settings),
+  return await context.serve(withApplication(settings), async () =>
+    withApplication((await loadSettings(sources)).settings),
   )
 }
 
@@ -91,11 +100,11 @@ function withApplication(settings: Settings): Settings {
   if (settings.wsgiApp !== '') return settings
   throw new SettingsError(
     'no-application',
-    'No application given: say which one to serve, such as mysite.wsgi:application',
+    'No application given. Name the one to serve, such as mysite.wsgi:application',
   )
 }
 
-/** Our own errors and the system's say enough in their message; a stack is for bugs. */
+/** Errors with a code explain themselves (ours, the system's); the stack of others is needed. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `unexpected error: ${String(error)}`
   const known = 'code' in error && typeof error.code === 'string' && !error.code.startsWith('ERR_')

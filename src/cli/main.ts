@@ -8,16 +8,13 @@ process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
 const cwd = workingDirectory(process.env)
-const code = await runCommand({
-  args: process.argv.slice(2),
+process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd,
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-  columns: process.stdout.columns,
-  errorColumns: process.stderr.columns,
+  stdout: process.stdout,
+  stderr: process.stderr,
   serve: async (settings, readSettings) => {
-    // Loaded only now, so that --help and --version answer at once.
+    // Imported only here, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
     const readAgain = async () => {
       enterAgain(cwd)
@@ -26,4 +23,3 @@ const code = await runCommand({
     process.exit(await runArbiter(withRealFolders(settings), { readSettings: readAgain }))
   },
 })
-process.exitCode = code

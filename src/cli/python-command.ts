@@ -3,6 +3,8 @@ import { accessSync, constants, readFileSync, realpathSync, statSync } from 'nod
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
+import { EXIT } from '../process/exit-status.ts'
+import type { TextOutput } from '../process/text-output.ts'
 import { runProgram } from '../runtimes/pyodide/command/command.ts'
 import type { Program } from '../runtimes/pyodide/command/command-link.ts'
 import { type Mount, MountError, parseMount, planMounts } from '../runtimes/pyodide/files/mounts.ts'
@@ -11,27 +13,25 @@ import { loadSettings } from '../settings/load.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type PythonArguments, parsePythonArguments, pythonHelp } from './python-arguments.ts'
 
-/** What the command needs from the process around it, whose standard streams the program has. */
+/** What the command uses of the process around it; the program has its standard streams. */
 export interface PythonContext {
-  /** What follows `python`. */
-  readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Writes to standard output. */
-  readonly out: (text: string) => void
+  readonly stdout: TextOutput
 }
 
 /**
  * Runs `monoceros python`.
  *
- * @returns the exit status, as `python` would have it
- * @throws SettingsError, MountError, BreakdownError: for the user
+ * @param args the arguments behind `python`
+ * @returns the exit status: the program's, or one of `EXIT.python`
+ * @throws SettingsError, MountError, BreakdownError: their messages are for the user
  */
-export async function runPython(context: PythonContext): Promise<number> {
-  const given = parsePythonArguments(context.args)
+export async function runPython(args: readonly string[], context: PythonContext): Promise<number> {
+  const given = parsePythonArguments(args)
   if (given.program.kind === 'help') {
-    context.out(pythonHelp)
-    return 0
+    context.stdout.write(pythonHelp)
+    return EXIT.python.ENDED
   }
   // Like the server, so that a config file's mounts and variables are those of its commands too.
   const { settings } = await loadSettings({ args: given.own, env: context.env, cwd: context.cwd })

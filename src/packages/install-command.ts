@@ -4,6 +4,8 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import { EXIT } from '../process/exit-status.ts'
+import type { TextOutput } from '../process/text-output.ts'
 import type { Mount } from '../runtimes/pyodide/files/mounts.ts'
 import { loadImage } from '../runtimes/pyodide/image/image.ts'
 import { cacheFolder } from '../runtimes/pyodide/image/snapshot-cache.ts'
@@ -23,47 +25,48 @@ import { type InstallOptions, installHelp, parseInstallOptions } from './install
 import { InstallProgress, plain } from './install-progress.ts'
 import { pipRelease } from './pip-release.ts'
 
-/** What the command needs from the process around it. */
+/** What the command uses of the process around it. */
 export interface InstallContext {
-  /** What follows `install`. */
-  readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Writes to standard output. */
-  readonly out: (text: string) => void
-  /** Writes to standard error. */
-  readonly err: (text: string) => void
-  /** The width of the terminal that standard error is, or nothing when it is none. */
-  readonly columns?: number | undefined
+  readonly stdout: TextOutput
+  readonly stderr: TextOutput
 }
 
-const exitCodes = { done: 0, failed: 1, usage: 2 } as const
-const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+const SIGNALS = {
+  SIGINT: EXIT.install.INTERRUPTED,
+  SIGTERM: EXIT.install.TERMINATED,
+  SIGHUP: EXIT.install.HANGUP,
+} as const
 
 /**
  * Runs `monoceros install`.
  *
- * @returns the exit code: 0; 1 when it could not be done, and nothing has changed; 2 for a mistake
- * in the command; 128 and the signal's number when it was interrupted, and nothing has changed
+ * @param args the arguments behind `install`
+ * @returns the exit status, one of `EXIT.install`. If it is not 0, nothing has changed on the disk.
  */
-export async function runInstall(context: InstallContext): Promise<number> {
+export async function runInstall(
+  args: readonly string[],
+  context: InstallContext,
+): Promise<number> {
+  const { stdout, stderr } = context
   try {
-    const options = parseInstallOptions(context.args)
+    const options = parseInstallOptions(args)
     if (options.help) {
-      context.out(installHelp())
-      return exitCodes.done
+      stdout.write(installHelp())
+      return EXIT.install.DONE
     }
     return await install(context, options)
   } catch (error) {
     if (error instanceof InstallError) {
-      context.err(`monoceros install: ${plain(error.message)}\n`)
-      return error.code === 'usage' ? exitCodes.usage : exitCodes.failed
+      stderr.write(`monoceros install: ${plain(error.message)}\n`)
+      return error.code === 'usage' ? EXIT.install.USAGE : EXIT.install.FAILED
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    context.err(
+    stderr.write(
       `monoceros install: unexpected error, please report it: ${plain(stack.slice(0, 4000))}\n`,
     )
-    return exitCodes.failed
+    return EXIT.install.FAILED
   }
 }
 
@@ -76,12 +79,12 @@ async function install(context: InstallContext, options: InstallOptions): Promis
       options.locked && !options.again ? InstallFolder.upToDate(options.target, context.cwd) : null
     if (done !== null) {
       if (options.verbosity >= 0) reportUpToDate(context, done)
-      return exitCodes.done
+      return EXIT.install.DONE
     }
     folder = InstallFolder.take(options.target, context.cwd, options.locked)
     const progress = new InstallProgress(
-      context.err,
-      context.columns ?? null,
+      (text) => context.stderr.write(text),
+      context.stderr.columns ?? null,
       options.verbosity < 0,
     )
     const lock = folder.readLock()
@@ -91,17 +94,17 @@ async function install(context: InstallContext, options: InstallOptions): Promis
     const outcome = await runThread(context, options, folder, lock, progress, interruption)
     progress.clear()
     if (outcome === null) {
-      context.err(
+      context.stderr.write(
         `monoceros install: interrupted; ${shownPath(folder.target, context.cwd)} is as it was\n`,
       )
-      return interruption.exitCode
+      return interruption.exitStatus
     }
     if (outcome.error !== undefined) throw new InstallError('failed', outcome.error)
     const whole = outcome.unlocked.length === 0
     if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock, whole)
     else if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
     report(context, options, folder, outcome, (performance.now() - started) / 1000)
-    return exitCodes.done
+    return EXIT.install.DONE
   } finally {
     interruption.end()
     folder?.release()
@@ -122,38 +125,43 @@ function noLock(lockFile: string): InstallError {
 }
 
 function report(
-  { out, err, cwd }: InstallContext,
+  { stdout, stderr, cwd }: InstallContext,
   { verbosity, locked }: InstallOptions,
   folder: InstallFolder,
   outcome: Exclude<InstallOutcome, { error: string }>,
   seconds: number,
 ): void {
-  for (const warning of outcome.warnings) err(`monoceros: warning: ${plain(warning)}\n`)
+  for (const warning of outcome.warnings) stderr.write(`monoceros: warning: ${plain(warning)}\n`)
   const where = shownPath(folder.target, cwd)
   const lockFile = shownPath(folder.lockFile, cwd)
   if (outcome.unlocked.length > 0)
-    err(
+    stderr.write(
       `monoceros: warning: not in ${lockFile}, for they were installed by something else: ${plain(outcome.unlocked.join(', '))}\n`,
     )
   if (verbosity < 0) return
   const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
   if (names.length === 0) {
-    out(
+    stdout.write(
       `Nothing to do: ${locked ? `${lockFile} is empty` : `what is asked for is in ${where} already`}\n`,
     )
     return
   }
   const count = names.length === 1 ? '1 package' : `${names.length} packages`
-  out(`Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`)
+  stdout.write(
+    `Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`,
+  )
   if (outcome.stripped.length > 0)
-    out(
+    stdout.write(
       `Without their compiled parts, which only make them faster: ${plain(outcome.stripped.join(', '))}\n`,
     )
-  if (!locked) out(`Versions and hashes are in ${lockFile}\n`)
+  if (!locked) stdout.write(`Versions and hashes are in ${lockFile}\n`)
 }
 
-function reportUpToDate({ out, cwd }: InstallContext, { target, lockFile }: InstallFolder): void {
-  out(
+function reportUpToDate(
+  { stdout, cwd }: InstallContext,
+  { target, lockFile }: InstallFolder,
+): void {
+  stdout.write(
     `Nothing to do: ${shownPath(target, cwd)} has exactly what is in ${shownPath(lockFile, cwd)}\n`,
   )
 }
@@ -165,14 +173,14 @@ function shownPath(path: string, cwd: string): string {
 
 /** The signals that end an installation; until `end` they do no more than that. */
 class Interruption {
-  exitCode = 0
+  exitStatus = 0
   readonly #listeners: (() => void)[] = []
   readonly #handlers = new Map<NodeJS.Signals, () => void>()
 
   constructor() {
-    for (const [name, code] of Object.entries(signals) as [keyof typeof signals, number][]) {
+    for (const [name, code] of Object.entries(SIGNALS) as [keyof typeof SIGNALS, number][]) {
       const handler = () => {
-        this.exitCode ||= code
+        this.exitStatus ||= code
         for (const listener of this.#listeners) listener()
       }
       this.#handlers.set(name, handler)
@@ -181,7 +189,7 @@ class Interruption {
   }
 
   onEnd(listener: () => void): void {
-    if (this.exitCode !== 0) listener()
+    if (this.exitStatus !== 0) listener()
     else this.#listeners.push(listener)
   }
 

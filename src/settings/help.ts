@@ -2,12 +2,12 @@
 import { type SettingDefinition, sectionNames } from './definition.ts'
 import { settingsTable } from './table.ts'
 
-const usage = 'monoceros [options] APP'
-const indent = 28
+const USAGE = 'monoceros [options] APP'
+const INDENT = 28
 const table: readonly SettingDefinition[] = settingsTable
 
 /** The line that shows how the command is called. */
-export const usageLine = `Usage: ${usage}`
+export const USAGE_LINE = `Usage: ${USAGE}`
 
 /**
  * All flags with the first sentence about each, grouped by section.
@@ -16,7 +16,7 @@ export const usageLine = `Usage: ${usage}`
  */
 export function renderHelp(width = 100): string {
   const lines = [
-    usageLine,
+    USAGE_LINE,
     '',
     ...wrap(
       'Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.',
@@ -69,11 +69,11 @@ function describe(setting: SettingDefinition, width: number): string[] {
   const left = `  ${flagsOf(setting)}`
   const text = wrap(
     `${summary(setting).replaceAll('`', '')}${defaultText(setting)}`,
-    width - indent,
+    width - INDENT,
   )
-  const body = text.map((line) => ' '.repeat(indent) + line)
-  if (left.length >= indent - 1) return [left, ...body]
-  return [left.padEnd(indent) + text[0]!, ...body.slice(1)]
+  const body = text.map((line) => ' '.repeat(INDENT) + line)
+  if (left.length >= INDENT - 1) return [left, ...body]
+  return [left.padEnd(INDENT) + text[0]!, ...body.slice(1)]
 }
 
 function defaultText(setting: SettingDefinition): string {
