@@ -1,10 +1,11 @@
 import { toFunction } from '../wsgi/application.ts'
-import { Call, type ResponseSink } from '../wsgi/call.ts'
+import { Call } from '../wsgi/call.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import { reasonPhrase } from '../wsgi/reason-phrase.ts'
+import type { ResponseSink } from '../wsgi/response-sink.ts'
 import { messageOf } from '../wsgi/stranger.ts'
 import type {
   ErrorStream,

@@ -1,4 +1,4 @@
-import { Call, type ResponseSink } from '../wsgi/call.ts'
+import { Call } from '../wsgi/call.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
 import { FileWrapper } from '../wsgi/file-wrapper.ts'
@@ -10,6 +10,7 @@ import {
   InputError,
   RequestInput,
 } from '../wsgi/input-stream.ts'
+import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type {
   InputStream,
   ResponseHeaders,

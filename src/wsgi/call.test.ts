@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { environOf } from '../../tests/support/call-application.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { Call, type ResponseSink } from './call.ts'
+import { Call } from './call.ts'
 import { ClientGoneError } from './client-gone.ts'
 import { checkHead, type HeadFacts } from './head-rules.ts'
 import { InputError } from './input-stream.ts'
+import type { ResponseSink } from './response-sink.ts'
 import type { ResponseHeaders, StartResponse, Write, WSGIApplication, WSGIBody } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
@@ -498,9 +499,7 @@ describe('lengths', () => {
             : asynchronous(pieces)
       })
       expect(events).toEqual(['start 200 OK', 'data ab', 'broken'])
-      expect(messages(sink.errors)[0]).toMatch(
-        /gave 2 bytes and had declared a Content-Length of 3/,
-      )
+      expect(messages(sink.errors)[0]).toMatch(/gave 2 bytes but declared a Content-Length of 3/)
     },
   )
 
@@ -675,7 +674,7 @@ describe('errors of the application', () => {
     [function* generator() {}, /not the function generator/],
     [
       ['text'],
-      /must be made of Uint8Array, not of the string "text"; a TextEncoder makes bytes of text/,
+      /must be made of Uint8Array, not of the string "text"; encode text with a TextEncoder/,
     ],
     [[bytes('x'), 1], /not of the number 1/],
     [[null], /not of null/],

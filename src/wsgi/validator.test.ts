@@ -6,11 +6,12 @@ import {
   environOf,
   type TestRequest,
 } from '../../tests/support/call-application.ts'
-import { Call, type ResponseSink } from './call.ts'
+import { Call } from './call.ts'
 import { demoApp } from './demo-app.ts'
 import { FileWrapper } from './file-wrapper.ts'
 import { checkHead, type HeadFacts } from './head-rules.ts'
 import { InputError } from './input-stream.ts'
+import type { ResponseSink } from './response-sink.ts'
 import { latin1Text } from './text.ts'
 import type { StartResponse, WSGIApplication, WSGIEnvironment } from './types.ts'
 import { ViolationError, validator } from './validator.ts'

@@ -24,8 +24,9 @@ import { requestId } from '../../src/middleware/request-id/request-id.ts'
 import { staticFiles } from '../../src/middleware/static-files/static-files.ts'
 import { timeout } from '../../src/middleware/timeout/timeout.ts'
 import { isPromise } from '../../src/wsgi/body.ts'
-import { Call, type ResponseSink } from '../../src/wsgi/call.ts'
+import { Call } from '../../src/wsgi/call.ts'
 import { checkHead, type HeadFacts } from '../../src/wsgi/head-rules.ts'
+import type { ResponseSink } from '../../src/wsgi/response-sink.ts'
 import type {
   Middleware,
   ResponseHeaders,

@@ -1,7 +1,8 @@
-import { Call, type ResponseSink } from '../../src/wsgi/call.ts'
+import { Call } from '../../src/wsgi/call.ts'
 import { makeEnviron, type RequestFacts } from '../../src/wsgi/environ.ts'
 import { checkHead, type HeadFacts } from '../../src/wsgi/head-rules.ts'
 import { bytesSource, RequestInput } from '../../src/wsgi/input-stream.ts'
+import type { ResponseSink } from '../../src/wsgi/response-sink.ts'
 import { latin1Text } from '../../src/wsgi/text.ts'
 import type { WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
 

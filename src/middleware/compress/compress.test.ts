@@ -579,7 +579,7 @@ test('a body that is not as long as was declared is seen as without compression'
     const answer = await ask(page(headers, body))
     expect([answer.complete, String(answer.error)]).toEqual([
       false,
-      expect.stringContaining('gave 4000 bytes and had declared a Content-Length of 5000'),
+      expect.stringContaining('gave 4000 bytes but declared a Content-Length of 5000'),
     ])
   }
   const long = await ask(page([PLAIN, ['Content-Length', '2000']], () => [bytes(TEXT)].values()))

@@ -253,7 +253,7 @@ class CompressedResponse {
       if (this.#given < this.#declared)
         throw new WSGIError(
           'Handling the Content-Length Header',
-          `The application gave ${this.#given} bytes and had declared a Content-Length of ${this.#declared}`,
+          `The application gave ${this.#given} bytes but declared a Content-Length of ${this.#declared}`,
         )
       yield* await this.#coder.finish()
     } else if (!this.#held.passed && this.#held.headers !== null) {

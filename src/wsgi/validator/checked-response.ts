@@ -214,5 +214,5 @@ function isBodiless(head: HeadFacts): boolean {
 }
 
 function textHint(value: unknown): string {
-  return typeof value === 'string' ? '; a TextEncoder makes bytes of text' : ''
+  return typeof value === 'string' ? '; encode text with a TextEncoder' : ''
 }
