@@ -15,6 +15,7 @@ export const allowedImports = {
   wsgi: ['semantics'],
   logging: [],
   process: [],
+  observe: ['logging'],
   middleware: ['semantics', 'wsgi', 'logging'],
   adapters: ['semantics', 'wsgi'],
   testing: ['semantics', 'wsgi'],

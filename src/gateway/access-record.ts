@@ -1,5 +1,5 @@
 import type { Refusal } from '../http/connection.ts'
-import type { AccessRecord } from '../logging/access-format.ts'
+import type { AccessRecord } from '../logging/access-record.ts'
 import type { FinishedExchange } from './context.ts'
 
 /** What the access log is told of an exchange. */
@@ -9,12 +9,12 @@ export function recordOfExchange(exchange: FinishedExchange): AccessRecord {
     remoteAddress: exchange.peer.remoteAddress,
     method: head.method,
     target: head.target,
-    protocolVersion: `HTTP/1.${head.minorVersion}`,
+    protocol: `HTTP/1.${head.minorVersion}`,
     requestLine: head.requestLine(),
     status: exchange.status,
     bytes: exchange.bytes,
     startedAt: exchange.startedAt,
-    durationMicros: exchange.durationMicros,
+    seconds: exchange.seconds,
     header: (name) => head.get(name),
     responseHeader: (name) => fieldValue(responseHead, name),
   }
@@ -23,17 +23,17 @@ export function recordOfExchange(exchange: FinishedExchange): AccessRecord {
 /** What it is told of a message that was refused before it was a request. */
 export function recordOfRefusal(refusal: Refusal): AccessRecord {
   const { peer, status, requestLine, startedAt } = refusal
-  const [method = '', target = '', protocolVersion = ''] = requestLine.split(' ')
+  const [method = '', target = '', protocol = ''] = requestLine.split(' ')
   return {
     remoteAddress: peer.remoteAddress,
     method,
     target,
-    protocolVersion,
+    protocol,
     requestLine,
     status,
     bytes: 0,
     startedAt,
-    durationMicros: Math.max(0, Date.now() - startedAt) * 1000,
+    seconds: Math.max(0, Date.now() - startedAt) / 1000,
     header: () => undefined,
   }
 }

@@ -55,7 +55,7 @@ export interface FinishedExchange {
   readonly bytes: number
   /** Milliseconds since 1970. */
   readonly startedAt: number
-  readonly durationMicros: number
+  readonly seconds: number
 }
 
 /**
@@ -85,7 +85,7 @@ export function finishedExchange(
     responseHead: response?.text ?? '',
     bytes,
     startedAt,
-    durationMicros: Math.round((performance.timeOrigin + performance.now() - startedAt) * 1000),
+    seconds: (performance.timeOrigin + performance.now() - startedAt) / 1000,
   }
 }
 

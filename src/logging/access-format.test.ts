@@ -1,11 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  AccessFormatError,
-  type AccessRecord,
-  combinedFormat,
-  compileAccessFormat,
-} from './access-format.ts'
+import { AccessFormatError, combinedFormat, compileAccessFormat } from './access-format.ts'
+import type { AccessRecord } from './access-record.ts'
 
 function record(
   changes: Partial<AccessRecord> = {},
@@ -15,12 +11,12 @@ function record(
     remoteAddress: '192.0.2.7',
     method: 'GET',
     target: '/a/b?c=d',
-    protocolVersion: 'HTTP/1.1',
+    protocol: 'HTTP/1.1',
     requestLine: 'GET /a/b?c=d HTTP/1.1',
     status: 200,
     bytes: 1234,
     startedAt: Date.UTC(2026, 10, 23, 0, 8, 11, 900),
-    durationMicros: 2_034_567.8,
+    seconds: 2.0345678,
     header: (name) => headers[name],
     ...changes,
   }
@@ -87,7 +83,7 @@ describe('atoms', () => {
 
   test('response headers and environ variables are asked for in lower case', () => {
     const line = compileAccessFormat('%({Content-Type}o)s %({SERVER_PORT}e)s')(
-      record({ responseHeader: (name) => `[${name}]`, environ: (name) => `<${name}>` }),
+      record({ responseHeader: (name) => `[${name}]`, variable: (name) => `<${name}>` }),
     )
     expect(line).toBe('[content-type] <server_port>')
   })

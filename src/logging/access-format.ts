@@ -1,41 +1,8 @@
 /** Access log formats: a text with `%(x)s` atoms, as Gunicorn has them, compiled to a function. */
+import type { AccessRecord } from './access-record.ts'
 import { basicUser } from './basic-user.ts'
 import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
 import { accessLogClock } from './log-time.ts'
-
-/**
- * What there is to log about one request and its response. Strings that a client sent are latin-1
- * views of its bytes.
- */
-export interface AccessRecord {
-  /** The client's address; empty for a Unix socket. */
-  remoteAddress: string
-  /**
-   * The user name of HTTP Basic authentication, where there is one; taken from the Authorization
-   * header when left out.
-   */
-  user?: string | undefined
-  method: string
-  /** The request target as it was sent. */
-  target: string
-  /** `HTTP/1.1` */
-  protocolVersion: string
-  /** The request line as it was sent, without its line end. */
-  requestLine: string
-  status: number
-  /** Bytes of response body that were sent. */
-  bytes: number
-  /** When the request began, in milliseconds since 1970. */
-  startedAt: number
-  /** From there to the end of the response, in microseconds. */
-  durationMicros: number
-  /** A request header by its name in lower case. */
-  header(name: string): string | undefined
-  /** A response header by its name in lower case. */
-  responseHeader?(name: string): string | undefined
-  /** A variable of the environ by its name in lower case. */
-  environ?(name: string): string | undefined
-}
 
 /** Apache's combined log format, in Gunicorn's atoms. */
 export const combinedFormat = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
@@ -62,17 +29,17 @@ const atoms: Readonly<Record<string, () => Atom>> = {
   m: () => (record) => escapeLogText(record.method),
   U: () => (record) => escapeLogText(pathOf(record.target)),
   q: () => (record) => escapeLogText(queryOf(record.target)),
-  H: () => (record) => escapeLogText(record.protocolVersion),
+  H: () => (record) => escapeLogText(record.protocol),
   s: () => (record) => String(record.status),
   b: () => (record) => (record.bytes === 0 ? '-' : String(record.bytes)),
   B: () => (record) => String(record.bytes),
   f: () => (record) => escapeLogText(record.header('referer')),
   a: () => (record) => escapeLogText(record.header('user-agent')),
-  T: () => (record) => String(Math.floor(record.durationMicros / 1e6)),
-  M: () => (record) => String(Math.floor(record.durationMicros / 1e3)),
-  D: () => (record) => String(Math.floor(record.durationMicros)),
+  T: () => (record) => String(Math.floor(record.seconds)),
+  M: () => (record) => String(Math.floor(microseconds(record) / 1e3)),
+  D: () => (record) => String(microseconds(record)),
   L: () => (record) => {
-    const micros = Math.floor(record.durationMicros)
+    const micros = microseconds(record)
     return `${Math.floor(micros / 1e6)}.${String(micros % 1e6).padStart(6, '0')}`
   },
   p: () => () => `<${process.pid}>`,
@@ -120,7 +87,7 @@ function atomNamed(name: string, piece: string): Atom {
     case 'o':
       return (record) => escapeLogText(record.responseHeader?.(key))
     default:
-      return (record) => escapeLogText(record.environ?.(key))
+      return (record) => escapeLogText(record.variable?.(key))
   }
 }
 
@@ -128,6 +95,11 @@ function knownAtoms(): string {
   return `${Object.keys(atoms)
     .map((name) => `%(${name})s`)
     .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
+}
+
+/** The whole microseconds that a request took. Rounding first undoes the error of binary fractions. */
+function microseconds(record: AccessRecord): number {
+  return Math.floor(Math.round(record.seconds * 1e9) / 1e3)
 }
 
 /** The path of an origin-form or absolute-form target. */

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
-import { AccessLog, type AccessRecord } from './access-log.ts'
+import { AccessLog } from './access-log.ts'
+import type { AccessRecord } from './access-record.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'monoceros-access-log-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -17,12 +18,12 @@ function record(target: string): AccessRecord {
     remoteAddress: '127.0.0.1',
     method: 'GET',
     target,
-    protocolVersion: 'HTTP/1.1',
+    protocol: 'HTTP/1.1',
     requestLine: `GET ${target} HTTP/1.1`,
     status: 200,
     bytes: 5,
     startedAt: Date.now(),
-    durationMicros: 10,
+    seconds: 0.00001,
     header: () => undefined,
   }
 }

@@ -1,9 +1,8 @@
 /** The access log: one line for each request. */
 import { closeSync, write } from 'node:fs'
-import { type AccessFormatter, type AccessRecord, compileAccessFormat } from './access-format.ts'
+import { type AccessFormatter, compileAccessFormat } from './access-format.ts'
+import type { AccessRecord } from './access-record.ts'
 import { LogFile } from './log-file.ts'
-
-export type { AccessRecord } from './access-format.ts'
 
 /** Lines wait at most this long, in milliseconds … */
 const delay = 100

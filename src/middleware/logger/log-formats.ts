@@ -1,30 +1,23 @@
+import { compileAccessFormat } from '../../logging/access-format.ts'
+import type { AccessRecord } from '../../logging/access-record.ts'
 import { escapeLogText, escapeLogWord } from '../../logging/escaped-text.ts'
-import { accessLogClock } from '../../logging/log-time.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import type { FinishedResponse } from '../watched-response.ts'
 
 export { escapeLogText } from '../../logging/escaped-text.ts'
 
 /**
- * What there is to log of a request and its response. Strings that the client sent are latin-1
+ * A request and its response, see {@link AccessRecord}. Strings that the client sent are latin-1
  * views of its bytes, not escaped: see {@link escapeLogText}.
  */
-export interface LogRecord extends FinishedResponse {
-  /** When the request came, in milliseconds since 1970. */
-  readonly startedAt: number
-  /** From there until the response was over, in seconds. */
-  readonly seconds: number
-  readonly remoteAddress: string
+export interface LogRecord extends AccessRecord, FinishedResponse {
+  readonly status: number
+  readonly bytes: number
   /**
    * `REMOTE_USER`, or the user name of HTTP Basic authentication, which nobody need have checked;
    * `''` for none.
    */
   readonly user: string
-  readonly method: string
-  /** The request's target as it was sent: `/cart?item=3`. */
-  readonly target: string
-  /** `HTTP/1.1` */
-  readonly protocol: string
   readonly referer: string
   readonly userAgent: string
   /** The request's variables, as the application left them. */
@@ -33,6 +26,9 @@ export interface LogRecord extends FinishedResponse {
 
 /** Makes a line, without its end; `undefined` for no line. */
 export type LogFormat = (record: LogRecord) => string | undefined
+
+/** Apache's Common Log Format. */
+const common = compileAccessFormat('%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s')
 
 /**
  * The formats that have a name.
@@ -49,13 +45,6 @@ export const logFormats = {
     `${escapeLogText(record.method)} ${escapeLogWord(record.target)} ${record.status} ${(record.seconds * 1000).toFixed(1)} ms ${record.bytes} B${ending(record)}`,
 } as const satisfies Record<string, LogFormat>
 
-function common(record: LogRecord): string {
-  const request = escapeLogText(`${record.method} ${record.target} ${record.protocol}`)
-  return `${escapeLogWord(record.remoteAddress)} - ${escapeLogWord(record.user)} ${logTime(record.startedAt)} "${request}" ${record.status} ${record.bytes === 0 ? '-' : record.bytes}`
-}
-
 function ending(record: LogRecord): string {
   return record.outcome === 'complete' ? '' : ` ${record.outcome}`
 }
-
-const logTime = accessLogClock()

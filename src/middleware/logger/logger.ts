@@ -15,7 +15,7 @@
 import { basicUser } from '../../logging/basic-user.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
-import { encodePercent } from '../../wsgi/environ.ts'
+import { encodePercent, environKey } from '../../wsgi/environ.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import type { Middleware, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
@@ -70,6 +70,7 @@ export function logger(options: LoggerOptions = {}): Middleware {
               startedAt,
               seconds: (performance.now() - began) / 1000,
               user: userOf(environ),
+              header: (name) => environ[environKey(name)] as string | undefined,
               environ,
             })
             if (line === undefined) return
@@ -98,12 +99,19 @@ function formatOf(format: LoggerOptions['format'] = 'combined'): LogFormat {
 /** What applications may change is taken down before they are called. */
 function requestFacts(
   environ: WSGIEnvironment,
-): Pick<LogRecord, 'remoteAddress' | 'method' | 'target' | 'protocol' | 'referer' | 'userAgent'> {
+): Pick<
+  LogRecord,
+  'remoteAddress' | 'method' | 'target' | 'protocol' | 'requestLine' | 'referer' | 'userAgent'
+> {
+  const method = environ.REQUEST_METHOD
+  const target = environ.REQUEST_URI ?? targetOf(environ)
+  const protocol = environ.SERVER_PROTOCOL
   return {
     remoteAddress: environ.REMOTE_ADDR ?? '',
-    method: environ.REQUEST_METHOD,
-    target: environ.REQUEST_URI ?? targetOf(environ),
-    protocol: environ.SERVER_PROTOCOL,
+    method,
+    target,
+    protocol,
+    requestLine: `${method} ${target} ${protocol}`,
     referer: environ.HTTP_REFERER ?? '',
     userAgent: environ.HTTP_USER_AGENT ?? '',
   }

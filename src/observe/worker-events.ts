@@ -1,0 +1,59 @@
+import { type ListenerFailed, Topic } from './topic.ts'
+
+/** A worker process or thread was started; it loads the application. */
+export interface WorkerStarted {
+  /** The number of its process; of an embedded worker, the number that stands for it in the log. */
+  readonly pid: number
+}
+
+/** A worker has loaded the application and serves. */
+export interface WorkerReady {
+  readonly pid: number
+  /** From its start until now. */
+  readonly seconds: number
+}
+
+/** A worker has got or finished a request. */
+export interface WorkerLoad {
+  readonly pid: number
+  /** Requests that it has now, running or queued in it. 0: it is idle. */
+  readonly requests: number
+}
+
+/**
+ * Why a worker ended: `stopped` because it was told to leave (a reload, `max_requests`, fewer
+ * workers, the end of the server), `load-failed` before it was ready, `timed-out` because a request
+ * ran longer than `timeout`, `crashed` for anything else.
+ */
+export type WorkerEndCause = 'stopped' | 'load-failed' | 'timed-out' | 'crashed'
+
+export interface WorkerEnded {
+  readonly pid: number
+  readonly cause: WorkerEndCause
+  /** As in the log: `was killed by SIGKILL`. */
+  readonly reason: string
+}
+
+/** The queue of requests that wait for a worker has become longer or shorter. */
+export interface QueueChanged {
+  /** Requests that wait now. */
+  readonly waiting: number
+}
+
+/** What happens to the workers of one acceptor, and to the requests that wait for them. */
+export class WorkerEvents {
+  readonly workerStarted: Topic<WorkerStarted>
+  readonly workerReady: Topic<WorkerReady>
+  readonly workerLoad: Topic<WorkerLoad>
+  readonly workerEnded: Topic<WorkerEnded>
+  readonly queueChanged: Topic<QueueChanged>
+
+  /** @param failed called when a listener throws */
+  constructor(failed: ListenerFailed) {
+    this.workerStarted = new Topic('workerStarted', failed)
+    this.workerReady = new Topic('workerReady', failed)
+    this.workerLoad = new Topic('workerLoad', failed)
+    this.workerEnded = new Topic('workerEnded', failed)
+    this.queueChanged = new Topic('queueChanged', failed)
+  }
+}
