@@ -1,7 +1,7 @@
 import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
 import { ProxyTrust } from '../gateway/proxy-trust.ts'
-import type { Refusal } from '../http/connection.ts'
+import type { Refusal } from '../http/h1/connection.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
@@ -261,7 +261,7 @@ export class Acceptor implements AcceptorControls {
       },
       rates: { body: settings.minBodyRate, write: settings.minResponseRate },
       memory: this.#spool.memory,
-      serverLine: settings.serverHeader === null ? '' : `Server: ${settings.serverHeader}\r\n`,
+      serverName: settings.serverHeader ?? '',
       handler: backend.handler,
       maxConnections,
       descriptors: this.#descriptors,

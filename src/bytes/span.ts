@@ -70,5 +70,8 @@ export class Span {
   }
 }
 
-/** A span that has nothing in it. Nobody may point it at anything. */
-export const EMPTY: Readonly<Span> = Object.freeze(new Span())
+/**
+ * A span that has nothing in it. Nobody may point it at anything. It is not frozen: that would give
+ * it another hidden class than the spans it is used beside.
+ */
+export const EMPTY: Readonly<Span> = new Span()

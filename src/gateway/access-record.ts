@@ -1,4 +1,5 @@
-import type { Refusal } from '../http/connection.ts'
+import type { Refusal } from '../http/h1/connection.ts'
+import { responseField } from '../http/response-head.ts'
 import type { AccessRecord } from '../logging/access-record.ts'
 import type { FinishedExchange } from './context.ts'
 
@@ -9,14 +10,15 @@ export function recordOfExchange(exchange: FinishedExchange): AccessRecord {
     remoteAddress: exchange.peer.remoteAddress,
     method: head.method,
     target: head.target,
-    protocol: `HTTP/1.${head.minorVersion}`,
+    protocol: head.protocol,
     requestLine: head.requestLine(),
     status: exchange.status,
     bytes: exchange.bytes,
     startedAt: exchange.startedAt,
     seconds: exchange.seconds,
     header: (name) => head.get(name),
-    responseHeader: (name) => fieldValue(responseHead, name),
+    responseHeader: (name) =>
+      responseHead === null ? undefined : responseField(responseHead, name),
   }
 }
 
@@ -36,14 +38,4 @@ export function recordOfRefusal(refusal: Refusal): AccessRecord {
     seconds: Math.max(0, Date.now() - startedAt) / 1000,
     header: () => undefined,
   }
-}
-
-/** The value of a field in a response head's lines. */
-function fieldValue(lines: string, lowerName: string): string | undefined {
-  for (const line of lines.split('\r\n')) {
-    const colon = line.indexOf(':')
-    if (colon === lowerName.length && line.slice(0, colon).toLowerCase() === lowerName)
-      return line.slice(colon + 1).trim()
-  }
-  return undefined
 }

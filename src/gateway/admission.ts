@@ -1,5 +1,6 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import type { Field } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 import type { GatewayBasics } from './context.ts'
@@ -9,8 +10,8 @@ import { SchemeConflictError } from './proxy-trust.ts'
 export interface Refused {
   readonly status: number
   readonly reason: string
-  /** Further field lines of the answer. */
-  readonly fields: string
+  /** Further fields of the answer. */
+  readonly fields: readonly Field[]
 }
 
 /** While memory is short, a request whose body may be longer than this is refused. */
@@ -30,28 +31,31 @@ export function admit(
   spills: boolean,
 ): boolean | Refused {
   const { limitRequestBody, memory, trust } = options
-  if (memory.full && (memory.over || !spills) && (head.chunked || head.contentLength > CHEAP_BODY))
-    return lacksMemory(memory)
+  if (memory.full && (memory.over || !spills) && hasCostlyBody(head)) return lacksMemory(memory)
   if (head.method === 'CONNECT') {
     return {
       status: 405,
       reason: 'CONNECT asks for a tunnel, and this is not a proxy',
-      fields: 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
+      fields: [['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
     }
   }
   if (limitRequestBody !== 0 && head.contentLength > limitRequestBody) {
     return {
       status: 413,
       reason: `a body of ${head.contentLength} bytes is over limit_request_body (${limitRequestBody})`,
-      fields: '',
+      fields: [],
     }
   }
   try {
     return trust.isSecure(head, peer)
   } catch (error) {
     if (!(error instanceof SchemeConflictError)) throw error
-    return { status: 400, reason: error.message, fields: '' }
+    return { status: 400, reason: error.message, fields: [] }
   }
+}
+
+function hasCostlyBody(head: RequestHead): boolean {
+  return head.hasBody && (head.contentLength === -1 || head.contentLength > CHEAP_BODY)
 }
 
 /** Refuses a request because too much is held for clients already. */

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Peer } from '../http/exchange.ts'
+import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import { emptyInput } from '../wsgi/input-stream.ts'
@@ -13,6 +14,7 @@ const peer = (): Peer => ({
   remotePort: 4711,
   localAddress: '198.51.100.1',
   localPort: 8000,
+  encrypted: false,
   environPart: null,
 })
 
@@ -137,6 +139,7 @@ describe('the environ of an application in this process', () => {
       remotePort: 0,
       localAddress: '',
       localPort: 0,
+      encrypted: false,
       environPart: null,
     }
     const environ = make()('GET / HTTP/1.1\r\nHost: shop.example:81\r\n\r\n', { peer: unix })

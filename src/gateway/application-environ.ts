@@ -70,7 +70,7 @@ export class ApplicationEnvirons {
       RAW_URI: uri,
       SERVER_NAME: peer.serverName,
       SERVER_PORT: peer.serverPort,
-      SERVER_PROTOCOL: head.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+      SERVER_PROTOCOL: head.protocol,
       SERVER_SOFTWARE: server.serverSoftware,
       REMOTE_ADDR: peer.remoteAddress,
       REMOTE_PORT: peer.remotePort,
@@ -133,12 +133,12 @@ export class ApplicationEnvirons {
 
 function addFields(environ: WSGIEnvironment, head: RequestHead): void {
   const { bytes, names, fieldCount } = head
-  const absolute = head.targetForm === 'absolute'
+  const { hasAuthority } = head
   for (let i = 0; i < fieldCount; i++) {
     const name = names[i]!
     // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests
     // ("httpoxy", CVE-2016-5385).
-    if (name.id === PROXY || (absolute && name.id === HOST)) continue
+    if (name.id === PROXY || (hasAuthority && name.id === HOST)) continue
     const value = head.value(i)
     name.variable ??= environKey(name.lower)
     const key = name.variable as `HTTP_${string}`
@@ -148,7 +148,7 @@ function addFields(environ: WSGIEnvironment, head: RequestHead): void {
         ? value
         : `${before}${valueSeparator(name.lower)}${value}`
   }
-  if (absolute) {
+  if (hasAuthority) {
     // RFC 9112 §3.2.2: the authority of the target stands for a Host field.
     environ.HTTP_HOST = bytes.toString('latin1', head.authorityStart, head.authorityEnd)
   }

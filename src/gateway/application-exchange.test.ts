@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Span } from '../bytes/span.ts'
 import type { Reply } from '../http/exchange.ts'
+import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { RequestHeadParser } from '../http/request-head.ts'
+import type { ResponseHead } from '../http/response-head.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
@@ -15,6 +17,7 @@ class TestReply implements Reply {
     remotePort: 0,
     localAddress: '',
     localPort: 0,
+    encrypted: false,
     environPart: null,
   }
   readonly bytesSent = 0
@@ -23,23 +26,19 @@ class TestReply implements Reply {
   body = ''
   head = ''
 
-  respond(
-    head: { status: number; text: string },
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): boolean {
-    this.head = head.text
+  respond(head: ResponseHead, body: Span): boolean {
+    this.head = `${head.status} ${head.reason}\r\n`
+    for (const [name, value] of head.fields) this.head += `${name}: ${value}\r\n`
     this.said.push(`respond ${head.status}`)
-    this.body += bytes.toString('latin1', start, end)
+    this.body += body.latin1()
     return false
   }
   start(head: { status: number }): boolean {
     this.said.push(`start ${head.status}`)
     return false
   }
-  data(bytes: Buffer, start: number, end: number): boolean {
-    this.body += bytes.toString('latin1', start, end)
+  data(body: Span): boolean {
+    this.body += body.latin1()
     return false
   }
   finish(): void {

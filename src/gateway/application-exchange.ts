@@ -1,8 +1,9 @@
+import { Span } from '../bytes/span.ts'
 import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import type { ResponseHead } from '../http/response-head.ts'
+import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import { KeptPieces } from '../spool/kept-pieces.ts'
 import { Call } from '../wsgi/call.ts'
@@ -25,6 +26,8 @@ const AWAITED_BYTES = 64 * 1024
 /** How much of a body is kept for an application that has not asked for it. */
 const EARLY_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
+/** What all exchanges point at the bytes that they give to the engine. */
+const PIECE = new Span()
 /**
  * A client that has closed its own direction and is sent nothing for this long is taken to be gone.
  */
@@ -105,10 +108,11 @@ export class ApplicationExchange
       return
     }
     this.secure = admitted
-    if (!head.chunked && head.contentLength <= 0) return // the end of the body follows
+    if (!head.hasBody) return // the end of the body follows
     if (head.expectContinue) this.#run()
     // What came along with the head is taken first.
-    else if (head.chunked || head.contentLength > AWAITED_BYTES) queueMicrotask(() => this.#run())
+    else if (head.contentLength === -1 || head.contentLength > AWAITED_BYTES)
+      queueMicrotask(() => this.#run())
   }
 
   bodyData(chunk: Buffer): void {
@@ -241,7 +245,8 @@ export class ApplicationExchange
     this.#response = head
     this.#answered = true
     const bytes = asBuffer(body)
-    this.#reply?.respond(head, bytes, 0, bytes.length, 0)
+    this.#reply?.respond(head, PIECE.set(bytes, 0, bytes.length))
+    PIECE.clear()
   }
 
   start(head: ResponseHead): void {
@@ -254,7 +259,8 @@ export class ApplicationExchange
     this.#unsent += bytes.length
     this.#given += bytes.length
     this.#abandonment?.refresh()
-    this.#reply?.data(bytes, 0, bytes.length, false)
+    this.#reply?.data(PIECE.set(bytes, 0, bytes.length))
+    PIECE.clear()
     return this.#given < this.#gateway.options.responseWindow
   }
 
@@ -283,7 +289,7 @@ export class ApplicationExchange
       const text = `Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`
       log.limited('warning', `requests answered ${status}`, text)
     } else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
-    this.#answer(status, status === 503 ? RETRY_SOON : '')
+    this.#answer(status, status === 503 ? RETRY_SOON : [])
   }
 
   broken(error: unknown): void {
@@ -336,7 +342,7 @@ export class ApplicationExchange
    * Answers a request that does not get as far as the application, or its end, and says why in the
    * error log.
    */
-  #refuse(status: number, reason: string, fields = ''): void {
+  #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
     this.#refused = true
     const text = refusalLine(this.peer, this.#describe(), status, reason)
     this.#gateway.options.log.limited('warning', refusalKind(status), text)
@@ -350,9 +356,9 @@ export class ApplicationExchange
     reader?.reject(this.#bodyError)
   }
 
-  #answer(status: number, fields: string, close = false): void {
+  #answer(status: number, fields: readonly Field[], close = false): void {
     this.#answered = true
-    this.#response = { status, text: fields, contentLength: -1, hasDate: false, hasServer: false }
+    this.#response = responseHead(status, fields)
     this.#reply?.refuse(status, { close, fields })
   }
 

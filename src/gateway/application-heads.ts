@@ -1,4 +1,4 @@
-import type { ResponseHead } from '../http/response-head.ts'
+import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
 import type { Judge } from '../wsgi/leniency.ts'
 import { equivalentHead } from '../wsgi/lenient-head.ts'
@@ -42,24 +42,22 @@ export class ApplicationHeads {
       facts = checkHead(line, sent)
     }
     const { status: code, contentLength } = facts
-    const strings: string[] = []
-    let text = `${line}\r\n`
-    let hasDate = false
-    let hasServer = false
-    for (const [name, value] of sent) {
-      strings.push(name, value)
-      text += `${name}: ${value}\r\n`
-      if (name.length === 4 && name.toLowerCase() === 'date') hasDate = true
-      else if (name.length === 6 && name.toLowerCase() === 'server') hasServer = true
-    }
-    const head: ResponseHead = { status: code, text, contentLength, hasDate, hasServer }
-    if (text.length <= LONGEST_KEPT && Array.isArray(headers)) {
+    // Copied: the application may change its own.
+    const fields = sent.map(([name, value]): Field => [name, value])
+    const head = responseHead(code, fields, contentLength, line.slice(4))
+    if (lengthOf(fields) <= LONGEST_KEPT && Array.isArray(headers)) {
       // By what was given, not by what is sent.
-      const given = sent === headers ? strings : headers.flat()
+      const given = headers.flat()
       if (given.length <= MOST_STRINGS) this.#known[slot] = { status, strings: given, head }
     }
     return head
   }
+}
+
+function lengthOf(fields: readonly Field[]): number {
+  let length = 0
+  for (const [name, value] of fields) length += name.length + value.length
+  return length
 }
 
 /** Whatever it was given: it is checked only when it is not known. */

@@ -1,6 +1,7 @@
 import type { Peer } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import type { ResponseHead, ResponseHeads } from '../http/response-head.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import type { ResponseHeads } from '../http/response-lines.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -49,8 +50,8 @@ export interface FinishedExchange {
   readonly head: RequestHead
   readonly peer: Peer
   readonly status: number
-  /** The response's field lines, `Name: value\r\n…` after the status line. */
-  readonly responseHead: string
+  /** Null if there was no response, or the engine made it. */
+  readonly responseHead: ResponseHead | null
   /** Bytes of response body. */
   readonly bytes: number
   /** Milliseconds since 1970. */
@@ -82,7 +83,7 @@ export function finishedExchange(
     head,
     peer,
     status: response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT),
-    responseHead: response?.text ?? '',
+    responseHead: response,
     bytes,
     startedAt,
     seconds: (performance.timeOrigin + performance.now() - startedAt) / 1000,

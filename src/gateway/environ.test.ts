@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Peer } from '../http/exchange.ts'
+import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http/limits.ts'
-import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { EnvironWriter, usualEnviron } from './environ.ts'
 import { encodeString } from './marshal.ts'
 
@@ -44,6 +45,7 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
     remotePort: 4711,
     localAddress: '198.51.100.1',
     localPort: 8000,
+    encrypted: false,
     environPart: null,
     ...changes,
   }

@@ -38,7 +38,7 @@ const REQUEST_URI = encodeString('REQUEST_URI')
 const HTTP_HOST = encodeString('HTTP_HOST')
 const REQUEST_METHOD = encodeString('REQUEST_METHOD')
 const CONTENT_LENGTH_KEY = encodeString('CONTENT_LENGTH')
-const HTTP_1_0 = encodePair('SERVER_PROTOCOL', 'HTTP/1.0')
+const USUAL_PROTOCOL = 'HTTP/1.1'
 const SCHEME_HTTPS = Buffer.concat([
   encodePair('wsgi.url_scheme', 'https'),
   encodePair('HTTPS', 'on'),
@@ -70,7 +70,7 @@ export function usualEnviron(rootPath: string): Readonly<Record<string, string>>
     REQUEST_METHOD: 'GET',
     SCRIPT_NAME: Buffer.from(rootPath, 'utf8').toString('latin1'),
     QUERY_STRING: '',
-    SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_PROTOCOL: USUAL_PROTOCOL,
     'wsgi.url_scheme': 'http',
   }
 }
@@ -133,7 +133,7 @@ export class EnvironWriter {
     at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
     at = writeEncoded(out, at, REQUEST_URI)
     at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
-    if (head.minorVersion === 0) at = writeEncoded(out, at, HTTP_1_0)
+    if (head.protocol !== USUAL_PROTOCOL) at = writeEncoded(out, at, encodeProtocol(head.protocol))
     if (facts.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
     at = writeEncoded(out, at, (peer.environPart as Uint8Array | null) ?? encodePeer(facts))
     at = this.#writeFields(facts, out, at)
@@ -179,7 +179,7 @@ export class EnvironWriter {
         if (this.#seen[id] === number) continue // joined with the first of its name below
         this.#seen[id] = number
         if (id === TRANSFER_ENCODING && facts.readLength >= 0) continue
-        if (id === HOST && head.targetForm === 'absolute') continue
+        if (id === HOST && head.hasAuthority) continue
         // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests
         // ("httpoxy", CVE-2016-5385).
         if (id === PROXY) continue
@@ -200,7 +200,7 @@ export class EnvironWriter {
       at = writeEncoded(out, at, CONTENT_LENGTH_KEY)
       at = writeEncoded(out, at, encodeString(String(facts.readLength)))
     }
-    if (head.targetForm === 'absolute') {
+    if (head.hasAuthority) {
       // RFC 9112 §3.2.2: the authority of the target stands for a Host field.
       at = writeEncoded(out, at, HTTP_HOST)
       at = writeBytes(out, at, bytes, head.authorityStart, head.authorityEnd)
@@ -289,16 +289,27 @@ export function serverAddress({ peer, head, secure }: EnvironFacts): {
     return { name: peer.localAddress, port: String(peer.localPort), own: true }
   // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the
   // client asked for.
-  const host =
-    head.targetForm === 'absolute'
-      ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
-      : (head.get('host') ?? '')
+  const host = head.hasAuthority
+    ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+    : (head.get('host') ?? '')
   const authority = splitAuthority(host)
   return {
     name: authority?.host || 'localhost',
     port: authority?.port || (secure ? '443' : '80'),
     own: false,
   }
+}
+
+const PROTOCOLS = new Map<string, Buffer>()
+
+/** There are as few of these as versions of HTTP. */
+function encodeProtocol(protocol: string): Buffer {
+  let pair = PROTOCOLS.get(protocol)
+  if (pair === undefined) {
+    pair = encodePair('SERVER_PROTOCOL', protocol)
+    PROTOCOLS.set(protocol, pair)
+  }
+  return pair
 }
 
 export function startsWithPath(

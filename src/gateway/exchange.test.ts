@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { Span } from '../bytes/span.ts'
+import { EMPTY, Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { RequestHeadParser } from '../http/request-head.ts'
-import type { ResponseHead } from '../http/response-head.ts'
 import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
 import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
@@ -21,6 +20,7 @@ const peer: Peer = {
   remotePort: 1,
   localAddress: '127.0.0.1',
   localPort: 80,
+  encrypted: false,
   environPart: null,
 }
 
@@ -53,18 +53,17 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
     peer,
     bytesSent: 0,
     taken: 0,
-    respond: (head: ResponseHead, bytes, start, end) => {
-      said.push(`respond ${head.status} ${bytes.toString('latin1', start, end)}`)
+    respond: (head, body) => {
+      said.push(`respond ${head.status} ${body.latin1()}`)
       close(true)
       return false
     },
-    start: (head, bytes, start, end) => {
-      const body = bytes?.toString('latin1', start, end) ?? ''
-      said.push(`start ${head.status}${body === '' ? '' : ` ${body}`}`)
+    start: (head, body = EMPTY) => {
+      said.push(`start ${head.status}${body.length === 0 ? '' : ` ${body.latin1()}`}`)
       return false
     },
-    data: (bytes, start, end) => {
-      said.push(`data ${bytes.toString('latin1', start, end)}`)
+    data: (body) => {
+      said.push(`data ${body.latin1()}`)
       return false
     },
     finish: () => {
@@ -148,7 +147,9 @@ describe('an exchange', () => {
     exchange.sink.bodyEnd()
     exchange.respond('200 OK\r\nX: y\r\n', 'hello', true)
     expect(exchange.said).toEqual(['submit', 'respond 200 hello'])
-    expect(exchange.finished).toMatchObject([{ status: 200, responseHead: '200 OK\r\nX: y\r\n' }])
+    expect(exchange.finished).toMatchObject([
+      { status: 200, responseHead: { fields: [['X', 'y']] } },
+    ])
   })
 
   it('is refused where it must be, before it gets to the runtime', () => {

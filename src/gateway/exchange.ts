@@ -1,9 +1,14 @@
-import type { Span } from '../bytes/span.ts'
+import { Span } from '../bytes/span.ts'
 import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { type ResponseHead, ResponseHeadError } from '../http/response-head.ts'
+import {
+  type Field,
+  type ResponseHead,
+  ResponseHeadError,
+  responseHead,
+} from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import {
   type FileReference,
@@ -28,6 +33,8 @@ import type { WaitingResponse } from './slow-readers.ts'
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING = Buffer.alloc(0)
+/** What all exchanges point at the bytes that they give to the engine. */
+const PIECE = new Span()
 /**
  * A runtime that holds this much of a response is relieved of it when it holds others too, however
  * fast the client reads.
@@ -107,7 +114,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       return this.#refuse(admitted.status, admitted.reason, admitted.fields)
     }
     this.secure = admitted
-    if (!head.chunked && head.contentLength <= 0) return
+    if (!head.hasBody) return
     if (requestBuffering) {
       this.#stored = new RequestBody(spool)
       this.#reply!.wantBody()
@@ -159,7 +166,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       if (this.#reply === null) return
       if (stored.failure !== null) return this.#notStored(stored.failure)
       this.body = stored.finished()
-      if (this.head.chunked) this.readLength = stored.length
+      if (this.head.contentLength === -1) this.readLength = stored.length
       this.#submit()
     })
   }
@@ -243,23 +250,23 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       const text = `Bad response head for ${this.#quoted()}: ${error.message}`
       this.#gateway.options.log.limited('error', 'bad response heads', text)
       this.#handle = null
-      this.#answer(500, '')
+      this.#answer(500, [])
       return REFUSED
     }
     this.#response = head
     if (ended) {
       this.#handle = null
-      return reply.respond(head, body.bytes, body.start, body.end, body.free) ? KEPT : TAKEN
+      return reply.respond(head, body) ? KEPT : TAKEN
     }
-    const kept = reply.start(head, body.bytes, body.start, body.end, body.free)
+    const kept = reply.start(head, body)
     this.#countResponse(body.length)
     return kept ? KEPT : TAKEN
   }
 
   responseData(piece: Span): boolean {
     if (this.#spool !== null) return this.#spool.append(piece)
-    const { bytes, start, end, length } = piece
-    const kept = this.#reply?.data(bytes, start, end, true) ?? false
+    const { length } = piece
+    const kept = this.#reply?.data(piece) ?? false
     this.#countResponse(length)
     return kept
   }
@@ -331,8 +338,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { slowReaders, options } = this.#gateway
     const unsent = this.#ungranted - this.#taken
     const ends = {
-      send: ({ bytes, start, end, lent }: Span) =>
-        this.#reply?.data(bytes, start, end, lent) ?? false,
+      send: (piece: Span) => this.#reply?.data(piece) ?? false,
       finish: (broken: boolean) => this.#endReply(broken),
       grant: (bytes: number) => this.#handle?.grant(bytes),
       stuck: () => slowReaders.watch(this),
@@ -359,7 +365,10 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const discard = this.head.method === 'HEAD' || status === 204 || status === 304
     if (discard) return reply.finish()
     this.#file = new FileBody(reference, this.#gateway.options.memory, {
-      data: (chunk) => this.#reply?.data(chunk, 0, chunk.length, false),
+      data: (chunk) => {
+        this.#reply?.data(PIECE.set(chunk, 0, chunk.length))
+        PIECE.clear()
+      },
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
         const text = `Cannot send the file of ${this.#quoted()}: ${reason}`
@@ -373,7 +382,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   failed(traceback: string): void {
     this.#handle = null
     this.#gateway.options.log.error(`Error handling request ${this.#quoted()}\n${traceback}`)
-    this.#answer(500, '')
+    this.#answer(500, [])
   }
 
   lost(status: 502 | 503 | 504, reason: string): void {
@@ -385,7 +394,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.#gateway.options.log.error(text)
     if (this.#spool !== null) this.#spool.end(true)
     else if (this.#response !== null) this.#reply?.abort()
-    else this.#answer(status, status === 503 ? RETRY_SOON : '')
+    else this.#answer(status, status === 503 ? RETRY_SOON : [])
   }
 
   wantBody(bytes: number): void {
@@ -452,7 +461,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   /**
    * Answers a request that does not get as far as the application, and says why in the error log.
    */
-  #refuse(status: number, reason: string, fields = ''): void {
+  #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
     const text = refusalLine(this.peer, this.describe(), status, reason)
     this.#gateway.options.log.limited('warning', refusalKind(status), text)
     this.#handle?.cancel()
@@ -461,8 +470,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.#answer(status, fields, true)
   }
 
-  #answer(status: number, fields: string, close = false): void {
-    this.#response = { status, text: fields, contentLength: -1, hasDate: false, hasServer: false }
+  #answer(status: number, fields: readonly Field[], close = false): void {
+    this.#response = responseHead(status, fields)
     this.#reply?.refuse(status, { close, fields })
   }
 

@@ -1,6 +1,6 @@
 import type { Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { ResponseHeads } from '../http/response-head.ts'
+import { ResponseHeads } from '../http/response-lines.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { GatewayContext, GatewayOptions } from './context.ts'
 import { EnvironWriter } from './environ.ts'

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Peer } from '../http/exchange.ts'
+import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { type RequestHead, RequestHeadParser } from '../http/request-head.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { ProxyTrust, SchemeConflictError } from './proxy-trust.ts'
 
 function head(...fields: string[]): RequestHead {
@@ -19,6 +20,7 @@ const from = (remoteAddress: string): Peer => ({
   remotePort: 1,
   localAddress: '',
   localPort: 0,
+  encrypted: false,
   environPart: null,
 })
 

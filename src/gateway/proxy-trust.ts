@@ -9,7 +9,8 @@ export class SchemeConflictError extends Error {
 }
 
 /**
- * Whether a request came to a proxy over HTTPS, as the proxy says and where the proxy is believed.
+ * Whether a request came over HTTPS: to a proxy, if it says so and is trusted, or else to this
+ * server.
  * (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`.)
  */
 export class ProxyTrust {
@@ -62,7 +63,7 @@ export class ProxyTrust {
       }
       secure = says
     }
-    return secure ?? false
+    return secure ?? peer.encrypted
   }
 
   #believes(peer: Peer): boolean {

@@ -1,15 +1,15 @@
 let second = 0
-let line = ''
+let date = ''
 
 /**
- * The `Date` field line for now (RFC 9110 §6.6.1), made once a second: `Date: Sun, 06 Nov 1994
- * 08:49:37 GMT\r\n`.
+ * The value of a `Date` field for now (RFC 9110 §6.6.1): `Sun, 06 Nov 1994 08:49:37 GMT`. Within a
+ * second it is the same string.
  */
-export function dateLine(): string {
+export function httpDate(): string {
   const now = Math.floor(Date.now() / 1000)
   if (now !== second) {
     second = now
-    line = `Date: ${new Date(now * 1000).toUTCString()}\r\n`
+    date = new Date(now * 1000).toUTCString()
   }
-  return line
+  return date
 }

@@ -1,11 +1,12 @@
+import type { Span } from '../bytes/span.ts'
 import type { RequestHead } from './request-head.ts'
-import type { ResponseHead } from './response-head.ts'
+import type { Field, ResponseHead } from './response-head.ts'
 
 /**
  * The two halves of an exchange as the engine sees it. The engine calls the handler once per
  * request with the parsed head and a {@link Reply}, and gets a {@link RequestSink} back that hears
- * everything that happens to the request from then on. Nothing here knows of WSGI; HTTP/1.1 is one
- * implementation of {@link Reply}, HTTP/2 will be another.
+ * everything that happens to the request from then on. Nothing here knows of WSGI, or of a version of
+ * HTTP: each has its own implementation of {@link Reply} (`h1/`).
  */
 export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
 
@@ -48,25 +49,23 @@ export interface Reply {
    */
   readonly taken: number
   /**
-   * Sends a whole response: the head and all of the body, bytes [start, end) of `bytes`. These are
-   * lent; bytes [free, start) may be written over.
-   * @returns whether `bytes` is still needed: the client has not taken all of it
+   * Sends a whole response: the head and all of the body. The span is read before this returns; its
+   * head room may be written over.
+   * @returns whether the span's memory is still needed: the client has not taken all of it
    */
-  respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean
+  respond(head: ResponseHead, body: Span): boolean
   /**
    * Sends the head and what is at hand of the body, as {@link respond}; the rest follows by `data`
    * and `finish`.
-   * @returns whether `bytes` is still needed
+   * @returns whether the span's memory is still needed
    */
-  start(head: ResponseHead, bytes?: Buffer, start?: number, end?: number, free?: number): boolean
+  start(head: ResponseHead, body?: Span): boolean
   /**
-   * Sends a piece of the body, bytes [start, end) of `bytes`. More than the declared Content-Length
-   * is cut off.
-   * @param lent the caller wants to use `bytes` again
-   * @returns whether `bytes` is still needed; never when it was lent and copying was the lesser
-   * evil
+   * Sends a piece of the body. What is more than the declared Content-Length is cut off.
+   * @returns whether the span's memory is still needed; never if it was lent and copying was
+   * cheaper
    */
-  data(bytes: Buffer, start: number, end: number, lent: boolean): boolean
+  data(body: Span): boolean
   /**
    * Ends the response. When fewer bytes came than were declared, the connection is closed instead:
    * the client must see that it is incomplete.
@@ -80,7 +79,7 @@ export interface Reply {
   /**
    * Sends one of the small fixed answers and, when `close` is set, ends the connection after it.
    */
-  refuse(status: number, options?: { close?: boolean; fields?: string }): void
+  refuse(status: number, options?: { close?: boolean; fields?: readonly Field[] }): void
   /** Asks for no more body until `resumeBody`. */
   pauseBody(): void
   resumeBody(): void
@@ -97,6 +96,8 @@ export interface Peer {
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
+  /** The connection is encrypted all the way to this process. */
+  readonly encrypted: boolean
   /**
    * For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads
    * it.

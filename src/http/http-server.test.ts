@@ -2,11 +2,13 @@ import type { Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { Span } from '../bytes/span.ts'
 import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { Reply, RequestSink } from './exchange.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
 import type { RequestHead } from './request-head.ts'
+import { responseHead } from './response-head.ts'
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
@@ -24,14 +26,7 @@ interface Bench {
 
 function answer(reply: Reply, text: string): void {
   const bytes = Buffer.from(text)
-  const head = {
-    status: 200,
-    text: '200 OK\r\n',
-    contentLength: -1,
-    hasDate: false,
-    hasServer: false,
-  }
-  reply.respond(head, bytes, 0, bytes.length, 0)
+  reply.respond(responseHead(200, []), new Span().set(bytes, 0, bytes.length))
 }
 
 async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
@@ -51,7 +46,7 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
     timeouts: { header: 30, body: 30, keepAlive: 30, write: 30, wholeBody: 0 },
     rates: { body: 240, write: 240 },
     memory: UNLIMITED_MEMORY,
-    serverLine: '',
+    serverName: '',
     handler,
     maxConnections: 0,
     refused: () => {},

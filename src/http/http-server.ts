@@ -1,14 +1,14 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
-import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
+import { Connection, type ConnectionContext, type Refusal } from './h1/connection.ts'
 import { IdleConnections } from './idle-connections.ts'
 
 /** What a server is made of. */
 export interface HttpServerOptions
-  extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverLine'> {
+  extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverName'> {
   readonly handler: RequestHandler
   /**
    * Where there are that many connections, idle ones make room for new ones; where none is idle,
@@ -94,7 +94,7 @@ export class HttpServer {
       timeouts: options.timeouts,
       rates: options.rates,
       memory: options.memory,
-      serverLine: options.serverLine,
+      serverName: options.serverName,
       deadlines,
       idle: new IdleConnections(deadlines),
       handler: options.handler,

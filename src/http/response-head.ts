@@ -1,36 +1,35 @@
-import { FIELD_VALUE, TCHAR } from './syntax.ts'
+import { STATUS_CODES } from 'node:http'
+
+/** A header field as an application knows it: characters up to 0xff, one a byte. */
+export type Field = readonly [name: string, value: string]
 
 /**
- * The head of a response as an application gave it, checked, with what the connection must know to
- * frame the message. `Date`, `Server`, `Connection` and `Transfer-Encoding` are the connection's to
- * add.
+ * The head of a response, in any version of HTTP: checked, with what the protocol must know to
+ * frame the message. The protocol adds `Date` and `Server`, if the head has none, and whatever is
+ * about the connection.
  */
 export interface ResponseHead {
   /** Status code, 200 to 999: an application sends final responses only. */
   readonly status: number
-  /** `200 OK\r\nName: value\r\n…` in latin-1, every line ended, no empty line at the end. */
-  readonly text: string
+  /** The reason phrase, which may be empty: `OK`. Some versions do not send it. */
+  readonly reason: string
+  /** The fields in their order. */
+  readonly fields: readonly Field[]
   /** The declared Content-Length in bytes, or -1. */
   readonly contentLength: number
   readonly hasDate: boolean
   readonly hasServer: boolean
   /**
-   * For the connection: the lines of the last answer with this head, and the `Date` line they were
-   * made with.
+   * Where a protocol keeps what it made of this head, for the next response with the same one. It
+   * must check that the object is its own: another protocol may have left it here.
    */
-  stamp?: { date: string; text: string }
+  rendered: object | null
 }
 
 /** A response head that must not reach a client. `message` says which rule it breaks. */
 export class ResponseHeadError extends Error {
   readonly code = 'bad-response-head'
 }
-
-const CR = 13
-const LF = 10
-const COLON = 58
-const SPACE = 32
-const TAB = 9
 
 /**
  * Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP
@@ -50,124 +49,30 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The first letters, in lower case, of the names above and of Date, Server and Content-Length, by
- * the names' lengths.
- */
-const INITIALS: number[][] = []
-for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
-  INITIALS[name.length] ??= []
-  INITIALS[name.length].push(name.charCodeAt(0))
-}
-
-const SLOTS = 64
-const LONGEST_KEPT = 1024
-
-/**
- * Parses response heads, and knows the last ones: most of an application's answers have one of few
- * heads. Comparing a hundred bytes costs a twentieth of what checking them and making a string of
- * them costs.
- */
-export class ResponseHeads {
-  /** The last head of each length, modulo the number of slots. */
-  readonly #bytes: (Buffer | undefined)[] = new Array(SLOTS).fill(undefined)
-  readonly #heads: (ResponseHead | undefined)[] = new Array(SLOTS).fill(undefined)
-
-  /**
-   * {@link parseResponseHead}; equal bytes may give the same object.
-   * @throws ResponseHeadError
-   */
-  parse(bytes: Buffer, start: number, end: number): ResponseHead {
-    const slot = (end - start) % SLOTS
-    const known = this.#bytes[slot]
-    if (known !== undefined && known.length === end - start) {
-      let i = 0
-      while (i < known.length && bytes[start + i] === known[i]) i++
-      if (i === known.length) return this.#heads[slot]!
-    }
-    const head = parseResponseHead(bytes, start, end)
-    if (end - start <= LONGEST_KEPT) {
-      const kept = known?.length === end - start ? known : Buffer.allocUnsafeSlow(end - start)
-      bytes.copy(kept, 0, start, end)
-      this.#bytes[slot] = kept
-      this.#heads[slot] = head
-    }
-    return head
-  }
-}
-
-/**
- * Checks bytes [start, end) of `bytes` as a response head: a status line without its version, then
- * field lines. The worker has checked each header already; this second look costs about a
- * nanosecond a byte and is what "a response header with CR, LF or NUL never reaches a client" rests
- * on, whatever a worker does.
+ * Makes a head. Nothing is checked: that is for whoever has the fields from an application.
  *
- * @throws ResponseHeadError
+ * @param reason defaults to the usual phrase for the status
+ * @example responseHead(204, [['Cache-Control', 'no-store']])
  */
-export function parseResponseHead(bytes: Buffer, start: number, end: number): ResponseHead {
-  let at = start
-  let status = 0
-  for (let i = 0; i < 3; i++, at++) {
-    const digit = bytes[at] - 48
-    if (!(digit >= 0 && digit <= 9))
-      throw new ResponseHeadError('the status does not begin with three digits')
-    status = status * 10 + digit
-  }
-  if (status < 200 || bytes[at] !== SPACE)
-    throw new ResponseHeadError(`the status ${status} is not that of a final response`)
-  at = endOfLine(bytes, at, end)
-  let contentLength = -1
+export function responseHead(
+  status: number,
+  fields: readonly Field[],
+  contentLength = -1,
+  reason = STATUS_CODES[status] ?? 'Error',
+): ResponseHead {
   let hasDate = false
   let hasServer = false
-  while (at < end) {
-    const nameStart = at
-    while (at < end && TCHAR[bytes[at]] === 1) at++
-    const nameEnd = at
-    if (nameEnd === nameStart || bytes[at] !== COLON)
-      throw new ResponseHeadError('a header name is not a token')
-    const valueStart = at + 1
-    at = endOfLine(bytes, valueStart, end)
-    // Only names that begin like these matter here; the others cost no string.
-    if (!INITIALS[nameEnd - nameStart]?.includes(bytes[nameStart] | 0x20)) continue
-    const name = bytes.toString('latin1', nameStart, nameEnd).toLowerCase()
-    if (name === 'date') hasDate = true
-    else if (name === 'server') hasServer = true
-    else if (name === 'content-length') {
-      if (contentLength !== -1) throw new ResponseHeadError('Content-Length is given twice')
-      contentLength = parseLength(bytes, valueStart, at - 2)
-    } else if (HOP_BY_HOP.has(name)) {
-      throw new ResponseHeadError(`${name} is about the connection, which is the server's`)
-    }
+  for (const [name] of fields) {
+    if (name.length === 4 && name.toLowerCase() === 'date') hasDate = true
+    else if (name.length === 6 && name.toLowerCase() === 'server') hasServer = true
   }
-  return { status, text: bytes.toString('latin1', start, end), contentLength, hasDate, hasServer }
+  return { status, reason, fields, contentLength, hasDate, hasServer, rendered: null }
 }
 
-/** From somewhere in a line to behind its CRLF; refuses control characters on the way. */
-function endOfLine(bytes: Buffer, from: number, end: number): number {
-  let at = from
-  while (at < end && FIELD_VALUE[bytes[at]] === 1) at++
-  if (at + 1 >= end || bytes[at] !== CR || bytes[at + 1] !== LF) {
-    throw new ResponseHeadError(
-      at < end
-        ? `it has the control character 0x${bytes[at].toString(16).padStart(2, '0')}`
-        : 'it ends within a line',
-    )
-  }
-  return at + 2
-}
-
-function parseLength(bytes: Buffer, start: number, end: number): number {
-  let at = start
-  let last = end
-  while (at < last && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-  while (last > at && (bytes[last - 1] === SPACE || bytes[last - 1] === TAB)) last--
-  let length = at === last ? Number.NaN : 0
-  for (; at < last; at++) {
-    const digit = bytes[at] - 48
-    length = digit >= 0 && digit <= 9 ? length * 10 + digit : Number.NaN
-  }
-  if (!Number.isSafeInteger(length)) {
-    const value = JSON.stringify(bytes.toString('latin1', start, end).trim())
-    throw new ResponseHeadError(`the Content-Length ${value} is not a number of bytes`)
-  }
-  return length
+/** The value of the first field named `lowerName` (in lower case), or `undefined`. */
+export function responseField(head: ResponseHead, lowerName: string): string | undefined {
+  const { length } = lowerName
+  return head.fields.find(
+    ([name]) => name.length === length && name.toLowerCase() === lowerName,
+  )?.[1]
 }

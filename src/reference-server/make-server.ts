@@ -221,7 +221,7 @@ function makeHttpServer(
     timeouts: { header: 30, body: 30, wholeBody: 0, keepAlive: 5, write: 30 },
     rates: { body: 240, write: 240 },
     memory: UNLIMITED_MEMORY,
-    serverLine: 'Server: monoceros\r\n',
+    serverName: 'monoceros',
     handler,
     maxConnections: 0,
     refused: (refusal) => {

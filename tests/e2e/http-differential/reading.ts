@@ -1,14 +1,12 @@
 import { deepStrictEqual } from 'node:assert'
-import type { BodyReceiver } from '../../../src/http/body-receiver.ts'
-import { ChunkedBody } from '../../../src/http/chunked-body.ts'
 import { HttpError } from '../../../src/http/errors.ts'
-import { FixedLengthBody } from '../../../src/http/fixed-length-body.ts'
+import type { BodyReceiver } from '../../../src/http/h1/body-receiver.ts'
+import { ChunkedBody } from '../../../src/http/h1/chunked-body.ts'
+import { FixedLengthBody } from '../../../src/http/h1/fixed-length-body.ts'
+import type { H1RequestHead } from '../../../src/http/h1/request-head.ts'
+import { RequestHeadParser } from '../../../src/http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../../../src/http/limits.ts'
-import {
-  type RequestHead,
-  RequestHeadParser,
-  type TargetForm,
-} from '../../../src/http/request-head.ts'
+import type { TargetForm } from '../../../src/http/request-head.ts'
 
 /** A request as our engine's parts read it, everything decoded as latin-1. */
 export interface ReadRequest {
@@ -38,7 +36,7 @@ export interface ReadRequest {
 }
 
 interface Taken {
-  head: RequestHead
+  head: H1RequestHead
   parts: Buffer[]
   body: BodyReceiver
   end: number
@@ -159,7 +157,7 @@ function* embedded(
   }
 }
 
-function bodyOf(head: RequestHead, limits: HeadLimits): BodyReceiver {
+function bodyOf(head: H1RequestHead, limits: HeadLimits): BodyReceiver {
   return head.chunked
     ? new ChunkedBody(limits)
     : new FixedLengthBody(Math.max(head.contentLength, 0))

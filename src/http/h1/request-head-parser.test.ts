@@ -4,10 +4,10 @@ import {
   type Reading,
   readAll,
   readAtEverySplit,
-} from '../../tests/e2e/http-differential/reading.ts'
-import type { FieldName } from './field-names.ts'
-import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
-import { RequestHeadParser } from './request-head.ts'
+} from '../../../tests/e2e/http-differential/reading.ts'
+import type { FieldName } from '../field-names.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../limits.ts'
+import { RequestHeadParser } from './request-head-parser.ts'
 
 /**
  * Reads latin-1 text whole, byte by byte and at random splits, and makes sure that it comes to the

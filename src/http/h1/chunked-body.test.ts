@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Reading, readAtEverySplit } from '../../tests/e2e/http-differential/reading.ts'
+import { type Reading, readAtEverySplit } from '../../../tests/e2e/http-differential/reading.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../limits.ts'
 import { CHUNK_EXTENSION_BYTES, ChunkedBody } from './chunked-body.ts'
-import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 

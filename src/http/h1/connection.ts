@@ -1,18 +1,21 @@
 import type { Socket } from 'node:net'
-import type { MemoryBudget } from '../spool/memory-budget.ts'
-import type { Receiver } from '../transport/accept-sockets.ts'
-import { unacknowledged } from '../transport/unacknowledged.ts'
+import { EMPTY, Span } from '../../bytes/span.ts'
+import type { MemoryBudget } from '../../spool/memory-budget.ts'
+import type { Receiver } from '../../transport/accept-sockets.ts'
+import { unacknowledged } from '../../transport/unacknowledged.ts'
+import type { Deadlined, Deadlines } from '../deadlines.ts'
+import { HttpError } from '../errors.ts'
+import type { Peer, Reply, RequestHandler, RequestSink } from '../exchange.ts'
+import type { IdleConnections, IdleMember } from '../idle-connections.ts'
+import type { HeadLimits } from '../limits.ts'
+import type { Field, ResponseHead } from '../response-head.ts'
+import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
 import { ChunkedBody } from './chunked-body.ts'
-import { dateLine } from './date.ts'
-import type { Deadlined, Deadlines } from './deadlines.ts'
-import { HttpError } from './errors.ts'
-import type { Peer, Reply, RequestHandler, RequestSink } from './exchange.ts'
 import { type BodyReceiver, FixedLengthBody } from './fixed-length-body.ts'
-import type { IdleConnections, IdleMember } from './idle-connections.ts'
-import type { HeadLimits } from './limits.ts'
-import { type RequestHead, RequestHeadParser } from './request-head.ts'
-import type { ResponseHead } from './response-head.ts'
-import { RETRY_SOON, smallAnswer } from './small-answer.ts'
+import { dateLine, serverLine } from './own-lines.ts'
+import { RenderedHead } from './rendered-head.ts'
+import type { H1RequestHead } from './request-head.ts'
+import { RequestHeadParser } from './request-head-parser.ts'
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -21,8 +24,8 @@ export interface ConnectionContext {
   readonly rates: Rates
   /** What is held for clients is counted here. */
   readonly memory: MemoryBudget
-  /** The `Server` field line with its CRLF, or '' for none. */
-  readonly serverLine: string
+  /** The value of the `Server` field, or '' for none. */
+  readonly serverName: string
   readonly deadlines: Deadlines
   /** The connections that wait for a request. */
   readonly idle: IdleConnections<Connection>
@@ -112,8 +115,6 @@ const LINGER_SECONDS_STOPPING = 1
  */
 const ONE_STRING = 4 * 1024
 
-const NOTHING = Buffer.alloc(0)
-
 const HEAD = 0
 const BODY = 1
 const ANSWER = 2
@@ -142,6 +143,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   writeDeadline = Number.POSITIVE_INFINITY
   readonly remoteAddress: string
   readonly remotePort: number
+  readonly encrypted: boolean
   bytesSent = 0
   environPart: object | null = null
   idleBefore: Connection | null = null
@@ -158,7 +160,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   #ahead: Buffer | null = null
 
   // The exchange at hand.
-  #head: RequestHead | null = null
+  #head: H1RequestHead | null = null
   #sink: RequestSink | null = null
   #receiver: BodyReceiver | null = null
   #bodyPaused = false
@@ -198,6 +200,8 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket
+    // What node:tls has is; nothing else is.
+    this.encrypted = (socket as { encrypted?: boolean }).encrypted === true
     this.#context = context
     this.#parser = new RequestHeadParser(context.limits)
     this.remoteAddress = socket.remoteAddress ?? ''
@@ -379,7 +383,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#held = held
   }
 
-  #begin(head: RequestHead): void {
+  #begin(head: H1RequestHead): void {
     this.#head = head
     this.#keepAlive = head.keepAlive && this.#context.timeouts.keepAlive > 0
     this.#sent = NOTHING_SENT
@@ -565,12 +569,12 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
 
   // ---------------------------------------------------------------- answering
 
-  respond(head: ResponseHead, bytes: Buffer, start: number, end: number, free: number): boolean {
-    const length = end - start
+  respond(head: ResponseHead, body: Span): boolean {
+    const { length } = body
     const withoutBody = this.#isWithoutBody(head)
     if (!withoutBody && head.contentLength !== -1 && head.contentLength !== length) {
       this.start(head)
-      const kept = this.data(bytes, start, end, true)
+      const kept = this.data(body)
       this.finish()
       return kept
     }
@@ -585,13 +589,13 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       this.#socket.write(text, 'latin1')
     } else {
       this.bytesSent = length
-      kept = this.#write(text, bytes, start, end, free, true)
+      kept = this.#write(text, body, length)
     }
     this.#finishResponse()
     return kept
   }
 
-  start(head: ResponseHead, bytes = NOTHING, start = 0, end = 0, free = 0): boolean {
+  start(head: ResponseHead, body: Span = EMPTY): boolean {
     this.#sent = BODY_OPEN
     this.#withoutBody = this.#isWithoutBody(head)
     let framing = ''
@@ -605,23 +609,16 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
       // HTTP/1.0 knows the end of such a body by the end of the connection
       else this.#keepAlive = false
     }
-    return this.#send(this.#headText(head, framing), bytes, start, end, free, true)
+    return this.#send(this.#headText(head, framing), body)
   }
 
-  data(bytes: Buffer, start: number, end: number, lent: boolean): boolean {
-    return this.#send('', bytes, start, end, start, lent)
+  data(body: Span): boolean {
+    return this.#send('', body)
   }
 
   /** Sends `text` and, framed, what of the body is wanted; see {@link Reply.data}. */
-  #send(
-    text: string,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    free: number,
-    lent: boolean,
-  ): boolean {
-    const given = end - start
+  #send(text: string, body: Span): boolean {
+    const given = body.length
     const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
     if (length === 0) {
       if (text !== '') this.#socket.write(text, 'latin1')
@@ -640,8 +637,9 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     }
     let kept = false
     if (!this.#chunked) {
-      kept = this.#write(text, bytes, start, start + length, free, lent, written)
+      kept = this.#write(text, body, length, written)
     } else {
+      const { bytes, start } = body
       const before = `${text}${length.toString(16)}\r\n`
       if (length <= ONE_STRING) {
         const chunk = bytes.toString('latin1', start, start + length)
@@ -660,25 +658,18 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /**
-   * Writes `text` and bytes [start, end) with one system call. Bytes [free, start) may be written
-   * over.
-   * @returns whether `bytes` is still needed
+   * Writes `text` and the first `length` bytes of `body` with one system call.
+   * @returns whether the memory of `body` is still needed
    */
-  #write(
-    text: string,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    free: number,
-    lent: boolean,
-    written?: () => void,
-  ): boolean {
+  #write(text: string, body: Span, length: number, written?: () => void): boolean {
     const socket = this.#socket
-    if (end - start + text.length <= ONE_STRING) {
+    const { bytes, start } = body
+    const end = start + length
+    if (length + text.length <= ONE_STRING) {
       socket.write(text + bytes.toString('latin1', start, end), 'latin1', written)
       return false
     }
-    if (text.length > start - free) {
+    if (text.length > start - body.free) {
       socket.cork()
       socket.write(text, 'latin1')
       socket.write(bytes.subarray(start, end), written)
@@ -689,7 +680,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     if (text !== '') bytes.write(text, from, 'latin1')
     const piece = bytes.subarray(from, end)
     // Behind others it would wait, and with it all that it is a part of.
-    const waits = lent && socket.writableLength > 0
+    const waits = body.lent && socket.writableLength > 0
     socket.write(waits ? Buffer.from(piece) : piece, written)
     return !waits && socket.writableLength > 0
   }
@@ -714,10 +705,10 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     this.#endExchange(false)
   }
 
-  refuse(status: number, options: { close?: boolean; fields?: string } = {}): void {
+  refuse(status: number, options: { close?: boolean; fields?: readonly Field[] } = {}): void {
     if (options.close) this.#keepAlive = false
-    const [head, body] = smallAnswer(status, options.fields ?? '')
-    this.respond(head, body, 0, body.length, 0)
+    const [head, body] = smallAnswer(status, options.fields ?? [])
+    this.respond(head, new Span().set(body, 0, body.length))
   }
 
   #isWithoutBody(head: ResponseHead): boolean {
@@ -731,18 +722,19 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     else if (this.#socket.readableEnded && this.#ahead === null) this.#keepAlive = false
     const date = dateLine()
     const plain = framing === '' && this.#keepAlive && this.#head!.minorVersion === 1
-    if (plain && head.stamp?.date === date) return head.stamp.text
-    // RFC 9110 §8.6: no Content-Length in a 204.
-    let text =
-      head.status === 204 && head.contentLength !== -1 ? withoutContentLength(head.text) : head.text
-    text = `HTTP/1.1 ${text}`
+    const rendered = RenderedHead.of(head)
+    if (plain && rendered.date === date) return rendered.text
+    let text = rendered.lines
     if (!head.hasDate) text += date
-    if (!head.hasServer) text += this.#context.serverLine
+    if (!head.hasServer) text += serverLine(this.#context.serverName)
     if (framing !== '') text += framing
     if (!this.#keepAlive) return `${text}Connection: close\r\n\r\n`
     if (this.#head!.minorVersion === 0) return `${text}Connection: keep-alive\r\n\r\n`
     text += '\r\n'
-    if (plain) head.stamp = { date, text }
+    if (plain) {
+      rendered.date = date
+      rendered.text = text
+    }
     return text
   }
 
@@ -881,7 +873,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
     const answered = this.#sent !== NOTHING_SENT
     if (!answered && !this.#socket.writableEnded) {
       this.#keepAlive = false
-      const [head, body] = smallAnswer(error.status, error.status === 503 ? RETRY_SOON : '')
+      const [head, body] = smallAnswer(error.status, error.status === 503 ? RETRY_SOON : [])
       const text = this.#headText(head, `Content-Length: ${body.length}\r\n`)
       this.#socket.write(
         this.#requestHead.method === 'HEAD' ? text : text + body.toString('latin1'),
@@ -898,7 +890,7 @@ export class Connection implements Receiver, Reply, Peer, Deadlined, IdleMember<
   }
 
   /** That of the exchange at hand, or what there is of the one that is coming in. */
-  get #requestHead(): RequestHead {
+  get #requestHead(): H1RequestHead {
     return this.#head ?? this.#parser.head
   }
 
@@ -953,8 +945,4 @@ function ownPart(chunk: Buffer, start: number, end: number): Buffer {
 
 function isWithBodyToGet({ status }: ResponseHead): boolean {
   return status !== 204 && status !== 304
-}
-
-function withoutContentLength(text: string): string {
-  return text.replace(/\r\ncontent-length:[^\r]*/i, '')
 }

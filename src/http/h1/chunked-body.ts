@@ -1,5 +1,4 @@
-import type { BodyReceiver } from './body-receiver.ts'
-import { HttpError, quoteByte } from './errors.ts'
+import { HttpError, quoteByte } from '../errors.ts'
 import {
   effectiveLimits,
   FIELD_SIZE_CEILING,
@@ -7,7 +6,7 @@ import {
   HEAD_CEILING,
   type HeadLimits,
   limitText,
-} from './limits.ts'
+} from '../limits.ts'
 import {
   BACKSLASH,
   COLON,
@@ -22,7 +21,8 @@ import {
   SEMICOLON,
   SP,
   TOKEN_LOWER,
-} from './syntax.ts'
+} from '../syntax.ts'
+import type { BodyReceiver } from './body-receiver.ts'
 
 /** The most hexadecimal digits of a chunk size, leading zeros included. */
 export const CHUNK_SIZE_DIGITS = 16

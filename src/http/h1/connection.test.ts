@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { RawConnection } from '../../tests/support/raw-client.ts'
-import { waitFor } from '../../tests/support/wait-for.ts'
-import { MemoryBudget } from '../spool/memory-budget.ts'
-import { acceptSockets } from '../transport/accept-sockets.ts'
+import { RawConnection } from '../../../tests/support/raw-client.ts'
+import { waitFor } from '../../../tests/support/wait-for.ts'
+import { Span } from '../../bytes/span.ts'
+import { MemoryBudget } from '../../spool/memory-budget.ts'
+import { acceptSockets } from '../../transport/accept-sockets.ts'
+import { Deadlines } from '../deadlines.ts'
+import type { Reply, RequestSink } from '../exchange.ts'
+import { IdleConnections } from '../idle-connections.ts'
+import { DEFAULT_HEAD_LIMITS } from '../limits.ts'
+import type { RequestHead } from '../request-head.ts'
+import type { ResponseHead } from '../response-head.ts'
+import { LinesHead } from '../response-lines.ts'
 import { Connection, type ConnectionContext, type Refusal } from './connection.ts'
-import { Deadlines } from './deadlines.ts'
-import type { Reply, RequestSink } from './exchange.ts'
-import { IdleConnections } from './idle-connections.ts'
-import { DEFAULT_HEAD_LIMITS } from './limits.ts'
-import type { RequestHead } from './request-head.ts'
-import type { ResponseHead } from './response-head.ts'
 
 /** One request as the handler saw it, and everything that was said of it since. */
 class Recorder implements RequestSink {
@@ -78,20 +80,21 @@ const SCRIBBLE = 0x23
  * runtime does.
  */
 function respond(reply: Reply, head: ResponseHead, body: Buffer | null): void {
-  const [bytes, start, end] = lend(body)
-  if (!reply.respond(head, bytes, start, end, 0)) bytes.fill(SCRIBBLE)
+  const span = lend(body)
+  if (!reply.respond(head, span)) span.bytes.fill(SCRIBBLE)
 }
 
 function data(reply: Reply, chunk: Buffer): void {
-  const [bytes, start, end] = lend(chunk)
-  if (!reply.data(bytes, start, end, true)) bytes.fill(SCRIBBLE)
+  const span = lend(chunk)
+  span.free = span.start
+  if (!reply.data(span)) span.bytes.fill(SCRIBBLE)
 }
 
-function lend(body: Buffer | null): [Buffer, number, number] {
+function lend(body: Buffer | null): Span {
   const length = body?.length ?? 0
   const bytes = Buffer.alloc(1000 + length + 10, SCRIBBLE)
   body?.copy(bytes, 1000)
-  return [bytes, 1000, 1000 + length]
+  return new Span().lend(bytes, 1000, 1000 + length, 0)
 }
 
 interface Script {
@@ -128,7 +131,7 @@ function makeContext(
     timeouts: { header: 10, body: 10, wholeBody: 0, keepAlive: 10, write: 10, ...timeouts },
     rates: { body: 240, write: 240 },
     memory: new MemoryBudget(Number.POSITIVE_INFINITY),
-    serverLine: 'Server: test\r\n',
+    serverName: 'test',
     deadlines,
     idle: new IdleConnections(deadlines),
     handler: (head, reply) => {
@@ -187,13 +190,13 @@ async function serve(
 
 function head(fields = '', status = '200 OK'): ResponseHead {
   const length = /^content-length: *(\d+)/im.exec(fields)
-  return {
-    status: Number(status.slice(0, 3)),
-    text: `${status}\r\n${fields}`,
-    contentLength: length ? Number(length[1]) : -1,
-    hasDate: /^date:/im.test(fields),
-    hasServer: /^server:/im.test(fields),
-  }
+  return new LinesHead(
+    Number(status.slice(0, 3)),
+    `${status}\r\n${fields}`,
+    length ? Number(length[1]) : -1,
+    /^date:/im.test(fields),
+    /^server:/im.test(fields),
+  )
 }
 
 /** Answers every request with its target, when its body is there. */
@@ -713,7 +716,7 @@ describe('a refused message', () => {
 
   it('runs nothing when the handler refuses it at once', async () => {
     const bench = await serve({
-      begin: ({ reply }) => reply.refuse(405, { close: true, fields: 'Allow: GET\r\n' }),
+      begin: ({ reply }) => reply.refuse(405, { close: true, fields: [['Allow', 'GET']] }),
     })
     const client = await RawConnection.open(bench)
     const response = await client.request(get('/'))

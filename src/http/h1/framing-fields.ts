@@ -1,5 +1,5 @@
-import { HttpError, quoteBytes } from './errors.ts'
-import { COMMA, DIGIT, HTAB, SP } from './syntax.ts'
+import { HttpError, quoteBytes } from '../errors.ts'
+import { COMMA, DIGIT, HTAB, SP } from '../syntax.ts'
 
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
 

@@ -1,5 +1,5 @@
-import { HttpError, quoteByte, quoteBytes } from './errors.ts'
-import { COLON, CR, HTAB, LF, SP } from './syntax.ts'
+import { HttpError, quoteByte, quoteBytes } from '../errors.ts'
+import { COLON, CR, HTAB, LF, SP } from '../syntax.ts'
 
 /** What a TLS client sends first: the type of a handshake record. */
 const TLS_HANDSHAKE = 0x16

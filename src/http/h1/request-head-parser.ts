@@ -1,0 +1,835 @@
+import { authorityHostEnd } from '../authority.ts'
+import { HttpError, quoteByte, quoteBytes } from '../errors.ts'
+import {
+  CACHED_NAME_BYTES,
+  CONNECTION,
+  CONTENT_LENGTH,
+  CONTENT_TYPE,
+  EXPECT,
+  type FieldName,
+  fieldNames,
+  HASH_START,
+  HOST,
+  hashStep,
+  PROXY_CONNECTION,
+  SPECIAL_NAMES,
+  TRANSFER_ENCODING,
+  UPGRADE,
+} from '../field-names.ts'
+import {
+  effectiveLimits,
+  FIELD_SIZE_CEILING,
+  FIELDS_CEILING,
+  HEAD_CEILING,
+  type HeadLimits,
+  limitText,
+  REQUEST_LINE_CEILING,
+} from '../limits.ts'
+import { methodName } from '../methods.ts'
+import {
+  ASTERISK,
+  COLON,
+  CR,
+  DIGIT,
+  FIELD_VALUE,
+  HTAB,
+  LF,
+  SLASH,
+  SP,
+  TARGET,
+  TOKEN_LOWER,
+} from '../syntax.ts'
+import { checkTransferEncoding, contentLength, listElements, tabWithin } from './framing-fields.ts'
+import {
+  bareCR,
+  bothLengths,
+  duplicate,
+  refusedFirstByte,
+  refusedInName,
+  refusedInRequestLine,
+  refusedTarget,
+} from './head-refusals.ts'
+import { H1RequestHead } from './request-head.ts'
+
+const NOTHING = Buffer.alloc(0)
+
+// What the next byte belongs to. Plain constants: a switch over small integers is a jump table.
+const BEFORE = 0
+const EMPTY_LINE_LF = 1
+const METHOD = 2
+const REQUEST_TARGET = 3
+const VERSION = 4
+const REQUEST_LINE_LF = 5
+const FIELD_START = 6
+const NAME = 7
+const VALUE = 8
+const VALUE_LF = 9
+const LAST_LF = 10
+const COMPLETE = 11
+
+/** `HTTP/1.1` is as long as every version. */
+const VERSION_BYTES = 8
+const VERSION_PREFIX = Buffer.from('HTTP/')
+const KEEP_ALIVE = Buffer.from('keep-alive')
+
+/** How many bytes at most are copied behind an incomplete head before they are looked at. */
+const PIECE_BYTES = 4096
+const SMALLEST_CARRY = 1024
+/** How much of an incomplete or refused request line logs get to see. */
+const LOGGED_BYTES = 128
+
+/**
+ * How many names a connection keeps at most, to expect them of its next request. They stay while it
+ * is idle, and a client chooses them: well-known ones are there anyway, each other may be this
+ * connection's alone and take 450 bytes.
+ */
+const EXPECTED_NAMES = 64
+const EXPECTED_UNKNOWN_NAMES = 16
+/** What a field costs beside its bytes, at most: four offsets, and a name that nobody else has. */
+const FIELD_COST = 256
+
+/**
+ * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2
+ * to §5), in one pass over the bytes, fed in any pieces.
+ *
+ * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is
+ * gathered in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused
+ * and why does not depend on how the bytes were split. What it accepts, Node's own parser in strict
+ * mode accepts too and reads the same way, but for what the standard demands and that parser
+ * refuses; `tests/e2e/http-differential.test.ts` has the list, and compares around it.
+ *
+ * @example
+ * ```ts
+ * const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+ * socket.on('data', (chunk) => {
+ *   const consumed = parser.feed(chunk, 0, chunk.length)
+ *   if (parser.complete) begin(parser.head, chunk, consumed)
+ * })
+ * ```
+ */
+export class RequestHeadParser {
+  private readonly requestLineLimit: number
+  private readonly fieldsLimit: number
+  private readonly fieldSizeLimit: number
+  private readonly headLimit: number
+  private readonly headerMap: HeadLimits['headerMap']
+
+  private current: H1RequestHead
+  private phase: number
+  /** Whether the one empty line that may precede a request line was there. */
+  private emptyLineSeen: boolean
+  /** Bytes of an incomplete head, with room to grow; used once a head has been split. */
+  private carry: Buffer
+  private carried: number
+  /** Where the head, the current line and the current part of it begin. */
+  private headStart: number
+  private lineStart: number
+  private partStart: number
+  private questionMark: number
+  private nameEnd: number
+  private nameHash: number
+  private name: FieldName | null
+  private lines: number
+  /** What came of a request line that was refused before it was gathered in `carry`. */
+  private refusedLine: string
+  /**
+   * The names of the request before: on a connection the next request tends to have the same, in
+   * the same order.
+   */
+  private expectedNames: readonly FieldName[]
+  /** Bytes of the names in this head that are too long to be shared. */
+  private longNameBytes: number
+  private hasContentType: boolean
+  private hasTransferEncoding: boolean
+  private expectsContinue: boolean
+  private upgradeOffered: boolean
+  private closeAsked: boolean
+  private keepAliveAsked: boolean
+  private upgradeAsked: boolean
+
+  constructor(limits: HeadLimits) {
+    const effective = effectiveLimits(limits)
+    this.requestLineLimit = effective.requestLine
+    this.fieldsLimit = effective.fields
+    this.fieldSizeLimit = effective.fieldSize
+    this.headLimit = effective.head
+    this.headerMap = effective.headerMap
+    this.current = new H1RequestHead()
+    this.phase = BEFORE
+    this.emptyLineSeen = false
+    this.carry = NOTHING
+    this.carried = 0
+    this.headStart = 0
+    this.lineStart = 0
+    this.partStart = 0
+    this.questionMark = -1
+    this.nameEnd = 0
+    this.nameHash = 0
+    this.name = null
+    this.lines = 0
+    this.refusedLine = ''
+    this.expectedNames = []
+    this.longNameBytes = 0
+    this.hasContentType = false
+    this.hasTransferEncoding = false
+    this.expectsContinue = false
+    this.upgradeOffered = false
+    this.closeAsked = false
+    this.keepAliveAsked = false
+    this.upgradeAsked = false
+  }
+
+  /** The head has been read to its end; call {@link reset} before the next one is fed. */
+  get complete(): boolean {
+    return this.phase === COMPLETE
+  }
+
+  /**
+   * The head: whole once `complete`, before that as far as it was read. Each request has a new one.
+   */
+  get head(): H1RequestHead {
+    return this.current
+  }
+
+  /**
+   * A byte of a request has been taken. (An empty line before the request line is none: a
+   * connection on which there was only that is idle.)
+   */
+  get begun(): boolean {
+    return this.phase > EMPTY_LINE_LF
+  }
+
+  /**
+   * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is
+   * gathered in, with its room to grow, and what was made of its fields. 0 when there is none; a
+   * head that came at once lies in what was read. It stays so until {@link reset}.
+   */
+  get held(): number {
+    if (this.carried === 0) return 0
+    return this.carry.length + this.current.fieldCount * FIELD_COST + 2 * this.longNameBytes
+  }
+
+  /** Makes ready for the next request. The head handed out before stays as it is. */
+  reset(): void {
+    const { names } = this.current
+    const few = this.longNameBytes === 0 && names.length <= EXPECTED_UNKNOWN_NAMES
+    this.expectedNames = few ? names : expectable(names)
+    this.longNameBytes = 0
+    this.current = new H1RequestHead()
+    this.phase = BEFORE
+    this.emptyLineSeen = false
+    this.carry = NOTHING
+    this.carried = 0
+    this.questionMark = -1
+    this.lines = 0
+    this.hasContentType = false
+    this.hasTransferEncoding = false
+    this.expectsContinue = false
+    this.upgradeOffered = false
+    this.closeAsked = false
+    this.keepAliveAsked = false
+    this.upgradeAsked = false
+  }
+
+  /**
+   * Reads bytes `[start, end)` of `chunk`. The chunk must not be written to afterwards, since the
+   * head may refer to it.
+   *
+   * @returns how many bytes were taken: all of them, or up to and with the empty line that ends the
+   * head
+   * @throws HttpError when the request is refused; the parser is of no use after it
+   */
+  feed(chunk: Buffer, start: number, end: number): number {
+    try {
+      return this.take(chunk, start, end)
+    } catch (error) {
+      if (this.phase <= VERSION) this.noteRefusedLine(chunk, start, end)
+      throw error
+    }
+  }
+
+  /**
+   * The request line for logs, each byte as one character: as {@link H1RequestHead.requestLine} has
+   * it, or as much as came of one that is not complete or was refused, up to 128 bytes. Those may
+   * be any bytes but CR and LF.
+   */
+  requestLine(): string {
+    if (this.phase > VERSION) return this.current.requestLine()
+    return this.refusedLine || lineFrom(this.carry, 0, this.carried)
+  }
+
+  private noteRefusedLine(chunk: Buffer, start: number, end: number): void {
+    if (this.carried > 0) return // it is there
+    let from = this.begun ? this.headStart : start
+    while (from < end && (chunk[from] === CR || chunk[from] === LF)) from++
+    this.refusedLine = lineFrom(chunk, from, end)
+  }
+
+  private take(chunk: Buffer, start: number, end: number): number {
+    if (this.phase === COMPLETE) return 0
+    if (this.carried === 0) {
+      const stop = this.scan(chunk, start, end)
+      if (this.phase !== COMPLETE && this.begun) this.keep(chunk, end)
+      return stop - start
+    }
+    // Only pieces are copied, because most of the chunk may be body.
+    for (let at = start; at < end; ) {
+      const piece = Math.min(end - at, PIECE_BYTES)
+      const before = this.carried
+      this.append(chunk, at, piece)
+      const stop = this.scan(this.carry, before, this.carried)
+      if (this.phase === COMPLETE) return at - start + stop - before
+      at += piece
+    }
+    return end - start
+  }
+
+  /**
+   * Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to
+   * keep waiting.
+   */
+  private keep(chunk: Buffer, end: number): void {
+    const shift = this.headStart
+    this.append(chunk, shift, end - shift)
+    this.headStart = 0
+    this.lineStart -= shift
+    this.partStart -= shift
+    this.nameEnd -= shift
+    if (this.questionMark >= 0) this.questionMark -= shift
+    const head = this.current
+    head.lineStart = 0
+    head.lineEnd = this.phase > VERSION ? head.lineEnd - shift : 0
+    if (this.phase > METHOD) {
+      head.targetStart -= shift
+      head.targetEnd -= shift
+    }
+    if (this.phase > REQUEST_LINE_LF) {
+      head.pathStart -= shift
+      head.pathEnd -= shift
+      head.queryStart -= shift
+      head.queryEnd -= shift
+      head.authorityStart -= shift
+      head.authorityEnd -= shift
+    }
+    const fields = head.fields
+    for (let i = 0; i < fields.length; i++) fields[i]! -= shift
+  }
+
+  private append(chunk: Buffer, at: number, length: number): void {
+    const needed = this.carried + length
+    if (needed > this.carry.length) {
+      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
+      // Not from Node's pool, of which a small buffer would keep 8 KiB.
+      const most = this.headLimit + PIECE_BYTES
+      const larger = Buffer.allocUnsafeSlow(
+        Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)),
+      )
+      this.carry.copy(larger, 0, 0, this.carried)
+      this.carry = larger
+      this.current.bytes = larger
+    }
+    chunk.copy(this.carry, this.carried, at, at + length)
+    this.carried = needed
+  }
+
+  /**
+   * Reads from `from` on until the head is complete or `available` is reached; returns where it
+   * stopped.
+   */
+  private scan(bytes: Buffer, from: number, available: number): number {
+    // No byte beyond the limit on the head is looked at.
+    let end = this.begun ? Math.min(available, this.headStart + this.headLimit) : available
+    let i = from
+    while (i < end) {
+      switch (this.phase) {
+        case BEFORE: {
+          const byte = bytes[i]!
+          if (byte === CR && !this.emptyLineSeen) {
+            this.emptyLineSeen = true
+            this.phase = EMPTY_LINE_LF
+            i++
+            break
+          }
+          if (TOKEN_LOWER[byte] === 0) throw refusedFirstByte(byte)
+          this.headStart = i
+          end = Math.min(end, i + this.headLimit)
+          this.lineStart = i
+          this.current.bytes = bytes
+          this.current.lineStart = i
+          this.current.lineEnd = i
+          this.phase = METHOD
+          break
+        }
+
+        case EMPTY_LINE_LF:
+          if (bytes[i] !== LF) throw bareCR('the empty line before the request line', bytes[i]!)
+          this.phase = BEFORE
+          i++
+          break
+
+        case METHOD: {
+          const limit = this.lineStart + this.requestLineLimit
+          const stop = Math.min(end, limit)
+          while (i < stop && TOKEN_LOWER[bytes[i]!] !== 0) i++
+          if (i === limit) throw this.requestLineTooLong()
+          if (i === end) break
+          if (bytes[i] !== SP) {
+            throw refusedInRequestLine(
+              bytes[i]!,
+              `The method ${quoteBytes(bytes, this.lineStart, i)}`,
+            )
+          }
+          this.current.method = methodName(bytes, this.lineStart, i)
+          i++
+          this.partStart = i
+          this.current.targetStart = i
+          this.current.targetEnd = i
+          this.phase = REQUEST_TARGET
+          break
+        }
+
+        case REQUEST_TARGET: {
+          const limit = this.lineStart + this.requestLineLimit
+          const stop = Math.min(end, limit)
+          let kind = 1
+          while (i < stop) {
+            kind = TARGET[bytes[i]!]!
+            if (kind !== 1) {
+              if (kind === 0) break
+              if (this.questionMark < 0) this.questionMark = i
+            }
+            i++
+          }
+          if (i === limit) throw this.requestLineTooLong()
+          if (i === end) break
+          if (bytes[i] !== SP || i === this.partStart) {
+            throw refusedInRequestLine(
+              bytes[i]!,
+              `The request target ${quoteBytes(bytes, this.partStart, i)}`,
+            )
+          }
+          this.current.targetEnd = i
+          i++
+          this.partStart = i
+          // The CR after the version is the first byte that may stand at the limit.
+          if (i + VERSION_BYTES > limit) throw this.requestLineTooLong()
+          this.phase = VERSION
+          break
+        }
+
+        case VERSION: {
+          const start = this.partStart
+          for (; i < end && i - start < VERSION_BYTES; i++) {
+            const at = i - start
+            const byte = bytes[i]!
+            if (at < 5 ? byte === VERSION_PREFIX[at] : at === 6 ? byte === 0x2e : DIGIT[byte] === 1)
+              continue
+            throw refusedInRequestLine(byte, `The version ${quoteBytes(bytes, start, i)}`)
+          }
+          if (i === end) break
+          if (bytes[i] !== CR) {
+            throw refusedInRequestLine(bytes[i]!, `The version ${quoteBytes(bytes, start, i)}`)
+          }
+          // RFC 9110 §2.5: a higher minor version is served as the highest one that is known, a
+          // higher major one is another protocol.
+          if (bytes[start + 5] !== 0x31) {
+            throw new HttpError(
+              505,
+              'unsupported-version',
+              `Only HTTP/1.0 and HTTP/1.1 are served here, not ${quoteBytes(bytes, start, i)}`,
+            )
+          }
+          this.current.minorVersion = bytes[start + 7] === 0x30 ? 0 : 1
+          this.current.lineEnd = i
+          i++
+          this.phase = REQUEST_LINE_LF
+          break
+        }
+
+        case REQUEST_LINE_LF:
+          if (bytes[i] !== LF) throw bareCR('the request line', bytes[i]!)
+          this.finishTarget(bytes)
+          i++
+          this.phase = FIELD_START
+          break
+
+        case FIELD_START: {
+          const byte = bytes[i]!
+          if (byte === CR) {
+            i++
+            this.phase = LAST_LF
+            break
+          }
+          if (byte === SP || byte === HTAB) throw this.refusedLeadingSpace()
+          if (this.lines === this.fieldsLimit) {
+            throw new HttpError(
+              431,
+              'too-many-fields',
+              `The request has more than ${limitText(this.fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
+            )
+          }
+          this.lines++
+          this.lineStart = i
+          const expected = this.expectedNames[this.current.fieldCount]
+          if (expected !== undefined) {
+            const nameEnd = i + expected.bytes.length
+            const limit = i + this.fieldSizeLimit - 2
+            // One comparison instead of hashing, finding and comparing. Equal to a name, it needs
+            // no other check.
+            if (
+              nameEnd < end &&
+              nameEnd < limit &&
+              bytes[nameEnd] === COLON &&
+              expected.isAt(bytes, i)
+            ) {
+              this.name = expected
+              this.nameEnd = nameEnd
+              i = nameEnd + 1
+              this.phase = VALUE
+              break
+            }
+          }
+          this.nameHash = HASH_START
+          this.phase = NAME
+          break
+        }
+
+        case NAME: {
+          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const stop = Math.min(end, limit)
+          let hash = this.nameHash
+          while (i < stop) {
+            const lower = TOKEN_LOWER[bytes[i]!]!
+            if (lower === 0) break
+            hash = hashStep(hash, lower)
+            i++
+          }
+          if (i >= limit) throw this.fieldTooLong(bytes, i)
+          if (i === end) {
+            this.nameHash = hash
+            break
+          }
+          if (bytes[i] !== COLON || i === this.lineStart)
+            throw refusedInName(bytes, this.lineStart, i)
+          this.name = fieldNames.find(bytes, this.lineStart, i, hash)
+          if (i - this.lineStart > CACHED_NAME_BYTES) this.longNameBytes += i - this.lineStart
+          this.nameEnd = i
+          i++
+          this.phase = VALUE
+          break
+        }
+
+        case VALUE: {
+          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const stop = Math.min(end, limit)
+          while (i < stop && FIELD_VALUE[bytes[i]!] === 1) i++
+          if (i === end) break
+          if (bytes[i] !== CR) {
+            if (i >= limit) throw this.fieldTooLong(bytes, this.nameEnd)
+            throw this.refusedInValue(bytes, i)
+          }
+          i++
+          this.phase = VALUE_LF
+          break
+        }
+
+        case VALUE_LF:
+          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`, bytes[i]!)
+          this.finishField(bytes, i - 1)
+          i++
+          this.phase = FIELD_START
+          break
+
+        case LAST_LF:
+          if (bytes[i] !== LF) throw bareCR('the empty line after the fields', bytes[i]!)
+          this.finishHead()
+          this.phase = COMPLETE
+          return i + 1
+      }
+    }
+    if (i < available) throw this.headTooLarge()
+    return i
+  }
+
+  /** Tells the form of the target and takes it apart, RFC 9112 §3.2. */
+  private finishTarget(bytes: Buffer): void {
+    const head = this.current
+    const start = head.targetStart
+    const end = head.targetEnd
+    head.pathStart = start
+    head.pathEnd = end
+    head.queryStart = end
+    head.queryEnd = end
+    head.authorityStart = end
+    head.authorityEnd = end
+    if (head.method === 'CONNECT') {
+      // §3.2.3: host and port, both of them.
+      const hostEnd = authorityHostEnd(bytes, start, end)
+      if (hostEnd <= start || hostEnd + 1 >= end)
+        throw refusedTarget(bytes, start, end, 'is not host:port')
+      head.targetForm = 'authority'
+      head.authorityStart = start
+      head.pathStart = end
+      return
+    }
+    if (this.questionMark >= 0) {
+      head.hasQuery = true
+      head.pathEnd = this.questionMark
+      head.queryStart = this.questionMark + 1
+    }
+    if (bytes[start] === SLASH) return
+    if (bytes[start] === ASTERISK) {
+      if (end - start > 1) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+      if (head.method !== 'OPTIONS') throw refusedTarget(bytes, start, end, 'is for OPTIONS only')
+      head.targetForm = 'asterisk'
+      return
+    }
+    const authority = start + schemeLength(bytes, start, end)
+    if (authority === start)
+      throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+    let slash = authority
+    while (slash < head.pathEnd && bytes[slash] !== SLASH) slash++
+    // An empty host makes an http or https URI invalid, RFC 9110 §4.2.1.
+    if (authorityHostEnd(bytes, authority, slash) <= authority) {
+      throw refusedTarget(bytes, start, end, 'has no well-formed host')
+    }
+    head.targetForm = 'absolute'
+    head.authorityStart = authority
+    head.authorityEnd = slash
+    head.pathStart = slash
+  }
+
+  /** Takes a whole field line; `carriageReturn` is where it ends. */
+  private finishField(bytes: Buffer, carriageReturn: number): void {
+    let start = this.nameEnd + 1
+    let end = carriageReturn
+    while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
+    while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
+    const name = this.name!
+    if (name.id >= 0 && name.id < SPECIAL_NAMES)
+      this.actUpon(name, bytes, start, end, carriageReturn)
+    if (name.hasUnderscore && this.headerMap !== 'dangerous') {
+      if (this.headerMap === 'drop') return
+      throw new HttpError(
+        400,
+        'underscore-in-field-name',
+        `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} has an underscore`,
+      )
+    }
+    const head = this.current
+    head.fields.push(this.lineStart, this.nameEnd, start, end)
+    head.names.push(name)
+    head.fieldCount++
+  }
+
+  private actUpon(
+    name: FieldName,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    carriageReturn: number,
+  ): void {
+    const head = this.current
+    switch (name.id) {
+      case HOST:
+        if (head.host >= 0) throw duplicate('two-hosts', 'Host')
+        // An empty host is refused with the malformed ones: it would make the request's URI an
+        // invalid one (RFC 9110 §4.2.1, RFC 9112 §3.3).
+        if (authorityHostEnd(bytes, start, end) <= start) {
+          throw new HttpError(
+            400,
+            'bad-host',
+            `Host is not a host: ${quoteBytes(bytes, start, end)}`,
+          )
+        }
+        head.host = head.fieldCount
+        return
+      case CONTENT_LENGTH:
+        if (head.contentLength >= 0) throw duplicate('two-content-lengths', 'Content-Length')
+        head.contentLength = contentLength(bytes, start, end, carriageReturn)
+        if (this.hasTransferEncoding) throw bothLengths()
+        return
+      case TRANSFER_ENCODING:
+        // What it says is looked at when the head is complete: several lines are one list (RFC 9110
+        // §5.3).
+        this.hasTransferEncoding = true
+        // §6.1: in a message that is not HTTP/1.1 its framing is faulty, whatever it says.
+        if (head.minorVersion === 0) {
+          throw new HttpError(
+            400,
+            'transfer-encoding-in-http-1.0',
+            'Transfer-Encoding is not for HTTP/1.0 requests',
+          )
+        }
+        if (head.contentLength >= 0) throw bothLengths()
+        return
+      case CONTENT_TYPE:
+        if (this.hasContentType) throw duplicate('two-content-types', 'Content-Type')
+        this.hasContentType = true
+        return
+      case CONNECTION:
+        this.takeConnection(bytes, start, end, carriageReturn)
+        return
+      case PROXY_CONNECTION:
+        // No standard has it, but some recipients heed it, so that an intermediary may take the
+        // connection for closing (RFC 9112 appendix C.2.2). To close is always allowed; its
+        // `keep-alive` changes nothing.
+        if (listElements(bytes, start, end).includes('close')) this.closeAsked = true
+        return
+      case EXPECT:
+        // RFC 9110 §10.1.1: HTTP/1.0 has no expectations.
+        if (head.minorVersion === 0) return
+        if (bytes.toString('latin1', start, end).toLowerCase() !== '100-continue') {
+          throw new HttpError(
+            417,
+            'unknown-expectation',
+            `Unknown expectation: ${quoteBytes(bytes, start, end)}`,
+          )
+        }
+        this.expectsContinue = true
+        return
+      case UPGRADE:
+        this.upgradeOffered = true
+        return
+      default:
+        // Content_Length and its like could only be meant to be taken for the real ones. Dropping
+        // or refusing them is what the other modes do anyway.
+        if (this.headerMap === 'dangerous') {
+          throw new HttpError(
+            400,
+            'underscore-in-field-name',
+            `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} could be taken for another`,
+          )
+        }
+    }
+  }
+
+  /**
+   * Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored.
+   */
+  private takeConnection(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
+    // Nearly all requests say this, and it says nothing new.
+    if (end - start === KEEP_ALIVE.length && this.current.minorVersion === 1) {
+      let i = 0
+      while (i < KEEP_ALIVE.length && (bytes[start + i]! | 0x20) === (KEEP_ALIVE[i]! | 0x20)) i++
+      if (i === KEEP_ALIVE.length) return
+    }
+    for (const option of listElements(bytes, start, end)) {
+      switch (option) {
+        case 'close':
+          this.closeAsked = true
+          break
+        case 'keep-alive':
+          // Not all recipients find it beside a tab (llhttp). To close, in HTTP/1.0, is always
+          // allowed.
+          if (!tabWithin(bytes, start, carriageReturn)) this.keepAliveAsked = true
+          break
+        case 'upgrade':
+          this.upgradeAsked = true
+          break
+      }
+    }
+  }
+
+  private finishHead(): void {
+    const head = this.current
+    if (head.minorVersion === 1 && head.host < 0) {
+      throw new HttpError(400, 'no-host', 'The HTTP/1.1 request has no Host field')
+    }
+    if (this.hasTransferEncoding) {
+      checkTransferEncoding(head.get('transfer-encoding')!)
+      head.chunked = true
+    }
+    // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
+    head.keepAlive =
+      !this.closeAsked &&
+      (head.minorVersion === 1 || this.keepAliveAsked) &&
+      head.method !== 'CONNECT'
+    head.upgrade = this.upgradeOffered && this.upgradeAsked
+    head.expectContinue = this.expectsContinue && (head.chunked || head.contentLength > 0)
+  }
+
+  private requestLineTooLong(): HttpError {
+    return new HttpError(
+      414,
+      'request-line-too-long',
+      `The request line is longer than ${limitText(this.requestLineLimit, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING)}`,
+    )
+  }
+
+  /** The bytes so far are as many as a head may have, and there are more. */
+  private headTooLarge(): HttpError {
+    const limit = limitText(this.headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)
+    if (this.phase <= VERSION) {
+      return new HttpError(414, 'head-too-large', `The request line alone is larger than ${limit}`)
+    }
+    return new HttpError(431, 'head-too-large', `The head is larger than ${limit}`)
+  }
+
+  private fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
+    const name = quoteBytes(bytes, this.lineStart, nameEnd)
+    return new HttpError(
+      431,
+      'field-too-long',
+      `The field line ${name} is longer than ${limitText(this.fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
+    )
+  }
+
+  private refusedLeadingSpace(): HttpError {
+    if (this.lines === 0) {
+      return new HttpError(
+        400,
+        'space-before-fields',
+        'There is white space before the first field',
+      )
+    }
+    return new HttpError(
+      400,
+      'obs-fold',
+      `The field ${this.name!.lower.slice(0, 64)} is continued on a second line`,
+    )
+  }
+
+  private refusedInValue(bytes: Buffer, at: number): HttpError {
+    const byte = bytes[at]!
+    const field = this.name!.lower.slice(0, 64)
+    if (byte === LF)
+      return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
+    return new HttpError(
+      400,
+      'bad-field-value',
+      `The value of the field ${field} has the byte ${quoteByte(byte)}`,
+    )
+  }
+}
+
+function lineFrom(bytes: Buffer, start: number, end: number): string {
+  const stop = Math.min(end, start + LOGGED_BYTES)
+  let i = start
+  while (i < stop && bytes[i] !== CR && bytes[i] !== LF) i++
+  return bytes.toString('latin1', start, i)
+}
+
+/**
+ * The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that
+ * costs too much.
+ */
+function expectable(names: readonly FieldName[]): readonly FieldName[] {
+  const most = Math.min(names.length, EXPECTED_NAMES)
+  let unknown = 0
+  for (let i = 0; i < most; i++) {
+    const name = names[i]!
+    if (name.id >= 0) continue
+    unknown++
+    if (unknown > EXPECTED_UNKNOWN_NAMES || name.bytes.length > CACHED_NAME_BYTES)
+      return names.slice(0, i)
+  }
+  return most === names.length ? names : names.slice(0, most)
+}
+
+/** The length of `http://` or `https://` at `start`, in any case, or 0. */
+function schemeLength(bytes: Buffer, start: number, end: number): number {
+  const prefix = bytes.toString('latin1', start, Math.min(end, start + 8)).toLowerCase()
+  if (prefix.startsWith('http://')) return 7
+  return prefix === 'https://' ? 8 : 0
+}
