@@ -5,12 +5,14 @@
  * - docs/reference/settings.md, from the table of settings
  * - docs/reference/exit-status.md, from the table of exit statuses
  * - the picture of the import rules in docs/design.md, from scripts/import-rules.mjs
+ * - the list in docs/decisions/README.md, from the pages beside it
  * - examples/tutorial, from docs/guides/tutorial.md
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createJiti } from 'jiti'
+import { withDecisionsListed } from './decision-index.mjs'
 import { withImportsDrawn } from './import-rules.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -26,6 +28,10 @@ writeFileSync(join(root, 'docs', 'reference', 'exit-status.md'), renderExitStatu
 
 const design = join(root, 'docs', 'design.md')
 writeFileSync(design, withImportsDrawn(readFileSync(design, 'utf8')))
+
+const decisions = join(root, 'docs', 'decisions')
+const index = join(decisions, 'README.md')
+writeFileSync(index, withDecisionsListed(readFileSync(index, 'utf8'), decisions))
 
 const { filesOf, parsePage } = await createJiti(import.meta.url).import(
   '../tests/support/tutorial-page.ts',

@@ -7,6 +7,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
@@ -48,11 +49,12 @@ declare global {
 }
 `
 
-const folders = ['docs', 'docs/guides', 'docs/reference']
+const folders = ['docs', 'docs/decisions', 'docs/guides', 'docs/reference']
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'examples/README.md',
   ...folders.flatMap((folder) =>
     readdirSync(join(repository, folder))
@@ -239,6 +241,28 @@ test.each(pages)('the links of %s lead somewhere', (page) => {
       broken.push(target!)
   }
   expect(broken).toEqual([])
+})
+
+describe('the pages about the design', () => {
+  test('docs/decisions/README.md lists every decision', async () => {
+    const script = pathToFileURL(join(repository, 'scripts', 'decision-index.mjs')).href
+    const { decisionsIn, withDecisionsListed } = await import(script)
+    const folder = join(repository, 'docs', 'decisions')
+    const numbers = decisionsIn(folder).map(({ name }: { name: string }) =>
+      Number.parseInt(name, 10),
+    )
+    expect(numbers).toEqual(numbers.map((_: number, index: number) => index + 1))
+    const page = read('docs/decisions/README.md')
+    expect(page, 'run `npm run docs`').toBe(withDecisionsListed(page, folder))
+  })
+
+  test('docs/design.md describes every folder of src', () => {
+    const page = read('docs/design.md')
+    const missing = readdirSync(join(repository, 'src'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !page.includes(`\n      ${entry.name}/ `))
+      .map(({ name }) => name)
+    expect(missing).toEqual([])
+  })
 })
 
 /** The anchors that GitHub makes of headings. */

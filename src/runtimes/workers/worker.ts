@@ -102,7 +102,7 @@ export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'go
 /**
  * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a
  * worker may go without an answer before it is recalled: 1 ms cost a fifth to a half of the
- * throughput (docs/design.md).
+ * throughput (docs/decisions/005-lookahead-with-recall.md).
  */
 const LOOKAHEAD_MS = 5
 /** What a request is taken to cost before any was measured. */
