@@ -3,8 +3,3 @@
 The exchange logic (``exchange``, ``response_head``, ``streams``, ``environ``) knows neither sockets
 nor threads; ``solo`` and ``pool`` carry it over the frames of docs/reference/frames.md. Standard
 library only."""
-
-__all__ = ["PROTOCOL"]
-
-#: Version of the frame protocol this worker speaks; READY carries it.
-PROTOCOL = 2

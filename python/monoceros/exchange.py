@@ -285,7 +285,7 @@ class Exchange:
                     # computing.
                     held = min(self._held(), frames.MAX_U32)
                     self.carrier.outbox.put(
-                        frames.pack(frames.ASIDE, 0, self.stream, frames.pack_u32(held))
+                        frames.pack(frames.SUSPENDED, 0, self.stream, frames.pack_u32(held))
                     )
                     self.carrier.outbox.flush()
                     return False
@@ -532,7 +532,9 @@ class Exchange:
         if leniency.is_new(rule):
             where = f" ({place or calling_place()})" if place != "" else ""
             text = f"{self._name()}: {error}: {instead}{where}. This is said once; with --strict it is an error"
-            self.carrier.outbox.put(frames.pack_json(frames.NOTE, 0, {"rule": rule, "text": text}))
+            self.carrier.outbox.put(
+                frames.pack_json(frames.VIOLATION, 0, {"rule": rule, "text": text})
+            )
 
     def _admit_bytes(self, value: Any, what: str, place: Optional[str] = None) -> bytes:
         plain = plain_bytes(value)

@@ -1,5 +1,6 @@
-"""Frames: how an acceptor and a worker's messages are laid out in bytes
-(docs/reference/frames.md)."""
+"""The frame protocol between an acceptor and a worker, which docs/reference/frames.md defines.
+
+``src/runtimes/workers/frames.ts`` is the other side, with the same names."""
 
 from __future__ import annotations
 
@@ -7,6 +8,10 @@ import json
 import struct
 from typing import Any, List, Tuple
 
+#: The version of the protocol, which READY carries.
+PROTOCOL = 2
+
+# Acceptor to worker.
 REQUEST = 0x01
 BODY = 0x02
 WINDOW = 0x03
@@ -14,29 +19,31 @@ CANCEL = 0x04
 RECALL = 0x05
 STOP = 0x06
 START = 0x07
-WHERE = 0x08
-SHOW = 0x09
+GET_STACKS = 0x08
+PRINT_STACKS = 0x09
 
+# Worker to acceptor.
 READY = 0x81
 HEAD = 0x82
 DATA = 0x83
 FILE = 0x84
 END = 0x85
 FAIL = 0x86
-CREDIT = 0x87  # WINDOW in the worker's direction
+BODY_WINDOW = 0x87
 RETURNED = 0x88
 LOG = 0x89
-ASIDE = 0x8A
-STANDS = 0x8B
-NOTE = 0x8C
+SUSPENDED = 0x8A
+STACKS = 0x8B
+VIOLATION = 0x8C
 
-BODY_FILE = 1
-BODY_STREAM = 2
-BODY_END = 1
-BODY_ABORT = 2
-LAST = 1  # HEAD and DATA: these are the response's last bytes
+# Flags.
+BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body
+BODY_STREAM = 2  # REQUEST: the body follows in BODY frames
+LAST = 1  # BODY, HEAD, DATA: these are the last bytes
+ABORT = 2  # BODY: the body will never be complete
 BROKEN = 1  # END: the response is not complete
 
+# Levels of LOG.
 DEBUG = 10
 INFO = 20
 WARNING = 30
@@ -45,7 +52,7 @@ CRITICAL = 50
 
 HEADER_SIZE = 12
 #: No frame's payload is longer than this.
-PAYLOAD_LIMIT = 16 * 1024 * 1024
+MAX_PAYLOAD = 16 * 1024 * 1024
 #: The largest number in a frame's field.
 MAX_U32 = 0xFFFFFFFF
 #: No HEAD carries more bytes of body than this, since the acceptor gathers all of it,
@@ -58,18 +65,18 @@ _head = struct.Struct("<IBBHII")
 _u32 = struct.Struct("<I")
 _words = struct.Struct("<III")
 _FLAGS = {
-    REQUEST: 3,
-    BODY: 3,
+    REQUEST: BODY_FILE | BODY_STREAM,
+    BODY: LAST | ABORT,
     WINDOW: 0,
     CANCEL: 0,
     RECALL: 0,
     STOP: 0,
     START: 0,
-    WHERE: 0,
-    SHOW: 0,
+    GET_STACKS: 0,
+    PRINT_STACKS: 0,
 }
-_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, WHERE, SHOW))
-_EMPTY = frozenset((CANCEL, RECALL, STOP, WHERE, SHOW))
+_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, GET_STACKS, PRINT_STACKS))
+_EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS))
 
 unpack_header = _header.unpack_from
 _unpack_words = _words.unpack_from
@@ -154,7 +161,7 @@ class FrameReader:
             # One comparison for the frame that nearly always comes, a REQUEST without flags; all
             # the rules for any other.
             length, word, stream = _unpack_words(data, position)
-            if word == REQUEST and stream and length <= PAYLOAD_LIMIT:
+            if word == REQUEST and stream and length <= MAX_PAYLOAD:
                 kind, flags = REQUEST, 0
             else:
                 kind, flags = _check(length, word & 0xFF, word >> 8 & 0xFF, word >> 16, stream)
@@ -179,9 +186,9 @@ def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tu
         raise ProtocolError(f"a frame of type 0x{kind:02x} with flags 0x{flags:02x}")
     if reserved:
         raise ProtocolError(f"a frame of type 0x{kind:02x} with {reserved} in its reserved field")
-    if length > PAYLOAD_LIMIT:
+    if length > MAX_PAYLOAD:
         raise ProtocolError(
-            f"a frame of type 0x{kind:02x} with {length} bytes (at most {PAYLOAD_LIMIT})"
+            f"a frame of type 0x{kind:02x} with {length} bytes (at most {MAX_PAYLOAD})"
         )
     if (stream == 0) != (kind in _ABOUT_THE_WORKER):
         raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}")

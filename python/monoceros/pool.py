@@ -282,9 +282,9 @@ class PoolWorker:
                 self._cancel(stream)
         elif kind == frames.STOP:
             self._stopping = True
-        elif kind == frames.SHOW:
+        elif kind == frames.PRINT_STACKS:
             greenlets.show()
-        elif kind != frames.WHERE:  # that came when the application had just been loaded
+        elif kind != frames.GET_STACKS:  # that came when the application had just been loaded
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
 
     def _recall(self) -> None:
@@ -346,7 +346,7 @@ class PoolWorker:
                 self.wait(exchange, ready)
 
         def grant(size: int) -> None:
-            self.outbox.put(frames.pack(frames.CREDIT, 0, stream, frames.pack_u32(size)))
+            self.outbox.put(frames.pack(frames.BODY_WINDOW, 0, stream, frames.pack_u32(size)))
             self.outbox.flush()
 
         return BodyStream(wait, grant)

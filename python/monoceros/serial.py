@@ -195,7 +195,7 @@ class SerialWorker:
             self.wait(exchange, ready)
 
         def grant(size: int) -> None:
-            self.outbox.put(frames.pack(frames.CREDIT, 0, stream, frames.pack_u32(size)))
+            self.outbox.put(frames.pack(frames.BODY_WINDOW, 0, stream, frames.pack_u32(size)))
             self.outbox.flush()
 
         return BodyStream(wait, grant)

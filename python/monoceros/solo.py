@@ -11,7 +11,7 @@ import socket
 from collections import deque
 from os import _exit, write
 from select import POLLIN, poll
-from typing import Callable, Deque, List, NoReturn
+from typing import Deque, List, NoReturn
 
 from . import exit_status, frames, greenlets
 from .channel import Assignment, Pipe, receive_some, send_gathered
@@ -147,10 +147,10 @@ class SoloWorker(SerialWorker):
                         if self._idle and not self._tracked and not self._queue:
                             # nothing will come any more: this ends its read
                             self._shut(socket.SHUT_RD)
-                    elif kind == frames.SHOW:
+                    elif kind == frames.PRINT_STACKS:
                         greenlets.show()
                     # that came when the application had just been loaded
-                    elif kind != frames.WHERE:
+                    elif kind != frames.GET_STACKS:
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()

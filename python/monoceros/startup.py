@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from . import PROTOCOL, greenlets
-from .frames import ProtocolError
+from . import greenlets
+from .frames import PROTOCOL, ProtocolError
 from .loader import LoadError, load
 from .stranger import has_type
 

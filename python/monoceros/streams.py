@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
 
-from .frames import BODY_ABORT, BODY_END, BODY_PIECE, ProtocolError
+from .frames import ABORT, LAST, BODY_PIECE, ProtocolError
 
 #: How many bytes of a streamed request body the acceptor may send ahead of the application.
 INPUT_WINDOW = 256 * 1024
@@ -57,9 +57,9 @@ class BodyStream(io.RawIOBase):
             raise ProtocolError("BODY after the end of a request's body")
         if data:
             self._pieces.append(memoryview(data))
-        if flags == BODY_END:
+        if flags == LAST:
             self._ended = True
-        elif flags == BODY_ABORT:
+        elif flags == ABORT:
             self._aborted = True
 
     # The application's side.

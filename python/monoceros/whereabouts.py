@@ -18,7 +18,7 @@ _MOST_THREADS = 100
 
 
 class LoadingObserver:
-    """Answers WHERE by STANDS for as long as the application is loaded, from a thread of its own.
+    """Answers GET_STACKS by STACKS for as long as the application is loaded, from a thread of its own.
 
     It looks at the other threads while it has the interpreter, so that none of them moves, and
     disturbs none: a signal would end a system call that waits. Its parts are taken before the
@@ -52,13 +52,13 @@ class LoadingObserver:
                 header = self._control.recv(frames.HEADER_SIZE, socket.MSG_PEEK)
                 if (
                     len(header) < frames.HEADER_SIZE
-                    or frames.unpack_header(header)[1] != frames.WHERE
+                    or frames.unpack_header(header)[1] != frames.GET_STACKS
                 ):
                     break
                 self._control.recv(frames.HEADER_SIZE)
                 text = describe_threads(self._main, get_ident())
                 self._data.sendall(
-                    frames.pack(frames.STANDS, 0, 0, text.encode("utf-8", "backslashreplace"))
+                    frames.pack(frames.STACKS, 0, 0, text.encode("utf-8", "backslashreplace"))
                 )
         except OSError:  # the acceptor is gone
             pass

@@ -276,7 +276,7 @@ class Acceptor:
         received = []
         while True:
             frame = self.frame_of(stream)
-            if frame.kind == frames.CREDIT:
+            if frame.kind == frames.BODY_WINDOW:
                 continue
             received.append(frame)
             if ends(frame):

@@ -36,7 +36,7 @@ class Gateway:
         self.context = copy_context()
         self.slow_tail = False
         self.leniency = Leniency(strict)
-        #: The texts of NOTE frames.
+        #: The texts of VIOLATION frames.
         self.notes: List[str] = []
         self.errors = io.StringIO()
         self.template = make_template(
@@ -59,7 +59,7 @@ class Gateway:
             length, kind, flags, _, stream = frames.unpack_header(data)
             payload = data[frames.HEADER_SIZE : frames.HEADER_SIZE + length]
             data = data[frames.HEADER_SIZE + length :]
-            if kind == frames.NOTE:
+            if kind == frames.VIOLATION:
                 self.notes.append(json.loads(payload)["text"])
             elif kind == frames.LOG:
                 self.log.append(f"{payload[0]} {payload[1:].decode()}")

@@ -458,9 +458,9 @@ class Sending(unittest.TestCase):
         self.assertFalse(gateway.resume(exchange, 1))
         self.assertTrue(gateway.resume(exchange, 1))
         kinds = [frame.kind for frame in gateway.received]
-        again = [frames.DATA, frames.ASIDE]
-        self.assertEqual(kinds, [frames.HEAD, frames.ASIDE, *again, frames.DATA, frames.END])
-        asides = [(f.flags, f.payload) for f in gateway.received if f.kind == frames.ASIDE]
+        again = [frames.DATA, frames.SUSPENDED]
+        self.assertEqual(kinds, [frames.HEAD, frames.SUSPENDED, *again, frames.DATA, frames.END])
+        asides = [(f.flags, f.payload) for f in gateway.received if f.kind == frames.SUSPENDED]
         self.assertEqual(asides, [(0, frames.pack_u32(6))] * 2)
 
     def test_who_is_put_aside_says_how_much_of_its_body_exists_already(self) -> None:
@@ -472,7 +472,7 @@ class Sending(unittest.TestCase):
             gateway = Gateway(simple(body), window=4, automatic=False)
             exchange = gateway.open()
             self.assertFalse(gateway.begin(exchange))
-            asides = [f.payload for f in gateway.received if f.kind == frames.ASIDE]
+            asides = [f.payload for f in gateway.received if f.kind == frames.SUSPENDED]
             self.assertEqual(asides, [frames.pack_u32(held)])
 
     def test_who_has_used_up_its_credit_and_computes_on_is_not_put_aside(self) -> None:
@@ -486,7 +486,9 @@ class Sending(unittest.TestCase):
         exchange = gateway.open()
         self.assertFalse(gateway.begin(exchange))
         self.assertEqual(seen, [frames.HEAD])
-        self.assertEqual([frame.kind for frame in gateway.received], [frames.HEAD, frames.ASIDE])
+        self.assertEqual(
+            [frame.kind for frame in gateway.received], [frames.HEAD, frames.SUSPENDED]
+        )
         self.assertTrue(gateway.resume(exchange, 1))
 
     def test_write_keeps_its_thread_and_is_not_put_aside(self) -> None:
@@ -497,7 +499,7 @@ class Sending(unittest.TestCase):
         gateway = Gateway(app, window=4)
         response = gateway.get()
         self.assertGreater(gateway.waits, 0)
-        self.assertNotIn(frames.ASIDE, [frame.kind for frame in response.frames])
+        self.assertNotIn(frames.SUSPENDED, [frame.kind for frame in response.frames])
 
     def test_a_whole_response_larger_than_the_window_waits_for_credit(self) -> None:
         gateway = Gateway(simple([b"0123456789"]), window=4, automatic=False)
@@ -1321,7 +1323,7 @@ class Odd(unittest.TestCase):
 
         gateway = Gateway(app)
         body = streams.BodyStream(lambda ready: None, lambda size: None)
-        body.take(b"abc", frames.BODY_END)
+        body.take(b"abc", frames.LAST)
         exchange = gateway.open(body)
         self.assertTrue(gateway.begin(exchange, flags=frames.BODY_STREAM))
         self.assertEqual((gateway.response(exchange).body, gateway.log), (b"x", []))

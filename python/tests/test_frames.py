@@ -14,7 +14,7 @@ MESSAGES = [
     pack(frames.REQUEST, 0, 1, b"x" * 300),
     pack(frames.REQUEST, frames.BODY_STREAM, 2, b""),
     pack(frames.BODY, 0, 2, b"abc"),
-    pack(frames.BODY, frames.BODY_END, 2),
+    pack(frames.BODY, frames.LAST, 2),
     pack(frames.WINDOW, 0, 1, b"\x00\x01\x00\x00"),
     pack(frames.CANCEL, 0, 1),
     pack(frames.RECALL, 0, 0),

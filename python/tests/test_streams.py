@@ -6,7 +6,7 @@ import io
 import unittest
 from typing import Callable, List, Tuple
 
-from monoceros.frames import BODY_ABORT, BODY_END, ProtocolError
+from monoceros.frames import ABORT, LAST, ProtocolError
 from monoceros.streams import INPUT_WINDOW, BodyStream, ClientGone
 
 
@@ -25,9 +25,7 @@ class Arriving(unittest.TestCase):
         return io.BufferedReader(stream, 65536), stream  # type: ignore[arg-type]
 
     def test_every_way_of_reading(self) -> None:
-        body, _ = self.open(
-            (b"ab", 0), (b"c\nde", 0), (b"", 0), (b"f\ng", 0), (b"\nh\ni", BODY_END)
-        )
+        body, _ = self.open((b"ab", 0), (b"c\nde", 0), (b"", 0), (b"f\ng", 0), (b"\nh\ni", LAST))
         self.assertEqual(body.read(0), b"")
         self.assertEqual(body.read(3), b"abc")
         self.assertEqual(body.readline(), b"\n")
@@ -41,28 +39,28 @@ class Arriving(unittest.TestCase):
             )
 
     def test_read_of_a_size_waits_for_all_of_it_or_the_end(self) -> None:
-        body, _ = self.open((b"a", 0), (b"b", 0), (b"c", 0), (b"d", 0), (b"", BODY_END))
+        body, _ = self.open((b"a", 0), (b"b", 0), (b"c", 0), (b"d", 0), (b"", LAST))
         self.assertEqual(body.read(3), b"abc")
         self.assertEqual(body.read(3), b"d")
 
     def test_an_empty_body(self) -> None:
-        body, _ = self.open((b"", BODY_END))
+        body, _ = self.open((b"", LAST))
         self.assertEqual(body.read(), b"")
 
     def test_no_credit_before_the_first_read(self) -> None:
-        body, _ = self.open((b"abc", BODY_END))
+        body, _ = self.open((b"abc", LAST))
         self.assertEqual(self.granted, [])
         body.read()
         self.assertEqual(self.granted, [INPUT_WINDOW])
 
     def test_no_credit_for_a_body_that_has_ended_already(self) -> None:
         body, stream = self.open()
-        stream.take(b"", BODY_END)
+        stream.take(b"", LAST)
         self.assertEqual((body.read(), self.granted), (b"", []))
 
     def test_credit_comes_back_by_halves_and_never_exceeds_what_was_read(self) -> None:
         piece = b"x" * 65536
-        arrivals = [(piece, 0)] * 16 + [(b"", BODY_END)]
+        arrivals = [(piece, 0)] * 16 + [(b"", LAST)]
         body, _ = self.open(*arrivals)
         total = 0
         while True:
@@ -76,7 +74,7 @@ class Arriving(unittest.TestCase):
         self.assertEqual(set(self.granted[1:]), {INPUT_WINDOW // 2})
 
     def test_an_abort_raises_after_what_did_come(self) -> None:
-        body, _ = self.open((b"abc\n", 0), (b"d", BODY_ABORT))
+        body, _ = self.open((b"abc\n", 0), (b"d", ABORT))
         self.assertEqual(body.readline(), b"abc\n")
         with self.assertRaises(ClientGone) as caught:
             body.read(10)
@@ -90,7 +88,7 @@ class Arriving(unittest.TestCase):
             io.BufferedReader(stream).read()  # type: ignore[arg-type]
 
     def test_nothing_may_come_after_the_end(self) -> None:
-        for flag in (BODY_END, BODY_ABORT):
+        for flag in (LAST, ABORT):
             _, stream = self.open()
             stream.take(b"x", flag)
             with self.assertRaises(ProtocolError):

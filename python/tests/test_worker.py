@@ -8,11 +8,10 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import unittest
 from typing import Any
 
-from monoceros import PROTOCOL, frames
+from monoceros import frames
 from tests.acceptor import (
     WORKER,
     Acceptor,
@@ -134,7 +133,7 @@ class Both:
         acceptor = self.start()
         self.assertEqual((acceptor.first.kind, acceptor.first.stream), (frames.READY, 0))
         ready = json.loads(acceptor.first.payload)
-        self.assertEqual((ready["protocol"], ready["pid"]), (PROTOCOL, acceptor.process.pid))
+        self.assertEqual((ready["protocol"], ready["pid"]), (frames.PROTOCOL, acceptor.process.pid))
         self.assertEqual(ready["python"], ".".join(map(str, sys.version_info[:3])))
         self.assertEqual((ready["implementation"], ready["application"]), ("CPython", "webapp:app"))
         self.assertIn(acceptor.path("webapp.py"), ready["files"])
@@ -172,16 +171,14 @@ class Both:
         at, credit, received = 0, 0, []
         while True:
             frame = acceptor.frame_of(stream)
-            if frame.kind == frames.CREDIT:
+            if frame.kind == frames.BODY_WINDOW:
                 credit += frames.unpack_u32(frame.payload)[0]
                 self.assertLessEqual(credit, 262144)
                 while credit and at < len(body):
                     piece = body[at : at + min(credit, 50_000)]
                     at += len(piece)
                     credit -= len(piece)
-                    acceptor.send(
-                        frames.BODY, stream, piece, frames.BODY_END if at == len(body) else 0
-                    )
+                    acceptor.send(frames.BODY, stream, piece, frames.LAST if at == len(body) else 0)
                 continue
             received.append(frame)
             if ends(frame):
@@ -192,31 +189,31 @@ class Both:
     def test_other_requests_wait_their_turn_while_a_body_is_awaited(self: Any) -> None:
         acceptor = self.start()
         stream = acceptor.request("/lines", flags=frames.BODY_STREAM)
-        acceptor.frame_of(stream, frames.CREDIT)
+        acceptor.frame_of(stream, frames.BODY_WINDOW)
         other = acceptor.request("/other")
         acceptor.send(frames.BODY, stream, b"ab\nc")
-        acceptor.send(frames.BODY, stream, b"d\n", frames.BODY_END)
+        acceptor.send(frames.BODY, stream, b"d\n", frames.LAST)
         self.assertEqual(acceptor.finish(stream).body, b"3 3 ")
         self.assertEqual(acceptor.finish(other).body, b"/other")
 
     def test_a_body_that_is_aborted_ends_the_exchange_without_a_traceback(self: Any) -> None:
         acceptor = self.start()
         stream = acceptor.request("/echo", flags=frames.BODY_STREAM)
-        acceptor.frame_of(stream, frames.CREDIT)
-        acceptor.send(frames.BODY, stream, b"ab", frames.BODY_ABORT)
+        acceptor.frame_of(stream, frames.BODY_WINDOW)
+        acceptor.send(frames.BODY, stream, b"ab", frames.ABORT)
         response = acceptor.finish(stream)
         self.assertEqual((response.broken, response.failure, response.status), (True, None, ""))
         self.assertEqual(acceptor.get("/next").body, b"/next")
 
     def test_a_body_nobody_reads_is_no_hindrance(self: Any) -> None:
         acceptor = self.start()
-        for flags, payload in ((frames.BODY_END, b""), (frames.BODY_ABORT, b"")):
+        for flags, payload in ((frames.LAST, b""), (frames.ABORT, b"")):
             stream = acceptor.request("/unread", flags=frames.BODY_STREAM)
             acceptor.send(frames.BODY, stream, payload, flags)
             self.assertEqual(acceptor.finish(stream).body, b"/unread")
         stream = acceptor.request("/unread", flags=frames.BODY_STREAM)
         self.assertEqual(acceptor.finish(stream).body, b"/unread")
-        acceptor.send(frames.BODY, stream, b"late", frames.BODY_END)
+        acceptor.send(frames.BODY, stream, b"late", frames.LAST)
         self.assertEqual(acceptor.get("/next").body, b"/next")
 
     def test_a_slow_reader_holds_nobody(self: Any) -> None:
@@ -237,7 +234,7 @@ class Both:
         sent, granted = 0, 5000
         while sent < 200_000:
             frame = acceptor.frame_of(stream)
-            if frame.kind == frames.ASIDE:
+            if frame.kind == frames.SUSPENDED:
                 continue
             head = 4 + frames.unpack_u32(frame.payload)[0] if frame.kind == frames.HEAD else 0
             sent += len(frame.payload) - head
@@ -253,12 +250,12 @@ class Both:
             for number in range(self.threads + 1)
         ]
         for stream in slow:
-            aside = acceptor.frame_of(stream, frames.ASIDE)
+            aside = acceptor.frame_of(stream, frames.SUSPENDED)
             self.assertEqual((aside.flags, aside.payload), (0, frames.pack_u32(1024)))
         self.assertEqual(acceptor.get("/other").body, b"/other")
         for stream in slow:
             acceptor.window(stream, 500)
-            acceptor.frame_of(stream, frames.ASIDE)
+            acceptor.frame_of(stream, frames.SUSPENDED)
 
     def test_write_waits_for_a_slow_reader_and_loses_nothing(self: Any) -> None:
         acceptor = self.start(window=1000)
@@ -383,7 +380,7 @@ class Both:
         acceptor.send(frames.CANCEL, stream)
         self.assertTrue(acceptor.finish(stream, credit=False).broken)
         stream = acceptor.request("/echo", flags=frames.BODY_STREAM)
-        acceptor.frame_of(stream, frames.CREDIT)
+        acceptor.frame_of(stream, frames.BODY_WINDOW)
         acceptor.send(frames.CANCEL, stream)
         self.assertTrue(acceptor.finish(stream).broken)
         self.assertEqual(acceptor.get("/next").body, b"/next")
@@ -703,9 +700,9 @@ class Starting(unittest.TestCase):
                 acceptor.command(frames.START, json.dumps(acceptor.settings).encode())
 
                 def stands() -> str:
-                    acceptor.command(frames.WHERE)
+                    acceptor.command(frames.GET_STACKS)
                     frame = acceptor.receive()
-                    self.assertEqual((frame.kind, frame.stream), (frames.STANDS, 0))
+                    self.assertEqual((frame.kind, frame.stream), (frames.STACKS, 0))
                     return frame.payload.decode()
 
                 wait_until(lambda: "in wait_here\n" in stands(), "the application to wait")
@@ -719,9 +716,9 @@ class Starting(unittest.TestCase):
                 with open(acceptor.path("go"), "w", encoding="ascii"):
                     pass
                 # One more, which may come too late.
-                acceptor.command(frames.WHERE)
+                acceptor.command(frames.GET_STACKS)
                 ready = acceptor.receive()
-                if ready.kind == frames.STANDS:
+                if ready.kind == frames.STACKS:
                     ready = acceptor.receive()
                 self.assertEqual(ready.kind, frames.READY)
                 self.assertEqual(acceptor.get("/").status, "200 OK")

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { rereadSocket } from '../../transport/reading-socket.ts'
 import type { Whereabouts } from '../load-watch.ts'
-import { encodeFrame, readU32, WHERE } from '../workers/frames.ts'
+import { encodeFrame, GET_STACKS, readU32 } from '../workers/frames.ts'
 import type {
   WorkerHandle,
   WorkerListener,
@@ -146,7 +146,7 @@ class WorkerProcess implements WorkerHandle {
    * lock is.
    */
   async #ask(): Promise<string | null> {
-    this.sendControl(encodeFrame(WHERE, 0, null))
+    this.sendControl(encodeFrame(GET_STACKS, 0, null))
     const answer = await new Promise<string | null>((resolve) => {
       this.#whoAsks = resolve
       setTimeout(() => resolve(null), ANSWER_MS).unref()

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
 import type { Whereabouts } from '../load-watch.ts'
-import { encodeFrame, type FrameChannel, LOG } from '../workers/frames.ts'
+import type { FrameChannel } from '../workers/frame-writer.ts'
+import { encodeFrame, LOG } from '../workers/frames.ts'
 import type {
   WorkerHandle,
   WorkerListener,

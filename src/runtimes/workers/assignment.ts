@@ -27,7 +27,7 @@ export class Assignment implements TaskHandle {
   /** Bytes of response body that the worker may still send. */
   credit = 0
   /** The worker has put it aside until the client takes more: it keeps no thread busy. */
-  aside = false
+  suspended = false
   /**
    * It has been put aside before: its worker lets others have their turn between two windows of its
    * response.
@@ -60,7 +60,7 @@ export class Assignment implements TaskHandle {
   }
 
   get blocking(): boolean {
-    return this.worker !== null && this.headSent && this.credit === 0 && !this.aside
+    return this.worker !== null && this.headSent && this.credit === 0 && !this.suspended
   }
 
   get crowded(): boolean {

@@ -73,7 +73,7 @@ const LONGEST_DELAY_MS = 10_000
 const KILLED_MS = 1000
 
 /** There are not as many rules that are forgiven. */
-const MOST_NOTES = 64
+const MOST_VIOLATIONS = 64
 
 const DEBUG = 10
 const INFO = 20
@@ -114,7 +114,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   /** What those get that are started from now on. */
   #worker: PoolOptions['worker']
   /** The rules that the application broke and that the log has a line of. */
-  readonly #noted = new Set<string>()
+  readonly #violations = new Set<string>()
   #target: number
   #number = 0
   #watch: NodeJS.Timeout | null = null
@@ -461,10 +461,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#options.log.log(level, text, worker.pid)
   }
 
-  noted(worker: Worker, rule: string, text: string): void {
+  violation(worker: Worker, rule: string, text: string): void {
     // All workers run the same application, and each says it once.
-    if (this.#noted.has(rule) || this.#noted.size >= MOST_NOTES) return
-    this.#noted.add(rule)
+    if (this.#violations.has(rule) || this.#violations.size >= MOST_VIOLATIONS) return
+    this.#violations.add(rule)
     this.log(worker, WARNING, text)
   }
 
@@ -564,7 +564,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
    */
   async reload(): Promise<void> {
     this.abandonReload()
-    this.#noted.clear() // it may be another application
+    this.#violations.clear() // it may be another application
     const old = [...this.#workers].filter(
       (worker) => worker.state === 'serving' || worker.state === 'starting',
     )

@@ -1,5 +1,6 @@
 import type { Whereabouts } from '../load-watch.ts'
-import type { FrameChannel, FrameDecoder } from './frames.ts'
+import type { FrameDecoder } from './frame-decoder.ts'
+import type { FrameChannel } from './frame-writer.ts'
 
 /**
  * A handle of the process or the thread that a worker lives in: frames there and back, its start
@@ -36,7 +37,7 @@ export interface WorkerHandle {
    */
   where(): Promise<Whereabouts>
   /**
-   * Its answer to WHERE, where that is asked by a frame: the stacks of its threads, as faulthandler
+   * Its answer to GET_STACKS, where that is asked by a frame: the stacks of its threads, as faulthandler
    * writes them.
    */
   stands(stacks: string): void

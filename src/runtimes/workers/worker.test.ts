@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Task, TaskBody } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
-import { CANCEL, encodeFrame, HEAD, LAST, NOTE, READY, REQUEST } from './frames.ts'
+import { CANCEL, encodeFrame, HEAD, LAST, READY, REQUEST, VIOLATION } from './frames.ts'
 import { Worker, type WorkerOwner } from './worker.ts'
 import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
 
@@ -81,7 +81,7 @@ function makeBench(): Bench {
     exhausted: () => {},
     output: () => {},
     log: (_worker, _level, text) => void logged.push(text),
-    noted: (_worker, rule, text) => void notes.push([rule, text]),
+    violation: (_worker, rule, text) => void notes.push([rule, text]),
   }
   let handle: TestHandle | undefined
   const worker = new Worker(
@@ -242,7 +242,11 @@ describe('notes of a worker', () => {
   test('are passed on with the rule that they are about', () => {
     const { handle, notes } = makeBench()
     handle.says(
-      encodeFrame(NOTE, 0, Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}')),
+      encodeFrame(
+        VIOLATION,
+        0,
+        Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}'),
+      ),
     )
     expect(notes).toEqual([['hop-by-hop connection', 'it is left out']])
   })
@@ -251,10 +255,10 @@ describe('notes of a worker', () => {
     '%j ends the worker',
     (payload) => {
       const { handle, notes, logged } = makeBench()
-      handle.says(encodeFrame(NOTE, 0, Buffer.from(payload)))
+      handle.says(encodeFrame(VIOLATION, 0, Buffer.from(payload)))
       expect(notes).toEqual([])
       expect(logged).toEqual([
-        expect.stringMatching(/^Worker broke the protocol and is ended: a (NOTE|payload)/),
+        expect.stringMatching(/^Worker broke the protocol and is ended: a (VIOLATION|payload)/),
       ])
     },
   )

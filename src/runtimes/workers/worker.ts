@@ -2,13 +2,14 @@ import { Span } from '../../bytes/span.ts'
 import type { Whereabouts } from '../load-watch.ts'
 import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
+import { type Frame, FrameDecoder, type FrameSink } from './frame-decoder.ts'
+import { FrameWriter } from './frame-writer.ts'
 import {
-  ASIDE,
+  ABORT,
   BODY,
-  BODY_ABORT,
-  BODY_END,
   BODY_FILE,
   BODY_STREAM,
+  BODY_WINDOW,
   BROKEN,
   CANCEL,
   DATA,
@@ -16,26 +17,22 @@ import {
   encodeFrame,
   FAIL,
   FILE,
-  type Frame,
-  FrameDecoder,
   FrameError,
-  type FrameSink,
-  FrameWriter,
   HEAD,
   LAST,
   LOG,
-  NOTE,
+  PRINT_STACKS,
   PROTOCOL,
   READY,
   RECALL,
   REQUEST,
   RETURNED,
   readU32,
-  SHOW,
-  STANDS,
+  STACKS,
   START,
   STOP,
-  WANT,
+  SUSPENDED,
+  VIOLATION,
   WINDOW,
   writeU32,
 } from './frames.ts'
@@ -80,7 +77,7 @@ export interface WorkerOwner {
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
   /** It let an application's breach of a rule pass: to be said once for each rule. */
-  noted(worker: Worker, rule: string, text: string): void
+  violation(worker: Worker, rule: string, text: string): void
 }
 
 /** What a worker said of itself when it was ready. */
@@ -237,17 +234,17 @@ export class Worker implements FrameSink, WorkerListener {
 
   sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void {
     assignment.activeAt = performance.now()
-    this.#writer.write(BODY, assignment.stream, end ? BODY_END : 0, [chunk])
+    this.#writer.write(BODY, assignment.stream, end ? LAST : 0, [chunk])
   }
 
   abortBody(assignment: Assignment): void {
-    this.#writer.write(BODY, assignment.stream, BODY_ABORT)
+    this.#writer.write(BODY, assignment.stream, ABORT)
   }
 
   grant(assignment: Assignment, bytes: number): void {
     if (assignment.credit === 0) assignment.activeAt = performance.now()
-    if (assignment.aside) {
-      assignment.aside = false
+    if (assignment.suspended) {
+      assignment.suspended = false
       assignment.turn = assignment.activeAt
       this.#sharing++
       if (this.load++ === 0) this.movedAt = assignment.activeAt
@@ -287,7 +284,7 @@ export class Worker implements FrameSink, WorkerListener {
 
   #atWork(): Assignment[] {
     const { threads } = this.#options
-    const waiting = [...this.assignments.values()].filter(({ aside }) => !aside)
+    const waiting = [...this.assignments.values()].filter(({ suspended }) => !suspended)
     // In the order in which they begin.
     if (threads > 1) return waiting.slice(0, threads)
     const begun = this.#handle.begun()
@@ -339,7 +336,7 @@ export class Worker implements FrameSink, WorkerListener {
     this.#killReason = reason
     if (!this.#greenlets) return this.#handle.abort()
     // A thread of its own shows them, when the interpreter lets it.
-    this.#sendControl(SHOW, 0)
+    this.#sendControl(PRINT_STACKS, 0)
     setTimeout(() => {
       if (this.state === 'condemned') this.#handle.abort()
     }, SHOW_MS)
@@ -474,17 +471,17 @@ export class Worker implements FrameSink, WorkerListener {
         assignment.settled = true
         task.failed(utf8(payload))
         return
-      case WANT:
-        if (payload.length !== 4) throw new FrameError('a WINDOW that is not four bytes')
+      case BODY_WINDOW:
+        if (payload.length !== 4) throw new FrameError('a BODY_WINDOW that is not four bytes')
         assignment.activeAt = performance.now()
         if (!assignment.settled) task.wantBody(readU32(payload.bytes, payload.start))
         return
-      case ASIDE:
-        if (payload.length !== 4) throw new FrameError('an ASIDE that is not four bytes')
+      case SUSPENDED:
+        if (payload.length !== 4) throw new FrameError('a SUSPENDED that is not four bytes')
         if (!assignment.settled) task.held(readU32(payload.bytes, payload.start))
         // Something has moved, and others have had or will have their turn.
         this.#ended++
-        if (assignment.aside) return
+        if (assignment.suspended) return
         if (!assignment.shares) {
           assignment.shares = true
           this.#sharing++
@@ -492,7 +489,7 @@ export class Worker implements FrameSink, WorkerListener {
         // Credit that is on its way to it brings it back by itself.
         assignment.turn = performance.now()
         if (assignment.credit > 0) return
-        assignment.aside = true
+        assignment.suspended = true
         this.#sharing--
         this.load--
         return
@@ -543,11 +540,11 @@ export class Worker implements FrameSink, WorkerListener {
       case LOG:
         this.#logFrame(payload)
         return
-      case STANDS:
+      case STACKS:
         this.#handle.stands(utf8(payload))
         return
-      case NOTE:
-        this.#noteFrame(parseJson(utf8(payload)))
+      case VIOLATION:
+        this.#violationFrame(parseJson(utf8(payload)))
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
@@ -572,16 +569,16 @@ export class Worker implements FrameSink, WorkerListener {
     this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
   }
 
-  #noteFrame(note: unknown): void {
-    const { rule, text } = (note ?? {}) as Record<string, unknown>
+  #violationFrame(value: unknown): void {
+    const { rule, text } = (value ?? {}) as Record<string, unknown>
     if (typeof rule !== 'string' || typeof text !== 'string')
-      throw new FrameError('a NOTE without rule or text')
-    this.#listener.noted(this, rule, text)
+      throw new FrameError('a VIOLATION without rule or text')
+    this.#listener.violation(this, rule, text)
   }
 
   /** The worker is done with it. */
   #release(assignment: Assignment): void {
-    if (!assignment.aside) {
+    if (!assignment.suspended) {
       this.load--
       if (assignment.shares) this.#sharing--
     }

@@ -1,0 +1,199 @@
+import { Span } from '../../bytes/span.ts'
+import {
+  BODY_WINDOW,
+  BROKEN,
+  DATA,
+  END,
+  FAIL,
+  FILE,
+  FrameError,
+  HEAD,
+  HEADER_SIZE,
+  LAST,
+  LOG,
+  MAX_PAYLOAD,
+  READY,
+  RETURNED,
+  readU32,
+  STACKS,
+  SUSPENDED,
+  VIOLATION,
+} from './frames.ts'
+
+/** A frame that was received. One object is used for all frames of a {@link FrameDecoder}. */
+export class Frame {
+  type = 0
+  flags = 0
+  stream = 0
+  /** Lent, with head room (see {@link Span}). The sink may point it at other bytes. */
+  readonly payload = new Span()
+}
+
+/** Takes the frames that a {@link FrameDecoder} finds. */
+export interface FrameSink {
+  /**
+   * Called for each frame. A DATA frame may come in pieces, and only the last piece has its flags.
+   *
+   * @returns whether the payload's memory is still needed; otherwise it is used again as soon as
+   * this returns
+   */
+  frame(frame: Frame): boolean
+}
+
+/** The flags that each type may have, by type; what has none is refused. */
+const FLAGS = new Int16Array(256).fill(-1)
+for (const type of [READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION])
+  FLAGS[type] = 0
+for (const type of [HEAD, DATA]) FLAGS[type] = LAST
+FLAGS[END] = BROKEN
+
+/** What a worker may send at once, about: as much as a unix socket holds on Linux. */
+const READ_SIZE = 128 * 1024
+/**
+ * Left free before what is read, so that a response's head can be written before its body even in
+ * the first frame.
+ */
+const HEADROOM = 1024
+/** A piece of a DATA frame is passed on before the rest is there if it is at least this long. */
+const PIECE = 4096
+
+/**
+ * Cuts the bytes that a worker sends into frames, however they are split, and owns the memory that
+ * they are read into: frames are passed on in place, and the same memory is read into again, unless
+ * somebody still needs it.
+ */
+export class FrameDecoder {
+  readonly #sink: FrameSink
+  readonly #frame = new Frame()
+  #buffer = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE)
+  /** What has been read and not passed on: less than a frame. */
+  #start = HEADROOM
+  #end = HEADROOM
+  /** The frame at `start` has this many bytes at least, its header included. */
+  #needed = HEADER_SIZE
+  /** Of a DATA frame that is passed on in pieces: what is still to come, and what it is. */
+  #left = 0
+  #flags = 0
+  #stream = 0
+  /** Bytes of `buffer` before this are still needed by somebody. */
+  #free = 0
+  #room: Buffer | null = null
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink
+    this.#room = this.#buffer.subarray(HEADROOM)
+  }
+
+  /** True when no frame is half received. */
+  get clean(): boolean {
+    return this.#start === this.#end && this.#left === 0
+  }
+
+  /**
+   * Where the next bytes are to be put, from its beginning on; null for where they were put the
+   * last time. Never empty.
+   */
+  readonly room = (): Buffer | null => {
+    const room = this.#room
+    this.#room = null
+    return room
+  }
+
+  /**
+   * That many bytes have been put there.
+   * @throws FrameError
+   */
+  take(length: number): void {
+    const buffer = this.#buffer
+    const end = this.#end + length
+    let at = this.#start
+    if (this.#left > 0) {
+      const next = Math.min(end, at + this.#left)
+      this.#left -= next - at
+      this.#deliver(DATA, this.#left === 0 ? this.#flags : 0, this.#stream, at, next)
+      at = next
+    }
+    this.#needed = HEADER_SIZE
+    while (end - at >= HEADER_SIZE) {
+      const payload = readU32(buffer, at)
+      const next = at + HEADER_SIZE + payload
+      checkHeader(buffer, at, payload)
+      const type = buffer[at + 4]
+      if (next > end) {
+        if (type !== DATA || end - at < PIECE) {
+          this.#needed = HEADER_SIZE + payload
+          break
+        }
+        this.#left = next - end
+        this.#flags = buffer[at + 5]
+        this.#stream = readU32(buffer, at + 8)
+        this.#deliver(DATA, 0, this.#stream, at + HEADER_SIZE, end)
+        at = end
+        break
+      }
+      this.#deliver(type, buffer[at + 5], readU32(buffer, at + 8), at + HEADER_SIZE, next)
+      at = next
+    }
+    this.#makeRoom(at, end)
+  }
+
+  /** The same for bytes that were read elsewhere. */
+  feed(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; ) {
+      const copied = chunk.copy(this.#buffer, this.#end, at)
+      this.take(copied)
+      at += copied
+    }
+  }
+
+  #deliver(type: number, flags: number, stream: number, start: number, end: number): void {
+    const frame = this.#frame
+    frame.type = type
+    frame.flags = flags
+    frame.stream = stream
+    frame.payload.lend(this.#buffer, start, end, this.#free)
+    if (this.#sink.frame(frame)) this.#free = end
+  }
+
+  /** Decides where to read on, when bytes [at, end) are the beginning of a frame. */
+  #makeRoom(at: number, end: number): void {
+    const buffer = this.#buffer
+    const length = end - at
+    const needed = HEADROOM + this.#needed
+    if (
+      this.#free > 0 ||
+      buffer.length < needed ||
+      (length === 0 && buffer.length > HEADROOM + READ_SIZE)
+    ) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(needed, HEADROOM + READ_SIZE))
+      this.#free = 0
+      this.#frame.payload.clear()
+    } else if (length > 0 && at + this.#needed <= buffer.length) {
+      // There is room for the rest where the beginning is.
+      this.#start = at
+      this.#end = end
+      this.#room = buffer.subarray(end)
+      return
+    } else if (length === 0 && this.#end === HEADROOM) {
+      this.#start = HEADROOM
+      return // as the last time
+    }
+    buffer.copy(this.#buffer, HEADROOM, at, end)
+    this.#start = HEADROOM
+    this.#end = HEADROOM + length
+    this.#room = this.#buffer.subarray(this.#end)
+  }
+}
+
+function checkHeader(bytes: Buffer, at: number, payload: number): void {
+  const type = bytes[at + 4]
+  const flags = bytes[at + 5]
+  const allowed = FLAGS[type]
+  if (payload > MAX_PAYLOAD)
+    throw new FrameError(`a payload of ${payload} bytes is over the limit of ${MAX_PAYLOAD}`)
+  if (allowed === -1) throw new FrameError(`unknown frame type 0x${type.toString(16)}`)
+  if ((flags & ~allowed) !== 0)
+    throw new FrameError(`unknown flags ${flags} of frame type 0x${type.toString(16)}`)
+  if (bytes[at + 6] !== 0 || bytes[at + 7] !== 0)
+    throw new FrameError('the reserved field of a frame is not 0')
+}

@@ -1,0 +1,115 @@
+import { HEADER_SIZE, writeHeader, writeU32 } from './frames.ts'
+
+/** What a {@link FrameWriter} writes to: a socket, or what looks like one to it. */
+export interface FrameChannel {
+  readonly destroyed: boolean
+  /** Bytes it was given and still needs; with 0 their memory may be used again. */
+  readonly writableLength: number
+  write(bytes: Buffer): unknown
+  destroy(): unknown
+}
+
+const NO_PIECES: readonly Buffer[] = []
+const BATCH = 64 * 1024
+/** A piece up to this size is copied into the batch; a larger one is written from where it is. */
+const COPIED = 16 * 1024
+
+/**
+ * Collects frames for a worker and sends them with one system call per turn of the event loop: all
+ * requests that arrived together go together, which is what makes lookahead cheap for both sides.
+ */
+export class FrameWriter {
+  readonly #channel: FrameChannel
+  #batch = Buffer.allocUnsafeSlow(BATCH)
+  #length = 0
+  /** The frame that was begun last. */
+  #frameAt = 0
+  #type = 0
+  #stream = 0
+  #scheduled = false
+
+  constructor(channel: FrameChannel) {
+    this.#channel = channel
+  }
+
+  /**
+   * Begins a frame. The caller writes the first part of its payload.
+   *
+   * @param space how many bytes the caller may write
+   * @returns where to write: `bytes[at]` is the first byte of the payload
+   */
+  begin(type: number, stream: number, space: number): { bytes: Buffer; at: number } {
+    if (this.#length + HEADER_SIZE + space > this.#batch.length) {
+      this.flush()
+      if (HEADER_SIZE + space > this.#batch.length)
+        this.#batch = Buffer.allocUnsafeSlow(HEADER_SIZE + space)
+    }
+    this.#type = type
+    this.#stream = stream
+    this.#frameAt = this.#length
+    this.#place.bytes = this.#batch
+    this.#place.at = this.#length + HEADER_SIZE
+    return this.#place
+  }
+
+  // One object for all frames: the caller reads it at once.
+  readonly #place = { bytes: this.#batch, at: 0 }
+
+  /**
+   * Ends the frame that was begun last.
+   *
+   * @param end where the caller's part of the payload ends
+   * @param rest the rest of the payload
+   */
+  end(end: number, flags = 0, rest: readonly Buffer[] = NO_PIECES): void {
+    const at = this.#frameAt
+    let length = end - at - HEADER_SIZE
+    for (let i = 0; i < rest.length; i++) length += rest[i].length
+    writeHeader(this.#batch, at, length, this.#type, flags, this.#stream)
+    this.#length = end
+    for (let i = 0; i < rest.length; i++) this.#append(rest[i])
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      setImmediate(this.#onImmediate)
+    }
+  }
+
+  /** Writes a frame whose payload exists already. */
+  write(type: number, stream: number, flags = 0, payload = NO_PIECES): void {
+    const { at } = this.begin(type, stream, 0)
+    this.end(at, flags, payload)
+  }
+
+  /** Writes a frame whose payload is one u32. */
+  writeU32(type: number, stream: number, value: number): void {
+    const { bytes, at } = this.begin(type, stream, 4)
+    writeU32(bytes, at, value)
+    this.end(at + 4)
+  }
+
+  flush(): void {
+    if (this.#length === 0) return
+    this.#channel.write(this.#batch.subarray(0, this.#length))
+    this.#length = 0
+    // What the kernel took at once may be written over; otherwise the socket still needs those
+    // bytes.
+    if (this.#channel.writableLength > 0 || this.#batch.length > BATCH)
+      this.#batch = Buffer.allocUnsafeSlow(BATCH)
+  }
+
+  #append(piece: Buffer): void {
+    const length = piece.length
+    if (length <= COPIED) {
+      if (this.#length + length > this.#batch.length) this.flush()
+      this.#length += piece.copy(this.#batch, this.#length)
+    } else {
+      this.flush()
+      this.#channel.write(piece)
+    }
+  }
+
+  readonly #onImmediate = () => {
+    this.#scheduled = false
+    if (!this.#channel.destroyed) this.flush()
+  }
+}
