@@ -150,6 +150,7 @@ export type { NameValues, StreamedBody } from './testing/request-content.ts'
 export {
   type TestClient,
   type TestClientOptions,
+  type TestCredentials,
   type TestRequestHeaders,
   type TestRequestOptions,
   testClient,

@@ -16,7 +16,7 @@ import type {
  * A response that is at hand as a whole counts as complete when it is given to the server: whether
  * the client took it is not known here.
  */
-export type Outcome = 'complete' | 'aborted' | 'failed'
+export type ResponseOutcome = 'complete' | 'aborted' | 'failed'
 
 /** A response that is over. */
 export interface FinishedResponse {
@@ -33,7 +33,7 @@ export interface FinishedResponse {
    * `Content-Length`.
    */
   readonly bytes: number
-  readonly outcome: Outcome
+  readonly outcome: ResponseOutcome
 }
 
 /** Who watches a response. None of these may throw. */
@@ -187,7 +187,7 @@ class Progress {
     return this.#contentLength === -1 ? this.#given : Math.min(this.#given, this.#contentLength)
   }
 
-  #outcome(): Outcome {
+  #outcome(): ResponseOutcome {
     if (this.#failed) return isAboutTheClient(this.#error) ? 'aborted' : 'failed'
     const short = this.#contentLength > this.#given
     if (this.#done)

@@ -18,28 +18,30 @@
  * expect(client.cookies.get('session')?.httpOnly).toBe(true)
  */
 import { toFunction } from '../wsgi/application.ts'
-import { latin1Text } from '../wsgi/text.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
 import { validator } from '../wsgi/validator.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
-import { isList } from './list.ts'
 import {
   type ContentOptions,
   encodeContent,
   encodeNameValues,
   type NameValues,
-  type RequestContent,
 } from './request-content.ts'
+import {
+  askedHeaders,
+  headerList,
+  sentHeaders,
+  type TestCredentials,
+  type TestRequestHeaders,
+  TOKEN,
+} from './request-headers.ts'
 import { TestClientError } from './test-client-error.ts'
 import { TestCookies } from './test-cookies.ts'
 import { runExchange } from './test-exchange.ts'
 import { parseBase, redirectTarget, type TestBase, targetOf } from './test-location.ts'
 import type { TestResponse } from './test-response.ts'
 
-/** Request headers by name, or as pairs where one comes more than once. Values are latin-1 text. */
-export type TestRequestHeaders =
-  | Readonly<Record<string, string | undefined>>
-  | readonly (readonly [name: string, value: string])[]
+export type { TestCredentials, TestRequestHeaders } from './request-headers.ts'
 
 /** What holds for all requests of a client. */
 export interface TestClientOptions {
@@ -79,7 +81,7 @@ export interface TestRequestOptions extends ContentOptions {
    */
   cookies?: Readonly<Record<string, string>>
   /** HTTP Basic (RFC 7617). */
-  auth?: { username: string; password: string }
+  auth?: TestCredentials
   /** Put over the environ that the rest makes. */
   environ?: Partial<WSGIEnvironment>
   baseUrl?: string | URL
@@ -175,7 +177,7 @@ export class TestClient {
     let target = targetOf(path, queryText(options.query), base)
     let sent = method
     let content = encodeContent(options)
-    let headers = this.#headersOf(options)
+    let headers = askedHeaders(this.#headers, options)
     const redirects: TestResponse[] = []
     for (;;) {
       // Not what follows the question mark: cookies go by the path (RFC 6265 §5.1.4).
@@ -185,7 +187,7 @@ export class TestClient {
         base,
         method: sent,
         target,
-        headers: this.#complete(
+        headers: sentHeaders(
           headers,
           sent,
           content,
@@ -237,94 +239,12 @@ export class TestClient {
       redirects.push(response)
     }
   }
-
-  /** The headers that a test has asked for. */
-  #headersOf(options: TestRequestOptions): ResponseHeaders {
-    const own = headerList(options.headers)
-    if (options.auth !== undefined) {
-      if (own.some(([name]) => name.toLowerCase() === 'authorization'))
-        throw new TestClientError(
-          'bad-option',
-          'auth and a header Authorization are two of one; give one',
-        )
-      own.push(['Authorization', basicAuth(options.auth)])
-    }
-    const named = new Set(own.map(([name]) => name.toLowerCase()))
-    return [...this.#headers.filter(([name]) => !named.has(name.toLowerCase())), ...own]
-  }
-
-  /** Adds what a client sends by itself. */
-  #complete(
-    asked: ResponseHeaders,
-    method: string,
-    content: RequestContent,
-    base: TestBase,
-    cookies: string,
-  ): ResponseHeaders {
-    const headers: ResponseHeaders = []
-    const named = new Set(asked.map(([name]) => name.toLowerCase()))
-    const add = (name: string, value: string) => {
-      if (!named.has(name.toLowerCase())) headers.push([name, value])
-    }
-    add('Host', base.host)
-    if (content.type !== undefined) add('Content-Type', content.type)
-    if (content.body instanceof Uint8Array) add('Content-Length', String(content.body.length))
-    // RFC 9110 §8.6: a method that expects a body says that there is none.
-    else if (content.body === null && BODY_METHODS.has(method)) add('Content-Length', '0')
-    else if (content.body !== null && !named.has('content-length'))
-      add('Transfer-Encoding', 'chunked')
-    headers.push(...asked)
-    if (cookies !== '') headers.push(['Cookie', cookies])
-    return headers
-  }
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
-const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH'])
-
-/** @throws TestClientError where a header could not be sent */
-function headerList(headers: TestRequestHeaders = []): ResponseHeaders {
-  const list: ResponseHeaders = []
-  for (const [name, value] of isList(headers) ? headers : Object.entries(headers)) {
-    if (value === undefined) continue
-    if (typeof name !== 'string' || !TOKEN.test(name))
-      throw new TestClientError(
-        'bad-option',
-        `headers: ${describeValue(name)} is not a header's name`,
-      )
-    if (name.includes('_')) {
-      throw new TestClientError(
-        'bad-option',
-        `headers: a server leaves out ${name}, for its underscore; did you mean ${name.replaceAll('_', '-')}?`,
-      )
-    }
-    if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
-      throw new TestClientError(
-        'bad-option',
-        `headers: ${name} cannot be ${describeValue(value)}; it must be latin-1 text without control characters (encodeText makes it of other text)`,
-      )
-    }
-    list.push([name, value])
-  }
-  return list
-}
-
 function queryText(query: NameValues | string | undefined): string {
   if (query === undefined) return ''
   return typeof query === 'string' ? query.replace(/^\?/, '') : encodeNameValues(query)
-}
-
-function basicAuth({ username, password }: { username: string; password: string }): string {
-  if (username.includes(':'))
-    throw new TestClientError(
-      'bad-option',
-      `auth: the username ${JSON.stringify(username)} has a colon`,
-    )
-  const bytes = new TextEncoder().encode(`${username}:${password}`)
-  return `Basic ${btoa(latin1Text(bytes))}`
 }
 
 function checkMaxRedirects(max: number | undefined): void {

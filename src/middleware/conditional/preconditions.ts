@@ -10,7 +10,7 @@ export interface Validators {
 }
 
 /** `proceed` as if there were no condition; `not-modified` is 304; `failed` is 412. */
-export type Outcome = 'proceed' | 'not-modified' | 'failed'
+export type PreconditionResult = 'proceed' | 'not-modified' | 'failed'
 
 /** Entity tags in a list: `"a", W/"b"`. */
 const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
@@ -22,7 +22,10 @@ const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
  *
  * @example evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' }) // 'not-modified'
  */
-export function evaluatePreconditions(environ: WSGIEnvironment, validators: Validators): Outcome {
+export function evaluatePreconditions(
+  environ: WSGIEnvironment,
+  validators: Validators,
+): PreconditionResult {
   const { etag, lastModified } = validators
   const match = environ.HTTP_IF_MATCH
   if (match !== undefined) {

@@ -30,7 +30,7 @@ import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 import {
   type FinishedResponse,
-  type Outcome,
+  type ResponseOutcome,
   type ResponseWatcher,
   watchResponse,
 } from '../watched-response.ts'
@@ -41,7 +41,7 @@ import { RouteSummaries, type RouteSummary, routeOf } from './route-summary.ts'
 export interface RequestProfile {
   readonly route: string
   readonly status: number
-  readonly outcome: Outcome
+  readonly outcome: ResponseOutcome
   /** Bytes of body given to the server. */
   readonly bytes: number
   /**

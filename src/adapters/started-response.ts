@@ -5,13 +5,13 @@ import type { ResponseHeaders } from '../wsgi/types.ts'
  * The head of a response as an application gave it, checked and its own: the application may change
  * its list later.
  */
-export interface ResponseHead extends HeadFacts {
+export interface StartedResponse extends HeadFacts {
   readonly reason: string
   readonly headers: ResponseHeaders
 }
 
 /** @throws WSGIError */
-export function readHead(status: string, headers: ResponseHeaders): ResponseHead {
+export function readStart(status: string, headers: ResponseHeaders): StartedResponse {
   const { status: code, contentLength } = checkHead(status, headers)
   return {
     status: code,

@@ -1,0 +1,52 @@
+import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
+import { messageOf } from '../wsgi/stranger.ts'
+import type { InputStream } from '../wsgi/types.ts'
+import { ConsumedBodyError } from './consumed-body-error.ts'
+
+/** The body of a Request, a piece at a time. */
+export class FetchRequestBody implements ByteSource {
+  readonly #request: Request
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
+  #released = false
+
+  constructor(request: Request) {
+    this.#request = request
+  }
+
+  input(): InputStream {
+    const { method } = this.#request
+    return method === 'GET' || method === 'HEAD' ? emptyInput : new RequestInput(this)
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    if (this.#released)
+      throw new InputError('The response is over, and the rest of the request with it')
+    if (this.#reader === null) {
+      if (this.#request.bodyUsed || this.#request.body?.locked === true) {
+        throw new ConsumedBodyError('call the application before request.json() and the like')
+      }
+      const { body } = this.#request
+      if (body === null) return null
+      this.#reader = body.getReader()
+    }
+    for (;;) {
+      let step: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
+      try {
+        step = await this.#reader.read()
+      } catch (error) {
+        throw new InputError(`The body of the request broke off: ${messageOf(error)}`)
+      }
+      if (this.#released)
+        throw new InputError('The response is over, and the rest of the request with it')
+      if (step.done) return null
+      if (step.value.length > 0) return step.value
+    }
+  }
+
+  /** The response is over: what has not been read is not wanted. */
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#reader?.cancel().catch(() => {})
+  }
+}

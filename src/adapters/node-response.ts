@@ -1,0 +1,126 @@
+import { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+import type { ResponseSink } from '../wsgi/response-sink.ts'
+import type { ResponseHeaders } from '../wsgi/types.ts'
+import { readStart, type StartedResponse } from './started-response.ts'
+
+/** Writes a response to one of Node's. */
+export class NodeSink implements ResponseSink<StartedResponse> {
+  readonly #response: ServerResponse
+  readonly #http2: Http2ServerResponse | null
+  readonly failed: (error: unknown) => void
+  readonly complain: (error: unknown) => void
+
+  constructor(
+    response: ServerResponse | Http2ServerResponse,
+    httpVersion: number,
+    failed: (error: unknown) => void,
+    complain: (error: unknown) => void,
+  ) {
+    this.#response = response as ServerResponse
+    this.#http2 = httpVersion >= 2 ? (response as Http2ServerResponse) : null
+    this.failed = failed
+    this.complain = complain
+  }
+
+  checkHead(status: string, headers: ResponseHeaders): StartedResponse {
+    return readStart(status, headers)
+  }
+
+  respond(head: StartedResponse, body: Uint8Array): void {
+    const response = this.#response
+    const headOnly = response.req.method === 'HEAD'
+    const bodiless = head.status === 204 || head.status === 304
+    // An empty body for HEAD says nothing of what GET would give.
+    const length =
+      head.contentLength !== -1 || bodiless || (headOnly && body.length === 0) ? -1 : body.length
+    this.#writeHead(head, length)
+    if (body.length === 0 || headOnly) response.end()
+    else response.end(bufferOf(body))
+  }
+
+  start(head: StartedResponse): void {
+    this.#writeHead(head, -1)
+  }
+
+  data(chunk: Uint8Array): boolean {
+    return this.#response.write(bufferOf(chunk))
+  }
+
+  whenReady(callback: () => void): void {
+    this.#response.once('drain', callback)
+  }
+
+  finish(): void {
+    this.#response.end()
+  }
+
+  broken(error: unknown): void {
+    this.complain(error)
+    if (this.#http2 !== null) {
+      // Without a code the client would take it for the end: 2 is INTERNAL_ERROR (RFC 9113 §7).
+      this.#http2.stream?.close(2)
+      return
+    }
+    const { socket } = this.#response
+    if (!this.#response.chunkedEncoding && socket !== null && 'resetAndDestroy' in socket) {
+      // Where the body may end with the connection, only a reset shows that this was not its end.
+      try {
+        socket.resetAndDestroy()
+      } catch {
+        // only a TCP connection can be reset
+      }
+    }
+    this.#response.destroy()
+  }
+
+  /** @param length of the body where the application has not declared it; -1 for none */
+  #writeHead(head: StartedResponse, length: number): void {
+    const response = this.#response
+    if (
+      this.#http2 === null &&
+      response.writeHead === ServerResponse.prototype.writeHead &&
+      response.getHeaderNames().length === 0
+    ) {
+      // Nobody else has a say: one pass over the headers, in their order, with their names as they
+      // are.
+      const flat: string[] = []
+      for (const [name, value] of head.headers) flat.push(name, value)
+      if (length !== -1) flat.push('Content-Length', String(length))
+      response.writeHead(head.status, head.reason, flat)
+      return
+    }
+    // Not as an argument of writeHead: with headers set before, that keeps only the last of a name
+    // (Node.js 20), and so do middlewares that listen for heads (on-headers).
+    const values = new Map<string, { name: string; values: string[] }>()
+    for (const [name, value] of head.headers) {
+      const lower = name.toLowerCase()
+      const same = values.get(lower)
+      if (same === undefined) values.set(lower, { name, values: [value] })
+      else same.values.push(value)
+    }
+    for (const [lower, header] of values) {
+      if (lower === 'set-cookie' || lower === 'vary')
+        header.values.unshift(...valuesOf(response.getHeader(lower)))
+      response.setHeader(
+        header.name,
+        header.values.length === 1 ? header.values[0]! : header.values,
+      )
+    }
+    if (length !== -1) response.setHeader('Content-Length', String(length))
+    if (this.#http2 === null) response.writeHead(head.status, head.reason)
+    else response.writeHead(head.status) // no reasons in HTTP/2
+  }
+}
+
+function valuesOf(header: number | string | readonly string[] | undefined): string[] {
+  if (header === undefined) return []
+  return typeof header === 'object' ? [...header] : [String(header)]
+}
+
+/**
+ * The same bytes as a Buffer, which is what middlewares that wrap a response (compression) expect.
+ */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,36 @@
+import { encodePercent } from '../../wsgi/environ.ts'
+import type {
+  ResponseHeaders,
+  StartResponse,
+  WSGIBody,
+  WSGIEnvironment,
+  WSGIFunction,
+} from '../../wsgi/types.ts'
+import { plainResponse } from '../plain-response.ts'
+
+export const NOT_FOUND = plain('404 Not Found')
+export const NOT_ALLOWED = plain('405 Method Not Allowed', ['Allow', 'GET, HEAD'])
+
+export function isRead(environ: WSGIEnvironment): boolean {
+  return environ.REQUEST_METHOD === 'GET' || environ.REQUEST_METHOD === 'HEAD'
+}
+
+/**
+ * `/docs` → `/docs/`: or the page's relative links would lead beside the directory. The target is
+ * this server's in any case: it begins with one slash, for two would begin the name of another
+ * (`//evil.example/`).
+ */
+export function toDirectory(
+  environ: WSGIEnvironment,
+  startResponse: StartResponse,
+): WSGIBody | Promise<WSGIBody> {
+  const path = encodePercent(`/${environ.SCRIPT_NAME}${environ.PATH_INFO}/`).replace(/^\/+/, '/')
+  const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`
+  const location = path + query.replace(/[^\x21-\x7e]/g, (character) => encodePercent(character))
+  return plain('301 Moved Permanently', ['Location', location])(environ, startResponse)
+}
+
+/** A response that says its status in words. */
+export function plain(status: string, ...headers: ResponseHeaders): WSGIFunction {
+  return plainResponse(status, ['X-Content-Type-Options', 'nosniff'], ...headers)
+}
