@@ -222,9 +222,10 @@ describe('programs on the pages', () => {
   )
 })
 
-test('examples/app.ts is what the README shows', () => {
+test('examples/app.ts is what the first guide shows', () => {
   const shown = blocks.find(
-    ({ page, attribute }) => page === 'README.md' && attribute === 'file=app.ts',
+    ({ page, attribute }) =>
+      page === 'docs/guides/getting-started.md' && attribute === 'file=app.ts',
   )
   expect(shown?.text).toBe(read('examples/app.ts'))
 })
