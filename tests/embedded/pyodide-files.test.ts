@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createLockTable, releaseOwner } from '../../src/runtimes/pyodide/locks/file-locks.ts'
+import { createLockTable, releaseOwner } from '../../src/runtimes/pyodide/locks/lock-table.ts'
 import { PyodideThread } from '../support/pyodide-thread.ts'
 
 // What the embedded interpreter sees of the disk, by Python's own means.

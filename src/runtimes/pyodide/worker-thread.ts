@@ -11,7 +11,8 @@ import type {
 import type { InterpreterFailure } from './failure.ts'
 import type { Mount } from './files/mounts.ts'
 import type { InterpreterImage } from './image/image.ts'
-import { ClaimKeeper, createLockTable, releaseOwner } from './locks/file-locks.ts'
+import { ClaimKeeper } from './locks/claim-keeper.ts'
+import { createLockTable, releaseOwner } from './locks/lock-table.ts'
 import { memoryLimitText } from './memory-limit.ts'
 import {
   MOST_UNTAKEN,

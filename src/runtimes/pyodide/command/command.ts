@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Mount } from '../files/mounts.ts'
 import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from '../image/image.ts'
-import { ClaimKeeper, createLockTable, releaseOwner } from '../locks/file-locks.ts'
+import { ClaimKeeper } from '../locks/claim-keeper.ts'
+import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
 import { STACK_MB } from '../worker-link.ts'
 import {
   COMMAND_WORDS_BYTES,

@@ -5,15 +5,10 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { waitFor } from '../../../../tests/support/wait-for.ts'
-import type { FileIdentity } from './file-claims.ts'
-import {
-  ClaimKeeper,
-  createLockTable,
-  END_OF_FILE,
-  FileLocks,
-  flockIdentity,
-  releaseOwner,
-} from './file-locks.ts'
+import { ClaimKeeper } from './claim-keeper.ts'
+import { type FileIdentity, flockIdentity } from './file-identity.ts'
+import { FileLocks } from './file-locks.ts'
+import { createLockTable, END_OF_FILE, releaseOwner } from './lock-table.ts'
 
 const folder = fs.mkdtempSync(join(tmpdir(), 'monoceros-locks-'))
 afterAll(() => fs.rmSync(folder, { recursive: true }))
@@ -21,8 +16,9 @@ afterEach(() => vi.restoreAllMocks())
 
 const whole = { start: 0n, end: END_OF_FILE }
 const bytes = (start: number, end: number) => ({ start: BigInt(start), end: BigInt(end) })
-const module = new URL('../../../../dist/runtimes/pyodide/locks/file-locks.js', import.meta.url)
-  .href
+const modules = ['file-locks.js', 'lock-table.js'].map(
+  (name) => new URL(`../../../../dist/runtimes/pyodide/locks/${name}`, import.meta.url).href,
+)
 let names = 0
 
 interface TestFile {
@@ -80,7 +76,9 @@ function startLocking(
 ) {
   const code = `
     const { workerData, parentPort } = require('node:worker_threads')
-    import(workerData.module).then(({ FileLocks, createLockTable, END_OF_FILE }) => {
+    const { modules } = workerData
+    Promise.all(modules.map((name) => import(name))).then((imported) => {
+      const { FileLocks, createLockTable, END_OF_FILE } = Object.assign({}, ...imported)
       const { table, id, path, turns, kind } = workerData
       const locks = new FileLocks(table ?? createLockTable(), 5)
       parentPort.postMessage('begun')
@@ -94,7 +92,7 @@ function startLocking(
     })`
   const kind = settings.shared ? 'shared' : 'exclusive'
   const { id, path } = file
-  return new Worker(code, { eval: true, workerData: { module, ...settings, id, path, kind } })
+  return new Worker(code, { eval: true, workerData: { modules, ...settings, id, path, kind } })
 }
 
 describe('locks between processes', () => {
@@ -249,7 +247,7 @@ describe('locks between processes', () => {
     clock.mockImplementation(() => (now += 5))
     for (let turn = 0; turn < 100; turn++) two.first.lock(id, whole, 'exclusive', false, place)
     expect(notices).toEqual([
-      `${path} is locked by another process of Monoceros, ${process.pid}; see ${path}-monoceros`,
+      `${path} is locked by another Monoceros process, ${process.pid} (see ${path}-monoceros)`,
     ])
   })
 })

@@ -2,13 +2,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  createLockTable,
-  END_OF_FILE,
-  FileLocks,
-  type LockKind,
-  releaseOwner,
-} from './file-locks.ts'
+import { FileLocks } from './file-locks.ts'
+import { createLockTable, END_OF_FILE, type LockKind, releaseOwner } from './lock-table.ts'
 
 const file = { device: 65024n, inode: 5449701n }
 const other = { device: 65024n, inode: 2n ** 63n + 5n }
@@ -136,13 +131,13 @@ describe('locks between interpreters', () => {
     const number = new SharedArrayBuffer(8)
     const code = `
       const { workerData, parentPort } = require('node:worker_threads')
-      import(workerData.module).then(({ FileLocks, END_OF_FILE }) => {
+      import(workerData.module).then(({ FileLocks }) => {
         const locks = new FileLocks(workerData.table, workerData.owner)
         const file = { device: 1n, inode: 2n }
         const number = new Int32Array(workerData.number)
         parentPort.postMessage('begun')
         for (let turn = 0; turn < workerData.turns; turn++) {
-          const range = { start: 0n, end: turn % 2 === 0 ? END_OF_FILE : 10n }
+          const range = { start: 0n, end: turn % 2 === 0 ? workerData.end : 10n }
           const failure = locks.lock(file, range, 'exclusive', true)
           if (failure !== null) throw new Error(failure)
           const before = number[workerData.field]
@@ -157,6 +152,7 @@ describe('locks between interpreters', () => {
         workerData: {
           module: new URL('../../../../dist/runtimes/pyodide/locks/file-locks.js', import.meta.url)
             .href,
+          end: END_OF_FILE,
           table,
           number,
           owner,
