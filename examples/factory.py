@@ -1,6 +1,6 @@
 """An application made by a function: npx monoceros 'factory:create_app("Good evening")'
 
-The arguments are literals. The function is called once in each worker, before the first request.
+The arguments must be literals. The function is called once in each worker, before the first request.
 """
 
 
@@ -8,7 +8,11 @@ def create_app(greeting="Hello"):
     body = f"{greeting}!\n".encode()
 
     def application(environ, start_response):
-        start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))])
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+        ]
+        start_response("200 OK", headers)
         return [body]
 
     return application

@@ -1,4 +1,4 @@
-"""The smallest WSGI application: a callable that takes environ and start_response and returns bytes."""
+"""The smallest WSGI application: it takes environ and start_response, and returns bytes."""
 
 
 def application(environ, start_response):

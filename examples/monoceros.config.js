@@ -1,6 +1,6 @@
 /**
- * Read when the server starts in this folder, and again on HUP. Flags of the command line replace
- * what stands here.
+ * The server reads this file when it starts in this folder, and again on HUP. Flags of the command
+ * line replace these settings.
  */
 import { availableParallelism } from 'node:os'
 
@@ -11,5 +11,5 @@ const config = {
   raw_env: { SITE_NAME: 'Examples' },
 }
 
-// biome-ignore lint/style/noDefaultExport: it is what a config file is for
+// biome-ignore lint/style/noDefaultExport: a config file has a default export
 export { config as default }

@@ -1,4 +1,4 @@
-/** What the command does, from a program: node serve.js hello --workers 2 */
+/** Does what the command does, from a program: node serve.js hello --workers 2 */
 import { loadSettings, SettingsError, serve } from 'monoceros'
 
 const sources = { args: process.argv.slice(2), env: process.env }

@@ -8,13 +8,16 @@ import time
 
 
 def count():
-    """Each chunk goes out before the next is asked for. A slow reader holds up its own iterable only."""
+    """Each chunk is sent before the next is asked for.
+
+    A slow reader holds up only its own iterable.
+    """
     try:
         for number in range(1, 6):
             yield f"{number}\n".encode()
             time.sleep(1)
     finally:
-        # Runs when the client goes away in the middle, too.
+        # This also runs if the client goes away in the middle.
         print("the counter is closed")
 
 

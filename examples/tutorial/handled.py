@@ -35,7 +35,8 @@ class Guarded:
 def answer(environ, start_response):
     traceback.print_exc(file=environ["wsgi.errors"])
     headers = [("Content-Type", "text/plain")]
-    start_response("500 Internal Server Error", headers, sys.exc_info())  # may raise the error again
+    # This raises the error again if the head was sent.
+    start_response("500 Internal Server Error", headers, sys.exc_info())
     return [b"500 Internal Server Error\n"]
 
 

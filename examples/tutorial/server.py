@@ -14,7 +14,7 @@ def serve(app, port):
             with connection:
                 try:
                     answer(connection, app, port)
-                except Exception as error:  # the next client shall be served all the same
+                except Exception as error:  # go on with the next client
                     print(f"A request failed: {error!r}", file=sys.stderr)
 
 

@@ -13,7 +13,7 @@ function serve(app: WSGIApplication, port: number) {
   const listener = createServer((connection) => {
     connection.on('error', () => connection.destroy()) // the client has left
     answer(connection, app, (listener.address() as AddressInfo).port).catch((error) => {
-      console.error('A request failed:', error) // the next client shall be served all the same
+      console.error('A request failed:', error) // go on with the next client
       connection.destroy()
     })
   })
