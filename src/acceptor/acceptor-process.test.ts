@@ -6,7 +6,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { loadSettings } from '../settings/load.ts'
 import { type AcceptorControls, runAcceptorProcess } from './acceptor-process.ts'
-import type { AcceptorReady, FromAcceptor, StartMessage, ToAcceptor } from './messages.ts'
+import type {
+  AcceptorReady,
+  FromAcceptor,
+  StartMessage,
+  ToAcceptor,
+  WorkerReport,
+} from './messages.ts'
 
 const ready: AcceptorReady = {
   workers: [{ pid: 4713, python: '3.11.7', implementation: 'CPython' }],
@@ -75,6 +81,10 @@ class TestAcceptor implements AcceptorControls {
 
   scale(workers: number): void {
     this.calls.push(`scale ${workers}`)
+  }
+
+  report(): readonly WorkerReport[] {
+    return [{ pid: 4713, state: 'serving', requests: 2 }]
   }
 
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
@@ -331,7 +341,7 @@ test('a mistake of our own is logged with its stack, the workers are ended, and 
   const { host, acceptor } = await serving()
   host.emit('uncaughtException', new Error('we slipped'))
   expect(log()).toMatch(
-    /\[CRITICAL\] Mistake in the acceptor, please report it: Error: we slipped\n +at /,
+    /\[CRITICAL\] Bug in the acceptor, please report it: Error: we slipped\n +at /,
   )
   expect(acceptor.calls).toEqual(['kill'])
   expect(host.exits).toEqual([70])
@@ -365,12 +375,8 @@ describe('with an application in TypeScript', () => {
     expect(host.sent).toEqual([{ type: 'leaving', failed: true }])
     expect(acceptor.calls).toEqual(['start', 'stop 7000, replaced'])
     expect(host.exits).toEqual([])
-    expect(log()).toMatch(
-      /\[CRITICAL\] An error that the application did not catch.*\nError: tick 0\./,
-    )
-    expect(log()).toMatch(
-      /\[ERROR\] An error that the application did not catch.*\nError: tick 1\./,
-    )
+    expect(log()).toMatch(/\[CRITICAL\] Uncaught error of the application.*\nError: tick 0\./)
+    expect(log()).toMatch(/\[ERROR\] Uncaught error of the application.*\nError: tick 1\./)
     expect(log()).not.toMatch(/tick 100\.|report it/)
     stopped()
     await waitFor('the exit', () => host.exits.length > 0)
@@ -400,4 +406,17 @@ test('a stop that fails is a mistake of our own', async () => {
   await waitFor('the exit', () => host.exits.length > 0)
   expect(host.exits).toEqual([70])
   expect(log()).toContain('Error: cannot')
+})
+
+test('a report has the workers of this moment; before there is an acceptor, none', async () => {
+  const early = new TestHost()
+  runAcceptorProcess(early, () => new TestAcceptor())
+  early.receive({ type: 'report' })
+  expect(early.sent).toEqual([{ type: 'report', workers: [] }])
+  const { host } = await begin()
+  host.receive({ type: 'report' })
+  expect(host.sent).toContainEqual({
+    type: 'report',
+    workers: [{ pid: 4713, state: 'serving', requests: 2 }],
+  })
 })

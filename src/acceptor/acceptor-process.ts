@@ -1,6 +1,6 @@
 /**
- * The process around an acceptor: turns the arbiter's messages, and signals, into calls of an
- * `Acceptor`, and its end into a message and an exit status (`EXIT.acceptor`).
+ * The process around an acceptor: it turns the arbiter's messages and signals into calls of an
+ * `Acceptor`, and the acceptor's end into a message and an exit status (`EXIT.acceptor`).
  */
 import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
@@ -14,57 +14,58 @@ import type {
   FromAcceptor,
   StartMessage,
   ToAcceptor,
+  WorkerReport,
 } from './messages.ts'
 
-/** What this process asks of an acceptor. */
+/** What this process calls of an acceptor. */
 export interface AcceptorControls {
   start(): Promise<AcceptorReady>
   reload(): Promise<void>
-  /** Ends a reload that is under way; its promise is rejected. */
+  /** Ends a reload that is in progress; its promise is rejected. */
   abandonReload(): void
   scale(workers: number): void
+  /** Its workers at this moment. */
+  report(): readonly WorkerReport[]
   /**
-   * @param replaced another serves in its place: who has an idle connection has time to come over
+   * @param replaced another acceptor serves already, so idle connections may stay for one more
+   * request
    */
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
-  /** Ends that time. */
+  /** Closes idle connections that may still stay after {@link stop}. */
   closeIdle(): void
   kill(): void
   reopenLogs(): void
 }
 
-/** An acceptor's own process: a child of the arbiter, with a channel to it. */
+/** The process that an acceptor runs in: a child of the arbiter, with a channel to it. */
 export interface AcceptorHost extends HostProcess {
   send?: ((message: FromAcceptor, callback: (error: Error | null) => void) => unknown) | undefined
   disconnect?: (() => void) | undefined
   kill(pid: number, signal: NodeJS.Signals): unknown
 }
 
-/** Makes the acceptor of a process. `retire` asks for the process to be replaced. */
+/** Makes the acceptor of a process. `retire` asks the arbiter to replace the process. */
 export type CreateAcceptor = (
   start: StartMessage,
   log: ErrorLog,
   retire: () => void,
 ) => AcceptorControls
 
-/**
- * How long an acceptor may overrun its time to stop before it is ended by force, in milliseconds.
- */
-const overrun = 1000
+/** How long after `graceful_timeout` a stop ends by force, in milliseconds. */
+const OVERRUN_MS = 1000
 
-/** How many errors of an application that is being replaced already are told. */
-const lateMistakes = 10
+/** How many uncaught errors are logged of an application that is already being replaced. */
+const LATE_ERRORS_LOGGED = 10
 
-/** These are the arbiter's to decide on, when they reach the acceptor too. */
-const ignoredSignals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+/** The arbiter decides on these; a terminal or a service manager may send them to acceptors too. */
+const IGNORED_SIGNALS = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 
 /**
- * Serves the arbiter at the other end of the IPC channel until told to leave.
+ * Obeys the arbiter at the other end of the IPC channel until it is told to leave. It also leaves
  *
- * - TERM sent to this process itself: it says `leaving` and stops gracefully; the arbiter replaces
- *   it.
- * - The channel closes (the arbiter is gone, however it ended): it stops gracefully, and takes its
- *   directory away.
+ * - on SIGTERM: it sends `leaving` and stops gracefully; the arbiter replaces it;
+ * - when the channel closes, because the arbiter is gone: it stops gracefully and removes its
+ *   temporary directory.
  */
 export function runAcceptorProcess(host: AcceptorHost, create: CreateAcceptor): void {
   new AcceptorProcess(host, create).listen()
@@ -80,20 +81,20 @@ class AcceptorProcess {
   #serving = false
   #stopping = false
   #exiting = false
-  #lateMistakes = 0
+  #lateErrors = 0
   #orphaned = false
-  readonly #speak: NonNullable<AcceptorHost['send']> | undefined
+  readonly #sendToArbiter: NonNullable<AcceptorHost['send']> | undefined
 
   constructor(host: AcceptorHost, create: CreateAcceptor) {
     this.#host = host
-    this.#speak = host.send?.bind(host)
+    this.#sendToArbiter = host.send?.bind(host)
     this.#create = create
   }
 
   listen(): void {
     const host = this.#host
     host.on('uncaughtException', (error: unknown) => this.#onUncaught(error))
-    for (const signal of ignoredSignals) host.on(signal, () => {})
+    for (const signal of IGNORED_SIGNALS) host.on(signal, () => {})
     host.on('SIGTERM', () => this.#leave())
     host.on('message', (message: ToAcceptor) => this.#onMessage(message))
     host.on('disconnect', () => this.#onDisconnect())
@@ -112,6 +113,9 @@ class AcceptorProcess {
         break
       case 'scale':
         this.#acceptor?.scale(message.workers)
+        break
+      case 'report':
+        this.#send({ type: 'report', workers: this.#acceptor?.report() ?? [] })
         break
       case 'reopen-logs':
         this.#log?.reopen()
@@ -133,13 +137,13 @@ class AcceptorProcess {
         file: start.settings.errorLogfile,
         level: start.settings.logLevel,
       })
-      if (this.#runsApplication) this.#keepChannel()
+      if (this.#runsApplication) this.#hideChannel()
       this.#acceptor = this.#create(start, this.#log, () => this.#send({ type: 'retiring' }))
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
       this.#serving = true
       this.#send({ type: 'ready', ready })
-      if (this.#runsApplication) this.#giveSignsOfLife(start.settings.timeout)
+      if (this.#runsApplication) this.#sendSignsOfLife(start.settings.timeout)
     } catch (error) {
       if (this.#stopping) return
       this.#stopping = true
@@ -148,21 +152,21 @@ class AcceptorProcess {
     }
   }
 
-  /** The application is called in this process, so its mistakes arrive here. */
+  /** The application runs in this process, so its uncaught errors arrive here. */
   get #runsApplication(): boolean {
     return this.#start !== undefined && runtimeOf(this.#start.settings) === 'node'
   }
 
   /**
-   * The channel is ours: a library that looks whether another program has started it
-   * (`process.send`) would speak to the arbiter.
+   * Hides the channel from the application: some libraries send a message to their parent if there
+   * is `process.send`, and that would reach the arbiter.
    */
-  #keepChannel(): void {
+  #hideChannel(): void {
     this.#host.send = undefined
     this.#host.disconnect = undefined
   }
 
-  #giveSignsOfLife(timeout: number): void {
+  #sendSignsOfLife(timeout: number): void {
     if (timeout === 0) return
     setInterval(() => this.#send({ type: 'alive' }), Math.max(100, (timeout * 1000) / 4)).unref()
   }
@@ -187,13 +191,15 @@ class AcceptorProcess {
     if (this.#stopping) return
     this.#stopping = true
     this.#overdue = setTimeout(() => {
-      this.#log?.error(`Acceptor did not stop within ${graceTimeoutMs / 1000} s; ended`)
+      this.#log?.error(
+        `Acceptor did not stop within ${graceTimeoutMs / 1000} s (graceful_timeout); ending it`,
+      )
       this.#kill()
-    }, graceTimeoutMs + overrun)
+    }, graceTimeoutMs + OVERRUN_MS)
     try {
       await this.#acceptor?.stop(graceTimeoutMs, replaced)
     } catch (error) {
-      this.#onMistake(error)
+      this.#onBug(error)
       return
     }
     this.#exit(EXIT.acceptor.STOPPED)
@@ -218,20 +224,20 @@ class AcceptorProcess {
 
   #onUncaught(error: unknown): void {
     if (!this.#runsApplication || this.#log === undefined) {
-      this.#onMistake(error)
+      this.#onBug(error)
     } else if (!this.#stopping) {
-      this.#onApplicationMistake(failureText(error))
-    } else if (this.#lateMistakes++ < lateMistakes) {
-      // One that throws at every tick of a timer must not cost others the end of their responses.
+      this.#onApplicationError(failureText(error))
+    } else if (this.#lateErrors++ < LATE_ERRORS_LOGGED) {
+      // Requests in progress may still finish, even if a timer of the application keeps throwing.
       this.#log.error(
-        `An error that the application did not catch while it is stopped\n${failureText(error)}`,
+        `Uncaught error of the application while it is stopping\n${failureText(error)}`,
       )
     }
   }
 
-  #onMistake(error: unknown): void {
+  #onBug(error: unknown): void {
     const text = failureText(error)
-    const entry = `Mistake in the acceptor, please report it: ${text}`
+    const entry = `Bug in the acceptor, please report it: ${text}`
     if (this.#log) this.#log.critical(entry)
     else console.error(entry)
     this.#acceptor?.kill()
@@ -239,21 +245,19 @@ class AcceptorProcess {
   }
 
   /**
-   * Nobody knows what state the application is in: what is in flight may finish, and a fresh
-   * process takes over.
+   * After an uncaught error the state of the application is unknown: requests in progress may
+   * finish, and a new process takes over.
    */
-  #onApplicationMistake(text: string): void {
+  #onApplicationError(text: string): void {
     if (this.#serving) {
-      this.#log?.critical(
-        `An error that the application did not catch; this process is replaced\n${text}`,
-      )
+      this.#log?.critical(`Uncaught error of the application; replacing its process\n${text}`)
       this.#leave(true)
       return
     }
     this.#stopping = true
     const failure = {
       kind: 'application-load',
-      text: `The application failed while it was being loaded\n${text}`,
+      text: `The application failed while it was loading\n${text}`,
     } as const
     this.#send({ type: 'failed', ...failure }, () => this.#exit(EXIT.acceptor.FAILED))
   }
@@ -267,21 +271,21 @@ class AcceptorProcess {
   }
 
   /**
-   * What the arbiter would do after this process: remove its directory, end what is left of its
-   * process group (itself included).
+   * Does what the arbiter would do after this process: removes its directory and ends what is left
+   * of its process group, itself included.
    */
   #cleanUpAlone(): void {
     if (this.#start) rmSync(this.#start.tmpDir, { recursive: true, force: true })
     try {
       this.#host.kill(-this.#host.pid, 'SIGKILL')
     } catch {
-      // It leads no group: started by something else than our arbiter.
+      // It does not lead a group, because something other than the arbiter started it.
     }
   }
 
   #send(message: FromAcceptor, sent: () => void = () => {}): void {
-    if (this.#speak === undefined || this.#orphaned) sent()
-    else this.#speak(message, () => sent())
+    if (this.#sendToArbiter === undefined || this.#orphaned) sent()
+    else this.#sendToArbiter(message, () => sent())
   }
 }
 
@@ -289,7 +293,7 @@ function failureOf(error: unknown): { kind: FailureKind; text: string } {
   if (!(error instanceof Error)) return { kind: 'other', text: String(error) }
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'application-load') return { kind: 'application-load', text: error.message }
-  // Our own errors and the system's explain themselves; anything else is a mistake, whose place
+  // Errors with a code explain themselves (ours, the system's). Any other is a bug, so its stack
   // matters.
   return {
     kind: 'other',

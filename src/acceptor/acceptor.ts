@@ -25,7 +25,7 @@ import {
   HOW_TO_RAISE,
   openDescriptors,
 } from './descriptors.ts'
-import type { AcceptorReady, InheritedListener } from './messages.ts'
+import type { AcceptorReady, InheritedListener, WorkerReport } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
 
@@ -300,6 +300,10 @@ export class Acceptor implements AcceptorControls {
 
   scale(workers: number): void {
     this.#backend?.scale(workers)
+  }
+
+  report(): readonly WorkerReport[] {
+    return this.#backend?.report() ?? []
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { RequestHandler } from '../http/exchange.ts'
-import type { AcceptorReady } from './messages.ts'
+import type { AcceptorReady, WorkerReport } from './messages.ts'
 
 /**
  * What answers an acceptor's requests: workers with a Python application, or an application in this
@@ -18,6 +18,8 @@ export interface Backend {
   /** Ends a reload that is under way: it fails, and what served before goes on. */
   abandonReload(): void
   scale(workers: number): void
+  /** Its workers at this moment; empty if the application runs in this process. */
+  report(): readonly WorkerReport[]
   /** Ends what runs the application, within `graceMs`. */
   stop(graceMs: number): Promise<void>
   /** Ends it at once. */

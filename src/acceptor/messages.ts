@@ -1,18 +1,32 @@
 /**
- * What the arbiter and an acceptor process say to each other, over the IPC channel that Node gives
- * a child process (structured clones, so that any plain data passes).
+ * The messages between the arbiter and an acceptor process. They go over Node's IPC channel of a
+ * child process, as structured clones, so any plain data can be sent.
  *
- * The conversation: the arbiter sends `start` once; the acceptor answers `ready` or `failed` (and
- * then exits). From then on the arbiter may send `reload` (answered by `reloaded` or
- * `reload-failed`; `abandon-reload` makes it fail at once), `scale` and `reopen-logs`, and in the
- * end `stop` or `kill`, on which the acceptor exits. An acceptor that leaves for a reason of its
- * own says `leaving` first, so that its replacement need not wait for its end; `failed` when the
- * application gave the reason. One that is due to be replaced, but serves as well as ever, says
- * `retiring`, and is stopped when its replacement serves. Where the application runs in the
- * acceptor itself, `alive` says again and again that it is not stuck.
+ * The arbiter sends:
+ *
+ * | message | |
+ * |---|---|
+ * | `start` | once, first; answered by `ready`, or by `failed` before the acceptor exits |
+ * | `reload` | answered by `reloaded` or `reload-failed` |
+ * | `abandon-reload` | makes a reload that is in progress fail immediately |
+ * | `scale` | changes the number of workers |
+ * | `reopen-logs` | opens the log files again |
+ * | `report` | answered by `report` |
+ * | `stop`, `kill` | last; the acceptor exits |
+ *
+ * An acceptor sends by itself:
+ *
+ * | message | |
+ * |---|---|
+ * | `leaving` | it stops accepting and will exit, so its replacement can start now; `failed` if the application is the reason |
+ * | `retiring` | it asks to be replaced, and serves until it is stopped |
+ * | `alive` | its event loop runs; sent four times per `timeout` if the application runs in the acceptor itself |
  */
+import type { WorkerReport } from '../runtimes/workers/pool.ts'
 import type { BindAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
+
+export type { WorkerReport }
 
 /**
  * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of
@@ -37,31 +51,29 @@ export interface ReadyWorker {
   readonly implementation: string
 }
 
-/** What an acceptor has to tell once it serves. */
+/** What an acceptor reports once it serves. */
 export interface AcceptorReady {
   readonly workers: readonly ReadyWorker[]
   /** The path of the interpreter, or `embedded`. */
   readonly interpreter: string
-  /** Requests that each worker runs at the same time; null where it is always one. */
+  /** How many requests each worker runs at the same time; null if that is always one. */
   readonly threads: number | null
-  /** What the operator should know of how it serves; the arbiter logs it once for all acceptors. */
+  /** Warnings for the operator; the arbiter logs them once, not for each acceptor. */
   readonly warnings?: readonly string[]
 }
 
-/** All that an acceptor process needs to begin. */
+/** Everything that an acceptor process needs to start. */
 export interface StartMessage {
   readonly type: 'start'
   readonly settings: Settings
   readonly listeners: readonly InheritedListener[]
   /** This acceptor's share of the workers. */
   readonly workers: number
-  /**
-   * A directory of its own, with mode 0700, which the arbiter removes when the acceptor is gone.
-   */
+  /** Its temporary directory, with mode 0700; the arbiter removes it when the acceptor is gone. */
   readonly tmpDir: string
   /**
-   * Where the application runs in the acceptor itself: the descriptor on which the arbiter asks
-   * where it stands.
+   * The descriptor on which the arbiter asks for the stack of an application that runs in the
+   * acceptor itself; null for others.
    */
   readonly stackFd: number | null
 }
@@ -72,13 +84,11 @@ export type ToAcceptor =
   | { readonly type: 'abandon-reload' }
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
+  | { readonly type: 'report' }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
-/**
- * Whose fault it is that an acceptor could not start or reload: the application's, or anything
- * else.
- */
+/** Why an acceptor could not start or reload: because of the application, or for another reason. */
 export type FailureKind = 'application-load' | 'other'
 
 export type FromAcceptor =
@@ -88,4 +98,5 @@ export type FromAcceptor =
   | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: string }
   | { readonly type: 'leaving'; readonly failed: boolean }
   | { readonly type: 'retiring' }
+  | { readonly type: 'report'; readonly workers: readonly WorkerReport[] }
   | { readonly type: 'alive' }

@@ -10,7 +10,7 @@ import { version } from '../settings/version.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
 import { closeApplications } from '../wsgi/lifetime.ts'
 import type { Backend } from './backend.ts'
-import type { AcceptorReady } from './messages.ts'
+import type { AcceptorReady, WorkerReport } from './messages.ts'
 import { tellStacks } from './stack-teller.ts'
 
 export interface NodeBackendOptions {
@@ -75,6 +75,10 @@ export class NodeBackend implements Backend {
   abandonReload(): void {}
 
   scale(): void {}
+
+  report(): readonly WorkerReport[] {
+    return []
+  }
 
   async stop(graceMs: number): Promise<void> {
     await closeApplications(graceMs)

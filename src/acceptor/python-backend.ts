@@ -11,7 +11,7 @@ import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
-import type { AcceptorReady } from './messages.ts'
+import type { AcceptorReady, WorkerReport } from './messages.ts'
 
 export interface PythonBackendOptions {
   readonly settings: Settings
@@ -111,6 +111,10 @@ export class PythonBackend implements Backend {
 
   scale(workers: number): void {
     this.#pool?.scale(workers)
+  }
+
+  report(): readonly WorkerReport[] {
+    return this.#pool?.report() ?? []
   }
 
   async stop(graceMs: number): Promise<void> {

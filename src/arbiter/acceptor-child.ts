@@ -1,176 +1,118 @@
-/** One acceptor process, as its arbiter sees it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+/** An acceptor, as the arbiter has it: a child process, the conversation with it, and its end. */
+import type { ChildProcess } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
-import type { AcceptorReady, FailureKind, FromAcceptor, ToAcceptor } from '../acceptor/messages.ts'
-import type { StackAnswer } from '../acceptor/stack-answer.ts'
+import type { AcceptorReady, FromAcceptor, ToAcceptor, WorkerReport } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import type { LoadWatch, Whereabouts } from '../runtimes/load-watch.ts'
-import { runtimeOf } from '../settings/runtime.ts'
-import type { Settings } from '../settings/table.ts'
+import type { LoadWatch } from '../runtimes/load-watch.ts'
+import { type AcceptorExit, AcceptorFailure, describeExit, exitOf } from './acceptor-exit.ts'
 import { type Deferred, defer } from './deferred.ts'
-import type { Listener } from './listeners.ts'
+import { LivenessWatch } from './liveness-watch.ts'
 import { groupGone, signalGroup } from './process-group.ts'
+import { type AcceptorJob, spawnAcceptor } from './spawn-acceptor.ts'
+import { StackChannel } from './stack-channel.ts'
 
-/** How a process ended: one of the two is null. */
-export interface AcceptorExit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
-/**
- * What an acceptor says that leaves of its own accord: somebody told it to, or its application
- * failed.
- */
+/** Why an acceptor leaves by itself: it was told to (SIGTERM), or its application failed. */
 export type Leave = 'told' | 'failed'
 
-/**
- * Why an acceptor could not start or reload; `message` is for the log: a traceback, or one line.
- */
-export class AcceptorFailure extends Error {
-  readonly code: FailureKind
-
-  constructor(kind: FailureKind, text: string) {
-    super(text)
-    this.code = kind
-  }
-}
-
-export interface AcceptorChildOptions {
-  /** The path of the acceptor's program. */
-  readonly program: string
-  readonly settings: Settings
-  readonly listeners: readonly Listener[]
-  /** This acceptor's share of the workers. */
-  readonly workers: number
+export interface AcceptorChildOptions extends AcceptorJob {
   readonly log: ErrorLog
-  /**
-   * Watches over how long it takes to load the application, where that runs in the acceptor itself.
-   */
+  /** Watches how long the application takes to load, if it runs in the acceptor itself. */
   readonly loads: LoadWatch
 }
 
-/** The first descriptor after stdin, stdout, stderr and the IPC channel. */
-const firstListenerFd = 4
+/** How long the rest of an acceptor's processes have after TERM and after KILL, in milliseconds. */
+const LAST_GRACE_MS = 1000
 
-/**
- * How long what is left of an acceptor's processes has after TERM and after KILL, in milliseconds.
- */
-const lastGrace = 1000
-
-/**
- * How often it is looked whether an acceptor is alive, and what between two looks tells that nobody
- * could look; milliseconds.
- */
-const lookEvery = 250
-const overslept = 1000
-
-/** How long an acceptor has to say where it stands, in milliseconds; its own limits are shorter. */
-const whereMs = 3500
+/** How long an acceptor may take to report its workers, in milliseconds. */
+const REPORT_MS = 1000
 
 /**
  * Starts an acceptor process and follows it to its end.
  *
- * The process leads a process group of its own. So a Ctrl-C in the terminal reaches the arbiter
- * alone, which decides, and whatever an acceptor leaves behind when it is killed is found and
- * ended. `exited` resolves when none of it is left.
+ * The process leads a process group of its own. A Ctrl-C in the terminal reaches the arbiter only,
+ * which decides what happens; and everything that an acceptor leaves behind when it is killed can
+ * be found and ended. `exited` resolves when none of it is left.
  */
 export class AcceptorChild {
   /** Resolves when it serves; rejects with an {@link AcceptorFailure} when it cannot. */
   readonly ready: Promise<AcceptorReady>
   /**
-   * Resolves as soon as it will serve no more: with how it ended, or with a word when it says so
-   * itself first.
+   * Resolves as soon as it stops accepting: with the way it ended, or with the reason if it
+   * announced that it leaves.
    */
   readonly leaving: Promise<AcceptorExit | Leave>
-  /** Resolves when it asks for a replacement, and goes on serving until it is stopped. */
+  /** Resolves when it asks for a replacement; it serves until it is stopped. */
   readonly retiring: Promise<void>
   /** Resolves when it and all of its workers are gone and its directory is removed. */
   readonly exited: Promise<AcceptorExit>
+  /** `performance.now()` */
   readonly startedAt: number = performance.now()
 
   readonly #process: ChildProcess
   readonly #tmpDir: string
   readonly #graceMs: number
+  readonly #timeout: number
   readonly #log: ErrorLog
+  readonly #stacks: StackChannel | null
   readonly #ready: Deferred<AcceptorReady> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #retiring: Deferred<void> = defer()
   readonly #reloads: Deferred<void>[] = []
-  readonly #timeout: number
   readonly #unwatchLoad: () => void
+  #liveness: LivenessWatch | null = null
+  #reporting: Deferred<readonly WorkerReport[] | null> | null = null
   #isReady = false
-  #aliveAt = 0
-  /** Whoever has asked where it stands. */
-  #whoAsks: ((answer: StackAnswer) => void) | null = null
-  /** When its orphaned workers are ended; `performance.now()`. */
+  #isStopping = false
+  /** When the processes that it has left behind are killed; `performance.now()`. */
   #orphanDeadline = Number.POSITIVE_INFINITY
   #ended = false
+  /** It has ended, and nothing is left of it. */
   #over = false
 
-  /** @throws AcceptorFailure when there is no place for its directory */
+  /** @throws AcceptorFailure if its temporary directory cannot be made */
   constructor(options: AcceptorChildOptions) {
-    const { settings, listeners } = options
-    const runsApplication = runtimeOf(settings) === 'node'
+    const { settings, log, loads } = options
     this.#graceMs = settings.gracefulTimeout * 1000
     this.#timeout = settings.timeout
-    this.#log = options.log
-    this.#tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
-    this.#process = spawn(
-      process.execPath,
-      [...inheritedNodeOptions(process.execArgv), options.program],
-      {
-        stdio: [
-          'ignore',
-          'inherit',
-          'inherit',
-          'ipc',
-          ...listeners.map((listener) => listener.fd),
-          ...(runsApplication ? (['pipe'] as const) : []),
-        ],
-        serialization: 'advanced',
-        detached: true,
-        env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
-          ? withAllocator(process.env)
-          : process.env,
-      },
-    )
+    this.#log = log
+    const { process: child, start } = spawnAcceptor(options)
+    this.#process = child
+    this.#tmpDir = start.tmpDir
     this.ready = this.#ready.promise
     this.leaving = this.#leaving.promise
     this.retiring = this.#retiring.promise
-    // Whoever wants to know asks; an answer that nobody waits for is not an error of this process.
+    // A rejection that is not waited for is not an error of this process.
     this.ready.catch(() => {})
     this.exited = this.#follow()
-    this.#process.on('message', (message) => this.#onMessage(message as FromAcceptor))
-    this.#send({
-      type: 'start',
-      settings,
-      listeners: listeners.map(({ address }, index) => ({ fd: firstListenerFd + index, address })),
-      workers: options.workers,
-      tmpDir: this.#tmpDir,
-      stackFd: runsApplication ? firstListenerFd + listeners.length : null,
-    })
-    if (runsApplication) this.#listenForStacks(firstListenerFd + listeners.length)
-    this.#unwatchLoad =
-      runsApplication && this.pid !== 0 ? this.#watchLoad(options.loads) : () => {}
+    child.on('message', (message) => this.#onMessage(message as FromAcceptor))
+    this.#send(start)
+    this.#stacks =
+      start.stackFd === null
+        ? null
+        : new StackChannel(child.stdio[start.stackFd] as Socket | undefined)
+    this.#unwatchLoad = this.#watchLoad(loads)
   }
 
   get isReady(): boolean {
     return this.#isReady
   }
 
-  /** 0 when the process could not even be started. */
+  /** It was told to end, or is ending by itself. */
+  get isStopping(): boolean {
+    return this.#isStopping
+  }
+
+  /** 0 if the process could not be started. */
   get pid(): number {
     return this.#process.pid ?? 0
   }
 
   /**
-   * Starts new workers and lets the old ones leave. @throws AcceptorFailure (as a rejection) when
-   * the old ones stay
+   * Starts new workers and stops the old ones.
+   *
+   * @throws AcceptorFailure (as a rejection) if the old ones stay
    */
   reload(): Promise<void> {
     const reload = defer<void>()
@@ -180,7 +122,7 @@ export class AcceptorChild {
     return reload.promise
   }
 
-  /** Makes a reload that is under way fail. */
+  /** Makes a reload that is in progress fail. */
   abandonReload(): void {
     this.#send({ type: 'abandon-reload' })
   }
@@ -193,25 +135,44 @@ export class AcceptorChild {
     this.#send({ type: 'reopen-logs' })
   }
 
+  /** Its workers at this moment; null if it does not answer within a second. */
+  async report(): Promise<readonly WorkerReport[] | null> {
+    if (this.#ended || !this.#isReady) return null
+    if (this.#reporting === null) {
+      const reporting = defer<readonly WorkerReport[] | null>()
+      this.#reporting = reporting
+      const timer = setTimeout(() => reporting.resolve(null), REPORT_MS)
+      this.#send({ type: 'report' })
+      void reporting.promise.then(() => {
+        clearTimeout(timer)
+        this.#reporting = null
+      })
+    }
+    return await this.#reporting.promise
+  }
+
   /**
-   * Lets it finish what is in flight, for at most that long; then all of its processes are killed.
+   * Lets it finish its requests, for up to `graceMs`; then all of its processes are killed.
    *
-   * @param replaced another serves already, so its idle connections may wait for one more request
+   * @param replaced another acceptor serves already, so idle connections may stay for one more
+   * request
    */
   stop(graceMs: number, replaced: boolean): void {
+    this.#isStopping = true
     this.#send({ type: 'stop', graceTimeoutMs: graceMs, replaced })
-    // It keeps to the limit itself; this is for one that hangs.
-    this.#endBy(performance.now() + graceMs + lastGrace / 2)
+    // It keeps to the limit by itself, unless it hangs.
+    this.#endBy(performance.now() + graceMs + LAST_GRACE_MS / 2)
   }
 
-  /** Ends it at once: by asking, then by force. */
+  /** Ends it immediately: on request, or else by force. */
   kill(): void {
+    this.#isStopping = true
     this.#send({ type: 'kill' })
-    this.#endBy(performance.now() + lastGrace / 2)
+    this.#endBy(performance.now() + LAST_GRACE_MS / 2)
   }
 
   /**
-   * Kills all of its processes and removes its directory, before this returns; for the end of the
+   * Kills all of its processes and removes its directory before it returns; for the end of the
    * arbiter itself.
    */
   killNow(): void {
@@ -222,7 +183,7 @@ export class AcceptorChild {
 
   #send(message: ToAcceptor): void {
     if (!this.#process.connected) return
-    // A channel that breaks now is told by the exit.
+    // If the channel breaks now, `exited` reports it.
     this.#process.send(message, () => {})
   }
 
@@ -232,95 +193,60 @@ export class AcceptorChild {
         this.#unwatchLoad()
         this.#isReady = true
         this.#ready.resolve(message.ready)
-        if (message.ready.workers.length === 0) this.#watch()
+        this.#watchLiveness()
         break
       case 'failed':
         this.#unwatchLoad()
         this.#ready.reject(new AcceptorFailure(message.kind, message.text))
         break
       case 'leaving':
+        this.#isStopping = true
         this.#leaving.resolve(message.failed ? 'failed' : 'told')
         break
       case 'retiring':
         this.#retiring.resolve()
         break
       case 'alive':
-        this.#aliveAt = performance.now()
+        this.#liveness?.alive()
         break
       case 'reloaded':
         this.#reloads.shift()?.resolve()
         break
       case 'reload-failed':
         this.#reloads.shift()?.reject(new AcceptorFailure(message.kind, message.text))
+        break
+      case 'report':
+        this.#reporting?.resolve(message.workers)
     }
   }
 
-  /**
-   * An application that runs in the acceptor itself and does not come back keeps it from giving
-   * signs of life: then it is ended.
-   */
-  #watch(): void {
-    if (this.#timeout === 0) return
-    let lookedAt = performance.now()
-    this.#aliveAt = lookedAt
-    let asking = false
-    const look = setInterval(async () => {
-      if (this.#ended) return clearInterval(look)
-      if (asking) return
-      const now = performance.now()
-      // This process was stopped itself: what was said meanwhile has not been heard yet.
-      if (now - lookedAt > overslept) this.#aliveAt = now
-      lookedAt = now
-      if (now - this.#aliveAt <= this.#timeout * 1000) return
-      asking = true
-      const { text } = await this.where()
-      asking = false
+  /** Kills it if an application that runs in the acceptor itself blocks its event loop. */
+  #watchLiveness(): void {
+    const stacks = this.#stacks
+    if (stacks === null || this.#timeout === 0) return
+    this.#liveness = new LivenessWatch(this.#timeout, async () => {
+      const { text } = await stacks.ask()
       if (this.#ended) return
-      clearInterval(look)
       this.#log.critical(
-        `Acceptor ${this.pid} is ended: its application has not let go of it for timeout (${this.#timeout} s). ${text}`,
+        `Acceptor ${this.pid}: the application blocked the event loop for more than ` +
+          `${this.#timeout} s (timeout); killing the process. ${text}`,
       )
       signalGroup(this.pid, 'SIGKILL')
-    }, lookEvery)
-    look.unref()
+    })
   }
 
   #watchLoad(loads: LoadWatch): () => void {
+    const stacks = this.#stacks
+    if (stacks === null || this.pid === 0) return () => {}
     return loads.begin({
       name: `Acceptor ${this.pid}`,
       pid: this.pid,
-      where: () => this.where(),
+      where: () => stacks.ask(),
       giveUp: (text) => {
         this.#ready.reject(new AcceptorFailure('application-load', text))
         signalGroup(this.pid, 'SIGKILL')
       },
     })
-  }
-
-  #listenForStacks(fd: number): void {
-    const channel = this.#process.stdio[fd] as Socket | undefined
-    if (channel === undefined) return // it could not be started
-    let text = ''
-    channel.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        this.#whoAsks?.(JSON.parse(text.slice(0, end)) as StackAnswer)
-        text = text.slice(end + 1)
-      }
-    })
-    channel.on('error', () => {})
-  }
-
-  /** Where an application that runs in the acceptor itself stands. */
-  async where(): Promise<Whereabouts> {
-    const channel = this.#process.stdio.at(-1) as Socket
-    const answer = await new Promise<StackAnswer>((resolve) => {
-      this.#whoAsks = resolve
-      setTimeout(() => resolve({ kind: 'unknown' }), whereMs).unref()
-      channel.write('?')
-    })
-    this.#whoAsks = null
-    return whereabouts(answer)
   }
 
   #endBy(deadline: number): void {
@@ -332,10 +258,13 @@ export class AcceptorChild {
   }
 
   async #follow(): Promise<AcceptorExit> {
-    const exit = await processExit(this.#process)
+    const exit = await exitOf(this.#process)
     this.#ended = true
+    this.#isStopping = true
     this.#unwatchLoad()
-    const text = `The acceptor ${describeExit(this.pid, exit)} before it was ready`
+    this.#liveness?.end()
+    this.#reporting?.resolve(null)
+    const text = `${describeExit(this.pid, exit)} before it was ready`
     this.#ready.reject(new AcceptorFailure('other', text))
     this.#leaving.resolve(exit)
     this.#failReloads()
@@ -346,9 +275,9 @@ export class AcceptorChild {
   }
 
   /**
-   * Workers leave by themselves when their acceptor is gone, and one that ended in order has seen
-   * them out. What is left of its group then is a worker that hangs, or a process that the
-   * application started.
+   * Workers leave by themselves when their acceptor is gone, and an acceptor that exits with 0 has
+   * waited for them. Anything else that is left of its group is a worker that hangs, or a process
+   * that the application started.
    */
   async #endGroup(exit: AcceptorExit): Promise<void> {
     const leader = this.pid
@@ -357,86 +286,18 @@ export class AcceptorChild {
       if (await groupGone(leader, () => this.#orphanDeadline)) return
     }
     signalGroup(leader, 'SIGTERM')
-    const termDeadline = performance.now() + lastGrace
+    const termDeadline = performance.now() + LAST_GRACE_MS
     if (await groupGone(leader, () => Math.min(termDeadline, this.#orphanDeadline))) return
     signalGroup(leader, 'SIGKILL')
-    const killDeadline = performance.now() + lastGrace
+    const killDeadline = performance.now() + LAST_GRACE_MS
     await groupGone(leader, () => killDeadline)
   }
 
   #failReloads(): void {
     for (const reload of this.#reloads.splice(0)) {
       reload.reject(
-        new AcceptorFailure('other', `The acceptor ${this.pid} ended before it had reloaded`),
+        new AcceptorFailure('other', `Acceptor ${this.pid} ended before it had reloaded`),
       )
     }
   }
-}
-
-/**
- * How a process ended, in words.
- *
- * @example describeExit(4711, { code: null, signal: 'SIGKILL' }) // '4711 was ended by SIGKILL'
- */
-export function describeExit(pid: number, { code, signal }: AcceptorExit): string {
-  if (pid === 0) return 'could not be started'
-  return signal === null ? `${pid} ended with status ${code}` : `${pid} was ended by ${signal}`
-}
-
-function whereabouts(answer: StackAnswer): Whereabouts {
-  switch (answer.kind) {
-    case 'stack':
-      return {
-        text: `Stack (most recent call first):\n    ${answer.frames.join('\n    ')}`,
-        isStack: true,
-      }
-    case 'free':
-      return {
-        text:
-          answer.doing === ''
-            ? 'Its event loop runs, so there is no stack.'
-            : `Its event loop runs: ${answer.doing}. There is no stack of what is awaited.`,
-        isStack: false,
-      }
-    case 'unknown':
-      return {
-        text: 'Where it stands cannot be told: it runs no JavaScript. It waits in a call of the system, runs compiled code, or is still starting.',
-        isStack: false,
-      }
-  }
-}
-
-/** With mode 0700, which mkdtemp(3) gives: request bodies are nobody else's to read. */
-function makeTmpDir(parent: string): string {
-  try {
-    return mkdtempSync(join(parent, 'monoceros-'))
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw new AcceptorFailure(
-      'other',
-      `Cannot make a temporary directory in ${parent} (${code}). Choose another with --tmp-upload-dir or TMPDIR.`,
-    )
-  }
-}
-
-/**
- * What Node was told on the command line goes for acceptors too, but for what names a program or a
- * port of its own.
- */
-function inheritedNodeOptions(options: readonly string[]): string[] {
-  return options.filter((option) =>
-    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps|cpu-prof|heap-prof)/.test(
-      option,
-    ),
-  )
-}
-
-function processExit(child: ChildProcess): Promise<AcceptorExit> {
-  return new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }))
-    child.on('error', () => {
-      // Sending to it or killing it failed, or it could not be started and there will be no exit.
-      if (child.pid === undefined) resolve({ code: null, signal: null })
-    })
-  })
 }

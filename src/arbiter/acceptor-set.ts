@@ -2,19 +2,16 @@
  * The acceptors that serve one version of the settings: started together, kept complete, ended
  * together.
  */
-import type { AcceptorReady } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
-import { AcceptorChild, AcceptorFailure, describeExit } from './acceptor-child.ts'
+import { AcceptorChild, type Leave } from './acceptor-child.ts'
+import { type AcceptorExit, AcceptorFailure, describeExit } from './acceptor-exit.ts'
+import type { AcceptorStatus } from './actions.ts'
 import { type Deferred, defer } from './deferred.ts'
 import type { Listener } from './listeners.ts'
-
-/** An acceptor that serves. */
-export interface ServingAcceptor extends AcceptorReady {
-  readonly pid: number
-}
+import { describeAcceptor, type ServingAcceptor } from './start-banner.ts'
 
 export interface AcceptorSetOptions {
   /** The path of the acceptor's program. */
@@ -24,16 +21,16 @@ export interface AcceptorSetOptions {
   readonly log: ErrorLog
 }
 
-/** One acceptor's place, which its replacements take over. */
+/** The place of one acceptor and, one after the other, of its replacements. */
 interface Place {
   readonly index: number
   child: AcceptorChild | undefined
-  /** The one before, which goes on serving until `child` does. */
+  /** The one before, which serves until `child` does. */
   retiring: AcceptorChild | undefined
-  /** How many acceptors have ended young here, one after the other. */
+  /** How many acceptors in a row ended soon after their start. */
   youngDeaths: number
   restart: NodeJS.Timeout | undefined
-  /** It is not needed any more, so nobody takes it over. */
+  /** No longer needed: its acceptor gets no replacement. */
   dropped: boolean
 }
 
@@ -49,14 +46,14 @@ function newPlace(index: number): Place {
 }
 
 /**
- * An acceptor that ends sooner than that, in milliseconds, may have a reason that will end the next
- * one too.
+ * An acceptor that ends sooner than this, in milliseconds, may have a reason that ends the next one
+ * too.
  */
-const youngAge = 10_000
+const YOUNG_AGE_MS = 10_000
 
 /**
- * Starts acceptors and replaces those that end. The listening sockets are the arbiter's, so
- * connections wait meanwhile.
+ * Starts acceptors and replaces those that end. The arbiter holds the listening sockets, so new
+ * connections wait in the kernel meanwhile.
  *
  * @example
  * const acceptors = new AcceptorSet({ program, settings, listeners, log })
@@ -65,7 +62,7 @@ const youngAge = 10_000
  * await acceptors.gone
  */
 export class AcceptorSet {
-  /** Resolves when it has been stopped or killed and no process of it is left. */
+  /** Resolves when it was stopped or killed, and none of its processes is left. */
   readonly gone: Promise<void>
 
   readonly #options: AcceptorSetOptions
@@ -74,7 +71,7 @@ export class AcceptorSet {
   readonly #gone = defer<void>()
   readonly #started = defer<void>()
   readonly #loads: LoadWatch
-  /** Resolved when the reload that is under way is to end. */
+  /** Resolved to end the reload that is in progress. */
   #abandoned: Deferred<'abandoned'> | null = null
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
@@ -93,7 +90,7 @@ export class AcceptorSet {
     })
   }
 
-  /** The workers that it should have, over all acceptors. */
+  /** How many workers it should have, in all acceptors together. */
   get workers(): number {
     return this.#workers
   }
@@ -101,7 +98,7 @@ export class AcceptorSet {
   /**
    * Resolves when every acceptor serves.
    *
-   * @throws AcceptorFailure when one of them cannot; nothing of the set is left then
+   * @throws AcceptorFailure if one of them cannot; the others are ended first
    */
   async start(): Promise<ServingAcceptor[]> {
     try {
@@ -119,10 +116,10 @@ export class AcceptorSet {
   }
 
   /**
-   * Loads the application anew in every acceptor, in one after the other, so that a broken
-   * application is found by the first.
+   * Loads the application again in every acceptor, in one after the other: the first one finds out
+   * whether it is broken.
    *
-   * @throws AcceptorFailure when an acceptor keeps its old workers
+   * @throws AcceptorFailure if an acceptor keeps its old workers
    */
   async reload(): Promise<void> {
     const abandoned = defer<'abandoned'>()
@@ -135,14 +132,14 @@ export class AcceptorSet {
     }
     for (const place of this.#places) {
       const { child } = place
-      // One that is about to be replaced is so by one that loads what is there now.
+      // A replacement that has not begun yet will load the current application anyway.
       if (child === undefined || this.#state !== 'serving') continue
       if (child.isReady) await orAbandoned(child.reload())
       else await orAbandoned(this.#startAnew(place, child))
     }
   }
 
-  /** What it is loading is not the newest any more, and may never end. */
+  /** For an acceptor that is still loading: what it loads is outdated, and may never end. */
   async #startAnew(place: Place, child: AcceptorChild): Promise<void> {
     child.kill()
     this.#restart(place)
@@ -150,15 +147,15 @@ export class AcceptorSet {
   }
 
   /**
-   * Ends a reload that is under way: its promise is rejected at once, and new workers that do not
-   * serve yet are ended.
+   * Ends a reload that is in progress: its promise is rejected, and new workers that do not serve
+   * yet are ended.
    */
   abandonReload(): void {
     this.#abandoned?.resolve('abandoned')
     for (const { child } of this.#places) child?.abandonReload()
   }
 
-  /** Has that many workers from now on, at least one for each acceptor. Returns how many. */
+  /** Changes the number of workers; each acceptor has at least one. Returns the new number. */
   scale(workers: number): number {
     if (runtimeOf(this.#options.settings) === 'node')
       return this.#scaleAcceptors(Math.max(1, workers))
@@ -167,7 +164,7 @@ export class AcceptorSet {
     return this.#workers
   }
 
-  /** Where acceptors run the application themselves, they are the workers. */
+  /** Acceptors that run the application themselves are the workers. */
   #scaleAcceptors(acceptors: number): number {
     for (const place of this.#places.splice(acceptors)) {
       clearTimeout(place.restart)
@@ -188,17 +185,33 @@ export class AcceptorSet {
     for (const child of this.#children) child.reopenLogs()
   }
 
-  /**
-   * What is in flight may finish, for at most that many milliseconds; see {@link
-   * AcceptorChild.stop}.
-   */
+  /** The acceptors, also those that are stopping. */
+  async status(): Promise<AcceptorStatus[]> {
+    const retiring = new Set(this.#places.map((place) => place.retiring))
+    return await Promise.all(
+      [...this.#children].map(async (child) => ({
+        pid: child.pid,
+        state: child.isStopping
+          ? ('stopping' as const)
+          : retiring.has(child)
+            ? ('retiring' as const)
+            : child.isReady
+              ? ('serving' as const)
+              : ('starting' as const),
+        startedAt: Math.round(performance.timeOrigin + child.startedAt),
+        workers: await child.report(),
+      })),
+    )
+  }
+
+  /** Lets requests finish, for up to `graceMs`; see {@link AcceptorChild.stop}. */
   stop(graceMs: number, replaced = false): void {
-    // Before it serves there is nothing in flight.
+    // Before it serves, there are no requests to finish.
     if (this.#state === 'starting') this.kill()
     else this.#end((child) => child.stop(graceMs, replaced))
   }
 
-  /** Ends everything at once. */
+  /** Ends everything immediately. */
   kill(): void {
     this.#end((child) => child.kill())
   }
@@ -249,45 +262,51 @@ export class AcceptorSet {
     await child.retiring
     await this.#started.promise
     if (this.#state !== 'serving' || place.dropped || place.child !== child) return
-    this.#options.log.info(`The acceptor ${child.pid} is due to be replaced; starting another`)
+    this.#options.log.info(`Acceptor ${child.pid} asked to be replaced; starting a replacement`)
     place.retiring = child
     this.#restart(place)
   }
 
-  /** Stops the one before, now that there is another. */
+  /** Stops the acceptor before, now that its replacement serves. */
   #release(place: Place): void {
     place.retiring?.stop(this.#graceMs, true)
     place.retiring = undefined
   }
 
   async #replaceWhenLeaving(place: Place, child: AcceptorChild): Promise<void> {
-    const { log } = this.#options
     const exit = await child.leaving
     const failure = await child.ready.then(
       () => undefined,
       (error: AcceptorFailure) => error,
     )
-    // A failure during the start is the starter's to report.
+    // `start` throws a failure during the start.
     if (this.#state === 'ending' || place.dropped || (this.#state === 'starting' && failure)) return
     if (place.retiring === child) place.retiring = undefined
-    if (place.child !== child) return // its replacement is on its way
+    if (place.child !== child) return // its replacement has been started
     place.child = undefined
-    // One that leaves in order, because somebody told it to, says nothing about the next.
+    // An acceptor that was told to leave says nothing about its replacement.
     const told = exit === 'told' && failure === undefined
-    const young = performance.now() - child.startedAt < youngAge
+    const young = performance.now() - child.startedAt < YOUNG_AGE_MS
     if (!young) place.youngDeaths = 0
     else if (!told) place.youngDeaths++
     const delay = told ? 0 : restartDelay(place.youngDeaths)
-    const then = delay === 0 ? 'starting another' : `starting another in ${delay / 1000} s`
-    if (failure) {
-      log.error(failure.message)
-      log.error(`The acceptor ${child.pid} could not start; ${then}`)
-    } else if (typeof exit !== 'string') {
-      log.error(`The acceptor ${describeExit(child.pid, exit)}; ${then}`)
-    } else {
-      log.warning(`The acceptor ${child.pid} leaves; ${then}`)
-    }
+    this.#logEnd(child.pid, exit, failure, delay)
     place.restart = setTimeout(() => this.#restart(place), delay)
+  }
+
+  #logEnd(
+    pid: number,
+    exit: AcceptorExit | Leave,
+    failure: AcceptorFailure | undefined,
+    delay: number,
+  ): void {
+    const { log } = this.#options
+    const then = `starting a replacement${delay === 0 ? '' : ` in ${delay / 1000} s`}`
+    if (failure !== undefined) {
+      log.error(failure.message)
+      log.error(`Acceptor ${pid} could not start; ${then}`)
+    } else if (typeof exit === 'string') log.warning(`Acceptor ${pid} is leaving; ${then}`)
+    else log.error(`${describeExit(pid, exit)}; ${then}`)
   }
 
   #restart(place: Place): void {
@@ -300,11 +319,11 @@ export class AcceptorSet {
           if (place.child === child) this.#release(place)
         },
         () => {
-          // Told, and tried again, when the process has ended.
+          // Logged and tried again when the process has ended.
         },
       )
     } catch (error) {
-      // No memory, no space for its directory, …: what may pass.
+      // No memory, no space for its directory, …: the next attempt may succeed.
       const delay = restartDelay(++place.youngDeaths)
       const reason = error instanceof Error ? error.message : String(error)
       log.error(`Cannot start an acceptor: ${reason}; trying again in ${delay / 1000} s`)
@@ -314,8 +333,8 @@ export class AcceptorSet {
 }
 
 /**
- * How many of `total` workers the acceptor number `index` of `acceptors` has: all nearly the same,
- * each at least one.
+ * How many of `total` workers the acceptor number `index` of `acceptors` has: as even as possible,
+ * at least one.
  *
  * @example [0, 1, 2].map((index) => shareOf(8, 3, index)) // [3, 3, 2]
  */
@@ -324,16 +343,11 @@ export function shareOf(total: number, acceptors: number, index: number): number
 }
 
 /**
- * How long to wait, in milliseconds, before an acceptor is replaced when so many ended young before
- * it: not at all after none, then 0.1 s, doubling up to 5 s.
+ * How long to wait before an acceptor is replaced, in milliseconds: 0 if none has ended young, then
+ * 0.1 s, doubling up to 5 s.
+ *
+ * @param youngDeaths how many acceptors in a row ended soon after their start
  */
 export function restartDelay(youngDeaths: number): number {
   return youngDeaths === 0 ? 0 : Math.min(5000, 100 * 2 ** (youngDeaths - 1))
-}
-
-/** @example 'Acceptor 4712 with workers 4713, 4714' */
-export function describeAcceptor({ pid, workers }: ServingAcceptor): string {
-  if (workers.length === 0) return `Acceptor ${pid} runs the application`
-  const pids = workers.map((worker) => worker.pid).join(', ')
-  return `Acceptor ${pid} with worker${workers.length === 1 ? '' : 's'} ${pids}`
 }

@@ -21,6 +21,7 @@ import { waitFor, within } from '../../tests/support/wait-for.ts'
 import { EXIT } from '../process/exit-status.ts'
 import { loadSettings } from '../settings/load.ts'
 import type { Settings } from '../settings/table.ts'
+import type { ArbiterActions, ArbiterDriver, DriverLog } from './actions.ts'
 import { type ArbiterOptions, runArbiter } from './arbiter.ts'
 
 const acceptorProgram = join(import.meta.dirname, 'fixtures', 'acceptor.mjs')
@@ -247,7 +248,7 @@ describe('starting', () => {
   test('an acceptor that dies while it starts is told; the status is 1', async () => {
     const arbiter = await testArbiter().run('dies-young')
     expect(await arbiter.stopped()).toBe(1)
-    expect(arbiter.log()).toMatch(/The acceptor \d+ was ended by SIGKILL before it was ready\n/)
+    expect(arbiter.log()).toMatch(/Acceptor \d+ was killed by SIGKILL before it was ready\n/)
     expectNothingLeft(arbiter)
   })
 
@@ -329,7 +330,9 @@ describe('stopping', () => {
     client.socket.write('go on')
     expect(await client.closed).toContain('finished')
     expect(await arbiter.stopped()).toBe(0)
-    expect(arbiter.log()).toMatch(/SIGTERM: stopping; what is in flight has 30 s to finish\n/)
+    expect(arbiter.log()).toMatch(
+      /SIGTERM: stopping; requests in progress have 30 s to finish \(graceful_timeout\)\n/,
+    )
     expect(arbiter.log()).toMatch(/Stopped\n$/)
     expectNothingLeft(arbiter)
   })
@@ -339,7 +342,7 @@ describe('stopping', () => {
     const client = new Client({ port: arbiter.port })
     await client.acceptor()
     arbiter.signal('SIGINT')
-    await arbiter.logged(/SIGINT: stopping; what/)
+    await arbiter.logged(/SIGINT: stopping; requests/)
     expect(client.socket.readyState).toBe('open')
     arbiter.signal('SIGINT')
     expect(await arbiter.stopped()).toBe(0)
@@ -356,7 +359,7 @@ describe('stopping', () => {
     expect(arbiter.log()).not.toContain('at once')
     arbiter.signal('SIGQUIT')
     expect(await arbiter.stopped()).toBe(0)
-    expect(arbiter.log()).toContain('SIGQUIT: stopping at once')
+    expect(arbiter.log()).toContain('SIGQUIT: stopping immediately')
   })
 
   test('an acceptor that does not stop is killed after graceful_timeout, with its workers, and the status is 0', async () => {
@@ -407,7 +410,7 @@ describe('stopping', () => {
     arbiter.host.emit('uncaughtException', new Error('we slipped'))
     expect(arbiter.host.exitCode).toBe(70)
     expect(arbiter.log()).toMatch(
-      /\[CRITICAL\] Mistake in the arbiter, please report it: Error: we slipped\n.*at /,
+      /\[CRITICAL\] Bug in the arbiter, please report it: Error: we slipped\n.*at /,
     )
     await arbiter.stopped()
     expectNothingLeft(arbiter)
@@ -421,7 +424,7 @@ describe('supervision', () => {
     process.kill(first!.pid, 'SIGKILL')
     await waitFor('the acceptor to be dead', () => !isAlive(first!.pid))
     const answers = await Promise.all(Array.from({ length: 5 }, () => ask(arbiter.port)))
-    await arbiter.logged(/was ended by SIGKILL; starting another/)
+    await arbiter.logged(/was killed by SIGKILL; starting a replacement/)
     const second = await waitFor('the replacement', () => arbiter.acceptors()[1])
     for (const answer of answers) expect(answer).toBe(`pid ${second.pid} workers 2 app ok\n`)
     await waitFor('the dead one to leave nothing', () => leftovers().length === 1)
@@ -442,7 +445,7 @@ describe('supervision', () => {
     const client = new Client({ port: arbiter.port })
     const first = await client.acceptor()
     process.kill(first, 'SIGTERM')
-    await arbiter.logged(new RegExp(`The acceptor ${first} leaves; starting another\n`))
+    await arbiter.logged(new RegExp(`Acceptor ${first} is leaving; starting a replacement\n`))
     const second = await waitFor('the replacement', () => arbiter.acceptors()[1])
     expect(isAlive(first)).toBe(true)
     expect(client.socket.readyState).toBe('open')
@@ -460,11 +463,11 @@ describe('supervision', () => {
     const arbiter = await serve(`broken-when:${marker}`)
     writeFileSync(marker, 'broken')
     process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
-    await arbiter.logged(/was ended by SIGKILL; starting another in 0\.1 s\n/)
+    await arbiter.logged(/was killed by SIGKILL; starting a replacement in 0\.1 s\n/)
     await arbiter.logged(
-      /ImportError: no such thing\n.*could not start; starting another in 0\.2 s\n/,
+      /ImportError: no such thing\n.*could not start; starting a replacement in 0\.2 s\n/,
     )
-    await arbiter.logged(/could not start; starting another in 0\.4 s\n/)
+    await arbiter.logged(/could not start; starting a replacement in 0\.4 s\n/)
     const answer = ask(arbiter.port)
     writeFileSync(marker, '')
     expect(await answer).toMatch(/^pid/)
@@ -486,7 +489,7 @@ describe('supervision', () => {
     const arbiter = await serve(`broken-when:${marker}`)
     writeFileSync(marker, 'broken')
     process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
-    await arbiter.logged(/starting another in 0\.4 s\n/)
+    await arbiter.logged(/starting a replacement in 0\.4 s\n/)
     arbiter.signal('SIGTERM')
     expect(await arbiter.stopped()).toBe(0)
     expectNothingLeft(arbiter)
@@ -511,7 +514,9 @@ describe('HUP', () => {
     const [{ pid, workers }] = arbiter.acceptors() as [ShownAcceptor]
     writeFileSync(marker, 'broken')
     arbiter.signal('SIGHUP')
-    await arbiter.logged(/SyntaxError: broken\n.*Not reloaded; what served before goes on\n/)
+    await arbiter.logged(
+      /SyntaxError: broken\n.*Reload failed; the previous application and settings stay in use\n/,
+    )
     expect([pid, ...workers].every(isAlive)).toBe(true)
     expect(await ask(arbiter.port)).toMatch(new RegExp(`^pid ${pid} `))
   })
@@ -522,7 +527,9 @@ describe('HUP', () => {
     await arbiter.logged(/Reloaded\n/)
     arbiter.signal('SIGTERM')
     await arbiter.stopped()
-    expect(arbiter.log().match(/giving up the reload that has not finished/g)).toHaveLength(1)
+    expect(arbiter.log().match(/abandoning the reload in progress, to begin again/g)).toHaveLength(
+      1,
+    )
     expect(arbiter.log().match(/SIGHUP: reloading/g)).toHaveLength(2)
     expect(arbiter.log().match(/Reloaded/g)).toHaveLength(1)
     expect(arbiter.log()).not.toContain('ERROR')
@@ -537,9 +544,9 @@ describe('HUP', () => {
     writeFileSync(marker, '')
     arbiter.signal('SIGHUP')
     await arbiter.logged(
-      /giving up the reload that has not finished\n.*SIGHUP: reloading\n.*Reloaded\n/s,
+      /abandoning the reload in progress, to begin again\n.*SIGHUP: reloading\n.*Reloaded\n/s,
     )
-    expect(arbiter.log()).not.toContain('Not reloaded')
+    expect(arbiter.log()).not.toContain('Reload failed')
     // It is not lamed by that either.
     arbiter.signal('SIGHUP')
     await arbiter.logged(/Reloaded\n.*Reloaded\n/s)
@@ -556,7 +563,7 @@ describe('HUP', () => {
     await waitFor('the new acceptor', () => leftovers().length === 2)
     expect(await ask(port)).toMatch(/app ok\n$/)
     arbiter.signal('SIGHUP')
-    await arbiter.logged(/giving up the reload that has not finished\n.*Reloaded\n/s)
+    await arbiter.logged(/abandoning the reload in progress, to begin again\n.*Reloaded\n/s)
     expect(await ask(port)).toMatch(/app ok again\n$/)
     await waitFor('the old acceptor to be gone', () => !isAlive(old) && leftovers().length === 1)
     expect(arbiter.log()).not.toContain('ERROR')
@@ -584,7 +591,7 @@ describe('HUP', () => {
     await arbiter.serving()
     arbiter.signal('SIGHUP')
     await arbiter.logged(
-      /still loading the settings after 0\.3 s.*the settings could not be loaded within 0\.5 s.*config file.*Not reloaded/s,
+      /still loading the settings after 0\.3 s.*the settings could not be loaded within 0\.5 s.*config file.*Reload failed/s,
     )
     expect(await ask(arbiter.port)).toMatch(/app ok\n$/)
   })
@@ -607,7 +614,7 @@ describe('HUP', () => {
     const arbiter = await testArbiter().run('never-ready')
     await waitFor('the acceptor', () => leftovers().length === 1)
     arbiter.signal('SIGHUP')
-    await arbiter.logged(/SIGHUP: nothing to reload, the server is still starting/)
+    await arbiter.logged(/SIGHUP: cannot reload. The server is still starting/)
   })
 
   test('then TERM while a reload hangs in the acceptors, everything stops', async () => {
@@ -662,7 +669,9 @@ describe('HUP', () => {
     for (const reason of [/no such setting: wrokers/, /ImportError/, /192\.0\.2\.1:80/, /absent/]) {
       arbiter.signal('SIGHUP')
       await arbiter.logged(
-        new RegExp(`${reason.source}.*\n.*Not reloaded; what served before goes on\n$`),
+        new RegExp(
+          `${reason.source}.*\n.*Reload failed; the previous application and settings stay in use\n$`,
+        ),
       )
       expect(await ask(arbiter.port)).toBe(`pid ${pid} workers 1 app ok\n`)
       expect(leftovers()).toHaveLength(1)
@@ -689,10 +698,10 @@ test('TTIN and TTOU change the number of workers, down to one for each acceptor'
     )
   arbiter.signal('SIGTTIN')
   await share(3)
-  expect(arbiter.log()).toContain('SIGTTIN: 3 workers\n')
+  expect(arbiter.log()).toContain('SIGTTIN: changing to 3 workers\n')
   for (let times = 0; times < 4; times++) arbiter.signal('SIGTTOU')
   await share(1)
-  expect(arbiter.log()).toMatch(/SIGTTOU: 1 worker\n$/)
+  expect(arbiter.log()).toMatch(/SIGTTOU: changing to 1 worker\n$/)
   // A replacement has as many as were asked for last.
   process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
   expect(await ask(arbiter.port)).toContain(' workers 1 ')
@@ -703,7 +712,7 @@ test('USR1 opens the log file anew, after it was moved away', async () => {
   const moved = join(directory, 'log.1')
   renameSync(arbiter.logPath, moved)
   arbiter.signal('SIGUSR1')
-  await arbiter.logged(/^.*SIGUSR1: opened the log files anew\n$/)
+  await arbiter.logged(/^.*SIGUSR1: reopened the log files\n$/)
   expect(readFileSync(moved, 'utf8')).toContain('Listening at')
 })
 
@@ -730,3 +739,146 @@ test.skipIf(!existsSync(compiled))(
     arbiters.pop()
   },
 )
+
+/** A driver that is the test itself. */
+class TestDriver implements ArbiterDriver {
+  actions!: ArbiterActions
+  log!: DriverLog
+  ended = 0
+
+  start(actions: ArbiterActions, log: DriverLog): void {
+    this.actions = actions
+    this.log = log
+  }
+
+  end(): void {
+    this.ended++
+  }
+}
+
+describe('another driver than signals', () => {
+  async function drive(app: string, args: readonly string[] = [], options: ArbiterOptions = {}) {
+    const driver = new TestDriver()
+    const arbiter = await testArbiter().run(app, args, { ...options, drivers: [driver] })
+    // Ended by its driver, since signals mean nothing here.
+    arbiter.end = async () => {
+      driver.actions.stop('quick', 'the end of the test')
+      await arbiter.stopped()
+    }
+    return { driver, arbiter }
+  }
+
+  test('reloads, scales, reopens the logs, asks for the status and stops', async () => {
+    const { driver, arbiter } = await drive('hello:app', ['-w', '2'])
+    expect(driver.actions.state).toBe('starting')
+    expect(await driver.actions.reload('test')).toEqual({
+      reloaded: false,
+      reason: 'The server is still starting',
+    })
+    expect(driver.actions.scale(1, 'test')).toBeNull()
+    await arbiter.serving()
+    expect(driver.actions.state).toBe('serving')
+
+    const [shown] = arbiter.acceptors()
+    const before = await driver.actions.status()
+    expect(before).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      pid: process.pid,
+      state: 'serving',
+      startedAt: expect.any(Number),
+      generation: 1,
+      application: 'hello:app',
+      runtime: 'cpython',
+      config: null,
+      addresses: [`http://127.0.0.1:${arbiter.port}`],
+      workers: 2,
+      acceptors: [
+        {
+          pid: shown!.pid,
+          state: 'serving',
+          startedAt: expect.any(Number),
+          workers: shown!.workers.map((pid) => ({ pid, state: 'serving', requests: 0 })),
+        },
+      ],
+    })
+    for (const { startedAt } of [before, ...before.acceptors])
+      expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
+    expect(JSON.parse(JSON.stringify(before))).toEqual(before)
+
+    expect(driver.actions.scale(1, 'test')).toBe(3)
+    const reloading = driver.actions.reload('test')
+    expect(driver.actions.state).toBe('reloading')
+    expect(await reloading).toEqual({ reloaded: true })
+    const after = await driver.actions.status()
+    expect(after).toMatchObject({ state: 'serving', generation: 2, workers: 3 })
+    expect(after.acceptors[0]?.workers).toHaveLength(3)
+
+    renameSync(arbiter.logPath, `${arbiter.logPath}.1`)
+    driver.actions.reopenLogs('test')
+    await arbiter.logged(/^.*test: reopened the log files\n$/)
+    driver.log.warning('from the driver')
+    await arbiter.logged(/\[WARNING\] from the driver\n/)
+
+    driver.actions.stop('graceful', 'test')
+    expect(driver.actions.state).toBe('stopping')
+    expect(await driver.actions.reload('test')).toMatchObject({ reloaded: false })
+    expect(await arbiter.stopped()).toBe(0)
+    expect(driver.ended).toBe(1)
+    expect(arbiter.log()).toContain('test: stopping; requests in progress have 30 s to finish')
+    expectNothingLeft(arbiter)
+  })
+
+  test('signals do nothing then', async () => {
+    const { driver, arbiter } = await drive('ok')
+    await arbiter.serving()
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGTTIN'] as const) arbiter.signal(signal)
+    expect(await driver.actions.status()).toMatchObject({
+      state: 'serving',
+      generation: 1,
+      workers: 1,
+    })
+  })
+
+  test('a reload that fails says why, to all who asked for one meanwhile', async () => {
+    let read = () => {}
+    const readSettings = () =>
+      new Promise<Settings>((_, reject) => {
+        read = () => reject(new Error('no such setting'))
+      })
+    const { driver, arbiter } = await drive('ok', [], { readSettings })
+    await arbiter.serving()
+    const both = [driver.actions.reload('first'), driver.actions.reload('second')]
+    await arbiter.logged(/second: abandoning the reload in progress.*first: reloading/s)
+    read()
+    const failed = { reloaded: false, reason: 'no such setting' }
+    expect(await Promise.all(both)).toEqual([failed, failed])
+    expect((await driver.actions.status()).generation).toBe(1)
+  })
+
+  test('the status says which acceptors stop, and which do not answer', async () => {
+    const { driver, arbiter } = await drive('never-reports slow')
+    await arbiter.serving()
+    const client = new Client({ port: arbiter.port, host: '127.0.0.1' })
+    await client.acceptor()
+    driver.actions.stop('graceful', 'test')
+    const { state, acceptors } = await driver.actions.status()
+    expect(state).toBe('stopping')
+    expect(acceptors).toMatchObject([{ state: 'stopping', workers: null }])
+    client.socket.write('done')
+    expect(await arbiter.stopped()).toBe(0)
+  })
+
+  test('one that cannot start keeps the server from starting, and is ended', async () => {
+    const driver = new TestDriver()
+    driver.start = () => {
+      throw new Error('the path of the control socket is taken')
+    }
+    const arbiter = testArbiter()
+    arbiter.end = async () => {}
+    await arbiter.run('ok', [], { drivers: [driver] })
+    await expect(arbiter.status).rejects.toThrow('is taken')
+    expect(driver.ended).toBe(1)
+    expect(arbiter.log()).not.toContain('Listening')
+    expectNothingLeft(arbiter)
+  })
+})

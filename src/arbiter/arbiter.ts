@@ -1,6 +1,6 @@
 /**
- * The process at the top: holds the listening sockets, obeys signals and keeps the acceptors alive.
- * It never sees a request.
+ * The process at the top: it holds the listening sockets, keeps the acceptors running, and carries
+ * out the actions that its drivers decide on. It never sees a request.
  */
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
@@ -8,47 +8,47 @@ import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
-import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
-import { AcceptorFailure } from './acceptor-child.ts'
-import { AcceptorSet, describeAcceptor, type ServingAcceptor } from './acceptor-set.ts'
+import { AcceptorFailure } from './acceptor-exit.ts'
+import { AcceptorSet } from './acceptor-set.ts'
+import type {
+  ArbiterActions,
+  ArbiterDriver,
+  DriverLog,
+  ReloadResult,
+  ServerState,
+  ServerStatus,
+  StopMode,
+} from './actions.ts'
+import { SignalDriver } from './drivers/signals.ts'
 import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
-import { ReloadAbandoned, ReloadAttempt } from './reload-attempt.ts'
+import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
+import { Reloads } from './reloads.ts'
+import { readWithin } from './settings-deadline.ts'
+import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
 
 export interface ArbiterOptions {
   /**
-   * Reads the settings anew, for HUP; without it HUP reloads the application only. Its error's
-   * message goes to the log.
+   * Loads the settings again, for a reload; without it, a reload loads the application only. If it
+   * rejects, the message goes to the log.
    */
   readSettings?: () => Promise<Settings>
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
-}
-
-/** All else of reading the settings takes no time. */
-const waitingConfigFile: Whereabouts = {
-  text: 'A config file in JavaScript waits in a top-level await that has not ended.',
-  isStack: false,
+  /** Who decides on the server; by default the signals of `host`. */
+  drivers?: readonly ArbiterDriver[]
 }
 
 /**
- * Serves with these settings until a signal says otherwise; resolves with the status to exit with,
- * when every process it started is gone.
+ * Serves with these settings until a driver stops the server. Errors that the user can solve are
+ * logged, not thrown.
  *
- * | signal | effect |
- * |---|---|
- * | TERM, INT | stop: what is in flight finishes, for at most `graceful_timeout` |
- * | a second INT, QUIT | stop at once |
- * | HUP | read the settings and load the application anew; new workers first. A reload that has not finished is given up |
- * | USR1 | open the log files anew |
- * | TTIN, TTOU | one worker more, one less |
- *
- * Errors that are the user's to solve are logged, not thrown.
+ * @returns the exit status, one of `EXIT.server`, when every process that it started is gone
  */
 export async function runArbiter(
   settings: Settings,
@@ -64,196 +64,133 @@ export async function runArbiter(
   }
 }
 
-class Arbiter {
+class Arbiter implements ArbiterActions {
   readonly #options: ArbiterOptions
   readonly #host: HostProcess
+  readonly #drivers: readonly ArbiterDriver[]
   readonly #program: string
-  /**
-   * All that have processes: the one that serves, and those that a reload has replaced or is about
-   * to put in its place.
-   */
+  readonly #startedAt = Date.now()
+  /** All that have processes: the one that serves, those it has replaced, and its successor. */
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
   #log: ErrorLog
   #listeners: readonly Listener[] = []
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
-  #stopping: 'no' | 'gracefully' | 'at once' = 'no'
-  #reloading: ReloadAttempt | null = null
+  #generation = 1
+  #stopping: StopMode | null = null
+  readonly #reloads = new Reloads({
+    attempt: (cause, attempt) => this.#reloadOnce(cause, attempt),
+    abandoned: (cause) =>
+      this.#log.info(`${cause}: abandoning the reload in progress, to begin again`),
+    stopping: () => this.#stopping !== null,
+  })
 
   constructor(settings: Settings, options: ArbiterOptions, log: ErrorLog) {
     this.#settings = settings
     this.#options = options
     this.#host = options.host ?? process
+    this.#drivers = options.drivers ?? [new SignalDriver(this.#host)]
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = log
   }
 
   async run(): Promise<number> {
     this.#log.info(`Starting monoceros ${version}`)
-    this.#obeySignals()
+    this.#watchHost()
+    const drivers: ArbiterDriver[] = []
     try {
+      for (const driver of this.#drivers) {
+        drivers.push(driver)
+        await driver.start(this, this.#driverLog())
+      }
       const { pidfile, bind, backlog } = this.#settings
       if (pidfile !== null) this.#pidfile = new Pidfile(pidfile, this.#host.pid)
       this.#listeners = await listenAt(bind, backlog)
-      if (this.#stopping === 'no') await this.#start()
+      if (this.#stopping === null) await this.#start()
       await this.#gone()
       this.#log.info('Stopped')
       return EXIT.server.STOPPED
     } catch (error) {
-      // Told to stop while it was starting: that is why it could not.
-      if (this.#stopping !== 'no' && error instanceof AcceptorFailure) return EXIT.server.STOPPED
+      // It could not start because it was stopped meanwhile.
+      if (this.#stopping !== null && error instanceof AcceptorFailure) return EXIT.server.STOPPED
       return this.#explain(error)
     } finally {
+      for (const driver of drivers) await driver.end?.()
       for (const listener of this.#listeners) listener.close()
       this.#pidfile?.remove()
     }
   }
 
-  async #start(): Promise<void> {
-    const acceptors = this.#newSet(this.#settings, this.#listeners, this.#log)
-    const serving = await acceptors.start()
-    this.#serving = acceptors
-    if (this.#stopping === 'no') this.#announce(serving)
+  get state(): ServerState {
+    if (this.#stopping !== null) return 'stopping'
+    if (this.#serving === undefined) return 'starting'
+    return this.#reloads.inProgress ? 'reloading' : 'serving'
   }
 
-  /** The listening lines come last: people and programs wait for them. */
-  #announce(serving: readonly ServingAcceptor[]): void {
-    const { wsgiApp } = this.#settings
-    // The first has the most workers, so that what is scarce is scarcest there.
-    for (const warning of serving[0]?.warnings ?? []) this.#log.warning(warning)
-    const worker = serving[0]?.workers[0]
-    const threads = serving[0]?.threads ?? null
-    const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`
-    const count = serving.reduce((sum, acceptor) => sum + acceptor.workers.length, 0)
-    this.#log.info(
-      worker === undefined
-        ? `Serving ${wsgiApp} with ${plural(serving.length, 'worker')}, Node.js ${process.versions.node}`
-        : `Serving ${wsgiApp} with ${plural(count, 'worker')}${each}, ` +
-            `${worker.implementation} ${worker.python} (${serving[0]?.interpreter})`,
-    )
-    for (const acceptor of serving) this.#log.info(describeAcceptor(acceptor))
-    for (const { address } of this.#listeners) {
-      this.#log.info(`Listening at ${addressUrl(address)} (${this.#host.pid})`)
-    }
-  }
-
-  #newSet(settings: Settings, listeners: readonly Listener[], log: ErrorLog): AcceptorSet {
-    const set = new AcceptorSet({ program: this.#program, settings, listeners, log })
-    this.#sets.add(set)
-    void set.gone.then(() => this.#sets.delete(set))
-    return set
-  }
-
-  /** Resolves when no set is left; they go when the arbiter is told to stop. */
-  async #gone(): Promise<void> {
-    while (this.#sets.size > 0) await Promise.all([...this.#sets].map((set) => set.gone))
-  }
-
-  #obeySignals(): void {
-    const host = this.#host
-    host.on('SIGTERM', () => this.#stop('SIGTERM', 'gracefully'))
-    host.on('SIGINT', () =>
-      this.#stop('SIGINT', this.#stopping === 'no' ? 'gracefully' : 'at once'),
-    )
-    host.on('SIGQUIT', () => this.#stop('SIGQUIT', 'at once'))
-    host.on('SIGHUP', () => void this.#reload())
-    host.on('SIGUSR1', () => this.#reopenLogs())
-    host.on('SIGUSR2', () =>
-      this.#log.warning(
-        'SIGUSR2 (upgrade on the fly) is not supported: send HUP to reload, or start anew',
-      ),
-    )
-    host.on('SIGTTIN', () => this.#scale(1))
-    host.on('SIGTTOU', () => this.#scale(-1))
-    host.on('exit', () => this.#leaveNothing())
-    host.on('uncaughtException', (error: unknown) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#log.critical(`Mistake in the arbiter, please report it: ${text}`)
-      this.#leaveNothing()
-      host.exit(EXIT.server.INTERNAL_ERROR)
-    })
-  }
-
-  #stop(signal: string, how: 'gracefully' | 'at once'): void {
-    if (this.#stopping === 'at once' || this.#stopping === how) return
-    this.#stopping = how
+  stop(mode: StopMode, cause: string): void {
+    if (this.#stopping === 'quick' || this.#stopping === mode) return
+    this.#stopping = mode
     const { gracefulTimeout } = this.#settings
-    if (this.#serving === undefined || how === 'at once') {
-      this.#log.info(`${signal}: stopping at once`)
+    if (this.#serving === undefined || mode === 'quick') {
+      this.#log.info(`${cause}: stopping immediately`)
       for (const set of this.#sets) set.kill()
     } else {
-      this.#log.info(`${signal}: stopping; what is in flight has ${gracefulTimeout} s to finish`)
+      this.#log.info(
+        `${cause}: stopping; requests in progress have ${gracefulTimeout} s to finish ` +
+          '(graceful_timeout)',
+      )
       for (const set of this.#sets) set.stop(gracefulTimeout * 1000)
     }
-    // Whoever comes now is refused, not left waiting for nobody.
+    // New connections are refused from now on, instead of waiting in the kernel for nothing.
     for (const listener of this.#listeners) listener.close()
     this.#listeners = []
   }
 
-  async #reload(): Promise<void> {
-    if (this.#stopping !== 'no') return
+  reload(cause: string): Promise<ReloadResult> {
+    if (this.#stopping !== null)
+      return Promise.resolve({ reloaded: false, reason: 'The server is stopping' })
     if (this.#serving === undefined) {
-      this.#log.warning(
-        'SIGHUP: nothing to reload, the server is still starting; stop it to start anew',
-      )
-      return
+      const reason = 'The server is still starting'
+      this.#log.warning(`${cause}: cannot reload. ${reason}; restart it instead`)
+      return Promise.resolve({ reloaded: false, reason })
     }
-    if (this.#reloading !== null) {
-      // Its load may never end, and what it loads is not the newest any more.
-      if (!this.#reloading.abandoned)
-        this.#log.info('SIGHUP: giving up the reload that has not finished')
-      this.#reloading.abandon()
-      return
-    }
-    let attempt: ReloadAttempt
-    do {
-      attempt = new ReloadAttempt()
-      this.#reloading = attempt
-      await this.#reloadOnce(this.#serving, attempt)
-    } while (attempt.abandoned && this.#stopping === 'no')
-    this.#reloading = null
+    return this.#reloads.request(cause)
   }
 
-  async #reloadOnce(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
-    this.#log.info('SIGHUP: reloading')
+  async #reloadOnce(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
+    const serving = this.#serving! // `reload` has made sure that there is one
+    this.#log.info(`${cause}: reloading`)
     try {
       const settings = (await attempt.unlessAbandoned(this.#readSettings())) ?? this.#settings
-      // What has been imported stays in its process, so an application in TypeScript needs new
-      // ones.
-      const inPlace = runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings)
-      if (inPlace) await this.#reloadInPlace(serving, attempt)
+      // A module that was imported stays in its process, so a TypeScript application needs new
+      // processes.
+      if (runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings))
+        await this.#reloadInPlace(serving, attempt)
       else await this.#replace(serving, settings, attempt)
-      if (this.#stopping === 'no') this.#log.info('Reloaded')
+      if (this.#stopping !== null) return { reloaded: false, reason: 'The server is stopping' }
+      this.#generation++
+      this.#log.info('Reloaded')
+      return { reloaded: true }
     } catch (error) {
-      if (this.#stopping !== 'no' || attempt.abandoned) return
-      this.#log.error(error instanceof Error ? error.message : String(error))
-      this.#log.error('Not reloaded; what served before goes on')
+      const reason = error instanceof Error ? error.message : String(error)
+      if (this.#stopping === null && !attempt.abandoned) {
+        this.#log.error(reason)
+        this.#log.error('Reload failed; the previous application and settings stay in use')
+      }
+      return { reloaded: false, reason }
     }
   }
 
   async #readSettings(): Promise<Settings | undefined> {
     const { readSettings } = this.#options
     if (readSettings === undefined) return undefined
-    let end = () => {}
-    const late = new Promise<never>((_, reject) => {
-      const log = this.#log
-      end = new LoadWatch({
-        application: 'the settings',
-        timeout: this.#settings.loadTimeout,
-        warn: (text) => log.warning(text),
-      }).begin({
-        name: 'The arbiter',
-        pid: this.#host.pid,
-        where: () => Promise.resolve(waitingConfigFile),
-        giveUp: (text) => reject(new Error(text)),
-      })
+    const log = this.#log
+    return await readWithin(readSettings, {
+      seconds: this.#settings.loadTimeout,
+      pid: this.#host.pid,
+      warn: (text) => log.warning(text),
     })
-    try {
-      return await Promise.race([readSettings(), late])
-    } finally {
-      end()
-    }
   }
 
   async #reloadInPlace(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
@@ -263,8 +200,8 @@ class Arbiter {
   }
 
   /**
-   * Changed settings need new acceptors. They take over when they serve; from the old ones, what is
-   * in flight leaves in peace.
+   * Changed settings need new acceptors. They take over when they serve; the old ones finish their
+   * requests.
    */
   async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
     const wanted = new Set(settings.bind.map(formatBindAddress))
@@ -279,7 +216,7 @@ class Arbiter {
         settings.bind.filter((address) => !held.has(formatBindAddress(address))),
         settings.backlog,
       )
-      if (this.#stopping !== 'no') throw new AcceptorFailure('other', 'Told to stop')
+      if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
       const set = this.#newSet(settings, [...kept, ...added], log)
       next = set
       const started = set.start()
@@ -305,19 +242,86 @@ class Arbiter {
     this.#announce(acceptors)
   }
 
-  #reopenLogs(): void {
+  scale(by: number, cause: string): number | null {
+    if (this.#serving === undefined || this.#stopping !== null) return null
+    const workers = this.#serving.scale(this.#serving.workers + by)
+    this.#log.info(`${cause}: changing to ${plural(workers, 'worker')}`)
+    return workers
+  }
+
+  reopenLogs(cause: string): void {
     this.#log.reopen()
     for (const set of this.#sets) set.reopenLogs()
-    this.#log.info('SIGUSR1: opened the log files anew')
+    this.#log.info(`${cause}: reopened the log files`)
   }
 
-  #scale(by: number): void {
-    if (this.#serving === undefined || this.#stopping !== 'no') return
-    const workers = this.#serving.scale(this.#serving.workers + by)
-    this.#log.info(`${by > 0 ? 'SIGTTIN' : 'SIGTTOU'}: ${plural(workers, 'worker')}`)
+  async status(): Promise<ServerStatus> {
+    const settings = this.#settings
+    const acceptors = await Promise.all([...this.#sets].map((set) => set.status()))
+    return {
+      version,
+      pid: this.#host.pid,
+      state: this.state,
+      startedAt: this.#startedAt,
+      generation: this.#generation,
+      application: settings.wsgiApp,
+      runtime: runtimeOf(settings),
+      config: settings.config,
+      addresses: this.#listeners.map(({ address }) => addressUrl(address)),
+      workers: this.#serving?.workers ?? settings.workers,
+      acceptors: acceptors.flat(),
+    }
   }
 
-  /** For an end that does not wait for promises. */
+  async #start(): Promise<void> {
+    const acceptors = this.#newSet(this.#settings, this.#listeners, this.#log)
+    const serving = await acceptors.start()
+    this.#serving = acceptors
+    if (this.#stopping === null) this.#announce(serving)
+  }
+
+  #announce(acceptors: readonly ServingAcceptor[]): void {
+    // The first has the most workers, so its warnings include those of the others.
+    for (const warning of acceptors[0]?.warnings ?? []) this.#log.warning(warning)
+    const banner = startBanner({
+      application: this.#settings.wsgiApp,
+      pid: this.#host.pid,
+      acceptors,
+      listeners: this.#listeners,
+    })
+    for (const line of banner) this.#log.info(line)
+  }
+
+  #newSet(settings: Settings, listeners: readonly Listener[], log: ErrorLog): AcceptorSet {
+    const set = new AcceptorSet({ program: this.#program, settings, listeners, log })
+    this.#sets.add(set)
+    void set.gone.then(() => this.#sets.delete(set))
+    return set
+  }
+
+  /** Resolves when no set is left, which is after a stop. */
+  async #gone(): Promise<void> {
+    while (this.#sets.size > 0) await Promise.all([...this.#sets].map((set) => set.gone))
+  }
+
+  #driverLog(): DriverLog {
+    return {
+      info: (text) => this.#log.info(text),
+      warning: (text) => this.#log.warning(text),
+    }
+  }
+
+  #watchHost(): void {
+    this.#host.on('exit', () => this.#leaveNothing())
+    this.#host.on('uncaughtException', (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#log.critical(`Bug in the arbiter, please report it: ${text}`)
+      this.#leaveNothing()
+      this.#host.exit(EXIT.server.INTERNAL_ERROR)
+    })
+  }
+
+  /** For an end that cannot wait for promises. */
   #leaveNothing(): void {
     for (const set of this.#sets) set.killNow()
     for (const listener of this.#listeners) listener.close()
@@ -325,7 +329,7 @@ class Arbiter {
     this.#pidfile?.remove()
   }
 
-  /** Logs why it could not start, and returns the exit status for it. */
+  /** Logs why the server could not start, and returns the exit status for that. */
   #explain(error: unknown): number {
     const known =
       error instanceof ListenError ||
@@ -333,7 +337,7 @@ class Arbiter {
       error instanceof AcceptorFailure
     if (!known) throw error
     this.#log.error(error.message)
-    // With a log file, whoever typed the command would see nothing.
+    // If the log is a file, the terminal would show nothing.
     if (this.#settings.errorLogfile !== '-') process.stderr.write(`monoceros: ${error.message}\n`)
     return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
   }
@@ -343,18 +347,10 @@ function errorLogOptions({ errorLogfile, logLevel }: Settings): ErrorLogOptions 
   return { file: errorLogfile, level: logLevel }
 }
 
-/**
- * From dist/arbiter, its neighbour in dist/acceptor; from src/arbiter, which Node cannot run, the
- * compiled one too.
- */
+/** Always the compiled program, also from src/arbiter: Node cannot run the sources. */
 function defaultProgram(): string {
   const compiled = import.meta.url.endsWith('.ts')
     ? '../../dist/acceptor/process.js'
     : '../acceptor/process.js'
   return fileURLToPath(new URL(compiled, import.meta.url))
-}
-
-/** @example plural(2, 'worker') // '2 workers' */
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

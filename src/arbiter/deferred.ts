@@ -1,4 +1,4 @@
-/** A promise and its two ends. `Promise.withResolvers`, which Node 20 has not. */
+/** A promise and its two ends: `Promise.withResolvers`, which Node 20 does not have. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void

@@ -1,9 +1,9 @@
 import { defer } from './deferred.ts'
 
-/** A newer reload takes its place. */
+/** Thrown when a newer request for a reload ends an attempt. */
 export class ReloadAbandoned extends Error {}
 
-/** One attempt to reload, which a newer one may end wherever it stands. */
+/** One attempt to reload. A newer request may end it at any step. */
 export class ReloadAttempt {
   #abandoned = false
   #undo: () => void = () => {}
@@ -17,14 +17,16 @@ export class ReloadAttempt {
     return this.#abandoned
   }
 
-  /** What this step takes to be ended; called at once if the attempt is abandoned already. */
+  /** Sets what ends the current step; called immediately if the attempt is abandoned already. */
   ending(undo: () => void): void {
     this.#undo = undo
     if (this.#abandoned) undo()
   }
 
   /**
-   * Waits for what cannot be ended, but no longer than the attempt lives. @throws ReloadAbandoned
+   * Waits for a step that cannot be ended, until the attempt is abandoned.
+   *
+   * @throws ReloadAbandoned
    */
   async unlessAbandoned<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {})

@@ -162,7 +162,7 @@ describe.skipIf(!hasPython())('a Python application', () => {
       await server.waitForLog(/still loading webapp:app after 3 s/, { timeout: START })
       expect(await answer(server)).toBe('old')
       await server.waitForLog(
-        /could not be loaded within 6 s.*Not reloaded; what served before goes on/s,
+        /could not be loaded within 6 s.*Reload failed; the previous application and settings stay in use/s,
         {
           timeout: START,
         },
@@ -191,7 +191,7 @@ describe.skipIf(!hasPython())('a Python application', () => {
       write('webapp.py', python(text))
       const from = server.log().length
       server.signal('SIGHUP')
-      await server.waitForLog(/giving up the reload that has not finished.*Reloaded/s, {
+      await server.waitForLog(/abandoning the reload in progress, to begin again.*Reloaded/s, {
         from,
         timeout: START,
       })
@@ -237,7 +237,7 @@ describe('an application on the embedded Python', () => {
     )
     expect(await answer(server)).toBe('old')
     await server.waitForLog(
-      /could not be loaded within 20 s.*Not reloaded; what served before goes on/s,
+      /could not be loaded within 20 s.*Reload failed; the previous application and settings stay in use/s,
       {
         timeout: START,
       },
@@ -249,7 +249,7 @@ describe('an application on the embedded Python', () => {
     write('webapp.py', python('mended'))
     const from = server.log().length
     server.signal('SIGHUP')
-    await server.waitForLog(/giving up the reload that has not finished.*Reloaded/s, {
+    await server.waitForLog(/abandoning the reload in progress, to begin again.*Reloaded/s, {
       from,
       timeout: START,
     })
@@ -321,7 +321,7 @@ describe('an application in TypeScript', () => {
     write('app.mjs', `await new Promise(() => {})\n${script('never')}`)
     server.signal('SIGHUP')
     await server.waitForLog(
-      /could not be loaded within 4 s.*Not reloaded; what served before goes on/s,
+      /could not be loaded within 4 s.*Reload failed; the previous application and settings stay in use/s,
       {
         timeout: START,
       },
@@ -350,7 +350,7 @@ describe('an application in TypeScript', () => {
     expect(await answer(server)).toBe('served')
     const blocked = exchangeOnce(server, get('/block')).catch(() => {})
     await server.waitForLog(
-      /has not let go of it for timeout \(1 s\)\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
+      /blocked the event loop for more than 1 s \(timeout\); killing the process\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
       { timeout: START },
     )
     await blocked

@@ -404,7 +404,7 @@ describe('processes', () => {
     const server = await start()
     expect(await textOf(server, '/uncaught')).toBe('soon\n')
     await server.waitForLog(
-      /did not catch; this process is replaced\nError: thrown where nobody catches/,
+      /Uncaught error of the application; replacing its process\nError: thrown where nobody catches/,
     )
     await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
   })
@@ -413,7 +413,7 @@ describe('processes', () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
-    await server.waitForLog(new RegExp(`Acceptor ${pid} is ended: its application has not let go`))
+    await server.waitForLog(new RegExp(`Acceptor ${pid}: the application blocked the event loop`))
     // Till it is gone, who asks on a connection of its may lose it.
     await waitFor('an answer', async () => (await pidOf(server).catch(() => pid)) !== pid)
   })
@@ -438,7 +438,7 @@ describe('processes', () => {
     const server = await start('app.mjs:app', { cwd: path, args: ['--max-requests', '2'] })
     writeFileSync(file, 'this is not JavaScript')
     for (let i = 0; i < 3; i++) expect(await textOf(server)).toBe('old')
-    await server.waitForLog(/could not start; starting another/)
+    await server.waitForLog(/could not start; starting a replacement/)
     expect(await textOf(server)).toBe('old')
     write('new')
     await waitFor('the replacement', async () => (await textOf(server)) === 'new')
@@ -532,7 +532,7 @@ describe('processes', () => {
     )
     const server = await start('app.mjs:app', { cwd: path })
     expect(await textOf(server)).toBe('finished')
-    await server.waitForLog(/starting another in 0\.2 s/)
+    await server.waitForLog(/starting a replacement in 0\.2 s/)
     expect(server.log()).not.toMatch(/report it/)
   })
 
@@ -566,7 +566,7 @@ describe('processes', () => {
     const server = await start('app.mjs:app', { cwd: path })
     writeFileSync(file, 'this is not JavaScript')
     server.signal('SIGHUP')
-    await server.waitForLog(/Not reloaded; what served before goes on/)
+    await server.waitForLog(/Reload failed; the previous application and settings stay in use/)
     expect(await textOf(server)).toBe('old')
   })
 })

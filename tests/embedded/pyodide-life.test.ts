@@ -192,7 +192,10 @@ describe('two workers', () => {
     writeFileSync(join(folder.path, 'alive.py'), 'import nowhere_to_be_found\n')
     const from = server.log().length
     server.signal('SIGHUP')
-    await server.waitForLog(/Not reloaded; what served before goes on/, { from, timeout: START })
+    await server.waitForLog(/Reload failed; the previous application and settings stay in use/, {
+      from,
+      timeout: START,
+    })
     expect(server.log().slice(from)).toContain("No module named 'nowhere_to_be_found'")
     writeFileSync(join(folder.path, 'alive.py'), good)
     expect((await exchangeOnce(server, get('/noted/x'))).text[0]).toBe('2')
@@ -204,10 +207,10 @@ describe('two workers', () => {
     await waitFor('three workers', async () => (await workersSeen(server, 3)).size === 3, START)
     let from = server.log().length
     server.signal('SIGTTOU')
-    await server.waitForLog(/SIGTTOU: 2 workers/, { from })
+    await server.waitForLog(/SIGTTOU: changing to 2 workers/, { from })
     from = server.log().length
     server.signal('SIGTTOU')
-    await server.waitForLog(/SIGTTOU: 1 worker\b/, { from })
+    await server.waitForLog(/SIGTTOU: changing to 1 worker\b/, { from })
     await waitFor('one worker', async () => (await workersSeen(server, 3)).size === 1, START)
     expect((await load.stop()).faults).toEqual([])
   })
@@ -295,7 +298,10 @@ test('memory past its limit is one request’s error; the others are answered, a
   expect(server.log()).not.toContain('broke down')
 
   const { answer } = await begin(server, folder, 'asleep', '600')
-  for (const pattern of [/SIGINT: stopping; what is in flight/, /SIGINT: stopping at once/]) {
+  for (const pattern of [
+    /SIGINT: stopping; requests in progress/,
+    /SIGINT: stopping immediately/,
+  ]) {
     server.signal('SIGINT')
     await server.waitForLog(pattern)
   }

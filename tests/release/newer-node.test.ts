@@ -139,7 +139,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     })
     const blocked = fetch(server.url).catch(() => {})
     await server.waitForLog(
-      /has not let go of it for timeout .*\n {4}at blockForEver \(file:.*\/app\.mjs:3:\d+\)\n {4}at app/,
+      /blocked the event loop for more than .*\n {4}at blockForEver \(file:.*\/app\.mjs:3:\d+\)\n {4}at app/,
       { timeout: 30_000 },
     )
     await blocked

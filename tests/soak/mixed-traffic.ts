@@ -199,7 +199,7 @@ class Disturbance {
       'the reloads to be done',
       // A reload whose new worker is the one that is killed fails, and what served before goes on.
       () =>
-        (this.#server.log().match(/ (Reloaded|Not reloaded; .*)$/gm)?.length ?? 0) >=
+        (this.#server.log().match(/ (Reloaded|Reload failed; .*)$/gm)?.length ?? 0) >=
         this.#reloadsBegun(),
       30_000,
     )

@@ -3,7 +3,13 @@ import { LoadWatch } from '../load-watch.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { TaskQueue } from './task-queue.ts'
-import { Worker, type WorkerOptions, type WorkerOwner, type WorkerReady } from './worker.ts'
+import {
+  Worker,
+  type WorkerOptions,
+  type WorkerOwner,
+  type WorkerReady,
+  type WorkerState,
+} from './worker.ts'
 
 /** What the pool needs to know beside how a worker is started. Times in seconds, 0 for no limit. */
 export interface PoolOptions {
@@ -33,6 +39,13 @@ export interface PoolLog {
   log(level: number, text: string, pid?: number): void
   /** Output of the application; null when that stream has ended. */
   output(pid: number, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
+}
+
+/** A worker at one moment. `requests`: how many it has, begun or waiting. */
+export interface WorkerReport {
+  readonly pid: number
+  readonly state: Exclude<WorkerState, 'gone'>
+  readonly requests: number
 }
 
 /** A worker ended before it was ready, and not because of the application. */
@@ -597,6 +610,13 @@ export class WorkerPool implements Runtime, WorkerOwner {
   #dropStarting({ workers }: Reload): void {
     for (const worker of workers)
       if (worker.state === 'starting') this.#giveUpLoading(worker, abandoned())
+  }
+
+  /** The workers at this moment, for the status of the server. */
+  report(): WorkerReport[] {
+    return [...this.#workers].flatMap(({ pid, state, assignments }) =>
+      state === 'gone' ? [] : [{ pid, state, requests: assignments.size }],
+    )
   }
 
   /** From now on that many workers. */

@@ -1,0 +1,119 @@
+/**
+ * What can be done to a running server, and who decides on it.
+ *
+ * The arbiter implements {@link ArbiterActions}. An {@link ArbiterDriver} calls them: signals
+ * (`drivers/signals.ts`) are the driver of the command; a control socket or a file watcher is
+ * another implementation of the same interface.
+ */
+import type { WorkerReport } from '../acceptor/messages.ts'
+
+/**
+ * How a server is stopped. `graceful`: requests in progress may finish, for up to
+ * `graceful_timeout`. `quick`: every process is ended immediately.
+ */
+export type StopMode = 'graceful' | 'quick'
+
+/** `stopping` begins with the first stop and lasts until the arbiter's process ends. */
+export type ServerState = 'starting' | 'serving' | 'reloading' | 'stopping'
+
+/** How a reload ended; `reason` is also in the error log. */
+export type ReloadResult =
+  | { readonly reloaded: true }
+  | { readonly reloaded: false; readonly reason: string }
+
+/**
+ * An acceptor and its workers, as the arbiter sees them.
+ *
+ * | state | |
+ * |---|---|
+ * | `starting` | loads its application or starts its workers |
+ * | `serving` | accepts connections |
+ * | `retiring` | serves until its replacement does |
+ * | `stopping` | finishes its requests and accepts nothing |
+ */
+export interface AcceptorStatus {
+  readonly pid: number
+  readonly state: 'starting' | 'serving' | 'retiring' | 'stopping'
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /**
+   * Its workers; empty if the application runs in the acceptor itself. Null if the acceptor did not
+   * answer in time: its event loop is blocked, or it is ending.
+   */
+  readonly workers: readonly WorkerReport[] | null
+}
+
+/** A snapshot of the server. Plain data: it can be sent as JSON. */
+export interface ServerStatus {
+  /** Monoceros's own version. */
+  readonly version: string
+  /** The arbiter's process. */
+  readonly pid: number
+  readonly state: ServerState
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** 1 after the start, one more with each successful reload. */
+  readonly generation: number
+  readonly application: string
+  readonly runtime: 'cpython' | 'pyodide' | 'node'
+  /** The path of the config file; null if there is none. */
+  readonly config: string | null
+  /** As the log shows them: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  readonly addresses: readonly string[]
+  /** The number of workers that the server should have. */
+  readonly workers: number
+  /** Also those that a reload has replaced and that are still stopping. */
+  readonly acceptors: readonly AcceptorStatus[]
+}
+
+/**
+ * The actions of the arbiter. `cause` says in the log who asked for one: `SIGHUP`.
+ *
+ * An action that makes no sense in the current state does nothing, or fails with a reason; none of
+ * them throws.
+ */
+export interface ArbiterActions {
+  readonly state: ServerState
+
+  /**
+   * Loads the settings and the application again: new workers first. If that fails, what served
+   * before stays in use. A reload that is still in progress is abandoned and starts again; both
+   * callers get the result of the last one.
+   */
+  reload(cause: string): Promise<ReloadResult>
+
+  /**
+   * Adds workers (or removes, if `by` is negative), down to one for each acceptor.
+   *
+   * @returns how many workers there are to be; null if the server is starting or stopping
+   */
+  scale(by: number, cause: string): number | null
+
+  /** Stops the server. A `quick` stop may follow a `graceful` one that takes too long. */
+  stop(mode: StopMode, cause: string): void
+
+  /** Opens the log files again, after they were renamed. */
+  reopenLogs(cause: string): void
+
+  /** What runs now. It asks every acceptor, and waits for an answer for a second at most. */
+  status(): Promise<ServerStatus>
+}
+
+/** A driver's view of the error log. A reload may change the file behind it. */
+export interface DriverLog {
+  info(text: string): void
+  warning(text: string): void
+}
+
+/** Decides on a running server, by calling its actions. */
+export interface ArbiterDriver {
+  /**
+   * Called once, before the arbiter listens or starts anything; actions may be called from then on.
+   *
+   * @throws if it cannot work, such as a control socket whose path is taken: the server does not
+   * start
+   */
+  start(actions: ArbiterActions, log: DriverLog): void | Promise<void>
+  /** Called when the server has stopped, or could not start. */
+  end?(): void | Promise<void>
+}

@@ -1,0 +1,41 @@
+/** The driver of the command: signals, with the meaning that Gunicorn gives them. */
+import type { HostProcess } from '../../process/host-process.ts'
+import type { ArbiterActions, ArbiterDriver, DriverLog } from '../actions.ts'
+
+/**
+ * Calls the arbiter's actions for the signals of a process.
+ *
+ * | signal | action |
+ * |---|---|
+ * | TERM, INT | graceful stop |
+ * | a second INT, QUIT | quick stop |
+ * | HUP | reload |
+ * | USR1 | reopen the log files |
+ * | TTIN, TTOU | one worker more, one less |
+ */
+export class SignalDriver implements ArbiterDriver {
+  readonly #host: HostProcess
+
+  constructor(host: HostProcess) {
+    this.#host = host
+  }
+
+  start(actions: ArbiterActions, log: DriverLog): void {
+    const host = this.#host
+    host.on('SIGTERM', () => actions.stop('graceful', 'SIGTERM'))
+    host.on('SIGINT', () =>
+      actions.stop(actions.state === 'stopping' ? 'quick' : 'graceful', 'SIGINT'),
+    )
+    host.on('SIGQUIT', () => actions.stop('quick', 'SIGQUIT'))
+    host.on('SIGHUP', () => void actions.reload('SIGHUP'))
+    host.on('SIGUSR1', () => actions.reopenLogs('SIGUSR1'))
+    host.on('SIGUSR2', () =>
+      log.warning(
+        'SIGUSR2: upgrading a running server is not supported. Send SIGHUP to reload, ' +
+          'or restart the server',
+      ),
+    )
+    host.on('SIGTTIN', () => actions.scale(1, 'SIGTTIN'))
+    host.on('SIGTTOU', () => actions.scale(-1, 'SIGTTOU'))
+  }
+}

@@ -1,0 +1,38 @@
+import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
+import type { Settings } from '../settings/table.ts'
+
+/** The only step of reading the settings that can take time. */
+const WAITING: Whereabouts = {
+  text: 'A config file in JavaScript waits in a top-level await that has not ended.',
+  isStack: false,
+}
+
+/**
+ * Reads the settings, with the warnings and the time limit of loading an application.
+ *
+ * @param limit `seconds`: `load_timeout`; `pid`: the arbiter
+ * @throws what `read` rejects with, or an Error after the time limit
+ */
+export async function readWithin(
+  read: () => Promise<Settings>,
+  limit: { readonly seconds: number; readonly pid: number; warn(text: string): void },
+): Promise<Settings> {
+  let end = () => {}
+  const late = new Promise<never>((_, reject) => {
+    end = new LoadWatch({
+      application: 'the settings',
+      timeout: limit.seconds,
+      warn: (text) => limit.warn(text),
+    }).begin({
+      name: 'The arbiter',
+      pid: limit.pid,
+      where: () => Promise.resolve(WAITING),
+      giveUp: (text) => reject(new Error(text)),
+    })
+  })
+  try {
+    return await Promise.race([read(), late])
+  } finally {
+    end()
+  }
+}

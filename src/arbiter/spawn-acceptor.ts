@@ -1,0 +1,97 @@
+/** How the process of an acceptor is started. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
+import type { StartMessage } from '../acceptor/messages.ts'
+import { runtimeOf } from '../settings/runtime.ts'
+import type { Settings } from '../settings/table.ts'
+import { AcceptorFailure } from './acceptor-exit.ts'
+import type { Listener } from './listeners.ts'
+
+/** The first descriptor after stdin, stdout, stderr and the IPC channel. */
+const FIRST_LISTENER_FD = 4
+
+/** What a new acceptor is given. */
+export interface AcceptorJob {
+  /** The path of the acceptor's program. */
+  readonly program: string
+  readonly settings: Settings
+  readonly listeners: readonly Listener[]
+  /** This acceptor's share of the workers. */
+  readonly workers: number
+}
+
+/** A process that was started (or could not be), and what it is to be told first. */
+export interface SpawnedAcceptor {
+  readonly process: ChildProcess
+  readonly start: StartMessage
+}
+
+/**
+ * Starts an acceptor's process. It leads a process group of its own.
+ *
+ * @throws AcceptorFailure if its temporary directory cannot be made
+ */
+export function spawnAcceptor({
+  program,
+  settings,
+  listeners,
+  workers,
+}: AcceptorJob): SpawnedAcceptor {
+  const runsApplication = runtimeOf(settings) === 'node'
+  const tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
+  const child = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), program], {
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      'ipc',
+      ...listeners.map((listener) => listener.fd),
+      ...(runsApplication ? (['pipe'] as const) : []),
+    ],
+    serialization: 'advanced',
+    detached: true,
+    env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
+      ? withAllocator(process.env)
+      : process.env,
+  })
+  return {
+    process: child,
+    start: {
+      type: 'start',
+      settings,
+      listeners: listeners.map(({ address }, index) => ({
+        fd: FIRST_LISTENER_FD + index,
+        address,
+      })),
+      workers,
+      tmpDir,
+      stackFd: runsApplication ? FIRST_LISTENER_FD + listeners.length : null,
+    },
+  }
+}
+
+/** With mode 0700, which mkdtemp(3) sets: request bodies are private. */
+function makeTmpDir(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'monoceros-'))
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new AcceptorFailure(
+      'other',
+      `Cannot make a temporary directory in ${parent} (${code}). ` +
+        'Choose another with --tmp-upload-dir or TMPDIR.',
+    )
+  }
+}
+
+/** Node's own options of this process that acceptors need too. */
+function inheritedNodeOptions(options: readonly string[]): string[] {
+  return options.filter((option) =>
+    /^--(max-|stack-|no-warnings|trace-|import=|enable-source-maps|cpu-prof|heap-prof)/.test(
+      option,
+    ),
+  )
+}

@@ -1,0 +1,54 @@
+/** The lines that the log shows when a server begins to serve, or serves with other settings. */
+import type { AcceptorReady } from '../acceptor/messages.ts'
+import { addressUrl, type Listener } from './listeners.ts'
+
+/** An acceptor that serves. */
+export interface ServingAcceptor extends AcceptorReady {
+  readonly pid: number
+}
+
+/** What the banner is about. */
+export interface BannerFacts {
+  readonly application: string
+  /** The arbiter's process. */
+  readonly pid: number
+  readonly acceptors: readonly ServingAcceptor[]
+  readonly listeners: readonly Listener[]
+}
+
+/** The lines, in order. Those with the addresses come last: people and programs wait for them. */
+export function startBanner({ application, pid, acceptors, listeners }: BannerFacts): string[] {
+  return [
+    servingLine(application, acceptors),
+    ...acceptors.map(describeAcceptor),
+    ...listeners.map(({ address }) => `Listening at ${addressUrl(address)} (${pid})`),
+  ]
+}
+
+function servingLine(application: string, acceptors: readonly ServingAcceptor[]): string {
+  const first = acceptors[0]
+  const worker = first?.workers[0]
+  if (worker === undefined) {
+    const count = plural(acceptors.length, 'worker')
+    return `Serving ${application} with ${count}, Node.js ${process.versions.node}`
+  }
+  const count = acceptors.reduce((sum, acceptor) => sum + acceptor.workers.length, 0)
+  const threads = first?.threads ?? null
+  const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`
+  return (
+    `Serving ${application} with ${plural(count, 'worker')}${each}, ` +
+    `${worker.implementation} ${worker.python} (${first?.interpreter})`
+  )
+}
+
+/** @example 'Acceptor 4712 with workers 4713, 4714' */
+export function describeAcceptor({ pid, workers }: ServingAcceptor): string {
+  if (workers.length === 0) return `Acceptor ${pid} runs the application`
+  const pids = workers.map((worker) => worker.pid).join(', ')
+  return `Acceptor ${pid} with worker${workers.length === 1 ? '' : 's'} ${pids}`
+}
+
+/** @example plural(2, 'worker') // '2 workers' */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
