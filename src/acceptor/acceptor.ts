@@ -1,12 +1,17 @@
-import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
+import { admission } from '../edge/admission/admission.ts'
+import { chain } from '../edge/chain.ts'
+import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
+import { observeRequests } from '../edge/observation/observe-requests.ts'
+import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
+import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
-import { ProxyTrust } from '../gateway/proxy-trust.ts'
-import type { Refusal } from '../http/h1/connection.ts'
+import type { RequestHandler } from '../http/exchange.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
-import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
 import { LogLimiter } from '../logging/log-limiter.ts'
+import { logRefusals, logRequests } from '../logging/request-logs.ts'
+import { RequestEvents } from '../observe/request-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -15,6 +20,7 @@ import { DiskBudget } from '../spool/disk-budget.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
 import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
+import { failureText } from '../wsgi/failure.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import {
@@ -65,6 +71,7 @@ export class Acceptor implements AcceptorControls {
   #backend: Backend | null = null
   #accessLog: AccessLog | null = null
   readonly #spool: Spool
+  readonly #events: RequestEvents
   #toldOfMemoryAt = Number.NEGATIVE_INFINITY
   #descriptorWatch: DescriptorWatch | null = null
   #descriptors = Number.POSITIVE_INFINITY
@@ -83,17 +90,23 @@ export class Acceptor implements AcceptorControls {
     this.#limiter = log.enabled('debug')
       ? null
       : new LogLimiter({ write: (level, text) => log.log(level, text) })
+    this.#events = new RequestEvents((topic, error) =>
+      log.error(`A listener of ${topic} failed: ${failureText(error)}`),
+    )
+    logRefusals(this.#events, (level, kind, line) => this.#limited(level, kind, line))
   }
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
   async start(): Promise<AcceptorReady> {
     const { settings, fds, log } = this.#options
     if (settings.accessLogfile !== null) {
-      this.#accessLog = new AccessLog({
+      const accessLog = new AccessLog({
         file: settings.accessLogfile,
         format: settings.accessLogFormat,
         onTrouble: (text) => log.warning(text),
       })
+      this.#accessLog = accessLog
+      logRequests(this.#events, (record) => accessLog.record(record))
     }
     const backend = this.#makeBackend()
     this.#backend = backend
@@ -223,7 +236,6 @@ export class Acceptor implements AcceptorControls {
 
   #gatewayOptions(): GatewayOptions {
     const { settings, log } = this.#options
-    const accessLog = this.#accessLog
     return {
       rootPath: settings.rootPath,
       limitRequestBody: settings.limitRequestBody,
@@ -231,15 +243,31 @@ export class Acceptor implements AcceptorControls {
       memory: this.#spool.memory,
       spool: this.#spool,
       responseWindow: settings.responseWindow,
-      trust: new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders),
       log: {
         error: (text) => log.error(text),
         warning: (text) => log.warning(text),
         limited: (level, kind, text) => this.#limited(level, kind, text),
-        access:
-          accessLog === null ? null : (exchange) => accessLog.record(recordOfExchange(exchange)),
       },
+      events: this.#events,
     }
+  }
+
+  /** What a request passes through, from the outside to the gateway. */
+  #handler(backend: Backend): RequestHandler {
+    const { settings } = this.#options
+    const events = this.#events
+    const inProcess = runtimeOf(settings) === 'node'
+    const limits = {
+      limitRequestBody: settings.limitRequestBody,
+      memory: this.#spool.memory,
+      spoolsBodies: !inProcess && settings.requestBuffering,
+      queuesRequests: !inProcess,
+    }
+    const trust = new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders)
+    return chain(
+      [observeRequests(events), admission(limits, events), trustProxies(trust, events)],
+      backend.handler,
+    )
   }
 
   #makeServer(backend: Backend, maxConnections: number): HttpServer {
@@ -262,10 +290,10 @@ export class Acceptor implements AcceptorControls {
       rates: { body: settings.minBodyRate, write: settings.minResponseRate },
       memory: this.#spool.memory,
       serverName: settings.serverHeader ?? '',
-      handler: backend.handler,
+      handler: this.#handler(backend),
       maxConnections,
       descriptors: this.#descriptors,
-      refused: (refusal) => this.#recordRefusal(refusal),
+      refused: publishEngineRefusals(this.#events),
       turnsAway: (why) => this.#turnedAway(why),
       scarce: () =>
         this.#tellOfDescriptors(
@@ -279,14 +307,6 @@ export class Acceptor implements AcceptorControls {
     if (why === 'descriptors') return // is told of as such
     const text = `Connections are answered 503: max_connections (${this.#server?.maxConnections}) are open, and none is idle`
     this.#limited('warning', 'connections answered 503', text, 1)
-  }
-
-  #recordRefusal(refusal: Refusal): void {
-    const { peer, status, reason, requestLine, gaveUp } = refusal
-    const level = gaveUp ? 'info' : 'warning'
-    this.#limited(level, refusalKind(status), refusalLine(peer, requestLine, status, reason))
-    // One that has begun is recorded when its exchange is over.
-    if (!refusal.begun) this.#accessLog?.record(recordOfRefusal(refusal))
   }
 
   /** @throws ApplicationLoadError, WorkerStartError: then the old workers stay */

@@ -35,7 +35,9 @@ export class PythonBackend implements Backend {
     this.#options = options
   }
 
-  readonly handler: RequestHandler = (head, reply) => this.#gateway!.handle(head, reply)
+  get handler(): RequestHandler {
+    return this.#gateway!.handle
+  }
 
   async start(): Promise<AcceptorReady> {
     const { settings, tmpDir, gateway } = this.#options

@@ -18,11 +18,12 @@ const peer = (): Peer => ({
   environPart: null,
 })
 
-function parse(text: string): RequestHead {
+function parse(text: string, secure = false): RequestHead {
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(text, 'latin1')
   parser.feed(bytes, 0, bytes.length)
   expect(parser.complete, JSON.stringify(text)).toBe(true)
+  parser.head.secure = secure
   return parser.head
 }
 
@@ -36,9 +37,8 @@ function make(rootPath = '') {
   return (text: string, facts: { peer?: Peer; secure?: boolean } = {}) =>
     environs.make(
       {
-        head: parse(text),
+        head: parse(text, facts.secure),
         peer: facts.peer ?? peer(),
-        secure: facts.secure ?? false,
         readLength: -1,
       },
       emptyInput,

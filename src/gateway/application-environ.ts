@@ -75,7 +75,7 @@ export class ApplicationEnvirons {
       REMOTE_ADDR: peer.remoteAddress,
       REMOTE_PORT: peer.remotePort,
       'wsgi.version': VERSION,
-      'wsgi.url_scheme': facts.secure ? 'https' : 'http',
+      'wsgi.url_scheme': head.secure ? 'https' : 'http',
       'wsgi.input': input,
       'wsgi.errors': server.errors,
       'wsgi.multithread': false,
@@ -84,7 +84,7 @@ export class ApplicationEnvirons {
       'wsgi.input_terminated': true,
       'wsgi.file_wrapper': FileWrapper,
     }
-    if (facts.secure) environ.HTTPS = 'on'
+    if (head.secure) environ.HTTPS = 'on'
     addFields(environ, head)
     return environ
   }

@@ -4,11 +4,11 @@ import type { Reply } from '../http/exchange.ts'
 import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import type { ResponseHead } from '../http/response-head.ts'
+import { RequestEvents } from '../observe/request-events.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import { ApplicationGateway } from './application-gateway.ts'
-import { ProxyTrust } from './proxy-trust.ts'
 
 /** Stands for the engine: notes what it is told. */
 class TestReply implements Reply {
@@ -70,8 +70,8 @@ function exchange(app: WSGIApplication, lines = '', strict = true) {
       limitRequestBody: 0,
       memory,
       responseWindow: 1024,
-      trust: new ProxyTrust([], {}),
-      log: { error: say, warning: say, limited: (_level, _kind, text) => say(text), access: null },
+      log: { error: say, warning: say, limited: (_level, _kind, text) => say(text) },
+      events: new RequestEvents(() => {}),
     },
     app,
     { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },

@@ -1,7 +1,6 @@
+import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
-import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
@@ -12,10 +11,9 @@ import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/i
 import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import type { WSGIError } from '../wsgi/wsgi-error.ts'
-import { admit, lacksMemory } from './admission.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
-import { finishedExchange, type GatewayBasics } from './context.ts'
+import type { GatewayBasics } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 
 /**
@@ -55,14 +53,12 @@ export class ApplicationExchange
 {
   readonly head: RequestHead
   readonly peer: Peer
-  secure = false
   readonly readLength = -1
 
   readonly #gateway: ApplicationContext
   /** Null once the exchange is over. */
   #reply: Reply | null
   #call: Call<ResponseHead> | null = null
-  readonly #startedAt: number
   #response: ResponseHead | null = null
   #refused = false
 
@@ -90,24 +86,12 @@ export class ApplicationExchange
     this.head = head
     this.peer = reply.peer
     this.#reply = reply
-    this.#startedAt =
-      gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
   }
 
   // ---------------------------------------------------------------- what the engine says (RequestSink)
 
   begin(): void {
     const { head } = this
-    const { options } = this.#gateway
-    // Nothing waits here: what is admitted is begun.
-    const admitted = options.memory.over
-      ? lacksMemory(options.memory)
-      : admit(head, this.peer, options, false)
-    if (typeof admitted !== 'boolean') {
-      this.#refuse(admitted.status, admitted.reason, admitted.fields)
-      return
-    }
-    this.secure = admitted
     if (!head.hasBody) return // the end of the body follows
     if (head.expectContinue) this.#run()
     // What came along with the head is taken first.
@@ -169,8 +153,7 @@ export class ApplicationExchange
     })
   }
 
-  closed(completed: boolean, refusedWith?: number): void {
-    const bytes = this.#reply!.bytesSent
+  closed(completed: boolean): void {
     this.#gateway.options.memory.add(-this.#queued)
     this.holds(0)
     this.#reply = null
@@ -190,19 +173,6 @@ export class ApplicationExchange
     }
     this.#waiters = null
     this.#call?.cancel()
-    const { access } = this.#gateway.options.log
-    if (access === null) return
-    access(
-      finishedExchange(
-        this.head,
-        this.peer,
-        this.#response,
-        bytes,
-        this.#startedAt,
-        completed,
-        refusedWith,
-      ),
-    )
   }
 
   // ---------------------------------------------------------------- what the input asks (ByteSource)
@@ -344,8 +314,7 @@ export class ApplicationExchange
    */
   #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
     this.#refused = true
-    const text = refusalLine(this.peer, this.#describe(), status, reason)
-    this.#gateway.options.log.limited('warning', refusalKind(status), text)
+    this.#gateway.options.events.publishRefusal(this.head, this.peer, status, reason)
     this.#bodyError = new InputError(`The request was refused: ${reason}`)
     const reader = this.#reader
     this.#reader = null

@@ -51,11 +51,12 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
   }
 }
 
-function parse(text: string, limits: Partial<HeadLimits> = {}): RequestHead {
-  const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...limits })
+function parse(text: string, facts: Facts): RequestHead {
+  const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...facts.limits })
   const bytes = Buffer.from(text, 'latin1')
   parser.feed(bytes, 0, bytes.length)
   expect(parser.complete, JSON.stringify(text)).toBe(true)
+  parser.head.secure = facts.secure ?? false
   return parser.head
 }
 
@@ -72,9 +73,8 @@ interface Facts {
 function write(text: string, facts: Facts = {}): Buffer {
   const writer = facts.writer ?? new EnvironWriter(facts.rootPath ?? '')
   const all = {
-    head: parse(text, facts.limits),
+    head: parse(text, facts),
     peer: facts.peer ?? makePeer(),
-    secure: facts.secure ?? false,
     readLength: facts.readLength ?? -1,
   }
   const bound = writer.bound(all)

@@ -19,7 +19,6 @@ import {
 export interface EnvironFacts {
   readonly head: RequestHead
   readonly peer: Peer
-  readonly secure: boolean
   /**
    * The length of a chunked body that has been read whole, or -1: the application then sees a
    * Content-Length and no Transfer-Encoding.
@@ -134,7 +133,7 @@ export class EnvironWriter {
     at = writeEncoded(out, at, REQUEST_URI)
     at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
     if (head.protocol !== USUAL_PROTOCOL) at = writeEncoded(out, at, encodeProtocol(head.protocol))
-    if (facts.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
+    if (head.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
     at = writeEncoded(out, at, (peer.environPart as Uint8Array | null) ?? encodePeer(facts))
     at = this.#writeFields(facts, out, at)
     return endDict(out, at)
@@ -280,7 +279,7 @@ function encodePeer(facts: EnvironFacts): Buffer {
  * `SERVER_NAME` and `SERVER_PORT`; `own` when they are the connection's, and so the same for all
  * its requests.
  */
-export function serverAddress({ peer, head, secure }: EnvironFacts): {
+export function serverAddress({ peer, head }: EnvironFacts): {
   name: string
   port: string
   own: boolean
@@ -295,7 +294,7 @@ export function serverAddress({ peer, head, secure }: EnvironFacts): {
   const authority = splitAuthority(host)
   return {
     name: authority?.host || 'localhost',
-    port: authority?.port || (secure ? '443' : '80'),
+    port: authority?.port || (head.secure ? '443' : '80'),
     own: false,
   }
 }

@@ -8,12 +8,12 @@ import { EMPTY, Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
+import { RequestEvents } from '../observe/request-events.ts'
 import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
 import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
-import type { FinishedExchange, GatewayOptions } from './context.ts'
+import type { GatewayOptions } from './context.ts'
 import { Gateway } from './gateway.ts'
-import { ProxyTrust } from './proxy-trust.ts'
 
 const peer: Peer = {
   remoteAddress: '192.0.2.7',
@@ -33,7 +33,8 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const said: string[] = []
   const logged: string[] = []
-  const finished: FinishedExchange[] = []
+  const events = new RequestEvents(() => {})
+  events.requestRefused.subscribe(({ reason }) => logged.push(reason))
   let task: Task | null = null
   let sink: RequestSink | null = null
   const close = (completed: boolean) => {
@@ -90,13 +91,12 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       memory: UNLIMITED_MEMORY,
       spool: makeSpool(directory),
       responseWindow: 100,
-      trust: new ProxyTrust(['*'], { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Ssl': 'on' }),
       log: {
         error: (line) => logged.push(line),
         warning: (line) => logged.push(line),
         limited: (_level, _kind, line) => logged.push(line),
-        access: (exchange) => finished.push(exchange),
       },
+      events,
       ...options,
     },
     {
@@ -116,7 +116,6 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   return {
     said,
     logged,
-    finished,
     close,
     get task(): Task {
       return task!
@@ -147,26 +146,6 @@ describe('an exchange', () => {
     exchange.sink.bodyEnd()
     exchange.respond('200 OK\r\nX: y\r\n', 'hello', true)
     expect(exchange.said).toEqual(['submit', 'respond 200 hello'])
-    expect(exchange.finished).toMatchObject([
-      { status: 200, responseHead: { fields: [['X', 'y']] } },
-    ])
-  })
-
-  it('is refused where it must be, before it gets to the runtime', () => {
-    for (const [text, options, status] of [
-      ['CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', {}, 405],
-      [post(11), { limitRequestBody: 10 }, 413],
-      [
-        'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n',
-        {},
-        400,
-      ],
-    ] as const) {
-      const exchange = begin(text, options)
-      expect(exchange.said).toEqual([`refuse ${status} close`])
-      expect(exchange.finished).toMatchObject([{ status }])
-      expect(exchange.logged.length).toBe(1)
-    }
   })
 
   it('is refused as soon as a chunked body is over the limit', () => {
@@ -303,7 +282,6 @@ describe('an exchange', () => {
     const exchange = begin(post(10), { requestBuffering: false })
     exchange.close(false)
     expect(exchange.said).toEqual(['submit', 'abortBody', 'cancel'])
-    expect(exchange.finished).toMatchObject([{ status: 499 }])
   })
 
   it('grants what the client has taken, by halves of the window', () => {

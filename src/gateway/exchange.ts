@@ -1,7 +1,6 @@
+import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
-import { quoteText } from '../http/errors.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import {
   type Field,
@@ -20,19 +19,17 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
-import { KeptPieces } from '../spool/kept-pieces.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
 import { NoRoomError } from '../spool/spool.ts'
-import { admit } from './admission.ts'
-import { finishedExchange, type GatewayContext } from './context.ts'
+import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
-import { FileBody } from './file-body.ts'
+import { FileSender } from './file-sender.ts'
 import type { WaitingResponse } from './slow-readers.ts'
+import { StreamedBody } from './streamed-body.ts'
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
-const NOTHING = Buffer.alloc(0)
 /** What all exchanges point at the bytes that they give to the engine. */
 const PIECE = new Span()
 /**
@@ -46,8 +43,6 @@ const HEAVY = 2 * 1024 * 1024
  * begun is taken to be gone.
  */
 const ABANDONED_MS = 1000
-/** How much of a streamed body is kept for an application that has not asked for it. */
-const EARLY_BYTES = 64 * 1024
 
 /**
  * One request and its response: from a parsed head to a task for the runtime, and from what the
@@ -57,7 +52,6 @@ const EARLY_BYTES = 64 * 1024
 export class Exchange implements RequestSink, Task, EnvironFacts, WaitingResponse {
   readonly head: RequestHead
   readonly peer: Peer
-  secure = false
   readLength = -1
   body: TaskBody = NO_BODY
   abandonedAt = Number.POSITIVE_INFINITY
@@ -70,8 +64,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   /** Null while no runtime has the task. */
   #handle: TaskHandle | null = null
   #stored: RequestBody | null = null
-  #file: FileBody | null = null
-  readonly #startedAt: number
+  #streamed: StreamedBody | null = null
+  #file: FileSender | null = null
   #response: ResponseHead | null = null
   /** Bytes of request body that came. */
   #received = 0
@@ -83,43 +77,25 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #heldByRuntime = 0
   /** Where the response goes once its client has proved to be slow. */
   #spool: ResponseSpool | null = null
-  /**
-   * A streamed request body: how much the application has asked for, and what came before it did.
-   */
-  #wanted = 0
-  #asked = false
-  #endSent = false
-  #early: KeptPieces | null = null
-  #earlyBytes = 0
-  /** What of these is counted as held. */
-  #earlyHeld = 0
-  #bodyEnded = false
 
   constructor(gateway: GatewayContext, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
     this.head = head
     this.peer = reply.peer
     this.#reply = reply
-    this.#startedAt =
-      gateway.options.log.access === null ? 0 : performance.timeOrigin + performance.now()
   }
 
   // ---------------------------------------------------------------- what the engine says (RequestSink)
 
   begin(): void {
-    const { head } = this
-    const { requestBuffering, spool } = this.#gateway.options
-    const admitted = admit(head, this.peer, this.#gateway.options, requestBuffering)
-    if (typeof admitted !== 'boolean') {
-      return this.#refuse(admitted.status, admitted.reason, admitted.fields)
-    }
-    this.secure = admitted
-    if (!head.hasBody) return
+    if (!this.head.hasBody) return
+    const { requestBuffering, spool, memory } = this.#gateway.options
     if (requestBuffering) {
       this.#stored = new RequestBody(spool)
       this.#reply!.wantBody()
     } else {
       this.body = STREAMED
+      this.#streamed = new StreamedBody(memory, this.#reply!)
       this.#submit()
     }
   }
@@ -143,23 +119,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       }
       return
     }
-    if (this.#handle === null) return // the application has answered without it
-    this.#early ??= new KeptPieces()
-    this.#early.push(chunk)
-    this.#keepEarly(chunk.length)
-    this.#forwardBody()
-    if (this.#earlyBytes >= EARLY_BYTES) this.#reply?.pauseBody()
+    // Without a handle, the application has answered before it got all of the body.
+    if (this.#handle !== null) this.#streamed?.push(chunk, this.#handle)
   }
 
   bodyEnd(): void {
     const stored = this.#stored
     if (stored === null) {
-      if (this.body.kind === 'stream') {
-        this.#bodyEnded = true
-        this.#forwardBody()
-      } else if (this.#reply !== null) {
-        this.#submit()
-      }
+      if (this.#streamed !== null) this.#streamed.end(this.#handle)
+      else if (this.#reply !== null) this.#submit()
       return
     }
     stored.whenWritten(() => {
@@ -194,35 +162,21 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     }
   }
 
-  closed(completed: boolean, refusedWith?: number): void {
-    const bytes = this.#reply!.bytesSent
+  closed(): void {
     this.held(0)
     this.#reply = null
     const handle = this.#handle
     this.#handle = null
     if (handle !== null) {
-      if (this.body.kind === 'stream' && !this.#bodyEnded) handle.abortBody()
+      if (this.#streamed !== null && !this.#streamed.ended) handle.abortBody()
       handle.cancel()
     }
     // A worker may still open the file by the number of its descriptor, which must not be another
     // body's by then.
     if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
+    this.#streamed?.discard()
     this.#file?.close()
     this.#spool?.discard()
-    if (this.#early !== null) this.#dropEarly()
-    const { access } = this.#gateway.options.log
-    if (access === null) return
-    access(
-      finishedExchange(
-        this.head,
-        this.peer,
-        this.#response,
-        bytes,
-        this.#startedAt,
-        completed,
-        refusedWith,
-      ),
-    )
   }
 
   // ---------------------------------------------------------------- what the runtime says (Task)
@@ -329,8 +283,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   cut(): void {
     const reason =
       'the client took nothing of its answer while others needed what it held, and the spool is full'
-    const line = refusalLine(this.peer, this.describe(), 408, reason)
-    this.#gateway.options.log.limited('warning', refusalKind(408), line)
+    this.#gateway.options.events.publishRefusal(this.head, this.peer, 408, reason)
     this.#reply?.abort(true)
   }
 
@@ -364,7 +317,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { status } = this.#response!
     const discard = this.head.method === 'HEAD' || status === 204 || status === 304
     if (discard) return reply.finish()
-    this.#file = new FileBody(reference, this.#gateway.options.memory, {
+    this.#file = new FileSender(reference, this.#gateway.options.memory, {
       data: (chunk) => {
         this.#reply?.data(PIECE.set(chunk, 0, chunk.length))
         PIECE.clear()
@@ -398,10 +351,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   }
 
   wantBody(bytes: number): void {
-    this.#asked = true
-    this.#wanted += bytes
-    this.#reply?.wantBody()
-    this.#forwardBody()
+    if (this.#reply !== null) this.#streamed?.want(bytes, this.#handle)
   }
 
   released(): void {
@@ -416,54 +366,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.lost(503, reason)
   }
 
-  #keepEarly(bytes: number): void {
-    this.#earlyBytes += bytes
-    const held = this.#early!.held
-    this.#gateway.options.memory.add(held - this.#earlyHeld)
-    this.#earlyHeld = held
-  }
-
-  #dropEarly(): void {
-    this.#early!.clear()
-    this.#keepEarly(-this.#earlyBytes)
-    this.#early = null
-  }
-
   #submit(): void {
     this.#handle = this.#gateway.runtime.submit(this)
-  }
-
-  /** Sends on what the application has asked for of a streamed body. */
-  #forwardBody(): void {
-    const handle = this.#handle
-    if (handle === null) return
-    const early = this.#early
-    while (early !== null && this.#wanted > 0) {
-      const chunk = early.shift()
-      if (chunk === undefined) break
-      const piece = chunk.length <= this.#wanted ? chunk : chunk.subarray(0, this.#wanted)
-      if (piece !== chunk) early.unshift(chunk.subarray(piece.length))
-      this.#wanted -= piece.length
-      this.#keepEarly(-piece.length)
-      handle.sendBody(piece, false)
-    }
-    if (early !== null && !early.empty) return
-    if (!this.#bodyEnded) {
-      this.#reply?.resumeBody()
-    } else if (this.#asked && !this.#endSent) {
-      // Not before the application has asked: until then the task may go to another worker, which
-      // would miss it.
-      this.#endSent = true
-      handle.sendBody(NOTHING, true)
-    }
   }
 
   /**
    * Answers a request that does not get as far as the application, and says why in the error log.
    */
   #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
-    const text = refusalLine(this.peer, this.describe(), status, reason)
-    this.#gateway.options.log.limited('warning', refusalKind(status), text)
+    this.#gateway.options.events.publishRefusal(this.head, this.peer, status, reason)
     this.#handle?.cancel()
     this.#handle = null
     if (this.#response !== null) this.#reply?.abort()

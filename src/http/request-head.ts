@@ -64,6 +64,11 @@ export interface RequestHead {
   readonly names: readonly FieldName[]
   /** The index of the Host field, or -1. */
   readonly host: number
+  /**
+   * The client used HTTPS: this connection is encrypted, or a trusted proxy says that the client's is
+   * (`edge/trust/`, which sets it).
+   */
+  secure: boolean
   /** A body follows. Its length is known if `contentLength` is not -1. */
   readonly hasBody: boolean
   /** The declared length of the body in bytes, or -1. */

@@ -32,23 +32,6 @@ export class ResponseHeadError extends Error {
 }
 
 /**
- * Fields that are about one connection, which is never the application's (PEP 3333 "Other HTTP
- * Features"; RFC 9110 §7.6.1).
- */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-])
-
-/**
  * Makes a head. Nothing is checked: that is for whoever has the fields from an application.
  *
  * @param reason defaults to the usual phrase for the status

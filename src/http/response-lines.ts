@@ -1,4 +1,5 @@
-import { type Field, HOP_BY_HOP, type ResponseHead, ResponseHeadError } from './response-head.ts'
+import { HOP_BY_HOP } from '../semantics/hop-by-hop.ts'
+import { type Field, type ResponseHead, ResponseHeadError } from './response-head.ts'
 import { FIELD_VALUE, TCHAR } from './syntax.ts'
 
 const CR = 13

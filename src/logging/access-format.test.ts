@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { AccessRecord } from '../observe/access-record.ts'
 import { AccessFormatError, combinedFormat, compileAccessFormat } from './access-format.ts'
-import type { AccessRecord } from './access-record.ts'
 
 function record(
   changes: Partial<AccessRecord> = {},

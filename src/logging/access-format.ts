@@ -1,5 +1,5 @@
 /** Access log formats: a text with `%(x)s` atoms, as Gunicorn has them, compiled to a function. */
-import type { AccessRecord } from './access-record.ts'
+import type { AccessRecord } from '../observe/access-record.ts'
 import { basicUser } from './basic-user.ts'
 import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
 import { accessLogClock } from './log-time.ts'

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import type { AccessRecord } from '../observe/access-record.ts'
 import { AccessLog } from './access-log.ts'
-import type { AccessRecord } from './access-record.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'monoceros-access-log-'))
 afterAll(() => rmSync(folder, { recursive: true }))

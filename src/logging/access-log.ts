@@ -1,7 +1,7 @@
 /** The access log: one line for each request. */
 import { closeSync, write } from 'node:fs'
+import type { AccessRecord } from '../observe/access-record.ts'
 import { type AccessFormatter, compileAccessFormat } from './access-format.ts'
-import type { AccessRecord } from './access-record.ts'
 import { LogFile } from './log-file.ts'
 
 /** Lines wait at most this long, in milliseconds … */

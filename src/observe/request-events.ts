@@ -1,4 +1,4 @@
-import type { AccessRecord } from '../logging/access-record.ts'
+import type { AccessRecord } from './access-record.ts'
 import { type ListenerFailed, Topic } from './topic.ts'
 
 /** A request has arrived and is about to be answered. `requestEnded` follows, whatever happens. */
@@ -29,8 +29,11 @@ export interface RequestRefused {
   readonly clientGaveUp: boolean
   /** Whether `requestBegun` came before, so that `requestEnded` follows. */
   readonly begun: boolean
-  /** When the connection began to send it, in milliseconds since 1970. */
-  readonly startedAt: number
+  /**
+   * When the connection began to send it, in milliseconds since 1970; null if it is `begun`, because
+   * `requestEnded` will tell.
+   */
+  readonly startedAt: number | null
 }
 
 /** What happens to the requests of one server. */
@@ -45,5 +48,28 @@ export class RequestEvents {
     this.requestBegun = new Topic('requestBegun', failed)
     this.requestEnded = new Topic('requestEnded', failed)
     this.requestRefused = new Topic('requestRefused', failed)
+  }
+
+  /**
+   * Publishes that a request is refused whose head was in order.
+   *
+   * @param reason for the log
+   */
+  publishRefusal(
+    request: { requestLine(): string },
+    client: { readonly remoteAddress: string },
+    status: number,
+    reason: string,
+  ): void {
+    if (!this.requestRefused.hasListeners) return
+    this.requestRefused.publish({
+      remoteAddress: client.remoteAddress,
+      requestLine: request.requestLine(),
+      status,
+      reason,
+      clientGaveUp: false,
+      begun: true,
+      startedAt: null,
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { FileBody } from '../gateway/file-body.ts'
+import { FileSender } from '../gateway/file-sender.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
 import { processStore } from '../spool/process-store.ts'
 
@@ -25,7 +25,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
   readonly #consumer: BodyConsumer
   #chunks: Uint8Array[] = []
   #waiting: Waiting[] = []
-  #file: FileBody | null = null
+  #file: FileSender | null = null
   /** Nothing more will come. */
   #ended = false
   #error: Error | null = null
@@ -63,7 +63,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
 
   /** The rest is a part of a file; `over` when all of it has been read, or none can be. */
   file(reference: FileReference, over: () => void): void {
-    this.#file = new FileBody(reference, processStore().memory, {
+    this.#file = new FileSender(reference, processStore().memory, {
       data: (chunk) => this.push(chunk),
       finish: () => {
         this.end()

@@ -1,17 +1,23 @@
 import type { AddressInfo } from 'node:net'
-import { recordOfExchange, recordOfRefusal } from '../gateway/access-record.ts'
+import { admission } from '../edge/admission/admission.ts'
+import { chain, type EdgeHandler } from '../edge/chain.ts'
+import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
+import { observeRequests } from '../edge/observation/observe-requests.ts'
+import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
+import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import { ApplicationGateway } from '../gateway/application-gateway.ts'
-import { ProxyTrust } from '../gateway/proxy-trust.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import { refusalKind, refusalLine } from '../http/refusal-line.ts'
 import { compileAccessFormat } from '../logging/access-format.ts'
-import type { AccessRecord } from '../logging/access-record.ts'
 import { LogLimiter } from '../logging/log-limiter.ts'
+import { logRefusals, logRequests } from '../logging/request-logs.ts'
+import type { AccessRecord } from '../observe/access-record.ts'
+import { RequestEvents } from '../observe/request-events.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import { isApplication } from '../wsgi/application.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
+import { failureText } from '../wsgi/failure.ts'
 import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 import { Turnstile } from './turnstile.ts'
@@ -88,30 +94,34 @@ export class WSGIServer {
   constructor(host: string, port: number, app: WSGIApplication, options: ServerOptions) {
     const { rootPath = '', errors = consoleErrors, maxBody = 0, gracefulTimeout = 5 } = options
     checkArguments(app, rootPath, maxBody, gracefulTimeout)
-    const record = recorder(options.log)
     const say = (text: string) => errors.write(`${text}\n`)
     const limiter = new LogLimiter({ write: (_level, text) => say(text) })
     this.#limiter = limiter
+    const events = new RequestEvents((topic, error) =>
+      say(`A listener of ${topic} failed: ${failureText(error)}`),
+    )
+    logRefusals(events, (level, kind, line) => limiter.log(level, kind, line))
+    const record = recorder(options.log)
+    if (record !== null) logRequests(events, record)
     const gateway = new ApplicationGateway(
       {
         rootPath,
         limitRequestBody: maxBody,
         responseWindow: RESPONSE_WINDOW,
         memory: UNLIMITED_MEMORY,
-        trust: new ProxyTrust([], {}),
         log: {
           error: say,
           warning: say,
           limited: (level, kind, text) => limiter.log(level, kind, text),
-          access: record === null ? null : (exchange) => record(recordOfExchange(exchange)),
         },
+        events,
       },
       app,
       { serverSoftware: 'monoceros', multiprocess: false, errors },
     )
     this.#graceMs = gracefulTimeout * 1000
-    this.#turnstile = new Turnstile(gateway.handle)
-    this.#server = makeHttpServer(this.#turnstile.handle, limiter, record)
+    this.#turnstile = new Turnstile(chain(edgeHandlers(maxBody, events), gateway.handle))
+    this.#server = makeHttpServer(this.#turnstile.handle, events)
     this.listening = this.#listen(host, port)
     // Whoever serves gets the error.
     this.listening.catch(() => {})
@@ -211,11 +221,21 @@ function bad(kind: typeof TypeError | typeof RangeError, what: string): Error {
   return Object.assign(new kind(`makeServer: ${what}`), { code: 'bad-option' })
 }
 
-function makeHttpServer(
-  handler: RequestHandler,
-  limiter: LogLimiter,
-  record: ((record: AccessRecord) => void) | null,
-): HttpServer {
+function edgeHandlers(maxBody: number, events: RequestEvents): EdgeHandler[] {
+  const limits = {
+    limitRequestBody: maxBody,
+    memory: UNLIMITED_MEMORY,
+    spoolsBodies: false,
+    queuesRequests: false,
+  }
+  return [
+    observeRequests(events),
+    admission(limits, events),
+    trustProxies(new ProxyTrust([], {}), events),
+  ]
+}
+
+function makeHttpServer(handler: RequestHandler, events: RequestEvents): HttpServer {
   return new HttpServer({
     limits: DEFAULT_HEAD_LIMITS,
     timeouts: { header: 30, body: 30, wholeBody: 0, keepAlive: 5, write: 30 },
@@ -224,11 +244,7 @@ function makeHttpServer(
     serverName: 'monoceros',
     handler,
     maxConnections: 0,
-    refused: (refusal) => {
-      const { peer, requestLine, status, reason } = refusal
-      limiter.log('warning', refusalKind(status), refusalLine(peer, requestLine, status, reason))
-      if (!refusal.begun) record?.(recordOfRefusal(refusal))
-    },
+    refused: publishEngineRefusals(events),
     turnsAway: () => {},
   })
 }

@@ -296,7 +296,7 @@ describe('requests', () => {
         from,
       },
     )
-    expect(server.log().slice(from)).not.toContain('gateway')
+    expect(server.log().slice(from)).not.toContain('dist/gateway')
   })
 
   test('an error in the middle cuts the response off', async () => {

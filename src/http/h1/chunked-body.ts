@@ -1,4 +1,5 @@
-import { HttpError, quoteByte } from '../errors.ts'
+import { quoteByte } from '../../bytes/quoted.ts'
+import { HttpError } from '../errors.ts'
 import {
   effectiveLimits,
   FIELD_SIZE_CEILING,

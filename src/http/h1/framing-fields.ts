@@ -1,4 +1,5 @@
-import { HttpError, quoteBytes } from '../errors.ts'
+import { quoteBytes } from '../../bytes/quoted.ts'
+import { HttpError } from '../errors.ts'
 import { COMMA, DIGIT, HTAB, SP } from '../syntax.ts'
 
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER

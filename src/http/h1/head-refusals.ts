@@ -1,4 +1,5 @@
-import { HttpError, quoteByte, quoteBytes } from '../errors.ts'
+import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
+import { HttpError } from '../errors.ts'
 import { COLON, CR, HTAB, LF, SP } from '../syntax.ts'
 
 /** What a TLS client sends first: the type of a handshake record. */

@@ -1,5 +1,6 @@
+import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
 import { authorityHostEnd } from '../authority.ts'
-import { HttpError, quoteByte, quoteBytes } from '../errors.ts'
+import { HttpError } from '../errors.ts'
 import {
   CACHED_NAME_BYTES,
   CONNECTION,

@@ -28,6 +28,7 @@ export class H1RequestHead implements RequestHead {
   readonly fields: number[] = []
   readonly names: FieldName[] = []
   host = -1
+  secure = false
   contentLength = -1
   /** The body is chunked. Without this and a Content-Length there is no body (RFC 9112 §6.3). */
   chunked = false

@@ -1,6 +1,6 @@
 import { compileAccessFormat } from '../../logging/access-format.ts'
-import type { AccessRecord } from '../../logging/access-record.ts'
 import { escapeLogText, escapeLogWord } from '../../logging/escaped-text.ts'
+import type { AccessRecord } from '../../observe/access-record.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import type { FinishedResponse } from '../watched-response.ts'
 

@@ -4,7 +4,7 @@ import type { FileReference } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 
 /**
- * What takes the bytes of a file: `data` for each piece, and back by {@link FileBody.written} when
+ * What takes the bytes of a file: `data` for each piece, and back by {@link FileSender.written} when
  * the client has taken it.
  */
 export interface FileSink {
@@ -31,7 +31,7 @@ const AHEAD = 2
  * client takes them; the worker is free meanwhile. The path is opened without following it to
  * anything but the regular file that the worker had open: same device, same inode.
  */
-export class FileBody {
+export class FileSender {
   readonly #reference: FileReference
   readonly #memory: MemoryBudget
   readonly #sink: FileSink

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
-import type { Peer } from '../http/exchange.ts'
-import { fieldNames, WELL_KNOWN_NAMES } from '../http/field-names.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import type { Peer } from '../../http/exchange.ts'
+import { fieldNames, WELL_KNOWN_NAMES } from '../../http/field-names.ts'
+import type { RequestHead } from '../../http/request-head.ts'
 
 /** Thrown when two headers of one request contradict each other about the scheme. */
 export class SchemeConflictError extends Error {

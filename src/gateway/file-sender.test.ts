@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
-import { FileBody } from './file-body.ts'
+import { FileSender } from './file-sender.ts'
 
 let directory: string
 let path: string
@@ -51,9 +51,9 @@ function send(what: FileReference, taking = true) {
     bytes: [] as Buffer[],
     finished: 0,
     failures: [] as string[],
-    body: null as unknown as FileBody,
+    body: null as unknown as FileSender,
   }
-  seen.body = new FileBody(what, UNLIMITED_MEMORY, {
+  seen.body = new FileSender(what, UNLIMITED_MEMORY, {
     data: (chunk) => {
       seen.bytes.push(chunk)
       if (taking) setImmediate(() => seen.body.written(chunk.length))

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Peer } from '../http/exchange.ts'
-import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import type { Peer } from '../../http/exchange.ts'
+import { RequestHeadParser } from '../../http/h1/request-head-parser.ts'
+import { DEFAULT_HEAD_LIMITS } from '../../http/limits.ts'
+import type { RequestHead } from '../../http/request-head.ts'
 import { ProxyTrust, SchemeConflictError } from './proxy-trust.ts'
 
 function head(...fields: string[]): RequestHead {

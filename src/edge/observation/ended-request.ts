@@ -1,0 +1,61 @@
+import type { Peer } from '../../http/exchange.ts'
+import type { RequestHead } from '../../http/request-head.ts'
+import { type ResponseHead, responseField } from '../../http/response-head.ts'
+import type { AccessRecord } from '../../observe/access-record.ts'
+
+/** A record that makes strings of the request only if a listener asks for them. */
+export class EndedRequest implements AccessRecord {
+  readonly status: number
+  readonly bytes: number
+  readonly startedAt: number
+  readonly seconds: number
+  readonly remoteAddress: string
+  readonly #head: RequestHead
+  /** Null if there was no response, or the engine made it. */
+  readonly #response: ResponseHead | null
+
+  /**
+   * @param bytes of response body
+   * @param startedAt milliseconds since 1970
+   */
+  constructor(
+    head: RequestHead,
+    peer: Peer,
+    response: ResponseHead | null,
+    status: number,
+    bytes: number,
+    startedAt: number,
+  ) {
+    this.status = status
+    this.bytes = bytes
+    this.startedAt = startedAt
+    this.seconds = (performance.timeOrigin + performance.now() - startedAt) / 1000
+    this.remoteAddress = peer.remoteAddress
+    this.#head = head
+    this.#response = response
+  }
+
+  get method(): string {
+    return this.#head.method
+  }
+
+  get target(): string {
+    return this.#head.target
+  }
+
+  get protocol(): string {
+    return this.#head.protocol
+  }
+
+  get requestLine(): string {
+    return this.#head.requestLine()
+  }
+
+  header(name: string): string | undefined {
+    return this.#head.get(name)
+  }
+
+  responseHeader(name: string): string | undefined {
+    return this.#response === null ? undefined : responseField(this.#response, name)
+  }
+}

@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest'
+import type { AccessRecord } from '../observe/access-record.ts'
+import { RequestEvents, type RequestRefused } from '../observe/request-events.ts'
+import { logRefusals, logRequests } from './request-logs.ts'
+
+const refused: RequestRefused = {
+  remoteAddress: '192.0.2.7',
+  requestLine: 'GET /\xff HTTP/1.1',
+  status: 400,
+  reason: 'The request has two Host fields',
+  clientGaveUp: false,
+  begun: false,
+  startedAt: 1_700_000_000_000,
+}
+
+it('the error log has a line for each refusal, which a client cannot forge', () => {
+  const lines: string[] = []
+  const events = new RequestEvents(() => {})
+  logRefusals(events, (level, kind, line) => lines.push(`${level} | ${kind} | ${line}`))
+  events.requestRefused.publish(refused)
+  events.requestRefused.publish({
+    ...refused,
+    remoteAddress: '',
+    requestLine: '',
+    status: 408,
+    reason: 'the client left',
+    clientGaveUp: true,
+  })
+  expect(lines).toEqual([
+    'warning | requests refused with 400 | Refused "GET /\\xff HTTP/1.1" from 192.0.2.7 with 400: The request has two Host fields',
+    'info | requests refused with 408 | Refused a request from unix socket with 408: the client left',
+  ])
+})
+
+it('the access log has requests that ended, and refused ones that never began', () => {
+  const records: AccessRecord[] = []
+  const events = new RequestEvents(() => {})
+  logRequests(events, (record) => records.push(record))
+  events.requestRefused.publish(refused)
+  events.publishRefusal({ requestLine: () => 'PUT / HTTP/1.1' }, refused, 413, 'too large')
+  const ended = { ...records[0]!, status: 413 }
+  events.requestEnded.publish(ended)
+  expect(records).toHaveLength(2)
+  expect(records[0]).toMatchObject({
+    remoteAddress: '192.0.2.7',
+    method: 'GET',
+    target: '/\xff',
+    protocol: 'HTTP/1.1',
+    requestLine: 'GET /\xff HTTP/1.1',
+    status: 400,
+    bytes: 0,
+    startedAt: refused.startedAt,
+  })
+  expect(records[0]!.header('host')).toBeUndefined()
+  expect(records[1]).toBe(ended)
+})
