@@ -1,40 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { repository } from './build.ts'
+
+/** The measured duration of each test file in seconds; `npm run test:durations` writes it. */
+export const durationsFile = join(repository, 'tests', 'support', 'durations.json')
+
+/** Reads the stored durations. */
+export function readDurations(): Record<string, number> {
+  return existsSync(durationsFile) ? JSON.parse(readFileSync(durationsFile, 'utf8')) : {}
+}
 
 /**
- * The files that take longest, the longest first; measured alone, in seconds of processor time: 150
- * down to 30.
- */
-const LONGEST = [
-  'tests/release/install.test.ts',
-  'tests/embedded/no-python.test.ts',
-  'tests/release/frameworks.test.ts',
-  'tests/embedded/python-command.test.ts',
-  'tests/release/package.test.ts',
-  'tests/e2e/what-happens-when.test.ts',
-  'tests/e2e/typescript-server.test.ts',
-  'tests/e2e/python-units.test.ts',
-  'tests/embedded/pyodide-life.test.ts',
-  'tests/e2e/command-line.test.ts',
-  'tests/e2e/one-process.test.ts',
-  'tests/embedded/pyodide-worker.test.ts',
-  'tests/embedded/pyodide-start.test.ts',
-  'tests/release/newer-node.test.ts',
-  'tests/release/browser.test.ts',
-  'tests/e2e/pep3333.test.ts',
-  'tests/e2e/validated-middleware.test.ts',
-]
-
-/**
- * Begins with the files that take longest. Where nothing is known from an earlier run, as on CI,
- * vitest begins with the largest in bytes: a short file that takes a minute then came last, and the
- * other processors had nothing to do.
+ * Starts the longest test files first, by their stored durations, so that no processor waits for a
+ * long file at the end. A file without a stored duration starts before all others.
+ *
+ * Files that share a worker process (`isolate: false`) come last and in one row: vitest keeps such
+ * a process only if the next file may share it.
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification) => {
-      const index = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}`))
-      return index === -1 ? LONGEST.length : index
-    }
-    return (await super.sort(files)).sort((a, b) => place(a) - place(b))
+    const durations = readDurations()
+    const place = new Map(
+      files.map((file) => [
+        file,
+        {
+          shared: file.project.config.isolate ? 0 : 1,
+          seconds: durations[relative(repository, file.moduleId)] ?? Number.POSITIVE_INFINITY,
+        },
+      ]),
+    )
+    return [...files].sort((one, other) => {
+      const [a, b] = [place.get(one)!, place.get(other)!]
+      if (a.shared !== b.shared) return a.shared - b.shared
+      if (a.seconds !== b.seconds) return b.seconds - a.seconds
+      return one.moduleId < other.moduleId ? -1 : 1
+    })
   }
 }
