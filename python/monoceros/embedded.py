@@ -41,7 +41,8 @@ AREA = 256 * 1024
 
 
 class Link(Protocol):
-    """What node gives to the interpreter (src/runtimes/pyodide/worker-entry.ts). Sizes in bytes.
+    """What node gives to the interpreter, in src/runtimes/pyodide/worker/interpreter-link.ts.
+    Sizes are in bytes.
 
     Bytes cross in two areas of the interpreter's own memory, so that a call carries nothing but
     numbers."""

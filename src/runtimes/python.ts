@@ -9,7 +9,7 @@ import {
   snapshotFits,
 } from './pyodide/image/image.ts'
 import { pythonFolder } from './pyodide/package.ts'
-import { workerThreads } from './pyodide/worker-thread.ts'
+import { workerThreads } from './pyodide/worker/worker-thread.ts'
 import type { WorkerStarter } from './workers/worker-handle.ts'
 
 /** Which Python is wanted, and what its workers are given. The names are those of the settings. */

@@ -236,14 +236,14 @@ describe('Flask', () => {
       {
         path: '/stubborn',
         stack: ['round and round', 'loop'],
-        log: /goes on after its interruption/,
+        log: /is still running after it was interrupted/,
         remain: 1,
       },
       {
         path: '/compiled',
         // Where in Python it is only its own thread could tell, which does nothing else any more.
         stack: null,
-        log: /cannot be interrupted where it is, .* it is in compiled code/,
+        log: /cannot be interrupted and its stack is not available: it runs compiled code/,
         remain: 1,
       },
     ])(

@@ -511,8 +511,8 @@ describe('one worker with a second for each request', () => {
   })
 
   test.each([
-    ['/stubborn', 'goes on after its interruption'],
-    ['/compiled', 'cannot be interrupted where it is'],
+    ['/stubborn', 'is still running after it was interrupted'],
+    ['/compiled', 'cannot be interrupted and its stack is not available'],
   ])(
     '%s does not yield: its worker is ended, the log says why, and another takes its place',
     async (path, expected) => {
@@ -530,9 +530,9 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
   expect(JSON.parse((await get(server, '/about')).text)).toEqual([false, true])
   for (let attempt = 0; attempt < 3; attempt++)
     expect((await get(server, '/greedy')).status).toBe(500)
-  await server.waitForLog(/comes to its limit \(worker_memory 96 MiB\)/)
+  await server.waitForLog(/close to its limit \(worker_memory 96 MiB\)/)
   await waitFor('three tracebacks', () => server.log().match(/^MemoryError$/gm)?.length === 3)
-  await server.waitForLog(/The interpreter has grown to \d+ MiB of memory/)
+  await server.waitForLog(/The interpreter's memory has grown to \d+ MiB/)
   await answersAgain(server)
   expect(server.log()).not.toContain('broke down')
 })

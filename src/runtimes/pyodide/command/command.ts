@@ -4,7 +4,7 @@ import type { Mount } from '../files/mounts.ts'
 import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from '../image/image.ts'
 import { ClaimKeeper } from '../locks/claim-keeper.ts'
 import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
-import { STACK_MB } from '../worker-link.ts'
+import { STACK_MB } from '../memory-limit.ts'
 import {
   COMMAND_WORDS_BYTES,
   type CommandNotice,

@@ -1,29 +1,27 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
-import type { Whereabouts } from '../load-watch.ts'
-import type { FrameChannel } from '../workers/frame-writer.ts'
-import { encodeFrame, LOG } from '../workers/frames.ts'
+import type { Whereabouts } from '../../load-watch.ts'
+import { encodeFrame, LOG } from '../../workers/frames.ts'
 import type {
   WorkerHandle,
   WorkerListener,
   WorkerSettings,
   WorkerStarter,
-} from '../workers/worker-handle.ts'
-import type { InterpreterFailure } from './failure.ts'
-import type { Mount } from './files/mounts.ts'
-import type { InterpreterImage } from './image/image.ts'
-import { ClaimKeeper } from './locks/claim-keeper.ts'
-import { createLockTable, releaseOwner } from './locks/lock-table.ts'
-import { memoryLimitText } from './memory-limit.ts'
+} from '../../workers/worker-handle.ts'
+import type { InterpreterFailure } from '../failure.ts'
+import type { Mount } from '../files/mounts.ts'
+import type { InterpreterImage } from '../image/image.ts'
+import { ClaimKeeper } from '../locks/claim-keeper.ts'
+import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
+import { memoryLimitText, STACK_MB, YOUNG_GENERATION_MB } from '../memory-limit.ts'
+import { PortChannel } from './port-channel.ts'
 import {
   MOST_UNTAKEN,
   SIGALRM,
   SIGURG,
-  STACK_MB,
   type ThreadNotice,
+  WORDS,
   WORDS_BYTES,
   type WorkerThreadData,
-  words,
-  YOUNG_GENERATION_MB,
 } from './worker-link.ts'
 
 /** How the threads of a pool are started. */
@@ -32,22 +30,22 @@ export interface ThreadOptions {
   readonly mounts: readonly Mount[]
   /** The whole of `os.environ`. */
   readonly environment: Readonly<Record<string, string>>
-  /** Bytes of WebAssembly memory that one interpreter may have; null for as much as there is. */
+  /** The limit of an interpreter's WebAssembly memory, in bytes; null for none. */
   readonly memoryLimit: number | null
 }
 
-/** Workers of a pool in threads of this process, each with an interpreter of its own. */
+/** Starts a pool's workers in threads of this process, each with an interpreter of its own. */
 export function workerThreads(options: ThreadOptions): WorkerStarter {
   return (listener, settings) => new WorkerThread(options, listener, settings)
 }
 
-/** All interpreters of this process exclude each other by one table, whatever pool they are in. */
+/** One table of file locks for all interpreters of this process, whatever pool they are in. */
 const locks = createLockTable()
 const claims = new ClaimKeeper(locks)
 let lastOwner = 0
 
 const ERROR = 40
-/** How long a thread is given to say where it stands, in milliseconds. */
+/** How long to wait for the stack of a thread, in milliseconds. */
 const WHERE_MS = 1000
 
 /** A thread with an embedded interpreter, a message port, and a few words of shared memory. */
@@ -62,12 +60,12 @@ class WorkerThread implements WorkerHandle {
   readonly #owner = ++lastOwner
   #status: number | null = null
   #failure: InterpreterFailure | null = null
-  /** Ended by us. */
+  /** The acceptor has ended the thread. */
   #killed = false
-  /** The stream that was interrupted and has not been seen to end. */
+  /** The stream that was interrupted and may not have ended yet. */
   #late: number | null = null
-  /** Whoever has asked where it stands. */
-  #whoAsks: ((stack: string | null) => void) | null = null
+  /** Resolves the pending call of `where`. */
+  #resolveWhere: ((stack: string | null) => void) | null = null
 
   constructor(
     options: ThreadOptions,
@@ -103,9 +101,9 @@ class WorkerThread implements WorkerHandle {
       env: {},
       execArgv: [],
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-      // What is written there is not Python's, and not for users: pages of Pyodide's own source.
-      // Nobody reads it, because who does keeps the process alive; the thread itself sees to it
-      // that there is next to nothing.
+      // What is written there is not Python's output but pages of Pyodide's own source, which are
+      // of no use to users. Nothing reads the streams, because that would keep the process alive;
+      // the thread makes sure that hardly anything is written.
       stdout: true,
       stderr: true,
     })
@@ -114,7 +112,7 @@ class WorkerThread implements WorkerHandle {
       this.#failure ??= { reason: threadError(error), place: '', status: null }
     })
     this.#thread.on('exit', (code) => {
-      // Its last messages are on their way here before the thread can end.
+      // The thread's last messages were sent before it ended, and arrive in this turn.
       setImmediate(() => this.#onExit(code))
     })
     if (background) {
@@ -138,7 +136,7 @@ class WorkerThread implements WorkerHandle {
     } else if (message.type === 'full') {
       listener.exhausted(`has no memory left (${memoryLimitText(message.limit)})`)
     } else if (message.type === 'stands') {
-      this.#whoAsks?.(message.stack)
+      this.#resolveWhere?.(message.stack)
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
@@ -147,19 +145,19 @@ class WorkerThread implements WorkerHandle {
   }
 
   #took(bytes: number): void {
-    if (Atomics.sub(this.#words, words.untaken, bytes) > MOST_UNTAKEN)
-      Atomics.notify(this.#words, words.untaken)
+    if (Atomics.sub(this.#words, WORDS.untaken, bytes) > MOST_UNTAKEN)
+      Atomics.notify(this.#words, WORDS.untaken)
   }
 
   #onExit(code: number): void {
     const listener = this.#listener
     releaseOwner(locks, this.#owner)
-    // It may have been ended before it could say so.
+    // The thread may have been ended between a claim and its notice.
     claims.claimed()
     for (const stream of ['stdout', 'stderr'] as const) listener.output(stream, null)
     const failure = this.#failure
     if (failure !== null && failure.place !== '')
-      this.#say(ERROR, `The interpreter broke down. ${failure.place}`)
+      this.#log(ERROR, `The interpreter broke down. ${failure.place}`)
     listener.dataClosed()
     listener.exited(this.#endReason(code))
   }
@@ -171,8 +169,8 @@ class WorkerThread implements WorkerHandle {
     return `ended with status ${failure?.status ?? this.#status ?? code}`
   }
 
-  /** A line of the log that is about this worker. */
-  #say(level: number, text: string): void {
+  /** Logs a line about this worker. */
+  #log(level: number, text: string): void {
     const frame = encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))
     this.#listener.received(() => this.#listener.decoder.feed(frame))
   }
@@ -182,20 +180,20 @@ class WorkerThread implements WorkerHandle {
   }
 
   begun(): number {
-    return Atomics.load(this.#words, words.begun) >>> 0
+    return Atomics.load(this.#words, WORDS.begun) >>> 0
   }
 
   takeBack(last: number): number {
     for (;;) {
-      const begun = Atomics.load(this.#words, words.begun)
-      if (Atomics.compareExchange(this.#words, words.begun, begun, last | 0) === begun)
+      const begun = Atomics.load(this.#words, WORDS.begun)
+      if (Atomics.compareExchange(this.#words, WORDS.begun, begun, last | 0) === begun)
         return begun >>> 0
     }
   }
 
   interrupt(stream: number): boolean {
     this.#late = stream
-    Atomics.store(this.#words, words.late, stream | 0)
+    Atomics.store(this.#words, WORDS.late, stream | 0)
     Atomics.store(this.#signals, 0, SIGALRM)
     this.channel.wake()
     return true
@@ -205,30 +203,31 @@ class WorkerThread implements WorkerHandle {
     Atomics.store(this.#signals, 0, SIGURG)
     this.channel.wake()
     const stack = await new Promise<string | null>((resolve) => {
-      this.#whoAsks = resolve
+      this.#resolveWhere = resolve
       setTimeout(() => resolve(null), WHERE_MS).unref()
     })
-    this.#whoAsks = null
+    this.#resolveWhere = null
     if (stack !== null) return { text: stack, isStack: true }
     const text =
-      'Where it stands cannot be told: the interpreter itself is still starting, or it is in compiled code that looks for no signals.'
+      'Its stack is not available: the interpreter itself is still starting, ' +
+      'or it runs compiled code that does not check for signals.'
     return { text, isStack: false }
   }
 
-  /** There is no thread to answer a frame; it says so in a way of its own. */
+  /** The answer of a worker process. A thread answers with a notice instead. */
   stands(): void {}
 
   abort(): void {
     const late = this.#late
     if (late !== null && !this.#killed) {
-      const heard = Atomics.load(this.#words, words.interrupted) >>> 0 === late
-      this.#say(
+      const interrupted = Atomics.load(this.#words, WORDS.interrupted) >>> 0 === late
+      this.#log(
         ERROR,
-        heard
-          ? 'The request that ran out of time goes on after its interruption: the application catches BaseException, ' +
-              'or takes long to clean up'
-          : 'The request that ran out of time cannot be interrupted where it is, and where that is cannot be told: ' +
-              'it is in compiled code that looks for no signals',
+        interrupted
+          ? 'The request that timed out is still running after it was interrupted: ' +
+              'the application catches BaseException, or takes long to clean up'
+          : 'The request that timed out cannot be interrupted and its stack is not available: ' +
+              'it runs compiled code that does not check for signals',
       )
     }
     this.kill()
@@ -245,44 +244,7 @@ class WorkerThread implements WorkerHandle {
   }
 }
 
-/**
- * The sending side of a message port, for a {@link FrameWriter}; the receiver may be blocked, so it
- * is woken.
- */
-class PortChannel implements FrameChannel {
-  readonly writableLength = 0
-  destroyed = false
-  readonly #port: MessagePort
-  readonly #words: Int32Array
-
-  constructor(port: MessagePort, shared: Int32Array) {
-    this.#port = port
-    this.#words = shared
-  }
-
-  write(bytes: Buffer): void {
-    if (this.destroyed) return
-    // A copy of just these: a Buffer is often a window into a larger piece of memory, which would
-    // be cloned with it.
-    const copy = new Uint8Array(bytes)
-    this.#port.postMessage(copy, [copy.buffer])
-    this.wake()
-  }
-
-  wake(): void {
-    Atomics.add(this.#words, words.sent, 1)
-    Atomics.notify(this.#words, words.sent)
-  }
-
-  destroy(): void {
-    this.destroyed = true
-  }
-}
-
-/**
- * An error of a thread in a line; what V8 shows of the place is a page of somebody's minified
- * source.
- */
+/** A thread's error in one line, without the stack, which is a page of minified source. */
 function threadError(error: unknown): string {
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY')
     return 'JavaScript ran out of memory in its thread'
