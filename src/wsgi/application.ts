@@ -7,7 +7,11 @@ import type {
 } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
-/** Whether a value can be called as an application is. */
+/**
+ * Whether a value is an application: a function, or an object with a method `wsgi`.
+ *
+ * @example isApplication({ wsgi: (environ, startResponse) => [] }) // true
+ */
 export function isApplication(value: unknown): value is WSGIApplication {
   if (typeof value === 'function') return true
   return (
@@ -18,9 +22,10 @@ export function isApplication(value: unknown): value is WSGIApplication {
 }
 
 /**
- * An application as a function, whichever of the two it is.
+ * Turns an application into a function. A function is returned as it is; for an object, the result
+ * calls its method `wsgi`.
  *
- * @throws WSGIError where it is neither
+ * @throws WSGIError if `app` is not an application
  * @example
  * const shout: Middleware = (app) => {
  *   const inner = toFunction(app)
@@ -32,7 +37,8 @@ export function toFunction(app: WSGIApplication): WSGIFunction {
   if (isApplication(app)) return (environ, startResponse) => app.wsgi(environ, startResponse)
   throw new WSGIError(
     'Specification Details',
-    `an application is a function (environ, startResponse), or an object with a method wsgi(environ, startResponse), not ${describeValue(app)}`,
+    'an application must be a function (environ, startResponse), or an object with a method ' +
+      `wsgi(environ, startResponse), not ${describeValue(app)}`,
   )
 }
 

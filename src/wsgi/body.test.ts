@@ -188,7 +188,7 @@ describe('a mapped body', () => {
 
   test('what is no iterable is refused with the reason', () => {
     expect(() => mapBody(new Uint8Array(1) as unknown as WSGIBody, {})).toThrow(
-      'put them into an array',
+      'put them in an array',
     )
     expect(() => mapBody('text' as unknown as WSGIBody, {})).toThrow('not the string "text"')
     expect(() => mapBody(undefined as unknown as WSGIBody, {})).toThrow('not undefined')

@@ -1,11 +1,13 @@
 /**
- * Wrapping the body of a response, for middleware: seeing or changing its pieces, adding some at
- * its end, answering for its errors, and keeping the promise that its `close()` runs exactly once.
+ * Wraps the body of a response, for middleware: to see or change its pieces, to add to its end, to
+ * handle its errors, and to call its `close()` exactly once.
  *
- * Of the three, take the first that does: {@link mapBody} where each piece becomes one piece and
- * nothing is waited for (an array stays an array, which servers send at once); {@link
- * transformBody} where pieces are waited for, joined or split; {@link bodyIterator} to read a body
- * oneself.
+ * Use the first of these that suffices:
+ *
+ * - {@link mapBody} if each piece becomes one piece and nothing is awaited. An array stays an
+ *   array, which servers send at once.
+ * - {@link transformBody} if pieces are awaited, joined or split.
+ * - {@link bodyIterator} to read a body yourself.
  *
  * @example
  * const shout: Middleware = (app) => {
@@ -18,49 +20,64 @@ import type { WSGIBody } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
- * What {@link mapBody} does with a body. All are called in the order of the body, and none is
- * waited for.
+ * The steps that {@link mapBody} takes with a body. They are called in the order of the body and
+ * are not awaited.
  */
 export interface BodySteps {
   /**
-   * Called before the body is asked for its next piece: the client takes more. Not for an array
-   * that is sent at once.
+   * Called before the body is asked for its next piece, when the client can take more. Not called
+   * for an array that is sent at once.
    */
   asked?: () => void
   /**
-   * Gets each piece and gives what is sent in its place; the same piece where it only looks.
+   * Takes each piece and returns the piece to send instead, or the same one.
    *
-   * The pieces of an array of up to 64 KiB, or of one piece, are all seen before the first is sent,
-   * of any other body one at a time.
+   * For an array of one piece, or of up to 64 KiB, all pieces are passed before the first one is
+   * sent. Other bodies are passed one piece at a time.
    */
   piece?: (piece: Uint8Array) => Uint8Array
-  /** Called once when the body has given all it has. What it gives is sent as the last piece. */
+  /** Called once after the last piece. Returns one more piece to send, or `undefined`. */
   end?: () => Uint8Array | undefined
   /**
-   * Called with what the body threw (not a step). It throws, the same or another error, or gives
-   * what is sent in place of the rest.
+   * Called with an error that the body threw (not a step). Returns the pieces to send in place of
+   * the rest, or throws the same or another error.
    */
   failed?: (error: unknown) => Iterable<Uint8Array>
   /**
-   * Called exactly once, when the response is over, whatever happened. It must call `inner`, the
-   * body's own `close()` (which does nothing where there is none, and may give a promise).
+   * Called exactly once when the response is over, whether it is complete or not.
+   *
+   * @param inner calls the `close()` of the body, if it has one; may return a promise. The step
+   * must call it
    */
   close?: (inner: () => unknown) => unknown
 }
 
 /**
- * The most bytes of an array of several pieces that stays an array: as much as a server sends at
+ * An array of several pieces stays an array up to this many bytes, the size that a server sends at
  * once.
  */
 const AT_ONCE_BYTES = 64 * 1024
 
 /**
- * A body whose pieces go through some steps.
+ * Makes a body whose pieces go through some steps.
  *
- * What is no `Uint8Array` is passed on as it is, past the steps: the server refuses it and says
- * why.
+ * A piece that is not a `Uint8Array` skips the steps: the server refuses it with a message that
+ * says why.
  *
- * @throws WSGIError where the body is no iterable
+ * @throws WSGIError if the body is not an iterable
+ * @example
+ * // Counts the bytes of a response.
+ * let bytes = 0
+ * const counted = mapBody(body, {
+ *   piece: (piece) => {
+ *     bytes += piece.length
+ *     return piece
+ *   },
+ *   close: (inner) => {
+ *     console.log(`${bytes} bytes`)
+ *     return inner()
+ *   },
+ * })
  */
 export function mapBody(body: WSGIBody, steps: BodySteps): WSGIBody {
   if (Array.isArray(body) && isSentAtOnce(body)) return mapArray(body, steps)
@@ -87,14 +104,14 @@ function mapArray(body: Uint8Array[] & { close?(): unknown }, steps: BodySteps):
     if (steps.close !== undefined || typeof body.close === 'function') mapped.close = close
     return mapped
   } catch (error) {
-    close() // nobody else will: the server is never given this body
+    close() // the server never sees this body, so it cannot close it
     throw error
   }
 }
 
 /**
- * Calls a function with a body or with what a promise of one gives: for what an application
- * returns, which may be either.
+ * Calls a function with the body that an application returned, or with the one that its promise
+ * resolves to.
  *
  * @example return whenBody(inner(environ, startResponse), (body) => mapBody(body, steps))
  */
@@ -105,7 +122,7 @@ export function whenBody<T>(
   return isPromise(result) ? (result.then(use) as Promise<Awaited<T>>) : use(result)
 }
 
-/** Whether a value is a promise, or behaves like one. */
+/** Whether a value is a promise or another object with a method `then`. */
 export function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {
   return (
     typeof value === 'object' &&
@@ -114,18 +131,15 @@ export function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {
   )
 }
 
-/**
- * Whether a body's pieces come as promises. A body that could be read either way is (an array never
- * is).
- */
+/** Whether a body is an async iterable, even if it is an iterable as well. An array never is. */
 export function isAsync(body: WSGIBody): body is AsyncIterable<Uint8Array> & { close?(): unknown } {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
 
 /**
- * The pieces of any body, one after the other: of an iterable, of an async iterable.
+ * The iterator of any body, synchronous or asynchronous.
  *
- * @throws WSGIError where the body is no iterable of bytes
+ * @throws WSGIError if the body is not an iterable of bytes
  */
 export function bodyIterator(body: WSGIBody): AsyncIterator<Uint8Array> | Iterator<Uint8Array> {
   if (isAsync(body)) return body[Symbol.asyncIterator]()
@@ -144,8 +158,8 @@ function syncIterator(body: WSGIBody): Iterator<Uint8Array> {
 }
 
 /**
- * What is left to do about a body of which nobody wants a piece: {@link discardBody}, and its
- * `close()`, whatever came of the first.
+ * Ends a body that is not read: calls {@link discardBody}, then its `close()`, even if the first
+ * throws.
  */
 export function discardAndClose(body: WSGIBody): unknown {
   const close = () => (typeof body?.close === 'function' ? body.close() : undefined)
@@ -162,32 +176,30 @@ export function discardAndClose(body: WSGIBody): unknown {
 }
 
 /**
- * Tells a body that nobody will ask it for a piece, so that a stream lets go of what it holds: a
- * file, a connection. Its `close()` is still to be called.
+ * Tells a body that it will not be read, so that a stream releases its file or connection. Does not
+ * call its `close()`.
  *
- * @returns a promise where the body makes one
+ * @returns what the body returned, which may be a promise
  */
 export function discardBody(body: WSGIBody): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined
-  // A stream of Node.js that has not been begun does not hear of return().
+  // return() does nothing for a stream of Node.js that has not been read yet.
   const { destroy } = body as { destroy?: unknown }
   if (typeof destroy === 'function' && isAsync(body)) return destroy.call(body)
   return isAsync(body) || Symbol.iterator in body ? bodyIterator(body).return?.() : undefined
 }
 
-/** What is wrong with a body that is no iterable of bytes. */
+/** The error for a body that is not an iterable of bytes. */
 export function notIterable(body: unknown): WSGIError {
   return new WSGIError(
     'Specification Details',
     body instanceof Uint8Array
-      ? 'The application returned bytes; it must return an iterable of them: put them into an array'
+      ? 'The application returned bytes; it must return an iterable of bytes: put them in an array'
       : `The application must return an iterable of Uint8Array, not ${describeValue(body)}`,
   )
 }
 
-/**
- * The body's `close()` within the step of that name, for the first call; nothing for further ones.
- */
+/** A function that closes the body, through the step `close`, the first time it is called. */
 function closeOnce(body: WSGIBody, steps: BodySteps): () => unknown {
   let open = true
   return () => {
@@ -202,9 +214,7 @@ class SyncBody implements Iterable<Uint8Array>, Iterator<Uint8Array, undefined> 
   readonly close: () => unknown
   readonly #steps: BodySteps
   #iterator: Iterator<Uint8Array> | null
-  /**
-   * What follows when the body itself is at its end: the last piece, or what is sent for an error.
-   */
+  /** The pieces after the end of the body: those of the steps `end` or `failed`. */
   #rest: Iterator<Uint8Array> | null = null
 
   constructor(body: WSGIBody, steps: BodySteps) {
@@ -245,7 +255,7 @@ class SyncBody implements Iterable<Uint8Array>, Iterator<Uint8Array, undefined> 
   }
 }
 
-/** Not a generator: a generator that waits for a piece cannot be told to return. */
+/** Not a generator, because a generator that awaits a piece cannot be told to return. */
 class AsyncBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly close: () => unknown
   readonly #steps: BodySteps
@@ -274,7 +284,7 @@ class AsyncBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, 
         this.#rest = replacement(error, this.#steps)
         return this.#rest.next()
       }
-      // Told to return meanwhile: nobody wants the piece.
+      // return() was called in the meantime, so the piece is dropped.
       if (this.#iterator === null) return { done: true, value: undefined }
       if (step.done !== true) return passed(step, this.#steps)
       this.#iterator = null
@@ -311,14 +321,14 @@ function replacement(error: unknown, steps: BodySteps): Iterator<Uint8Array> {
 }
 
 /**
- * A body that a function makes of the pieces of another: compressed, joined, split, waited for.
+ * Makes a body from the pieces of another: compressed, joined, split, or awaited.
  *
- * Where the response is over early the given body is told to return and closed at once, also while
- * `transform` waits for a piece of it, and then `transform` is told to return.
+ * If the response ends early, the given body is told to return and closed at once, even while
+ * `transform` awaits a piece of it. Then `transform` is told to return.
  *
- * @param transform an async generator function, as a rule
- * @param close as in {@link BodySteps}
- * @throws WSGIError where the body is no iterable
+ * @param transform usually an async generator function
+ * @param close see {@link BodySteps}
+ * @throws WSGIError if the body is not an iterable
  * @example
  * transformBody(body, async function* (pieces) {
  *   for await (const piece of pieces) yield await encrypted(piece)
@@ -343,7 +353,8 @@ export function transformBody(
       return: async () => {
         if (over) return { done: true, value: undefined }
         over = true
-        // The first frees a transform that waits for a piece, or the second would wait for ever.
+        // The first call releases a transform that awaits a piece. Otherwise the second would never
+        // resolve.
         const inner = pieces.return()
         await transformed.return?.()
         return inner
@@ -353,10 +364,7 @@ export function transformBody(
   }
 }
 
-/**
- * A body's pieces for a reader who may be left waiting: after `return()` a `next()` that is under
- * way is at its end.
- */
+/** The pieces of a body. `return()` ends a `next()` that is pending, so its reader never hangs. */
 class Pieces implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | null
   #release: (() => void) | null = null

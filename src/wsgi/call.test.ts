@@ -669,7 +669,7 @@ describe('errors of the application', () => {
     [null, /not null/],
     ['text', /not the string "text"/],
     [42, /not the number 42/],
-    [bytes('x'), /returned bytes; it must return an iterable of them: put them into an array/],
+    [bytes('x'), /returned bytes; it must return an iterable of bytes: put them in an array/],
     [{}, /not an object/],
     [function* generator() {}, /not the function generator/],
     [

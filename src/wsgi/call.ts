@@ -97,7 +97,7 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
     }
   }
 
-  /** Ends the call with an error from outside, such as a timeout, as if the application threw it. */
+  /** Ends the call with an error from outside, such as a timeout, as if the application threw. */
   fail(error: unknown): void {
     this.#fail(error)
   }

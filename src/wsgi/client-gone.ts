@@ -1,7 +1,8 @@
 import type { WSGIEnvironment } from './types.ts'
 
 /**
- * The client is gone, so nothing can be sent. What `write()` rejects with then.
+ * The client went away before its response was complete. `write()` rejects with it, and it is the
+ * reason of an {@link abortSignal}. Its `code` is `client-gone`.
  */
 export class ClientGoneError extends Error {
   readonly code = 'client-gone'
@@ -12,16 +13,16 @@ export class ClientGoneError extends Error {
   }
 }
 
-/** How far the causes of an error are followed; they may go round in a ring. */
+/** How many causes of an error are followed. They may form a cycle. */
 const MOST_CAUSES = 16
 
 /**
- * Whether an error says no more than that the client has gone away: nobody has done anything wrong.
- * So does one with a cause of that kind, such as the `AbortError` that Node.js makes of {@link
+ * Whether an error only reports that the client has gone away, so that it need not be logged. An
+ * error with such a cause counts too, for example the `AbortError` of Node.js for an {@link
  * abortSignal}.
  */
 export function isAboutTheClient(error: unknown): boolean {
-  // Anything can be thrown, also what throws when it is looked at.
+  // An application can throw anything, even an object whose properties throw.
   try {
     let current = error as { code?: unknown; cause?: unknown } | null | undefined
     for (let i = 0; i < MOST_CAUSES && typeof current === 'object' && current !== null; i++) {
@@ -35,35 +36,33 @@ export function isAboutTheClient(error: unknown): boolean {
   }
 }
 
-/** What knows of a request's client: the call of its application. */
+/** Reports when the client of a request goes away. */
 export interface ClientWatch {
   /**
-   * Calls back when the client is gone, unless the response is over by then; at once when it is
-   * gone already.
+   * Calls back when the client goes away before its response is over, or at once if it has gone.
    */
   whenClientGone(callback: () => void): void
 }
 
-// A symbol: it is no variable of the request, and whoever copies an environ (`{ ...environ }`)
-// keeps it.
+// A symbol, because it is not a variable of the request. A copy (`{ ...environ }`) keeps it.
 const WATCH = Symbol('monoceros.client')
 
-/** For servers: has {@link whenClientGone} know of a request's client. */
+/** For servers: makes {@link whenClientGone} work for a request. */
 export function watchClient(environ: WSGIEnvironment, watch: ClientWatch): void {
   ;(environ as { [WATCH]?: ClientWatch })[WATCH] = watch
 }
 
 /**
- * Calls back when the client of a request goes away before its response is complete, also while the
- * application has not answered yet. Where the server cannot tell, never.
+ * Calls back when the client of a request goes away before its response is complete, even before
+ * the application has answered. Never calls back on a server that does not support it.
  */
 export function whenClientGone(environ: WSGIEnvironment, callback: () => void): void {
   ;(environ as { [WATCH]?: ClientWatch })[WATCH]?.whenClientGone(callback)
 }
 
 /**
- * A signal that is aborted when the client of a request goes away before its response is complete:
- * for what an application waits for.
+ * Makes a signal that aborts when the client of a request goes away before its response is
+ * complete. Pass it to whatever the application awaits. The reason is a {@link ClientGoneError}.
  *
  * @example
  * const app: WSGIApplication = async (environ, startResponse) => {

@@ -1,11 +1,12 @@
 import type { WSGIFunction } from './types.ts'
 
 /**
- * The application of `wsgiref.simple_server.demo_app`, to see that a server works: answers `Hello
- * world!`, an empty line, and the environ, one variable a line, sorted. It shows whatever a request
- * and its server say of themselves, so it is not for the public.
+ * The demo application of `wsgiref.simple_server.demo_app`, to check that a server works. It
+ * answers `Hello world!`, an empty line, and the environ, sorted, one variable on each line.
  *
- * Strings are written as Python writes them, so that both languages' demos can be compared.
+ * Do not use it in public: it shows everything about a request and its server.
+ *
+ * Strings are written as in Python, so that the output of both languages can be compared.
  *
  * @example
  * import { demoApp, makeServer } from 'monoceros'
@@ -40,7 +41,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\t': '\\t',
 }
 
-/** What Python's `repr` gives for a string of latin-1 characters. */
+/** The same as Python's `repr` for a string of latin-1 characters. */
 function pythonString(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it escapes

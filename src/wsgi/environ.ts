@@ -6,33 +6,33 @@ import { latin1Bytes } from './text.ts'
 import type { ErrorStream, FileWrapperConstructor, InputStream, WSGIEnvironment } from './types.ts'
 
 /**
- * A request, as any server knows it. Strings are latin-1 views of the bytes that were sent, not
- * decoded.
+ * The parts of a request that an environ is made of. Strings are latin-1 views of the bytes that
+ * were sent, not decoded.
  */
 export interface RequestFacts {
   readonly method: string
-  /**
-   * The path up to the application, as it was sent: `/shop`, or `''` (the default) for an
-   * application at the root.
-   */
+  /** The path at which the application is mounted, as it was sent: `/shop`. Defaults to `''`. */
   readonly mount?: string
-  /** The path and query string behind the mount, as they were sent: `/cart?item=3`. */
+  /** The path and query string after the mount, as they were sent: `/cart?item=3`. */
   readonly target: string
-  /** The whole target, with the mount; when absent it is put together from both. */
+  /** The whole request target. Defaults to `mount` followed by `target`. */
   readonly requestUri?: string
-  /** Names and values in the order of arrival, duplicates and all. */
+  /** Names and values in the order in which they arrived, including repeated names. */
   readonly headers: Iterable<readonly [name: string, value: string]>
-  /** `HTTP/1.1` unless it says otherwise. */
+  /** Defaults to `HTTP/1.1`. */
   readonly protocol?: string
-  /** `http` or `https`; `http` unless it says otherwise. */
+  /** `http` or `https`. Defaults to `http`. */
   readonly scheme?: string
+  /** Defaults to `localhost`. */
   readonly serverName?: string
+  /** Defaults to the port of the scheme, 80 or 443. */
   readonly serverPort?: string | number
   readonly remoteAddress?: string | undefined
   readonly remotePort?: string | number | undefined
   readonly serverSoftware?: string
-  /** No body unless it says otherwise. */
+  /** Defaults to an empty body. */
   readonly input?: InputStream
+  /** Defaults to the console. */
   readonly errors?: ErrorStream
   readonly fileWrapper?: FileWrapperConstructor
   readonly multiprocess?: boolean
@@ -82,9 +82,7 @@ export function makeEnviron(request: RequestFacts): WSGIEnvironment {
   return environ
 }
 
-/**
- * Adds a request header to an environ; joins it with one of its name that is there.
- */
+/** Adds a request header to an environ. The value is joined to one of the same name. */
 function addHeader(environ: WSGIEnvironment, name: string, value: string): void {
   if (name.includes('_')) return
   const lower = name.toLowerCase()
@@ -95,7 +93,7 @@ function addHeader(environ: WSGIEnvironment, name: string, value: string): void 
 }
 
 /**
- * The variable of a request header.
+ * The name of the variable for a request header.
  *
  * @example environKey('Accept-Language') // 'HTTP_ACCEPT_LANGUAGE'
  * @example environKey('content-type') // 'CONTENT_TYPE'

@@ -1,8 +1,9 @@
 import type { ErrorStream } from './types.ts'
 
 /**
- * `wsgi.errors` over anything that takes text.
+ * Makes a `wsgi.errors` that passes its text to a function.
  *
+ * @param write takes text, not always a whole line
  * @example errorStream((text) => process.stderr.write(text))
  */
 export function errorStream(write: (text: string) => void): ErrorStream {
@@ -15,7 +16,7 @@ export function errorStream(write: (text: string) => void): ErrorStream {
   }
 }
 
-/** `wsgi.errors` that goes to the console, a line a call. */
+/** A `wsgi.errors` that writes to the console, one line for each call. */
 export const consoleErrors: ErrorStream = errorStream((text) => {
   if (text !== '') console.error(text.replace(/\n$/, ''))
 })

@@ -1,8 +1,8 @@
 import { isError, messageOf, propertyOf, shown } from './stranger.ts'
 
 /**
- * The status that an error asks to be answered with: a whole number from 400 to 599 in its property
- * `status`, as the libraries of Node.js have it; 500 for any other.
+ * The status with which an error is answered: its property `status`, as libraries for Node.js set
+ * it, if that is a whole number from 400 to 599; otherwise 500.
  *
  * @example failureStatus(Object.assign(new Error('gone'), { status: 502 })) // 502
  */
@@ -14,20 +14,18 @@ export function failureStatus(error: unknown): number {
 }
 
 /**
- * What a log says of an error: its Python traceback where it has one (a property `traceback`), else
- * its stack with those of its causes.
+ * An error as text for a log: its Python traceback if it has one (the property `traceback`),
+ * otherwise its stack and those of its causes.
  */
 export function failureText(error: unknown): string {
   try {
     return textOf(error)
   } catch {
-    return shown(error) // anything can be thrown, also what throws when it is looked at
+    return shown(error) // an application can throw anything, even an object that cannot be read
   }
 }
 
-/**
- * What a log says of an error in one line, where its place does not matter: its name and message.
- */
+/** The name and message of an error in one line, for a log. */
 export function failureLine(error: unknown): string {
   try {
     return (isError(error) ? String(error) : shown(error)).split('\n', 1)[0]!
@@ -51,10 +49,7 @@ function textOf(error: unknown): string {
   return [text, ...causes].join('\n')
 }
 
-/**
- * The stack without what called the application: that is always the same, and not where the mistake
- * is.
- */
+/** The stack without the frames below the application: they are always the same. */
 function ownStack(error: Error): string {
   const given = propertyOf(error, 'stack')
   const stack =

@@ -72,7 +72,7 @@ test('an error of the file is one of the body, and the file is closed', async ()
 describe('what is no file is refused', () => {
   test.each([undefined, null, {}, 'path', { read: 'x' }])('%j', (file) => {
     expect(() => new FileWrapper(file as unknown as FileLike)).toThrow(
-      /an object with a method read\(size\), not/,
+      /file must have a method read\(size\), not be/,
     )
   })
 
@@ -93,6 +93,6 @@ describe('what is no file is refused', () => {
       start('200 OK', [])
       return new FileWrapper(file)
     })
-    expect(String(answer.error)).toMatch(/read\(size\) must give a Uint8Array, not an object/)
+    expect(String(answer.error)).toMatch(/read\(size\) must return a Uint8Array, not an object/)
   })
 })

@@ -1,10 +1,10 @@
 import type { WSGIEnvironment } from './types.ts'
 
 /**
- * The scheme that an environ speaks of, for gateways that are told by a variable `HTTPS`, as CGI
- * does: `on`, `yes` or `1` mean `https` (`wsgiref.util.guess_scheme`).
+ * Guesses the scheme of a request from the variable `HTTPS`, for gateways that get it from CGI:
+ * `on`, `yes` or `1` mean `https` (`wsgiref.util.guess_scheme`).
  *
- * In an application read `environ['wsgi.url_scheme']`, which the server knows for certain.
+ * Do not use it in an application: `environ['wsgi.url_scheme']` is certain.
  *
  * @example
  * guessScheme({ HTTPS: 'on' }) // 'https'

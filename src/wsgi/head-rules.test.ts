@@ -30,7 +30,7 @@ describe('the status', () => {
     [null, /not null/],
     ['', /must be three digits/],
     ['OK', /must be three digits/],
-    ['200', /must have a space behind its number/],
+    ['200', /must have a space after its number/],
     ['2000 OK', /must be three digits/],
     ['20 OK', /must be three digits/],
     [' 200 OK', /must be three digits/],
@@ -45,8 +45,8 @@ describe('the status', () => {
     ['200 OK\r\nX: y', /control character/],
     ['200 \0', /control character/],
     ['200 \x7f', /control character/],
-    ['101 Switching Protocols', /not that of a final response/],
-    ['000 Zero', /not that of a final response/],
+    ['101 Switching Protocols', /is not final/],
+    ['000 Zero', /is not final/],
     ['200 \u2713', /beyond latin-1/],
   ])('%j is refused', (status, message) => {
     const error = refusal(status, [])
@@ -89,11 +89,11 @@ describe('the headers', () => {
     [new Headers(), /not a Headers/],
     ['X: y', /not the string "X: y"/],
     [['X: y'], /each header must be an array of a name and a value, not the string/],
-    [[['X']], /not one of 1/],
-    [[['X', 'y', 'z']], /not one of 3/],
+    [[['X']], /not an array of 1/],
+    [[['X', 'y', 'z']], /not an array of 3/],
     [[undefined], /not undefined/],
     [new Array(1), /not undefined/],
-    [[[1, 'x']], /a header's name must be a string, not the number 1/],
+    [[[1, 'x']], /the name of a header must be a string, not the number 1/],
     [[['Content-Length', 5]], /the value of Content-Length must be a string, not the number 5/],
     [[['X', undefined]], /the value of X must be a string, not undefined/],
     [[['X', ['a', 'b']]], /the value of X must be a string, not an Array/],
@@ -103,8 +103,8 @@ describe('the headers', () => {
     [[['X', '\u20ac']], /the value of X has a character beyond latin-1: "€"/],
     [[['X', '\ud83d\ude00']], /beyond latin-1/],
     [[['X', 'a\r\nSet-Cookie: b']], /control character: "a\\r\\nSet-Cookie: b"/],
-    [[['Transfer-Encoding', 'chunked']], /Transfer-Encoding is about the connection/],
-    [[['connection', 'close']], /connection is about the connection/],
+    [[['Transfer-Encoding', 'chunked']], /Transfer-Encoding is a hop-by-hop header/],
+    [[['connection', 'close']], /connection is a hop-by-hop header/],
   ])('%j is refused', (headers, message) => {
     expect(refusal('200 OK', headers).message).toMatch(message)
   })

@@ -2,7 +2,7 @@ import { HOP_BY_HOP } from '../semantics/hop-by-hop.ts'
 import type { ResponseHeaders } from './types.ts'
 import { describeValue, type Rule, WSGIError } from './wsgi-error.ts'
 
-/** What of a response's head decides about its body. */
+/** The facts of a response's head that decide how its body is sent. */
 export interface HeadFacts {
   /** 200 to 999. */
   readonly status: number
@@ -11,25 +11,25 @@ export interface HeadFacts {
 }
 
 const START: Rule = 'The start_response() Callable'
-/** The reason may be empty, and has no white space around it (PEP 3333). */
+/** The reason phrase may be empty, and has no white space around it (PEP 3333). */
 const STATUS = /^[2-9]\d\d (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/
 const BEYOND_LATIN1 = /[\u0100-\uffff]/
 
-/** What no value may have: {@link FORBIDDEN} and {@link BEYOND_LATIN1} in one. */
+/** {@link FORBIDDEN} and {@link BEYOND_LATIN1} in one expression. */
 const REFUSED = /[^\t\x20-\x7e\x80-\xff]/
 
-/** Names that have been checked, and whether they are Content-Length. */
+/** Names that passed the checks, and whether they are Content-Length. */
 const knownNames = new Map<string, boolean>()
 const MOST_KNOWN = 512
-/** The last status that was checked and is right. */
+/** The last status that passed the checks. */
 let lastStatus = '200 OK'
 
 /**
- * Whether a header is about one connection, and so the server's and not the application's (RFC 9110
- * §7.6.1, PEP 3333 "Other HTTP Features"): one of {@link HOP_BY_HOP}.
+ * Whether a header is hop-by-hop: it concerns one connection only, so the server sends it and the
+ * application must not (RFC 9110 §7.6.1, PEP 3333 "Other HTTP Features").
  *
  * @param name in any case
  * @example isHopByHop('Transfer-Encoding') // true
@@ -38,25 +38,27 @@ export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase())
 }
 
-/** What is wrong with a header of that kind. */
+/** The error for a hop-by-hop header. */
 export function hopByHopError(name: string): WSGIError {
   return new WSGIError(
     'Other HTTP Features',
-    `start_response: ${name} is about the connection, which is the server's`,
+    `start_response: ${name} is a hop-by-hop header, which only the server may send; leave it out`,
   )
 }
 
 /**
- * Checks what `startResponse` was called with.
+ * Checks the arguments of `startResponse`.
  *
- * @throws WSGIError that names the first thing that is wrong
+ * @throws WSGIError for the first rule that is broken
+ * @example checkHead('200 OK', [['Content-Length', '12']]) // { status: 200, contentLength: 12 }
  */
 export function checkHead(status: unknown, headers: unknown): HeadFacts {
   checkStatus(status)
   if (!Array.isArray(headers)) {
     throw new WSGIError(
       START,
-      `start_response: the headers must be an array of [name, value], not ${describeValue(headers)}`,
+      'start_response: the headers must be an array of [name, value], ' +
+        `not ${describeValue(headers)}`,
     )
   }
   let contentLength = -1
@@ -65,7 +67,7 @@ export function checkHead(status: unknown, headers: unknown): HeadFacts {
     if (contentLength !== -1) {
       throw new WSGIError(
         'Handling the Content-Length Header',
-        'start_response: Content-Length is given twice',
+        'start_response: Content-Length is given twice; give it once',
       )
     }
     contentLength = parseContentLength(header[1])
@@ -90,18 +92,17 @@ function checkStatus(status: unknown): asserts status is string {
     lastStatus = status
     return
   }
-  let why = 'must be three digits from 200 on, a space and a reason, as in "200 OK"'
+  let why = 'must be three digits from 200 to 999, a space and a reason phrase, as in "200 OK"'
   if (FORBIDDEN.test(status) || status.includes('\t')) why = 'has a control character'
-  else if (/^[2-9]\d\d ( |.* $)/.test(status)) why = 'has white space around its reason'
-  else if (/^\d{3}$/.test(status)) why = 'must have a space behind its number, as in "200 OK"'
-  else if (/^[01]\d\d /.test(status)) why = 'is not that of a final response; those begin at 200'
+  else if (/^[2-9]\d\d ( |.* $)/.test(status)) why = 'has white space around its reason phrase'
+  else if (/^\d{3}$/.test(status)) why = 'must have a space after its number, as in "200 OK"'
+  else if (/^[01]\d\d /.test(status)) why = 'is not final; a final status is 200 or more'
   throw new WSGIError(START, `start_response: the status ${JSON.stringify(status)} ${why}`)
 }
 
 /** Checks a header. @returns whether it is Content-Length @throws WSGIError */
 function isContentLength(header: [string, string]): boolean {
-  // An application's names are few, and come again with each response; its values may be new each
-  // time.
+  // An application uses few names, the same ones in each response. Its values may differ each time.
   if (Array.isArray(header) && header.length === 2) {
     const known = knownNames.get(header[0])
     if (known !== undefined && typeof header[1] === 'string' && !REFUSED.test(header[1]))
@@ -117,7 +118,8 @@ function checkHeader(header: unknown): asserts header is [string, string] {
   if (!Array.isArray(header) || header.length !== 2) {
     throw new WSGIError(
       START,
-      `start_response: each header must be an array of a name and a value, not ${Array.isArray(header) ? `one of ${header.length}` : describeValue(header)}`,
+      'start_response: each header must be an array of a name and a value, not ' +
+        (Array.isArray(header) ? `an array of ${header.length}` : describeValue(header)),
     )
   }
   const [name, value] = header as [unknown, unknown]
@@ -126,17 +128,17 @@ function checkHeader(header: unknown): asserts header is [string, string] {
 }
 
 /**
- * Checks one header, whatever its meaning: its name a token, its value latin-1 without control
- * characters (RFC 9110 §5.1, §5.5).
+ * Checks one header: its name must be a token, its value latin-1 text without control characters
+ * (RFC 9110 §5.1, §5.5).
  *
- * @param whose what messages begin with, such as `start_response: `
- * @throws WSGIError
+ * @param whose the beginning of messages, such as `start_response: `. Defaults to `''`
+ * @throws WSGIError if it breaks a rule
  */
 export function checkField(name: unknown, value: unknown, whose = ''): void {
   if (typeof name !== 'string')
     throw new WSGIError(
       START,
-      `${whose}a header's name must be a string, not ${describeValue(name)}`,
+      `${whose}the name of a header must be a string, not ${describeValue(name)}`,
     )
   if (!TOKEN.test(name))
     throw new WSGIError(
@@ -162,12 +164,12 @@ export function checkField(name: unknown, value: unknown, whose = ''): void {
 }
 
 function parseContentLength(value: string): number {
-  // Digits and nothing else: what surrounds them would be sent as well, and read by others in their
-  // own way.
+  // Digits only: white space or a sign would be sent too, and recipients read those differently.
   const length = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (Number.isSafeInteger(length)) return length
   throw new WSGIError(
     'Handling the Content-Length Header',
-    `start_response: the Content-Length ${JSON.stringify(value)} is not a number of bytes`,
+    `start_response: the Content-Length ${JSON.stringify(value)} is not a number of bytes; ` +
+      'it must be digits only',
   )
 }

@@ -105,7 +105,7 @@ describe('what cannot be sent is refused, and changes nothing', () => {
     ['X y', 'z', /not a token/],
     ['X\r\nY', 'z', /not a token/],
     ['', 'z', /not a token/],
-    [1, 'z', /name must be a string, not the number 1/],
+    [1, 'z', /header must be a string, not the number 1/],
     ['X', 1, /value of X must be a string, not the number 1/],
     ['X', undefined, /not undefined/],
   ]

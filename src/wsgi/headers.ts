@@ -3,18 +3,19 @@ import type { ResponseHeaders } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
- * Parameters of a header: `null` gives the name alone, `undefined` is left out; an underscore in a
- * name becomes a hyphen.
+ * Parameters of a header. A value of `null` gives the name alone, `undefined` leaves the parameter
+ * out. An underscore in a name becomes a hyphen.
  */
 export type HeaderParameters = Readonly<Record<string, string | null | undefined>>
 
 /**
- * The headers of a response, by name in any case (`wsgiref.headers.Headers`). It wraps a list of
- * the kind that `startResponse` takes and changes it in place, so a middleware can look at and
- * change the list it was handed. It is not the `Headers` of fetch.
+ * The headers of a response, accessible by name in any case (`wsgiref.headers.Headers`). It wraps
+ * the list that `startResponse` takes and changes it in place, so that a middleware can read and
+ * change the list it was given. It is not the `Headers` class of fetch.
  *
- * What cannot be sent is refused at once, by the constructor too: a name that is no token, a value
- * with a control character or a character beyond latin-1 (`encodeText` makes text fit).
+ * A header that cannot be sent is refused at once, by the constructor too: a name that is not a
+ * token, or a value with a control character or a character beyond latin-1. Use `encodeText` for
+ * other text.
  *
  * @example
  * import { Headers, type Middleware, toFunction } from 'monoceros'
@@ -28,25 +29,26 @@ export type HeaderParameters = Readonly<Record<string, string | null | undefined
  *   })
  */
 export class Headers implements Iterable<[name: string, value: string]> {
-  /** The list itself: what `startResponse` is given. */
+  /** The list itself, to pass to `startResponse`. */
   readonly list: ResponseHeaders
 
   /**
-   * @param list is changed by what is called here; an empty list when absent
-   * @throws WSGIError where it cannot be sent
+   * @param list changed by the methods. Defaults to an empty list
+   * @throws WSGIError if a header in it cannot be sent
    */
   constructor(list: ResponseHeaders = []) {
     if (!Array.isArray(list)) {
       throw new WSGIError(
         'The start_response() Callable',
-        `Headers: the headers must be an array of [name, value], not ${describeValue(list)}`,
+        `Headers: the list must be an array of [name, value], not ${describeValue(list)}`,
       )
     }
     for (const header of list as unknown[]) {
       if (!Array.isArray(header) || header.length !== 2) {
         throw new WSGIError(
           'The start_response() Callable',
-          `Headers: each header must be an array of a name and a value, not ${describeValue(header)}`,
+          'Headers: each header must be an array of a name and a value, ' +
+            `not ${describeValue(header)}`,
         )
       }
       check(header[0], header[1])
@@ -54,12 +56,12 @@ export class Headers implements Iterable<[name: string, value: string]> {
     this.list = list
   }
 
-  /** How many headers there are, each of several of one name counted. */
+  /** The number of headers, including repeated names. */
   get length(): number {
     return this.list.length
   }
 
-  /** The value of the first header of that name; else the fallback, or `undefined`. */
+  /** The value of the first header with this name, or the fallback, or `undefined`. */
   get(name: string): string | undefined
   get(name: string, fallback: string): string
   get(name: string, fallback?: string): string | undefined {
@@ -67,7 +69,7 @@ export class Headers implements Iterable<[name: string, value: string]> {
     return this.list.find((header) => header[0].toLowerCase() === wanted)?.[1] ?? fallback
   }
 
-  /** The values of all headers of that name, in their order. */
+  /** The values of all headers with this name, in their order. */
   getAll(name: string): string[] {
     const wanted = name.toLowerCase()
     return this.list
@@ -75,30 +77,31 @@ export class Headers implements Iterable<[name: string, value: string]> {
       .map((header) => header[1])
   }
 
+  /** Whether there is a header with this name. */
   has(name: string): boolean {
     return this.get(name) !== undefined
   }
 
-  /** Puts a header at the end, and takes away all others of its name. @throws WSGIError */
+  /** Adds a header at the end and removes all others with its name. @throws WSGIError */
   set(name: string, value: string): void {
     check(name, value)
     this.delete(name)
     this.list.push([name, value])
   }
 
-  /** Puts a header at the end; others of its name stay. @throws WSGIError */
+  /** Adds a header at the end. Others with its name stay. @throws WSGIError */
   add(name: string, value: string): void {
     check(name, value)
     this.list.push([name, value])
   }
 
   /**
-   * Puts a header with parameters at the end (`add_header`). Their values are quoted; one that is
-   * not ASCII is written as RFC 8187 says (`filename*=UTF-8''%E2%82%AC.txt`), so here text needs no
-   * `encodeText`.
+   * Adds a header with parameters at the end (`add_header`). The values of the parameters are
+   * quoted. Text that is not ASCII is encoded by RFC 8187 (`filename*=UTF-8''%E2%82%AC.txt`), so it
+   * needs no `encodeText`.
    *
-   * @param value what stands before the parameters; `null` for nothing
-   * @throws WSGIError
+   * @param value the text before the parameters; `null` for none
+   * @throws WSGIError if the header cannot be sent
    * @example headers.addHeader('Content-Disposition', 'attachment', { filename: 'a "b".gif' })
    * // Content-Disposition: attachment; filename="a \"b\".gif"
    */
@@ -111,7 +114,7 @@ export class Headers implements Iterable<[name: string, value: string]> {
     this.add(name, parts.join('; '))
   }
 
-  /** Takes away all headers of that name, if any. */
+  /** Removes all headers with this name. */
   delete(name: string): void {
     const unwanted = name.toLowerCase()
     const { list } = this
@@ -123,7 +126,8 @@ export class Headers implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * The value of the first header of that name; where there is none, it is added with this value.
+   * The value of the first header with this name. If there is none, adds one with this value.
+   *
    * @throws WSGIError
    */
   setDefault(name: string, value: string): string {
@@ -133,7 +137,7 @@ export class Headers implements Iterable<[name: string, value: string]> {
     return value
   }
 
-  /** The names, in the order of the list, duplicates and all. */
+  /** The names, in the order of the list, including repeated ones. */
   keys(): string[] {
     return this.list.map((header) => header[0])
   }
@@ -148,13 +152,14 @@ export class Headers implements Iterable<[name: string, value: string]> {
     return this.list.map(([name, value]) => [name, value])
   }
 
-  /** Name and value of each. */
+  /** Iterates over pairs of name and value. */
   [Symbol.iterator](): Iterator<[name: string, value: string]> {
     return this.items().values()
   }
 
   /**
-   * As they are sent: `Name: value\r\n` each, and an empty line at the end; one character a byte.
+   * The headers as HTTP/1.1 sends them: `Name: value\r\n` each, then an empty line. Each character
+   * stands for one byte.
    */
   toString(): string {
     return `${this.list.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
@@ -165,7 +170,7 @@ function check(name: unknown, value: unknown): void {
   checkField(name, value, 'Headers: ')
 }
 
-/** What RFC 8187 §3.2.1 lets stand for itself (attr-char). */
+/** Characters that need no encoding (RFC 8187 §3.2.1, attr-char). */
 const ATTR_CHAR = /[A-Za-z0-9!#$&+.^_`|~-]/
 
 function parameter(name: string, value: string | null): string {

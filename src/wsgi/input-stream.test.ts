@@ -305,7 +305,7 @@ describe('sizes', () => {
         const refused = input[method](wrong as number)
         await expect(refused).rejects.toThrow(WSGIError)
         await expect(refused).rejects.toThrow(
-          new RegExp(`^${method}\\(\\) takes a whole number of bytes`),
+          new RegExp(`^wsgi.input.${method}\\(\\) takes a whole number of bytes`),
         )
       }
       expect(shown(await input.read())).toBe('abc')
@@ -314,7 +314,7 @@ describe('sizes', () => {
 
   test('a size from a CONTENT_LENGTH that is absent is told apart', async () => {
     await expect(inputOf('abc').read(Number(undefined))).rejects.toThrow(
-      /CONTENT_LENGTH that is absent\?/,
+      /was CONTENT_LENGTH absent when it was computed\?/,
     )
   })
 })

@@ -2,7 +2,8 @@ import type { InputStream } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
- * The request's body did not come to its end: the client went away, or what it sent was refused.
+ * The body of a request ended early: the client went away, or the server refused the body. Its
+ * `code` is `input-broken`.
  */
 export class InputError extends Error {
   readonly code = 'input-broken'
@@ -13,11 +14,12 @@ export class InputError extends Error {
   }
 }
 
-/** Where an input stream's bytes come from. It is asked for one piece at a time. */
+/** The source of an input stream's bytes. It is asked for one piece at a time. */
 export interface ByteSource {
   /**
-   * The next piece, not empty; null at the end. @throws InputError (as a rejection) where there is
-   * no end
+   * The next piece, which is not empty, or null at the end.
+   *
+   * @throws InputError (as a rejection) if the body ends early
    */
   next(): Promise<Uint8Array | null>
 }
@@ -26,16 +28,17 @@ const NOTHING = new Uint8Array(0)
 const LF = 10
 const PIECE = 64 * 1024
 /**
- * Smaller pieces than this are put together: one of a byte would cost a hundred, and may hold on to
- * a socket's whole buffer.
+ * Pieces of fewer bytes are copied together. A piece of one byte would take a hundred bytes of
+ * memory, and could keep the whole buffer of a socket alive.
  */
 const SMALL = 1024
-/** In heaps of this many bytes. */
+/** The size of a buffer for small pieces, in bytes. */
 const HEAP = 16 * 1024
 
 /**
- * `wsgi.input` over any source of bytes. It keeps what it has fetched and not given, and asks for
- * no more than it needs. Reads that are begun while another is under way come after it.
+ * A `wsgi.input` that reads from any source of bytes. It keeps the bytes that it has fetched and
+ * not given yet, and fetches no more than it needs. Reads that begin while another is pending are
+ * done in order.
  *
  * @example
  * const input = new RequestInput(bytesSource(new TextEncoder().encode('a\nb')))
@@ -47,13 +50,11 @@ export class RequestInput implements InputStream {
   #length = 0
   #ended = false
   /**
-   * What the source failed with. It stays so: a second read must not take what is missing for the
-   * end.
+   * The error of the source. Every later read fails with it, so that no reader takes the missing
+   * bytes for the end of the body.
    */
   #error: { readonly error: unknown } | null = null
-  /**
-   * Where small pieces are put together; the last chunk is a view of its end while it is not null.
-   */
+  /** The buffer for small pieces. While it is not null, the last chunk is a view of its end. */
   #heap: Uint8Array | null = null
   #heaped = 0
   #last: Promise<unknown> | null = null
@@ -107,8 +108,8 @@ export class RequestInput implements InputStream {
   async #readline(size: number): Promise<Uint8Array> {
     if (size === 0) return NOTHING
     let index = 0
-    let searched = 0 // bytes of that chunk; it may grow while more is fetched
-    let before = 0 // bytes of those before it
+    let searched = 0 // bytes of that chunk, which may grow while more is fetched
+    let before = 0 // bytes of the chunks before it
     for (;;) {
       while (index < this.#chunks.length) {
         const chunk = this.#chunks[index]!
@@ -144,7 +145,7 @@ export class RequestInput implements InputStream {
     if (!this.#heapUp(chunk)) this.#chunks.push(chunk)
   }
 
-  /** Puts a small piece behind another; false where it may stand alone. */
+  /** Appends a small piece to the last chunk. @returns false if it must be a chunk of its own */
   #heapUp(chunk: Uint8Array): boolean {
     const end = this.#chunks.length - 1
     const last = this.#chunks[end]
@@ -161,7 +162,7 @@ export class RequestInput implements InputStream {
       this.#heap = heap
       this.#heaped = last.length
     }
-    // What has been taken of it lies before, and is not touched.
+    // Bytes that were taken lie before the chunk and are not written to.
     const start = this.#heaped - last.length
     heap.set(chunk, this.#heaped)
     this.#heaped += chunk.length
@@ -169,7 +170,7 @@ export class RequestInput implements InputStream {
     return true
   }
 
-  /** Takes bytes that are there. */
+  /** Takes bytes that were fetched. */
   #take(size: number): Uint8Array {
     if (size === 0) return NOTHING
     this.#length -= size
@@ -201,7 +202,7 @@ export class RequestInput implements InputStream {
   }
 }
 
-/** What `readlines(hint)` is, in terms of `readline()`. */
+/** Implements `readlines(hint)` with `readline()`. */
 export async function readLines(
   readline: () => Promise<Uint8Array>,
   hint: number,
@@ -217,7 +218,7 @@ export async function readLines(
   }
 }
 
-/** What an input stream gives as an iterable, in terms of `readline()`. */
+/** Implements the iteration of an input stream with `readline()`. */
 export async function* eachLine(
   readline: () => Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -229,11 +230,12 @@ export async function* eachLine(
 }
 
 function badSize(method: string, size: unknown): Promise<never> {
-  const hint = Number.isNaN(size) ? '; is it made of a CONTENT_LENGTH that is absent?' : ''
+  const hint = Number.isNaN(size) ? '; was CONTENT_LENGTH absent when it was computed?' : ''
   return Promise.reject(
     new WSGIError(
       'Input and Error Streams',
-      `${method}() takes a whole number of bytes, or none for all, not ${describeValue(size)}${hint}`,
+      `wsgi.input.${method}() takes a whole number of bytes, or no argument for all, ` +
+        `not ${describeValue(size)}${hint}`,
     ),
   )
 }
@@ -242,7 +244,7 @@ function within(length: number, size: number): number {
   return size < 0 ? length : Math.min(length, size)
 }
 
-/** A source of bytes that are at hand. */
+/** A source that gives bytes from memory. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   let left: Uint8Array | null = bytes.length === 0 ? null : bytes
   return {
@@ -254,7 +256,7 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
   }
 }
 
-/** A source that asks an iterable, such as a stream, for its pieces. */
+/** A source that gives the pieces of an iterable, such as a stream. */
 export function iterableSource(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): ByteSource {
@@ -272,7 +274,7 @@ export function iterableSource(
   }
 }
 
-/** The body of a request that has none. It has no state, so one does for all. */
+/** An empty body. It has no state, so all requests share it. */
 export const emptyInput: InputStream = {
   read: () => Promise.resolve(NOTHING),
   read1: () => Promise.resolve(NOTHING),
@@ -282,10 +284,11 @@ export const emptyInput: InputStream = {
 }
 
 /**
- * The pieces of a request's body as they come, whatever their content: for streaming, where lines
- * mean nothing.
+ * Iterates over the pieces of a request's body as they arrive. Use it to stream a body that is not
+ * made of lines.
  *
- * @param size the most bytes of one piece
+ * @param size the most bytes of one piece. Defaults to 64 KiB
+ * @throws InputError (as a rejection) if the client goes away before its body is complete
  * @example
  * for await (const piece of readChunks(environ['wsgi.input'])) hash.update(piece)
  */

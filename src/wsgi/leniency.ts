@@ -1,21 +1,22 @@
 import type { WSGIError } from './wsgi-error.ts'
 
 /**
- * Says what becomes of a rule of PEP 3333 that an application breaks and nobody suffers from: no
- * byte of it could split or forge a response, and what it means is clear.
+ * Decides whether a broken rule of PEP 3333 is forgiven. It is asked only about mistakes that are
+ * harmless: their meaning is clear, and no byte of them could split or forge a response.
  */
 export interface Judge {
   /**
-   * Throws `error`, or returns, and then what `instead` says is done.
+   * Throws `error`, or returns if the mistake is forgiven.
    *
-   * @param rule names it in a word or two
+   * @param rule names the mistake: `hop-by-hop connection`
+   * @param instead what is done if it is forgiven, for the log: `it is left out`
    */
   forgive(rule: string, error: WSGIError, instead: string): void
 }
 
 /**
- * The bytes of what is as good as a `Uint8Array`: another view of single bytes, or the memory of
- * one. Null for anything else.
+ * The bytes of a value that can stand for a `Uint8Array`: another view of single bytes, or an
+ * `ArrayBuffer`. Null for anything else.
  *
  * @example equivalentBytes(new DataView(new ArrayBuffer(3))) // a Uint8Array of 3 bytes
  */

@@ -4,13 +4,11 @@ import type { ResponseHeaders } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 /**
- * What an application meant that called `startResponse` not quite as it should: the head to be
- * checked and sent in its place.
+ * Corrects the arguments of `startResponse` as far as `judge` allows: mistakes whose meaning is
+ * clear are put right, and headers that only the server may send are left out. Everything else
+ * stays as it is, to be checked afterwards.
  *
- * What cannot be meant otherwise is put right, and what is the server's is left out, as far as
- * `judge` allows. All else stays as it is.
- *
- * @throws WSGIError
+ * @throws WSGIError for a mistake that is not forgiven
  */
 export function equivalentHead(
   status: unknown,
@@ -46,7 +44,7 @@ export function equivalentHead(
 }
 
 function equivalentStatus(status: unknown, judge: Judge): string {
-  if (typeof status !== 'string') return status as string // refused by who checks it next
+  if (typeof status !== 'string') return status as string // the check that follows refuses it
   const isBare = /^[2-9]\d\d$/.test(status)
   const equivalent = isBare ? `${status} ` : status.replace(/^([2-9]\d\d ) *(.*?) *$/, '$1$2')
   if (equivalent === status) return status
@@ -82,7 +80,7 @@ function refusalOf(...headers: [string, string][]): WSGIError {
   return caught(() => checkHead('200 OK', headers))
 }
 
-/** The error of what does not pass. */
+/** The error that a check throws. */
 function caught(check: () => unknown): WSGIError {
   try {
     check()
@@ -90,5 +88,5 @@ function caught(check: () => unknown): WSGIError {
     if (error instanceof WSGIError) return error
     throw error
   }
-  throw new TypeError('What should be forgiven is not wrong')
+  throw new TypeError('A head that passes its checks cannot be forgiven')
 }

@@ -1,13 +1,11 @@
-/**
- * Something that has processes or files of its own and wants to be closed before its server ends.
- */
+/** An application that has processes or files to close before its server ends. */
 export interface Closable {
   close(): Promise<void>
 }
 
 const open = new Set<Closable>()
 
-/** Has {@link closeApplications} close it too. @returns a function that forgets it again */
+/** Registers an application for {@link closeApplications}. @returns removes it again */
 export function closeWithServer(closable: Closable): () => void {
   open.add(closable)
   return () => {
@@ -16,8 +14,10 @@ export function closeWithServer(closable: Closable): () => void {
 }
 
 /**
- * Closes all that was registered and is still open, for a process whose server ends; resolves when
- * they are closed, or after `graceMs`.
+ * Closes all registered applications, before the process of a server ends.
+ *
+ * @param graceMs the longest time to wait, in milliseconds
+ * @returns resolves when they are closed, or after `graceMs`
  */
 export async function closeApplications(graceMs: number): Promise<void> {
   if (open.size === 0) return

@@ -1,6 +1,6 @@
 /**
- * The reasons of status codes (RFC 9110 §15 and the IANA registry), for who has only a number.
- * `node:http` has a list too, but not every runtime has `node:http`.
+ * The reason phrases of status codes (RFC 9110 §15 and the IANA registry). `node:http` has such a
+ * list too, but not every runtime has `node:http`.
  */
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -59,7 +59,7 @@ const REASONS: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 }
 
-/** The reason of a status code, or `''` for one that has none. */
+/** The reason phrase of a status code, or `''` for an unknown one. */
 export function reasonPhrase(status: number): string {
   return REASONS[status] ?? ''
 }

@@ -1,19 +1,19 @@
 import { encodePercent } from './environ.ts'
 import type { WSGIEnvironment } from './types.ts'
 
-/** What of an environ its URI is made of. */
+/** The variables that a request's URI is made of. */
 export type UriFacts = Pick<WSGIEnvironment, 'wsgi.url_scheme' | 'SERVER_NAME' | 'SERVER_PORT'> &
   Partial<WSGIEnvironment>
 
 /**
- * The URI of a request, put together again from its environ (`wsgiref.util.request_uri`; PEP 3333
- * "URL Reconstruction").
+ * Reconstructs the URI of a request from its environ (`wsgiref.util.request_uri`; PEP 3333 "URL
+ * Reconstruction").
  *
- * Its host is what the client said in `Host`: do not send a link made of it (a password reset, say)
- * to anybody but that client unless the server checks the host.
+ * The host is the one that the client sent in `Host`. Unless the server checks it, do not use it in
+ * a link that goes to somebody else, such as a link to reset a password.
  *
- * @param includeQuery whether the query string is part of it
- * @throws WSGIError where the path has a character beyond latin-1
+ * @param includeQuery whether to add the query string. Defaults to true
+ * @throws WSGIError if the path has a character beyond latin-1
  * @example
  * // GET /shop/caf%C3%A9?page=2 to an application that is mounted at /shop
  * requestUri(environ) // 'http://localhost:8000/shop/caf%C3%A9?page=2'
@@ -28,9 +28,9 @@ export function requestUri(environ: UriFacts, includeQuery = true): string {
 
 /**
  * The URI of the application: scheme, host and `SCRIPT_NAME`, without path and query
- * (`wsgiref.util.application_uri`). Of an application at the root it ends with a slash.
+ * (`wsgiref.util.application_uri`). For an application at the root it ends with a slash.
  *
- * @throws WSGIError where SCRIPT_NAME has a character beyond latin-1
+ * @throws WSGIError if SCRIPT_NAME has a character beyond latin-1
  * @example
  * applicationUri(environ) // 'http://localhost:8000/shop'
  */
@@ -39,9 +39,10 @@ export function applicationUri(environ: UriFacts): string {
   const { SERVER_NAME, SERVER_PORT } = environ
   const usualPort = scheme === 'https' ? '443' : '80'
   const server = SERVER_PORT === usualPort ? SERVER_NAME : `${SERVER_NAME}:${SERVER_PORT}`
-  return `${scheme}://${environ.HTTP_HOST || server}${encodePercent(environ.SCRIPT_NAME || '/', QUOTED_IN_SCRIPT_NAME)}`
+  const path = encodePercent(environ.SCRIPT_NAME || '/', QUOTED_IN_SCRIPT_NAME)
+  return `${scheme}://${environ.HTTP_HOST || server}${path}`
 }
 
-// Those of wsgiref, which quotes more than RFC 3986 §3.3 asks for.
+// The same characters as in wsgiref, which quotes more than RFC 3986 §3.3 requires.
 const QUOTED_IN_SCRIPT_NAME = /[^A-Za-z0-9_.~/-]/g
 const QUOTED_IN_PATH_INFO = /[^A-Za-z0-9_.~/;=,-]/g

@@ -184,7 +184,7 @@ export class ResponseOutput<Head extends HeadFacts> {
   }
 
   /**
-   * The bytes of a value that can stand for a `Uint8Array`, if the sink forgives it.
+   * Takes the bytes of a value that can stand for a `Uint8Array`, if the sink forgives it.
    *
    * @throws `error` otherwise
    */

@@ -2,16 +2,16 @@ import type { WSGIEnvironment } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 /**
- * Takes the first name off `PATH_INFO`, puts it behind `SCRIPT_NAME`, and gives it
- * (`wsgiref.util.shift_path_info`): for an application that hands each part of its path to another
- * one. The environ is changed: make a copy of it where the caller still needs the old one.
+ * Moves the first segment of `PATH_INFO` to the end of `SCRIPT_NAME` and returns it
+ * (`wsgiref.util.shift_path_info`). Use it in an application that passes requests on to others by
+ * the segments of the path. The environ is changed: pass a copy if you still need the old one.
  *
- * Empty names and `.` are left out on the way, and `..` takes a name off `SCRIPT_NAME`, as in
- * wsgiref. For a `PATH_INFO` of just `/` it is the empty name, and SCRIPT_NAME gets a slash at its
- * end, so that `/x` and `/x/` are not the same.
+ * Empty segments and `.` are left out, and `..` removes a segment of `SCRIPT_NAME`, as in wsgiref.
+ * For a `PATH_INFO` of `/` the segment is empty, and `SCRIPT_NAME` gets a slash at its end, so that
+ * `/x` and `/x/` stay different.
  *
- * @returns a name, not decoded from latin-1; null where no name is left
- * @throws WSGIError where PATH_INFO is neither empty nor has a slash before its name
+ * @returns the segment, not decoded from latin-1; null if none is left
+ * @throws WSGIError if PATH_INFO is not empty and does not begin with a slash
  * @example
  * const articles: WSGIApplication = (environ, startResponse) => {
  *   const name = shiftPathInfo(environ) // of '/archive/2026': 'archive'
@@ -28,7 +28,8 @@ export function shiftPathInfo(
   if (parts.length === 1) {
     throw new WSGIError(
       'environ Variables',
-      `shiftPathInfo: PATH_INFO must be empty or begin with a slash, and is ${JSON.stringify(path)}`,
+      'shiftPathInfo: PATH_INFO must be empty or begin with a slash, ' +
+        `not be ${JSON.stringify(path)}`,
     )
   }
   const last = parts.length - 1
@@ -40,7 +41,7 @@ export function shiftPathInfo(
   return name === '.' ? null : name
 }
 
-/** What Python's `posixpath.normpath` gives. */
+/** The same as Python's `posixpath.normpath`. */
 function normalPath(path: string): string {
   const root = /^\/*/.exec(path)![0].length
   // POSIX leaves the meaning of exactly two slashes to the system, so they stay.

@@ -1,10 +1,9 @@
 /**
- * Looking at an application's objects: whatever they throw when they are looked at, these functions
- * return. A proxy's traps, a getter, a `toString` may throw anything, also for `instanceof`, `in`
- * and `Array.isArray`.
+ * Reads the objects of an application safely. A proxy, a getter or a `toString` may throw anything,
+ * even for `instanceof`, `in` and `Array.isArray`; these functions return in any case.
  */
 
-/** What a look gives, or `otherwise` where it throws. */
+/** The result of a function, or `otherwise` if it throws. */
 export function look<T>(at: () => T, otherwise: T): T {
   try {
     return at()
@@ -13,7 +12,7 @@ export function look<T>(at: () => T, otherwise: T): T {
   }
 }
 
-/** A property of any value; undefined where it has none, or throws. */
+/** A property of any value, or undefined if there is none or reading it throws. */
 export function propertyOf(value: unknown, name: string): unknown {
   return look(() => {
     const holds = (typeof value === 'object' && value !== null) || typeof value === 'function'
@@ -21,7 +20,7 @@ export function propertyOf(value: unknown, name: string): unknown {
   }, undefined)
 }
 
-/** Whether something is an error, by what it inherits from. */
+/** Whether a value is an instance of `Error`. */
 export function isError(value: unknown): value is Error {
   return look(() => value instanceof Error, false)
 }
@@ -34,14 +33,14 @@ export function shown(value: unknown): string {
   )
 }
 
-/** The message of what was thrown, for a sentence. */
+/** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   return isError(error)
     ? String(look(() => error.message, 'an error that cannot be shown'))
     : shown(error)
 }
 
-/** What was thrown, as an Error. */
+/** A thrown value as an `Error`. */
 export function toError(error: unknown): Error {
   return isError(error) ? error : new Error(shown(error))
 }

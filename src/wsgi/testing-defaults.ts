@@ -4,14 +4,15 @@ import { emptyInput } from './input-stream.ts'
 import type { WSGIEnvironment } from './types.ts'
 
 /**
- * Puts into an environ what is missing of it, for a unit test that calls an application by hand
- * (`wsgiref.util.setup_testing_defaults`): a GET of `/` at 127.0.0.1, without a body. What is there
- * stays. `wsgi.errors` keeps what is written to it: `String(environ['wsgi.errors'])`.
+ * Adds the missing variables to an environ, for a unit test that calls an application directly
+ * (`wsgiref.util.setup_testing_defaults`): a GET of `/` at 127.0.0.1 without a body. Variables that
+ * are present stay. `wsgi.errors` keeps the text that is written to it; read it with
+ * `String(environ['wsgi.errors'])`.
  *
- * The data is made up, so it is not for servers; and a test that wants a whole response is better
- * off with `testClient`.
+ * Do not use it in a server, because the data is made up. A test of a whole response is easier with
+ * `testClient`.
  *
- * @param environ is changed
+ * @param environ changed in place
  * @example
  * const environ: Partial<WSGIEnvironment> = { PATH_INFO: '/cart' }
  * setupTestingDefaults(environ)

@@ -53,7 +53,7 @@ test('a lone surrogate becomes U+FFFD', () => {
 test('a character beyond latin-1 is an error that names it and what to do', () => {
   expect(() => latin1Bytes('10 €')).toThrow(WSGIError)
   expect(() => latin1Bytes('10 €')).toThrow(
-    /"10 €" has a character beyond latin-1 \(U\+20AC\); encodeText\(\)/,
+    /"10 €" has a character beyond latin-1 \(U\+20AC\); encode it with encodeText\(\)/,
   )
   expect(() => decodeText('é€')).toThrow(/U\+20AC/)
 })

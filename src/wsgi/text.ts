@@ -1,13 +1,12 @@
 import { WSGIError } from './wsgi-error.ts'
 
 const encoder = new TextEncoder()
-// A byte order mark is a character like any other here: what is decoded must encode to the same
-// bytes.
+// A byte order mark is kept: decoded text must encode to the same bytes.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * Text of a string from an environ: its characters, which stand for bytes, read as UTF-8; what is
- * not UTF-8 becomes U+FFFD (PEP 3333 "Unicode Issues").
+ * Decodes a string from an environ, whose characters stand for bytes, as UTF-8. Bytes that are not
+ * UTF-8 become U+FFFD (PEP 3333 "Unicode Issues").
  *
  * @example decodeText('/caf\u00c3\u00a9') // '/café'
  */
@@ -19,8 +18,8 @@ export function decodeText(view: string): string {
 }
 
 /**
- * The other way round: text as its UTF-8 bytes, one character each, as an environ or a header holds
- * it.
+ * Encodes text for an environ or a header: its UTF-8 bytes, one character each. The reverse of
+ * {@link decodeText}.
  *
  * @example encodeText('/café') // '/caf\u00c3\u00a9'
  */
@@ -31,7 +30,7 @@ export function encodeText(text: string): string {
   return text
 }
 
-/** One byte a character. @throws WSGIError for a character beyond U+00FF */
+/** The bytes that the characters stand for. @throws WSGIError for a character beyond U+00FF */
 export function latin1Bytes(view: string): Uint8Array {
   const bytes = new Uint8Array(view.length)
   for (let i = 0; i < view.length; i++) {
@@ -39,7 +38,8 @@ export function latin1Bytes(view: string): Uint8Array {
     if (code > 0xff) {
       throw new WSGIError(
         'Unicode Issues',
-        `${JSON.stringify(view.slice(0, 60))} has a character beyond latin-1 (U+${code.toString(16).toUpperCase().padStart(4, '0')}); encodeText() makes such text fit`,
+        `${JSON.stringify(view.slice(0, 60))} has a character beyond latin-1 ` +
+          `(U+${code.toString(16).toUpperCase().padStart(4, '0')}); encode it with encodeText()`,
       )
     }
     bytes[i] = code
@@ -47,10 +47,10 @@ export function latin1Bytes(view: string): Uint8Array {
   return bytes
 }
 
-/** One character a byte. */
+/** A string with one character for each byte. */
 export function latin1Text(bytes: Uint8Array): string {
   let text = ''
-  // As many arguments as every engine takes.
+  // Every engine takes this many arguments.
   for (let i = 0; i < bytes.length; i += 4096)
     text += String.fromCharCode(...bytes.subarray(i, i + 4096))
   return text

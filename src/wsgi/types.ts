@@ -1,12 +1,12 @@
 /**
- * The contract of PEP 3333 in TypeScript, under the names of Python's `wsgiref.types`.
+ * The contract of PEP 3333 in TypeScript, with the names of Python's `wsgiref.types`.
  *
- * What is a return value in Python may be a promise of it here, and an iterable may be
- * asynchronous; all else is the same.
+ * Two things differ from Python: an application may return a promise of its body, and an iterable
+ * may be asynchronous.
  */
 
 /**
- * A web application: a function, or an object with a method `wsgi` (what is `__call__` in Python).
+ * A web application: a function, or an object with a method `wsgi` (in Python, `__call__`).
  *
  * @example
  * const app: WSGIApplication = (environ, startResponse) => {
@@ -16,7 +16,13 @@
  */
 export type WSGIApplication = WSGIFunction | WSGIObject
 
-/** An application that is a function. See {@link WSGIApplication}. */
+/**
+ * An application that is a function. See {@link WSGIApplication}.
+ *
+ * @param environ the variables of the request
+ * @param startResponse begins the response; call it before the first piece of the body is given
+ * @returns the body, or a promise of it
+ */
 export type WSGIFunction = (
   environ: WSGIEnvironment,
   startResponse: StartResponse,
@@ -39,78 +45,88 @@ export interface WSGIObject {
 }
 
 /**
- * A response's body: pieces of bytes, each of which is sent before the next is asked for. An array,
- * a generator, a stream. A piece that was given is the server's: what a slow client has not taken
- * yet would change with it, so a buffer that is filled again must be copied.
+ * The body of a response: an iterable of pieces of bytes, such as an array, a generator or a
+ * stream. The server sends each piece before it asks for the next one.
  *
- * Whatever happens, `close()`, where there is one, is called exactly once when the response is over
- * (PEP 3333 "Specification Details"), and a generator that was not run to its end is told to
- * return, so that its `finally` runs.
+ * A piece belongs to the server once it was given: do not write to it again. An application that
+ * reuses a buffer must give a copy of it.
+ *
+ * The server calls `close()`, if the body has one, exactly once when the response is over, whether
+ * it is complete or not (PEP 3333 "Specification Details"). It tells a generator that was not run
+ * to its end to return, so that its `finally` block runs.
+ *
+ * @example
+ * async function* rows(): AsyncGenerator<Uint8Array> {
+ *   for await (const row of database.stream('SELECT * FROM articles')) yield encodeRow(row)
+ * }
  */
 export type WSGIBody = (Iterable<Uint8Array> | AsyncIterable<Uint8Array>) & { close?(): unknown }
 
 /**
- * What an application calls to begin its response (PEP 3333 "The start_response() Callable").
+ * Begins a response (PEP 3333 "The start_response() Callable").
  *
- * Nothing is sent yet: the head goes out with the first piece of body that is not empty, or at the
- * end.
+ * Nothing is sent yet. The head is sent with the first piece of the body that is not empty, or when
+ * the body ends.
  *
- * @param status a status code and its reason: `200 OK`
- * @param headers names and values; no hop-by-hop headers; strings of latin-1 characters
- * @param excInfo the error that is being handled. Only with it may the response be begun a second
- * time; if its head has been sent by then, the error is thrown again (PEP 3333 "Error Handling")
+ * @param status the status code and its reason phrase: `200 OK`
+ * @param headers names and values, as strings of latin-1 characters, without hop-by-hop headers
+ * @param excInfo the error that is being handled. Only with it may an application begin its
+ * response again. If the head was sent before, the error is thrown (PEP 3333 "Error Handling")
  * @returns {@link Write}, for applications that cannot return their body
- * @throws WSGIError where the call breaks a rule
+ * @throws WSGIError if the call breaks a rule
+ * @example
+ * startResponse('404 Not Found', [['Content-Type', 'text/plain; charset=utf-8']])
  */
 export type StartResponse = (status: string, headers: ResponseHeaders, excInfo?: unknown) => Write
 
-/** The headers of a response: a list of name and value, in the order in which they are sent. */
+/** The headers of a response: pairs of name and value, in the order in which they are sent. */
 export type ResponseHeaders = [name: string, value: string][]
 
 /**
- * Sends a piece of the body at once (PEP 3333 "The write() Callable"). Prefer to return an
- * iterable.
+ * Sends a piece of the body at once (PEP 3333 "The write() Callable").
  *
- * @returns resolves when more can be sent: wait for it, or what a slow client does not take piles
- * up
- * @throws WSGIError where the call breaks a rule
+ * Do not use it in new applications: return an iterable instead.
+ *
+ * @returns a promise that resolves when more can be sent. Await it: otherwise the pieces that a
+ * slow client has not read yet pile up in memory
+ * @throws WSGIError if the call breaks a rule
  */
 export type Write = (data: Uint8Array) => Promise<void>
 
 /**
- * The variables of a request: a plain object, which belongs to the application; middleware may
- * change whatever it likes.
+ * The variables of a request (PEP 3333 "environ Variables", RFC 3875 §4.1): a plain object that
+ * belongs to the application. Middleware may change any of them.
  *
- * Strings are views of bytes: every character stands for one byte, as in latin-1 (PEP 3333 "Unicode
- * Issues"); `decodeText` and `encodeText` turn them to text and back. `undefined` is the same as
- * absent.
+ * Strings are views of bytes: each character stands for one byte, as in latin-1 (PEP 3333 "Unicode
+ * Issues"). Use `decodeText` and `encodeText` to convert them to text and back. A variable that is
+ * `undefined` counts as absent.
  */
 export interface WSGIEnvironment {
   REQUEST_METHOD: string
   /**
-   * The path up to the application, without a slash at its end; `''` for one at the root.
-   * Percent-decoded.
+   * The path at which the application is mounted, percent-decoded, without a slash at its end. `''`
+   * for an application at the root.
    */
   SCRIPT_NAME: string
   /** The rest of the path, percent-decoded. */
   PATH_INFO: string
-  /** What follows the question mark, not decoded. */
+  /** The query string without its question mark, not decoded. */
   QUERY_STRING: string
   CONTENT_TYPE?: string | undefined
   CONTENT_LENGTH?: string | undefined
   SERVER_NAME: string
   SERVER_PORT: string
-  /** `HTTP/1.1` */
+  /** The version of the request: `HTTP/1.1`. */
   SERVER_PROTOCOL: string
   SERVER_SOFTWARE?: string | undefined
-  /** The client's address; `''` on a unix socket. */
+  /** The address of the client. `''` on a unix socket. */
   REMOTE_ADDR?: string | undefined
   REMOTE_PORT?: string | undefined
-  /** The target as the client sent it, not decoded. */
+  /** The request target as the client sent it, not decoded. */
   REQUEST_URI?: string | undefined
   RAW_URI?: string | undefined
   HTTP_HOST?: string | undefined
-  /** A request header; several of one name are joined. */
+  /** A request header. The values of repeated headers are joined (RFC 9110 §5.3). */
   [header: `HTTP_${string}`]: string | undefined
   'wsgi.version': readonly [1, 0]
   'wsgi.url_scheme': string
@@ -120,45 +136,54 @@ export interface WSGIEnvironment {
   'wsgi.multiprocess': boolean
   'wsgi.run_once': boolean
   'wsgi.file_wrapper'?: FileWrapperConstructor | undefined
-  /** `wsgi.input` ends where the body ends, also for a body without `CONTENT_LENGTH`. */
+  /** Whether `wsgi.input` ends with the body, even without `CONTENT_LENGTH`. */
   'wsgi.input_terminated'?: boolean | undefined
-  /** Anything that a server, a middleware or an application wants to tell the next. */
+  /** Other variables, set by servers, middleware and applications. */
   [key: string]: unknown
 }
 
 /**
- * The request's body (`wsgi.input`). The methods are those of Python's, as promises; at the end of
- * the body they give what is left, and then nothing.
+ * The body of a request (`wsgi.input`, PEP 3333 "Input and Error Streams"). The methods are those
+ * of Python, but return promises. At the end of the body they give the bytes that are left, then
+ * empty results.
  *
- * Where the client goes away before its body is complete, they reject with an {@link InputError}.
+ * If the client goes away before its body is complete, they reject with an {@link InputError}.
+ *
+ * @example
+ * const order = JSON.parse(new TextDecoder().decode(await environ['wsgi.input'].read()))
  */
 export interface InputStream extends AsyncIterable<Uint8Array> {
   /**
-   * That many bytes, fewer only at the end; all that is left without a size or with a negative one.
+   * Reads `size` bytes, or fewer at the end of the body. Without a size, or with a negative one,
+   * reads all bytes that are left.
    */
   read(size?: number): Promise<Uint8Array>
-  /** A line with its `\n`, at most `size` bytes of it. */
+  /** Reads a line with its `\n`, at most `size` bytes of it. */
   readline(size?: number): Promise<Uint8Array>
-  /** The lines that are left, or as many as have `hint` bytes together. */
+  /** Reads all lines that are left, or stops after the line that completes `hint` bytes. */
   readlines(hint?: number): Promise<Uint8Array[]>
   /**
-   * At most `size` bytes of those that have come, waiting only if there are none (as Python's
-   * `BufferedIOBase.read1`). Not every server has it: see `readChunks`.
+   * Reads at most `size` bytes of those that have arrived, and waits only if there are none (like
+   * Python's `BufferedIOBase.read1`). Not every server has it: `readChunks` works with all.
    */
   read1?(size?: number): Promise<Uint8Array>
-  /** Line by line, as in Python. For pieces of any content use `readChunks`. */
+  /** Iterates line by line, as in Python. For pieces of any content use `readChunks`. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>
 }
 
-/** Where an application's complaints go (`wsgi.errors`): text, with `\n` at the ends of lines. */
+/**
+ * The error log of an application (`wsgi.errors`, PEP 3333 "Input and Error Streams"). Takes text
+ * with `\n` at the ends of lines.
+ */
 export interface ErrorStream {
   write(text: string): void
   writelines(lines: Iterable<string>): void
   flush(): void
 }
 
-/** Something with bytes to read: a file handle with a cursor, an {@link InputStream}. */
+/** An object to read bytes from, such as a file with a cursor or an {@link InputStream}. */
 export interface FileLike {
+  /** Reads at most `size` bytes. Gives an empty array at the end. */
   read(size: number): Uint8Array | Promise<Uint8Array>
   close?(): unknown
 }
@@ -171,8 +196,20 @@ export interface FileWrapper extends AsyncIterable<Uint8Array> {
   close(): unknown
 }
 
-/** What `wsgi.file_wrapper` is; called with `new`. */
+/**
+ * The class in `wsgi.file_wrapper` (PEP 3333 "Optional Platform-Specific File Handling").
+ *
+ * @param blockSize the most bytes of one read
+ */
 export type FileWrapperConstructor = new (file: FileLike, blockSize?: number) => FileWrapper
 
-/** A middleware: takes an application and gives one that wraps it. */
+/**
+ * A middleware: takes an application and returns an application that wraps it.
+ *
+ * @example
+ * const withServerHeader: Middleware = (app) => (environ, startResponse) =>
+ *   toFunction(app)(environ, (status, headers, excInfo) =>
+ *     startResponse(status, [...headers, ['Server', 'shop']], excInfo),
+ *   )
+ */
 export type Middleware = (app: WSGIApplication) => WSGIApplication

@@ -217,7 +217,7 @@ test('an input that breaks off rejects with the error of the server', async () =
 })
 
 test('what is no application is refused at once', () => {
-  expect(() => validator({} as WSGIApplication)).toThrow(/an application is a function/)
+  expect(() => validator({} as WSGIApplication)).toThrow(/an application must be a function/)
 })
 
 test('an application that catches what it is told of its mistake can answer for it', async () => {

@@ -1,21 +1,25 @@
 /**
- * Checks both sides of the contract, as Python's `wsgiref.validate.validator` does: put it around
- * an application to see whether the application keeps to PEP 3333, and whether the server that
- * calls it does; around and inside a middleware to see whether that is a good application and a
- * good server.
+ * Checks both sides of the contract of PEP 3333, like Python's `wsgiref.validate.validator`.
  *
- * What goes in and comes out is not changed, but that a body is a mere iterable afterwards: what
- * servers do faster with an array or a file they do piece by piece. It is for development and
- * tests; it costs some microseconds for each request.
+ * Put it around an application to check the application and the server that calls it. Put it around
+ * and inside a middleware to check the middleware in both of its roles.
  *
- * The first thing that is wrong is thrown as a {@link ViolationError}, which names the offender: to
- * the application where it calls something wrongly, to the server where it does or where the
- * application gives it something wrong. What can be seen only later, such as a `close()` that was
- * never called, goes to `wsgi.errors`, some time after.
+ * The first broken rule is thrown as a {@link ViolationError}, which names the offender. It is
+ * thrown to the application if the application makes a wrong call, and to the server if the server
+ * does, or if the application gives the server something wrong. Mistakes that show only later, such
+ * as a `close()` that was never called, are written to `wsgi.errors`.
  *
- * Beyond what servers refuse it holds an application to this: no `Status` header; a `Content-Type`
- * with a body, none with 204 and 304, and none of them with a body; as many bytes as
- * `Content-Length` says; no `write()` from within the body.
+ * Requests and responses pass unchanged, except that every body becomes a plain iterable: an array
+ * or a file is sent piece by piece. Each request costs some microseconds more.
+ *
+ * The validator also checks rules that servers do not enforce:
+ *
+ * - there is no `Status` header;
+ * - there is a `Content-Type` with a body, and none with 204 and 304, which have no body;
+ * - the body has as many bytes as `Content-Length` declares;
+ * - `write()` is not called from within the body.
+ *
+ * Do not use it in production: it is for development and tests.
  *
  * @example
  * import { compose, compress, errorHandler, makeServer, validator } from 'monoceros'
@@ -25,7 +29,7 @@
  * await makeServer('', 8000, compose(errorHandler(), compress())(checked)).serveForever()
  *
  * @example
- * // Is a middleware right on both of its sides?
+ * // Checks a middleware on both of its sides.
  * const suspect = validator(middleware(validator(app)))
  */
 import { toFunction } from './application.ts'
@@ -48,19 +52,19 @@ import { describeValue } from './wsgi-error.ts'
 export { type Offender, ViolationError } from './validator/violation.ts'
 
 /**
- * An application that runs another and checks both sides of the contract.
+ * Wraps an application so that both sides of the contract are checked.
  *
- * @param app the application to be checked
- * @returns an application that throws {@link ViolationError} where a rule is broken, and else does
- * what `app` does
- * @throws WSGIError where `app` is no application
+ * @param app the application to check
+ * @returns an application that behaves like `app`, and throws {@link ViolationError} if a rule is
+ * broken
+ * @throws WSGIError if `app` is not an application
  */
 export function validator(app: WSGIApplication): WSGIFunction {
   const inner = toFunction(app)
   return function validated(
     ...args: [WSGIEnvironment, StartResponse]
   ): WSGIBody | Promise<WSGIBody> {
-    // Checked by hand: a JavaScript server is not held to the types.
+    // Checked here because the types do not bind a server written in JavaScript.
     const count: number = args.length
     if (count !== 2) {
       throw byServer(

@@ -1,6 +1,6 @@
 import { look, propertyOf } from './stranger.ts'
 
-/** The sections of PEP 3333 that lay something on an application. */
+/** The sections of PEP 3333 with rules that this package checks. */
 export type Rule =
   | 'Specification Details'
   | 'environ Variables'
@@ -15,12 +15,15 @@ export type Rule =
   | 'Optional Platform-Specific File Handling'
 
 /**
- * The contract was broken. The message says how, and names the section of PEP 3333 with the rule.
+ * A rule of PEP 3333 was broken. The message says what is wrong and names the section with the
+ * rule. Its `code` is `wsgi-violation`.
  *
  * @example
- * new WSGIError('The start_response() Callable', 'start_response: the status must be a string such
- * as "200 OK", not the number 200').message // 'start_response: the status must be a string such as
- * "200 OK", not the number 200 (PEP 3333, "The start_response() Callable")'
+ * try {
+ *   startResponse('200', [])
+ * } catch (error) {
+ *   if (error instanceof WSGIError) console.error(error.rule) // 'The start_response() Callable'
+ * }
  */
 export class WSGIError extends Error {
   readonly code = 'wsgi-violation'
@@ -35,7 +38,7 @@ export class WSGIError extends Error {
 }
 
 /**
- * What was given instead, for messages: its kind, and the value where it is short.
+ * Describes a value for an error message: its kind, and the value itself if it is short.
  *
  * @example describeValue(200) // 'the number 200'
  */

@@ -585,7 +585,7 @@ describe('toNodeHandler', () => {
     for (const scriptName of ['py', '/py/', '/', 1 as unknown as string]) {
       expect(() => toNodeHandler(app, { scriptName })).toThrow(/scriptName must be a path/)
     }
-    expect(() => toNodeHandler({} as WSGIApplication)).toThrow(/an application is a function/)
+    expect(() => toNodeHandler({} as WSGIApplication)).toThrow(/an application must be a function/)
   })
 
   const post = (body: string, ...headers: string[]) =>

@@ -595,8 +595,8 @@ test('violations of the contract are refused as without the middleware', async (
   const giving = (body: unknown, headers: ResponseHeaders = [PLAIN]) =>
     page(headers, () => body as WSGIBody)
   const apps: [WSGIApplication, RegExp][] = [
-    [page([PLAIN], undefined, '200'), /must have a space behind its number/],
-    [giving([], [['Connection', 'close']]), /about the connection/],
+    [page([PLAIN], undefined, '200'), /must have a space after its number/],
+    [giving([], [['Connection', 'close']]), /hop-by-hop header/],
     [giving(bytes('x')), /must return an iterable/],
     [giving(null), /must return an iterable/],
     [giving(['x']), /must be made of Uint8Array/],

@@ -225,8 +225,8 @@ test('violations of the contract are refused as without the middleware', async (
       return body as WSGIBody
     }
   const apps: [WSGIApplication, RegExp][] = [
-    [page([], undefined, '200').app, /must have a space behind its number/],
-    [giving([], [['Connection', 'close']]), /about the connection/],
+    [page([], undefined, '200').app, /must have a space after its number/],
+    [giving([], [['Connection', 'close']]), /hop-by-hop header/],
     [giving(bytes('x')), /must return an iterable/],
     [giving(['x']), /must be made of Uint8Array/],
     [() => [bytes('x')], /without having called startResponse/],

@@ -6,12 +6,11 @@ import { byApplication, byServer, ViolationError } from './violation.ts'
 const DETAILS: Rule = 'Specification Details'
 
 /**
- * A body between the two sides: checks its pieces, and how the server asks for them and ends.
+ * Wraps a body to check its pieces, and how the server reads and ends it.
  *
- * @param request how messages call the request
- * @param errors where is said what can be seen only when nobody is left to be told: that the server
- * has forgotten the body
- * @throws ViolationError where the application gave no body
+ * @param request the name of the request in messages
+ * @param errors takes what shows only after the response: that the server never ended the body
+ * @throws ViolationError if the application did not return a body
  */
 export function checkedBody(
   body: unknown,
@@ -33,7 +32,8 @@ function checkKind(body: unknown): asserts body is WSGIBody {
   if (typeof body === 'string' || body instanceof Uint8Array) {
     throw byApplication(
       DETAILS,
-      `it returned ${typeof body === 'string' ? 'a string' : 'bytes'}; a body is an iterable of Uint8Array: put them into an array`,
+      `it returned ${typeof body === 'string' ? 'a string' : 'bytes'}; ` +
+        'a body is an iterable of Uint8Array: put them in an array',
     )
   }
   if (
@@ -44,20 +44,20 @@ function checkKind(body: unknown): asserts body is WSGIBody {
     const hint =
       typeof body === 'object' && body !== null && 'next' in body
         ? 'an iterator; a body has a method [Symbol.iterator]() or [Symbol.asyncIterator]()'
-        : `${describeValue(body)}; a body is an iterable of Uint8Array, if only an empty array`
+        : `${describeValue(body)}; a body is an iterable of Uint8Array, such as an empty array`
     throw byApplication(DETAILS, `it returned ${hint}`)
   }
   const { close } = body as { close?: unknown }
   if (close !== undefined && typeof close !== 'function') {
     throw byApplication(
       DETAILS,
-      `its body's close must be a method where there is one, not ${describeValue(close)}`,
+      `the close of its body must be a method or absent, not ${describeValue(close)}`,
     )
   }
 }
 
 /**
- * What a server has done with a body. It does not hold the body, or that could never be forgotten.
+ * What a server has done with a body. It has no reference to the body, which must stay collectable.
  */
 class BodyUse {
   readonly #request: string
@@ -65,7 +65,7 @@ class BodyUse {
   #iterated = false
   #begun = false
   #waiting = false
-  /** It has given all it has, or has failed. */
+  /** The body has given its last piece, or has failed. */
   ended = false
   #returned = false
   #closed = false
@@ -108,31 +108,33 @@ class BodyUse {
     this.#closed = true
   }
 
-  /** Nobody has the body any more, so what has not been done will not be. */
+  /** The body was collected: what was not done by now never will be. */
   forget(): void {
     let what: string
     if (!this.#closed) what = `it never called close() on the body for ${this.#request}`
     else if (this.#begun && !this.ended && !this.#returned) {
-      what = `it stopped iterating over the body for ${this.#request} and did not call the iterator's return()`
+      what =
+        `it stopped iterating over the body for ${this.#request} ` +
+        "and did not call the iterator's return()"
     } else return
     try {
       this.#errors.write(`${byServer(DETAILS, what).message}\n`)
     } catch {
-      // Thrown from here it would end the process.
+      // An error that is thrown from here would end the process.
     }
   }
 }
 
-/** Not every JavaScript engine at the edge of networks has it; there, nothing is said. */
+/** Undefined on JavaScript engines without it, where forgotten bodies are not reported. */
 const forgotten =
   typeof FinalizationRegistry === 'undefined'
     ? undefined
     : new FinalizationRegistry<BodyUse>((use) => use.forget())
 
-/** Iterators which validated applications have given; each serves one response. */
+/** The iterators of validated bodies. Each may serve one response only. */
 const served = new WeakSet<object>()
 
-/** What both kinds of bodies share. */
+/** The common part of synchronous and asynchronous bodies. */
 abstract class CheckedBody {
   readonly #body: WSGIBody
   protected readonly response: CheckedResponse
@@ -156,7 +158,7 @@ abstract class CheckedBody {
     if (typeof next !== 'function') {
       throw byApplication(
         DETAILS,
-        `its body gave ${describeValue(iterator)} in place of an iterator`,
+        `its body gave ${describeValue(iterator)} instead of an iterator with a method next()`,
       )
     }
     if (served.has(iterator as object)) {
@@ -173,22 +175,20 @@ abstract class CheckedBody {
     this.response.reading()
   }
 
-  /**
-   * Looks at what `next()` gave. @throws ViolationError where it is not right; the iteration is
-   * over then
-   */
+  /** Checks the result of `next()`. @throws ViolationError, which ends the iteration */
   protected judge(step: unknown): IteratorResult<Uint8Array, undefined> {
     this.use.afterPiece()
     if (typeof step !== 'object' || step === null || step instanceof Promise) {
       const hint =
         step instanceof Promise
-          ? '; an asynchronous body has a method [Symbol.asyncIterator]()'
+          ? '; an asynchronous body must have a method [Symbol.asyncIterator]()'
           : ''
       this.use.ended = true
       this.response.fail()
       throw byApplication(
         DETAILS,
-        `its body's next() must give an object with done and value, not ${describeValue(step)}${hint}`,
+        'the next() of its body must return an object with done and value, ' +
+          `not ${describeValue(step)}${hint}`,
       )
     }
     const { done, value } = step as { done?: unknown; value?: unknown }
@@ -238,8 +238,8 @@ class SyncCheckedBody extends CheckedBody implements Iterable<Uint8Array> {
         try {
           return this.judge(step)
         } catch (error) {
-          // Whoever catches what next() throws need not call return(), but a generator is still to
-          // run its finally.
+          // After an error of next() a caller need not call return(), but a generator must still
+          // run its finally block.
           if (error instanceof ViolationError) quietly(() => iterator.return?.())
           throw error
         }
@@ -293,11 +293,11 @@ class AsyncCheckedBody extends CheckedBody implements AsyncIterable<Uint8Array> 
   }
 }
 
-/** Calls what may fail when there is already an error to tell. */
+/** Calls a function and ignores its errors, because there is an earlier error to report. */
 function quietly(call: () => unknown): void {
   try {
     Promise.resolve(call()).catch(() => {})
   } catch {
-    // The first error is the one to tell.
+    // The earlier error is reported.
   }
 }

@@ -28,19 +28,19 @@ const BEYOND_LATIN1 = /[\u0100-\uffff]/
 const BREAKS = /[\x00\r\n]/
 
 /**
- * Checks what a server gives an application as its environ (PEP 3333 "environ Variables", RFC 3875
+ * Checks the environ that a server passes to an application (PEP 3333 "environ Variables", RFC 3875
  * §4.1).
  *
- * @throws ViolationError that names the first thing that is wrong; the offender is the server
+ * @throws ViolationError for the first broken rule; the offender is the server
  */
 export function checkEnviron(environ: unknown): asserts environ is WSGIEnvironment {
   checkObject(environ)
   for (const key of REQUIRED) {
-    if (environ[key] === undefined) throw byServer(ENVIRON, `environ has no ${key}`)
+    if (environ[key] === undefined) throw byServer(ENVIRON, `environ must have the key ${key}`)
   }
   for (const key of ['CONTENT_TYPE', 'CONTENT_LENGTH']) {
     if (environ[`HTTP_${key}`] !== undefined)
-      throw byServer(ENVIRON, `environ has HTTP_${key}; that header's variable is ${key}`)
+      throw byServer(ENVIRON, `environ has HTTP_${key}; the variable for this header is ${key}`)
   }
   for (const key of Object.keys(environ)) checkVariable(key, environ[key])
   checkRequest(environ as Record<string, string>)
@@ -48,11 +48,11 @@ export function checkEnviron(environ: unknown): asserts environ is WSGIEnvironme
   checkStreams(environ)
 }
 
-/** A plain object which the application may change. */
+/** The environ must be a plain object that the application may change. */
 function checkObject(environ: unknown): asserts environ is Record<string, unknown> {
   const prototype =
     typeof environ === 'object' && environ !== null ? Object.getPrototypeOf(environ) : undefined
-  // Object.prototype may be that of another realm, such as a vm context's.
+  // The prototype may be the Object.prototype of another realm, such as a vm context.
   const plain =
     prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null)
   if (!plain || Array.isArray(environ)) {
@@ -65,15 +65,13 @@ function checkObject(environ: unknown): asserts environ is Record<string, unknow
   if (fixed !== undefined || !Object.isExtensible(environ)) {
     throw byServer(
       ENVIRON,
-      `environ belongs to the application, which may change it, but ${fixed === undefined ? 'nothing can be added to it' : `${fixed[0]} cannot be changed`}`,
+      'environ must be writable, because the application may change it, but ' +
+        (fixed === undefined ? 'nothing can be added to it' : `${fixed[0]} is read-only`),
     )
   }
 }
 
-/**
- * Variables of CGI and of the system are strings; those with a dot in their name are extensions, of
- * any type.
- */
+/** CGI and system variables are strings. Names with a dot are extensions, of any type. */
 function checkVariable(key: string, value: unknown): void {
   if (key.includes('.') || value === undefined) return
   if (typeof value !== 'string') {
@@ -82,7 +80,8 @@ function checkVariable(key: string, value: unknown): void {
   if (BEYOND_LATIN1.test(value)) {
     throw byServer(
       'Unicode Issues',
-      `environ's ${key} must have one character for each byte, but has one beyond latin-1: ${JSON.stringify(value)}`,
+      `environ's ${key} must have one character for each byte, but one is beyond latin-1: ` +
+        `${JSON.stringify(value)}; encode it with encodeText()`,
     )
   }
   if (!key.startsWith('HTTP_')) return
@@ -95,7 +94,7 @@ function checkVariable(key: string, value: unknown): void {
   if (BREAKS.test(value)) {
     throw byServer(
       ENVIRON,
-      `environ's ${key} has a CR, LF or NUL, which no header may have (RFC 9110 §5.5): ${JSON.stringify(value)}`,
+      `environ's ${key} must not have a CR, LF or NUL (RFC 9110 §5.5): ${JSON.stringify(value)}`,
     )
   }
 }
@@ -120,7 +119,7 @@ function checkRequest(environ: Record<string, string | undefined>): void {
       `environ's SCRIPT_NAME must begin with a slash: ${JSON.stringify(mount)}`,
     )
   }
-  // "OPTIONS *" is about the server and has no path.
+  // "OPTIONS *" concerns the whole server and has no path.
   if (method !== 'OPTIONS' || !(path === '' || path === '*')) {
     if (path !== '' && !path.startsWith('/')) {
       throw byServer(
@@ -131,17 +130,21 @@ function checkRequest(environ: Record<string, string | undefined>): void {
     if (path === '' && mount === '') {
       throw byServer(
         ENVIRON,
-        'environ has no path: PATH_INFO must be at least "/" where SCRIPT_NAME is ""',
+        'environ has no path: PATH_INFO must be at least "/" if SCRIPT_NAME is ""',
       )
     }
   }
   if (environ.QUERY_STRING!.startsWith('?')) {
-    throw byServer(ENVIRON, "environ's QUERY_STRING is what follows the question mark, without it")
+    throw byServer(
+      ENVIRON,
+      "environ's QUERY_STRING must not begin with the question mark of the target",
+    )
   }
   if (!/^\d*$/.test(environ.CONTENT_LENGTH ?? '')) {
     throw byServer(
       ENVIRON,
-      `environ's CONTENT_LENGTH must be a number of bytes, empty, or absent, not ${describeValue(environ.CONTENT_LENGTH)}`,
+      "environ's CONTENT_LENGTH must be a number of bytes, empty, or absent, " +
+        `not ${describeValue(environ.CONTENT_LENGTH)}`,
     )
   }
   if (environ.SERVER_NAME === '') throw byServer(ENVIRON, "environ's SERVER_NAME must not be empty")
@@ -154,7 +157,8 @@ function checkRequest(environ: Record<string, string | undefined>): void {
   if (!/^[A-Z]+\/\d+(\.\d+)?$/.test(environ.SERVER_PROTOCOL!)) {
     throw byServer(
       ENVIRON,
-      `environ's SERVER_PROTOCOL must be a protocol such as HTTP/1.1, not ${describeValue(environ.SERVER_PROTOCOL)}`,
+      "environ's SERVER_PROTOCOL must be a protocol such as HTTP/1.1, " +
+        `not ${describeValue(environ.SERVER_PROTOCOL)}`,
     )
   }
 }
@@ -199,7 +203,7 @@ function checkStreams(environ: Record<string, unknown>): void {
   if (read1 !== undefined && typeof read1 !== 'function') {
     throw byServer(
       STREAMS,
-      `wsgi.input's read1 must be a method where there is one, not ${describeValue(read1)}`,
+      `wsgi.input's read1 must be a method or absent, not ${describeValue(read1)}`,
     )
   }
 }
@@ -219,6 +223,6 @@ function checkMethods(
   for (const method of methods) {
     if (typeof (stream as Record<PropertyKey, unknown>)[method] === 'function') continue
     const name = typeof method === 'symbol' ? '[Symbol.asyncIterator]' : String(method)
-    throw byServer(STREAMS, `${key} has no method ${name}()`)
+    throw byServer(STREAMS, `${key} must have a method ${name}()`)
   }
 }

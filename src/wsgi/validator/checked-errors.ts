@@ -5,7 +5,7 @@ import { byApplication, byServer } from './violation.ts'
 
 const STREAMS: Rule = 'Input and Error Streams'
 
-/** `wsgi.errors` between the two sides: looks at what the application writes. */
+/** Wraps `wsgi.errors` to check the calls of the application and the results of the server. */
 export class CheckedErrors implements ErrorStream {
   readonly #errors: ErrorStream
 
@@ -31,7 +31,7 @@ export class CheckedErrors implements ErrorStream {
         `wsgi.errors.writelines() takes an iterable of strings, not ${describeValue(lines)}`,
       )
     }
-    // They can be asked for only once, and the server is the one who asks.
+    // An iterable may be read only once, so the lines are checked while the server reads them.
     checkNothing('writelines', this.#errors.writelines(checkedLines(args[0])))
   }
 
@@ -51,7 +51,7 @@ function* checkedLines(lines: Iterable<string>): Generator<string> {
 function checkCount(method: string, args: readonly unknown[], count: number): void {
   if (args.length === count) return
   const takes = count === 0 ? 'no argument' : 'one argument'
-  throw byApplication(STREAMS, `wsgi.errors.${method}() takes ${takes}, and got ${args.length}`)
+  throw byApplication(STREAMS, `wsgi.errors.${method}() takes ${takes}, not ${args.length}`)
 }
 
 function checkText(method: string, text: unknown): void {
@@ -59,8 +59,8 @@ function checkText(method: string, text: unknown): void {
   throw byApplication(STREAMS, `wsgi.errors.${method}() takes text, not ${describeValue(text)}`)
 }
 
-/** Nobody waits for what these methods give; a promise that is rejected would end the process. */
+/** The result of these methods is not awaited, so a promise that rejects would end the process. */
 function checkNothing(method: string, result: unknown): void {
   if (!isPromise(result)) return
-  throw byServer(STREAMS, `wsgi.errors.${method}() must give nothing, not a promise`)
+  throw byServer(STREAMS, `wsgi.errors.${method}() must return nothing, not a promise`)
 }

@@ -6,17 +6,11 @@ import { byApplication, byServer } from './violation.ts'
 const STREAMS: Rule = 'Input and Error Streams'
 const LF = 10
 
-/**
- * `wsgi.input` between the two sides: looks at what the application asks for and at what the server
- * gives.
- */
+/** Wraps `wsgi.input` to check the calls of the application and the results of the server. */
 export class CheckedInput implements InputStream {
   readonly read1?: (size?: number) => Promise<Uint8Array>
   readonly #input: InputStream
-  /**
-   * No more than CONTENT_LENGTH bytes may come: what follows in the connection is not the
-   * application's.
-   */
+  /** CONTENT_LENGTH: bytes beyond it belong to the next request of the connection. */
   readonly #limit: number
   #given = 0
   #ended = false
@@ -61,12 +55,16 @@ export class CheckedInput implements InputStream {
     const before = this.#ended
     return promised('readlines', this.#input.readlines(...args)).then((lines: unknown) => {
       if (!Array.isArray(lines)) {
-        throw byServer(STREAMS, `wsgi.input.readlines() gave ${describeValue(lines)}, not an array`)
+        throw byServer(
+          STREAMS,
+          `wsgi.input.readlines() must return an array, not ${describeValue(lines)}`,
+        )
       }
       let length = 0
       for (const line of lines) {
         checkLine('readlines', checkBytes('readlines', line))
-        if (line.length === 0) throw byServer(STREAMS, 'wsgi.input.readlines() gave an empty line')
+        if (line.length === 0)
+          throw byServer(STREAMS, 'wsgi.input.readlines() must not return an empty line')
         length += line.length
       }
       this.#count('readlines', length, before)
@@ -91,14 +89,14 @@ export class CheckedInput implements InputStream {
     result: unknown,
     isLast: (bytes: Uint8Array) => boolean,
   ): Promise<Uint8Array> {
-    // Only what was asked for after the end was seen can be judged by it.
+    // The end that other reads have seen counts only for reads that began after it.
     const before = this.#ended
     return promised(method, result).then((value) => {
       const bytes = checkBytes(method, value)
       if (size >= 0 && bytes.length > size) {
         throw byServer(
           STREAMS,
-          `wsgi.input.${method}(${size}) gave ${bytes.length} bytes, more than it was asked for`,
+          `wsgi.input.${method}(${size}) returned ${bytes.length} bytes, more than requested`,
         )
       }
       this.#count(method, bytes.length, before)
@@ -111,14 +109,16 @@ export class CheckedInput implements InputStream {
     if (ended && length > 0) {
       throw byServer(
         STREAMS,
-        `wsgi.input.${method}() gave more after a read had given less than it was asked for, which means the end`,
+        `wsgi.input.${method}() returned ${length} bytes after the end of the body: an earlier ` +
+          'read had returned fewer bytes than requested',
       )
     }
     this.#given += length
     if (this.#given > this.#limit) {
       throw byServer(
         STREAMS,
-        `wsgi.input.${method}() went beyond the end of the body: ${this.#given} bytes came, CONTENT_LENGTH is ${this.#limit}`,
+        `wsgi.input.${method}() read beyond the end of the body: it gave ${this.#given} bytes in ` +
+          `all, but CONTENT_LENGTH is ${this.#limit}`,
       )
     }
   }
@@ -129,7 +129,7 @@ function sizeOf(method: string, args: readonly unknown[]): number {
   if (args.length > 1) {
     throw byApplication(
       STREAMS,
-      `wsgi.input.${method}() takes one argument at most, and got ${args.length}`,
+      `wsgi.input.${method}() takes at most one argument, not ${args.length}`,
     )
   }
   const size = args[0]
@@ -147,7 +147,7 @@ function promised(method: string, result: unknown): Promise<unknown> {
   if (isPromise(result)) return result
   throw byServer(
     STREAMS,
-    `wsgi.input.${method}() must give a promise, not ${describeValue(result)}`,
+    `wsgi.input.${method}() must return a promise, not ${describeValue(result)}`,
   )
 }
 
@@ -155,14 +155,14 @@ function checkBytes(method: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value
   throw byServer(
     STREAMS,
-    `wsgi.input.${method}() must give Uint8Array, not ${describeValue(value)}`,
+    `wsgi.input.${method}() must give a Uint8Array, not ${describeValue(value)}`,
   )
 }
 
 function checkLine(method: string, line: Uint8Array): void {
   const at = line.indexOf(LF)
   if (at !== -1 && at !== line.length - 1) {
-    throw byServer(STREAMS, `wsgi.input.${method}() gave more than one line at once`)
+    throw byServer(STREAMS, `wsgi.input.${method}() must give one line at a time, not more`)
   }
 }
 

@@ -11,18 +11,15 @@ const LENGTH: Rule = 'Handling the Content-Length Header'
 
 type Head = HeadFacts & { readonly hasType: boolean }
 
-/**
- * A response between the two sides: what the application says of it with `startResponse`, and
- * whether its pieces keep to that.
- */
+/** A response under check: its head, and whether its pieces match the head. */
 export class CheckedResponse {
   readonly #server: StartResponse
-  /** A response to HEAD may have the body it would have for GET, or none. */
+  /** A response to HEAD may have the same body as the one to GET, or none. */
   readonly #headOnly: boolean
   #asked = false
   #head: Head | null = null
   #produced = 0
-  /** Whether the bytes that came belong to the head that holds. */
+  /** Whether all bytes so far belong to the current head. */
   #counted = true
   #reading = false
   #ended = false
@@ -37,23 +34,24 @@ export class CheckedResponse {
   readonly startResponse = (
     ...args: [status: string, headers: ResponseHeaders, excInfo?: unknown]
   ): Write => {
-    // Checked by hand: a JavaScript application is not held to the types.
+    // Checked here because the types do not bind an application written in JavaScript.
     const count: number = args.length
     if (count !== 2 && count !== 3) {
-      throw byApplication(START, `startResponse takes two or three arguments, and got ${count}`)
+      throw byApplication(START, `startResponse takes two or three arguments, not ${count}`)
     }
     const hasError = args[2] !== undefined && args[2] !== null
     if (this.#asked && !hasError) {
       throw byApplication(
         START,
-        'it called startResponse twice; only an error handler may, with the error as its third argument',
+        'it called startResponse twice; only an error handler may do so, ' +
+          'with the error as its third argument',
       )
     }
     if (this.#ended && !this.#closed && !hasError) {
       throw byApplication(START, 'it called startResponse after its response had ended')
     }
     this.#asked = true
-    if (this.#produced === 0) this.#head = null // should the call be refused
+    if (this.#produced === 0) this.#head = null // stays null if the call is refused
     const head = checkApplicationHead(args[0], args[1])
     const write: unknown = this.#server(...args)
     if (typeof write !== 'function') {
@@ -67,7 +65,7 @@ export class CheckedResponse {
   #checkedWrite(write: Write): Write {
     return (...args) => {
       const count: number = args.length
-      if (count !== 1) throw byApplication(WRITE, `write() takes one argument, and got ${count}`)
+      if (count !== 1) throw byApplication(WRITE, `write() takes one argument, not ${count}`)
       const data: unknown = args[0]
       if (!(data instanceof Uint8Array)) {
         throw byApplication(
@@ -75,18 +73,20 @@ export class CheckedResponse {
           `write() takes a Uint8Array, not ${describeValue(data)}${textHint(data)}`,
         )
       }
-      // Where the server has closed the body early, it says itself what becomes of write().
+      // If the server has closed the body early, it decides itself what write() does.
       if (!this.#closed) {
         if (this.#ended)
           throw byApplication(WRITE, 'it called write() after its response had ended')
-        if (this.#reading) throw byApplication(WRITE, 'it called write() from within its body')
+        if (this.#reading)
+          throw byApplication(WRITE, 'it called write() from within its body; yield the bytes')
         this.#produce(data)
       }
       const sent: unknown = write(data)
       if (isPromise(sent)) return sent as Promise<void>
       throw byServer(
         WRITE,
-        `write() must give a promise of when more can be sent, not ${describeValue(sent)}`,
+        'write() must return a promise that resolves when more can be sent, ' +
+          `not ${describeValue(sent)}`,
       )
     }
   }
@@ -108,9 +108,9 @@ export class CheckedResponse {
     return value
   }
 
-  /** The application has given all of its body. */
+  /** The application has given its last piece. */
   complete(): void {
-    if (this.#closed) return // told to end early, it may give less than it has said
+    if (this.#closed) return // the server ended it early, so it may have given fewer bytes
     this.#ended = true
     const head = this.#head
     if (head === null) throw this.#noHead('ended its body')
@@ -118,17 +118,18 @@ export class CheckedResponse {
     if (head.contentLength > this.#produced) {
       throw byApplication(
         LENGTH,
-        `its body has ${this.#produced} bytes, fewer than its Content-Length of ${head.contentLength}`,
+        `its body has ${this.#produced} bytes, ` +
+          `fewer than its Content-Length of ${head.contentLength}`,
       )
     }
   }
 
-  /** The application has failed, and says no more. */
+  /** The application has failed and gives no more pieces. */
   fail(): void {
     this.#ended = true
   }
 
-  /** The server wants no more. */
+  /** The server has ended the body. */
   close(): void {
     if (!this.#ended) this.#closed = true
   }
@@ -141,17 +142,18 @@ export class CheckedResponse {
     if (isBodiless(head)) {
       throw byApplication(
         DETAILS,
-        `a ${head.status} response has no body (RFC 9110 §6.4.1), but it gave one`,
+        `it gave a body with status ${head.status}, which has none (RFC 9110 §6.4.1)`,
       )
     }
     if (!head.hasType) {
-      throw byApplication(START, 'it gave a body, but no Content-Type (RFC 9110 §8.3)')
+      throw byApplication(START, 'it gave a body without a Content-Type (RFC 9110 §8.3)')
     }
     if (this.#headOnly || !this.#counted || head.contentLength === -1) return
     if (this.#produced > head.contentLength) {
       throw byApplication(
         LENGTH,
-        `its body has ${this.#produced} bytes or more, its Content-Length says ${head.contentLength}`,
+        `its body has at least ${this.#produced} bytes, ` +
+          `more than its Content-Length of ${head.contentLength}`,
       )
     }
   }
@@ -166,7 +168,7 @@ export class CheckedResponse {
   }
 }
 
-/** The rules of a response's head, those that need no server and those that servers let pass. */
+/** Checks the rules for a head, including those that servers do not enforce. */
 function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
   let facts: HeadFacts
   try {
@@ -180,13 +182,13 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
     if (lower === 'status') {
       throw byApplication(
         START,
-        'start_response: Status is no header; the status is the first argument',
+        'start_response: Status is not a header; the status is the first argument',
       )
     }
     if (/[-_]$/.test(name)) {
       throw byApplication(
         START,
-        `start_response: the header name ${JSON.stringify(name)} ends in punctuation`,
+        `start_response: the header name ${JSON.stringify(name)} must not end with - or _`,
       )
     }
     if (lower !== 'content-type') continue
@@ -197,13 +199,15 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
   if (isBodiless(facts) && hasType) {
     throw byApplication(
       START,
-      `start_response: Content-Type is given for a ${facts.status} response, which has no body`,
+      `start_response: Content-Type must not be given with status ${facts.status}, ` +
+        'which has no body',
     )
   }
   if (facts.status === 204 && facts.contentLength > 0) {
     throw byApplication(
       LENGTH,
-      `start_response: a Content-Length of ${facts.contentLength} is given for a 204 response, which has no body`,
+      `start_response: Content-Length must not be ${facts.contentLength} with status 204, ` +
+        'which has no body',
     )
   }
   return { ...facts, hasType }

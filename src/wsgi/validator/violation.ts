@@ -1,19 +1,24 @@
 import { type Rule, WSGIError } from '../wsgi-error.ts'
 
 /**
- * Which side of the contract: what calls the validated application, or that application. A
- * middleware is both, to different neighbours.
+ * A side of the contract: `application` for the validated application, `server` for its caller. A
+ * middleware is the server of the application inside it, and an application for the server outside.
  */
 export type Offender = 'server' | 'application'
 
 /**
- * What the validator throws: one side of the contract broke it. The message says which, how, and
- * which section of PEP 3333 has the rule.
+ * One side of the contract broke a rule. The message names the offender, what is wrong, and the
+ * section of PEP 3333 with the rule.
  *
  * @example
- * try { await validator(app)(environ, startResponse) } catch (error) { if (error instanceof
- * ViolationError && error.offender === 'application') console.error(error.message) // 'The
- * application broke the contract: it returned undefined; … (PEP 3333, "Specification Details")' }
+ * try {
+ *   await validator(app)(environ, startResponse)
+ * } catch (error) {
+ *   if (error instanceof ViolationError && error.offender === 'application')
+ *     console.error(error.message)
+ *   // 'The application broke the contract: it returned undefined; a body is an iterable of
+ *   // Uint8Array, such as an empty array (PEP 3333, "Specification Details")'
+ * }
  */
 export class ViolationError extends WSGIError {
   readonly offender: Offender
@@ -25,17 +30,17 @@ export class ViolationError extends WSGIError {
   }
 }
 
-/** The server, or a middleware that calls the validated application, is wrong. */
+/** An error of the server, or of a middleware that calls the validated application. */
 export function byServer(rule: Rule, what: string): ViolationError {
   return new ViolationError('server', rule, what)
 }
 
-/** The validated application is wrong. */
+/** An error of the validated application. */
 export function byApplication(rule: Rule, what: string): ViolationError {
   return new ViolationError('application', rule, what)
 }
 
-/** What another check has found, laid at the application's door. */
+/** Turns the error of another check into one of the validated application. */
 export function blameApplication(error: unknown): unknown {
   if (!(error instanceof WSGIError) || error instanceof ViolationError) return error
   const reference = ` (PEP 3333, "${error.rule}")`
