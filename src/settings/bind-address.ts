@@ -2,14 +2,14 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * Where to listen. `host` of a TCP address is a name, an IPv4 address or an IPv6 address without
- * brackets; `port` is 0 to 65535, 0 for any free one.
+ * An address to listen on. The `host` of a TCP address is a name, an IPv4 address, or an IPv6
+ * address without brackets; `port` is 0 to 65535, 0 for any free one.
  */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
-/** Thrown for a text that is no address; `message` says what was wanted. */
+/** Thrown for a text that is not an address; `message` says what is accepted. */
 export class BindAddressError extends Error {
   readonly code = 'bad-bind-address'
 }
@@ -19,22 +19,22 @@ const forms = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
 
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
- * Gunicorn has it), `[::1]:8000`, `unix:/run/site.sock`. The port is 8000 when there is none.
- * `tcp://` in front is allowed.
+ * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`. The port defaults to 8000. `tcp://` in front is
+ * allowed.
  *
- * @throws BindAddressError when it is none of these.
+ * @throws BindAddressError if it is none of these
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
  */
 export function parseBindAddress(text: string): BindAddress {
   if (text.startsWith('unix:')) {
     const path = text.slice(5).replace(/^\/\/(?=.)/, '')
     if (path === '' || path.includes('\0'))
-      throw new BindAddressError('unix: needs a path behind it')
+      throw new BindAddressError('expected a path after unix:')
     return { kind: 'unix', path }
   }
   if (text.startsWith('fd://')) {
     throw new BindAddressError(
-      'inherited sockets (fd://) are not supported; give a host and port, or unix:PATH',
+      'inherited sockets (fd://) are not supported; use HOST:PORT or unix:PATH',
     )
   }
   const rest = text.startsWith('tcp://') ? text.slice(6) : text
@@ -64,7 +64,7 @@ export function parseBindAddress(text: string): BindAddress {
  */
 export function formatBindAddress(address: BindAddress): string {
   if (address.kind === 'unix') {
-    // A path that begins with two slashes would lose them to the unix://PATH form.
+    // The form unix://PATH would drop the slashes of a path that begins with two.
     return address.path.startsWith('//') ? `unix://${address.path}` : `unix:${address.path}`
   }
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
@@ -80,8 +80,7 @@ function parsePort(text: string | undefined): number {
 }
 
 function isHost(host: string): boolean {
-  // All digits and dots is meant as an IPv4 address: 127.0.0.256 is a slip, not a name to be
-  // resolved.
+  // Digits and dots are meant as an IPv4 address: 127.0.0.256 is a typo, not a name to resolve.
   if (/^[0-9.]+$/.test(host)) return isIPv4(host)
   return (
     host.length <= 253 &&

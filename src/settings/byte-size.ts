@@ -1,4 +1,4 @@
-/** Sizes as people write them. */
+/** Sizes with units, such as `64k`. */
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
@@ -6,7 +6,7 @@ const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, 
  * Reads a size: digits and an optional `k`, `M` or `G` (powers of 1024; `K`, `kB` and `KiB` mean
  * the same).
  *
- * @returns bytes, or undefined when the text is no size or beyond 2^53 - 1
+ * @returns bytes, or undefined if the text is not a size or exceeds 2^53 - 1
  * @example parseByteSize('64k') // 65536
  */
 export function parseByteSize(text: string): number | undefined {

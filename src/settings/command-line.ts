@@ -1,4 +1,4 @@
-/** The command line, parsed by node's own `util.parseArgs` as the settings table says. */
+/** Parses the command line, with Node's `util.parseArgs` and the settings table. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { SettingDefinition } from './definition.ts'
 import { type GunicornSetting, gunicornSettings, judge } from './gunicorn-settings.ts'
@@ -6,7 +6,7 @@ import { quoted, SettingsError } from './settings-error.ts'
 import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
 
-/** A value that was given somewhere, and how to name that place in a message. */
+/** A value, and the name of the place where it was given, for messages. */
 export interface GivenValue {
   /** Not checked yet. A list for a flag that may be repeated. */
   raw: unknown
@@ -17,7 +17,7 @@ export interface GivenValue {
 export interface CommandLine {
   /** By the setting's name. */
   values: Map<string, GivenValue>
-  /** What to tell the user about flags that do nothing. */
+  /** Notes for the user about flags without effect. */
   notes: string[]
 }
 
@@ -39,20 +39,17 @@ for (const [name, flag] of flags) {
 }
 
 /**
- * Parses arguments. Values are not checked yet, except that a flag has one exactly when it takes
- * one.
+ * Parses arguments. Only the presence of values is checked here, not the values.
  *
  * @param args without the name of the command
- * @param source what the arguments came from, when not from the command line itself: begins
- * messages
+ * @param source the origin of the arguments, for messages, if it is not the command line itself
  * @throws SettingsError
  */
 export function parseCommandLine(args: readonly string[], source = ''): CommandLine {
   const prefix = source === '' ? '' : `${source}: `
   const values = new Map<string, GivenValue>()
   const notes: string[] = []
-  // Not strict: the messages of parseArgs do not say what we want to say, so that tokens are judged
-  // here.
+  // Not strict, because the messages of parseArgs lack the placeholder and the suggestion.
   const { tokens } = parseArgs({
     args: [...args],
     options,
@@ -80,8 +77,8 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     }
     let value = token.value
     if (takesValue(flag)) {
-      // What begins with a dash is the next flag and not this one's value, unless it is a number or
-      // was joined with "=".
+      // A text that begins with a dash is the next flag, not a value, unless it is a number or
+      // joined with "=".
       const missing =
         value === undefined || (!token.inlineValue && /^-./.test(value) && !/^-[0-9.]/.test(value))
       if (missing)
@@ -92,7 +89,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     } else if (value !== undefined) {
       throw new SettingsError(
         'unwanted-value',
-        `${prefix}${name} takes no value, got ${quoted(value)}`,
+        `${prefix}${name} does not take a value, got ${quoted(value)}`,
       )
     }
     if ('gunicorn' in flag) {
@@ -114,7 +111,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
   return { values, notes }
 }
 
-/** Whether giving a flag again adds to the value (otherwise the last one counts). */
+/** Whether a repeated flag adds to the value; otherwise the last one counts. */
 export function isRepeatable(setting: SettingDefinition): boolean {
   return setting.type === 'strings' || setting.type === 'addresses' || setting.type === 'mapping'
 }
@@ -124,7 +121,8 @@ function giveApplication(values: Map<string, GivenValue>, value: string, prefix:
   if (before !== undefined) {
     throw new SettingsError(
       'two-applications',
-      `${prefix}Two applications given, ${quoted(before.raw)} and ${quoted(value)}; one command serves one (flags that take a value need it directly behind them)`,
+      `${prefix}Two applications given, ${quoted(before.raw)} and ${quoted(value)}; ` +
+        'a command serves one. (The value of a flag follows it directly.)',
     )
   }
   values.set('wsgi_app', { raw: value, label: `${prefix}APP` })
@@ -139,7 +137,7 @@ function metavarOf(flag: Flag): string {
   return 'gunicorn' in flag ? 'VALUE' : (flag.setting.metavar ?? 'VALUE')
 }
 
-/** parseArgs wants the short flag beside one long one. */
+/** parseArgs takes a short flag as a property of a long one. */
 function shortOf(flag: Flag): { short?: string } {
   if ('setting' in flag && flag.off) return {}
   const names = 'gunicorn' in flag ? flag.gunicorn.flags : flag.setting.flags

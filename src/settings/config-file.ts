@@ -9,7 +9,7 @@ import { quoted, SettingsError } from './settings-error.ts'
 import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
 
-/** The files that are used without being asked for, in the order in which they are looked for. */
+/** The files that are used by default, in the order of the search. */
 export const defaultConfigFiles = [
   'monoceros.config.js',
   'monoceros.config.mjs',
@@ -37,13 +37,12 @@ export interface ConfigFile {
 }
 
 /**
- * Reads a config file. Keys are names of settings in snake_case, camelCase, or as Gunicorn has
- * them.
+ * Reads a config file. Keys are names of settings in snake_case or camelCase, or Gunicorn's names.
  *
- * A JavaScript file is run anew on each call, so that a reload sees its changes.
+ * A JavaScript file runs again on each call, so that a reload sees its changes.
  *
  * @param path absolute
- * @param cwd messages name the file relative to it
+ * @param cwd the folder to which messages show the path relative
  * @throws SettingsError with the file and the key in its message
  */
 export async function readConfigFile(path: string, cwd: string): Promise<ConfigFile> {
@@ -69,14 +68,14 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
     if (before !== undefined)
       throw new SettingsError(
         'config-file',
-        `${label} is the same setting as ${before.label}; keep one`,
+        `${label} is the same setting as ${before.label}; remove one of them`,
       )
     values.set(setting.name, { raw, label })
   }
   return { values, notes }
 }
 
-/** What to say about a key that is no setting of ours, when it may stay. */
+/** The note about a key that is not a setting, or undefined; an error if it must not be there. */
 function refuseOrNote(key: string, raw: unknown, name: string): string | undefined {
   const gunicorn = gunicornSettings.find((setting) => setting.name === key)
   if (gunicorn === undefined) {
@@ -87,16 +86,13 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
     if (commandLine !== undefined) {
       throw new SettingsError(
         'unknown-key',
-        `${name}: ${key} belongs on the command line: ${commandLine.flags.at(-1)}`,
+        `${name}: ${key} is for the command line only: ${commandLine.flags.at(-1)}`,
       )
     }
     const suggestion = didYouMean(key, [...keys.keys()])
-    throw new SettingsError(
-      'unknown-key',
-      `${name}: there is no setting ${quoted(key)}${suggestion}`,
-    )
+    throw new SettingsError('unknown-key', `${name}: unknown setting ${quoted(key)}${suggestion}`)
   }
-  // What is switched off anyway needs no refusal.
+  // A setting that is off changes nothing.
   if (raw === false || raw === null) return undefined
   const { refused, text } = judge(gunicorn, `${name}: ${key}`, raw)
   if (refused) throw new SettingsError('unsupported', text)
@@ -122,15 +118,19 @@ async function runModule(path: string, name: string): Promise<unknown> {
   if (extension === '.py' || name.startsWith('python:')) {
     throw new SettingsError(
       'config-file',
-      `${name}: Python config files are not read; write the same names into a monoceros.config.json or .mjs file`,
+      `${name}: Python config files are not supported; ` +
+        'use the same names in a monoceros.config.json or .mjs file',
     )
   }
   if (extension !== '.js' && extension !== '.mjs') {
-    throw new SettingsError('config-file', `${name}: a config file ends in .json, .js or .mjs`)
+    throw new SettingsError(
+      'config-file',
+      `${name}: the name of a config file must end in .json, .js or .mjs`,
+    )
   }
   if (!existsSync(path)) throw cannotRead(name, undefined)
   const url = pathToFileURL(path)
-  // The query makes it a module of its own for the loader, which otherwise runs each file once.
+  // The loader runs each URL once; the query makes a new one.
   url.searchParams.set('read', String(++reads))
   let contents: Record<string, unknown>
   try {
@@ -144,7 +144,7 @@ async function runModule(path: string, name: string): Promise<unknown> {
   if (!('default' in contents)) {
     throw new SettingsError(
       'config-file',
-      `${name}: has no default export; write "export default { workers: 2 }"`,
+      `${name}: no default export; add one, such as "export default { workers: 2 }"`,
     )
   }
   return contents.default

@@ -1,9 +1,8 @@
 /**
- * What a setting is: the shape of one entry of the settings table, and how a TypeScript type is
- * read off it.
+ * One entry of the settings table, and the TypeScript type that follows from it.
  *
- * Entries are plain data, so that the command line, the config file, the environment, the reference
- * page and the `Settings` type can all be derived from them and nothing is declared twice.
+ * Entries are plain data. The command line, the config file, the environment, the reference page
+ * and the `Settings` type are all derived from them, so nothing is declared twice.
  */
 import type { BindAddress } from './bind-address.ts'
 
@@ -11,7 +10,7 @@ import type { BindAddress } from './bind-address.ts'
 export const sectionNames = [
   'Server',
   'Workers',
-  'Time-outs',
+  'Timeouts',
   'Limits and buffering',
   'Application',
   'Responses and proxies',
@@ -49,7 +48,7 @@ export type SettingType =
   | 'addresses'
   | 'mapping'
 
-/** A value as a config file (JSON) would have it, before it is checked. */
+/** A value in the form of a config file (JSON), not checked yet. */
 export type RawValue =
   | string
   | number
@@ -58,7 +57,7 @@ export type RawValue =
   | readonly string[]
   | { readonly [key: string]: string }
 
-/** Names the extra rules that some settings have beyond their type; the rules are in `rules.ts`. */
+/** A rule that some settings have beyond their type; see `rules.ts`. */
 export type RuleName =
   | 'header-text'
   | 'root-path'
@@ -70,12 +69,12 @@ export type RuleName =
 
 /** One entry of the settings table. */
 export interface SettingDefinition {
-  /** Its name in a config file, in snake_case; Gunicorn's where the meaning is Gunicorn's. */
+  /** Its name in a config file, in snake_case: Gunicorn's name if the meaning is the same. */
   readonly name: string
   readonly section: SectionName
-  /** Flags of the command line, short ones first. None: config file only (or positional). */
+  /** Command-line flags, short ones first. Empty: config file only (or positional). */
   readonly flags: readonly string[]
-  /** A flag that switches it off: `false` for a boolean, `null` for a nullable one. */
+  /** A flag that turns it off: `false` for a boolean, `null` for a nullable setting. */
   readonly offFlag?: string
   readonly type: SettingType
   readonly choices?: readonly string[]
@@ -85,21 +84,21 @@ export interface SettingDefinition {
   /** The value may be absent (`null`). */
   readonly nullable?: boolean
   readonly rule?: RuleName
-  /** What stands for the value in `--help`. */
+  /** The placeholder for the value in `--help`. */
   readonly metavar?: string
-  /** In the form that a config file has. */
+  /** In the form of a config file. */
   readonly default: RawValue
   /** An environment variable that replaces the default. */
   readonly env?: string
-  /** How the variable's text becomes the value: `$` stands for it. */
+  /** Makes the value of the variable's text, which `$` stands for. */
   readonly envTemplate?: string
-  /** Gunicorn's name in a config file where ours is another; accepted too. */
+  /** Gunicorn's name in a config file if it differs; accepted too. */
   readonly gunicornName?: string
-  /** Makes the command do that and exit; not a part of `Settings`, not allowed in a config file. */
+  /** A command that does something and exits. It is not in `Settings` or config files. */
   readonly command?: boolean
-  /** A setting that is allowed on the command line only. */
+  /** Not allowed in a config file. */
   readonly commandLineOnly?: boolean
-  /** The first sentence is what `--help` shows. Markdown. */
+  /** Markdown, wrapped at will. `--help` shows the first paragraph. */
   readonly doc: string
 }
 

@@ -1,6 +1,6 @@
 /**
- * Gunicorn's settings that Monoceros has not: which of them do no harm and are ignored with a note,
- * so that a command line written for Gunicorn works, and what to do instead of the others.
+ * Gunicorn's settings that Monoceros does not have. Harmless ones are ignored with a note, so that
+ * a command line written for Gunicorn works. The others are errors that say what to do instead.
  */
 
 export interface GunicornSetting {
@@ -8,14 +8,11 @@ export interface GunicornSetting {
   readonly name: string
   readonly flags: readonly string[]
   readonly takesValue: boolean
-  /** Values (all, when there is no list) that are ignored; what else there is, is refused. */
+  /** The values that are ignored, or whether all are; other values are refused. */
   readonly ignored: boolean | readonly string[]
-  /**
-   * Why it is ignored or refused, and what to do. Follows `NAME is not needed: ` or `NAME is not
-   * supported: `.
-   */
+  /** The reason, and what to do; follows `NAME is not needed: ` or `NAME is not supported: `. */
   readonly advice: string
-  /** Another advice for values that are ignored. */
+  /** The advice for ignored values, if it differs. */
   readonly adviceIgnored?: string
 }
 
@@ -24,18 +21,17 @@ const refusedSwitch = { takesValue: false, ignored: false } as const
 const ignored = { takesValue: true, ignored: true } as const
 const ignoredSwitch = { takesValue: false, ignored: true } as const
 
-const tls = 'TLS is not served yet; let a proxy in front terminate it (see forwarded_allow_ips)'
-const http2 = 'HTTP/2 is not served yet'
-const user = 'start monoceros as that user instead (User= of systemd, setpriv, sudo -u)'
-const reload = 'send HUP to the arbiter to load the application anew'
+const tls = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
+const http2 = 'HTTP/2 is not supported yet'
+const user = 'start monoceros as that user (User= of systemd, setpriv, sudo -u)'
+const reload = 'send SIGHUP to the arbiter to reload the application'
 const otherLog =
-  'the logs are --access-logfile and --error-logfile; collect them from these files or from the standard streams'
-const lax = 'it would accept malformed requests, which is how requests are smuggled past proxies'
-const asgi = 'ASGI applications are not served, only WSGI ones'
+  'the logs are --access-logfile and --error-logfile; collect these files or the standard streams'
+const lax = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
+const asgi = 'only WSGI applications are supported, not ASGI'
 const dirty = 'there are no dirty workers; use a task queue for long jobs'
-const paste = 'write a module that calls paste.deploy.loadapp, and serve that'
-const hook =
-  'server hooks run inside of Gunicorn; start-up code belongs into the application module'
+const paste = 'write a module that calls paste.deploy.loadapp, and serve that module'
+const hook = 'hooks run inside Gunicorn; put start-up code into the application module'
 const control = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
@@ -45,14 +41,15 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     takesValue: true,
     ignored: ['sync', 'gthread'],
     advice:
-      'there is one kind of worker, which never waits for a client; leave it out, and use --threads or more --workers for an application that waits for other servers',
-    adviceIgnored: 'there is one kind of worker, with as many threads as --threads says',
+      'there is one kind of worker, which never waits for a client; leave the option out. If the ' +
+      'application waits for other servers, use --threads or more --workers',
+    adviceIgnored: 'there is one kind of worker; --threads sets its number of threads',
   },
   {
     name: 'worker_connections',
     flags: ['--worker-connections'],
     ...ignored,
-    advice: 'connections cost no worker; --max-connections limits them',
+    advice: 'connections do not occupy workers; --max-connections limits them',
   },
   {
     name: 'worker_tmp_dir',
@@ -70,19 +67,19 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     name: 'sendfile',
     flags: ['--no-sendfile'],
     ...ignoredSwitch,
-    advice: 'workers never write to a client, so it has nothing to switch off',
+    advice: 'workers never write to a client, so there is nothing to turn off',
   },
   {
     name: 'capture_output',
     flags: ['--capture-output'],
     ...ignoredSwitch,
-    advice: 'what the application prints is always a part of the error log',
+    advice: 'the error log always includes what the application prints',
   },
   {
     name: 'enable_stdio_inheritance',
     flags: ['-R', '--enable-stdio-inheritance'],
     ...ignoredSwitch,
-    advice: 'what the application prints is always a part of the error log',
+    advice: 'the error log always includes what the application prints',
   },
   {
     name: 'disable_redirect_access_to_syslog',
@@ -97,21 +94,27 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...ignoredSwitch,
     advice: 'there is no control socket',
   },
-  { name: 'proc_name', flags: ['-n', '--name'], ...ignored, advice: 'processes keep their names' },
-  { name: 'default_proc_name', flags: [], ...ignored, advice: 'processes keep their names' },
+  {
+    name: 'proc_name',
+    flags: ['-n', '--name'],
+    ...ignored,
+    advice: 'process names cannot be changed',
+  },
+  { name: 'default_proc_name', flags: [], ...ignored, advice: 'process names cannot be changed' },
   {
     name: 'preload_app',
     flags: ['--preload'],
     ...refusedSwitch,
     advice:
-      'every worker loads the application in an interpreter of its own, since nothing is forked; leave it out',
+      'every worker loads the application in its own interpreter, because nothing is forked; ' +
+      'leave the option out',
   },
   {
     name: 'daemon',
     flags: ['-D', '--daemon'],
     ...refusedSwitch,
     advice:
-      'run it under a service manager (systemd, a container), or in the background of the shell with nohup and &',
+      'use a service manager (systemd, a container), or run it in the background with nohup and &',
   },
   { name: 'reload', flags: ['--reload'], ...refusedSwitch, advice: reload },
   { name: 'reload_engine', flags: ['--reload-engine'], ...refused, advice: reload },
@@ -129,7 +132,7 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     name: 'umask',
     flags: ['-m', '--umask'],
     ...refused,
-    advice: 'set it where monoceros is started (umask in the shell, UMask= of systemd)',
+    advice: 'set it where you start monoceros (umask in the shell, UMask= of systemd)',
   },
   ...['keyfile', 'certfile', 'ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
     name,
@@ -165,20 +168,20 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     flags: [flag!],
     ...refused,
     advice:
-      'the PROXY protocol is not spoken; see forwarded_allow_ips for proxies that set headers',
+      'the PROXY protocol is not supported; for proxies that set headers see forwarded_allow_ips',
   })),
   {
     name: 'protocol',
     flags: ['--protocol'],
     takesValue: true,
     ignored: ['http'],
-    advice: 'only HTTP is served',
+    advice: 'only HTTP is supported',
   },
   {
     name: 'uwsgi_allow_ips',
     flags: ['--uwsgi-allow-from'],
     ...refused,
-    advice: 'only HTTP is served',
+    advice: 'only HTTP is supported',
   },
   ...[
     ['logger_class', '--logger-class'],
@@ -194,13 +197,14 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
     ...refused,
-    advice: 'no metrics are sent yet; the access log has the duration of each request (%(D)s)',
+    advice:
+      'metrics are not supported yet; the access log has the duration of each request (%(D)s)',
   })),
   {
     name: 'enable_backlog_metric',
     flags: ['--enable-backlog-metric'],
     ...refusedSwitch,
-    advice: 'no metrics are sent yet',
+    advice: 'metrics are not supported yet',
   },
   { name: 'paste', flags: ['--paste', '--paster'], ...refused, advice: paste },
   { name: 'raw_paste_global_conf', flags: ['--paste-global'], ...refused, advice: paste },
@@ -272,7 +276,10 @@ export const gunicornSettings: readonly GunicornSetting[] = [
 ]
 
 /**
- * The setting in full words: what to say when it was given that value (`undefined` for a switch).
+ * The note or the error for a setting of Gunicorn.
+ *
+ * @param given where it was given: `--worker-class`, `monoceros.config.json: worker_class`
+ * @param value `undefined` for a switch
  */
 export function judge(
   setting: GunicornSetting,

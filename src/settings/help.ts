@@ -1,16 +1,17 @@
 /** The text of `--help`. */
 import { type SettingDefinition, sectionNames } from './definition.ts'
+import { joinLines } from './prose.ts'
 import { settingsTable } from './table.ts'
 
 const USAGE = 'monoceros [options] APP'
 const INDENT = 28
 const table: readonly SettingDefinition[] = settingsTable
 
-/** The line that shows how the command is called. */
+/** The line that shows how to call the command. */
 export const USAGE_LINE = `Usage: ${USAGE}`
 
 /**
- * All flags with the first sentence about each, grouped by section.
+ * All flags with the first paragraph about each, grouped by section.
  *
  * @param width of the terminal, in characters
  */
@@ -19,13 +20,14 @@ export function renderHelp(width = 100): string {
     USAGE_LINE,
     '',
     ...wrap(
-      'Serves a WSGI application: APP is MODULE:NAME, such as mysite.wsgi:application.',
+      'Serves a WSGI application. APP is MODULE:NAME, such as mysite.wsgi:application, or ' +
+        'FILE:NAME, such as ./app.ts:app.',
       width,
     ),
     '',
-    'Commands that need no Python installed (each has its own --help):',
-    '  monoceros python SCRIPT   Runs a program on the embedded Python',
-    '  monoceros install NAME    Installs packages into python_modules',
+    'Commands that need no installed Python (each has its own --help):',
+    '  monoceros python SCRIPT   Run a program on the embedded Python',
+    '  monoceros install NAME    Install packages into python_modules',
   ]
   for (const section of sectionNames) {
     const settings = table.filter(
@@ -38,7 +40,8 @@ export function renderHelp(width = 100): string {
   lines.push(
     '',
     ...wrap(
-      'Settings are taken from the environment, then the config file, then MONOCEROS_CMD_ARGS, then the command line; the last one counts.',
+      'Settings come from the environment, the config file, MONOCEROS_CMD_ARGS and the command ' +
+        'line. Later ones override earlier ones.',
       width,
     ),
   )
@@ -47,20 +50,20 @@ export function renderHelp(width = 100): string {
 
 /** The first paragraph of a setting's doc. */
 export function summary(setting: SettingDefinition): string {
-  return setting.doc.split('\n\n', 1)[0]!.replaceAll('\n', ' ')
+  return joinLines(setting.doc.split('\n\n', 1)[0]!)
 }
 
 /** The flags with what stands for the value: `-b, --bind ADDRESS`. */
 export function flagsOf(setting: SettingDefinition): string {
   const value = setting.type === 'boolean' ? '' : ` ${setting.metavar ?? 'VALUE'}`
-  // A flag that only confirms what is the default anyway is not worth showing first.
+  // A flag that only confirms the default is left out.
   const names =
     setting.default === true && setting.offFlag !== undefined ? [] : setting.flags.filter(isCommon)
   const own = names.length === 0 ? [] : [`${names.join(', ')}${value}`]
   return [...own, ...(setting.offFlag === undefined ? [] : [setting.offFlag])].join(', ')
 }
 
-/** Gunicorn spells one flag with an underscore; it is accepted, but not recommended. */
+/** Gunicorn spells one flag with an underscore; the help does not show that one. */
 function isCommon(flag: string): boolean {
   return !flag.includes('_')
 }

@@ -154,7 +154,7 @@ describe('values', () => {
     ['--bind=', '--bind: expected at least one address'],
     ['-e FOO', '-e: expected KEY=VALUE, got "FOO"'],
     ['-e =x', '-e: expected KEY=VALUE with a name'],
-    ['--chdir nowhere', '--chdir: expected a folder that exists, got "nowhere"'],
+    ['--chdir nowhere', '--chdir: expected an existing folder, got "nowhere"'],
     ['--root-path shop', '--root-path: expected a path that begins with a slash'],
     ['--root-path //shop', '--root-path: expected a path'],
     ['--server-header=', '--server-header: expected visible ASCII'],
@@ -222,14 +222,14 @@ describe('config files', () => {
     expect(await load('-c other.json')).toMatchObject({ workers: 1, threads: 3 })
   })
 
-  test('what has no meaning for an application in TypeScript is said, if it is not the default', async () => {
+  test('what has no effect on an application in TypeScript is noted, if it is not the default', async () => {
     write('monoceros.config.json', { wsgi_app: './app.ts:app', threads: 1, pythonpath: ['lib'] })
     const args = ['--acceptors', '2', '--no-request-buffering', '--workers', '3', '--timeout', '5']
     const { notes } = await loadSettings({ cwd, args })
     expect(notes).toEqual([
-      '--acceptors has no meaning for an application in TypeScript or JavaScript; it has as many processes as --workers says',
-      '--no-request-buffering has no meaning for an application in TypeScript or JavaScript',
-      'monoceros.config.json: pythonpath has no meaning for an application in TypeScript or JavaScript',
+      '--acceptors has no effect on an application in TypeScript or JavaScript; --workers sets its number of processes',
+      '--no-request-buffering has no effect on an application in TypeScript or JavaScript',
+      'monoceros.config.json: pythonpath has no effect on an application in TypeScript or JavaScript',
     ])
     expect((await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes).toEqual([])
   })
@@ -237,12 +237,12 @@ describe('config files', () => {
   test.each([
     [
       '--threads 4',
-      '--threads has no meaning for the embedded Python, which has no threads; use --workers',
+      '--threads has no effect on the embedded Python, which has no threads; use --workers',
     ],
-    ['--python python3.12', '--python has no meaning for the embedded Python'],
+    ['--python python3.12', '--python has no effect on the embedded Python'],
     [
       '--acceptors 2',
-      '--acceptors has no meaning for the embedded Python, which has one: file locks, such as SQLite needs, do not hold between processes there',
+      '--acceptors has no effect on the embedded Python, which has one: its file locks, which SQLite needs, do not work across processes',
     ],
     ['--worker-memory 256M --mount /srv:ro --inherit-env', null],
     ['--threads 1', null],
@@ -252,12 +252,9 @@ describe('config files', () => {
   })
 
   test.each([
-    [
-      '--inherit-env',
-      "--inherit-env has no meaning for the system's Python, which has them always",
-    ],
-    ['--mount /srv', "--mount has no meaning for the system's Python, which sees all files"],
-    ['--worker-memory 256M', "--worker-memory has no meaning for the system's Python"],
+    ['--inherit-env', "--inherit-env has no effect on the system's Python, which always has them"],
+    ['--mount /srv', "--mount has no effect on the system's Python, which sees all files"],
+    ['--worker-memory 256M', "--worker-memory has no effect on the system's Python"],
   ])("what the system's Python has no use for is said: %s", async (options, note) => {
     const load = (runtime: string) =>
       loadSettings({ cwd, args: ['--runtime', runtime, ...options.split(' '), 'shop:app'] })
@@ -271,7 +268,8 @@ describe('config files', () => {
     await expect(load('./app.ts:app')).rejects.toMatchObject({
       code: 'bad-value',
       message:
-        'runtime cpython runs a Python module, and ./app.ts:app is a file for the runtime node: leave the runtime out',
+        'runtime cpython runs Python modules, but ./app.ts:app is a file for the runtime node. ' +
+        'Leave the runtime out',
     })
     expect((await load('package.ts:app')).settings.wsgiApp).toBe('package.ts:app')
   })
@@ -288,14 +286,14 @@ describe('config files', () => {
     [
       { wrokers: 2 },
       'unknown-key',
-      'monoceros.config.json: there is no setting "wrokers" (did you mean workers?)',
+      'monoceros.config.json: unknown setting "wrokers" (did you mean workers?)',
     ],
     [
       { print_config: true },
       'unknown-key',
-      'monoceros.config.json: print_config belongs on the command line: --print-config',
+      'monoceros.config.json: print_config is for the command line only: --print-config',
     ],
-    [{ config: 'x' }, 'unknown-key', 'belongs on the command line: --config'],
+    [{ config: 'x' }, 'unknown-key', 'is for the command line only: --config'],
     [{ preload_app: true }, 'unsupported', 'monoceros.config.json: preload_app is not supported'],
     [
       { workers: 1.5 },
@@ -309,13 +307,13 @@ describe('config files', () => {
       'bad-value',
       'request_buffering: expected true or false, got "no"',
     ],
-    [{ bind: [8000] }, 'bad-value', 'bind: expected addresses to listen at, got 8000'],
+    [{ bind: [8000] }, 'bad-value', 'bind: expected addresses to listen on, got 8000'],
     [{ bind: [] }, 'bad-value', 'bind: expected at least one address'],
-    [{ raw_env: { A: 1 } }, 'bad-value', 'raw_env: expected texts as values, got 1'],
+    [{ raw_env: { A: 1 } }, 'bad-value', 'raw_env: expected strings as values, got 1'],
     [
       { secure_scheme_headers: { 'a b': 'c' } },
       'bad-value',
-      'secure_scheme_headers: expected header names',
+      'secure_scheme_headers: expected valid header names',
     ],
     [
       { log_level: 'info', loglevel: 'debug' },
@@ -334,9 +332,9 @@ describe('config files', () => {
   test.each([
     ['throws.mjs', 'throw new RangeError("too\\nbad")', 'throws.mjs: RangeError: too'],
     ['syntax.mjs', 'export default {', 'syntax.mjs: '],
-    ['named.mjs', 'export const workers = 2', 'named.mjs: has no default export'],
-    ['conf.py', 'workers = 2', 'conf.py: Python config files are not read'],
-    ['conf.toml', '', 'conf.toml: a config file ends in .json, .js or .mjs'],
+    ['named.mjs', 'export const workers = 2', 'named.mjs: no default export'],
+    ['conf.py', 'workers = 2', 'conf.py: Python config files are not supported'],
+    ['conf.toml', '', 'conf.toml: the name of a config file must end in .json, .js or .mjs'],
     ['missing.json', undefined, 'Cannot read config file "missing.json": no such file'],
     ['missing.mjs', undefined, 'Cannot read config file "missing.mjs": no such file'],
   ])('%s is refused', async (name, contents, message) => {

@@ -1,4 +1,4 @@
-/** All sources of settings, put together. */
+/** Combines all sources of settings. */
 import { resolve } from 'node:path'
 import { type GivenValue, parseCommandLine } from './command-line.ts'
 import { findConfigFile, readConfigFile } from './config-file.ts'
@@ -14,35 +14,34 @@ export interface SettingsSources {
   /** Arguments of the command, without its name. */
   args?: readonly string[]
   env?: Readonly<Record<string, string | undefined>>
-  /** The folder that relative paths start from, and in which a config file is looked for. */
+  /** The base of relative paths, and the folder that is searched for a config file. */
   cwd?: string
 }
 
 export interface LoadedSettings {
   settings: Settings
-  /** What the user should be told: flags of Gunicorn's, and settings, that have no effect. */
+  /** Notes for the user: flags of Gunicorn, and settings, that have no effect. */
   notes: readonly string[]
 }
 
-/** What the command is asked to do instead of serving. */
+/** What the command does instead of serving. */
 export type Command = 'help' | 'version' | 'print-config' | 'check-config'
 
 const table: readonly SettingDefinition[] = settingsTable
-const commandVariable = 'MONOCEROS_CMD_ARGS'
+const COMMAND_VARIABLE = 'MONOCEROS_CMD_ARGS'
 
 /**
- * Puts settings together: defaults, then environment variables, the config file, MONOCEROS_CMD_ARGS
- * and the command line, the later over the earlier. Without arguments it gives the defaults.
+ * Combines defaults, environment variables, the config file, MONOCEROS_CMD_ARGS and the command
+ * line; later ones override earlier ones. Without arguments, it returns the defaults.
  *
- * @throws SettingsError for whatever is wrong, with a message for the user
+ * @throws SettingsError with a message for the user
  * @example
- * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env, cwd:
- * process.cwd() })
+ * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env })
  */
 export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
   const { args = [], env = {}, cwd = process.cwd() } = sources
   const commandLine = parseCommandLine(args)
-  const variable = parseCommandLine(commandVariableWords(env), commandVariable)
+  const variable = parseCommandLine(commandVariableWords(env), COMMAND_VARIABLE)
   const configGiven = commandLine.values.get('config') ?? variable.values.get('config')
   const configPath =
     configGiven === undefined ? findConfigFile(cwd) : String(check(configSetting, configGiven, cwd))
@@ -75,15 +74,14 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
 }
 
 /**
- * The command that the arguments ask for, first of all `help`, then `version`; undefined when they
- * ask to serve.
+ * The command in the arguments; `help` comes first, then `version`. Undefined means to serve.
  *
  * @throws SettingsError for arguments that cannot be parsed
  */
 export function commandOf(sources: SettingsSources): Command | undefined {
   const given = parseCommandLine(sources.args ?? []).values
   const fromVariable = (name: string) =>
-    parseCommandLine(commandVariableWords(sources.env ?? {}), commandVariable).values.has(name)
+    parseCommandLine(commandVariableWords(sources.env ?? {}), COMMAND_VARIABLE).values.has(name)
   if (given.has('help')) return 'help'
   if (given.has('version')) return 'version'
   if (given.has('print_config') || fromVariable('print_config')) return 'print-config'
@@ -91,10 +89,7 @@ export function commandOf(sources: SettingsSources): Command | undefined {
   return undefined
 }
 
-/**
- * Settings in the form of a config file: an object with snake_case keys that, as JSON, gives the
- * same settings again.
- */
+/** Settings in the form of a config file: an object with snake_case keys. */
 export function toConfig(settings: Settings): Record<string, RawValue> {
   const config: Record<string, RawValue> = {}
   for (const setting of table) {
@@ -117,7 +112,7 @@ function check(setting: SettingDefinition, given: GivenValue, cwd: string): unkn
   }
 }
 
-/** An empty variable counts as not set, as `PORT=` in a container's environment file is meant. */
+/** An empty variable counts as not set: `PORT=` in an environment file means that. */
 function fromEnvironment(
   setting: SettingDefinition,
   env: Readonly<Record<string, string | undefined>>,
@@ -134,8 +129,8 @@ function fromEnvironment(
 }
 
 function commandVariableWords(env: Readonly<Record<string, string | undefined>>): string[] {
-  const words = splitShellWords(env[commandVariable] ?? '')
+  const words = splitShellWords(env[COMMAND_VARIABLE] ?? '')
   if (words === undefined)
-    throw new SettingsError('bad-arguments', `${commandVariable}: a quote is not closed`)
+    throw new SettingsError('bad-arguments', `${COMMAND_VARIABLE}: a quote is not closed`)
   return words
 }

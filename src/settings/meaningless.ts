@@ -8,7 +8,7 @@ type Runtime = ReturnType<typeof runtimeOf>
 
 const BOTH_PYTHONS: readonly Runtime[] = ['cpython', 'pyodide']
 
-/** Those that not every runtime has a use for, and which have. */
+/** Settings that only some runtimes use, with these runtimes. */
 const MEANT_FOR: Readonly<Record<string, readonly Runtime[]>> = {
   threads: ['cpython'],
   python: ['cpython'],
@@ -28,21 +28,21 @@ const RUNS: Readonly<Record<Runtime, string>> = {
   pyodide: 'the embedded Python',
 }
 
-/** What to do, or what is done, in the place of a setting. */
+/** What to do instead, or what happens instead, by runtime and setting. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  'node acceptors': '; it has as many processes as --workers says',
+  'node acceptors': '; --workers sets its number of processes',
   'pyodide acceptors':
-    ', which has one: file locks, such as SQLite needs, do not hold between processes there',
+    ', which has one: its file locks, which SQLite needs, do not work across processes',
   'pyodide threads': ', which has no threads; use --workers',
-  'cpython inherit_env': ', which has them always',
+  'cpython inherit_env': ', which always has them',
   'cpython mounts': ', which sees all files',
 }
 
 /**
- * Notes on settings that were given although the application has no use for them.
+ * Notes on settings that were given but have no effect on this application.
  *
- * @param given what was set by hand, of a name
- * @throws SettingsError where the application cannot be what the runtime runs
+ * @param given the value of a setting that the user gave, by name
+ * @throws SettingsError if the runtime cannot run the application
  */
 export function notesOnMeaningless(
   table: readonly SettingDefinition[],
@@ -51,14 +51,15 @@ export function notesOnMeaningless(
 ): string[] {
   const { wsgiApp } = settings
   const runtime = runtimeOf(settings)
-  // A module may be called "ts", so it is the path that tells.
+  // A Python module may be called "ts", so only a path is certain to be a file.
   if (runtime !== 'node' && /[\\/].*\.(?:[cm]?[jt]s|[jt]sx)(:|$)/.test(wsgiApp)) {
     throw new SettingsError(
       'bad-value',
-      `runtime ${runtime} runs a Python module, and ${wsgiApp} is a file for the runtime node: leave the runtime out`,
+      `runtime ${runtime} runs Python modules, but ${wsgiApp} is a file for the runtime node. ` +
+        'Leave the runtime out',
     )
   }
-  // Which Python it will be is known only when one was asked for.
+  // With `auto`, it is not known yet which Python it will be.
   const possible = settings.runtime === 'auto' && runtime !== 'node' ? BOTH_PYTHONS : [runtime]
   const notes: string[] = []
   for (const setting of table) {
@@ -66,11 +67,11 @@ export function notesOnMeaningless(
     const meant = MEANT_FOR[name]
     if (meant === undefined || meant.some((one) => possible.includes(one))) continue
     const found = given(name)
-    // A config file that --print-config wrote has all of them.
+    // A config file from --print-config has all settings.
     const value = settings[camelCase(name) as keyof Settings]
     if (found === undefined || JSON.stringify(value) === JSON.stringify(setting.default)) continue
     notes.push(
-      `${found.label} has no meaning for ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`,
+      `${found.label} has no effect on ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`,
     )
   }
   return notes

@@ -7,7 +7,7 @@ import { settingsTable } from './table.ts'
 
 const table: readonly SettingDefinition[] = settingsTable
 
-test('docs/reference/settings.md is what the table says (if not: npm run build && node scripts/generate-docs.mjs)', () => {
+test('docs/reference/settings.md is generated from the table (npm run docs)', () => {
   const page = readFileSync(new URL('../../docs/reference/settings.md', import.meta.url), 'utf8')
   expect(page).toBe(renderReference())
 })
@@ -28,4 +28,15 @@ test('help names every flag but the misspelt ones, within the width of the termi
 
 test('every doc begins with one paragraph that ends in a full stop', () => {
   for (const setting of table) expect(summary(setting)).toMatch(/\.$/)
+})
+
+test('the page has one sentence per line', () => {
+  const prose = renderReference()
+    .replace(/^```[\s\S]*?^```$/gm, '')
+    .split('\n')
+    .filter((line) => !/^(\||#|<!--|\d\.)/.test(line))
+  for (const line of prose) {
+    expect(line).not.toMatch(/[.!?] [A-Z]/)
+    if (line !== '') expect(line).toMatch(/[.:)]$/)
+  }
 })

@@ -1,10 +1,10 @@
 /**
- * The page `docs/reference/settings.md`, from the table. `npm run build && node
- * scripts/generate-docs.mjs` writes it.
+ * The page `docs/reference/settings.md`, made from the settings table. `npm run docs` writes it.
  */
 import { defaultConfigFiles } from './config-file.ts'
 import { type SettingDefinition, sectionNames } from './definition.ts'
 import { type GunicornSetting, gunicornSettings } from './gunicorn-settings.ts'
+import { sentencePerLine } from './prose.ts'
 import { settingsTable } from './table.ts'
 import { expectation } from './value.ts'
 
@@ -12,30 +12,50 @@ const table: readonly SettingDefinition[] = settingsTable
 
 /** The whole page, in Markdown. */
 export function renderReference(): string {
+  const parts = [introduction()]
+  for (const section of sectionNames) {
+    parts.push(`## ${section}`)
+    for (const setting of table.filter((candidate) => candidate.section === section))
+      parts.push(describe(setting))
+  }
+  parts.push(gunicornPart())
+  return `${parts.join('\n\n')}\n`
+}
+
+function introduction(): string {
   const files = defaultConfigFiles.map((name) => `\`${name}\``).join(', ')
-  const parts = [
-    `# Settings
+  const commandVariable =
+    'the environment variable `MONOCEROS_CMD_ARGS`, which holds flags as a shell reads them: ' +
+    '`MONOCEROS_CMD_ARGS="--workers 2 -e \'A=b c\'"`'
+  return `# Settings
 
 <!-- Generated from src/settings by scripts/generate-docs.mjs; change it there. -->
 
-Each setting has one name, which is Gunicorn's wherever it means what it means there. It can come from several places; where
-they disagree, the later of these counts:
+Each setting has one name.
+It is Gunicorn's name if the meaning is the same.
+A setting can come from several places, and later ones override earlier ones:
 
 1. its default;
-2. an environment variable, for the few settings that name one below (an empty variable counts as not set);
+2. an environment variable, if the setting names one below (an empty variable counts as not set);
 3. the config file: the one that \`--config\` names, or the first of ${files} in the current folder;
-4. the environment variable \`MONOCEROS_CMD_ARGS\`, which holds flags as a shell would take them: \`MONOCEROS_CMD_ARGS="--workers 2 -e 'A=b c'"\`;
+4. ${commandVariable};
 5. the command line.
 
-A list or mapping that a later place sets replaces the earlier one. \`--print-config\` prints what results.
+A list or mapping replaces the earlier one as a whole.
+\`--print-config\` prints the result.
 
-A config file is an object with names of settings as keys, in JSON:
+A config file is an object whose keys are names of settings, in JSON:
 
 \`\`\`json
-{ "wsgi_app": "mysite.wsgi:application", "bind": ["127.0.0.1:8000", "unix:/run/mysite.sock"], "workers": 4, "limit_request_body": "20M" }
+{
+  "wsgi_app": "mysite.wsgi:application",
+  "bind": ["127.0.0.1:8000", "unix:/run/mysite.sock"],
+  "workers": 4,
+  "limit_request_body": "20M"
+}
 \`\`\`
 
-or in JavaScript, run when the server starts and again on HUP:
+or in JavaScript, which runs when the server starts and again on HUP:
 
 \`\`\`js
 import { availableParallelism } from 'node:os'
@@ -43,26 +63,22 @@ import { availableParallelism } from 'node:os'
 export default { workers: availableParallelism(), access_logfile: '-' }
 \`\`\`
 
-Keys may also be written in camelCase. Sizes are bytes, with an optional \`k\`, \`M\` or \`G\` (powers of 1024). Relative paths start from the folder in which the
-command runs, except where it says otherwise.`,
-  ]
-  for (const section of sectionNames) {
-    parts.push(`## ${section}`)
-    for (const setting of table.filter((candidate) => candidate.section === section))
-      parts.push(describe(setting))
-  }
-  parts.push(
-    `## Gunicorn settings that are not here
+Keys may also be written in camelCase.
+Sizes are in bytes, with an optional \`k\`, \`M\` or \`G\` (powers of 1024).
+Relative paths start from the folder in which the command runs, except where noted.`
+}
 
-A command line written for Gunicorn mostly works as it is. These settings are accepted and do nothing, with a note when the server starts:
+function gunicornPart(): string {
+  return `## Gunicorn settings that are not here
+
+Most command lines written for Gunicorn work unchanged.
+These settings are accepted and do nothing; a note at the start says so:
 
 ${gunicornRows((setting) => setting.ignored !== false, true)}
 
-These are refused (in a config file: unless they are off), with this advice:
+These are errors (in a config file: unless they are off), with this advice:
 
-${gunicornRows((setting) => setting.ignored !== true, false)}`,
-  )
-  return `${parts.join('\n\n')}\n`
+${gunicornRows((setting) => setting.ignored !== true, false)}`
 }
 
 function describe(setting: SettingDefinition): string {
@@ -73,11 +89,11 @@ function describe(setting: SettingDefinition): string {
         .map(code)
         .join(', '),
     ],
-    ['Takes', setting.type === 'boolean' ? '' : takes(setting)],
+    ['Value', setting.type === 'boolean' ? '' : accepted(setting)],
     ['Default', setting.command ? '' : defaultOf(setting)],
     ['Environment', setting.env === undefined ? '' : code(`$${setting.env}`)],
     [
-      'Gunicorn calls it',
+      "Gunicorn's name",
       setting.gunicornName === undefined
         ? ''
         : `${code(setting.gunicornName)} (accepted in a config file)`,
@@ -86,10 +102,11 @@ function describe(setting: SettingDefinition): string {
   const rows = facts
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `| ${name} | ${value} |`)
-  return `### ${setting.name}\n\n${setting.doc}\n\n| | |\n|---|---|\n${rows.join('\n')}`
+  const text = sentencePerLine(setting.doc)
+  return `### ${setting.name}\n\n${text}\n\n| | |\n|---|---|\n${rows.join('\n')}`
 }
 
-function takes(setting: SettingDefinition): string {
+function accepted(setting: SettingDefinition): string {
   const words =
     setting.type === 'choice'
       ? setting.choices!.map(code).join(', ')
@@ -115,7 +132,7 @@ function gunicornRows(wanted: (setting: GunicornSetting) => boolean, ignored: bo
     rows.set(advice, [...(rows.get(advice) ?? []), `${code(setting.name)}${flags}${values}`])
   }
   const lines = [...rows].map(([advice, settings]) => `| ${settings.join(', ')} | ${advice} |`)
-  return `| settings | why |\n|---|---|\n${lines.join('\n')}`
+  return `| settings | reason |\n|---|---|\n${lines.join('\n')}`
 }
 
 function valuesText(values: readonly string[], ignored: boolean): string {

@@ -7,9 +7,9 @@ import type { RuleName } from './definition.ts'
 type Value = unknown
 
 /**
- * Checks a value, or brings it into its final form.
+ * Checks a value and brings it into its final form.
  *
- * @returns the value to use, or an object that says what was expected
+ * @returns the value to use, or what was expected, for the error message
  */
 export type Rule = (value: Value) => { readonly value: Value } | { readonly expected: string }
 
@@ -18,7 +18,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
   'header-text': (value) =>
     typeof value === 'string' && /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)
       ? { value }
-      : { expected: 'visible ASCII characters (and use the off flag for no header at all)' },
+      : { expected: 'visible ASCII characters (to omit the header, use --no-server-header)' },
 
   /**
    * The prefix is compared with undecoded paths and becomes SCRIPT_NAME (PEP 3333: empty, or begins
@@ -59,9 +59,9 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
     try {
       if (value === null || statSync(String(value)).isDirectory()) return { value }
     } catch {
-      // Not there, or not to be seen: the same to the user.
+      // It is missing or not accessible.
     }
-    return { expected: 'a folder that exists' }
+    return { expected: 'an existing folder' }
   },
 
   /** RFC 9110 §5.1: a field name is a token. */
@@ -70,7 +70,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
       /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name),
     )
       ? { value }
-      : { expected: 'header names with the value of each' },
+      : { expected: 'valid header names as keys' },
 }
 
 function isNetwork(text: string): boolean {

@@ -1,9 +1,10 @@
 import type { Settings } from './table.ts'
 
 /**
- * Which runtime the settings ask for: by name, or by what the application is named. Where none was
- * asked for, `cpython` stands for Python: without an interpreter on the system it is the embedded
- * one.
+ * The runtime that the settings ask for, by its name or by the name of the application.
+ *
+ * With `runtime` `auto`, `cpython` stands for any Python: if the system has no interpreter, the
+ * embedded one takes its place.
  */
 export function runtimeOf({
   runtime,
@@ -14,9 +15,10 @@ export function runtimeOf({
 }
 
 /**
- * How many acceptors the settings ask for. An application that runs in the acceptors themselves has
- * as many of them as it has workers. The embedded Python has one: what its workers lock in files,
- * those in another process would not see.
+ * How many acceptors the settings ask for.
+ *
+ * A TypeScript application runs in the acceptors themselves, so there are as many as workers. The
+ * embedded Python has one, because its file locks do not work across processes.
  */
 export function acceptorsOf(settings: Settings): number {
   const runtime = runtimeOf(settings)

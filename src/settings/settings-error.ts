@@ -1,4 +1,4 @@
-/** What can be wrong with settings. */
+/** The kinds of mistakes in settings. */
 export type SettingsErrorCode =
   | 'unknown-flag'
   | 'missing-value'
@@ -12,8 +12,8 @@ export type SettingsErrorCode =
   | 'unknown-key'
 
 /**
- * A mistake of the user's in flags, environment or config file. `message` is one line that says
- * which value, and what to do.
+ * Thrown for a user's mistake in flags, environment or config file. `message` is one line with the
+ * value and what to do.
  */
 export class SettingsError extends Error {
   readonly code: SettingsErrorCode
@@ -25,13 +25,13 @@ export class SettingsError extends Error {
 }
 
 /**
- * A value as an error message shows it: in quotes, on one line, cut short.
+ * A value for an error message: in quotes, on one line, shortened.
  *
  * @example quoted('a\nb') // '"a\\nb"'
  */
 export function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value)
-  // JSON leaves DEL, C1 controls and line separators as they are.
+  // JSON does not escape DEL, C1 controls and line separators.
   const plain = text.replace(
     /[\u007f-\u009f\u2028\u2029]/g,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,8 +1,8 @@
 /**
- * Splits a text into arguments as a POSIX shell does for plain words: at white space, with `'…'`,
- * `"…"` and backslashes; nothing is expanded. Used for MONOCEROS_CMD_ARGS.
+ * Splits a text into arguments as a POSIX shell does: at white space, with `'…'`, `"…"` and
+ * backslashes, but without expansions. Used for MONOCEROS_CMD_ARGS.
  *
- * @returns the words, or undefined when a quote is not closed or a backslash is the last character
+ * @returns the words, or undefined if a quote is not closed or a backslash is the last character
  * @example splitShellWords("--env 'A=b c' -w 2") // ['--env', 'A=b c', '-w', '2']
  */
 export function splitShellWords(text: string): string[] | undefined {

@@ -1,13 +1,12 @@
 /**
- * The word that somebody probably meant: the one that takes the fewest changed, added, left out or
- * swapped letters to get to, if these are few for the length of the word; or the only one that
- * begins with it.
+ * The word that was probably meant: the one with the fewest changed, added, missing or swapped
+ * letters, if these are few for the length of the word; or else the only one that begins with it.
  *
  * @example closest('--wrokers', ['--workers', '--threads']) // '--workers'
  */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const plain = normal(word)
-  // One letter is as near to any other.
+  // A single letter is equally close to every other.
   if (plain.length < 2) return undefined
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1
@@ -24,7 +23,7 @@ export function closest(word: string, known: readonly string[]): string | undefi
   return beginnings.length === 1 ? beginnings[0] : undefined
 }
 
-/** ` (did you mean X?)`, or nothing. */
+/** ` (did you mean X?)`, or an empty text. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const suggestion = closest(word, known)
   return suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`
@@ -34,7 +33,7 @@ function normal(word: string): string {
   return word.replace(/^-+/, '').replace(/[A-Z]/g, '_$&').replaceAll('-', '_').toLowerCase()
 }
 
-/** Optimal string alignment distance: Levenshtein's, with swapped neighbours as one change. */
+/** Optimal string alignment distance: Levenshtein's, with a swap of neighbours as one change. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

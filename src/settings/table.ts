@@ -26,9 +26,9 @@ export const settingsTable = [
 ] as const
 
 /**
- * All settings, checked: what the server runs with. Plain data, so it survives `structuredClone`
- * and JSON (it is sent to acceptors). Keys are the table's names in camelCase; seconds and bytes
- * are numbers; paths are absolute.
+ * All settings, checked. They are plain data, so `structuredClone` and JSON preserve them; they are
+ * sent to acceptors. Keys are the table's names in camelCase; seconds and bytes are numbers; paths
+ * are absolute.
  *
  * @example
  * const { bind, workers, gracefulTimeout } = settings

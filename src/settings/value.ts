@@ -1,4 +1,4 @@
-/** One setting's value: from what somebody wrote to what the server uses, and back. */
+/** One setting's value: from text or JSON to what the server uses, and back. */
 import { isAbsolute, resolve } from 'node:path'
 import {
   type BindAddress,
@@ -11,8 +11,7 @@ import type { RawValue, SettingDefinition, SettingType } from './definition.ts'
 import { rules } from './rules.ts'
 
 /**
- * Thrown for a value that is not of its setting's kind. The caller knows where it came from and
- * makes the message.
+ * Thrown for a value that its setting does not accept. The caller adds where the value came from.
  */
 export class ValueError extends Error {
   readonly code = 'bad-value'
@@ -27,10 +26,9 @@ export class ValueError extends Error {
 }
 
 /**
- * Checks a value and brings it into the form that {@link Settings} has.
+ * Checks a value and brings it into the form of {@link Settings}.
  *
- * @param raw as the command line, an environment variable (text, or a list of texts) or a config
- * file (JSON) has it
+ * @param raw a text or a list of texts (command line, environment), or a value from JSON
  * @param cwd the folder that relative paths start from
  * @throws ValueError
  */
@@ -43,9 +41,9 @@ export function readValue(setting: SettingDefinition, raw: unknown, cwd: string)
 }
 
 /**
- * The form of a value for a config file; {@link readValue} makes the same value of it.
+ * The form of a value for a config file, from which {@link readValue} makes the same value.
  *
- * @param value as {@link readValue} gave it
+ * @param value as returned by {@link readValue}
  */
 export function writeValue(setting: SettingDefinition, value: unknown): RawValue {
   if (value === null) return null
@@ -57,12 +55,14 @@ export function writeValue(setting: SettingDefinition, value: unknown): RawValue
   return value as RawValue
 }
 
-/** What a setting takes, in words: `a whole number from 1 to 256`. */
+/** What a setting accepts, in words: `a whole number from 1 to 256`. */
 export function expectation(setting: SettingDefinition): string {
   const { minimum = 0, maximum } = setting
   switch (setting.type) {
     case 'integer':
-      return `a whole number ${maximum === undefined ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`}`
+      return maximum === undefined
+        ? `a whole number of at least ${minimum}`
+        : `a whole number from ${minimum} to ${maximum}`
     case 'seconds':
       return 'a number of seconds, 0 or more'
     case 'bytes': {
@@ -80,13 +80,13 @@ export function expectation(setting: SettingDefinition): string {
     case 'mapping':
       return 'KEY=VALUE'
     case 'strings':
-      return 'a list of texts'
+      return 'a list of strings'
     case 'addresses':
-      return 'addresses to listen at'
+      return 'addresses to listen on'
     case 'path':
       return 'a path'
     case 'string':
-      return 'a text'
+      return 'a string'
   }
 }
 
@@ -111,7 +111,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
       typeof raw === 'string' && /^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(raw.trim())
         ? Number(raw)
         : raw
-    // Timers take at most 2^31 - 1 milliseconds; longer is for ever.
+    // Timers accept at most 2^31 - 1 milliseconds.
     return within(value, typeof value === 'number' && value * 1000 < 2 ** 31, raw, setting)
   },
 
@@ -136,7 +136,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   addresses: (raw, setting) => {
     const texts = commaSeparated(raw, setting)
-    if (texts.length === 0) throw new ValueError('expected at least one address to listen at', raw)
+    if (texts.length === 0) throw new ValueError('expected at least one address to listen on', raw)
     return texts.map((address) => {
       try {
         return parseBindAddress(address)
@@ -150,7 +150,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
   mapping: (raw, setting) => {
     if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
       for (const value of Object.values(raw))
-        if (typeof value !== 'string') throw new ValueError('expected texts as values', value)
+        if (typeof value !== 'string') throw new ValueError('expected strings as values', value)
       return { ...raw }
     }
     const pairs = list(raw, setting).map((pair) => {

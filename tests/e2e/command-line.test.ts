@@ -45,7 +45,7 @@ describe.skipIf(!hasPython())('the command line', () => {
       for (const flag of flags.split(' '))
         expect(stdout).toMatch(new RegExp(`(^|[\\s,])${flag}\\b`, 'm'))
       expect(stdout).toMatch(/monoceros \[options\] APP/i)
-      for (const section of ['Server', 'Workers', 'Time-outs', 'Limits', 'Logging']) {
+      for (const section of ['Server', 'Workers', 'Timeouts', 'Limits', 'Logging']) {
         expect(stdout).toMatch(new RegExp(`^${section}`, 'm'))
       }
     })

@@ -941,10 +941,10 @@ ${text}`,
   test('an option that cannot be is refused at once', () => {
     const cases: [PythonAppOptions, RegExp][] = [
       [{ workers: 0 }, /workers: expected a whole number from 1 to 4096, got 0/],
-      [{ chdir: '/no/such/folder' }, /chdir: expected a folder that exists/],
+      [{ chdir: '/no/such/folder' }, /chdir: expected an existing folder/],
       [{ timeout: -1 }, /timeout: expected a number of seconds/],
       [{ requestBuffering: 1 as never }, /requestBuffering: expected true or false, got 1/],
-      [{ env: { A: 1 as never } }, /env: expected texts as values, got 1/],
+      [{ env: { A: 1 as never } }, /env: expected strings as values, got 1/],
       [{ worker: 2 } as never, /no option "worker" \(did you mean workers\?\)/],
       [{ log: {} as never }, /log must be a function/],
     ]

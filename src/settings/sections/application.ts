@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** Which application, and how it is run. */
+/** The application, and how it runs. */
 export const applicationSettings = [
   {
     name: 'wsgi_app',
@@ -9,13 +9,18 @@ export const applicationSettings = [
     type: 'string',
     metavar: 'APP',
     default: '',
-    doc: `The application, as \`MODULE:NAME\` or \`FILE:NAME\`: the argument of the command without a flag.
+    doc: `The application to serve, as \`MODULE:NAME\` or \`FILE:NAME\`; the argument of the command
+that has no flag.
 
-\`MODULE\` is a Python module with dots, \`NAME\` a variable, a dotted attribute or a call with literal arguments, such as \`site.wsgi:create_app("production")\`.
-Without \`:NAME\` it is \`application\`, or else \`app\`.
+\`MODULE\` is a Python module with dots.
+\`NAME\` is a variable, a dotted attribute, or a call with literal arguments, such as
+\`site.wsgi:create_app("production")\`.
+Without \`:NAME\`, the server looks for \`application\`, then for \`app\`.
 
-\`FILE\` ends in \`.ts\`, \`.mts\`, \`.cts\`, \`.js\`, \`.mjs\` or \`.cjs\`, \`NAME\` is something it exports, or a call of it with literal arguments: \`./app.ts:create("production")\`.
-Without \`:NAME\` it is the default export, or else \`application\` or \`app\`.`,
+\`FILE\` ends in \`.ts\`, \`.mts\`, \`.cts\`, \`.js\`, \`.mjs\` or \`.cjs\`.
+\`NAME\` is one of its exports, or a call of one with literal arguments:
+\`./app.ts:create("production")\`.
+Without \`:NAME\`, the server takes the default export, or else \`application\` or \`app\`.`,
   },
   {
     name: 'runtime',
@@ -25,15 +30,17 @@ Without \`:NAME\` it is the default export, or else \`application\` or \`app\`.`
     choices: ['auto', 'cpython', 'pyodide', 'node'],
     metavar: 'NAME',
     default: 'auto',
-    doc: `What runs the application: \`cpython\`, \`pyodide\`, \`node\`, or \`auto\`: what its name says.
+    doc: `What runs the application: \`cpython\`, \`pyodide\`, \`node\`, or \`auto\` to choose by
+the application's name.
 
-A Python module runs on the Python of the system, and where none is found (and \`python\` names none) on the embedded one.
+With \`auto\`, a Python module runs on the system's Python.
+If there is none, and \`python\` does not name one, it runs on the embedded Python.
 
 | runtime | runs |
 |---|---|
-| \`cpython\` | a Python module, in worker processes of a Python interpreter of the system |
-| \`pyodide\` | a Python module, on the CPython that comes with Monoceros as WebAssembly: each worker is a thread with an interpreter of its own. See the [guide](../guides/no-python.md) |
-| \`node\` | a TypeScript or JavaScript file, in the server's own processes, of which there are then as many as \`workers\` says |`,
+| \`cpython\` | a Python module, in worker processes with the system's Python |
+| \`pyodide\` | a Python module on the embedded Python: CPython as WebAssembly, which comes with Monoceros. Each worker is a thread with its own interpreter. See the [guide](../guides/no-python.md) |
+| \`node\` | a TypeScript or JavaScript file, in the processes of the server itself. There are as many of these as \`workers\` says |`,
   },
   {
     name: 'python',
@@ -43,9 +50,11 @@ A Python module runs on the Python of the system, and where none is found (and \
     metavar: 'FILE',
     nullable: true,
     default: null,
-    doc: `The Python interpreter: a path, or a name to look for on \`PATH\`; it must be 3.9 or newer.
+    doc: `The Python interpreter: a path, or a name to look up on \`PATH\`.
+It must be version 3.9 or newer.
 
-When not set: that of \`$VIRTUAL_ENV\`, else of \`.venv\` in the application's folder, else \`python3\` on \`PATH\`.`,
+Defaults to the interpreter of \`$VIRTUAL_ENV\`, then of \`.venv\` in the application's folder, then
+\`python3\` on \`PATH\`.`,
   },
   {
     name: 'chdir',
@@ -55,9 +64,11 @@ When not set: that of \`$VIRTUAL_ENV\`, else of \`.venv\` in the application's f
     rule: 'folder',
     metavar: 'DIR',
     default: '.',
-    doc: `The folder in which the application runs; modules are looked for there first.
+    doc: `The folder in which the application runs, and the first one to be searched for modules.
 
-Other paths on the command line (log files, sockets, the pid file) stay relative to the folder in which the command was started. Only \`pythonpath\` is relative to this one.`,
+Other paths on the command line (log files, sockets, the pid file) remain relative to the folder in
+which the command was started.
+Only \`pythonpath\` is relative to this one.`,
   },
   {
     name: 'pythonpath',
@@ -66,7 +77,7 @@ Other paths on the command line (log files, sockets, the pid file) stay relative
     type: 'strings',
     metavar: 'DIRS',
     default: [],
-    doc: `Folders to look for Python modules in, before all others; comma separated, may be given several times.`,
+    doc: `Folders to search for Python modules before all others; comma separated, repeatable.`,
   },
   {
     name: 'raw_env',
@@ -76,9 +87,9 @@ Other paths on the command line (log files, sockets, the pid file) stay relative
     rule: 'environment',
     metavar: 'KEY=VALUE',
     default: {},
-    doc: `An environment variable for the application's process; may be given several times.
+    doc: `An environment variable for the application's process; repeatable.
 
-In a config file a list of \`"KEY=VALUE"\` or an object.`,
+In a config file, use an object or a list of \`"KEY=VALUE"\`.`,
   },
   {
     name: 'inherit_env',
@@ -86,9 +97,10 @@ In a config file a list of \`"KEY=VALUE"\` or an object.`,
     flags: ['--inherit-env'],
     type: 'boolean',
     default: false,
-    doc: `Gives an application on the embedded Python the server's own environment variables; otherwise it has those of \`raw_env\` alone.
+    doc: `Pass the server's environment variables to an application on the embedded Python.
+By default it has only those of \`raw_env\`.
 
-An application on the system's Python always has them.`,
+An application on the system's Python always has the server's environment variables.`,
   },
   {
     name: 'mounts',
@@ -97,9 +109,12 @@ An application on the system's Python always has them.`,
     type: 'strings',
     metavar: 'PATH[:ro]',
     default: [],
-    doc: `A file or folder that an application on the embedded Python can see, at its own path; \`:ro\` makes it read-only. Comma separated, may be given several times.
+    doc: `A file or folder that an application on the embedded Python can see, at its own path;
+\`:ro\` makes it read-only.
+Comma separated, repeatable.
 
-What it sees without being told: the working directory, the folders of \`pythonpath\`, and the folder for temporary files.`,
+The working directory, the folders of \`pythonpath\` and the folder for temporary files are always
+visible.`,
   },
   {
     name: 'root_path',
@@ -109,9 +124,10 @@ What it sees without being told: the working directory, the folders of \`pythonp
     rule: 'root-path',
     metavar: 'PREFIX',
     default: '',
-    doc: `The path under which the application is mounted: it becomes \`SCRIPT_NAME\`, and is taken off the front of \`PATH_INFO\` where it is there.
+    doc: `The URL path at which the application is mounted.
+It becomes \`SCRIPT_NAME\`, and is removed from the beginning of \`PATH_INFO\` if it is there.
 
-It starts with a slash and ends without one: \`/shop\`.`,
+It starts with a slash and does not end with one: \`/shop\`.`,
   },
   {
     name: 'strict',
@@ -119,20 +135,25 @@ It starts with a slash and ends without one: \`/shop\`.`,
     flags: ['--strict'],
     type: 'boolean',
     default: false,
-    doc: `Holds the application to PEP 3333 to the letter: what breaks a rule is an error in the application and status 500.
+    doc: `Enforce PEP 3333 to the letter: if the application breaks a rule, the request fails with
+status 500.
 
-Otherwise the server serves what other servers serve too, as long as its meaning is clear and no byte of it could split or forge a response. The log says so once for each rule:
+By default, the server accepts what other servers accept, as long as the meaning is clear and no
+byte could split or forge a response.
+The log reports each such rule once:
 
 | the application | the server |
 |---|---|
-| sets \`Connection\`, \`Keep-Alive\`, \`Transfer-Encoding\`, \`Upgrade\` or another hop-by-hop header | leaves it out; whether the connection stays open, and how the body is framed, is up to the server and the client |
-| passes headers as a tuple, \`dict.items()\`, a generator or another iterable | takes what it gives |
-| passes a header as a list | takes it as a pair |
-| gives blocks that are a \`bytearray\` or another buffer of bytes (TypeScript: \`ArrayBuffer\`, \`DataView\`) | sends their bytes |
+| sets \`Connection\`, \`Keep-Alive\`, \`Transfer-Encoding\`, \`Upgrade\` or another hop-by-hop header | drops it; the server and the client decide whether the connection stays open and how the body is framed |
+| passes headers as a tuple, \`dict.items()\`, a generator or another iterable | accepts them |
+| passes a header as a list | treats it as a pair |
+| yields blocks that are a \`bytearray\` or another buffer of bytes (TypeScript: \`ArrayBuffer\`, \`DataView\`) | sends their bytes |
 | returns bytes instead of an iterable of them (Python) | sends them |
-| passes a status without a reason (\`204\`), or with white space around it | sends an empty reason; trims it |
+| passes a status without a reason (\`204\`), or with white space around it | sends an empty reason; trims the status |
 | repeats \`Content-Length\` with the same number, or puts white space around it | sends it once; trims it |
 
-Everything else is refused with either setting: line ends and other control characters, names that are no tokens, wrong status codes, lengths that contradict each other. The middleware \`validator\` is always strict.`,
+Everything else is refused in both modes: line ends and other control characters, names that are not
+tokens, invalid status codes, contradictory lengths.
+The middleware \`validator\` is always strict.`,
   },
 ] as const satisfies readonly SettingDefinition[]

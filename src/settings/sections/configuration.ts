@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** Where settings come from, and commands that only tell something. */
+/** The config file, and flags that print something and exit. */
 export const configurationSettings = [
   {
     name: 'config',
@@ -11,9 +11,10 @@ export const configurationSettings = [
     nullable: true,
     default: null,
     commandLineOnly: true,
-    doc: `A config file: \`.json\`, or \`.js\`/\`.mjs\` whose default export is an object; its keys are names of settings.
+    doc: `A config file: \`.json\`, or \`.js\`/\`.mjs\` with an object as its default export.
+Its keys are names of settings.
 
-When not set, \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current folder, where there is one.`,
+Defaults to \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current folder, if there is one.`,
   },
   {
     name: 'print_config',
@@ -22,7 +23,8 @@ When not set, \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current fold
     type: 'boolean',
     default: false,
     command: true,
-    doc: `Print every setting as it results from all sources, as a JSON config file, and exit.`,
+    doc: `Print all settings, as they result from all sources, in the form of a JSON config file,
+and exit.`,
   },
   {
     name: 'check_config',
@@ -31,7 +33,8 @@ When not set, \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current fold
     type: 'boolean',
     default: false,
     command: true,
-    doc: `Check the settings and exit: status 0 when they are good, 2 when not. The application is not loaded.`,
+    doc: `Check the configuration and exit: with status 0 if it is valid, with 2 if not.
+The application is not loaded.`,
   },
   {
     name: 'version',

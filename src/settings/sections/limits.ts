@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** What we accept of a client, and how much of it is kept in memory. */
+/** The largest requests that are accepted, and how much is kept in memory and on the disk. */
 export const limitSettings = [
   {
     name: 'limit_request_line',
@@ -11,7 +11,8 @@ export const limitSettings = [
     maximum: 1048576,
     metavar: 'BYTES',
     default: 4094,
-    doc: `The longest request line, in bytes; a longer one is answered 414. 0 means as long as is ever accepted: 1 MiB.`,
+    doc: `The maximum length of a request line, in bytes; a longer one is answered 414.
+0 means the highest possible value, 1 MiB.`,
   },
   {
     name: 'limit_request_fields',
@@ -22,7 +23,8 @@ export const limitSettings = [
     maximum: 32768,
     metavar: 'INT',
     default: 100,
-    doc: `The largest number of header fields in a request; more are answered 431. 0 means as many as are ever accepted: 32768.`,
+    doc: `The maximum number of header fields in a request; more are answered 431.
+0 means the highest possible value, 32768.`,
   },
   {
     name: 'limit_request_field_size',
@@ -34,9 +36,11 @@ export const limitSettings = [
     maximum: 1048576,
     metavar: 'BYTES',
     default: 8190,
-    doc: `The longest header field of a request, name and value, in bytes; a longer one is answered 431. 0 means as long as is ever accepted: 1 MiB.
+    doc: `The maximum length of a header field, name and value together, in bytes; a longer one is
+answered 431.
+0 means the highest possible value, 1 MiB.
 
-A value above \`limit_request_head\` has no effect unless that is raised too, because it holds for the whole head.`,
+\`limit_request_head\` applies too, so a value above it has no effect unless you raise both.`,
   },
   {
     name: 'limit_request_head',
@@ -47,9 +51,14 @@ A value above \`limit_request_head\` has no effect unless that is raised too, be
     maximum: 1048576,
     metavar: 'SIZE',
     default: '64k',
-    doc: `The largest head of a request: its request line and all header fields together. A larger one is answered 431, or 414 when the request line alone is larger. 0 means as large as is ever accepted: 1 MiB.
+    doc: `The maximum size of a request head: the request line and all header fields.
+A larger one is answered 431, or 414 if the request line alone is larger.
+0 means the highest possible value, 1 MiB.
 
-It bounds the memory that a connection takes before its request has been read, and holds whatever \`limit_request_line\`, \`limit_request_fields\` and \`limit_request_field_size\` are. The trailer section of a chunked body is held to the same. The error log names the setting that a refused request was over.`,
+It bounds the memory that a connection needs before its request has been read, whatever
+\`limit_request_line\`, \`limit_request_fields\` and \`limit_request_field_size\` are.
+The trailer section of a chunked body has the same limit.
+The error log names the setting whose limit a refused request exceeded.`,
   },
   {
     name: 'limit_request_body',
@@ -59,9 +68,10 @@ It bounds the memory that a connection takes before its request has been read, a
     minimum: 0,
     metavar: 'SIZE',
     default: 0,
-    doc: `The largest request body; a larger one is answered 413. 0 means unlimited.
+    doc: `The maximum size of a request body; a larger one is answered 413.
+0 means unlimited.
 
-It holds for chunked bodies too, which are cut off as soon as they grow beyond it.`,
+A chunked body is cut off as soon as it exceeds the limit.`,
   },
   {
     name: 'header_map',
@@ -71,10 +81,12 @@ It holds for chunked bodies too, which are cut off as soon as they grow beyond i
     choices: ['drop', 'refuse', 'dangerous'],
     metavar: 'MODE',
     default: 'drop',
-    doc: `What to do with header names that contain an underscore: \`drop\` them, \`refuse\` the request with 400, or \`dangerous\`: pass them on.
+    doc: `How to treat header names with an underscore: \`drop\` the header, \`refuse\` the request
+with 400, or \`dangerous\`: pass the header on.
 
-\`X_Real_IP\` and \`X-Real-IP\` have the same name in an environ, so with \`dangerous\` a client can forge a header that a
-proxy in front believes it controls.`,
+\`X_Real_IP\` and \`X-Real-IP\` have the same name in an environ.
+With \`dangerous\`, a client can therefore forge a header that a proxy in front is supposed to
+control.`,
   },
   {
     name: 'request_buffering',
@@ -83,9 +95,11 @@ proxy in front believes it controls.`,
     offFlag: '--no-request-buffering',
     type: 'boolean',
     default: true,
-    doc: `Read the whole request body before a worker is engaged (the default); \`--no-request-buffering\` streams it to the application instead.
+    doc: `Read the whole request body before a worker gets the request (the default).
+\`--no-request-buffering\` streams the body to the application instead.
 
-Streaming suits an application that wants to act on a body while it still arrives, at the price that a slow client then holds a worker (or a thread of it).`,
+Streaming suits an application that acts on a body while it arrives.
+The price: a slow client occupies a worker, or one of its threads.`,
   },
   {
     name: 'request_buffer_size',
@@ -98,7 +112,7 @@ Streaming suits an application that wants to act on a body while it still arrive
     maximum: 8 * 1024 * 1024,
     metavar: 'SIZE',
     default: '1M',
-    doc: `How much of a request body is kept in memory; the whole body goes to a temporary file when it is larger.
+    doc: `How much of a request body is kept in memory; a larger body goes to a temporary file.
 
 While more than half of \`client_memory\` is in use, bodies larger than 16 KiB go to a file.`,
   },
@@ -111,9 +125,11 @@ While more than half of \`client_memory\` is in use, bodies larger than 16 KiB g
     metavar: 'DIR',
     nullable: true,
     default: null,
-    doc: `The folder for the temporary files of large request bodies and of slow clients' responses; the system's own when not set.
+    doc: `The folder for the temporary files of large request bodies and of slow clients' responses.
+Defaults to the system's folder for temporary files.
 
-The files never outlive their request. Choose a disk with room for the largest uploads, not a file system in memory.`,
+The files never outlive their request.
+Choose a disk with space for the largest uploads, not a file system in memory.`,
   },
   {
     name: 'client_memory',
@@ -124,13 +140,22 @@ The files never outlive their request. Choose a disk with room for the largest u
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `The most memory that the server holds for its clients: incomplete requests, request bodies, unsent responses. Defaults to a quarter of the memory there is, at most 1 GiB.
+    doc: `The most memory that the server holds for its clients: incomplete requests, request
+bodies, unsent responses.
+Defaults to a quarter of the available memory, at most 1 GiB.
 
-The memory there is: that of the container (cgroup) if it has a limit, otherwise that of the machine.
+The available memory is that of the container (cgroup) if it has a limit, otherwise that of the
+machine.
 The acceptors share the total equally.
 At half of it, bodies and the responses of slow clients go to the disk early.
-When it is used up, the server stops reading heads that are incomplete, and answers 503 with \`Retry-After\` to new heads that come in pieces, and to new requests whose body is chunked or larger than 16 KiB and would not go to the disk (\`--no-request-buffering\`, TypeScript applications).
-All else still begins until the total is exceeded by half; from then on all such bodies are answered 503, only workers that hold nothing begin other requests (TypeScript applications: they get 503), and clients that take or send less than 16 KiB in a second are given up.`,
+When it is used up, the server stops reading incomplete heads.
+It then answers 503 with \`Retry-After\` to new heads that arrive in pieces, and to new requests
+whose body is chunked or larger than 16 KiB and would not go to the disk
+(\`--no-request-buffering\`, TypeScript applications).
+All other requests still begin until the total is exceeded by half.
+From then on, all such bodies are answered 503, and only workers that hold nothing begin other
+requests (TypeScript applications: they get 503).
+Clients that take or send less than 16 KiB in a second are disconnected.`,
   },
   {
     name: 'spool_size',
@@ -141,11 +166,14 @@ All else still begins until the total is exceeded by half; from then on all such
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `The most disk space that temporary files take together. Defaults to half of the space that is free at start, at most 8 GiB.
+    doc: `The most disk space that all temporary files take together.
+Defaults to half of the space that is free at start, at most 8 GiB.
 
-The acceptors share the total equally. On a file system in memory (tmpfs) the default is also at most a quarter of the memory there is.
-When it is used up, a request whose body needs the disk is answered 503, a body that is partly written waits for room for up to \`body_timeout\`,
-and responses are no longer spooled (see \`response_spool_size\`).`,
+The acceptors share the total equally.
+On a file system in memory (tmpfs), the default is also at most a quarter of the available memory.
+When it is used up, a request whose body needs the disk is answered 503.
+A body that is partly written waits for space for up to \`body_timeout\`.
+Responses are no longer spooled (see \`response_spool_size\`).`,
   },
   {
     name: 'spool_reserve',
@@ -156,7 +184,8 @@ and responses are no longer spooled (see \`response_spool_size\`).`,
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `How much of the disk with the temporary files stays free, whoever uses it. Defaults to a tenth of the disk, at most 1 GiB.
+    doc: `How much of the disk with the temporary files stays free, whoever uses it.
+Defaults to a tenth of the disk, at most 1 GiB.
 
 When less is free, the server behaves as if \`spool_size\` were used up.`,
   },
@@ -171,7 +200,8 @@ When less is free, the server behaves as if \`spool_size\` were used up.`,
     default: '256k',
     doc: `How much of one response body the application may be ahead of its client.
 
-It bounds what is kept in memory for each slow reader; a worker goes on with other requests meanwhile.`,
+It bounds the memory that each slow reader takes.
+Meanwhile, a worker runs other requests.`,
   },
   {
     name: 'response_spool_size',
@@ -181,11 +211,14 @@ It bounds what is kept in memory for each slow reader; a worker goes on with oth
     minimum: 0,
     metavar: 'SIZE',
     default: '64M',
-    doc: `How much of one response goes to a temporary file when its client reads slowly; 0 disables spooling.
+    doc: `How much of one response goes to a temporary file when its client reads slowly.
+0 disables spooling.
 
-A Python worker is done with a response as soon as the server has taken it, so a slow client holds neither the worker's memory nor one of its threads.
-A client is slow when the application has filled \`response_window\` and the client takes nothing for 10 ms.
-What exceeds the size stays with the worker until the client has taken the rest.
+A Python worker is done with a response as soon as the server has taken it, so a slow client
+occupies neither the worker's memory nor one of its threads.
+A client is slow if the application has filled \`response_window\` and the client takes nothing for
+10 ms.
+What exceeds the size stays in the worker until the client has taken the rest.
 Responses of TypeScript applications are not spooled.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -12,7 +12,8 @@ export const loggingSettings = [
     nullable: true,
     default: null,
     gunicornName: 'accesslog',
-    doc: `Where to log requests: a file, or \`-\` for standard output; no access log when not set.
+    doc: `The access log: a file, or \`-\` for standard output.
+Defaults to no access log.
 
 Lines are written together, at most a tenth of a second late.`,
   },
@@ -24,7 +25,8 @@ Lines are written together, at most a tenth of a second late.`,
     rule: 'access-log-format',
     metavar: 'TEXT',
     default: combinedFormat,
-    doc: `The form of a line of the access log; the default is Apache's combined form.
+    doc: `The format of a line in the access log.
+Defaults to Apache's combined format.
 
 | atom | stands for |
 |---|---|
@@ -35,7 +37,7 @@ Lines are written together, at most a tenth of a second late.`,
 | \`%(r)s\` | request line |
 | \`%(m)s\`, \`%(U)s\`, \`%(q)s\`, \`%(H)s\` | method, path, query string, protocol |
 | \`%(s)s\` | status |
-| \`%(b)s\`, \`%(B)s\` | bytes of body sent; for none \`-\` and \`0\` |
+| \`%(b)s\`, \`%(B)s\` | bytes of the body that were sent; \`-\` and \`0\` for an empty body |
 | \`%(f)s\`, \`%(a)s\` | \`Referer\` and \`User-Agent\` of the request |
 | \`%(T)s\`, \`%(M)s\`, \`%(D)s\`, \`%(L)s\` | duration: whole seconds, milliseconds, microseconds, seconds with six decimals |
 | \`%(p)s\` | process id of the acceptor, in angle brackets |
@@ -43,7 +45,9 @@ Lines are written together, at most a tenth of a second late.`,
 | \`%({name}e)s\` | a variable of the environ that the server itself sets, such as \`server_port\` |
 | \`%%\` | a percent sign |
 
-Anything absent is \`-\`. Quotes, backslashes, control characters and bytes beyond ASCII in what a client sent are escaped as Apache does.`,
+Anything absent is \`-\`.
+Quotes, backslashes, control characters and bytes beyond ASCII that a client sent are escaped as in
+Apache.`,
   },
   {
     name: 'error_logfile',
@@ -53,9 +57,11 @@ Anything absent is \`-\`. Quotes, backslashes, control characters and bytes beyo
     metavar: 'FILE',
     default: '-',
     gunicornName: 'errorlog',
-    doc: `Where to log everything else: a file, or \`-\` for standard error.
+    doc: `The log of everything except requests: a file, or \`-\` for standard error.
 
-What the application prints (standard output, standard error, \`wsgi.errors\`) is always a part of it, line by line with the worker's process id, so Gunicorn's \`--capture-output\` is not needed.`,
+It always includes what the application prints (standard output, standard error, \`wsgi.errors\`),
+line by line with the worker's process id.
+Gunicorn's \`--capture-output\` is therefore not needed.`,
   },
   {
     name: 'log_level',
@@ -66,9 +72,13 @@ What the application prints (standard output, standard error, \`wsgi.errors\`) i
     metavar: 'LEVEL',
     default: 'info',
     gunicornName: 'loglevel',
-    doc: `The least important messages to log: \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\`. What the application prints is logged at every level.
+    doc: `The least important messages to log: \`debug\`, \`info\`, \`warning\`, \`error\` or
+\`critical\`.
+The application's own output is logged at every level.
 
-Entries that a client can cause at will (refused requests, 503s) are limited: ten of a kind at once, then one a second, and a count of those that were left out.
-At \`debug\` all of them are written. The access log and the application's tracebacks are never limited.`,
+Messages that a client can cause at will (refused requests, 503s) are limited: ten of a kind at
+once, then one a second, and the number of those left out.
+At \`debug\`, all of them are written.
+The access log and the application's tracebacks are never limited.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** What the server adds to responses, and which proxies it believes. */
+/** Headers that the server adds, and proxies that it trusts. */
 export const responseSettings = [
   {
     name: 'server_header',
@@ -12,9 +12,11 @@ export const responseSettings = [
     nullable: true,
     metavar: 'TEXT',
     default: 'monoceros',
-    doc: `The value of the \`Server\` header of responses; \`--no-server-header\` (\`null\` in a config file) leaves it out.
+    doc: `The value of the \`Server\` header of responses; \`--no-server-header\` (\`null\` in a
+config file) omits it.
 
-It says no version unless you want it to. A \`Server\` header that the application sets is kept as it is.`,
+The default does not include a version.
+A \`Server\` header that the application sets is kept.`,
   },
   {
     name: 'forwarded_allow_ips',
@@ -25,9 +27,12 @@ It says no version unless you want it to. A \`Server\` header that the applicati
     metavar: 'ADDRESSES',
     default: ['127.0.0.1', '::1'],
     env: 'FORWARDED_ALLOW_IPS',
-    doc: `Addresses and networks (\`10.0.0.0/8\`) of proxies whose \`secure_scheme_headers\` are believed; comma separated, \`*\` for all.
+    doc: `Addresses and networks (\`10.0.0.0/8\`) of trusted proxies, whose
+\`secure_scheme_headers\` are believed.
+Comma separated; \`*\` trusts all.
 
-Connections over a Unix socket are always believed. The environment variable \`FORWARDED_ALLOW_IPS\` replaces the default.`,
+Connections over a Unix socket are always trusted.
+The environment variable \`FORWARDED_ALLOW_IPS\` replaces the default.`,
   },
   {
     name: 'secure_scheme_headers',
@@ -40,8 +45,11 @@ Connections over a Unix socket are always believed. The environment variable \`F
       'X-FORWARDED-PROTO': 'https',
       'X-FORWARDED-SSL': 'on',
     },
-    doc: `Request headers and the value of each by which a believed proxy says that the client came over HTTPS; config file only.
+    doc: `Request headers, each with the value by which a trusted proxy says that the client used
+HTTPS.
+Config file only.
 
-Then \`wsgi.url_scheme\` is \`https\`. A request in which two of them disagree is refused with 400.`,
+\`wsgi.url_scheme\` is then \`https\`.
+A request in which two of these headers disagree is answered 400.`,
   },
 ] as const satisfies readonly SettingDefinition[]

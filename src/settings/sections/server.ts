@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** Sockets and processes that terminate HTTP. */
+/** Addresses, and the processes that handle HTTP. */
 export const serverSettings = [
   {
     name: 'bind',
@@ -11,11 +11,15 @@ export const serverSettings = [
     default: ['127.0.0.1:8000'],
     env: 'PORT',
     envTemplate: '0.0.0.0:$',
-    doc: `Where to listen: \`HOST:PORT\`, \`HOST\`, \`:PORT\`, \`[IPV6]:PORT\` or \`unix:PATH\`; may be given several times.
+    doc: `The address to listen on: \`HOST:PORT\`, \`HOST\`, \`:PORT\`, \`[IPV6]:PORT\` or
+\`unix:PATH\`; repeatable.
 
-Without a port it is 8000; without a host, every IPv4 address of the machine. Port 0 takes any free port, which the start banner
-names. When the environment variable \`PORT\` is set and nothing else says where to listen, it is \`0.0.0.0:$PORT\`.
-A socket file left behind by a server that is gone is replaced; one that somebody still serves is refused.`,
+The port defaults to 8000, and the host to every IPv4 address of the machine.
+Port 0 takes any free port, which the start banner shows.
+If the environment variable \`PORT\` is set and nothing else sets the address, it is
+\`0.0.0.0:$PORT\`.
+A socket file that a dead server left behind is replaced.
+If a server still uses it, the command fails.`,
   },
   {
     name: 'backlog',
@@ -26,10 +30,12 @@ A socket file left behind by a server that is gone is replaced; one that somebod
     maximum: 65535,
     metavar: 'INT',
     default: 2048,
-    doc: `How many connections the kernel keeps waiting for us to accept them, for each address.
+    doc: `How many connections the kernel queues until the server accepts them, for each address.
 
-The system may have a lower bound of its own (\`net.core.somaxconn\` on Linux). Because the acceptor takes connections at once,
-however busy the workers are, this fills only when the acceptor itself is overwhelmed; see \`backlog_limit\` for waiting requests.`,
+The system may have a lower limit (\`net.core.somaxconn\` on Linux).
+The acceptor takes connections at once, however busy the workers are, so this queue fills only if
+the acceptor itself is overloaded.
+For requests that wait for a worker, see \`backlog_limit\`.`,
   },
   {
     name: 'backlog_limit',
@@ -39,10 +45,12 @@ however busy the workers are, this fills only when the acceptor itself is overwh
     minimum: 1,
     metavar: 'INT',
     default: 2048,
-    doc: `How many whole requests may wait for a worker, in each acceptor, before further ones are answered 503 with \`Retry-After\`.
+    doc: `How many complete requests may wait for a worker, in each acceptor.
+Further ones are answered 503 with \`Retry-After\`.
 
-Gunicorn has no such limit: there the requests wait unseen in the kernel's queue of connections, and the same number (2048, its \`backlog\`)
-bounds them. A shorter queue refuses sooner under overload; a longer one lets clients wait for longer.`,
+In Gunicorn, requests wait unseen in the kernel's queue of connections, and \`backlog\` (2048 as
+well) limits them.
+A shorter queue refuses sooner under overload; in a longer one, clients wait longer.`,
   },
   {
     name: 'max_connections',
@@ -52,15 +60,21 @@ bounds them. A shorter queue refuses sooner under overload; a longer one lets cl
     minimum: 1,
     metavar: 'INT',
     default: 20000,
-    doc: `How many client connections each acceptor holds open at a time.
+    doc: `How many client connections each acceptor keeps open at a time.
 
-When there are that many, idle ones make room for new ones, longest idle first: connections that wait for their next request, and those that
-have sent nothing for half a second. Where none is idle, a new connection is answered 503 and closed.
+When the limit is reached, idle connections make way for new ones, those that have been idle longest
+first.
+A connection is idle if it waits for its next request, or has sent nothing for half a second.
+If none is idle, a new connection is answered 503 and closed.
 
-Each connection takes a file descriptor. Where the limit of open files (\`ulimit -n\`, \`LimitNOFILE=\` of systemd) does not allow for so many, and for
-the files that requests and responses need (a fifth is kept for these), the number is lowered, with a warning at start (not where it stays above 10000 and nobody asked for more than the default).
+Each connection takes a file descriptor, and a fifth of the descriptors is kept for the files of
+requests and responses.
+If the limit of open files (\`ulimit -n\`, \`LimitNOFILE=\` of systemd) is too low for that, the
+server lowers the number and logs a warning at start.
+There is no warning if the default was lowered to no less than 10000.
 
-This is not Gunicorn's \`worker_connections\`: a connection costs no worker here, only some memory and a file descriptor.`,
+Gunicorn's \`worker_connections\` is different: here, a connection does not occupy a worker, only
+some memory and a file descriptor.`,
   },
   {
     name: 'acceptors',
@@ -71,13 +85,17 @@ This is not Gunicorn's \`worker_connections\`: a connection costs no worker here
     maximum: 256,
     metavar: 'INT',
     default: 1,
-    doc: `How many processes terminate HTTP; the workers are shared out among them, at least one each.
+    doc: `How many processes handle HTTP.
+The workers are distributed among them, at least one for each.
 
-One serves tens of thousands of requests a second, which is more than most applications can answer. Give more when an
-acceptor's processor is the busy one.
+One acceptor handles tens of thousands of requests a second, which is more than most applications
+can answer.
+Use more if the acceptor's processor is the bottleneck.
 
-The embedded Python (\`--runtime pyodide\`) has one acceptor, whatever this says: its workers are threads of that process,
-and several processes would take turns at an SQLite database. Where it would take the place of a missing Python, more than one acceptor is refused.`,
+The embedded Python (\`--runtime pyodide\`) always has one acceptor.
+Its workers are threads of that process, and several processes would have to take turns at an SQLite
+database.
+If the embedded Python replaces a missing Python, more than one acceptor is an error.`,
   },
   {
     name: 'pidfile',
@@ -87,9 +105,12 @@ and several processes would take turns at an SQLite database. Where it would tak
     metavar: 'FILE',
     nullable: true,
     default: null,
-    doc: `A file that holds the process id of the arbiter while it runs; signals go to that process.
+    doc: `A file that holds the process id of the arbiter while it runs.
+Send signals to that process.
 
-A file that names a running server is refused. One that was left behind is replaced: its process is gone, or its number is that of this process (in a container), of a
-thread, or of another program that was started after the file was written.`,
+If the file names a running server, the command fails.
+A file that was left behind is replaced: its process is gone, or the number now belongs to this
+process (in a container), to a thread, or to another program that was started after the file was
+written.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,6 +1,6 @@
 import type { SettingDefinition } from '../definition.ts'
 
-/** Processes that run the application. */
+/** The workers, which run the application. */
 export const workerSettings = [
   {
     name: 'workers',
@@ -12,10 +12,12 @@ export const workerSettings = [
     metavar: 'INT',
     default: 1,
     env: 'WEB_CONCURRENCY',
-    doc: `How many worker processes run the application.
+    doc: `How many workers run the application.
 
-About one for each processor core is a good start for an application that computes; more when it waits for databases and other
-servers. Slow clients need no extra workers, because a worker never waits for a client. The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
+For an application that computes, start with one for each processor core; use more if it waits for
+databases and other servers.
+Slow clients need no extra workers, because a worker never waits for a client.
+The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
   },
   {
     name: 'threads',
@@ -28,7 +30,7 @@ servers. Slow clients need no extra workers, because a worker never waits for a 
     default: 1,
     doc: `How many requests each worker runs at the same time, in threads.
 
-With more than 1 the application must be thread-safe, and \`wsgi.multithread\` is true.`,
+With more than 1, the application must be thread-safe, and \`wsgi.multithread\` is true.`,
   },
   {
     name: 'worker_memory',
@@ -38,12 +40,13 @@ With more than 1 the application must be thread-safe, and \`wsgi.multithread\` i
     minimum: 33554432,
     maximum: 4294967296,
     nullable: true,
-    metavar: 'BYTES',
+    metavar: 'SIZE',
     default: null,
-    doc: `How much memory an interpreter of the embedded Python may have, such as \`256M\`; past it Python raises MemoryError.
-A worker in which no room is left after that is replaced, the new one first.
+    doc: `How much memory each interpreter of the embedded Python may use, such as \`256M\`.
+Beyond that, Python raises MemoryError.
 
-It begins with about 32 MiB, to which come some 60 MiB of node's own for each worker.`,
+A worker that has no memory left after that is replaced, the new one first.
+An interpreter starts with about 32 MiB; Node.js itself needs some 60 MiB for each worker.`,
   },
   {
     name: 'max_requests',
@@ -53,9 +56,11 @@ It begins with about 32 MiB, to which come some 60 MiB of node's own for each wo
     minimum: 0,
     metavar: 'INT',
     default: 0,
-    doc: `Replace a worker after it has run that many requests; 0 means never.
+    doc: `Replace a worker after this many requests.
+0 means never.
 
-A simple remedy for an application that leaks memory. The new worker is ready before the old one leaves, so clients do not notice.`,
+This is a simple remedy for an application that leaks memory.
+The new worker is ready before the old one leaves, so clients do not notice.`,
   },
   {
     name: 'max_requests_jitter',
@@ -65,6 +70,7 @@ A simple remedy for an application that leaks memory. The new worker is ready be
     minimum: 0,
     metavar: 'INT',
     default: 0,
-    doc: `Add a random number from 0 to this to each worker's \`max_requests\`, so that they are not all replaced at once.`,
+    doc: `Add a random number from 0 to this to each worker's \`max_requests\`, so that workers are
+not all replaced at once.`,
   },
 ] as const satisfies readonly SettingDefinition[]
