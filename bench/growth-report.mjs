@@ -38,9 +38,12 @@ export function growthReport({ facts, notes, base, curves }) {
     ...facts.map((fact) => `- ${fact}`),
     ...notes.map((note) => `- ${note}`),
     '',
-    `One thing varies, all else stays: ${base.connections} connections, 2 workers, 1 acceptor, no header fields but Host, no request`,
-    'body, a response body of 14 bytes. CPU is the processor time per request of all processes of a server, the median of',
-    'the rounds, and behind it the least and the most of them. A slope is the difference to the first point of that server,',
+    `One thing varies, all else stays: ${base.connections} connections, 2 workers, 1 ` +
+      'acceptor, no header fields but Host, no request',
+    'body, a response body of 14 bytes. CPU is the processor time per request of all ' +
+      'processes of a server, the median of',
+    'the rounds, and behind it the least and the most of them. A slope is the difference ' +
+      'to the first point of that server,',
     'divided by the difference on the axis. Errors are the sum over the rounds.',
     ...curves.flatMap((curve) => ['', ...curveSection(curve)]),
     '',
@@ -54,7 +57,9 @@ function curveSection({ title, varies, points }) {
   return [
     `## ${title}`,
     '',
-    `Other processes used ${Number.isFinite(busy) ? `${Math.round(busy * 100)} %` : 'an unknown part'} of the machine (median).`,
+    'Other processes used ' +
+      `${Number.isFinite(busy) ? `${Math.round(busy * 100)} %` : 'an unknown part'} of the ` +
+      'machine (median).',
     '',
     ...table(
       [

@@ -220,7 +220,8 @@ function plan(args) {
   const unknown = names.find((name) => !CURVES.some((one) => one.name === name))
   if (unknown !== undefined) {
     throw new UsageError(
-      `--curves ${unknown}: there is none of that name; choose from ${CURVES.map(({ name }) => name)}`,
+      `--curves ${unknown}: there is none of that name; choose from ` +
+        `${CURVES.map(({ name }) => name)}`,
     )
   }
   const rounds = Number(values.rounds ?? ROUNDS)
@@ -320,7 +321,8 @@ function possible(curves, notes) {
   const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number(stdout)
   if (limit >= DESCRIPTORS) return curves
   notes.push(
-    `${MOST_CONNECTIONS} connections are left out: a process may open ${limit} files here, and they need ${DESCRIPTORS}. Raise the hard limit (ulimit -Hn).`,
+    `${MOST_CONNECTIONS} connections are left out: a process may open ${limit} files here, ` +
+      `and they need ${DESCRIPTORS}. Raise the hard limit (ulimit -Hn).`,
   )
   say(notes.at(-1))
   return curves.map((one) => ({
@@ -386,7 +388,8 @@ async function check({ origin }, path) {
   const text = await post.text()
   if (post.status !== 200 || text !== `${size}\n`) {
     throw new Error(
-      `It answered POST of ${size} bytes with ${post.status} and ${JSON.stringify(text.slice(0, 80))}.`,
+      `It answered POST of ${size} bytes with ${post.status} and ` +
+        `${JSON.stringify(text.slice(0, 80))}.`,
     )
   }
 }

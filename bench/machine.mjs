@@ -25,9 +25,13 @@ export function machineFacts({ started, environment, wrk }) {
     .filter((name) => name in versions)
     .map((name) => `${name} ${versions[name]}`)
   return [
-    `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
-    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
-    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ${wrk} with one thread, over loopback`,
+    `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ` +
+      `${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ` +
+      `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ` +
+      `${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
+    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ` +
+      `${wrk} with one thread, over loopback`,
   ]
 }
 

@@ -24,7 +24,9 @@ const BURN =
 const WAIT = 'setInterval(() => {}, 1000);'
 
 test('the processor time of children that have ended is counted', async (context) => {
-  const program = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(BURN)}]); console.log('ready'); ${WAIT}`
+  const program =
+    "require('node:child_process').spawnSync(process.execPath, ['-e', " +
+    `${JSON.stringify(BURN)}]); console.log('ready'); ${WAIT}`
   const child = await start(context, program)
   assert.equal(processTree(child.pid).length, 1, 'the child of the child has ended')
   const seconds = processorTime(child.pid)
@@ -32,8 +34,12 @@ test('the processor time of children that have ended is counted', async (context
 })
 
 test('a process whose parent has ended is found by its session', async (context) => {
-  const orphan = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(WAIT)}], { stdio: 'ignore' }).unref()`
-  const middle = `require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(orphan)}]); console.log('ready'); ${WAIT}`
+  const orphan =
+    `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(WAIT)}], ` +
+    "{ stdio: 'ignore' }).unref()"
+  const middle =
+    "require('node:child_process').spawnSync(process.execPath, ['-e', " +
+    `${JSON.stringify(orphan)}]); console.log('ready'); ${WAIT}`
   const child = await start(context, middle)
   const tree = processTree(child.pid)
   assert.equal(tree.length, 2)

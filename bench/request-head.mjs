@@ -22,7 +22,8 @@ const HEADS = {
     'sec-ch-ua-platform: "Linux"',
     'DNT: 1',
     'Upgrade-Insecure-Requests: 1',
-    'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+    'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) ' +
+      'Chrome/142.0.0.0 Safari/537.36',
     'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
     'Sec-Fetch-Site: same-origin',
     'Sec-Fetch-Mode: navigate',
@@ -31,7 +32,8 @@ const HEADS = {
     'Referer: https://www.example.org/articles/2026/11/',
     'Accept-Encoding: gzip, deflate, br, zstd',
     'Accept-Language: en-GB,en;q=0.9,de;q=0.8',
-    'Cookie: sessionid=abcdefghijklmnopqrstuvwxyz012345; csrftoken=0123456789abcdefghijklmnopqrstuv; theme=dark',
+    'Cookie: sessionid=abcdefghijklmnopqrstuvwxyz012345; ' +
+      'csrftoken=0123456789abcdefghijklmnopqrstuv; theme=dark',
     'If-None-Match: W/"5f2c-18c3a7d9e40"',
     'X-Custom-Client: 4.2.1',
   ],
@@ -70,7 +72,8 @@ for (const [name, lines] of Object.entries(HEADS)) {
     parser.reset()
   })
   console.log(
-    `${name} (${bytes.length} bytes): ${whole.toFixed(0)} ns in one piece, ${split.toFixed(0)} ns in two`,
+    `${name} (${bytes.length} bytes): ${whole.toFixed(0)} ns in one piece, ` +
+      `${split.toFixed(0)} ns in two`,
   )
 }
 console.log(`node ${process.version}`)

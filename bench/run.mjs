@@ -290,7 +290,8 @@ async function check({ origin }, { path, method, bodySize, answers }) {
   const body = await response.text()
   if (response.status !== 200 || !answers(body)) {
     throw new Error(
-      `It answered ${method} ${path} with ${response.status} and a wrong body of ${body.length} bytes.`,
+      `It answered ${method} ${path} with ${response.status} and a wrong body of ` +
+        `${body.length} bytes.`,
     )
   }
 }
@@ -359,7 +360,9 @@ function fastest(samples) {
 function facts(todo, present, environment, wrk, started) {
   return [
     ...machineFacts({ started, environment, wrk }),
-    `${todo.rounds} rounds of ${todo.seconds} s each${todo.concurrency.some(isShort(todo)) ? ' (1 s with one connection)' : ''}, the servers taking turns`,
+    `${todo.rounds} rounds of ${todo.seconds} s ` +
+      `each${todo.concurrency.some(isShort(todo)) ? ' (1 s with one connection)' : ''}, the ` +
+      'servers taking turns',
     ...present.map((server) => serverFact(server, todo.workers, environment.versions)),
   ]
 }

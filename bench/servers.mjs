@@ -70,10 +70,12 @@ export const SERVERS = /** @type {Server[]} */ ([
       process.execPath,
       OUR_COMMAND,
       ...['--bind', `127.0.0.1:${port}`, '--chdir', APPS, '--log-level', 'warning'],
-      `./mounted.mjs:create(${JSON.stringify(app)}, ${JSON.stringify(join(bin, 'python3'))}, ${workers})`,
+      `./mounted.mjs:create(${JSON.stringify(app)}, ` +
+        `${JSON.stringify(join(bin, 'python3'))}, ${workers})`,
     ],
     shape: (workers) =>
-      `one process with ${workers} workers: pythonApp() under a dispatcher, requestId and errorHandler`,
+      `one process with ${workers} workers: pythonApp() under a dispatcher, requestId and ` +
+      'errorHandler',
   },
   {
     name: 'gunicorn-sync',

@@ -84,7 +84,8 @@ export function ensureVirtualEnvironment({ packages, python, update, say }) {
 /** The versions of all packages, by the names that their projects spell. */
 function installed() {
   const program =
-    'import importlib.metadata as m, json; print(json.dumps({d.metadata["Name"]: d.version for d in m.distributions()}))'
+    'import importlib.metadata as m, json; print(json.dumps({d.metadata["Name"]: d.version ' +
+    'for d in m.distributions()}))'
   return JSON.parse(run(PYTHON, ['-c', program]).stdout)
 }
 

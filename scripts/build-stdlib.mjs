@@ -35,7 +35,9 @@ const target = join(root, 'dist', 'python_stdlib.zip')
 const kept = join(root, 'node_modules', '.cache', 'monoceros', 'python_stdlib.zip')
 const require = createRequire(import.meta.url)
 const source = readFileSync(require.resolve('pyodide/python_stdlib.zip'))
-const stamp = `monoceros stdlib ${FORMAT}, pyodide ${require('pyodide/package.json').version}, ${createHash('sha256').update(source).digest('hex')}`
+const stamp =
+  `monoceros stdlib ${FORMAT}, pyodide ${require('pyodide/package.json').version}, ` +
+  `${createHash('sha256').update(source).digest('hex')}`
 
 if (process.argv.includes('--force') || stampOf(target) !== stamp) {
   if (process.argv.includes('--force') || stampOf(kept) !== stamp) put(await build(), kept)

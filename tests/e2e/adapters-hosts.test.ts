@@ -541,7 +541,8 @@ describe('toNodeHandler', () => {
   test('headers that could pass for others do not reach the environ', async () => {
     const probe = new Probe()
     const request =
-      'GET / HTTP/1.1\r\nHost: a\r\nX_Real_IP: 1\r\nProxy: http://evil\r\nX-Kept: 1\r\nX-Kept: 2\r\n\r\n'
+      'GET / HTTP/1.1\r\nHost: a\r\nX_Real_IP: 1\r\nProxy: http://evil\r\nX-Kept: 1\r\n' +
+      'X-Kept: 2\r\n\r\n'
     await answered(toNodeHandler(probe.app), request)
     expect(probe.environ).not.toHaveProperty('HTTP_X_REAL_IP')
     expect(probe.environ).not.toHaveProperty('HTTP_PROXY')
@@ -629,7 +630,9 @@ describe('toNodeHandler', () => {
     const connection = await RawConnection.open({
       port: await listen(express().use(express.raw({ type: '*/*' }), toNodeHandler(probe.app))),
     })
-    const head = `POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nContent-Length: ${bytes.length}\r\n\r\n`
+    const head =
+      'POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\n' +
+      `Content-Length: ${bytes.length}\r\n\r\n`
     await connection.send(Buffer.concat([Buffer.from(head), bytes]))
     expect((await connection.readResponse()).text).toBe('POST |/x||23')
     expect(probe.environ?.CONTENT_LENGTH).toBe('23')

@@ -39,9 +39,12 @@ describe.skipIf(!hasPython())('the command line', () => {
       const { code, stdout, stderr } = await runCommand(['--help'])
       expect([code, stderr]).toEqual([0, ''])
       const flags =
-        '-b --bind -w --workers --threads -t --timeout --graceful-timeout --keep-alive --chdir --pythonpath --python -e --env ' +
-        '--root-path --access-logfile --error-logfile --log-level --limit-request-line --limit-request-fields ' +
-        '--limit-request-field-size --limit-request-body --acceptors --no-request-buffering --header-map --version --help'
+        '-b --bind -w --workers --threads -t --timeout --graceful-timeout --keep-alive ' +
+        '--chdir --pythonpath --python -e --env ' +
+        '--root-path --access-logfile --error-logfile --log-level --limit-request-line ' +
+        '--limit-request-fields ' +
+        '--limit-request-field-size --limit-request-body --acceptors ' +
+        '--no-request-buffering --header-map --version --help'
       for (const flag of flags.split(' '))
         expect(stdout).toMatch(new RegExp(`(^|[\\s,])${flag}\\b`, 'm'))
       expect(stdout).toMatch(/monoceros \[options\] APP/i)
@@ -322,7 +325,8 @@ describe.skipIf(!hasPython())('the command line', () => {
           'def application(environ, start_response):',
           '    start_response("200 OK", [])',
           '    seen = {key: environ[key] for key in ("SCRIPT_NAME", "PATH_INFO")}',
-          '    return [json.dumps({**seen, "cwd": os.getcwd(), "env": os.environ["COLOUR"], "odd": odd.number}).encode()]',
+          '    return [json.dumps({**seen, "cwd": os.getcwd(), "env": ' +
+            'os.environ["COLOUR"], "odd": odd.number}).encode()]',
         ].join('\n'),
       )
       const server = await startServer({

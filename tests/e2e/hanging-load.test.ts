@@ -77,7 +77,8 @@ const hangs: [name: string, source: (port: number) => string, shown: RegExp][] =
   [
     'waits for a database that does not answer',
     (port) =>
-      `import socket\n\ndef ask():\n    connection = socket.create_connection(("127.0.0.1", ${port}))\n    connection.recv(1)\n\nask()\n`,
+      'import socket\n\ndef ask():\n    connection = ' +
+      `socket.create_connection(("127.0.0.1", ${port}))\n    connection.recv(1)\n\nask()\n`,
     /File "[^"]*\/helper\.py", line 5, in ask\n {4}connection\.recv\(1\)\n/,
   ],
   [
@@ -277,7 +278,9 @@ describe('an application in TypeScript', () => {
       timeout: START,
     })
     expect(exit.code).toBe(3)
-    const named = `the module ${join(folder.path, 'app.mjs')}, or one that it imports, waits in a top-level await`
+    const named =
+      `the module ${join(folder.path, 'app.mjs')}, or one that it imports, waits in a ` +
+      'top-level await'
     expect(exit.stderr).toContain('is still loading ./app.mjs:app after 2 s')
     expect(exit.stderr.split(named)).toHaveLength(3)
     expect(exit.stderr).toContain('./app.mjs:app could not be loaded within 4 s (load_timeout)')
@@ -329,7 +332,8 @@ describe('an application in TypeScript', () => {
     expect(await answer(server)).toBe('old')
     write(
       'app.mjs',
-      `import { closeSync, openSync } from 'node:fs'\ncloseSync(openSync('loading', 'w'))\nfor (;;) {}\n`,
+      "import { closeSync, openSync } from 'node:fs'\ncloseSync(openSync('loading', 'w'))\n" +
+        'for (;;) {}\n',
     )
     server.signal('SIGHUP')
     await waitFor('it to hang', () => existsSync(join(folder.path, 'loading')), START)
@@ -366,7 +370,8 @@ describe('an application in TypeScript', () => {
   test('TERM ends the server at once while its first load blocks the event loop', async () => {
     write(
       'app.mjs',
-      `import { closeSync, openSync } from 'node:fs'\ncloseSync(openSync('loading', 'w'))\nfor (;;) {}\n`,
+      "import { closeSync, openSync } from 'node:fs'\ncloseSync(openSync('loading', 'w'))\n" +
+        'for (;;) {}\n',
     )
     const server = await startLoading('./app.mjs:app')
     expect(await server.stop()).toEqual({ code: 0, signal: null })

@@ -43,9 +43,11 @@ describe('compared with llhttp in strict mode, our parser', () => {
   it('stays so with any byte in any place', () => {
     const messages = [
       'PUT /p?q HTTP/1.1\r\nHost: a:1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab',
-      'PUT http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b;c="d"\r\nab\r\n0\r\nT: x\r\n\r\n',
+      'PUT http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        '2;a=b;c="d"\r\nab\r\n0\r\nT: x\r\n\r\n',
       'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nCONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n',
-      'PUT /\xe9 HTTP/1.2\r\nHost: h\r\nTransfer-Encoding:\tchunked\t\r\n\r\n2 ; a = b ;c="d" ; e\r\nab\r\n0\t;f\r\nConnection: x\r\n\r\n',
+      'PUT /\xe9 HTTP/1.2\r\nHost: h\r\nTransfer-Encoding:\tchunked\t\r\n\r\n2 ; a = b ' +
+        ';c="d" ; e\r\nab\r\n0\t;f\r\nConnection: x\r\n\r\n',
     ]
     for (const message of messages) {
       const next = 'GET /next HTTP/1.1\r\nHost: h\r\n\r\n'

@@ -181,7 +181,8 @@ describe.skipIf(!hasPython())('limits', () => {
     [
       'trailer fields that must not be there',
       '',
-      '2\r\nhi\r\n0\r\nContent-Length: 9\r\nHost: forged\r\nX-Forged: 1\r\nConnection: close\r\n\r\n',
+      '2\r\nhi\r\n0\r\nContent-Length: 9\r\nHost: forged\r\nX-Forged: 1\r\nConnection: ' +
+        'close\r\n\r\n',
     ],
   ])('%s do no harm, and reach no application', async (_, after, body) => {
     const connection = await RawConnection.open(server)
@@ -211,7 +212,8 @@ describe.skipIf(!hasPython())('limits', () => {
   test('endless chunk extensions are answered 400 or 431, or 413', async () => {
     const response = await exchangeOnce(
       server,
-      `POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(100_000)}\r\n`,
+      'POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        `1;${'x'.repeat(100_000)}\r\n`,
     )
     expect([400, 413, 431]).toContain(response.status)
     expect(await response.closed()).toBe('closed')

@@ -332,11 +332,13 @@ describe.each(runtimes)('a working directory that is a link, on %s', (runtime, a
     for (const release of ['one', 'two']) {
       write(
         `${runtime}/${release}/lenient.py`,
-        `import os\ndef app(environ, start_response):\n    start_response("200 OK", [])\n    return [f"${release} {os.getcwd()}".encode()]\n`,
+        'import os\ndef app(environ, start_response):\n    start_response("200 OK", [])\n  ' +
+          `  return [f"${release} {os.getcwd()}".encode()]\n`,
       )
       write(
         `${runtime}/${release}/lenient.ts`,
-        `export const app = (environ, startResponse) => {\n  startResponse('200 OK', [])\n  return [Buffer.from('${release} ' + process.cwd())]\n}\n`,
+        "export const app = (environ, startResponse) => {\n  startResponse('200 OK', [])\n " +
+          ` return [Buffer.from('${release} ' + process.cwd())]\n}\n`,
       )
       write(
         `${runtime}/${release}/monoceros.config.json`,

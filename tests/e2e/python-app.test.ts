@@ -625,7 +625,8 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       await expect(app.ready()).rejects.toThrow(PythonLoadError)
       writeFileSync(
         join(home.path, 'mending.py'),
-        'def app(environ, start_response):\n    start_response("200 OK", [])\n    return [b"mended"]\n',
+        'def app(environ, start_response):\n    start_response("200 OK", [])\n    return ' +
+          '[b"mended"]\n',
       )
       expect((await callForAnswer(app)).body).toBe('mended')
     })
@@ -880,7 +881,8 @@ ${text}`,
     test('stays while something is under way, and ends when a body is given up', async () => {
       const name = newKey()
       const { done } = script(
-        `const body = await get('/endless?key=${name}'); await body.next(); body.close(); console.log('given up')`,
+        `const body = await get('/endless?key=${name}'); await body.next(); body.close(); ` +
+          "console.log('given up')",
       )
       expect(await done).toEqual({ code: 0, output: 'given up\n' })
       await waitFor('close() in Python', () => closings(name) === 1)
@@ -890,7 +892,8 @@ ${text}`,
       const name = newKey()
       go(name)
       const { done } = script(
-        `await text('/raise-after?key=${name}').catch((error) => console.log(error.code)); await app.close()`,
+        `await text('/raise-after?key=${name}').catch((error) => console.log(error.code)); ` +
+          'await app.close()',
       )
       const { code, output } = await done
       expect(code).toBe(0)

@@ -90,7 +90,8 @@ test.each(chosen)(
 
 test.each(chosen)('every file compiles on Python $version', ({ path }) => {
   const code =
-    'import pathlib, sys; [compile(pathlib.Path(name).read_bytes(), name, "exec") for name in sys.argv[1:]]'
+    'import pathlib, sys; [compile(pathlib.Path(name).read_bytes(), name, "exec") for name ' +
+    'in sys.argv[1:]]'
   const folder = join(PYTHON_SIDE, 'monoceros')
   const files = readdirSync(folder).filter((name) => name.endsWith('.py'))
   expect(files.length).toBeGreaterThan(5)

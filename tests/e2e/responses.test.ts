@@ -165,7 +165,8 @@ describe.skipIf(!hasPython())('responses', () => {
 
   describe('Expect (RFC 9110 §10.1.1)', () => {
     const head = (target: string, length: number) =>
-      `POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n\r\n`
+      `POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: ${length}\r\nExpect: ` +
+      '100-continue\r\n\r\n'
 
     test('100 comes before the body is sent, then the answer', async () => {
       const connection = await open()

@@ -81,7 +81,8 @@ test('has eight steps behind what WSGI is, each in both languages', () => {
 
 test('its TypeScript is right to a strict compiler', async () => {
   const options =
-    '--noEmit --strict --noUncheckedIndexedAccess --target es2023 --module nodenext --types node --erasableSyntaxOnly --allowImportingTsExtensions --skipLibCheck'
+    '--noEmit --strict --noUncheckedIndexedAccess --target es2023 --module nodenext ' +
+    '--types node --erasableSyntaxOnly --allowImportingTsExtensions --skipLibCheck'
   const names = [...files.keys()].filter((name) => name.endsWith('.ts'))
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -125,7 +125,8 @@ describe('what is loaded', () => {
     const { path, remove } = temporaryDirectory()
     onTestFinished(remove)
     mkdirSync(dirname(join(path, file)), { recursive: true })
-    const app = `(environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('it')] }`
+    const app =
+      "(environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('it')] " + '}'
     writeFileSync(join(path, file), code.replace('APP', app))
     const server = await start(file, { cwd: path })
     expect(await textOf(server)).toBe('it')
@@ -153,7 +154,8 @@ describe('what is loaded', () => {
     onTestFinished(remove)
     writeFileSync(
       join(path, 'app.ts'),
-      `export const app = (environ: object, startResponse: Function) => { startResponse('200 OK', []); return [Buffer.from('it')] }`,
+      'export const app = (environ: object, startResponse: Function) => { ' +
+        "startResponse('200 OK', []); return [Buffer.from('it')] }",
     )
     const temporary = join(path, 'tmp')
     mkdirSync(temporary)
@@ -432,7 +434,8 @@ describe('processes', () => {
     const write = (text: string) =>
       writeFileSync(
         file,
-        `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('${text}')] }`,
+        "export const app = (environ, startResponse) => { startResponse('200 OK', []); " +
+          `return [Buffer.from('${text}')] }`,
       )
     write('old')
     const server = await start('app.mjs:app', { cwd: path, args: ['--max-requests', '2'] })
@@ -542,7 +545,8 @@ describe('processes', () => {
     const write = (text: string) =>
       writeFileSync(
         join(path, 'app.mjs'),
-        `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('${text}')] }`,
+        "export const app = (environ, startResponse) => { startResponse('200 OK', []); " +
+          `return [Buffer.from('${text}')] }`,
       )
     write('old')
     const server = await start('app.mjs:app', { cwd: path })
@@ -561,7 +565,8 @@ describe('processes', () => {
     const file = join(path, 'app.mjs')
     writeFileSync(
       file,
-      `export const app = (environ, startResponse) => { startResponse('200 OK', []); return [Buffer.from('old')] }`,
+      "export const app = (environ, startResponse) => { startResponse('200 OK', []); " +
+        "return [Buffer.from('old')] }",
     )
     const server = await start('app.mjs:app', { cwd: path })
     writeFileSync(file, 'this is not JavaScript')

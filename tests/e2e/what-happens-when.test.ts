@@ -286,7 +286,8 @@ describe.skipIf(!hasPython())('what happens when', () => {
     const from = server.log().length
     const connection = await RawConnection.open(server)
     await connection.send(
-      'POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n',
+      'POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nTransfer-Encoding: ' +
+        'chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n',
     )
     const response = await connection.readResponse()
     expect(response.status).toBe(400)

@@ -27,7 +27,9 @@ const differences: readonly Difference[] = [
     tests: 'tests.test_worker.',
     sees: noNetwork,
     because: 'processes',
-    why: 'They start a worker as a process and speak with it over sockets. The embedded worker is a thread of the acceptor.',
+    why:
+      'They start a worker as a process and speak with it over sockets. The embedded worker ' +
+      'is a thread of the acceptor.',
   },
   {
     tests: 'tests.test_pool.',
@@ -40,7 +42,9 @@ const differences: readonly Difference[] = [
       tests: `tests.test_embedded.${group}.`,
       sees: "AttributeError: module 'signal' has no attribute 'setitimer'",
       because: 'timers',
-      why: 'They stand in for the acceptor, with a timer that raises its signals. `tests/embedded/pyodide-worker.test.ts` has the true one.',
+      why:
+        'They stand in for the acceptor, with a timer that raises its signals. ' +
+        '`tests/embedded/pyodide-worker.test.ts` has the true one.',
     }),
   ),
   {
@@ -48,19 +52,25 @@ const differences: readonly Difference[] = [
       'tests.test_outbox.Holding.test_parts_arrive_whole_and_in_order_however_many_and_through_signals',
     sees: noNetwork,
     because: 'sockets',
-    why: 'It sends through a socket. The embedded worker puts frames into memory that it shares with the acceptor.',
+    why:
+      'It sends through a socket. The embedded worker puts frames into memory that it shares ' +
+      'with the acceptor.',
   },
   {
     tests: 'tests.test_exchange.Environ.test_a_body_in_a_file_is_read_and_closed_at_the_end',
     sees: "AssertionError: b'' != b'from a file'",
     because: '/proc',
-    why: 'It opens a file by its descriptor of a process. The embedded worker reads the files of request bodies through the acceptor.',
+    why:
+      'It opens a file by its descriptor of a process. The embedded worker reads the files ' +
+      'of request bodies through the acceptor.',
   },
   {
     tests: 'tests.test_exchange.Files.test_a_renamed_file_is_still_described',
     sees: 'skipped',
     because: '/proc',
-    why: 'Without it a file that was renamed after it was opened is sent by the application itself.',
+    why:
+      'Without it a file that was renamed after it was opened is sent by the application ' +
+      'itself.',
   },
   {
     tests: 'tests.test_exchange.Files.test_files_whose_size_their_system_does_not_know_are_read',
@@ -72,7 +82,9 @@ const differences: readonly Difference[] = [
     tests: 'tests.test_loader.Loading.test_a_search_path_with_what_is_no_path',
     sees: `AssertionError: "there is no module 'nowhere_at_all'" not found`,
     because: 'lenient imports',
-    why: "An import hook of Pyodide's raises for what is no string in sys.path, where the system's Python passes over it.",
+    why:
+      "An import hook of Pyodide's raises for what is no string in sys.path, where the " +
+      "system's Python passes over it.",
   },
   ...['a_condition_wakes', 'threads_are_the_systems'].map(
     (name): Difference => ({

@@ -424,7 +424,8 @@ describe('Django', () => {
     expect(warnings(server)).toEqual([])
     const count =
       'from django.db import connection; from guests.models import Entry; ' +
-      'print(Entry.objects.filter(name__startswith="Guest").count(), connection.cursor().execute("pragma integrity_check").fetchall())'
+      'print(Entry.objects.filter(name__startswith="Guest").count(), ' +
+      'connection.cursor().execute("pragma integrity_check").fetchall())'
     expect(
       await succeed(djangoSite, ['python', 'manage.py', 'shell', '-v', '0', '-c', count]),
     ).toBe("40 [('ok',)]\n")

@@ -128,12 +128,14 @@ describe('what is visible', () => {
     fs.symlinkSync('loop', join(app, 'loop'))
     expect(
       await evaluate(
-        '[attempt(text, p) for p in ("absolute", "relative", "folder/key", "folder/../secret/key", "loop", "template-folder/template.html")]',
+        '[attempt(text, p) for p in ("absolute", "relative", "folder/key", ' +
+          '"folder/../secret/key", "loop", "template-folder/template.html")]',
       ),
     ).toEqual(['ENOENT', 'ENOENT', 'ENOENT', 'ENOENT', 'ELOOP', '<p>'])
     expect(
       await evaluate(
-        '[attempt(put, "relative", ""), attempt(os.listdir, "folder"), attempt(os.chmod, "absolute", 0)]',
+        '[attempt(put, "relative", ""), attempt(os.listdir, "folder"), attempt(os.chmod, ' +
+          '"absolute", 0)]',
       ),
     ).toEqual(['ENOENT', 'ENOENT', 'ENOENT'])
     expect(fs.readFileSync(join(secret, 'key'), 'utf8')).toBe('secret')
@@ -173,14 +175,16 @@ describe('what is visible', () => {
   it('tells files of the disk from those in memory, of which Python cannot tell the numbers', async () => {
     expect(
       await evaluate(
-        '[host.isHostPath(p) for p in ("static/site.css", "/home/pyodide", "absolute", "/nothing")]',
+        '[host.isHostPath(p) for p in ("static/site.css", "/home/pyodide", "absolute", ' +
+          '"/nothing")]',
         'import host',
       ),
     ).toEqual([true, false, false, false])
     expect(
       await evaluate(
         'numbers',
-        'import host\nwith open("written") as file: numbers = [host.isHostDescriptor(file.fileno()), host.isHostDescriptor(1)]',
+        'import host\nwith open("written") as file: numbers = ' +
+          '[host.isHostDescriptor(file.fileno()), host.isHostDescriptor(1)]',
       ),
     ).toEqual([true, false])
   })
@@ -223,7 +227,8 @@ describe('read-only mounts', () => {
     expect(
       await evaluate(
         `[${attempts.map((one) => `attempt(${one})`).join(', ')}]`,
-        `path, new, folder = ${JSON.stringify(path)}, ${JSON.stringify(join(shared, 'new'))}, ${JSON.stringify(join(shared, 'folder'))}`,
+        `path, new, folder = ${JSON.stringify(path)}, ` +
+          `${JSON.stringify(join(shared, 'new'))}, ${JSON.stringify(join(shared, 'folder'))}`,
       ),
     ).toEqual(attempts.map(() => 'EROFS'))
     expect(fs.statSync(path)).toMatchObject({ mode: before.mode, size: 3, mtimeMs: before.mtimeMs })
@@ -239,7 +244,8 @@ describe('read-only mounts', () => {
   it('nest: read-only in writable, and writable in read-only, at any depth', async () => {
     expect(
       await evaluate(
-        '[attempt(put, p + "/new", "") for p in (".", "static", "static/cache", "static/cache/deep")] + [attempt(os.rmdir, "static/cache/deep")]',
+        '[attempt(put, p + "/new", "") for p in (".", "static", "static/cache", ' +
+          '"static/cache/deep")] + [attempt(os.rmdir, "static/cache/deep")]',
       ),
     ).toEqual(['done', 'EROFS', 'EROFS', 'done', 'EBUSY'])
     expect(await evaluate('[f for _, _, files in os.walk("static") for f in files]')).toEqual([
@@ -262,7 +268,8 @@ describe('read-only mounts', () => {
     ]
     expect(
       await evaluate(
-        `[${attempts.map((one) => `attempt(${one})`).join(', ')}, os.access("kept/file", os.W_OK), text("kept/file")]`,
+        `[${attempts.map((one) => `attempt(${one})`).join(', ')}, os.access("kept/file", ` +
+          'os.W_OK), text("kept/file")]',
         `os.chdir(${JSON.stringify(join(root, 'alias'))})`,
       ),
     ).toEqual([...attempts.slice(1).map(() => 'EROFS'), 'EBUSY', false, 'kept'])
@@ -341,7 +348,8 @@ describe('as natively', () => {
     )
     const expected = [dev, ino, mode, nlink, uid, gid, size, mtimeNs, ctimeNs].map(String)
     const fields =
-      '[str(getattr(s, "st_" + n)) for n in "dev ino mode nlink uid gid size mtime_ns ctime_ns".split()]'
+      '[str(getattr(s, "st_" + n)) for n in "dev ino mode nlink uid gid size mtime_ns ' +
+      'ctime_ns".split()]'
     expect(await evaluate(fields, 's = os.stat("file")')).toEqual(expected)
     expect(await evaluate(fields, 's = os.stat("link")')).toEqual(expected)
     expect(
@@ -457,7 +465,8 @@ assert os.statvfs(".").f_blocks > 0`,
     expect(
       await evaluate(
         'names',
-        'number = os.open("before", os.O_RDONLY); os.rename("before", "after"); names = os.listdir(number); os.close(number)',
+        'number = os.open("before", os.O_RDONLY); os.rename("before", "after"); names = ' +
+          'os.listdir(number); os.close(number)',
       ),
     ).toEqual(['file'])
   })
@@ -534,7 +543,8 @@ describe('locks between interpreters', () => {
     const other = threads[1] as PyodideThread
     const waiting = evaluate(
       'text(file.name)',
-      `import host\nfile = open(${JSON.stringify(path)}, "r+"); host.say("waiting"); fcntl.lockf(file, fcntl.LOCK_EX)`,
+      `import host\nfile = open(${JSON.stringify(path)}, "r+"); host.say("waiting"); ` +
+        'fcntl.lockf(file, fcntl.LOCK_EX)',
       other,
     )
     await other.said('waiting')
@@ -593,7 +603,8 @@ db.close()
     await working
     expect(
       await evaluate(
-        '[db.execute(q).fetchall() for q in ("pragma integrity_check", "select value from counter", "select owner, count(distinct turn) from entries group by owner")]',
+        '[db.execute(q).fetchall() for q in ("pragma integrity_check", "select value from ' +
+          'counter", "select owner, count(distinct turn) from entries group by owner")]',
         `db = sqlite3.connect(${JSON.stringify(database)})`,
       ),
     ).toEqual([

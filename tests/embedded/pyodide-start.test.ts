@@ -220,7 +220,8 @@ answer = {
     const [answer] = (await inProcess(
       [
         run(
-          "import string\nanswer = {'from': string.__spec__.cached or string.__spec__.loader_state or '', 'file': string.__file__}",
+          "import string\nanswer = {'from': string.__spec__.cached or " +
+            "string.__spec__.loader_state or '', 'file': string.__file__}",
         ),
       ],
       { MONOCEROS_CACHE: 'off' },
@@ -232,7 +233,9 @@ answer = {
   test('keeps the sources for tracebacks', async () => {
     const [answer] = (await inProcess([
       run(
-        "import linecache, string, textwrap\nanswer = {'line': linecache.getline(textwrap.dedent.__code__.co_filename, textwrap.dedent.__code__.co_firstlineno, textwrap.__dict__)}",
+        "import linecache, string, textwrap\nanswer = {'line': " +
+          'linecache.getline(textwrap.dedent.__code__.co_filename, ' +
+          'textwrap.dedent.__code__.co_firstlineno, textwrap.__dict__)}',
       ),
     ])) as [Answer]
     expect(answer.value.line).toBe('def dedent(text):\n')

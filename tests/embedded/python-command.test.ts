@@ -101,8 +101,10 @@ describe('the program', () => {
       join(scripts, 'show.py'),
       'import atexit, sys, json, os, sibling, installed, __main__\n' +
         'atexit.register(print, "over")\n' +
-        'print(json.dumps([__name__, __file__, sys.argv, sys.path[0], os.getcwd(), sibling.NAME, installed.NAME,\n' +
-        '                  __main__.__file__, os.environ["GREETING"], sys._xoptions, sys.warnoptions,\n' +
+        'print(json.dumps([__name__, __file__, sys.argv, sys.path[0], os.getcwd(), ' +
+        'sibling.NAME, installed.NAME,\n' +
+        '                  __main__.__file__, os.environ["GREETING"], sys._xoptions, ' +
+        'sys.warnoptions,\n' +
         '                  sys.dont_write_bytecode, sys.flags.utf8_mode]))\n' +
         'print("text", end=" ")\nraise SystemExit(256 + 3)\n',
     )
@@ -137,8 +139,10 @@ describe('the program', () => {
     const { code, stdout, stderr } = await python(['-W', 'error', path], { cwd: '/' })
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toBe(
-      `Traceback (most recent call last):\n  File "${path}", line 8, in <module>\n    f()\n    ~^^\n` +
-        `  File "${path}", line 5, in f\n    warnings.warn("ü")\n    ~~~~~~~~~~~~~^^^^^\nUserWarning: ü\n`,
+      `Traceback (most recent call last):\n  File "${path}", line 8, in <module>\n    f()\n` +
+        '    ~^^\n' +
+        `  File "${path}", line 5, in f\n    warnings.warn("ü")\n    ~~~~~~~~~~~~~^^^^^\n` +
+        'UserWarning: ü\n',
     )
   })
 
@@ -180,8 +184,10 @@ describe('the program', () => {
       'import sys, hashlib, json\n' +
         'first = sys.stdin.buffer.readline()\nbytes_ = sys.stdin.buffer.read(200_000)\n' +
         'second = input()\nrest = sys.stdin.read()\n' +
-        'print(json.dumps([__name__, sys.argv, first.decode(), second, hashlib.sha256(bytes_).hexdigest(),\n' +
-        '                  hashlib.sha256(rest.encode()).hexdigest(), sys.stdin.read(), sys.stdin.isatty()]))\n',
+        'print(json.dumps([__name__, sys.argv, first.decode(), second, ' +
+        'hashlib.sha256(bytes_).hexdigest(),\n' +
+        '                  hashlib.sha256(rest.encode()).hexdigest(), sys.stdin.read(), ' +
+        'sys.stdin.isatty()]))\n',
     )
     const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex')
     const bytes = Buffer.from(input).subarray(0, 200_000)
@@ -318,7 +324,8 @@ describe('how it ends', () => {
 
   test('a reader that takes its time gets everything, even before os._exit()', async () => {
     const code =
-      'import os, sys; sys.stdout.buffer.write(b"x" * 3_000_000); print(flush=True); print("end", file=sys.stderr); os._exit(5)'
+      'import os, sys; sys.stdout.buffer.write(b"x" * 3_000_000); print(flush=True); ' +
+      'print("end", file=sys.stderr); os._exit(5)'
     const { child, ended } = start(['-c', code])
     child.stdin.end()
     child.stdout.pause()
@@ -343,7 +350,8 @@ describe('signals', () => {
           (work, number) =>
             // Two signals at once are one.
             `time.sleep(0.2)\ntry:\n  print("ready", ${number}, flush=True)\n  ${work}\n` +
-            `except KeyboardInterrupt:\n  print("interrupted")\n${number < works.length - 1 ? '' : '  raise\n'}`,
+            'except KeyboardInterrupt:\n  print("interrupted")\n' +
+            `${number < works.length - 1 ? '' : '  raise\n'}`,
         )
         .join('')
     const { child, result, ended } = start(['-c', code])
@@ -476,7 +484,8 @@ describe.skipIf(!hasPython())('in a terminal', () => {
   test('input() asks, streams know what they are, and passwords are not shown, corrected and interrupted', async () => {
     const code =
       'import getpass, os, sys\n' +
-      'print("hi", input("name? "), sys.stdin.isatty(), sys.stdout.isatty(), os.get_terminal_size().columns)\n' +
+      'print("hi", input("name? "), sys.stdin.isatty(), sys.stdout.isatty(), ' +
+      'os.get_terminal_size().columns)\n' +
       'print(getpass.getpass("Pass: ") == "secret", input("again: "))\ngetpass.getpass("Word: ")\n'
     const { shown, status } = await terminal(
       ['-c', code],
@@ -534,7 +543,8 @@ describe.skipIf(!hasPython())('a Django project', () => {
     writeFileSync(
       join(project, 'notes', 'tests.py'),
       'from django.test import TestCase\n\n\n' +
-        'class FirstTest(TestCase):\n    def test_page(self):\n        self.assertEqual(self.client.get("/nothere").status_code, 404)\n',
+        'class FirstTest(TestCase):\n    def test_page(self):\n        ' +
+        'self.assertEqual(self.client.get("/nothere").status_code, 404)\n',
     )
   })
 

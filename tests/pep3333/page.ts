@@ -108,13 +108,18 @@ function embeddedLines(table: readonly PepCase[]): string[] {
     row.embedded ? [{ ...row, embedded: row.embedded }] : [],
   )
   return [
-    `On the embedded Python (\`--runtime pyodide\`) the same applications do the same in ${table.length - elsewhere.length} cases, by \`tests/embedded/pep3333-embedded.test.ts\`;`,
+    'On the embedded Python (`--runtime pyodide`) the same applications do the same in ' +
+      `${table.length - elsewhere.length} cases, by ` +
+      '`tests/embedded/pep3333-embedded.test.ts`;',
     'in the others it lacks something that the system\u2019s Python has:',
     '',
     '| case | the PEP says | on the embedded Python | lacks | why |',
     '| --- | --- | --- | --- | --- |',
     ...elsewhere.map(({ id, level, rule, embedded }) => {
-      return `| ${id} | ${level}: ${cell(rule)} | ${code(embedded.sees)} | ${embedded.because} | ${cell(embedded.why)} |`
+      return (
+        `| ${id} | ${level}: ${cell(rule)} | ${code(embedded.sees)} | ${embedded.because} | ` +
+        `${cell(embedded.why)} |`
+      )
     }),
   ]
 }
@@ -143,7 +148,10 @@ function sectionLines(
       ].filter(Boolean)
       const inTypeScript = row.typescript?.sees ?? row.expect
       const beside = (seen: string) => (seen === mine ? 'the same' : code(seen))
-      return `| ${row.id} | ${row.level}: ${cell(row.rule)} | ${code(mine)} | ${beside(inTypeScript)} | ${beside(theirs)} | ${why.join(' ')} |`
+      return (
+        `| ${row.id} | ${row.level}: ${cell(row.rule)} | ${code(mine)} | ` +
+        `${beside(inTypeScript)} | ${beside(theirs)} | ${why.join(' ')} |`
+      )
     }),
   ]
 }

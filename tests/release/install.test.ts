@@ -303,7 +303,8 @@ test(
     const conflict = await install(cwd, ['left', 'right'])
     expect(conflict.code).toBe(1)
     expect(conflict.err).toContain(
-      'monoceros install: what is asked for cannot be installed together:\n  left 1.0 depends on shared==1.0\n  right 1.0 depends on shared==2.0\n',
+      'monoceros install: what is asked for cannot be installed together:\n  left 1.0 ' +
+        'depends on shared==1.0\n  right 1.0 depends on shared==2.0\n',
     )
     const closed = await PackageIndex.start()
     await closed.stop()

@@ -316,7 +316,8 @@ describe.skipIf(!hasPython())('from the installed package', () => {
 
   test('the API refuses settings that name no application', async () => {
     const code =
-      "import { loadSettings, serve } from 'monoceros'; await serve((await loadSettings()).settings)"
+      "import { loadSettings, serve } from 'monoceros'; await serve((await " +
+      'loadSettings()).settings)'
     const { stderr } = await runToEnd(process.execPath, ['--input-type=module', '-e', code], {
       env: env(),
       cwd: project,

@@ -169,7 +169,10 @@ const fileOfTable = (page: string, name: string) =>
 /** Compiles if the names are exactly the properties of the type. */
 function programOf({ name, options }: { name: string; options: readonly string[] }): string {
   const named = options.map((option) => `${option}: true`).join(', ')
-  return `import type { ${name} } from 'monoceros'\nexport const all: Record<keyof ${name}, true> = { ${named} }\n`
+  return (
+    `import type { ${name} } from 'monoceros'\nexport const all: Record<keyof ${name}, true> ` +
+    `= { ${named} }\n`
+  )
 }
 
 /**

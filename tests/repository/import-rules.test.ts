@@ -91,7 +91,8 @@ describe('the check itself', () => {
       'src/runtimes/runtime.ts':
         "import type { Environ } from '../wsgi/environ.ts'\nexport const run = (e: Environ) => e",
       'src/gateway/gateway.ts':
-        "import { head } from '../http/head.ts'\nimport { run } from '../runtimes/runtime.ts'\nexport const gateway = [head, run]",
+        "import { head } from '../http/head.ts'\nimport { run } from " +
+        "'../runtimes/runtime.ts'\nexport const gateway = [head, run]",
       'src/acceptor/acceptor.ts':
         "import { gateway } from '../gateway/gateway.ts'\nexport const acceptor = gateway",
       'src/arbiter/arbiter.ts':

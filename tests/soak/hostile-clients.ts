@@ -55,7 +55,9 @@ export const hostileKinds: readonly HostileKind[] = [
   },
   {
     name: 'a request with long field names, then silence',
-    bytes: `GET / HTTP/1.1\r\nHost: test\r\n${Array.from({ length: 7 }, (_, n) => `${'n'.repeat(8000)}${n}: v\r\n`).join('')}\r\n`,
+    bytes:
+      'GET / HTTP/1.1\r\nHost: test\r\n' +
+      `${Array.from({ length: 7 }, (_, n) => `${'n'.repeat(8000)}${n}: v\r\n`).join('')}\r\n`,
     acceptor: MEMORY / 2,
     worker: 8 * MIB,
   },
@@ -67,13 +69,17 @@ export const hostileKinds: readonly HostileKind[] = [
   },
   {
     name: 'a body of 900 KB that lacks its end',
-    bytes: `POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n${'b'.repeat(900_000)}`,
+    bytes:
+      'POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n' +
+      `${'b'.repeat(900_000)}`,
     acceptor: MEMORY * 1.5,
     worker: 4 * MIB,
   },
   {
     name: 'a body of 3 MB that lacks its end',
-    bytes: `POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 4000000\r\n\r\n${'B'.repeat(3_000_000)}`,
+    bytes:
+      'POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 4000000\r\n\r\n' +
+      `${'B'.repeat(3_000_000)}`,
     acceptor: MEMORY * 1.5,
     worker: 4 * MIB,
   },
@@ -147,8 +153,10 @@ export async function hostileClients(kind: HostileKind, count: number): Promise<
     worker: peakOfWorker - (before[1] ?? 0),
   }
   console.log(
-    `${count} clients, ${kind.name}: acceptor +${mebibytes(grown.acceptor)} (${mebibytes(grown.acceptor / count)} each), ` +
-      `worker +${mebibytes(grown.worker)}; innocent: ${JSON.stringify(Object.fromEntries(statuses))}`,
+    `${count} clients, ${kind.name}: acceptor +${mebibytes(grown.acceptor)} ` +
+      `(${mebibytes(grown.acceptor / count)} each), ` +
+      `worker +${mebibytes(grown.worker)}; innocent: ` +
+      `${JSON.stringify(Object.fromEntries(statuses))}`,
   )
   for (const client of clients) client.reset()
   expect(statuses).toEqual(new Map([[200, INNOCENT]]))

@@ -81,9 +81,12 @@ export async function idleConnections(wanted: number, duration: number): Promise
     const times = (sent: typeof others.sent) =>
       `median ${waits(sent, 0.5).toFixed(2)} ms, p99 ${waits(sent, 0.99).toFixed(2)} ms`
     console.log(
-      `${count} idle connections, ${round === 1 ? 'first time' : 'once more'}: acceptor ${mebibytes(before.resident)} before, ` +
-        `${mebibytes(withThem.resident)} with (${(each / 1024).toFixed(1)} KiB each), ${mebibytes(after.resident)} after; ` +
-        `others meanwhile: ${times(others.sent)} (without: ${times(alone.sent)}); ${sample.length} of them used again`,
+      `${count} idle connections, ${round === 1 ? 'first time' : 'once more'}: acceptor ` +
+        `${mebibytes(before.resident)} before, ` +
+        `${mebibytes(withThem.resident)} with (${(each / 1024).toFixed(1)} KiB each), ` +
+        `${mebibytes(after.resident)} after; ` +
+        `others meanwhile: ${times(others.sent)} (without: ${times(alone.sent)}); ` +
+        `${sample.length} of them used again`,
     )
     expect(each).toBeLessThan(48 * 1024 + (16 * 1024 * 1024) / count)
     // What else the machine does comes and goes by some milliseconds, between the one time and the

@@ -68,8 +68,11 @@ export async function killedWorkers(duration: number, interval: number): Promise
   expect(lost.length).toBeGreaterThan(0)
 
   console.log(
-    `${killed.length} workers killed in ${duration / 1000} s: ${sent.length} requests = ${good.length} answered 200 + ` +
-      `${lost.length} answered 502 (${lostBegun.length} of them recorded as begun, all on killed workers); ` +
-      `the slowest answer took ${Math.max(...sent.map(({ answer }) => answer.milliseconds)).toFixed(0)} ms`,
+    `${killed.length} workers killed in ${duration / 1000} s: ${sent.length} requests = ` +
+      `${good.length} answered 200 + ` +
+      `${lost.length} answered 502 (${lostBegun.length} of them recorded as begun, all on ` +
+      'killed workers); ' +
+      'the slowest answer took ' +
+      `${Math.max(...sent.map(({ answer }) => answer.milliseconds)).toFixed(0)} ms`,
   )
 }

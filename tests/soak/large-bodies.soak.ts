@@ -33,8 +33,10 @@ async function watched(
   expect(bytes).toBe(size)
   const [acceptor = Number.NaN, worker = Number.NaN] = growth
   console.log(
-    `${what}: ${(bytes / seconds / 1e6).toFixed(0)} MB/s; at its peak the acceptor had ${mebibytes(acceptor)} more than ` +
-      `${mebibytes(before[0]?.resident ?? 0)}, the worker ${mebibytes(worker)} more than ${mebibytes(before[1]?.resident ?? 0)}`,
+    `${what}: ${(bytes / seconds / 1e6).toFixed(0)} MB/s; at its peak the acceptor had ` +
+      `${mebibytes(acceptor)} more than ` +
+      `${mebibytes(before[0]?.resident ?? 0)}, the worker ${mebibytes(worker)} more than ` +
+      `${mebibytes(before[1]?.resident ?? 0)}`,
   )
   expect(acceptor).toBeLessThan(allowance)
   expect(worker).toBeLessThan(allowance)

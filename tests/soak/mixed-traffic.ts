@@ -94,7 +94,8 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   }
 
   console.log(
-    '| time | acts | arbiter | acceptor | its descriptors | workers, MiB | temporary files | processes | kills | reloads |\n' +
+    '| time | acts | arbiter | acceptor | its descriptors | workers, MiB | temporary files ' +
+      '| processes | kills | reloads |\n' +
       '|---|---|---|---|---|---|---|---|---|---|',
   )
   const total = () => [...done.values()].reduce((sum, count) => sum + count, 0)
@@ -125,7 +126,9 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
   if (!first || !last) throw new Error('no traffic')
   const names = [...done].map(([name, count]) => `${count} × ${name}`)
   console.log(
-    `${total()} acts with ${requests} requests in ${((performance.now() - began) / 1000).toFixed(0)} s, ${lost} of them lost with ${disturbance.kills.length} killed workers:\n  ${names.join('\n  ')}`,
+    `${total()} acts with ${requests} requests in ` +
+      `${((performance.now() - began) / 1000).toFixed(0)} s, ${lost} of them lost with ` +
+      `${disturbance.kills.length} killed workers:\n  ${names.join('\n  ')}`,
   )
   // Whatever a client can do was done; with fewer, the rarest may not have had its turn.
   if (total() > 1000) expect(done.size).toBe(numberOfActs)
@@ -154,7 +157,8 @@ export async function mixedTraffic(options: MixedTraffic): Promise<void> {
     const mean = (list: typeof ages) =>
       list.reduce((sum, { resident }) => sum + resident, 0) / list.length
     console.log(
-      `workers that have served for ${options.workerAge / 1000} to ${(2 * options.workerAge) / 1000} s: ` +
+      `workers that have served for ${options.workerAge / 1000} to ` +
+        `${(2 * options.workerAge) / 1000} s: ` +
         `${mebibytes(mean(early))} in the first half (looked at ${early.length} times), ` +
         `${mebibytes(mean(late))} in the second (${late.length})`,
     )

@@ -123,7 +123,8 @@ export async function sleepingRequests(seconds: number[]): Promise<void> {
     const count = ofSleeper.reduce((sum, [, , number]) => sum + Number(number), 0)
     givenBack += count
     console.log(
-      `one request slept ${duration} s: ${meanwhile.length} others ran meanwhile, none on its worker; ${count} were given back; ` +
+      `one request slept ${duration} s: ${meanwhile.length} others ran meanwhile, none on ` +
+        `its worker; ${count} were given back; ` +
         `fast requests: median ${middle.toFixed(2)} ms, slowest ${slowest.toFixed(1)} ms ` +
         `(without a sleeper: ${baseline.middle.toFixed(2)} ms, ${baseline.slowest.toFixed(1)} ms)`,
     )

@@ -51,11 +51,16 @@ test('two hundred slow clients leave the answers of one sync worker as they are'
     )
     await slow.leave()
     console.log(
-      `round ${round}: ${alone.sent.length} answers without, ${others.sent.length} with 200 slow clients; ` +
-        `median ${without.medians.at(-1)?.toFixed(2)} and ${withThem.medians.at(-1)?.toFixed(2)} ms, ` +
-        `p99 ${without.p99s.at(-1)?.toFixed(2)} and ${withThem.p99s.at(-1)?.toFixed(2)} ms; slowest in their first second ` +
-        `${Math.max(...start.sent.map(({ answer }) => answer.milliseconds)).toFixed(1)} ms; acceptor ` +
-        `${mebibytes(before.acceptor.resident)} before, ${mebibytes(sizes.acceptor.resident)} with; ` +
+      `round ${round}: ${alone.sent.length} answers without, ${others.sent.length} with ` +
+        '200 slow clients; ' +
+        `median ${without.medians.at(-1)?.toFixed(2)} and ` +
+        `${withThem.medians.at(-1)?.toFixed(2)} ms, ` +
+        `p99 ${without.p99s.at(-1)?.toFixed(2)} and ${withThem.p99s.at(-1)?.toFixed(2)} ` +
+        'ms; slowest in their first second ' +
+        `${Math.max(...start.sent.map(({ answer }) => answer.milliseconds)).toFixed(1)} ` +
+        'ms; acceptor ' +
+        `${mebibytes(before.acceptor.resident)} before, ` +
+        `${mebibytes(sizes.acceptor.resident)} with; ` +
         `worker ${mebibytes(before.worker.resident)} and ${mebibytes(sizes.worker.resident)}`,
     )
     // 67 windows of 256 KiB, what the worker holds of as many responses, and a garbage collector
@@ -65,7 +70,8 @@ test('two hundred slow clients leave the answers of one sync worker as they are'
   }
   expect(server.workers()).toEqual([worker])
   console.log(
-    `medians of three: median ${median(without.medians).toFixed(2)} ms without, ${median(withThem.medians).toFixed(2)} ms with; ` +
+    `medians of three: median ${median(without.medians).toFixed(2)} ms without, ` +
+      `${median(withThem.medians).toFixed(2)} ms with; ` +
       `p99 ${median(without.p99s).toFixed(2)} and ${median(withThem.p99s).toFixed(2)} ms`,
   )
   // This process is the two hundred slow clients too; what they cost it is in these factors.
@@ -100,7 +106,8 @@ test.runIf(process.env.MONOCEROS_SOAK_COMPARE)(
         }
       }
       console.log(
-        `${start ? 'Gunicorn' : 'Monoceros'}, 2 workers, ${count} slow clients, a connection for each request, one after another: ` +
+        `${start ? 'Gunicorn' : 'Monoceros'}, 2 workers, ${count} slow clients, a ` +
+          'connection for each request, one after another: ' +
           `${answered} answers in ${tried / 1000} s`,
       )
       await slow.leave()

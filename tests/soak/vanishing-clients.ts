@@ -65,13 +65,16 @@ export async function vanishingClients(count: number, args: string[] = []): Prom
   const left = performance.now() - since
   expect(left).toBeLessThan(10_000)
   const describe = ({ resident, mappings, virtual, descriptors }: Resources) =>
-    `${mebibytes(resident)} resident, ${mappings} mappings of ${mebibytes(virtual)}, descriptors ${JSON.stringify(descriptors)}`
+    `${mebibytes(resident)} resident, ${mappings} mappings of ${mebibytes(virtual)}, ` +
+    `descriptors ${JSON.stringify(descriptors)}`
   for (const [n, name] of ['acceptor', 'worker'].entries()) {
     const [then, now] = [before[n], after[n]]
     if (then && now) console.log(`${name}: ${describe(then)}\n   then: ${describe(now)}`)
   }
   console.log(
-    `${count} clients of each of five kinds vanished${args.length ? ` (${args.join(' ')})` : ''}, twice; TERM took ${left.toFixed(0)} ms`,
+    `${count} clients of each of five kinds ` +
+      `vanished${args.length ? ` (${args.join(' ')})` : ''}, twice; TERM took ` +
+      `${left.toFixed(0)} ms`,
   )
 }
 

@@ -25,11 +25,14 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | nul
       if (folder !== '' && isProgram(path)) return path
     }
   }
-  const missing = `There is no browser: none of ${NAMES.join(', ')} is on PATH, and MONOCEROS_CHROMIUM names none.`
+  const missing =
+    `There is no browser: none of ${NAMES.join(', ')} is on PATH, and MONOCEROS_CHROMIUM ` +
+    'names none.'
   if (env.CI) throw new Error(`${missing} On CI that is a failure; .ci/run installs one.`)
   console.warn(
     `\n*** ${missing}` +
-      '\n*** Every test that needs a browser is SKIPPED: nothing shows that Python works beside Vite.' +
+      '\n*** Every test that needs a browser is SKIPPED: nothing shows that Python works ' +
+      'beside Vite.' +
       '\n*** On Debian: apt-get install chromium\n',
   )
   return null

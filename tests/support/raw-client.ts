@@ -140,7 +140,9 @@ export class RawConnection {
       this.timeout,
       this.#response(method, options.bodyless ?? false),
     ).catch((error: Error) => {
-      error.message += `; received and not understood: ${JSON.stringify(this.#buffer.toString('latin1').slice(0, 500))}`
+      error.message +=
+        '; received and not understood: ' +
+        `${JSON.stringify(this.#buffer.toString('latin1').slice(0, 500))}`
       throw error
     })
   }

@@ -34,7 +34,8 @@ test('stop sends TERM and says how the server ended', async () => {
 test('stop fails when a child process is left behind, and kills it', async () => {
   const child = `setInterval(() => {}, 1000)`
   const server = await start(
-    `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'ignore' });${listening}`,
+    `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(child)}], { ` +
+      `stdio: 'ignore' });${listening}`,
   )
   const [worker = 0] = server.workers()
   expect(isAlive(worker)).toBe(true)

@@ -58,7 +58,8 @@ test('the environment is made once, and again when the requirements or the Pytho
 
 test('an environment whose making failed is not taken for a finished one', () => {
   const { path, directory } = fakePython(
-    'case "$2" in venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python3";; pip) echo "no such package" >&2; exit 1;; esac',
+    'case "$2" in venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python3";; pip) echo "no such ' +
+      'package" >&2; exit 1;; esac',
   )
   const requirements = join(directory, 'requirements.txt')
   writeFileSync(requirements, 'a==1')

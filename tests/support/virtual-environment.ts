@@ -27,7 +27,8 @@ export function findBasePython(env: NodeJS.ProcessEnv = process.env): BasePython
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
     throw new Error(
-      `The test suite needs Python >= 3.9, and running ${command} (from ${origin}) failed: ${reason}`,
+      `The test suite needs Python >= 3.9, and running ${command} (from ${origin}) failed: ` +
+        `${reason}`,
     )
   }
   const [executable = '', version = ''] = answer.trim().split('\n')

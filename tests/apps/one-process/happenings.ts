@@ -22,7 +22,10 @@ export function page(name: string, form: string, facts: string): string {
     { length: 60 },
     (_, number) => `<p>Paragraph ${number} of a page that is worth compressing.</p>\n`,
   )
-  return `<!doctype html>\n<title>${name}</title>\n<a href="${form}">form</a> <a href="${facts}">facts</a>\n${paragraphs.join('')}`
+  return (
+    `<!doctype html>\n<title>${name}</title>\n<a href="${form}">form</a> <a ` +
+    `href="${facts}">facts</a>\n${paragraphs.join('')}`
+  )
 }
 
 export const exportBlock = Buffer.from('name;price;in stock\r\n'.repeat(3000))

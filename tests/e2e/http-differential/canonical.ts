@@ -19,7 +19,9 @@ export const EXCEPTIONS: readonly { what: string; why: string; example: string }
   },
   {
     what: 'a tab behind "chunked"',
-    why: 'RFC 9110 §5.5: white space around a field value (OWS) is no part of it, and a tab is white space',
+    why:
+      'RFC 9110 §5.5: white space around a field value (OWS) is no part of it, and a tab is ' +
+      'white space',
     example:
       'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked \t\r\n\r\n1\r\nz\r\n0\r\n\r\n',
   },
@@ -27,13 +29,17 @@ export const EXCEPTIONS: readonly { what: string; why: string; example: string }
     what: 'white space around the ";" and "=" of chunk extensions',
     why: 'RFC 9112 §7.1.1, RFC 9110 §5.6.3: a recipient MUST parse BWS and remove it',
     example:
-      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ; a = "b;" ;c\r\nz\r\n0\t;d\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ; a = "b;" ;c\r\n' +
+      'z\r\n0\t;d\r\n\r\n',
   },
   {
     what: 'trailer fields that must not be there',
-    why: 'RFC 9110 §6.5.1: a recipient that ignores them MUST NOT merge them, and is otherwise free',
+    why:
+      'RFC 9110 §6.5.1: a recipient that ignores them MUST NOT merge them, and is otherwise ' +
+      'free',
     example:
-      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nz\r\n0\r\nContent-Length: 9\r\nConnection: close\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nz\r\n0\r\n' +
+      'Content-Length: 9\r\nConnection: close\r\n\r\n',
   },
 ]
 
@@ -67,7 +73,10 @@ export function canonical(bytes: Buffer, { requests, refusal }: Reading): Buffer
       request.complete !== rewritten.complete ||
       (request.complete && request.end !== rewritten.end)
     ) {
-      return `request ${index} ends at ${request.end}, by the rules at ${rewritten.complete ? rewritten.end : 'no byte yet'}`
+      return (
+        `request ${index} ends at ${request.end}, by the rules at ` +
+        `${rewritten.complete ? rewritten.end : 'no byte yet'}`
+      )
     }
     parts.push(rewritten.text)
     at = rewritten.end

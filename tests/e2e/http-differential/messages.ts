@@ -321,7 +321,8 @@ function anyRequest(): fc.Arbitrary<string> {
     )
     .map(
       ([method, target, version, hosted, host, fields, body]) =>
-        `${method} ${target} ${version}\r\n${hosted ? `Host: ${host}\r\n` : 'Host: a\r\n'}${fields.join('')}${body}`,
+        `${method} ${target} ${version}\r\n` +
+        `${hosted ? `Host: ${host}\r\n` : 'Host: a\r\n'}${fields.join('')}${body}`,
     )
   return fc.oneof({ weight: 2, arbitrary: validRequest() }, { weight: 3, arbitrary: strange })
 }

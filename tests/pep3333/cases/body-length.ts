@@ -49,7 +49,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-given',
     section,
     level: 'must',
-    rule: 'A Content-Length of the application, in whatever case it writes the name, is the one that is sent.',
+    rule:
+      'A Content-Length of the application, in whatever case it writes the name, is the one ' +
+      'that is sent.',
     on: threads,
     run: async (probe) => {
       const response = await probe.ask('with_length', {
@@ -72,7 +74,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-too-long-chunk',
     section,
     level: 'should',
-    rule: 'Of a chunk that is longer than the Content-Length only that much is sent; the connection stays in step.',
+    rule:
+      'Of a chunk that is longer than the Content-Length only that much is sent; the ' +
+      'connection stays in step.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'abcdef', length: '3' }),
     expect: '200 OK: "abc", then 200 OK: "counted"',
@@ -99,7 +103,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-stops-iterating',
     section,
     level: 'should',
-    rule: 'When more comes than was promised the server stops iterating, and closes; an iterable that keeps its promise comes to its end.',
+    rule:
+      'When more comes than was promised the server stops iterating, and closes; an iterable ' +
+      'that keeps its promise comes to its end.',
     run: async (probe) => {
       const response = await probe.ask('with_length', {
         headers: headersFor({ chunks: 'ab|cd|ef|gh|ij', length: '4' }),
@@ -167,7 +173,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'head-length-kept',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'The Content-Length that an application gives in answer to HEAD is kept, with or without a body.',
+    rule:
+      'The Content-Length that an application gives in answer to HEAD is kept, with or ' +
+      'without a body.',
     run: async (probe) => {
       const full = await probe.ask('with_length', {
         method: 'HEAD',
@@ -201,7 +209,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'head-length-of-one-chunk',
     section: 'Other HTTP Features',
     level: 'may',
-    rule: 'Of a one-item list the answer to HEAD tells the Content-Length that the one to GET has (RFC 9110 §9.3.2).',
+    rule:
+      'Of a one-item list the answer to HEAD tells the Content-Length that the one to GET ' +
+      'has (RFC 9110 §9.3.2).',
     run: async (probe) => {
       const headers: [string, string][] = [['X-Result', 'list of one']]
       const response = await probe.ask('returns', { method: 'HEAD', headers })
@@ -219,7 +229,9 @@ export const bodyLengthCases: readonly PepCase[] = [
       id: `no-body-${status.slice(0, 3)}`,
       section: 'Other HTTP Features',
       level: 'must',
-      rule: `An answer of ${status.slice(0, 3)} has no body, no matter what is yielded, and the connection stays in step.`,
+      rule:
+        `An answer of ${status.slice(0, 3)} has no body, no matter what is yielded, and the ` +
+        'connection stays in step.',
       on: threads,
       run: (probe) => answer(probe, { chunks: 'ab|c', status }),
       expect: `${status}: "", then 200 OK: "counted"`,
@@ -229,7 +241,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'no-length-204',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'A 204 carries neither Content-Length nor Transfer-Encoding (RFC 9110 §8.6, RFC 9112 §6.1).',
+    rule:
+      'A 204 carries neither Content-Length nor Transfer-Encoding (RFC 9110 §8.6, RFC 9112 ' +
+      '§6.1).',
     run: async (probe) => {
       const given = await probe.ask('with_length', {
         headers: headersFor({ chunks: '', length: '0', status: '204 No Content' }),

@@ -20,7 +20,9 @@ const kinds: readonly (Pick<PepCase, 'id' | 'rule' | 'level' | 'section'> & {
     typescript: {
       sees: 'not served',
       because: 'language',
-      why: 'A class is called with `new`, so it is no application: the command says so at its start. An instance with a method `wsgi` is one.',
+      why:
+        'A class is called with `new`, so it is no application: the command says so at its ' +
+        'start. An instance with a method `wsgi` is one.',
     },
   },
   {

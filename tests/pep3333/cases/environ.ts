@@ -67,7 +67,9 @@ export const environCases: readonly PepCase[] = [
     id: 'environ-modifiable',
     section: 'Specification Details',
     level: 'must',
-    rule: 'The application may change environ as it likes, even empty it, without harm to its own response.',
+    rule:
+      'The application may change environ as it likes, even empty it, without harm to its ' +
+      'own response.',
     run: async (probe) => summary(await probe.ask('environ_cleared')),
     expect: '200 OK: "cleared"',
     gunicorn: {
@@ -80,7 +82,9 @@ export const environCases: readonly PepCase[] = [
     id: 'environ-fresh',
     section: 'Specification Details',
     level: 'must',
-    rule: 'What an application does to its environ is not seen by the next request, nor are the headers of the last.',
+    rule:
+      'What an application does to its environ is not seen by the next request, nor are the ' +
+      'headers of the last.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -127,7 +131,9 @@ export const environCases: readonly PepCase[] = [
     id: 'environ-extension-names',
     section,
     level: 'should',
-    rule: 'Server-defined variables have a prefix and only lower-case letters, digits, dots and underscores.',
+    rule:
+      'Server-defined variables have a prefix and only lower-case letters, digits, dots and ' +
+      'underscores.',
     run: async (probe) => {
       const found = await probe.report<Record<string, string[]>>('environ_facts')
       return `other names: ${found['odd keys']?.join(' ') || 'none'}`
@@ -146,13 +152,17 @@ export const environCases: readonly PepCase[] = [
     id: 'request-method-case',
     section,
     level: 'must',
-    rule: 'Methods are case-sensitive: a lower-case one is another method, and reaches the application as such.',
+    rule:
+      'Methods are case-sensitive: a lower-case one is another method, and reaches the ' +
+      'application as such.',
     run: (probe) => see(probe, ['REQUEST_METHOD'], { method: 'get' }),
     expect: 'REQUEST_METHOD=get',
     gunicorn: {
       sees: 'refused, 400',
       weAre: 'laxer',
-      why: 'RFC 9110 §9.1 makes every token a method; which of them exist is for the application to say.',
+      why:
+        'RFC 9110 §9.1 makes every token a method; which of them exist is for the ' +
+        'application to say.',
     },
   },
   {
@@ -194,7 +204,9 @@ export const environCases: readonly PepCase[] = [
     id: 'script-name-lookalike',
     section,
     level: 'must',
-    rule: 'The prefix ends where a segment of the path ends: PATH_INFO is empty or begins with a slash.',
+    rule:
+      'The prefix ends where a segment of the path ends: PATH_INFO is empty or begins with a ' +
+      'slash.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/sitemap' }),
     expect: 'SCRIPT_NAME=/site PATH_INFO=/sitemap',
@@ -215,7 +227,9 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'refused, 500',
       weAre: 'laxer',
-      why: 'Proxies of both kinds are common, and either way the application makes the right links.',
+      why:
+        'Proxies of both kinds are common, and either way the application makes the right ' +
+        'links.',
     },
   },
   {
@@ -243,7 +257,9 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-every-byte',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'Each of the 256 byte values, percent-encoded in the path, is the character of that code in PATH_INFO.',
+    rule:
+      'Each of the 256 byte values, percent-encoded in the path, is the character of that ' +
+      'code in PATH_INFO.',
     run: async (probe) => {
       const environ = await reported(probe.environ({ target: `/${percentEncoded}` }))
       if (typeof environ === 'string') return environ
@@ -283,7 +299,9 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-absolute-form',
     section,
     level: 'must',
-    rule: 'Of an absolute URL in the request line PATH_INFO is the path, and Host the authority (RFC 9112 §3.2.2).',
+    rule:
+      'Of an absolute URL in the request line PATH_INFO is the path, and Host the authority ' +
+      '(RFC 9112 §3.2.2).',
     run: (probe) =>
       see(probe, ['PATH_INFO', 'QUERY_STRING', 'HTTP_HOST'], {
         target: 'http://real.example:81/p?q=1',
@@ -293,7 +311,9 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'PATH_INFO=/p QUERY_STRING=q=1 HTTP_HOST=other.example',
       weAre: 'conforms',
-      why: 'RFC 9112 §3.2.2: the authority of the request line has to replace Host, so that nobody can be told two hosts.',
+      why:
+        'RFC 9112 §3.2.2: the authority of the request line has to replace Host, so that ' +
+        'nobody can be told two hosts.',
     },
   },
   {
@@ -322,7 +342,9 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'refused, 400',
       weAre: 'laxer',
-      why: 'Clients send UTF-8 that they have not encoded, such as `curl http://host/caf\xe9`; nginx, uWSGI and granian take it, and each byte stays what it is.',
+      why:
+        'Clients send UTF-8 that they have not encoded, such as `curl http://host/caf\xe9`; ' +
+        'nginx, uWSGI and granian take it, and each byte stays what it is.',
     },
   },
   {
@@ -396,7 +418,10 @@ export const environCases: readonly PepCase[] = [
       const environ = await probe.environ({ version: '1.0', host: null })
       const real =
         environ.SERVER_NAME === '127.0.0.1' && environ.SERVER_PORT === String(probe.server.port)
-      return `${real ? 'the real address' : `${environ.SERVER_NAME}:${environ.SERVER_PORT}`}, HTTP_HOST ${'HTTP_HOST' in environ ? 'present' : 'absent'}`
+      return (
+        `${real ? 'the real address' : `${environ.SERVER_NAME}:${environ.SERVER_PORT}`}, ` +
+        `HTTP_HOST ${'HTTP_HOST' in environ ? 'present' : 'absent'}`
+      )
     },
     expect: 'the real address, HTTP_HOST absent',
   },
@@ -420,7 +445,9 @@ export const environCases: readonly PepCase[] = [
     id: 'http-variables',
     section,
     level: 'must',
-    rule: 'A request field is HTTP_ and its name in upper case with underscores; space around its value is no part of it.',
+    rule:
+      'A request field is HTTP_ and its name in upper case with underscores; space around ' +
+      'its value is no part of it.',
     run: (probe) =>
       see(probe, ['HTTP_HOST', 'HTTP_X_MIXED_CASE', 'HTTP_X_INNER'], {
         headers: [
@@ -434,7 +461,9 @@ export const environCases: readonly PepCase[] = [
     id: 'http-variables-empty',
     section,
     level: 'should',
-    rule: 'A field with an empty value is present as an empty string; a field that was not sent is absent.',
+    rule:
+      'A field with an empty value is present as an empty string; a field that was not sent ' +
+      'is absent.',
     run: (probe) => see(probe, ['HTTP_X_EMPTY', 'HTTP_X_NEVER'], { headers: [['X-Empty', '']] }),
     expect: 'HTTP_X_EMPTY= HTTP_X_NEVER=(absent)',
   },
@@ -457,7 +486,9 @@ export const environCases: readonly PepCase[] = [
     id: 'http-variables-repeated',
     section,
     level: 'should',
-    rule: 'A repeated field is one variable with the values in order, separated by commas (RFC 9110 §5.3).',
+    rule:
+      'A repeated field is one variable with the values in order, separated by commas (RFC ' +
+      '9110 §5.3).',
     run: (probe) =>
       see(probe, ['HTTP_X_LIST'], {
         headers: [
@@ -485,7 +516,9 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'HTTP_COOKIE=a=1,b=2',
       weAre: 'conforms',
-      why: 'A comma is no separator in a Cookie (RFC 6265 §4.2.1): an application reads one cookie with the value `1,b=2`.',
+      why:
+        'A comma is no separator in a Cookie (RFC 6265 §4.2.1): an application reads one ' +
+        'cookie with the value `1,b=2`.',
     },
   },
   {
@@ -528,7 +561,9 @@ export const environCases: readonly PepCase[] = [
     id: 'absent-variables',
     section,
     level: 'must',
-    rule: 'Variables that have no value for this request are left out: REMOTE_USER, AUTH_TYPE, HTTPS, SSL_PROTOCOL.',
+    rule:
+      'Variables that have no value for this request are left out: REMOTE_USER, AUTH_TYPE, ' +
+      'HTTPS, SSL_PROTOCOL.',
     run: async (probe) => {
       const environ = await probe.environ()
       const there = ['REMOTE_USER', 'REMOTE_IDENT', 'AUTH_TYPE', 'HTTPS', 'SSL_PROTOCOL'].filter(
@@ -542,7 +577,9 @@ export const environCases: readonly PepCase[] = [
     id: 'other-cgi-variables',
     section,
     level: 'should',
-    rule: 'As many other CGI variables as apply: the client\u2019s address and port, the server\u2019s name, the target as sent.',
+    rule:
+      'As many other CGI variables as apply: the client\u2019s address and port, the ' +
+      'server\u2019s name, the target as sent.',
     run: async (probe) => {
       const environ = await probe.environ({ target: '/a%20b?c' })
       const port = /^\d+$/.test(environ.REMOTE_PORT ?? '') ? 'REMOTE_PORT' : ''
@@ -610,12 +647,16 @@ export const environCases: readonly PepCase[] = [
     embedded: {
       sees: 'multithread: false',
       because: 'threads',
-      why: 'WebAssembly has no threads that Python could use: one runs the application, whatever `--threads` says.',
+      why:
+        'WebAssembly has no threads that Python could use: one runs the application, ' +
+        'whatever `--threads` says.',
     },
     typescript: {
       sees: 'multithread: false',
       because: 'language',
-      why: 'One thread runs the application, whatever `--threads` says; requests take turns where it waits for something.',
+      why:
+        'One thread runs the application, whatever `--threads` says; requests take turns ' +
+        'where it waits for something.',
     },
   },
   {
@@ -643,7 +684,9 @@ export const environCases: readonly PepCase[] = [
     id: 'wsgi-input-terminated',
     section: 'Input and Error Streams',
     level: 'may',
-    rule: 'wsgi.input_terminated says that the input ends by itself (an extension that frameworks rely on).',
+    rule:
+      'wsgi.input_terminated says that the input ends by itself (an extension that ' +
+      'frameworks rely on).',
     run: (probe) => facts(probe, 'wsgi.input_terminated'),
     expect: 'wsgi.input_terminated: True',
   },

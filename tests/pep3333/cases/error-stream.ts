@@ -54,7 +54,9 @@ export const errorStreamCases: readonly PepCase[] = [
     id: 'errors-traceback',
     section,
     level: 'must',
-    rule: 'It is a text stream that the traceback module can write to, and the log has all of its lines.',
+    rule:
+      'It is a text stream that the traceback module can write to, and the log has all of ' +
+      'its lines.',
     run: (probe) => write(probe, 'traceback', (token) => [`LookupError: trapped ${token}`]),
     expect: 'no error, logged',
   },

@@ -130,7 +130,9 @@ export const fileWrapperCases: readonly PepCase[] = [
       gunicorn: {
         sees: '200 OK: "", broken off',
         weAre: 'choice',
-        why: 'The PEP lets a server take fileno() at its word; a compressed body where a plain one was meant helps nobody.',
+        why:
+          'The PEP lets a server take fileno() at its word; a compressed body where a plain ' +
+          'one was meant helps nobody.',
       },
     },
   ),
@@ -150,7 +152,9 @@ export const fileWrapperCases: readonly PepCase[] = [
     typescript: {
       sees: 'chunked',
       because: 'choice',
-      why: 'A file-like object of JavaScript has no descriptor and no position to ask for: the application, which opened it, can give the length.',
+      why:
+        'A file-like object of JavaScript has no descriptor and no position to ask for: the ' +
+        'application, which opened it, can give the length.',
     },
   },
   serving(
@@ -231,7 +235,9 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-in-middleware',
     section,
     level: 'must',
-    rule: 'A middleware can iterate over the wrapper and change what it gives; close() reaches the file.',
+    rule:
+      'A middleware can iterate over the wrapper and change what it gives; close() reaches ' +
+      'the file.',
     run: async (probe) =>
       `${summary(await probe.ask('wraps_and_uppercases'))}, ${await probe.closes()}`,
     expect: '200 OK: "LOWER CASE", closed once',
@@ -248,13 +254,17 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-foreign-wrapper',
     section,
     level: 'must',
-    rule: 'An object that only looks like the server\u2019s wrapper, and holds a file, is an iterable like any other.',
+    rule:
+      'An object that only looks like the server\u2019s wrapper, and holds a file, is an ' +
+      'iterable like any other.',
     run: async (probe) => summary(await probe.ask('wraps_middleware_file')),
     expect: '200 OK: "from the middleware"',
     gunicorn: {
       sees: '200 OK: 180000 bytes',
       weAre: 'conforms',
-      why: 'Gunicorn asks the environ which class its wrapper is, and a middleware may have put another there.',
+      why:
+        'Gunicorn asks the environ which class its wrapper is, and a middleware may have put ' +
+        'another there.',
     },
   },
 ]

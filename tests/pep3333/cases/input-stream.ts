@@ -98,7 +98,8 @@ export const inputStreamCases: readonly PepCase[] = [
     'input-readline',
     'must',
     'readline() until empty',
-    'readline() returns a line with its end; a CR alone is no line end, and an end is not converted.',
+    'readline() returns a line with its end; a CR alone is no line end, and an end is not ' +
+      'converted.',
     String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
   ),
   reading(
@@ -204,7 +205,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-bytes',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than is kept in memory.',
+    rule:
+      'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than ' +
+      'is kept in memory.',
     run: async (probe) => {
       const body = everyByte(3 * 4096)
       const seen = await probe.report<{ types: string[]; length: number; sha256: string }>(
@@ -223,7 +226,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-not-past-length',
     section,
     level: 'should',
-    rule: 'An application that reads all it can does not get a byte of a request that was sent right behind.',
+    rule:
+      'An application that reads all it can does not get a byte of a request that was sent ' +
+      'right behind.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -244,7 +249,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-unread',
     section,
     level: 'must',
-    rule: 'A body that the application never read does not spoil the next request of the connection.',
+    rule:
+      'A body that the application never read does not spoil the next request of the ' +
+      'connection.',
     on: threads,
     run: (probe) =>
       pair(
@@ -283,7 +290,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-chunked',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'A chunked request body is decoded by the server; extensions and trailers are no part of it.',
+    rule:
+      'A chunked request body is decoded by the server; extensions and trailers are no part ' +
+      'of it.',
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
         method: 'POST',
@@ -299,7 +308,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-chunked-announced',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'The application can know how long such a body is, and is not left with the coding to decode.',
+    rule:
+      'The application can know how long such a body is, and is not left with the coding to ' +
+      'decode.',
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
         method: 'POST',
@@ -307,25 +318,36 @@ export const inputStreamCases: readonly PepCase[] = [
         body: chunkedBody,
         framed: true,
       })
-      return `CONTENT_LENGTH ${seen.CONTENT_LENGTH ?? 'absent'}, HTTP_TRANSFER_ENCODING ${seen.HTTP_TRANSFER_ENCODING ?? 'absent'}, wsgi.input_terminated ${seen['wsgi.input_terminated']}`
+      return (
+        `CONTENT_LENGTH ${seen.CONTENT_LENGTH ?? 'absent'}, HTTP_TRANSFER_ENCODING ` +
+        `${seen.HTTP_TRANSFER_ENCODING ?? 'absent'}, wsgi.input_terminated ` +
+        `${seen['wsgi.input_terminated']}`
+      )
     },
     expect: 'CONTENT_LENGTH 12, HTTP_TRANSFER_ENCODING absent, wsgi.input_terminated True',
     gunicorn: {
       sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
       weAre: 'conforms',
-      why: 'We have the whole body before the application runs, so we can tell its length: one that follows the PEP to the letter and reads CONTENT_LENGTH bytes gets the body; with gunicorn it finds none.',
+      why:
+        'We have the whole body before the application runs, so we can tell its length: one ' +
+        'that follows the PEP to the letter and reads CONTENT_LENGTH bytes gets the body; ' +
+        'with gunicorn it finds none.',
     },
     typescript: {
       sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
       because: 'choice',
-      why: 'The application runs while the body arrives, as a Python one does with `--no-request-buffering`: it reads to the end, which wsgi.input_terminated promises.',
+      why:
+        'The application runs while the body arrives, as a Python one does with ' +
+        '`--no-request-buffering`: it reads to the end, which wsgi.input_terminated promises.',
     },
   },
   {
     id: 'input-chunked-unbuffered',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'A streamed chunked body is decoded too; its length is not known and wsgi.input_terminated says to read to the end.',
+    rule:
+      'A streamed chunked body is decoded too; its length is not known and ' +
+      'wsgi.input_terminated says to read to the end.',
     on: unbuffered,
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
@@ -334,7 +356,10 @@ export const inputStreamCases: readonly PepCase[] = [
         body: chunkedBody,
         framed: true,
       })
-      return `${JSON.stringify(seen.body)}, CONTENT_LENGTH ${seen.CONTENT_LENGTH || 'absent'}, wsgi.input_terminated ${seen['wsgi.input_terminated']}`
+      return (
+        `${JSON.stringify(seen.body)}, CONTENT_LENGTH ${seen.CONTENT_LENGTH || 'absent'}, ` +
+        `wsgi.input_terminated ${seen['wsgi.input_terminated']}`
+      )
     },
     expect: '"hello, world", CONTENT_LENGTH absent, wsgi.input_terminated True',
   },
@@ -360,7 +385,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'connection-close',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'The server handles inbound hop-by-hop fields itself: a client that asks for it gets the connection closed.',
+    rule:
+      'The server handles inbound hop-by-hop fields itself: a client that asks for it gets ' +
+      'the connection closed.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -432,7 +459,9 @@ export const inputStreamCases: readonly PepCase[] = [
     typescript: {
       sees: '200 OK: "ignored"',
       because: 'choice',
-      why: 'The body is asked for when the application reads it: a client whose upload nobody wants is spared it.',
+      why:
+        'The body is asked for when the application reads it: a client whose upload nobody ' +
+        'wants is spared it.',
     },
   },
   {

@@ -95,7 +95,9 @@ export const iterableCases: readonly PepCase[] = [
       typescript: {
         sees: '500',
         because: 'language',
-        why: 'An object with indices and a length is no iterable in JavaScript; Array.from() makes one of it.',
+        why:
+          'An object with indices and a length is no iterable in JavaScript; Array.from() ' +
+          'makes one of it.',
       },
     },
   ),
@@ -403,7 +405,9 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-raises',
     section,
     level: 'must',
-    rule: 'An error in close() is logged and does not hurt a response that is complete, nor the next request.',
+    rule:
+      'An error in close() is logged and does not hurt a response that is complete, nor the ' +
+      'next request.',
     run: async (probe) => {
       const response = await probe.ask('close_raises')
       const logged = await probe.logged(`raised in close ${probe.token}`)
@@ -416,7 +420,9 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-client-gone',
     section,
     level: 'must',
-    rule: 'When the client goes away in the middle of a long response, iteration stops and close() is called once.',
+    rule:
+      'When the client goes away in the middle of a long response, iteration stops and ' +
+      'close() is called once.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('endless'))
@@ -446,7 +452,9 @@ export const iterableCases: readonly PepCase[] = [
     id: 'single-threaded',
     section: 'Thread Support',
     level: 'should',
-    rule: 'An application that is not thread-safe can be run by one thread: two requests at once do not overlap.',
+    rule:
+      'An application that is not thread-safe can be run by one thread: two requests at once ' +
+      'do not overlap.',
     run: overlap,
     expect: '200,200: in out in out',
   },
@@ -467,7 +475,9 @@ export const iterableCases: readonly PepCase[] = [
       run: overlap,
       sees: '200,200: in out in out',
       because: 'threads',
-      why: 'The one thread of a worker runs one request after another; `--workers` runs several side by side.',
+      why:
+        'The one thread of a worker runs one request after another; `--workers` runs several ' +
+        'side by side.',
     },
   },
   {
@@ -529,7 +539,9 @@ export const iterableCases: readonly PepCase[] = [
     id: 'framing-generator-1.0',
     section: 'Handling the Content-Length Header',
     level: 'must',
-    rule: 'For an HTTP/1.0 client it ends with the connection: no chunks for one who does not know them.',
+    rule:
+      'For an HTTP/1.0 client it ends with the connection: no chunks for one who does not ' +
+      'know them.',
     run: async (probe) => {
       const response = await probe.ask('in_step_open', { version: '1.0' })
       return `${framing(response)}, ${content(response)}`

@@ -228,7 +228,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'start-recovers',
     section,
     level: 'should',
-    rule: 'Headers are checked in start_response, so that the application can still answer something else.',
+    rule:
+      'Headers are checked in start_response, so that the application can still answer ' +
+      'something else.',
     run: async (probe) => {
       const response = await probe.ask('recovers_from_bad_headers')
       return `${summary(response)}${response.header('Left-Over') ? ', with a header of the first call' : ''}`
@@ -251,7 +253,9 @@ export const startResponseCases: readonly PepCase[] = [
     gunicorn: {
       sees: '503 Replaced, headers of the first call too, "replaced", broken off',
       weAre: 'conforms',
-      why: 'Gunicorn adds the new headers to those of the first call, and keeps the Content-Length of the body that was given up.',
+      why:
+        'Gunicorn adds the new headers to those of the first call, and keeps the ' +
+        'Content-Length of the body that was given up.',
     },
   },
   {
@@ -270,7 +274,9 @@ export const startResponseCases: readonly PepCase[] = [
     gunicorn: {
       sees: '200 OK, headers of the first call too, "", broken off',
       weAre: 'conforms',
-      why: 'Gunicorn sends the head with the empty chunk, so the application cannot change its mind any more.',
+      why:
+        'Gunicorn sends the head with the empty chunk, so the application cannot change its ' +
+        'mind any more.',
     },
   },
   {
@@ -285,7 +291,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'exc-info-after-head',
     section,
     level: 'must',
-    rule: 'With exc_info, after the head is sent, start_response raises that very error and the response is aborted.',
+    rule:
+      'With exc_info, after the head is sent, start_response raises that very error and the ' +
+      'response is aborted.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('exc_info_after_head'))
@@ -296,7 +304,10 @@ export const startResponseCases: readonly PepCase[] = [
       connection.close()
       const all = seen + rest.toString('latin1')
       const ending = all.includes('0\r\n\r\n') ? 'ended as if complete' : 'broken off'
-      return `${response.status}, ${probe.notes().join(', ')}, ${ending}${all.includes('error page') ? ', error page sent' : ''}`
+      return (
+        `${response.status}, ${probe.notes().join(', ')}, ` +
+        `${ending}${all.includes('error page') ? ', error page sent' : ''}`
+      )
     },
     expect: '200, raised the same error, broken off',
   },
@@ -315,7 +326,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'head-not-early',
     section,
     level: 'must',
-    rule: 'start_response itself sends nothing: the head waits for the first chunk that is not empty.',
+    rule:
+      'start_response itself sends nothing: the head waits for the first chunk that is not ' +
+      'empty.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('head_before_body'))
@@ -338,7 +351,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'headers-kept',
     section,
     level: 'must',
-    rule: 'Headers go out as given: repeated ones, their order, every legal name and value, latin-1 in status and values.',
+    rule:
+      'Headers go out as given: repeated ones, their order, every legal name and value, ' +
+      'latin-1 in status and values.',
     run: async (probe) => {
       const response = await probe.ask('keeps_headers')
       const cookies = response.all('Set-Cookie').join(' & ')
@@ -363,7 +378,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'headers-not-invented',
     section: 'Other HTTP Features',
     level: 'should',
-    rule: 'The server plays dumb: it invents no Content-Type and no other header that says something of the content.',
+    rule:
+      'The server plays dumb: it invents no Content-Type and no other header that says ' +
+      'something of the content.',
     run: async (probe) => {
       const response = await probe.ask('ends', { headers: [['X-Status', '200 OK']] })
       const own = /^(date|server|connection|keep-alive|content-length|transfer-encoding)$/i
@@ -391,7 +408,10 @@ export const startResponseCases: readonly PepCase[] = [
     rule: 'It does not add them when the application gave its own, in whatever case.',
     run: async (probe) => {
       const response = await probe.ask('own_date_and_server')
-      return `Date: ${response.all('Date').map((date) => (date.includes('1994') ? 'the given' : 'another'))}, Server: ${response.all('Server')}`
+      return (
+        `Date: ${response.all('Date').map((date) => (date.includes('1994') ? 'the given' : 'another'))}, ` +
+        `Server: ${response.all('Server')}`
+      )
     },
     expect: 'Date: the given, Server: the-case/1',
     gunicorn: {
@@ -469,7 +489,9 @@ export const startResponseCases: readonly PepCase[] = [
         gunicorn: {
           sees: 'malformed answer: not a status line: "HTTP/1.1 200"',
           weAre: 'stricter',
-          why: 'RFC 9112 §4 wants the space after the code even when no reason follows; gunicorn sends a line without it.',
+          why:
+            'RFC 9112 §4 wants the space after the code even when no reason follows; ' +
+            'gunicorn sends a line without it.',
         },
       },
     ),
@@ -693,7 +715,9 @@ export const startResponseCases: readonly PepCase[] = [
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
-          why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+          why:
+            'Gunicorn leaves the header out without a word; the PEP would have the ' +
+            'application told.',
         },
       },
     ),
@@ -712,7 +736,9 @@ export const startResponseCases: readonly PepCase[] = [
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
-          why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+          why:
+            'Gunicorn leaves the header out without a word; the PEP would have the ' +
+            'application told.',
         },
       },
     ),
@@ -739,7 +765,9 @@ export const startResponseCases: readonly PepCase[] = [
           gunicorn: {
             sees: 'accepted, 200 OK: "started"',
             weAre: 'stricter',
-            why: 'Gunicorn leaves the header out without a word; the PEP would have the application told.',
+            why:
+              'Gunicorn leaves the header out without a word; the PEP would have the ' +
+              'application told.',
           },
         },
       ),
@@ -753,10 +781,15 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-in-call',
     section: 'Error Handling',
     level: 'should',
-    rule: 'An exception of the application is trapped, logged with its traceback, and answered 500.',
+    rule:
+      'An exception of the application is trapped, logged with its traceback, and answered ' +
+      '500.',
     run: async (probe) => {
       const response = await probe.ask('raises')
-      return `${summary(response)}, ${await probe.logged(`CaseError: raised in the call ${probe.token}`)}`
+      return (
+        `${summary(response)}, ` +
+        `${await probe.logged(`CaseError: raised in the call ${probe.token}`)}`
+      )
     },
     expect: '500, logged',
   },
@@ -768,7 +801,10 @@ export const startResponseCases: readonly PepCase[] = [
     run: async (probe) => {
       const response = await probe.ask('raises_after_start')
       const started = response.header('X-Started') ? ', with headers of the application' : ''
-      return `${summary(response)}${started}, ${await probe.logged(`raised after start_response ${probe.token}`)}`
+      return (
+        `${summary(response)}${started}, ` +
+        `${await probe.logged(`raised after start_response ${probe.token}`)}`
+      )
     },
     expect: '500, logged',
   },
@@ -797,7 +833,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-in-first-iteration',
     section: 'Error Handling',
     level: 'should',
-    rule: 'An iterable that raises before it has yielded anything is answered 500, logged and closed.',
+    rule:
+      'An iterable that raises before it has yielded anything is answered 500, logged and ' +
+      'closed.',
     run: async (probe) => {
       const response = await probe.ask('raises_in_first_iteration')
       const logged = await probe.logged(`raised in the first iteration ${probe.token}`)
@@ -809,7 +847,9 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-in-later-iteration',
     section: 'Error Handling',
     level: 'must',
-    rule: 'One that raises later breaks the response off, so that no client takes it for complete; logged and closed.',
+    rule:
+      'One that raises later breaks the response off, so that no client takes it for ' +
+      'complete; logged and closed.',
     run: async (probe) => {
       const seen = await breakOff(probe, 'raises_in_later_iteration')
       const logged = await probe.logged(`raised in a later iteration ${probe.token}`)

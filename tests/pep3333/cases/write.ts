@@ -32,7 +32,9 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-then-list',
     section,
     level: 'must',
-    rule: 'What is yielded follows what was written; with write() in use the length of a one-item list says nothing.',
+    rule:
+      'What is yielded follows what was written; with write() in use the length of a ' +
+      'one-item list says nothing.',
     run: async (probe) => summary(await probe.ask('writes_then_yields')),
     expect: '200 OK: "written yielded"',
   },
@@ -115,7 +117,9 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-past-length-goes-on',
     section: 'Handling the Content-Length Header',
     level: 'should',
-    rule: 'When write() past the Content-Length has raised, the client has all that was promised, and its connection goes on.',
+    rule:
+      'When write() past the Content-Length has raised, the client has all that was ' +
+      'promised, and its connection goes on.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -133,7 +137,10 @@ export const writeCases: readonly PepCase[] = [
     run: async (probe) => {
       const response = await probe.ask('writes_past_length', { method: 'HEAD' })
       await probe.settled()
-      return `${response.status}, Content-Length ${response.header('Content-Length')}, ${probe.notes().join()}`
+      return (
+        `${response.status}, Content-Length ${response.header('Content-Length')}, ` +
+        `${probe.notes().join()}`
+      )
     },
     expect: '200, Content-Length 3, ignored',
   },
@@ -156,7 +163,10 @@ export const writeCases: readonly PepCase[] = [
       id: `write-${type.toLowerCase()}`,
       section: 'Unicode Issues',
       level: 'must',
-      rule: `write() takes bytes; ${type === 'None' ? 'None' : `a${type === 'int' ? 'n' : ''} ${type}`} is an error in the application, and the client is not told of a 200.`,
+      rule:
+        'write() takes bytes; ' +
+        `${type === 'None' ? 'None' : `a${type === 'int' ? 'n' : ''} ${type}`} is an error ` +
+        'in the application, and the client is not told of a 200.',
       run: async (probe) => {
         const response = await probe.ask('writes_wrong_type', { headers: [['X-Type', type]] })
         return `${probe.notes().join()}, ${summary(response)}`
