@@ -241,7 +241,7 @@ export class AcceptorChild {
     return loads.begin({
       name: `Acceptor ${this.pid}`,
       pid: this.pid,
-      where: () => stacks.ask(),
+      reportStack: () => stacks.ask(),
       giveUp: (text) => {
         this.#ready.reject(new AcceptorFailure('application-load', text))
         signalGroup(this.pid, 'SIGKILL')

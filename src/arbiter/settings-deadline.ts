@@ -1,8 +1,8 @@
-import { LoadWatch, type Whereabouts } from '../runtimes/load-watch.ts'
+import { LoadWatch, type StackReport } from '../runtimes/load-watch.ts'
 import type { Settings } from '../settings/table.ts'
 
 /** The only step of reading the settings that can take time. */
-const WAITING: Whereabouts = {
+const WAITING: StackReport = {
   text: 'A config file in JavaScript waits in a top-level await that has not ended.',
   isStack: false,
 }
@@ -26,7 +26,7 @@ export async function readWithin(
     }).begin({
       name: 'The arbiter',
       pid: limit.pid,
-      where: () => Promise.resolve(WAITING),
+      reportStack: () => Promise.resolve(WAITING),
       giveUp: (text) => reject(new Error(text)),
     })
   })

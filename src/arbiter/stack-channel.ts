@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { StackAnswer } from '../acceptor/stack-answer.ts'
-import type { Whereabouts } from '../runtimes/load-watch.ts'
+import type { StackReport } from '../runtimes/load-watch.ts'
 
 /** How long an answer may take, in milliseconds; the thread's own limits are shorter. */
 const ANSWER_MS = 3500
@@ -29,7 +29,7 @@ export class StackChannel {
   }
 
   /** What the application is doing. It never rejects. */
-  async ask(): Promise<Whereabouts> {
+  async ask(): Promise<StackReport> {
     const answer = await new Promise<StackAnswer>((resolve) => {
       this.#waiting = resolve
       setTimeout(() => resolve({ kind: 'unknown' }), ANSWER_MS).unref()
@@ -40,7 +40,7 @@ export class StackChannel {
   }
 }
 
-function describe(answer: StackAnswer): Whereabouts {
+function describe(answer: StackAnswer): StackReport {
   switch (answer.kind) {
     case 'stack':
       return {

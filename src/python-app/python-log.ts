@@ -1,7 +1,6 @@
 import type { LogLevel } from '../logging/error-log.ts'
 import { processLog } from '../logging/process-log.ts'
-import type { PoolLog } from '../runtimes/workers/pool.ts'
-import { poolLog } from '../runtimes/workers/pool-log.ts'
+import { type PoolLog, poolLog } from '../runtimes/workers/pool-log.ts'
 import { messageOf } from '../wsgi/stranger.ts'
 
 /** Something for the log of a Python application. */

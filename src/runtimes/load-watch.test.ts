@@ -33,7 +33,7 @@ function makeBench(timeout: number): Bench {
       const load: Load = {
         name,
         pid: 1,
-        where: () => Promise.resolve({ text: where(), isStack: where().startsWith('Stack') }),
+        reportStack: () => Promise.resolve({ text: where(), isStack: where().startsWith('Stack') }),
         giveUp: (text) => givenUp.push(`${name}: ${text}`),
       }
       return watch.begin(load)
@@ -89,9 +89,9 @@ test('the same stack is shown once', async () => {
   await vi.advanceTimersByTimeAsync(21_000)
   expect(bench.warned).toEqual([
     'Worker 1 is still loading site:app after 10 s. Stack',
-    'Worker 2 is still loading site:app after 10 s, and stands where Worker 1 does',
-    'Worker 1 is still loading site:app after 20 s, and stands where it did',
-    'Worker 2 is still loading site:app after 20 s, and stands where Worker 1 does',
+    'Worker 2 is still loading site:app after 10 s, at the same place as Worker 1',
+    'Worker 1 is still loading site:app after 20 s, at the same place as before',
+    'Worker 2 is still loading site:app after 20 s, at the same place as Worker 1',
   ])
   for (const end of ends) end()
 })

@@ -1,10 +1,10 @@
 /**
- * Watches over applications that are being loaded: says where a slow one stands, and gives up one
- * that takes too long.
+ * Watches applications that are being loaded: logs where a slow one is, and gives up one that takes
+ * too long.
  */
 
-/** Where an application that is being loaded stands, for the log. */
-export interface Whereabouts {
+/** Where an application is while it is being loaded, for the log. */
+export interface StackReport {
   /** A stack with a line above it, or a sentence on why there is none. */
   readonly text: string
   readonly isStack: boolean
@@ -12,13 +12,13 @@ export interface Whereabouts {
 
 /** One attempt to load the application. */
 export interface Load {
-  /** What loads it: `Worker 4711`. */
+  /** What loads it: `Worker 4711`. May change while it is being started. */
   readonly name: string
-  /** The process that log entries are about. */
+  /** The process that log entries are about; 0 if it is being started. */
   readonly pid: number
-  /** Finds out where it stands. Answers within two seconds, and never rejects. */
-  where(): Promise<Whereabouts>
-  /** Its time is over. `text` says so, and where it stood; `isStack` is that of where it stood. */
+  /** Finds out where it is. Answers within two seconds, and never rejects. */
+  reportStack(): Promise<StackReport>
+  /** Its time is over. `text` has the reason and what {@link reportStack} gave. */
   giveUp(text: string, isStack: boolean): void
 }
 
@@ -28,24 +28,24 @@ export interface LoadWatchOptions {
   /** Seconds that an attempt may take; 0 for no limit. */
   readonly timeout: number
   warn(text: string, pid: number): void
-  /** Its timer keeps no process from ending. */
+  /** Its timer does not keep the process from ending. */
   readonly background?: boolean
 }
 
-/** The first warning comes after that many seconds, or after half of the time there is. */
+/** The first warning comes after this many seconds, or after half of the time there is. */
 const FIRST_WARNING_S = 10
 const TICK_MS = 100
 /**
- * A tick that comes later than that, in milliseconds: this process was stopped, and what it watches
- * most likely too.
+ * After a tick that is this late, in milliseconds, this process was stopped, and most likely what it
+ * watches was too.
  */
 const OVERSLEPT_MS = 1000
 
 interface Watched {
   readonly load: Load
-  /** How long it has taken, without the time for which we were stopped; milliseconds. */
+  /** How long it has taken, in milliseconds, except for when this process was stopped. */
   spent: number
-  /** When it is warned of next; milliseconds. */
+  /** The time of the next warning, in milliseconds. */
   warnAt: number
   asking: boolean
 }
@@ -63,22 +63,21 @@ export function firstWarning(timeout: number): number {
 
 /**
  * The watch over all attempts of one pool or one set of acceptors. Workers that load the same
- * application often stand at the same place, so a stack is shown once, and then only said to be the
- * same.
+ * application are often at the same place, so a stack is logged once, and later only named.
  */
 export class LoadWatch {
   readonly #options: LoadWatchOptions
   readonly #watched = new Set<Watched>()
   #ticks: NodeJS.Timeout | null = null
   #tickedAt = 0
-  /** The last stack that was shown, and of whom. */
+  /** The last stack that was logged, and whose it was. */
   #shown = { text: '', name: '' }
 
   constructor(options: LoadWatchOptions) {
     this.#options = options
   }
 
-  /** An attempt begins. Returns what is to be called when it ends, in whatever way. */
+  /** An attempt begins. Returns the function to call when it ends, in whatever way. */
   begin(load: Load): () => void {
     const watched: Watched = {
       load,
@@ -123,39 +122,40 @@ export class LoadWatch {
     const { application, timeout } = this.#options
     const after = watched.warnAt
     watched.warnAt *= 2
-    const where = await this.#ask(watched)
-    if (where === null) return
+    const report = await this.#ask(watched)
+    if (report === null) return
     const limit =
       timeout === 0 ? '' : ` (it is given up after ${seconds(timeout * 1000)}, load_timeout)`
     const head = `${load.name} is still loading ${application} after ${seconds(after)}${limit}`
-    this.#options.warn(`${head}${this.#place(load, where)}`, load.pid)
+    this.#options.warn(`${head}${this.#place(load, report)}`, load.pid)
   }
 
-  /** Where it stands, as the rest of a sentence. */
-  #place({ name }: Load, { text, isStack }: Whereabouts): string {
+  /** Where it is, as the rest of a sentence. */
+  #place({ name }: Load, { text, isStack }: StackReport): string {
     if (!isStack) return `. ${text}`
     const shown = this.#shown
     if (shown.text === text)
-      return `, and stands where ${shown.name === name ? 'it did' : `${shown.name} does`}`
+      return `, at the same place as ${shown.name === name ? 'before' : shown.name}`
     this.#shown = { text, name }
     return `. ${text}`
   }
 
   async #giveUp(watched: Watched): Promise<void> {
     const { application, timeout } = this.#options
-    const where = await this.#ask(watched)
-    if (where === null) return
+    const report = await this.#ask(watched)
+    if (report === null) return
     this.#end(watched)
-    const text = `${application} could not be loaded within ${seconds(timeout * 1000)} (load_timeout). ${where.text}`
-    watched.load.giveUp(text, where.isStack)
+    const limit = `${seconds(timeout * 1000)} (load_timeout)`
+    const text = `${application} could not be loaded within ${limit}. ${report.text}`
+    watched.load.giveUp(text, report.isStack)
   }
 
-  /** Null when the attempt has ended meanwhile. */
-  async #ask(watched: Watched): Promise<Whereabouts | null> {
+  /** Null if the attempt ended in the meantime. */
+  async #ask(watched: Watched): Promise<StackReport | null> {
     watched.asking = true
-    const where = await watched.load.where()
+    const report = await watched.load.reportStack()
     watched.asking = false
-    return this.#watched.has(watched) ? where : null
+    return this.#watched.has(watched) ? report : null
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { rereadSocket } from '../../transport/reading-socket.ts'
-import type { Whereabouts } from '../load-watch.ts'
+import type { StackReport } from '../load-watch.ts'
 import { encodeFrame, GET_STACKS, readU32 } from '../workers/frames.ts'
 import type {
   WorkerHandle,
@@ -21,34 +21,40 @@ import { readStackDump } from './stack-dump.ts'
 export interface ProcessOptions {
   readonly interpreter: Interpreter
   readonly environment: Readonly<Record<string, string>>
-  /** A folder for the ledger, which has a name there for a moment only. */
+  /** A folder for the ledger, which has a name there only for a moment. */
   readonly directory: string
 }
 
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
-/** From SIGABRT, on which Python prints where every thread is, to SIGKILL. */
+/** The time from SIGABRT, on which Python prints the stacks of its threads, to SIGKILL. */
 const ABORT_MS = 1000
-/** The ledger's own part of its file, in bytes; stack dumps are written behind it. */
+/** The size of the ledger in its file, in bytes; stack dumps are written behind it. */
 const LEDGER_BYTES = 4096
-/** How long Python has to say where it stands, in milliseconds. */
+/** How long Python has to answer GET_STACKS, in milliseconds. */
 const ANSWER_MS = 1000
 /**
- * On this one a worker writes where it stands, when it leaves Python no turn. What an application
- * has no handler for ignores it, so it does no harm.
+ * On this signal a worker writes its stacks behind the ledger, even if the application never
+ * releases the interpreter's lock. A process without a handler ignores it.
  */
-const WHERE_SIGNAL = 'SIGURG'
-/** How long that is waited for, and how often it is looked for; milliseconds. */
+const DUMP_SIGNAL = 'SIGURG'
+/** How long that is waited for, and how often it is checked; milliseconds. */
 const DUMP_MS = 750
 const DUMP_LOOK_MS = 25
 
 /** Workers of a pool in processes of an installed Python. */
 export function workerProcesses(options: ProcessOptions): WorkerStarter {
-  return (listener, settings) => new WorkerProcess(options, listener, settings)
+  return async (listener, settings) => {
+    const worker = new WorkerProcess(options, listener, settings)
+    await worker.spawned
+    return worker
+  }
 }
 
 /** A CPython process with two socketpairs and the ledger; see `docs/reference/frames.md`. */
 class WorkerProcess implements WorkerHandle {
   readonly channel: Socket
+  /** Rejected if the process could not be started. */
+  readonly spawned: Promise<void>
   readonly #listener: WorkerListener
   readonly #process: ChildProcess
   readonly #control: Socket
@@ -56,8 +62,8 @@ class WorkerProcess implements WorkerHandle {
   /** Up to where its file has been read for dumps. */
   #dumped = LEDGER_BYTES
   #disposed = false
-  /** Whoever has asked where it stands. */
-  #whoAsks: ((stacks: string) => void) | null = null
+  /** Called with the answer to GET_STACKS. */
+  #onStacks: ((stacks: string) => void) | null = null
 
   constructor(
     { interpreter, environment, directory }: ProcessOptions,
@@ -80,14 +86,21 @@ class WorkerProcess implements WorkerHandle {
       throw error
     }
     const child = this.#process
-    child.on('error', (error) => listener.exited(`could not be started: ${error.message}`))
+    this.spawned = new Promise((resolve, reject) => {
+      child.on('spawn', resolve)
+      // Later errors are about signals that could not be sent.
+      child.on('error', (error) => {
+        reject(error)
+        if (child.pid === undefined) this.dispose()
+      })
+    })
     child.on('exit', (code, signal) => listener.exited(describeExit(code, signal)))
-    // Where descriptors have run out there are no channels either.
+    // If descriptors have run out, there are no channels either.
     const { stdio = [] } = child
     const started = child.pid !== undefined
     this.channel = started ? this.#readData(stdio[3] as Socket) : (stdio[3] as Socket)
     this.#control = stdio[4] as Socket
-    if (!started) return // 'error' follows
+    if (!started) return // `spawned` is rejected
     this.channel.on('error', () => {}) // the end of the process says why
     this.channel.on('close', () => listener.dataClosed())
     this.#control.on('error', () => {})
@@ -105,12 +118,13 @@ class WorkerProcess implements WorkerHandle {
   }
 
   /**
-   * Reads the data channel into the decoder's memory; where node does not allow that, by copying.
+   * Reads the data channel into the decoder's memory, or copies there if Node.js does not allow
+   * that.
    */
   #readData(channel: Socket): Socket {
     const { decoder } = this.#listener
     const read = (length: number) => this.#listener.received(() => decoder.take(length))
-    const data = rereadSocket(channel, { buffer: decoder.room, read })
+    const data = rereadSocket(channel, { buffer: decoder.space, read })
     if (data !== null) return data
     return channel.on('data', (chunk: Buffer) => this.#listener.received(() => decoder.feed(chunk)))
   }
@@ -133,38 +147,38 @@ class WorkerProcess implements WorkerHandle {
     return false
   }
 
-  async where(): Promise<Whereabouts> {
+  async reportStack(): Promise<StackReport> {
     const stack = readStackDump((await this.#ask()) ?? (await this.#readDump()))
     if (stack !== null) return { text: stack, isStack: true }
     const text =
-      'Where it stands cannot be told: Python itself is still starting, or something else handles SIGURG in it.'
+      'Its stack is not known: Python itself is still starting, or the application handles SIGURG.'
     return { text, isStack: false }
   }
 
   /**
-   * Null when it does not answer: Python is not yet running, or code that holds the interpreter's
-   * lock is.
+   * Null if it does not answer: Python is not yet running, or the application never releases the
+   * interpreter's lock.
    */
   async #ask(): Promise<string | null> {
     this.sendControl(encodeFrame(GET_STACKS, 0, null))
     const answer = await new Promise<string | null>((resolve) => {
-      this.#whoAsks = resolve
+      this.#onStacks = resolve
       setTimeout(() => resolve(null), ANSWER_MS).unref()
     })
-    this.#whoAsks = null
+    this.#onStacks = null
     return answer
   }
 
-  stands(stacks: string): void {
-    this.#whoAsks?.(stacks)
+  stacksReceived(stacks: string): void {
+    this.#onStacks?.(stacks)
   }
 
   /**
-   * What it writes behind the ledger on the signal, when nothing more comes; empty when nothing has
-   * come in time.
+   * What it writes behind the ledger on {@link DUMP_SIGNAL}, when nothing more comes; empty if
+   * nothing came in time.
    */
   async #readDump(): Promise<string> {
-    this.#process.kill(WHERE_SIGNAL)
+    this.#process.kill(DUMP_SIGNAL)
     const from = this.#dumped
     let size = from
     for (let waited = 0; waited < DUMP_MS; waited += DUMP_LOOK_MS) {

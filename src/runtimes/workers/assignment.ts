@@ -1,6 +1,6 @@
 import type { Task, TaskHandle } from '../runtime.ts'
 
-/** Who runs an assignment: its worker, as far as the assignment needs to know it. */
+/** What an assignment needs of its worker. */
 export interface AssignmentRunner {
   /** See {@link TaskHandle.crowded}. */
   readonly crowded: boolean
@@ -10,36 +10,36 @@ export interface AssignmentRunner {
   grant(assignment: Assignment, bytes: number): void
 }
 
-/** Where an assignment waits. */
+/** What an assignment needs of the queue in which it waits. */
 export interface AssignmentQueue {
-  /** One of those that wait is not wanted any more. */
+  /** An assignment in the queue was cancelled. */
   forget(): void
 }
 
-/** A task on its way: waiting in the queue, or given to a worker. */
+/** A task in a pool: it waits in the queue, or a worker has it. */
 export class Assignment implements TaskHandle {
   readonly task: Task
   /** Null while it waits. */
   worker: AssignmentRunner | null = null
-  /** Where it waits, or null. */
+  /** The queue in which it waits, or null. */
   queue: AssignmentQueue | null = null
   stream = 0
   /** Bytes of response body that the worker may still send. */
   credit = 0
-  /** The worker has put it aside until the client takes more: it keeps no thread busy. */
+  /** The worker has suspended it until the client takes more: it keeps no thread busy. */
   suspended = false
   /**
-   * It has been put aside before: its worker lets others have their turn between two windows of its
-   * response.
+   * It was suspended at some time: its worker runs others between two windows of its response.
    */
   shares = false
   /**
-   * Since when it waits for a turn among those that share, in milliseconds of `performance.now()`.
+   * When it began to wait for its turn among those that share, in milliseconds of
+   * `performance.now()`.
    */
   turn = 0
-  /** The worker has not ended it yet, as far as we know. */
+  /** Its worker has not ended it yet, as far as the acceptor knows. */
   open = true
-  /** The task's ending was called, or the client is gone: nothing more is said to the task. */
+  /** The task's ending was called, or the client is gone: nothing more is called of the task. */
   settled = false
   headSent = false
   /** Its application ran out of time. */
@@ -51,7 +51,7 @@ export class Assignment implements TaskHandle {
   activeAt = 0
   /** When it was submitted. */
   readonly queuedAt: number
-  /** The gateway cancelled it and has not been told yet that nobody has it any more. */
+  /** The gateway cancelled it and still has to be told when no worker has it any more. */
   #cancelled = false
 
   constructor(task: Task, now: number) {
@@ -73,6 +73,13 @@ export class Assignment implements TaskHandle {
     this.#cancelled = true
     if (this.worker !== null) return this.worker.cancel(this)
     this.queue?.forget()
+    this.release()
+  }
+
+  /** Its worker does not have it any more. */
+  leave(): void {
+    this.open = false
+    this.worker = null
     this.release()
   }
 

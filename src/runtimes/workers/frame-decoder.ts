@@ -40,67 +40,66 @@ export interface FrameSink {
   frame(frame: Frame): boolean
 }
 
-/** The flags that each type may have, by type; what has none is refused. */
+/** The flags that each type may have; -1 for types that a worker does not send. */
 const FLAGS = new Int16Array(256).fill(-1)
 for (const type of [READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION])
   FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST
 FLAGS[END] = BROKEN
 
-/** What a worker may send at once, about: as much as a unix socket holds on Linux. */
+/** About what a worker can send at once: as much as a Unix socket holds on Linux. */
 const READ_SIZE = 128 * 1024
 /**
- * Left free before what is read, so that a response's head can be written before its body even in
- * the first frame.
+ * Left free before the bytes that are read, so that a response's head can be written before its
+ * body even in the first frame.
  */
 const HEADROOM = 1024
-/** A piece of a DATA frame is passed on before the rest is there if it is at least this long. */
+/** A piece of a DATA frame that is this long is passed on before the rest is there. */
 const PIECE = 4096
 
 /**
- * Cuts the bytes that a worker sends into frames, however they are split, and owns the memory that
- * they are read into: frames are passed on in place, and the same memory is read into again, unless
- * somebody still needs it.
+ * Cuts the bytes that a worker sends into frames, however they are split. It owns the memory that
+ * they are read into: frames are passed on in place, and the same memory is used again, unless the
+ * sink still needs it.
  */
 export class FrameDecoder {
   readonly #sink: FrameSink
   readonly #frame = new Frame()
   #buffer = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE)
-  /** What has been read and not passed on: less than a frame. */
+  /** The bytes that have been read and not passed on: less than a frame. */
   #start = HEADROOM
   #end = HEADROOM
-  /** The frame at `start` has this many bytes at least, its header included. */
+  /** The frame at `start` has at least this many bytes, including its header. */
   #needed = HEADER_SIZE
-  /** Of a DATA frame that is passed on in pieces: what is still to come, and what it is. */
+  /** The rest of a DATA frame that is passed on in pieces. */
   #left = 0
   #flags = 0
   #stream = 0
-  /** Bytes of `buffer` before this are still needed by somebody. */
+  /** The sink still needs bytes of `buffer` before this. */
   #free = 0
-  #room: Buffer | null = null
+  #space: Buffer | null = null
 
   constructor(sink: FrameSink) {
     this.#sink = sink
-    this.#room = this.#buffer.subarray(HEADROOM)
+    this.#space = this.#buffer.subarray(HEADROOM)
   }
 
-  /** True when no frame is half received. */
+  /** Whether no frame is half received. */
   get clean(): boolean {
     return this.#start === this.#end && this.#left === 0
   }
 
   /**
-   * Where the next bytes are to be put, from its beginning on; null for where they were put the
-   * last time. Never empty.
+   * The memory for the next bytes, which is never empty; null if it is the same as the last time.
    */
-  readonly room = (): Buffer | null => {
-    const room = this.#room
-    this.#room = null
-    return room
+  readonly space = (): Buffer | null => {
+    const space = this.#space
+    this.#space = null
+    return space
   }
 
   /**
-   * That many bytes have been put there.
+   * Takes that many bytes at the beginning of {@link space}.
    * @throws FrameError
    */
   take(length: number): void {
@@ -134,10 +133,10 @@ export class FrameDecoder {
       this.#deliver(type, buffer[at + 5], readU32(buffer, at + 8), at + HEADER_SIZE, next)
       at = next
     }
-    this.#makeRoom(at, end)
+    this.#makeSpace(at, end)
   }
 
-  /** The same for bytes that were read elsewhere. */
+  /** Takes bytes that were read elsewhere. @throws FrameError */
   feed(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
       const copied = chunk.copy(this.#buffer, this.#end, at)
@@ -155,8 +154,8 @@ export class FrameDecoder {
     if (this.#sink.frame(frame)) this.#free = end
   }
 
-  /** Decides where to read on, when bytes [at, end) are the beginning of a frame. */
-  #makeRoom(at: number, end: number): void {
+  /** Decides where to read next, when bytes [at, end) are the beginning of a frame. */
+  #makeSpace(at: number, end: number): void {
     const buffer = this.#buffer
     const length = end - at
     const needed = HEADROOM + this.#needed
@@ -169,10 +168,10 @@ export class FrameDecoder {
       this.#free = 0
       this.#frame.payload.clear()
     } else if (length > 0 && at + this.#needed <= buffer.length) {
-      // There is room for the rest where the beginning is.
+      // There is space for the rest behind the beginning.
       this.#start = at
       this.#end = end
-      this.#room = buffer.subarray(end)
+      this.#space = buffer.subarray(end)
       return
     } else if (length === 0 && this.#end === HEADROOM) {
       this.#start = HEADROOM
@@ -181,7 +180,7 @@ export class FrameDecoder {
     buffer.copy(this.#buffer, HEADROOM, at, end)
     this.#start = HEADROOM
     this.#end = HEADROOM + length
-    this.#room = this.#buffer.subarray(this.#end)
+    this.#space = this.#buffer.subarray(this.#end)
   }
 }
 

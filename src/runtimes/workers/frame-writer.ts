@@ -1,9 +1,9 @@
 import { HEADER_SIZE, writeHeader, writeU32 } from './frames.ts'
 
-/** What a {@link FrameWriter} writes to: a socket, or what looks like one to it. */
+/** What a {@link FrameWriter} writes to: a socket or a message port. */
 export interface FrameChannel {
   readonly destroyed: boolean
-  /** Bytes it was given and still needs; with 0 their memory may be used again. */
+  /** Bytes that it was given and still needs; at 0 their memory may be used again. */
   readonly writableLength: number
   write(bytes: Buffer): unknown
   destroy(): unknown
@@ -11,12 +11,12 @@ export interface FrameChannel {
 
 const NO_PIECES: readonly Buffer[] = []
 const BATCH = 64 * 1024
-/** A piece up to this size is copied into the batch; a larger one is written from where it is. */
+/** A piece up to this size is copied into the batch; a larger one is written as it is. */
 const COPIED = 16 * 1024
 
 /**
- * Collects frames for a worker and sends them with one system call per turn of the event loop: all
- * requests that arrived together go together, which is what makes lookahead cheap for both sides.
+ * Collects frames for a worker and sends them with one system call per turn of the event loop. All
+ * requests that arrived together go together, which makes lookahead cheap for both sides.
  */
 export class FrameWriter {
   readonly #channel: FrameChannel
@@ -91,8 +91,7 @@ export class FrameWriter {
     if (this.#length === 0) return
     this.#channel.write(this.#batch.subarray(0, this.#length))
     this.#length = 0
-    // What the kernel took at once may be written over; otherwise the socket still needs those
-    // bytes.
+    // Bytes that the kernel has taken may be overwritten; otherwise the socket still needs them.
     if (this.#channel.writableLength > 0 || this.#batch.length > BATCH)
       this.#batch = Buffer.allocUnsafeSlow(BATCH)
   }

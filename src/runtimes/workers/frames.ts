@@ -46,10 +46,7 @@ export const ABORT = 2
 /** END: the response is not complete. */
 export const BROKEN = 1
 
-/**
- * A frame that is not of the form that `docs/reference/frames.md` gives it. The worker that sent it
- * is ended.
- */
+/** A frame that breaks `docs/reference/frames.md`. The worker that sent it is killed. */
 export class FrameError extends Error {
   readonly code = 'bad-frame'
 }

@@ -1,16 +1,28 @@
 import { LineSplitter } from '../../logging/application-output.ts'
 import type { LogLevel } from '../../logging/error-log.ts'
-import type { PoolLog } from './pool.ts'
 
-/** What takes what a pool and its workers have to say. */
+/** Where a pool and its workers log. The levels are those of Python's logging. */
+export interface PoolLog {
+  /** `pid` if the entry is about one worker. */
+  log(level: number, text: string, pid?: number): void
+  /** Output of the application; null when that stream has ended. */
+  output(pid: number, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
+}
+
+export const DEBUG = 10
+export const INFO = 20
+export const WARNING = 30
+export const ERROR = 40
+
+/** Takes the entries of a pool's log. */
 export interface PoolLogTarget {
-  /** Something that a worker, or the pool itself, says. */
+  /** An entry of a worker, or of the pool itself. */
   log(level: LogLevel, text: string, pid: number | undefined): void
-  /** A line that the application has printed, without its line end. */
+  /** A line that the application printed, without its line end. */
   output(pid: number, source: 'stdout' | 'stderr', line: string): void
 }
 
-/** A pool's log that cuts output into lines and names levels. */
+/** Makes a pool's log that cuts output into lines and names levels. */
 export function poolLog(target: PoolLogTarget): PoolLog {
   const splitters = new Map<string, LineSplitter>()
   return {
@@ -32,10 +44,9 @@ export function poolLog(target: PoolLogTarget): PoolLog {
   }
 }
 
-/** The numbers are those of Python's logging. */
 function levelName(level: number): LogLevel {
   if (level >= 50) return 'critical'
-  if (level >= 40) return 'error'
-  if (level >= 30) return 'warning'
-  return level >= 20 ? 'info' : 'debug'
+  if (level >= ERROR) return 'error'
+  if (level >= WARNING) return 'warning'
+  return level >= INFO ? 'info' : 'debug'
 }

@@ -24,7 +24,8 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtime.ts'
-import { type PoolOptions, WorkerPool, WorkerStartError } from './pool.ts'
+import { type PoolOptions, WorkerPool } from './pool.ts'
+import { WorkerStartError } from './worker-start-error.ts'
 
 /** What the tests' applications do is in the query string, so that one is enough. */
 const APPLICATION = `

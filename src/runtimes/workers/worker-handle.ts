@@ -1,67 +1,62 @@
-import type { Whereabouts } from '../load-watch.ts'
+import type { StackReport } from '../load-watch.ts'
 import type { FrameDecoder } from './frame-decoder.ts'
 import type { FrameChannel } from './frame-writer.ts'
 
 /**
- * A handle of the process or the thread that a worker lives in: frames there and back, its start
- * and its end. {@link Worker} speaks the protocol over it, whichever of the two it is.
+ * A handle of the process or the thread that a worker lives in: frames there and back, and its end.
+ * {@link Worker} speaks the protocol over it, whichever of the two it is.
  */
 export interface WorkerHandle {
-  /**
-   * What it is called in logs: a process id, or the number of a thread. 0 when it could not be
-   * started.
-   */
+  /** What it is called in logs: a process id, or the number of a thread. Never 0. */
   readonly pid: number
   /** The data channel's sending side. */
   readonly channel: FrameChannel
   sendControl(frame: Buffer): void
   /**
-   * The last stream it has begun; everything before that has begun too. Known after its end as
-   * well.
+   * The last stream that it has begun; everything before that has begun too. Also known after its
+   * end.
    */
   begun(): number
   /**
-   * Takes back whatever of the streams up to `last` it has not begun, here and now.
-   * @returns the last stream it has begun; null where only the worker itself can tell (it answers
-   * RECALL with RETURNED)
+   * Takes back at once those of the streams up to `last` that it has not begun.
+   * @returns the last stream that it has begun; null if only the worker itself can tell, which
+   * answers RECALL with RETURNED
    */
   takeBack(last: number): number | null
   /**
-   * Raises in the application where it stands, if it works on that stream. @returns false where
-   * that cannot be done
+   * Raises in the application, if it works on that stream.
+   * @returns false if that is not possible
    */
   interrupt(stream: number): boolean
   /**
-   * Where it stands while it loads the application, which goes on. Answers within two seconds, and
-   * never rejects.
+   * Finds out where the application is while it is loaded; it continues. Answers within two seconds
+   * and never rejects.
    */
-  where(): Promise<Whereabouts>
-  /**
-   * Its answer to GET_STACKS, where that is asked by a frame: the stacks of its threads, as faulthandler
-   * writes them.
-   */
-  stands(stacks: string): void
-  /** Ends it, with its Python stacks in the log where it has some that nobody has seen. */
+  reportStack(): Promise<StackReport>
+  /** The worker answered GET_STACKS with the stacks of its threads, as faulthandler writes them. */
+  stacksReceived(stacks: string): void
+  /** Ends it, and has its Python stacks logged unless they have been. */
   abort(): void
   kill(): void
   /** It has ended: releases what is left of it. */
   dispose(): void
 }
 
-/** Called by a {@link WorkerHandle} about its process or thread. */
+/**
+ * Called by a {@link WorkerHandle} about its process or thread; not before the promise of its
+ * {@link WorkerStarter} is resolved.
+ */
 export interface WorkerListener {
   /** Where frames from the worker are to be put. */
   readonly decoder: FrameDecoder
-  /**
-   * Wraps whatever puts bytes into the decoder: a worker that breaks the protocol is ended there.
-   */
+  /** Calls `take`, which puts bytes into the decoder, and kills a worker that breaks the protocol. */
   received(take: () => void): void
-  /** Nothing will come of the data channel any more. */
+  /** Nothing more will come on the data channel. */
   dataClosed(): void
-  /** It has ended: `killed by SIGKILL`. Only the first time counts. */
+  /** It has ended: `killed by SIGKILL`. Only the first call counts. */
   exited(reason: string): void
   /**
-   * It serves, but should make way for a fresh one: `has no memory left`. May come more than once.
+   * It serves, but should be replaced: `has no memory left`. May be called more than once.
    */
   exhausted(why: string): void
   /** What it printed; null at the end of that stream. */
@@ -69,17 +64,27 @@ export interface WorkerListener {
 }
 
 /**
- * Starts the process or the thread of a worker.
- * @throws Error if that is not possible; the listener's `exited` may report it instead
+ * Starts the process or thread of a worker. The promise is rejected with an Error if that is not
+ * possible. Starting one may take time: a process may be forked by another one, which has loaded
+ * the application.
+ *
+ * A worker may become unwanted before it has been started. Then {@link WorkerSettings.signal} is
+ * aborted. A starter that takes time rejects its promise as soon as nothing is left of the worker;
+ * otherwise the handle is killed as soon as there is one.
  */
-export type WorkerStarter = (listener: WorkerListener, settings: WorkerSettings) => WorkerHandle
+export type WorkerStarter = (
+  listener: WorkerListener,
+  settings: WorkerSettings,
+) => Promise<WorkerHandle>
 
 /** What is needed to start the process or the thread of a worker. */
 export interface WorkerSettings {
-  /** Of all the pool's workers, which one this is. */
+  /** Which one of the pool's workers it is. */
   readonly number: number
   readonly application: string
   readonly chdir: string
-  /** It keeps our process from ending no more than anything else does. */
+  /** It does not keep this process from ending. */
   readonly background: boolean
+  /** Aborted when the worker is not wanted any more. */
+  readonly signal: AbortSignal
 }

@@ -1,62 +1,22 @@
-import { describe, expect, test } from 'vitest'
-import type { Task, TaskBody } from '../runtime.ts'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  answerTo,
+  TestHandle,
+  TestTask,
+  workerOptions,
+} from '../../../tests/support/test-worker.ts'
 import { Assignment } from './assignment.ts'
-import { CANCEL, encodeFrame, HEAD, LAST, READY, REQUEST, VIOLATION } from './frames.ts'
+import {
+  CANCEL,
+  encodeFrame,
+  FAIL,
+  PRINT_STACKS,
+  REQUEST,
+  START,
+  STOP,
+  VIOLATION,
+} from './frames.ts'
 import { Worker, type WorkerOwner } from './worker.ts'
-import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
-
-/**
- * A handle whose ledger the test writes, and that can be taken back from at once, as a thread can.
- */
-class TestHandle implements WorkerHandle {
-  readonly pid = 7
-  lastBegun = 0
-  interrupted = 0
-  readonly sent: Buffer[] = []
-  readonly listener: WorkerListener
-  readonly channel = {
-    destroyed: false,
-    writableLength: 0,
-    write: (bytes: Buffer) => this.sent.push(Buffer.from(bytes)),
-    destroy: () => {},
-  }
-
-  constructor(listener: WorkerListener) {
-    this.listener = listener
-  }
-
-  says(frame: Buffer): void {
-    this.listener.received(() => this.listener.decoder.feed(frame))
-  }
-
-  sendControl(frame: Buffer): void {
-    this.sent.push(frame)
-  }
-
-  begun(): number {
-    return this.lastBegun
-  }
-
-  takeBack(last: number): number {
-    const begun = this.lastBegun
-    this.lastBegun = last
-    return begun
-  }
-
-  interrupt(stream: number): boolean {
-    this.interrupted = stream
-    return true
-  }
-
-  where() {
-    return Promise.resolve({ text: 'nowhere', isStack: false })
-  }
-
-  stands(): void {}
-  abort(): void {}
-  kill(): void {}
-  dispose(): void {}
-}
 
 interface Bench {
   readonly worker: Worker
@@ -65,16 +25,20 @@ interface Bench {
   readonly unbegun: Assignment[]
   readonly notes: string[][]
   readonly logged: string[]
+  readonly states: string[]
+  readonly failures: string[]
 }
 
-function makeBench(): Bench {
+async function makeBench(ready: object = {}): Promise<Bench> {
   const returned: Assignment[] = []
   const unbegun: Assignment[] = []
   const notes: string[][] = []
   const logged: string[] = []
+  const states: string[] = []
+  const failures: string[] = []
   const listener: WorkerOwner = {
-    ready: () => {},
-    loadFailed: () => {},
+    stateChanged: (worker) => void states.push(worker.state),
+    loadFailed: (_worker, text) => void failures.push(text),
     progressed: () => {},
     returned: (_worker, assignments) => void returned.push(...assignments),
     exited: (_worker, _reason, left) => void unbegun.push(...left),
@@ -85,81 +49,34 @@ function makeBench(): Bench {
   }
   let handle: TestHandle | undefined
   const worker = new Worker(
-    {
-      start: (its) => {
-        handle = new TestHandle(its)
-        return handle
-      },
-      application: 'shop:app',
-      chdir: '/',
-      pythonpath: [],
-      threads: 1,
-      window: 1000,
-      gracefulTimeout: 1,
-      multiprocess: false,
-      strict: false,
-      environ: {},
-    },
+    workerOptions(async (its) => {
+      handle = new TestHandle(its)
+      return handle
+    }),
     listener,
-    1,
   )
-  const ready = { protocol: 2, pid: 7, python: '3.14.2', implementation: 'CPython' }
-  handle!.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
-  return { worker, handle: handle!, returned, unbegun, notes, logged }
-}
-
-function makeTask(): Task & { readonly lostWith: number[]; answers: number; releases: number } {
-  return {
-    lostWith: [],
-    answers: 0,
-    releases: 0,
-    describe: () => 'GET /',
-    environBound: () => 10,
-    writeEnviron: (out, at) => out.write('{', at, 'latin1') + at,
-    body: { kind: 'whole', chunks: [], length: 0 } satisfies TaskBody,
-    abandonedAt: Number.POSITIVE_INFINITY,
-    responseHead() {
-      this.answers++
-      return 0
-    },
-    responseData: () => false,
-    held: () => {},
-    responseEnd: () => {},
-    responseFile: () => {},
-    failed: () => {},
-    lost(status) {
-      this.lostWith.push(status)
-    },
-    wantBody: () => {},
-    released() {
-      this.releases++
-    },
-  }
+  await worker.start(1)
+  handle!.ready(ready)
+  return { worker, handle: handle!, returned, unbegun, notes, logged, states, failures }
 }
 
 function assign({ worker }: Bench, count: number) {
   return Array.from({ length: count }, () => {
-    const task = makeTask()
+    const task = new TestTask()
     const assignment = new Assignment(task, 0)
     worker.assign(assignment, performance.now())
     return { task, assignment }
   })
 }
 
-const answer = (stream: number) => {
-  const head = Buffer.from('\0\0\0\x00200 OK\r\n')
-  head.writeUInt32LE(8, 0)
-  return encodeFrame(HEAD, stream, head, LAST)
-}
-
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a request that is cancelled in the turn that it came in is heard of before its end', () => {
+test('a request that is cancelled in the turn that it came in is sent before its CANCEL', async () => {
   // A client that sends a request and is gone at once. The channels of an embedded worker are one,
   // and a frame about a stream that it has not been given ends it.
-  const { worker, handle } = makeBench()
+  const { worker, handle } = await makeBench()
   const before = handle.sent.length
-  const assignment = new Assignment(makeTask(), 0)
+  const assignment = new Assignment(new TestTask(), 0)
   worker.assign(assignment, performance.now())
   worker.cancel(assignment)
   expect(handle.sent.slice(before).map((bytes) => bytes[4])).toEqual([REQUEST, CANCEL])
@@ -167,7 +84,7 @@ test('a request that is cancelled in the turn that it came in is heard of before
 
 describe('a worker in a handle that can be taken back from', () => {
   test('gives back exactly what it has not begun, in order, without being asked', async () => {
-    const bench = makeBench()
+    const bench = await makeBench()
     const [first, second, third, fourth] = assign(bench, 4)
     bench.handle.lastBegun = 2
     bench.worker.recall()
@@ -175,17 +92,15 @@ describe('a worker in a handle that can be taken back from', () => {
     expect(bench.returned).toEqual([third.assignment, fourth.assignment])
     expect(bench.worker.load).toBe(2)
     expect(bench.worker.taken).toBe(2)
-    bench.handle.says(Buffer.concat([answer(1), answer(2)]))
+    bench.handle.says(Buffer.concat([answerTo(1), answerTo(2)]))
     expect([first.task.answers, second.task.answers]).toEqual([1, 1])
     expect(bench.worker.assignments.size).toBe(0)
     // Nothing but START and requests went out: no RECALL.
-    expect(bench.handle.sent.slice(1).flatMap((bytes) => typesIn(bytes))).toEqual(
-      Array(4).fill(REQUEST),
-    )
+    expect(bench.handle.types).toEqual([START, ...Array(4).fill(REQUEST)])
   })
 
-  test('what is cancelled while it is taken back is let go of, and not given to another', async () => {
-    const bench = makeBench()
+  test('what is cancelled while it is taken back is released, and not given to another', async () => {
+    const bench = await makeBench()
     const [, second] = assign(bench, 2)
     bench.handle.lastBegun = 1
     bench.worker.recall()
@@ -197,7 +112,7 @@ describe('a worker in a handle that can be taken back from', () => {
   })
 
   test('requests that come after it was taken back from are its own', async () => {
-    const bench = makeBench()
+    const bench = await makeBench()
     const [, second] = assign(bench, 2)
     bench.handle.lastBegun = 1
     bench.worker.recall()
@@ -211,36 +126,29 @@ describe('a worker in a handle that can be taken back from', () => {
   })
 
   test('when it ends, what had begun is lost and what was taken back is nowhere twice', async () => {
-    const bench = makeBench()
+    const bench = await makeBench()
     const [first, second, third] = assign(bench, 3)
     bench.handle.lastBegun = 1
     bench.worker.recall()
     await settled()
     const [fourth] = assign(bench, 1)
-    bench.handle.listener.dataClosed()
-    bench.handle.listener.exited('was ended')
-    expect(first.task.lostWith).toEqual([502])
+    bench.handle.ends('was ended')
+    expect(first.task.calls).toEqual(['502 worker 7 ended while it ran this request (was ended)'])
     expect(bench.returned).toEqual([second.assignment, third.assignment])
     expect(bench.unbegun).toEqual([fourth.assignment])
   })
 
-  test('is interrupted in the stream of the request', () => {
-    const bench = makeBench()
+  test('is interrupted in the stream of the request', async () => {
+    const bench = await makeBench()
     const [, second] = assign(bench, 2)
     expect(bench.worker.interrupt(second.assignment)).toBe(true)
     expect(bench.handle.interrupted).toBe(2)
   })
 })
 
-function typesIn(bytes: Buffer): number[] {
-  const types: number[] = []
-  for (let at = 0; at < bytes.length; at += 12 + bytes.readUInt32LE(at)) types.push(bytes[at + 4])
-  return types
-}
-
-describe('notes of a worker', () => {
-  test('are passed on with the rule that they are about', () => {
-    const { handle, notes } = makeBench()
+describe('violations that a worker reports', () => {
+  test('are passed on with the rule that they are about', async () => {
+    const { handle, notes } = await makeBench()
     handle.says(
       encodeFrame(
         VIOLATION,
@@ -253,13 +161,60 @@ describe('notes of a worker', () => {
 
   test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])(
     '%j ends the worker',
-    (payload) => {
-      const { handle, notes, logged } = makeBench()
+    async (payload) => {
+      const { handle, notes, logged } = await makeBench()
       handle.says(encodeFrame(VIOLATION, 0, Buffer.from(payload)))
       expect(notes).toEqual([])
       expect(logged).toEqual([
-        expect.stringMatching(/^Worker broke the protocol and is ended: a (VIOLATION|payload)/),
+        expect.stringMatching(/^Killing the worker: it broke the protocol: a (VIOLATION|payload)/),
       ])
     },
   )
+})
+
+describe('the state of a worker', () => {
+  test('is reported at each change, from its start to its end', async () => {
+    const { worker, handle, states } = await makeBench()
+    expect(states).toEqual(['loading', 'serving'])
+    worker.leave()
+    expect(states).toEqual(['loading', 'serving', 'leaving'])
+    expect(handle.types.at(-1)).toBe(STOP)
+    handle.ends('exited with status 0')
+    expect(worker.state).toBe('gone')
+    expect(states).toHaveLength(3)
+  })
+
+  test('a second READY breaks the protocol', async () => {
+    const { handle, logged } = await makeBench()
+    handle.ready()
+    expect(logged).toEqual(['Killing the worker: it broke the protocol: a second READY'])
+    expect(handle.calls).toEqual(['kill'])
+  })
+
+  test('a worker that is condemned leaves its space to nobody, and is aborted once', async () => {
+    const { worker, handle } = await makeBench()
+    expect(worker.space).toBeGreaterThan(0)
+    worker.condemn()
+    expect(worker.space).toBe(0)
+    worker.abort('too late')
+    worker.abort('too late')
+    expect(handle.calls).toEqual(['abort'])
+  })
+
+  test('what a worker prints of its greenlets comes before it is aborted', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { worker, handle } = await makeBench({ greenlets: true })
+    worker.abort('too late')
+    expect(handle.types.at(-1)).toBe(PRINT_STACKS)
+    expect(handle.calls).toEqual([])
+    vi.advanceTimersByTime(200)
+    expect(handle.calls).toEqual(['abort'])
+  })
+
+  test('a failure to load is passed on', async () => {
+    const { handle, failures } = await makeBench()
+    handle.says(encodeFrame(FAIL, 0, Buffer.from('no module')))
+    expect(failures).toEqual(['no module'])
+  })
 })

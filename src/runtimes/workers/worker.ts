@@ -1,7 +1,8 @@
-import { Span } from '../../bytes/span.ts'
-import type { Whereabouts } from '../load-watch.ts'
-import { type FileReference, KEPT, REFUSED } from '../runtime.ts'
+import type { Span } from '../../bytes/span.ts'
+import type { StackReport } from '../load-watch.ts'
+import { AssignedRequests } from './assigned-requests.ts'
 import type { Assignment } from './assignment.ts'
+import { assignmentsAtWork } from './at-work.ts'
 import { type Frame, FrameDecoder, type FrameSink } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import {
@@ -9,194 +10,173 @@ import {
   BODY,
   BODY_FILE,
   BODY_STREAM,
-  BODY_WINDOW,
-  BROKEN,
   CANCEL,
-  DATA,
-  END,
   encodeFrame,
   FAIL,
-  FILE,
   FrameError,
-  HEAD,
   LAST,
   LOG,
   PRINT_STACKS,
-  PROTOCOL,
   READY,
   RECALL,
   REQUEST,
   RETURNED,
-  readU32,
   STACKS,
   START,
   STOP,
-  SUSPENDED,
   VIOLATION,
   WINDOW,
   writeU32,
 } from './frames.ts'
-import type { WorkerHandle, WorkerListener, WorkerStarter } from './worker-handle.ts'
-
-/** How long a worker has to show where its greenlets stand before it is aborted. */
-const SHOW_MS = 100
-
-/** How a worker is started; the same for all of a pool. */
-export interface WorkerOptions {
-  /** Makes what the worker lives in: a process, a thread. */
-  readonly start: WorkerStarter
-  readonly application: string
-  readonly chdir: string
-  readonly pythonpath: readonly string[]
-  readonly threads: number
-  /** Bytes of response body that may be under way for one exchange. */
-  readonly window: number
-  readonly gracefulTimeout: number
-  readonly multiprocess: boolean
-  /** Whether the application is held to PEP 3333 to the letter. */
-  readonly strict: boolean
-  /** What every environ has that does not say otherwise. */
-  readonly environ: Readonly<Record<string, string>>
-  /** It and its channels do not keep our process from ending; absent is false. */
-  readonly background?: boolean
-}
+import { Lookahead } from './lookahead.ts'
+import { readReady, readStreams, readText, readViolation, type WorkerReady } from './payloads.ts'
+import { ERROR } from './pool-log.ts'
+import { ResponseFrames } from './response-frames.ts'
+import { WorkerEnd } from './worker-end.ts'
+import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
+import { startMessage, type WorkerOptions } from './worker-options.ts'
 
 /** Called by a {@link Worker} about itself: its pool. */
 export interface WorkerOwner {
-  ready(worker: Worker): void
+  /** Called for each change of {@link Worker.state} except the last: {@link exited} follows. */
+  stateChanged(worker: Worker, before: WorkerState): void
   /** The application could not be loaded; the worker is about to exit. */
   loadFailed(worker: Worker, text: string): void
-  /** Some exchanges ended: there is room for others. */
+  /** Some exchanges ended: there is space for others. */
   progressed(worker: Worker): void
   /** The worker gave these back before it began them, in order. */
   returned(worker: Worker, assignments: Assignment[]): void
-  /** It is gone and everything it had sent was read. What it had not begun is in `unbegun`. */
+  /** The worker is gone and everything it had sent was read. It had not begun `unbegun`. */
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void
-  /** It should be replaced; `why` as in {@link WorkerListener.exhausted}. */
+  /** The worker should be replaced; `why` as in {@link WorkerListener.exhausted}. */
   exhausted(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
-  /** It let an application's breach of a rule pass: to be said once for each rule. */
+  /** The application violated a rule, and was served all the same. To be logged once a rule. */
   violation(worker: Worker, rule: string, text: string): void
 }
 
-/** What a worker said of itself when it was ready. */
-export interface WorkerReady {
-  readonly pid: number
-  readonly python: string
-  readonly implementation: string
-}
-
 /**
- * - starting: the application is being loaded
- * - serving: takes requests
- * - leaving: takes none any more, ends when it has none
- * - condemned: one of its requests ran out of time; it is ended as soon as the others allow
+ * - starting: its process or thread is being started
+ * - loading: it loads the application
+ * - serving: it takes requests
+ * - leaving: it takes no more requests, and ends when it has none
+ * - condemned: it is being killed, as soon as its other requests allow
  * - gone: it has ended
  */
-export type WorkerState = 'starting' | 'serving' | 'leaving' | 'condemned' | 'gone'
+export type WorkerState = 'starting' | 'loading' | 'serving' | 'leaving' | 'condemned' | 'gone'
 
-/**
- * How much of work, in milliseconds, is kept queued on a worker beside what it runs … As long as a
- * worker may go without an answer before it is recalled: 1 ms cost a fifth to a half of the
- * throughput (docs/decisions/005-lookahead-with-recall.md).
- */
-const LOOKAHEAD_MS = 5
-/** What a request is taken to cost before any was measured. */
-const FIRST_SERVICE_MS = 1
-/** … and how many requests at most. */
-const LOOKAHEAD_MOST = 32
-/** The weight of the newest measurement in the moving average of service times. */
-const NEWEST = 0.2
-/** So many responses that have begun and are not complete are many, for each thread. */
-const CROWD = 3
-/**
- * How long after a process's end its last output is waited for: children of its own may hold its
- * pipes open for ever.
- */
-const LAST_WORDS_MS = 200
+/** How long a worker has to print the stacks of its greenlets before it is aborted. */
+const PRINT_STACKS_MS = 100
 
-/** One worker and what it has been given. `docs/reference/frames.md` is what is spoken. */
+/** One worker and the requests it has been given. It speaks `docs/reference/frames.md`. */
 export class Worker implements FrameSink, WorkerListener {
-  state: WorkerState = 'starting'
   readonly decoder: FrameDecoder
-  /** Exchanges it has not ended, in the order in which it begins them. */
-  readonly assignments = new Map<number, Assignment>()
-  /** How many of them keep a thread busy or wait for one. */
-  load = 0
+  readonly lookahead: Lookahead
   /** How many it has been given and has not given back. */
   taken = 0
   /** Requests after which it is recycled; Infinity for never. */
   retireAfter = Number.POSITIVE_INFINITY
-  readonly startedAt = performance.now()
+  /** When it began to serve, in milliseconds of `performance.now()`. */
   readyAt = Number.POSITIVE_INFINITY
   info: WorkerReady | null = null
-  /** Its successor is on the way. */
+  /** Its successor is being started. */
   recycling = false
   /** What its application was told. */
   readonly multiprocess: boolean
-  /** Its end is our doing. */
+  /** The pool has told it to end. */
   expected = false
-  /**
-   * All its threads are busy and nothing has come of it for a while: it gets nothing beside what it
-   * runs.
-   */
-  stuck = false
-  /** When it was last asked to give back what it has not begun. */
-  recalledAt = 0
-  /** When it last ended something or, if later, began to be busy. */
-  movedAt = 0
-  /**
-   * Moving average of how long it takes from one answer to the next while busy, in milliseconds.
-   */
-  service = FIRST_SERVICE_MS
 
   readonly #options: WorkerOptions
-  readonly #listener: WorkerOwner
-  readonly #handle: WorkerHandle
-  readonly #writer: FrameWriter
-  /** The head of the response that is being passed on. */
-  readonly #head = new Span()
+  readonly #owner: WorkerOwner
+  readonly #end: WorkerEnd
+  readonly #cancelStart = new AbortController()
+  #state: WorkerState = 'starting'
+  /** Null until its process or thread has been started. */
+  #handle: WorkerHandle | null = null
+  /** Set together with the handle; nothing is written before. */
+  #writer!: FrameWriter
+  readonly #requests: AssignedRequests
+  readonly #responses: ResponseFrames
   #nextStream = 1
-  #ended = 0
-  /** How many of those that make the load share their thread with others. */
-  #sharing = 0
-  /** How many have sent their head and are not complete. */
-  #answering = 0
-  #exitReason: string | null = null
-  #dataClosed = false
-  #finished = false
-  /** Its application may run greenlets, whose stacks no signal shows. */
-  #greenlets = false
-  #killReason: string | null = null
   #stopSent = false
 
-  constructor(options: WorkerOptions, listener: WorkerOwner, number: number) {
+  constructor(options: WorkerOptions, owner: WorkerOwner) {
     this.#options = options
     this.multiprocess = options.multiprocess
-    this.#listener = listener
+    this.#owner = owner
     this.decoder = new FrameDecoder(this)
-    const { application, chdir, background = false } = options
-    this.#handle = options.start(this, { number, application, chdir, background })
-    this.#writer = new FrameWriter(this.#handle.channel)
-    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(options))))
+    this.lookahead = new Lookahead(options.threads)
+    this.#requests = new AssignedRequests(this.lookahead, options.threads)
+    this.#responses = new ResponseFrames(this, this.#requests)
+    this.#end = new WorkerEnd({
+      finish: (reason) => this.#finish(reason),
+      kill: (reason) => this.kill(reason),
+    })
+  }
+
+  /**
+   * Starts its process or thread.
+   * @param number which one of the pool's workers it is
+   */
+  async start(number: number): Promise<void> {
+    const { start, application, chdir, background = false } = this.#options
+    const { signal } = this.#cancelStart
+    let handle: WorkerHandle
+    try {
+      handle = await start(this, { number, application, chdir, background, signal })
+    } catch (error) {
+      this.#end.exited(`could not be started: ${(error as Error).message}`, false)
+      return
+    }
+    this.#handle = handle
+    this.#writer = new FrameWriter(handle.channel)
+    // It may have become unwanted in the meantime.
+    if (this.#end.isForced) return handle.kill()
+    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(this.#options))))
+    this.#become('loading')
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** It does not serve yet. */
+  get isStarting(): boolean {
+    return this.#state === 'starting' || this.#state === 'loading'
+  }
+
+  /** Exchanges it has not ended, in the order in which it begins them. */
+  get assignments(): ReadonlyMap<number, Assignment> {
+    return this.#requests.byStream
+  }
+
+  /** How many of them keep a thread busy or wait for one. */
+  get load(): number {
+    return this.#requests.load
   }
 
   get crowded(): boolean {
-    return this.#answering >= CROWD * this.#options.threads
+    return this.#requests.crowded
   }
 
+  /** What it is called in logs; 0 until its process or thread has been started. */
   get pid(): number {
-    return this.#handle.pid
+    return this.#handle?.pid ?? 0
   }
 
   /** How many more requests it may be given now. */
-  get room(): number {
-    if (this.state !== 'serving') return 0
-    const { threads } = this.#options
-    if (this.stuck) return threads - this.load
-    const ahead = Math.min(LOOKAHEAD_MOST - 1, Math.floor(LOOKAHEAD_MS / this.service))
-    return threads + ahead - (this.load - this.#sharing)
+  get space(): number {
+    const { load, sharing } = this.#requests
+    return this.#state === 'serving' ? this.lookahead.space(load, sharing) : 0
+  }
+
+  /** The one place where the state changes. */
+  #become(state: WorkerState): void {
+    const before = this.#state
+    if (state === before) return
+    this.#state = state
+    if (state !== 'gone') this.#owner.stateChanged(this, before)
   }
 
   // ---------------------------------------------------------------- to the worker
@@ -208,9 +188,8 @@ export class Worker implements FrameSink, WorkerListener {
     assignment.stream = stream
     assignment.credit = this.#options.window
     assignment.activeAt = now
-    this.assignments.set(stream, assignment)
+    this.#requests.add(assignment, now)
     this.taken++
-    if (this.load++ === 0) this.movedAt = now
 
     const { bytes, at } = this.#writer.begin(REQUEST, stream, task.environBound() + 4)
     const end = task.writeEnviron(bytes, at + 4)
@@ -242,149 +221,138 @@ export class Worker implements FrameSink, WorkerListener {
   }
 
   grant(assignment: Assignment, bytes: number): void {
-    if (assignment.credit === 0) assignment.activeAt = performance.now()
-    if (assignment.suspended) {
-      assignment.suspended = false
-      assignment.turn = assignment.activeAt
-      this.#sharing++
-      if (this.load++ === 0) this.movedAt = assignment.activeAt
-    }
-    assignment.credit += bytes
+    this.#requests.grant(assignment, bytes)
     this.#writer.writeU32(WINDOW, assignment.stream, bytes)
   }
 
-  /** Takes back what it has not begun, or asks for it; what it has finished comes out too. */
+  /**
+   * Takes back what it has not begun, or asks for it. The worker also sends what it has finished.
+   */
   recall(): void {
-    this.recalledAt = performance.now()
-    const begun = this.#handle.takeBack(this.#nextStream - 1)
+    this.lookahead.recalled(performance.now())
+    const begun = this.#handle?.takeBack(this.#nextStream - 1) ?? null
     if (begun === null) {
       this.#sendControl(RECALL, 0)
       return
     }
     const unbegun = [...this.assignments.values()].filter(({ stream }) => stream > begun)
-    // As if it had been answered: whoever asks is in the middle of looking at its workers.
+    // Later, like an answer to RECALL: the caller is looking at its workers.
     if (unbegun.length > 0) queueMicrotask(() => this.#takeBack(unbegun))
   }
 
   /**
    * Whose applications have had a thread since before `limit` (of `performance.now()`) and given
-   * nothing. Those that may be waiting for their clients, without credit, are not among them.
+   * nothing. Those that may wait for their clients, without credit, are not among them.
    */
   silentSince(limit: number): Assignment[] {
-    const atWork = this.#atWork()
-    // What else its only thread did came before.
-    if (this.#options.threads === 1 && this.movedAt > limit) return []
-    return atWork.filter(({ credit, activeAt }) => credit > 0 && activeAt <= limit)
+    // Its only thread finished something else after that.
+    if (this.#options.threads === 1 && this.lookahead.movedAt > limit) return []
+    return this.#atWork().filter(({ credit, activeAt }) => credit > 0 && activeAt <= limit)
   }
 
-  /** Whether one of its threads works on that one, as far as can be told. */
+  /** Whether one of its threads works on that assignment, as far as the acceptor can know. */
   isAt(assignment: Assignment): boolean {
     return this.#atWork().includes(assignment)
   }
 
   #atWork(): Assignment[] {
-    const { threads } = this.#options
-    const waiting = [...this.assignments.values()].filter(({ suspended }) => !suspended)
-    // In the order in which they begin.
-    if (threads > 1) return waiting.slice(0, threads)
-    const begun = this.#handle.begun()
-    let at: Assignment | null = null
-    for (const assignment of waiting) {
-      if (assignment.stream > begun) break
-      // Until it is put aside or ends it has the thread to itself; the ends of those before it are
-      // on their way here.
-      if (!assignment.shares || at === null || (at.shares && assignment.turn < at.turn))
-        at = assignment
-    }
-    return at === null ? [] : [at]
-  }
-
-  /** No more requests; it leaves when it has none. */
-  leave(): void {
-    if (this.state === 'gone') return
-    if (this.state === 'starting') return this.kill('it was not needed any more')
-    this.state = 'leaving'
-    this.#leaveWhenDone()
+    const begun = () => this.#handle?.begun() ?? 0
+    return assignmentsAtWork(this.assignments.values(), this.#options.threads, begun)
   }
 
   /** Raises in the application that works on it; see {@link WorkerHandle.interrupt}. */
   interrupt(assignment: Assignment): boolean {
-    return this.#handle.interrupt(assignment.stream)
+    return this.#handle?.interrupt(assignment.stream) ?? false
   }
 
-  /** Where it stands while it loads the application; see {@link WorkerHandle.where}. */
-  where(): Promise<Whereabouts> {
-    return this.#handle.where()
+  /** Where it is while it loads the application; see {@link WorkerHandle.reportStack}. */
+  async reportStack(): Promise<StackReport> {
+    if (this.#handle !== null) return await this.#handle.reportStack()
+    return { text: 'Its process has not been started yet.', isStack: false }
   }
 
-  /**
-   * It does not come to serve: it is ended, and that is our doing. With `stacks` its Python stacks
-   * are seen.
-   */
+  // ---------------------------------------------------------------- ending it
+
+  /** It gets no more requests, and ends when it has none. */
+  leave(): void {
+    if (this.#state === 'gone' || this.#end.isForced) return
+    if (this.isStarting) return this.kill('it was not needed any more')
+    this.#become('leaving')
+    this.#leaveWhenDone()
+  }
+
+  /** One of its requests ran out of time: it gets no more, and is to be aborted. */
+  condemn(): void {
+    if (this.#state === 'serving') this.#become('condemned')
+  }
+
+  /** Ends it before it serves. With `stacks`, its Python stacks are printed. */
   giveUpLoading(reason: string, stacks: boolean): void {
-    if (this.state !== 'starting') return
+    if (!this.isStarting) return
     this.expected = true
     if (stacks) return this.abort(reason)
-    this.state = 'condemned'
     this.kill(reason)
   }
 
-  /** Ends it so that its Python stacks are seen. */
+  /** Ends it, after its Python stacks were printed. */
   abort(reason: string): void {
-    if (this.state === 'gone' || this.#killReason !== null) return
-    this.state = 'condemned'
-    this.#killReason = reason
-    if (!this.#greenlets) return this.#handle.abort()
-    // A thread of its own shows them, when the interpreter lets it.
+    if (this.#state === 'gone' || this.#end.isForced) return
+    this.#end.force(reason)
+    this.#become('condemned')
+    const handle = this.#handle
+    if (handle === null) return this.#cancelStart.abort()
+    if (this.info?.greenlets !== true) return handle.abort()
+    // One of its own threads prints them, if the interpreter lets it.
     this.#sendControl(PRINT_STACKS, 0)
     setTimeout(() => {
-      if (this.state === 'condemned') this.#handle.abort()
-    }, SHOW_MS)
+      if (this.#state === 'condemned') handle.abort()
+    }, PRINT_STACKS_MS)
   }
 
+  /** Ends it at once. */
   kill(reason: string): void {
-    this.#killReason ??= reason
-    this.#handle.kill()
+    if (this.#state === 'gone') return
+    this.#end.force(reason)
+    if (this.isStarting) this.#become('condemned')
+    if (this.#handle === null) this.#cancelStart.abort()
+    else this.#handle.kill()
   }
 
   #leaveWhenDone(): void {
-    if (this.state !== 'leaving' || this.assignments.size > 0 || this.#stopSent) return
+    if (this.#state !== 'leaving' || this.assignments.size > 0 || this.#stopSent) return
     this.#stopSent = true
     this.#sendControl(STOP, 0)
   }
 
   /**
-   * Never ahead of the requests before it: a worker that hears of one it has not been given takes
-   * us for broken, and leaves.
+   * Sends what waits on the data channel first: a frame about a request that the worker has not got
+   * would break the protocol.
    */
   #sendControl(type: number, stream: number, payload: Buffer | null = null): void {
     this.#writer.flush()
-    if (this.#handle.pid !== 0) this.#handle.sendControl(encodeFrame(type, stream, payload))
+    this.#handle?.sendControl(encodeFrame(type, stream, payload))
   }
 
   // ---------------------------------------------------------------- from the worker
 
   received(take: () => void): void {
-    this.#ended = 0
+    this.#requests.moved = 0
     try {
       take()
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#listener.log(this, 40, `Worker broke the protocol and is ended: ${error.message}`)
+      this.#owner.log(this, ERROR, `Killing the worker: it broke the protocol: ${error.message}`)
       this.kill('it broke the protocol')
-      this.#handle.channel.destroy()
+      this.#handle?.channel.destroy()
       return
     }
-    if (this.#ended > 0) this.#moved()
+    if (this.#requests.moved > 0) this.#progress()
   }
 
-  #moved(): void {
-    const now = performance.now()
-    this.service += ((now - this.movedAt) / this.#ended - this.service) * NEWEST
-    this.movedAt = now
-    this.stuck = false
-    if (this.state === 'leaving') this.#leaveWhenDone()
-    this.#listener.progressed(this)
+  #progress(): void {
+    this.lookahead.finish(this.#requests.moved, performance.now())
+    if (this.#state === 'leaving') this.#leaveWhenDone()
+    this.#owner.progressed(this)
   }
 
   frame(frame: Frame): boolean {
@@ -393,302 +361,108 @@ export class Worker implements FrameSink, WorkerListener {
       this.#ownFrame(frame)
       return false
     }
-    const assignment = this.assignments.get(stream)
-    if (type === HEAD && assignment !== undefined) return this.#headFrame(assignment, frame)
+    const assignment = this.#requests.byStream.get(stream)
     if (type === LOG) {
       this.#logFrame(frame.payload)
       return false
     }
     if (assignment === undefined)
       throw new FrameError(`a frame about stream ${stream}, which it does not have`)
-    if (type === DATA) return this.#dataFrame(assignment, frame)
-    this.#otherFrame(assignment, frame)
-    return false
-  }
-
-  #headFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
-    const { bytes, start, end } = payload
-    if (assignment.headSent || end - start < 4) throw new FrameError('a HEAD that cannot be')
-    assignment.headSent = true
-    const headStart = start + 4
-    const headEnd = headStart + readU32(bytes, start)
-    if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
-    const last = flags === LAST
-    this.#answering++
-    if (last) this.#release(assignment)
-    else this.#spend(assignment, end - headEnd)
-    if (assignment.settled) return false
-    if (last) assignment.settled = true
-    this.#head.set(bytes, headStart, headEnd)
-    payload.start = headEnd
-    const outcome = assignment.task.responseHead(this.#head, payload, last)
-    this.#head.clear()
-    if (outcome === REFUSED && !last) {
-      assignment.settled = true
-      this.cancel(assignment)
-    }
-    return outcome === KEPT
-  }
-
-  #dataFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
-    const { task } = assignment
-    if (!assignment.headSent) throw new FrameError('DATA before HEAD')
-    const { length } = payload
-    if (flags === LAST) this.#release(assignment)
-    else this.#spend(assignment, length)
-    if (assignment.settled) return false
-    const kept = length > 0 && task.responseData(payload)
-    if (flags === LAST) {
-      assignment.settled = true
-      task.responseEnd(false)
-    }
-    return kept
-  }
-
-  #otherFrame(assignment: Assignment, { type, flags, payload }: Frame): void {
-    const { task } = assignment
-    switch (type) {
-      case END:
-        if (payload.length > 0) throw new FrameError('an END with a payload')
-        this.#release(assignment)
-        if (assignment.settled) return
-        assignment.settled = true
-        if (assignment.headSent) task.responseEnd(flags === BROKEN)
-        else task.lost(502, `worker ${this.pid} gave no response`)
-        return
-      case FILE: {
-        if (!assignment.headSent) throw new FrameError('FILE before HEAD')
-        const reference = fileReference(utf8(payload))
-        this.#release(assignment)
-        if (assignment.settled) return
-        assignment.settled = true
-        task.responseFile(reference)
-        return
-      }
-      case FAIL:
-        this.#release(assignment)
-        if (assignment.settled) return
-        assignment.settled = true
-        task.failed(utf8(payload))
-        return
-      case BODY_WINDOW:
-        if (payload.length !== 4) throw new FrameError('a BODY_WINDOW that is not four bytes')
-        assignment.activeAt = performance.now()
-        if (!assignment.settled) task.wantBody(readU32(payload.bytes, payload.start))
-        return
-      case SUSPENDED:
-        if (payload.length !== 4) throw new FrameError('a SUSPENDED that is not four bytes')
-        if (!assignment.settled) task.held(readU32(payload.bytes, payload.start))
-        // Something has moved, and others have had or will have their turn.
-        this.#ended++
-        if (assignment.suspended) return
-        if (!assignment.shares) {
-          assignment.shares = true
-          this.#sharing++
-        }
-        // Credit that is on its way to it brings it back by itself.
-        assignment.turn = performance.now()
-        if (assignment.credit > 0) return
-        assignment.suspended = true
-        this.#sharing--
-        this.load--
-        return
-      default:
-        throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
-    }
+    return this.#responses.frame(assignment, frame)
   }
 
   #ownFrame({ type, payload }: Frame): void {
     switch (type) {
-      case READY: {
-        const said = parseJson(utf8(payload)) as Record<string, unknown> | null
-        const { protocol, pid, python, implementation } = said ?? {}
-        if (protocol !== PROTOCOL)
-          throw new FrameError(`it speaks protocol ${protocol}, not ${PROTOCOL}`)
-        if (
-          typeof pid !== 'number' ||
-          typeof python !== 'string' ||
-          typeof implementation !== 'string'
-        )
-          throw new FrameError('a READY that does not say what is ready')
-        if (this.info !== null) throw new FrameError('READY for the second time')
-        this.info = { pid, python, implementation }
-        this.#greenlets = said?.greenlets === true
-        if (this.state !== 'starting') return // it is to go
-        this.state = 'serving'
+      case READY:
+        if (this.info !== null) throw new FrameError('a second READY')
+        this.info = readReady(payload)
+        if (this.#state !== 'loading') return // it is being ended
         this.readyAt = performance.now()
-        this.#listener.ready(this)
+        this.#become('serving')
         return
-      }
       case FAIL:
-        this.#listener.loadFailed(this, utf8(payload))
+        this.#owner.loadFailed(this, readText(payload))
         return
-      case RETURNED: {
-        const { bytes, start, end } = payload
-        if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is no list of streams')
-        // Looked at before any is taken: what a broken frame names is still to be answered.
-        const named = new Set<Assignment>()
-        for (let at = start; at < end; at += 4) {
-          const assignment = this.assignments.get(readU32(bytes, at))
-          if (assignment === undefined || assignment.headSent || named.has(assignment))
-            throw new FrameError('RETURNED what it does not have')
-          named.add(assignment)
-        }
-        this.#takeBack([...named])
+      case RETURNED:
+        this.#returnedFrame(readStreams(payload))
         return
-      }
       case LOG:
         this.#logFrame(payload)
         return
       case STACKS:
-        this.#handle.stands(utf8(payload))
+        this.#handle?.stacksReceived(readText(payload))
         return
-      case VIOLATION:
-        this.#violationFrame(parseJson(utf8(payload)))
+      case VIOLATION: {
+        const { rule, text } = readViolation(payload)
+        this.#owner.violation(this, rule, text)
         return
+      }
       default:
-        throw new FrameError(`frame type 0x${type.toString(16)} about no stream`)
+        throw new FrameError(`frame type 0x${type.toString(16)} without a stream`)
     }
+  }
+
+  #returnedFrame(streams: readonly number[]): void {
+    // All are checked before any is taken: what a broken frame names must still be answered.
+    const named = new Set<Assignment>()
+    for (const stream of streams) {
+      const assignment = this.assignments.get(stream)
+      if (assignment === undefined || assignment.headSent || named.has(assignment))
+        throw new FrameError(`RETURNED of stream ${stream}, which it does not have`)
+      named.add(assignment)
+    }
+    this.#takeBack([...named])
   }
 
   #takeBack(assignments: readonly Assignment[]): void {
     const returned: Assignment[] = []
     for (const assignment of assignments) {
-      if (this.assignments.get(assignment.stream) !== assignment) continue // it ended meanwhile
-      this.#release(assignment)
-      this.#ended-- // it answered nothing
+      // It may have ended in the meantime.
+      if (this.assignments.get(assignment.stream) !== assignment) continue
+      this.#requests.takeBack(assignment)
       this.taken--
       if (!assignment.settled) returned.push(assignment)
     }
-    if (returned.length > 0) this.#listener.returned(this, returned)
+    if (returned.length > 0) this.#owner.returned(this, returned)
     this.#leaveWhenDone()
   }
 
   #logFrame({ bytes, start, end }: Span): void {
     if (end === start) throw new FrameError('a LOG without a level')
-    this.#listener.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
+    this.#owner.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
   }
-
-  #violationFrame(value: unknown): void {
-    const { rule, text } = (value ?? {}) as Record<string, unknown>
-    if (typeof rule !== 'string' || typeof text !== 'string')
-      throw new FrameError('a VIOLATION without rule or text')
-    this.#listener.violation(this, rule, text)
-  }
-
-  /** The worker is done with it. */
-  #release(assignment: Assignment): void {
-    if (!assignment.suspended) {
-      this.load--
-      if (assignment.shares) this.#sharing--
-    }
-    if (assignment.headSent) this.#answering--
-    assignment.open = false
-    assignment.worker = null
-    this.assignments.delete(assignment.stream)
-    assignment.release()
-    this.#ended++
-  }
-
-  #spend(assignment: Assignment, bytes: number): void {
-    if (bytes > assignment.credit) throw new FrameError('more response body than it has credit for')
-    assignment.activeAt = performance.now()
-    assignment.credit -= bytes
-  }
-
-  // ---------------------------------------------------------------- its end
 
   dataClosed(): void {
-    this.#dataClosed = true
-    if (this.#exitReason !== null) this.#finish()
-    else if (this.#killReason === null) {
-      // It can do nothing without its channel; usually its end is on its way.
-      setTimeout(() => this.kill('it closed its data channel'), LAST_WORDS_MS).unref()
-    }
+    this.#end.channelClosed()
   }
 
   exited(reason: string): void {
-    if (this.#exitReason !== null) return
-    this.#exitReason = this.#killReason === null ? reason : `${reason}: ${this.#killReason}`
-    if (this.#dataClosed || this.pid === 0) this.#finish()
-    else setTimeout(() => this.#finish(), LAST_WORDS_MS)
+    this.#end.exited(reason, true)
   }
 
   exhausted(why: string): void {
-    this.#listener.exhausted(this, why)
+    this.#owner.exhausted(this, why)
   }
 
   output(stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
-    this.#listener.output(this, stream, chunk)
+    this.#owner.output(this, stream, chunk)
   }
 
-  #finish(): void {
-    if (this.#finished) return
-    this.#finished = true
-    this.state = 'gone'
-    const begun = this.#handle.begun()
-    this.#handle.dispose()
+  #finish(reason: string): void {
+    this.#become('gone')
+    const begun = this.#handle?.begun() ?? 0
+    this.#handle?.dispose()
     const unbegun: Assignment[] = []
-    for (const assignment of this.assignments.values()) {
-      assignment.open = false
-      assignment.worker = null
-      assignment.release()
+    for (const assignment of this.#requests.removeAll()) {
       if (assignment.settled) continue
       if (assignment.stream > begun) {
         unbegun.push(assignment)
       } else {
         assignment.settled = true
-        assignment.task.lost(
-          502,
-          `worker ${this.pid} ended while it ran this request (${this.#exitReason})`,
-        )
+        const text = `worker ${this.pid} ended while it ran this request (${reason})`
+        assignment.task.lost(502, text)
       }
     }
-    this.assignments.clear()
-    this.load = 0
-    this.#sharing = 0
-    this.#listener.exited(this, this.#exitReason!, unbegun)
+    this.#owner.exited(this, reason, unbegun)
   }
-}
-
-function startMessage(options: WorkerOptions): object {
-  return {
-    application: options.application,
-    chdir: options.chdir,
-    pythonpath: options.pythonpath,
-    threads: options.threads,
-    window: options.window,
-    graceful_timeout: options.gracefulTimeout,
-    environ: options.environ,
-    multiprocess: options.multiprocess,
-    strict: options.strict,
-  }
-}
-
-function utf8({ bytes, start, end }: Span): string {
-  return bytes.toString('utf8', start, end)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new FrameError('a payload that is not JSON')
-  }
-}
-
-function fileReference(text: string): FileReference {
-  const value = parseJson(text) as Record<string, unknown> | null
-  const { path, device, inode, offset, length } = value ?? {}
-  const numbers = [device, inode, offset, length]
-  if (
-    typeof path !== 'string' ||
-    // Inode numbers may be over 2^53; rounded, they still equal what node's stat() rounds.
-    !numbers.every((number) => Number.isInteger(number) && (number as number) >= 0) ||
-    !Number.isSafeInteger(offset) ||
-    !Number.isSafeInteger(length)
-  ) {
-    throw new FrameError('a FILE that names no part of a file')
-  }
-  return { path, device, inode, offset, length } as FileReference
 }

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
-import type { Whereabouts } from '../../load-watch.ts'
+import type { StackReport } from '../../load-watch.ts'
 import { encodeFrame, LOG } from '../../workers/frames.ts'
 import type {
   WorkerHandle,
@@ -36,7 +36,7 @@ export interface ThreadOptions {
 
 /** Starts a pool's workers in threads of this process, each with an interpreter of its own. */
 export function workerThreads(options: ThreadOptions): WorkerStarter {
-  return (listener, settings) => new WorkerThread(options, listener, settings)
+  return async (listener, settings) => new WorkerThread(options, listener, settings)
 }
 
 /** One table of file locks for all interpreters of this process, whatever pool they are in. */
@@ -64,8 +64,8 @@ class WorkerThread implements WorkerHandle {
   #killed = false
   /** The stream that was interrupted and may not have ended yet. */
   #late: number | null = null
-  /** Resolves the pending call of `where`. */
-  #resolveWhere: ((stack: string | null) => void) | null = null
+  /** Resolves the pending call of `reportStack`. */
+  #resolveStack: ((stack: string | null) => void) | null = null
 
   constructor(
     options: ThreadOptions,
@@ -136,7 +136,7 @@ class WorkerThread implements WorkerHandle {
     } else if (message.type === 'full') {
       listener.exhausted(`has no memory left (${memoryLimitText(message.limit)})`)
     } else if (message.type === 'stands') {
-      this.#resolveWhere?.(message.stack)
+      this.#resolveStack?.(message.stack)
     } else if (message.type === 'ended') {
       this.#status = message.status
     } else {
@@ -199,14 +199,14 @@ class WorkerThread implements WorkerHandle {
     return true
   }
 
-  async where(): Promise<Whereabouts> {
+  async reportStack(): Promise<StackReport> {
     Atomics.store(this.#signals, 0, SIGURG)
     this.channel.wake()
     const stack = await new Promise<string | null>((resolve) => {
-      this.#resolveWhere = resolve
+      this.#resolveStack = resolve
       setTimeout(() => resolve(null), WHERE_MS).unref()
     })
-    this.#resolveWhere = null
+    this.#resolveStack = null
     if (stack !== null) return { text: stack, isStack: true }
     const text =
       'Its stack is not available: the interpreter itself is still starting, ' +
@@ -215,7 +215,7 @@ class WorkerThread implements WorkerHandle {
   }
 
   /** The answer of a worker process. A thread answers with a notice instead. */
-  stands(): void {}
+  stacksReceived(): void {}
 
   abort(): void {
     const late = this.#late

@@ -1,0 +1,106 @@
+import type { Assignment } from './assignment.ts'
+import { FrameError } from './frames.ts'
+import type { Lookahead } from './lookahead.ts'
+
+/** A thread is crowded when it has begun this many responses that are not complete. */
+const CROWD = 3
+
+/** The requests that a worker has, and how much they keep its threads busy. */
+export class AssignedRequests {
+  /** By stream, in the order in which the worker begins them. */
+  readonly byStream = new Map<number, Assignment>()
+  /** How many of them keep a thread busy or wait for one. */
+  load = 0
+  /** How many of these share their thread with others. */
+  sharing = 0
+  /** How many moved since {@link Lookahead.finish} was last called. */
+  moved = 0
+  readonly #lookahead: Lookahead
+  readonly #threads: number
+  /** How many have sent their head and are not complete. */
+  #answering = 0
+
+  constructor(lookahead: Lookahead, threads: number) {
+    this.#lookahead = lookahead
+    this.#threads = threads
+  }
+
+  get crowded(): boolean {
+    return this.#answering >= CROWD * this.#threads
+  }
+
+  add(assignment: Assignment, now: number): void {
+    this.byStream.set(assignment.stream, assignment)
+    if (this.load++ === 0) this.#lookahead.begin(now)
+  }
+
+  /** The worker has sent the head of its response. */
+  headSent(assignment: Assignment): void {
+    assignment.headSent = true
+    this.#answering++
+  }
+
+  /** The worker has sent that many bytes of the body. @throws FrameError */
+  spend(assignment: Assignment, bytes: number): void {
+    if (bytes > assignment.credit) throw new FrameError('more response body than it has credit for')
+    assignment.activeAt = performance.now()
+    assignment.credit -= bytes
+  }
+
+  /** The worker may send that many bytes more. */
+  grant(assignment: Assignment, bytes: number): void {
+    if (assignment.credit === 0) assignment.activeAt = performance.now()
+    if (assignment.suspended) {
+      assignment.suspended = false
+      assignment.turn = assignment.activeAt
+      this.sharing++
+      if (this.load++ === 0) this.#lookahead.begin(assignment.activeAt)
+    }
+    assignment.credit += bytes
+  }
+
+  /** It is out of credit, and its thread does something else until there is more. */
+  suspend(assignment: Assignment): void {
+    // Something has moved, and others have had or will have their turn.
+    this.moved++
+    if (assignment.suspended) return
+    if (!assignment.shares) {
+      assignment.shares = true
+      this.sharing++
+    }
+    assignment.turn = performance.now()
+    // Credit that is on its way resumes it.
+    if (assignment.credit > 0) return
+    assignment.suspended = true
+    this.sharing--
+    this.load--
+  }
+
+  /** The worker has ended it. */
+  release(assignment: Assignment): void {
+    this.#remove(assignment)
+    this.moved++
+  }
+
+  /** The worker has not begun it, and does not have it any more. */
+  takeBack(assignment: Assignment): void {
+    this.#remove(assignment)
+  }
+
+  #remove(assignment: Assignment): void {
+    if (!assignment.suspended) {
+      this.load--
+      if (assignment.shares) this.sharing--
+    }
+    if (assignment.headSent) this.#answering--
+    this.byStream.delete(assignment.stream)
+    assignment.leave()
+  }
+
+  /** The worker is gone. @returns what it had */
+  removeAll(): Assignment[] {
+    const all = [...this.byStream.values()]
+    for (const assignment of all) this.#remove(assignment)
+    return all
+  }
+}

@@ -1,0 +1,76 @@
+/** What the payloads of frames mean; the form of each is in `docs/reference/frames.md`. */
+import type { Span } from '../../bytes/span.ts'
+import type { FileReference } from '../runtime.ts'
+import { FrameError, PROTOCOL, readU32 } from './frames.ts'
+
+/** What a worker reports of itself in READY. */
+export interface WorkerReady {
+  readonly pid: number
+  readonly python: string
+  readonly implementation: string
+  /** The application may run greenlets, whose stacks no signal shows. */
+  readonly greenlets: boolean
+}
+
+export function readText({ bytes, start, end }: Span): string {
+  return bytes.toString('utf8', start, end)
+}
+
+/** @throws FrameError unless the payload is one number */
+export function readNumber(payload: Span, frame: string): number {
+  if (payload.length !== 4) throw new FrameError(`a ${frame} that is not four bytes`)
+  return readU32(payload.bytes, payload.start)
+}
+
+/** @throws FrameError if the payload is not a list of streams */
+export function readStreams({ bytes, start, end }: Span): number[] {
+  if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is not a list of streams')
+  const streams: number[] = []
+  for (let at = start; at < end; at += 4) streams.push(readU32(bytes, at))
+  return streams
+}
+
+/** @throws FrameError */
+export function readReady(payload: Span): WorkerReady {
+  const { protocol, pid, python, implementation, greenlets } = readObject(payload)
+  if (protocol !== PROTOCOL)
+    throw new FrameError(`a READY with protocol ${protocol} instead of ${PROTOCOL}`)
+  if (typeof pid !== 'number' || typeof python !== 'string' || typeof implementation !== 'string')
+    throw new FrameError('a READY without pid, python or implementation')
+  return { pid, python, implementation, greenlets: greenlets === true }
+}
+
+/** @throws FrameError */
+export function readViolation(payload: Span): { rule: string; text: string } {
+  const { rule, text } = readObject(payload)
+  if (typeof rule !== 'string' || typeof text !== 'string')
+    throw new FrameError('a VIOLATION without rule or text')
+  return { rule, text }
+}
+
+/** @throws FrameError */
+export function readFileReference(payload: Span): FileReference {
+  const { path, device, inode, offset, length } = readObject(payload)
+  const numbers = [device, inode, offset, length]
+  if (
+    typeof path !== 'string' ||
+    // Inode numbers may be over 2^53; rounded, they still equal what node's stat() rounds.
+    !numbers.every((number) => Number.isInteger(number) && (number as number) >= 0) ||
+    !Number.isSafeInteger(offset) ||
+    !Number.isSafeInteger(length)
+  ) {
+    throw new FrameError('a FILE that does not name a part of a file')
+  }
+  return { path, device, inode, offset, length } as FileReference
+}
+
+/** An object in JSON; without properties if the payload is another JSON value. */
+function readObject(payload: Span): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(readText(payload))
+  } catch {
+    throw new FrameError('a payload that is not JSON')
+  }
+  return (value ?? {}) as Record<string, unknown>
+}

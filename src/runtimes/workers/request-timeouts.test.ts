@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import {
+  TestHandle,
+  TestTask,
+  testAssignment,
+  workerOptions,
+} from '../../../tests/support/test-worker.ts'
+import { Assignment } from './assignment.ts'
+import { RequestTimeouts } from './request-timeouts.ts'
+import { TaskQueue } from './task-queue.ts'
+import { Worker, type WorkerOwner } from './worker.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const nothing = () => {}
+const owner: WorkerOwner = {
+  stateChanged: nothing,
+  loadFailed: nothing,
+  progressed: nothing,
+  returned: nothing,
+  exited: nothing,
+  exhausted: nothing,
+  output: nothing,
+  log: nothing,
+  violation: nothing,
+}
+
+async function makeTimeouts(threads = 1) {
+  let handle!: TestHandle
+  const start = async (listener: TestHandle['listener']) => {
+    handle = new TestHandle(listener)
+    return handle
+  }
+  const worker = new Worker(workerOptions(start, threads), owner)
+  await worker.start(1)
+  handle.ready()
+  const logged: string[] = []
+  const condemned = vi.fn()
+  const log = { log: (level: number, text: string) => void logged.push(`${level} ${text}`) }
+  const limits = { timeout: 2, gracefulTimeout: 5, threads, condemned }
+  const timeouts = new RequestTimeouts(
+    { ...limits, log: { ...log, output: nothing } },
+    new Set([worker]),
+  )
+  const queue = new TaskQueue()
+  const assign = () => {
+    const task = new TestTask()
+    worker.assign(new Assignment(task, performance.now()), performance.now())
+    return task
+  }
+  /** Time passes; the time-outs are checked at its end. */
+  const pass = (ms: number) => {
+    vi.advanceTimersByTime(ms)
+    timeouts.look(queue)
+  }
+  return { worker, handle, logged, condemned, queue, assign, pass }
+}
+
+it('answers 503 for what has waited too long', async () => {
+  const { queue, pass } = await makeTimeouts()
+  const early = testAssignment()
+  queue.push(early.assignment)
+  vi.advanceTimersByTime(1500)
+  const late = testAssignment()
+  queue.push(late.assignment)
+  pass(600)
+  expect(early.task.calls).toEqual(['503 no worker was free for 2 s (timeout)'])
+  expect(late.task.calls).toEqual([])
+  expect(queue.length).toBe(1)
+})
+
+it('interrupts what takes too long, and the worker goes on', async () => {
+  const { handle, logged, assign, pass, worker } = await makeTimeouts()
+  const task = assign()
+  handle.lastBegun = 1
+  pass(1900)
+  expect(task.calls).toEqual([])
+  pass(200)
+  expect(task.calls).toEqual(['504 the application sent nothing for 2 s (timeout)'])
+  expect(handle.interrupted).toBe(1)
+  expect(logged).toEqual(['40 Interrupting worker 7: a request ran longer than 2 s (timeout)'])
+  handle.answers(1)
+  pass(5000)
+  expect([handle.calls, worker.state]).toEqual([[], 'serving'])
+})
+
+it('kills a worker that goes on with it after the interruption', async () => {
+  const { handle, assign, pass, worker, condemned } = await makeTimeouts()
+  assign()
+  handle.lastBegun = 1
+  pass(2100)
+  pass(1100)
+  expect([handle.calls, worker.state]).toEqual([['abort'], 'condemned'])
+  expect(condemned).toHaveBeenCalled()
+})
+
+it('kills a worker that cannot be interrupted', async () => {
+  const { handle, logged, assign, pass } = await makeTimeouts()
+  handle.interrupts = false
+  assign()
+  handle.lastBegun = 1
+  pass(2100)
+  expect(handle.calls).toEqual(['abort'])
+  expect(logged).toEqual(['40 Killing worker 7: a request ran longer than 2 s (timeout)'])
+})
+
+it('lets the other threads finish first, within the graceful time-out', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts(2)
+  handle.interrupts = false
+  assign()
+  vi.advanceTimersByTime(1000)
+  assign()
+  pass(1100)
+  expect([handle.calls, worker.state]).toEqual([[], 'condemned'])
+  vi.advanceTimersByTime(4900)
+  expect(handle.calls).toEqual([])
+  vi.advanceTimersByTime(200)
+  expect(handle.calls).toEqual(['abort'])
+})
+
+it('is off with a time-out of 0', async () => {
+  const { worker, queue } = await makeTimeouts()
+  const log = { log: nothing, output: nothing }
+  const off = { timeout: 0, gracefulTimeout: 5, threads: 1, condemned: nothing, log }
+  const timeouts = new RequestTimeouts(off, new Set([worker]))
+  const { task, assignment } = testAssignment()
+  queue.push(assignment)
+  vi.advanceTimersByTime(1e6)
+  timeouts.look(queue)
+  expect(task.calls).toEqual([])
+})

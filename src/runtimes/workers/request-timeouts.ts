@@ -1,0 +1,108 @@
+import type { Assignment } from './assignment.ts'
+import { ERROR, type PoolLog } from './pool-log.ts'
+import type { TaskQueue } from './task-queue.ts'
+import type { Worker } from './worker.ts'
+
+/** How long an application may take to end after it was interrupted, in milliseconds. */
+const INTERRUPT_MS = 1000
+const OUT_OF_TIME = 'a request ran out of time'
+
+/** Times in seconds. */
+export interface RequestTimeoutsOptions {
+  /** How long an application may give nothing of a response; 0 for no limit. */
+  readonly timeout: number
+  /** How long the other requests of a condemned worker have to finish. */
+  readonly gracefulTimeout: number
+  /** Requests that a worker runs at once. */
+  readonly threads: number
+  readonly log: PoolLog
+  /** Called when a worker gets no more requests, so that another may be started. */
+  condemned(): void
+}
+
+/**
+ * Ends what takes longer than `timeout`: a request that waits, or that an application works on and
+ * gives nothing. The worker of the latter is interrupted if that is possible, and killed otherwise.
+ */
+export class RequestTimeouts {
+  readonly #options: RequestTimeoutsOptions
+  readonly #workers: ReadonlySet<Worker>
+
+  constructor(options: RequestTimeoutsOptions, workers: ReadonlySet<Worker>) {
+    this.#options = options
+    this.#workers = workers
+  }
+
+  /** To be called several times a second while there are requests. */
+  look(queue: TaskQueue): void {
+    const { timeout } = this.#options
+    if (timeout === 0) return
+    const limit = performance.now() - timeout * 1000
+    for (const assignment of queue.takeOlderThan(limit)) {
+      assignment.settled = true
+      assignment.open = false
+      assignment.task.lost(503, `no worker was free for ${timeout} s (timeout)`)
+    }
+    for (const worker of this.#workers) this.#lookAt(worker, limit)
+  }
+
+  #lookAt(worker: Worker, limit: number): void {
+    let late: Assignment | null = null
+    for (const assignment of worker.silentSince(limit)) {
+      if (assignment.timedOut) continue
+      assignment.timedOut = true
+      late = assignment
+      if (assignment.settled) continue
+      assignment.settled = true
+      const { timeout } = this.#options
+      assignment.task.lost(504, `the application sent nothing for ${timeout} s (timeout)`)
+    }
+    if (late !== null && !this.#interrupt(worker, late)) this.#condemn(worker)
+  }
+
+  /**
+   * A worker that can be interrupted need not be killed: it goes on with the next request, if the
+   * late one yields.
+   */
+  #interrupt(worker: Worker, late: Assignment): boolean {
+    if (!worker.interrupt(late)) return false
+    this.#say(worker, 'Interrupting')
+    worker.lookahead.stuck = true
+    if (worker.load > this.#options.threads) worker.recall()
+    setTimeout(() => {
+      if (!late.open) return
+      if (worker.isAt(late)) this.#condemn(worker)
+      // It was suspended just before, so nothing was interrupted, and the request that has the
+      // thread now is not late.
+      else worker.cancel(late)
+    }, INTERRUPT_MS).unref()
+    return true
+  }
+
+  /** The worker gets no more requests, and is killed when its other threads have finished. */
+  #condemn(worker: Worker): void {
+    const { threads, gracefulTimeout, condemned } = this.#options
+    if (worker.state === 'serving' || worker.state === 'leaving') {
+      worker.condemn()
+      this.#say(worker, 'Killing')
+      if (worker.load > threads) worker.recall()
+      condemned()
+      setTimeout(() => worker.abort(OUT_OF_TIME), gracefulTimeout * 1000).unref()
+    }
+    this.abortWhenAlone(worker)
+  }
+
+  /** Kills a condemned worker if no other request needs it. */
+  abortWhenAlone(worker: Worker): void {
+    let others = 0
+    for (const { timedOut } of worker.assignments.values()) if (!timedOut) others++
+    // With one thread, no other request is at work: it has not begun and goes to another worker, or
+    // it waits for a turn that would not come.
+    if (others === 0 || this.#options.threads === 1) worker.abort(OUT_OF_TIME)
+  }
+
+  #say({ pid }: Worker, what: string): void {
+    const { log, timeout } = this.#options
+    log.log(ERROR, `${what} worker ${pid}: a request ran longer than ${timeout} s (timeout)`)
+  }
+}

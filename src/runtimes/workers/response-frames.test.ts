@@ -1,0 +1,144 @@
+import { expect, it } from 'vitest'
+import { testAssignment } from '../../../tests/support/test-worker.ts'
+import { AssignedRequests } from './assigned-requests.ts'
+import { FrameDecoder } from './frame-decoder.ts'
+import {
+  BODY_WINDOW,
+  BROKEN,
+  DATA,
+  END,
+  encodeFrame,
+  FAIL,
+  FILE,
+  HEAD,
+  LAST,
+  READY,
+  SUSPENDED,
+} from './frames.ts'
+import { Lookahead } from './lookahead.ts'
+import { ResponseFrames } from './response-frames.ts'
+
+function makeResponse() {
+  const requests = new AssignedRequests(new Lookahead(1), 1)
+  const { task, assignment } = testAssignment(1)
+  assignment.credit = 100
+  requests.add(assignment, 0)
+  const cancelled: number[] = []
+  const worker = { pid: 7, cancel: () => void cancelled.push(1) }
+  const responses = new ResponseFrames(worker, requests)
+  const kept: boolean[] = []
+  const decoder = new FrameDecoder({
+    frame: (frame) => {
+      kept.push(responses.frame(assignment, frame))
+      return kept.at(-1)!
+    },
+  })
+  const say = (type: number, payload = '', flags = 0) =>
+    decoder.feed(encodeFrame(type, 1, Buffer.from(payload, 'latin1'), flags))
+  return { say, task, assignment, requests, cancelled, kept }
+}
+
+const head = '\x08\0\0\x00200 OK\r\n'
+
+it('a whole response in one frame', () => {
+  const { say, task, assignment, requests } = makeResponse()
+  say(HEAD, `${head}hello`, LAST)
+  expect(task.calls).toEqual(['head "200 OK\\r\\n" hello .'])
+  expect([assignment.settled, assignment.open, requests.load]).toEqual([true, false, 0])
+})
+
+it('a response in pieces', () => {
+  const { say, task, assignment } = makeResponse()
+  say(HEAD, `${head}a`)
+  say(DATA, 'b')
+  say(DATA, '')
+  say(DATA, 'c', LAST)
+  expect(task.calls).toEqual(['head "200 OK\\r\\n" a', 'data b', 'data c', 'end'])
+  expect(assignment.credit).toBe(98)
+})
+
+it('the memory is kept if the task says so', () => {
+  const { say, task, kept } = makeResponse()
+  task.outcome = 1
+  say(HEAD, `${head}a`)
+  say(DATA, 'b')
+  say(END)
+  expect(kept).toEqual([true, true, false])
+})
+
+it('a head that the task refuses cancels the rest', () => {
+  const { say, task, cancelled } = makeResponse()
+  task.outcome = 2
+  say(HEAD, `${head}a`)
+  say(DATA, 'b')
+  say(END, '', BROKEN)
+  expect(cancelled).toEqual([1])
+  expect(task.calls).toEqual(['head "200 OK\\r\\n" a'])
+})
+
+it.each([
+  ['END after a head', [[HEAD, head], [END]], 'end'],
+  [
+    'a broken END',
+    [
+      [HEAD, head],
+      [END, '', BROKEN],
+    ],
+    'broken',
+  ],
+  ['END without a head', [[END, '', BROKEN]], '502 worker 7 sent no response'],
+  ['FAIL', [[FAIL, 'Traceback']], 'failed Traceback'],
+  [
+    'FILE',
+    [
+      [HEAD, head],
+      [FILE, '{"path":"/a","device":1,"inode":2,"offset":0,"length":1}'],
+    ],
+    'file /a',
+  ],
+] as [string, [number, string?, number?][], string][])('%s ends the task', (_, frames, last) => {
+  const { say, task, assignment, requests } = makeResponse()
+  for (const frame of frames) say(...frame)
+  expect(task.calls.at(-1)).toBe(last)
+  expect([assignment.settled, requests.byStream.size]).toEqual([true, 0])
+})
+
+it('what the application asks for and holds is passed on', () => {
+  const { say, task } = makeResponse()
+  say(BODY_WINDOW, '\x05\0\0\0')
+  say(SUSPENDED, '\x09\0\0\0')
+  expect(task.calls).toEqual(['want 5', 'held 9'])
+})
+
+it('nothing is passed on to a task that is settled', () => {
+  const { say, task, assignment, requests } = makeResponse()
+  assignment.settled = true
+  say(BODY_WINDOW, '\x05\0\0\0')
+  say(HEAD, `${head}a`)
+  say(DATA, 'b')
+  say(FAIL, 'Traceback')
+  expect([task.calls, requests.byStream.size]).toEqual([[], 0])
+})
+
+it.each([
+  ['DATA before HEAD', [[DATA, 'a']], /DATA before HEAD/],
+  ['FILE before HEAD', [[FILE, '{}']], /FILE before HEAD/],
+  [
+    'two HEADs',
+    [
+      [HEAD, head],
+      [HEAD, head],
+    ],
+    /second HEAD/,
+  ],
+  ['a HEAD without a length', [[HEAD, 'abc']], /too short/],
+  ['a HEAD that ends behind its frame', [[HEAD, '\xff\0\0\0abc']], /longer/],
+  ['END with a payload', [[END, 'a']], /END with a payload/],
+  ['more than its credit', [[HEAD, head + 'x'.repeat(101)]], /credit/],
+  ['READY', [[READY, '{}']], /0x81 is not about a stream/],
+] as [string, [number, string?][], RegExp][])('%s breaks the protocol', (_, frames, error) => {
+  const { say } = makeResponse()
+  expect(() => {
+    for (const frame of frames) say(...frame)
+  }).toThrow(error)
+})

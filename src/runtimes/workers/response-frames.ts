@@ -1,0 +1,131 @@
+import { Span } from '../../bytes/span.ts'
+import { KEPT, REFUSED } from '../runtime.ts'
+import type { AssignedRequests } from './assigned-requests.ts'
+import type { Assignment } from './assignment.ts'
+import type { Frame } from './frame-decoder.ts'
+import {
+  BODY_WINDOW,
+  BROKEN,
+  DATA,
+  END,
+  FAIL,
+  FILE,
+  FrameError,
+  HEAD,
+  LAST,
+  readU32,
+  SUSPENDED,
+} from './frames.ts'
+import { readFileReference, readNumber, readText } from './payloads.ts'
+
+/** What {@link ResponseFrames} need of their worker. */
+export interface RespondingWorker {
+  readonly pid: number
+  cancel(assignment: Assignment): void
+}
+
+/** Gives the frames about a stream to the task that they are for. */
+export class ResponseFrames {
+  readonly #worker: RespondingWorker
+  readonly #requests: AssignedRequests
+  /** The head of the response that is being passed on. */
+  readonly #head = new Span()
+
+  constructor(worker: RespondingWorker, requests: AssignedRequests) {
+    this.#worker = worker
+    this.#requests = requests
+  }
+
+  /**
+   * @returns whether the memory of the payload is still needed
+   * @throws FrameError if the worker may not send this frame
+   */
+  frame(assignment: Assignment, frame: Frame): boolean {
+    if (frame.type === HEAD) return this.#headFrame(assignment, frame)
+    if (frame.type === DATA) return this.#dataFrame(assignment, frame)
+    this.#otherFrame(assignment, frame)
+    return false
+  }
+
+  #headFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
+    const { bytes, start, end } = payload
+    if (assignment.headSent) throw new FrameError('a second HEAD')
+    if (end - start < 4) throw new FrameError('a HEAD that is too short')
+    this.#requests.headSent(assignment)
+    const headStart = start + 4
+    const headEnd = headStart + readU32(bytes, start)
+    if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
+    const last = flags === LAST
+    if (last) this.#requests.release(assignment)
+    else this.#requests.spend(assignment, end - headEnd)
+    if (assignment.settled) return false
+    if (last) assignment.settled = true
+    this.#head.set(bytes, headStart, headEnd)
+    payload.start = headEnd
+    const outcome = assignment.task.responseHead(this.#head, payload, last)
+    this.#head.clear()
+    if (outcome === REFUSED && !last) {
+      assignment.settled = true
+      this.#worker.cancel(assignment)
+    }
+    return outcome === KEPT
+  }
+
+  #dataFrame(assignment: Assignment, { flags, payload }: Frame): boolean {
+    const { task } = assignment
+    if (!assignment.headSent) throw new FrameError('DATA before HEAD')
+    const { length } = payload
+    if (flags === LAST) this.#requests.release(assignment)
+    else this.#requests.spend(assignment, length)
+    if (assignment.settled) return false
+    const kept = length > 0 && task.responseData(payload)
+    if (flags === LAST) {
+      assignment.settled = true
+      task.responseEnd(false)
+    }
+    return kept
+  }
+
+  #otherFrame(assignment: Assignment, { type, flags, payload }: Frame): void {
+    const { task } = assignment
+    switch (type) {
+      case END:
+        if (payload.length > 0) throw new FrameError('an END with a payload')
+        if (!this.#ends(assignment)) return
+        if (assignment.headSent) task.responseEnd(flags === BROKEN)
+        else task.lost(502, `worker ${this.#worker.pid} sent no response`)
+        return
+      case FILE: {
+        if (!assignment.headSent) throw new FrameError('FILE before HEAD')
+        const reference = readFileReference(payload)
+        if (this.#ends(assignment)) task.responseFile(reference)
+        return
+      }
+      case FAIL:
+        if (this.#ends(assignment)) task.failed(readText(payload))
+        return
+      case BODY_WINDOW: {
+        const bytes = readNumber(payload, 'BODY_WINDOW')
+        assignment.activeAt = performance.now()
+        if (!assignment.settled) task.wantBody(bytes)
+        return
+      }
+      case SUSPENDED: {
+        const held = readNumber(payload, 'SUSPENDED')
+        if (!assignment.settled) task.held(held)
+        this.#requests.suspend(assignment)
+        return
+      }
+      default:
+        throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
+    }
+  }
+
+  /** The worker is done with it. @returns whether its task still waits for the answer */
+  #ends(assignment: Assignment): boolean {
+    this.#requests.release(assignment)
+    if (assignment.settled) return false
+    assignment.settled = true
+    return true
+  }
+}

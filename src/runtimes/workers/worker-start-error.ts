@@ -1,0 +1,11 @@
+/** A worker ended before it was ready, for another reason than its application. */
+export class WorkerStartError extends Error {
+  readonly code = 'worker-start'
+  /** The pool itself ended it, because it was not needed any more. */
+  readonly expected: boolean
+
+  constructor(message: string, expected = false) {
+    super(message)
+    this.expected = expected
+  }
+}
