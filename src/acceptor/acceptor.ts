@@ -6,6 +6,7 @@ import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
 import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
 import type { RequestHandler } from '../http/exchange.ts'
+import { h1 } from '../http/h1/protocol.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
@@ -273,6 +274,7 @@ export class Acceptor implements AcceptorControls {
   #makeServer(backend: Backend, maxConnections: number): HttpServer {
     const { settings } = this.#options
     return new HttpServer({
+      protocol: h1,
       limits: {
         requestLine: settings.limitRequestLine,
         fields: settings.limitRequestFields,

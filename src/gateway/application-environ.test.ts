@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Span } from '../bytes/span.ts'
 import type { Peer } from '../http/exchange.ts'
 import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
@@ -21,7 +22,7 @@ const peer = (): Peer => ({
 function parse(text: string, secure = false): RequestHead {
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(text, 'latin1')
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   expect(parser.complete, JSON.stringify(text)).toBe(true)
   parser.head.secure = secure
   return parser.head

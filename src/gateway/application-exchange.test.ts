@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Span } from '../bytes/span.ts'
+import { Span } from '../bytes/span.ts'
 import type { Reply } from '../http/exchange.ts'
 import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
@@ -79,7 +79,7 @@ function exchange(app: WSGIApplication, lines = '', strict = true) {
   )
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(`POST /path HTTP/1.1\r\nHost: x\r\n${lines}\r\n`, 'latin1')
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   expect(parser.complete).toBe(true)
   const reply = new TestReply()
   const sink = gateway.handle(parser.head, reply)

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Span } from '../bytes/span.ts'
 import type { Peer } from '../http/exchange.ts'
 import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http/limits.ts'
@@ -54,7 +55,7 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
 function parse(text: string, facts: Facts): RequestHead {
   const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...facts.limits })
   const bytes = Buffer.from(text, 'latin1')
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   expect(parser.complete, JSON.stringify(text)).toBe(true)
   parser.head.secure = facts.secure ?? false
   return parser.head

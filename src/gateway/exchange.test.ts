@@ -110,7 +110,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   )
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(text, 'latin1')
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   sink = gateway.handle(parser.head, reply)
   sink.begin()
   return {

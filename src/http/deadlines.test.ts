@@ -9,19 +9,21 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+/** A connection with one exchange: two deadlines. */
 class Member implements Deadlined {
-  readDeadline = Number.POSITIVE_INFINITY
-  writeDeadline = Number.POSITIVE_INFINITY
+  own = Number.POSITIVE_INFINITY
+  exchange = Number.POSITIVE_INFINITY
   readonly passed: string[] = []
 
-  readDeadlinePassed(): void {
-    this.readDeadline = Number.POSITIVE_INFINITY
-    this.passed.push('read')
-  }
-
-  writeDeadlinePassed(): void {
-    this.writeDeadline = Number.POSITIVE_INFINITY
-    this.passed.push('write')
+  checkDeadlines(now: number): void {
+    if (this.own <= now) {
+      this.own = Number.POSITIVE_INFINITY
+      this.passed.push('own')
+    }
+    if (this.exchange <= now) {
+      this.exchange = Number.POSITIVE_INFINITY
+      this.passed.push('exchange')
+    }
   }
 }
 
@@ -33,33 +35,33 @@ describe('deadlines', () => {
         const member = new Member()
         deadlines.add(member)
         vi.advanceTimersByTime(offset)
-        member.readDeadline = deadlines.in(seconds)
+        member.own = deadlines.in(seconds)
         vi.advanceTimersByTime(seconds * 1000 - 1)
         expect(member.passed).toEqual([])
         vi.advanceTimersByTime(501)
-        expect(member.passed).toEqual(['read'])
+        expect(member.passed).toEqual(['own'])
         deadlines.delete(member)
       }
     }
   })
 
-  it('are two, each by itself, and each passes once', () => {
+  it('of a connection and of its exchanges pass each by itself, and once', () => {
     const deadlines = new Deadlines()
     const member = new Member()
     deadlines.add(member)
-    member.readDeadline = deadlines.in(3)
-    member.writeDeadline = deadlines.in(1)
+    member.own = deadlines.in(3)
+    member.exchange = deadlines.in(1)
     vi.advanceTimersByTime(2000)
-    expect(member.passed).toEqual(['write'])
+    expect(member.passed).toEqual(['exchange'])
     vi.advanceTimersByTime(5000)
-    expect(member.passed).toEqual(['write', 'read'])
+    expect(member.passed).toEqual(['exchange', 'own'])
   })
 
   it('of 0 seconds never pass', () => {
     const deadlines = new Deadlines()
     const member = new Member()
     deadlines.add(member)
-    member.readDeadline = deadlines.in(0)
+    member.own = deadlines.in(0)
     vi.advanceTimersByTime(1e6)
     expect(member.passed).toEqual([])
   })
@@ -69,10 +71,10 @@ describe('deadlines', () => {
     const [moved, gone] = [new Member(), new Member()]
     deadlines.add(moved)
     deadlines.add(gone)
-    moved.readDeadline = deadlines.in(1)
-    gone.readDeadline = deadlines.in(1)
+    moved.own = deadlines.in(1)
+    gone.own = deadlines.in(1)
     vi.advanceTimersByTime(900)
-    moved.readDeadline = deadlines.in(10)
+    moved.own = deadlines.in(10)
     deadlines.delete(gone)
     vi.advanceTimersByTime(5000)
     expect([moved.passed, gone.passed]).toEqual([[], []])
@@ -88,11 +90,11 @@ describe('deadlines', () => {
     expect(vi.getTimerCount()).toBe(0)
     vi.advanceTimersByTime(60_000)
     deadlines.add(member)
-    member.readDeadline = deadlines.in(1)
+    member.own = deadlines.in(1)
     vi.advanceTimersByTime(900)
     expect(member.passed).toEqual([])
     vi.advanceTimersByTime(700)
-    expect(member.passed).toEqual(['read'])
+    expect(member.passed).toEqual(['own'])
     deadlines.delete(member)
   })
 })

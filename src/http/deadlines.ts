@@ -1,10 +1,14 @@
-/** Something that must move on by some point in time, in each of its two directions. */
+/**
+ * Something that must move on by some points in time: a connection, with the exchanges on it. Each
+ * exchange has deadlines of its own ({@link BodyDeadline}, {@link WriteDeadline}); the connection
+ * looks at them together with its own.
+ */
 export interface Deadlined {
-  /** Milliseconds on the clock of {@link Deadlines}; Infinity for none. */
-  readDeadline: number
-  writeDeadline: number
-  readDeadlinePassed(): void
-  writeDeadlinePassed(): void
+  /**
+   * Acts upon every deadline that has passed.
+   * @param now milliseconds on the clock of {@link Deadlines}
+   */
+  checkDeadlines(now: number): void
 }
 
 /** How exact the clock is, in milliseconds. */
@@ -12,7 +16,7 @@ export const TICK_MS = 250
 
 /**
  * One timer for all connections. Setting a deadline is one write to a field, which matters on the
- * request path (three deadlines a request: header, body or write, keep-alive); the price is a sweep
+ * request path (three deadlines a request: header, body or write, keep-alive). The price is a sweep
  * over all connections four times a second, about 10 µs for a thousand of them. Deadlines are late
  * by up to two ticks, never early.
  */
@@ -52,10 +56,7 @@ export class Deadlines {
 
   #sweep(): void {
     this.now = performance.now()
-    for (const member of this.#members) {
-      if (member.readDeadline <= this.now) member.readDeadlinePassed()
-      if (member.writeDeadline <= this.now) member.writeDeadlinePassed()
-    }
+    for (const member of this.#members) member.checkDeadlines(this.now)
     this.#swept()
   }
 }

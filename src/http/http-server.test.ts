@@ -5,6 +5,7 @@ import { waitFor } from '../../tests/support/wait-for.ts'
 import { Span } from '../bytes/span.ts'
 import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { Reply, RequestSink } from './exchange.ts'
+import { h1 } from './h1/protocol.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
 import type { RequestHead } from './request-head.ts'
@@ -42,6 +43,7 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
     closed() {},
   })
   const server = new HttpServer({
+    protocol: h1,
     limits: DEFAULT_HEAD_LIMITS,
     timeouts: { header: 30, body: 30, keepAlive: 30, write: 30, wholeBody: 0 },
     rates: { body: 240, write: 240 },

@@ -1,14 +1,17 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
+import type { Connection, ConnectionContext, Protocol } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
-import { Connection, type ConnectionContext, type Refusal } from './h1/connection.ts'
 import { IdleConnections } from './idle-connections.ts'
+import type { Refusal } from './refusal.ts'
 
 /** What a server is made of. */
 export interface HttpServerOptions
   extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverName'> {
+  /** Takes over each connection, and may choose another protocol for it. */
+  readonly protocol: Protocol
   readonly handler: RequestHandler
   /**
    * Where there are that many connections, idle ones make room for new ones; where none is idle,
@@ -37,8 +40,6 @@ export interface HttpServerOptions
 /** What there was not enough of for a new connection. */
 export type Shortage = 'connections' | 'descriptors'
 
-const OVER_LIMIT =
-  'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\nRetry-After: 1\r\nConnection: close\r\n\r\n503 Service Unavailable\n'
 /** A connection over `maxConnections` has this long to take its 503 and to close … */
 const TURN_AWAY_MS = 1000
 /** … unless there are this many of them. */
@@ -148,7 +149,7 @@ export class HttpServer {
       this.#options.turnsAway(scarce ? 'descriptors' : 'connections')
       return null
     }
-    const connection = new Connection(socket, this.#context)
+    const connection = this.#options.protocol.connect(socket, this.#context)
     this.#connections.add(connection)
     return connection
   }
@@ -259,7 +260,8 @@ export class HttpServer {
       clearTimeout(timer)
       this.#turnedAway.delete(socket)
     })
-    socket.end(OVER_LIMIT, 'latin1')
+    this.#options.protocol.turnAway(socket)
+    socket.end()
     socket.resume()
   }
 
@@ -268,7 +270,7 @@ export class HttpServer {
    */
   #turnAwayAtOnce(socket: Socket): void {
     socket.on('error', () => {})
-    socket.write(OVER_LIMIT, 'latin1')
+    this.#options.protocol.turnAway(socket)
     socket.destroy()
   }
 

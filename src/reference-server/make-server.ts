@@ -7,6 +7,7 @@ import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
 import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import { ApplicationGateway } from '../gateway/application-gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
+import { h1 } from '../http/h1/protocol.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { compileAccessFormat } from '../logging/access-format.ts'
@@ -237,6 +238,7 @@ function edgeHandlers(maxBody: number, events: RequestEvents): EdgeHandler[] {
 
 function makeHttpServer(handler: RequestHandler, events: RequestEvents): HttpServer {
   return new HttpServer({
+    protocol: h1,
     limits: DEFAULT_HEAD_LIMITS,
     timeouts: { header: 30, body: 30, wholeBody: 0, keepAlive: 5, write: 30 },
     rates: { body: 240, write: 240 },

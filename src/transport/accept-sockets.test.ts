@@ -3,14 +3,15 @@ import { EventEmitter, once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import type { Span } from '../bytes/span.ts'
 import { acceptSockets, type Receiver } from './accept-sockets.ts'
 import { rereadSocket } from './reading-socket.ts'
 
 /** Keeps what it was given, without a copy: nobody may write to it again. */
 class Keeper implements Receiver {
   readonly pieces: Buffer[] = []
-  received(bytes: Buffer, start: number, end: number): void {
-    this.pieces.push(bytes.subarray(start, end))
+  received(bytes: Span): void {
+    this.pieces.push(bytes.view())
   }
   get all(): Buffer {
     return Buffer.concat(this.pieces)

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { takeHandle } from './node-internals.ts'
 
 /** What a socket reads into, and what is told of it: see {@link readingSocket}. */
 export interface Reading {
@@ -9,12 +10,6 @@ export interface Reading {
   readonly buffer: Buffer | (() => Buffer | null)
   /** That many bytes are in the buffer. */
   read(length: number): void
-}
-
-/** Node's internal handle of a connection or a pipe, as far as it is used here. */
-interface StreamHandle {
-  reading?: boolean
-  readStop(): number
 }
 
 /**
@@ -47,16 +42,10 @@ export function readingSocket(handle: object, reading: Reading, allowHalfOpen: b
 }
 
 /**
- * The same for a socket that node has made and that nobody has read from yet; that one is of no use
- * afterwards. Null where node's insides are not what they were: then the socket is to be used as it
- * is.
+ * The same for a socket that Node made and that nobody has read from yet. That one is of no use
+ * afterwards. Null if this Node.js cannot do that; then use the socket as it is.
  */
 export function rereadSocket(socket: Socket, reading: Reading): Socket | null {
-  const owner = socket as unknown as { _handle?: StreamHandle | null }
-  const handle = owner._handle
-  if (handle === undefined || handle === null || typeof handle.readStop !== 'function') return null
-  handle.readStop()
-  handle.reading = false
-  owner._handle = null
-  return readingSocket(handle, reading, socket.allowHalfOpen)
+  const handle = takeHandle(socket)
+  return handle === null ? null : readingSocket(handle, reading, socket.allowHalfOpen)
 }

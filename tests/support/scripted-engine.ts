@@ -1,4 +1,4 @@
-import { EMPTY, type Span } from '../../src/bytes/span.ts'
+import { EMPTY, Span } from '../../src/bytes/span.ts'
 import type { Peer, Reply, RequestHandler, RequestSink } from '../../src/http/exchange.ts'
 import { RequestHeadParser } from '../../src/http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../../src/http/limits.ts'
@@ -18,7 +18,7 @@ export const CLIENT: Peer = {
 export function parseHead(text: string): RequestHead {
   const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
   const bytes = Buffer.from(text, 'latin1')
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   if (!parser.complete) throw new Error(`not a whole head: ${JSON.stringify(text)}`)
   return parser.head
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Span } from '../../bytes/span.ts'
 import type { Peer } from '../../http/exchange.ts'
 import { RequestHeadParser } from '../../http/h1/request-head-parser.ts'
 import { DEFAULT_HEAD_LIMITS } from '../../http/limits.ts'
@@ -10,7 +11,7 @@ function head(...fields: string[]): RequestHead {
   const bytes = Buffer.from(
     `GET / HTTP/1.1\r\nHost: a\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`,
   )
-  parser.feed(bytes, 0, bytes.length)
+  parser.feed(new Span().set(bytes, 0, bytes.length))
   expect(parser.complete).toBe(true)
   return parser.head
 }

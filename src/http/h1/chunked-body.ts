@@ -1,4 +1,5 @@
 import { quoteByte } from '../../bytes/quoted.ts'
+import type { Span } from '../../bytes/span.ts'
 import { HttpError } from '../errors.ts'
 import {
   effectiveLimits,
@@ -82,7 +83,8 @@ const DONE = 21
  * @example
  * ```ts
  * const body = new ChunkedBody(DEFAULT_HEAD_LIMITS)
- * body.receive(Buffer.from('5\r\nhello\r\n0\r\n\r\n'), 0, 15, (data) => parts.push(data)) // 15
+ * const bytes = Buffer.from('5\r\nhello\r\n0\r\n\r\n')
+ * body.receive(new Span().set(bytes, 0, 15), (data) => parts.push(data)) // takes 15
  * body.done // true
  * ```
  */
@@ -118,8 +120,9 @@ export class ChunkedBody implements BodyReceiver {
     return this.phase === DONE
   }
 
-  receive(chunk: Buffer, start: number, end: number, sink: (data: Buffer) => void): number {
-    let i = start
+  receive(span: Span, sink: (data: Buffer) => void): void {
+    const { bytes: chunk, end } = span
+    let i = span.start
     // The data of small chunks is moved together: a client that sends a byte a chunk must not cost
     // an object a byte.
     let dataStart = end
@@ -144,10 +147,10 @@ export class ChunkedBody implements BodyReceiver {
         i += length
       }
     } finally {
+      span.start = i
       // Also what came before a mistake.
       if (dataEnd > dataStart) sink(chunk.subarray(dataStart, dataEnd))
     }
-    return i - start
   }
 
   /** Everything but data, byte by byte: it is the smaller part of any body worth speed. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Span } from '../../bytes/span.ts'
 import { FixedLengthBody } from './fixed-length-body.ts'
 
 function receive(
@@ -8,7 +9,9 @@ function receive(
   end = chunk.length,
 ): [number, Buffer[]] {
   const parts: Buffer[] = []
-  return [body.receive(chunk, start, end, (data) => parts.push(data)), parts]
+  const span = new Span().set(chunk, start, end)
+  body.receive(span, (data) => parts.push(data))
+  return [span.start - start, parts]
 }
 
 describe('a body of a fixed length', () => {

@@ -1,6 +1,5 @@
+import type { Span } from '../../bytes/span.ts'
 import type { BodyReceiver } from './body-receiver.ts'
-
-export type { BodyReceiver }
 
 /**
  * A body whose length Content-Length gives (RFC 9112 §6.2).
@@ -8,7 +7,8 @@ export type { BodyReceiver }
  * @example
  * ```ts
  * const body = new FixedLengthBody(5)
- * body.receive(Buffer.from('helloGET /'), 0, 10, (data) => parts.push(data)) // 5
+ * const bytes = Buffer.from('helloGET /')
+ * body.receive(new Span().set(bytes, 0, 10), (data) => parts.push(data)) // takes 5
  * body.done // true
  * ```
  */
@@ -25,11 +25,12 @@ export class FixedLengthBody implements BodyReceiver {
     return this.remaining === 0
   }
 
-  receive(chunk: Buffer, start: number, end: number, sink: (data: Buffer) => void): number {
-    const length = Math.min(this.remaining, end - start)
-    if (length === 0) return 0
+  receive(chunk: Span, sink: (data: Buffer) => void): void {
+    const { bytes, start } = chunk
+    const length = Math.min(this.remaining, chunk.end - start)
+    if (length === 0) return
     this.remaining -= length
-    sink(start === 0 && length === chunk.length ? chunk : chunk.subarray(start, start + length))
-    return length
+    chunk.start = start + length
+    sink(start === 0 && length === bytes.length ? bytes : bytes.subarray(start, start + length))
   }
 }

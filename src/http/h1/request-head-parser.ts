@@ -1,4 +1,5 @@
 import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
+import type { Span } from '../../bytes/span.ts'
 import { authorityHostEnd } from '../authority.ts'
 import { HttpError } from '../errors.ts'
 import {
@@ -102,9 +103,10 @@ const FIELD_COST = 256
  * @example
  * ```ts
  * const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
- * socket.on('data', (chunk) => {
- *   const consumed = parser.feed(chunk, 0, chunk.length)
- *   if (parser.complete) begin(parser.head, chunk, consumed)
+ * socket.on('data', (bytes) => {
+ *   const chunk = new Span().set(bytes, 0, bytes.length)
+ *   parser.feed(chunk)
+ *   if (parser.complete) begin(parser.head, chunk)
  * })
  * ```
  */
@@ -233,18 +235,18 @@ export class RequestHeadParser {
   }
 
   /**
-   * Reads bytes `[start, end)` of `chunk`. The chunk must not be written to afterwards, since the
-   * head may refer to it.
+   * Reads from the beginning of `chunk`, and moves its `start` behind what was taken: all of it, or
+   * up to and with the empty line that ends the head. The memory must not be written to afterwards,
+   * since the head may refer to it.
    *
-   * @returns how many bytes were taken: all of them, or up to and with the empty line that ends the
-   * head
    * @throws HttpError when the request is refused; the parser is of no use after it
    */
-  feed(chunk: Buffer, start: number, end: number): number {
+  feed(chunk: Span): void {
+    const { bytes, start, end } = chunk
     try {
-      return this.take(chunk, start, end)
+      chunk.start = start + this.take(bytes, start, end)
     } catch (error) {
-      if (this.phase <= VERSION) this.noteRefusedLine(chunk, start, end)
+      if (this.phase <= VERSION) this.noteRefusedLine(bytes, start, end)
       throw error
     }
   }

@@ -1,4 +1,5 @@
 import { deepStrictEqual } from 'node:assert'
+import { Span } from '../../../src/bytes/span.ts'
 import { HttpError } from '../../../src/http/errors.ts'
 import type { BodyReceiver } from '../../../src/http/h1/body-receiver.ts'
 import { ChunkedBody } from '../../../src/http/h1/chunked-body.ts'
@@ -69,13 +70,13 @@ export function readAll(
   let closed = false
   let offset = 0
   for (const { piece, start, end } of embedded(pieces)) {
-    let at = start
-    while (at < end && !closed && refusal === null) {
+    const span = new Span().set(piece, start, end)
+    while (span.length > 0 && !closed && refusal === null) {
+      const before = span.start
       try {
         if (body === null) {
-          const taken = parser.feed(piece, at, end)
-          at += taken
-          offset += taken
+          parser.feed(span)
+          offset += span.start - before
           if (parser.complete) {
             const { head } = parser
             body = bodyOf(head, limits)
@@ -87,9 +88,8 @@ export function readAll(
           }
         } else {
           const request = read.at(-1)!
-          const taken = body.receive(piece, at, end, (data) => request.parts.push(data))
-          at += taken
-          offset += taken
+          body.receive(span, (data) => request.parts.push(data))
+          offset += span.start - before
           request.end = offset
         }
       } catch (error) {
@@ -102,7 +102,7 @@ export function readAll(
         body = null
       }
     }
-    if (refusal === null) left += end - at
+    if (refusal === null) left += span.length
   }
   // Described only now: later bytes must not change what earlier heads and bodies refer to.
   return {

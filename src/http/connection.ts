@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+import type { MemoryBudget } from '../spool/memory-budget.ts'
+import type { Receiver } from '../transport/accept-sockets.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { RequestHandler } from './exchange.ts'
+import type { IdleConnections, IdleMember } from './idle-connections.ts'
+import type { HeadLimits } from './limits.ts'
+import type { Refusal } from './refusal.ts'
+import type { Rates, Timeouts } from './timeouts.ts'
+
+/** A version of HTTP, as the server sees it: `h1/protocol.ts` is one. */
+export interface Protocol {
+  /**
+   * Takes over a new connection. A protocol may look at the socket and choose another one, for
+   * example by what the client asked for in its TLS handshake (ALPN).
+   */
+  connect(socket: Socket, context: ConnectionContext): Connection
+  /**
+   * Writes the answer for a connection that there is no place for. The server ends the connection
+   * after it.
+   */
+  turnAway(socket: Socket): void
+}
+
+/**
+ * A client's connection, as the server sees it. It registers itself with the `deadlines` and the
+ * `idle` list of its context, and calls `closed` when it is gone.
+ */
+export interface Connection extends Receiver, IdleMember<Connection> {
+  /** No request is being read or answered, so closing it loses nothing. */
+  readonly idle: boolean
+  /** Ends the connection at once if it is idle, otherwise after what is under way. */
+  closeWhenIdle(): void
+  /**
+   * Ends an idle connection at once. Call it after the event loop's poll phase, when all sockets
+   * have just been read: a request that has arrived and was not read would be lost.
+   */
+  closeIdle(): void
+  /** Ends the connection now. */
+  destroy(): void
+  /**
+   * There is no memory left at all. Gives up what its client holds of it, if that client has made
+   * next to no progress since the last call, a second ago or more.
+   */
+  relieve(): void
+}
+
+/** What all connections of a server share. */
+export interface ConnectionContext {
+  readonly limits: HeadLimits
+  readonly timeouts: Timeouts
+  readonly rates: Rates
+  /** What is held for clients is counted here. */
+  readonly memory: MemoryBudget
+  /** The value of the `Server` field, or '' for none. */
+  readonly serverName: string
+  readonly deadlines: Deadlines
+  /** The connections that wait for a request. */
+  readonly idle: IdleConnections<Connection>
+  readonly handler: RequestHandler
+  /** Called for each refused message. */
+  readonly refused: (refusal: Refusal) => void
+  /** Called for each connection that is gone. */
+  readonly closed: (connection: Connection) => void
+  /** Set when the server is stopping: connections end after the exchange under way. */
+  stopping: boolean
+  /**
+   * While the server is stopping: idle connections stay for one more request, which is told that it
+   * is the last.
+   */
+  patient: boolean
+}

@@ -1,0 +1,246 @@
+import type { Socket } from 'node:net'
+import type { Span } from '../../bytes/span.ts'
+import type { RequestSink } from '../exchange.ts'
+import type { ResponseHead } from '../response-head.ts'
+import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
+import { dateLine, serverLine } from './own-lines.ts'
+import { RenderedHead } from './rendered-head.ts'
+import type { H1RequestHead } from './request-head.ts'
+
+/**
+ * Up to here a response, or a chunk of one, goes out as one latin-1 string, which Node writes from
+ * the stack. A larger body is written from where it is.
+ */
+const ONE_STRING = 4 * 1024
+const NO_LENGTH = Number.POSITIVE_INFINITY
+
+// How far the answer is.
+const NOTHING_SENT = 0
+const BODY_OPEN = 1
+const FINISHING = 2
+
+/** Whose responses a writer writes. */
+export interface WriterOwner {
+  /** The sink of the exchange at hand. */
+  readonly sink: RequestSink | null
+  /** Called when a piece of a body has left this process; `sink` is that of its exchange. */
+  pieceWritten(sink: RequestSink | null, bytes: number): void
+}
+
+/**
+ * Writes the responses of a connection one after the other: heads, and bodies framed by
+ * Content-Length, in chunks, or by the end of the connection (RFC 9112 §6).
+ */
+export class ResponseWriter {
+  /** See `Reply.bytesSent`. */
+  bytesSent = 0
+  /** The connection stays open after this response; decided when its head is written. */
+  keepAlive = false
+  readonly #socket: Socket
+  readonly #serverName: string
+  readonly #owner: WriterOwner
+  #state = NOTHING_SENT
+  #toHead = false
+  #minorVersion = 1
+  #withoutBody = false
+  #chunked = false
+  /** Bytes that the declared Content-Length still asks for; {@link NO_LENGTH} if there is none. */
+  #owed = 0
+
+  constructor(socket: Socket, serverName: string, owner: WriterOwner) {
+    this.#socket = socket
+    this.#serverName = serverName
+    this.#owner = owner
+  }
+
+  /** Makes ready for the answer to a request. */
+  begin(request: H1RequestHead, keepAlive: boolean): void {
+    this.#state = NOTHING_SENT
+    this.#toHead = request.method === 'HEAD'
+    this.#minorVersion = request.minorVersion
+    this.keepAlive = keepAlive
+    this.bytesSent = 0
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.#state = NOTHING_SENT
+  }
+
+  /** Something has been sent of the answer. */
+  get begun(): boolean {
+    return this.#state !== NOTHING_SENT
+  }
+
+  /** All of the answer has been given to the socket. */
+  get finishing(): boolean {
+    return this.#state === FINISHING
+  }
+
+  /** A body of so many bytes is what the head declares. */
+  fits(head: ResponseHead, length: number): boolean {
+    return head.contentLength === -1 || head.contentLength === length || this.#isWithoutBody(head)
+  }
+
+  /**
+   * Writes a whole response whose body {@link fits}.
+   * @returns whether the memory of `body` is still needed
+   */
+  respond(head: ResponseHead, body: Span): boolean {
+    const { length } = body
+    const withoutBody = this.#isWithoutBody(head)
+    this.#state = FINISHING
+    // An answer to HEAD says how long that to GET would be, if that is known (RFC 9110 §8.6).
+    const declares =
+      head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
+    const text = this.#headText(head, declares ? `Content-Length: ${length}\r\n` : '')
+    if (withoutBody || length === 0) {
+      this.#socket.write(text, 'latin1')
+      return false
+    }
+    this.bytesSent = length
+    return this.#write(text, body, length)
+  }
+
+  /**
+   * Writes the head and the beginning of a body.
+   * @returns whether the memory of `body` is still needed
+   */
+  start(head: ResponseHead, body: Span): boolean {
+    this.#state = BODY_OPEN
+    this.#withoutBody = this.#isWithoutBody(head)
+    let framing = ''
+    if (this.#withoutBody || head.contentLength !== -1) {
+      this.#chunked = false
+      this.#owed = this.#withoutBody ? NO_LENGTH : head.contentLength
+    } else {
+      this.#owed = NO_LENGTH
+      this.#chunked = this.#minorVersion === 1
+      if (this.#chunked) framing = 'Transfer-Encoding: chunked\r\n'
+      // In HTTP/1.0 such a body ends with the connection.
+      else this.keepAlive = false
+    }
+    return this.#send(this.#headText(head, framing), body)
+  }
+
+  /** Writes a piece of the body; see `Reply.data`. */
+  data(body: Span): boolean {
+    return this.#send('', body)
+  }
+
+  /** All of the declared length has been sent, or none was declared. */
+  get complete(): boolean {
+    return this.#owed === 0 || this.#owed === NO_LENGTH
+  }
+
+  /** Ends a body that is {@link complete}. */
+  finish(): void {
+    this.#state = FINISHING
+    if (this.#chunked && !this.#withoutBody) this.#socket.write('0\r\n\r\n', 'latin1')
+  }
+
+  /**
+   * The client can see that a response is not complete only by a reset: its body ends with the
+   * connection (RFC 9112 §8).
+   */
+  get needsReset(): boolean {
+    return this.#state === BODY_OPEN && !this.#chunked && this.#owed === NO_LENGTH
+  }
+
+  /** Answers `Expect: 100-continue`; behind the head of the answer it would be a part of the body. */
+  sendContinue(): void {
+    if (!this.begun) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  }
+
+  /** Writes the answer to a message that is refused, after which the connection ends. */
+  refuse(status: number, toHead: boolean): void {
+    this.keepAlive = false
+    const [head, body] = smallAnswer(status, status === 503 ? RETRY_SOON : [])
+    const text = this.#headText(head, `Content-Length: ${body.length}\r\n`)
+    this.#socket.write(toHead ? text : text + body.toString('latin1'), 'latin1')
+  }
+
+  #isWithoutBody(head: ResponseHead): boolean {
+    return this.#toHead || !isWithBodyToGet(head)
+  }
+
+  #headText(head: ResponseHead, framing: string): string {
+    const date = dateLine()
+    const plain = framing === '' && this.keepAlive && this.#minorVersion === 1
+    const rendered = RenderedHead.of(head)
+    if (plain && rendered.date === date) return rendered.text
+    let text = rendered.lines
+    if (!head.hasDate) text += date
+    if (!head.hasServer) text += serverLine(this.#serverName)
+    if (framing !== '') text += framing
+    if (!this.keepAlive) return `${text}Connection: close\r\n\r\n`
+    if (this.#minorVersion === 0) return `${text}Connection: keep-alive\r\n\r\n`
+    text += '\r\n'
+    if (plain) {
+      rendered.date = date
+      rendered.text = text
+    }
+    return text
+  }
+
+  /** Sends `text` and, framed, what of the body is wanted. */
+  #send(text: string, body: Span): boolean {
+    const given = body.length
+    const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
+    const { sink } = this.#owner
+    if (length === 0) {
+      if (text !== '') this.#socket.write(text, 'latin1')
+      if (given > 0) sink?.written(given)
+      return false
+    }
+    this.#owed -= length
+    this.bytesSent += length
+    const written = () => this.#owner.pieceWritten(sink, given)
+    if (!this.#chunked) return this.#write(text, body, length, written)
+    const { bytes, start } = body
+    const before = `${text}${length.toString(16)}\r\n`
+    if (length <= ONE_STRING) {
+      const chunk = bytes.toString('latin1', start, start + length)
+      this.#socket.write(`${before}${chunk}\r\n`, 'latin1', written)
+      return false
+    }
+    this.#socket.cork()
+    this.#socket.write(before, 'latin1')
+    this.#socket.write(bytes.subarray(start, start + length))
+    this.#socket.write('\r\n', 'latin1', written)
+    this.#socket.uncork()
+    return this.#socket.writableLength > 0
+  }
+
+  /**
+   * Writes `text` and the first `length` bytes of `body` with one system call.
+   * @returns whether the memory of `body` is still needed
+   */
+  #write(text: string, body: Span, length: number, written?: () => void): boolean {
+    const socket = this.#socket
+    const { bytes, start } = body
+    const end = start + length
+    if (length + text.length <= ONE_STRING) {
+      socket.write(text + bytes.toString('latin1', start, end), 'latin1', written)
+      return false
+    }
+    if (text.length > start - body.free) {
+      socket.cork()
+      socket.write(text, 'latin1')
+      socket.write(bytes.subarray(start, end), written)
+      socket.uncork()
+      return socket.writableLength > 0
+    }
+    const from = start - text.length
+    if (text !== '') bytes.write(text, from, 'latin1')
+    const piece = bytes.subarray(from, end)
+    // Behind others it would wait, and with it all that it is a part of.
+    const waits = body.lent && socket.writableLength > 0
+    socket.write(waits ? Buffer.from(piece) : piece, written)
+    return !waits && socket.writableLength > 0
+  }
+}
+
+function isWithBodyToGet({ status }: ResponseHead): boolean {
+  return status !== 204 && status !== 304
+}
