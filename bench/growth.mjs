@@ -184,9 +184,9 @@ function curve(name, title, varies, servers, values, vary) {
 
 const HELP = `Usage: npm run bench:growth -- [options]
 
-Measures how the processor time per request grows with connections, workers, acceptors, header fields and bodies, and
-beside it that of gunicorn's gevent class and of uWSGI. Saves figures in bench/results and plots in docs/plots. Less than
-six minutes, once all is installed.
+Measures how the processor time per request grows with connections, workers, acceptors, header
+fields and bodies, and beside it that of gunicorn's gevent class and of uWSGI. Saves figures in
+bench/results and plots in docs/plots. Takes less than six minutes, once everything is installed.
 
   --curves LIST    comma separated, of: ${CURVES.map(({ name }) => name).join(', ')}
   --rounds N       how often each point is measured [${ROUNDS}]

@@ -26,7 +26,8 @@ export function machineFacts({ started, environment, wrk }) {
     .map((name) => `${name} ${versions[name]}`)
   return [
     `${started.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${OURS} at ` +
-      `${git('rev-parse', '--short', 'HEAD') || 'an unknown commit'}${changed ? ', with changes' : ''}`,
+      (git('rev-parse', '--short', 'HEAD') || 'an unknown commit') +
+      (changed ? ', with changes' : ''),
     `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ` +
       `${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,

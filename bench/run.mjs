@@ -45,10 +45,12 @@ const TURN_OVERHEAD_SECONDS = 0.25
 
 const HELP = `Usage: npm run bench -- [options]
 
-Drives monoceros and other WSGI servers with wrk, over the same applications and in alternating rounds, prints the
-figures and saves them in bench/results. The servers are installed into bench/.venv.
+Drives monoceros and other WSGI servers with wrk, over the same applications and in alternating
+rounds, prints the figures and saves them in bench/results. The servers are installed into
+bench/.venv.
 
-  --quick               ${QUICK.workloads.join(', ')} with ${QUICK.concurrency} connections; under two minutes once all is installed
+  --quick               ${QUICK.workloads.join(', ')} with ${QUICK.concurrency} connections;
+                        under two minutes once everything is installed
   --servers LIST        comma separated, of: ${SERVERS.map(({ name }) => name).join(', ')}
   --workloads LIST      comma separated, of: ${FULL.workloads.join(', ')}
   --concurrency LIST    numbers of connections [${FULL.concurrency}]
@@ -56,7 +58,7 @@ figures and saves them in bench/results. The servers are installed into bench/.v
   --seconds N           how long a turn is [${FULL.seconds}; quick: ${QUICK.seconds}]
   --workers N           worker processes of each server [2]
   --python FILE         the Python to make bench/.venv with [python3]
-  --update              bring the servers to their newest versions, and try again what did not install
+  --update              update the servers, and try again what could not be installed
   --no-save             only print
   -h, --help            print this
 `

@@ -13,10 +13,10 @@ export function table(head, rows) {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column].length)),
   )
-  const line = (cells) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} ` +
-    '|'
-  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+  const padded = (cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
+  const line = (cells) => `| ${cells.map(padded).join(' | ')} |`
+  const dashes = (width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)
+  const rule = `|${widths.map(dashes).join('|')}|`
   return [line(head), rule, ...rows.map(line)]
 }
 

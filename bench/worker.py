@@ -10,7 +10,8 @@ is counted (user and kernel, every thread).
     python3 bench/worker.py                                   # hello world, batches of 1, 8 and 32
     python3 bench/worker.py --path /1m --requests 2000
     python3 bench/worker.py --path /echo --body 10240
-    python3 bench/worker.py --app flask_json:application --path /items/7 --python bench/.venv/bin/python
+    python3 bench/worker.py --app flask_json:application --path /items/7 \\
+        --python bench/.venv/bin/python
     # another checkout, or its python folder
     python3 bench/worker.py --against ../monoceros-before
 
@@ -58,7 +59,8 @@ _FIELDS: Dict[str, Dict[str, str]] = {
         "Upgrade-Insecure-Requests": "1",
         "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
         "Chrome/130.0.0.0 Safari/537.36",
-        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,"
+        "image/webp,*/*;q=0.8",
         "Sec-Fetch-Site": "same-origin",
         "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-User": "?1",
@@ -66,7 +68,8 @@ _FIELDS: Dict[str, Dict[str, str]] = {
         "Referer": "https://shop.example.com/items?page=3",
         "Accept-Encoding": "gzip, deflate, br, zstd",
         "Accept-Language": "en-GB,en;q=0.9,de;q=0.8",
-        "Cookie": "session=eyJ1c2VyIjo0MiwiY3NyZiI6Ijg0ZjA5In0.Zx1a2w.0123456789abcdefghijklmno; theme=dark",
+        "Cookie": "session=eyJ1c2VyIjo0MiwiY3NyZiI6Ijg0ZjA5In0.Zx1a2w.0123456789abcdefghijklmno; "
+        "theme=dark",
         "Priority": "u=0, i",
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Proto": "https",
@@ -271,14 +274,17 @@ def measure(
         for folder in folders:
             workers.append(Worker(interpreter, folder, plan))
         print(
-            f"\nPython {workers[0].python}, {plan.application} {plan.target}, {plan.client} request, ",
+            f"\nPython {workers[0].python}, {plan.application} {plan.target}, "
+            f"{plan.client} request, ",
             end="",
         )
         print(
-            f"{len(make_environ(plan))} keys, {len(plan.body)} bytes of body, {plan.threads} thread(s)"
+            f"{len(make_environ(plan))} keys, {len(plan.body)} bytes of body, "
+            f"{plan.threads} thread(s)"
         )
         print(
-            " batch  µs (user + kernel)" + "  against  (user + kernel)   ratio" * (len(folders) - 1)
+            " batch  µs (user + kernel)"
+            + "  against  (user + kernel)   ratio" * (len(folders) - 1)
         )
         each = max(1, requests // rounds)
         for batch in batches:

@@ -1,6 +1,6 @@
 """An application made by a function: npx monoceros 'factory:create_app("Good evening")'
 
-The arguments must be literals. The function is called once in each worker, before the first request.
+The arguments must be literals. Each worker calls the function once, before the first request.
 """
 
 

@@ -103,7 +103,7 @@ with zipfile.ZipFile(result, 'w', compresslevel=9) as archive:
         put(archive, name, contents)
         if name.endswith('.py'):
             code = compile(contents, f'{path}/{name}', 'exec', dont_inherit=True)
-            # Goes by the source's hash, and is not checked: nobody edits a source within the archive.
+            # By the source's hash, and unchecked: nobody edits a source in the archive.
             put(archive, name + 'c', bytes(_code_to_hash_pyc(code, bytes(8), False)))
 
 result.getvalue()

@@ -41,7 +41,8 @@ settings.configure(
                         "django.template.loaders.locmem.Loader",
                         {
                             "books.html": (
-                                "<!doctype html><title>Books</title><h1>Books from {{ year }} on</h1><ul>"
+                                "<!doctype html><title>Books</title>"
+                                "<h1>Books from {{ year }} on</h1><ul>"
                                 "{% for book in books %}"
                                 "<li>{{ book.title }} by {{ book.author }}, {{ book.year }}</li>"
                                 "{% empty %}<li>None.</li>{% endfor %}</ul>"

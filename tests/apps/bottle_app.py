@@ -1,4 +1,4 @@
-"""A Bottle application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
+"""A Bottle application with the features of real ones, for tests/release/frameworks.test.ts."""
 
 import hashlib
 import os
@@ -34,7 +34,11 @@ def form() -> "dict[str, Any]":
 def upload() -> "dict[str, Any]":
     file = request.files["file"]
     data = file.file.read()
-    return {"filename": file.raw_filename, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {
+        "filename": file.raw_filename,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
 
 
 @app.get("/download")

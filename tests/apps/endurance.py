@@ -1,7 +1,7 @@
 """The application of the endurance tests: it counts what it runs.
 
-Whatever must be counted is written to $TEST_DATA/record, one line for each event, by all workers to the same file
-(O_APPEND; a line goes out in one write): `begin ID PID COUNT`, `done ID PID`, `close ID PID`.
+All workers write to the same file, $TEST_DATA/record, one line for each event (O_APPEND; a line
+goes out in one write): `begin ID PID COUNT`, `done ID PID`, `close ID PID`.
 """
 
 import itertools
@@ -14,10 +14,12 @@ Environ = Dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 
 PID = os.getpid()
-RECORD = os.open(os.path.join(os.environ["TEST_DATA"], "record"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+RECORD = os.open(
+    os.path.join(os.environ["TEST_DATA"], "record"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644
+)
 COUNT = itertools.count(1)
 
-# Byte n of every large body is n % 256, so that a piece that is lost, doubled or out of place is seen.
+# Byte n of every large body is n % 256, which shows a piece that is lost, doubled or misplaced.
 BLOCK = bytes(range(256)) * 256
 PIECE = 1024 * 1024
 
@@ -33,11 +35,15 @@ def answer(start_response: StartResponse, body: bytes, status: str = "200 OK") -
     return [body]
 
 
-def hello(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def hello(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     return answer(start_response, b"hello\n")
 
 
-def begin(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def begin(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Records that ?id= has begun, takes ?ms= of time, and answers `ID PID COUNT`."""
     key = query["id"]
     count = next(COUNT)
@@ -53,7 +59,9 @@ def nap(environ: Environ, start_response: StartResponse, query: Dict[str, str]) 
     return answer(start_response, b"rested\n")
 
 
-def upload(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def upload(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Reads all of the body; answers its length, and whether it was as it should be."""
     total = 0
     intact = True
@@ -89,7 +97,9 @@ class Download:
         record("close", self._key)
 
 
-def download(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def download(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """A generated body; with ?sized under a Content-Length."""
     headers = [("Content-Type", "application/octet-stream")]
     if "sized" in query:
@@ -103,16 +113,22 @@ def file(environ: Environ, start_response: StartResponse, query: Dict[str, str])
     path = os.path.join(os.environ["TEST_DATA"], query["name"])
     opened = open(path, "rb")
     size = os.fstat(opened.fileno()).st_size
-    start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(size))])
+    start_response(
+        "200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(size))]
+    )
     body: Iterable[bytes] = environ["wsgi.file_wrapper"](opened, 65536)
     return body
 
 
-def raise_before(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def raise_before(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     raise ValueError("raised before start_response")
 
 
-def raise_after(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def raise_after(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Raises when more than what fits into one frame is out."""
 
     def blocks() -> Iterator[bytes]:
@@ -138,5 +154,8 @@ ROUTES: Dict[str, Callable[[Environ, StartResponse, Dict[str, str]], Iterable[by
 
 
 def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    query = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    query = {
+        key: values[0]
+        for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()
+    }
     return ROUTES[environ["PATH_INFO"]](environ, start_response, query)

@@ -1,4 +1,4 @@
-"""A Falcon application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
+"""A Falcon application with the features of real ones, for tests/release/frameworks.test.ts."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A Flask application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
+"""A Flask application with the features of real ones, for tests/release/frameworks.test.ts."""
 
 import asyncio
 import hashlib
@@ -83,7 +83,7 @@ def download_memory() -> ResponseReturnValue:
 def stream() -> ResponseReturnValue:
     def lines() -> Iterator[str]:
         for number in range(100):
-            # Needs the request and the application context to be there while streaming, and to be this request's.
+            # Needs the application context and the request context of this request while streaming.
             yield f"{number} {g.path}?{request.query_string.decode()}\n"
 
     return app.response_class(stream_with_context(lines()), mimetype="text/plain")

@@ -1,4 +1,7 @@
-"""An echo between WebTest's checks of the contract: what the server does wrong raises an AssertionError, which is a 500."""
+"""An echo within WebTest's checks of the contract.
+
+If the server breaks the contract, they raise an AssertionError, which becomes a 500.
+"""
 
 from webtest import lint
 

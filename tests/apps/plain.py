@@ -1,8 +1,8 @@
-"""A bare WSGI application whose behaviour the path selects, for tests that need to see and steer what happens.
+"""A bare WSGI application whose path selects its behaviour, for tests that observe and control it.
 
-It talks to the test through files in $TEST_DATA: `KEY.begun` appears when a request has begun (its content is the
-worker's pid), `KEY.closed` gets a line for every close() of its response, and `KEY.go`, made by the test, lets a
-waiting request go on.
+It communicates with the test through files in $TEST_DATA: `KEY.begun` appears when a request has
+begun (its content is the worker's pid), `KEY.closed` gets a line for every close() of its response,
+and `KEY.go`, made by the test, lets a waiting request go on.
 """
 
 import json
@@ -18,7 +18,7 @@ Environ = Dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 
 try:
-    # Changed by the tests of reloading; something else than a number keeps the module from being imported.
+    # Tests of reloading change it. If it is not a number, the module cannot be imported.
     GENERATION = int((DATA / "generation").read_text())
 except FileNotFoundError:
     GENERATION = 0
@@ -57,7 +57,9 @@ def answer(start_response: StartResponse, body: bytes, status: str = "200 OK") -
     return [body]
 
 
-def hello(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def hello(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     return answer(start_response, b"hello\n")
 
 
@@ -65,7 +67,9 @@ def pid(environ: Environ, start_response: StartResponse, query: Dict[str, str]) 
     return answer(start_response, str(os.getpid()).encode())
 
 
-def generation(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def generation(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     return answer(start_response, str(GENERATION).encode())
 
 
@@ -73,10 +77,14 @@ def echo(environ: Environ, start_response: StartResponse, query: Dict[str, str])
     """Gives back what it got: the environ's strings, and the body as latin-1."""
     body = environ["wsgi.input"].read()
     seen = {key: value for key, value in environ.items() if isinstance(value, str)}
-    return answer(start_response, json.dumps({"environ": seen, "body": body.decode("latin-1")}).encode())
+    return answer(
+        start_response, json.dumps({"environ": seen, "body": body.decode("latin-1")}).encode()
+    )
 
 
-def length(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def length(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Reads the whole body in pieces and says how long it was."""
     total = 0
     while True:
@@ -86,7 +94,9 @@ def length(environ: Environ, start_response: StartResponse, query: Dict[str, str
         total += len(piece)
 
 
-def ignore_body(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def ignore_body(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     return answer(start_response, b"not read\n")
 
 
@@ -103,11 +113,15 @@ def nap(environ: Environ, start_response: StartResponse, query: Dict[str, str]) 
     return answer(start_response, str(os.getpid()).encode())
 
 
-def raise_before(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def raise_before(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     raise ValueError("raised before start_response")
 
 
-def raise_first(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def raise_first(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Has called start_response, but nothing is sent before the first chunk is there."""
 
     def chunks() -> Iterator[bytes]:
@@ -118,7 +132,9 @@ def raise_first(environ: Environ, start_response: StartResponse, query: Dict[str
     return Body(query["key"], chunks())
 
 
-def raise_after(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def raise_after(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Raises when its first chunk is out; with ?length= under a Content-Length."""
 
     def chunks() -> Iterator[bytes]:
@@ -133,7 +149,9 @@ def raise_after(environ: Environ, start_response: StartResponse, query: Dict[str
     return Body(query["key"], chunks())
 
 
-def endless(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def endless(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Streams until somebody stops it."""
 
     def chunks() -> Iterator[bytes]:
@@ -163,22 +181,30 @@ def big(environ: Environ, start_response: StartResponse, query: Dict[str, str]) 
     return Body(query.get("key", "big"), chunks())
 
 
-def whole(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def whole(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """?size= bytes as one chunk."""
     return answer(start_response, b"w" * int(query["size"]))
 
 
-def written(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def written(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """?size= bytes by write(), 64 KiB at a time."""
     left = int(query["size"])
-    write = start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(left))])
+    write = start_response(
+        "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(left))]
+    )
     while left > 0:
         write(b"v" * min(left, 65536))
         left -= 65536
     return []
 
 
-def events(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def events(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """?count= events, each when the test has said go to the one before."""
 
     def chunks() -> Iterator[bytes]:
@@ -198,18 +224,24 @@ def file(environ: Environ, start_response: StartResponse, query: Dict[str, str])
     return wrapper(open(path, "rb"))
 
 
-def chunked(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def chunked(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return iter([b"one,", b"", b"two,", b"three"])
 
 
-def status(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def status(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Any status, without a body."""
     start_response(query["line"], [("X-Header", "kept")])
     return []
 
 
-def own_headers(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def own_headers(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     start_response(
         "200 OK",
         [
@@ -235,7 +267,9 @@ def stuck_in_another_place(key: str) -> None:
     threading.Event().wait()
 
 
-def stuck(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
+def stuck(
+    environ: Environ, start_response: StartResponse, query: Dict[str, str]
+) -> Iterable[bytes]:
     """Never answers."""
     if query["where"] == "first":
         stuck_in_the_first_place(query["key"])
@@ -281,5 +315,8 @@ def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     route = ROUTES.get(environ["PATH_INFO"])
     if route is None:
         return answer(start_response, b"not here\n", "404 Not Found")
-    query = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    query = {
+        key: values[0]
+        for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()
+    }
     return route(environ, start_response, query)

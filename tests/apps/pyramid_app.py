@@ -1,4 +1,4 @@
-"""A Pyramid application that uses what real ones use; tests/release/frameworks.test.ts talks to it."""
+"""A Pyramid application with the features of real ones, for tests/release/frameworks.test.ts."""
 
 import hashlib
 import os
@@ -35,7 +35,11 @@ def form(request: Request) -> "dict[str, Any]":
 def upload(request: Request) -> "dict[str, Any]":
     file = request.POST["file"]
     data = file.file.read()
-    return {"filename": file.filename, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {
+        "filename": file.filename,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
 
 
 @view_config(route_name="download")
@@ -70,7 +74,9 @@ def boom(request: Request) -> Response:
 
 @notfound_view_config()
 def not_found(request: Request) -> Response:
-    return Response(f"Pyramid finds nothing at {request.path}", status=404, content_type="text/plain")
+    return Response(
+        f"Pyramid finds nothing at {request.path}", status=404, content_type="text/plain"
+    )
 
 
 def main() -> Any:

@@ -21,8 +21,17 @@ def text():
 
 @app.get("/facts")
 def facts():
-    keys = ["REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "HTTP_X_REQUEST_ID"]
-    return Response(json.dumps({key: request.environ[key] for key in keys}), mimetype="application/json")
+    keys = [
+        "REMOTE_ADDR",
+        "wsgi.url_scheme",
+        "HTTP_HOST",
+        "SCRIPT_NAME",
+        "PATH_INFO",
+        "HTTP_X_REQUEST_ID",
+    ]
+    return Response(
+        json.dumps({key: request.environ[key] for key in keys}), mimetype="application/json"
+    )
 
 
 @app.post("/length")

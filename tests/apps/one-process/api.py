@@ -1,4 +1,4 @@
-"""The API of the shop, in Flask; app.ts mounts it at /api. Nothing in here knows where it is mounted."""
+"""The API of the shop, in Flask; app.ts mounts it at /api. No code here depends on the mount."""
 
 import hashlib
 import os
@@ -13,7 +13,8 @@ app.config.update(
     SECRET_KEY="only for tests",
     # Its cookie is nobody else's: the other applications of the host have theirs.
     SESSION_COOKIE_PATH="/api",
-    # What a view raises goes on to the server, so that one place answers and logs for all applications: errorHandler in app.ts.
+    # Errors of views go on to the server, so that errorHandler in app.ts answers and logs for all
+    # applications.
     PROPAGATE_EXCEPTIONS=True,
 )
 
@@ -58,7 +59,9 @@ def form() -> ResponseReturnValue:
 
 @app.get("/greeting")
 def greeting() -> ResponseReturnValue:
-    return f"Flask greets {session.get('name', 'nobody')}", {"Content-Type": "text/plain; charset=utf-8"}
+    return f"Flask greets {session.get('name', 'nobody')}", {
+        "Content-Type": "text/plain; charset=utf-8"
+    }
 
 
 @app.post("/upload")

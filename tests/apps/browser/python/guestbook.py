@@ -1,4 +1,7 @@
-"""A guestbook: two pages, a form, a session, a stylesheet, error pages. It does not know where it is mounted."""
+"""A guestbook: two pages, a form, a session, a stylesheet, error pages.
+
+It does not know where it is mounted.
+"""
 
 from flask import Flask, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Settings of the test project: a production-like Django (no debug page), with its data in $TEST_DATA."""
+"""Django settings of the test project: as in production (no debug page), data in $TEST_DATA."""
 
 import os
 from pathlib import Path

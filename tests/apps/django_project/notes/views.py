@@ -82,7 +82,7 @@ def note_attachment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 async def asynchronous(request: HttpRequest, name: str) -> HttpResponse:
-    """Queries from a coroutine, from a transaction that a coroutine asks for, and from a coroutine within that."""
+    """Queries from a coroutine, from a transaction within it, and from a coroutine within that."""
 
     async def rename(note: Note) -> None:
         note.title = f"{note.title} renamed"
@@ -97,4 +97,6 @@ async def asynchronous(request: HttpRequest, name: str) -> HttpResponse:
     await asyncio.sleep(0.01)
     titles = [note.title async for note in Note.objects.filter(title__startswith=name)]
     await note.adelete()
-    return JsonResponse({"titles": titles, "left": await Note.objects.filter(title__startswith=name).acount()})
+    return JsonResponse(
+        {"titles": titles, "left": await Note.objects.filter(title__startswith=name).acount()}
+    )

@@ -1,4 +1,4 @@
-"""A small site as Flask's users write them: templates, a static file, a session, uploads; and pages that never end."""
+"""A small Flask site: templates, a static file, a session, uploads; and pages that never end."""
 
 import hashlib
 import secrets

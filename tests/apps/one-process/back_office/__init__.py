@@ -1,1 +1,4 @@
-"""The back office of the shop: a Django project that is its admin and some reports; app.ts mounts it at /admin."""
+"""The back office of the shop: a Django project with its admin and some reports.
+
+app.ts mounts it at /admin.
+"""

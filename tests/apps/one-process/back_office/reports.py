@@ -1,4 +1,4 @@
-"""Views beside the admin: links, forms, uploads and streams. None of them knows where it is mounted."""
+"""Views beside the admin: links, forms, uploads and streams. None depends on the mount."""
 
 import hashlib
 import os
@@ -30,7 +30,9 @@ def page(request: HttpRequest, template: str, **values: object) -> HttpResponse:
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    return page(request, PAGE, facts=request.build_absolute_uri(reverse("facts")), numbers=range(60))
+    return page(
+        request, PAGE, facts=request.build_absolute_uri(reverse("facts")), numbers=range(60)
+    )
 
 
 def facts(request: HttpRequest) -> HttpResponse:

@@ -9,10 +9,11 @@ WSGI_APPLICATION = "back_office.wsgi.application"
 SESSION_COOKIE_PATH = "/admin"
 CSRF_COOKIE_PATH = "/admin"
 
-# Links to static files are made when there is no request yet, so they have to know the mount. WhiteNoise goes by
-# PATH_INFO, which is without it.
+# Links to static files are made when there is no request yet, so the mount is part of their
+# setting. WhiteNoise uses PATH_INFO, which does not have it.
 STATIC_URL = "/admin/static/"
 WHITENOISE_STATIC_PREFIX = "/static/"
 
-# What a view raises goes on to the server, so that one place answers and logs for all applications: errorHandler in app.ts.
+# Errors of views go on to the server, so that errorHandler in app.ts answers and logs for all
+# applications.
 DEBUG_PROPAGATE_EXCEPTIONS = True

@@ -23,7 +23,9 @@ def guest_book(request: HttpRequest) -> HttpResponse:
         print(f"{entry} signed the guest book")
         logger.warning("%d bytes of %s", entry.photo.size if entry.photo else 0, entry)
         return redirect("guest-book")
-    return render(request, "guests/book.html", {"form": form, "entries": Entry.objects.order_by("pk")})
+    return render(
+        request, "guests/book.html", {"form": form, "entries": Entry.objects.order_by("pk")}
+    )
 
 
 def photo(request: HttpRequest, pk: int) -> FileResponse:

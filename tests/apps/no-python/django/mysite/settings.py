@@ -1,4 +1,7 @@
-"""Settings as `startproject` makes them, for production, with WhiteNoise for static files. The data lies beside the code."""
+"""Settings as `startproject` makes them, for production, with WhiteNoise for static files.
+
+The data is beside the code.
+"""
 
 from pathlib import Path
 

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest'
+import { misplacedSentences, wideLines } from './prose.ts'
+
+describe('one sentence on each line', () => {
+  test.each([
+    'A sentence.\nAnother one.',
+    '- **Scheme.** One sentence after a lead-in.\n  Another one.',
+    'It takes 10, 20, 40 … s (see RFC 9112 §9.6), e.g. A or B.',
+    'The file `a. B` and the [page](a.b/ C) are one sentence.',
+    'It is closed (at once. Or later).',
+    '```text\nOne. Two.\n```',
+    '| One. Two. | Three. |',
+    'Several things:\n\n- one;\n- two.',
+  ])('%j is well formed', (text) => {
+    expect(misplacedSentences(text)).toEqual([])
+  })
+
+  test.each([
+    ['One. Two.', ['1: One. Two.']],
+    ['- One. Two.', ['1: - One. Two.']],
+    ['One sentence that goes\non.', ['1: One sentence that goes']],
+    ['It is `closed`. `open` comes next.', ['1: It is `closed`. `open` comes next.']],
+  ])('%j is not', (text, expected) => {
+    expect(misplacedSentences(text)).toEqual(expected)
+  })
+})
+
+describe('lines of at most 100 columns', () => {
+  const long = 'word '.repeat(30).trim()
+
+  test.each([
+    `test('${long}', () => {`,
+    `  /^${long.replaceAll(' ', '-')}$/,`,
+    `  '${long.replaceAll(' ', '/')}',`,
+    'x'.repeat(100),
+  ])('%j may be as it is', (line) => {
+    expect(wideLines(line)).toEqual([])
+  })
+
+  test.each([`// ${long}`, `const text = '${long}'`, `    """${long}"""`])('%j may not', (line) => {
+    expect(wideLines(`\n${line}`)).toEqual([`2: ${line}`])
+  })
+})

@@ -1,0 +1,98 @@
+/**
+ * The form of what people read: one sentence on each line of Markdown, and code of at most 100
+ * columns.
+ */
+
+/** Abbreviations whose full stop does not end a sentence. */
+const ABBREVIATION = /(?:\b(?:e\.g|i\.e|etc|vs|cf|No|St)|\b[A-Z])\.$/
+
+/** The end of a sentence, with its closing marks, and the beginning of another. */
+const BOUNDARY = /[.!?]["”')\]*_]* +(?=["“([*_`]*[A-Z0-9`[])/g
+
+/**
+ * Finds lines of prose that do not hold exactly one sentence.
+ *
+ * It leaves out code, tables, headings, comments and generated lists. A bold lead-in such as
+ * `**Scheme.**` may stand in front of a sentence, and so may a remark in parentheses within it.
+ *
+ * @param markdown the text of a page
+ * @returns `LINE: text` for each line that holds two sentences or breaks off within one
+ */
+export function misplacedSentences(markdown: string): string[] {
+  const found: string[] = []
+  const lines = markdown.split('\n')
+  let fenced = false
+  for (const [index, line] of lines.entries()) {
+    if (line.trimStart().startsWith('```')) fenced = !fenced
+    else if (!fenced && isProse(line)) {
+      const next = lines[index + 1] ?? ''
+      const continues = isProse(next) && next.trim() !== '' && !isItem(next)
+      if (hasTwoSentences(line) || (continues && !endsSentence(line)))
+        found.push(`${index + 1}: ${line}`)
+    }
+  }
+  return found
+}
+
+function isProse(line: string): boolean {
+  return line.trim() !== '' && !/^(\s*\||#|<!--|!\[| {4}\S.* {2,}|\s*```)/.test(line)
+}
+
+function isItem(line: string): boolean {
+  return /^\s*([-*]|\d+\.) /.test(line)
+}
+
+function endsSentence(line: string): boolean {
+  return /[.!?:;…]["”')\]*_`]*$/.test(line)
+}
+
+function hasTwoSentences(line: string): boolean {
+  // Code, and the addresses of links, keep their length and lose their punctuation.
+  const text = line
+    .replace(/^\s*([-*]|\d+\.) +/, '')
+    .replace(/``.+?``|`[^`]*`/g, (code) => `\`${'x'.repeat(code.length - 2)}\``)
+    .replace(/\]\([^)]*\)/g, (target) => `](${'x'.repeat(target.length - 3)})`)
+  for (const match of text.matchAll(BOUNDARY)) {
+    const before = text.slice(0, match.index + match[0].trimEnd().length)
+    if (ABBREVIATION.test(before)) continue
+    if (/^\*\*[^*]*\*\*$/.test(before)) continue
+    if (count(before, '(') > count(before, ')')) continue
+    return true
+  }
+  return false
+}
+
+function count(text: string, character: string): number {
+  return text.split(character).length - 1
+}
+
+/** The greatest width of a line of code or comment. */
+export const WIDTH = 100
+
+/**
+ * Finds lines that are wider than 100 columns, except those that cannot be wrapped:
+ *
+ * - the title of a test, which the formatter keeps on one line;
+ * - a regular expression;
+ * - a word without a space to break at, such as a URL.
+ *
+ * @param code the text of a source file
+ * @returns `LINE: text` for each line that is too wide
+ */
+export function wideLines(code: string): string[] {
+  return code
+    .split('\n')
+    .map((line, index) => ({ line, number: index + 1 }))
+    .filter(({ line }) => [...line].length > WIDTH && !cannotBeWrapped(line))
+    .map(({ line, number }) => `${number}: ${line}`)
+}
+
+function cannotBeWrapped(line: string): boolean {
+  const text = line.trim()
+  if (/^(test|it|describe)\b[\w.]*\(/.test(text)) return true
+  if (/(^|[\s(,=!:])\/(?![/*])(\\.|\[(\\.|[^\]])*\]|[^/])+\/[dgimsuvy]*[,).]*/.test(text)) {
+    const expression = /\/(?![/*])(\\.|\[(\\.|[^\]])*\]|[^/])+\/[dgimsuvy]*/.exec(text)
+    if (expression !== null && expression[0].length > WIDTH / 2) return true
+  }
+  return !text.slice(0, WIDTH).includes(' ')
+}
