@@ -1,27 +1,23 @@
 /**
  * A socket that is bound and listens, but from which this process never accepts.
  *
- * The arbiter holds such sockets so that no connection is ever refused while an acceptor is being
- * replaced; acceptors inherit the file descriptor. Node has no public call for that: `net.Server`
- * begins to accept as soon as it listens. This file, and no other, uses what lies beneath:
- * `net._createServerHandle` (which `node:cluster` uses for the same purpose) and the handle it
- * returns.
+ * The arbiter holds such sockets so that no connection is refused while an acceptor is replaced;
+ * acceptors inherit the file descriptor. Node has no public call for that: `net.Server` accepts as
+ * soon as it listens. So this file uses `net._createServerHandle`, like `node:cluster` for the same
+ * purpose, and the handle that it returns.
  */
 import net from 'node:net'
 
-/**
- * The part of Node's internal TCP and pipe handles that is used here. Results below zero are errno
- * values.
- */
+/** The used part of Node's internal TCP and pipe handles. Negative results are errno values. */
 interface ServerHandle {
-  /** The file descriptor; -1 when there is none. */
+  /** The file descriptor; -1 if there is none. */
   readonly fd: number
   onconnection: ((status: number, client: { close(): void } | undefined) => void) | null
   open(fd: number): number
   listen(backlog: number): number
   readStart(): number
   readStop(): number
-  /** Not on pipes. */
+  /** Pipes do not have it. */
   getsockname?(out: { address?: string; port?: number; family?: string }): number
   close(): void
 }
@@ -38,9 +34,9 @@ const createServerHandle = (net as unknown as { _createServerHandle?: CreateServ
   ._createServerHandle
 
 /** UV_TCP_IPV6ONLY of libuv. */
-const ipv6OnlyFlag = 1
+const IPV6_ONLY = 1
 
-/** The system refused; `errno` is negative, as libuv has it. */
+/** Thrown if the system refuses; `errno` is negative, as in libuv. */
 export class SocketError extends Error {
   readonly code = 'socket'
   readonly errno: number
@@ -54,14 +50,14 @@ export class SocketError extends Error {
 export interface BoundSocket {
   /** Valid until {@link BoundSocket.close}. */
   readonly fd: number
-  /** The port that the kernel chose or was told; 0 for a unix socket. */
+  /** The actual port; 0 for a unix socket. */
   readonly port: number
-  /** Closes this process's descriptor. A unix socket's file is removed by that. */
+  /** Closes this process's descriptor. That also removes the file of a unix socket. */
   close(): void
 }
 
 /**
- * Binds and listens at an IP address. `port` 0 takes any free one.
+ * Binds to an IP address and listens. `port` 0 takes any free one.
  *
  * @throws SocketError
  */
@@ -71,17 +67,17 @@ export function bindTcp(
   port: number,
   options: { backlog: number; ipv6Only?: boolean },
 ): BoundSocket {
-  const flags = family === 6 && options.ipv6Only ? ipv6OnlyFlag : 0
+  const flags = family === 6 && options.ipv6Only ? IPV6_ONLY : 0
   const handle = create(address, port, family, flags)
   const name: { port?: number } = {}
-  // libuv keeps EADDRINUSE of bind(2) back until the first use of the socket, which this is.
+  // libuv reports EADDRINUSE of bind(2) at the first use of the socket, which is here.
   check(handle, handle.getsockname?.(name) ?? 0)
   listenWithoutAccepting(handle, options.backlog)
   return { fd: handle.fd, port: name.port ?? port, close: () => handle.close() }
 }
 
 /**
- * Binds and listens at a path, which must be free. The file's mode is 0777 without the bits of the
+ * Binds to a path, which must be free, and listens. The file's mode is 0777 without the bits of the
  * umask.
  *
  * @throws SocketError
@@ -100,7 +96,7 @@ function create(
 ): ServerHandle {
   if (createServerHandle === undefined) {
     throw new Error(
-      `Node ${process.version} has no net._createServerHandle, which Monoceros needs to listen`,
+      `Node.js ${process.version} lacks net._createServerHandle, which Monoceros needs to listen`,
     )
   }
   const handle = createServerHandle(address, port, addressType, undefined, flags)
@@ -109,16 +105,15 @@ function create(
 }
 
 /**
- * Makes the kernel queue connections, without taking any.
+ * Makes the kernel queue connections, without accepting any.
  *
- * Listening early matters: a second server that is started at the same address fails at once, not
- * when its application is loaded, and a unix socket that is not listened to looks like one left
- * behind. libuv's listen also begins to poll; `readStop` ends that before the event loop has had a
- * turn. (A reading can be stopped only on a handle that takes part in reading, which `open` makes
- * of it.)
+ * It listens early for two reasons. A second server with the same address fails immediately, not
+ * after its application was loaded; and a unix socket that does not listen looks like one left
+ * behind. libuv's listen also starts to poll, and `readStop` ends that before the event loop runs.
+ * (`readStop` needs a handle that can read; `open` makes it one.)
  */
 function listenWithoutAccepting(handle: ServerHandle, backlog: number): void {
-  // Never called; without it, a libuv that keeps on polling would leave such a connection hanging.
+  // Not called, unless a libuv keeps polling: then a connection must not be left hanging.
   handle.onconnection = (_status, client) => client?.close()
   check(handle, handle.open(handle.fd))
   check(handle, handle.listen(backlog))

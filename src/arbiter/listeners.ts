@@ -1,4 +1,4 @@
-/** The addresses to listen at: resolved, bound, and explained when that fails. */
+/** The addresses to listen on: resolves and binds them, and explains failures. */
 import { lookup } from 'node:dns/promises'
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, isIP } from 'node:net'
@@ -8,27 +8,24 @@ import type { BoundAddress } from '../acceptor/messages.ts'
 import { type BindAddress, formatBindAddress } from '../settings/bind-address.ts'
 import { type BoundSocket, bindTcp, bindUnix, SocketError } from './bound-socket.ts'
 
-/** Thrown when an address cannot be listened at; `message` says which one, why, and what to do. */
+/** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {
   readonly code = 'listen'
 }
 
 /** A listening socket that the arbiter holds for its acceptors. */
 export interface Listener {
-  /** As it was asked for; the same settings give an equal text. */
+  /** The address of the settings; equal settings give an equal text. */
   readonly requested: string
-  /** As it is: an IP address for a name, the real port for 0. */
+  /** The bound address: an IP address instead of a name, the actual port instead of 0. */
   readonly address: BoundAddress
   readonly fd: number
-  /**
-   * Closes the socket and removes its file; connections that nobody accepted are refused from now
-   * on.
-   */
+  /** Closes the socket and removes its file. Connections that were not accepted are refused. */
   close(): void
 }
 
 /**
- * How an address is shown to people.
+ * An address in the form that the log shows.
  *
  * @example addressUrl({ kind: 'tcp', host: '::1', port: 8000 }) // 'http://[::1]:8000'
  */
@@ -38,9 +35,9 @@ export function addressUrl(address: BoundAddress): string {
 }
 
 /**
- * Listens at all of these addresses, or at none.
+ * Listens on all of these addresses, or on none.
  *
- * @param backlog how many connections the kernel keeps waiting, for each address
+ * @param backlog how many connections the kernel queues, for each address
  * @throws ListenError
  */
 export async function listenAt(
@@ -52,7 +49,7 @@ export async function listenAt(
   try {
     for (const address of addresses) {
       const requested = formatBindAddress(address)
-      // Twice the same is once; with port 0 it is two ports.
+      // A repeated address counts once; with port 0, each is another port.
       if (have.has(requested) && !(address.kind === 'tcp' && address.port === 0)) continue
       have.add(requested)
       listeners.push(
@@ -68,7 +65,7 @@ export async function listenAt(
   }
 }
 
-/** With `0.0.0.0:80` beside it, `[::]:80` has to leave IPv4 alone; by itself it serves both. */
+/** `[::]:80` serves IPv4 too, unless `0.0.0.0:80` is also an address to listen on. */
 function hasIpv4At(port: number, addresses: readonly BindAddress[]): boolean {
   return (
     port !== 0 &&
@@ -95,8 +92,8 @@ async function listenTcp(
 }
 
 /**
- * A name gives one address, an IPv4 one if there is any: what `localhost` means to most clients and
- * to other servers.
+ * One address of a name, an IPv4 one if possible: that is what most clients and other servers take
+ * `localhost` for.
  */
 async function resolveHost(
   host: string,
@@ -109,10 +106,11 @@ async function resolveHost(
     const first = found.find((it) => it.family === 4) ?? found[0]
     if (first) return { host: first.address, family: first.family === 4 ? 4 : 6 }
   } catch {
-    // The same as an empty answer to the user.
+    // Reported like an empty answer.
   }
   throw new ListenError(
-    `Cannot listen at ${requested}: this machine knows no address of the name ${host}. Give an IP address to --bind, such as 127.0.0.1 or 0.0.0.0.`,
+    `Cannot listen at ${requested}: the name ${host} cannot be resolved. ` +
+      'Use an IP address with --bind, such as 127.0.0.1 or 0.0.0.0.',
   )
 }
 
@@ -122,13 +120,14 @@ async function listenUnix(
   backlog: number,
 ): Promise<Listener> {
   const { path } = address
-  // sockaddr_un: 108 bytes on Linux, 104 elsewhere, with a NUL at the end. libuv would cut a longer
-  // path off.
+  // sockaddr_un has 108 bytes on Linux and 104 elsewhere, with a NUL at the end. libuv truncates
+  // longer paths.
   const longest = process.platform === 'linux' ? 107 : 103
   const length = Buffer.byteLength(path)
   if (length > longest) {
     throw new ListenError(
-      `Cannot listen at ${requested}: the path has ${length} bytes, and a unix socket's has at most ${longest}. Choose a shorter one.`,
+      `Cannot listen at ${requested}: the path of a unix socket has at most ${longest} bytes, ` +
+        `this one has ${length}. Choose a shorter path.`,
     )
   }
   await removeStaleSocket(path, requested)
@@ -137,9 +136,7 @@ async function listenUnix(
   return { requested, address, fd: socket.fd, close: () => closeUnix(socket, path, identity) }
 }
 
-/**
- * Makes way at `path`: removes a socket that nobody accepts from, refuses to touch anything else.
- */
+/** Removes a socket that no process accepts from; any other file at `path` is an error. */
 async function removeStaleSocket(path: string, requested: string): Promise<void> {
   const stats = attempt(requested, { kind: 'unix', path }, () =>
     lstatSync(path, { throwIfNoEntry: false }),
@@ -147,21 +144,24 @@ async function removeStaleSocket(path: string, requested: string): Promise<void>
   if (stats === undefined) return
   if (!stats.isSocket()) {
     throw new ListenError(
-      `Cannot listen at ${requested}: there is a ${stats.isDirectory() ? 'directory' : 'file'} at that path which is no socket. Remove it or choose another path.`,
+      `Cannot listen at ${requested}: the path is a ` +
+        `${stats.isDirectory() ? 'directory' : 'file'}, not a socket. ` +
+        'Remove it or choose another path.',
     )
   }
   const answer = await knock(path)
   if (answer === 'ENOENT') return
   if (answer === 'EACCES' || answer === 'EPERM') {
     throw new ListenError(
-      `Cannot listen at ${requested}: another user's socket is there. Remove it or choose another path.`,
+      `Cannot listen at ${requested}: the path is another user's socket. ` +
+        'Remove it or choose another path.',
     )
   }
   if (answer !== 'ECONNREFUSED') throw inUse(requested)
   attempt(requested, { kind: 'unix', path }, () => unlinkSync(path))
 }
 
-/** Connects to a unix socket and hangs up; resolves with `connected` or the error's code. */
+/** Tries to connect to a unix socket; resolves with `connected` or the error's code. */
 function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path })
@@ -174,8 +174,7 @@ function knock(path: string): Promise<string> {
 }
 
 /**
- * Device and inode, to tell our socket file from one that somebody put in its place; undefined when
- * there is none.
+ * Device and inode of a file, which identify our own socket file; undefined if there is no file.
  */
 function fileIdentity(path: string): string | undefined {
   try {
@@ -187,9 +186,8 @@ function fileIdentity(path: string): string | undefined {
 }
 
 function closeUnix(socket: BoundSocket, path: string, identity: string | undefined): void {
-  // Closing removes the path, whatever is there by now. A file that somebody put in place of ours
-  // stays only when our socket stays open; the process is about to end anyway, or holds one
-  // descriptor too many.
+  // Closing the socket also removes the path, whatever is there now. If that is another file, the
+  // socket stays open: the process is about to end anyway, or holds one descriptor too many.
   if (fileIdentity(path) === identity) socket.close()
 }
 
@@ -211,17 +209,20 @@ function explain(errno: number, requested: string, address: BindAddress): Listen
       return inUse(requested)
     case 'EADDRNOTAVAIL':
       return new ListenError(
-        `Cannot listen at ${requested}: this machine has no such address. Give one of its own to --bind, or 0.0.0.0 for all of them.`,
+        `Cannot listen at ${requested}: this machine does not have that address. ` +
+          'Use one that it has with --bind, or 0.0.0.0 for all of them.',
       )
     case 'EAFNOSUPPORT':
       return new ListenError(
-        `Cannot listen at ${requested}: this machine has no IPv6. Give an IPv4 address to --bind.`,
+        `Cannot listen at ${requested}: this machine does not support IPv6. ` +
+          'Use an IPv4 address with --bind.',
       )
     case 'EACCES':
     case 'EPERM':
       return address.kind === 'tcp'
         ? new ListenError(
-            `Permission denied: ${requested}. Ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE); choose a higher one with --bind.`,
+            `Permission denied: ${requested}. Ports below 1024 need a privilege ` +
+              '(root, or CAP_NET_BIND_SERVICE); choose a higher one with --bind.',
           )
         : new ListenError(explainDirectory(requested, address.path))
     default:
@@ -229,17 +230,20 @@ function explain(errno: number, requested: string, address: BindAddress): Listen
   }
 }
 
-/** For a unix path that was refused. libuv says EACCES for a missing directory too. */
+/** For the path of a unix socket: libuv reports EACCES also if the directory is missing. */
 function explainDirectory(requested: string, path: string): string {
   const directory = dirname(path)
   const exists = lstatSync(directory, { throwIfNoEntry: false }) !== undefined
   return exists
-    ? `Permission denied: ${requested}. The user that runs this command must be allowed to write to ${directory}.`
-    : `Cannot listen at ${requested}: there is no directory ${directory}. Create it or choose another path.`
+    ? `Permission denied: ${requested}. ` +
+        `The user of this command needs write access to ${directory}.`
+    : `Cannot listen at ${requested}: the directory ${directory} does not exist. ` +
+        'Create it or choose another path.'
 }
 
 function inUse(requested: string): ListenError {
   return new ListenError(
-    `Address already in use: ${requested}. Stop the process that listens there or choose another address with --bind.`,
+    `Address already in use: ${requested}. ` +
+      'Stop the process that listens there or choose another address with --bind.',
   )
 }

@@ -1,25 +1,20 @@
-/**
- * What can be learned of a process that is not ours: from `/proc` on Linux, from ps(1) elsewhere.
- */
+/** Facts about another process: from `/proc` on Linux, from ps(1) elsewhere. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
-/**
- * Ticks a second of the times in `/proc` (USER_HZ); the same on every processor that Node runs on.
- */
+/** Ticks per second of times in `/proc` (USER_HZ); the same on all platforms of Node. */
 const TICKS = 100
 
 /**
- * Whether a process of that number runs. kill(2) alone does not tell: it finds threads by their
- * numbers too, and processes that have ended but whose parent has not asked how (zombies, as there
- * are in containers without an init).
+ * Whether a process with this number runs. kill(2) alone is not enough: it also finds threads by
+ * their numbers, and zombies, which are common in containers without an init process.
  */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: another user's.
+    // EPERM: it belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
   const status = read(`/proc/${pid}/status`)
@@ -27,7 +22,7 @@ export function isRunning(pid: number): boolean {
   return (group === null || Number(group[1]) === pid) && !/^State:\s*[ZX]/m.test(status)
 }
 
-/** How it was started: the program and its arguments; [] where that cannot be read. */
+/** The program and its arguments; empty if they cannot be read. */
 export function commandLine(pid: number): string[] {
   if (process.platform === 'linux')
     return read(`/proc/${pid}/cmdline`)
@@ -44,14 +39,14 @@ export function commandLine(pid: number): string[] {
 }
 
 /**
- * Whether that is a Monoceros: the command by its name, by the file behind it, or the program that
- * this process runs.
+ * Whether a command line is that of Monoceros: the command's name, the file behind it, or the
+ * program that this process runs.
  */
 export function isMonoceros(
   command: readonly string[],
   own: string | undefined = process.argv[1],
 ): boolean {
-  // Behind the interpreter, its options and the script are arguments, which may name anything.
+  // Only the interpreter, its options and the script count; arguments may be anything.
   const script = command.findIndex((it, at) => at > 0 && !it.startsWith('-'))
   const parts = command.slice(0, Math.max(script, 0) + 1)
   return parts.some(
@@ -60,8 +55,8 @@ export function isMonoceros(
 }
 
 /**
- * For how long a process has been running, in seconds; undefined where that cannot be known. No
- * clock that can be set is asked.
+ * How long a process has been running, in seconds; undefined if unknown. It does not depend on
+ * clocks that can be set.
  */
 export function secondsAlive(pid: number): number | undefined {
   const theirs = startTicks(pid)
@@ -71,8 +66,8 @@ export function secondsAlive(pid: number): number | undefined {
 }
 
 /**
- * When it was started, in ticks since the machine was; field 22 of proc(5), counted from behind the
- * name, which may hold anything.
+ * The start time in ticks since boot: field 22 of proc_pid_stat(5), counted from the end of the
+ * name, which may contain anything.
  */
 function startTicks(pid: number): number | undefined {
   const stat = read(`/proc/${pid}/stat`)

@@ -71,7 +71,7 @@ test("one that has become another process's is not removed", () => {
 
 test('a place that cannot be written is named', () => {
   const elsewhere = join(directory, 'absent', 'site.pid')
-  expect(() => new Pidfile(elsewhere)).toThrow(`Cannot write the pidfile ${elsewhere}: `)
+  expect(() => new Pidfile(elsewhere)).toThrow(`Cannot write the pid file ${elsewhere}: `)
 })
 
 /** A process that stays until the test is over. */
@@ -118,8 +118,8 @@ describe.runIf(process.platform === 'linux')(
       const other = await otherProcess('sleep', ['601'])
       writtenAgo(other.pid, -60)
       expect(() => new Pidfile(path)).toThrow(
-        `The pidfile ${path} names process ${other.pid}, which is running: "sleep 601". That is no Monoceros: ` +
-          'if the file is not that program’s, remove it; else give --pid another file.',
+        `The pid file ${path} names process ${other.pid}, which is running: "sleep 601". That is not Monoceros. ` +
+          "If the file is not that program's, remove it; otherwise give --pid another path.",
       )
       expect(readFileSync(path, 'utf8')).toBe(`${other.pid}\n`)
     })
@@ -154,16 +154,16 @@ describe.runIf(process.platform === 'linux')(
 describe('what stands in its place', () => {
   test('is left alone when it is no file', () => {
     mkdirSync(path)
-    expect(() => new Pidfile(path)).toThrow(`The pidfile ${path} is no file`)
+    expect(() => new Pidfile(path)).toThrow(`The pid file ${path} is not a regular file`)
     expect(statSync(path).isDirectory()).toBe(true)
-    expect(() => new Pidfile('/dev/null')).toThrow('The pidfile /dev/null is no file')
+    expect(() => new Pidfile('/dev/null')).toThrow('The pid file /dev/null is not a regular file')
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
   })
 
   test('holds nobody up when it is a pipe, by itself or behind a link', () => {
     const pipe = join(directory, 'pipe')
     spawnSync('mkfifo', [pipe])
-    expect(() => new Pidfile(pipe)).toThrow('is no file')
+    expect(() => new Pidfile(pipe)).toThrow('is not a regular file')
     symlinkSync(pipe, path)
     new Pidfile(path)
     expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)

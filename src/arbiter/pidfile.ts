@@ -1,4 +1,4 @@
-/** The file that tells other programs which process to send signals to. */
+/** The pid file: it names the process that other programs send signals to. */
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -16,31 +16,22 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { commandLine, isMonoceros, isRunning, secondsAlive } from './other-process.ts'
 
-/**
- * Thrown when the file cannot be written, or belongs to a server that runs; `message` is for the
- * user.
- */
+/** Thrown if the file cannot be written, or names a running server; `message` is for the user. */
 export class PidfileError extends Error {
   readonly code = 'pidfile'
 }
 
-/**
- * A temporary file this old was left behind by a process that was killed while it wrote it;
- * milliseconds.
- */
+/** Older temporary files were left behind by a process that was killed; milliseconds. */
 const LEFT_BEHIND_MS = 60_000
-/**
- * A pid file names a process that was there when it was written. Clocks and time stamps are not
- * exact; milliseconds.
- */
+/** The tolerance for comparing a file's time with a process's start, in milliseconds. */
 const INEXACT_MS = 2000
-/** Where there is such a thing: not on Windows. */
+/** Not available on Windows. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>
 
 /**
- * A pidfile of this process. One that is left behind is replaced: by a process that is gone; by one
- * of our own number, as in a container, where the numbers begin anew; or when its number has since
- * been given to a thread, or to a program that is no Monoceros.
+ * The pid file of this process. A file that was left behind is replaced: its process is gone; its
+ * number is our own, as in a container, where numbers start again; or the number now belongs to a
+ * thread, or to a program other than Monoceros.
  *
  * @example
  * const pidfile = new Pidfile('/run/site.pid')
@@ -61,31 +52,28 @@ export class Pidfile {
     } catch (error) {
       if (error instanceof PidfileError) throw error
       const reason = error instanceof Error ? error.message : String(error)
-      throw new PidfileError(`Cannot write the pidfile ${path}: ${reason}`)
+      throw new PidfileError(`Cannot write the pid file ${path}: ${reason}`)
     }
   }
 
-  /** Removes the file, unless it has become another process's. */
+  /** Removes the file, unless it names another process by now. */
   remove(): void {
     try {
       if (readPidfile(this.#path)?.pid === this.#pid) rmSync(this.#path, { force: true })
     } catch {
-      // A pidfile that stays names a process that is gone; the next server replaces it.
+      // The next server replaces the file, because its process is gone.
     }
   }
 }
 
 /**
- * @throws PidfileError when the file is another's: a running server's, another program's, or no pid
- * file at all
+ * @throws PidfileError if the path is not a regular file, or names another running program
  */
 function refuseOthers(path: string, own: number): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
-  // Renaming would replace it, be it /dev/null.
+  // Renaming a file to this path would replace it, even /dev/null.
   if (stats !== undefined && !stats.isFile() && !stats.isSymbolicLink()) {
-    throw new PidfileError(
-      `The pidfile ${path} is no file. Give --pid the path of one, or of nothing.`,
-    )
+    throw new PidfileError(`The pid file ${path} is not a regular file. Give --pid another path.`)
   }
   const found = readPidfile(path)
   if (found === undefined || found.pid === own || !isRunning(found.pid)) return
@@ -93,16 +81,17 @@ function refuseOthers(path: string, own: number): void {
   const command = commandLine(pid)
   if (isMonoceros(command)) {
     throw new PidfileError(
-      `The pidfile ${path} names process ${pid}, which is running: ${shown(command)}. Stop that server first, or give --pid another file.`,
+      `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
+        'Stop that server first, or give --pid another path.',
     )
   }
   const alive = secondsAlive(pid)
-  // It began after the file was written, so that the file never was about it: the number was given
-  // out again.
+  // The process started after the file was written, so the number was reused.
   if (alive !== undefined && Date.now() - alive * 1000 > writtenAt + INEXACT_MS) return
   throw new PidfileError(
-    `The pidfile ${path} names process ${pid}, which is running: ${shown(command)}. ` +
-      'That is no Monoceros: if the file is not that program’s, remove it; else give --pid another file.',
+    `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
+      "That is not Monoceros. If the file is not that program's, remove it; " +
+      'otherwise give --pid another path.',
   )
 }
 
@@ -112,8 +101,8 @@ function shown(command: readonly string[]): string {
 }
 
 /**
- * Never half written for whoever reads it at this moment. Nobody can put a link in the way: the
- * name is not to be guessed, and must be new.
+ * Replaces the file at once, so that readers never see half of it. The temporary name is random and
+ * must be new, so that no link of another user can be in its place.
  */
 function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
@@ -121,7 +110,7 @@ function replaceFile(path: string, text: string): void {
   const descriptor = openSync(temporary, flags, 0o644)
   try {
     try {
-      // As in Gunicorn: whatever the umask, whoever may send signals may read it.
+      // As in Gunicorn: readable for everybody, whatever the umask is.
       fchmodSync(descriptor, 0o644)
       writeSync(descriptor, text)
     } finally {
@@ -134,9 +123,7 @@ function replaceFile(path: string, text: string): void {
   }
 }
 
-/**
- * Removes temporary files of {@link replaceFile} whose process was killed before it renamed them.
- */
+/** Removes temporary files of {@link replaceFile} that were never renamed. */
 function removeLeftBehind(path: string): void {
   const name = basename(path)
   const folder = dirname(path)
@@ -149,21 +136,21 @@ function removeLeftBehind(path: string): void {
       if (Date.now() - stats.mtimeMs > LEFT_BEHIND_MS) rmSync(join(folder, entry), { force: true })
     }
   } catch {
-    // A folder that cannot be read, or a file that somebody else was quicker to remove.
+    // The folder is not readable, or another process has removed the file.
   }
 }
 
 /**
- * @returns what the file says and when it was written, milliseconds since 1970; undefined where it
- * is missing or names no process
+ * @returns the number in the file, and when it was written in milliseconds since 1970; undefined if
+ * the file is missing or does not name a process
  */
 function readPidfile(path: string): { pid: number; writtenAt: number } | undefined {
   let descriptor: number
   try {
-    // A pipe in its place would let us wait for ever.
+    // Without O_NONBLOCK, a pipe would block this process.
     descriptor = openSync(path, constants.O_RDONLY | O_NONBLOCK)
   } catch {
-    return undefined // missing, or not readable: writing will tell
+    return undefined // missing or not readable; writing it reports errors
   }
   try {
     const stats = fstatSync(descriptor)

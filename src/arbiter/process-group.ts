@@ -1,31 +1,32 @@
 /**
- * Process groups: an acceptor leads one of its own, in which its workers are too, so that all of
+ * Process groups. An acceptor leads a group of its own, which includes its workers, so that all of
  * them can be ended together.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a group is looked at, in milliseconds: at first, and after a while. */
-const shortInterval = 10
-const longInterval = 100
+/** How often a group is checked, in milliseconds: first, and later. */
+const SHORT_INTERVAL_MS = 10
+const LONG_INTERVAL_MS = 100
 
-/** Sends a signal to all processes of a group; false when it has none. */
+/** Sends a signal to all processes of a group; false if there are none. */
 export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-leader, signal)
     return true
   } catch (error) {
-    // EPERM: there is a process, of another user (an application may have changed its user).
+    // EPERM: there is a process of another user (an application may have changed its user).
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
 /**
- * Resolves with true as soon as no process of the group runs, or with false at `deadline()`, which
- * is asked again and again: milliseconds of `performance.now()`.
+ * Resolves with true as soon as no process of the group runs, or with false at the deadline.
+ *
+ * @param deadline returns a time of `performance.now()`; it is called repeatedly, as it may change
  */
 export async function groupGone(leader: number, deadline: () => number): Promise<boolean> {
-  for (let interval = shortInterval; ; interval = Math.min(interval * 1.5, longInterval)) {
+  for (let interval = SHORT_INTERVAL_MS; ; interval = Math.min(interval * 1.5, LONG_INTERVAL_MS)) {
     if (!groupRuns(leader)) return true
     const left = deadline() - performance.now()
     if (left <= 0) return false
@@ -34,9 +35,8 @@ export async function groupGone(leader: number, deadline: () => number): Promise
 }
 
 /**
- * Whether a process of the group runs. Zombies do not: orphans of an acceptor belong to process 1,
- * which in a container may be this one or another that never reaps them, and they would be waited
- * for in vain.
+ * Whether a process of the group runs. Zombies do not count: orphans of an acceptor belong to
+ * process 1, and in a container that may be this process or one that never reaps them.
  */
 function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false
@@ -46,7 +46,7 @@ function groupRuns(leader: number): boolean {
       readlinkSync('/proc/self') === String(process.pid) ? runsInGroup : runsInGroupOfOurs
     return readdirSync('/proc').some((name) => /^[0-9]+$/.test(name) && inGroup(name, leader))
   } catch {
-    // No /proc here: what answers to signals counts.
+    // There is no /proc, so any process that can be signalled counts.
     return true
   }
 }
@@ -54,7 +54,7 @@ function groupRuns(leader: number): boolean {
 function runsInGroup(pid: string, leader: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // `pid (name) state parent group …`, where the name may hold anything.
+    // `pid (name) state parent group …`; the name may contain anything.
     const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return Number(group) === leader && state !== 'Z' && state !== 'X'
   } catch {
@@ -63,8 +63,8 @@ function runsInGroup(pid: string, leader: number): boolean {
 }
 
 /**
- * The same where `/proc` is that of a PID namespace around ours: numbers there are other ones, and
- * ours are the last of those that a process has (proc_pid_status(5), `NSpgid`).
+ * The same if `/proc` belongs to an outer PID namespace, which has other numbers. A process lists
+ * its numbers in all namespaces; ours come last (proc_pid_status(5), `NSpgid`).
  */
 function runsInGroupOfOurs(pid: string, leader: number): boolean {
   try {

@@ -4,25 +4,25 @@ import { runArbiter } from './arbiter.ts'
 
 export interface ServeOptions {
   /**
-   * Puts the settings together anew when HUP arrives; the default is to keep them and to load the
-   * application anew only. Where it throws, the error's message goes to the log, and what served
-   * before goes on.
+   * Loads the settings again, for a reload (SIGHUP). By default, a reload keeps the settings and
+   * loads the application only. If it rejects, the message goes to the log, and the previous
+   * application and settings stay in use.
    */
   readSettings?: () => Promise<Settings>
 }
 
 /**
- * Serves until a signal says stop. Resolves with the status to exit with, when every process it
- * started is gone: 0 stopped, 1 an address, a log file or an interpreter cannot be had, 3 the
- * application cannot be loaded.
+ * Serves until a signal stops the server.
  *
- * It is made for a process of its own: this process becomes the arbiter, the signals TERM, INT,
- * QUIT, HUP, USR1, TTIN and TTOU are its own from then on, an error that nobody catches ends it,
- * and it logs as the settings say. So call it once, and exit with what it gives.
+ * It needs a process of its own. The process becomes the arbiter: it handles the signals TERM, INT,
+ * QUIT, HUP, USR1, TTIN and TTOU, it ends at an uncaught error, and it logs to the logs of the
+ * settings. So call it once, and exit with the status that it returns.
  *
  * @param settings from {@link loadSettings}
- * @throws SettingsError `no-application` when the settings name none. What goes wrong later is
- * logged, not thrown.
+ * @returns the exit status, when every process that it started is gone: 0 stopped; 1 an address, a
+ * log file or an interpreter is not available; 3 the application cannot be loaded
+ * @throws SettingsError `no-application` if the settings do not name one. Later errors are logged,
+ * not thrown.
  * @example
  * const sources = { args: process.argv.slice(2), env: process.env }
  * const { settings } = await loadSettings(sources)
@@ -33,7 +33,8 @@ export async function serve(settings: Settings, options: ServeOptions = {}): Pro
   if (settings.wsgiApp === '') {
     throw new SettingsError(
       'no-application',
-      'The settings name no application: give loadSettings one among its args, such as mysite.wsgi:application',
+      'The settings do not name an application. Add one to the args of loadSettings, ' +
+        'such as mysite.wsgi:application',
     )
   }
   return await runArbiter(settings, options)

@@ -1,6 +1,7 @@
 /**
  * Asks an acceptor that runs an application in its own event loop what that loop is doing. The
- * answer comes from a thread beside it (`acceptor/stack-thread.ts`), so a blocked loop can be asked.
+ * answer comes from a thread beside it (`acceptor/stack-thread.ts`), so it also works if the loop is
+ * blocked.
  */
 import type { Socket } from 'node:net'
 import type { StackAnswer } from '../acceptor/stack-answer.ts'
