@@ -263,7 +263,7 @@ describe('the pages about the design', () => {
   test('docs/design.md describes every folder of src', () => {
     const page = read('docs/design.md')
     const missing = readdirSync(join(repository, 'src'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !page.includes(`\n      ${entry.name}/ `))
+      .filter((entry) => entry.isDirectory() && !page.includes(`\n  ${entry.name}/ `))
       .map(({ name }) => name)
     expect(missing).toEqual([])
   })
