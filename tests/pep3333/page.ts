@@ -60,7 +60,7 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '',
     `Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, put to Monoceros and to gunicorn ${comparedGunicorn}`,
     'by the same applications and the same bytes over real sockets. The page is written by the suite',
-    '(`PEP3333_WRITE=1 npx vitest run tests/e2e/pep3333.test.ts`), which fails when it no longer says what is seen.',
+    '(`PEP3333_WRITE=1 npx vitest run tests/release/pep3333-gunicorn.test.ts`), which fails when it no longer says what is seen.',
     '',
     `The TypeScript column is of the same applications in TypeScript, each run as it is and once more with a promise or an asynchronous iterable wherever the`,
     'contract allows one; `tests/e2e/pep3333-typescript.test.ts` checks every entry.',
