@@ -5,7 +5,7 @@ import { HostFiles } from './files/host-files.ts'
 import { isWithin, type Mount } from './files/mounts.ts'
 import { type InterpreterImage, readSnapshot } from './image/image.ts'
 import { shareModule } from './image/shared-module.ts'
-import { letGo } from './image/snapshot-cache.ts'
+import { releaseSnapshot } from './image/snapshot-file.ts'
 import { copySparsely } from './image/sparse-copy.ts'
 import { readArchive } from './image/standard-library.ts'
 import type { FileLocks } from './locks/file-locks.ts'
@@ -120,7 +120,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   })
   readAll()
   Error.stackTraceLimit = stackTraceLimit
-  if (snapshot !== null) letGo(snapshot)
+  if (snapshot !== null) releaseSnapshot(snapshot)
   const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })

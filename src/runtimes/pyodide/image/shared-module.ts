@@ -6,19 +6,20 @@ const WASM_PAGE = 64 * 1024
 
 type Source = Uint8Array
 
-/** What Pyodide gets for the files that it would read for nothing. */
-const unread = new Uint8Array(8)
+/** What Pyodide gets in place of the files that it need not read. */
+const UNREAD = new Uint8Array(8)
 
 /**
- * Makes Pyodide use a module that is compiled already; it would read 10 MB and compile them anew.
- * Nor does it read the standard library's archive: it gets a few zeros for it, and `readArchive`
- * puts the real one there. For the thread it is called in, before `loadPyodide()`.
+ * Makes Pyodide use a module that is already compiled. Otherwise it would read 10 MB and compile
+ * them again. Pyodide does not read the standard library's archive either: it gets a few zeros, and
+ * `readArchive` provides the real one. This applies to the current thread; call it before
+ * `loadPyodide()`.
  *
- * @param archive the path that `loadPyodide()` is given as `stdLibURL`
- * @param leastMemory bytes that the instance's memory has at least: a snapshot is copied into it as
- * it is, and Pyodide does not make room for one that is larger than a fresh memory
+ * @param archive the path that `loadPyodide()` gets as `stdLibURL`
+ * @param leastMemory the minimum size of the instance's memory, in bytes. A snapshot is copied into
+ * it, and Pyodide does not enlarge a new memory for a larger snapshot
  * (https://github.com/pyodide/pyodide/issues/6254)
- * @returns ends that; to be called when `loadPyodide()` is through
+ * @returns a function that restores reading; call it when `loadPyodide()` has finished
  */
 export function shareModule(
   module: WebAssembly.Module,
@@ -28,7 +29,7 @@ export function shareModule(
   const { instantiate } = WebAssembly
   const { readFile } = promises
   const replaced = async (source: Source | WebAssembly.Module, imports?: WebAssembly.Imports) => {
-    if ((source as Partial<Source>).buffer !== unread.buffer)
+    if ((source as Partial<Source>).buffer !== UNREAD.buffer)
       return await instantiate(source as Source, imports)
     const instance = await instantiate(module, imports)
     const { memory } = instance.exports
@@ -40,13 +41,13 @@ export function shareModule(
   }
   const skipped = async (...args: Parameters<typeof readFile>) => {
     const [path] = args
-    const isNeedless =
+    const isUnneeded =
       typeof path === 'string' && (path === archive || basename(path) === 'pyodide.asm.wasm')
-    return isNeedless ? unread : await readFile(...args)
+    return isUnneeded ? UNREAD : await readFile(...args)
   }
   WebAssembly.instantiate = replaced as typeof WebAssembly.instantiate
   promises.readFile = skipped as typeof readFile
-  // Pyodide imports it as a module does.
+  // Pyodide has imported the function as an ES module does.
   syncBuiltinESMExports()
   return () => {
     promises.readFile = readFile

@@ -17,7 +17,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { identityText, processIdentity } from '../process-identity.ts'
-import { CacheError, cacheFolder, letGo, occupied, SnapshotCache } from './snapshot-cache.ts'
+import { cacheFolder } from './cache-folder.ts'
+import { SnapshotCache } from './snapshot-cache.ts'
+import { CacheError, occupied, releaseSnapshot } from './snapshot-file.ts'
 
 const key = 'ab'.repeat(32)
 let place: string
@@ -69,7 +71,7 @@ describe('a snapshot', () => {
     expect(await cache.has(key)).toBe(true)
     const read = (await cache.read(key))!
     expect(Buffer.compare(read, new Uint8Array(snapshot()))).toBe(0)
-    letGo(read)
+    releaseSnapshot(read)
     expect(read.buffer.byteLength).toBe(0)
     expect(statSync(cache.path(key)).mode & 0o777).toBe(0o600)
     expect(statSync(cache.folder).mode & 0o777).toBe(0o700)

@@ -1,6 +1,6 @@
 /**
- * A thread that starts an interpreter, imports what most applications import, and answers with its
- * memory.
+ * The program of a thread that starts an interpreter, imports what most applications import, and
+ * answers with a copy of the interpreter's memory.
  */
 import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
@@ -8,8 +8,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { loadPyodide } from 'pyodide'
 import { pyodideFolder, pythonFolder } from '../package.ts'
 import { withoutSharedLog } from '../system/sqlite-log.ts'
-import type { SnapshotAnswer, SnapshotOrder } from './image.ts'
 import { shareModule } from './shared-module.ts'
+import type { SnapshotAnswer, SnapshotOrder } from './snapshot-maker.ts'
 import { readArchive } from './standard-library.ts'
 
 try {
@@ -31,7 +31,7 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   } as Parameters<typeof loadPyodide>[0])
   withoutSharedLog(pyodide)
   const { FS } = pyodide
-  // Not by our own file system: the snapshot has nothing of the disk in it but these modules.
+  // `HostFiles` is not used: the snapshot contains nothing of the disk except these modules.
   FS.mkdirTree(pythonFolder)
   FS.mount(FS.filesystems.NODEFS, { root: pythonFolder }, pythonFolder)
   const locals = pyodide.toPy({ folder: pythonFolder })
@@ -52,7 +52,7 @@ async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   return snapshot
 }
 
-/** On Linux, a thread has a priority of its own; elsewhere this thread shares with the server. */
+/** On Linux, each thread has a priority. On other systems the server's would change too. */
 function yieldToOthers(): void {
   try {
     const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))

@@ -1,14 +1,15 @@
-/** Memory is looked at in pieces of so many bytes, four of the system's pages. */
+/** The size of the pieces that are compared, in bytes: four pages of the system. */
 const PIECE = 16 * 1024
-const zeros = new Uint8Array(PIECE)
+const ZEROS = new Uint8Array(PIECE)
 
 /**
- * Lets Pyodide copy a snapshot into an interpreter's memory without what is zero in both, four
- * tenths of it: who writes a zero has the page. For `_loadSnapshot`; Pyodide takes the snapshot's
- * head from it with one call of `subarray`, and all that follows with another, which is answered by
- * doing the work.
+ * Makes Pyodide skip the pages that are zero both in a snapshot and in an interpreter's memory,
+ * about 40 %: the system allocates a page when anything is written to it, even a zero.
  *
- * @param memory of the interpreter, asked for when there is one
+ * Pass the result as `_loadSnapshot`. Pyodide reads the snapshot's head with one call of
+ * `subarray`, and the rest with another. That second call copies the pages.
+ *
+ * @param memory returns the interpreter's memory; called when it exists
  */
 export function copySparsely<Snapshot extends Uint8Array>(
   snapshot: Snapshot,
@@ -27,11 +28,11 @@ function copyPieces(from: Uint8Array, to: Uint8Array): void {
   for (let start = 0; start < from.length; start += PIECE) {
     const end = Math.min(start + PIECE, from.length)
     const piece = from.subarray(start, end)
-    // Reading memory that nobody has written to takes none.
+    // Reading a page that was never written to does not allocate it.
     if (!isZero(piece) || !isZero(to.subarray(start, end))) to.set(piece, start)
   }
 }
 
 function isZero(piece: Uint8Array): boolean {
-  return Buffer.compare(piece, zeros.subarray(0, piece.length)) === 0
+  return Buffer.compare(piece, ZEROS.subarray(0, piece.length)) === 0
 }

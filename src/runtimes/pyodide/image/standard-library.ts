@@ -1,7 +1,7 @@
 import { fstatSync, openSync, readSync } from 'node:fs'
 import type { PyodideAPI } from 'pyodide'
 
-/** A file of Emscripten's MEMFS: its size, and what is done with it when it is open. */
+/** A file of Emscripten's MEMFS. */
 interface FileNode {
   usedBytes: number
   contents: Uint8Array
@@ -24,14 +24,15 @@ interface FileSystem {
 }
 
 const READ_ONLY_FILE = 0o100444
-/** Emscripten's number for it, which is WASI's. */
+/** Emscripten uses WASI's error numbers. */
 const EIO = 29
 
 /**
- * Puts the standard library's archive where Python looks for it, and lets it be read from the disk:
- * in memory, as Pyodide has it, it would be there once for each interpreter (7 MB). It stays open,
- * so that Python goes on with what it has begun with when a newer one takes the file's place. For
- * `loadPyodide()` as `fsInit`, together with `shareModule`.
+ * Puts the standard library's archive where Python looks for it, and reads it from the disk.
+ * Pyodide would keep it in memory, once for each interpreter (7 MB). The file stays open, so that
+ * Python keeps reading the same archive if a newer one replaces it.
+ *
+ * Pass the result to `loadPyodide()` as `fsInit`, together with `shareModule`.
  *
  * @param path of the archive
  */
@@ -43,7 +44,7 @@ export function readArchive(
     const [, folder, major, minor] = /^(.*\/python)(\d+)\.(\d+)\//.exec(sitePackages) ?? []
     const place = `${folder}${major}${minor}.zip`
     const files = fs as unknown as FileSystem
-    // Pyodide puts what it has read there first, meanwhile.
+    // Pyodide writes what it has read there first, at the same time.
     while (!files.analyzePath(place).exists) await new Promise(setImmediate)
     const file = openSync(path, 'r')
     const { object: node } = files.analyzePath(place)
