@@ -2,31 +2,29 @@ import { format } from 'node:util'
 import { pythonFolder } from './package.ts'
 
 /**
- * What an interpreter says when it breaks down, in words for people: Python's stack, and never
- * where in Pyodide's own source it was, which is a page of minified JavaScript.
+ * Why an interpreter broke down, for a person who reads the log: with Python's stack, and never
+ * with a place in Pyodide's source, which is a page of minified JavaScript.
  */
 export interface InterpreterFailure {
-  /** A line: `a stack overflow in compiled code (Maximum call stack size exceeded)`. */
+  /** One line: `a stack overflow in compiled code (Maximum call stack size exceeded)`. */
   readonly reason: string
-  /**
-   * Where in Python it was, in a few lines that say what they are; empty where that is not known.
-   */
+  /** Python's stack, with a line of introduction; empty if it is not known. */
   readonly place: string
-  /** What the application asked to end with (`os._exit(3)`); null when it broke down. */
+  /** The exit status that the application chose (`os._exit(3)`); null if it broke down. */
   readonly status: number | null
 }
 
-/** The beginning of what Pyodide prints before it prints the stack. */
+/** The beginning of the line that Pyodide prints before the stack. */
 const FATAL = 'Pyodide has suffered a fatal error'
 const MOST_LINES = 60
 
-// A thread has one interpreter.
+// One for the thread, which has one interpreter.
 let collected: Uint8Array[] | null = null
 
 /**
- * Takes `console` from Pyodide, which prints errors there with all of their source. What an
- * application says there (`js.console.log`) goes to its standard error, errors as a line. Before
- * `loadPyodide`.
+ * Replaces the methods of `console`, where Pyodide prints errors with all of their source. What an
+ * application prints there (`js.console.log`) goes to its standard error, with each error as one
+ * line. Call it before `loadPyodide`.
  */
 export function takeConsole(write: (bytes: Uint8Array) => void): void {
   const say = (...values: unknown[]) => {
@@ -41,8 +39,9 @@ export function takeConsole(write: (bytes: Uint8Array) => void): void {
 }
 
 /**
- * Whether what Python writes now is its stack after a breakdown; then it is kept for {@link
- * describeFailure}.
+ * Takes Python's output if it is the stack after a breakdown, for {@link describeFailure}.
+ *
+ * @returns whether it took the bytes
  */
 export function collectStack(bytes: Uint8Array): boolean {
   if (collected === null) return false
@@ -50,7 +49,7 @@ export function collectStack(bytes: Uint8Array): boolean {
   return true
 }
 
-/** What an error that Pyodide threw means. Python's own errors are described by their traceback. */
+/** Describes an error that Pyodide threw. An error of Python is described by its traceback. */
 export function describeFailure(error: unknown): InterpreterFailure {
   const stack = stackLines(Buffer.concat(collected ?? []).toString('utf8'))
   const place = stack.length === 0 ? '' : ['Stack (most recent call first):', ...stack].join('\n')
@@ -94,11 +93,18 @@ function stackLines(text: string): string[] {
     .split('\n')
     .filter(
       (line) =>
-        line.startsWith('  File "') && !OURS.some((path) => line.startsWith(`  File "${path}`)),
+        line.startsWith('  File "') &&
+        !OWN_PATHS.some((path) => line.startsWith(`  File "${path}`)),
     )
   if (lines.length <= MOST_LINES) return lines
   const half = MOST_LINES / 2
-  return [...lines.slice(0, half), `  … ${lines.length - MOST_LINES} more …`, ...lines.slice(-half)]
+  const omitted = `  … ${lines.length - MOST_LINES} more …`
+  return [...lines.slice(0, half), omitted, ...lines.slice(-half)]
 }
 
-const OURS = [`${pythonFolder}/`, '/lib/python314.zip/_pyodide/', '<exec>', '<frozen importlib']
+const OWN_PATHS = [
+  `${pythonFolder}/`,
+  '/lib/python314.zip/_pyodide/',
+  '<exec>',
+  '<frozen importlib',
+]

@@ -17,40 +17,40 @@ import { LocalTime, type TimeVariables } from './system/local-time.ts'
 import { sleepInsteadOfSpinning } from './system/sleep.ts'
 import { withoutSharedLog } from './system/sqlite-log.ts'
 
-/** What an interpreter is started with. It has the thread to itself. */
+/** What an interpreter is started with. Each needs a thread of its own. */
 export interface InterpreterOptions {
   readonly image: InterpreterImage
   readonly mounts: readonly Mount[]
-  /** What `os.environ` holds, beside a HOME and a LANG where it has none. */
+  /** `os.environ`. HOME and LANG are added if they are missing. */
   readonly environment: Readonly<Record<string, string>>
   readonly stdout: (bytes: Uint8Array) => void
   readonly stderr: (bytes: Uint8Array) => void
   /**
-   * Fills as much of `into` as there is and says how many bytes; 0 is the end of the file. Without
-   * it there is nothing to read.
+   * Reads standard input into `into` and returns the number of bytes; 0 is the end of the file.
+   * Without it there is nothing to read.
    */
   readonly stdin?: (into: Uint8Array) => number
   /**
-   * The most that the interpreter's memory may grow to, in bytes; past it Python raises
-   * MemoryError. Null: what WebAssembly allows, 4 GiB.
+   * The limit of the interpreter's memory, in bytes. Beyond it, Python raises MemoryError. Null:
+   * the limit of WebAssembly, 4 GiB.
    */
   readonly memoryLimit: number | null
-  /** Told when its memory has grown, in bytes. */
+  /** Called when the memory has grown, with its size in bytes. */
   readonly grown?: (bytes: number) => void
-  /** Told when it could not grow to so many bytes, because of the limit. */
+  /** Called when the memory could not grow to that size in bytes. */
   readonly refused?: (bytes: number) => void
   /**
-   * Over a SharedArrayBuffer: a signal number written here by another thread is raised in Python.
+   * On a SharedArrayBuffer. A signal number that another thread writes here is raised in Python.
    */
   readonly interruptBuffer: Uint8Array
   /**
-   * File locks that are shared with other interpreters of this process; without them every lock is
+   * File locks, shared with other interpreters of this process. Without them every lock is
    * granted.
    */
   readonly locks?: FileLocks
   /**
-   * Told, in one line and at most once each, what was asked of the disk that cannot be had, where
-   * Python's error will not say so.
+   * Called with one line, at most once for each text, if something cannot be done on the disk and
+   * Python's error does not explain why.
    */
   readonly notice?: (text: string) => void
   /** `sys.argv` */
@@ -58,9 +58,9 @@ export interface InterpreterOptions {
 }
 
 const WASM_PAGE = 64 * 1024
-/** How long a sleeping interpreter goes without looking for a signal, in milliseconds. */
+/** How often a sleeping interpreter checks for a signal, in milliseconds. */
 const NAP_MS = 20
-/** An in-memory folder: there is no home on the disk that an application should find by chance. */
+/** A folder in memory, so that an application does not find files on the disk by chance. */
 const HOME = '/home/pyodide'
 
 interface Emscripten extends TimeVariables {
@@ -70,7 +70,7 @@ interface Emscripten extends TimeVariables {
 /**
  * Starts CPython in this thread.
  *
- * @throws Error when the interpreter cannot start; its message is one or a few lines
+ * @throws Error if the interpreter cannot start. The message has one line or a few
  */
 export async function startInterpreter(options: InterpreterOptions): Promise<PyodideAPI> {
   const { image, environment } = options
@@ -114,7 +114,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     const needed = `Python starts with ${mebibytes(refused)} of memory`
     throw new Error(
       options.memoryLimit === null
-        ? `${needed}, which cannot be had`
+        ? `${needed}, which is not available`
         : `${needed}, and its limit is ${mebibytes(options.memoryLimit)}`,
     )
   })
@@ -127,10 +127,10 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   pyodide.setStdin(
     options.stdin === undefined ? { stdin: () => undefined } : { read: options.stdin },
   )
-  // In a snapshot SQLite knows it already.
+  // In a snapshot this is done already.
   if (snapshot === null) withoutSharedLog(pyodide)
   files.mount(pyodide)
-  hostFiles.set(pyodide, files)
+  HOST_FILES.set(pyodide, files)
   pyodide.setInterruptBuffer(options.interruptBuffer)
   options.grown?.(emscripten.HEAPU8.byteLength)
   const globals = pyodide.toPy({
@@ -153,19 +153,20 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   return pyodide
 }
 
-const hostFiles = new WeakMap<PyodideAPI, HostFiles>()
+const HOST_FILES = new WeakMap<PyodideAPI, HostFiles>()
 
-/** What an interpreter sees of the disk. */
+/** The disk as an interpreter sees it. */
 export function hostFilesOf(pyodide: PyodideAPI): HostFiles {
-  const files = hostFiles.get(pyodide)
-  if (files === undefined) throw new Error('Not an interpreter of startInterpreter()')
+  const files = HOST_FILES.get(pyodide)
+  if (files === undefined) throw new Error('The interpreter was not started by startInterpreter()')
   return files
 }
 
 const WAKE = `
 import sys
 sys.path.insert(0, folder)
-from monoceros_pyodide import accounts as account_modules, host_facts, host_time, key_derivation, wake
+from monoceros_pyodide import accounts as account_modules
+from monoceros_pyodide import host_facts, host_time, key_derivation, wake
 sys.path.remove(folder)
 wake.wake(environment, argv, '')
 sys.dont_write_bytecode = bool(environment.get('PYTHONDONTWRITEBYTECODE'))
@@ -175,7 +176,7 @@ host_time.install(sleep, set_zone)
 key_derivation.install(pbkdf2, scrypt)
 `
 
-/** Our own Python code is always seen: nothing starts without it. */
+/** Adds Monoceros' own Python code, which every interpreter needs. */
 function withOwnCode(mounts: readonly Mount[]): readonly Mount[] {
   if (mounts.some(({ path }) => isWithin(pythonFolder, path))) return mounts
   return [...mounts, { path: pythonFolder, readOnly: true }]
@@ -189,8 +190,8 @@ function writer(take: (bytes: Uint8Array) => void): (bytes: Uint8Array) => numbe
 }
 
 /**
- * Lets `wrap` replace what the main module imports, before it is instantiated. Compiled extensions
- * see the same object.
+ * Calls `wrap` with the imports of the main module before it is instantiated, so that it can
+ * replace some. Compiled extensions get the same object.
  */
 function wrapImports(
   wrap: (imports: WebAssembly.Imports) => void,
@@ -209,31 +210,31 @@ function wrapImports(
   WebAssembly.instantiate = replaced as typeof instantiate
 }
 
-/** Emscripten would run `os.system` in a shell of the host's. */
+/** Disables `os.system`, which Emscripten would run in a shell of the host. */
 function refuseCommands(imports: WebAssembly.Imports): void {
   const calls = imports.env as Record<string, unknown>
   calls._emscripten_system = (command: number) => (command === 0 ? 0 : -ENOSYS)
 }
 
 /**
- * Pyodide reads a signal and then writes that there is none: one that comes between the two would
- * be lost.
+ * Takes signals atomically. Pyodide reads a signal and then clears it, so one that arrives between
+ * the two would be lost.
  */
 function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
   const calls = imports.env as Record<string, unknown>
   if (!('_Py_CheckEmscriptenSignals_Helper' in calls))
     throw new Error('This version of Pyodide has no _Py_CheckEmscriptenSignals_Helper')
-  // Most often there is none, and looking costs less than exchanging.
+  // Usually there is no signal, and a load is cheaper than an exchange.
   calls._Py_CheckEmscriptenSignals_Helper = () =>
     Atomics.load(signals, 0) === 0 ? 0 : Atomics.exchange(signals, 0, 0)
 }
 
-/** Emscripten's number for it, which is WASI's. */
+/** Emscripten uses WASI's error numbers. */
 const ENOSYS = 52
 
 /**
- * Emscripten takes a memory that does not grow for one that is full, and Python for one that
- * allocates no more.
+ * Limits the memory of the thread's interpreter. If the memory does not grow, Emscripten reports a
+ * failed allocation and Python raises MemoryError.
  */
 function limitMemory(
   limit: number | null,
@@ -251,7 +252,7 @@ function limitMemory(
     try {
       before = grow.call(this, pages)
     } catch (error) {
-      // WebAssembly has no more, or the machine.
+      // WebAssembly's limit is reached, or the machine has no more memory.
       refused(bytes)
       throw error
     }
@@ -260,13 +261,13 @@ function limitMemory(
   }
 }
 
-const nobody = new Int32Array(new SharedArrayBuffer(4))
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4))
 
 function sleep(milliseconds: number, interruptBuffer: Uint8Array): void {
   const until = performance.now() + milliseconds
   for (;;) {
     const left = until - performance.now()
     if (left <= 0 || Atomics.load(interruptBuffer, 0) !== 0) return
-    Atomics.wait(nobody, 0, 0, Math.min(left, NAP_MS))
+    Atomics.wait(NEVER_NOTIFIED, 0, 0, Math.min(left, NAP_MS))
   }
 }

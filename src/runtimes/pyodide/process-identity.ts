@@ -3,16 +3,16 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 
 /**
- * Which process it is: its number alone does not say, for numbers are given again. In a container
- * the same program gets the same number at each start.
+ * Identifies a process. Its number alone is not enough, because numbers are reused: in a container,
+ * a program gets the same number at each start.
  */
 export interface ProcessIdentity {
   readonly pid: number
-  /** Which start of which machine. */
+  /** Identifies the machine and its last start. */
   readonly boot: string
-  /** In which PID namespace the number is meant: containers have one each. */
+  /** The PID namespace of the number. Each container has its own. */
   readonly namespace: string
-  /** When the process started. '0' where it cannot be known. */
+  /** When the process started; '0' if that is not known. */
   readonly start: string
 }
 
@@ -33,19 +33,19 @@ export function processIdentity(): ProcessIdentity {
         return { pid, boot, namespace: Number(namespace).toString(36), start }
       }
     } catch {
-      // A /proc without these.
+      // This /proc does not have these files.
     }
   }
   const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 12)
   return { pid, boot: host, namespace: '0', start: '0' }
 }
 
-/** One line without blanks, for a file. */
+/** An identity as one line without blanks, for a file. */
 export function identityText({ pid, boot, namespace, start }: ProcessIdentity): string {
   return `${pid}@${boot}.${namespace}.${start}`
 }
 
-/** Null for what is no such text. */
+/** Reads the text of an identity. Null if it is not one. */
 export function parseIdentity(text: string): ProcessIdentity | null {
   const parts = TEXT.exec(text.trimEnd())
   if (parts === null) return null
@@ -60,10 +60,11 @@ export function parseIdentity(text: string): ProcessIdentity | null {
 }
 
 /**
- * Whether a process that has left its name somewhere is no more. Null: it is in another PID
- * namespace or on another machine, and the kernel cannot be asked. In doubt it lives.
+ * Whether a process that wrote its identity to a file has ended. In doubt it has not.
  *
- * @param named when it left its name, in milliseconds since 1970
+ * @param named when it wrote its identity, in milliseconds since 1970
+ * @returns null if the process is in another PID namespace or on another machine, about which the
+ * kernel cannot tell
  */
 export function hasEnded(
   owner: ProcessIdentity,
@@ -76,20 +77,20 @@ export function hasEnded(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
   }
-  // Nothing but the number; before the machine was started it was another's. A minute for clocks
-  // that were set.
+  // Only the number is known. If the file is older than the machine's start, the number was that
+  // of another process. One minute is allowed for a clock that was set.
   if (owner.start === '0') return named < Date.now() - uptime() * 1000 - 60_000
-  // Numbers in the /proc of another PID namespace are those of other processes.
+  // In the /proc of another PID namespace, the numbers are those of other processes.
   if (!numbersAreOurs()) return false
   const found = processStatus(String(owner.pid))
   if (found === null) return false
-  // All its threads have ended, also the one that was still inside of a call of the system.
+  // With one thread left, all threads have ended, including one that was in a system call.
   return found.start !== owner.start || (/[ZX]/.test(found.state) && found.threads <= 1)
 }
 
 /**
- * Whether `/proc` has processes by the numbers that they have for us: not where it is that of a PID
- * namespace around ours.
+ * Whether the numbers in `/proc` are those of this process's PID namespace. They are not if `/proc`
+ * belongs to an outer namespace.
  */
 function numbersAreOurs(): boolean {
   try {
@@ -100,8 +101,8 @@ function numbersAreOurs(): boolean {
 }
 
 /**
- * proc_pid_stat(5): the state, the number of threads, and when it started, in ticks since the
- * machine did.
+ * proc_pid_stat(5): the state, the number of threads, and the start time in ticks since the machine
+ * was started.
  */
 function processStatus(pid: string): { state: string; threads: number; start: string } | null {
   let text: string
@@ -110,7 +111,7 @@ function processStatus(pid: string): { state: string; threads: number; start: st
   } catch {
     return null
   }
-  // The second field is a name in parentheses, which may have anything in it.
+  // The second field is a name in parentheses, which may contain any character.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, threads, start] = [fields[0], fields[17], fields[19]]
   if (state === undefined || start === undefined) return null

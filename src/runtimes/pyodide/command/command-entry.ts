@@ -1,4 +1,4 @@
-/** What the thread of a command runs: an interpreter, and `monoceros_pyodide.run` in it. */
+/** The program of a command's thread: an interpreter in which `monoceros_pyodide.run` runs. */
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import type { PyodideAPI } from 'pyodide'
@@ -7,10 +7,10 @@ import { startInterpreter } from '../interpreter.ts'
 import { FileLocks } from '../locks/file-locks.ts'
 import { pythonFolder } from '../package.ts'
 import {
+  COMMAND_WORDS,
   type CommandNotice,
   type CommandThreadData,
-  commandWords,
-  inputStates,
+  INPUT_STATES,
   LOCK_OWNER,
 } from './command-link.ts'
 
@@ -22,23 +22,20 @@ const signals = new Uint8Array(data.signals)
 
 const STDOUT = 1
 const STDERR = 2
-/**
- * How long to wait until somebody has read what fills a pipe, in milliseconds, at first and at
- * most.
- */
+/** How long to wait while a pipe is full, in milliseconds: at first, and at most. */
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 50
 
 /** The `Host` of python/monoceros_pyodide/run.py. */
 class Host {
-  /** Whether nobody reads standard output any more. */
+  /** Nobody reads standard output any more. */
   broken = false
 
   set_echo(echo: boolean): void {
-    const { switched } = commandWords
+    const { switched } = COMMAND_WORDS
     const before = Atomics.load(shared, switched)
     say({ type: 'echo', echo })
-    // A prompt must not be there before what is typed is unseen.
+    // Python must not show a prompt before the echo has been switched off.
     Atomics.wait(shared, switched, before)
   }
 
@@ -48,49 +45,48 @@ class Host {
 }
 
 const host = new Host()
-const nobody = new Int32Array(new SharedArrayBuffer(4))
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4))
 
 function say(notice: CommandNotice): void {
   port.postMessage(notice)
 }
 
-/** An error that Pyodide hands to Python as an OSError of that code. */
+/** An error that Pyodide converts to Python's OSError with that code. */
 function osError(code: string): Error {
   return Object.assign(new Error(code), { code })
 }
 
 /**
- * Reads through the main thread: a thread that sits in read(2) cannot be interrupted.
+ * Reads through the main thread, because a thread that is blocked in read(2) cannot be interrupted.
  *
- * @throws EINTR when there is a signal to be raised; what was asked for is then given to the next
- * who reads
+ * @throws EINTR if there is a pending signal. What is read later is then returned by the next call
  */
 function read(into: Uint8Array): number {
-  // The C library reads into two places at once, and the first may have no room.
+  // The C library reads into two buffers at once, and the first may be empty.
   if (into.length === 0) return 0
-  const { input: state, length } = commandWords
+  const { input: state, length } = COMMAND_WORDS
   for (;;) {
     switch (Atomics.load(shared, state)) {
-      case inputStates.idle:
-        Atomics.store(shared, state, inputStates.wanted)
+      case INPUT_STATES.idle:
+        Atomics.store(shared, state, INPUT_STATES.wanted)
         say({ type: 'read', size: Math.min(into.length, input.length) })
         break
-      case inputStates.wanted:
+      case INPUT_STATES.wanted:
         if (Atomics.load(signals, 0) !== 0) throw osError('EINTR')
-        Atomics.wait(shared, state, inputStates.wanted)
+        Atomics.wait(shared, state, INPUT_STATES.wanted)
         break
-      case inputStates.failed:
-        Atomics.store(shared, state, inputStates.idle)
+      case INPUT_STATES.failed:
+        Atomics.store(shared, state, INPUT_STATES.idle)
         throw osError('EIO')
       default: {
         const size = Atomics.load(shared, length)
         const taken = Math.min(size, into.length)
         into.set(input.subarray(0, taken))
         if (taken < size) {
-          // Whoever was interrupted had asked for more.
+          // An interrupted call had asked for more bytes.
           input.copyWithin(0, taken, size)
           Atomics.store(shared, length, size - taken)
-        } else Atomics.store(shared, state, inputStates.idle)
+        } else Atomics.store(shared, state, INPUT_STATES.idle)
         return taken
       }
     }
@@ -109,22 +105,22 @@ function write(descriptor: number, bytes: Uint8Array): void {
         if (code === 'EPIPE' && descriptor === STDOUT) host.broken = true
         throw error
       }
-      // Ctrl-C has to end a program whose output is not read.
+      // Ctrl-C must end a program whose output nobody reads.
       if (Atomics.load(signals, 0) !== 0 && done === 0) throw osError('EINTR')
-      Atomics.wait(nobody, 0, 0, pause)
+      Atomics.wait(NEVER_NOTIFIED, 0, 0, pause)
       pause = Math.min(pause * 2, LONGEST_PAUSE)
     }
   }
 }
 
 /**
- * For the user. It is called inside of Python's system calls, which know no failures but their own.
+ * Shows a line to the user. It is called in Python's system calls, so it must not throw.
  */
 function notice(text: string): void {
   try {
     write(STDERR, Buffer.from(`monoceros python: ${text}\n`))
   } catch {
-    // Nobody reads it.
+    // Nobody reads standard error.
   }
 }
 
@@ -136,8 +132,8 @@ function writer(descriptor: number, terminal: boolean) {
       return bytes.length
     },
     getTerminalSize: () => ({
-      columns: Atomics.load(shared, commandWords.columns) || 80,
-      rows: Atomics.load(shared, commandWords.rows) || 24,
+      columns: Atomics.load(shared, COMMAND_WORDS.columns) || 80,
+      rows: Atomics.load(shared, COMMAND_WORDS.rows) || 24,
     }),
   }
 }
@@ -170,8 +166,8 @@ async function run(): Promise<number> {
   say({ type: 'started' })
   const globals = pyodide.toPy({ host, folder: pythonFolder, program: JSON.stringify(program) })
   const status: unknown = pyodide.runPython(RUN, { globals })
-  // After a fatal error inside of a call from Python to JavaScript Pyodide returns as if nothing
-  // had been.
+  // After a fatal error in a call from Python to JavaScript, Pyodide returns as if nothing had
+  // happened.
   if (typeof status !== 'number') throw new Error('the interpreter ended in the middle of its work')
   return status
 }
@@ -184,8 +180,8 @@ sys.path.remove(folder)
 run.main(program, host)
 `
 
-// A promise that nobody waits for is no reason to end; the thread does not come back to its event
-// loop in any case.
+// A rejected promise that nobody awaits is no reason to end. The thread does not return to its
+// event loop in any case.
 process.on('unhandledRejection', () => {})
 try {
   say({ type: 'ended', status: await run() })

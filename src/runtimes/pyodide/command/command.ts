@@ -6,17 +6,17 @@ import { ClaimKeeper } from '../locks/claim-keeper.ts'
 import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
 import { STACK_MB } from '../memory-limit.ts'
 import {
+  COMMAND_WORDS,
   COMMAND_WORDS_BYTES,
   type CommandNotice,
   type CommandThreadData,
-  commandWords,
   INPUT_BYTES,
   LOCK_OWNER,
   type Program,
 } from './command-link.ts'
 import { StandardInput } from './standard-input.ts'
 
-/** A program, and the world it runs in. */
+/** A program, and what it sees. */
 export interface ProgramRequest {
   readonly program: Program
   readonly mounts: readonly Mount[]
@@ -24,35 +24,35 @@ export interface ProgramRequest {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** The interpreter broke down. `message` is a line and, where it is known, Python's stack. */
+/** The interpreter broke down. `message` is one line and, if it is known, Python's stack. */
 export class BreakdownError extends Error {
   readonly code = 'breakdown'
 }
 
-/** No error: the interpreter could not be started from its snapshot. */
-const unfit = Symbol('unfit')
+/** The result if the interpreter could not be started from its snapshot. */
+const UNFIT = Symbol('unfit')
 
 const SIGINT = 2
 /**
- * A signal so soon after another is the same key: the terminal has told us, and whoever started us
- * too.
+ * Two signals within this time (ms) come from one key press: one from the terminal, and one that
+ * the parent process forwarded.
  */
 const ECHO_MS = 50
 const INTERRUPTED = 128 + SIGINT
 
 /**
  * Runs a Python program on an embedded interpreter, in a thread of its own, with this process's
- * standard streams. SIGINT becomes KeyboardInterrupt; one that comes while Python has not yet
- * heeded the last ends it.
+ * standard streams. SIGINT raises KeyboardInterrupt. A second SIGINT before Python has raised the
+ * first ends the program.
  *
- * @returns the exit status, as `python` would have it
- * @throws BreakdownError
+ * @returns the exit status of `python`
+ * @throws BreakdownError if the interpreter broke down
  */
 export async function runProgram(request: ProgramRequest): Promise<number> {
   const image = await loadImage()
   const fitting = snapshotFits(request.environment) ? image : { ...image, snapshot: null }
   const status = await runThread(request, fitting)
-  if (status !== unfit) return status
+  if (status !== UNFIT) return status
   await discardSnapshot()
   return (await runThread(request, { ...image, snapshot: null })) as number
 }
@@ -60,7 +60,7 @@ export async function runProgram(request: ProgramRequest): Promise<number> {
 async function runThread(
   { program, mounts, environment }: ProgramRequest,
   image: InterpreterImage,
-): Promise<number | typeof unfit> {
+): Promise<number | typeof UNFIT> {
   const { port1: port, port2 } = new MessageChannel()
   const shared = new SharedArrayBuffer(COMMAND_WORDS_BYTES)
   const words = new Int32Array(shared)
@@ -81,8 +81,8 @@ async function runThread(
     locks,
   }
   const resize = () => {
-    Atomics.store(words, commandWords.columns, process.stdout.columns ?? 0)
-    Atomics.store(words, commandWords.rows, process.stdout.rows ?? 0)
+    Atomics.store(words, COMMAND_WORDS.columns, process.stdout.columns ?? 0)
+    Atomics.store(words, COMMAND_WORDS.rows, process.stdout.rows ?? 0)
   }
   resize()
   process.on('SIGWINCH', resize)
@@ -93,13 +93,13 @@ async function runThread(
     env: {},
     execArgv: [],
     resourceLimits: { stackSizeMb: STACK_MB },
-    // What Pyodide itself writes there is not for users: pages of its own source.
+    // What Pyodide itself writes there, pages of its own source, is of no use to users.
     stdout: true,
     stderr: true,
   })
   const raise = () => {
     Atomics.store(signal, 0, SIGINT)
-    Atomics.notify(words, commandWords.input)
+    Atomics.notify(words, COMMAND_WORDS.input)
   }
   const standardInput = new StandardInput(words, new Uint8Array(input), raise)
   let interrupted = () => {}
@@ -114,10 +114,10 @@ async function runThread(
   }
   process.on('SIGINT', onInterrupt)
   try {
-    return await new Promise<number | typeof unfit>((resolve, reject) => {
+    return await new Promise<number | typeof UNFIT>((resolve, reject) => {
       let started = false
       const fail = (message: string) =>
-        started || image.snapshot === null ? reject(new BreakdownError(message)) : resolve(unfit)
+        started || image.snapshot === null ? reject(new BreakdownError(message)) : resolve(UNFIT)
       interrupted = () => resolve(INTERRUPTED)
       port.on('message', (notice: CommandNotice) => {
         if (notice.type === 'started') started = true
@@ -128,7 +128,7 @@ async function runThread(
         else fail(breakdown(notice.reason, notice.place))
       })
       thread.on('error', (error) => fail(breakdown(error.message.split('\n', 1)[0] as string, '')))
-      // Its last messages are on their way here before the thread can end.
+      // The thread's last messages were sent before it ended, and arrive in this turn.
       thread.on('exit', (code) =>
         setImmediate(() => (started ? resolve(code) : fail(breakdown('', '')))),
       )
@@ -151,7 +151,7 @@ function breakdown(reason: string, place: string): string {
   return place === '' ? what : `${what}\n${place}`
 }
 
-/** The thread's program, from sources or from what was built of them. */
+/** The thread's program: TypeScript if this file is, else JavaScript. */
 function entry(): URL {
   const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
   return new URL(`./command-entry.${extension}`, import.meta.url)

@@ -1,9 +1,9 @@
-import { commandWords, inputStates } from './command-link.ts'
+import { COMMAND_WORDS, INPUT_STATES } from './command-link.ts'
 import { TypedLine } from './typed-line.ts'
 
 /**
- * This process's standard input, for a thread that blocks while it waits. Nothing is read before it
- * is asked for, so that a program that does not read leaves it to others.
+ * This process's standard input, for a thread that blocks while it waits. Nothing is read before
+ * the thread asks for it, so that a program that does not read leaves the input to others.
  */
 export class StandardInput {
   readonly #words: Int32Array
@@ -13,15 +13,14 @@ export class StandardInput {
   #over = false
   #failed = false
   #wanted = 0
-  /** What is typed unseen; null when it is shown. */
+  /** The line that is typed without an echo; null while the echo is on. */
   #secret: TypedLine | null = null
   #listening = false
 
   /**
-   * @param words {@link commandWords}
-   * @param area where the bytes are put
-   * @param interrupt what Ctrl-C does while nothing is shown, as the terminal then makes no signal
-   * of it
+   * @param words {@link COMMAND_WORDS}
+   * @param area receives the bytes
+   * @param interrupt called for Ctrl-C while the echo is off, when the terminal sends no signal
    */
   constructor(words: Int32Array, area: Uint8Array, interrupt: () => void) {
     this.#words = words
@@ -29,25 +28,25 @@ export class StandardInput {
     this.#interrupt = interrupt
   }
 
-  /** Gives up to `size` bytes to the thread, as soon as there are some. */
+  /** Gives up to `size` bytes to the thread when there are some. */
   give(size: number): void {
     this.#wanted = size
     this.#listen()
     this.#answer()
   }
 
-  /** Says whether a terminal shows what is typed. */
+  /** Switches the terminal's echo. */
   echo(echo: boolean): void {
     if (process.stdin.isTTY) {
       this.#listen()
       this.#secret = echo ? null : new TypedLine()
       process.stdin.setRawMode(!echo)
     }
-    Atomics.add(this.#words, commandWords.switched, 1)
-    Atomics.notify(this.#words, commandWords.switched)
+    Atomics.add(this.#words, COMMAND_WORDS.switched, 1)
+    Atomics.notify(this.#words, COMMAND_WORDS.switched)
   }
 
-  /** Reads no more. */
+  /** Stops reading. */
   end(): void {
     if (!this.#listening) return
     if (this.#secret !== null) process.stdin.setRawMode(false)
@@ -76,9 +75,9 @@ export class StandardInput {
       const taken = bytes.subarray(0, this.#wanted)
       this.#rest = taken.length < bytes.length ? bytes.subarray(taken.length) : null
       this.#area.set(taken)
-      this.#tell(inputStates.ready, taken.length)
-    } else if (this.#failed) this.#tell(inputStates.failed, 0)
-    else if (this.#over) this.#tell(inputStates.ready, 0)
+      this.#set(INPUT_STATES.ready, taken.length)
+    } else if (this.#failed) this.#set(INPUT_STATES.failed, 0)
+    else if (this.#over) this.#set(INPUT_STATES.ready, 0)
   }
 
   #next(): Buffer | null {
@@ -90,14 +89,14 @@ export class StandardInput {
     this.#secret = new TypedLine()
     if (typed !== 'interrupt') return typed
     this.#interrupt()
-    // Python is no longer waiting for it; whoever reads next gets what is typed then.
+    // Python does not wait any more. The next call of read() gets what is typed then.
     return null
   }
 
-  #tell(state: number, length: number): void {
+  #set(state: number, length: number): void {
     this.#wanted = 0
-    Atomics.store(this.#words, commandWords.length, length)
-    Atomics.store(this.#words, commandWords.input, state)
-    Atomics.notify(this.#words, commandWords.input)
+    Atomics.store(this.#words, COMMAND_WORDS.length, length)
+    Atomics.store(this.#words, COMMAND_WORDS.input, state)
+    Atomics.notify(this.#words, COMMAND_WORDS.input)
   }
 }

@@ -7,8 +7,8 @@ const NEWLINE = 0x0a
 const RETURN = 0x0d
 
 /**
- * A line that is typed without being shown: a terminal that shows nothing edits nothing either, so
- * the keys that edit are obeyed here.
+ * A line that is typed without an echo. A terminal without echo does not edit the line either, so
+ * the editing keys are handled here.
  */
 export class TypedLine {
   #bytes: number[] = []
@@ -16,9 +16,9 @@ export class TypedLine {
   /**
    * Takes what was typed.
    *
-   * @returns the line with its newline, once it is complete; nothing (0 bytes) for Ctrl-D on an
-   * empty line; `interrupt` for Ctrl-C; null while there is more to come. What follows the end of
-   * the line is lost, as a terminal loses it when echoing is switched.
+   * @returns the line with its newline when it is complete, 0 bytes for Ctrl-D on an empty line,
+   * `interrupt` for Ctrl-C, or null while the line is incomplete. What follows the end of the line
+   * is lost, as a terminal loses it when the echo is switched
    */
   type(typed: Uint8Array): Buffer | 'interrupt' | null {
     for (const byte of typed) {
@@ -33,7 +33,7 @@ export class TypedLine {
     return null
   }
 
-  /** Takes the last character away, all bytes of its UTF-8. */
+  /** Removes the last character, with all bytes of its UTF-8 form. */
   #erase(): void {
     let byte = this.#bytes.pop()
     while (byte !== undefined && (byte & 0xc0) === 0x80) byte = this.#bytes.pop()

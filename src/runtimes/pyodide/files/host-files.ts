@@ -153,7 +153,9 @@ def replace(call):
     import errno, fcntl, os, sys
 
     def flock(fd, operation, /):
-        """Perform the lock operation on a file descriptor, or on an object with a fileno() method."""
+        """Perform the lock operation on a file descriptor.
+
+        Instead of the descriptor, fd may be an object with a fileno() method."""
         if not isinstance(fd, int):
             fd = fd.fileno()
         sys.audit("fcntl.flock", fd, operation)

@@ -59,7 +59,7 @@ describe('--mount', () => {
     [':ro', 'no path before the colon'],
     ['/', 'root of the disk'],
     ['/dev/null', 'neither a folder nor a regular file'],
-    ['/lib', 'would hide what the embedded interpreter has'],
+    ['/lib', 'would hide files of the embedded interpreter'],
     ['/dev', 'would hide'],
     ['/proc/self', 'would hide'],
   ])('%s is refused with a reason', (text, reason) => {

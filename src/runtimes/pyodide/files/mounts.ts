@@ -2,53 +2,53 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 /**
- * A part of the disk that an embedded interpreter sees, at the same path inside as outside. A
+ * A part of the disk that an embedded interpreter sees, at the path that it has on the disk: a
  * folder, or a single regular file.
  */
 export interface Mount {
   /** Absolute and normalised. */
   readonly path: string
-  /** Every attempt to write is answered with EROFS. */
+  /** Every attempt to write fails with EROFS. */
   readonly readOnly: boolean
 }
 
 /**
- * A mount that cannot be made. `message` is one line for the user: what was asked, what is wrong
- * with it, what to do.
+ * A mount cannot be made. `message` is one line for the user: the request, what is wrong with it,
+ * and what to do.
  */
 export class MountError extends Error {
   readonly code = 'mount'
 }
 
-/** What {@link planMounts} works from. All paths may be relative to `chdir`, which is absolute. */
+/** The input of {@link planMounts}. Paths may be relative to `chdir`, which is absolute. */
 export interface MountRequest {
   /** The working directory of the application. */
   readonly chdir: string
   /**
-   * Folders and archives that modules are imported from. What is not there is left out, as Python
-   * leaves it out.
+   * Folders and archives from which modules are imported. Paths that do not exist are ignored, as
+   * in Python.
    */
   readonly pythonPath: readonly string[]
-  /** Where temporary files go (`os.tmpdir()`); null for none. */
+  /** The folder for temporary files (`os.tmpdir()`); null for none. */
   readonly temporary: string | null
   /**
-   * What the user asked for beyond that, from {@link parseMount}: wins where it names the same path
-   * as one of the others.
+   * The user's mounts, from {@link parseMount}. They have precedence over the others for the same
+   * path.
    */
   readonly asked: readonly Mount[]
-  /** Folders of Monoceros' own Python code; read-only. */
+  /** Folders of Monoceros' own Python code. They are read-only. */
   readonly own: readonly string[]
 }
 
 /**
- * The database of time zones, which Python's `zoneinfo` reads: the one part of the disk that is
- * visible without being asked for.
+ * The time zone database, which Python's `zoneinfo` reads. It is the only part of the disk that is
+ * always visible.
  */
 const TIME_ZONES = '/usr/share/zoneinfo'
 
 /**
- * Where the interpreter has files of its own (Pyodide's in-memory file system): a mount there, or
- * above, would hide them. The host's `/lib/python3/dist-packages` is none of them.
+ * Where the interpreter has files of its own, in Pyodide's in-memory file system. A mount at such a
+ * path or above it would hide them. The host's `/lib/python3/dist-packages` is not among them.
  */
 const RESERVED = [/^\/lib\/python3\.?\d+(\.zip)?$/, /^\/dev$/, /^\/proc$/]
 const RESERVED_PARENTS = new Set(['/lib'])
@@ -56,27 +56,26 @@ const RESERVED_PARENTS = new Set(['/lib'])
 /**
  * Reads the value of `--mount`: `PATH`, `PATH:ro` or `PATH:rw`.
  *
- * @param text as given; a relative path is meant from `cwd`
- * @throws MountError when there is nothing at the path, or what is there cannot be mounted
+ * @param text the value; a relative path starts at `cwd`
+ * @throws MountError if the path does not exist or cannot be mounted
  * @example parseMount('media:ro', '/srv/shop')   // { path: '/srv/shop/media', readOnly: true }
  */
 export function parseMount(text: string, cwd: string): Mount {
   const suffix = /:(ro|rw)$/.exec(text)
   const given = suffix === null ? text : text.slice(0, suffix.index)
   if (given === '')
-    throw new MountError(`--mount ${text}: there is no path before the colon; give PATH or PATH:ro`)
+    throw new MountError(`--mount ${text}: there is no path before the colon; use PATH or PATH:ro`)
   const path = resolve(cwd, given)
   check(path, `--mount ${text}`)
   return { path, readOnly: suffix?.[1] === 'ro' }
 }
 
 /**
- * The mounts that make `request` visible: as few as possible, each before those inside of it. A
- * mount within another with the same rights is left out. Where a path leads through a symbolic
- * link, what it leads to is mounted at its own path too, because links inside may be written either
- * way.
+ * The mounts for a request, as few as possible, outer ones before inner ones. A mount inside
+ * another with the same rights is left out. If a path leads through a symbolic link, the link's
+ * target is mounted at its own path too, because links inside may name either path.
  *
- * @throws MountError when the working directory is missing or cannot be mounted
+ * @throws MountError if the working directory does not exist or cannot be mounted
  */
 export function planMounts(request: MountRequest): Mount[] {
   const { chdir } = request
@@ -99,7 +98,7 @@ export function planMounts(request: MountRequest): Mount[] {
   }
   for (const { path } of request.asked) check(path, `--mount ${path}`)
   const mounts = new Map<string, boolean>()
-  // Later ones win.
+  // Later entries have precedence.
   for (const group of [
     own.map((path) => ({ path, readOnly: true })),
     writable.map((path) => ({ path, readOnly: false })),
@@ -113,7 +112,7 @@ export function planMounts(request: MountRequest): Mount[] {
 
 function nestedOnlyWhereRightsDiffer(mounts: ReadonlyMap<string, boolean>): Mount[] {
   const kept: Mount[] = []
-  // By length a folder comes before what is in it.
+  // Sorted by length, a folder comes before its contents.
   const paths = [...mounts.keys()].sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
   for (const path of paths) {
     const readOnly = mounts.get(path) as boolean
@@ -123,7 +122,7 @@ function nestedOnlyWhereRightsDiffer(mounts: ReadonlyMap<string, boolean>): Moun
   return kept
 }
 
-/** Whether `path` is `folder` or lies in it. Both absolute and normalised. */
+/** Whether `path` is `folder` or is inside it. Both are absolute and normalised. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
@@ -131,8 +130,8 @@ export function isWithin(path: string, folder: string): boolean {
 function check(path: string, what: string): void {
   if (path === '/') {
     throw new MountError(
-      `${what} is the root of the disk, and all of it cannot be made visible to the embedded interpreter: ` +
-        'name the folders that the application needs (--chdir, --mount)',
+      `${what} is the root of the disk, which cannot be made visible to the embedded ` +
+        'interpreter as a whole: name the folders that the application needs (--chdir, --mount)',
     )
   }
   const status = statSync(path, { throwIfNoEntry: false })
@@ -142,15 +141,14 @@ function check(path: string, what: string): void {
   }
   if (RESERVED_PARENTS.has(path) || isReserved(path)) {
     throw new MountError(
-      `${what}: a mount at ${path} would hide what the embedded interpreter has there itself; ` +
+      `${what}: a mount at ${path} would hide files of the embedded interpreter; ` +
         'put the files at another path',
     )
   }
 }
 
 function isReserved(path: string): boolean {
-  // Memory for shared use, on many systems where temporary files go; the interpreter's own is
-  // empty.
+  // Shared memory, which many systems use for temporary files. The interpreter's own is empty.
   if (isWithin(path, '/dev/shm')) return false
   for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
     const folder = path.slice(0, end)

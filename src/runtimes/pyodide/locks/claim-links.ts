@@ -4,79 +4,78 @@ import { hasEnded, type ProcessIdentity, processIdentity } from '../process-iden
 
 /**
  * Claims on files between processes: a symbolic link beside the file, whose text names the process
- * that has it.
+ * that has the claim.
  *
- * A link is made with its text, and only where there is none, in one call of the system, on every
- * file system that has links; it needs no descriptor, no native code and no server. Who makes the
- * link `db.sqlite3-monoceros` has the claim, who removes it gives it back.
+ * One system call makes a link with its text, and only if there is none, on every file system that
+ * has links. It needs no file descriptor, no native code and no server. The process that makes the
+ * link `db.sqlite3-monoceros` has the claim; removing the link gives it back.
  *
- * What is left behind by a process that was killed is removed by whoever wants the claim next. Two
+ * The link of a process that was killed is removed by the next process that wants the claim. Two
  * things must not happen then.
  *
- * *A claim that is alive must not be taken for abandoned.* Within one PID namespace the kernel is
- * asked: the process is gone, or the number belongs to one that started at another time, or all of
- * it has ended but for the entry in the table of processes. A process of another namespace (a
- * container that shares the folder) cannot be asked about; its claims are touched every second by
- * {@link ClaimLinks.touch} and abandoned when that has not happened for long. A stopped process of
- * ours keeps its claims for ever, a paused container loses them: what it then does is for the
- * caller to prevent.
+ * *A claim must not be considered abandoned while its process lives.* Within one PID namespace, the
+ * kernel is asked: the process is gone, or its number belongs to a process that started at another
+ * time, or the process has ended except for its entry in the process table. About a process of
+ * another namespace (a container that shares the folder) the kernel cannot be asked. Its claims are
+ * renewed every second by {@link ClaimLinks.touch}, and are abandoned when that has not happened
+ * for long. So a stopped process of this namespace keeps its claims forever; a paused container
+ * loses them, and the caller must prevent that it writes after that.
  *
- * *A claim that is new must not be removed in place of an abandoned one*, by one that has read the
- * old text and is slow. So a link may be removed by others only under a second link, the gate,
- * whose name has a digest of the text of the first. Texts are never used twice. Say the link L has
- * the text T, whose process is dead:
+ * *A new claim must not be removed in place of an abandoned one* by a slow process that has read
+ * the old text. So another process may remove a link only while it holds a second link, the gate,
+ * whose name contains a digest of the text of the first. Texts are never used twice. Let the link L
+ * have the text T of a dead process:
  *
- * - Whoever has the gate of T reads L again. If it is T still, it stays T until they remove it: its
- *   maker is dead, and all others need the same gate, which they cannot get. If it is not T,
- *   somebody else was faster; the gate is removed and all begins anew.
- * - Between the removal and the new claim anybody may make the link, also one who never saw T.
- *   Making is atomic, so one does.
- * - Whoever dies with the gate leaves a link with a dead process's text, for which the same holds:
- *   it is removed under its own gate.
- * - Whoever dies between removing L and removing the gate leaves a link that nobody looks for
- *   again, as T does not come back. It does no harm.
+ * - The holder of the gate of T reads L again. If the text is still T, it stays T until the holder
+ *   removes it: the process that made it is dead, and all others need the same gate. If it is not
+ *   T, another process was faster; the gate is removed and the attempt starts again.
+ * - Between the removal and the new claim any process may make the link, even one that never saw T.
+ *   Making a link is atomic, so only one of them does.
+ * - A process that dies while it holds the gate leaves a link with the text of a dead process, to
+ *   which the same applies: it is removed under a gate of its own.
+ * - A process that dies after it has removed L and before it has removed the gate leaves a link
+ *   that is never looked for again, because T is not used again. It does no harm.
  */
 
-/** What ends the names of links beside a file. */
+/** How the names of links beside a file end. */
 const SUFFIX = '-monoceros'
 const ASK = '-ask'
 const NAME = /.-monoceros(-ask|-[0-9a-f]{8})?$/
 
 const TEXT = /^(\d+)@([\w-]+)\.(\w+)\.(\w+)\.(\w+)\.(\w+)\.(\w+)$/
 
-/** The text of a mark that somebody waits. */
+/** The text of a mark by which a process asks for a claim. */
 const WAITING = 'waiting'
 
 /**
- * How long a claim of another PID namespace must have gone without a touch, by its time and by what
- * we have seen, ms.
+ * How long a claim of another PID namespace must not have been renewed, ms: by its own time
+ * (`age`), and since this process first saw it in its present form (`seen`).
  */
 const SILENCE = {
   sameBoot: { age: 10_000, seen: 3_000 },
   other: { age: 60_000, seen: 10_000 },
 } as const
 
-/** How long to believe that a process lives, ms. */
+/** How long to assume that a process is still alive, ms. */
 const ALIVE = 50
 
 /**
- * How an attempt ended: the claim is ours; it is another's, who is named if possible; or there is
- * no way to have claims there, and the system's code for why.
+ * The result of an attempt. `taken`: this process has the claim. `busy`: another process has it,
+ * with the text of its claim if possible. `impossible`: the system returned an error code.
  */
 export type Taking =
   | { readonly outcome: 'taken' }
   | { readonly outcome: 'busy'; readonly holder: string }
   | { readonly outcome: 'impossible'; readonly code: string }
 
-/** What is needed to judge a claim that cannot be asked about: since when it looks the same. */
+/** Since when a claim of another PID namespace looks the same. */
 interface Sighting {
   readonly look: string
   readonly since: number
 }
 
 /**
- * One process's way to claims on the disk. Not to be used by two threads at once: the caller sees
- * to that.
+ * One process's claims on the disk. The caller makes sure that only one thread at a time uses it.
  */
 export class ClaimLinks {
   readonly #table: string
@@ -86,9 +85,8 @@ export class ClaimLinks {
   #alive = { text: '', until: 0 }
 
   /**
-   * @param table tells those from each other who make claims in one process and do not know of each
-   * other
-   * @param nextSerial gives a number that was never given before, to any thread
+   * @param table distinguishes lock tables of one process that are independent of each other
+   * @param nextSerial returns a number that it never returned before, in any thread
    */
   constructor(
     table: number,
@@ -101,15 +99,16 @@ export class ClaimLinks {
   }
 
   /**
-   * The text of a claim. Short enough for a link to be kept in the inode on most file systems (59
-   * bytes).
+   * The text of a claim. It is short enough (59 bytes) for most file systems to keep the link in
+   * its inode.
    */
   text(serial: number, inode: bigint): string {
     const { pid, boot, namespace, start } = this.#process
-    return `${pid}@${boot}.${namespace}.${start}.${this.#table}.${serial.toString(36)}.${inode.toString(36)}`
+    const made = `${this.#table}.${serial.toString(36)}.${inode.toString(36)}`
+    return `${pid}@${boot}.${namespace}.${start}.${made}`
   }
 
-  /** Claims a file, if nobody has it who lives. `text` is made for this claim alone. */
+  /** Claims a file unless a living process has it. `text` must be used for this claim only. */
   take(link: Buffer, text: string, inode: bigint): Taking {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const code = make(link, text)
@@ -122,54 +121,53 @@ export class ClaimLinks {
     return { outcome: 'busy', holder: '' }
   }
 
-  /** Gives a claim back. What is not ours any more stays. */
+  /** Gives a claim back. A link that is another process's by now stays. */
   release(link: Buffer, text: string): void {
     if (read(link) === text) remove(link)
   }
 
   /**
-   * Says that a claim is alive, to those who cannot see our process.
+   * Renews a claim for processes that cannot see this one.
    *
-   * @returns whether it is still ours: it was not taken from us, and what somebody deleted could be
-   * made again
+   * @returns whether this process still has it. A link that was deleted is made again
    */
   touch(link: Buffer, text: string): boolean {
     const found = read(link)
-    // A folder that is gone takes no claim from anybody.
+    // If the folder is gone, the claim is not lost to another process.
     if (found === null) return make(link, text) !== 'EEXIST'
     if (found !== text) return false
     const now = Date.now() / 1000
     try {
       fs.lutimesSync(link, now, now)
     } catch {
-      // Not on every file system, and the folder's rights may have changed. It is ours as long as
-      // it is there.
+      // Not every file system has this, and the folder's permissions may have changed. The claim
+      // lasts as long as the link exists.
     }
     return true
   }
 
-  /** Who else has a file: the text of a claim that is not abandoned, or null. */
+  /** The text of another process's claim on a file that is not abandoned, or null. */
   holder(link: Buffer, inode: bigint): string | null {
     const found = read(link)
     return found === null || this.#isAbandoned(link, found, inode) ? null : found
   }
 
-  /** Asks whoever has a claim to give it back soon. */
+  /** Asks the process that has a claim to give it back soon. */
   ask(link: Buffer): void {
     make(Buffer.concat([link, Buffer.from(ASK)]), WAITING)
   }
 
-  /** Whether somebody has asked since the last time. */
+  /** Whether a process has asked since the last call. */
   asked(link: Buffer): boolean {
     const mark = Buffer.concat([link, Buffer.from(ASK)])
-    // Looking is much cheaper than an exception, and most often there is nothing.
+    // A look is much cheaper than an exception, and usually there is no mark.
     if (fs.lstatSync(mark, { throwIfNoEntry: false }) === undefined) return false
     return remove(mark)
   }
 
   /**
-   * Removes what a thread of ours has left of its work on a claim when it was ended in the midst of
-   * it.
+   * Removes the links that a thread of this process left when it was ended while it worked on a
+   * claim.
    */
   repair(link: Buffer): void {
     const slash = link.lastIndexOf('/')
@@ -184,13 +182,13 @@ export class ClaimLinks {
         if (owner !== null && this.#isOurs(owner)) remove(path)
       }
     } catch {
-      // There is no such folder any more.
+      // The folder does not exist any more.
     }
   }
 
   /**
-   * Removes a link that has a text, if that is of nobody who lives. True if it is gone, or has
-   * another text by now.
+   * Removes a link with a text if the process that it names does not live. Returns true if the link
+   * is gone or has another text by now.
    */
   #remove(link: Buffer, text: string, inode: bigint | null): boolean {
     if (!this.#isAbandoned(link, text, inode)) return false
@@ -211,15 +209,15 @@ export class ClaimLinks {
 
   #isAbandoned(link: Buffer, text: string, inode: bigint | null): boolean {
     const owner = parse(text)
-    // What we cannot read may be of a later version, and alive.
+    // A text in another format may be of a later version, and its process may live.
     if (owner === null) return false
-    // Claims are made by one thread at a time, so this one's maker was ended before it could say
-    // that it has it.
+    // Only one thread at a time makes claims, so the one that made this one was ended before it
+    // could record it.
     if (this.#isOurs(owner)) return true
     if (text === this.#alive.text && monotonic() < this.#alive.until) return false
     if (owner.boot !== this.#process.boot || owner.namespace !== this.#process.namespace)
       return this.#isSilent(link, text, owner.boot === this.#process.boot)
-    // Copied with the folder, or the file was replaced.
+    // The link was copied with the folder, or the file was replaced.
     if (inode !== null && owner.inode !== inode.toString(36)) return true
     if (hasEnded(owner, madeAt(link), this.#process) === true) return true
     this.#alive = { text, until: monotonic() + ALIVE }
@@ -238,8 +236,8 @@ export class ClaimLinks {
   }
 
   /**
-   * By the clock alone a claim would be old when the clock was set, and by what we have seen alone
-   * each newcomer would have to wait for long.
+   * Whether a claim was not renewed for long. Both times count: the link's own would be wrong after
+   * the clock was set, and with the observed time alone each new process would have to wait.
    */
   #isSilent(link: Buffer, text: string, sameBoot: boolean): boolean {
     const status = fs.lstatSync(link, { bigint: true, throwIfNoEntry: false })
@@ -263,7 +261,7 @@ export function claimLink(path: Buffer): Buffer {
   return Buffer.concat([path, Buffer.from(SUFFIX)])
 }
 
-/** The link that whoever has it may remove another by, as long as that has a text. */
+/** The gate of a link that has a text: its holder may remove that link. */
 export function gateLink(link: Buffer, text: string): Buffer {
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
   return Buffer.concat([link, Buffer.from(`-${digest}`)])
@@ -274,17 +272,14 @@ export function claimantOf(text: string): number | null {
   return parse(text)?.pid ?? null
 }
 
-/**
- * Whether something in a folder is a link of claims. By its name first: hardly anything has such a
- * one.
- */
+/** Whether something in a folder is a link of this module. Few files have a name like one. */
 export function isClaimLink(path: string | Buffer, name: Buffer): boolean {
   if (!name.includes(SUFFIX) || !NAME.test(name.toString('latin1'))) return false
   const text = read(path)
   return text !== null && (text === WAITING || parse(text) !== null)
 }
 
-/** The name of the file that a link of that name is about. */
+/** The name of the file that a link of this name claims. */
 export function claimedName(name: Buffer): Buffer {
   return name.subarray(0, name.lastIndexOf(SUFFIX))
 }
@@ -301,16 +296,17 @@ function parse(text: string): ClaimText | null {
   return { pid: Number(pid), boot, namespace, start, table, inode } as ClaimText
 }
 
-/** When a link was made, in milliseconds since 1970; one that has gone, just now. */
+/** When a link was made, in milliseconds since 1970. If it is gone: now. */
 function madeAt(link: Buffer): number {
   return fs.lstatSync(link, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
 }
 
-/** Milliseconds of a clock that nobody sets. */
+/** Milliseconds of a clock that nobody can set. */
 function monotonic(): number {
   return performance.now()
 }
 
+/** Makes a link. Returns null, or the code of the error. */
 function make(link: Buffer, text: string): string | null {
   try {
     fs.symlinkSync(text, link)
@@ -320,7 +316,7 @@ function make(link: Buffer, text: string): string | null {
   }
 }
 
-/** A link's text; null when there is none. What is no link has a text that no claim has. */
+/** A link's text; null if there is nothing, and '' if it is not a link. */
 function read(link: string | Buffer): string | null {
   try {
     return fs.readlinkSync(link)
@@ -334,7 +330,7 @@ function remove(link: Buffer): boolean {
     fs.unlinkSync(link)
     return true
   } catch {
-    // Somebody was faster.
+    // Another process was faster.
     return false
   }
 }

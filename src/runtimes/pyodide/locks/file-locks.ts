@@ -229,7 +229,8 @@ export class FileLocks {
     }
     if (result.outcome === 'impossible')
       this.#notice(
-        `${place()} cannot be locked: the system does not allow the link beside it (${result.code})`,
+        `${place()} cannot be locked: ` +
+          `the system does not allow the link beside it (${result.code})`,
       )
     else if (result.holder !== null) this.#reportHolder(file, result.holder, place)
     return false

@@ -1,9 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 
-/**
- * What python/monoceros_pyodide/host_facts.py answers with: this process, and the thread that asks.
- */
+/** Facts about this process and thread, for python/monoceros_pyodide/host_facts.py. */
 export function hostFacts() {
   return {
     pid: process.pid,
@@ -19,14 +17,14 @@ export function hostFacts() {
 }
 
 /**
- * What accounts.py makes `pwd` and `grp` of: the user that this process runs as and its groups, as
- * far as they have names. JSON.
+ * The user that this process runs as and its groups, as far as they have names, as JSON.
+ * accounts.py makes `pwd` and `grp` from it.
  */
 export function hostAccounts(): string {
   return JSON.stringify({ user: user(), groups: groups() })
 }
 
-/** The system's number of this thread; null where it does not tell. */
+/** The system's number of this thread; null if it is not known. */
 function threadNumber(): number | null {
   try {
     return Number(/\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0]) || null
@@ -40,7 +38,7 @@ function user() {
     const { username, uid, gid, shell } = userInfo()
     return { name: username, uid, gid, shell: shell ?? '' }
   } catch {
-    // A container may run as a number without a name.
+    // In a container, the user may be a number without a name.
     return null
   }
 }

@@ -1,15 +1,15 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
 
-// Keys from passwords, with Node's OpenSSL: Pyodide's `hashlib` has neither `pbkdf2_hmac` nor
-// `scrypt`, which Django and Werkzeug store passwords with. For
-// `python/monoceros_pyodide/key_derivation.py`, which checks the arguments.
+// Derives keys from passwords with Node's OpenSSL. Pyodide's `hashlib` has neither `pbkdf2_hmac`
+// nor `scrypt`, with which Django and Werkzeug store passwords.
+// `python/monoceros_pyodide/key_derivation.py` calls these functions and checks the arguments.
 
 /**
  * PBKDF2 of RFC 8018 with HMAC.
  *
- * @param hash as Python names it: `sha256`, `sha3_256`
+ * @param hash Python's name for it: `sha256`, `sha3_256`
  * @param length of the key, in bytes
- * @returns the key, or undefined for a hash that is not to be had
+ * @returns the key, or undefined if the hash is not available
  */
 export function pbkdf2(
   hash: string,
@@ -18,7 +18,7 @@ export function pbkdf2(
   iterations: number,
   length: number,
 ): Uint8Array | undefined {
-  // Their digests have any length, and HMAC wants one.
+  // These hashes have no fixed length, which HMAC needs.
   if (hash.startsWith('shake_')) return undefined
   return unless('ERR_CRYPTO_INVALID_DIGEST', () =>
     pbkdf2Sync(password, salt, iterations, length, opensslName(hash)),
@@ -28,9 +28,9 @@ export function pbkdf2(
 /**
  * scrypt of RFC 7914.
  *
- * @param memory the most that it may use, in bytes
+ * @param memory the limit of its memory, in bytes
  * @param length of the key, in bytes
- * @returns the key, or undefined for parameters that do not go together, or need more memory
+ * @returns the key, or undefined if the parameters do not fit each other or need more memory
  */
 export function scrypt(
   password: Uint8Array,
@@ -46,13 +46,13 @@ export function scrypt(
   )
 }
 
-/** The key, as what Pyodide can turn into bytes: it knows no Buffer. */
+/** Returns the key as a Uint8Array, because Pyodide cannot convert a Buffer. */
 function unless(code: string, derive: () => Buffer): Uint8Array | undefined {
   try {
     return new Uint8Array(derive())
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === code) return undefined
-    // OpenSSL knows the hash and has it not: md4 is in its "legacy" provider.
+    // OpenSSL knows the hash but does not provide it: md4 is in its "legacy" provider.
     if ((error as Error).message.endsWith('::unsupported')) return undefined
     throw error
   }

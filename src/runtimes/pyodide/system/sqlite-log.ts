@@ -1,8 +1,8 @@
 import type { PyodideAPI } from 'pyodide'
 
 /**
- * What of Emscripten's module, and of SQLite's C interface in it, is used here. Addresses and codes
- * are numbers.
+ * The parts of Emscripten's module, and of SQLite's C interface in it, that are used here.
+ * Addresses and codes are numbers.
  */
 interface Emscripten {
   readonly HEAP32: Int32Array
@@ -17,29 +17,28 @@ interface Emscripten {
 const OPEN_READWRITE_CREATE = 0x2 | 0x4
 const FILE_POINTER = 7
 /**
- * Of `sqlite3_io_methods`: the version that has no shared memory, and the one that SQLite's file
- * system for Unix has.
+ * Versions of `sqlite3_io_methods`: the one without shared memory, and that of SQLite's file system
+ * for Unix.
  */
 const WITHOUT_SHARED_MEMORY = 1
 const AS_BUILT = 3
 
-/** In the interpreter's memory, as nothing of the disk is there yet. */
+/** A file in the interpreter's memory, because the disk is not mounted yet. */
 const PROBE = '/.monoceros-probe'
 
 /**
- * Tells SQLite that its files have no shared memory, which is the truth: interpreters cannot share
- * any, and its write-ahead log lives on memory that all users of a database share. Then `PRAGMA
- * journal_mode=WAL` changes nothing and says so, as it does wherever that is so
- * (https://sqlite.org/pragma.html#pragma_journal_mode). Not knowing it, SQLite would mark the
- * database as one with a log and then be unable to open it. A connection with
- * `locking_mode=EXCLUSIVE` needs none and can have a log.
+ * Tells SQLite that its files have no shared memory. Its write-ahead log needs memory that all
+ * users of a database share, and interpreters cannot share any. `PRAGMA journal_mode=WAL` then
+ * changes nothing and reports that, as on other systems without shared memory
+ * (https://sqlite.org/pragma.html#pragma_journal_mode). Otherwise SQLite would mark the database as
+ * one with a log and could not open it afterwards. A connection with `locking_mode=EXCLUSIVE` needs
+ * no shared memory and can have a log.
  *
- * SQLite asks for it by the version of a table of methods
- * (https://sqlite.org/c3ref/io_methods.html), one for all files.
+ * SQLite reads the version of a table of methods (https://sqlite.org/c3ref/io_methods.html), which
+ * is the same for all files. This function changes it.
  *
  * @param pyodide before anything is mounted
- * @throws Error when SQLite is built otherwise than this knows it: a new Pyodide has to be looked
- * at
+ * @throws Error if SQLite is built in another way, which a new version of Pyodide may do
  */
 export function withoutSharedLog(pyodide: PyodideAPI): void {
   const { _module: sqlite } = pyodide as unknown as { _module: Emscripten }
@@ -54,7 +53,8 @@ export function withoutSharedLog(pyodide: PyodideAPI): void {
     const methods = opened === 0 && answered === 0 ? word(word(place)) : 0
     if (methods === 0 || word(methods) !== AS_BUILT)
       throw new Error(
-        `SQLite's files have methods of version ${methods && word(methods)}, where ${AS_BUILT} was expected`,
+        `SQLite's file methods have version ${methods && word(methods)}, ` +
+          `but ${AS_BUILT} was expected`,
       )
     sqlite.HEAP32[methods >>> 2] = WITHOUT_SHARED_MEMORY
     sqlite._sqlite3_close(database)
@@ -65,12 +65,12 @@ export function withoutSharedLog(pyodide: PyodideAPI): void {
 }
 
 const HEADER = Buffer.from('SQLite format 3\0', 'latin1')
-/** How much of a file tells whether it is such a database, in bytes. */
+/** How much of a file {@link isLogged} needs, in bytes. */
 export const HEADER_BYTES = 20
 const LOGGED = 2
 
 /**
- * Whether that is the beginning of a database with a write-ahead log
+ * Whether a file that begins like this is a database with a write-ahead log
  * (https://sqlite.org/fileformat2.html#file_format_version_numbers).
  */
 export function isLogged(header: Uint8Array): boolean {
