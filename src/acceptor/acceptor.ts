@@ -139,7 +139,7 @@ export class Acceptor implements AcceptorControls {
 
   #acceptFailed(where: string, error: Error): void {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EMFILE' || code === 'ENFILE') this.#descriptorWatch?.look()
+    if (code === 'EMFILE' || code === 'ENFILE') this.#descriptorWatch?.check()
     else
       this.#limited(
         'error',

@@ -3,32 +3,31 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 
 /**
- * How glibc's `malloc` is to keep house in an acceptor that has embedded interpreters: what V8's
- * compilers and Pyodide's start take and give back would stay with the process, in a heap for each
- * of V8's threads. Elsewhere than with glibc nobody reads these.
+ * Settings of glibc's `malloc` for acceptors with embedded interpreters. Without them, the process
+ * would keep memory that V8's compilers and Pyodide's start have freed, in a heap for each of V8's
+ * threads. Other C libraries ignore them.
  */
-const settings: Readonly<Record<string, string>> = {
+const MALLOC_SETTINGS: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '1048576',
   MALLOC_TRIM_THRESHOLD_: '1048576',
 }
 
-/** Says that the settings are ours. */
+/** Marks an environment to which these settings were added. */
 const MARK = 'MONOCEROS_ALLOCATOR'
 
 /**
- * The environment to start such a process with. Whoever sets one of these themselves has it their
- * way, in all of them.
+ * An environment with these settings. If the user has set any of them, it is returned unchanged.
  */
 export function withAllocator(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = ['GLIBC_TUNABLES', ...Object.keys(settings)]
+  const own = ['GLIBC_TUNABLES', ...Object.keys(MALLOC_SETTINGS)]
   if (own.some((name) => environment[name] !== undefined)) return environment
-  return { ...environment, ...settings, [MARK]: 'own' }
+  return { ...environment, ...MALLOC_SETTINGS, [MARK]: 'own' }
 }
 
 /**
- * Whether an acceptor with these settings will have embedded interpreters, as far as that can be
- * told without running a Python. Others have nothing of this but dearer uploads.
+ * Whether an acceptor with these settings will have embedded interpreters, as far as that is known
+ * without running a Python. Other acceptors gain nothing, and uploads would cost them more.
  */
 export function willEmbed(
   settings: Pick<Settings, 'runtime' | 'wsgiApp' | 'python' | 'chdir'>,
@@ -40,10 +39,10 @@ export function willEmbed(
 }
 
 /**
- * Takes them out again, first of all in that process: `malloc` has read them, and they are not for
- * the application and its commands.
+ * Removes these settings from the environment of the acceptor itself. `malloc` has read them; the
+ * application and its child processes must not get them.
  */
 export function forgetAllocator(environment: NodeJS.ProcessEnv): void {
   if (environment[MARK] === undefined) return
-  for (const name of [MARK, ...Object.keys(settings)]) delete environment[name]
+  for (const name of [MARK, ...Object.keys(MALLOC_SETTINGS)]) delete environment[name]
 }

@@ -20,8 +20,11 @@ describe('how many connections there can be', () => {
     const { maxConnections, warning } = connectionLimit(20_000, 4096, 46, 4)
     expect(maxConnections).toBe(Math.floor((4096 - 46 - 4 * 6 - 256) * 0.8))
     expect(warning).toBe(
-      'max_connections is lowered from 20000 to 3016: an acceptor may have 4096 files open, sockets included. Raise that limit where the ' +
-        'server is started: ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker. Or give --max-connections 3016 or less.',
+      'max_connections is lowered from 20000 to 3016: ' +
+        'an acceptor may have 4096 files open, including sockets. ' +
+        'Raise that limit where you start the server ' +
+        '(ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker). ' +
+        'Or use --max-connections 3016 or less.',
     )
   })
 
@@ -52,7 +55,7 @@ test('while descriptors can be had a watch says nothing, and it looks once a sec
     recovered: () => said.push('recovered'),
   })
   vi.advanceTimersByTime(10_000)
-  watch.look()
+  watch.check()
   expect(said).toEqual([])
   expect(vi.getTimerCount()).toBe(1)
   watch.stop()

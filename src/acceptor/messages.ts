@@ -18,9 +18,9 @@
  *
  * | message | |
  * |---|---|
- * | `leaving` | it stops accepting and will exit, so its replacement can start now; `failed` if the application is the reason |
+ * | `leaving` | it stops accepting, so its replacement can start; `failed`: because of an error |
  * | `retiring` | it asks to be replaced, and serves until it is stopped |
- * | `alive` | its event loop runs; sent four times per `timeout` if the application runs in the acceptor itself |
+ * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
  */
 import type { WorkerReport } from '../runtimes/workers/pool.ts'
 import type { BindAddress } from '../settings/bind-address.ts'

@@ -1,4 +1,4 @@
-/** The program of an acceptor process: what the arbiter starts. */
+/** The program that the arbiter starts for each acceptor. */
 import { Acceptor } from './acceptor.ts'
 import { runAcceptorProcess } from './acceptor-process.ts'
 import { forgetAllocator } from './allocator.ts'

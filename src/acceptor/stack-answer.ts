@@ -1,19 +1,19 @@
-/** What the thread of `stack-thread.ts` begins with. */
+/** The data that the thread of `stack-thread.ts` starts with. */
 export interface StackThreadData {
-  /** The descriptor on which the arbiter asks, by a byte, and is answered, by a line of JSON. */
+  /** The descriptor of the channel: the arbiter asks with a byte, the answer is a line of JSON. */
   readonly fd: number
-  /** The URL of the folder with our own code. */
+  /** The URL of the folder with Monoceros's own code. */
   readonly own: string
 }
 
-/** Where an acceptor's main thread stands. */
+/** What an acceptor's main thread is doing. */
 export type StackAnswer =
   /**
-   * Its event loop runs. `doing`: what it waits for while it loads the application, as a sentence
-   * without its full stop; empty afterwards.
+   * Its event loop runs. `doing` says what it waits for while it loads the application, as a
+   * sentence without a full stop; it is empty afterwards.
    */
   | { readonly kind: 'free'; readonly doing: string }
-  /** It is blocked there; the innermost call first. */
+  /** It is blocked; the innermost call comes first. */
   | { readonly kind: 'stack'; readonly frames: readonly string[] }
-  /** It is blocked, and not in JavaScript. */
+  /** It is blocked outside JavaScript. */
   | { readonly kind: 'unknown' }

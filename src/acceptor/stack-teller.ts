@@ -2,23 +2,23 @@ import { Worker } from 'node:worker_threads'
 import type { StackThreadData } from './stack-answer.ts'
 
 /**
- * For objects of a session that debugs the main thread, in MiB: it is told of every module, with
- * its source map.
+ * Heap for the debugging session, in MiB: it receives every module of the main thread, with its
+ * source map.
  */
 const OLD_GENERATION_MB = 128
 
-/** The thread that tells the arbiter where this process stands; see `stack-thread.ts`. */
+/** The thread that sends stacks of this process to the arbiter; see `stack-thread.ts`. */
 export interface StackTeller {
-  /** There will be nothing more to ask. */
+  /** Ends the thread. */
   end(): void
 }
 
 /**
- * Starts it.
+ * Starts the thread.
  *
- * @param fd the descriptor on which the arbiter asks
- * @param doing what the application waits for while its event loop runs
- * @returns null where there can be no such thread; then the arbiter is told nothing
+ * @param fd the descriptor of the channel to the arbiter
+ * @param doing returns what the application waits for while its event loop runs
+ * @returns null if the thread cannot be started; then the arbiter gets no stacks
  */
 export function tellStacks(fd: number, doing: () => string): StackTeller | null {
   const workerData: StackThreadData = { fd, own: new URL('../', import.meta.url).href }
@@ -32,10 +32,10 @@ export function tellStacks(fd: number, doing: () => string): StackTeller | null 
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: OLD_GENERATION_MB },
     })
   } catch {
-    return null // no memory, or Node's permission model
+    return null // out of memory, or not permitted by Node's permission model
   }
   thread.on('message', () => thread.postMessage(doing()))
-  // It only looks: the application goes on without it.
+  // The application does not need the thread.
   thread.on('error', () => {})
   thread.unref()
   return { end: () => void thread.terminate() }

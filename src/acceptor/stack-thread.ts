@@ -1,17 +1,14 @@
 /**
- * The program of a thread beside an application in TypeScript: it says where the main thread stands
- * when the arbiter asks, also when that thread does not come back to its event loop. It uses Node's
- * inspector within the process; no port is opened. Until it is asked it sleeps.
+ * A thread beside a TypeScript application: it sends the stack of the main thread when the arbiter
+ * asks, also while the application blocks the event loop. It uses Node's inspector within the
+ * process and opens no port. Until it is asked, it sleeps.
  */
 import { type Debugger, Session } from 'node:inspector'
 import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { StackAnswer, StackThreadData } from './stack-answer.ts'
 
-/**
- * How long the main thread has to answer before it counts as blocked, and to stop where it is;
- * milliseconds.
- */
+/** How long the main thread may take to answer before it counts as blocked, and to pause; in ms. */
 const BEAT_MS = 250
 const PAUSE_MS = 2500
 
@@ -23,15 +20,15 @@ let asked: Promise<unknown> = Promise.resolve()
 arbiter.on('data', () => {
   asked = asked.then(answer)
 })
-// The arbiter is gone: its child hears of that too.
+// The arbiter is gone; the main thread notices that too.
 arbiter.on('error', () => {})
 
 async function answer(): Promise<void> {
-  const said = (await beat()) ?? (await stack())
-  arbiter.write(`${JSON.stringify(said)}\n`)
+  const result = (await beat()) ?? (await stack())
+  arbiter.write(`${JSON.stringify(result)}\n`)
 }
 
-/** What the main thread says, when its event loop runs. */
+/** The answer of the main thread; null if its event loop is blocked. */
 function beat(): Promise<StackAnswer | null> {
   return new Promise((resolve) => {
     const heard = (doing: string) => {
@@ -47,16 +44,16 @@ function beat(): Promise<StackAnswer | null> {
   })
 }
 
-/** Stops the main thread for a moment, and looks. */
+/** Pauses the main thread for a moment to read its stack. */
 function stack(): Promise<StackAnswer> {
   return new Promise((resolve) => {
     const session = new Session()
     const urls = new Map<string, string>()
-    const end = (said: StackAnswer) => {
+    const end = (result: StackAnswer) => {
       clearTimeout(timer)
-      // The main thread goes on when nobody debugs it.
+      // This also resumes the main thread.
       session.disconnect()
-      resolve(said)
+      resolve(result)
     }
     const timer = setTimeout(() => end({ kind: 'unknown' }), PAUSE_MS)
     session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url))
@@ -69,7 +66,7 @@ function stack(): Promise<StackAnswer> {
   })
 }
 
-/** As V8 writes them, without Node's frames and ours where the application has some. */
+/** In the form of V8; Node's and Monoceros's frames only if the application has none. */
 function show(frames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, string>): string[] {
   const placed = frames.map(({ functionName, location }) => {
     const url = urls.get(location.scriptId) ?? ''

@@ -2,9 +2,9 @@ import { commandOf, loadSettings, type SettingsSources } from '../settings/load.
 import { SettingsError } from '../settings/settings-error.ts'
 
 /**
- * Whether a command with these arguments needs no application to be added: it names one (or its
- * config file does), it only asks for something such as `--help`, or it is wrong and should say so
- * itself. `npm start` serves the example otherwise.
+ * Whether a command with these arguments is complete without an added application. It is if it or
+ * its config file names one, if it only asks for something such as `--help`, or if it has a mistake
+ * that it should report itself. Otherwise `npm start` adds the example.
  */
 export async function namesApplication(sources: SettingsSources): Promise<boolean> {
   try {

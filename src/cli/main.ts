@@ -3,7 +3,7 @@
 import { runCommand } from './command.ts'
 import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
 
-// `monoceros --help | head -1` must not end in a stack trace.
+// `monoceros --help | head -1` must not end with a stack trace.
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { SettingsError } from '../settings/settings-error.ts'
-import { parsePythonArguments, pythonHelp } from './python-arguments.ts'
+import { PYTHON_HELP, parsePythonArguments } from './python-arguments.ts'
 
 const parse = (...args: string[]) => parsePythonArguments(args)
 
@@ -77,12 +77,12 @@ test('mistakes say which option it was', () => {
   expect(errorOf('-Z')).toMatch(/^python: Unknown option "-Z"/)
   expect(errorOf('-c')).toBe('python: -c needs a value')
   expect(errorOf('--mount')).toBe('python: --mount needs a value')
-  expect(errorOf('-O', 'x.py')).toMatch(/^python: -O is not possible: /)
+  expect(errorOf('-O', 'x.py')).toMatch(/^python: -O is not supported: /)
 })
 
 test('the help names every option that is taken', () => {
   for (const option of ['--mount', '--pythonpath', '--env', '--chdir', '--config'])
-    expect(pythonHelp).toContain(option)
+    expect(PYTHON_HELP).toContain(option)
   for (const letter of 'cmuiqBPEIWXV')
-    expect(pythonHelp).toMatch(new RegExp(`^ .*-${letter}\\b`, 'm'))
+    expect(PYTHON_HELP).toMatch(new RegExp(`^ .*-${letter}\\b`, 'm'))
 })

@@ -1,11 +1,11 @@
-/** The command line of `monoceros python`: ours, then Python's own, then the program's. */
+/** The command line of `monoceros python`: our options, Python's, then the program's. */
 import type { ProgramFlags } from '../runtimes/pyodide/command/command-link.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { didYouMean } from '../settings/suggestion.ts'
 
-/** What was asked for. */
+/** What the command was asked to do. */
 export interface PythonArguments {
-  /** `input` is standard input, or a prompt when that is a terminal. */
+  /** `input` is standard input, or a prompt if that is a terminal. */
   readonly program: {
     readonly kind: 'script' | 'module' | 'code' | 'input' | 'version' | 'help'
     /** The script, the module or the code; `-` or nothing for `input`. */
@@ -13,37 +13,40 @@ export interface PythonArguments {
   }
   /** The program's own arguments. */
   readonly args: readonly string[]
-  /** Options of ours, for the settings. */
+  /** Monoceros's options, for the settings. */
   readonly own: readonly string[]
-  /** `-E` or `-I`: variables that begin with PYTHON do not count. */
+  /** `-E` or `-I`: ignore variables that begin with PYTHON. */
   readonly isolated: boolean
   readonly flags: ProgramFlags
 }
 
-/** Settings of the server that make sense here. Not by `-c`, which is Python's. */
+/** The server's flags that apply here. Not `-c`, which is Python's. */
 const OURS = ['--mount', '--pythonpath', '--env', '-e', '--chdir', '--config']
 
-/** Python's options that are obeyed or, as they change nothing here, accepted. */
+/** Python's options without a value; some are accepted but have no effect here. */
 const PLAIN = 'uiqBEIPsSbdv?hV'
 const OTHERS = ['--help', '--version']
 
 const NOT_HERE: Readonly<Record<string, string>> = {
-  O: 'the embedded Python keeps assertions and doc strings',
+  O: 'the embedded Python always keeps assertions and docstrings',
   x: 'the first line of a script cannot be skipped',
 }
 
-export const pythonHelp = `Usage: monoceros python [options] [-c CODE | -m MODULE | SCRIPT | -] [arguments]
+/** The text of `monoceros python --help`. */
+export const PYTHON_HELP = `\
+Usage: monoceros python [options] [-c CODE | -m MODULE | SCRIPT | -] [arguments]
 
-Runs a program on the embedded Python, with no Python installed. Without a program: what is on standard input,
-or a prompt when that is a terminal.
+Runs a program on the embedded Python; no installed Python is needed. Without a program, it runs
+standard input, or shows a prompt if that is a terminal.
 
-It sees the working directory, the script's folder, the folder for temporary files, and what is named by --mount and
---pythonpath. Packages are found in python_modules (see monoceros install) and .venv of the first two. It has all
-environment variables, unlike a served application. The server's config file counts, too: its mounts, pythonpath and
-raw_env. (An application that is called python is served by its full name: monoceros python:app.)
+The program sees the working directory, the script's folder, the folder for temporary files, and
+whatever --mount and --pythonpath name. It finds packages in python_modules (see monoceros install)
+and .venv of the first two folders. It has all environment variables, unlike a served application.
+The server's config file applies, too: its mounts, pythonpath and raw_env.
+(To serve an application called python, use its full name: monoceros python:app.)
 
 Options of Monoceros, in front of Python's:
-  --mount PATH[:ro]         A file or folder that the program can see, at its own path; :ro makes it read-only
+  --mount PATH[:ro]         A file or folder that the program can see; :ro makes it read-only
   --pythonpath DIRS         Folders to search for modules first
   -e, --env KEY=VALUE       An environment variable
   --chdir DIR               The working directory
@@ -53,16 +56,16 @@ Options of Python:
   -c CODE                   Run this code
   -m MODULE                 Run this module
   -u                        Do not buffer standard output
-  -i                        Prompt when the program is over
-  -q                        No greeting at the prompt
-  -B                        Write no byte code
+  -i                        Show a prompt when the program has ended
+  -q                        Show no version at the prompt
+  -B                        Do not write bytecode
   -P                        Do not search the script's folder for modules
   -E, -I                    Ignore variables that begin with PYTHON; -I is -E and -P
-  -W FILTER                 What to do about warnings
-  -X OPTION                 For sys._xoptions; -X dev shows all warnings
+  -W FILTER                 A filter for warnings
+  -X OPTION                 An option for sys._xoptions; -X dev shows all warnings
   -V, --version             Print Python's version
 
-What it has not: threads, other processes, sockets. To serve an application: monoceros MODULE:NAME
+Not available: threads, other processes, sockets. To serve an application: monoceros MODULE:NAME
 `
 
 /**
@@ -97,7 +100,7 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
     const equals = argument.startsWith('--') ? argument.indexOf('=') : -1
     const name = equals < 0 ? argument : argument.slice(0, equals)
     if (OURS.includes(name)) {
-      // Joined again, so that a value may begin with a dash.
+      // Joined, because a value may begin with a dash.
       const value = valueFor(name, equals < 0 ? '' : argument.slice(equals + 1))
       own.push(`${name === '-e' ? '--env' : name}=${value}`)
       continue
@@ -105,7 +108,7 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
     if (argument === '--help') return asked('help')
     if (argument === '--version') return asked('version')
     if (argument.startsWith('--')) throw unknown(argument)
-    // Short options of Python's may be written together: -uc CODE.
+    // Python's short options may be combined: -uc CODE.
     for (let index = 1; index < argument.length; index++) {
       const letter = argument[index] as string
       const rest = argument.slice(index + 1)
@@ -119,7 +122,7 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
       }
       const why = NOT_HERE[letter]
       if (why !== undefined)
-        throw new SettingsError('unsupported', `python: -${letter} is not possible: ${why}`)
+        throw new SettingsError('unsupported', `python: -${letter} is not supported: ${why}`)
       if (!PLAIN.includes(letter)) throw unknown(argument)
       if (letter === 'h' || letter === '?') return asked('help')
       if (letter === 'V') return asked('version')
@@ -161,6 +164,7 @@ function unknown(argument: string): SettingsError {
   const suggestion = argument.startsWith('--') ? didYouMean(argument, [...OURS, ...OTHERS]) : ''
   return new SettingsError(
     'unknown-flag',
-    `python: Unknown option ${quoted(argument)}${suggestion}; see monoceros python --help. Options of the program follow its name`,
+    `python: Unknown option ${quoted(argument)}${suggestion}; see monoceros python --help. ` +
+      'Options of the program follow its name',
   )
 }

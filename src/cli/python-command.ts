@@ -11,7 +11,7 @@ import { type Mount, MountError, parseMount, planMounts } from '../runtimes/pyod
 import { pythonFolder } from '../runtimes/pyodide/package.ts'
 import { loadSettings } from '../settings/load.ts'
 import { SettingsError } from '../settings/settings-error.ts'
-import { type PythonArguments, parsePythonArguments, pythonHelp } from './python-arguments.ts'
+import { PYTHON_HELP, type PythonArguments, parsePythonArguments } from './python-arguments.ts'
 
 /** What the command uses of the process around it; the program has its standard streams. */
 export interface PythonContext {
@@ -30,10 +30,10 @@ export interface PythonContext {
 export async function runPython(args: readonly string[], context: PythonContext): Promise<number> {
   const given = parsePythonArguments(args)
   if (given.program.kind === 'help') {
-    context.stdout.write(pythonHelp)
+    context.stdout.write(PYTHON_HELP)
     return EXIT.python.ENDED
   }
-  // Like the server, so that a config file's mounts and variables are those of its commands too.
+  // As for the server, so that a config file's mounts and variables apply to its commands too.
   const { settings } = await loadSettings({ args: given.own, env: context.env, cwd: context.cwd })
   const cwd = given.own.some((option) => option.startsWith('--chdir='))
     ? settings.chdir
@@ -44,14 +44,14 @@ export async function runPython(args: readonly string[], context: PythonContext)
     given.program.kind === 'version'
       ? []
       : planMounts({
-          // Nothing of the root is visible but what is named.
+          // The root folder is never mounted as a whole.
           chdir: cwd === '/' ? (script?.folder ?? tmpdir()) : cwd,
           pythonPath: settings.pythonpath,
           temporary: tmpdir(),
           asked: [
-            ...inPassing(environment.PYTHONPATH?.split(delimiter) ?? [], cwd),
-            ...inPassing(script?.mounts ?? [], cwd),
-            ...inPassing([settings.chdir], cwd),
+            ...ifMountable(environment.PYTHONPATH?.split(delimiter) ?? [], cwd),
+            ...ifMountable(script?.mounts ?? [], cwd),
+            ...ifMountable([settings.chdir], cwd),
             ...settings.mounts.map((mount) => parseMount(mount, cwd)),
           ],
           own: [pythonFolder],
@@ -73,13 +73,13 @@ export async function runPython(args: readonly string[], context: PythonContext)
   })
 }
 
-/** Without a program there is a prompt, if somebody is there to see it. */
+/** Without a program there is a prompt, if standard input is a terminal. */
 function kindOf(kind: PythonArguments['program']['kind']): Program['kind'] {
   if (kind === 'input' || kind === 'help') return isatty(0) ? 'prompt' : 'input'
   return kind
 }
 
-/** These variables are about a Python that is installed. */
+/** Variables for an installed Python, which do not apply to the embedded one. */
 const FOREIGN = new Set(['PYTHONHOME', 'PYTHONEXECUTABLE', 'PYTHONPLATLIBDIR'])
 
 function environmentOf(env: PythonContext['env'], isolated: boolean): Record<string, string> {
@@ -92,8 +92,8 @@ function environmentOf(env: PythonContext['env'], isolated: boolean): Record<str
   return environment
 }
 
-/** Mounts for what nobody asked for in so many words: what cannot be mounted is left out. */
-function inPassing(paths: readonly string[], cwd: string): Mount[] {
+/** Mounts that were not asked for explicitly: folders that cannot be mounted are left out. */
+function ifMountable(paths: readonly string[], cwd: string): Mount[] {
   const mounts: Mount[] = []
   for (const path of paths) {
     if (path === '') continue
@@ -106,12 +106,12 @@ function inPassing(paths: readonly string[], cwd: string): Mount[] {
   return mounts
 }
 
-/** How the interpreter gets a script. Paths are absolute. */
+/** A script, and how the interpreter reads it. Paths are absolute. */
 interface Script {
   readonly mounts: readonly string[]
-  /** Whose packages it has, beside the working directory's. */
+  /** Its packages are found too, beside those of the working directory. */
   readonly folder: string
-  /** Its text, where it is no file (`/dev/fd/63`). */
+  /** Its text, if it is not a regular file (`/dev/fd/63`). */
   readonly source: string | null
 }
 
@@ -123,11 +123,10 @@ function scriptAt(name: string, cwd: string): Script {
     if (!status.isFile()) return { mounts: [], folder: cwd, source: readFileSync(path, 'utf8') }
     accessSync(path, constants.R_OK)
     const folder = dirname(realpathSync(path))
-    // The folder for what lies beside it; the file itself where its folder cannot be mounted.
+    // The folder for files beside the script; the file in case its folder cannot be mounted.
     return { mounts: [path, dirname(path), folder], folder, source: null }
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : reason(error)
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : reason(error)
     throw new SettingsError('bad-arguments', `python: cannot open ${path}: ${why}`)
   }
 }

@@ -3,11 +3,10 @@ import { isAbsolute } from 'node:path'
 import type { Settings } from '../settings/table.ts'
 
 /**
- * The working directory by the name that the user's shell gave it: `$PWD`, where that leads to the
- * same folder.
+ * The working directory by the name in the user's shell: `$PWD`, if that is the same folder.
  *
- * The kernel knows a folder, and its name without links. Whoever starts a server in `/srv/current`,
- * a link, and lets it lead to another release later on, means the link.
+ * The kernel reports its name without links. But if a server is started in `/srv/current`, a link
+ * that will lead to another release later, the link is meant.
  */
 export function workingDirectory(
   environment: Readonly<Record<string, string | undefined>>,
@@ -17,19 +16,18 @@ export function workingDirectory(
   return isSameFolder(given, '.') ? given : process.cwd()
 }
 
-/** Goes to where a working directory leads now; stays where that is nowhere. */
+/** Enters a working directory again, whose name may lead to another folder now. */
 export function enterAgain(directory: string): void {
   try {
     process.chdir(directory)
   } catch {
-    // Whatever needs it says so.
+    // Reported by the next step that needs the folder.
   }
 }
 
 /**
- * Settings whose application comes from where its folders lead now. Workers that are started later
- * on, in the place of others, are not to find another release there; a reload reads the settings
- * anew, and sees that they have changed.
+ * Resolves the links in the application's folders. Replaced workers then never start from another
+ * release than the others. A reload reads the settings again, and sees that they have changed.
  */
 export function withRealFolders(settings: Settings): Settings {
   return { ...settings, chdir: real(settings.chdir), pythonpath: settings.pythonpath.map(real) }
@@ -39,7 +37,7 @@ function real(folder: string): string {
   try {
     return realpathSync(folder)
   } catch {
-    return folder // whoever enters it says what is wrong
+    return folder // reported by the next step that needs the folder
   }
 }
 

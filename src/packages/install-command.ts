@@ -13,7 +13,7 @@ import { STACK_MB } from '../runtimes/pyodide/memory-limit.ts'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { HostSockets } from './host-sockets.ts'
 import { InstallError } from './install-error.ts'
-import { InstallFolder, lockFileName } from './install-folder.ts'
+import { InstallFolder, LOCK_FILE_NAME } from './install-folder.ts'
 import type {
   CallAnswer,
   InstallJob,
@@ -23,7 +23,7 @@ import type {
 } from './install-job.ts'
 import { type InstallOptions, installHelp, parseInstallOptions } from './install-options.ts'
 import { InstallProgress, plain } from './install-progress.ts'
-import { pipRelease } from './pip-release.ts'
+import { PIP_RELEASE } from './pip-release.ts'
 
 /** What the command uses of the process around it. */
 export interface InstallContext {
@@ -113,7 +113,7 @@ async function install(context: InstallContext, options: InstallOptions): Promis
 
 /** Before anything is made: with nothing to install, there is to be a lock file. */
 function checkLocked(context: InstallContext, options: InstallOptions): void {
-  const lockFile = join(resolve(context.cwd, options.target), '..', lockFileName)
+  const lockFile = join(resolve(context.cwd, options.target), '..', LOCK_FILE_NAME)
   if (options.locked && !existsSync(lockFile)) throw noLock(lockFile)
 }
 
@@ -219,9 +219,9 @@ async function runThread(
     temporary: folder.temporary,
     cache: own,
     pip: {
-      filename: pipRelease.filename,
-      sha256: pipRelease.sha256,
-      compiled: `pip-${pipRelease.version}-pyodide-${pyodideVersion}.zip`,
+      filename: PIP_RELEASE.filename,
+      sha256: PIP_RELEASE.sha256,
+      compiled: `pip-${PIP_RELEASE.version}-pyodide-${pyodideVersion}.zip`,
     },
     arguments: pipArguments(options, pipCache),
     requirements: options.requirements,

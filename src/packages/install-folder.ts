@@ -24,16 +24,16 @@ import {
   processIdentity,
 } from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
-import { isStamped, stamp, stampName } from './install-stamp.ts'
+import { isStamped, STAMP_NAME, stamp } from './install-stamp.ts'
 
 /**
  * The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of
  * one's own in the name.
  */
-export const lockFileName = 'pylock.monoceros.toml'
+export const LOCK_FILE_NAME = 'pylock.monoceros.toml'
 
 /** Where packages go if nobody says otherwise. A folder of that name is ours as a whole. */
-export const defaultTarget = 'python_modules'
+export const DEFAULT_TARGET = 'python_modules'
 
 /** How long an installation may take to write down who it is, in ms. */
 const UNNAMED = 10_000
@@ -68,7 +68,7 @@ export class InstallFolder {
   private constructor(target: string) {
     this.target = target
     const name = basename(target)
-    this.lockFile = join(dirname(target), lockFileName)
+    this.lockFile = join(dirname(target), LOCK_FILE_NAME)
     this.#work = join(dirname(target), `.${name}.installing`)
     this.stage = join(this.#work, 'packages')
     this.temporary = join(this.#work, 'tmp')
@@ -120,7 +120,7 @@ export class InstallFolder {
   #take(empty: boolean): void {
     if (existsSync(this.target) && !statSync(this.target).isDirectory())
       throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
-    if (empty && basename(this.target) !== defaultTarget) this.#refuseStrangers()
+    if (empty && basename(this.target) !== DEFAULT_TARGET) this.#refuseStrangers()
     mkdirSync(dirname(this.target), { recursive: true })
     for (let attempt = 0; ; attempt++) {
       try {
@@ -140,7 +140,7 @@ export class InstallFolder {
     this.#exact = fresh || (lock !== null && isStamped(this.target, lock))
     if (fresh) mkdirSync(this.stage)
     else copyByLinks(this.target, this.stage)
-    rmSync(join(this.stage, stampName), { force: true })
+    rmSync(join(this.stage, STAMP_NAME), { force: true })
   }
 
   /**
@@ -210,7 +210,7 @@ export class InstallFolder {
    */
   commit(lock: string, whole = false): void {
     try {
-      const newLock = join(this.#work, lockFileName)
+      const newLock = join(this.#work, LOCK_FILE_NAME)
       writeFileSync(newLock, lock)
       if (whole && this.#exact && strangersIn(this.stage).length === 0) stamp(this.stage, lock)
       if (existsSync(this.target)) renameSync(this.target, this.#old)
@@ -228,7 +228,7 @@ export class InstallFolder {
 
   /** Writes only the lock file: the packages are as they were. */
   commitLock(lock: string): void {
-    const newLock = join(this.#work, lockFileName)
+    const newLock = join(this.#work, LOCK_FILE_NAME)
     writeFileSync(newLock, lock)
     renameSync(newLock, this.lockFile)
   }
@@ -262,7 +262,7 @@ function realPathOf(path: string): string {
 function strangersIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   const names = readdirSync(folder)
-  const known = new Set(['bin', '__pycache__', stampName])
+  const known = new Set(['bin', '__pycache__', STAMP_NAME])
   for (const name of names) {
     if (!/\.(dist|egg)-info$/.test(name)) continue
     known.add(name)

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { didYouMean } from '../settings/suggestion.ts'
 import { InstallError } from './install-error.ts'
-import { defaultTarget } from './install-folder.ts'
+import { DEFAULT_TARGET } from './install-folder.ts'
 
 interface Option {
   readonly short?: string
@@ -130,7 +130,7 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
   const index: Record<string, string[]> = {}
   const requirements: string[] = []
   let help = false
-  let target: string = defaultTarget
+  let target: string = DEFAULT_TARGET
   let verbosity = 0
   let cacheDir: string | null = null
   let noCache = false

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { InstallFolder } from './install-folder.ts'
-import { isStamped, stamp, stampName } from './install-stamp.ts'
+import { isStamped, STAMP_NAME, stamp } from './install-stamp.ts'
 
 const lock = 'lock-version = "1.0"\n'
 let cwd: string
@@ -61,8 +61,8 @@ test.each<[string, (at: (path: string) => string) => void]>([
     'a link to elsewhere',
     (at) => rmSync(at('a/b/d.py')) ?? symlinkSync('/nowhere', at('a/b/d.py')),
   ],
-  ['a stamp that is none', (at) => writeFileSync(at(stampName), 'null')],
-  ['a stamp cut off', (at) => writeFileSync(at(stampName), '{"by": ')],
+  ['a stamp that is none', (at) => writeFileSync(at(STAMP_NAME), 'null')],
+  ['a stamp cut off', (at) => writeFileSync(at(STAMP_NAME), '{"by": ')],
 ])('with %s it is not', (_, change) => {
   stamp(folder, lock)
   change((path) => join(folder, path))

@@ -3,10 +3,10 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { version } from '../settings/version.ts'
-import { pipRelease } from './pip-release.ts'
+import { PIP_RELEASE } from './pip-release.ts'
 
 /** In the folder of packages, so that it goes where that goes. */
-export const stampName = '.monoceros-installed.json'
+export const STAMP_NAME = '.monoceros-installed.json'
 
 /** Raise it when the same packages are installed otherwise. */
 const FORMAT = 1
@@ -27,7 +27,7 @@ interface Stamp {
 /** Puts a stamp into a folder that has exactly what the lock file says. */
 export function stamp(folder: string, lock: string): void {
   const made: Stamp = { by: by(), lock: digest(lock), files: digest(listing(folder)) }
-  writeFileSync(join(folder, stampName), `${JSON.stringify(made, null, 2)}\n`)
+  writeFileSync(join(folder, STAMP_NAME), `${JSON.stringify(made, null, 2)}\n`)
 }
 
 /**
@@ -37,7 +37,7 @@ export function stamp(folder: string, lock: string): void {
 export function isStamped(folder: string, lock: string): boolean {
   let found: Partial<Stamp> | null
   try {
-    found = JSON.parse(readFileSync(join(folder, stampName), 'utf8')) as Partial<Stamp> | null
+    found = JSON.parse(readFileSync(join(folder, STAMP_NAME), 'utf8')) as Partial<Stamp> | null
     return (
       found?.by === by() && found.lock === digest(lock) && found.files === digest(listing(folder))
     )
@@ -48,7 +48,7 @@ export function isStamped(folder: string, lock: string): boolean {
 }
 
 function by(): string {
-  return `monoceros ${version}, pip ${pipRelease.version}, pyodide ${pyodideVersion}, ${FORMAT}`
+  return `monoceros ${version}, pip ${PIP_RELEASE.version}, pyodide ${pyodideVersion}, ${FORMAT}`
 }
 
 function digest(text: string): string {
@@ -62,7 +62,7 @@ function listing(folder: string, within = ''): string {
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   for (const entry of entries) {
     const name = within === '' ? entry.name : `${within}/${entry.name}`
-    if (entry.name === '__pycache__' || name === stampName) continue
+    if (entry.name === '__pycache__' || name === STAMP_NAME) continue
     const path = join(folder, name)
     if (entry.isDirectory()) lines += listing(folder, name)
     else if (entry.isSymbolicLink()) lines += `${JSON.stringify(name)} -> ${readlinkSync(path)}\n`

@@ -3,7 +3,7 @@
  * adapted to it (python/monoceros_pyodide/installer.py), so it is this one and no other; a new one
  * is taken when its tests pass.
  */
-export const pipRelease = {
+export const PIP_RELEASE = {
   version: '26.3',
   filename: 'pip-26.3-py3-none-any.whl',
   /** Of the wheel as PyPI has it. */

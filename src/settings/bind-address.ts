@@ -14,8 +14,8 @@ export class BindAddressError extends Error {
   readonly code = 'bad-bind-address'
 }
 
-const defaultPort = 8000
-const forms = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
+const DEFAULT_PORT = 8000
+const FORMS = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
 
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
@@ -45,15 +45,15 @@ export function parseBindAddress(text: string): BindAddress {
     return { kind: 'tcp', host: match[1]!.toLowerCase(), port: parsePort(match[2]) }
   }
   if (isIPv6(rest))
-    throw new BindAddressError(`write IPv6 addresses in brackets: [${rest}]:${defaultPort}`)
+    throw new BindAddressError(`write IPv6 addresses in brackets: [${rest}]:${DEFAULT_PORT}`)
   const colon = rest.indexOf(':')
   const host = (colon === -1 ? rest : rest.slice(0, colon)).toLowerCase()
   const port = parsePort(colon === -1 ? undefined : rest.slice(colon + 1))
   if (host === '') {
-    if (colon === -1) throw new BindAddressError(`expected ${forms}`)
+    if (colon === -1) throw new BindAddressError(`expected ${FORMS}`)
     return { kind: 'tcp', host: '0.0.0.0', port }
   }
-  if (!isHost(host)) throw new BindAddressError(`not a host name or address; expected ${forms}`)
+  if (!isHost(host)) throw new BindAddressError(`not a host name or address; expected ${FORMS}`)
   return { kind: 'tcp', host, port }
 }
 
@@ -71,7 +71,7 @@ export function formatBindAddress(address: BindAddress): string {
 }
 
 function parsePort(text: string | undefined): number {
-  if (text === undefined) return defaultPort
+  if (text === undefined) return DEFAULT_PORT
   const port = Number(text)
   if (!/^[0-9]{1,5}$/.test(text) || port > 65535) {
     throw new BindAddressError('the port must be a whole number from 0 to 65535')

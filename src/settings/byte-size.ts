@@ -1,6 +1,6 @@
-/** Sizes with units, such as `64k`. */
+/** Sizes with UNITS, such as `64k`. */
 
-const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
 /**
  * Reads a size: digits and an optional `k`, `M` or `G` (powers of 1024; `K`, `kB` and `KiB` mean
@@ -12,7 +12,7 @@ const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, 
 export function parseByteSize(text: string): number | undefined {
   const match = /^([0-9]+)(?:(k|m|g)(?:i?b)?|b)?$/i.exec(text)
   if (!match) return undefined
-  const size = Number(match[1]) * units[(match[2] ?? '').toLowerCase()]!
+  const size = Number(match[1]) * UNITS[(match[2] ?? '').toLowerCase()]!
   return Number.isSafeInteger(size) ? size : undefined
 }
 
@@ -24,7 +24,7 @@ export function parseByteSize(text: string): number | undefined {
 export function formatByteSize(size: number): string {
   if (size === 0) return '0'
   for (const unit of ['G', 'M', 'k']) {
-    const factor = units[unit.toLowerCase()]!
+    const factor = UNITS[unit.toLowerCase()]!
     if (size % factor === 0) return `${size / factor}${unit}`
   }
   return String(size)

@@ -31,7 +31,7 @@ for (const setting of settingsTable as readonly SettingDefinition[]) {
 for (const gunicorn of gunicornSettings)
   for (const flag of gunicorn.flags) flags.set(flag, { gunicorn })
 
-const ownFlags = [...flags].filter(([, flag]) => 'setting' in flag).map(([name]) => name)
+const OWN_FLAGS = [...flags].filter(([, flag]) => 'setting' in flag).map(([name]) => name)
 const options: NonNullable<ParseArgsConfig['options']> = {}
 for (const [name, flag] of flags) {
   if (name.startsWith('--'))
@@ -65,7 +65,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     if (flag === undefined) {
       throw new SettingsError(
         'unknown-flag',
-        `${prefix}Unknown option ${quoted(name)}${didYouMean(name, ownFlags)}`,
+        `${prefix}Unknown option ${quoted(name)}${didYouMean(name, OWN_FLAGS)}`,
       )
     }
     const whole = args[token.index]!

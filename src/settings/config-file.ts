@@ -10,15 +10,15 @@ import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
 
 /** The files that are used by default, in the order of the search. */
-export const defaultConfigFiles = [
+export const DEFAULT_CONFIG_FILES = [
   'monoceros.config.js',
   'monoceros.config.mjs',
   'monoceros.config.json',
 ]
 
-/** The first of {@link defaultConfigFiles} in a folder, or undefined. */
+/** The first of {@link DEFAULT_CONFIG_FILES} in a folder, or undefined. */
 export function findConfigFile(folder: string): string | undefined {
-  return defaultConfigFiles.map((name) => join(folder, name)).find((path) => existsSync(path))
+  return DEFAULT_CONFIG_FILES.map((name) => join(folder, name)).find((path) => existsSync(path))
 }
 
 /** Every accepted spelling of a key, with its setting. */

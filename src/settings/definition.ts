@@ -7,7 +7,7 @@
 import type { BindAddress } from './bind-address.ts'
 
 /** The groups of `--help` and of the reference page, in their order there. */
-export const sectionNames = [
+export const SECTION_NAMES = [
   'Server',
   'Workers',
   'Timeouts',
@@ -18,7 +18,7 @@ export const sectionNames = [
   'Configuration',
 ] as const
 
-export type SectionName = (typeof sectionNames)[number]
+export type SectionName = (typeof SECTION_NAMES)[number]
 
 /**
  * The kinds of value. What each accepts as text:

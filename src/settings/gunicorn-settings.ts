@@ -16,23 +16,23 @@ export interface GunicornSetting {
   readonly adviceIgnored?: string
 }
 
-const refused = { takesValue: true, ignored: false } as const
-const refusedSwitch = { takesValue: false, ignored: false } as const
-const ignored = { takesValue: true, ignored: true } as const
-const ignoredSwitch = { takesValue: false, ignored: true } as const
+const REFUSED = { takesValue: true, ignored: false } as const
+const REFUSED_SWITCH = { takesValue: false, ignored: false } as const
+const IGNORED = { takesValue: true, ignored: true } as const
+const IGNORED_SWITCH = { takesValue: false, ignored: true } as const
 
-const tls = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
-const http2 = 'HTTP/2 is not supported yet'
-const user = 'start monoceros as that user (User= of systemd, setpriv, sudo -u)'
-const reload = 'send SIGHUP to the arbiter to reload the application'
-const otherLog =
+const TLS = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
+const HTTP2 = 'HTTP/2 is not supported yet'
+const USER = 'start monoceros as that user (User= of systemd, setpriv, sudo -u)'
+const RELOAD = 'send SIGHUP to the arbiter to reload the application'
+const OTHER_LOG =
   'the logs are --access-logfile and --error-logfile; collect these files or the standard streams'
-const lax = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
-const asgi = 'only WSGI applications are supported, not ASGI'
-const dirty = 'there are no dirty workers; use a task queue for long jobs'
-const paste = 'write a module that calls paste.deploy.loadapp, and serve that module'
-const hook = 'hooks run inside Gunicorn; put start-up code into the application module'
-const control = 'there is no control socket; send signals to the arbiter'
+const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
+const ASGI = 'only WSGI applications are supported, not ASGI'
+const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
+const PASTE = 'write a module that calls paste.deploy.loadapp, and serve that module'
+const HOOK = 'hooks run inside Gunicorn; put start-up code into the application module'
+const CONTROL = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
   {
@@ -48,63 +48,63 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   {
     name: 'worker_connections',
     flags: ['--worker-connections'],
-    ...ignored,
+    ...IGNORED,
     advice: 'connections do not occupy workers; --max-connections limits them',
   },
   {
     name: 'worker_tmp_dir',
     flags: ['--worker-tmp-dir'],
-    ...ignored,
+    ...IGNORED,
     advice: 'workers have no heartbeat file',
   },
   {
     name: 'reuse_port',
     flags: ['--reuse-port'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'all acceptors share one listening socket',
   },
   {
     name: 'sendfile',
     flags: ['--no-sendfile'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'workers never write to a client, so there is nothing to turn off',
   },
   {
     name: 'capture_output',
     flags: ['--capture-output'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'the error log always includes what the application prints',
   },
   {
     name: 'enable_stdio_inheritance',
     flags: ['-R', '--enable-stdio-inheritance'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'the error log always includes what the application prints',
   },
   {
     name: 'disable_redirect_access_to_syslog',
     flags: ['--disable-redirect-access-to-syslog'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'nothing goes to syslog',
   },
-  { name: 'http_parser', flags: ['--http-parser'], ...ignored, advice: 'there is one HTTP parser' },
+  { name: 'http_parser', flags: ['--http-parser'], ...IGNORED, advice: 'there is one HTTP parser' },
   {
     name: 'control_socket_disable',
     flags: ['--no-control-socket'],
-    ...ignoredSwitch,
+    ...IGNORED_SWITCH,
     advice: 'there is no control socket',
   },
   {
     name: 'proc_name',
     flags: ['-n', '--name'],
-    ...ignored,
+    ...IGNORED,
     advice: 'process names cannot be changed',
   },
-  { name: 'default_proc_name', flags: [], ...ignored, advice: 'process names cannot be changed' },
+  { name: 'default_proc_name', flags: [], ...IGNORED, advice: 'process names cannot be changed' },
   {
     name: 'preload_app',
     flags: ['--preload'],
-    ...refusedSwitch,
+    ...REFUSED_SWITCH,
     advice:
       'every worker loads the application in its own interpreter, because nothing is forked; ' +
       'leave the option out',
@@ -112,45 +112,45 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   {
     name: 'daemon',
     flags: ['-D', '--daemon'],
-    ...refusedSwitch,
+    ...REFUSED_SWITCH,
     advice:
       'use a service manager (systemd, a container), or run it in the background with nohup and &',
   },
-  { name: 'reload', flags: ['--reload'], ...refusedSwitch, advice: reload },
-  { name: 'reload_engine', flags: ['--reload-engine'], ...refused, advice: reload },
-  { name: 'reload_extra_files', flags: ['--reload-extra-file'], ...refused, advice: reload },
+  { name: 'reload', flags: ['--reload'], ...REFUSED_SWITCH, advice: RELOAD },
+  { name: 'reload_engine', flags: ['--reload-engine'], ...REFUSED, advice: RELOAD },
+  { name: 'reload_extra_files', flags: ['--reload-extra-file'], ...REFUSED, advice: RELOAD },
   {
     name: 'spew',
     flags: ['--spew'],
-    ...refusedSwitch,
+    ...REFUSED_SWITCH,
     advice: 'use a Python tracer or debugger in the application',
   },
-  { name: 'user', flags: ['-u', '--user'], ...refused, advice: user },
-  { name: 'group', flags: ['-g', '--group'], ...refused, advice: user },
-  { name: 'initgroups', flags: ['--initgroups'], ...refusedSwitch, advice: user },
+  { name: 'user', flags: ['-u', '--user'], ...REFUSED, advice: USER },
+  { name: 'group', flags: ['-g', '--group'], ...REFUSED, advice: USER },
+  { name: 'initgroups', flags: ['--initgroups'], ...REFUSED_SWITCH, advice: USER },
   {
     name: 'umask',
     flags: ['-m', '--umask'],
-    ...refused,
+    ...REFUSED,
     advice: 'set it where you start monoceros (umask in the shell, UMask= of systemd)',
   },
   ...['keyfile', 'certfile', 'ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
-    ...refused,
-    advice: tls,
+    ...REFUSED,
+    advice: TLS,
   })),
   {
     name: 'suppress_ragged_eofs',
     flags: ['--suppress-ragged-eofs'],
-    ...refusedSwitch,
-    advice: tls,
+    ...REFUSED_SWITCH,
+    advice: TLS,
   },
   {
     name: 'do_handshake_on_connect',
     flags: ['--do-handshake-on-connect'],
-    ...refusedSwitch,
-    advice: tls,
+    ...REFUSED_SWITCH,
+    advice: TLS,
   },
   ...[
     'http_protocols',
@@ -159,14 +159,14 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     'http2_initial_window_size',
     'http2_max_frame_size',
     'http2_max_header_list_size',
-  ].map((name) => ({ name, flags: [`--${name.replaceAll('_', '-')}`], ...refused, advice: http2 })),
+  ].map((name) => ({ name, flags: [`--${name.replaceAll('_', '-')}`], ...REFUSED, advice: HTTP2 })),
   ...[
     ['proxy_protocol', '--proxy-protocol'],
     ['proxy_allow_ips', '--proxy-allow-from'],
   ].map(([name, flag]) => ({
     name: name!,
     flags: [flag!],
-    ...refused,
+    ...REFUSED,
     advice:
       'the PROXY protocol is not supported; for proxies that set headers see forwarded_allow_ips',
   })),
@@ -180,7 +180,7 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   {
     name: 'uwsgi_allow_ips',
     flags: ['--uwsgi-allow-from'],
-    ...refused,
+    ...REFUSED,
     advice: 'only HTTP is supported',
   },
   ...[
@@ -190,24 +190,24 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ['syslog_addr', '--log-syslog-to'],
     ['syslog_prefix', '--log-syslog-prefix'],
     ['syslog_facility', '--log-syslog-facility'],
-  ].map(([name, flag]) => ({ name: name!, flags: [flag!], ...refused, advice: otherLog })),
-  { name: 'logconfig_dict', flags: [], ...refused, advice: otherLog },
-  { name: 'syslog', flags: ['--log-syslog'], ...refusedSwitch, advice: otherLog },
+  ].map(([name, flag]) => ({ name: name!, flags: [flag!], ...REFUSED, advice: OTHER_LOG })),
+  { name: 'logconfig_dict', flags: [], ...REFUSED, advice: OTHER_LOG },
+  { name: 'syslog', flags: ['--log-syslog'], ...REFUSED_SWITCH, advice: OTHER_LOG },
   ...['statsd_host', 'statsd_prefix', 'dogstatsd_tags'].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
-    ...refused,
+    ...REFUSED,
     advice:
       'metrics are not supported yet; the access log has the duration of each request (%(D)s)',
   })),
   {
     name: 'enable_backlog_metric',
     flags: ['--enable-backlog-metric'],
-    ...refusedSwitch,
+    ...REFUSED_SWITCH,
     advice: 'metrics are not supported yet',
   },
-  { name: 'paste', flags: ['--paste', '--paster'], ...refused, advice: paste },
-  { name: 'raw_paste_global_conf', flags: ['--paste-global'], ...refused, advice: paste },
+  { name: 'paste', flags: ['--paste', '--paster'], ...REFUSED, advice: PASTE },
+  { name: 'raw_paste_global_conf', flags: ['--paste-global'], ...REFUSED, advice: PASTE },
   ...[
     'permit_obsolete_folding',
     'strip_header_spaces',
@@ -217,13 +217,13 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   ].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
-    ...refusedSwitch,
-    advice: lax,
+    ...REFUSED_SWITCH,
+    advice: LAX,
   })),
   {
     name: 'forwarder_headers',
     flags: ['--forwarder-headers'],
-    ...refused,
+    ...REFUSED,
     advice: 'no proxy may set SCRIPT_NAME or PATH_INFO; use --root-path',
   },
   ...[
@@ -234,8 +234,8 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   ].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
-    ...refused,
-    advice: asgi,
+    ...REFUSED,
+    advice: ASGI,
   })),
   ...[
     'dirty_apps',
@@ -246,11 +246,11 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   ].map((name) => ({
     name,
     flags: [name === 'dirty_apps' ? '--dirty-app' : `--${name.replaceAll('_', '-')}`],
-    ...refused,
-    advice: dirty,
+    ...REFUSED,
+    advice: DIRTY,
   })),
-  { name: 'control_socket', flags: ['--control-socket'], ...refused, advice: control },
-  { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...refused, advice: control },
+  { name: 'control_socket', flags: ['--control-socket'], ...REFUSED, advice: CONTROL },
+  { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...REFUSED, advice: CONTROL },
   ...[
     'on_starting',
     'on_reload',
@@ -271,8 +271,8 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     'dirty_post_fork',
     'dirty_worker_init',
     'dirty_worker_exit',
-  ].map((name) => ({ name, flags: [], ...refused, advice: hook })),
-  { name: 'ssl_context', flags: [], ...refused, advice: tls },
+  ].map((name) => ({ name, flags: [], ...REFUSED, advice: HOOK })),
+  { name: 'ssl_context', flags: [], ...REFUSED, advice: TLS },
 ]
 
 /**

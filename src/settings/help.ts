@@ -1,5 +1,5 @@
 /** The text of `--help`. */
-import { type SettingDefinition, sectionNames } from './definition.ts'
+import { SECTION_NAMES, type SettingDefinition } from './definition.ts'
 import { joinLines } from './prose.ts'
 import { settingsTable } from './table.ts'
 
@@ -29,7 +29,7 @@ export function renderHelp(width = 100): string {
     '  monoceros python SCRIPT   Run a program on the embedded Python',
     '  monoceros install NAME    Install packages into python_modules',
   ]
-  for (const section of sectionNames) {
+  for (const section of SECTION_NAMES) {
     const settings = table.filter(
       (setting) => setting.section === section && setting.flags.length > 0,
     )

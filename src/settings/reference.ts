@@ -1,8 +1,8 @@
 /**
  * The page `docs/reference/settings.md`, made from the settings table. `npm run docs` writes it.
  */
-import { defaultConfigFiles } from './config-file.ts'
-import { type SettingDefinition, sectionNames } from './definition.ts'
+import { DEFAULT_CONFIG_FILES } from './config-file.ts'
+import { SECTION_NAMES, type SettingDefinition } from './definition.ts'
 import { type GunicornSetting, gunicornSettings } from './gunicorn-settings.ts'
 import { sentencePerLine } from './prose.ts'
 import { settingsTable } from './table.ts'
@@ -13,7 +13,7 @@ const table: readonly SettingDefinition[] = settingsTable
 /** The whole page, in Markdown. */
 export function renderReference(): string {
   const parts = [introduction()]
-  for (const section of sectionNames) {
+  for (const section of SECTION_NAMES) {
     parts.push(`## ${section}`)
     for (const setting of table.filter((candidate) => candidate.section === section))
       parts.push(describe(setting))
@@ -23,7 +23,7 @@ export function renderReference(): string {
 }
 
 function introduction(): string {
-  const files = defaultConfigFiles.map((name) => `\`${name}\``).join(', ')
+  const files = DEFAULT_CONFIG_FILES.map((name) => `\`${name}\``).join(', ')
   const commandVariable =
     'the environment variable `MONOCEROS_CMD_ARGS`, which holds flags as a shell reads them: ' +
     '`MONOCEROS_CMD_ARGS="--workers 2 -e \'A=b c\'"`'

@@ -398,7 +398,7 @@ describe('what is wrong or not there', () => {
         ['--mounts', 'x'],
         /^monoceros: python: Unknown option "--mounts" \(did you mean --mount\?\).*\n$/,
       ],
-      [['nothere.py'], /^monoceros: python: cannot open .*\/nothere\.py: there is no such file\n$/],
+      [['nothere.py'], /^monoceros: python: cannot open .*\/nothere\.py: no such file\n$/],
       [['--env', 'x', '-c', ''], /^monoceros: --env: .*\n$/],
     ] as const) {
       const { code, stdout, stderr } = await python([...args])
