@@ -1,33 +1,28 @@
 import { quoteBytes } from '../../bytes/quoted.ts'
 import { HttpError } from '../errors.ts'
 import { COMMA, DIGIT, HTAB, SP } from '../syntax.ts'
+import type { FieldLine } from './field-line.ts'
 
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
 
 /**
- * What a Content-Length in `[start, end)` says, in bytes (RFC 9110 §8.6): digits, and nothing but
- * digits, up to 2^53 - 1. A list of equal values, which a recipient may merge, is refused.
+ * The value of a Content-Length in bytes (RFC 9110 §8.6): digits, and nothing but digits, up to
+ * 2^53 - 1. A list of equal values, which a recipient may merge, is refused.
  *
- * @param carriageReturn where the field line ends: between it and `end` there is white space
  * @throws HttpError `bad-content-length`
  */
-export function contentLength(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  carriageReturn: number,
-): number {
+export function contentLength(bytes: Buffer, { valueStart, valueEnd, end }: FieldLine): number {
   let length = 0
-  for (let i = start; i < end; i++) {
+  for (let i = valueStart; i < valueEnd; i++) {
     const byte = bytes[i]!
     const digit = byte - 0x30
     if (DIGIT[byte] === 0 || length > (LONGEST_CONTENT_LENGTH - digit) / 10) {
-      throw badContentLength(bytes, start, end)
+      throw badContentLength(bytes, valueStart, valueEnd)
     }
     length = length * 10 + digit
   }
-  if (start === end || tabWithin(bytes, end, carriageReturn)) {
-    throw badContentLength(bytes, start, carriageReturn)
+  if (valueStart === valueEnd || tabWithin(bytes, valueEnd, end)) {
+    throw badContentLength(bytes, valueStart, end)
   }
   return length
 }

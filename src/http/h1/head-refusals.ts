@@ -1,6 +1,15 @@
 import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
 import { HttpError } from '../errors.ts'
+import type { FieldName } from '../field-names.ts'
+import {
+  FIELD_SIZE_CEILING,
+  FIELDS_CEILING,
+  HEAD_CEILING,
+  limitText,
+  REQUEST_LINE_CEILING,
+} from '../limits.ts'
 import { COLON, CR, HTAB, LF, SP } from '../syntax.ts'
+import type { FieldLine } from './field-line.ts'
 
 /** What a TLS client sends first: the type of a handshake record. */
 const TLS_HANDSHAKE = 0x16
@@ -103,5 +112,71 @@ export function refusedTarget(bytes: Buffer, start: number, end: number, why: st
     400,
     'bad-target',
     `The request target ${quoteBytes(bytes, start, end)} ${why}`,
+  )
+}
+
+/** @param limit as {@link effectiveLimits} has it, as in the two below */
+export function requestLineTooLong(limit: number): HttpError {
+  const text = limitText(limit, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING)
+  return new HttpError(414, 'request-line-too-long', `The request line is longer than ${text}`)
+}
+
+/** The bytes so far are as many as a head may have, and there are more. */
+export function headTooLarge(limit: number, inRequestLine: boolean): HttpError {
+  const text = limitText(limit, 'bytes', 'limit_request_head', HEAD_CEILING)
+  return inRequestLine
+    ? new HttpError(414, 'head-too-large', `The request line alone is larger than ${text}`)
+    : new HttpError(431, 'head-too-large', `The head is larger than ${text}`)
+}
+
+export function tooManyFields(limit: number): HttpError {
+  const text = limitText(limit, 'fields', 'limit_request_fields', FIELDS_CEILING)
+  return new HttpError(431, 'too-many-fields', `The request has more than ${text}`)
+}
+
+/** @param name the name, or its beginning, as it may stand in a log */
+export function fieldTooLong(limit: number, name: string): HttpError {
+  const text = limitText(limit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)
+  return new HttpError(431, 'field-too-long', `The field line ${name} is longer than ${text}`)
+}
+
+/** @param before the name of the field before the white space; null if there is none */
+export function refusedLeadingSpace(before: FieldName | null): HttpError {
+  if (before === null) {
+    return new HttpError(400, 'space-before-fields', 'There is white space before the first field')
+  }
+  const field = before.lower.slice(0, 64)
+  return new HttpError(400, 'obs-fold', `The field ${field} is continued on a second line`)
+}
+
+export function refusedInValue(name: FieldName, byte: number): HttpError {
+  const field = name.lower.slice(0, 64)
+  if (byte === LF) return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
+  return new HttpError(
+    400,
+    'bad-field-value',
+    `The value of the field ${field} has the byte ${quoteByte(byte)}`,
+  )
+}
+
+/** @param why completes a sentence that begins with the field name */
+export function refusedUnderscore(
+  bytes: Buffer,
+  { start, nameEnd }: Pick<FieldLine, 'start' | 'nameEnd'>,
+  why: string,
+): HttpError {
+  return new HttpError(
+    400,
+    'underscore-in-field-name',
+    `The field name ${quoteBytes(bytes, start, nameEnd)} ${why}`,
+  )
+}
+
+/** @param version what stands in its place, as it may stand in a log */
+export function unsupportedVersion(version: string): HttpError {
+  return new HttpError(
+    505,
+    'unsupported-version',
+    `Only HTTP/1.0 and HTTP/1.1 are served here, not ${version}`,
   )
 }

@@ -1,57 +1,36 @@
-import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
+import { quoteBytes } from '../../bytes/quoted.ts'
 import type { Span } from '../../bytes/span.ts'
-import { authorityHostEnd } from '../authority.ts'
-import { HttpError } from '../errors.ts'
+import type { HttpError } from '../errors.ts'
 import {
   CACHED_NAME_BYTES,
-  CONNECTION,
-  CONTENT_LENGTH,
-  CONTENT_TYPE,
-  EXPECT,
   type FieldName,
   fieldNames,
   HASH_START,
-  HOST,
   hashStep,
-  PROXY_CONNECTION,
   SPECIAL_NAMES,
-  TRANSFER_ENCODING,
-  UPGRADE,
 } from '../field-names.ts'
-import {
-  effectiveLimits,
-  FIELD_SIZE_CEILING,
-  FIELDS_CEILING,
-  HEAD_CEILING,
-  type HeadLimits,
-  limitText,
-  REQUEST_LINE_CEILING,
-} from '../limits.ts'
+import { effectiveLimits, type HeadLimits } from '../limits.ts'
 import { methodName } from '../methods.ts'
-import {
-  ASTERISK,
-  COLON,
-  CR,
-  DIGIT,
-  FIELD_VALUE,
-  HTAB,
-  LF,
-  SLASH,
-  SP,
-  TARGET,
-  TOKEN_LOWER,
-} from '../syntax.ts'
-import { checkTransferEncoding, contentLength, listElements, tabWithin } from './framing-fields.ts'
+import { COLON, CR, DIGIT, FIELD_VALUE, HTAB, LF, SP, TARGET, TOKEN_LOWER } from '../syntax.ts'
+import { expectedNames } from './expected-names.ts'
+import { FieldLine } from './field-line.ts'
 import {
   bareCR,
-  bothLengths,
-  duplicate,
+  fieldTooLong,
+  headTooLarge,
   refusedFirstByte,
   refusedInName,
   refusedInRequestLine,
-  refusedTarget,
+  refusedInValue,
+  refusedLeadingSpace,
+  refusedUnderscore,
+  requestLineTooLong,
+  tooManyFields,
+  unsupportedVersion,
 } from './head-refusals.ts'
 import { H1RequestHead } from './request-head.ts'
+import { takeTarget } from './request-target.ts'
+import { SpecialFields } from './special-fields.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -72,7 +51,6 @@ const COMPLETE = 11
 /** `HTTP/1.1` is as long as every version. */
 const VERSION_BYTES = 8
 const VERSION_PREFIX = Buffer.from('HTTP/')
-const KEEP_ALIVE = Buffer.from('keep-alive')
 
 /** How many bytes at most are copied behind an incomplete head before they are looked at. */
 const PIECE_BYTES = 4096
@@ -80,13 +58,6 @@ const SMALLEST_CARRY = 1024
 /** How much of an incomplete or refused request line logs get to see. */
 const LOGGED_BYTES = 128
 
-/**
- * How many names a connection keeps at most, to expect them of its next request. They stay while it
- * is idle, and a client chooses them: well-known ones are there anyway, each other may be this
- * connection's alone and take 450 bytes.
- */
-const EXPECTED_NAMES = 64
-const EXPECTED_UNKNOWN_NAMES = 16
 /** What a field costs beside its bytes, at most: four offsets, and a name that nobody else has. */
 const FIELD_COST = 256
 
@@ -142,13 +113,8 @@ export class RequestHeadParser {
   private expectedNames: readonly FieldName[]
   /** Bytes of the names in this head that are too long to be shared. */
   private longNameBytes: number
-  private hasContentType: boolean
-  private hasTransferEncoding: boolean
-  private expectsContinue: boolean
-  private upgradeOffered: boolean
-  private closeAsked: boolean
-  private keepAliveAsked: boolean
-  private upgradeAsked: boolean
+  private readonly special = new SpecialFields()
+  private readonly line: FieldLine
 
   constructor(limits: HeadLimits) {
     const effective = effectiveLimits(limits)
@@ -173,13 +139,7 @@ export class RequestHeadParser {
     this.refusedLine = ''
     this.expectedNames = []
     this.longNameBytes = 0
-    this.hasContentType = false
-    this.hasTransferEncoding = false
-    this.expectsContinue = false
-    this.upgradeOffered = false
-    this.closeAsked = false
-    this.keepAliveAsked = false
-    this.upgradeAsked = false
+    this.line = new FieldLine(fieldNames.named('host'))
   }
 
   /** The head has been read to its end; call {@link reset} before the next one is fed. */
@@ -214,9 +174,7 @@ export class RequestHeadParser {
 
   /** Makes ready for the next request. The head handed out before stays as it is. */
   reset(): void {
-    const { names } = this.current
-    const few = this.longNameBytes === 0 && names.length <= EXPECTED_UNKNOWN_NAMES
-    this.expectedNames = few ? names : expectable(names)
+    this.expectedNames = expectedNames(this.current.names, this.longNameBytes === 0)
     this.longNameBytes = 0
     this.current = new H1RequestHead()
     this.phase = BEFORE
@@ -225,13 +183,7 @@ export class RequestHeadParser {
     this.carried = 0
     this.questionMark = -1
     this.lines = 0
-    this.hasContentType = false
-    this.hasTransferEncoding = false
-    this.expectsContinue = false
-    this.upgradeOffered = false
-    this.closeAsked = false
-    this.keepAliveAsked = false
-    this.upgradeAsked = false
+    this.special.reset()
   }
 
   /**
@@ -374,7 +326,7 @@ export class RequestHeadParser {
           const limit = this.lineStart + this.requestLineLimit
           const stop = Math.min(end, limit)
           while (i < stop && TOKEN_LOWER[bytes[i]!] !== 0) i++
-          if (i === limit) throw this.requestLineTooLong()
+          if (i === limit) throw requestLineTooLong(this.requestLineLimit)
           if (i === end) break
           if (bytes[i] !== SP) {
             throw refusedInRequestLine(
@@ -403,7 +355,7 @@ export class RequestHeadParser {
             }
             i++
           }
-          if (i === limit) throw this.requestLineTooLong()
+          if (i === limit) throw requestLineTooLong(this.requestLineLimit)
           if (i === end) break
           if (bytes[i] !== SP || i === this.partStart) {
             throw refusedInRequestLine(
@@ -415,7 +367,7 @@ export class RequestHeadParser {
           i++
           this.partStart = i
           // The CR after the version is the first byte that may stand at the limit.
-          if (i + VERSION_BYTES > limit) throw this.requestLineTooLong()
+          if (i + VERSION_BYTES > limit) throw requestLineTooLong(this.requestLineLimit)
           this.phase = VERSION
           break
         }
@@ -436,11 +388,7 @@ export class RequestHeadParser {
           // RFC 9110 §2.5: a higher minor version is served as the highest one that is known, a
           // higher major one is another protocol.
           if (bytes[start + 5] !== 0x31) {
-            throw new HttpError(
-              505,
-              'unsupported-version',
-              `Only HTTP/1.0 and HTTP/1.1 are served here, not ${quoteBytes(bytes, start, i)}`,
-            )
+            throw unsupportedVersion(quoteBytes(bytes, start, i))
           }
           this.current.minorVersion = bytes[start + 7] === 0x30 ? 0 : 1
           this.current.lineEnd = i
@@ -451,7 +399,7 @@ export class RequestHeadParser {
 
         case REQUEST_LINE_LF:
           if (bytes[i] !== LF) throw bareCR('the request line', bytes[i]!)
-          this.finishTarget(bytes)
+          takeTarget(this.current, this.questionMark)
           i++
           this.phase = FIELD_START
           break
@@ -463,13 +411,10 @@ export class RequestHeadParser {
             this.phase = LAST_LF
             break
           }
-          if (byte === SP || byte === HTAB) throw this.refusedLeadingSpace()
+          if (byte === SP || byte === HTAB)
+            throw refusedLeadingSpace(this.lines === 0 ? null : this.name)
           if (this.lines === this.fieldsLimit) {
-            throw new HttpError(
-              431,
-              'too-many-fields',
-              `The request has more than ${limitText(this.fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
-            )
+            throw tooManyFields(this.fieldsLimit)
           }
           this.lines++
           this.lineStart = i
@@ -529,7 +474,7 @@ export class RequestHeadParser {
           if (i === end) break
           if (bytes[i] !== CR) {
             if (i >= limit) throw this.fieldTooLong(bytes, this.nameEnd)
-            throw this.refusedInValue(bytes, i)
+            throw refusedInValue(this.name!, bytes[i]!)
           }
           i++
           this.phase = VALUE_LF
@@ -545,61 +490,13 @@ export class RequestHeadParser {
 
         case LAST_LF:
           if (bytes[i] !== LF) throw bareCR('the empty line after the fields', bytes[i]!)
-          this.finishHead()
+          this.special.finish(this.current)
           this.phase = COMPLETE
           return i + 1
       }
     }
-    if (i < available) throw this.headTooLarge()
+    if (i < available) throw headTooLarge(this.headLimit, this.phase <= VERSION)
     return i
-  }
-
-  /** Tells the form of the target and takes it apart, RFC 9112 §3.2. */
-  private finishTarget(bytes: Buffer): void {
-    const head = this.current
-    const start = head.targetStart
-    const end = head.targetEnd
-    head.pathStart = start
-    head.pathEnd = end
-    head.queryStart = end
-    head.queryEnd = end
-    head.authorityStart = end
-    head.authorityEnd = end
-    if (head.method === 'CONNECT') {
-      // §3.2.3: host and port, both of them.
-      const hostEnd = authorityHostEnd(bytes, start, end)
-      if (hostEnd <= start || hostEnd + 1 >= end)
-        throw refusedTarget(bytes, start, end, 'is not host:port')
-      head.targetForm = 'authority'
-      head.authorityStart = start
-      head.pathStart = end
-      return
-    }
-    if (this.questionMark >= 0) {
-      head.hasQuery = true
-      head.pathEnd = this.questionMark
-      head.queryStart = this.questionMark + 1
-    }
-    if (bytes[start] === SLASH) return
-    if (bytes[start] === ASTERISK) {
-      if (end - start > 1) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
-      if (head.method !== 'OPTIONS') throw refusedTarget(bytes, start, end, 'is for OPTIONS only')
-      head.targetForm = 'asterisk'
-      return
-    }
-    const authority = start + schemeLength(bytes, start, end)
-    if (authority === start)
-      throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
-    let slash = authority
-    while (slash < head.pathEnd && bytes[slash] !== SLASH) slash++
-    // An empty host makes an http or https URI invalid, RFC 9110 §4.2.1.
-    if (authorityHostEnd(bytes, authority, slash) <= authority) {
-      throw refusedTarget(bytes, start, end, 'has no well-formed host')
-    }
-    head.targetForm = 'absolute'
-    head.authorityStart = authority
-    head.authorityEnd = slash
-    head.pathStart = slash
   }
 
   /** Takes a whole field line; `carriageReturn` is where it ends. */
@@ -609,200 +506,32 @@ export class RequestHeadParser {
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
     const name = this.name!
-    if (name.id >= 0 && name.id < SPECIAL_NAMES)
-      this.actUpon(name, bytes, start, end, carriageReturn)
     if (name.hasUnderscore && this.headerMap !== 'dangerous') {
       if (this.headerMap === 'drop') return
-      throw new HttpError(
-        400,
-        'underscore-in-field-name',
-        `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} has an underscore`,
+      throw refusedUnderscore(
+        bytes,
+        { start: this.lineStart, nameEnd: this.nameEnd },
+        'has an underscore',
       )
     }
     const head = this.current
+    if (name.id >= 0 && name.id < SPECIAL_NAMES) {
+      const line = this.line
+      line.name = name
+      line.start = this.lineStart
+      line.nameEnd = this.nameEnd
+      line.valueStart = start
+      line.valueEnd = end
+      line.end = carriageReturn
+      this.special.take(line, head)
+    }
     head.fields.push(this.lineStart, this.nameEnd, start, end)
     head.names.push(name)
     head.fieldCount++
   }
 
-  private actUpon(
-    name: FieldName,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    carriageReturn: number,
-  ): void {
-    const head = this.current
-    switch (name.id) {
-      case HOST:
-        if (head.host >= 0) throw duplicate('two-hosts', 'Host')
-        // An empty host is refused with the malformed ones: it would make the request's URI an
-        // invalid one (RFC 9110 §4.2.1, RFC 9112 §3.3).
-        if (authorityHostEnd(bytes, start, end) <= start) {
-          throw new HttpError(
-            400,
-            'bad-host',
-            `Host is not a host: ${quoteBytes(bytes, start, end)}`,
-          )
-        }
-        head.host = head.fieldCount
-        return
-      case CONTENT_LENGTH:
-        if (head.contentLength >= 0) throw duplicate('two-content-lengths', 'Content-Length')
-        head.contentLength = contentLength(bytes, start, end, carriageReturn)
-        if (this.hasTransferEncoding) throw bothLengths()
-        return
-      case TRANSFER_ENCODING:
-        // What it says is looked at when the head is complete: several lines are one list (RFC 9110
-        // §5.3).
-        this.hasTransferEncoding = true
-        // §6.1: in a message that is not HTTP/1.1 its framing is faulty, whatever it says.
-        if (head.minorVersion === 0) {
-          throw new HttpError(
-            400,
-            'transfer-encoding-in-http-1.0',
-            'Transfer-Encoding is not for HTTP/1.0 requests',
-          )
-        }
-        if (head.contentLength >= 0) throw bothLengths()
-        return
-      case CONTENT_TYPE:
-        if (this.hasContentType) throw duplicate('two-content-types', 'Content-Type')
-        this.hasContentType = true
-        return
-      case CONNECTION:
-        this.takeConnection(bytes, start, end, carriageReturn)
-        return
-      case PROXY_CONNECTION:
-        // No standard has it, but some recipients heed it, so that an intermediary may take the
-        // connection for closing (RFC 9112 appendix C.2.2). To close is always allowed; its
-        // `keep-alive` changes nothing.
-        if (listElements(bytes, start, end).includes('close')) this.closeAsked = true
-        return
-      case EXPECT:
-        // RFC 9110 §10.1.1: HTTP/1.0 has no expectations.
-        if (head.minorVersion === 0) return
-        if (bytes.toString('latin1', start, end).toLowerCase() !== '100-continue') {
-          throw new HttpError(
-            417,
-            'unknown-expectation',
-            `Unknown expectation: ${quoteBytes(bytes, start, end)}`,
-          )
-        }
-        this.expectsContinue = true
-        return
-      case UPGRADE:
-        this.upgradeOffered = true
-        return
-      default:
-        // Content_Length and its like could only be meant to be taken for the real ones. Dropping
-        // or refusing them is what the other modes do anyway.
-        if (this.headerMap === 'dangerous') {
-          throw new HttpError(
-            400,
-            'underscore-in-field-name',
-            `The field name ${quoteBytes(bytes, this.lineStart, this.nameEnd)} could be taken for another`,
-          )
-        }
-    }
-  }
-
-  /**
-   * Connection is a list of tokens in any case, RFC 9110 §7.6.1. What is none of ours is ignored.
-   */
-  private takeConnection(bytes: Buffer, start: number, end: number, carriageReturn: number): void {
-    // Nearly all requests say this, and it says nothing new.
-    if (end - start === KEEP_ALIVE.length && this.current.minorVersion === 1) {
-      let i = 0
-      while (i < KEEP_ALIVE.length && (bytes[start + i]! | 0x20) === (KEEP_ALIVE[i]! | 0x20)) i++
-      if (i === KEEP_ALIVE.length) return
-    }
-    for (const option of listElements(bytes, start, end)) {
-      switch (option) {
-        case 'close':
-          this.closeAsked = true
-          break
-        case 'keep-alive':
-          // Not all recipients find it beside a tab (llhttp). To close, in HTTP/1.0, is always
-          // allowed.
-          if (!tabWithin(bytes, start, carriageReturn)) this.keepAliveAsked = true
-          break
-        case 'upgrade':
-          this.upgradeAsked = true
-          break
-      }
-    }
-  }
-
-  private finishHead(): void {
-    const head = this.current
-    if (head.minorVersion === 1 && head.host < 0) {
-      throw new HttpError(400, 'no-host', 'The HTTP/1.1 request has no Host field')
-    }
-    if (this.hasTransferEncoding) {
-      checkTransferEncoding(head.get('transfer-encoding')!)
-      head.chunked = true
-    }
-    // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
-    head.keepAlive =
-      !this.closeAsked &&
-      (head.minorVersion === 1 || this.keepAliveAsked) &&
-      head.method !== 'CONNECT'
-    head.upgrade = this.upgradeOffered && this.upgradeAsked
-    head.expectContinue = this.expectsContinue && (head.chunked || head.contentLength > 0)
-  }
-
-  private requestLineTooLong(): HttpError {
-    return new HttpError(
-      414,
-      'request-line-too-long',
-      `The request line is longer than ${limitText(this.requestLineLimit, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING)}`,
-    )
-  }
-
-  /** The bytes so far are as many as a head may have, and there are more. */
-  private headTooLarge(): HttpError {
-    const limit = limitText(this.headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)
-    if (this.phase <= VERSION) {
-      return new HttpError(414, 'head-too-large', `The request line alone is larger than ${limit}`)
-    }
-    return new HttpError(431, 'head-too-large', `The head is larger than ${limit}`)
-  }
-
   private fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
-    const name = quoteBytes(bytes, this.lineStart, nameEnd)
-    return new HttpError(
-      431,
-      'field-too-long',
-      `The field line ${name} is longer than ${limitText(this.fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
-    )
-  }
-
-  private refusedLeadingSpace(): HttpError {
-    if (this.lines === 0) {
-      return new HttpError(
-        400,
-        'space-before-fields',
-        'There is white space before the first field',
-      )
-    }
-    return new HttpError(
-      400,
-      'obs-fold',
-      `The field ${this.name!.lower.slice(0, 64)} is continued on a second line`,
-    )
-  }
-
-  private refusedInValue(bytes: Buffer, at: number): HttpError {
-    const byte = bytes[at]!
-    const field = this.name!.lower.slice(0, 64)
-    if (byte === LF)
-      return new HttpError(400, 'bare-lf', `The field ${field} ends with LF, not CRLF`)
-    return new HttpError(
-      400,
-      'bad-field-value',
-      `The value of the field ${field} has the byte ${quoteByte(byte)}`,
-    )
+    return fieldTooLong(this.fieldSizeLimit, quoteBytes(bytes, this.lineStart, nameEnd))
   }
 }
 
@@ -811,28 +540,4 @@ function lineFrom(bytes: Buffer, start: number, end: number): string {
   let i = start
   while (i < stop && bytes[i] !== CR && bytes[i] !== LF) i++
   return bytes.toString('latin1', start, i)
-}
-
-/**
- * The names that are kept for the next request, see {@link EXPECTED_NAMES}: up to the first that
- * costs too much.
- */
-function expectable(names: readonly FieldName[]): readonly FieldName[] {
-  const most = Math.min(names.length, EXPECTED_NAMES)
-  let unknown = 0
-  for (let i = 0; i < most; i++) {
-    const name = names[i]!
-    if (name.id >= 0) continue
-    unknown++
-    if (unknown > EXPECTED_UNKNOWN_NAMES || name.bytes.length > CACHED_NAME_BYTES)
-      return names.slice(0, i)
-  }
-  return most === names.length ? names : names.slice(0, most)
-}
-
-/** The length of `http://` or `https://` at `start`, in any case, or 0. */
-function schemeLength(bytes: Buffer, start: number, end: number): number {
-  const prefix = bytes.toString('latin1', start, Math.min(end, start + 8)).toLowerCase()
-  if (prefix.startsWith('http://')) return 7
-  return prefix === 'https://' ? 8 : 0
 }
