@@ -169,20 +169,20 @@ export const CACHED_NAME_BYTES = 64
  * cached.
  */
 export class FieldNameTable {
-  private readonly known: (FieldName | null)[]
-  private readonly cache: (FieldName | null)[]
-  private readonly nextWay: Uint8Array
+  readonly #known: (FieldName | null)[]
+  readonly #cache: (FieldName | null)[]
+  readonly #nextWay: Uint8Array
 
   constructor() {
-    this.known = new Array<FieldName | null>(KNOWN_SLOTS).fill(null)
-    this.cache = new Array<FieldName | null>(CACHE_SETS * CACHE_WAYS).fill(null)
-    this.nextWay = new Uint8Array(CACHE_SETS)
+    this.#known = new Array<FieldName | null>(KNOWN_SLOTS).fill(null)
+    this.#cache = new Array<FieldName | null>(CACHE_SETS * CACHE_WAYS).fill(null)
+    this.#nextWay = new Uint8Array(CACHE_SETS)
     for (const [id, lower] of WELL_KNOWN_NAMES.entries()) {
       const bytes = Uint8Array.from(lower, (character) => character.charCodeAt(0))
       const hash = hashName(bytes, 0, bytes.length)
       let slot = slotOf(hash, KNOWN_SLOTS)
-      while (this.known[slot] !== null) slot = (slot + 1) & (KNOWN_SLOTS - 1)
-      this.known[slot] = new FieldName(id, bytes, hash)
+      while (this.#known[slot] !== null) slot = (slot + 1) & (KNOWN_SLOTS - 1)
+      this.#known[slot] = new FieldName(id, bytes, hash)
     }
   }
 
@@ -193,7 +193,7 @@ export class FieldNameTable {
   find(bytes: Uint8Array, start: number, end: number, hash: number): FieldName {
     const length = end - start
     for (let slot = slotOf(hash, KNOWN_SLOTS); ; slot = (slot + 1) & (KNOWN_SLOTS - 1)) {
-      const entry = this.known[slot]!
+      const entry = this.#known[slot]!
       if (entry === null) break
       if (entry.hash === hash && entry.bytes.length === length && entry.isAt(bytes, start))
         return entry
@@ -201,7 +201,7 @@ export class FieldNameTable {
     const set = slotOf(hash, CACHE_SETS)
     const first = set * CACHE_WAYS
     for (let way = first; way < first + CACHE_WAYS; way++) {
-      const entry = this.cache[way]!
+      const entry = this.#cache[way]!
       if (
         entry !== null &&
         entry.hash === hash &&
@@ -214,16 +214,16 @@ export class FieldNameTable {
     for (let i = start; i < end; i++) lower[i - start] = TOKEN_LOWER[bytes[i]!]!
     const entry = new FieldName(-1, lower, hash)
     if (lower.length <= CACHED_NAME_BYTES) {
-      const way = this.nextWay[set]!
-      this.cache[first + way] = entry
-      this.nextWay[set] = (way + 1) % CACHE_WAYS
+      const way = this.#nextWay[set]!
+      this.#cache[first + way] = entry
+      this.#nextWay[set] = (way + 1) % CACHE_WAYS
     }
     return entry
   }
 
   /** How many names that are not well known are held. */
   get cached(): number {
-    return this.cache.filter((entry) => entry !== null).length
+    return this.#cache.filter((entry) => entry !== null).length
   }
 
   /** The name `name`, a token in any case: for those who have a string (HTTP/2). */

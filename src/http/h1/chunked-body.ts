@@ -89,35 +89,35 @@ const DONE = 21
  * ```
  */
 export class ChunkedBody implements BodyReceiver {
-  private readonly fieldsLimit: number
-  private readonly fieldSizeLimit: number
-  private readonly headLimit: number
-  private phase: number
-  private digits: number
+  readonly #fieldsLimit: number
+  readonly #fieldSizeLimit: number
+  readonly #headLimit: number
+  #phase: number
+  #digits: number
   /** The size as read so far, then how much of the chunk is still to come. */
-  private remaining: number
-  private extensionBytes: number
-  private trailers: number
+  #remaining: number
+  #extensionBytes: number
+  #trailers: number
   /** Bytes of the trailer section, and of its current line. */
-  private trailerBytes: number
-  private lineBytes: number
+  #trailerBytes: number
+  #lineBytes: number
 
   constructor(limits: HeadLimits) {
     const effective = effectiveLimits(limits)
-    this.fieldsLimit = effective.fields
-    this.fieldSizeLimit = effective.fieldSize
-    this.headLimit = effective.head
-    this.phase = SIZE_START
-    this.digits = 0
-    this.remaining = 0
-    this.extensionBytes = 0
-    this.trailers = 0
-    this.trailerBytes = 0
-    this.lineBytes = 0
+    this.#fieldsLimit = effective.fields
+    this.#fieldSizeLimit = effective.fieldSize
+    this.#headLimit = effective.head
+    this.#phase = SIZE_START
+    this.#digits = 0
+    this.#remaining = 0
+    this.#extensionBytes = 0
+    this.#trailers = 0
+    this.#trailerBytes = 0
+    this.#lineBytes = 0
   }
 
   get done(): boolean {
-    return this.phase === DONE
+    return this.#phase === DONE
   }
 
   receive(span: Span, sink: (data: Buffer) => void): void {
@@ -128,15 +128,15 @@ export class ChunkedBody implements BodyReceiver {
     let dataStart = end
     let dataEnd = end
     try {
-      while (i < end && this.phase !== DONE) {
-        if (this.phase !== DATA) {
-          this.takeByte(chunk[i]!)
+      while (i < end && this.#phase !== DONE) {
+        if (this.#phase !== DATA) {
+          this.#takeByte(chunk[i]!)
           i++
           continue
         }
-        const length = Math.min(this.remaining, end - i)
-        this.remaining -= length
-        if (this.remaining === 0) this.phase = DATA_CR
+        const length = Math.min(this.#remaining, end - i)
+        this.#remaining -= length
+        if (this.#remaining === 0) this.#phase = DATA_CR
         if (length >= NOT_MOVED && dataEnd !== i) {
           if (dataEnd > dataStart) sink(chunk.subarray(dataStart, dataEnd))
           dataStart = dataEnd = i
@@ -154,78 +154,78 @@ export class ChunkedBody implements BodyReceiver {
   }
 
   /** Everything but data, byte by byte: it is the smaller part of any body worth speed. */
-  private takeByte(byte: number): void {
-    switch (this.phase) {
+  #takeByte(byte: number): void {
+    switch (this.#phase) {
       case SIZE_START:
       case SIZE: {
         const digit = HEX_DIGIT_PLUS_ONE[byte]! - 1
-        if (digit >= 0) this.takeDigit(digit)
-        else if (this.phase === SIZE_START)
+        if (digit >= 0) this.#takeDigit(digit)
+        else if (this.#phase === SIZE_START)
           throw badChunk('bad-chunk-size', 'A chunk size begins with', byte)
-        else if (isSpace(byte)) this.takeSpace(SIZE_SPACE)
-        else this.endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
+        else if (isSpace(byte)) this.#takeSpace(SIZE_SPACE)
+        else this.#endSize(byte, 'bad-chunk-size', 'A chunk size is followed by')
         return
       }
       case SIZE_SPACE:
-        if (isSpace(byte)) this.takeSpace(SIZE_SPACE)
-        else if (byte === SEMICOLON) this.beginExtension()
+        if (isSpace(byte)) this.#takeSpace(SIZE_SPACE)
+        else if (byte === SEMICOLON) this.#beginExtension()
         else throw badChunk('bad-chunk-size', 'A chunk size and white space are followed by', byte)
         return
       case SIZE_LF:
         if (byte !== LF) throw badChunk('bare-cr', 'The CR after a chunk size is followed by', byte)
-        this.phase = this.remaining === 0 ? TRAILER_START : DATA
+        this.#phase = this.#remaining === 0 ? TRAILER_START : DATA
         return
 
       case EXTENSION_START:
-        this.countExtension()
+        this.#countExtension()
         if (isSpace(byte)) return // BWS, as wherever a space is taken below
         if (TOKEN_LOWER[byte] === 0) throw badExtension(byte)
-        this.phase = EXTENSION_NAME
+        this.#phase = EXTENSION_NAME
         return
       case EXTENSION_NAME:
         if (TOKEN_LOWER[byte] !== 0) {
-          this.countExtension()
+          this.#countExtension()
         } else if (byte === EQUALS) {
-          this.countExtension()
-          this.phase = EXTENSION_VALUE_START
+          this.#countExtension()
+          this.#phase = EXTENSION_VALUE_START
         } else {
-          this.endExtension(byte, EXTENSION_NAME_SPACE)
+          this.#endExtension(byte, EXTENSION_NAME_SPACE)
         }
         return
       case EXTENSION_NAME_SPACE:
-        this.countExtension()
-        if (byte === EQUALS) this.phase = EXTENSION_VALUE_START
-        else if (byte === SEMICOLON) this.phase = EXTENSION_START
+        this.#countExtension()
+        if (byte === EQUALS) this.#phase = EXTENSION_VALUE_START
+        else if (byte === SEMICOLON) this.#phase = EXTENSION_START
         else if (!isSpace(byte)) throw badExtension(byte)
         return
       case EXTENSION_VALUE_START:
-        this.countExtension()
+        this.#countExtension()
         if (isSpace(byte)) return
-        if (byte === QUOTE) this.phase = EXTENSION_QUOTED
-        else if (TOKEN_LOWER[byte] !== 0) this.phase = EXTENSION_VALUE
+        if (byte === QUOTE) this.#phase = EXTENSION_QUOTED
+        else if (TOKEN_LOWER[byte] !== 0) this.#phase = EXTENSION_VALUE
         else throw badExtension(byte)
         return
       case EXTENSION_VALUE:
-        if (TOKEN_LOWER[byte] !== 0) this.countExtension()
-        else this.endExtension(byte, EXTENSION_VALUE_SPACE)
+        if (TOKEN_LOWER[byte] !== 0) this.#countExtension()
+        else this.#endExtension(byte, EXTENSION_VALUE_SPACE)
         return
       case EXTENSION_QUOTED:
-        this.countExtension()
-        if (byte === QUOTE) this.phase = EXTENSION_VALUE_END
-        else if (byte === BACKSLASH) this.phase = EXTENSION_QUOTED_PAIR
+        this.#countExtension()
+        if (byte === QUOTE) this.#phase = EXTENSION_VALUE_END
+        else if (byte === BACKSLASH) this.#phase = EXTENSION_QUOTED_PAIR
         else if (QUOTED_TEXT[byte] === 0) throw badExtension(byte)
         return
       case EXTENSION_QUOTED_PAIR:
-        this.countExtension()
+        this.#countExtension()
         if (FIELD_VALUE[byte] === 0) throw badExtension(byte)
-        this.phase = EXTENSION_QUOTED
+        this.#phase = EXTENSION_QUOTED
         return
       case EXTENSION_VALUE_END:
-        this.endExtension(byte, EXTENSION_VALUE_SPACE)
+        this.#endExtension(byte, EXTENSION_VALUE_SPACE)
         return
       case EXTENSION_VALUE_SPACE:
-        this.countExtension()
-        if (byte === SEMICOLON) this.phase = EXTENSION_START
+        this.#countExtension()
+        if (byte === SEMICOLON) this.#phase = EXTENSION_START
         else if (!isSpace(byte)) throw badExtension(byte)
         return
 
@@ -233,39 +233,39 @@ export class ChunkedBody implements BodyReceiver {
         if (byte === LF)
           throw new HttpError(400, 'bare-lf', 'The data of a chunk ends with LF, not CRLF')
         if (byte !== CR) throw badChunk('bad-chunk-end', 'The data of a chunk is followed by', byte)
-        this.phase = DATA_LF
+        this.#phase = DATA_LF
         return
       case DATA_LF:
         if (byte !== LF)
           throw badChunk('bare-cr', 'The CR after the data of a chunk is followed by', byte)
-        this.phase = SIZE_START
-        this.digits = 0
+        this.#phase = SIZE_START
+        this.#digits = 0
         return
 
       default:
-        this.takeTrailerByte(byte)
+        this.#takeTrailerByte(byte)
     }
   }
 
-  private takeDigit(digit: number): void {
-    this.digits++
-    if (this.digits > CHUNK_SIZE_DIGITS || this.remaining > (LARGEST_CHUNK - digit) / 16) {
+  #takeDigit(digit: number): void {
+    this.#digits++
+    if (this.#digits > CHUNK_SIZE_DIGITS || this.#remaining > (LARGEST_CHUNK - digit) / 16) {
       throw new HttpError(
         400,
         'chunk-size-too-large',
         'A chunk size is too large or has too many digits',
       )
     }
-    this.remaining = this.remaining * 16 + digit
-    this.phase = SIZE
+    this.#remaining = this.#remaining * 16 + digit
+    this.#phase = SIZE
   }
 
   /** A byte after which no more of the size or of an extension can follow. */
-  private endSize(byte: number, code: string, what: string): void {
+  #endSize(byte: number, code: string, what: string): void {
     if (byte === CR) {
-      this.phase = SIZE_LF
+      this.#phase = SIZE_LF
     } else if (byte === SEMICOLON) {
-      this.beginExtension()
+      this.#beginExtension()
     } else if (byte === LF) {
       throw new HttpError(400, 'bare-lf', 'A chunk size ends with LF, not CRLF')
     } else {
@@ -277,24 +277,24 @@ export class ChunkedBody implements BodyReceiver {
    * A byte after which no more of an extension's name or value can follow; `spaces` is the phase
    * for white space.
    */
-  private endExtension(byte: number, spaces: number): void {
-    if (isSpace(byte)) this.takeSpace(spaces)
-    else this.endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
+  #endExtension(byte: number, spaces: number): void {
+    if (isSpace(byte)) this.#takeSpace(spaces)
+    else this.#endSize(byte, 'bad-chunk-extension', 'A chunk extension has')
   }
 
-  private beginExtension(): void {
-    this.countExtension()
-    this.phase = EXTENSION_START
+  #beginExtension(): void {
+    this.#countExtension()
+    this.#phase = EXTENSION_START
   }
 
-  private takeSpace(phase: number): void {
-    this.countExtension()
-    this.phase = phase
+  #takeSpace(phase: number): void {
+    this.#countExtension()
+    this.#phase = phase
   }
 
-  private countExtension(): void {
-    this.extensionBytes++
-    if (this.extensionBytes > CHUNK_EXTENSION_BYTES) {
+  #countExtension(): void {
+    this.#extensionBytes++
+    if (this.#extensionBytes > CHUNK_EXTENSION_BYTES) {
       throw new HttpError(
         400,
         'chunk-extensions-too-long',
@@ -306,19 +306,19 @@ export class ChunkedBody implements BodyReceiver {
   /**
    * The trailer section, RFC 9112 §7.1.2: the rules of a head's field lines, each byte on its own.
    */
-  private takeTrailerByte(byte: number): void {
-    this.trailerBytes++
-    if (this.trailerBytes > this.headLimit) {
+  #takeTrailerByte(byte: number): void {
+    this.#trailerBytes++
+    if (this.#trailerBytes > this.#headLimit) {
       throw new HttpError(
         431,
         'head-too-large',
-        `The trailer section is larger than ${limitText(this.headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)}`,
+        `The trailer section is larger than ${limitText(this.#headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)}`,
       )
     }
-    switch (this.phase) {
+    switch (this.#phase) {
       case TRAILER_START:
         if (byte === CR) {
-          this.phase = LAST_LF
+          this.#phase = LAST_LF
           return
         }
         if (byte === SP || byte === HTAB) {
@@ -328,27 +328,27 @@ export class ChunkedBody implements BodyReceiver {
             'A line of the trailer section begins with white space',
           )
         }
-        if (this.trailers === this.fieldsLimit) {
+        if (this.#trailers === this.#fieldsLimit) {
           throw new HttpError(
             431,
             'too-many-fields',
-            `The trailer section has more than ${limitText(this.fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
+            `The trailer section has more than ${limitText(this.#fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
           )
         }
-        this.trailers++
-        this.lineBytes = 0
-        this.phase = TRAILER_NAME
-        this.takeTrailerNameByte(byte)
+        this.#trailers++
+        this.#lineBytes = 0
+        this.#phase = TRAILER_NAME
+        this.#takeTrailerNameByte(byte)
         return
       case TRAILER_NAME:
-        this.takeTrailerNameByte(byte)
+        this.#takeTrailerNameByte(byte)
         return
       case TRAILER_VALUE:
         if (byte === CR) {
-          this.phase = TRAILER_LF
+          this.#phase = TRAILER_LF
           return
         }
-        this.countTrailerByte()
+        this.#countTrailerByte()
         if (byte === LF)
           throw new HttpError(400, 'bare-lf', 'A trailer field ends with LF, not CRLF')
         if (FIELD_VALUE[byte] === 0) {
@@ -362,17 +362,17 @@ export class ChunkedBody implements BodyReceiver {
       case TRAILER_LF:
         if (byte !== LF)
           throw badChunk('bare-cr', 'The CR after a trailer field is followed by', byte)
-        this.phase = TRAILER_START
+        this.#phase = TRAILER_START
         return
       case LAST_LF:
         if (byte !== LF)
           throw badChunk('bare-cr', 'The CR after the trailer section is followed by', byte)
-        this.phase = DONE
+        this.#phase = DONE
     }
   }
 
-  private takeTrailerNameByte(byte: number): void {
-    this.countTrailerByte()
+  #takeTrailerNameByte(byte: number): void {
+    this.#countTrailerByte()
     if (TOKEN_LOWER[byte] !== 0) return
     if (byte === LF)
       throw new HttpError(400, 'bare-lf', 'A line of the trailer section ends with LF')
@@ -392,19 +392,19 @@ export class ChunkedBody implements BodyReceiver {
         `The name of a trailer field has the byte ${quoteByte(byte)}`,
       )
     }
-    if (this.lineBytes === 1) {
+    if (this.#lineBytes === 1) {
       throw new HttpError(400, 'empty-field-name', 'There is a trailer field without a name')
     }
-    this.phase = TRAILER_VALUE
+    this.#phase = TRAILER_VALUE
   }
 
-  private countTrailerByte(): void {
-    this.lineBytes++
-    if (this.lineBytes > this.fieldSizeLimit - 2) {
+  #countTrailerByte(): void {
+    this.#lineBytes++
+    if (this.#lineBytes > this.#fieldSizeLimit - 2) {
       throw new HttpError(
         431,
         'field-too-long',
-        `A trailer field line is longer than ${limitText(this.fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
+        `A trailer field line is longer than ${limitText(this.#fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
       )
     }
   }

@@ -82,76 +82,76 @@ const FIELD_COST = 256
  * ```
  */
 export class RequestHeadParser {
-  private readonly requestLineLimit: number
-  private readonly fieldsLimit: number
-  private readonly fieldSizeLimit: number
-  private readonly headLimit: number
-  private readonly headerMap: HeadLimits['headerMap']
+  readonly #requestLineLimit: number
+  readonly #fieldsLimit: number
+  readonly #fieldSizeLimit: number
+  readonly #headLimit: number
+  readonly #headerMap: HeadLimits['headerMap']
 
-  private current: H1RequestHead
-  private phase: number
+  #current: H1RequestHead
+  #phase: number
   /** Whether the one empty line that may precede a request line was there. */
-  private emptyLineSeen: boolean
+  #emptyLineSeen: boolean
   /** Bytes of an incomplete head, with room to grow; used once a head has been split. */
-  private carry: Buffer
-  private carried: number
+  #carry: Buffer
+  #carried: number
   /** Where the head, the current line and the current part of it begin. */
-  private headStart: number
-  private lineStart: number
-  private partStart: number
-  private questionMark: number
-  private nameEnd: number
-  private nameHash: number
-  private name: FieldName | null
-  private lines: number
+  #headStart: number
+  #lineStart: number
+  #partStart: number
+  #questionMark: number
+  #nameEnd: number
+  #nameHash: number
+  #name: FieldName | null
+  #lines: number
   /** What came of a request line that was refused before it was gathered in `carry`. */
-  private refusedLine: string
+  #refusedLine: string
   /**
    * The names of the request before: on a connection the next request tends to have the same, in
    * the same order.
    */
-  private expectedNames: readonly FieldName[]
+  #expectedNames: readonly FieldName[]
   /** Bytes of the names in this head that are too long to be shared. */
-  private longNameBytes: number
-  private readonly special = new SpecialFields()
-  private readonly line: FieldLine
+  #longNameBytes: number
+  readonly #special = new SpecialFields()
+  readonly #line: FieldLine
 
   constructor(limits: HeadLimits) {
     const effective = effectiveLimits(limits)
-    this.requestLineLimit = effective.requestLine
-    this.fieldsLimit = effective.fields
-    this.fieldSizeLimit = effective.fieldSize
-    this.headLimit = effective.head
-    this.headerMap = effective.headerMap
-    this.current = new H1RequestHead()
-    this.phase = BEFORE
-    this.emptyLineSeen = false
-    this.carry = NOTHING
-    this.carried = 0
-    this.headStart = 0
-    this.lineStart = 0
-    this.partStart = 0
-    this.questionMark = -1
-    this.nameEnd = 0
-    this.nameHash = 0
-    this.name = null
-    this.lines = 0
-    this.refusedLine = ''
-    this.expectedNames = []
-    this.longNameBytes = 0
-    this.line = new FieldLine(fieldNames.named('host'))
+    this.#requestLineLimit = effective.requestLine
+    this.#fieldsLimit = effective.fields
+    this.#fieldSizeLimit = effective.fieldSize
+    this.#headLimit = effective.head
+    this.#headerMap = effective.headerMap
+    this.#current = new H1RequestHead()
+    this.#phase = BEFORE
+    this.#emptyLineSeen = false
+    this.#carry = NOTHING
+    this.#carried = 0
+    this.#headStart = 0
+    this.#lineStart = 0
+    this.#partStart = 0
+    this.#questionMark = -1
+    this.#nameEnd = 0
+    this.#nameHash = 0
+    this.#name = null
+    this.#lines = 0
+    this.#refusedLine = ''
+    this.#expectedNames = []
+    this.#longNameBytes = 0
+    this.#line = new FieldLine(fieldNames.named('host'))
   }
 
   /** The head has been read to its end; call {@link reset} before the next one is fed. */
   get complete(): boolean {
-    return this.phase === COMPLETE
+    return this.#phase === COMPLETE
   }
 
   /**
    * The head: whole once `complete`, before that as far as it was read. Each request has a new one.
    */
   get head(): H1RequestHead {
-    return this.current
+    return this.#current
   }
 
   /**
@@ -159,7 +159,7 @@ export class RequestHeadParser {
    * connection on which there was only that is idle.)
    */
   get begun(): boolean {
-    return this.phase > EMPTY_LINE_LF
+    return this.#phase > EMPTY_LINE_LF
   }
 
   /**
@@ -168,22 +168,22 @@ export class RequestHeadParser {
    * head that came at once lies in what was read. It stays so until {@link reset}.
    */
   get held(): number {
-    if (this.carried === 0) return 0
-    return this.carry.length + this.current.fieldCount * FIELD_COST + 2 * this.longNameBytes
+    if (this.#carried === 0) return 0
+    return this.#carry.length + this.#current.fieldCount * FIELD_COST + 2 * this.#longNameBytes
   }
 
   /** Makes ready for the next request. The head handed out before stays as it is. */
   reset(): void {
-    this.expectedNames = expectedNames(this.current.names, this.longNameBytes === 0)
-    this.longNameBytes = 0
-    this.current = new H1RequestHead()
-    this.phase = BEFORE
-    this.emptyLineSeen = false
-    this.carry = NOTHING
-    this.carried = 0
-    this.questionMark = -1
-    this.lines = 0
-    this.special.reset()
+    this.#expectedNames = expectedNames(this.#current.names, this.#longNameBytes === 0)
+    this.#longNameBytes = 0
+    this.#current = new H1RequestHead()
+    this.#phase = BEFORE
+    this.#emptyLineSeen = false
+    this.#carry = NOTHING
+    this.#carried = 0
+    this.#questionMark = -1
+    this.#lines = 0
+    this.#special.reset()
   }
 
   /**
@@ -196,9 +196,9 @@ export class RequestHeadParser {
   feed(chunk: Span): void {
     const { bytes, start, end } = chunk
     try {
-      chunk.start = start + this.take(bytes, start, end)
+      chunk.start = start + this.#take(bytes, start, end)
     } catch (error) {
-      if (this.phase <= VERSION) this.noteRefusedLine(bytes, start, end)
+      if (this.#phase <= VERSION) this.#noteRefusedLine(bytes, start, end)
       throw error
     }
   }
@@ -209,31 +209,31 @@ export class RequestHeadParser {
    * be any bytes but CR and LF.
    */
   requestLine(): string {
-    if (this.phase > VERSION) return this.current.requestLine()
-    return this.refusedLine || lineFrom(this.carry, 0, this.carried)
+    if (this.#phase > VERSION) return this.#current.requestLine()
+    return this.#refusedLine || lineFrom(this.#carry, 0, this.#carried)
   }
 
-  private noteRefusedLine(chunk: Buffer, start: number, end: number): void {
-    if (this.carried > 0) return // it is there
-    let from = this.begun ? this.headStart : start
+  #noteRefusedLine(chunk: Buffer, start: number, end: number): void {
+    if (this.#carried > 0) return // it is there
+    let from = this.begun ? this.#headStart : start
     while (from < end && (chunk[from] === CR || chunk[from] === LF)) from++
-    this.refusedLine = lineFrom(chunk, from, end)
+    this.#refusedLine = lineFrom(chunk, from, end)
   }
 
-  private take(chunk: Buffer, start: number, end: number): number {
-    if (this.phase === COMPLETE) return 0
-    if (this.carried === 0) {
-      const stop = this.scan(chunk, start, end)
-      if (this.phase !== COMPLETE && this.begun) this.keep(chunk, end)
+  #take(chunk: Buffer, start: number, end: number): number {
+    if (this.#phase === COMPLETE) return 0
+    if (this.#carried === 0) {
+      const stop = this.#scan(chunk, start, end)
+      if (this.#phase !== COMPLETE && this.begun) this.#keep(chunk, end)
       return stop - start
     }
     // Only pieces are copied, because most of the chunk may be body.
     for (let at = start; at < end; ) {
       const piece = Math.min(end - at, PIECE_BYTES)
-      const before = this.carried
-      this.append(chunk, at, piece)
-      const stop = this.scan(this.carry, before, this.carried)
-      if (this.phase === COMPLETE) return at - start + stop - before
+      const before = this.#carried
+      this.#append(chunk, at, piece)
+      const stop = this.#scan(this.#carry, before, this.#carried)
+      if (this.#phase === COMPLETE) return at - start + stop - before
       at += piece
     }
     return end - start
@@ -243,22 +243,22 @@ export class RequestHeadParser {
    * Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to
    * keep waiting.
    */
-  private keep(chunk: Buffer, end: number): void {
-    const shift = this.headStart
-    this.append(chunk, shift, end - shift)
-    this.headStart = 0
-    this.lineStart -= shift
-    this.partStart -= shift
-    this.nameEnd -= shift
-    if (this.questionMark >= 0) this.questionMark -= shift
-    const head = this.current
+  #keep(chunk: Buffer, end: number): void {
+    const shift = this.#headStart
+    this.#append(chunk, shift, end - shift)
+    this.#headStart = 0
+    this.#lineStart -= shift
+    this.#partStart -= shift
+    this.#nameEnd -= shift
+    if (this.#questionMark >= 0) this.#questionMark -= shift
+    const head = this.#current
     head.lineStart = 0
-    head.lineEnd = this.phase > VERSION ? head.lineEnd - shift : 0
-    if (this.phase > METHOD) {
+    head.lineEnd = this.#phase > VERSION ? head.lineEnd - shift : 0
+    if (this.#phase > METHOD) {
       head.targetStart -= shift
       head.targetEnd -= shift
     }
-    if (this.phase > REQUEST_LINE_LF) {
+    if (this.#phase > REQUEST_LINE_LF) {
       head.pathStart -= shift
       head.pathEnd -= shift
       head.queryStart -= shift
@@ -270,110 +270,110 @@ export class RequestHeadParser {
     for (let i = 0; i < fields.length; i++) fields[i]! -= shift
   }
 
-  private append(chunk: Buffer, at: number, length: number): void {
-    const needed = this.carried + length
-    if (needed > this.carry.length) {
+  #append(chunk: Buffer, at: number, length: number): void {
+    const needed = this.#carried + length
+    if (needed > this.#carry.length) {
       // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
       // Not from Node's pool, of which a small buffer would keep 8 KiB.
-      const most = this.headLimit + PIECE_BYTES
+      const most = this.#headLimit + PIECE_BYTES
       const larger = Buffer.allocUnsafeSlow(
         Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)),
       )
-      this.carry.copy(larger, 0, 0, this.carried)
-      this.carry = larger
-      this.current.bytes = larger
+      this.#carry.copy(larger, 0, 0, this.#carried)
+      this.#carry = larger
+      this.#current.bytes = larger
     }
-    chunk.copy(this.carry, this.carried, at, at + length)
-    this.carried = needed
+    chunk.copy(this.#carry, this.#carried, at, at + length)
+    this.#carried = needed
   }
 
   /**
    * Reads from `from` on until the head is complete or `available` is reached; returns where it
    * stopped.
    */
-  private scan(bytes: Buffer, from: number, available: number): number {
+  #scan(bytes: Buffer, from: number, available: number): number {
     // No byte beyond the limit on the head is looked at.
-    let end = this.begun ? Math.min(available, this.headStart + this.headLimit) : available
+    let end = this.begun ? Math.min(available, this.#headStart + this.#headLimit) : available
     let i = from
     while (i < end) {
-      switch (this.phase) {
+      switch (this.#phase) {
         case BEFORE: {
           const byte = bytes[i]!
-          if (byte === CR && !this.emptyLineSeen) {
-            this.emptyLineSeen = true
-            this.phase = EMPTY_LINE_LF
+          if (byte === CR && !this.#emptyLineSeen) {
+            this.#emptyLineSeen = true
+            this.#phase = EMPTY_LINE_LF
             i++
             break
           }
           if (TOKEN_LOWER[byte] === 0) throw refusedFirstByte(byte)
-          this.headStart = i
-          end = Math.min(end, i + this.headLimit)
-          this.lineStart = i
-          this.current.bytes = bytes
-          this.current.lineStart = i
-          this.current.lineEnd = i
-          this.phase = METHOD
+          this.#headStart = i
+          end = Math.min(end, i + this.#headLimit)
+          this.#lineStart = i
+          this.#current.bytes = bytes
+          this.#current.lineStart = i
+          this.#current.lineEnd = i
+          this.#phase = METHOD
           break
         }
 
         case EMPTY_LINE_LF:
           if (bytes[i] !== LF) throw bareCR('the empty line before the request line', bytes[i]!)
-          this.phase = BEFORE
+          this.#phase = BEFORE
           i++
           break
 
         case METHOD: {
-          const limit = this.lineStart + this.requestLineLimit
+          const limit = this.#lineStart + this.#requestLineLimit
           const stop = Math.min(end, limit)
           while (i < stop && TOKEN_LOWER[bytes[i]!] !== 0) i++
-          if (i === limit) throw requestLineTooLong(this.requestLineLimit)
+          if (i === limit) throw requestLineTooLong(this.#requestLineLimit)
           if (i === end) break
           if (bytes[i] !== SP) {
             throw refusedInRequestLine(
               bytes[i]!,
-              `The method ${quoteBytes(bytes, this.lineStart, i)}`,
+              `The method ${quoteBytes(bytes, this.#lineStart, i)}`,
             )
           }
-          this.current.method = methodName(bytes, this.lineStart, i)
+          this.#current.method = methodName(bytes, this.#lineStart, i)
           i++
-          this.partStart = i
-          this.current.targetStart = i
-          this.current.targetEnd = i
-          this.phase = REQUEST_TARGET
+          this.#partStart = i
+          this.#current.targetStart = i
+          this.#current.targetEnd = i
+          this.#phase = REQUEST_TARGET
           break
         }
 
         case REQUEST_TARGET: {
-          const limit = this.lineStart + this.requestLineLimit
+          const limit = this.#lineStart + this.#requestLineLimit
           const stop = Math.min(end, limit)
           let kind = 1
           while (i < stop) {
             kind = TARGET[bytes[i]!]!
             if (kind !== 1) {
               if (kind === 0) break
-              if (this.questionMark < 0) this.questionMark = i
+              if (this.#questionMark < 0) this.#questionMark = i
             }
             i++
           }
-          if (i === limit) throw requestLineTooLong(this.requestLineLimit)
+          if (i === limit) throw requestLineTooLong(this.#requestLineLimit)
           if (i === end) break
-          if (bytes[i] !== SP || i === this.partStart) {
+          if (bytes[i] !== SP || i === this.#partStart) {
             throw refusedInRequestLine(
               bytes[i]!,
-              `The request target ${quoteBytes(bytes, this.partStart, i)}`,
+              `The request target ${quoteBytes(bytes, this.#partStart, i)}`,
             )
           }
-          this.current.targetEnd = i
+          this.#current.targetEnd = i
           i++
-          this.partStart = i
+          this.#partStart = i
           // The CR after the version is the first byte that may stand at the limit.
-          if (i + VERSION_BYTES > limit) throw requestLineTooLong(this.requestLineLimit)
-          this.phase = VERSION
+          if (i + VERSION_BYTES > limit) throw requestLineTooLong(this.#requestLineLimit)
+          this.#phase = VERSION
           break
         }
 
         case VERSION: {
-          const start = this.partStart
+          const start = this.#partStart
           for (; i < end && i - start < VERSION_BYTES; i++) {
             const at = i - start
             const byte = bytes[i]!
@@ -390,38 +390,38 @@ export class RequestHeadParser {
           if (bytes[start + 5] !== 0x31) {
             throw unsupportedVersion(quoteBytes(bytes, start, i))
           }
-          this.current.minorVersion = bytes[start + 7] === 0x30 ? 0 : 1
-          this.current.lineEnd = i
+          this.#current.minorVersion = bytes[start + 7] === 0x30 ? 0 : 1
+          this.#current.lineEnd = i
           i++
-          this.phase = REQUEST_LINE_LF
+          this.#phase = REQUEST_LINE_LF
           break
         }
 
         case REQUEST_LINE_LF:
           if (bytes[i] !== LF) throw bareCR('the request line', bytes[i]!)
-          takeTarget(this.current, this.questionMark)
+          takeTarget(this.#current, this.#questionMark)
           i++
-          this.phase = FIELD_START
+          this.#phase = FIELD_START
           break
 
         case FIELD_START: {
           const byte = bytes[i]!
           if (byte === CR) {
             i++
-            this.phase = LAST_LF
+            this.#phase = LAST_LF
             break
           }
           if (byte === SP || byte === HTAB)
-            throw refusedLeadingSpace(this.lines === 0 ? null : this.name)
-          if (this.lines === this.fieldsLimit) {
-            throw tooManyFields(this.fieldsLimit)
+            throw refusedLeadingSpace(this.#lines === 0 ? null : this.#name)
+          if (this.#lines === this.#fieldsLimit) {
+            throw tooManyFields(this.#fieldsLimit)
           }
-          this.lines++
-          this.lineStart = i
-          const expected = this.expectedNames[this.current.fieldCount]
+          this.#lines++
+          this.#lineStart = i
+          const expected = this.#expectedNames[this.#current.fieldCount]
           if (expected !== undefined) {
             const nameEnd = i + expected.bytes.length
-            const limit = i + this.fieldSizeLimit - 2
+            const limit = i + this.#fieldSizeLimit - 2
             // One comparison instead of hashing, finding and comparing. Equal to a name, it needs
             // no other check.
             if (
@@ -430,108 +430,108 @@ export class RequestHeadParser {
               bytes[nameEnd] === COLON &&
               expected.isAt(bytes, i)
             ) {
-              this.name = expected
-              this.nameEnd = nameEnd
+              this.#name = expected
+              this.#nameEnd = nameEnd
               i = nameEnd + 1
-              this.phase = VALUE
+              this.#phase = VALUE
               break
             }
           }
-          this.nameHash = HASH_START
-          this.phase = NAME
+          this.#nameHash = HASH_START
+          this.#phase = NAME
           break
         }
 
         case NAME: {
-          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const limit = this.#lineStart + this.#fieldSizeLimit - 2
           const stop = Math.min(end, limit)
-          let hash = this.nameHash
+          let hash = this.#nameHash
           while (i < stop) {
             const lower = TOKEN_LOWER[bytes[i]!]!
             if (lower === 0) break
             hash = hashStep(hash, lower)
             i++
           }
-          if (i >= limit) throw this.fieldTooLong(bytes, i)
+          if (i >= limit) throw this.#fieldTooLong(bytes, i)
           if (i === end) {
-            this.nameHash = hash
+            this.#nameHash = hash
             break
           }
-          if (bytes[i] !== COLON || i === this.lineStart)
-            throw refusedInName(bytes, this.lineStart, i)
-          this.name = fieldNames.find(bytes, this.lineStart, i, hash)
-          if (i - this.lineStart > CACHED_NAME_BYTES) this.longNameBytes += i - this.lineStart
-          this.nameEnd = i
+          if (bytes[i] !== COLON || i === this.#lineStart)
+            throw refusedInName(bytes, this.#lineStart, i)
+          this.#name = fieldNames.find(bytes, this.#lineStart, i, hash)
+          if (i - this.#lineStart > CACHED_NAME_BYTES) this.#longNameBytes += i - this.#lineStart
+          this.#nameEnd = i
           i++
-          this.phase = VALUE
+          this.#phase = VALUE
           break
         }
 
         case VALUE: {
-          const limit = this.lineStart + this.fieldSizeLimit - 2
+          const limit = this.#lineStart + this.#fieldSizeLimit - 2
           const stop = Math.min(end, limit)
           while (i < stop && FIELD_VALUE[bytes[i]!] === 1) i++
           if (i === end) break
           if (bytes[i] !== CR) {
-            if (i >= limit) throw this.fieldTooLong(bytes, this.nameEnd)
-            throw refusedInValue(this.name!, bytes[i]!)
+            if (i >= limit) throw this.#fieldTooLong(bytes, this.#nameEnd)
+            throw refusedInValue(this.#name!, bytes[i]!)
           }
           i++
-          this.phase = VALUE_LF
+          this.#phase = VALUE_LF
           break
         }
 
         case VALUE_LF:
-          if (bytes[i] !== LF) throw bareCR(`the field ${this.name!.lower}`, bytes[i]!)
-          this.finishField(bytes, i - 1)
+          if (bytes[i] !== LF) throw bareCR(`the field ${this.#name!.lower}`, bytes[i]!)
+          this.#finishField(bytes, i - 1)
           i++
-          this.phase = FIELD_START
+          this.#phase = FIELD_START
           break
 
         case LAST_LF:
           if (bytes[i] !== LF) throw bareCR('the empty line after the fields', bytes[i]!)
-          this.special.finish(this.current)
-          this.phase = COMPLETE
+          this.#special.finish(this.#current)
+          this.#phase = COMPLETE
           return i + 1
       }
     }
-    if (i < available) throw headTooLarge(this.headLimit, this.phase <= VERSION)
+    if (i < available) throw headTooLarge(this.#headLimit, this.#phase <= VERSION)
     return i
   }
 
   /** Takes a whole field line; `carriageReturn` is where it ends. */
-  private finishField(bytes: Buffer, carriageReturn: number): void {
-    let start = this.nameEnd + 1
+  #finishField(bytes: Buffer, carriageReturn: number): void {
+    let start = this.#nameEnd + 1
     let end = carriageReturn
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
-    const name = this.name!
-    if (name.hasUnderscore && this.headerMap !== 'dangerous') {
-      if (this.headerMap === 'drop') return
+    const name = this.#name!
+    if (name.hasUnderscore && this.#headerMap !== 'dangerous') {
+      if (this.#headerMap === 'drop') return
       throw refusedUnderscore(
         bytes,
-        { start: this.lineStart, nameEnd: this.nameEnd },
+        { start: this.#lineStart, nameEnd: this.#nameEnd },
         'has an underscore',
       )
     }
-    const head = this.current
+    const head = this.#current
     if (name.id >= 0 && name.id < SPECIAL_NAMES) {
-      const line = this.line
+      const line = this.#line
       line.name = name
-      line.start = this.lineStart
-      line.nameEnd = this.nameEnd
+      line.start = this.#lineStart
+      line.nameEnd = this.#nameEnd
       line.valueStart = start
       line.valueEnd = end
       line.end = carriageReturn
-      this.special.take(line, head)
+      this.#special.take(line, head)
     }
-    head.fields.push(this.lineStart, this.nameEnd, start, end)
+    head.fields.push(this.#lineStart, this.#nameEnd, start, end)
     head.names.push(name)
     head.fieldCount++
   }
 
-  private fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
-    return fieldTooLong(this.fieldSizeLimit, quoteBytes(bytes, this.lineStart, nameEnd))
+  #fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {
+    return fieldTooLong(this.#fieldSizeLimit, quoteBytes(bytes, this.#lineStart, nameEnd))
   }
 }
 
