@@ -23,7 +23,7 @@ export const allowedImports = {
   spool: ['bytes'],
   http: ['bytes', 'semantics', 'transport', 'spool'],
   settings: ['logging'],
-  runtimes: ['bytes', 'wsgi', 'transport', 'settings', 'logging'],
+  runtimes: ['bytes', 'wsgi', 'transport', 'settings', 'observe', 'logging'],
   edge: ['bytes', 'http', 'spool', 'observe'],
   gateway: [
     'bytes',
@@ -52,7 +52,7 @@ export const allowedImports = {
   ],
   'python-app': ['bytes', 'wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
-  arbiter: ['acceptor', 'runtimes', 'settings', 'logging', 'process'],
+  arbiter: ['acceptor', 'runtimes', 'settings', 'observe', 'logging', 'process'],
   packages: ['runtimes', 'settings', 'logging', 'process'],
   cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging', 'process'],
 }

@@ -13,6 +13,7 @@ import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
 import { LogLimiter } from '../logging/log-limiter.ts'
 import { logRefusals, logRequests } from '../logging/request-logs.ts'
 import { RequestEvents } from '../observe/request-events.ts'
+import { WorkerEvents } from '../observe/worker-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -73,6 +74,7 @@ export class Acceptor implements AcceptorControls {
   #accessLog: AccessLog | null = null
   readonly #spool: Spool
   readonly #events: RequestEvents
+  readonly #workerEvents: WorkerEvents
   #toldOfMemoryAt = Number.NEGATIVE_INFINITY
   #descriptorWatch: DescriptorWatch | null = null
   #descriptors = Number.POSITIVE_INFINITY
@@ -91,9 +93,10 @@ export class Acceptor implements AcceptorControls {
     this.#limiter = log.enabled('debug')
       ? null
       : new LogLimiter({ write: (level, text) => log.log(level, text) })
-    this.#events = new RequestEvents((topic, error) =>
-      log.error(`A listener of ${topic} failed: ${failureText(error)}`),
-    )
+    const listenerFailed = (topic: string, error: unknown) =>
+      log.error(`A listener of ${topic} failed: ${failureText(error)}`)
+    this.#events = new RequestEvents(listenerFailed)
+    this.#workerEvents = new WorkerEvents(listenerFailed)
     logRefusals(this.#events, (level, kind, line) => this.#limited(level, kind, line))
   }
 
@@ -201,7 +204,14 @@ export class Acceptor implements AcceptorControls {
     const gateway = this.#gatewayOptions()
     return runtimeOf(settings) === 'node'
       ? new NodeBackend({ settings, log, gateway, stackFd, retire })
-      : new PythonBackend({ settings, log, workers, tmpDir, gateway })
+      : new PythonBackend({
+          settings,
+          log,
+          workers,
+          tmpDir,
+          gateway,
+          events: this.#workerEvents,
+        })
   }
 
   /** This acceptor's share of the memory and of the disk. */

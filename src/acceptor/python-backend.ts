@@ -3,6 +3,7 @@ import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import type { WorkerEvents } from '../observe/worker-events.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { findPython, type Python } from '../runtimes/python.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
@@ -19,6 +20,7 @@ export interface PythonBackendOptions {
   readonly workers: number
   readonly tmpDir: string
   readonly gateway: GatewayOptions
+  readonly events: WorkerEvents
 }
 
 /**
@@ -81,6 +83,7 @@ export class PythonBackend implements Backend {
       maxRequestsJitter: settings.maxRequestsJitter,
       backlogLimit: settings.backlogLimit,
       memory: this.#options.gateway.memory,
+      events: this.#options.events,
       worker: {
         start,
         application: settings.wsgiApp,

@@ -65,6 +65,7 @@ export class AcceptorChild {
   #reporting: Deferred<readonly WorkerReport[] | null> | null = null
   #isReady = false
   #isStopping = false
+  #stopRequested = false
   /** When the processes that it has left behind are killed; `performance.now()`. */
   #orphanDeadline = Number.POSITIVE_INFINITY
   #ended = false
@@ -102,6 +103,11 @@ export class AcceptorChild {
   /** It was told to end, or is ending by itself. */
   get isStopping(): boolean {
     return this.#isStopping
+  }
+
+  /** The arbiter told it to end. */
+  get stopRequested(): boolean {
+    return this.#stopRequested
   }
 
   /** 0 if the process could not be started. */
@@ -159,6 +165,7 @@ export class AcceptorChild {
    */
   stop(graceMs: number, replaced: boolean): void {
     this.#isStopping = true
+    this.#stopRequested = true
     this.#send({ type: 'stop', graceTimeoutMs: graceMs, replaced })
     // It keeps to the limit by itself, unless it hangs.
     this.#endBy(performance.now() + graceMs + LAST_GRACE_MS / 2)
@@ -167,6 +174,7 @@ export class AcceptorChild {
   /** Ends it immediately: on request, or else by force. */
   kill(): void {
     this.#isStopping = true
+    this.#stopRequested = true
     this.#send({ type: 'kill' })
     this.#endBy(performance.now() + LAST_GRACE_MS / 2)
   }

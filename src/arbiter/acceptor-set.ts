@@ -3,6 +3,7 @@
  * together.
  */
 import type { ErrorLog } from '../logging/error-log.ts'
+import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -19,6 +20,8 @@ export interface AcceptorSetOptions {
   readonly settings: Settings
   readonly listeners: readonly Listener[]
   readonly log: ErrorLog
+  /** Where the starts and ends of acceptors are published. */
+  readonly events: ArbiterEvents
 }
 
 /** The place of one acceptor and, one after the other, of its replacements. */
@@ -251,11 +254,28 @@ export class AcceptorSet {
     this.#children.add(child)
     void this.#replaceWhenLeaving(place, child)
     void this.#replaceWhenRetiring(place, child)
+    this.#publish(child)
     void child.exited.then(() => {
       this.#children.delete(child)
       if (this.#state === 'ending' && this.#children.size === 0) this.#gone.resolve()
     })
     return child
+  }
+
+  #publish(child: AcceptorChild): void {
+    const { acceptorStarted, acceptorReady, acceptorEnded } = this.#options.events
+    const { pid } = child
+    acceptorStarted.publish({ pid })
+    child.ready.then(
+      ({ workers }) => acceptorReady.publish({ pid, workers: workers.length }),
+      () => {
+        // It ends, which is the event.
+      },
+    )
+    void child.exited.then((exit) => {
+      const expected = child.stopRequested
+      acceptorEnded.publish({ pid, expected, reason: describeExit(pid, exit) })
+    })
   }
 
   async #replaceWhenRetiring(place: Place, child: AcceptorChild): Promise<void> {

@@ -6,6 +6,7 @@
  * another implementation of the same interface.
  */
 import type { WorkerReport } from '../acceptor/messages.ts'
+import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 
 /**
  * How a server is stopped. `graceful`: requests in progress may finish, for up to
@@ -74,6 +75,8 @@ export interface ServerStatus {
  */
 export interface ArbiterActions {
   readonly state: ServerState
+  /** What happens to the acceptors; a driver may subscribe. */
+  readonly events: ArbiterEvents
 
   /**
    * Loads the settings and the application again: new workers first. If that fails, what served

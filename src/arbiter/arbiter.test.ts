@@ -746,9 +746,20 @@ class TestDriver implements ArbiterDriver {
   log!: DriverLog
   ended = 0
 
+  readonly events: string[] = []
+
   start(actions: ArbiterActions, log: DriverLog): void {
     this.actions = actions
     this.log = log
+    const { acceptorStarted, acceptorReady, acceptorEnded, reload } = actions.events
+    acceptorStarted.subscribe(() => this.events.push('started'))
+    acceptorReady.subscribe(({ workers }) => this.events.push(`ready with ${workers}`))
+    acceptorEnded.subscribe(({ pid, expected, reason }) =>
+      this.events.push(`ended ${expected} ${reason.replace(String(pid), 'PID')}`),
+    )
+    reload.subscribe((event) =>
+      this.events.push(event.phase === 'failed' ? `failed: ${event.reason}` : event.phase),
+    )
   }
 
   end(): void {
@@ -825,6 +836,13 @@ describe('another driver than signals', () => {
     expect(await arbiter.stopped()).toBe(0)
     expect(driver.ended).toBe(1)
     expect(arbiter.log()).toContain('test: stopping; requests in progress have 30 s to finish')
+    expect(driver.events).toEqual([
+      'started',
+      'ready with 2',
+      'begun',
+      'done',
+      'ended true Acceptor PID exited with status 0',
+    ])
     expectNothingLeft(arbiter)
   })
 
@@ -853,6 +871,27 @@ describe('another driver than signals', () => {
     const failed = { reloaded: false, reason: 'no such setting' }
     expect(await Promise.all(both)).toEqual([failed, failed])
     expect((await driver.actions.status()).generation).toBe(1)
+    expect(driver.events).toEqual([
+      'started',
+      'ready with 1',
+      'begun',
+      'abandoned',
+      'begun',
+      'failed: no such setting',
+    ])
+  })
+
+  test('hears that an acceptor was killed, and that another one took its place', async () => {
+    const { driver, arbiter } = await drive('ok')
+    await arbiter.serving()
+    process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
+    await waitFor('its replacement', () => driver.events.length === 5 || undefined)
+    expect(driver.events.slice(0, 2)).toEqual(['started', 'ready with 1'])
+    expect(driver.events.slice(2).sort()).toEqual([
+      'ended false Acceptor PID was killed by SIGKILL',
+      'ready with 1',
+      'started',
+    ])
   })
 
   test('the status says which acceptors stop, and which do not answer', async () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
+import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
@@ -65,6 +66,10 @@ export async function runArbiter(
 }
 
 class Arbiter implements ArbiterActions {
+  readonly events = new ArbiterEvents((topic, error) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#log.error(`A listener of ${topic} failed: ${text}`)
+  })
   readonly #options: ArbiterOptions
   readonly #host: HostProcess
   readonly #drivers: readonly ArbiterDriver[]
@@ -80,7 +85,7 @@ class Arbiter implements ArbiterActions {
   #generation = 1
   #stopping: StopMode | null = null
   readonly #reloads = new Reloads({
-    attempt: (cause, attempt) => this.#reloadOnce(cause, attempt),
+    attempt: (cause, attempt) => this.#observedReload(cause, attempt),
     abandoned: (cause) =>
       this.#log.info(`${cause}: abandoning the reload in progress, to begin again`),
     stopping: () => this.#stopping !== null,
@@ -156,6 +161,16 @@ class Arbiter implements ArbiterActions {
       return Promise.resolve({ reloaded: false, reason })
     }
     return this.#reloads.request(cause)
+  }
+
+  async #observedReload(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
+    const { reload } = this.events
+    reload.publish({ phase: 'begun' })
+    const result = await this.#reloadOnce(cause, attempt)
+    if (result.reloaded) reload.publish({ phase: 'done' })
+    else if (attempt.abandoned || this.#stopping !== null) reload.publish({ phase: 'abandoned' })
+    else reload.publish({ phase: 'failed', reason: result.reason })
+    return result
   }
 
   async #reloadOnce(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
@@ -293,7 +308,13 @@ class Arbiter implements ArbiterActions {
   }
 
   #newSet(settings: Settings, listeners: readonly Listener[], log: ErrorLog): AcceptorSet {
-    const set = new AcceptorSet({ program: this.#program, settings, listeners, log })
+    const set = new AcceptorSet({
+      program: this.#program,
+      settings,
+      listeners,
+      log,
+      events: this.events,
+    })
     this.#sets.add(set)
     void set.gone.then(() => this.#sets.delete(set))
     return set

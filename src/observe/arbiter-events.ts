@@ -17,7 +17,7 @@ export interface AcceptorEnded {
   readonly pid: number
   /** Whether the arbiter had told it to stop. */
   readonly expected: boolean
-  /** As in the log: `exited with status 1`. */
+  /** As in the log: `Acceptor 4711 was killed by SIGKILL`. */
   readonly reason: string
 }
 

@@ -30,7 +30,7 @@ export type WorkerEndCause = 'stopped' | 'load-failed' | 'timed-out' | 'crashed'
 export interface WorkerEnded {
   readonly pid: number
   readonly cause: WorkerEndCause
-  /** As in the log: `was killed by SIGKILL`. */
+  /** As in the log: `killed by SIGKILL`. */
   readonly reason: string
 }
 

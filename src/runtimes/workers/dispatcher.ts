@@ -1,5 +1,6 @@
 import type { Task, TaskHandle } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
+import type { PoolEvents } from './pool-events.ts'
 import type { RequestTimeouts } from './request-timeouts.ts'
 import { TaskQueue } from './task-queue.ts'
 import type { Worker } from './worker.ts'
@@ -19,6 +20,7 @@ export interface DispatcherOptions {
   readonly memory?: { readonly over: boolean }
   /** Its timers do not keep this process from ending. */
   readonly background: boolean
+  readonly events: PoolEvents
 }
 
 /**
@@ -32,7 +34,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #workers: ReadonlySet<Worker>
   readonly #timeouts: RequestTimeouts
-  readonly #queue = new TaskQueue()
+  readonly #queue: TaskQueue
   #looks: NodeJS.Timeout | null = null
   #timeoutChecks: NodeJS.Timeout | null = null
 
@@ -40,6 +42,7 @@ export class Dispatcher {
     this.#options = options
     this.#workers = workers
     this.#timeouts = timeouts
+    this.#queue = new TaskQueue(options.events.queueChanged)
   }
 
   /** How many requests wait for a worker. */
@@ -54,6 +57,7 @@ export class Dispatcher {
       const worker = this.#leastBusy()
       if (worker !== null) {
         worker.assign(assignment, now)
+        this.#options.events.loadChanged(worker)
         this.#keepLooking()
         return assignment
       }
@@ -95,6 +99,7 @@ export class Dispatcher {
         continue
       }
       worker.assign(assignment, now)
+      this.#options.events.loadChanged(worker)
     }
   }
 

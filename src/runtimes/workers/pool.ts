@@ -1,8 +1,10 @@
+import type { WorkerEvents } from '../../observe/worker-events.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import { BackOff, MAX_DELAY_MS } from './back-off.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { WorkerReady } from './payloads.ts'
+import { PoolEvents } from './pool-events.ts'
 import { DEBUG, ERROR, INFO, type PoolLog, WARNING } from './pool-log.ts'
 import { RequestTimeouts } from './request-timeouts.ts'
 import { ViolationLog } from './violation-log.ts'
@@ -32,6 +34,8 @@ export interface PoolOptions {
    */
   readonly memory?: { readonly over: boolean }
   readonly log: PoolLog
+  /** Where the pool publishes what happens; by default nobody listens. */
+  readonly events?: WorkerEvents
 }
 
 /** A worker at one moment. `requests`: how many it has, begun or waiting. */
@@ -68,6 +72,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   readonly #dispatcher: Dispatcher
   readonly #backOff = new BackOff()
   readonly #violations = new ViolationLog()
+  readonly #events: PoolEvents
   #reload: Reload | null = null
   /** For the workers that are started from now on. */
   #worker: WorkerOptions
@@ -83,12 +88,19 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#options = options
     this.#worker = worker
     this.#target = workers
-    this.#starts = new WorkerStarts({ application, loadTimeout, background, log })
+    const events = new PoolEvents(options.events)
+    this.#events = events
+    this.#starts = new WorkerStarts({ application, loadTimeout, background, log, events })
     const condemned = () => this.#fill()
     const limits = { timeout, gracefulTimeout, threads, log, condemned }
     this.#timeouts = new RequestTimeouts(limits, this.#workers)
     const { backlogLimit, memory } = options
-    const bounds = { backlogLimit, background, ...(memory === undefined ? {} : { memory }) }
+    const bounds = {
+      backlogLimit,
+      background,
+      events,
+      ...(memory === undefined ? {} : { memory }),
+    }
     this.#dispatcher = new Dispatcher(bounds, this.#workers, this.#timeouts)
   }
 
@@ -122,8 +134,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   // ---------------------------------------------------------------- from workers (WorkerOwner)
 
-  stateChanged(worker: Worker, _before: WorkerState): void {
+  stateChanged(worker: Worker, before: WorkerState): void {
     if (worker.state === 'loading') this.#starts.loading(worker)
+    if (worker.state === 'condemned' && before === 'serving')
+      this.#events.endsBecause(worker, 'timed-out')
     if (worker.state !== 'serving') return
     this.#starts.ready(worker)
     this.#refresh(worker)
@@ -135,6 +149,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   progressed(worker: Worker): void {
+    this.#events.loadChanged(worker)
     if (worker.taken >= worker.retireAfter) this.#recycle(worker, 'has answered max_requests')
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
     this.#dispatcher.dispatch()
@@ -142,6 +157,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   returned(worker: Worker, assignments: Assignment[]): void {
     this.#dispatcher.putBack(assignments)
+    this.#events.loadChanged(worker)
     this.#log(DEBUG, `Worker ${worker.pid} gave back ${assignments.length} requests`)
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
     this.#dispatcher.dispatch()
@@ -149,6 +165,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void {
     this.#workers.delete(worker)
+    this.#events.ended(worker, reason)
     if (unbegun.length > 0) this.#dispatcher.putBack(unbegun)
     if (!this.#starts.exited(worker, reason)) {
       this.#log(worker.expected ? DEBUG : ERROR, `Worker ${worker.pid} ${reason}`)

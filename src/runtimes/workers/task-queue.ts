@@ -17,6 +17,12 @@ export class TaskQueue {
   #at = 0
   /** Entries that were cancelled while they waited. */
   #dead = 0
+  readonly #changed: (length: number) => void
+
+  /** @param changed called with the length when it has changed */
+  constructor(changed: (length: number) => void = () => {}) {
+    this.#changed = changed
+  }
 
   /** How many wait for an answer; those whose client has left meanwhile do not. */
   get length(): number {
@@ -31,6 +37,7 @@ export class TaskQueue {
   push(assignment: Assignment): void {
     this.#back.push(assignment)
     assignment.queue = this
+    this.#changed(this.length)
   }
 
   /** Puts assignments before all others, in their order. */
@@ -39,6 +46,7 @@ export class TaskQueue {
       this.#front.push(assignments[i])
       assignments[i].queue = this
     }
+    this.#changed(this.length)
   }
 
   /** The next one whose task still wants an answer, or undefined. */
@@ -47,7 +55,10 @@ export class TaskQueue {
       const next = this.#front.length > 0 ? this.#front.pop() : this.#takeBack()
       if (next === undefined) return undefined
       next.queue = null
-      if (!next.settled) return next
+      if (!next.settled) {
+        this.#changed(this.length)
+        return next
+      }
       this.#dead--
     }
   }
@@ -58,6 +69,7 @@ export class TaskQueue {
    */
   forget(): void {
     this.#dead++
+    this.#changed(this.length)
     if (this.#dead < SWEEP_AT || this.#dead * 2 < this.entries) return
     this.#front = this.#front.filter((assignment) => !assignment.settled)
     this.#back = this.#back.slice(this.#at).filter((assignment) => !assignment.settled)

@@ -1,5 +1,6 @@
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { LoadWatch } from '../load-watch.ts'
+import type { PoolEvents } from './pool-events.ts'
 import { DEBUG, type PoolLog, WARNING } from './pool-log.ts'
 import type { Worker } from './worker.ts'
 import { WorkerStartError } from './worker-start-error.ts'
@@ -11,6 +12,7 @@ export interface WorkerStartsOptions {
   /** Its timers do not keep this process from ending. */
   readonly background: boolean
   readonly log: PoolLog
+  readonly events: PoolEvents
 }
 
 interface Start {
@@ -27,10 +29,12 @@ export class WorkerStarts {
   readonly #starts = new Map<Worker, Start>()
   readonly #loads: LoadWatch
   readonly #log: PoolLog
+  readonly #events: PoolEvents
   #number = 0
 
-  constructor({ application, loadTimeout, background, log }: WorkerStartsOptions) {
+  constructor({ application, loadTimeout, background, log, events }: WorkerStartsOptions) {
     this.#log = log
+    this.#events = events
     this.#loads = new LoadWatch({
       application,
       timeout: loadTimeout,
@@ -64,11 +68,13 @@ export class WorkerStarts {
   /** The process or thread of a worker has been started. */
   loading(worker: Worker): void {
     this.#log.log(DEBUG, `Worker ${worker.pid} is loading the application`)
+    this.#events.started(worker)
   }
 
   /** The worker serves. */
   ready(worker: Worker): void {
     this.#log.log(DEBUG, `Worker ${worker.pid} is ready`)
+    this.#events.ready(worker)
     this.#remove(worker)?.resolve(worker)
   }
 
@@ -95,7 +101,9 @@ export class WorkerStarts {
   /** Ends a worker before it serves. Its promise is rejected at once: its end may take long. */
   giveUp(worker: Worker, error: Error, stacks = false): void {
     const start = this.#remove(worker)
-    const reason = error instanceof ApplicationLoadError ? 'load_timeout' : error.message
+    const isLate = error instanceof ApplicationLoadError
+    if (isLate) this.#events.endsBecause(worker, 'load-failed')
+    const reason = isLate ? 'load_timeout' : error.message
     worker.giveUpLoading(reason, stacks)
     start?.reject(error)
   }
