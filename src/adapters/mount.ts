@@ -88,7 +88,8 @@ export interface SplitTarget {
 }
 
 /**
- * @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c' }
+ * @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c'
+ * }
  */
 export function splitTarget(target: string): SplitTarget {
   const origin = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(target)

@@ -1,11 +1,10 @@
 import type { ResponseHeaders } from '../wsgi/types.ts'
 
 /**
- * A copy of a response's headers, without some and with others. The application's own list stays as
- * it is: it may be a constant.
+ * Copies the headers of a response, without some and with others. The application's own list is not
+ * changed, because it may be a constant.
  *
- * What is no list of headers is given back unchanged: the server's side of the contract says what
- * is wrong with it.
+ * A value that is not a list of headers is returned as it is: the server reports what is wrong.
  *
  * @param remove names in lower case
  * @example changeHeaders(headers, new Set(['server']), [['X-Request-ID', id]])

@@ -1,16 +1,13 @@
-/** What is wrong with an option: its type, or its value. */
+/** `TypeError` for a wrong type of an option, `RangeError` for a wrong value. */
 type Kind = typeof TypeError | typeof RangeError
 
-/**
- * An error for an option that a middleware cannot work with. It is thrown at set-up, and its `code`
- * is `bad-option`.
- */
+/** An option of a middleware is wrong. Thrown at set-up; its `code` is `bad-option`. */
 export type OptionError = (TypeError | RangeError) & { readonly code: 'bad-option' }
 
 /**
  * Makes an {@link OptionError}.
  *
- * @param message which option, which value, what to do
+ * @param message names the option, its value, and what to do
  * @example throw optionError(RangeError, `bodyLimit: maxBytes must be 0 or more, not ${maxBytes}`)
  */
 export function optionError(kind: Kind, message: string): OptionError {

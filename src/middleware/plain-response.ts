@@ -1,7 +1,7 @@
 import type { ResponseHeaders, WSGIFunction } from '../wsgi/types.ts'
 
 /**
- * An application with one answer: a line of plain text that says its status.
+ * Makes an application that always answers with the same status and a line of plain text.
  *
  * @example plainResponse('404 Not Found') // answers with the body 'Not Found\n'
  */

@@ -10,56 +10,56 @@ import type {
 } from '../wsgi/types.ts'
 
 /**
- * How a response ended. `complete`: all of it was given to the server. `aborted`: the client went
- * away before. `failed`: the application threw, or broke the contract.
+ * How a response ended:
  *
- * A response that is at hand as a whole counts as complete when it is given to the server: whether
- * the client took it is not known here.
+ * - `complete`: the server was given all of it;
+ * - `aborted`: the client went away before;
+ * - `failed`: the application threw, or broke the contract.
+ *
+ * A response that was in memory as a whole counts as complete as soon as the server has it, even if
+ * the client never reads it.
  */
 export type ResponseOutcome = 'complete' | 'aborted' | 'failed'
 
-/** A response that is over. */
+/** A response that has ended. */
 export interface FinishedResponse {
   /**
-   * 200 to 999. That of an application which failed before its head was sent is the server's answer
-   * to its error, usually 500; 499 where the client went away before the application had given a
-   * head.
+   * 200 to 999. If the application failed before its head was sent, this is the status of the
+   * server's answer, usually 500. If the client went away before there was a head, it is 499.
    */
   readonly status: number
-  /** As the application gave them; empty where it gave none. */
+  /** The headers as the application gave them, or an empty list. */
   readonly headers: ResponseHeaders
   /**
-   * Bytes of body given to the server to be sent: none for HEAD, 204 and 304, no more than
+   * The bytes of body that the server was given to send: 0 for HEAD, 204 and 304, and no more than
    * `Content-Length`.
    */
   readonly bytes: number
   readonly outcome: ResponseOutcome
 }
 
-/** Who watches a response. None of these may throw. */
+/** Observes a response. Its methods must not throw. */
 export interface ResponseWatcher {
-  /**
-   * The application gives its head, perhaps for the second time; gives the headers that are sent.
-   */
+  /** Called with each head that the application gives. @returns the headers to send */
   head?(status: string, headers: ResponseHeaders): ResponseHeaders
-  /** The body is there, or the promise of it has been kept. */
+  /** The application has returned its body, or its promise has resolved to it. */
   returned?(): void
-  /** The body is asked for its next piece. */
+  /** The server asks the body for its next piece. */
   asked?(): void
-  /** A piece of that many bytes is given to the server. */
+  /** The server is given a piece of this many bytes. */
   given?(bytes: number): void
-  /** The application waits for `write()`. @returns to be called when the wait is over */
+  /** The application awaits `write()`. @returns called when the wait has ended */
   writing?(): () => void
   /**
-   * Once, when the response is over, after the body's own `close()`; where the client goes away
-   * before there is a body, at once, for the application may never give one.
+   * Called once when the response has ended, after the `close()` of its body. If the client goes
+   * away before there is a body, it is called at once, because the application may never return.
    */
   over(response: FinishedResponse): void
 }
 
 /**
- * Calls an application and tells a watcher of its response. What is sent is what the application
- * gives, but for headers that the watcher changes.
+ * Calls an application and reports its response to a watcher. The response is sent unchanged,
+ * except for headers that the watcher changes.
  */
 export function watchResponse(
   app: WSGIFunction,
@@ -103,7 +103,7 @@ export function watchResponse(
       },
     })
   }
-  // There is no body, and so no close(): this is the end.
+  // There is no body, so close() is never called: the response has ended.
   const fail = (error: unknown): never => {
     progress.fail(error)
     progress.close()
@@ -192,7 +192,7 @@ class Progress {
     const short = this.#contentLength > this.#given
     if (this.#done)
       return this.#status === 0 || (short && !this.#isBodiless()) ? 'failed' : 'complete'
-    // The server asks for no more than there may be.
+    // The server stops reading when no more may be sent.
     if (this.#isBodiless() && this.#given > 0) return 'complete'
     return this.#contentLength === -1 || short ? 'aborted' : 'complete'
   }

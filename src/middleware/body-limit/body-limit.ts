@@ -1,16 +1,15 @@
 /**
- * Refuses request bodies that are larger than an application wants: `413 Content Too Large` (RFC
- * 9110 §15.5.14).
+ * Refuses request bodies that are larger than a limit with `413 Content Too Large` (RFC 9110
+ * §15.5.14).
  *
- * A body that declares its size is refused by its `Content-Length`, before the application is
- * called. One that does not (chunked, or over HTTP/2) is counted while the application reads it: at
- * the first byte too many the read fails with a {@link BodyTooLargeError}, and whatever the
- * application makes of it, the answer is 413 as long as the head of its own has not been sent. No
- * more than `maxBytes + 1` bytes are ever asked of the server, also where the application reads
- * everything at once.
+ * A body with a `Content-Length` is refused before the application is called. A body without one
+ * (chunked, or over HTTP/2) is counted while the application reads it. At the first byte too many
+ * the read fails with a {@link BodyTooLargeError}. The answer is 413 whatever the application does
+ * with that error, unless its head was sent before. Even if the application reads everything at
+ * once, the server is asked for no more than `maxBytes + 1` bytes.
  *
- * The server's own limit (`limitRequestBody`, if it has one) holds for all applications; this one
- * is for one of them.
+ * Do not use it to limit the bodies of all applications: set `limitRequestBody` of the server,
+ * which refuses them earlier. Use this middleware for applications that need a lower limit.
  *
  * @example
  * import { bodyLimit, dispatcher } from 'monoceros'
@@ -42,22 +41,29 @@ export { BodyTooLargeError } from './limited-input.ts'
 
 /** Options of {@link bodyLimit}. */
 export interface BodyLimitOptions {
-  /** The most bytes that a request's body may have. */
+  /** The most bytes that the body of a request may have. */
   readonly maxBytes: number
-  /** Answers for a body that is too large. Default: `413 Content Too Large` in plain text. */
+  /** Answers a request with a larger body. Defaults to `413 Content Too Large` in plain text. */
   readonly tooLarge?: WSGIApplication
 }
 
 const contentTooLarge = plainResponse('413 Content Too Large')
 
-/** @throws TypeError or RangeError (`bad-option`) */
+/**
+ * Makes a middleware that limits the size of request bodies.
+ *
+ * @throws RangeError (`bad-option`) if `maxBytes` is not a whole number of bytes, 0 or more
+ * @throws TypeError (`bad-option`) if `tooLarge` is not an application
+ * @example bodyLimit({ maxBytes: 64 * 1024 })(api)
+ */
 export function bodyLimit(options: BodyLimitOptions): Middleware {
   const maxBytes: unknown = options?.maxBytes
   const tooLarge = options?.tooLarge ?? contentTooLarge
   if (!Number.isSafeInteger(maxBytes) || (maxBytes as number) < 0) {
     throw optionError(
       RangeError,
-      `bodyLimit: maxBytes must be a whole number of bytes, 0 or more, not ${describeValue(maxBytes)}`,
+      'bodyLimit: maxBytes must be a whole number of bytes, 0 or more, ' +
+        `not ${describeValue(maxBytes)}`,
     )
   }
   if (!isApplication(tooLarge)) {
@@ -73,7 +79,7 @@ export function bodyLimit(options: BodyLimitOptions): Middleware {
     return function bodyLimitApplication(environ, startResponse) {
       const declared = declaredLength(environ)
       if (declared > most) return callApplication(tooLarge, environ, startResponse)
-      // The server gives no more of a body than it declares, so there is nothing to count.
+      // The server never gives more bytes than Content-Length, so there is nothing to count.
       if (declared >= 0 || environ['wsgi.input'] === emptyInput)
         return inner(environ, startResponse)
       const input = new LimitedInput(environ['wsgi.input'], most)
@@ -83,13 +89,13 @@ export function bodyLimit(options: BodyLimitOptions): Middleware {
   }
 }
 
-/** The declared size of the body; -1 when there is none, or none that is a number. */
+/** The Content-Length of the body in bytes, or -1 if there is none or it is not a number. */
 function declaredLength(environ: WSGIEnvironment): number {
   const text = environ.CONTENT_LENGTH
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : -1
 }
 
-/** One exchange whose body is counted: the application's response, or the one in its place. */
+/** An exchange whose body is counted. It gives the application's response, or 413 instead. */
 class CountedExchange {
   readonly #input: LimitedInput
   readonly #tooLarge: WSGIApplication
@@ -97,7 +103,7 @@ class CountedExchange {
   readonly #startResponse: StartResponse
   /** The application has called `startResponse`. */
   #asked = false
-  /** It has given bytes, and the head has been sent before them. */
+  /** The application has given bytes, so its head was sent. */
   #begun = false
 
   constructor(
@@ -134,7 +140,7 @@ class CountedExchange {
     const write = this.#startResponse(status, headers, excInfo)
     this.#asked = true
     const counted: Write = (data) => {
-      // What it says of the failed read is not sent: 413 is, when it has ended.
+      // 413 is sent when the application has ended, so its answer to the failed read is dropped.
       if (this.#mustReplace()) return Promise.resolve()
       if (data.length > 0) this.#begun = true
       return write(data)
@@ -147,8 +153,8 @@ class CountedExchange {
   }
 
   #take(body: WSGIBody): WSGIBody | Promise<WSGIBody> {
-    // Chunks that are at hand cannot depend on a read that is still to come; and what is no body
-    // the server refuses.
+    // The pieces of an array cannot depend on a later read. The server refuses a value that is not
+    // a body.
     if (!this.#mustReplace() && (Array.isArray(body) || !isIterable(body))) return body
     return new ReplaceableBody(body, {
       mustReplace: () => this.#mustReplace(),
@@ -161,8 +167,8 @@ class CountedExchange {
 
   #replace(): WSGIBody | Promise<WSGIBody> {
     return callApplication(this.#tooLarge, this.#environ, (status, headers, excInfo) =>
-      // Nothing has been sent, so with an error the response may be begun a second time (PEP 3333
-      // "Error Handling").
+      // The head was not sent, so with an error the response may begin again (PEP 3333 "Error
+      // Handling").
       this.#startResponse(
         status,
         headers,

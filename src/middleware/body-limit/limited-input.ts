@@ -1,18 +1,19 @@
 import { eachLine, readLines } from '../../wsgi/input-stream.ts'
 import type { InputStream } from '../../wsgi/types.ts'
 
-/** The request's body is larger than `bodyLimit` allows. Reads from `wsgi.input` reject with it. */
+/**
+ * The body of a request is larger than `bodyLimit` allows. Reads from `wsgi.input` reject with it.
+ * Its `code` is `body-too-large`.
+ */
 export class BodyTooLargeError extends Error {
   readonly code = 'body-too-large'
-  /** The status that says so. */
+  /** The status to answer with. */
   readonly status = 413
-  /**
-   * It is the client's doing, and may be told: `errorHandler` answers with it, and logs nothing.
-   */
+  /** An error of the client: `errorHandler` shows its message and does not log it. */
   readonly expose = true
 
   constructor(maxBytes: number) {
-    super(`The request's body has more than the ${maxBytes} bytes that are allowed`)
+    super(`The body of the request has more than ${maxBytes} bytes, the limit`)
     this.name = 'BodyTooLargeError'
   }
 }
@@ -20,18 +21,18 @@ export class BodyTooLargeError extends Error {
 const PIECE = 64 * 1024
 
 /**
- * An input stream that gives a number of bytes, and fails where there are more. Of the stream
- * behind it, it never asks for more than one byte beyond.
+ * An input stream that gives at most `maxBytes` bytes and fails if there are more. It asks the
+ * stream behind it for at most one byte beyond.
  *
- * Reads that are begun while another is under way come after it, as what they may ask for depends
- * on it.
+ * Reads that begin while another is pending are done in order, because each depends on the bytes
+ * that are left.
  */
 export class LimitedInput implements InputStream {
   readonly #input: InputStream
   readonly #maxBytes: number
   #left: number
   #last: Promise<unknown> = Promise.resolve()
-  /** What reads fail with, once there have been too many bytes. */
+  /** The error of all reads after the first byte too many. */
   error: BodyTooLargeError | undefined
 
   constructor(input: InputStream, maxBytes: number) {

@@ -1,27 +1,23 @@
 import { bodyIterator, discardBody } from '../../wsgi/body.ts'
 import type { WSGIBody } from '../../wsgi/types.ts'
 
-/** Who decides about a {@link ReplaceableBody}. */
+/** Decides whether a {@link ReplaceableBody} is replaced. */
 export interface Replacement {
-  /**
-   * Whether the response is to be another one. Asked before each piece is passed on, at the end,
-   * and after an error.
-   */
+  /** Whether to replace the response. Asked before each piece, at the end, and after an error. */
   mustReplace(): boolean
-  /** The other body. Called once at most. */
+  /** Makes the other body. Called at most once. */
   replace(): WSGIBody | Promise<WSGIBody>
-  /** The first bytes go out: from here on nothing is replaced. */
+  /** The first bytes are sent: from now on the body cannot be replaced. */
   begin(): void
 }
 
 type Iteration = Iterator<Uint8Array> | AsyncIterator<Uint8Array>
 
 /**
- * An application's body, in whose place another may come as long as no byte of it has been passed
- * on.
+ * The body of an application that can be replaced by another until its first byte was sent.
  *
- * `close()` closes whichever is there, and each body is closed once; `return()` reaches the
- * application's iterator at once, also while it is waited for.
+ * `close()` closes the current body, and each body is closed once. `return()` reaches the iterator
+ * of the application at once, even while a piece of it is awaited.
  */
 export class ReplaceableBody implements AsyncIterable<Uint8Array> {
   readonly #decide: Replacement
@@ -57,7 +53,7 @@ export class ReplaceableBody implements AsyncIterable<Uint8Array> {
 
   async #next(): Promise<IteratorResult<Uint8Array, undefined>> {
     try {
-      // An application that has failed to read before it gave its body is not asked for it.
+      // If a read failed before the body was returned, the body is not read at all.
       if (!this.#mustReplace()) {
         const step = await this.#step()
         if (!this.#mustReplace()) return this.#pass(step)

@@ -1,8 +1,6 @@
 import Negotiator from 'negotiator'
 
-/**
- * What `@types/negotiator` does not know yet: which of several that are equally welcome is taken.
- */
+/** The option `preferred`, which `@types/negotiator` lacks: the order of equally good codings. */
 interface EncodingNegotiator {
   encodings(available: readonly string[], options: { preferred: readonly string[] }): string[]
 }
@@ -10,15 +8,14 @@ interface EncodingNegotiator {
 const LONGEST_HEADER = 4096
 
 /**
- * Which of some content codings a client wants, the best first (RFC 9110 §12.5.3). Of those that it
- * likes equally, the one that stands first in `available` is better, and any is better than
- * `identity`.
+ * The content codings that a client accepts, the best first (RFC 9110 §12.5.3). Codings of equal
+ * quality are in the order of `available`, and all of them come before `identity`.
  *
- * A client that sends no such header wants `identity`: it would have to take anything, but those
- * that can decode say so.
+ * Without the header the result is `identity`. By the standard such a client accepts any coding,
+ * but clients that can decode one send the header.
  *
  * @param header Accept-Encoding, as in `environ.HTTP_ACCEPT_ENCODING`
- * @returns some of `available`, and `identity` where it is wanted; empty if nothing is
+ * @returns some of `available`, and `identity` if it is acceptable; empty if nothing is
  * @example acceptedEncodings('gzip;q=0.5, br', ['br', 'gzip']) // ['br', 'gzip', 'identity']
  * @example acceptedEncodings('gzip;q=0.5, identity', ['br', 'gzip']) // ['identity', 'gzip']
  */
@@ -26,7 +23,7 @@ export function acceptedEncodings(
   header: string | undefined,
   available: readonly string[],
 ): string[] {
-  // A list of thousands is nobody's wish, and taking it apart costs a microsecond a byte.
+  // No real client sends a list of thousands, and parsing one costs a microsecond for each byte.
   if (header === undefined || header.length > LONGEST_HEADER) return ['identity']
   const negotiator = new Negotiator({
     headers: { 'accept-encoding': header },

@@ -2,7 +2,7 @@ import type { ResponseHeaders } from '../../wsgi/types.ts'
 import { headerValue } from '../conditional/held-head.ts'
 import type { Settings } from './options.ts'
 
-/** Whether a response is one to compress, for a client that takes it. */
+/** Whether to compress a response for a client that accepts a coding. */
 export function isCandidate(settings: Settings, status: string, headers: ResponseHeaders): boolean {
   if (status.startsWith('204') || status.startsWith('206') || status.startsWith('304')) return false
   let type: string | undefined
@@ -33,7 +33,7 @@ export function withVaryIfCompressible(
   status: string,
   headers: ResponseHeaders,
 ): ResponseHeaders {
-  // What is no head at all is for the server to refuse.
+  // The server refuses a head of the wrong type.
   if (typeof status !== 'string' || !Array.isArray(headers)) return headers
   try {
     return status.startsWith('304') || isCandidate(settings, status, headers)

@@ -2,29 +2,26 @@ import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 
-/** A content coding that {@link compress} can make (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
+/** A content coding that `compress` can produce (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
 export type Encoding = 'br' | 'zstd' | 'gzip'
 
-/** How one coding is made. */
+/** Compresses with one content coding. */
 export interface Coding {
-  /**
-   * The level that serves a response that is made for one client: little time, most of what can be
-   * saved.
-   */
+  /** The default level, for a response that is sent to one client: fast, and nearly as small. */
   readonly level: number
   readonly levels: readonly [least: number, most: number]
-  /** What is given comes out, whole, with each piece that is put in. */
+  /**
+   * Makes a stream that is flushed after each piece, so that all of the piece comes out at once.
+   */
   stream(level: number): Transform
+  /** Compresses a whole body. */
   whole(data: Uint8Array, level: number): Promise<Uint8Array>
 }
 
-/**
- * Windows of 256 KiB: the usual ones take several megabytes of memory for each response that is
- * under way.
- */
+/** Windows of 256 KiB. The default sizes take several megabytes of memory for each response. */
 const WINDOW_BITS = 18
 
-/** What Node has from 22.15 on; `@types/node` for 20 does not know it. */
+/** The zstd functions of Node 22.15 and later, which `@types/node` for Node 20 lacks. */
 interface ZstdOfZlib {
   createZstdCompress?: (options: object) => Transform
   zstdCompress?: (
@@ -69,7 +66,7 @@ function zstdCoding(): Coding | null {
   }
 }
 
-/** Null for a coding that this Node does not have. */
+/** The codings; null for one that this version of Node does not have. */
 export const codings: Readonly<Record<Encoding, Coding | null>> = {
   br: {
     level: 4,
@@ -88,9 +85,8 @@ export const codings: Readonly<Record<Encoding, Coding | null>> = {
 }
 
 /**
- * A stream of the codings as two questions: what comes out for a piece, and what is left at the
- * end. What a piece has become is all there when its promise resolves, so that a client reads it as
- * soon as it was put in.
+ * Compresses piece by piece. The promise for a piece resolves to all of its compressed bytes, so
+ * that the client can read the piece at once.
  */
 export class Coder {
   readonly #stream: Transform
@@ -99,7 +95,7 @@ export class Coder {
   constructor(stream: Transform) {
     this.#stream = stream
     stream.on('data', (piece: Buffer) => this.#out.push(piece))
-    // It reaches whoever waits for the piece.
+    // The error rejects the promise for the piece.
     stream.on('error', () => {})
   }
 
@@ -124,13 +120,13 @@ export class Coder {
     })
   }
 
-  /** Frees the codec's memory. What is asked for after that never comes. */
+  /** Frees the memory of the codec. Promises that are pending then never resolve. */
   destroy(): void {
     this.#stream.destroy()
   }
 
   #take(): Uint8Array[] {
-    // What the stream still keeps goes to the listener, now and not a tick later.
+    // Passes bytes that the stream still holds to the listener now, and not a tick later.
     while (this.#stream.read() !== null);
     return this.#out.splice(0)
   }

@@ -678,12 +678,12 @@ test('text is worth compressing, and what is compressed is not', () => {
 test.each([
   [
     { encodings: ['deflate'] },
-    /^compress: encodings is made of 'br', 'zstd' and 'gzip', not of "deflate"$/,
+    /^compress: encodings must be a list of 'br', 'zstd' and 'gzip', without "deflate"$/,
   ],
-  [{ threshold: -1 }, /^compress: threshold is a number of bytes, not -1$/],
-  [{ level: { gzip: 10 } }, /^compress: level.gzip is a whole number from 1 to 9, not 10$/],
-  [{ level: { br: 1.5 } }, /level.br is a whole number from 0 to 11/],
-  [{ types: /x/ }, /types is a function/],
+  [{ threshold: -1 }, /^compress: threshold must be a number of bytes, 0 or more, not -1$/],
+  [{ level: { gzip: 10 } }, /^compress: level.gzip must be a whole number from 1 to 9, not 10$/],
+  [{ level: { br: 1.5 } }, /level.br must be a whole number from 0 to 11/],
+  [{ types: /x/ }, /types must be a function/],
 ])('the options %j are refused at set-up', (options, message) => {
   expect(() => compress(options as unknown as CompressOptions)).toThrow(
     expect.objectContaining({ code: 'bad-option', message: expect.stringMatching(message) }),

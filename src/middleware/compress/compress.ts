@@ -10,30 +10,35 @@ import { type CompressOptions, settle } from './options.ts'
 export type { CompressOptions } from './options.ts'
 
 /**
- * Compresses response bodies for clients that take it: brotli, zstd or gzip, as `Accept-Encoding`
- * says (RFC 9110 §12.5.3).
+ * Compresses response bodies with brotli, zstd or gzip, as `Accept-Encoding` asks (RFC 9110
+ * §12.5.3).
  *
- * A body that is streamed stays streamed: each piece that the application gives leaves at once,
- * compressed. A body that is at hand (an array) is compressed in one go and has its Content-Length.
- * A strong ETag becomes weak, since the bytes are others; Content-Length, digests and Accept-Ranges
- * go. `Vary: Accept-Encoding` is added where a client with other wishes would get another answer.
+ * A streamed body stays streamed: each piece is compressed and sent at once. An array is compressed
+ * as a whole and gets a Content-Length. A strong ETag becomes weak, because the bytes differ;
+ * Content-Length, digests and Accept-Ranges are removed. `Vary: Accept-Encoding` is added to every
+ * response that another `Accept-Encoding` would change.
  *
- * Left as they are: bodies below the `threshold`, of types that are compressed already (images,
- * video, archives, fonts), with a Content-Encoding, with `Cache-Control: no-transform`; event
- * streams; 204, 206 and 304.
+ * These responses are not compressed: bodies below the `threshold`; types that are compressed
+ * already (images, video, archives, fonts); responses with a Content-Encoding or with
+ * `Cache-Control: no-transform`; event streams; 204, 206 and 304.
  *
- * Do not compress a page that has a secret in it (such as a CSRF token that stays the same) beside
- * text that an attacker can choose: from the length alone the secret can be guessed, letter by
- * letter, through TLS (the BREACH attack). Let tokens change with each response, as Django's do, or
- * leave such pages out with `Cache-Control: no-transform`. Do not use it where something in front
- * compresses anyway.
+ * When not to use it:
  *
- * @throws TypeError, RangeError (code `bad-option`) at set-up
+ * - for a page with a secret (such as a CSRF token that stays the same) beside text that an
+ *   attacker can choose. The length of the response betrays the secret, letter by letter, even
+ *   through TLS (the BREACH attack). Change the token with each response, as Django does, or send
+ *   such pages with `Cache-Control: no-transform`;
+ * - behind a proxy that compresses.
+ *
+ * @throws TypeError or RangeError (`bad-option`) at set-up, if an option is wrong
  * @example
  * import { compose, compress, makeServer, staticFiles } from 'monoceros'
  *
- * const wrap = compose(compress({ threshold: 2048, level: { gzip: 4 } }), staticFiles({ root:
- * 'public' })) await makeServer('', 8000, wrap(app)).serveForever()
+ * const wrap = compose(
+ *   compress({ threshold: 2048, level: { gzip: 4 } }),
+ *   staticFiles({ root: 'public' }),
+ * )
+ * await makeServer('', 8000, wrap(app)).serveForever()
  */
 export function compress(options: CompressOptions = {}): Middleware {
   const settings = settle(options)

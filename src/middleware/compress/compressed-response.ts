@@ -7,9 +7,9 @@ import { Coder, type Coding, codings, type Encoding } from './coding.ts'
 import { gathered } from './gathered-pieces.ts'
 import type { Settings } from './options.ts'
 
-/** A body that is at hand up to this length is compressed in one go, and has a Content-Length. */
+/** An array of up to this many bytes is compressed at once, and gets a Content-Length. */
 const AT_ONCE_BYTES = 1024 * 1024
-/** What was true of the bytes as they were. */
+/** Headers that describe the uncompressed bytes. */
 const OUTDATED: ReadonlySet<string> = new Set([
   'accept-ranges',
   'content-digest',
@@ -19,10 +19,7 @@ const OUTDATED: ReadonlySet<string> = new Set([
   'repr-digest',
 ])
 
-/**
- * One response: its head is held until the first byte of its body, when it is known what becomes of
- * it.
- */
+/** A response whose head is held back until the first byte of its body decides how it is sent. */
 export class CompressedResponse {
   readonly #settings: Settings
   readonly #encoding: Encoding
@@ -32,15 +29,12 @@ export class CompressedResponse {
   readonly #environ: WSGIEnvironment
   readonly #held: HeldHead
   #coder: Coder | null = null
-  /** What `write()` was given is on its way until this resolves. */
+  /** Resolves when all bytes that `write()` was given have been sent. */
   #written: Promise<void> = Promise.resolve()
-  /**
-   * The application has returned: from then on `write()` is not to be called, and what is late
-   * comes with the body.
-   */
+  /** The application has returned, so `write()` may not be called: late bytes go into the body. */
   #returned = false
   #late: Uint8Array[] = []
-  /** The Content-Length that the application has declared, and how much of it came. */
+  /** The Content-Length that the application declared, or -1, and the bytes that it gave so far. */
   #declared = -1
   #given = 0
   #over = false
@@ -64,7 +58,7 @@ export class CompressedResponse {
     return this.#held.startResponse
   }
 
-  /** The body that takes the place of the application's. */
+  /** The body to send instead of the application's. */
   take(body: WSGIBody): WSGIBody | Promise<WSGIBody> {
     const { headers } = this.#held
     this.#returned = true
@@ -85,13 +79,11 @@ export class CompressedResponse {
           this.#held.pass()
           return body
         }
-        // For a HEAD too: that it costs as much as its GET is the price of the right
-        // Content-Length.
+        // For HEAD too. It costs as much as GET, because only so is its Content-Length right.
         if (length <= AT_ONCE_BYTES) return this.#compressAtOnce(body as Uint8Array[], length)
         if (this.#headOnly) {
           this.#passHead(headers, length)
-          // Without what is not sent anyway: from its length the server would tell how long an
-          // answer to GET is.
+          // Without the body, which is not sent: the server would take its length for that of GET.
           return withClose([], body)
         }
       } else if (this.#headOnly) {
@@ -109,7 +101,7 @@ export class CompressedResponse {
     )
   }
 
-  /** The response is over, or never comes. */
+  /** The response has ended, or will not begin. */
   destroy(): void {
     this.#over = true
     this.#coder?.destroy()
@@ -133,7 +125,7 @@ export class CompressedResponse {
       ])
       return withClose([compressed], body)
     } catch (error) {
-      // Nobody else will.
+      // The server never sees this body, so it cannot close it.
       await body.close?.()
       throw error
     }
@@ -142,7 +134,7 @@ export class CompressedResponse {
   async *#compress(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of pieces) {
       yield* await this.#writtenLate()
-      // What is no piece at all is for the server to refuse; and so are pieces without a head.
+      // The server refuses values that are not bytes, and pieces without a head.
       if (!(piece instanceof Uint8Array) || this.#held.headers === null) yield piece
       else if (piece.length === 0) continue
       else if (!this.#begin()) yield piece
@@ -158,7 +150,8 @@ export class CompressedResponse {
       if (this.#given < this.#declared)
         throw new WSGIError(
           'Handling the Content-Length Header',
-          `The application gave ${this.#given} bytes but declared a Content-Length of ${this.#declared}`,
+          `The application gave ${this.#given} bytes ` +
+            `but declared a Content-Length of ${this.#declared}`,
         )
       yield* await this.#coder.finish()
     } else if (!this.#held.passed && this.#held.headers !== null) {
@@ -180,25 +173,25 @@ export class CompressedResponse {
       const coded = this.#coder!.push(wanted)
       const before = this.#written
       this.#written = (async () => {
-        // Both at once, or the one that fails while the other is waited for would count as
-        // nobody's.
+        // Both at once: otherwise an error of one while the other is awaited would be unhandled.
         const [pieces] = await Promise.all([coded, before])
         for (const piece of pieces) {
           if (this.#returned) this.#late.push(piece)
           else await write(piece)
         }
       })()
-      this.#written.catch(() => {}) // whoever waits for it gets the error; nobody has to
+      this.#written.catch(() => {}) // an application need not await it
     }
     if (wanted.length < data.length)
       throw new WSGIError(
         'Handling the Content-Length Header',
-        `The application gave more than its Content-Length of ${this.#declared} bytes; the rest was not sent`,
+        `The application gave more than its Content-Length of ${this.#declared} bytes; ` +
+          'the rest was not sent',
       )
     return this.#written
   }
 
-  /** Sends the head, for the body begins. @returns whether it is compressed */
+  /** Sends the head before the first bytes. @returns whether the body is compressed */
   #begin(): boolean {
     if (this.#coder !== null) return true
     if (this.#held.passed) return false
@@ -219,9 +212,10 @@ export class CompressedResponse {
   }
 
   /**
-   * Leaves a response as it is; but a 304 speaks of the response that the client has. If that had a
-   * strong tag of the application's, it was made weak, and a cache finds its copy by the tag (RFC
-   * 9111 §4.3.4); and whether it varied is not known here, so it is said to.
+   * Passes a response on as it is, except for 304. A 304 refers to an earlier response, in which a
+   * strong ETag of the application was made weak. A cache finds its copy by the tag (RFC 9111
+   * §4.3.4), so the tag is made weak here too. `Vary` is added because that response may have had
+   * it.
    */
   #pass(headers: ResponseHeaders): void {
     if (!this.#held.status.startsWith('304')) return this.#held.pass()
@@ -234,7 +228,8 @@ export class CompressedResponse {
   }
 
   /**
-   * A HEAD has the headers of its GET, as far as they are known without its body (RFC 9110 §9.3.2).
+   * Answers HEAD with the headers of GET, as far as they are known without a body (RFC 9110
+   * §9.3.2).
    */
   #passHead(headers: ResponseHeaders, length: number): void {
     this.#held.pass(length === -1 ? withVary(headers) : this.#encoded(headers))
@@ -252,16 +247,16 @@ export class CompressedResponse {
     return withVary(encoded)
   }
 
-  /** As much of a piece as the Content-Length has room for. */
+  /** The part of a piece that is within the Content-Length. */
   #within(piece: Uint8Array): Uint8Array {
-    const room = this.#declared === -1 ? piece.length : this.#declared - this.#given
-    const wanted = piece.length <= room ? piece : piece.subarray(0, room)
+    const left = this.#declared === -1 ? piece.length : this.#declared - this.#given
+    const wanted = piece.length <= left ? piece : piece.subarray(0, left)
     this.#given += wanted.length
     return wanted
   }
 }
 
-/** A body in another's place, which is closed with it. */
+/** A body that closes another one, which it replaces. */
 function withClose(pieces: Uint8Array[], body: WSGIBody): WSGIBody {
   const result: Uint8Array[] & { close?(): unknown } = pieces
   if (typeof body.close === 'function') result.close = () => body.close!()
@@ -273,7 +268,7 @@ function declaredLength(headers: ResponseHeaders): number {
   return declared === undefined ? -1 : Number(declared)
 }
 
-/** The length of a body that is at hand as a whole, or -1. */
+/** The length of an array of pieces in bytes, or -1 for any other body. */
 function lengthAtHand(body: WSGIBody): number {
   if (!Array.isArray(body)) return -1
   let length = 0

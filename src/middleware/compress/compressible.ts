@@ -1,12 +1,12 @@
 /**
- * Types that are text, in effect. Fonts of the web (woff), images, sound, video and archives are
- * compressed already.
+ * Types that compress well. Web fonts (woff), images, audio, video and archives are compressed
+ * already.
  */
 const COMPRESSIBLE =
   /^(?:text\/(?!event-stream)|(?:application|image|model|message|multipart)\/[\w.-]+\+(?:json|xml|text)$|application\/(?:json|ld\+json|javascript|ecmascript|x-javascript|xml|xml-dtd|wasm|rtf|toml|yaml|x-yaml|sql|graphql|manifest|x-ndjson|ndjson|jsonl|json-seq|x-sh|x-tar|tar|postscript|x-web-app-manifest|vnd\.ms-fontobject|x-font-ttf|x-font-opentype)$|font\/(?:ttf|otf|sfnt|collection)$|image\/(?:bmp|x-ms-bmp|x-icon|vnd\.microsoft\.icon|svg\+xml)$)/
 
 /**
- * Whether it is worth while to compress what has this Content-Type.
+ * Whether a body with this Content-Type is worth compressing.
  *
  * @example isCompressible('text/html; charset=utf-8') // true
  * @example isCompressible('image/png') // false

@@ -1,17 +1,16 @@
-/** As much as is put together. */
+/** The most bytes that are joined. */
 const MOST_BYTES = 64 * 1024
 
 /**
- * The pieces of an asynchronous body, with those that come in quick succession put together: each
- * that is compressed by itself costs a turn of the thread pool (some 80 µs) and the start of a
- * block, so that many small ones become twenty times as large as they would together. What has come
- * is given as soon as the body makes its reader wait for more, so nothing is delayed for the sake
- * of what follows (PEP 3333 "Buffering and Streaming").
+ * Joins the pieces of an asynchronous body that arrive in quick succession. Compressing a piece by
+ * itself costs a turn of the thread pool (about 80 µs) and the start of a block, so that many small
+ * pieces become twenty times as large as they would together. Pieces are passed on as soon as the
+ * body makes its reader wait, so nothing is delayed (PEP 3333 "Buffering and Streaming").
  *
- * The first piece is given by itself: with it the head is sent, and the client's wait is over.
+ * The first piece is passed on by itself, because the head is sent with it.
  *
- * Not for bodies that are synchronous: there the next piece cannot be waited for while what has
- * come is sent.
+ * Do not use it for synchronous bodies: their next piece cannot be awaited while earlier ones are
+ * sent.
  */
 export async function* gathered(
   pieces: AsyncIterable<Uint8Array>,
@@ -21,7 +20,7 @@ export async function* gathered(
   let size = 0
   let over = false
   let first = true
-  /** Resolves when the event loop has gone round since the first of those that wait. */
+  /** Resolves one turn of the event loop after the first piece that waits. */
   let turn: Promise<null> | null = null
   const flush = () => {
     const whole = waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting, size)
@@ -33,13 +32,13 @@ export async function* gathered(
   try {
     let next = iterator.next()
     for (;;) {
-      // Whoever leaves while it is under way does not wait for it.
+      // A reader that leaves in the meantime does not await it.
       next.catch(() => {})
       let step: IteratorResult<Uint8Array> | null
       try {
         step = await (turn === null ? next : Promise.race([next, turn]))
       } catch (error) {
-        // What came before is still to be sent.
+        // Earlier pieces must still be sent.
         over = true
         if (size > 0) yield flush()
         throw error

@@ -5,20 +5,20 @@ import { isCompressible } from './compressible.ts'
 /** Options of `compress`. */
 export interface CompressOptions {
   /**
-   * The codings to use; of those that a client likes equally, the first here. Default `['br',
-   * 'zstd', 'gzip']`, where `zstd` is left out by a Node that does not have it (before 22.15).
+   * The codings to use, in order of preference. Defaults to `['br', 'zstd', 'gzip']`, without
+   * `zstd` before Node 22.15.
    */
   encodings?: readonly Encoding[]
-  /** Bodies of fewer bytes are left as they are, where their length is known. Default 1024. */
+  /** Bodies that are known to have fewer bytes are not compressed. Defaults to 1024. */
   threshold?: number
   /**
-   * How hard to try, for each coding: `br` 0–11 (default 4), `zstd` 1–19 (default 3), `gzip` 1–9
-   * (default 6).
+   * The compression level for each coding: `br` 0–11 (defaults to 4), `zstd` 1–19 (defaults to 3),
+   * `gzip` 1–9 (defaults to 6). Higher levels take more time.
    */
   level?: Partial<Record<Encoding, number>>
   /**
-   * Whether to compress what has this Content-Type. Default: text, JSON, XML, JavaScript,
-   * WebAssembly, SVG and the like.
+   * Whether to compress a body with this Content-Type. Defaults to true for text, JSON, XML,
+   * JavaScript, WebAssembly, SVG and similar types.
    */
   types?: (contentType: string) => boolean
 }
@@ -41,18 +41,23 @@ export function settle({
     if (!Object.hasOwn(codings, encoding))
       throw optionError(
         TypeError,
-        `compress: encodings is made of 'br', 'zstd' and 'gzip', not of ${JSON.stringify(encoding)}`,
+        "compress: encodings must be a list of 'br', 'zstd' and 'gzip', " +
+          `without ${JSON.stringify(encoding)}`,
       )
     if (codings[encoding] === null && encodings !== DEFAULT_ENCODINGS)
       throw optionError(
         TypeError,
-        `compress: encodings zstd needs Node 22.15 or later, and this is ${process.version}: leave it out`,
+        'compress: encodings: zstd needs Node 22.15 or later, ' +
+          `but this is ${process.version}; leave it out`,
       )
   }
   if (!Number.isFinite(threshold) || threshold < 0)
-    throw optionError(RangeError, `compress: threshold is a number of bytes, not ${threshold}`)
+    throw optionError(
+      RangeError,
+      `compress: threshold must be a number of bytes, 0 or more, not ${threshold}`,
+    )
   if (types !== undefined && typeof types !== 'function')
-    throw optionError(TypeError, 'compress: types is a function (contentType) => boolean')
+    throw optionError(TypeError, 'compress: types must be a function (contentType) => boolean')
   const levels = { br: 0, zstd: 0, gzip: 0 }
   for (const encoding of DEFAULT_ENCODINGS) {
     const coding = codings[encoding]
@@ -62,7 +67,8 @@ export function settle({
     if (!Number.isInteger(chosen) || chosen < least || chosen > most)
       throw optionError(
         RangeError,
-        `compress: level.${encoding} is a whole number from ${least} to ${most}, not ${chosen}`,
+        `compress: level.${encoding} must be a whole number from ${least} to ${most}, ` +
+          `not ${chosen}`,
       )
     levels[encoding] = chosen
   }

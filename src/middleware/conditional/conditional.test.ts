@@ -282,9 +282,9 @@ test('an error in the body reaches the server, and the body is closed', async ()
 })
 
 test.each([
-  [{ etag: 'weak' }, /^conditional: etag is true or false, not "weak"$/],
-  [{ maxBytes: -1 }, /^conditional: maxBytes is a number of bytes, not -1$/],
-  [{ lastModified: DATE }, /lastModified is a function/],
+  [{ etag: 'weak' }, /^conditional: etag must be true or false, not "weak"$/],
+  [{ maxBytes: -1 }, /^conditional: maxBytes must be a number of bytes, 0 or more, not -1$/],
+  [{ lastModified: DATE }, /lastModified must be a function/],
 ])('the options %j are refused at set-up', (options, message) => {
   expect(() => conditional(options as ConditionalOptions)).toThrow(
     expect.objectContaining({ code: 'bad-option', message: expect.stringMatching(message) }),

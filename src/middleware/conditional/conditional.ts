@@ -17,35 +17,37 @@ import { evaluatePreconditions } from './preconditions.ts'
 /** Options of {@link conditional}. */
 export interface ConditionalOptions {
   /**
-   * Make an ETag for bodies that are at hand and have none. Default `true`; `false` uses only what
-   * the application gives.
+   * Whether to make an ETag for a body that is an array, if the application gives none. Defaults to
+   * true.
    */
   etag?: boolean
-  /** Bodies of more bytes get no ETag. Default 1 MiB. */
+  /** Bodies of more bytes get no ETag. Defaults to 1 MiB. */
   maxBytes?: number
   /**
-   * When what this request asks for was last changed, for responses that do not say it themselves;
-   * undefined where it is not known. It is called before the application.
+   * The time of the last change of the requested resource, or undefined if it is not known. Used
+   * for responses without a Last-Modified header. Called before the application.
    */
   lastModified?: (environ: WSGIEnvironment) => Date | undefined | Promise<Date | undefined>
 }
 
 /**
- * Lets clients ask whether their copy is still good: a GET or HEAD whose `If-None-Match` or
- * `If-Modified-Since` says that nothing has changed is answered with 304 and no body, one whose
- * `If-Match` or `If-Unmodified-Since` does not hold with 412 (RFC 9110 §13). It saves the sending,
- * not the making: the application is called all the same.
+ * Answers conditional requests (RFC 9110 §13). A GET or HEAD whose `If-None-Match` or
+ * `If-Modified-Since` matches is answered with 304 and no body, one whose `If-Match` or
+ * `If-Unmodified-Since` fails with 412. This saves sending the response, not making it: the
+ * application is called in any case.
  *
- * What there is to compare is the ETag and the Last-Modified of the application's response. Where
- * it gives no ETag and its body is at hand (an array), a weak one is made of the body; a body that
- * is streamed has none, and passes untouched. Only responses with 200 count, and none with
- * `Cache-Control: no-store`.
+ * Conditions are compared with the ETag and Last-Modified of the application's response. If it has
+ * no ETag and its body is an array, a weak ETag is made from the body. A streamed body passes
+ * unchanged. Only responses with status 200 and without `Cache-Control: no-store` are considered.
  *
- * Other methods are left to the application: by the time of its response it has done its work, and
- * 412 would come too late. Pages with a part that changes each time (a token, the time) never
- * match. Around `compress` it would compare compressed bytes: put it inside.
+ * When not to use it:
  *
- * @throws TypeError, RangeError (code `bad-option`) at set-up
+ * - for methods other than GET and HEAD: when the application answers, its work is done, so 412
+ *   would come too late. The middleware passes such requests on;
+ * - for pages with a part that changes each time, such as a token or the time: they never match;
+ * - around `compress`, where it would compare compressed bytes. Put it inside.
+ *
+ * @throws TypeError or RangeError (`bad-option`) at set-up, if an option is wrong
  * @example
  * import { compose, compress, conditional, makeServer } from 'monoceros'
  *
@@ -54,13 +56,19 @@ export interface ConditionalOptions {
 export function conditional(options: ConditionalOptions = {}): Middleware {
   const { etag = true, maxBytes = 1024 * 1024, lastModified } = options
   if (typeof etag !== 'boolean')
-    throw optionError(TypeError, `conditional: etag is true or false, not ${JSON.stringify(etag)}`)
+    throw optionError(
+      TypeError,
+      `conditional: etag must be true or false, not ${JSON.stringify(etag)}`,
+    )
   if (!Number.isFinite(maxBytes) || maxBytes < 0)
-    throw optionError(RangeError, `conditional: maxBytes is a number of bytes, not ${maxBytes}`)
+    throw optionError(
+      RangeError,
+      `conditional: maxBytes must be a number of bytes, 0 or more, not ${maxBytes}`,
+    )
   if (lastModified !== undefined && typeof lastModified !== 'function')
     throw optionError(
       TypeError,
-      'conditional: lastModified is a function (environ) => Date | undefined',
+      'conditional: lastModified must be a function (environ) => Date | undefined',
     )
   const tagged = etag ? maxBytes : -1
   return (app) => {
@@ -79,16 +87,15 @@ export function conditional(options: ConditionalOptions = {}): Middleware {
 }
 
 /**
- * One response, whose head is held until its validators are known: where the body begins, at the
- * latest.
+ * A response whose head is held back until its validators are known: at the latest until its body.
  */
 class ConditionalResponse {
   readonly #environ: WSGIEnvironment
-  /** Bodies up to here get an ETag; -1 for none at all. */
+  /** Bodies of up to this many bytes get an ETag; -1 for none. */
   readonly #tagged: number
   readonly #changed: Date | undefined
   readonly #held: HeldHead
-  /** What the client gets in place of the body, as soon as that is decided. */
+  /** The body to send instead of the application's, once that is decided. */
   #instead: WSGIBody | null = null
 
   constructor(
@@ -116,7 +123,7 @@ class ConditionalResponse {
       if (this.#instead === null) this.#decide(body)
       return this.#instead === null ? body : replaced(body, this.#instead)
     }
-    // The head comes with the first piece, out of a generator.
+    // A generator may call startResponse only when its first piece is read.
     return transformBody(body, (pieces) => this.#transform(pieces))
   }
 
@@ -125,7 +132,7 @@ class ConditionalResponse {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of pieces) {
       if (!this.#held.passed && this.#instead === null && this.#held.headers !== null) {
-        // The head is not due yet, and the server would ask for it.
+        // An empty piece does not begin the body, so the head need not be decided yet.
         if (piece instanceof Uint8Array && piece.length === 0) continue
         this.#decide(null)
       }
@@ -137,7 +144,7 @@ class ConditionalResponse {
     if (this.#instead !== null) yield* this.#instead
   }
 
-  /** Sends the head that is due. @param body where it is known */
+  /** Decides the response and sends its head. @param body null if it is not known as a whole */
   #decide(body: WSGIBody | null): void {
     const { status } = this.#held
     let headers = this.#held.headers!
@@ -166,7 +173,7 @@ class ConditionalResponse {
 
 const PRECONDITION_FAILED = plainResponse('412 Precondition Failed')
 
-/** A body in another's place, which is not asked for a piece but is closed. */
+/** A body that replaces another one, and closes that one unread. */
 function replaced(body: WSGIBody, instead: WSGIBody): WSGIBody {
   const result = [...(instead as Uint8Array[])] as Uint8Array[] & { close?(): unknown }
   if (Array.isArray(body) && typeof (body as WSGIBody).close !== 'function') return result
@@ -178,7 +185,7 @@ function isUnstored(headers: ResponseHeaders): boolean {
   return /(?:^|,)\s*no-store\s*(?:,|$)/i.test(headerValue(headers, 'cache-control') ?? '')
 }
 
-/** A weak tag, for two bodies that are the same may have been sent with other headers. */
+/** A weak tag, because equal bodies may have been sent with different headers. */
 function tagOf(body: WSGIBody | null, most: number, environ: WSGIEnvironment): string | null {
   if (!Array.isArray(body)) return null
   let length = 0
@@ -186,7 +193,7 @@ function tagOf(body: WSGIBody | null, most: number, environ: WSGIEnvironment): s
     if (!(piece instanceof Uint8Array)) return null
     length += piece.length
   }
-  // The nothing that a HEAD has says nothing of what its GET has.
+  // An empty body for HEAD does not show what the body for GET would be.
   if (length > most || (length === 0 && environ.REQUEST_METHOD === 'HEAD')) return null
   const hash = createHash('sha256')
   for (const piece of body as Uint8Array[]) hash.update(piece)

@@ -3,20 +3,21 @@ import type { ResponseHeaders, StartResponse, Write } from '../../wsgi/types.ts'
 import { describeValue, WSGIError } from '../../wsgi/wsgi-error.ts'
 
 /**
- * The head of a response between the application, which has given it, and the server, which has not
- * got it yet: for a middleware whose headers depend on the body. The rules of `startResponse` hold
- * meanwhile (PEP 3333 "The start_response() Callable"): a head that is wrong, or a second one
- * without an error, is refused at once, and with an error the head that is held is replaced.
+ * Holds back the head that an application gave, for a middleware whose headers depend on the body.
  *
- * It ends in one of two ways: {@link send} gives the server a head of the middleware's, and no
- * other can follow; {@link pass} does the same, and from then on the application speaks with the
- * server itself.
+ * The rules of `startResponse` apply in the meantime (PEP 3333 "The start_response() Callable"): a
+ * wrong head, or a second one without an error, is refused at once. A second one with an error
+ * replaces the first.
+ *
+ * The middleware ends the hold in one of two ways. {@link send} sends a head that cannot be
+ * replaced. {@link pass} sends one too, and connects the application to the server: its further
+ * calls of `startResponse` and `write` reach the server directly.
  */
 export class HeldHead {
   status = ''
-  /** Null while the application has not given any (that was accepted). */
+  /** Null until the application has given headers that were accepted. */
   headers: ResponseHeaders | null = null
-  /** The server's `startResponse` and `write` are the application's now. */
+  /** Whether the application's calls reach the server directly. */
   passed = false
   readonly #startResponse: StartResponse
   readonly #written: (data: Uint8Array) => Promise<void>
@@ -24,15 +25,14 @@ export class HeldHead {
   #asked = false
 
   /**
-   * @param written what happens to a piece that the application writes while the head is held or
-   * after it was sent
+   * @param written takes the pieces that the application writes, until the head was passed on
    */
   constructor(startResponse: StartResponse, written: (data: Uint8Array) => Promise<void>) {
     this.#startResponse = startResponse
     this.#written = written
   }
 
-  /** What the application is given. */
+  /** The `startResponse` for the application. */
   readonly startResponse: StartResponse = (status, headers, excInfo) => {
     if (this.passed) {
       this.#write = this.#startResponse(status, headers, excInfo)
@@ -43,7 +43,8 @@ export class HeldHead {
     } else if (this.#asked) {
       throw new WSGIError(
         'The start_response() Callable',
-        'startResponse was called twice; only an error handler may do so, with the error as its third argument',
+        'startResponse was called twice; only an error handler may do so, ' +
+          'with the error as its third argument',
       )
     }
     this.#asked = true
@@ -54,21 +55,19 @@ export class HeldHead {
     return this.#writeFor
   }
 
-  /** Gives the server a head. @returns the server's `write` */
+  /** Sends a head. @returns the `write` of the server */
   send(status: string, headers: ResponseHeaders): Write {
     this.#write = this.#startResponse(status, headers)
     return this.#write
   }
 
-  /**
-   * Gives the server the head that is held, with other headers where such are given, and leaves.
-   */
+  /** Sends the head, and connects the application to the server. @param headers replace its own */
   pass(headers: ResponseHeaders = this.headers!): void {
     this.send(this.status, headers)
     this.passed = true
   }
 
-  /** The server's, as soon as there is a head for it; before, the application has none to call. */
+  /** The `write` of the server. Use it only after the head was sent. */
   get write(): Write {
     return this.#write!
   }
@@ -90,7 +89,9 @@ export class HeldHead {
 }
 
 /**
- * The value of a header, the values of several joined with a comma; undefined where there is none.
+ * The value of a header; undefined if there is none. Repeated values are joined with commas.
+ *
+ * @param name in lower case
  */
 export function headerValue(headers: ResponseHeaders, name: string): string | undefined {
   let found: string | undefined

@@ -1,6 +1,6 @@
 import type { ResponseHeaders } from '../../wsgi/types.ts'
 
-/** What is about the content that a 304 does not have. */
+/** Headers about the content, which a 304 does not have. */
 const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'accept-ranges',
   'content-digest',
@@ -17,10 +17,10 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The headers of a 304, out of those that the response would have had (RFC 9110 §15.4.5). What a
- * cache needs to bring its copy up to date stays (Cache-Control, Content-Location, Date, ETag,
- * Expires, Vary), and so does what is not about the content (Set-Cookie, Access-Control-*,
- * Content-Security-Policy). Last-Modified stays only where there is no ETag.
+ * Selects the headers of a 304 from those of the full response (RFC 9110 §15.4.5). The headers that
+ * a cache needs to update its copy stay (Cache-Control, Content-Location, Date, ETag, Expires,
+ * Vary), and so do those that are not about the content (Set-Cookie, Access-Control-*,
+ * Content-Security-Policy). Last-Modified stays only if there is no ETag.
  */
 export function notModifiedHeaders(headers: ResponseHeaders): ResponseHeaders {
   const tagged = headers.some(([name]) => name.toLowerCase() === 'etag')

@@ -1,7 +1,7 @@
 import fresh from 'fresh'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 
-/** What tells one state of a resource from another (RFC 9110 §8.8). */
+/** The validators of a resource, which change when it changes (RFC 9110 §8.8). */
 export interface Validators {
   /** With its quotation marks: `"abc"`, `W/"abc"`. */
   etag?: string | undefined
@@ -9,18 +9,20 @@ export interface Validators {
   lastModified?: string | undefined
 }
 
-/** `proceed` as if there were no condition; `not-modified` is 304; `failed` is 412. */
+/** `proceed`: answer as usual; `not-modified`: answer 304; `failed`: answer 412. */
 export type PreconditionResult = 'proceed' | 'not-modified' | 'failed'
 
-/** Entity tags in a list: `"a", W/"b"`. */
+/** The entity tags of a list: `"a", W/"b"`. */
 const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
 
 /**
- * What the conditions of a GET or HEAD come to, in the order of RFC 9110 §13.2.2: If-Match or else
+ * Evaluates the conditions of a GET or HEAD in the order of RFC 9110 §13.2.2: If-Match or else
  * If-Unmodified-Since, then If-None-Match or else If-Modified-Since. `Cache-Control: no-cache`,
- * which browsers send to load a page anew, outdoes the latter two.
+ * which browsers send to reload a page, overrides the last two.
  *
- * @example evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' }) // 'not-modified'
+ * @example
+ * evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' })
+ * // 'not-modified'
  */
 export function evaluatePreconditions(
   environ: WSGIEnvironment,
@@ -44,7 +46,7 @@ export function evaluatePreconditions(
   return unchanged ? 'not-modified' : 'proceed'
 }
 
-/** Whether one of the tags of an If-Match is the given one, both strong (RFC 9110 §8.8.3.2). */
+/** Whether a tag of If-Match equals the given one, and both are strong (RFC 9110 §8.8.3.2). */
 function matchesStrongly(header: string, etag: string | undefined): boolean {
   if (header.trim() === '*') return true
   if (etag === undefined || etag.startsWith('W/')) return false
@@ -52,9 +54,9 @@ function matchesStrongly(header: string, etag: string | undefined): boolean {
 }
 
 /**
- * Whether a Range is to be looked at: there is no If-Range, or what the client has a part of has
- * not changed (RFC 9110 §13.1.5). A date counts only where the entity tag is strong, for a file
- * that has just been written may be written again in the same second.
+ * Whether a Range header applies: there is no If-Range, or the resource has not changed since (RFC
+ * 9110 §13.1.5). A date matches only if the entity tag is strong, because a file that was just
+ * written may be written again in the same second.
  */
 export function rangeApplies(environ: WSGIEnvironment, validators: Validators): boolean {
   const condition = environ.HTTP_IF_RANGE?.trim()

@@ -271,8 +271,8 @@ describe('preflight', () => {
 
 describe('refused at set-up', () => {
   test.each<[unknown, string]>([
-    [{ credentials: true }, 'credentials need the origins'],
-    [{ origin: '*', credentials: true }, 'credentials need the origins'],
+    [{ credentials: true }, 'credentials cannot be used with origin "*"'],
+    [{ origin: '*', credentials: true }, 'credentials cannot be used with origin "*"'],
     [{ origin: ['*'] }, 'write origin: "*"'],
     [{ origin: [SHOP, '*'], credentials: true }, 'write origin: "*"'],
     [{ origin: 'null', credentials: true }, '"null"'],

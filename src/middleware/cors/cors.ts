@@ -1,17 +1,24 @@
 /**
- * Lets pages of other origins read an application's responses (Cross-Origin Resource Sharing, Fetch
- * Standard §3.3).
+ * Allows pages of other origins to read the responses of an application (Cross-Origin Resource
+ * Sharing, Fetch Standard §3.3).
  *
- * It answers preflight requests (`OPTIONS` with `Access-Control-Request-Method`) itself, and adds
- * the headers to all other responses. It only ever loosens what browsers do: it stops no request,
- * and is no protection of an application. Put it outside `errorHandler`, so that pages can read
- * error responses too.
+ * It answers preflight requests (`OPTIONS` with `Access-Control-Request-Method`), and adds the
+ * CORS headers to all other responses. Put it outside `errorHandler`, so that pages can read error
+ * responses too.
+ *
+ * Do not use it to protect an application: it stops no request, and only relaxes what browsers
+ * enforce. Pages of the same origin do not need it.
  *
  * @example
  * import { compose, cors, errorHandler } from 'monoceros'
  *
- * export const app = compose( cors({ origin: ['https://shop.example',
- * /https:\/\/[a-z0-9-]+\.preview\.example/], credentials: true, maxAge: 600 }), errorHandler(),
+ * export const app = compose(
+ *   cors({
+ *     origin: ['https://shop.example', /https:\/\/[a-z0-9-]+\.preview\.example/],
+ *     credentials: true,
+ *     maxAge: 600,
+ *   }),
+ *   errorHandler(),
  * )(api)
  *
  * @module
@@ -30,29 +37,27 @@ import { type CorsOptions, type CorsPolicy, checkPolicy } from './policy.ts'
 
 export type { CorsOptions, OriginRule } from './policy.ts'
 
-/**
- * What an application says of this itself is replaced: browsers refuse a response with two answers.
- */
+/** Headers of the application that are replaced: browsers refuse a response with two of them. */
 const OWN: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-expose-headers',
 ])
 const NONE: ReadonlySet<string> = new Set()
-/**
- * What can be an origin; a list of them, or what could be taken for something else, is none. `null`
- * is what sandboxed pages send.
- */
+/** A single origin. Sandboxed pages send `null`. */
 const ORIGIN = /^(?:null|[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s,/?#@\\"<>]+)$/
 const TOKENS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/
 
 /**
- * An origin that is not allowed gets the same response without the headers that would let a page
- * read it. `Vary: Origin` is on every response that could be another one for another origin, those
- * to requests without one included, so that no cache mixes them up.
+ * Makes a middleware that adds the CORS headers.
  *
- * @throws TypeError or RangeError (`bad-option`): for `*` with `credentials`, an origin that no
- * browser would send, a negative `maxAge`, …
+ * A request of an origin that is not allowed gets the same response without these headers, so the
+ * page cannot read it. Every response that depends on the origin has `Vary: Origin`, even if the
+ * request had no origin, so that caches do not mix them up.
+ *
+ * @throws TypeError or RangeError (`bad-option`) if an option is wrong, for example `*` together
+ * with `credentials`, an origin that no browser sends, or a negative `maxAge`
+ * @example cors({ origin: 'https://shop.example', credentials: true })(api)
  */
 export function cors(options: CorsOptions = {}): Middleware {
   const policy = checkPolicy(options)
@@ -67,14 +72,13 @@ export function cors(options: CorsOptions = {}): Middleware {
   }
 }
 
-/** Whether the page may read the response. Nobody is asked about a request that has no origin. */
+/** Whether the page may read the response. False for a request without an origin. */
 function isAllowed(policy: CorsPolicy, environ: WSGIEnvironment): boolean | Promise<boolean> {
   if (policy.anyOrigin) return true
   const origin = environ.HTTP_ORIGIN
   if (typeof origin !== 'string' || !ORIGIN.test(origin)) return false
   const allowed = policy.allows(origin, environ)
-  // Only true is true: a function that gives, say, the origin it has not found must not open the
-  // door.
+  // Only `true` allows it: a function that returns another truthy value must not by accident.
   return typeof allowed === 'object'
     ? Promise.resolve(allowed).then((late) => late === true)
     : allowed === true
@@ -108,8 +112,8 @@ function answer(
   return app(environ, (status, headers, excInfo) => {
     const vary: ResponseHeaders =
       policy.anyOrigin || variesByOrigin(headers) ? [] : [['Vary', 'Origin']]
-    // Where a page may not read, the application's own word is dropped too: there is one policy,
-    // and this is it.
+    // The application's own headers are removed even if the page may not read the response: this
+    // middleware is the only policy.
     return startResponse(status, changeHeaders(headers, OWN, [...common, ...vary]), excInfo)
   })
 }

@@ -2,7 +2,7 @@ import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 
-/** Which origins may read: see {@link CorsOptions.origin}. */
+/** Selects the origins that may read responses. See {@link CorsOptions.origin}. */
 export type OriginRule =
   | string
   | RegExp
@@ -12,36 +12,39 @@ export type OriginRule =
 /** Options of `cors`. */
 export interface CorsOptions {
   /**
-   * The origins that may read: one (`https://shop.example`, as browsers send it: no slash at the
-   * end), a list, a pattern, which must match the whole origin, or a function. Default `*`: all.
+   * The origins that may read responses: one origin as browsers send it (`https://shop.example`,
+   * without a slash at the end), a pattern that must match the whole origin, a list of these, or a
+   * function. Defaults to `*`, all origins.
    */
   readonly origin?: OriginRule
-  /** The methods that pages may use. Default GET, HEAD, POST, PUT, PATCH and DELETE. */
+  /** The methods that pages may use. Defaults to GET, HEAD, POST, PUT, PATCH and DELETE. */
   readonly methods?: readonly string[]
-  /** The request headers that pages may send. Default: those that the preflight asks for. */
+  /** The request headers that pages may send. Defaults to those that the preflight asks for. */
   readonly allowedHeaders?: readonly string[]
-  /** The response headers that pages may read, besides those that all may. Default none. */
+  /** The response headers that pages may read, besides the safelisted ones. Defaults to none. */
   readonly exposedHeaders?: readonly string[]
-  /** Pages may send cookies and read what comes for them. Not together with `*`. Default false. */
+  /**
+   * Whether pages may send cookies, and read the responses. Cannot be combined with `*`. Defaults
+   * to false.
+   */
   readonly credentials?: boolean
   /**
-   * For how many seconds a browser may keep the answer to a preflight. Default: the browser's own
-   * (5 seconds).
+   * How long browsers may cache the answer to a preflight, in seconds. Defaults to 5 in browsers.
    */
   readonly maxAge?: number
   /**
-   * Public pages may ask a server in a private network (`Access-Control-Allow-Private-Network`).
-   * Default false.
+   * Whether public pages may send requests to this server in a private network
+   * (`Access-Control-Allow-Private-Network`). Defaults to false.
    */
   readonly privateNetwork?: boolean
 }
 
-/** The options of `cors`, checked, and as they are sent. */
+/** The options of `cors`, checked and in the form in which they are sent. */
 export interface CorsPolicy {
   readonly anyOrigin: boolean
   readonly allows: (origin: string, environ: WSGIEnvironment) => boolean | Promise<boolean>
   readonly methods: string
-  /** null: those that are asked for. */
+  /** Null allows the headers that the preflight asks for. */
   readonly allowedHeaders: string | null
   readonly exposed: string
   readonly credentials: boolean
@@ -52,7 +55,7 @@ export interface CorsPolicy {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const DEFAULT_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** @throws TypeError or RangeError (`bad-option`) */
+/** @throws TypeError or RangeError (`bad-option`) if an option is wrong */
 export function checkPolicy(options: CorsOptions): CorsPolicy {
   const { origin = '*', methods = DEFAULT_METHODS, maxAge } = options
   const credentials = checkFlag('credentials', options.credentials)
@@ -60,7 +63,8 @@ export function checkPolicy(options: CorsOptions): CorsPolicy {
   if (anyOrigin && credentials) {
     throw optionError(
       RangeError,
-      'cors: credentials need the origins that may have them (browsers refuse "*"); name them in the option origin',
+      'cors: credentials cannot be used with origin "*", which browsers refuse; ' +
+        'name the origins in the option origin',
     )
   }
   if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 0)) {
@@ -71,7 +75,7 @@ export function checkPolicy(options: CorsOptions): CorsPolicy {
   }
   const methodList = tokenList('methods', methods, credentials)
   for (const method of methods) {
-    // Fetch sends `patch` as it stands, and such a method is not PATCH (RFC 9110 §9.1).
+    // Methods are case-sensitive (RFC 9110 §9.1): fetch sends `patch` as it is.
     if (method === method.toUpperCase()) continue
     throw optionError(
       RangeError,
@@ -99,8 +103,8 @@ function originTest(rule: OriginRule, credentials: boolean): CorsPolicy['allows'
   const patterns: RegExp[] = []
   for (const one of Array.isArray(rule) ? (rule as readonly (string | RegExp)[]) : [rule]) {
     if (one instanceof RegExp) {
-      // The whole origin: /shop\.example/ would let in https://shop.example.evil.test. Without g
-      // and y, which remember where they were.
+      // The whole origin must match: /shop\.example/ would allow https://shop.example.evil.test.
+      // Flags g and y are removed, because they keep state between tests.
       patterns.push(new RegExp(`^(?:${one.source})$`, one.flags.replace(/[gy]/g, '')))
     } else {
       names.add(checkOrigin(one, credentials))
@@ -113,21 +117,22 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
   if (typeof origin !== 'string') {
     throw optionError(
       TypeError,
-      `cors: origin must be a string, a RegExp, a list of these or a function, not ${describeValue(origin)}`,
+      'cors: origin must be a string, a RegExp, a list of these or a function, ' +
+        `not ${describeValue(origin)}`,
     )
   }
   if (origin === '*') {
     throw optionError(
       RangeError,
-      'cors: "*" in a list of origins is all of them; write origin: "*"',
+      'cors: "*" in a list of origins allows all origins; write origin: "*"',
     )
   }
   if (origin === 'null') {
-    // Any page can make itself a frame with this origin.
+    // Any page can create a frame with this origin.
     if (!credentials) return origin
     throw optionError(
       RangeError,
-      'cors: the origin "null" is anybody\'s, and cannot be given credentials',
+      'cors: the origin "null" cannot be used with credentials, because any page can have it',
     )
   }
   const parts = /^([a-z][a-z0-9+.-]*):\/\/[^\s,/?#@\\"<>]+$/i.exec(origin)
@@ -139,7 +144,8 @@ function checkOrigin(origin: unknown, credentials: boolean): string {
   const advice = sent !== '' ? sent : url !== 'null' ? url : 'https://shop.example'
   throw optionError(
     RangeError,
-    `cors: the origin ${JSON.stringify(origin)} is not as browsers send it; write it like ${JSON.stringify(advice)}`,
+    `cors: the origin ${JSON.stringify(origin)} is not as browsers send it; ` +
+      `write it like ${JSON.stringify(advice)}`,
   )
 }
 
@@ -154,13 +160,13 @@ function tokenList(option: string, values: readonly string[], credentials: boole
     if (typeof value !== 'string' || !TOKEN.test(value)) {
       throw optionError(
         RangeError,
-        `cors: ${option} must be a list of names; ${describeValue(value)} is none`,
+        `cors: ${option} must be a list of names, without ${describeValue(value)}`,
       )
     }
     if (value === '*' && credentials) {
       throw optionError(
         RangeError,
-        `cors: "*" in ${option} means nothing with credentials; write the names`,
+        `cors: "*" in ${option} has no effect with credentials; write the names`,
       )
     }
   }

@@ -159,8 +159,8 @@ describe('refused at set-up', () => {
   test.each([
     ['', 'fallback'],
     ['/', 'fallback'],
-    ['/api/', 'must not end in a slash: "/api"'],
-    ['example.com/', 'must not end in a slash: "example.com"'],
+    ['/api/', 'must not end with a slash: "/api"'],
+    ['example.com/', 'must not end with a slash: "example.com"'],
     ['/a//b', 'empty segment'],
     ['/a/../b', '".."'],
     ['/a?b', 'query'],

@@ -1,11 +1,13 @@
 /**
- * Makes one application of several, by path and by host name: an API in Python under `/api`, an
- * administration under `/admin`, the pages in TypeScript at `/`, another site on another host.
+ * Combines several applications into one, by path and by host name: an API in Python under `/api`,
+ * an administration under `/admin`, the pages in TypeScript at `/`, another site on another host.
  *
- * The longest mounted prefix wins, whole segments at a time: `/api` takes `/api` and `/api/x`,
- * never `/apis`. What has matched is moved from the front of `PATH_INFO` to the end of
- * `SCRIPT_NAME`, so that the application under it makes right links without knowing where it is
- * mounted (PEP 3333 "environ Variables"; as Werkzeug's `DispatcherMiddleware`).
+ * The longest mounted path that matches wins. It matches whole segments: `/api` takes `/api` and
+ * `/api/x`, but not `/apis`. The matched path is moved from the front of `PATH_INFO` to the end of
+ * `SCRIPT_NAME`, so that the application can build links without knowing where it is mounted (PEP
+ * 3333 "environ Variables"; like Werkzeug's `DispatcherMiddleware`).
+ *
+ * Do not use it as a router with parameters: it matches fixed paths only.
  *
  * @example
  * import { dispatcher, pythonApp, staticFiles } from 'monoceros'
@@ -30,9 +32,9 @@ import { type MountPoint, parseMountPoint } from './mount-point.ts'
 /**
  * Where an application is mounted:
  *
- * - a path: `/api`, `/shop/café` (decoded, as `PATH_INFO` is; no slash at the end);
- * - a host name: `example.com`, `localhost`, `[::1]`, or `//intranet` for one that has no dot;
- * - all the names below one: `*.example.com`, which is not `example.com` itself;
+ * - a path: `/api`, `/shop/café` (decoded like `PATH_INFO`, without a slash at the end);
+ * - a host name: `example.com`, `localhost`, `[::1]`, or `//intranet` for a name without a dot;
+ * - all subdomains of a name: `*.example.com`, which does not match `example.com`;
  * - a host name and a path: `example.com/api`, `*.example.com/api`.
  */
 export type MountKey =
@@ -41,35 +43,40 @@ export type MountKey =
   | `localhost/${string}`
   | `[${string}]${string}`
 
-/** Applications by where they are mounted. */
+/** Applications by the place where they are mounted. */
 export type Mounts = { readonly [key: MountKey]: WSGIApplication } & {
   readonly localhost?: WSGIApplication
 }
 
-/** The paths of one host, or of all those below one. */
+/** The mounted paths of a host, or of all subdomains of one. */
 interface Site {
-  /** By path; `''` for the whole host. Paths are latin-1 views of bytes, like `PATH_INFO`. */
+  /** By path, or `''` for the whole host. Paths are latin-1 views of bytes, like `PATH_INFO`. */
   readonly paths: Map<string, WSGIFunction>
-  /** The length of the longest path: there is no use in looking for longer ones. */
+  /** The length of the longest path. Longer prefixes need not be looked up. */
   longest: number
 }
 
 const notFound = plainResponse('404 Not Found')
 
 /**
- * The host is that of the `Host` header without its port, in lower case (or `SERVER_NAME` when
- * there is none). Mounts for that very name come first, then those for names below another, the
- * longest first, then those for any host; the first of these that has a prefix of the path is
- * taken. To go by the name that a proxy was asked for, put `proxyFix({ host: 1 })` around.
+ * Makes an application that passes each request on to a mounted application.
  *
- * `PATH_INFO` is already decoded, so an encoded slash separates like a plain one; of several
- * slashes each separates: under a mount at `/api`, `/api//x` is `//x`, `/api/` is `/`, and `/api`
- * is `''`. `//api` is not `/api`.
+ * The host is the one in the `Host` header, without its port and in lower case, or `SERVER_NAME` if
+ * there is no such header. Mounts for exactly this name are tried first, then those for subdomains,
+ * the longest name first, then those for any host. The first group with a matching path wins. To
+ * use the name that a proxy was asked for, put `proxyFix({ host: 1 })` around it.
  *
- * @param fallback for everything else, with its environ as it came; when left out, `404 Not Found`
+ * `PATH_INFO` is decoded already, so an encoded slash separates segments too. Each of several
+ * slashes separates: under a mount at `/api`, `/api//x` becomes `//x`, `/api/` becomes `/`, and
+ * `/api` becomes `''`. `//api` does not match `/api`.
+ *
+ * @param fallback answers all other requests, with an unchanged environ. Defaults to `404 Not
+ * Found`
+ * @param mounts applications by path, by host, or by both
  * @returns an application
- * @throws TypeError or RangeError (`bad-option`) for a key that can never match or is there twice,
- * and for what is no application
+ * @throws RangeError (`bad-option`) for a key that can never match or is there twice
+ * @throws TypeError (`bad-option`) for a value that is not an application
+ * @example dispatcher(pages, { '/api': api })
  */
 export function dispatcher(mounts: Mounts): WSGIFunction
 export function dispatcher(
@@ -89,7 +96,8 @@ export function dispatcher(
   if (typeof mounts !== 'object' || mounts === null) {
     throw optionError(
       TypeError,
-      `dispatcher: the mounts must be an object such as { '/api': app }, not ${describeValue(mounts)}`,
+      "dispatcher: the mounts must be an object such as { '/api': app }, " +
+        `not ${describeValue(mounts)}`,
     )
   }
 
@@ -122,8 +130,8 @@ export function dispatcher(
       const chosen = site && enter(site, environ)
       if (chosen) return chosen
       if (suffixes.size > 0) {
-        // From the left, so the longest name comes first. Not at 0: a host that begins with a dot
-        // is below nothing.
+        // From the left, so that the longest name comes first. Not from 0: a host that begins with
+        // a dot is not a subdomain.
         for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
           const below = suffixes.get(host.slice(dot))
           const chosen = below && enter(below, environ)
@@ -155,14 +163,11 @@ function mount(site: Site, point: MountPoint, key: string, app: WSGIFunction): v
   site.longest = Math.max(site.longest, path.length)
 }
 
-/**
- * Finds the longest of a site's paths that is a prefix of the request's, and moves it to
- * `SCRIPT_NAME`.
- */
+/** Finds the longest mounted path that matches, and moves it from `PATH_INFO` to `SCRIPT_NAME`. */
 function enter(site: Site, environ: WSGIEnvironment): WSGIFunction | undefined {
   const path = environ.PATH_INFO ?? ''
-  // Candidates end before a slash or where the path ends. No longer ones than there are mounts for:
-  // a path of thousands of slashes costs no more than another.
+  // A candidate ends before a slash or at the end of the path. Candidates longer than all mounts
+  // are skipped, so that a path of thousands of slashes costs no more than another.
   let end = path.length
   if (end > site.longest) end = path.lastIndexOf('/', site.longest)
   for (; end > 0; end = path.lastIndexOf('/', end - 1)) {
@@ -175,10 +180,7 @@ function enter(site: Site, environ: WSGIEnvironment): WSGIFunction | undefined {
   return site.paths.get('')
 }
 
-/**
- * The name of the host that was asked for: without port, in lower case, without the dot that may
- * end a name in the DNS.
- */
+/** The requested host name in lower case, without its port and without a dot at the end. */
 function hostName(environ: WSGIEnvironment): string {
   const authority = environ.HTTP_HOST || environ.SERVER_NAME || ''
   const host = authority.startsWith('[')
@@ -191,6 +193,7 @@ function checkedFunction(app: unknown, what: string): WSGIFunction {
   if (isApplication(app)) return toFunction(app)
   throw optionError(
     TypeError,
-    `dispatcher: ${what} must be an application, a function (environ, startResponse) or an object with a method wsgi, not ${describeValue(app)}`,
+    `dispatcher: ${what} must be an application, a function (environ, startResponse) ` +
+      `or an object with a method wsgi, not ${describeValue(app)}`,
   )
 }

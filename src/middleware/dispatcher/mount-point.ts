@@ -1,12 +1,12 @@
 import { optionError } from '../option-error.ts'
 
-/** A key of the dispatcher's mounts, taken apart. */
+/** A parsed key of the dispatcher's mounts. */
 export interface MountPoint {
   /** In lower case; `''` for any host. */
   readonly host: string
-  /** The mount is for all names below `host`, and not for itself. */
+  /** The mount is for all subdomains of `host`, and not for `host` itself. */
   readonly wildcard: boolean
-  /** From its slash on, with none at its end; `''` for the whole host. */
+  /** Begins with a slash and does not end with one; `''` for the whole host. */
   readonly path: string
 }
 
@@ -14,16 +14,18 @@ const HOST_NAME = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-
 const BRACKETED = /^\[[0-9a-f:.]+\]$/
 
 /**
- * Takes a key apart.
+ * Parses a key of the dispatcher's mounts.
  *
- * @throws RangeError (`bad-option`) for one that no request could match
- * @example parseMountPoint('*.example.com/api') // { host: 'example.com', wildcard: true, path: '/api' }
+ * @throws RangeError (`bad-option`) for a key that no request could match
+ * @example
+ * parseMountPoint('*.example.com/api')
+ * // { host: 'example.com', wildcard: true, path: '/api' }
  */
 export function parseMountPoint(key: string): MountPoint {
   if (key === '' || key === '/') {
     throw bad(
       key,
-      'is every path; what is for every path is the fallback, the first argument of dispatcher',
+      'matches every path; pass the application as the fallback, the first argument of dispatcher',
     )
   }
   const explicit = key.startsWith('//')
@@ -54,19 +56,19 @@ function checkPath(path: string, key: string): string {
     const without = key.replace(/\/+$/, '')
     throw bad(
       key,
-      `must not end in a slash: ${JSON.stringify(without)} takes what is below it, too`,
+      `must not end with a slash: ${JSON.stringify(without)} matches all paths below it too`,
     )
   }
   const segments = path.slice(1).split('/')
   if (segments.includes('')) throw bad(key, 'has an empty segment; write single slashes')
   if (segments.includes('.') || segments.includes('..')) {
-    throw bad(key, 'has a "." or ".." segment; write the path without')
+    throw bad(key, 'has a "." or ".." segment; write the path without it')
   }
   if (/[?#]/.test(path)) throw bad(key, 'has a query or a fragment; a mount is a path only')
   if (/%[0-9a-f]{2}/i.test(path)) {
-    throw bad(key, 'is percent-encoded; write it decoded, as PATH_INFO is')
+    throw bad(key, 'is percent-encoded; write it decoded, like PATH_INFO')
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for control characters
   if (/[\x00-\x1f\x7f]/.test(path)) throw bad(key, 'has a control character')
   return path
 }
@@ -75,22 +77,25 @@ function checkHost(text: string, key: string): string {
   const host = text.toLowerCase()
   if (host.startsWith('[')) {
     if (BRACKETED.test(host)) {
-      // The URL parser knows what an IPv6 address is, and gives its one normal form, which is what
-      // clients send.
+      // The URL parser checks the IPv6 address and gives its normal form, which clients send.
       if (URL.canParse(`http://${host}`)) return new URL(`http://${host}`).hostname
     } else if (/^\[[^\]]*\]:/.test(host)) {
-      throw bad(key, 'has a port; hosts are compared without')
+      throw bad(key, 'has a port; leave it out, because hosts are compared without their ports')
     }
-    throw bad(key, 'has no IPv6 address in its brackets')
+    throw bad(key, 'must have an IPv6 address in its brackets')
   }
   if (host.includes(':')) {
-    throw bad(key, 'has a port; hosts are compared without (an IPv6 address stands in brackets)')
+    throw bad(
+      key,
+      'has a port; leave it out, because hosts are compared without their ports ' +
+        '(write an IPv6 address in brackets)',
+    )
   }
   if (host.includes('*'))
     throw bad(key, 'may have a * only as its first label, as in "*.example.com"')
   if (/[^\x20-\x7e]/.test(host) && URL.canParse(`http://${host}`)) {
     const { hostname } = new URL(`http://${host}`)
-    throw bad(key, `must have its host name as clients send it: ${JSON.stringify(hostname)}`)
+    throw bad(key, `must have the host name that clients send: ${JSON.stringify(hostname)}`)
   }
   if (!HOST_NAME.test(host))
     throw bad(key, 'is neither a path, which begins with a slash, nor a host name')

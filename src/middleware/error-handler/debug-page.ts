@@ -4,7 +4,7 @@ import { escapeHtml } from './html-text.ts'
 import { maskedEnviron } from './masked-environ.ts'
 import type { SourceExcerpt, StackFrame } from './stack-frames.ts'
 
-/** The only style that the page's policy lets in, by its hash: see {@link debugPolicy}. */
+/** The only style that the page's policy allows, by its hash: see {@link debugPolicy}. */
 export const debugStyle = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --mark: #e0404033 }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
@@ -21,19 +21,15 @@ td:first-child { white-space: nowrap } summary { cursor: pointer }
 .notice { border-left: 4px solid #e04040; padding-left: .75rem }
 `
 
-/** The hash of {@link debugStyle} (CSP Level 3 §2.3.1); a test holds it to the style. */
+/** The hash of {@link debugStyle} (CSP Level 3 §2.3.1). A test compares them. */
 export const debugStyleHash = 'sha256-GCLFkUIRUeGHoSB/klVA54aGjdgu5d9IaeOdrTxsp/E='
 
-/**
- * What the page may do: nothing but show itself. No script, no resource from anywhere, no form, no
- * frame around it.
- */
-export const debugPolicy = `default-src 'none'; style-src '${debugStyleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox`
+/** The policy of the page: no script, no other resources, no form, no frame around it. */
+export const debugPolicy =
+  `default-src 'none'; style-src '${debugStyleHash}'; base-uri 'none'; ` +
+  "form-action 'none'; frame-ancestors 'none'; sandbox"
 
-/**
- * The error, its stack with source lines, what caused it, and the request, as a page for the
- * developer.
- */
+/** Renders an error as a page: its stack with source lines, its causes, and the request. */
 export function debugPage(
   title: string,
   request: string,
@@ -60,7 +56,9 @@ ${maskedEnviron(environ)
   .map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`)
   .join('\n')}
 </table>
-<p class="notice">This page is shown because of <code>errorHandler({ debug: true })</code>. It gives away source code, paths and parts of the request: never use it where others can reach it.</p>
+<p class="notice">This page is shown because of <code>errorHandler({ debug: true })</code>.
+It reveals source code, paths and parts of the request:
+never enable it where others can reach it.</p>
 </body>
 </html>
 `
@@ -68,7 +66,8 @@ ${maskedEnviron(environ)
 
 function failureSection(failure: FailureFacts): string {
   const { relation, name, message, code } = failure
-  const heading = `${relation === '' ? '' : `${relation}: `}${name}${code === '' ? '' : ` (${code})`}`
+  const prefix = relation === '' ? '' : `${relation}: `
+  const heading = `${prefix}${name}${code === '' ? '' : ` (${code})`}`
   const tag = relation === '' ? 'h1' : 'h2'
   return `<section>
 <${tag}>${escapeHtml(heading)}</${tag}>
@@ -82,20 +81,19 @@ function pythonTraceback(failure: FailureFacts): string {
 ${folded('The stack in the server', failure.stack)}`
 }
 
-/**
- * The application's frames with their source come first; the others are folded away with the whole
- * stack.
- */
+/** Shows the frames of the application with their source. The whole stack is folded. */
 function stackOf(failure: FailureFacts): string {
   const shown = failure.frames.filter((frame) => failure.excerpts.has(frame))
   const others = failure.frames.length - shown.length
+  const more = others > 0 && shown.length > 0 ? ` (${others} more)` : ''
   return `${shown.map((frame) => frameSection(frame, failure.excerpts.get(frame)!)).join('\n')}
-${folded(`The whole stack${others > 0 && shown.length > 0 ? ` (${others} more)` : ''}`, failure.stack, shown.length === 0)}`
+${folded(`The whole stack${more}`, failure.stack, shown.length === 0)}`
 }
 
 function folded(summary: string, text: string, open = false): string {
   if (text === '') return ''
-  return `<details${open ? ' open' : ''}><summary>${escapeHtml(summary)}</summary><pre>${escapeHtml(text)}</pre></details>`
+  const content = `<summary>${escapeHtml(summary)}</summary><pre>${escapeHtml(text)}</pre>`
+  return `<details${open ? ' open' : ''}>${content}</details>`
 }
 
 function frameSection(frame: StackFrame, { first, lines }: SourceExcerpt): string {

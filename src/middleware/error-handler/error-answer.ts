@@ -6,40 +6,40 @@ import { failureFacts } from './failure-facts.ts'
 import { escapeHtml } from './html-text.ts'
 import { maskedText } from './masked-environ.ts'
 
-/** The error as the client is told of it, without `debug`. */
+/** What a client is told about an error, without `debug`. */
 export interface ErrorSummary {
   readonly status: number
-  /** The status's reason: `Internal Server Error`. */
+  /** The reason phrase of the status: `Internal Server Error`. */
   readonly error: string
-  /** The error's message, where the error says that it may be shown (`expose: true`). */
+  /** The message of the error, if it may be shown (`expose: true`). */
   readonly message?: string
 }
 
-/** A response that is at hand as a whole. */
+/** A complete response. */
 export interface WholeAnswer {
   readonly status: string
   readonly headers: ResponseHeaders
   readonly body: Uint8Array
 }
 
-/** In the order of our own preference, for clients that have none: a command line shows text. */
+/** In order of preference, for clients without their own: a command line shows text. */
 const TYPES = ['text/plain', 'text/html', 'application/json'] as const
 type Type = (typeof TYPES)[number]
 
 const encoder = new TextEncoder()
 
 /**
- * The type that the client likes best (RFC 9110 §12.5.1); plain text where it likes none of ours.
+ * The type that the client prefers (RFC 9110 §12.5.1), or plain text if it accepts none of them.
  */
 export function preferredType(environ: WSGIEnvironment): Type {
   const accept = environ.HTTP_ACCEPT
-  // The header's length is the server's to limit, the number of types is not.
+  // A long header has many types, which take long to compare.
   if (typeof accept !== 'string' || accept.length > 4096) return 'text/plain'
   const type = new Negotiator({ headers: { accept } }).mediaType([...TYPES])
   return (type as Type | undefined) ?? 'text/plain'
 }
 
-/** The answer that says no more than the client may know. */
+/** The answer without details of the error. */
 export function plainAnswer(
   summary: ErrorSummary,
   type: Type,
@@ -52,14 +52,17 @@ export function plainAnswer(
   } else if (type === 'text/html') {
     const title = escapeHtml(`${status} ${error}`)
     const told = message === undefined ? '' : `<p>${escapeHtml(message)}</p>\n`
-    text = `<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>${title}</title></head>\n<body>\n<h1>${title}</h1>\n${told}</body>\n</html>\n`
+    text =
+      '<!DOCTYPE html>\n<html lang="en">\n' +
+      `<head><meta charset="utf-8"><title>${title}</title></head>\n` +
+      `<body>\n<h1>${title}</h1>\n${told}</body>\n</html>\n`
   } else {
     text = `${status} ${error}\n${message === undefined ? '' : `\n${message}\n`}`
   }
   return answer(summary, type, text, [])
 }
 
-/** The answer that says all. */
+/** The answer with all details of the error. */
 export function debugAnswer(
   summary: ErrorSummary,
   type: Type,
@@ -108,7 +111,7 @@ function answer(
     headers: [
       ['Content-Type', type === 'application/json' ? type : `${type}; charset=utf-8`],
       ['Content-Length', String(body.length)],
-      // It holds for this request at this moment only.
+      // The error may not occur again.
       ['Cache-Control', 'no-store'],
       ['X-Content-Type-Options', 'nosniff'],
       ...further,

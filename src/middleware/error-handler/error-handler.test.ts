@@ -376,7 +376,7 @@ describe('a log of the user', () => {
     const answer = await callForAnswer(errorHandler({ log })(failing['a function']!), request)
     expect(answer.status).toMatch(/^500/)
     expect(errors).toHaveLength(1)
-    expect(errors[0]).toMatch(/^The log of errorHandler failed:\s+Error: log is full/)
+    expect(errors[0]).toMatch(/^errorHandler: the option log failed:\s+Error: log is full/)
   })
 })
 

@@ -1,17 +1,21 @@
 /**
- * An application that throws must not leave its user without an answer, nor its developer without
- * the reason.
+ * Catches what an application throws, logs it with the request and the stack, and answers with 500.
  *
- * `errorHandler` catches what an application throws: when it is called, while it is awaited, while
- * its body is produced, and in the body's `close()`. It logs the error with the request and the
- * stack, and answers 500 in the form that the client prefers by `Accept`: plain text, HTML or JSON.
- * Put it outside of all that may throw, and inside of a logger, so that the log sees its answers.
+ * It catches errors when the application is called, while its promise is awaited, while its body is
+ * produced, and in the body's `close()`. The answer is plain text, HTML or JSON, as the client
+ * prefers by `Accept`. Put it outside everything that may throw, and inside a logger, so that the
+ * log has its answers.
+ *
+ * Do not use it around an application whose framework answers errors itself, such as Flask or
+ * Django: it never sees them.
  *
  * @example
  * import { compose, errorHandler, logger } from 'monoceros'
  *
- * export const app = compose(logger(), errorHandler({ debug: process.env.APP_DEBUG === '1'
- * }))(shop)
+ * export const app = compose(
+ *   logger(),
+ *   errorHandler({ debug: process.env.APP_DEBUG === '1' }),
+ * )(shop)
  */
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise, mapBody } from '../../wsgi/body.ts'
@@ -23,18 +27,19 @@ import { type ErrorHandlerOptions, Failure } from './failure.ts'
 export type { ErrorEntry, ErrorHandlerOptions, RenderedError } from './failure.ts'
 
 /**
- * Catches, logs and answers for what an application throws.
+ * Makes a middleware that catches, logs and answers the errors of an application.
  *
- * The answer's status is 500. An error may have its own, as those of `http-errors` do: a numeric
- * `status` from 500 to 599, or with `expose: true` from 400; such an error's message is shown to
- * the client, its `headers` (a plain object) are sent, and below 500 it is not logged, for it is an
- * answer and no failure.
+ * The status is 500, unless the error has its own, like those of `http-errors`: a numeric `status`
+ * from 500 to 599, or from 400 if the error has `expose: true`. The message of an error with
+ * `expose: true` is shown to the client, and its `headers` (a plain object) are sent. Below 500
+ * such an error is not logged, because it is an answer and not a failure.
  *
- * Once the head is sent nothing can be answered: the error goes on, and the server shows the client
- * that the response is incomplete. Errors that only say that the client has gone away (`code`
- * `client-gone` or `input-broken`) go on unlogged.
+ * After the head was sent, no answer is possible: the error is passed to the server, which shows
+ * the client that the response is incomplete. Errors that only report that the client has gone away
+ * (`code` `client-gone` or `input-broken`) are passed on and not logged.
  *
- * @throws TypeError (`code` `bad-option`) for an option of the wrong type
+ * @throws TypeError (`bad-option`) if an option has the wrong type
+ * @example errorHandler({ log: ({ text }) => logService.error(text) })(app)
  */
 export function errorHandler(options: ErrorHandlerOptions = {}): Middleware {
   checkOptions(options)
@@ -55,10 +60,7 @@ export function errorHandler(options: ErrorHandlerOptions = {}): Middleware {
   }
 }
 
-/**
- * A body whose errors are answered for. An array without `close()` is sent as it is: it cannot
- * throw.
- */
+/** Wraps a body to handle its errors. An array without `close()` cannot throw, so it stays. */
 function guarded(body: WSGIBody, failure: Failure): WSGIBody {
   if (Array.isArray(body) && typeof (body as WSGIBody).close !== 'function') return body
   return mapBody(body, {
@@ -86,7 +88,7 @@ function checkOptions(options: ErrorHandlerOptions): void {
       throw badOption(name, 'a function', value)
   }
   const debug: unknown = options.debug
-  // Anything that is merely truthy, such as the text "false", must not open the debug page.
+  // A value that is only truthy, such as the string "false", must not enable the debug page.
   if (debug !== undefined && typeof debug !== 'boolean')
     throw badOption('debug', 'true or false', debug)
 }

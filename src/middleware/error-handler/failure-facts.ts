@@ -1,16 +1,16 @@
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { type SourceExcerpt, type StackFrame, sourceExcerpt, stackFrames } from './stack-frames.ts'
 
-/** What can be told of an error, for the debug page. */
+/** The facts about an error for the debug page. */
 export interface FailureFacts {
-  /** How it relates to the one before: `Caused by`, `Error 2 of 3`; `''` for the error itself. */
+  /** Its relation to the error before: `Caused by`, `Error 2 of 3`; `''` for the first one. */
   readonly relation: string
   readonly name: string
   readonly message: string
   readonly code: string
-  /** A Python traceback, where the error carries one. */
+  /** The Python traceback of the error, if it has one. */
   readonly traceback: string | null
-  /** The stack as the engine wrote it; `''` where there is none. */
+  /** The stack as JavaScript wrote it; `''` if there is none. */
   readonly stack: string
   readonly frames: readonly StackFrame[]
   /** The source around the first frames of the application, by frame. */
@@ -22,8 +22,8 @@ const MOST_EXCERPTS = 8
 const LONGEST_TEXT = 20_000
 
 /**
- * The facts of an error, of its causes, and of the errors that it stands for (`AggregateError`); at
- * most twelve, each once.
+ * The facts about an error, its causes, and the errors of an `AggregateError`: at most twelve, each
+ * once.
  */
 export function failureFacts(error: unknown): FailureFacts[] {
   const facts: FailureFacts[] = []
@@ -69,7 +69,7 @@ function factsOf(error: unknown, relation: string): FailureFacts {
   }
 }
 
-/** Anything can be thrown, also what throws when it is looked at. */
+/** A property of a thrown value, which may be anything, even an object that cannot be read. */
 export function property(value: unknown, name: string): unknown {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return undefined
   try {

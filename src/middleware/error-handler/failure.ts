@@ -15,77 +15,77 @@ import {
 } from './error-answer.ts'
 import { property } from './failure-facts.ts'
 
-/** What is logged of an error. */
+/** An error to log. */
 export interface ErrorEntry {
-  /** What was thrown. */
+  /** The thrown value. */
   readonly error: unknown
-  /** The request's variables, as the application left them. */
+  /** The environ of the request, as the application left it. */
   readonly environ: WSGIEnvironment
-  /** `GET /cart?item=3 HTTP/1.1`, without control characters. */
+  /** The request line, with escaped control characters: `GET /cart?item=3 HTTP/1.1`. */
   readonly request: string
   /**
-   * `call`: before there was a body. `body`: while it was produced. `close`: when the response was
-   * over. `render`: the option of that name threw.
+   * When it was thrown: `call`: before there was a body; `body`: while the body was produced;
+   * `close`: by the `close()` of the body; `render`: by the option `render`.
    */
   readonly during: 'call' | 'body' | 'close' | 'render'
   /**
-   * All of it as text for a log, several lines; control characters are escaped, and only the first
-   * line begins at the margin.
+   * The whole entry as text of several lines. Control characters are escaped, and all lines except
+   * the first are indented.
    */
   readonly text: string
 }
 
-/** What the option `render` gives. */
+/** The result of the option `render`. */
 export interface RenderedError {
   /**
-   * `503 Service Unavailable`, or the number alone; otherwise the status that the error asks for,
+   * The status, as `503 Service Unavailable` or as a number. Defaults to the status of the error,
    * or 500.
    */
   readonly status?: string | number
   /**
-   * `Content-Type` is `text/html; charset=utf-8` for text, unless it is here; `Content-Length` is
-   * always ours.
+   * For text, `Content-Type` defaults to `text/html; charset=utf-8`. A `Content-Length` is replaced
+   * by the right one.
    */
   readonly headers?: ResponseHeaders
   /** Text is sent as UTF-8. */
   readonly body: string | Uint8Array
 }
 
+/** Options of `errorHandler`. */
 export interface ErrorHandlerOptions {
   /**
-   * Where errors are logged; `wsgi.errors` unless it says otherwise. It may be asynchronous; its
-   * own errors go to `wsgi.errors`.
+   * Logs an error. May be asynchronous. Its own errors are written to `wsgi.errors`. Defaults to
+   * writing the text to `wsgi.errors`.
    *
-   * An error in the middle of a response goes on to the server, which breaks the connection off and
-   * logs the error; then it is given to this function, but not written to `wsgi.errors` a second
-   * time.
+   * An error after the head was sent is passed to the server, which logs it and closes the
+   * connection. This function is called with it too, but the default does not log it a second time.
    */
   readonly log?: (entry: ErrorEntry) => unknown
   /**
-   * Shows the error to the client: message, stack with source code, causes, and the environ. **For
-   * development only**: it gives away source code, paths, versions, what the message holds, and
-   * what of the request is not known to be secret (credentials, cookies and the like are masked).
-   * False unless it says otherwise.
+   * Whether to show the error to the client: its message, its stack with source code, its causes,
+   * and the environ. **For development only**: it reveals source code, paths, versions, the
+   * message, and all of the request except what is known to be secret (credentials, cookies and
+   * similar values are masked). Defaults to false.
    */
   readonly debug?: boolean
   /**
-   * The answer as you like it; `undefined` for the usual one. Not asynchronous. Where it throws,
-   * that is logged and the usual answer is given, without debug.
+   * Makes a custom answer, or returns `undefined` for the default one. Must not be asynchronous. If
+   * it throws, its error is logged, and the default answer is sent without the debug page.
    */
   readonly render?: (error: unknown, environ: WSGIEnvironment) => RenderedError | undefined
   /**
-   * What is sent to clients that prefer JSON: anything that `JSON.stringify` takes; `{ status,
-   * error, message? }` unless it says otherwise. Not with `debug`.
+   * Makes the value that is sent to clients that prefer JSON. Not used with `debug`. Defaults to
+   * `{ status, error, message? }`.
    */
   readonly json?: (summary: ErrorSummary) => unknown
 }
 
-/** What is done about an error of one request. */
+/** Handles the errors of one request. */
 export class Failure {
   readonly #options: ErrorHandlerOptions
   readonly #environ: WSGIEnvironment
   readonly #startResponse: StartResponse
-  /** Taken down at once: applications may change the path. */
+  /** Read at once, because applications may change the path. */
   readonly #method: string
   readonly #target: string
 
@@ -101,18 +101,16 @@ export class Failure {
     this.#target = environ.REQUEST_URI ?? ''
   }
 
-  /**
-   * Begins the response anew and gives its body. @throws the error, where it cannot be answered for
-   */
+  /** Begins the response again and returns its body. @throws the error if the head was sent */
   answer(thrown: unknown, during: 'call' | 'body'): Uint8Array[] {
     if (isAboutTheClient(thrown)) throw thrown
-    // The contract takes null and undefined for "no error".
+    // In the contract, null and undefined mean "no error".
     const error = thrown ?? new Error(`The application threw ${thrown}`)
     const status = statusOf(error)
     const exposed = property(error, 'expose') === true
     const answer = this.#begun(this.#answerTo(error, status, exposed), error, status)
     if (answer === null) {
-      // The server logs what breaks its response off.
+      // The server logs this error, because it ends its response.
       if (this.#options.log !== undefined) this.#log(error, during)
       throw error
     }
@@ -120,14 +118,15 @@ export class Failure {
     return this.#method === 'HEAD' ? [] : [answer.body]
   }
 
-  /** An error of `close()`: nobody is left to be answered. */
+  /** Logs an error of `close()`: the response has ended. */
   closing(error: unknown): void {
     if (!isAboutTheClient(error)) this.#log(error, 'close')
   }
 
   /**
-   * Begins the response, with a plain answer where ours is refused. @returns null where the head
-   * has been sent
+   * Begins the response. If the answer is refused, begins a plain one.
+   *
+   * @returns the answer that was begun, or null if the head was sent before
    */
   #begun(answer: WholeAnswer, error: unknown, status: number): WholeAnswer | null {
     try {
@@ -135,7 +134,7 @@ export class Failure {
       return answer
     } catch (refusal) {
       if (Object.is(refusal, error)) return null
-      // What `render` gave, or the headers that the error brought along.
+      // The result of `render` was wrong, or the headers of the error were.
       this.#log(refusal, 'render')
       const plain = plainAnswer({ status, error: reasonOf(status) }, preferredType(this.#environ))
       this.#startResponse(plain.status, plain.headers, error)
@@ -169,14 +168,15 @@ export class Failure {
     const errors = this.#environ['wsgi.errors']
     const complain = (failed: unknown) => {
       try {
-        errors.write(`The log of errorHandler failed: ${logged(textOf(failed))}\n`)
+        errors.write(`errorHandler: the option log failed:\n${logged(textOf(failed))}\n`)
       } catch {
-        // There is nowhere left to say it, and the answer matters more.
+        // The error cannot be reported anywhere, and the answer matters more.
       }
     }
     try {
       const request = this.#requestLine()
-      const text = `Error ${PHASES[during]} ${request}${this.#requestId()}\n${logged(textOf(error))}`
+      const heading = `Error ${PHASES[during]} ${request}${this.#requestId()}`
+      const text = `${heading}\n${logged(textOf(error))}`
       if (this.#options.log === undefined) {
         errors.write(`${text}\n`)
         return
@@ -188,7 +188,7 @@ export class Failure {
     }
   }
 
-  /** The id that `requestId` has given, so that what a client reports can be found. */
+  /** The id that `requestId` set, so that a request that a client reports can be found. */
   #requestId(): string {
     const id = this.#environ['monoceros.request_id']
     if (typeof id !== 'string' || id === '') return ''
@@ -224,26 +224,24 @@ function escapeCharacter(character: string): string {
 }
 
 /**
- * Lines of a log, behind the first: a message may quote what a client sent, which must not pass for
- * an entry of its own.
+ * Indents and escapes the lines of a message. It may quote text of a client, which must not look
+ * like a log entry of its own.
  */
 function logged(text: string): string {
+  const shown = (character: string) => (character === '\t' ? '\t' : escapeCharacter(character))
   return text
     .slice(0, LONGEST_TEXT)
     .split(/\r?\n/)
-    .map(
-      (line) =>
-        `  ${line.replace(UNPRINTABLE, (character) => (character === '\t' ? '\t' : escapeCharacter(character)))}`,
-    )
+    .map((line) => `  ${line.replace(UNPRINTABLE, shown)}`)
     .join('\n')
 }
 
-/** Anything can be thrown, also what throws when it is looked at. */
+/** The text of an error. An application can throw anything, even an object that cannot be read. */
 function textOf(error: unknown): string {
   try {
     return failureText(error)
   } catch {
-    return 'The error cannot be shown: it throws when it is looked at'
+    return 'The error cannot be shown: reading it throws'
   }
 }
 
@@ -254,10 +252,7 @@ function statusOf(error: unknown): number {
   return (status as number) >= least && (status as number) <= 599 ? (status as number) : 500
 }
 
-/**
- * The headers that an error brings along, such as `Retry-After`, but for those that are about our
- * body.
- */
+/** The headers of an error, such as `Retry-After`, except those about the body. */
 function headersOf(error: unknown): ResponseHeaders {
   const given = property(error, 'headers')
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return []
@@ -273,16 +268,15 @@ const encoder = new TextEncoder()
 
 function wholeAnswer(rendered: RenderedError, ownStatus: number): WholeAnswer {
   if (isPromise(rendered)) {
-    // Else its rejection would be nobody's, and end the process.
+    // An unhandled rejection would end the process.
     rendered.then(undefined, () => {})
-    throw new TypeError(
-      'The option "render" of errorHandler must not be asynchronous: it gave a promise',
-    )
+    throw new TypeError('errorHandler: render must not be asynchronous, but it returned a promise')
   }
   const { status = ownStatus, headers = [], body } = rendered
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
     throw new TypeError(
-      `The body that the option "render" of errorHandler gives must be a string or a Uint8Array, not ${describeValue(body)}`,
+      'errorHandler: the body that render returns must be a string or a Uint8Array, ' +
+        `not ${describeValue(body)}`,
     )
   }
   const bytes = typeof body === 'string' ? encoder.encode(body) : body
@@ -296,7 +290,7 @@ function wholeAnswer(rendered: RenderedError, ownStatus: number): WholeAnswer {
   }
 }
 
-/** For a status without a reason, what its class is called. */
+/** The reason phrase of a status, or the name of its class if there is none. */
 function reasonOf(status: number): string {
   return reasonPhrase(status) || (status < 500 ? 'Client Error' : 'Server Error')
 }

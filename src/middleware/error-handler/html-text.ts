@@ -7,9 +7,9 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /**
- * Text as it stands in HTML, in an element as well as in a quoted attribute. Control characters,
- * which HTML does not allow, become U+FFFD; characters that turn the direction of what follows are
- * shown as their code, for with them a line can be made to read as another.
+ * Escapes text for HTML, for elements and quoted attributes. Control characters, which HTML does
+ * not allow, become U+FFFD. Characters that change the direction of text are shown by their code,
+ * because they can make a line look like another one.
  */
 export function escapeHtml(text: string): string {
   return text

@@ -4,12 +4,12 @@ import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 
 const MASK = '********'
-/** A name that says that its value is nobody's business. Rather one too many. */
+/** Names of secret values. When in doubt, a name is included. */
 const SECRET_NAME =
   /auth|cookie|pass(?!ive|enger)|pwd|secret|token|key|credential|session|signature|jwt|csrf|otp$|(^|[_-])pin$/i
 /**
- * What is a secret whatever its name: a JSON Web Token, credentials with their scheme. The head of
- * a token has a bound, or text that begins one again and again would be gone through as many times.
+ * Values that are secret whatever their name: JSON Web Tokens, credentials with their scheme. The
+ * head of a token has a maximum length, so that matching takes linear time.
  */
 const SECRET_VALUE =
   /\beyJ[\w-]{5,2000}\.[\w-]+\.[\w-]*|\b(?:Basic|Bearer|Digest|Negotiate)\s+\S.*/gi
@@ -18,11 +18,12 @@ const USER_INFO = /(\/\/[^/?#\s:@]*):[^/?#\s@]*@/g
 const LONGEST_VALUE = 2000
 
 /**
- * The variables of an environ as text for people, sorted, with what is or may be a secret masked:
- * by name (`HTTP_AUTHORIZATION`, anything like password, secret, token, key, session), the values
- * of cookies, such parameters of query strings, credentials in URLs, tokens known by their form.
+ * The variables of an environ as readable text, sorted. Values that may be secret are masked:
+ * variables by name (`HTTP_AUTHORIZATION`, names with password, secret, token, key or session),
+ * parameters of query strings by name, the values of cookies, credentials in URLs, and tokens that
+ * can be recognized by their form.
  *
- * It masks what it knows; a secret in an innocent place stays readable.
+ * A secret that it cannot recognize stays readable.
  */
 export function maskedEnviron(environ: WSGIEnvironment): [name: string, value: string][] {
   return Object.keys(environ)
@@ -47,12 +48,12 @@ function maskedValue(name: string, value: unknown): string {
   return masked.length > LONGEST_VALUE ? `${masked.slice(0, LONGEST_VALUE)}…` : masked
 }
 
-/** A request line, a target, or any other text with what looks like a secret in it masked. */
+/** Masks everything in a text that looks like a secret. */
 export function maskedText(text: string): string {
   return maskedParameters(text).replace(SECRET_VALUE, MASK).replace(USER_INFO, `$1:${MASK}@`)
 }
 
-/** Middleware may have put text that is no view of bytes. */
+/** Decodes a value. Middleware may have set text that is not a view of bytes. */
 function decodeView(value: string): string {
   try {
     return decodeText(value)
@@ -71,7 +72,7 @@ function maskedCookies(header: string): string {
     .join('; ')
 }
 
-/** In query strings, targets and referring addresses: `?token=…`, also with an encoded name. */
+/** Masks parameters of query strings such as `?token=…`, even if their name is encoded. */
 function maskedParameters(text: string): string {
   return text.replace(
     /(^|[?&;#])([^?&;#=\s]+)=([^&;#\s]*)/g,

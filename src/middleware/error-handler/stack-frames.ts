@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url'
 export interface StackFrame {
   /** The line of the stack, without its indentation. */
   readonly text: string
-  /** What was called; `''` where it has no name. */
+  /** The name of the function; `''` if it has none. */
   readonly name: string
-  /** A path, or the module's name; `''` where there is none. */
+  /** A path, or the name of a module; `''` if there is none. */
   readonly file: string
   readonly line: number
   readonly column: number
-  /** `application`: neither of Node.js nor below a `node_modules`. */
+  /** `application`: neither a module of Node.js nor a file in `node_modules`. */
   readonly origin: 'application' | 'library' | 'node'
 }
 
@@ -29,11 +29,11 @@ const LINES_AROUND = 5
 const LONGEST_LINE = 300
 
 /**
- * The frames of an error's stack, innermost first; none where the stack does not hold the error's
- * message, for then where the message ends and the frames begin is anybody's guess.
+ * The frames of a stack, innermost first. There are none if the stack does not contain the message,
+ * because then it is unknown where the message ends.
  *
- * A message may quote what a client sent, and a client may send what looks like a frame: such lines
- * must not lead to a file.
+ * A message may quote text of a client that looks like a frame. Such a line must not make the page
+ * show a file.
  */
 export function stackFrames(stack: string, message: string): StackFrame[] {
   const at = stack.indexOf(message)
@@ -61,7 +61,7 @@ function frameOf(text: string): StackFrame {
   }
 }
 
-/** Without `file://`, and without the query that loaders add to load a file anew. */
+/** The path of a file URL, without the query that loaders add to reload a file. */
 function pathOf(place: string): string {
   if (!place.startsWith('file:')) return place
   try {
@@ -76,7 +76,7 @@ function originOf(file: string): StackFrame['origin'] {
   return /[/\\]node_modules[/\\]/.test(file) ? 'library' : 'application'
 }
 
-/** The lines around a frame's; null where its file is no source that can be read. */
+/** The source lines around a frame; null if its file cannot be read, or is not source code. */
 export function sourceExcerpt(frame: StackFrame): SourceExcerpt | null {
   if (frame.line < 1 || !/^(?:\/|[A-Za-z]:\\)/.test(frame.file) || !SOURCE_FILE.test(frame.file))
     return null
@@ -96,7 +96,7 @@ export function sourceExcerpt(frame: StackFrame): SourceExcerpt | null {
 function readSource(path: string): string | null {
   let descriptor: number
   try {
-    // Or a FIFO of that name would hold up the whole process.
+    // Without O_NONBLOCK, a FIFO with this name would block the process.
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch {
     return null

@@ -1,16 +1,21 @@
 /**
- * A line in an access log for each response: who asked for what, the status, how much was sent, how
- * long it took, and whether the client waited for the end.
+ * Writes a line in an access log for each response: the client, the request, the status, the bytes
+ * that were sent, the time it took, and whether the client stayed until the end.
  *
- * The server has an access log of its own, which knows more (what it refused, bytes on the wire);
- * this one is for an application inside another server, for a part of the applications, or for a
- * format of your own. Put it outside of everything whose answers it is to see.
+ * Use it inside another server, for some applications only, or for a format of your own. Put it
+ * outside everything whose responses it should log.
+ *
+ * Do not use it for all applications of a Monoceros server: the access log of the server also
+ * covers refused requests and bytes on the wire.
  *
  * @example
  * import { compose, errorHandler, logger } from 'monoceros'
  *
- * const lines = logger({ format: ({ method, target, status, seconds }) => JSON.stringify({ method,
- * target, status, seconds }), }) export const app = compose(lines, errorHandler())(shop)
+ * const lines = logger({
+ *   format: ({ method, target, status, seconds }) =>
+ *     JSON.stringify({ method, target, status, seconds }),
+ * })
+ * export const app = compose(lines, errorHandler())(shop)
  */
 import { basicUser } from '../../logging/basic-user.ts'
 import { toFunction } from '../../wsgi/application.ts'
@@ -23,31 +28,34 @@ import { optionError } from '../option-error.ts'
 import { type FinishedResponse, watchResponse } from '../watched-response.ts'
 import { escapeLogText, type LogFormat, type LogRecord, logFormats } from './log-formats.ts'
 
+/** Options of {@link logger}. */
 export interface LoggerOptions {
   /**
-   * `combined` (unless it says otherwise), `common`, `dev`, or a function from a record to a line.
-   * What such a function takes from the client it must make harmless itself, by `escapeLogText` or
-   * `JSON.stringify`.
+   * `combined`, `common`, `dev`, or a function that makes a line of a record. Such a function must
+   * escape text of the client itself, with `escapeLogText` or `JSON.stringify`. Defaults to
+   * `combined`.
    */
   readonly format?: keyof typeof logFormats | LogFormat
   /**
-   * Gets each line, without its end; to the console's standard output unless it says otherwise. Its
-   * errors go to `wsgi.errors`; it may be asynchronous.
+   * Writes a line, which comes without a line feed. May be asynchronous. Its errors are written to
+   * `wsgi.errors`. Defaults to `console.log`.
    */
   readonly write?: (line: string) => unknown
 }
 
 /**
- * Writes a line for each response, when it is over: when its body has been closed.
+ * Makes a middleware that writes a line for each response when its body was closed.
  *
- * The bytes are those that were given to the server: of a response that came in pieces no more than
- * the client took; a response that was at hand as a whole counts in full.
+ * The bytes in the line are those that the server was given to send. For a response in pieces,
+ * these are about as many as the client read. A response that was in memory as a whole counts in
+ * full.
  *
- * @throws TypeError (`code` `bad-option`) for an option that is wrong
+ * @throws TypeError (`bad-option`) if an option is wrong
+ * @example logger({ format: 'dev' })(app)
  */
 export function logger(options: LoggerOptions = {}): Middleware {
   const format = formatOf(options.format)
-  // Looked up for each line, for the console may be replaced.
+  // Looked up for each line, because a program may replace the console.
   const write = options.write ?? ((line: string) => console.log(line))
   if (typeof write !== 'function') {
     throw optionError(
@@ -92,11 +100,12 @@ function formatOf(format: LoggerOptions['format'] = 'combined'): LogFormat {
   if (typeof format === 'string' && Object.hasOwn(logFormats, format)) return logFormats[format]
   throw optionError(
     TypeError,
-    `logger: format must be one of ${Object.keys(logFormats).join(', ')} or a function, not ${describeValue(format)}`,
+    `logger: format must be one of ${Object.keys(logFormats).join(', ')} or a function, ` +
+      `not ${describeValue(format)}`,
   )
 }
 
-/** What applications may change is taken down before they are called. */
+/** Facts of the request, read before the application is called because it may change them. */
 function requestFacts(
   environ: WSGIEnvironment,
 ): Pick<
@@ -132,6 +141,6 @@ function complain(environ: WSGIEnvironment, error: unknown): void {
   try {
     environ['wsgi.errors'].write(`The access log failed: ${escapeLogText(failureText(error))}\n`)
   } catch {
-    // There is nowhere left to say it, and the response must not suffer.
+    // The error cannot be reported anywhere, and must not affect the response.
   }
 }

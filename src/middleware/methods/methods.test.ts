@@ -73,7 +73,7 @@ describe('methods', () => {
     [
       'a method in lower case',
       { get: named('x') },
-      'methods: "get" is not a method in capital letters: write GET',
+      'methods: "get" is not a method in upper case: write GET',
     ],
     ['a method that is no token', { 'GET ': named('x') }, '"GET " is not a method'],
     [
@@ -81,7 +81,7 @@ describe('methods', () => {
       { GET: 'x' },
       'methods: GET must be an application, not the string "x"',
     ],
-    ['an empty table', {}, 'has no method'],
+    ['an empty table', {}, 'the table is empty'],
     ['no table', null, 'not null'],
   ])('%s is refused at set-up', (_, table, message) => {
     expect(() => methods(table as MethodTable)).toThrow(message)

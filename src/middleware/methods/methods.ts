@@ -1,12 +1,13 @@
 /**
- * Makes one application of several, by the request's method: one that reads, one that writes.
+ * Combines several applications into one, by the method of the request.
  *
- * - HEAD is answered by the application for GET, whose body the server leaves out (RFC 9110
- *   §9.3.2);
- * - OPTIONS is answered 204 with `Allow` (RFC 9110 §9.3.7);
- * - any other method is answered `405 Method Not Allowed` with `Allow` (RFC 9110 §15.5.6).
+ * - HEAD is answered by the application for GET; the server leaves out the body (RFC 9110 §9.3.2).
+ * - OPTIONS is answered with 204 and `Allow` (RFC 9110 §9.3.7).
+ * - Any other method is answered with `405 Method Not Allowed` and `Allow` (RFC 9110 §15.5.6).
  *
- * An application of your own for HEAD or OPTIONS comes before these.
+ * Your own applications for HEAD or OPTIONS take precedence.
+ *
+ * Do not use it around an application that handles methods itself, such as one of a web framework.
  *
  * @example
  * import { dispatcher, methods } from 'monoceros'
@@ -53,20 +54,25 @@ export type MethodTable = { readonly [method in Method]?: WSGIApplication }
 const METHOD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Z]+$/
 
 /**
- * A method that nobody has heard of is answered 405 too, not 501: 501 would say that no resource of
- * this server knows it (RFC 9110 §15.6.2), and this application speaks for one resource only.
+ * Makes an application that passes each request on to the application for its method.
  *
+ * Unknown methods are answered with 405 too. 501 would mean that no resource of the server supports
+ * the method (RFC 9110 §15.6.2), but this application stands for one resource only.
+ *
+ * @param table an application for each method, in upper case
  * @returns an application
- * @throws TypeError or RangeError (`bad-option`) for a method in lower case (methods are
- * case-sensitive, RFC 9110 §9.1), for what is no application, and for an empty table
+ * @throws RangeError (`bad-option`) for a method that is not in upper case (methods are
+ * case-sensitive, RFC 9110 §9.1), and for an empty table
+ * @throws TypeError (`bad-option`) for a value that is not an application
+ * @example methods({ GET: showArticle, PUT: replaceArticle })
  */
 export function methods(table: MethodTable): WSGIFunction {
-  // Not an object: a request's method may be any word, `constructor` among them.
+  // A Map, because the method of a request may be any word, such as `constructor`.
   const byMethod = new Map<string, WSGIFunction>()
   if (typeof table !== 'object' || table === null) {
     throw optionError(
       TypeError,
-      `methods: must get an object such as { GET: app }, not ${describeValue(table)}`,
+      `methods: the argument must be an object such as { GET: app }, not ${describeValue(table)}`,
     )
   }
   for (const [name, app] of Object.entries(table)) {
@@ -76,7 +82,7 @@ export function methods(table: MethodTable): WSGIFunction {
       const advice = METHOD_NAME.test(upper) ? `: write ${upper}` : ''
       throw optionError(
         RangeError,
-        `methods: ${JSON.stringify(name)} is not a method in capital letters${advice}`,
+        `methods: ${JSON.stringify(name)} is not a method in upper case${advice}`,
       )
     }
     if (!isApplication(app)) {
@@ -88,7 +94,10 @@ export function methods(table: MethodTable): WSGIFunction {
     byMethod.set(name, toFunction(app))
   }
   if (byMethod.size === 0)
-    throw optionError(RangeError, 'methods: has no method; give it one, as in { GET: app }')
+    throw optionError(
+      RangeError,
+      'methods: the table is empty; give it a method, as in { GET: app }',
+    )
 
   const get = byMethod.get('GET')
   if (get !== undefined && !byMethod.has('HEAD')) byMethod.set('HEAD', get)

@@ -1,6 +1,6 @@
 /**
- * How long many things took, in memory that does not grow with their number: counts in buckets
- * whose bounds grow by 5 %, so that a quantile is wrong by 2.5 % at most.
+ * The distribution of durations, in constant memory: counts in buckets whose bounds grow by 5 %, so
+ * that a quantile is off by at most 2.5 %.
  */
 export class DurationHistogram {
   readonly #buckets = new Uint32Array(BUCKETS)
@@ -25,8 +25,9 @@ export class DurationHistogram {
   }
 
   /**
-   * @param milliseconds anything from 1 µs to an hour is told apart; what is beyond counts as the
-   * nearest of these
+   * Adds a duration.
+   *
+   * @param milliseconds from 1 µs to an hour; a value outside counts as the nearest of these
    */
   add(milliseconds: number): void {
     this.#count++
@@ -36,10 +37,7 @@ export class DurationHistogram {
     this.#buckets[Math.min(bucket, BUCKETS - 1)]!++
   }
 
-  /**
-   * The duration that a share of all did not exceed: 0.95 for the 95th percentile. 0 where there is
-   * none.
-   */
+  /** The duration that a share of all did not exceed: 0.95 for the 95th percentile. 0 if empty. */
   quantile(share: number): number {
     if (this.#count === 0) return 0
     const rank = Math.max(1, Math.ceil(share * this.#count))

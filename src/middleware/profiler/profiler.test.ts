@@ -358,7 +358,7 @@ test.each([
   })
   expect(answer.body).toBe('hello')
   expect(answer.complaints).toEqual([])
-  expect(errors).toEqual([expect.stringContaining("The profiler's option failed: Error: x")])
+  expect(errors).toEqual([expect.stringContaining('profiler: an option failed: Error: x')])
 })
 
 test('a wrong head is refused by the server, not by the profiler', async () => {

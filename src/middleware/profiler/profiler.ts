@@ -1,21 +1,26 @@
 /**
- * Where does the time go? `profiler` measures each request: until the head is given, until the
- * first byte, until the end; how much of it the application had, and how much went by waiting for
- * the client. Browsers show some of it in their developer tools (`Server-Timing`), `report()` sums
- * it up by route.
+ * Measures where the time of each request goes: to the head, to the first byte, to the end, in the
+ * application, and in waiting for the client. Browsers show a part of it in their developer tools
+ * (`Server-Timing`), and `report()` sums it up by route.
  *
- * Put it next to what it is to measure: inside of compression and the like, its times are the
- * application's alone.
+ * Put it directly around what it should measure. Inside compression and similar middleware, it
+ * measures the application alone.
+ *
+ * Do not enable `serverTiming` where times could reveal a secret, such as whether a name exists.
  *
  * @example
  * import { profiler, type RequestTiming } from 'monoceros'
  *
- * const profile = profiler({ onProfile: ({ route, total }) => total > 500 &&
- * console.warn(`${route}: ${total} ms`) }) export const app = profile(async (environ,
- * startResponse) => { const timing = environ['monoceros.timing'] as RequestTiming const rows =
- * await timing.measure('db', () => database.query('SELECT 1')) startResponse('200 OK',
- * [['Content-Type', 'application/json']]) return [encode(rows)] }) setInterval(() =>
- * console.table(profile.report()), 60_000).unref()
+ * const profile = profiler({
+ *   onProfile: ({ route, total }) => total > 500 && console.warn(`${route}: ${total} ms`),
+ * })
+ * export const app = profile(async (environ, startResponse) => {
+ *   const timing = environ['monoceros.timing'] as RequestTiming
+ *   const rows = await timing.measure('db', () => database.query('SELECT 1'))
+ *   startResponse('200 OK', [['Content-Type', 'application/json']])
+ *   return [encode(rows)]
+ * })
+ * setInterval(() => console.table(profile.report()), 60_000).unref()
  */
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
@@ -37,83 +42,87 @@ import {
 import { serverTiming, Timing, type TimingEntry } from './request-timing.ts'
 import { RouteSummaries, type RouteSummary, routeOf } from './route-summary.ts'
 
-/** The times of one request, in milliseconds. */
+/** The measurements of one request. Times are in milliseconds. */
 export interface RequestProfile {
   readonly route: string
   readonly status: number
   readonly outcome: ResponseOutcome
-  /** Bytes of body given to the server. */
+  /** The bytes of body that the server was given. */
   readonly bytes: number
   /**
-   * From the call of the application until it called `startResponse`, the last time; null where it
-   * did not.
+   * The time from the call of the application to its last call of `startResponse`; null if it did
+   * not call it.
    */
   readonly toHead: number | null
-  /** Until there was a first piece of body that is not empty; null where there was none. */
+  /** The time to the first piece of body that is not empty; null if there was none. */
   readonly toFirstByte: number | null
-  /** Until the response was over: its body closed. */
+  /** The time to the end of the response, when its body was closed. */
   readonly total: number
   /**
-   * The part of `total` in which the application was asked for something: its call, its promise,
-   * each piece of its body. What it awaits is in it.
+   * The part of `total` that the application took: its call, its promise, and each piece of its
+   * body, including what it awaits.
    */
   readonly application: number
   /**
-   * The part of `total` in which a piece was given and the next not yet asked for, or `write()` was
-   * waited for: the client, as a rule. Next to nothing for a response that was at hand as a whole.
+   * The part of `total` between a piece and the request for the next one, or in which `write()` was
+   * awaited: usually the time of the client. Nearly 0 for a response that was in memory as a whole.
    */
   readonly client: number
   /**
-   * How busy the process was meanwhile, with this and all other requests, from 0 to 1. A slow
-   * request at 1 waited for its turn; one near 0 waited for something outside. Null where the
-   * runtime cannot tell.
+   * How busy the process was in the meantime, with this and all other requests, from 0 to 1. A slow
+   * request near 1 waited for its turn; one near 0 waited for something outside the process. Null
+   * if the runtime does not measure it.
    */
   readonly eventLoopUtilisation: number | null
-  /** What the application added by `environ['monoceros.timing']`; the first fifty. */
+  /** The first fifty entries that the application added with `environ['monoceros.timing']`. */
   readonly entries: readonly TimingEntry[]
 }
 
+/** Options of {@link profiler}. */
 export interface ProfilerOptions {
   /**
-   * Whether responses get the header `Server-Timing`, with what is known when their head is given:
-   * `app`, the time until then, and the application's own entries. True unless it says otherwise.
-   * It is shown to every client: where times could tell a secret (whether a name exists, a cache
-   * was hit), turn it off.
+   * Whether responses get a header `Server-Timing`. It has the time until the head was given
+   * (`app`) and the entries of the application so far. Every client can read it: set it to false if
+   * times could reveal a secret, such as whether a name exists or a cache was hit. Defaults to
+   * true.
    */
   readonly serverTiming?: boolean
   /**
-   * Gets each request's profile when its response is over. Its errors go to `wsgi.errors`; it may
-   * be asynchronous.
+   * Called with the profile of each request when its response has ended. May be asynchronous. Its
+   * errors are written to `wsgi.errors`.
    */
   readonly onProfile?: (profile: RequestProfile, environ: WSGIEnvironment) => unknown
   /**
-   * By what requests are summed up, looked at when the response is over. Otherwise
-   * `environ['monoceros.route']`, where the application has put a text there, or the path with
-   * `:id` in place of numbers and UUIDs; the method before it. What is answered 404 or 405 and has
-   * no name is summed up by its status, `(404)`: clients that try paths, or methods, must not use
-   * up the routes.
+   * Names the route by which a request is summed up. Called when the response has ended. Defaults
+   * to the method and `environ['monoceros.route']`, or, if the application set none, the method and
+   * the path with `:id` in place of numbers and UUIDs. Unnamed requests that are answered with 404
+   * or 405 are summed up by status, `(404)`, so that clients that try out paths cannot use up the
+   * routes.
    */
   readonly route?: (environ: WSGIEnvironment) => string
   /**
-   * For how many routes there are sums; further ones are summed up as `(others)`. 200 unless it
-   * says otherwise; each takes 2 KB.
+   * The most routes that are summed up separately; further ones are summed up as `(others)`. Each
+   * takes 2 KB of memory. Defaults to 200.
    */
   readonly maxRoutes?: number
 }
 
-/** A middleware that knows how long its requests took. */
+/** A middleware that measures requests, with the sums of all so far. */
 export interface Profiler {
   (app: WSGIApplication): WSGIFunction
-  /** The routes so far, those first that took most time altogether. */
+  /** The sums by route. Routes that took the most time in total come first. */
   report(): RouteSummary[]
-  /** Begins anew. */
+  /** Removes all sums. */
   reset(): void
 }
 
 /**
- * Measures requests.
+ * Makes a middleware that measures requests.
  *
- * @throws TypeError, RangeError (`code` `bad-option`) for an option that is wrong
+ * @throws TypeError or RangeError (`bad-option`) if an option is wrong
+ * @example
+ * const profile = profiler({ serverTiming: false })
+ * export const app = profile(shop)
  */
 export function profiler(options: ProfilerOptions = {}): Profiler {
   checkOptions(options)
@@ -143,11 +152,11 @@ class RequestWatch implements ResponseWatcher {
   readonly #utilisation: Utilisation | null = utilisation()
   #head: number | null = null
   #firstByte: number | null = null
-  /** When the application's body was there. */
+  /** When the application returned its body. */
   #returned: number | null = null
   #application = 0
   #client = 0
-  /** Since when the application, or the client, is at it. */
+  /** When the current turn began, of the application or of the client. */
   #since: number
   #turn: 'application' | 'client' = 'application'
   #writing = 0
@@ -181,7 +190,7 @@ class RequestWatch implements ResponseWatcher {
 
   given(bytes: number): void {
     if (bytes > 0 && this.#firstByte === null) this.#firstByte = performance.now()
-    // By write() the application goes on; by its body it is done until it is asked again.
+    // After write() the application continues. After a piece of its body it pauses.
     if (this.#returned !== null) this.#pass('client')
   }
 
@@ -225,7 +234,7 @@ class RequestWatch implements ResponseWatcher {
     }
   }
 
-  /** The time since the last change goes to whose turn it was. */
+  /** Adds the time since the last change to the side whose turn it was. */
   #pass(turn: 'application' | 'client'): void {
     const now = performance.now()
     if (this.#turn === 'application') this.#application += now - this.#since
@@ -252,9 +261,9 @@ class RequestWatch implements ResponseWatcher {
 
   #complain(error: unknown): void {
     try {
-      this.#environ['wsgi.errors'].write(`The profiler's option failed: ${failureText(error)}\n`)
+      this.#environ['wsgi.errors'].write(`profiler: an option failed: ${failureText(error)}\n`)
     } catch {
-      // There is nowhere left to say it, and the response must not suffer.
+      // The error cannot be reported anywhere, and must not affect the response.
     }
   }
 }
@@ -292,6 +301,7 @@ function checkOptions(options: ProfilerOptions): void {
   )
     throw optionError(
       RangeError,
-      `profiler: maxRoutes must be a whole number from 1 to 100000, not ${describeValue(maxRoutes)}`,
+      'profiler: maxRoutes must be a whole number from 1 to 100000, ' +
+        `not ${describeValue(maxRoutes)}`,
     )
 }

@@ -1,26 +1,26 @@
 import { isPromise } from '../../wsgi/body.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 
-/** What an application adds to its own profile: `environ['monoceros.timing']`. */
+/** Adds entries to the profile of a request: `environ['monoceros.timing']`. */
 export interface RequestTiming {
   /**
-   * Notes that something is reached, with the time since the request began.
+   * Adds an entry with the time since the request began.
    *
-   * @param name a token, such as `auth` or `db-read` (RFC 9110 §5.6.2)
-   * @throws TypeError for another name
+   * @param name a token of at most 64 characters, such as `auth` or `db-read` (RFC 9110 §5.6.2)
+   * @throws TypeError (`bad-timing-name`) for any other name
    */
   mark(name: string, description?: string): void
   /**
-   * Calls a function and notes how long it took: until its promise is settled, where it gives one.
-   * What it gives or throws is passed on.
+   * Calls a function and adds an entry with the time it took, up to the settlement of its promise
+   * if it returns one. Its result or error is passed on.
    *
-   * @throws TypeError for a name that is no token
+   * @throws TypeError (`bad-timing-name`) for a name that is not a token
    * @example const rows = await timing.measure('db', () => database.query(sql))
    */
   measure<T>(name: string, call: () => T, description?: string): T
 }
 
-/** What an application has added. */
+/** An entry that an application added to a profile. */
 export interface TimingEntry {
   readonly name: string
   readonly description: string
@@ -31,9 +31,10 @@ export interface TimingEntry {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
-/** A loop that measures each of its rounds must not fill the memory, nor the header. */
+/** A loop that measures each iteration must not fill the memory or the header. */
 const MOST_ENTRIES = 50
 
+/** The entries of one request. */
 export class Timing implements RequestTiming {
   readonly entries: TimingEntry[] = []
   readonly #began: number
@@ -78,26 +79,30 @@ function checkName(name: unknown): void {
   if (typeof name === 'string' && TOKEN.test(name)) return
   throw Object.assign(
     new TypeError(
-      `The name of a timing must be a token of at most 64 characters, such as "db-read", not ${describeValue(name)}`,
+      'profiler: the name of a timing must be a token of at most 64 characters, ' +
+        `such as "db-read", not ${describeValue(name)}`,
     ),
     { code: 'bad-timing-name' },
   )
 }
 
 /**
- * Entries as the header `Server-Timing` has them (W3C Server Timing §4.1).
+ * The value of the header `Server-Timing` (W3C Server Timing §4.1).
  *
- * @example serverTiming([{ name: 'db', description: 'read', start: 0, duration: 1.5 }]) // 'db;desc="read";dur=1.5'
+ * @example
+ * serverTiming([{ name: 'db', description: 'read', duration: 1.5 }])
+ * // 'db;desc="read";dur=1.5'
  */
 export function serverTiming(entries: readonly Omit<TimingEntry, 'start'>[]): string {
   return entries
     .map(({ name, description, duration }) => {
-      // Only what a quoted string may hold in every browser; the rest is for people anyway.
+      // Only characters that a quoted string may have in every browser.
       const text = description
         .slice(0, 100)
         .replace(/[^\x20-\x7e]/g, '?')
         .replace(/["\\]/g, '\\$&')
-      return `${name}${text === '' ? '' : `;desc="${text}"`};dur=${Math.round(duration * 1000) / 1000}`
+      const shown = text === '' ? '' : `;desc="${text}"`
+      return `${name}${shown};dur=${Math.round(duration * 1000) / 1000}`
     })
     .join(', ')
 }

@@ -1,29 +1,28 @@
 import { DurationHistogram } from './duration-histogram.ts'
 
 /**
- * What is known of all responses of one route. Times are in milliseconds, from the request's
- * arrival until its response was over.
+ * The sums over all responses of a route. Times are in milliseconds, from the arrival of the
+ * request to the end of its response.
  */
 export interface RouteSummary {
-  /** `GET /cart/:id` */
+  /** The method and the route: `GET /cart/:id`. */
   readonly route: string
   readonly count: number
-  /** Responses with a status from 500 on, or that were broken off by the application. */
+  /** The number of responses with status 500 or more, or that the application did not complete. */
   readonly failures: number
   readonly total: number
   readonly mean: number
-  /** Half of all took no longer; right to 2.5 %, as is `p95`. */
+  /** The median; off by at most 2.5 %, like `p95`. */
   readonly p50: number
   readonly p95: number
   readonly max: number
 }
 
-/** Where routes are counted that came when there were too many. */
+/** The name under which routes beyond the limit are summed up. */
 const OTHERS = '(others)'
 
 /**
- * The summaries of a bounded number of routes: clients choose paths, so there may be any number of
- * them.
+ * The summaries of a limited number of routes: clients choose paths, so there may be any number.
  */
 export class RouteSummaries {
   readonly #most: number
@@ -49,7 +48,7 @@ export class RouteSummaries {
     return made
   }
 
-  /** The routes that took most time altogether come first. */
+  /** The summaries. Routes that took the most time in total come first. */
   report(): RouteSummary[] {
     return [...this.#routes]
       .map(([route, { durations, failures }]) => ({
@@ -70,12 +69,12 @@ export class RouteSummaries {
   }
 }
 
-/** A number, a UUID, or a long run of hex digits: what stands for one thing of many. */
+/** A segment that identifies one item of many: a number, a UUID, or a long run of hex digits. */
 const IDENTIFIER = /^(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=.*\d)[0-9a-f]{16,})$/i
 const LONGEST_ROUTE = 200
 
 /**
- * A path with `:id` in the place of what identifies one thing of many.
+ * The method and the path, with `:id` in place of segments that identify one item of many.
  *
  * @example routeOf('GET', '/cart/17/items') // 'GET /cart/:id/items'
  */

@@ -254,11 +254,11 @@ test.each<[unknown, string]>([
   [{ host: 1.5 }, 'host must be the number of proxies'],
   [{ prefix: '1' }, 'prefix must be the number of proxies'],
   [{ forwarded: 'yes' }, 'forwarded must be the number of proxies'],
-  [{ x_for: 1 }, 'has no option x_for'],
-  [{ forwarded: 1, for: 1 }, 'forwarded and for cannot be trusted at once'],
-  [{ forwarded: true, port: 2 }, 'forwarded and port cannot be trusted at once'],
-  [() => [], 'takes an object'],
-  [null, 'takes an object'],
+  [{ x_for: 1 }, 'there is no option x_for'],
+  [{ forwarded: 1, for: 1 }, 'forwarded and for cannot both be trusted'],
+  [{ forwarded: true, port: 2 }, 'forwarded and port cannot both be trusted'],
+  [() => [], 'the argument must be an object'],
+  [null, 'the argument must be an object'],
 ])('%j is refused at set-up', (options, message) => {
   expect(() => proxyFix(options as ProxyFixOptions)).toThrow(
     expect.objectContaining({ code: 'bad-option', message: expect.stringContaining(message) }),

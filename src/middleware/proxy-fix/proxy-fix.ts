@@ -1,22 +1,27 @@
 /**
- * Tells an application behind proxies about the client instead of the nearest proxy: its address,
- * the scheme, host and path that it asked for. Proxies say so in `X-Forwarded-For` and its kin, or
- * in `Forwarded` (RFC 7239).
+ * Gives an application behind proxies the facts of the client instead of those of the nearest
+ * proxy: the address, and the scheme, host and path that were requested. Proxies send these in
+ * `X-Forwarded-For` and related headers, or in `Forwarded` (RFC 7239).
  *
- * **Only behind a proxy that sets each header you count.** Each proxy adds its value at the right,
- * and everything to the left of what your own proxies have added is the client's word. So you say,
- * for each header, how many of your proxies add to it (as with Werkzeug's `ProxyFix`, whose
- * defaults these are), and the value of the outermost of them is taken. Where there are fewer
- * values than that, or that value is malformed, the header is ignored. A count that is too high, or
- * a server that can be reached past its proxies, lets clients be whoever they like.
+ * Each proxy appends its value at the right, and a client can send anything to the left of it. So
+ * you set, for each header, how many of your proxies append to it, as with Werkzeug's `ProxyFix`,
+ * which has the same defaults. The value of the outermost of these proxies is used. A header with
+ * fewer values, or with a malformed one, is ignored.
+ *
+ * **Do not use it without a proxy that sets each header you count.** If a count is too high, or
+ * clients can reach the server without the proxies, clients can claim any address.
  *
  * @example
  * import { proxyFix } from 'monoceros'
  *
- * // behind one nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; …
- * X-Forwarded-Proto $scheme; … X-Forwarded-Host $host; export const app = proxyFix({ host: 1
- * })(site) // behind one proxy that speaks RFC 7239 export const other = proxyFix({ forwarded: 1
- * })(site)
+ * // Behind one nginx with
+ * //   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+ * //   proxy_set_header X-Forwarded-Proto $scheme;
+ * //   proxy_set_header X-Forwarded-Host $host;
+ * export const app = proxyFix({ host: 1 })(site)
+ *
+ * // Behind one proxy that sends Forwarded (RFC 7239)
+ * export const other = proxyFix({ forwarded: 1 })(site)
  *
  * @module
  */
@@ -35,36 +40,35 @@ import type { Middleware, WSGIEnvironment } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 
-/**
- * Options of {@link proxyFix}: how many of your proxies add to each header. 0: it is not looked at.
- */
+/** Options of {@link proxyFix}: how many of your proxies append to each header. 0 ignores it. */
 export interface ProxyFixOptions {
-  /** `X-Forwarded-For`, for `REMOTE_ADDR`. Default 1 (0 with `forwarded`). */
+  /** `X-Forwarded-For`, for `REMOTE_ADDR`. Defaults to 1 (0 with `forwarded`). */
   readonly for?: number
-  /** `X-Forwarded-Proto`, for `wsgi.url_scheme`. Default 1 (0 with `forwarded`). */
+  /** `X-Forwarded-Proto`, for `wsgi.url_scheme`. Defaults to 1 (0 with `forwarded`). */
   readonly proto?: number
   /**
-   * `X-Forwarded-Host`, for `HTTP_HOST`, `SERVER_NAME` and, where it names one, `SERVER_PORT`.
-   * Default 0.
+   * `X-Forwarded-Host`, for `HTTP_HOST`, `SERVER_NAME` and, if it has a port, `SERVER_PORT`.
+   * Defaults to 0.
    */
   readonly host?: number
-  /** `X-Forwarded-Port`, for `SERVER_PORT` and the port in `HTTP_HOST`. Default 0. */
+  /** `X-Forwarded-Port`, for `SERVER_PORT` and the port in `HTTP_HOST`. Defaults to 0. */
   readonly port?: number
-  /** `X-Forwarded-Prefix`, for `SCRIPT_NAME`, which it replaces. Default 0. */
+  /** `X-Forwarded-Prefix`, which replaces `SCRIPT_NAME`. Defaults to 0. */
   readonly prefix?: number
   /**
-   * `Forwarded`, in place of all of these but `prefix`: its `for` sets `REMOTE_ADDR` and
-   * `REMOTE_PORT`, `proto` and `host` do what is said above. `true` is 1. Default 0.
+   * `Forwarded`, instead of all headers above except `X-Forwarded-Prefix`: `for` sets `REMOTE_ADDR`
+   * and `REMOTE_PORT`, `proto` and `host` set the same variables as above. `true` means 1. Defaults
+   * to 0.
    *
-   * A client that its proxy will not name (`for=unknown`, `for=_hidden`) has the `REMOTE_ADDR`
-   * `''`: it is not the proxy.
+   * For a client that the proxy does not name (`for=unknown`, `for=_hidden`), `REMOTE_ADDR` is
+   * `''`.
    */
   readonly forwarded?: number | boolean
 }
 
 /**
- * The values that {@link proxyFix} may change, as they came:
- * `environ['monoceros.proxyFix.original']`. What was absent is absent.
+ * The original values of the variables that {@link proxyFix} may change:
+ * `environ['monoceros.proxyFix.original']`. A variable that was absent is absent.
  */
 export type ProxyFixOriginal = {
   [key in (typeof CHANGED)[number]]?: string
@@ -84,8 +88,12 @@ const CHANGED = [
 const OPTIONS = ['for', 'proto', 'host', 'port', 'prefix', 'forwarded'] as const
 
 /**
- * @throws TypeError or RangeError (`bad-option`): for a count that is none, and for counts of
- * `Forwarded` and of what it stands for at once
+ * Makes a middleware that takes the facts of the client from the headers of proxies.
+ *
+ * @throws RangeError (`bad-option`) for a value that is not a count, and for counts of both
+ * `Forwarded` and a header that it replaces
+ * @throws TypeError (`bad-option`) for an unknown option
+ * @example proxyFix({ for: 2, host: 1 })(site)
  */
 export function proxyFix(options: ProxyFixOptions = {}): Middleware {
   const count = checkCounts(options)
@@ -164,13 +172,17 @@ function checkCounts(options: ProxyFixOptions): Record<(typeof OPTIONS)[number],
   if (typeof options !== 'object' || options === null) {
     throw optionError(
       TypeError,
-      `proxyFix: takes an object such as { for: 1 }, and then the application; not ${describeValue(options)}`,
+      'proxyFix: the argument must be an object such as { for: 1 }, ' +
+        `not ${describeValue(options)}; pass the application to the result`,
     )
   }
   for (const name of Object.keys(options)) {
-    // A name that is misspelt would leave a header untrusted, or, worse, trusted by default.
+    // A misspelt name would leave a header untrusted or, worse, trusted by default.
     if (!(OPTIONS as readonly string[]).includes(name)) {
-      throw optionError(TypeError, `proxyFix: has no option ${name}; it has ${OPTIONS.join(', ')}`)
+      throw optionError(
+        TypeError,
+        `proxyFix: there is no option ${name}; the options are ${OPTIONS.join(', ')}`,
+      )
     }
   }
   const forwarded =
@@ -188,15 +200,16 @@ function checkCounts(options: ProxyFixOptions): Record<(typeof OPTIONS)[number],
     if (Number.isSafeInteger(counts[name]) && counts[name] >= 0) continue
     throw optionError(
       RangeError,
-      `proxyFix: ${name} must be the number of proxies that set the header, 0 or more, not ${describeValue(counts[name])}`,
+      `proxyFix: ${name} must be the number of proxies that set the header, 0 or more, ` +
+        `not ${describeValue(counts[name])}`,
     )
   }
   for (const name of ['for', 'proto', 'host', 'port'] as const) {
-    // A proxy that sets the one passes on what clients send as the other.
+    // A proxy that sets one of them passes the other on as clients sent it.
     if (forwarded === 0 || counts[name] === 0) continue
     throw optionError(
       RangeError,
-      `proxyFix: forwarded and ${name} cannot be trusted at once; keep the one that your proxy sets`,
+      `proxyFix: forwarded and ${name} cannot both be trusted; keep the one that your proxy sets`,
     )
   }
   return counts

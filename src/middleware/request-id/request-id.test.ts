@@ -100,7 +100,7 @@ test.each(['', 'a\r\nSet-Cookie: x', 5 as unknown as string])(
   async (id) => {
     expect((await withId({ generate: () => id })).error).toMatchObject({
       code: 'bad-option',
-      message: expect.stringContaining('requestId: generate must give'),
+      message: expect.stringContaining('requestId: generate must return'),
     })
   },
 )

@@ -1,10 +1,12 @@
 /**
- * Gives each request an id, so that the lines which a request leaves in logs, here and elsewhere,
- * can be found together.
+ * Gives each request an id, so that all log lines of a request can be found, on this and on other
+ * servers.
  *
- * The id is `environ['monoceros.request_id']`; it is in the environ as the request's header, too,
- * where applications in Python look (`request.headers['X-Request-ID']`); and the response has it as
- * a header. What a client sends under that name is dropped, unless `trust` says otherwise.
+ * The id is in `environ['monoceros.request_id']`, in the header of the request, where applications
+ * in Python find it (`request.headers['X-Request-ID']`), and in a header of the response. An id
+ * that the client sent is dropped, unless the option `trust` is true.
+ *
+ * Do not use an id as a secret or for access control: clients can read it.
  *
  * @example
  * import { compose, errorHandler, requestId } from 'monoceros'
@@ -27,29 +29,36 @@ import { optionError } from '../option-error.ts'
 
 /** Options of {@link requestId}. */
 export interface RequestIdOptions {
-  /** The header's name, of the request and of the response. Default `X-Request-ID`. */
+  /** The name of the header, in the request and the response. Defaults to `X-Request-ID`. */
   readonly header?: string
   /**
-   * Take the id that came with the request. Only behind a proxy that sets it for every request:
-   * else clients choose what stands in your logs. Even then it must be 1 to 128 letters, digits and
-   * `- _ . ~ + / = : @`; any other is replaced. Default false.
+   * Whether to keep the id that came with the request. Set it only behind a proxy that sets the
+   * header for every request: otherwise clients choose the ids in your logs. An id that is not 1 to
+   * 128 letters, digits and `- _ . ~ + / = : @` is replaced in any case. Defaults to false.
    */
   readonly trust?: boolean
-  /** Makes an id, of the same characters. Default: a random UUID. */
+  /** Makes an id of the same characters. Defaults to a random UUID. */
   readonly generate?: (environ: WSGIEnvironment) => string
 }
 
 const HARMLESS = /^[A-Za-z0-9\-_.~+/=:@]{1,128}$/
 const HEADER_NAME = /^[!#$%&'*+\-.^`|~0-9A-Za-z]+$/
 
-/** @throws TypeError or RangeError (`bad-option`) */
+/**
+ * Makes a middleware that gives each request an id.
+ *
+ * @throws TypeError or RangeError (`bad-option`) if an option is wrong, or, for a request, if
+ * `generate` returns an id with other characters
+ * @example requestId({ header: 'X-Correlation-ID', trust: true })(app)
+ */
 export function requestId(options: RequestIdOptions = {}): Middleware {
   const { header = 'X-Request-ID', trust = false, generate = () => crypto.randomUUID() } = options
-  // Underscores pass for dashes in an environ, so such a name would be another header's.
+  // In an environ, a name with an underscore is the same as one with a hyphen.
   if (typeof header !== 'string' || !HEADER_NAME.test(header) || isHopByHop(header)) {
     throw optionError(
       RangeError,
-      `requestId: header must be a header's name without underscores, such as "X-Request-ID", not ${describeValue(header)}`,
+      'requestId: header must be the name of a header without underscores, ' +
+        `such as "X-Request-ID", not ${describeValue(header)}`,
     )
   }
   if (typeof trust !== 'boolean') {
@@ -79,15 +88,15 @@ export function requestId(options: RequestIdOptions = {}): Middleware {
         if (typeof id !== 'string' || !HARMLESS.test(id)) {
           throw optionError(
             TypeError,
-            `requestId: generate must give 1 to 128 letters, digits and - _ . ~ + / = : @, not ${describeValue(id)}`,
+            'requestId: generate must return 1 to 128 letters, digits and - _ . ~ + / = : @, ' +
+              `not ${describeValue(id)}`,
           )
         }
       }
       environ['monoceros.request_id'] = id
       environ[key] = id
       return inner(environ, (status, headers, excInfo) => {
-        // An application that knows the header sends it itself, as it had it from us; it must not
-        // be there twice.
+        // An application may send the header itself; it must not be there twice.
         return startResponse(status, changeHeaders(headers, own, [[header, id]]), excInfo)
       })
     }

@@ -16,8 +16,8 @@ export function isRead(environ: WSGIEnvironment): boolean {
 }
 
 /**
- * `/docs` → `/docs/`: or the page's relative links would lead beside the directory. The target is
- * this server's in any case: it begins with one slash, for two would begin the name of another
+ * Redirects `/docs` to `/docs/`, because the relative links of the page need the slash. The
+ * location begins with exactly one slash: two would begin the name of another server
  * (`//evil.example/`).
  */
 export function toDirectory(
@@ -30,7 +30,7 @@ export function toDirectory(
   return plain('301 Moved Permanently', ['Location', location])(environ, startResponse)
 }
 
-/** A response that says its status in words. */
+/** Makes a response of one line of text that names its status. */
 export function plain(status: string, ...headers: ResponseHeaders): WSGIFunction {
   return plainResponse(status, ['X-Content-Type-Options', 'nosniff'], ...headers)
 }

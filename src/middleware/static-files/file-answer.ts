@@ -19,18 +19,18 @@ import { lengthOf, segmentsOf } from './range-content.ts'
 import { requestedRanges } from './requested-ranges.ts'
 import type { OpenFile } from './static-root.ts'
 
-/** A file as it is sent: the one that was asked for, or one of it that was compressed. */
+/** The file to send: the requested one, or a compressed version of it. */
 interface Representation {
   readonly file: OpenFile
   readonly encoding: PrecompressedEncoding | null
 }
 
-/** Up to here a file is read at once, and leaves with its head. */
+/** A file of up to this many bytes is read at once and sent with its head. */
 const AT_ONCE_BYTES = 64 * 1024
-/** What says how the body is to be read is not for {@link StaticFilesOptions.headers}. */
+/** Headers that describe the body. The option `headers` may not set them. */
 const OURS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'content-encoding'])
 
-/** Answers with a file, and closes it, at once or with the body. */
+/** Answers with a file. Closes the file at once, or with the body. */
 export async function send(
   settings: Settings,
   file: OpenFile,
@@ -112,8 +112,8 @@ export async function send(
 }
 
 /**
- * The file itself, or one beside it that was compressed. What is given may be another file than the
- * one that came in, which is still open then.
+ * Chooses the file to send: the given one, or a compressed file beside it. If it is another file,
+ * both are open.
  */
 async function choose(
   settings: Settings,
@@ -130,12 +130,12 @@ async function choose(
       () => {},
     )
     if (sibling === null || sibling === 'directory') continue
-    // Older than the file: somebody has changed the one and not compressed it anew.
+    // It is older than the file, which was changed and not compressed again.
     if (sibling.stat.mtimeNs >= file.stat.mtimeNs) return { file: sibling, encoding: coding }
     await sibling.handle.close()
   }
-  // Also where the client refuses it: a readable answer serves it better than 406 (RFC 9110 §12.5.3
-  // lets us).
+  // Even if the client refuses `identity`: a readable answer is better for it than 406, and RFC
+  // 9110 §12.5.3 allows it.
   return { file, encoding: null }
 }
 
@@ -145,9 +145,9 @@ function typeOf(name: string): string {
 }
 
 /**
- * Strong, as ranges need it, but for a file that was changed less than a second ago: that could be
- * changed again with none of the three showing it (RFC 9110 §8.8.1). Hashed, since an inode's
- * number is nobody's business.
+ * The validators of a file. The ETag is strong, as ranges require, unless the file was changed less
+ * than a second ago, when it could change again without any difference in size, time and inode (RFC
+ * 9110 §8.8.1). It is hashed to hide the number of the inode.
  */
 function validatorsOf({ file: { stat }, encoding }: Representation): Required<Validators> & {
   etag: string
@@ -155,7 +155,7 @@ function validatorsOf({ file: { stat }, encoding }: Representation): Required<Va
 } {
   const state = `${stat.size} ${stat.mtimeNs} ${stat.ino} ${encoding ?? ''}`
   const tag = createHash('sha256').update(state).digest('base64url').slice(0, 22)
-  // Of a time that is still to come, too (RFC 9110 §8.8.2.1 forbids to say it).
+  // A time in the future counts as now: RFC 9110 §8.8.2.1 forbids it in Last-Modified.
   const now = Date.now()
   const changed = Number(stat.mtimeMs)
   return {
@@ -171,9 +171,9 @@ function withHeaders(headers: ResponseHeaders, more: ResponseHeaders): ResponseH
     if (OURS.has(lower))
       throw optionError(
         TypeError,
-        `staticFiles: headers gave ${name}, which is for staticFiles to say`,
+        `staticFiles: headers must not return ${name}, which staticFiles sets`,
       )
-    // What an answer varies by adds up.
+    // Values of Vary add up.
     if (lower !== 'vary') result = result.filter(([other]) => other.toLowerCase() !== lower)
   }
   return [...result, ...more]

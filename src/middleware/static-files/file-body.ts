@@ -1,16 +1,14 @@
 import type { FileHandle } from 'node:fs/promises'
 
-/**
- * Part of a body: bytes as they are, or those of the file from `start` up to, and without, `end`.
- */
+/** A part of a body: bytes, or those of the file from `start` up to but not including `end`. */
 export type Segment = Uint8Array | { readonly start: number; readonly end: number }
 
-/** Each costs a turn of node's thread pool; one at a time is what a slow client holds. */
+/** The bytes of one read: a turn of Node's thread pool, and the memory that a slow client holds. */
 const PIECE = 256 * 1024
 
 /**
- * A body out of an open file: read a piece at a time, when the server asks for it. `close()` closes
- * the file, once, also while a piece is being read.
+ * A body that is read from an open file, piece by piece as the server asks for it. `close()` closes
+ * the file once, even while a piece is being read.
  */
 export class FileBody implements AsyncIterable<Uint8Array> {
   readonly #segments: readonly Segment[]
@@ -37,7 +35,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Waits for a read that is under way. */
+  /** Closes the file after a read that is pending. */
   async close(): Promise<void> {
     const handle = this.#handle
     this.#handle = null
@@ -45,7 +43,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   }
 }
 
-/** Reads that many bytes. @throws Error where the file ends before */
+/** Reads a range of a file. @throws Error if the file ends before `end` */
 export async function readWhole(
   handle: FileHandle,
   start: number,
@@ -68,11 +66,10 @@ async function readPiece(
   position: number,
   length: number,
 ): Promise<Uint8Array> {
-  // Not from the pool that Node cuts small buffers out of: the server may keep it for as long as
-  // the client takes.
+  // Not from Node's pool of small buffers, because the server may keep it as long as a slow client
+  // takes.
   const buffer = Buffer.allocUnsafeSlow(length)
   const { bytesRead } = await handle.read(buffer, 0, length, position)
-  if (bytesRead === 0)
-    throw new Error('staticFiles: the file became shorter than it was when its response began')
+  if (bytesRead === 0) throw new Error('staticFiles: the file was shortened while it was sent')
   return bytesRead === length ? buffer : buffer.subarray(0, bytesRead)
 }

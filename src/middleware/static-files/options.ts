@@ -4,60 +4,64 @@ import { optionError } from '../option-error.ts'
 import { type ServedPath, servedPath } from './served-path.ts'
 import { StaticRoot } from './static-root.ts'
 
-/** A content coding of which `staticFiles` serves files that were compressed beforehand. */
+/** A content coding of files that were compressed in advance. */
 export type PrecompressedEncoding = 'br' | 'zstd' | 'gzip'
 
 /** Options of `staticFiles`. */
 export interface StaticFilesOptions {
   /**
-   * The directory; relative to the working directory. It must exist, and is where it is at set-up:
-   * a symbolic link to it is followed once.
+   * The directory whose files are served, relative to the working directory. It must exist. A
+   * symbolic link to it is followed once, at set-up.
    */
   root: string
   /**
-   * Serve only paths below this one, which is taken off: with `/static`, the path `/static/a.css`
-   * is the file `a.css`. Default: all.
+   * Serves only paths below this one, which is removed: with `/static`, the path `/static/a.css`
+   * means the file `a.css`. Defaults to all paths.
    */
   prefix?: string
-  /** The file that is a directory's page; `false` for none. Default `index.html`. */
+  /** The file to serve for a directory; `false` for none. Defaults to `index.html`. */
   index?: string | false
   /**
-   * For single-page applications: the file that answers navigations to paths that are no files,
-   * where the application in the page finds its own way. A navigation is a GET or HEAD whose
-   * `Accept` names `text/html`, for a path whose last name has no dot. It comes before the wrapped
-   * application, so what is to reach that one must be mounted beside this, or be left out by a
-   * function that gives `false` for its path.
+   * For single-page applications: the file to serve for navigations to paths without a file, or a
+   * function that returns it or `false`. A navigation is a GET or HEAD whose `Accept` names
+   * `text/html`, for a path whose last segment has no dot. It takes precedence over the wrapped
+   * application: mount that one beside this, or return `false` for its paths. Defaults to none.
    */
   fallback?: string | ((path: string) => string | false)
   /**
-   * Serve `a.js.br`, `a.js.zst` or `a.js.gz` in place of `a.js` to clients that take them, where
-   * there is one that is not older than the file itself; of those that a client likes equally, the
-   * first here. Only for types that are worth it. Default `['br', 'zstd', 'gzip']`; `[]` for none.
+   * The codings, in order of preference, of compressed files to serve instead: `a.js.br`,
+   * `a.js.zst` or `a.js.gz` for `a.js`, if the client accepts the coding and the compressed file is
+   * not older. Only for types that compress well. Defaults to `['br', 'zstd', 'gzip']`; `[]`
+   * disables it.
    */
   precompressed?: readonly PrecompressedEncoding[]
   /**
-   * The value of Cache-Control; `false` for none. Default `no-cache`: keep it, and ask whether it
-   * is still good.
+   * The value of Cache-Control; `false` for none. Defaults to `no-cache`: browsers keep a copy and
+   * ask each time whether it is current.
    */
   cacheControl?: string | false
-  /** In place of `cacheControl`: for how many seconds a copy is good without asking. */
+  /** Instead of `cacheControl`: how long browsers may use a copy without asking, in seconds. */
   maxAge?: number
   /**
-   * Files whose name changes with their content, as bundlers make them: good for a year. Matched
-   * against the path below the root, such as `/assets/index-B4x9.js`.
+   * Matches the paths of files whose name changes with their content, as bundlers make them, such
+   * as `/assets/index-B4x9.js`. Browsers may use a copy for a year. Defaults to none.
    */
   immutable?: RegExp
-  /** More headers, by the file's path below the root; in place of ours of the same name. */
+  /**
+   * Returns more headers for the path of a file below the root. They replace headers of the same
+   * name, except `Vary`, whose values add up.
+   */
   headers?: (path: string) => ResponseHeaders
   /**
-   * What becomes of paths with a name that begins with a dot (`.env`, `.git/config`): `ignore` them
-   * as if there were none (the default), `deny` them with 403, `allow` them. For `.well-known`,
-   * serve that directory by itself: `prefix: '/.well-known', root: 'public/.well-known'`.
+   * How to treat paths with a segment that begins with a dot (`.env`, `.git/config`): `ignore` them
+   * as if the file did not exist, `deny` them with 403, or `allow` them. To serve `.well-known`,
+   * use a middleware of its own: `prefix: '/.well-known', root: 'public/.well-known'`. Defaults to
+   * `ignore`.
    */
   dotfiles?: 'ignore' | 'deny' | 'allow'
   /**
-   * Follow symbolic links below the root, as far as they do not lead out of it. Default `false`:
-   * there is no file behind a link.
+   * Whether to follow symbolic links below the root that do not lead out of it. Defaults to false:
+   * a path with a link names no file.
    */
   followSymlinks?: boolean
 }
@@ -74,7 +78,7 @@ export interface Settings {
   readonly dotfiles: 'ignore' | 'deny' | 'allow'
 }
 
-/** What a compressed file has at the end of its name. */
+/** The ends of the names of compressed files. */
 export const EXTENSIONS: Readonly<Record<PrecompressedEncoding, string>> = {
   br: '.br',
   zstd: '.zst',
@@ -88,7 +92,7 @@ export function settle(options: StaticFilesOptions): Settings {
   if (typeof root !== 'string' || root === '')
     throw optionError(
       TypeError,
-      `staticFiles: root is the path of a directory, not ${JSON.stringify(root)}`,
+      `staticFiles: root must be the path of a directory, not ${JSON.stringify(root)}`,
     )
   let opened: StaticRoot
   try {
@@ -97,13 +101,15 @@ export function settle(options: StaticFilesOptions): Settings {
     const why = error instanceof Error ? error.message : String(error)
     throw optionError(
       TypeError,
-      `staticFiles: root ${JSON.stringify(root)} cannot be served (${why}): name a directory that exists`,
+      `staticFiles: root ${JSON.stringify(root)} cannot be served (${why}); ` +
+        'name a directory that exists',
     )
   }
   if (prefix !== '' && !/^\/(?:.*[^/])?$/.test(prefix))
     throw optionError(
       TypeError,
-      `staticFiles: prefix ${JSON.stringify(prefix)} must begin with a slash and not end with one: /static`,
+      `staticFiles: prefix ${JSON.stringify(prefix)} must begin with a slash ` +
+        'and not end with one, as in "/static"',
     )
   if (index !== false && servedPath(`/${index}`)?.names.length !== 1)
     throw optionError(
@@ -113,19 +119,21 @@ export function settle(options: StaticFilesOptions): Settings {
   if (!['ignore', 'deny', 'allow'].includes(dotfiles))
     throw optionError(
       TypeError,
-      `staticFiles: dotfiles is 'ignore', 'deny' or 'allow', not ${JSON.stringify(dotfiles)}`,
+      `staticFiles: dotfiles must be 'ignore', 'deny' or 'allow', not ${JSON.stringify(dotfiles)}`,
     )
   if (options.immutable !== undefined && !(options.immutable instanceof RegExp))
     throw optionError(
       TypeError,
-      `staticFiles: immutable is a regular expression, not ${JSON.stringify(options.immutable)}`,
+      'staticFiles: immutable must be a regular expression, ' +
+        `not ${JSON.stringify(options.immutable)}`,
     )
   const precompressed = options.precompressed ?? ['br', 'zstd', 'gzip']
   for (const encoding of precompressed) {
     if (!Object.hasOwn(EXTENSIONS, encoding))
       throw optionError(
         TypeError,
-        `staticFiles: precompressed is made of 'br', 'zstd' and 'gzip', not of ${JSON.stringify(encoding)}`,
+        "staticFiles: precompressed must be a list of 'br', 'zstd' and 'gzip', " +
+          `without ${JSON.stringify(encoding)}`,
       )
   }
   if (typeof fallback === 'string') pathOf(fallback)
@@ -163,18 +171,18 @@ function cacheControlOf({
     if (cacheControl !== undefined)
       throw optionError(
         TypeError,
-        'staticFiles: maxAge says what cacheControl says: give one of the two',
+        'staticFiles: maxAge and cacheControl exclude each other; give one of them',
       )
     if (!Number.isSafeInteger(maxAge) || maxAge < 0)
       throw optionError(
         TypeError,
-        `staticFiles: maxAge is a whole number of seconds, not ${maxAge}`,
+        `staticFiles: maxAge must be a whole number of seconds, 0 or more, not ${maxAge}`,
       )
   }
   const usual = maxAge === undefined ? (cacheControl ?? 'no-cache') : `public, max-age=${maxAge}`
   if (immutable === undefined) return () => usual
   const forever = `public, max-age=${YEAR}, immutable`
-  // search() starts at the beginning whatever the flags, where test() with g goes on from its last
+  // search() always starts at the beginning, whereas test() with the flag g continues from its last
   // match.
   return (path) => (path.search(immutable) === -1 ? usual : forever)
 }

@@ -3,7 +3,11 @@ import type { ResponseHeaders } from '../../wsgi/types.ts'
 import type { Segment } from './file-body.ts'
 import type { ByteRange } from './requested-ranges.ts'
 
-/** Content of a 206, with the headers that say what it is (RFC 9110 §15.3.7). */
+/**
+ * The body of a 206 for some ranges of a file (RFC 9110 §15.3.7).
+ *
+ * @param headers changed: gets Content-Range, or for several ranges another Content-Type
+ */
 export function segmentsOf(
   ranges: readonly ByteRange[],
   size: number,
@@ -19,7 +23,9 @@ export function segmentsOf(
   headers[at] = ['Content-Type', `multipart/byteranges; boundary=${boundary}`]
   const segments: Segment[] = []
   for (const range of ranges) {
-    const head = `\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(range, size)}\r\n\r\n`
+    const head =
+      `\r\n--${boundary}\r\nContent-Type: ${type}\r\n` +
+      `Content-Range: ${contentRange(range, size)}\r\n\r\n`
     segments.push(Buffer.from(head, 'latin1'), range)
   }
   segments.push(Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1'))

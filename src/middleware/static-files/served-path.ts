@@ -1,48 +1,44 @@
 import { decodeText, encodeText } from '../../wsgi/text.ts'
 
-/**
- * A path of a request as the names of directories and a file below a root. None of them leads
- * anywhere but one step down.
- */
+/** A path as the names of directories and a file below a root. Each name leads one level down. */
 export interface ServedPath {
   readonly names: readonly string[]
-  /** It ends with a slash: a directory is meant. */
+  /** The path ends with a slash, so it names a directory. */
   readonly directory: boolean
   /** One of the names begins with a dot. */
   readonly hidden: boolean
 }
 
 /**
- * What must not be in a name: control characters; the separators of Windows, and what asks there
- * for another drive or for another stream of a file (`C:`, `a.txt::$DATA`); wildcards and other
- * characters that Windows does not have in names.
+ * Characters that no name may have: control characters, the separators of Windows, those that
+ * select another drive or another stream of a file there (`C:`, `a.txt::$DATA`), wildcards, and
+ * others that names on Windows cannot have.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const FORBIDDEN = /[\x00-\x1f\x7f\\:*?"<>|]/
-/**
- * Windows leaves dots and spaces out at the end of a name, so that `secret.txt.` is `secret.txt`,
- * and `. .` is `.`.
- */
+/** Windows ignores dots and spaces at the end of a name: `secret.txt.` means `secret.txt`. */
 const TRIMMED_BY_WINDOWS = /[. ]$/
-/** Devices, in whatever directory and with whatever extension. */
+/** Names of devices on Windows, in any directory and with any extension. */
 const DEVICE =
   /^(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?:\.|$)/i
 
 /**
- * Reads a path. It is not put in order: a path with `.`, `..`, an empty name or one that could mean
- * something else on some system names no file. The rules are the same on every system, so that what
- * is served in one place is served in all.
+ * Parses a path. Paths are not normalized: one with `.`, `..`, an empty name, or a name that means
+ * something else on some system names no file. The rules are the same on every system, so that the
+ * same files are served everywhere.
  *
- * @param view from PATH_INFO: percent-decoded, one character a byte
- * @returns null where no file is meant
- * @example servedPath('/css/site.css') // { names: ['css', 'site.css'], directory: false, hidden: false }
- * @example servedPath('/../etc/passwd') // null
+ * @param view from PATH_INFO: percent-decoded, one character for each byte
+ * @returns null if the path names no file
+ * @example
+ * servedPath('/css/site.css')
+ * // { names: ['css', 'site.css'], directory: false, hidden: false }
+ * servedPath('/../etc/passwd') // null
  */
 export function servedPath(view: string): ServedPath | null {
   if (view === '') return { names: [], directory: false, hidden: false }
   if (!view.startsWith('/')) return null
   const text = decodeText(view)
-  // Bytes that are not UTF-8, such as an overlong slash (C0 AF), are no name of ours.
+  // Bytes that are not UTF-8, such as an overlong slash (C0 AF), name no file.
   if (encodeText(text) !== view) return null
   if (FORBIDDEN.test(text)) return null
   const names = text.split('/')

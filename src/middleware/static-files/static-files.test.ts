@@ -354,7 +354,7 @@ test('more headers replace ours, but add to Vary', async () => {
   const wrong = await get('/app.js', {}, { headers: () => [['content-length', '1']] })
   expect([wrong.status, String(wrong.error)]).toEqual([
     '500 Internal Server Error',
-    'TypeError: staticFiles: headers gave content-length, which is for staticFiles to say',
+    'TypeError: staticFiles: headers must not return content-length, which staticFiles sets',
   ])
   await untilClosed()
 })
@@ -539,7 +539,7 @@ test('a file that becomes shorter breaks the response off', async () => {
   }
   const answer = await callForAnswer(wrapped, { target: '/shrinking.bin' })
   expect(answer.complete).toBe(false)
-  expect(String(answer.error)).toContain('became shorter')
+  expect(String(answer.error)).toContain('was shortened')
   await untilClosed()
 })
 
@@ -824,7 +824,7 @@ test('a second name of a file (a hard link) is a file of the root', async () => 
 })
 
 test.each([
-  [{ root: '' }, 'staticFiles: root is the path of a directory, not ""'],
+  [{ root: '' }, 'staticFiles: root must be the path of a directory, not ""'],
   [
     { root: '/nowhere/at/all' },
     /^staticFiles: root "\/nowhere\/at\/all" cannot be served \(ENOENT/,
@@ -832,19 +832,19 @@ test.each([
   [{ root: '/dev/null' }, /cannot be served/],
   [
     { prefix: 'static' },
-    'staticFiles: prefix "static" must begin with a slash and not end with one: /static',
+    'staticFiles: prefix "static" must begin with a slash and not end with one, as in "/static"',
   ],
   [{ prefix: '/static/' }, /prefix "\/static\/"/],
   [{ index: '../x' }, 'staticFiles: index "../x" must be the name of a file, or false'],
   [{ fallback: '../x' }, /fallback "..\/x" must be the path of a file below the root/],
-  [{ maxAge: -1 }, 'staticFiles: maxAge is a whole number of seconds, not -1'],
-  [{ maxAge: 1, cacheControl: 'x' }, /give one of the two/],
+  [{ maxAge: -1 }, 'staticFiles: maxAge must be a whole number of seconds, 0 or more, not -1'],
+  [{ maxAge: 1, cacheControl: 'x' }, /give one of them/],
   [
     { precompressed: ['deflate'] },
-    /precompressed is made of 'br', 'zstd' and 'gzip', not of "deflate"/,
+    /precompressed must be a list of 'br', 'zstd' and 'gzip', without "deflate"/,
   ],
-  [{ dotfiles: 'show' }, /dotfiles is 'ignore', 'deny' or 'allow', not "show"/],
-  [{ immutable: '/assets' }, /immutable is a regular expression/],
+  [{ dotfiles: 'show' }, /dotfiles must be 'ignore', 'deny' or 'allow', not "show"/],
+  [{ immutable: '/assets' }, /immutable must be a regular expression/],
 ])('the options %j are refused at set-up', (options, message) => {
   let error: (Error & { code?: unknown }) | undefined
   try {

@@ -14,30 +14,30 @@ import { servedPath } from './served-path.ts'
 
 export type { PrecompressedEncoding, StaticFilesOptions } from './options.ts'
 
-/** A middleware that is an application by itself where it is given none to wrap. */
+/** A middleware that makes an application of its own if it is called without one to wrap. */
 export type StaticFiles = (app?: WSGIApplication) => WSGIApplication
 
 /**
- * Serves the files below a directory: pages, scripts, images, downloads.
+ * Serves the files of a directory: pages, scripts, images, downloads.
  *
- * As a middleware it answers GET and HEAD where there is such a file, and leaves all else to the
- * application; by itself, called with none, it answers 404, and 405 to other methods where there is
- * such a file. `/docs` is redirected to `/docs/` where that has an index file; no listing is ever
- * made of a directory.
+ * As a middleware it answers GET and HEAD for paths with a file, and passes all other requests to
+ * the application. Without an application it answers other paths with 404, and other methods for a
+ * file with 405. `/docs` is redirected to `/docs/` if that has an index file. Directories are never
+ * listed.
  *
- * Requests can be conditional, and for one or several ranges (RFC 9110 §13, §14). An ETag is made
- * of the file's size, time of change and inode: servers that each have a copy give it different
- * ones. It is weak while the file is younger than a second.
+ * Requests can be conditional (RFC 9110 §13), and can ask for one or several ranges (RFC 9110 §14).
+ * An ETag is made of the size, the time of change and the inode of the file, so servers with copies
+ * of a file give it different ETags. It is weak during the first second after a change.
  *
- * Nothing outside the root is ever given, whatever the path and whatever symbolic links lie below
- * the root; and what is no regular file is no file. Paths are not put in order: one with `..`, with
- * an empty name, or with something that Windows would take for another name (`\`, `:`, `NUL`, a dot
- * at the end of a name) names no file, on any system. Text is said to be UTF-8.
+ * No file outside the root is served, whatever the path, and whatever symbolic links lie below the
+ * root. Only regular files are served. Paths are not normalized: a path with `..`, with an empty
+ * segment, or with a name that means another one on Windows (`\`, `:`, `NUL`, a dot at its end)
+ * names no file, on any system. Text types get `charset=utf-8`.
  *
- * Serve few, hot files this way, or any number in development; where millions of bytes a second are
- * files, a content delivery network in front is cheaper.
+ * Do not use it where files make up most of the traffic: a content delivery network in front is
+ * cheaper.
  *
- * @throws TypeError (code `bad-option`) at set-up
+ * @throws TypeError (`bad-option`) at set-up, if an option is wrong
  * @example
  * import { compose, makeServer, staticFiles } from 'monoceros'
  *
@@ -103,8 +103,8 @@ async function serve(
 }
 
 /**
- * Somebody goes to a page: by a link, by the address bar. What a script or an image element asks
- * for does not name `text/html`.
+ * Whether a request opens a page, by a link or the address bar. Requests of scripts and images do
+ * not name `text/html` in `Accept`.
  */
 function isNavigation(environ: WSGIEnvironment, path: string): boolean {
   if (!isRead(environ) || path.slice(path.lastIndexOf('/') + 1).includes('.')) return false
@@ -115,7 +115,7 @@ function isNavigation(environ: WSGIEnvironment, path: string): boolean {
   )
 }
 
-/** The path below a prefix; null where it is not below. */
+/** The rest of a path after a prefix; null if the path is not below it. */
 function pathWithin(path: string, prefix: string): string | null {
   if (prefix === '') return path
   if (!path.startsWith(prefix)) return null

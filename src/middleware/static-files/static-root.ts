@@ -2,19 +2,19 @@ import { type BigIntStats, constants, realpathSync, statSync } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
 import { sep } from 'node:path'
 
-/** A regular file within the root, open; whoever has it closes it. */
+/** An open regular file within the root. Its holder must close it. */
 export interface OpenFile {
   readonly handle: FileHandle
   readonly stat: BigIntStats
 }
 
 /**
- * Not blocking, or a FIFO would wait for a writer; a terminal does not become ours. The last two do
- * not exist on Windows.
+ * O_NONBLOCK, so that opening a FIFO does not wait for a writer. O_NOCTTY, so that a terminal does
+ * not become the controlling terminal. Neither exists on Windows.
  */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
-/** There is no such file, or none by that name can be. */
+/** Errors for a file that does not exist, or a name that no file can have. */
 const ABSENT: ReadonlySet<unknown> = new Set([
   'ENOENT',
   'ENOTDIR',
@@ -26,18 +26,18 @@ const ABSENT: ReadonlySet<unknown> = new Set([
 ])
 
 /**
- * The directory below which files are served, and the only way to one.
+ * The directory whose files are served. All files are opened here.
  *
- * A path is opened first, and then it is asked where what was opened lies: nothing that happens to
- * the path meanwhile makes a difference. What lies elsewhere is closed, and not a byte of it has
- * been read.
+ * A path is opened first, and checked afterwards by the location of the open file. So a change of
+ * the path in the meantime makes no difference. A file elsewhere is closed before any byte of it is
+ * read.
  */
 export class StaticRoot {
-  /** Without symbolic links, as it was when this was made. */
+  /** The path without symbolic links, as it was at set-up. */
   readonly path: string
   readonly #followSymlinks: boolean
 
-  /** @throws the file system's error where there is no such directory */
+  /** @throws the error of the file system if there is no such directory */
   constructor(path: string, followSymlinks: boolean) {
     this.path = realpathSync(path)
     this.#followSymlinks = followSymlinks
@@ -48,10 +48,10 @@ export class StaticRoot {
   /**
    * Opens a regular file.
    *
-   * @param names from a `ServedPath`; not to be trusted all the same
-   * @param tell gets a line for the log where a file is there and may not be read
-   * @returns null where there is none, `directory` for a directory
-   * @throws the file system's error for what is not about this path, such as too many open files
+   * @param names from a `ServedPath`; the location is checked again here
+   * @param tell takes a line for the log if a file exists but may not be read
+   * @returns null if there is no such file, `directory` for a directory
+   * @throws the error of the file system if it is not about this path, such as too many open files
    * (EMFILE)
    */
   async open(
@@ -62,8 +62,7 @@ export class StaticRoot {
       names.length === 0 ? this.path : [this.path === sep ? '' : this.path, ...names].join(sep)
     try {
       let found = await this.#open(path)
-      // Once more, for a file that was replaced in the moment between opening it and asking where
-      // it lies.
+      // Tries again, because the file may have been replaced between opening and locating it.
       if (found === 'elsewhere') found = await this.#open(path)
       return found === 'elsewhere' ? null : found
     } catch (error) {
@@ -71,7 +70,8 @@ export class StaticRoot {
       if (ABSENT.has(code)) return null
       if (code !== 'EACCES' && code !== 'EPERM') throw error
       tell(
-        `staticFiles: ${JSON.stringify(path)} may not be read (${code}); answered for as if it were not there\n`,
+        `staticFiles: ${JSON.stringify(path)} may not be read (${code}); ` +
+          'it is treated as missing\n',
       )
       return null
     }
@@ -99,7 +99,7 @@ export class StaticRoot {
   }
 }
 
-/** Where what was opened lies, or null where that cannot be said. */
+/** The path of an open file, or null if it cannot be determined. */
 async function whereIs(
   handle: FileHandle,
   path: string,
@@ -109,7 +109,7 @@ async function whereIs(
     try {
       return await readlink(`/proc/self/fd/${handle.fd}`)
     } catch {
-      // No /proc, as in some containers.
+      // There is no /proc, as in some containers.
     }
   }
   try {

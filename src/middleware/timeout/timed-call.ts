@@ -3,15 +3,12 @@ import { ClientGoneError, isAboutTheClient, whenClientGone } from '../../wsgi/cl
 import { failureText } from '../../wsgi/failure.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
 
-/**
- * An application was too slow. Errors of this kind carry the status with which they are to be
- * answered.
- */
+/** An application was too slow. Its `code` is `response-timeout`. */
 export class ResponseTimeoutError extends Error {
   readonly code = 'response-timeout'
-  /** 503 or 504. */
+  /** The status to answer with, 503 or 504. */
   readonly status: number
-  /** `head`: no head in time. `piece`: no next piece of the body in time. */
+  /** `head`: the head was not sent in time; `piece`: the next piece of the body was not given. */
   readonly waitedFor: 'head' | 'piece'
   readonly seconds: number
 
@@ -19,7 +16,7 @@ export class ResponseTimeoutError extends Error {
     super(
       waitedFor === 'head'
         ? `The application did not begin its response within ${seconds} s`
-        : `The application gave no further piece of its response within ${seconds} s`,
+        : `The application did not give the next piece of its response within ${seconds} s`,
     )
     this.name = 'ResponseTimeoutError'
     this.waitedFor = waitedFor
@@ -28,27 +25,27 @@ export class ResponseTimeoutError extends Error {
   }
 }
 
+/** Options of `timeout`. */
 export interface TimeoutOptions {
   /**
-   * How long the head may take to go out, from the call on. It goes out with the first piece of
-   * body that is not empty, or at the body's end: an application that has called `startResponse`
-   * and then waits is still in time or not.
+   * The longest time from the call of the application until its head is sent, in seconds. The head
+   * is sent with the first piece of the body that is not empty, or at the end of the body, and not
+   * when the application calls `startResponse`.
    */
   readonly seconds: number
   /**
-   * How long the application may take for each further piece of a body that is asynchronous; the
-   * time the client takes does not count. No limit unless it says otherwise.
+   * The longest time for each further piece of an asynchronous body, in seconds. The time that the
+   * client takes does not count. Defaults to no limit.
    */
   readonly pieceSeconds?: number
   /**
-   * 504 unless it says otherwise: the server, as a gateway to the application, got no answer in
-   * time (RFC 9110 §15.6.5), and so the server itself answers where a Python worker is too slow.
-   * 503 says "try again later", which clients and proxies do, and that is the last thing a slow
-   * application needs.
+   * The status of the answer. Defaults to 504: the server, as a gateway, got no answer in time (RFC
+   * 9110 §15.6.5). The server answers the same for a Python worker that is too slow. 503 asks
+   * clients and proxies to try again, which adds load to a slow application.
    */
   readonly status?: 503 | 504
   /**
-   * Called when a time is up; a line in `wsgi.errors` unless it says otherwise. What it throws goes
+   * Called when the time is up. Its errors are written to `wsgi.errors`. Defaults to writing a line
    * to `wsgi.errors`.
    */
   readonly onTimeout?: (error: ResponseTimeoutError, environ: WSGIEnvironment) => void
@@ -63,9 +60,9 @@ export class TimedCall {
   readonly #request: string
   readonly #abort = new AbortController()
   readonly #deadline: number
-  /** The head has gone out, or goes out with what we give next. */
+  /** The head was sent, or is sent with the next piece. */
   #headOut = false
-  /** Why what the application gives is dropped; null as long as it is not. */
+  /** The reason why the application's results are dropped; null while it is in time. */
   #late: ResponseTimeoutError | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
   #gone = false
@@ -81,7 +78,7 @@ export class TimedCall {
   run(inner: WSGIFunction): WSGIBody | Promise<WSGIBody> {
     this.#environ['monoceros.timeout.signal'] = this.#abort.signal
     whenClientGone(this.#environ, () => {
-      // Nobody waits any more, so nothing is late.
+      // Nobody waits any longer, so nothing is late.
       clearTimeout(this.#timer)
       this.#gone = true
       if (this.#late === null) this.#abort.abort(new ClientGoneError())
@@ -100,12 +97,12 @@ export class TimedCall {
     }
   }
 
-  /** The application's body, or in its place our answer. */
+  /** The body of the application, or the answer if it is too slow. */
   #await(result: Promise<WSGIBody>): Promise<WSGIBody> {
     return new Promise((resolve, reject) => {
       let waiting = true
       this.#start(this.#timeLeft(), () => {
-        // By write(): the response has begun, and has its own pace.
+        // The response has begun with write(), which is not limited.
         if (this.#headOut) return
         waiting = false
         try {
@@ -129,17 +126,17 @@ export class TimedCall {
     })
   }
 
-  /** Only a body that waits can be late: what is synchronous lets no timer run. */
+  /** Only an asynchronous body can be timed: no timer runs while a synchronous one computes. */
   #take(body: WSGIBody): WSGIBody {
     return isAsync(body) && !Array.isArray(body) ? this.#timedBody(body) : body
   }
 
-  /** Not a generator: one that waits for a piece cannot be told to return. */
+  /** Not a generator, because a generator that awaits a piece cannot be told to return. */
   #timedBody(body: AsyncIterable<Uint8Array> & { close?(): unknown }): WSGIBody {
     const iterator = body[Symbol.asyncIterator]()
     const finish = once(() => body.close?.())
     const stop = once(() => iterator.return?.())
-    /** What is sent in place of what the body would give. */
+    /** The pieces to send instead of those of the body. */
     let instead: Iterator<Uint8Array> | null = null
     const next = (): Promise<IteratorResult<Uint8Array>> => {
       if (instead !== null) return Promise.resolve(instead.next())
@@ -160,14 +157,13 @@ export class TimedCall {
           (given) => {
             clearTimeout(this.#timer)
             if (this.#late !== null) return
-            // Anything may be given; the server refuses what is no Uint8Array.
+            // The server refuses a piece that is not a Uint8Array.
             if (given.done !== true && given.value?.length > 0) this.#headOut = true
             resolve(given)
           },
           (error: unknown) => {
             clearTimeout(this.#timer)
-            // Told to return, and no time is up: whoever has asked for this piece knows what to
-            // make of the error.
+            // The body was told to return in time, so the reader of this piece gets the error.
             if (this.#late === null) reject(error)
             else this.#complain(error)
           },
@@ -186,7 +182,7 @@ export class TimedCall {
       }),
       close: () => {
         clearTimeout(this.#timer)
-        // Where an answer of ours took its place, nobody else tells the body to return.
+        // If it was replaced by the answer, the server does not tell this body to return.
         if (this.#late !== null) this.#guard(stop)
         return finish()
       },
@@ -202,10 +198,7 @@ export class TimedCall {
     return pieceSeconds === undefined ? null : pieceSeconds * 1000
   }
 
-  /**
-   * The time is up. Gives what is sent instead. @throws ResponseTimeoutError where the head has
-   * gone out
-   */
+  /** Answers when the time is up. @throws ResponseTimeoutError if the head was sent before */
   #answer(): Uint8Array[] {
     const { status = 504, seconds, pieceSeconds } = this.#options
     const error = this.#headOut
@@ -216,8 +209,8 @@ export class TimedCall {
     this.#tell(error)
     const reason = status === 504 ? 'Gateway Timeout' : 'Service Unavailable'
     const body = encoder.encode(`${status} ${reason}\n`)
-    // With the error, for the application may have asked for another head, which has not gone out;
-    // if it has, the error is thrown.
+    // With the error, which replaces a head that the application gave. If that was sent, this
+    // throws the error.
     this.#startResponse(
       `${status} ${reason}`,
       [
@@ -256,7 +249,7 @@ export class TimedCall {
     }
   }
 
-  /** An error after the time was up, unless it comes of that. */
+  /** Logs an error after the timeout, unless the timeout is its cause. */
   #complain(error: unknown): void {
     if (error === this.#late || isAboutTheClient(error)) return
     let text: string
@@ -264,17 +257,17 @@ export class TimedCall {
       if ((error as { name?: unknown } | null | undefined)?.name === 'AbortError') return
       text = failureText(error)
     } catch {
-      // Nobody is left to catch it: it would end the process.
-      text = 'The error cannot be shown: it throws when it is looked at'
+      // An error from here would end the process.
+      text = 'The error cannot be shown: reading it throws'
     }
-    this.#write(`After the time-out of ${JSON.stringify(this.#request)}: ${text}`)
+    this.#write(`After the timeout of ${JSON.stringify(this.#request)}: ${text}`)
   }
 
   #write(text: string): void {
     try {
       this.#environ['wsgi.errors'].write(`${text}\n`)
     } catch {
-      // There is nowhere left to say it, and the answer matters more.
+      // The error cannot be reported anywhere, and the answer matters more.
     }
   }
 }
@@ -282,7 +275,7 @@ export class TimedCall {
 /** A timer that does not keep the process alive. */
 function startTimer(milliseconds: number, ring: () => void): ReturnType<typeof setTimeout> {
   const timer = setTimeout(ring, milliseconds)
-  // A number in other runtimes than Node.js.
+  // In runtimes other than Node.js it is a number.
   ;(timer as { unref?: () => void }).unref?.()
   return timer
 }
@@ -299,6 +292,6 @@ function once(call: () => unknown): () => unknown {
 
 function rejected(error: Error): Promise<never> {
   const promise = Promise.reject(error)
-  promise.catch(() => {}) // whoever waits for it gets the error; nobody has to
+  promise.catch(() => {}) // an application need not await it
   return promise
 }

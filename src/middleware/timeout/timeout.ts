@@ -1,15 +1,15 @@
 /**
- * An application that waits for a database which does not answer should not let its client wait as
- * well.
+ * Limits the time that an application may take, for example while it waits for a database.
  *
- * `timeout` answers 504 where the head of the response has not gone out in time, and breaks a
- * response off that comes to a standstill. What the application gives later is dropped; its
- * `close()` is called.
+ * If the head of the response is not sent in time, the answer is 504. If a later piece of the body
+ * is not given in time, the response is ended as incomplete. Whatever the application gives later
+ * is dropped, and its `close()` is called.
  *
- * It cannot interrupt: JavaScript that computes without waiting holds up the whole process, timers
- * included, and a time-out is only noticed afterwards. What can be stopped is work that listens:
- * `environ['monoceros.timeout.signal']` is an `AbortSignal`. It is aborted when a time is up, and
- * when the client has gone away before its response was complete.
+ * The application can stop its work: `environ['monoceros.timeout.signal']` is an `AbortSignal` that
+ * aborts when the time is up, and when the client goes away before its response is complete.
+ *
+ * Do not use it against code that computes for long: JavaScript cannot be interrupted, so such code
+ * blocks the whole process, timers included, and the timeout is noticed only afterwards.
  *
  * @example
  * import { timeout } from 'monoceros'
@@ -29,13 +29,14 @@ import { TimedCall, type TimeoutOptions } from './timed-call.ts'
 
 export { ResponseTimeoutError, type TimeoutOptions } from './timed-call.ts'
 
-/** The longest delay that timers take, in seconds: about 24 days. */
+/** The longest delay of a timer, in seconds: about 24 days. */
 const LONGEST = 2 ** 31 / 1000 - 1
 
 /**
- * Answers in place of an application that is too slow.
+ * Makes a middleware that answers when an application is too slow.
  *
- * @throws TypeError, RangeError (`code` `bad-option`) for an option that is wrong
+ * @throws TypeError or RangeError (`bad-option`) if an option is wrong
+ * @example timeout({ seconds: 10, pieceSeconds: 30 })(app)
  */
 export function timeout(options: TimeoutOptions): Middleware {
   checkOptions(options)
@@ -74,7 +75,8 @@ function checkSeconds(name: string, value: unknown): void {
   if (!(value > 0 && value <= LONGEST)) {
     throw optionError(
       RangeError,
-      `timeout: ${name} must be more than 0 and at most ${Math.floor(LONGEST)} seconds, not ${value}`,
+      `timeout: ${name} must be more than 0 and at most ${Math.floor(LONGEST)} seconds, ` +
+        `not ${value}`,
     )
   }
 }
