@@ -5,6 +5,7 @@ import { childrenOf, commandLineOf, descendantsOf, residentMemory } from '../sup
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
 import { descriptorsOf, forgetPeak, mebibytes, resourcesOf } from '../support/resources.ts'
+import { eightThatDoNotRead } from '../support/slow-readers.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The acceptor owns the connection, the worker owns the application: one single-threaded worker
@@ -107,20 +108,9 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
   test.each([
     ['a worker of one thread', []],
     ['a worker of eight threads', ['--threads', '8']],
-    ['an embedded worker', ['--runtime', 'pyodide', '--inherit-env']],
   ])(
     'eight clients that do not read what write() sends leave %s free',
-    async (_, args) => {
-      const server = await startPlain({ args: [...args, '--timeout', '5'] })
-      const readers = await Promise.all(Array.from({ length: 8 }, () => RawConnection.open(server)))
-      for (const reader of readers) await reader.send(get('/written?size=12000000'))
-      const innocent = await RawConnection.open(server)
-      innocent.timeout = 60_000
-      for (let n = 0; n < 5; n++) expect((await innocent.request(get('/'))).status).toBe(200)
-      expect(server.log()).not.toContain('503')
-      const { body } = await readers[0]!.readResponse()
-      expect(body.equals(Buffer.alloc(12_000_000, 'v'))).toBe(true)
-    },
+    async (_, args) => eightThatDoNotRead(args),
     120_000,
   )
 
