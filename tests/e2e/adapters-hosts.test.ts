@@ -300,7 +300,7 @@ async function hosted(make: (typeof nodeHosts)[string]) {
   const { port, mount } = await make(probe.app, { errors: probe.errors })
   const open = () => RawConnection.open({ port })
   const head = (path: string, method = 'GET', ...headers: string[]) =>
-    `${[`${method} ${mount}${path} HTTP/1.1`, 'Host: shop.example:81', ...headers].join('\r\n')}\r\n\r\n`
+    [`${method} ${mount}${path} HTTP/1.1`, 'Host: shop.example:81', ...headers, '', ''].join('\r\n')
   return { probe, mount, open, head }
 }
 
@@ -590,7 +590,9 @@ describe('toNodeHandler', () => {
   })
 
   const post = (body: string, ...headers: string[]) =>
-    `${['POST /x HTTP/1.1', 'Host: a', `Content-Length: ${body.length}`, ...headers].join('\r\n')}\r\n\r\n${body}`
+    ['POST /x HTTP/1.1', 'Host: a', `Content-Length: ${body.length}`, ...headers, '', body].join(
+      '\r\n',
+    )
 
   test('a body that a parser has read is an error that says what to do', async () => {
     const probe = new Probe()

@@ -187,7 +187,8 @@ describe.skipIf(!hasPython())('limits', () => {
   ])('%s do no harm, and reach no application', async (_, after, body) => {
     const connection = await RawConnection.open(server)
     for (const path of ['/length', '/echo']) {
-      const head = `POST ${path} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked${after}\r\n\r\n`
+      const head =
+        `POST ${path} HTTP/1.1\r\nHost: test\r\n` + `Transfer-Encoding: chunked${after}\r\n\r\n`
       const response = await connection.request(head + body)
       expect(response.status).toBe(200)
       if (path === '/length') {

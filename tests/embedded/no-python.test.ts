@@ -272,7 +272,8 @@ describe('Flask', () => {
         await server.waitForLog(log, { from, timeout: 60_000 })
         if (stack !== null) {
           const [line, name] = stack
-          const frame = `File "${join(flaskSite, 'flaskapp.py')}", line ${lineOf(line)}, in ${name}\n`
+          const file = join(flaskSite, 'flaskapp.py')
+          const frame = `File "${file}", line ${lineOf(line)}, in ${name}\n`
           await waitFor(
             'the stack in the log',
             () => server.log().slice(from).includes(frame),

@@ -152,7 +152,8 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
 function whyNot(major: number): string {
   const reason = failures.get(major) ?? 'unknown'
   if (process.env.CI) throw new Error(`npm could not install Node ${major}: ${reason}`)
-  const note = `NOT TESTED on Node ${major}, because npm could not install it: ${reason.split('\n')[0]}`
+  const [cause] = reason.split('\n')
+  const note = `NOT TESTED on Node ${major}, because npm could not install it: ${cause}`
   console.warn(`\n*** ${note}\n`)
   return note
 }

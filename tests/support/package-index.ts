@@ -159,10 +159,8 @@ export class PackageIndex {
     const links = [...this.#files.values()]
       .filter(({ filename }) => filename.startsWith(`${name.replaceAll('-', '_')}-`))
       .map(({ filename, sha256, requiresPython }) => {
-        const needs =
-          requiresPython === undefined
-            ? ''
-            : ` data-requires-python="${requiresPython.replaceAll('<', '&lt;').replaceAll('>', '&gt;')}"`
+        const escaped = requiresPython?.replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+        const needs = escaped === undefined ? '' : ` data-requires-python="${escaped}"`
         return `<a href="/files/${filename}#sha256=${sha256}"${needs}>${filename}</a>`
       })
     return links.length === 0 ? '' : `<!DOCTYPE html><html><body>${links.join('\n')}</body></html>`

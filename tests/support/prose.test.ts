@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { misplacedSentences, wideLines } from './prose.ts'
+import { misplacedSentences } from './prose.ts'
 
 describe('one sentence on each line', () => {
   test.each([
@@ -22,22 +22,5 @@ describe('one sentence on each line', () => {
     ['It is `closed`. `open` comes next.', ['1: It is `closed`. `open` comes next.']],
   ])('%j is not', (text, expected) => {
     expect(misplacedSentences(text)).toEqual(expected)
-  })
-})
-
-describe('lines of at most 100 columns', () => {
-  const long = 'word '.repeat(30).trim()
-
-  test.each([
-    `test('${long}', () => {`,
-    `  /^${long.replaceAll(' ', '-')}$/,`,
-    `  '${long.replaceAll(' ', '/')}',`,
-    'x'.repeat(100),
-  ])('%j may be as it is', (line) => {
-    expect(wideLines(line)).toEqual([])
-  })
-
-  test.each([`// ${long}`, `const text = '${long}'`, `    """${long}"""`])('%j may not', (line) => {
-    expect(wideLines(`\n${line}`)).toEqual([`2: ${line}`])
   })
 })

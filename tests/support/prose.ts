@@ -1,8 +1,3 @@
-/**
- * The form of what people read: one sentence on each line of Markdown, and code of at most 100
- * columns.
- */
-
 /** Abbreviations whose full stop does not end a sentence. */
 const ABBREVIATION = /(?:\b(?:e\.g|i\.e|etc|vs|cf|No|St)|\b[A-Z])\.$/
 
@@ -64,35 +59,4 @@ function hasTwoSentences(line: string): boolean {
 
 function count(text: string, character: string): number {
   return text.split(character).length - 1
-}
-
-/** The greatest width of a line of code or comment. */
-export const WIDTH = 100
-
-/**
- * Finds lines that are wider than 100 columns, except those that cannot be wrapped:
- *
- * - the title of a test, which the formatter keeps on one line;
- * - a regular expression;
- * - a word without a space to break at, such as a URL.
- *
- * @param code the text of a source file
- * @returns `LINE: text` for each line that is too wide
- */
-export function wideLines(code: string): string[] {
-  return code
-    .split('\n')
-    .map((line, index) => ({ line, number: index + 1 }))
-    .filter(({ line }) => [...line].length > WIDTH && !cannotBeWrapped(line))
-    .map(({ line, number }) => `${number}: ${line}`)
-}
-
-function cannotBeWrapped(line: string): boolean {
-  const text = line.trim()
-  if (/^(test|it|describe)\b[\w.]*\(/.test(text)) return true
-  if (/(^|[\s(,=!:])\/(?![/*])(\\.|\[(\\.|[^\]])*\]|[^/])+\/[dgimsuvy]*[,).]*/.test(text)) {
-    const expression = /\/(?![/*])(\\.|\[(\\.|[^\]])*\]|[^/])+\/[dgimsuvy]*/.exec(text)
-    if (expression !== null && expression[0].length > WIDTH / 2) return true
-  }
-  return !text.slice(0, WIDTH).includes(' ')
 }

@@ -7,7 +7,10 @@ describe('a page', () => {
   test('is taken apart into sections and blocks', () => {
     const page = parsePage(
       `# Title\n\n## One\n\n${fence('python file=a.py', 'x = 1\n')}\n## Two\n` +
-        `${fence('console serve=ts', '$ run it\nup …\n')}${fence('console ask', '$ a\n1\n\n2\n$ b\n')}${fence('console ask=ts', '$ c\n')}${fence('console run', '$ d\n')}`,
+        fence('console serve=ts', '$ run it\nup …\n') +
+        fence('console ask', '$ a\n1\n\n2\n$ b\n') +
+        fence('console ask=ts', '$ c\n') +
+        fence('console run', '$ d\n'),
     )
     expect(page.sections).toEqual([
       { title: 'One', blocks: [{ kind: 'file', line: 5, name: 'a.py', text: 'x = 1\n' }] },

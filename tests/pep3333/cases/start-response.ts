@@ -233,7 +233,8 @@ export const startResponseCases: readonly PepCase[] = [
       'something else.',
     run: async (probe) => {
       const response = await probe.ask('recovers_from_bad_headers')
-      return `${summary(response)}${response.header('Left-Over') ? ', with a header of the first call' : ''}`
+      const left = response.header('Left-Over') ? ', with a header of the first call' : ''
+      return `${summary(response)}${left}`
     },
     expect: '400 Recovered: "recovered"',
   },
@@ -408,10 +409,10 @@ export const startResponseCases: readonly PepCase[] = [
     rule: 'It does not add them when the application gave its own, in whatever case.',
     run: async (probe) => {
       const response = await probe.ask('own_date_and_server')
-      return (
-        `Date: ${response.all('Date').map((date) => (date.includes('1994') ? 'the given' : 'another'))}, ` +
-        `Server: ${response.all('Server')}`
-      )
+      const dates = response
+        .all('Date')
+        .map((date) => (date.includes('1994') ? 'the given' : 'another'))
+      return `Date: ${dates}, Server: ${response.all('Server')}`
     },
     expect: 'Date: the given, Server: the-case/1',
     gunicorn: {

@@ -136,7 +136,8 @@ export const promiseOfNothing: WSGIApplication = async () => {}
 // @ts-expect-error: an application does not return text
 export const returnsText: WSGIApplication = () => 'hello'
 // @ts-expect-error: a generator does not yield text
-export const yieldsText: WSGIApplication = function* () { yield 'hello' } // biome-ignore format: one line
+// biome-ignore format: one line
+export const yieldsText: WSGIApplication = function* () { yield 'hello' }
 
 // startResponse
 
