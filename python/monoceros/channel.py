@@ -7,7 +7,17 @@ from __future__ import annotations
 import socket
 from contextvars import Context
 from os import close, pipe, read, set_blocking, write
-from typing import Any, Callable, List, MutableSequence, NamedTuple, Optional, Sequence, Set, Union
+from typing import (
+    Any,
+    Callable,
+    List,
+    MutableSequence,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Union,
+)
 
 from .environ import Environ
 from .frames import Frame, FrameReader
@@ -19,7 +29,7 @@ _READ_LIMIT = 1024 * 1024
 _PARTS_LIMIT = 1024
 
 
-class Assignment(NamedTuple):
+class Service(NamedTuple):
     """What a worker runs, how, and for whom. ``window`` in bytes, ``graceful_timeout`` in
     seconds."""
 

@@ -7,7 +7,7 @@ import socket
 import time
 from typing import Any, List
 
-from .channel import Assignment
+from .channel import Service
 from .exchange import Exchange
 from .frames import Frame
 from .solo import SoloWorker
@@ -19,9 +19,9 @@ class CooperativeWorker(SoloWorker):
     """
 
     def __init__(
-        self, assignment: Assignment, data: socket.socket, control: socket.socket, wait: Any
+        self, service: Service, data: socket.socket, control: socket.socket, wait: Any
     ) -> None:
-        super().__init__(assignment, data, control)
+        super().__init__(service, data, control)
         self._let_run = wait
 
     def _receive(self, waiting: Exchange | None = None) -> bool:

@@ -7,46 +7,24 @@ own iterable."""
 
 from __future__ import annotations
 
-from contextvars import Context
-from typing import Any, Callable, Iterator, List, Optional, Protocol, Union
+from typing import Any, Callable, Iterator, List, Optional
 
 from . import frames
-from .environ import Environ, read_environ
+from .environ import read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
-from .leniency import Leniency, equivalent_bytes, plain_bytes, wrong_bytes
 from .native import perf_counter
-from .outbox import Outbox
 from .response_head import compose_head
-from .stranger import attribute, has_type, kind_of, text_of
-from .streams import BodyStream, ClientGone, FileWrapper
-from .trace import calling_place, format_error, generator_place
+from .response_writer import ResponseWriter
+from .stranger import attribute, has_type, kind_of
+from .streams import BodyStream, ClientGone, FileWrapper, is_about_client
+from .trace import format_error
 
 #: Longer than this (seconds) between a complete response and the end of close(), and the response
 #: goes out first.
 _SLOW_TAIL = 0.001
 
 
-class Carrier(Protocol):
-    """What carries exchanges: a worker of one thread, of several, or one embedded in the
-    acceptor."""
-
-    application: Callable[..., Any]
-    template: Environ
-    context: Context
-    outbox: Outbox
-    leniency: Leniency
-    window: int
-    #: True when close() was slow the last time, see _SLOW_TAIL.
-    slow_tail: bool
-
-    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
-        """Blocks until ``ready()``, or until the exchange is cancelled."""
-
-    def track(self, exchange: Exchange) -> None:
-        """From now on WINDOW and CANCEL frames concern this exchange."""
-
-
-class Exchange:
+class Exchange(ResponseWriter):
     """One request. ``begin()`` and then ``resume()``, each time there is credit, until one of them
     returns True.
 
@@ -60,32 +38,11 @@ class Exchange:
     cancelled = False
     #: For the carrier: True while nobody runs this exchange and credit should bring it back.
     suspended = False
-    tracked = False
     #: For the carrier: who runs it.
     owner: Any = None
-    spent = 0
     _asked = False  # start_response has been called
-    _head: Optional[bytes] = None
-    _declared: Optional[int] = None
-    _bodiless = False
-    _started = False  # the head is out
-    _ended = False  # nothing may be sent any more
-    _produced = 0  # bytes of body taken from the application and meant for the client
-    _known: Optional[int] = None  # length of the whole body when it is at hand
-    _rest: Optional[memoryview] = None  # taken from the iterable but not sent yet
-    _surplus = False  # the application produced more than it declared
-    _sealed: Optional[bytes] = None  # the HEAD frame of a response that is complete in it
-    _complete_at = 0.0
-    _result: Any = None
     _iterator: Optional[Iterator[bytes]] = None
-    _environ: Optional[Environ] = None
     _input: Any = None  # of a request whose body is a file or a stream
-    _head_only = False
-
-    def __init__(self, carrier: Carrier, stream: int) -> None:
-        self.carrier = carrier
-        self.stream = stream
-        self.granted = carrier.window
 
     # What the application is given.
 
@@ -142,10 +99,6 @@ class Exchange:
             raise ValueError(f"write() past the declared Content-Length of {self._declared} bytes")
 
     # What the carrier calls.
-
-    def has_credit(self) -> bool:
-        """True when at least one byte of body may be sent."""
-        return self.granted > self.spent
 
     def begin(self, flags: int, data: bytes, start: int, end: int) -> bool:
         """Runs the request whose REQUEST payload is ``data[start:end]``. True when the exchange has
@@ -323,74 +276,6 @@ class Exchange:
             return self._known
         return 0 if self._rest is None else memoryview(self._rest.obj).nbytes
 
-    def _put(self, chunk: bytes) -> None:
-        """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""
-        if self._head is None:
-            raise AssertionError(
-                "the application produced a body before it called start_response (PEP 3333)"
-            )
-        if self._head_only or self._bodiless:  # only through write(), and sent is nothing of it
-            return
-        declared = self._declared
-        if declared is not None and self._produced + len(chunk) > declared:
-            chunk = chunk[: declared - self._produced]
-            self._surplus = True
-        self._produced += len(chunk)
-        if not self._started:
-            if self._known == -1:
-                self._known = len(chunk)
-            size = min(len(chunk), BODY_PIECE, self.granted)
-            if size == len(chunk):
-                self._send_head(0, chunk)
-                return
-            rest = memoryview(chunk)
-            self._send_head(0, rest[:size])
-            self._rest = rest[size:]
-        elif chunk:
-            self._rest = memoryview(chunk)
-        self._drain()
-
-    def _drain(self) -> None:
-        """Sends of ``_rest`` what credit allows."""
-        rest = self._rest
-        outbox = self.carrier.outbox
-        while rest is not None:
-            size = min(len(rest), frames.DATA_PIECE, self.granted - self.spent)
-            if size <= 0:
-                break
-            self.spent += size
-            outbox.put(frames.pack_data(0, self.stream, size), rest[:size])
-            outbox.held += size
-            rest = rest[size:] if size < len(rest) else None
-        self._rest = rest
-
-    def _send_head(self, flags: int, body: Union[bytes, memoryview]) -> None:
-        head = self._head
-        assert head is not None
-        declared = self._declared
-        if declared is None and not self._bodiless:
-            known = self._known
-            # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty
-            # it themselves.
-            if known is not None and known >= 0 and (known or not self._head_only):
-                head = b"%bContent-Length: %d\r\n" % (head, known)
-                if not self._head_only:
-                    self._declared = declared = known
-        length = len(head)
-        size = len(body)
-        first = frames.pack_head(4 + length + size, frames.HEAD, flags, 0, self.stream, length)
-        self._started = True
-        self.spent += size
-        if not flags:
-            if declared == size:
-                self._sealed = first
-                self._complete_at = perf_counter()
-            elif not self.tracked:
-                self.carrier.track(self)
-        outbox = self.carrier.outbox
-        outbox.put(first, head, body)
-        outbox.held += size
-
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Lets the acceptor send a real file; False when the wrapper has to be iterated over."""
         if self._head is None or self._started:
@@ -467,7 +352,7 @@ class Exchange:
         """The application raised, or broke a rule that leaves no response to be made."""
         outbox = self.carrier.outbox
         self._rest = None
-        if self.cancelled or _is_about_the_client(error):
+        if self.cancelled or is_about_client(error):
             self._log(frames.DEBUG, f"given up: {type(error).__name__}")
             return self._cancel()
         text = format_error(error)
@@ -503,7 +388,7 @@ class Exchange:
             if close is not None:
                 self._context.run(close)
         except BaseException as error:
-            if not _is_about_the_client(error):
+            if not is_about_client(error):
                 self._log(frames.ERROR, f"the application's close() raised\n{format_error(error)}")
 
     def _end(self) -> bool:
@@ -517,49 +402,6 @@ class Exchange:
                 except (OSError, ValueError):  # the application has taken it apart (detach)
                     pass
         return True
-
-    # What is not quite as it should be.
-
-    def forgive(
-        self, rule: str, error: Exception, instead: str, place: Optional[str] = None
-    ) -> None:
-        """Raises ``error`` where rules are strict; else returns, and the log says once what is done
-        instead.
-        """
-        leniency = self.carrier.leniency
-        if leniency.strict:
-            raise error
-        if leniency.is_new(rule):
-            where = f" ({place or calling_place()})" if place != "" else ""
-            text = f"{self._name()}: {error}: {instead}{where}. This is said once; with --strict it is an error"
-            self.carrier.outbox.put(
-                frames.pack_json(frames.VIOLATION, 0, {"rule": rule, "text": text})
-            )
-
-    def _admit_bytes(self, value: Any, what: str, place: Optional[str] = None) -> bytes:
-        plain = plain_bytes(value)
-        if plain is not None:
-            return plain
-        error = wrong_bytes(value, what)
-        equivalent = equivalent_bytes(value)
-        if equivalent is None:
-            raise error
-        self.forgive("not-bytes", error, "its bytes are sent", place)
-        return equivalent
-
-    def _admit_chunk(self, chunk: Any) -> bytes:
-        return self._admit_bytes(
-            chunk,
-            "the application produced {} where bytes are needed",
-            generator_place(self._result),
-        )
-
-    def _admit_bare(self, result: Any) -> bytes:
-        error = TypeError(
-            f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
-        )
-        self.forgive("body-not-iterable", error, "its bytes are sent", "")
-        return memoryview(result).tobytes()
 
     def _gather(self, chunks: List[bytes]) -> Iterator[bytes]:
         """The chunks of a list in pieces of a frame's size: there is nothing to wait for between
@@ -577,38 +419,3 @@ class Exchange:
                 gathered.clear()
                 size = 0
         yield b"".join(gathered)
-
-    def _log(self, level: int, text: str) -> None:
-        self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{self._name()}: {text}"))
-
-    def _name(self) -> str:
-        """The request, for the log. The environ is the application's: anything may be in it by
-        now."""
-        environ = self._environ
-        if environ is None:
-            return "? "
-        try:
-            raw = environ.get("RAW_URI")
-            names = ("RAW_URI",) if type(raw) is str and raw else ("SCRIPT_NAME", "PATH_INFO")
-            target = "".join(text_of(environ.get(name, "")) for name in names)
-            return f"{text_of(environ.get('REQUEST_METHOD', '?'))} {target}"
-        except BaseException:
-            return "? ?"
-
-
-def _is_about_the_client(error: Optional[BaseException]) -> bool:
-    """True when an error says no more than that the client has gone, by itself or by what it came
-    from: nobody is to blame.
-    """
-    seen = 0
-    while error is not None and seen < 100:  # a chain may be a ring
-        if has_type(error, ClientGone):
-            return True
-        # By the class's own slots: an application's class may have anything under these names.
-        cause = BaseException.__dict__["__cause__"].__get__(error)
-        hidden = BaseException.__dict__["__suppress_context__"].__get__(error)
-        if cause is None and not hidden:
-            cause = BaseException.__dict__["__context__"].__get__(error)
-        error = cause
-        seen += 1
-    return False

@@ -9,8 +9,8 @@ import os
 import sys
 from typing import Any, Callable, List, Optional
 
+from .stacks import describe_stack
 from .stranger import attribute
-from .whereabouts import describe_stack
 
 _write = os.write
 _MOST_GREENLETS = 100

@@ -10,7 +10,14 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .stranger import attribute, cause_of, describe, has_type, is_callable_here, names_of
+from .stranger import (
+    attribute,
+    cause_of,
+    describe,
+    has_type,
+    is_callable_here,
+    names_of,
+)
 from .trace import format_error, hide_imports
 
 _DEFAULT_NAMES = ("application", "app")

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Callable, Deque, Dict, List, NoReturn, Optional, Set
 
 from . import exit_status, frames
-from .channel import Assignment, TakenBack, forget_below
+from .channel import Service, TakenBack, forget_below
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox
@@ -22,15 +22,15 @@ class SerialWorker:
     Who derives from it reads frames (``_receive``) and sends them (``_send``, ``_gather``).
     """
 
-    def __init__(self, assignment: Assignment) -> None:
-        self.application = assignment.application
-        self.template = assignment.template
-        self.context = assignment.context
-        self.leniency = assignment.leniency
-        self.window = assignment.window
+    def __init__(self, service: Service) -> None:
+        self.application = service.application
+        self.template = service.template
+        self.context = service.context
+        self.leniency = service.leniency
+        self.window = service.window
         self.slow_tail = False
         self.outbox = Outbox(self._send, self._gather)
-        self._ledger = assignment.ledger
+        self._ledger = service.ledger
         self._reader = FrameReader()
         self._queue: Deque[Frame] = deque()
         self._ready: Deque[Exchange] = deque()  # suspended before, with credit now

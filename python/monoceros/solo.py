@@ -14,7 +14,7 @@ from select import POLLIN, poll
 from typing import Deque, List, NoReturn
 
 from . import exit_status, frames, greenlets
-from .channel import Assignment, Pipe, receive_some, send_gathered
+from .channel import Pipe, Service, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
 from .native import allocate_lock, sleep, start_thread
@@ -25,10 +25,10 @@ from .serial import SerialWorker
 class SoloWorker(SerialWorker):
     """Runs the exchanges of one acceptor in the calling thread, over two sockets; see ``serve``."""
 
-    def __init__(self, assignment: Assignment, data: socket.socket, control: socket.socket) -> None:
-        super().__init__(assignment)
+    def __init__(self, service: Service, data: socket.socket, control: socket.socket) -> None:
+        super().__init__(service)
         self.outbox.wake_watcher = self._start_watching
-        self._graceful_timeout = assignment.graceful_timeout
+        self._graceful_timeout = service.graceful_timeout
         self._data = data
         self._control = control
         # Guards the reader and the data channel's receiving side.

@@ -11,7 +11,8 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
 
-from .frames import ABORT, LAST, BODY_PIECE, ProtocolError
+from .frames import ABORT, BODY_PIECE, LAST, ProtocolError
+from .stranger import has_type
 
 #: How many bytes of a streamed request body the acceptor may send ahead of the application.
 INPUT_WINDOW = 256 * 1024
@@ -237,3 +238,19 @@ def _path_of(number: int, name: Any, status: os.stat_result) -> Optional[str]:
         if (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino):
             return path
     return None
+
+
+def is_about_client(error: Optional[BaseException]) -> bool:
+    """True when an error or its cause is only that the client has gone: nothing is wrong then."""
+    seen = 0
+    while error is not None and seen < 100:  # a chain may be a ring
+        if has_type(error, ClientGone):
+            return True
+        # By the class's own slots: an application's class may have anything under these names.
+        cause = BaseException.__dict__["__cause__"].__get__(error)
+        hidden = BaseException.__dict__["__suppress_context__"].__get__(error)
+        if cause is None and not hidden:
+            cause = BaseException.__dict__["__context__"].__get__(error)
+        error = cause
+        seen += 1
+    return False

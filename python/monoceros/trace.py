@@ -104,7 +104,7 @@ def _hide(error: BaseException, hidden: Callable[[str], bool]) -> None:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        # By the method: of Pyodide's JsException an assignment changes JavaScript's object, and not
+        # By the method: of Pyodide's JsException an service changes JavaScript's object, and not
         # the exception.
         BaseException.with_traceback(current, _without(_traceback_of(current), hidden))
         cause = cause_of(current)

@@ -16,18 +16,18 @@ from contextvars import copy_context
 from typing import Any, MutableSequence, cast
 
 from . import exit_status, frames
-from .channel import Assignment
+from .channel import Service
 from .cooperative import CooperativeWorker
 from .environ import make_template
 from .frames import FrameReader, ProtocolError
 from .leniency import Leniency
 from .loader import LoadError
 from .native import cooperative_wait
-from .pool import PoolWorker
 from .solo import SoloWorker
+from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
-from .whereabouts import LoadingObserver
+from .threaded import ThreadedWorker
 
 _DATA = 3
 _CONTROL = 4
@@ -59,7 +59,7 @@ def _run(
     startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]
 ) -> int:
     try:
-        with LoadingObserver(data, control):
+        with StackObserver(data, control):
             application = load_application(startup)
     except LoadError as error:
         _send(data, frames.pack_fail(0, str(error)))
@@ -72,7 +72,7 @@ def _run(
     # at it again.
     gc.collect()
     gc.freeze()
-    assignment = Assignment(
+    service = Service(
         application,
         template,
         copy_context(),
@@ -82,11 +82,11 @@ def _run(
         Leniency(startup.strict),
     )
     if startup.threads > 1:
-        return PoolWorker(startup.threads, assignment, data, control).serve()
+        return ThreadedWorker(startup.threads, service, data, control).serve()
     wait = cooperative_wait()
     if wait is not None:
-        return CooperativeWorker(assignment, data, control, wait).serve()
-    return SoloWorker(assignment, data, control).serve()
+        return CooperativeWorker(service, data, control, wait).serve()
+    return SoloWorker(service, data, control).serve()
 
 
 def _receive_startup(control: socket.socket) -> Startup | None:

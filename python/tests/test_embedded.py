@@ -14,11 +14,11 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
-from monoceros import embedded, exit_status, frames
-from monoceros.channel import Assignment
-from monoceros.leniency import Leniency
+from monoceros import embedded_link, exit_status, frames
+from monoceros.channel import Service
 from monoceros.embedded import EmbeddedWorker, RequestTimedOut
 from monoceros.environ import make_template
+from monoceros.leniency import Leniency
 from monoceros.streams import ErrorStream
 from tests.acceptor import Received, Response, assemble, make_environ, request_payload
 
@@ -98,19 +98,19 @@ class FakeLink:
 class EmbeddedCase(unittest.TestCase):
     def setUp(self) -> None:
         self.link = FakeLink()
-        incoming, outgoing = bytearray(embedded.AREA), bytearray(embedded.AREA)
+        incoming, outgoing = bytearray(embedded_link.AREA), bytearray(embedded_link.AREA)
         self.link.attach(incoming, outgoing)
         # type: ignore[arg-type]
-        self.port = embedded._Port(self.link, memoryview(incoming), memoryview(outgoing))
+        self.port = embedded_link.Port(self.link, memoryview(incoming), memoryview(outgoing))
         before = signal.getsignal(signal.SIGALRM)
         self.addCleanup(lambda: signal.signal(signal.SIGALRM, before))
         self.addCleanup(lambda: signal.setitimer(signal.ITIMER_REAL, 0))
 
     def worker(self, application: Callable[..., Any], window: int = 262144) -> EmbeddedWorker:
         template = make_template({}, False, False, ErrorStream(io.StringIO()))
-        ledger = embedded._claims(self.link)  # type: ignore[arg-type]
+        ledger = embedded_link.make_ledger(self.link)  # type: ignore[arg-type]
         return EmbeddedWorker(
-            Assignment(application, template, copy_context(), window, 5.0, ledger, Leniency(False)),
+            Service(application, template, copy_context(), window, 5.0, ledger, Leniency(False)),
             self.port,
         )
 
@@ -179,7 +179,7 @@ class Serving(EmbeddedCase):
         self.assertEqual(sorted(self.received()), [1, 4])
 
     def test_a_body_that_does_not_fit_the_area_comes_in_pieces(self) -> None:
-        body = os.urandom(3 * embedded.AREA + 17)
+        body = os.urandom(3 * embedded_link.AREA + 17)
         payload = request_payload(make_environ(), body)
 
         def application(environ: Any, start_response: Any) -> List[bytes]:

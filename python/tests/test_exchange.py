@@ -1233,7 +1233,7 @@ class Odd(unittest.TestCase):
 
     def test_a_chunk_that_says_it_is_bytes(self) -> None:
         class Liar:
-            __class__ = bytes  # type: ignore[assignment]
+            __class__ = bytes  # type: ignore[service]
 
             def __len__(self) -> int:
                 return 3
@@ -1243,7 +1243,7 @@ class Odd(unittest.TestCase):
 
     def test_a_list_that_says_it_is_one(self) -> None:
         class Liar:
-            __class__ = list  # type: ignore[assignment]
+            __class__ = list  # type: ignore[service]
 
             def __len__(self) -> int:
                 return 3
@@ -1303,7 +1303,7 @@ class Odd(unittest.TestCase):
             def __bool__(self) -> bool:
                 raise OSError
 
-            __format__ = __hash__ = __eq__ = __str__  # type: ignore[assignment]
+            __format__ = __hash__ = __eq__ = __str__  # type: ignore[service]
 
         def app(environ: Any, start_response: Any) -> Any:
             environ.update(RAW_URI=Shy(), REQUEST_METHOD=Shy(), PATH_INFO="/a\nb", SCRIPT_NAME=None)

@@ -712,7 +712,7 @@ class Starting(unittest.TestCase):
                     main, r'File "[^"]*webapp\.py", line \d+ in wait_here\n.*line \d+ in <module>\n'
                 )
                 # That which tells is not told.
-                self.assertNotIn("whereabouts.py", text)
+                self.assertNotIn("stacks.py", text)
                 with open(acceptor.path("go"), "w", encoding="ascii"):
                     pass
                 # One more, which may come too late.

@@ -2,16 +2,16 @@ import type { Span } from '../bytes/span.ts'
 
 /**
  * What runs an application, as the gateway sees it. A runtime takes whole requests and gives back
- * responses; it never sees a client's socket (the design's central rule), so a slow or broken
- * client cannot hold it.
+ * responses. It never sees a client's socket, so that a slow or broken client cannot block it; this
+ * is the central rule of the design.
  */
 export interface Runtime {
   /**
-   * Takes a request that is ready to run. The answer comes by the task's own methods, never before
-   * this returns.
+   * Takes a request that is ready to run. The runtime answers by calling the task's methods, and
+   * calls none of them before this returns.
    */
   submit(task: Task): TaskHandle
-  /** How many tasks wait for somebody to run them. */
+  /** How many tasks wait to be run. */
   readonly waiting: number
 }
 
@@ -25,15 +25,15 @@ export interface Task {
   /** An upper bound of what {@link Task.writeEnviron} writes, in bytes. */
   environBound(): number
   /**
-   * Writes the environ as a marshalled dict (see `docs/reference/frames.md`) at `at`; returns where
-   * it ends.
+   * Writes the environ as a marshalled dict (see `docs/reference/frames.md`) at `at`.
+   * @returns where it ends
    */
   writeEnviron(out: Buffer, at: number): number
-  /** The request's body: whole, in a file, or to come (the runtime then asks by `wantBody`). */
+  /** The request's body: whole, in a file, or still to come; then the runtime calls `wantBody`. */
   readonly body: TaskBody
   /**
-   * The time after which nobody waits for the answer any more, so that there is no point in
-   * beginning it. Milliseconds of `performance.now()`.
+   * When the client stops waiting for the answer, so that the task is not begun after that.
+   * Milliseconds of `performance.now()`.
    */
   readonly abandonedAt: number
 
@@ -52,32 +52,32 @@ export interface Task {
    * @returns whether its memory is still needed
    */
   responseData(piece: Span): boolean
-  /** Whoever runs it holds that many bytes of the body, and waits until the client takes some. */
+  /** The worker holds that many bytes of the body, and waits until the client takes some. */
   held(bytes: number): void
-  /** The response is over; `broken` when it is not complete. */
+  /** The response is over; `broken` if it is not complete. */
   responseEnd(broken: boolean): void
-  /** The rest of the response is part of a file. It also ends the task. */
+  /** The rest of the response is a part of a file. Also ends the task. */
   responseFile(reference: FileReference): void
   /** The application raised before any of its response was sent. */
   failed(traceback: string): void
   /**
-   * The runtime cannot answer: worker gone (502), no capacity (503), time-out (504). `reason` is
-   * for the log.
+   * The runtime cannot answer: the worker is gone (502), there is no capacity (503), or the request
+   * timed out (504). `reason` is for the log.
    */
   lost(status: 502 | 503 | 504, reason: string): void
-  /** The application reads: that many more bytes of a streamed body may come. */
+  /** The application reads the body: that many more bytes of a streamed one may come. */
   wantBody(bytes: number): void
-  /** A cancelled task has left the runtime: nobody will open the file of its body any more. */
+  /** A cancelled task has left the runtime: the file of its body will not be opened any more. */
   released(): void
 }
 
-/** What became of a response's head and what came with it. */
+/** What became of a response's head, and of the bytes that came with it. */
 export type HeadOutcome = typeof TAKEN | typeof KEPT | typeof REFUSED
-/** Its bytes are not needed any more: the same memory may be used for others. */
+/** The bytes are not needed any more: their memory may be used again. */
 export const TAKEN = 0
-/** They are: they have been given to a socket that has not taken them yet. */
+/** The bytes are still needed: a socket has them and has not sent them yet. */
 export const KEPT = 1
-/** The head broke a rule; the exchange has been answered 500 and wants nothing more. */
+/** The head broke a rule: the client has been answered 500, and the rest is not wanted. */
 export const REFUSED = 2
 
 export type TaskBody =
@@ -85,7 +85,7 @@ export type TaskBody =
   | { readonly kind: 'file'; readonly path: string; readonly length: number }
   | { readonly kind: 'stream' }
 
-/** A part of a regular file, named so that a path swapped meanwhile is noticed. */
+/** A part of a regular file. Device and inode show whether the path still names the same file. */
 export interface FileReference {
   readonly path: string
   readonly device: number
@@ -94,17 +94,17 @@ export interface FileReference {
   readonly length: number
 }
 
-/** The gateway's hold on a submitted task. After the task's ending every call is ignored. */
+/** The gateway's handle of a submitted task. After the task's ending, every call is ignored. */
 export interface TaskHandle {
-  /** Whoever runs it has begun to answer several others, which are not complete either. */
+  /** Its worker has begun to answer several others, which are not complete either. */
   readonly crowded: boolean
-  /** It keeps a thread from other requests while it waits for credit. */
+  /** It occupies a thread while it waits for credit. */
   readonly blocking: boolean
   /** The client is gone. The task gets no further calls but {@link Task.released}. */
   cancel(): void
   /** A piece of a streamed body; `end` with the last one, which may be empty. */
   sendBody(chunk: Buffer, end: boolean): void
-  /** A streamed body broke off. */
+  /** A streamed body ended too early. */
   abortBody(): void
   /** The client has taken that many bytes of the response body. */
   grant(bytes: number): void

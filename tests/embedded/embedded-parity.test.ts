@@ -32,7 +32,7 @@ const differences: readonly Difference[] = [
       'is a thread of the acceptor.',
   },
   {
-    tests: 'tests.test_pool.',
+    tests: 'tests.test_threaded.',
     sees: noNetwork,
     because: 'threads',
     why: 'The worker of several threads is never run there.',

@@ -20,17 +20,18 @@ export class InterpreterError extends Error {
 }
 
 const OLDEST = [3, 9] as const
-// Runs on any Python 3 and most of 2, so that an old one can be named rather than seen to fail.
+// Runs on any Python 3 and most versions of 2, so that the message can name an old version.
 const PROBE =
-  'import sys, platform; print("|".join([platform.python_version(), platform.python_implementation(), sys.executable or ""]))'
+  'import sys, platform; print("|".join([platform.python_version(), ' +
+  'platform.python_implementation(), sys.executable or ""]))'
 
 /**
- * Finds the Python to use: the one asked for, else that of `$VIRTUAL_ENV`, else of `.venv` in the
- * application's folder, else `python3` on PATH.
+ * Finds the system's Python to use: `asked`, or else the one in `$VIRTUAL_ENV`, in `.venv` of the
+ * application's folder, or `python3` on PATH.
  *
  * @param asked the setting `python`: a path or a name, or null
  * @param directory the application's folder
- * @param option how that setting is called where the message is read
+ * @param option the name of that setting in messages
  * @throws InterpreterError
  */
 export async function findInterpreter(
@@ -53,7 +54,8 @@ export async function findInterpreter(
   const list = tried.map((line) => `  - ${line}`).join('\n')
   throw new InterpreterError(
     asked === null
-      ? `No ${wanted} was found. Tried:\n${list}\nInstall one, or say which to use with ${option}${option.startsWith('-') ? ' PATH' : ''}.`
+      ? `No ${wanted} was found. Tried:\n${list}\n` +
+          `Install one, or choose one with ${option}${option.startsWith('-') ? ' PATH' : ''}.`
       : `The interpreter given with ${option} cannot be used (${wanted} is needed):\n${list}`,
   )
 }
@@ -90,8 +92,7 @@ function candidates(
 }
 
 /**
- * Whether there is anything that {@link findInterpreter} would try when it is asked for none by
- * name. Starts nothing.
+ * Whether there is anything that {@link findInterpreter} would try without `asked`. Starts nothing.
  */
 export function mayFindInterpreter(directory: string, environment: NodeJS.ProcessEnv): boolean {
   const folders = (environment.PATH ?? '').split(delimiter)

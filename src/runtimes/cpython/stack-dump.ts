@@ -1,6 +1,6 @@
 /**
- * Reads what Python's faulthandler writes of where a process stands, and shows it as a traceback of
- * the application.
+ * Reads the stacks that Python's faulthandler writes, and formats them as a traceback of the
+ * application.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,25 +11,25 @@ interface Frame {
   readonly name: string
 }
 
-/** Our own Python files, which are realpaths in a worker too. */
+/** The folder of Monoceros's Python files; a worker, too, has it as a real path. */
 const SERVER = fileURLToPath(new URL('../../../python/', import.meta.url))
-/** How many threads beside the main one are shown. */
+/** How many threads are shown beside the main one. */
 const OTHER_THREADS = 8
-/** A larger file is not read to show a line of it, in bytes. */
+/** Files larger than this are not read to show a line of them, in bytes. */
 const MOST_SOURCE = 4 * 1024 * 1024
 
 /**
- * The stack of the main thread, and of others that run code of the application: oldest call first,
- * with source lines, and without the server's own frames and those of the import machinery.
+ * The stack of the main thread, and of other threads that run code of the application: oldest call
+ * first, with source lines, and without the frames of the server and of the import machinery.
  *
- * @param dump all that `faulthandler` has written, for one or more threads; the one that handled
- * the signal is the main thread
- * @returns null when there is no frame in it
+ * @param dump the output of `faulthandler` for one or more threads; the one that handled the signal
+ * is the main thread
+ * @returns null if there is no frame in it
  *
  * @example
- * readStackDump('Current thread 0x7f (most recent call first):\n File "/srv/app.py", line 3 in
- * <module>\n') // 'Stack (most recent call last):\n File "/srv/app.py", line 3, in <module>\n while
- * True: pass'
+ * const dump = 'Current thread 0x7f (most recent call first):\n  File "/srv/app.py", line 3 in f\n'
+ * readStackDump(dump)
+ * // 'Stack (most recent call last):\n  File "/srv/app.py", line 3, in f\n    while True: pass'
  */
 export function readStackDump(dump: string): string | null {
   let main: Frame[] = []
@@ -60,7 +60,7 @@ export function readStackDump(dump: string): string | null {
   return text === '' ? null : text
 }
 
-/** Where the import machinery itself waits, for a lock for example, its frames are all there is. */
+/** If the import machinery itself waits, for example for a lock, only its frames are left. */
 function mainFrames(frames: readonly Frame[]): readonly Frame[] {
   const application = applicationFrames(frames)
   return application.length > 0 ? application : frames.filter(({ file }) => !isServer(file))
@@ -76,7 +76,7 @@ function isServer(file: string): boolean {
   return file.startsWith(SERVER)
 }
 
-/** What is around the function of any thread. */
+/** The frames around the function of every thread. */
 function isThreadStart({ file, name }: Frame): boolean {
   return file.endsWith('/threading.py') && ['_bootstrap', '_bootstrap_inner', 'run'].includes(name)
 }

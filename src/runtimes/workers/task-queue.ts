@@ -1,17 +1,16 @@
 import type { Assignment } from './assignment.ts'
 
 /**
- * Entries whose client has left are swept out when there are this many of them, and more of them
- * than of others.
+ * Cancelled entries are removed when there are this many of them, and more of them than of others.
  */
 const SWEEP_AT = 64
 
 /**
- * Assignments that wait for a worker: first in, first out, but what a worker gives back goes to the
- * front again.
+ * Assignments that wait for a worker: first in, first out, except that those which a worker gives
+ * back go to the front again.
  */
 export class TaskQueue {
-  // Taken from the end of `front` (which is in reverse order), then from `back` at `at`.
+  // The next one is at the end of `front`, which is in reverse order, or in `back` at `at`.
   #front: Assignment[] = []
   #back: Assignment[] = []
   #at = 0
@@ -24,12 +23,12 @@ export class TaskQueue {
     this.#changed = changed
   }
 
-  /** How many wait for an answer; those whose client has left meanwhile do not. */
+  /** How many wait, without those that were cancelled. */
   get length(): number {
     return this.entries - this.#dead
   }
 
-  /** How many are held, those included. */
+  /** How many are held, including those that were cancelled. */
   get entries(): number {
     return this.#front.length + this.#back.length - this.#at
   }
@@ -40,7 +39,7 @@ export class TaskQueue {
     this.#changed(this.length)
   }
 
-  /** Puts assignments before all others, in their order. */
+  /** Puts assignments before all others, in the order given. */
   unshift(assignments: readonly Assignment[]): void {
     for (let i = assignments.length - 1; i >= 0; i--) {
       this.#front.push(assignments[i])
@@ -49,7 +48,7 @@ export class TaskQueue {
     this.#changed(this.length)
   }
 
-  /** The next one whose task still wants an answer, or undefined. */
+  /** Takes out the next one that was not cancelled; undefined if there is none. */
   shift(): Assignment | undefined {
     for (;;) {
       const next = this.#front.length > 0 ? this.#front.pop() : this.#takeBack()
@@ -64,8 +63,8 @@ export class TaskQueue {
   }
 
   /**
-   * One of those that wait was cancelled. Clients that come and go while all workers are busy must
-   * not fill the memory.
+   * An assignment in the queue was cancelled. Clients that come and go while all workers are busy
+   * must not fill the memory.
    */
   forget(): void {
     this.#dead++
@@ -77,7 +76,7 @@ export class TaskQueue {
     this.#dead = 0
   }
 
-  /** Takes out, and returns, those that were submitted before `time`. */
+  /** Takes out those that were submitted before `time`. */
   takeOlderThan(time: number): Assignment[] {
     const taken: Assignment[] = []
     for (;;) {
@@ -94,8 +93,7 @@ export class TaskQueue {
   #takeBack(): Assignment | undefined {
     if (this.#at === this.#back.length) return undefined
     const next = this.#back[this.#at++]
-    // Moves what is left to the beginning now and then, so that the cost per request stays
-    // constant.
+    // Moves the rest to the beginning now and then, so that the cost of a request stays constant.
     if (this.#at === this.#back.length || this.#at >= 1024) {
       this.#back = this.#back.slice(this.#at)
       this.#at = 0

@@ -163,7 +163,7 @@ export class InterpreterLink {
     return this.#files.isHostDescriptor(descriptor)
   }
 
-  stands(stack: string): void {
+  report_stack(stack: string): void {
     this.#port.notify({ type: 'stands', stack })
   }
 

@@ -12,9 +12,9 @@ import { pythonFolder } from './pyodide/package.ts'
 import { workerThreads } from './pyodide/worker/worker-thread.ts'
 import type { WorkerStarter } from './workers/worker-handle.ts'
 
-/** Which Python is wanted, and what its workers are given. The names are those of the settings. */
+/** Which Python to find, and what its workers get. The names are those of the settings. */
 export interface PythonRequest {
-  /** `auto`: the system's, or the embedded one where there is none. */
+  /** `auto`: the system's Python, or the embedded one if there is none. */
   readonly runtime: 'auto' | 'cpython' | 'pyodide'
   readonly python: string | null
   readonly chdir: string
@@ -23,26 +23,27 @@ export interface PythonRequest {
   readonly inheritEnv: boolean
   readonly mounts: readonly string[]
   readonly workerMemory: number | null
-  /** A folder for what workers and we share. */
+  /** A folder for files that the workers and this process share. */
   readonly directory: string
-  /** How the setting `python` is called where messages about it are read. */
+  /** The name of the setting `python` in messages. Defaults to `--python`. */
   readonly option?: string
 }
 
-/** A Python that was found, and how its workers are started. */
+/** A Python that was found, and how to start its workers. */
 export interface Python {
   readonly runtime: 'cpython' | 'pyodide'
   /** The path of the interpreter, or `embedded`. */
   readonly executable: string
   readonly start: WorkerStarter
-  /** Why it is the embedded one although nobody asked for it; null where that is not so. */
+  /** Why the system's Python cannot be used; null unless the embedded one takes its place. */
   readonly insteadOf: string | null
-  /** To be called when workers serve: prepares what later starts gain by. */
+  /** To be called when workers serve: makes later starts faster. */
   settle(): void
 }
 
 /**
- * @throws InterpreterError, MountError, Error when the embedded interpreter's files cannot be read
+ * Finds the Python to use.
+ * @throws InterpreterError, MountError, or Error if files of the embedded interpreter are unreadable
  */
 export async function findPython(request: PythonRequest): Promise<Python> {
   if (request.runtime === 'pyodide') return await embedded(request, null)
@@ -91,20 +92,20 @@ async function embedded(request: PythonRequest, insteadOf: string | null): Promi
     insteadOf,
     settle: () => {
       if (threads.image.snapshot !== null || !snapshotFits(environment)) return
-      // Later workers start from it.
+      // Later workers start from the snapshot.
       void keepSnapshot()
         .then(load)
         .then((image) => {
           threads.image = image
         })
-        .catch(() => {}) // then they start as the first ones did
+        .catch(() => {}) // without a snapshot, they start as the first ones did
     },
   }
 }
 
 /**
- * Python would look for a folder for temporary files itself, and find /tmp, which it has in memory
- * alone where ours is another.
+ * Tells Python the folder for temporary files. On its own it would use /tmp, which is in the
+ * interpreter's memory if the real folder is another one.
  */
 function withTemporaryFolder(environment: Record<string, string>): Record<string, string> {
   const folder = tmpdir()

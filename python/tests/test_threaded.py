@@ -9,12 +9,12 @@ from contextvars import copy_context
 from typing import Any, List
 from unittest import mock
 
-from monoceros import frames, pool
-from monoceros.channel import Assignment
+from monoceros import frames, threaded
+from monoceros.channel import Service
 from monoceros.environ import make_template
 from monoceros.leniency import Leniency
-from monoceros.pool import PoolWorker
 from monoceros.streams import ErrorStream
+from monoceros.threaded import ThreadedWorker
 from tests.acceptor import make_environ, request_payload
 
 
@@ -28,8 +28,8 @@ class Batching(unittest.TestCase):
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
         template = make_template({}, True, True, ErrorStream())
-        assignment = Assignment(answer, template, copy_context(), 262144, 5.0, [0], Leniency(False))
-        self.worker = PoolWorker(3, assignment, data, control)
+        service = Service(answer, template, copy_context(), 262144, 5.0, [0], Leniency(False))
+        self.worker = ThreadedWorker(3, service, data, control)
         self.sends: List[int] = []
         send = self.worker.outbox._send
         self.worker.outbox._send = lambda sent: (self.sends.append(len(sent)), send(sent))[1]
@@ -69,14 +69,14 @@ class Batching(unittest.TestCase):
         self.assertEqual(answered, set(streams))
 
     def test_responses_go_out_several_at_once_while_more_wait_to_begin(self) -> None:
-        with mock.patch.object(pool, "PATIENCE", 60), mock.patch.object(pool, "_TICK", 10):
+        with mock.patch.object(threaded, "PATIENCE", 60), mock.patch.object(threaded, "_TICK", 10):
             self.ask(1, 1)
             before = len(self.sends)
             self.ask(2, 100)
         self.assertLess(len(self.sends) - before, 20)
 
     def test_nothing_is_held_longer_than_patience_has_it(self) -> None:
-        with mock.patch.object(pool, "PATIENCE", -1):
+        with mock.patch.object(threaded, "PATIENCE", -1):
             self.ask(1, 50)
         # three threads that end at the same moment may share one
         self.assertGreaterEqual(len(self.sends), 17)

@@ -17,7 +17,7 @@ _MOST_FRAMES = 100
 _MOST_THREADS = 100
 
 
-class LoadingObserver:
+class StackObserver:
     """Answers GET_STACKS by STACKS for as long as the application is loaded, from a thread of its own.
 
     It looks at the other threads while it has the interpreter, so that none of them moves, and

@@ -13,13 +13,19 @@ from select import POLLIN, poll
 from typing import Callable, Deque, Dict, List, Set, Tuple
 
 from . import exit_status, frames, greenlets
-from .channel import Assignment, Pipe, forget_below, receive_some, send_gathered
+from .channel import Pipe, Service, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, ProtocolError
-from .native import Condition, allocate_lock, cooperative_wait, perf_counter, sleep, start_thread
+from .native import (
+    Condition,
+    allocate_lock,
+    cooperative_wait,
+    perf_counter,
+    sleep,
+    start_thread,
+)
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream
-
 
 #: Seconds between two looks at what is held back. The main thread has little else to do, and
 #: another thread's application may be waiting for something that takes long.
@@ -29,7 +35,7 @@ _TICK = 0.002
 class _Runner:
     """One thread of the pool and what is waiting for it."""
 
-    def __init__(self, pool: PoolWorker, number: int) -> None:
+    def __init__(self, pool: ThreadedWorker, number: int) -> None:
         self.ready: Deque[Exchange] = deque()  # its own, suspended before, with credit now
         # All runners share the pool's lock, but each is woken by itself.
         self.condition = Condition(pool.lock)
@@ -38,26 +44,26 @@ class _Runner:
         self.number = number
 
 
-class PoolWorker:
+class ThreadedWorker:
     """Runs the exchanges of one acceptor in ``threads`` threads; see ``serve``."""
 
     def __init__(
-        self, threads: int, assignment: Assignment, data: socket.socket, control: socket.socket
+        self, threads: int, service: Service, data: socket.socket, control: socket.socket
     ) -> None:
-        self.application = assignment.application
-        self.template = assignment.template
-        self.context = assignment.context
-        self.leniency = assignment.leniency
-        self.window = assignment.window
+        self.application = service.application
+        self.template = service.template
+        self.context = service.context
+        self.leniency = service.leniency
+        self.window = service.window
         self.slow_tail = False
         #: Guards everything below but the readers, which are the main thread's.
         self.lock = allocate_lock()
         self.outbox = Outbox(self._send, self._gather)
         self.outbox.wake_watcher = self._start_watching
-        self._graceful_timeout = assignment.graceful_timeout
+        self._graceful_timeout = service.graceful_timeout
         self._data = data
         self._control = control
-        self._ledger = assignment.ledger
+        self._ledger = service.ledger
         self._queue: Deque[Frame] = deque()
         # the last to fall idle is the first to be woken: its caches are warm
         self._idle: List[_Runner] = []

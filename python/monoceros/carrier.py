@@ -1,0 +1,33 @@
+"""What carries exchanges: what they need of the worker that runs them."""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+
+from .environ import Environ
+from .leniency import Leniency
+from .outbox import Outbox
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+
+class Carrier(Protocol):
+    """What carries exchanges: a worker of one thread, of several, or one embedded in the
+    acceptor."""
+
+    application: Callable[..., Any]
+    template: Environ
+    context: Context
+    outbox: Outbox
+    leniency: Leniency
+    window: int
+    #: True when close() was slow the last time, see _SLOW_TAIL.
+    slow_tail: bool
+
+    def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
+        """Blocks until ``ready()``, or until the exchange is cancelled."""
+
+    def track(self, exchange: Exchange) -> None:
+        """From now on WINDOW and CANCEL frames concern this exchange."""
