@@ -840,7 +840,7 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const url = (path: string) => pathToFileURL(join(repository, 'dist', path)).href
       writeFileSync(
         name,
-        `import { pythonApp } from '${url('python/python-app.js')}'
+        `import { pythonApp } from '${url('python-app/python-app.js')}'
 import { makeEnviron } from '${url('wsgi/environ.js')}'
 const app = pythonApp('plain:app', ${JSON.stringify({
           python: testPython().executable,

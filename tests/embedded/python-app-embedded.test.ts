@@ -52,7 +52,7 @@ describe('a Python application on the embedded Python, as a value', () => {
   beforeAll(async () => {
     writeFileSync(join(home.path, 'embedded_app.py'), APPLICATION)
     const { pythonApp } = (await import(
-      compiled('python/python-app.js')
+      compiled('python-app/python-app.js')
     )) as typeof import('../../src/python-app/python-app.ts')
     make = (application, options) =>
       pythonApp(application, {
