@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A mistake of whoever called the command: told in one line, with where to read on. */
+/** A mistake on the command line. It is reported in one line, with a reference to the help. */
 export class UsageError extends Error {
   code = 'BENCH_USAGE'
 }

@@ -8,7 +8,7 @@
  * @property {number} acceptor Of them, the acceptors'. NaN for servers that have none.
  * @property {number} worker Of them, the workers'.
  * @property {number} errors
- * @property {number} others The part of the machine that other processes used meanwhile, 0 to 1.
+ * @property {number} others The part of the machine that other processes used in that time, 0 to 1.
  *
  * @typedef {object} Point
  * @property {string} server
@@ -38,13 +38,14 @@ export function growthReport({ facts, notes, base, curves }) {
     ...facts.map((fact) => `- ${fact}`),
     ...notes.map((note) => `- ${note}`),
     '',
-    `One thing varies, all else stays: ${base.connections} connections, 2 workers, 1 ` +
-      'acceptor, no header fields but Host, no request',
-    'body, a response body of 14 bytes. CPU is the processor time per request of all ' +
-      'processes of a server, the median of',
-    'the rounds, and behind it the least and the most of them. A slope is the difference ' +
-      'to the first point of that server,',
-    'divided by the difference on the axis. Errors are the sum over the rounds.',
+    `One thing varies, everything else stays the same: ${base.connections} connections, 2 ` +
+      'workers, 1 acceptor, no header fields except Host, no request body, a response body of 14 ' +
+      'bytes.',
+    'CPU is the processor time per request of all processes of a server: the median of the ' +
+      'rounds, and behind it the least and the most of them.',
+    'A slope is the difference to the first point of that server, divided by the difference on ' +
+      'the axis.',
+    'Errors are the sum over the rounds.',
     ...curves.flatMap((curve) => ['', ...curveSection(curve)]),
     '',
   ].join('\n')

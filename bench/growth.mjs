@@ -394,7 +394,7 @@ async function check({ origin }, path) {
   }
 }
 
-/** All points of a curve, to and fro, so that what drifts meanwhile hits both ends alike. */
+/** All points of a curve, to and fro, so that drift affects both ends alike. */
 async function measure(points, all, rounds, late, title) {
   const measured = points.map((point) => ({
     ...point,

@@ -246,7 +246,7 @@ def body(curve: Dict[str, Any], what: str) -> Figure:
 
     values = sorted({point["x"] for point in curve["points"]})
     for axes in (whole, slope):
-        # Logarithmic, but for its beginning: an empty body has its place too.
+        # Logarithmic except for its beginning, so that an empty body has a place.
         axes.set_xscale("symlog", linthresh=KB, linscale=0.4)
         axes.set_xticks(values if axes is whole else values[1:])
         axes.xaxis.set_major_formatter(FuncFormatter(size))

@@ -128,7 +128,7 @@ function processes() {
     .filter((process) => process !== null)
 }
 
-/** @returns {Process | null} null when it has ended meanwhile. */
+/** @returns {Process | null} null if it has ended in the meantime. */
 function processOf(pid) {
   const text = read(`/proc/${pid}/stat`)
   if (text === null) return null

@@ -57,7 +57,7 @@ test('a process that was killed does not live, not even before its parent has wa
   assert.deepEqual(processTree(child.pid), [])
 })
 
-test('the exact time of a tree is that of its ticks, but for their size', async (context) => {
+test('the exact time of a tree agrees with its ticks, within their size', async (context) => {
   const child = await start(context, `${BURN} console.log('ready'); ${WAIT}`)
   const exact = exactTime(child.pid)
   const ticks = processorTime(child.pid)

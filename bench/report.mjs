@@ -11,7 +11,7 @@
  * @property {number} memory Bytes, the highest seen.
  * @property {number} errors
  * @property {number} unanswered Connections that had no answer.
- * @property {number} others The part of the machine that other processes used meanwhile, 0 to 1.
+ * @property {number} others The part of the machine that other processes used in that time, 0 to 1.
  *
  * @typedef {object} Case
  * @property {string} title
@@ -32,19 +32,18 @@ export function report({ facts, absences, cases }) {
     ...facts.map((fact) => `- ${fact}`),
     ...absences.map((absence) => `- Not here: ${absence}`),
     '',
-    'Figures are medians of the rounds, but for memory (the highest) and errors (the sum). ' +
-      'CPU is the processor time of',
-    'all processes of a server, ended ones too, per request. Memory is PSS, summed over ' +
-      'these processes, sampled while',
-    'they work; servers keep running between cases, so it holds what earlier cases made ' +
-      'them take. Errors are responses',
-    'with a status above 399, and connections that failed or were closed before their ' +
-      'answer. "Unanswered" (the sum, too) are',
-    'connections that had no answer before the turn was over, as far as it shows: as many ' +
-      'as there were fewer answers.',
-    `"Ours, requests/s" is ${OURS}'s requests/s through the server's (${OURS_IN_NODE}'s ` +
-      'for a server on Node.js), and "ours, CPU"',
-    "its CPU per request through the server's: the median of the rounds' ratios.",
+    'Figures are medians of the rounds, except memory (the highest) and errors (the sum).',
+    'CPU is the processor time of all processes of a server per request, including those that ' +
+      'ended.',
+    'Memory is PSS, summed over these processes, and sampled while they work. Servers keep ' +
+      'running between cases, so it includes what earlier cases needed.',
+    'Errors are responses with a status above 399, and connections that failed or were closed ' +
+      'before their answer.',
+    '"Unanswered" (also the sum) are connections that had no answer before the turn was over, as ' +
+      'far as that shows: the number of connections minus the number of answers.',
+    `"Ours, requests/s" is ${OURS}'s requests/s through the server's (${OURS_IN_NODE}'s for a ` +
+      'server on Node.js), and "ours, CPU" its CPU per request through the server\'s: the median ' +
+      "of the rounds' ratios.",
     ...summary(cases),
     ...cases.flatMap((one) => ['', ...caseTable(one)]),
     '',

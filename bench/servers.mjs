@@ -1,5 +1,5 @@
 /**
- * The servers that are compared, and how each is started: its own defaults, but for the address,
+ * The servers that are compared, and how each is started: its own defaults, except the address,
  * the number of workers, and what would otherwise refuse the 512 connections of a workload or make
  * the comparison one of time-outs. Access logs are off everywhere.
  *
@@ -193,7 +193,7 @@ export function serves({ node }, app) {
   return !node || app === 'plain:application'
 }
 
-/** Which of ours a server is compared with. @param {string} name */
+/** The server of Monoceros that a server is compared with. @param {string} name */
 export function oursBeside(name) {
   const node = SERVERS.find((server) => server.name === name)?.node
   return node ? OURS_IN_NODE : OURS

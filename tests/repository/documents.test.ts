@@ -17,18 +17,17 @@ import { misplacedSentences } from '../support/prose.ts'
 import { runToEnd } from '../support/running-server.ts'
 import { outputMatches } from '../support/tutorial-page.ts'
 
-// What the pages show is true: their TypeScript compiles, what they run prints what they show,
-// their tables name the options that there are, their links lead somewhere. (The tutorial has a
-// runner of its own, tests/e2e/tutorial.test.ts; only its links are looked at here.)
+// Checks that the pages are true and well formed: their TypeScript compiles, their programs print
+// what they show, their tables name the options that exist, and their links and paths lead somewhere.
+// (tests/e2e/tutorial.test.ts runs the tutorial; here only its links, paths and form are checked.)
 //
-// What a block is stands behind its language, where readers do not see it:
-// - `ts`: compiled, with the other blocks of its page that are files beside it;
-// - `ts file=app.ts`: the same, and can be imported by others of the page;
-// - `ts run`: a program that is run too; a `text` block right behind it is what it prints (`…` is
-//   anything).
+// The kind of a block is written behind its language, where readers do not see it:
+// - `ts`: is compiled together with the files of its page;
+// - `ts file=app.ts`: the same, and other blocks of the page can import it;
+// - `ts run`: is also run. The `text` block that follows is its output (`…` stands for anything).
 //
-// What a block takes for granted, such as the `app` that it wraps, is in `stage` below.
-// A table of options stands below a line that has `(\`CompressOptions\`)` at its end.
+// `stage` below declares what blocks take for granted, such as the `app` that they wrap.
+// A table of options follows a line that ends in `(\`CompressOptions\`):`.
 
 interface Block {
   readonly page: string
