@@ -24,8 +24,8 @@ WORKER = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "monoceros-worker"
 )
 
-#: Nothing a test waits for takes this long (seconds); it ends a test that would wait for ever.
-PATIENCE = 20.0
+#: Nothing that a test waits for takes this long (seconds). A test that waits in vain fails then.
+PATIENCE = 60.0
 
 
 class Received(NamedTuple):
@@ -320,8 +320,12 @@ class Acceptor:
         return os.pread(self.output.fileno(), 1 << 20, 0).decode()
 
     def stop(self) -> int:
-        """Says STOP; the worker's exit status."""
+        """Sends STOP; the worker's exit status."""
         self.command(frames.STOP)
+        return self.status()
+
+    def status(self) -> int:
+        """Waits for the worker's end; its exit status."""
         return self.process.wait(PATIENCE)
 
     def signal(self, number: signal.Signals) -> None:

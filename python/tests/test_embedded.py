@@ -22,7 +22,7 @@ from monoceros.leniency import Leniency
 from monoceros.streams import ErrorStream
 from tests.acceptor import Received, Response, assemble, make_environ, request_payload
 
-CLIENT = 5.0  # seconds that a test waits for what must come at once
+CLIENT = 60.0  # seconds after which a test gives up on something that must happen at once
 
 
 class FakeLink:

@@ -28,7 +28,7 @@ APP = """
     HERE = os.path.dirname(os.path.abspath(__file__))
 
     def wait_for(name):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not os.path.exists(os.path.join(HERE, name)):
             assert time.monotonic() < deadline, name
             time.sleep(0.002)
@@ -109,7 +109,7 @@ TAIL = """
             def __iter__(self):
                 return iter((b'x',))
             def close(self):
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + 60
                 while not os.path.exists(os.path.join(HERE, 'go')):
                     assert time.monotonic() < deadline
                     time.sleep(0.002)
@@ -414,7 +414,7 @@ class Both:
         acceptor.window(stream, 10_000_000)
         response = acceptor.finish(stream, credit=False)
         self.assertEqual((len(response.body), response.broken), (1_024_000, False))
-        self.assertEqual(acceptor.process.wait(20), 0)
+        self.assertEqual(acceptor.status(), 0)
 
     def test_stop_ends_an_idle_worker_at_once_and_runs_its_exit_functions(self: Any) -> None:
         acceptor = self.start(APP + "\n    import atexit; atexit.register(mark, 'exited')\n")
@@ -426,7 +426,7 @@ class Both:
         acceptor = self.start()
         acceptor.data.close()
         acceptor.control.close()
-        self.assertEqual(acceptor.process.wait(20), 1)
+        self.assertEqual(acceptor.status(), 1)
 
     def test_what_runs_when_the_acceptor_goes_may_finish_and_streams_are_closed(self: Any) -> None:
         acceptor = self.start(window=1000, graceful_timeout=20)
@@ -436,7 +436,7 @@ class Both:
         acceptor.data.close()
         acceptor.control.close()
         acceptor.touch("go-r")
-        self.assertEqual(acceptor.process.wait(20), 1)
+        self.assertEqual(acceptor.status(), 1)
         acceptor.await_file("closed-l")
 
     def test_what_runs_for_ever_ends_when_the_acceptor_is_gone(self: Any) -> None:
@@ -445,7 +445,7 @@ class Both:
         acceptor.await_file("begun-z")
         acceptor.data.close()
         acceptor.control.close()
-        self.assertEqual(acceptor.process.wait(20), 1)
+        self.assertEqual(acceptor.status(), 1)
 
     def test_a_broken_protocol_ends_the_worker_with_4(self: Any) -> None:
         for name, data, control in (
@@ -463,9 +463,12 @@ class Both:
         ):
             with self.subTest(name):
                 acceptor = self.start()
-                acceptor.data.sendall(data)
-                acceptor.control.sendall(control)
-                self.assertEqual(acceptor.process.wait(20), 4)
+                # Sending nothing fails too, if the worker has ended in the meantime.
+                if data:
+                    acceptor.data.sendall(data)
+                if control:
+                    acceptor.control.sendall(control)
+                self.assertEqual(acceptor.status(), 4)
                 self.assertIn("monoceros worker: the acceptor sent", acceptor.stderr())
                 self.assertNotIn("Traceback", acceptor.stderr())
 
@@ -486,7 +489,7 @@ class Both:
         acceptor.request("/sleep", QUERY_STRING="z")
         acceptor.await_file("begun-z")
         acceptor.signal(signal.SIGABRT)
-        self.assertEqual(acceptor.process.wait(20), -signal.SIGABRT)
+        self.assertEqual(acceptor.status(), -signal.SIGABRT)
         self.assertRegex(
             acceptor.stderr(), r'(?s)Fatal Python error: Aborted.*webapp.py", line \d+ in app'
         )
@@ -677,10 +680,10 @@ class Starting(unittest.TestCase):
                 self.assertIn(words, text)
                 self.assertEqual("Traceback" in text, traceback)
                 self.assertNotIn(os.path.join("monoceros", "loader.py"), text)
-                self.assertEqual(acceptor.process.wait(20), 3)
+                self.assertEqual(acceptor.status(), 3)
                 self.assertEqual(acceptor.stderr(), "")
 
-    def test_where_a_load_stands_is_told_and_disturbs_nothing(self) -> None:
+    def test_the_stack_of_a_load_is_reported_and_the_load_continues(self) -> None:
         source = """
             import os, threading, time
 
@@ -699,19 +702,19 @@ class Starting(unittest.TestCase):
                 acceptor.settings["threads"] = threads
                 acceptor.command(frames.START, json.dumps(acceptor.settings).encode())
 
-                def stands() -> str:
+                def stacks() -> str:
                     acceptor.command(frames.GET_STACKS)
                     frame = acceptor.receive()
                     self.assertEqual((frame.kind, frame.stream), (frames.STACKS, 0))
                     return frame.payload.decode()
 
-                wait_until(lambda: "in wait_here\n" in stands(), "the application to wait")
-                text = stands()
+                wait_until(lambda: "in wait_here\n" in stacks(), "the application to wait")
+                text = stacks()
                 main = text[text.index("Current thread") :]
                 self.assertRegex(
                     main, r'File "[^"]*webapp\.py", line \d+ in wait_here\n.*line \d+ in <module>\n'
                 )
-                # That which tells is not told.
+                # The thread that reports is left out.
                 self.assertNotIn("stacks.py", text)
                 with open(acceptor.path("go"), "w", encoding="ascii"):
                     pass
@@ -754,7 +757,7 @@ class Starting(unittest.TestCase):
             self.assertEqual(
                 acceptor.first.payload, b"chdir '/nowhere/at/all': No such file or directory"
             )
-            self.assertEqual(acceptor.process.wait(20), 3)
+            self.assertEqual(acceptor.status(), 3)
 
     def test_sys_path_is_pythonpath_then_the_directory_and_not_the_workers(self) -> None:
         source = """
@@ -773,7 +776,7 @@ class Starting(unittest.TestCase):
     def test_an_acceptor_that_goes_before_start_is_no_reason_to_stay(self) -> None:
         with Acceptor("", start=False) as acceptor:
             acceptor.control.close()
-            self.assertEqual(acceptor.process.wait(20), 1)
+            self.assertEqual(acceptor.status(), 1)
 
     def test_a_start_that_cannot_be_read_ends_the_worker_with_4(self) -> None:
         for payload in (
@@ -786,11 +789,11 @@ class Starting(unittest.TestCase):
         ):
             with self.subTest(payload), Acceptor("", start=False) as acceptor:
                 acceptor.command(frames.START, payload)
-                self.assertEqual(acceptor.process.wait(20), 4)
+                self.assertEqual(acceptor.status(), 4)
                 self.assertIn("START", acceptor.stderr())
         with Acceptor("", start=False) as acceptor:
             acceptor.command(frames.STOP)
-            self.assertEqual(acceptor.process.wait(20), 4)
+            self.assertEqual(acceptor.status(), 4)
 
     def test_it_runs_with_a_safe_path_and_through_a_link(self) -> None:
         with Acceptor("def app(e, s): ...") as acceptor:
