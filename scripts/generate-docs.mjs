@@ -4,6 +4,7 @@
  *
  * - docs/reference/settings.md, from the table of settings
  * - docs/reference/exit-status.md, from the table of exit statuses
+ * - docs/reference/node-internals.md, from the table in src/transport/node-internals.ts
  * - the picture of the import rules in docs/design.md, from scripts/import-rules.mjs
  * - the list in docs/decisions/README.md, from the pages beside it
  * - examples/tutorial, from docs/guides/tutorial.md
@@ -25,6 +26,8 @@ const { renderReference } = await import('../dist/settings/reference.js')
 writeFileSync(join(root, 'docs', 'reference', 'settings.md'), renderReference())
 const { renderExitStatuses } = await import('../dist/process/exit-status.js')
 writeFileSync(join(root, 'docs', 'reference', 'exit-status.md'), renderExitStatuses())
+const { renderNodeInternals } = await import('../dist/transport/node-internals.js')
+writeFileSync(join(root, 'docs', 'reference', 'node-internals.md'), renderNodeInternals())
 
 const design = join(root, 'docs', 'design.md')
 writeFileSync(design, withImportsDrawn(readFileSync(design, 'utf8')))

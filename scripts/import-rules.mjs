@@ -52,7 +52,7 @@ export const allowedImports = {
   ],
   'python-app': ['bytes', 'wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
-  arbiter: ['acceptor', 'runtimes', 'settings', 'observe', 'logging', 'process'],
+  arbiter: ['transport', 'acceptor', 'runtimes', 'settings', 'observe', 'logging', 'process'],
   packages: ['runtimes', 'settings', 'logging', 'process'],
   cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging', 'process'],
 }

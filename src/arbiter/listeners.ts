@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { BoundAddress } from '../acceptor/messages.ts'
 import { type BindAddress, formatBindAddress } from '../settings/bind-address.ts'
-import { type BoundSocket, bindTcp, bindUnix, SocketError } from './bound-socket.ts'
+import { type BoundSocket, bindTcp, bindUnix, SocketError } from '../transport/bound-socket.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {

@@ -1,68 +1,118 @@
 /**
  * The one place where the server touches what Node.js does not document. Everything else uses the
- * functions of this file, each of which says what happens where Node has no such thing.
+ * functions of this file, each of which says what happens where Node has no such thing. (The
+ * adapters, which are made of Node's HTTP classes, are the exception.)
  *
- * The table in `docs/dependencies.md` is this one; a test compares them, and looks for other files
- * that use such members.
+ * A new entry needs a row in the table below: `docs/reference/node-internals.md` is made from it,
+ * and a test looks for other files that touch such members.
  */
 import net, { type Server, type Socket } from 'node:net'
 
-/** One member that is used, for the table of the documentation. */
+/** Members that are used together, for the documentation. */
 export interface NodeInternal {
-  /** As Node calls it. */
-  readonly member: string
+  /** As Node calls them. */
+  readonly members: readonly string[]
+  /** The files below `src` that touch them. */
+  readonly files: readonly string[]
   readonly use: string
-  /** What happens in a Node.js that does not have it. */
+  /** What happens in a Node.js that does not have them. */
   readonly without: string
 }
 
+const HERE = ['transport/node-internals.ts']
+
 export const NODE_INTERNALS: readonly NodeInternal[] = [
   {
-    member: 'net._createServerHandle',
-    use: 'binds a socket that listens and from which this process does not accept, as `node:cluster` does',
-    without: 'the server does not start, and says why',
+    members: ['net._createServerHandle'],
+    files: HERE,
+    use: 'binds a socket from which this process does not accept, as `node:cluster` does',
+    without: 'The server does not start, and the error says why.',
   },
   {
-    member: 'handle.open, listen, readStart, readStop, getsockname, fd, close',
-    use: 'the same: keeps libuv from accepting on that socket, and tells its port and descriptor',
-    without: 'the server does not start',
+    members: ['handle.open', 'listen', 'readStart', 'readStop', 'getsockname', 'fd', 'close'],
+    files: [...HERE, 'transport/bound-socket.ts'],
+    use: 'listens on that socket, keeps libuv from accepting on it, and tells its descriptor',
+    without: 'The server does not start.',
   },
   {
-    member: 'server._handle.onconnection',
-    use: 'takes accepted connections before Node makes a socket of them, to read them by `onread`',
-    without: 'Node makes the sockets, which costs more than twice the time per small request',
+    members: ['server._handle.onconnection'],
+    files: [...HERE, 'transport/accept-sockets.ts'],
+    use: 'takes accepted connections before Node makes sockets of them, to read them by `onread`',
+    without: 'Node makes the sockets. A small request then costs more than twice the time.',
   },
   {
-    member: 'server._handle.readStart, readStop, listen',
+    members: ['server._handle.readStart', 'readStop', 'listen'],
+    files: [...HERE, 'transport/accept-sockets.ts'],
     use: 'leaves new connections in the kernel while there are no file descriptors',
-    without: 'libuv goes on trying to accept',
+    without: 'libuv goes on trying to accept.',
   },
   {
-    member: 'client.fd (of an accepted handle)',
-    use: 'sees by its number that file descriptors are nearly used up',
-    without: 'the server notices only when there are none left',
+    members: ['handle.fd'],
+    files: HERE,
+    use: 'sees by the number of a new connection that file descriptors are nearly used up',
+    without: 'The server notices only when there are none left.',
   },
   {
-    member: 'new net.Socket({ handle, onread })',
-    use: 'reads an accepted connection, or the socket of a child process, into memory of our own',
-    without: '`onread` is documented for `net.connect`; `handle` is as old as `net.Socket`',
+    members: ['new net.Socket({ handle, onread })'],
+    files: [...HERE, 'transport/reading-socket.ts'],
+    use: 'reads a connection, or the socket of a child process, into memory of our own',
+    without: 'Nothing is read. (Node documents `onread`, but for `net.connect` only.)',
   },
   {
-    member: 'socket._handle, handle.reading, readStop',
+    members: ['socket._handle', 'handle.reading', 'readStop'],
+    files: HERE,
     use: 'takes the handle from a socket that Node made, to read it by `onread`',
-    without: 'the socket is used as it is',
+    without: 'The socket is used as it is.',
   },
   {
-    member: 'socket._handle.bytesWritten, writeQueueSize',
+    members: ['handle.bytesWritten', 'writeQueueSize'],
+    files: HERE,
     use: 'sees how much of a write under way the client has taken',
-    without: 'a client that takes a large piece slowly may be taken for one that takes nothing',
+    without: 'A client that takes a large piece slowly may be taken for one that takes nothing.',
   },
   {
-    member: 'socket.resetAndClosing, socket._handle.reset',
-    use: 'closes a TCP connection with a reset, without waiting for what is unsent',
-    without: 'the connection is closed without a reset',
+    members: ['socket.resetAndClosing', 'handle.reset', '_parent'],
+    files: HERE,
+    use: 'closes a TCP connection, also one below TLS, with a reset and without waiting',
+    without: 'The connection is closed without a reset.',
+  },
+  {
+    members: [
+      'new http.IncomingMessage',
+      'new http.ServerResponse',
+      '_addHeaderLines',
+      '_read',
+      '_readableState',
+      '_consuming',
+      '_header',
+      'kNeedDrain',
+    ],
+    files: ['adapters/from-node-handler.ts'],
+    use: 'makes requests and responses for handlers that were written for `node:http`',
+    without: '`fromNodeHandler` does not work.',
   },
 ]
+
+/** The page `docs/reference/node-internals.md`, in Markdown. */
+export function renderNodeInternals(): string {
+  const code = (text: string) => `\`${text}\``
+  const rows = NODE_INTERNALS.map(
+    ({ members, files, use, without }) =>
+      `| ${members.map(code).join(', ')} | ${use} | ${files.map(code).join(', ')} | ${without} |`,
+  )
+  return `# Undocumented parts of Node.js
+
+<!-- Generated from src/transport/node-internals.ts by scripts/generate-docs.mjs; change it there. -->
+
+These members of Node.js are not documented, and Monoceros uses them.
+\`tests/release/newer-node.test.ts\` runs the server on every current release line of Node.js because of them.
+Files are below \`src/\`.
+
+| members | use | files | without them |
+|---|---|---|---|
+${rows.join('\n')}
+`
+}
 
 /** A handle that listens. A result below 0 is an errno. */
 export interface ListeningHandle {
@@ -78,7 +128,9 @@ interface SocketHandle {
   readonly bytesWritten?: number
   /** Bytes of these that it still has. */
   readonly writeQueueSize?: number
-  readonly reset?: unknown
+  readonly reset?: (closed: () => void) => number
+  /** The handle below that of a TLS connection. */
+  readonly _parent?: SocketHandle
   readStop?(): number
 }
 
@@ -139,14 +191,18 @@ export function bytesTaken(socket: Socket): number {
 }
 
 /**
- * Has the next `destroy()` of a socket reset the connection.
- * @returns whether it will: there is no such thing for a unix socket
+ * Has the next `destroy()` of a socket reset the connection; one below TLS is reset at once.
+ * @returns whether that is possible: there is no such thing for a unix socket
  */
 export function resetOnDestroy(socket: Socket): boolean {
   const owner = socket as unknown as SocketInternals
-  if (typeof owner._handle?.reset !== 'function') return false
-  owner.resetAndClosing = true
-  return true
+  const handle = owner._handle
+  if (typeof handle?.reset === 'function') {
+    owner.resetAndClosing = true
+    return true
+  }
+  const parent = handle?._parent
+  return typeof parent?.reset === 'function' && parent.reset(() => {}) === 0
 }
 
 /** The handle of a socket that is bound. A result below 0 is an errno. */
@@ -189,7 +245,7 @@ export function bindHandle(
 ): ServerHandle | number {
   if (createServerHandle === undefined) {
     throw new Error(
-      `Node ${process.version} has no net._createServerHandle, which Monoceros needs to listen`,
+      `Node.js ${process.version} lacks net._createServerHandle, which Monoceros needs to listen`,
     )
   }
   return createServerHandle(address, port, addressType, undefined, flags)

@@ -21,8 +21,8 @@ import { type RunningServer, runServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The suite runs on the Node that runs it; this file runs the server on the others that are in use.
-// Two places lean on what Node does not document (src/arbiter/bound-socket.ts, and the write
-// queue's size in src/http/h1/connection.ts): it is here that a new Node shows.
+// The server uses things that Node does not document (src/transport/node-internals.ts): it is here
+// that a new Node shows.
 
 /** Release lines newer than the oldest that is supported. */
 const majors = [22, 24, 26]

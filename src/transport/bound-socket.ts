@@ -3,35 +3,9 @@
  *
  * The arbiter holds such sockets so that no connection is refused while an acceptor is replaced;
  * acceptors inherit the file descriptor. Node has no public call for that: `net.Server` accepts as
- * soon as it listens. So this file uses `net._createServerHandle`, like `node:cluster` for the same
- * purpose, and the handle that it returns.
+ * soon as it listens. So this file uses an internal handle, like `node:cluster` for the same purpose.
  */
-import net from 'node:net'
-
-/** The used part of Node's internal TCP and pipe handles. Negative results are errno values. */
-interface ServerHandle {
-  /** The file descriptor; -1 if there is none. */
-  readonly fd: number
-  onconnection: ((status: number, client: { close(): void } | undefined) => void) | null
-  open(fd: number): number
-  listen(backlog: number): number
-  readStart(): number
-  readStop(): number
-  /** Pipes do not have it. */
-  getsockname?(out: { address?: string; port?: number; family?: string }): number
-  close(): void
-}
-
-type CreateServerHandle = (
-  address: string,
-  port: number,
-  addressType: 4 | 6 | -1,
-  fd: undefined,
-  flags: number,
-) => ServerHandle | number
-
-const createServerHandle = (net as unknown as { _createServerHandle?: CreateServerHandle })
-  ._createServerHandle
+import { bindHandle, type ServerHandle } from './node-internals.ts'
 
 /** UV_TCP_IPV6ONLY of libuv. */
 const IPV6_ONLY = 1
@@ -94,12 +68,7 @@ function create(
   addressType: 4 | 6 | -1,
   flags: number,
 ): ServerHandle {
-  if (createServerHandle === undefined) {
-    throw new Error(
-      `Node.js ${process.version} lacks net._createServerHandle, which Monoceros needs to listen`,
-    )
-  }
-  const handle = createServerHandle(address, port, addressType, undefined, flags)
+  const handle = bindHandle(address, port, addressType, flags)
   if (typeof handle === 'number') throw new SocketError(handle)
   return handle
 }
