@@ -1,28 +1,17 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
-import { connect as connectTLS, rootCertificates } from 'node:tls'
+import { connect as connectTLS } from 'node:tls'
+import { authoritiesIn, systemAuthorities } from './certificate-authorities.ts'
 
-/** How much is kept of what a server sends before it is asked to wait. */
+/** How many bytes are kept before reading from a server pauses. */
 const HIGH_WATER_MARK = 1024 * 1024
-
-/**
- * Where Linux and BSD keep the certificate authorities of the system; the first that is there
- * counts.
- */
-const SYSTEM_AUTHORITIES = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-]
 
 interface Failure {
   readonly kind: 'name' | 'timeout' | 'refused' | 'reset' | 'certificate' | 'tls' | 'other'
   readonly message: string
 }
 
-/** An answer to the interpreter: `error`, or what the call is for. */
+/** An answer to the interpreter: `error`, or the result of the call. */
 export interface HostAnswer {
   readonly json: Readonly<Record<string, unknown>>
   readonly data: Uint8Array | null
@@ -52,21 +41,20 @@ interface TransferArguments {
 }
 
 /**
- * The connections of an interpreter that has none of its own
- * (python/monoceros_pyodide/install_sockets.py). It asks for one thing at a time, and waits for the
- * answer. Times are in seconds, as Python has them.
+ * Connections for an interpreter that has no sockets (python/monoceros_pyodide/install_sockets.py).
+ * It makes one call at a time and waits for the answer. Times are in seconds, as in Python.
  */
 export class HostSockets {
   readonly #connections = new Map<number, Connection>()
   readonly #environment: Readonly<Record<string, string | undefined>>
   #last = 0
 
-  /** @param environment what names certificate authorities: SSL_CERT_FILE, NODE_EXTRA_CA_CERTS */
+  /** @param environment may name certificate authorities: SSL_CERT_FILE, NODE_EXTRA_CA_CERTS */
   constructor(environment: Readonly<Record<string, string | undefined>>) {
     this.#environment = environment
   }
 
-  /** Does what is asked for. Never throws: what goes wrong is in the answer. */
+  /** Makes a call. It never throws; an error is in the answer. */
   async call(name: string, args: string, data: Uint8Array | null): Promise<HostAnswer> {
     try {
       return await this.#obey(name, JSON.parse(args), data)
@@ -110,7 +98,7 @@ export class HostSockets {
         this.#connections.delete(id)
         return { json: {}, data: null }
       default:
-        throw new HostSocketError('other', `no such call: ${name}`)
+        throw new HostSocketError('other', `unknown call: ${name}`)
     }
   }
 }
@@ -180,9 +168,9 @@ class Connection {
       ca:
         args.authorities === null
           ? systemAuthorities(environment)
-          : authoritiesIn(args.authorities),
+          : readAuthorities(args.authorities),
       ...(args.servername === null ? {} : { host: args.servername }),
-      // An address is no name (RFC 6066 §3).
+      // An address is not a server name (RFC 6066 §3).
       ...(args.servername === null || /^[\d.]+$|:/.test(args.servername)
         ? {}
         : { servername: args.servername }),
@@ -211,7 +199,7 @@ class Connection {
     )
   }
 
-  /** Up to `size` bytes; none at the end. */
+  /** Up to `size` bytes; none at the end of the stream. */
   async receive(size: number, timeout: number | null): Promise<Uint8Array> {
     if (this.#size === 0 && !this.#ended) {
       const arrival = new Promise<void>((resolve) => {
@@ -245,7 +233,7 @@ class Connection {
   }
 }
 
-/** Ends a connection that nobody looks at any more; nor at what may still go wrong with it. */
+/** Ends a connection and ignores its later errors. */
 function discard(socket: Socket): void {
   socket.removeAllListeners()
   socket.on('error', () => {})
@@ -274,23 +262,9 @@ async function within<T>(timeout: number | null, promise: Promise<T>): Promise<T
   }
 }
 
-/** Node's own list, the system's, and what the environment names, as OpenSSL and Node would. */
-function systemAuthorities(environment: Readonly<Record<string, string | undefined>>): string[] {
-  const found: string[] = [...rootCertificates]
-  const system =
-    environment.SSL_CERT_FILE ?? SYSTEM_AUTHORITIES.find((path) => textOf(path) !== null)
-  for (const path of [system, environment.NODE_EXTRA_CA_CERTS]) {
-    const text = path === undefined ? null : textOf(path)
-    if (text !== null) found.push(text)
-  }
-  return found
-}
-
-function authoritiesIn(path: string): string[] {
+function readAuthorities(path: string): string[] {
   try {
-    if (!statSync(path).isDirectory()) return [readFileSync(path, 'utf8')]
-    const texts = readdirSync(path).map((name) => textOf(join(path, name)))
-    return texts.filter((text): text is string => text?.includes('-----BEGIN') === true)
+    return authoritiesIn(path)
   } catch (error) {
     throw new HostSocketError(
       'tls',
@@ -299,21 +273,13 @@ function authoritiesIn(path: string): string[] {
   }
 }
 
-function textOf(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return null
-  }
-}
-
-/** OpenSSL's and Node's names for a certificate that is not to be trusted. */
+/** OpenSSL's and Node's error codes for a certificate that is not trusted. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ISSUER|CRL|HOSTNAME/
 
 function failureOf(error: unknown): Failure {
   if (error instanceof HostSocketError) return { kind: error.kind, message: error.message }
   if (!(error instanceof Error)) return { kind: 'other', message: String(error) }
-  // Several addresses were tried.
+  // Several addresses failed.
   const first = error instanceof AggregateError ? (error.errors[0] as Error) : error
   const code = String((first as NodeJS.ErrnoException).code ?? '')
   const message = first.message || code

@@ -1,4 +1,4 @@
-/** What the installing thread runs: an interpreter, and `monoceros_pyodide.installer` in it. */
+/** The installing thread: it runs `monoceros_pyodide.installer` in an embedded interpreter. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { describeFailure } from '../runtimes/pyodide/failure.ts'
 import { startInterpreter } from '../runtimes/pyodide/interpreter.ts'
@@ -42,7 +42,7 @@ const host = {
   },
 }
 
-/** What Python writes by itself is of interest only where something is wrong with us. */
+/** Shows what Python itself prints, which hints at a bug in Monoceros. */
 function shown(bytes: Uint8Array): void {
   const text = new TextDecoder().decode(bytes).trimEnd()
   if (text !== '') tell(data.port, { type: 'notice', notice: { kind: 'said', text } })
@@ -75,7 +75,7 @@ let outcome: InstallOutcome
 try {
   outcome = await install()
 } catch (error) {
-  // Nothing of Pyodide's may reach the terminal: an uncaught error would print its whole source.
+  // An uncaught error would print Pyodide's whole source to the terminal.
   const { reason, place } = describeFailure(error)
   outcome = { error: `the embedded Python failed: ${reason}${place === '' ? '' : `\n${place}`}` }
 }

@@ -1,6 +1,6 @@
-/** A mistake or a mishap that the user can do something about: `message` says what. */
+/** Thrown for problems that the user can solve; `message` has the problem and the advice. */
 export class InstallError extends Error {
-  /** `usage` for what is wrong with the command itself. */
+  /** `usage`: the command line has a mistake. */
   readonly code: 'usage' | 'failed'
 
   constructor(code: 'usage' | 'failed', message: string) {

@@ -85,7 +85,7 @@ test('to install exactly what is locked removes packages, and nothing that was n
   symlinkSync('project', target)
   for (const path of ['project', 'python_modules'])
     expect(() => InstallFolder.take(path, cwd, true)).toThrow(
-      `${elsewhere} has what no package has brought (thesis.tex), and installing exactly what is locked would remove it`,
+      `${elsewhere} contains files that do not belong to a package (thesis.tex).`,
     )
   InstallFolder.take('project', cwd, false).release()
   expect(readdirSync(cwd).sort()).toEqual(['project', 'python_modules'])
@@ -105,7 +105,7 @@ test('a folder behind a link is replaced where it is', () => {
 test('two at once are refused, and what a killed one left is cleared up', () => {
   const first = InstallFolder.take('python_modules', cwd, false)
   expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
-    `another installation is at work in ${target} (process ${process.pid}). If that is not so, remove ${work()}`,
+    `another installation is in progress in ${target} (process ${process.pid}). If it is not, remove ${work()}`,
   )
   writeFileSync(join(work(), 'process'), ended())
   writeFileSync(join(first.stage, 'half.py'), '')
@@ -136,7 +136,9 @@ test.each([
   utimesSync(name, then, then)
   const take = () => InstallFolder.take('python_modules', cwd, false).release()
   if (blocks)
-    expect(take).toThrow(`another installation is at work in ${target} (process ${process.pid})`)
+    expect(take).toThrow(
+      `another installation is in progress in ${target} (process ${process.pid})`,
+    )
   else expect(take).not.toThrow()
   expect(existsSync(work())).toBe(blocks)
 })

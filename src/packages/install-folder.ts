@@ -1,18 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import {
-  copyFileSync,
   existsSync,
-  linkSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
-  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -25,32 +20,33 @@ import {
 } from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
 import { isStamped, STAMP_NAME, stamp } from './install-stamp.ts'
+import { copyByLinks, strangersIn } from './package-files.ts'
 
 /**
- * The lock file that belongs to a folder of packages; it stands beside it. PEP 751 allows a word of
- * one's own in the name.
+ * The lock file of a folder of packages, in the same parent folder. PEP 751 allows a custom word in
+ * the name.
  */
 export const LOCK_FILE_NAME = 'pylock.monoceros.toml'
 
-/** Where packages go if nobody says otherwise. A folder of that name is ours as a whole. */
+/** The default folder for packages. A folder with this name contains nothing else. */
 export const DEFAULT_TARGET = 'python_modules'
 
-/** How long an installation may take to write down who it is, in ms. */
-const UNNAMED = 10_000
+/** How long an installation may take to record its process, in milliseconds. */
+const UNNAMED_MS = 10_000
 /**
- * How often one says that it is at work, to those who cannot see its process, and when it is taken
- * for dead, in ms.
+ * How often an installation touches its record, in milliseconds, and after which time it counts as
+ * dead. This is for other containers, which cannot see its process.
  */
-const SIGN_OF_LIFE = 5_000
-const SILENT = 60_000
+const TOUCH_MS = 5_000
+const SILENT_MS = 60_000
 
 /**
- * A folder that packages are installed into, and the copy in which that is done. The copy takes the
- * folder's place by renaming, so an installation that fails or is interrupted has changed nothing.
- * One installation at a time: the work folder is the lock.
+ * A folder of packages, and the copy into which packages are installed. The copy replaces the
+ * folder by renaming, so an installation that fails or is interrupted changes nothing. The work folder is
+ * the lock: only one installation runs at a time.
  */
 export class InstallFolder {
-  /** The folder itself: absolute, with links resolved. It may not exist yet. */
+  /** The folder itself: absolute, links resolved. It may not exist yet. */
   readonly target: string
   readonly lockFile: string
   /** The copy. */
@@ -61,7 +57,7 @@ export class InstallFolder {
   readonly #old: string
   readonly #name: string
   #taken = false
-  /** Whether the copy began as what a lock file says, or as nothing. */
+  /** Whether the copy started empty, or matched its lock file. */
   #exact = false
   #alive: NodeJS.Timeout | undefined
 
@@ -77,12 +73,11 @@ export class InstallFolder {
   }
 
   /**
-   * Takes the folder for an installation, and repairs what an earlier one left that was killed.
+   * Takes the folder for an installation. It also repairs what a killed installation has left.
    *
-   * @param path as given
-   * @param cwd what a relative path is meant from
-   * @param empty start with nothing instead of with a copy of what is there
-   * @throws InstallError when it cannot be written, or another installation has it
+   * @param path as given; relative to `cwd`
+   * @param empty start with nothing instead of a copy of the folder
+   * @throws InstallError if the folder cannot be written, or another installation has it
    */
   static take(path: string, cwd: string, empty: boolean): InstallFolder {
     const folder = new InstallFolder(realPathOf(resolve(cwd, path)))
@@ -100,10 +95,10 @@ export class InstallFolder {
   }
 
   /**
-   * The folder, if it has exactly what its lock file says already and nobody is at work there; it
-   * is not taken.
+   * The folder, if it already matches its lock file and no installation is in progress. It is not
+   * taken.
    *
-   * @param path as given
+   * @param path as given; relative to `cwd`
    */
   static upToDate(path: string, cwd: string): InstallFolder | null {
     try {
@@ -112,7 +107,7 @@ export class InstallFolder {
       const lock = folder.readLock()
       return lock !== null && isStamped(folder.target, lock) ? folder : null
     } catch {
-      // What is wrong is told by who installs.
+      // The installation reports the error.
       return null
     }
   }
@@ -133,7 +128,7 @@ export class InstallFolder {
       }
     }
     writeFileSync(this.#name, `${identityText(processIdentity())}\n`)
-    this.#alive = setInterval(() => this.#touch(), SIGN_OF_LIFE).unref()
+    this.#alive = setInterval(() => this.#touch(), TOUCH_MS).unref()
     mkdirSync(this.temporary)
     const fresh = empty || !existsSync(this.target)
     const lock = fresh ? null : this.readLock()
@@ -144,8 +139,8 @@ export class InstallFolder {
   }
 
   /**
-   * It is to have what is locked and nothing else: that must not cost what was never installed,
-   * such as a project (`--target .`).
+   * An installation from the lock file removes everything else. That must not hit files that were
+   * never installed, such as a project (`--target .`).
    */
   #refuseStrangers(): void {
     const strangers = strangersIn(this.target)
@@ -153,28 +148,29 @@ export class InstallFolder {
     const shown = strangers.slice(0, 3).join(', ')
     throw new InstallError(
       'failed',
-      `${this.target} has what no package has brought (${shown}${strangers.length > 3 ? ', …' : ''}), and installing exactly ` +
-        'what is locked would remove it. Move it elsewhere, or name another folder with --target',
+      `${this.target} contains files that do not belong to a package ` +
+        `(${shown}${strangers.length > 3 ? ', …' : ''}). Installing from the lock file would ` +
+        'remove them. Move them elsewhere, or name another folder with --target',
     )
   }
 
-  /** What is there was left by an installation that was killed, unless that is still at work. */
+  /** Removes what a killed installation has left. @throws InstallError if it is still running */
   #clearUp(): void {
     const owner = ownerOf(this.#work)
     if (owner !== null)
       throw new InstallError(
         'failed',
-        `another installation is at work in ${this.target}${owner === 0 ? '' : ` (process ${owner})`}. ` +
-          `If that is not so, remove ${this.#work}`,
+        `another installation is in progress in ${this.target}` +
+          `${owner === 0 ? '' : ` (process ${owner})`}. If it is not, remove ${this.#work}`,
       )
-    // It was killed between the two renames of a swap.
+    // It was killed between the two renames of `commit`.
     if (!existsSync(this.target) && existsSync(this.#old)) renameSync(this.#old, this.target)
-    // Two that clear up at once do not remove each other's: only one can rename it away.
+    // Of two processes that clear up at the same time, only one can rename the folder.
     renameSync(this.#work, `${this.#work}.${randomBytes(6).toString('hex')}`)
     this.#removeRubbish()
   }
 
-  /** What was renamed away, also by one that was killed while it removed it. */
+  /** Removes renamed work folders, also those of processes that were killed meanwhile. */
   #removeRubbish(): void {
     const folder = dirname(this.#work)
     const start = `${basename(this.#work)}.`
@@ -189,11 +185,11 @@ export class InstallFolder {
     try {
       utimesSync(this.#name, now, now)
     } catch {
-      // Somebody has removed it.
+      // The file was removed.
     }
   }
 
-  /** The text of the lock file, or null when there is none. */
+  /** The text of the lock file; null if there is none. */
   readLock(): string | null {
     try {
       return readFileSync(this.lockFile, 'utf8')
@@ -204,9 +200,9 @@ export class InstallFolder {
   }
 
   /**
-   * Puts the copy in the folder's place, and writes the lock file.
+   * Replaces the folder with the copy, and writes the lock file.
    *
-   * @param whole whether all that pip has installed there is in the lock file
+   * @param whole whether the lock file lists everything that pip has installed there
    */
   commit(lock: string, whole = false): void {
     try {
@@ -226,21 +222,21 @@ export class InstallFolder {
     }
   }
 
-  /** Writes only the lock file: the packages are as they were. */
+  /** Writes the lock file only; the packages stay. */
   commitLock(lock: string): void {
     const newLock = join(this.#work, LOCK_FILE_NAME)
     writeFileSync(newLock, lock)
     renameSync(newLock, this.lockFile)
   }
 
-  /** Removes what the installation was made in. To be called in any case. */
+  /** Removes the work folder. Call it in any case. */
   release(): void {
     this.#remove()
   }
 
   #remove(): void {
     clearInterval(this.#alive)
-    // Till then it is another's.
+    // If it was not taken, it belongs to another installation.
     if (this.#taken) rmSync(this.#work, { recursive: true, force: true })
   }
 }
@@ -255,59 +251,17 @@ function realPathOf(path: string): string {
   }
 }
 
-/**
- * What lies in a folder of packages and was not installed there, as far as the packages' own lists
- * tell: names.
- */
-function strangersIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  const names = readdirSync(folder)
-  const known = new Set(['bin', '__pycache__', STAMP_NAME])
-  for (const name of names) {
-    if (!/\.(dist|egg)-info$/.test(name)) continue
-    known.add(name)
-    const record = join(folder, name, 'RECORD')
-    if (!existsSync(record)) continue
-    for (const line of readFileSync(record, 'utf8').split('\n'))
-      known.add(/^"?([^/,"]*)/.exec(line)?.[1] ?? '')
-  }
-  return names.filter((name) => !known.has(name))
-}
-
-/** The process that has a work folder: null when it is gone, 0 when it has not said yet. */
+/** The process that owns a work folder: null if it is gone, 0 if it is not recorded yet. */
 function ownerOf(work: string): number | null {
   const name = join(work, 'process')
   try {
     const owner = parseIdentity(readFileSync(name, 'utf8'))
     const age = Math.abs(Date.now() - statSync(name).mtimeMs)
-    if (owner === null) return age < UNNAMED ? 0 : null
-    return (hasEnded(owner, statSync(name).mtimeMs) ?? age >= SILENT) ? null : owner.pid
+    if (owner === null) return age < UNNAMED_MS ? 0 : null
+    return (hasEnded(owner, statSync(name).mtimeMs) ?? age >= SILENT_MS) ? null : owner.pid
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return null
     const made = statSync(work, { throwIfNoEntry: false })
-    return made !== undefined && Math.abs(Date.now() - made.mtimeMs) < UNNAMED ? 0 : null
-  }
-}
-
-/**
- * A copy of a folder that shares the files' contents. pip replaces files and never writes into one,
- * so the original stays as it is. Where there are no hard links they are copied.
- */
-function copyByLinks(from: string, to: string): void {
-  mkdirSync(to, { mode: statSync(from).mode & 0o777 })
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const source = join(from, entry.name)
-    const target = join(to, entry.name)
-    if (entry.isDirectory()) copyByLinks(source, target)
-    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target)
-    else if (lstatSync(source).isFile()) linkOrCopy(source, target)
-  }
-}
-
-function linkOrCopy(source: string, target: string): void {
-  try {
-    linkSync(source, target)
-  } catch {
-    copyFileSync(source, target)
+    return made !== undefined && Math.abs(Date.now() - made.mtimeMs) < UNNAMED_MS ? 0 : null
   }
 }

@@ -1,4 +1,4 @@
-/** What the command and the thread with the interpreter say to each other. */
+/** Messages between the command and the thread with the interpreter. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Mount } from '../runtimes/pyodide/files/mounts.ts'
 import type { InterpreterImage } from '../runtimes/pyodide/image/image.ts'
@@ -6,47 +6,47 @@ import type { InterpreterImage } from '../runtimes/pyodide/image/image.ts'
 /** One installation, for python/monoceros_pyodide/installer.py. Paths are absolute. */
 export interface InstallJob {
   readonly cwd: string
-  /** The folder that is installed into: a copy of the target. */
+  /** The folder to install into: a copy of the target. */
   readonly stage: string
-  /** For what is only needed until the end. */
+  /** For temporary files. */
   readonly temporary: string
-  /** Our own folder for what is kept between installations, or null. */
+  /** The folder for files that are kept between installations, or null. */
   readonly cache: string | null
-  /** `compiled` is the name of what is made from the wheel: depends on the Python it is for. */
+  /** `compiled` is the name of the file made from the wheel; it depends on the Python. */
   readonly pip: { readonly filename: string; readonly sha256: string; readonly compiled: string }
   /** Options for pip's own parser. */
   readonly arguments: readonly string[]
   readonly requirements: readonly string[]
   readonly indexOptions: Readonly<Record<string, readonly string[]>>
-  /** The text of the lock file, or null when there is none. */
+  /** The text of the lock file; null if there is none. */
   readonly lock: string | null
-  /** Where that is, for messages. */
+  /** Its path, for messages. */
   readonly lockFile: string
-  /** Install exactly what is in the lock. */
+  /** Install exactly what is in the lock file. */
   readonly locked: boolean
   /** -1 for quiet, 0, and 1 or more for verbose. */
   readonly verbosity: number
 }
 
-/** How it ended. */
+/** The result of an installation. */
 export type InstallOutcome =
   | { readonly error: string }
   | {
       readonly error?: undefined
-      /** Name and version of what was installed just now. */
+      /** Names and versions of the packages that were installed now. */
       readonly installed: readonly (readonly [string, string])[]
       /** How many packages are there now. */
       readonly present: number
-      /** Names of those that were installed without their compiled part. */
+      /** Names of packages that were installed without their compiled part. */
       readonly stripped: readonly string[]
       readonly warnings: readonly string[]
-      /** Names of packages that are there but that we know no hash of. */
+      /** Names of installed packages whose hash is unknown. */
       readonly unlocked: readonly string[]
       /** The new text of the lock file. */
       readonly lock: string
     }
 
-/** What the interpreter says while it is at work. */
+/** A notice of the interpreter during the installation. */
 export type InstallNotice =
   | { readonly kind: 'step'; readonly text: string }
   | { readonly kind: 'said' | 'warning'; readonly text: string }
@@ -82,13 +82,13 @@ export interface CallAnswer {
   readonly data: Uint8Array | null
 }
 
-/** What the thread is started with. */
+/** The data that the thread starts with. */
 export interface InstallThreadData {
   readonly job: InstallJob
   readonly image: InterpreterImage
   readonly mounts: readonly Mount[]
   readonly environment: Readonly<Record<string, string>>
   readonly port: MessagePort
-  /** Int32: counts answers, so that the thread can wait for one. */
+  /** An Int32 that counts answers, so that the thread can wait for one. */
   readonly answered: SharedArrayBuffer
 }

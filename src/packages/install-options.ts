@@ -5,56 +5,56 @@ import { DEFAULT_TARGET } from './install-folder.ts'
 
 interface Option {
   readonly short?: string
-  /** What its value is called in the help; an option without one is a switch. */
+  /** The placeholder for its value in the help; an option without one is a switch. */
   readonly value?: string
   readonly help: string
-  /** It is ours, and pip does not hear of it. */
+  /** An option of Monoceros, which pip does not get. */
   readonly own?: true
-  /** It says where packages come from, so pip itself is looked for there, too. */
+  /** It says where packages come from; pip itself is downloaded from there, too. */
   readonly index?: true
-  /** What its value must look like. */
+  /** The pattern of its value. */
   readonly shape?: RegExp
 }
 
 /**
- * Those of pip's options that make sense here, and our own, in the order of the help. Names and
- * meanings are pip's.
+ * pip's options that apply here, with pip's names and meanings, and Monoceros's own, in the order
+ * of the help.
  */
 const options = {
   requirement: {
     short: 'r',
     value: 'FILE',
-    help: 'Install what a requirements file lists; may be given more than once.',
+    help: 'Install the packages of a requirements file; repeatable.',
   },
-  constraint: { short: 'c', value: 'FILE', help: 'Keep to the versions in a constraints file.' },
+  constraint: { short: 'c', value: 'FILE', help: 'Restrict versions by a constraints file.' },
   target: {
     short: 't',
     value: 'DIR',
     own: true,
-    help: 'Where to install (default: python_modules). The lock file is put beside it.',
+    help: 'Where to install (default: python_modules). The lock file is next to it.',
   },
   upgrade: {
     short: 'U',
-    help: 'Take the newest version of what is named, in place of an older one.',
+    help: 'Install the newest version of the named packages.',
   },
   'upgrade-strategy': {
     value: 'STRATEGY',
     shape: /^(only-if-needed|eager)$/,
-    help: 'For what the named ones need: only-if-needed (default) or eager.',
+    help: 'For dependencies: only-if-needed (default) or eager.',
   },
-  'force-reinstall': { help: 'Install again what is installed already.' },
-  pre: { help: 'Take pre-releases into account.' },
-  'no-deps': { help: 'Install what is named and nothing that it needs.' },
-  'require-hashes': { help: 'Install nothing that has no hash in the requirements.' },
-  'no-compile': { help: 'Make no byte code.' },
+  'force-reinstall': { help: 'Install again, even if it is installed already.' },
+  pre: { help: 'Include pre-releases.' },
+  'no-deps': { help: 'Do not install dependencies.' },
+  'require-hashes': { help: 'Require a hash for each requirement.' },
+  'no-compile': { help: 'Do not write bytecode.' },
   'index-url': {
     short: 'i',
     value: 'URL',
     index: true,
-    help: 'The index (default: the one that pip is set up for).',
+    help: "The index (default: from pip's configuration).",
   },
-  'extra-index-url': { value: 'URL', index: true, help: 'A further index.' },
-  'no-index': { index: true, help: 'Ask no index, only --find-links.' },
+  'extra-index-url': { value: 'URL', index: true, help: 'An additional index.' },
+  'no-index': { index: true, help: 'Use no index, only --find-links.' },
   'find-links': { short: 'f', value: 'PLACE', index: true, help: 'A folder or page with wheels.' },
   'trusted-host': {
     value: 'HOST',
@@ -65,20 +65,20 @@ const options = {
   'client-cert': {
     value: 'FILE',
     index: true,
-    help: 'A certificate of our own to show, with its key (PEM).',
+    help: 'A client certificate with its key (PEM).',
   },
-  proxy: { value: 'URL', index: true, help: 'The proxy to go through.' },
+  proxy: { value: 'URL', index: true, help: 'The proxy to use.' },
   timeout: {
     value: 'SECONDS',
     index: true,
     shape: /^\d+(\.\d+)?$/,
     help: 'How long to wait for a server (default: 15).',
   },
-  retries: { value: 'N', shape: /^\d+$/, help: 'How often to try again (default: 5).' },
-  'cache-dir': { value: 'DIR', own: true, help: "pip's cache (default: the one that pip has)." },
-  'no-cache-dir': { own: true, help: 'Keep nothing of what is downloaded.' },
-  quiet: { short: 'q', own: true, help: 'Say less.' },
-  verbose: { short: 'v', own: true, help: 'Say more; twice, still more.' },
+  retries: { value: 'N', shape: /^\d+$/, help: 'The number of retries (default: 5).' },
+  'cache-dir': { value: 'DIR', own: true, help: "The folder of pip's cache (default: pip's own)." },
+  'no-cache-dir': { own: true, help: 'Do not cache downloads.' },
+  quiet: { short: 'q', own: true, help: 'Less output.' },
+  verbose: { short: 'v', own: true, help: 'More output; repeatable.' },
   help: { short: 'h', own: true, help: 'Show this help.' },
 } as const satisfies Record<string, Option>
 
@@ -86,37 +86,36 @@ type OptionName = keyof typeof options
 const table: Readonly<Record<string, Option>> = options
 const names = Object.keys(table)
 
-/** Options of pip's that people may look for here, and what to do instead. */
+/** pip's options that are not available, and what to do instead. */
 const refused: Readonly<Record<string, string>> = {
   editable:
-    'installing a project folder means building it, which the embedded Python cannot. Put the folder on --pythonpath when serving',
+    'a project folder would have to be built, which the embedded Python cannot do. ' +
+    'Add the folder to --pythonpath when serving',
   user: 'packages go to python_modules, or to --target',
   prefix: 'packages go to python_modules, or to --target',
   root: 'packages go to python_modules, or to --target',
-  'no-binary': 'only wheels can be installed; the embedded Python runs no builds',
+  'no-binary': 'only wheels can be installed; the embedded Python cannot build packages',
 }
 const refusedShort: Readonly<Record<string, string>> = { e: 'editable' }
 
 /** What `monoceros install` is asked to do. */
 export interface InstallOptions {
   readonly help: boolean
-  /**
-   * What to install, as pip takes it: names with versions and extras, wheels, addresses of wheels.
-   */
+  /** Requirements in pip's form: names with versions and extras, wheels, URLs of wheels. */
   readonly requirements: readonly string[]
-  /** True when nothing is named: install what the lock file has. */
+  /** Nothing is named: install the packages of the lock file. */
   readonly locked: boolean
-  /** Whether to install what is there already, too. */
+  /** Whether to install packages again that are installed already. */
   readonly again: boolean
   /** As given; relative to the working directory. */
   readonly target: string
-  /** -1 for quiet, 0, and 1 or more for verbose. */
+  /** -1: quiet; 0: normal; 1 or more: verbose. */
   readonly verbosity: number
   readonly cacheDir: string | null
   readonly noCache: boolean
-  /** What pip gets, in one form: `--name`, `--name=value`. Without the requirements. */
+  /** pip's options, as `--name` or `--name=value`; without the requirements. */
   readonly pip: readonly string[]
-  /** Options that say where packages come from, for getting pip itself. */
+  /** Options about the source of packages, for downloading pip itself. */
   readonly index: Readonly<Record<string, readonly string[]>>
 }
 
@@ -142,11 +141,11 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
     const name = known(token.name, rawName)
     const option: Option = table[name] as Option
     if (option.value === undefined && value !== undefined)
-      throw new InstallError('usage', `${rawName} takes no value, and was given "${value}"`)
+      throw new InstallError('usage', `${rawName} does not take a value, got "${value}"`)
     if (option.value !== undefined && (value === undefined || value === ''))
       throw new InstallError('usage', `${rawName} needs a value: ${rawName} ${option.value}`)
     if (value !== undefined && option.shape?.test(value) === false)
-      throw new InstallError('usage', `${rawName} ${option.value}: "${value}" is no such value`)
+      throw new InstallError('usage', `${rawName} ${option.value}: "${value}" is not a valid value`)
     if (name === 'help') help = true
     else if (name === 'target') target = value as string
     else if (name === 'quiet') verbosity = -1
@@ -188,15 +187,14 @@ function known(name: string, rawName: string): OptionName {
   if (Object.hasOwn(table, name)) return name as OptionName
   const long = refusedShort[name] ?? name
   const why = refused[long]
-  if (why !== undefined)
-    throw new InstallError('usage', `${rawName} is not for monoceros install: ${why}`)
+  if (why !== undefined) throw new InstallError('usage', `${rawName} is not supported: ${why}`)
   const suggestion = didYouMean(
     rawName,
     names.map((known) => `--${known}`),
   )
   throw new InstallError(
     'usage',
-    `Unknown option "${rawName}"${suggestion}; monoceros install --help lists all`,
+    `Unknown option "${rawName}"${suggestion}; see monoceros install --help`,
   )
 }
 
@@ -209,20 +207,20 @@ export function installHelp(): string {
   const width = Math.max(...rows.map(([left]) => left.length)) + 2
   return `Usage: monoceros install [options] [PACKAGE...]
 
-Installs Python packages into python_modules, with no Python on the machine.
+Installs Python packages into python_modules; no installed Python is needed.
 
-  monoceros install flask                  the newest Flask that runs here, and what it needs
-  monoceros install -r requirements.txt    what a requirements file lists
-  monoceros install                        exactly what the lock file pylock.monoceros.toml has
+  monoceros install flask                  the newest Flask that runs here, with dependencies
+  monoceros install -r requirements.txt    the packages of a requirements file
+  monoceros install                        exactly the packages of pylock.monoceros.toml
 
-Packages come from where pip is set up to get them: pip.conf, PIP_INDEX_URL and the like.
+pip's configuration decides where packages come from: pip.conf, PIP_INDEX_URL and so on.
 
 Options:
 ${rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`).join('\n')}
 `
 }
 
-/** All options with what they do, for the reference page. */
+/** The names of all options. */
 export function installOptionNames(): readonly string[] {
   return names
 }

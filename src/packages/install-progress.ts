@@ -1,8 +1,8 @@
 import type { InstallNotice } from './install-job.ts'
 
 /**
- * Shows how far an installation is: on a terminal in one line that is written over, elsewhere a
- * line for each file that is downloaded.
+ * Shows the progress of an installation: on a terminal in one line that is overwritten, elsewhere
+ * with a line for each download.
  */
 export class InstallProgress {
   readonly #write: (text: string) => void
@@ -14,7 +14,7 @@ export class InstallProgress {
 
   /**
    * @param write to standard error
-   * @param columns the terminal's width, or null when it is none
+   * @param columns the width of the terminal; null if the output is not a terminal
    * @param quiet show warnings only
    */
   constructor(
@@ -56,7 +56,7 @@ export class InstallProgress {
       const part = total === null ? size(received) : `${size(received)} of ${size(total)}`
       return this.#status(`${name}: ${part}`, false)
     }
-    // Indexes have what a wheel needs in a file beside it; that is no package.
+    // The metadata of a wheel, in a file of its own, is not a package.
     if (!this.#quiet && !name.endsWith('.metadata'))
       this.#line(`${oneLine(name)} (${size(received)})`)
   }
@@ -69,7 +69,7 @@ export class InstallProgress {
 
   #status(text: string, now: boolean): void {
     if (this.#columns === null || this.#quiet) return
-    // More often than ten times in a second nobody reads it.
+    // At most ten times a second.
     if (!now && this.#now() - this.#shownAt < 100) return
     const line = plain(text).replaceAll('\n', ' ')
     const cut = line.length < this.#columns ? line : `${line.slice(0, this.#columns - 2)}…`
@@ -78,7 +78,7 @@ export class InstallProgress {
     this.#shownAt = this.#now()
   }
 
-  /** Takes the line away that is written over. */
+  /** Removes the line that is overwritten. */
   clear(): void {
     if (this.#shown === '') return
     this.#write(`\r${' '.repeat(this.#shown.length)}\r`)
@@ -86,7 +86,7 @@ export class InstallProgress {
   }
 }
 
-/** A file's name is what its index says, and may look like a line of ours. */
+/** The index chooses file names, so one could look like a message of ours. */
 function oneLine(name: string): string {
   return name.replaceAll('\n', '?')
 }
@@ -99,13 +99,13 @@ export function size(bytes: number): string {
 }
 
 /**
- * What comes from an index or a package must not steer the terminal, nor turn the order of what is
- * read around.
+ * Replaces control characters. Texts from an index or a package must not control the terminal or
+ * reverse the reading order.
  */
 export function plain(text: string): string {
   return text.replace(STEERING, '?')
 }
 
 const STEERING =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern is for these
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

@@ -5,34 +5,34 @@ import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { version } from '../settings/version.ts'
 import { PIP_RELEASE } from './pip-release.ts'
 
-/** In the folder of packages, so that it goes where that goes. */
+/** The file is in the folder of packages, so that it moves with the folder. */
 export const STAMP_NAME = '.monoceros-installed.json'
 
-/** Raise it when the same packages are installed otherwise. */
+/** Increase it when the same packages would be installed differently. */
 const FORMAT = 1
 
 /**
- * What an installation leaves in its folder when that has exactly what its lock file says: by which
- * another one finds in some milliseconds, and without Python, that it has nothing to do.
+ * Marks a folder that matches its lock file. The next installation then finds out within
+ * milliseconds, and without Python, that there is nothing to do.
  */
 interface Stamp {
-  /** What has installed it. */
+  /** The releases that installed it. */
   readonly by: string
   /** Digest of the lock file's text. */
   readonly lock: string
-  /** Digest of what there is: names, sizes and times of all files. */
+  /** Digest of the names, sizes and times of all files. */
   readonly files: string
 }
 
-/** Puts a stamp into a folder that has exactly what the lock file says. */
+/** Puts a stamp into a folder that matches the lock file. */
 export function stamp(folder: string, lock: string): void {
   const made: Stamp = { by: by(), lock: digest(lock), files: digest(listing(folder)) }
   writeFileSync(join(folder, STAMP_NAME), `${JSON.stringify(made, null, 2)}\n`)
 }
 
 /**
- * Whether the folder is as it was when it was stamped, for the same lock file and by the same
- * release. False in doubt: a copy whose files have other times is installed once more.
+ * Whether the folder is unchanged since it was stamped, for the same lock file and by the same
+ * release. False in doubt: a copy with other file times is installed again.
  */
 export function isStamped(folder: string, lock: string): boolean {
   let found: Partial<Stamp> | null
@@ -42,7 +42,7 @@ export function isStamped(folder: string, lock: string): boolean {
       found?.by === by() && found.lock === digest(lock) && found.files === digest(listing(folder))
     )
   } catch {
-    // None, or none of ours; or something in the folder cannot be read.
+    // There is no valid stamp, or something in the folder cannot be read.
     return false
   }
 }
@@ -55,7 +55,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** A line for each file: what running the packages leaves, their byte code, does not count. */
+/** A line for each file. Bytecode does not count, because running the packages writes it. */
 function listing(folder: string, within = ''): string {
   let lines = ''
   const entries = readdirSync(join(folder, within), { withFileTypes: true })
@@ -68,7 +68,7 @@ function listing(folder: string, within = ''): string {
     else if (entry.isSymbolicLink()) lines += `${JSON.stringify(name)} -> ${readlinkSync(path)}\n`
     else {
       const { size, mtimeMs } = lstatSync(path)
-      // Archives and images of containers keep seconds.
+      // Archives and container images keep whole seconds only.
       lines += `${JSON.stringify(name)} ${size} ${Math.floor(mtimeMs / 1000)}\n`
     }
   }

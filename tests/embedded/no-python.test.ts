@@ -142,7 +142,7 @@ describe('Flask', () => {
   test('is installed with what it needs, once, and locked', () => {
     expect(flaskInstalled).toMatch(/^Installed \d+ packages in python_modules .*Flask \d/)
     expect(flaskInstalledAgain).toBe(
-      'Nothing to do: what is asked for is in python_modules already\n',
+      'Nothing to do: the requirements are already satisfied in python_modules\n',
     )
     const lock = readFileSync(join(flaskSite, 'pylock.monoceros.toml'), 'utf8')
     for (const name of ['flask', 'werkzeug', 'jinja2']) expect(lock).toContain(`name = "${name}"`)

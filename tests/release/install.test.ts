@@ -117,7 +117,7 @@ async function expectNothingToDo(cwd: string): Promise<void> {
   }).ended
   expect(run).toEqual({
     code: 0,
-    out: 'Nothing to do: python_modules has exactly what is in pylock.monoceros.toml\n',
+    out: 'Nothing to do: python_modules matches pylock.monoceros.toml\n',
     err: '',
   })
   expect(index.requests).toHaveLength(asked)
@@ -147,7 +147,7 @@ async function interruptAndKill(cwd: string, args: string[], file: string): Prom
       const second = await install(cwd, args)
       expect(second).toMatchObject({ code: 1 })
       expect(second.err).toContain(
-        `another installation is at work in ${join(cwd, 'python_modules')} (process ${child.pid})`,
+        `another installation is in progress in ${join(cwd, 'python_modules')} (process ${child.pid})`,
       )
     }
     child.kill(signal)
@@ -157,7 +157,7 @@ async function interruptAndKill(cwd: string, args: string[], file: string): Prom
     if (signal === 'SIGINT') {
       expect(run).toMatchObject({
         code: 130,
-        err: expect.stringContaining('interrupted; python_modules is as it was'),
+        err: expect.stringContaining('interrupted; python_modules is unchanged'),
       })
       expect(leftovers(cwd)).toEqual([])
     }
@@ -204,7 +204,7 @@ test(
     const again = await install(cwd, ['uptop'])
     expect(again).toMatchObject({
       code: 0,
-      out: 'Nothing to do: what is asked for is in python_modules already\n',
+      out: 'Nothing to do: the requirements are already satisfied in python_modules\n',
     })
 
     const newer = makeWheel({ name: 'upbase', version: '2.0', files: { 'upbase/new.py': '' } })
@@ -497,7 +497,7 @@ test('a mistake in the command is told at once, with exit code 2', async () => {
   const cwd = folder('usage')
   expect(await install(cwd, [])).toMatchObject({
     code: 2,
-    err: expect.stringContaining(`there is no ${join(cwd, 'pylock.monoceros.toml')}`),
+    err: expect.stringContaining(`${join(cwd, 'pylock.monoceros.toml')} does not exist`),
   })
   expect(await install(cwd, ['--requirements', 'x'])).toMatchObject({
     code: 2,

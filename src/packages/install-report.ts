@@ -1,0 +1,66 @@
+/** What `monoceros install` prints when it is done. */
+import { relative } from 'node:path'
+import type { TextOutput } from '../process/text-output.ts'
+import type { InstallFolder } from './install-folder.ts'
+import type { InstallOutcome } from './install-job.ts'
+import type { InstallOptions } from './install-options.ts'
+import { plain } from './install-progress.ts'
+
+/** Where a report goes. */
+export interface ReportTarget {
+  readonly cwd: string
+  readonly stdout: TextOutput
+  readonly stderr: TextOutput
+}
+
+/** Prints what an installation has done. */
+export function report(
+  { stdout, stderr, cwd }: ReportTarget,
+  { verbosity, locked }: InstallOptions,
+  folder: InstallFolder,
+  outcome: Exclude<InstallOutcome, { error: string }>,
+  seconds: number,
+): void {
+  for (const warning of outcome.warnings) stderr.write(`monoceros: warning: ${plain(warning)}\n`)
+  const where = shownPath(folder.target, cwd)
+  const lockFile = shownPath(folder.lockFile, cwd)
+  if (outcome.unlocked.length > 0)
+    stderr.write(
+      `monoceros: warning: not in ${lockFile}, because something else has installed them: ` +
+        `${plain(outcome.unlocked.join(', '))}\n`,
+    )
+  if (verbosity < 0) return
+  const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
+  if (names.length === 0) {
+    stdout.write(
+      locked
+        ? `Nothing to do: ${lockFile} is empty\n`
+        : `Nothing to do: the requirements are already satisfied in ${where}\n`,
+    )
+    return
+  }
+  const count = names.length === 1 ? '1 package' : `${names.length} packages`
+  stdout.write(
+    `Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`,
+  )
+  if (outcome.stripped.length > 0)
+    stdout.write(
+      'Installed without their compiled parts, which only make them faster: ' +
+        `${plain(outcome.stripped.join(', '))}\n`,
+    )
+  if (!locked) stdout.write(`Versions and hashes are in ${lockFile}\n`)
+}
+
+/** Prints that an installation is not necessary. */
+export function reportUpToDate(
+  { stdout, cwd }: ReportTarget,
+  { target, lockFile }: InstallFolder,
+): void {
+  stdout.write(`Nothing to do: ${shownPath(target, cwd)} matches ${shownPath(lockFile, cwd)}\n`)
+}
+
+/** A path for messages: relative if it is inside the working directory. */
+export function shownPath(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') ? path : short
+}
