@@ -8,9 +8,9 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * What a ServerResponse takes for its connection. What it writes is a head, which it remembers
- * itself and which is skipped here, and a body, which is handed out piece by piece; a write is done
- * when its piece has been taken, so a response is written as fast as it is read.
+ * Acts as the socket of a ServerResponse. The response writes a head, which it also keeps itself
+ * and which is skipped here, and a body, which is read piece by piece with {@link next}. A write
+ * completes when its piece was read, so a response is written as fast as it is read.
  */
 export class AnswerSocket extends Duplex {
   readonly remoteAddress: string | undefined
@@ -18,7 +18,7 @@ export class AnswerSocket extends Duplex {
   readonly remoteFamily: string | undefined
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
-  /** There only where it is true, as with Node's own. */
+  /** Present only if it is true, as on Node's own sockets. */
   declare readonly encrypted?: boolean
   readonly connecting = false
   readonly timeout = 0
@@ -42,22 +42,22 @@ export class AnswerSocket extends Duplex {
     if (environ['wsgi.url_scheme'] === 'https') this.encrypted = true
   }
 
-  /** The response has been written to its end. */
+  /** Whether the response was written to its end. */
   get isFinished(): boolean {
     return this.#finished
   }
 
-  /** The head of the answer, not only of an interim one, has been written. */
+  /** Whether the head of the final response was written, and not only an interim one. */
   get hasHead(): boolean {
     return this.#headLeft === null
   }
 
-  /** What {@link fail} was called with first. */
+  /** The error of the first call of {@link fail}. */
   get failure(): unknown {
     return this.#error?.reason
   }
 
-  /** The next piece of the body. One at a time. */
+  /** The next piece of the body. Await it before the next call. */
   next(): Promise<Step> {
     const piece = this.#pieces.shift()
     if (piece !== undefined) {
@@ -71,7 +71,7 @@ export class AnswerSocket extends Duplex {
     })
   }
 
-  /** All pieces of a response that has been ended. */
+  /** All pieces of a response that was ended. */
   takeAll(): Uint8Array[] {
     const all: Uint8Array[] = []
     do {
@@ -82,18 +82,19 @@ export class AnswerSocket extends Duplex {
     return all
   }
 
+  /** The response was written to its end. */
   finish(): void {
     this.#finished = true
     this.#tell()
   }
 
-  /** Whoever reads the body gets this error; the first counts. */
+  /** Makes the reading of the body fail. The first error is kept. */
   fail(reason: unknown): void {
     this.#error ??= { reason }
     this.#tell()
   }
 
-  /** The connection is lost. */
+  /** Fails and closes, as a connection that was lost. */
   lose(reason: unknown): void {
     this.fail(reason)
     this.destroy()
@@ -114,7 +115,7 @@ export class AnswerSocket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#written = null
-    // Nobody listens for errors of a connection that is none; who reads the answer is told.
+    // This is not a real connection, so its errors have no listener: the reader gets them.
     if (error !== null) this.fail(error)
     callback(null)
   }
@@ -166,7 +167,7 @@ export class AnswerSocket extends Duplex {
     this.#tell()
   }
 
-  /** @returns what of the bytes is behind the head */
+  /** @returns the bytes after the head */
   #skipHead(chunk: Buffer): Buffer {
     let bytes = Buffer.concat([this.#headLeft!, chunk])
     for (;;) {
@@ -184,7 +185,7 @@ export class AnswerSocket extends Duplex {
     }
   }
 
-  /** Lets the response write on. */
+  /** Completes the write of the response, which then continues. */
   #taken(): void {
     const written = this.#written
     this.#written = null

@@ -1,8 +1,8 @@
 import type { WSGIEnvironment } from '../wsgi/types.ts'
 
 /**
- * The request's headers as an environ has them, for a handler that wants headers: their names in
- * the usual writing, their values as views of bytes.
+ * The headers of a request, restored from its environ: names in their usual case, values as views
+ * of bytes.
  *
  * @example headersOf(environ) // [['Content-Type', 'text/plain'], ['Accept-Language', 'de']]
  */
@@ -18,7 +18,7 @@ export function headersOf(environ: WSGIEnvironment): [name: string, value: strin
   return headers
 }
 
-/** `ACCEPT_LANGUAGE` becomes `Accept-Language`. */
+/** Turns `ACCEPT_LANGUAGE` into `Accept-Language`. */
 function headerName(variable: string): string {
   return variable
     .toLowerCase()

@@ -3,7 +3,7 @@ import { messageOf } from '../wsgi/stranger.ts'
 import type { InputStream } from '../wsgi/types.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 
-/** The body of a Request, a piece at a time. */
+/** The body of a Request, read piece by piece. */
 export class FetchRequestBody implements ByteSource {
   readonly #request: Request
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
@@ -20,10 +20,10 @@ export class FetchRequestBody implements ByteSource {
 
   async next(): Promise<Uint8Array | null> {
     if (this.#released)
-      throw new InputError('The response is over, and the rest of the request with it')
+      throw new InputError('The body of the request cannot be read after its response ended')
     if (this.#reader === null) {
       if (this.#request.bodyUsed || this.#request.body?.locked === true) {
-        throw new ConsumedBodyError('call the application before request.json() and the like')
+        throw new ConsumedBodyError('call the application before request.json() or request.text()')
       }
       const { body } = this.#request
       if (body === null) return null
@@ -34,16 +34,16 @@ export class FetchRequestBody implements ByteSource {
       try {
         step = await this.#reader.read()
       } catch (error) {
-        throw new InputError(`The body of the request broke off: ${messageOf(error)}`)
+        throw new InputError(`The body of the request ended early: ${messageOf(error)}`)
       }
       if (this.#released)
-        throw new InputError('The response is over, and the rest of the request with it')
+        throw new InputError('The body of the request cannot be read after its response ended')
       if (step.done) return null
       if (step.value.length > 0) return step.value
     }
   }
 
-  /** The response is over: what has not been read is not wanted. */
+  /** Discards the rest of the body after the response. */
   release(): void {
     if (this.#released) return
     this.#released = true

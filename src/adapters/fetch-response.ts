@@ -3,19 +3,24 @@ import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 import { readStart, type StartedResponse } from './started-response.ts'
 
-/** Bytes of a response that wait for their reader at most, but for one piece. */
+/** The most bytes of a response that wait for their reader, not counting the last piece. */
 const AHEAD_BYTES = 64 * 1024
 
+/** The call of a fetch handler that a {@link FetchSink} answers. */
 export interface FetchCall {
+  /** Resolves the promise of the handler. */
   answer(response: Response): void
+  /** The application failed before its head was sent. */
   failed(error: unknown): void
+  /** Logs an error. */
   report(error: unknown): void
-  /** Nobody reads the body any more. */
+  /** The reader of the body has cancelled it. */
   cancelled(): void
+  /** The response has ended. */
   over(): void
 }
 
-/** Makes a Response. */
+/** Makes a `Response` of what an application gives. */
 export class FetchSink implements ResponseSink<StartedResponse> {
   readonly #headOnly: boolean
   readonly #call: FetchCall
@@ -31,14 +36,14 @@ export class FetchSink implements ResponseSink<StartedResponse> {
     const head = readStart(status, headers)
     if (head.status <= 599) return head
     throw new RangeError(
-      `start_response: a Response cannot have the status ${head.status}; it ends at 599`,
+      `start_response: a Response cannot have the status ${head.status}; use one up to 599`,
     )
   }
 
   respond(head: StartedResponse, body: Uint8Array): void {
     this.#call.over()
     const bodiless = isBodiless(head.status)
-    // An empty body for HEAD says nothing of what GET would give.
+    // An empty body for HEAD does not show what the body for GET would be.
     const length =
       head.contentLength !== -1 || bodiless || (this.#headOnly && body.length === 0)
         ? -1
@@ -103,14 +108,14 @@ export class FetchSink implements ResponseSink<StartedResponse> {
     this.#call.report(error)
   }
 
-  /** Breaks the body off: whoever reads it gets the error. */
+  /** Makes the reading of the body fail. */
   abandon(error: unknown): void {
     this.#controller?.error(error)
     this.#controller = null
   }
 }
 
-/** Statuses with which a Response may have no body (Fetch §2.2.3 "null body status"). */
+/** Whether a Response with this status has no body (Fetch §2.2.3 "null body status"). */
 function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304
 }

@@ -8,10 +8,11 @@ import { headersOf } from './environ-headers.ts'
 import { sentTarget } from './mount.ts'
 import { requestPieces } from './request-pieces.ts'
 
+/** Options of {@link fromFetchHandler}. */
 export interface FromFetchOptions {
   /**
-   * The request's URL has `SCRIPT_NAME` in its path. By default it has not: the handler's routes
-   * begin at its mount, as those of a WSGI application do.
+   * Whether the path of the request's URL includes `SCRIPT_NAME`. Without it, the routes of the
+   * handler begin at its mount, like those of a WSGI application. Defaults to false.
    *
    * @default false
    */
@@ -21,22 +22,27 @@ export interface FromFetchOptions {
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d*)?$/
 
 /**
- * A fetch handler, `Request` to `Response`, as a WSGI application: Hono's `app.fetch`, and whatever
- * else speaks it.
+ * Turns a fetch handler, a function from `Request` to `Response`, into a WSGI application: for
+ * example Hono's `app.fetch`.
  *
- * Both bodies are streamed with back-pressure. The request's signal aborts when the response is
- * closed before its end, as when the client has gone. A request that cannot be a `Request` is
- * answered with 400: one with an invalid host, with the methods CONNECT, TRACE and TRACK, or with a
- * path that a URL would change (`/a/../b`).
+ * Both bodies are streamed with back-pressure. The signal of the request aborts when the response
+ * is closed before its end, for example because the client went away. A request that cannot be
+ * expressed as a `Request` is answered with 400: one with an invalid host, with the method CONNECT,
+ * TRACE or TRACK, or with a path that a URL would change (`/a/../b`).
  *
- * @param handler gets the Request. What it throws is thrown on
- * @throws TypeError (`bad-option`) where it is no function
+ * Do not use it for a handler that upgrades connections: WSGI has no WebSockets.
+ *
+ * @param handler its errors are passed on to the server
+ * @returns an application
+ * @throws TypeError (`bad-option`) if `handler` is not a function
  * @example
  * import { Hono } from 'hono'
  * import { dispatcher, fromFetchHandler } from 'monoceros'
  *
- * const hono = new Hono().get('/hello', (c) => c.text('Hello')) export const app =
- * dispatcher(other, { '/hono': fromFetchHandler((request) => hono.fetch(request)) })
+ * const hono = new Hono().get('/hello', (c) => c.text('Hello'))
+ * export const app = dispatcher(other, {
+ *   '/hono': fromFetchHandler((request) => hono.fetch(request)),
+ * })
  */
 export function fromFetchHandler(
   handler: (request: Request) => Response | Promise<Response>,
@@ -45,7 +51,8 @@ export function fromFetchHandler(
   if (typeof handler !== 'function') {
     throw Object.assign(
       new TypeError(
-        `fromFetchHandler takes a function from a Request to a Response, such as Hono's app.fetch, not ${describeValue(handler)}`,
+        'fromFetchHandler: handler must be a function from Request to Response, ' +
+          `such as Hono's app.fetch, not ${describeValue(handler)}`,
       ),
       { code: 'bad-option' },
     )
@@ -62,14 +69,16 @@ export function fromFetchHandler(
     try {
       response = await handler(request)
     } catch (error) {
-      // What fails because the client is gone has done nothing wrong, whatever it throws.
+      // After the client has gone, an error of the handler is a consequence of that.
       throw abort.signal.aborted ? abort.signal.reason : error
     }
     if (
       !(response instanceof Response) &&
       typeof (response as Response | undefined)?.status !== 'number'
     ) {
-      throw new TypeError(`The fetch handler gave ${describeValue(response)} instead of a Response`)
+      throw new TypeError(
+        `fromFetchHandler: handler must return a Response, not ${describeValue(response)}`,
+      )
     }
     const headers: ResponseHeaders = []
     for (const [name, value] of response.headers) if (!isHopByHop(name)) headers.push([name, value])
@@ -81,7 +90,7 @@ export function fromFetchHandler(
   }
 }
 
-/** null where the request cannot be a Request. */
+/** Makes a Request; null if it cannot express the request. */
 function makeRequest(
   environ: WSGIEnvironment,
   signal: AbortSignal,
@@ -101,8 +110,8 @@ function makeRequest(
   } catch {
     return null
   }
-  // What a middleware has let pass must be what the handler gets: "/public/../admin" must not
-  // arrive as "/admin".
+  // The handler must get the path that middleware has checked: "/public/../admin" must not become
+  // "/admin".
   if (decodePercent(url.pathname) !== decodePercent(wanted)) return null
   const pieces = requestPieces(environ)
   const bodiless = environ.REQUEST_METHOD === 'GET' || environ.REQUEST_METHOD === 'HEAD'
@@ -135,7 +144,7 @@ function makeRequest(
 }
 
 /**
- * The body of a Response; closed before its end, it cancels the body and tells the handler by its
+ * The body of a Response. If it is closed before its end, it cancels the body and aborts the
  * signal.
  */
 class ResponseBody implements AsyncIterable<Uint8Array> {
@@ -164,7 +173,7 @@ class ResponseBody implements AsyncIterable<Uint8Array> {
     this.#ended = true
     const reason = new ClientGoneError()
     this.#abort.abort(reason)
-    // A body that fails because of this has done nothing wrong.
+    // The cancellation may make the body fail.
     await this.#reader.cancel(reason).catch(() => {})
   }
 }

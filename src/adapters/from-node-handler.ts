@@ -11,9 +11,9 @@ import { sentTarget } from './mount.ts'
 import { requestPieces } from './request-pieces.ts'
 
 /**
- * A listener of `node:http`'s event `request`: an Express or a Connect application, or a function.
- * It may take a third argument, as middleware of Express and Connect does, and call it where it has
- * no answer.
+ * A listener for the event `request` of `node:http`: an Express or Connect application, or a
+ * function. It may take a third argument, like middleware of Express and Connect, and call it if it
+ * does not answer.
  */
 export type NodeListener = (
   request: IncomingMessage,
@@ -22,25 +22,26 @@ export type NodeListener = (
 ) => unknown
 
 /**
- * An Express or Connect application, or any other request listener of `node:http`, as a WSGI
- * application: mounted by `dispatcher` beside others, wrapped by middleware, served by `monoceros`.
+ * Turns an Express or Connect application, or any other request listener of `node:http`, into a
+ * WSGI application. `dispatcher` can mount it beside others, middleware can wrap it, and
+ * `monoceros` can serve it.
  *
- * The listener gets Node's own `IncomingMessage` and `ServerResponse`; between them is no socket
- * but an object that acts as one: `req.socket.remoteAddress` and `encrypted` are right. Mounted, it
- * sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and
- * `req.originalUrl`. Both bodies are streamed with back-pressure. When the client goes away,
- * `close` is emitted on both, and `aborted` on the request.
+ * The listener gets Node's own `IncomingMessage` and `ServerResponse`. Their socket is an object
+ * that acts as one: `req.socket.remoteAddress` and `encrypted` are right. If it is mounted, the
+ * listener sees `req.url` without the mount, and Express finds the mount in `req.baseUrl` and
+ * `req.originalUrl`. Both bodies are streamed with back-pressure. When the client goes away, both
+ * emit `close`, and the request emits `aborted`.
  *
- * What Express or Connect do not answer themselves comes back: an error that no error handler of
- * theirs has taken is thrown on, so that `errorHandler` and the log see it and no stack reaches a
- * client; where no route matches the answer is a plain 404.
+ * An error that Express or Connect does not handle is thrown to the server, so that `errorHandler`
+ * and the log get it and no stack reaches a client. If no route matches, the answer is a plain 404.
  *
- * There are no upgrades (WebSockets need a server's event `upgrade`), interim responses (100, 103)
- * and trailers are not sent, and `Date` is left to the server.
+ * Do not use it for upgrades such as WebSockets, which need the event `upgrade` of a server.
+ * Interim responses (100, 103) and trailers are not sent, and the server sets `Date`.
  *
- * @param listener what it throws before it has answered, also as a rejection, is thrown on to the
- * server
- * @throws TypeError (`bad-option`) where it is no function
+ * @param listener an error that it throws or rejects with before it has answered is passed on to
+ * the server
+ * @returns an application
+ * @throws TypeError (`bad-option`) if `listener` is not a function
  * @example
  * import express from 'express'
  * import { dispatcher, fromNodeHandler } from 'monoceros'
@@ -52,7 +53,8 @@ export function fromNodeHandler(listener: NodeListener): WSGIFunction {
   if (typeof listener !== 'function') {
     throw Object.assign(
       new TypeError(
-        `fromNodeHandler takes a listener (request, response), such as an Express application, not ${describeValue(listener)}`,
+        'fromNodeHandler: listener must be a function (request, response), ' +
+          `such as an Express application, not ${describeValue(listener)}`,
       ),
       { code: 'bad-option' },
     )
@@ -64,13 +66,14 @@ export function fromNodeHandler(listener: NodeListener): WSGIFunction {
 }
 
 /**
- * Where `drain` is due: Node's server emits it when the socket drains, and here there is no server.
+ * The flag of a response that waits for `drain`. Node's server emits `drain` when the socket
+ * drains; there is no such server here.
  */
 const NEED_DRAIN = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
   (symbol) => symbol.description === 'kNeedDrain',
 )
 
-/** What of Node's own classes is not in their types, and has been there since the first of them. */
+/** Members of Node's classes that are not in their types. They exist in all versions of Node. */
 interface RequestInternals {
   _addHeaderLines(lines: string[], count: number): void
   _read(size: number): void
@@ -104,7 +107,7 @@ class NodeExchange {
         socket.fail(error)
         this.#abort()
       }
-      // Not at once: an answer that is written in one go comes in one go.
+      // On the next tick, so that an answer that is written at once is passed on at once.
       socket.onHead = () => process.nextTick(answer)
       const answer = () => {
         const head = (response as unknown as { _header: string })._header
@@ -121,11 +124,11 @@ class NodeExchange {
       socket.on('close', () => {
         if (response.writableFinished && socket.hasHead) return
         if (response.writableFinished) {
-          // Not a final head, then: there is no connection that could be upgraded.
+          // The head was not final: the listener tried to upgrade a connection.
           reject(new Error(`The listener answered with the interim status ${response.statusCode}`))
           return
         }
-        // Why it was lost, if it was not the listener that destroyed it.
+        // The reason why it was lost, unless the listener destroyed it.
         fail(
           socket.failure ??
             new Error('The listener closed the connection before its answer was complete'),
@@ -145,7 +148,7 @@ class NodeExchange {
     })
   }
 
-  /** The listener has no answer. */
+  /** Answers 404, because the listener has no answer. */
   #notFound(): void {
     const response = this.#response
     if (response.headersSent || response.writableEnded) return
@@ -153,7 +156,7 @@ class NodeExchange {
     response.end('Not Found\n')
   }
 
-  /** An error behind the end of the answer, which has no other way to be heard of. */
+  /** Logs an error after the end of the answer. */
   #complain(error: unknown): void {
     this.#environ['wsgi.errors'].write(
       `The listener failed after its answer: ${failureText(error)}\n`,
@@ -168,14 +171,14 @@ class NodeExchange {
     }
   }
 
-  /** Nobody waits for the rest of the answer. */
+  /** The client does not wait for the rest of the answer. */
   #leave(): void {
     if (this.#socket.isFinished) return
     this.#socket.fail(new ClientGoneError())
     this.#abort()
   }
 
-  /** What Node does when a connection is lost: the response closes, the request is aborted. */
+  /** Acts like Node when a connection is lost: closes the response and aborts the request. */
   #abort(): void {
     this.#socket.destroy()
     if (!this.#request.destroyed) {
@@ -204,7 +207,7 @@ function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMe
   if (environ.REQUEST_METHOD === 'OPTIONS' && environ.REQUEST_URI === '*' && path === '')
     request.url = '*'
   if (mount !== '') {
-    // Where Express looks for the way to its application; at the root it sets them itself.
+    // Express reads the mount from these. At the root it sets them itself.
     request.baseUrl = mount
     request.originalUrl = mount + path + query
   }
@@ -212,7 +215,7 @@ function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMe
   const lines: string[] = []
   for (const [name, value] of headersOf(environ)) lines.push(name, value)
   if (pieces !== null && !environ.CONTENT_LENGTH && environ.HTTP_TRANSFER_ENCODING === undefined) {
-    // Or body parsers would take it for a request without a body.
+    // Without it, body parsers would assume that there is no body.
     lines.push('Transfer-Encoding', 'chunked')
   }
   internals._addHeaderLines(lines, lines.length)
@@ -222,7 +225,7 @@ function makeRequest(environ: WSGIEnvironment, socket: AnswerSocket): IncomingMe
     return request
   }
   let reading = false
-  // On the object itself: Express gives requests another prototype.
+  // On the object itself, because Express replaces the prototype of requests.
   internals._read = () => {
     internals._readableState.readingMore = false
     internals._consuming = true
@@ -261,8 +264,8 @@ function makeResponse(request: IncomingMessage, socket: AnswerSocket): ServerRes
   response.sendDate = false
   response.shouldKeepAlive = true
   response.useChunkedEncodingByDefault = true
-  // The server frames the body. Up to the head Node may think of chunks (it refuses a Trailer
-  // header without them); then bytes come as they are.
+  // The server frames the body. Until the head is written, Node may plan for chunks (it refuses a
+  // Trailer header without them); afterwards it must write the bytes as they are.
   let chunked = false
   const head = response as unknown as { _header: string | null }
   Object.defineProperty(response, 'chunkedEncoding', {
@@ -282,14 +285,14 @@ function makeResponse(request: IncomingMessage, socket: AnswerSocket): ServerRes
   })
   response.assignSocket(socket as unknown as Socket)
   response.on('finish', () => {
-    // As Node's server: what nobody has begun to read is read into nothing, and both are closed.
+    // Like Node's server: a request body that was not read is discarded, and both are closed.
     if (!(request as unknown as RequestInternals)._consuming) request.resume()
     socket.destroy()
   })
   return response
 }
 
-/** Takes apart a head as Node has put it together, and leaves out what is about its connection. */
+/** Parses a head that Node wrote, and removes its hop-by-hop headers. */
 function parseHead(head: string): { status: string; headers: ResponseHeaders } {
   const [first = '', ...lines] = head.split('\r\n')
   const headers: ResponseHeaders = []

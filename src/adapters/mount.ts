@@ -3,25 +3,26 @@ import { encodePercent } from '../wsgi/environ.ts'
 import { encodeText } from '../wsgi/text.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
 
-/** Where an application is mounted, when the framework around it does not say. */
+/** Where an application is mounted, for frameworks that do not pass it on. */
 export interface MountOptions {
   /**
-   * The path of the application, as in a route: `/shop`. It becomes `SCRIPT_NAME` and is taken from
-   * the path; a request for another path is not the application's. Behind a mount that the
-   * framework tells of, it is the rest of the way.
+   * The path of the application: `/shop`. It becomes `SCRIPT_NAME` and is removed from the path. A
+   * request for another path is not passed to the application. If the framework passes on a mount,
+   * this is the rest of the path to the application. Defaults to `''`.
    *
    * @default ''
    */
   scriptName?: string
   /**
-   * The framework has taken `scriptName` from the path already, as Hono's `mount()` does.
+   * Whether the framework has removed `scriptName` from the path already, like Hono's `mount()`.
+   * Defaults to false.
    *
    * @default false
    */
   scriptNameStripped?: boolean
 }
 
-/** A path, as it was sent, in two: up to the application, and the rest. */
+/** A path as it was sent, divided into the mount of the application and the rest. */
 export interface MountedPath {
   readonly mount: string
   readonly path: string
@@ -33,12 +34,13 @@ export class Mount {
   readonly #scriptName: string
   readonly #stripped: boolean
 
-  /** @throws TypeError for a path that cannot be that of an application */
+  /** @throws TypeError (`bad-option`) for a `scriptName` that cannot be a mount */
   constructor({ scriptName = '', scriptNameStripped = false }: MountOptions) {
     if (typeof scriptName !== 'string' || (scriptName !== '' && !/^\/.*[^/]$/s.test(scriptName))) {
       throw Object.assign(
         new TypeError(
-          `scriptName must be a path with a slash at its beginning and none at its end, such as "/shop", not ${describeValue(scriptName)}`,
+          'scriptName must be a path with a slash at its beginning and none at its end, ' +
+            `such as "/shop", not ${describeValue(scriptName)}`,
         ),
         { code: 'bad-option' },
       )
@@ -47,7 +49,7 @@ export class Mount {
     this.#stripped = scriptNameStripped
   }
 
-  /** Divides a path; null for one that is not the application's. */
+  /** Divides a path; null if it is not below the mount. */
   divide(path: string): MountedPath | null {
     if (this.#scriptName === '') return { mount: '', path }
     if (this.#stripped) return { mount: encodePercent(this.#scriptName), path }
@@ -57,8 +59,8 @@ export class Mount {
 }
 
 /**
- * Where the mount ends in a path that was sent, however that is encoded; -1 where the path is not
- * below it.
+ * The index at which the mount ends in a path, whatever parts of that are percent-encoded; -1 if
+ * the path is not below the mount.
  *
  * @param path not decoded
  * @param mount decoded: a `SCRIPT_NAME`
@@ -75,12 +77,9 @@ export function mountEnd(path: string, mount: string): number {
   return at === path.length || path[at] === '/' ? at : -1
 }
 
-/**
- * A path and its query string, as they stand in a target: without its origin where it is in
- * absolute form (RFC 9112 §3.2).
- */
+/** The parts of a request target (RFC 9112 §3.2). */
 export interface SplitTarget {
-  /** What stands for the Host header; null but for the absolute form. */
+  /** The host of a target in absolute form, which replaces the Host header; null otherwise. */
   readonly authority: string | null
   readonly path: string
   /** With its question mark; `''` without one. */
@@ -88,8 +87,11 @@ export interface SplitTarget {
 }
 
 /**
- * @example splitTarget('http://a.example/b?c') // { authority: 'a.example', path: '/b', query: '?c'
- * }
+ * Splits a request target.
+ *
+ * @example
+ * splitTarget('http://a.example/b?c')
+ * // { authority: 'a.example', path: '/b', query: '?c' }
  */
 export function splitTarget(target: string): SplitTarget {
   const origin = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(target)
@@ -103,8 +105,9 @@ export function splitTarget(target: string): SplitTarget {
 }
 
 /**
- * The path and the query string of an environ as they stand in a URL: as the client sent them where
- * `REQUEST_URI` still says the same, so that `%2F` stays what it was; else encoded anew.
+ * The path and the query string of an environ, encoded for a URL. If `REQUEST_URI` still matches
+ * them, they are as the client sent them, so that `%2F` stays `%2F`. Otherwise they are encoded
+ * again.
  */
 export function sentTarget(environ: {
   readonly SCRIPT_NAME: string
@@ -113,11 +116,10 @@ export function sentTarget(environ: {
   readonly REQUEST_URI?: string | undefined
 }): { mount: string; path: string; query: string } {
   const { SCRIPT_NAME: mount = '', PATH_INFO: path = '', QUERY_STRING: query = '' } = environ
-  // What a URL's query string cannot hold as it is: spaces, controls, what is not ASCII, and " # <
-  // >.
+  // Encodes what the query string of a URL cannot have: white space, controls, non-ASCII, " # < >.
   const encodedQuery = query === '' ? '' : `?${query.replace(/[^!$-;=?-~]/g, encodeByte)}`
   if (typeof environ.REQUEST_URI === 'string') {
-    // Clients send bytes from 0x80 on as they are; a URL cannot have them.
+    // Clients may send bytes of 0x80 and above unencoded; a URL cannot have them.
     const sent = splitTarget(environ.REQUEST_URI).path.replace(/[\x80-\xff]/g, encodeByte)
     const end = mountEnd(sent, mount)
     if (end !== -1 && /^[!-~]*$/.test(sent) && !sent.includes('#')) {

@@ -3,10 +3,7 @@ import type { Http2ServerRequest } from 'node:http2'
 import { type ByteSource, InputError } from '../wsgi/input-stream.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 
-/**
- * The bytes of a body that something in front has read whole and left on the request; undefined
- * where there are none.
- */
+/** The bytes of a body that a body parser has read and left on the request; undefined if none. */
 export function parsedBody(request: object): Uint8Array | undefined {
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
   if (rawBody instanceof Uint8Array) return rawBody
@@ -14,11 +11,11 @@ export function parsedBody(request: object): Uint8Array | undefined {
 }
 
 /**
- * The body of a Node request, a piece at a time: the request is paused but when a piece is asked
- * for, so a client can send no faster than the application reads.
+ * The body of a Node request, read piece by piece. The request is paused while no piece is asked
+ * for, so a client cannot send faster than the application reads.
  *
- * It listens to `data` and not to `readable`: with the latter, Node could not discard what an
- * application leaves unread.
+ * It listens to `data` and not to `readable`, because with the latter Node could not discard the
+ * bytes that an application leaves unread.
  */
 export class NodeRequestBody implements ByteSource {
   readonly #request: IncomingMessage | Http2ServerRequest
@@ -46,13 +43,10 @@ export class NodeRequestBody implements ByteSource {
     }
   }
 
-  /**
-   * The response is over: nothing more is given, and what is left is discarded, so that the
-   * connection can be used again.
-   */
+  /** Discards the rest of the body after the response, so that the connection can be reused. */
   release(): void {
     if (this.#ended || this.#error !== null) return
-    this.#fail(new InputError('The response is over, and the rest of the request with it'))
+    this.#fail(new InputError('The body of the request cannot be read after its response ended'))
     if (!this.#begun) return
     this.#request.off('data', this.#onData)
     this.#request.resume()
@@ -63,7 +57,8 @@ export class NodeRequestBody implements ByteSource {
     const request = this.#request
     if (request.readableDidRead) {
       this.#error ??= new ConsumedBodyError(
-        'mount the application before body parsers such as express.json(), or let them keep the bytes as request.rawBody (a Uint8Array)',
+        'mount the application before body parsers such as express.json(), ' +
+          'or make them keep the bytes in request.rawBody (a Uint8Array)',
       )
       return
     }
@@ -77,7 +72,7 @@ export class NodeRequestBody implements ByteSource {
     }
     request.on('data', this.#onData)
     request.on('end', () => {
-      // A request of HTTP/2 ends also when it is broken off.
+      // A request of HTTP/2 also emits `end` when it is aborted.
       if (request.aborted) this.#fail(gone())
       else this.#end()
     })

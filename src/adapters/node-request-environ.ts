@@ -6,30 +6,27 @@ import { makeEnviron } from '../wsgi/environ.ts'
 import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { type Mount, splitTarget } from './mount.ts'
 
-/**
- * A request of `node:http` or of the compatible side of `node:http2`, with what Express and Connect
- * add.
- */
+/** A request of `node:http`, or of the compatibility API of `node:http2`, as Express extends it. */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: unknown
   baseUrl?: unknown
 }
 
-/** What an application cannot be called with; answered with 400. */
+/** A request that an application cannot be called with. The answer is 400. */
 export class BadRequestError extends Error {
   readonly status = 400
 }
 
-/** A body that something in front has read already. */
+/** A body that a body parser has read already. */
 export interface ReadBody {
   readonly length: number
 }
 
 /**
- * The environ of a Node request; null where the request is not for the application's mount.
+ * Makes the environ of a Node request; null if the request is not for the application's mount.
  *
- * @param read where the body has been read already: its length then stands for what the headers say
- * @throws BadRequestError where headers contradict each other
+ * @param read a body that was read already; its length replaces the one in the headers
+ * @throws BadRequestError if headers contradict each other
  */
 export function nodeEnviron(
   request: NodeRequest,
@@ -63,9 +60,9 @@ export function nodeEnviron(
 }
 
 /**
- * Where the framework has mounted us, and the rest of the path. Express says it in `baseUrl`;
- * Connect, and Vite with it, keep the whole in `originalUrl`. Both put a slash into `url` where
- * nothing is left of the path, which no client has sent: then the path is empty.
+ * Finds the mount of the framework and the rest of the path. Express passes the mount in `baseUrl`;
+ * Connect, and so Vite, pass the whole path in `originalUrl`. If nothing is left of the path, both
+ * set `url` to a slash that no client sent: then the path is empty.
  */
 function nodeTarget(request: NodeRequest): {
   outer: string
@@ -84,13 +81,13 @@ function nodeTarget(request: NodeRequest): {
   if (typeof baseUrl === 'string' && baseUrl !== '' && whole.startsWith(baseUrl)) {
     return target(baseUrl, path === '/' && whole === baseUrl ? '' : path)
   }
-  // RFC 9112 §3.2.4: without a path, OPTIONS is about the server; for others it is "/".
+  // RFC 9112 §3.2.4: an empty path means the server for OPTIONS, and "/" for other methods.
   if (path === '') return target('', request.method === 'OPTIONS' ? '' : '/')
   if (!path.startsWith('/')) return target('', `/${path}`)
   if (whole === path) return target('', path)
   if (whole.endsWith(path)) return target(whole.slice(0, -path.length), path)
   if (path === '/' && whole.startsWith('/')) return target(whole, '')
-  return target('', path) // rewritten on its way
+  return target('', path) // other middleware has rewritten the path
 }
 
 function requestHeaders(
@@ -111,7 +108,7 @@ function requestHeaders(
     const lower = name.toLowerCase()
     if (lower === 'host') {
       hosts++
-      // RFC 9112 §3.2.2, RFC 9113 §8.3.1: the target's authority goes first.
+      // The authority of the target takes precedence (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
       if (authority !== undefined) continue
     } else if (lower === 'content-length') {
       lengths++
@@ -126,7 +123,7 @@ function requestHeaders(
     throw new BadRequestError('Content-Length is not a number')
   if (authority !== undefined) headers.push(['Host', authority])
   if (read === undefined) return headers
-  // A parser in front undoes a Content-Encoding, and the length shows it.
+  // If the length differs, the body parser has decoded the Content-Encoding.
   const decoded = lengths === 0 || Number(declared) !== read.length
   const kept = headers.filter(([name]) => {
     const lower = name.toLowerCase()
@@ -143,8 +140,8 @@ function pseudoHeader(request: NodeRequest, name: string): string | undefined {
 }
 
 /**
- * `SERVER_NAME` and `SERVER_PORT`. A unix socket has none of its own, and neither may be empty (PEP
- * 3333): then what the client asked for.
+ * `SERVER_NAME` and `SERVER_PORT`, which must not be empty (PEP 3333 "environ Variables"). A unix
+ * socket has no address, so those that the client requested are used.
  */
 function serverAddress(
   socket: Socket,
@@ -161,7 +158,7 @@ function serverAddress(
   }
 }
 
-/** An IPv4 address as itself, also where it came through an IPv6 socket. */
+/** An address; an IPv4 address of an IPv6 socket without its prefix `::ffff:`. */
 function plainAddress(address: string | undefined): string | undefined {
   return address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

@@ -4,7 +4,7 @@ import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 import { readStart, type StartedResponse } from './started-response.ts'
 
-/** Writes a response to one of Node's. */
+/** Writes a response of an application to a response of Node. */
 export class NodeSink implements ResponseSink<StartedResponse> {
   readonly #response: ServerResponse
   readonly #http2: Http2ServerResponse | null
@@ -31,7 +31,7 @@ export class NodeSink implements ResponseSink<StartedResponse> {
     const response = this.#response
     const headOnly = response.req.method === 'HEAD'
     const bodiless = head.status === 204 || head.status === 304
-    // An empty body for HEAD says nothing of what GET would give.
+    // An empty body for HEAD does not show what the body for GET would be.
     const length =
       head.contentLength !== -1 || bodiless || (headOnly && body.length === 0) ? -1 : body.length
     this.#writeHead(head, length)
@@ -58,23 +58,24 @@ export class NodeSink implements ResponseSink<StartedResponse> {
   broken(error: unknown): void {
     this.complain(error)
     if (this.#http2 !== null) {
-      // Without a code the client would take it for the end: 2 is INTERNAL_ERROR (RFC 9113 §7).
+      // Without an error code the client would see a complete response. 2 is INTERNAL_ERROR (RFC
+      // 9113 §7).
       this.#http2.stream?.close(2)
       return
     }
     const { socket } = this.#response
     if (!this.#response.chunkedEncoding && socket !== null && 'resetAndDestroy' in socket) {
-      // Where the body may end with the connection, only a reset shows that this was not its end.
+      // If the body ends with the connection, only a reset shows that it is incomplete.
       try {
         socket.resetAndDestroy()
       } catch {
-        // only a TCP connection can be reset
+        // Only a TCP connection can be reset.
       }
     }
     this.#response.destroy()
   }
 
-  /** @param length of the body where the application has not declared it; -1 for none */
+  /** @param length the Content-Length to add in bytes, or -1 */
   #writeHead(head: StartedResponse, length: number): void {
     const response = this.#response
     if (
@@ -82,16 +83,15 @@ export class NodeSink implements ResponseSink<StartedResponse> {
       response.writeHead === ServerResponse.prototype.writeHead &&
       response.getHeaderNames().length === 0
     ) {
-      // Nobody else has a say: one pass over the headers, in their order, with their names as they
-      // are.
+      // No other code has set headers, so one pass keeps their order and the case of their names.
       const flat: string[] = []
       for (const [name, value] of head.headers) flat.push(name, value)
       if (length !== -1) flat.push('Content-Length', String(length))
       response.writeHead(head.status, head.reason, flat)
       return
     }
-    // Not as an argument of writeHead: with headers set before, that keeps only the last of a name
-    // (Node.js 20), and so do middlewares that listen for heads (on-headers).
+    // Not as an argument of writeHead: if headers were set before, Node.js 20 and middleware that
+    // listens for heads (on-headers) keep only the last header of a name.
     const values = new Map<string, { name: string; values: string[] }>()
     for (const [name, value] of head.headers) {
       const lower = name.toLowerCase()
@@ -109,7 +109,7 @@ export class NodeSink implements ResponseSink<StartedResponse> {
     }
     if (length !== -1) response.setHeader('Content-Length', String(length))
     if (this.#http2 === null) response.writeHead(head.status, head.reason)
-    else response.writeHead(head.status) // no reasons in HTTP/2
+    else response.writeHead(head.status) // HTTP/2 has no reason phrases
   }
 }
 
@@ -118,9 +118,7 @@ function valuesOf(header: number | string | readonly string[] | undefined): stri
   return typeof header === 'object' ? [...header] : [String(header)]
 }
 
-/**
- * The same bytes as a Buffer, which is what middlewares that wrap a response (compression) expect.
- */
+/** The same bytes as a Buffer, which middleware that wraps responses (compression) expects. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

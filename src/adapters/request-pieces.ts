@@ -5,9 +5,9 @@ import type { WSGIEnvironment } from '../wsgi/types.ts'
 const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'])
 
 /**
- * The request's body in pieces, for a handler that wants a stream; null where there is none. It
- * reads no further than `CONTENT_LENGTH`, and without that only where the server says that the
- * input ends by itself (`wsgi.input_terminated`).
+ * The body of a request as a stream of pieces; null if there is none. It reads no further than
+ * `CONTENT_LENGTH`. Without that, it reads only if the server declares that the input ends by
+ * itself (`wsgi.input_terminated`).
  */
 export function requestPieces(
   environ: WSGIEnvironment,
@@ -36,7 +36,7 @@ async function* piecesUpTo(
     const piece = await (input.read1 === undefined ? input.read(size) : input.read1(size))
     if (piece.length === 0) {
       throw new InputError(
-        `The request's body ended ${left} bytes short of its Content-Length of ${length}`,
+        `The body of the request ended ${left} bytes short of its Content-Length of ${length}`,
       )
     }
     left -= piece.length

@@ -1,23 +1,20 @@
 import { checkHead, type HeadFacts } from '../wsgi/head-rules.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 
-/**
- * The head of a response as an application gave it, checked and its own: the application may change
- * its list later.
- */
+/** The checked head of a response. A copy, because an application may change its list later. */
 export interface StartedResponse extends HeadFacts {
   readonly reason: string
   readonly headers: ResponseHeaders
 }
 
-/** @throws WSGIError */
+/** Checks and copies the arguments of `startResponse`. @throws WSGIError if they break a rule */
 export function readStart(status: string, headers: ResponseHeaders): StartedResponse {
   const { status: code, contentLength } = checkHead(status, headers)
   return {
     status: code,
     contentLength,
     reason: status.slice(4),
-    // RFC 9110 §8.6: no Content-Length in a 204.
+    // A 204 has no Content-Length (RFC 9110 §8.6).
     headers:
       code === 204
         ? headers.filter(([name]) => name.toLowerCase() !== 'content-length')

@@ -247,7 +247,7 @@ test('a body that fails, or that was read before, is an error to who reads it', 
     duplex: 'half',
   } as RequestInit)
   expect((await handler(request)).status).toBe(500)
-  expect(said[1]).toContain('broke off: cut')
+  expect(said[1]).toContain('ended early: cut')
 })
 
 test('an error is 500 and logged; with passErrors it rejects; behind the head it breaks the body off', async () => {
@@ -275,5 +275,5 @@ test('an error is 500 and logged; with passErrors it rejects; behind the head it
     return []
   }
   expect((await toFetchHandler(beyond, { errors })(new Request('http://a/'))).status).toBe(500)
-  expect(said.at(-1)).toContain('it ends at 599')
+  expect(said.at(-1)).toContain('use one up to 599')
 })

@@ -8,23 +8,25 @@ import { FetchRequestBody } from './fetch-request-body.ts'
 import { FetchSink, plainResponse } from './fetch-response.ts'
 import { Mount, type MountOptions, splitTarget } from './mount.ts'
 
+/** Options of {@link toFetchHandler}. */
 export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends MountOptions {
   /**
-   * What `wsgi.errors` is, and where failures of the application go.
+   * The `wsgi.errors` of the application. Its failures are written to it too. Defaults to the
+   * console.
    *
    * @default the console
    */
   errors?: ErrorStream
   /**
-   * What the application throws before its head was sent rejects the promise, for the framework's
-   * own error handler, instead of being logged and answered with 500.
+   * Whether an error before the head was sent rejects the promise, for the error handler of the
+   * framework, instead of being logged and answered with 500. Defaults to false.
    *
    * @default false
    */
   passErrors?: boolean
   /**
-   * The client's address: a `Request` does not have it, but the runtime knows it. It gets what the
-   * handler was called with.
+   * Returns the address of the client, which a `Request` does not have. Called with the arguments
+   * of the handler, where runtimes pass it. Defaults to no address.
    *
    * @example
    * // Deno
@@ -33,22 +35,25 @@ export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends
   remoteAddress?: (request: Request, ...rest: Rest) => string | undefined
 }
 
-/** What {@link toFetchHandler} gives. */
+/** The result of {@link toFetchHandler}: a function from `Request` to `Response`. */
 export type FetchHandler<Rest extends unknown[] = unknown[]> = (
   request: Request,
   ...rest: Rest
 ) => Promise<Response>
 
 /**
- * A WSGI application as a fetch handler, `Request` to `Response`: for Hono, Bun, Deno, Cloudflare
- * Workers, and whatever else speaks it. It needs nothing of Node.js.
+ * Turns a WSGI application into a fetch handler, a function from `Request` to `Response`: for Hono,
+ * Bun, Deno, Cloudflare Workers and other runtimes with `fetch`. It does not need Node.js.
  *
- * Both bodies are streamed with back-pressure. When the request's signal aborts, or the response's
- * body is cancelled, the application's body is closed. A client that is gone before the response
- * has begun is answered with 499, which nobody sees.
+ * Both bodies are streamed with back-pressure. When the signal of the request aborts, or the body
+ * of the response is cancelled, the body of the application is closed. If the client goes away
+ * before the response has begun, the promise resolves to a response with status 499.
  *
- * @throws WSGIError where `app` is no application
- * @throws TypeError (`bad-option`) for a `scriptName` that is no path
+ * Do not use it in Node.js frameworks that pass on `req` and `res`: use `toNodeHandler`.
+ *
+ * @param app the application to call
+ * @throws WSGIError if `app` is not an application
+ * @throws TypeError (`bad-option`) for a `scriptName` that is not a path
  * @example
  * import { Hono } from 'hono'
  * import { toFetchHandler } from 'monoceros'
@@ -57,7 +62,7 @@ export type FetchHandler<Rest extends unknown[] = unknown[]> = (
  * const shop = toFetchHandler(app, { scriptName: '/shop' })
  * hono.all('/shop/*', (c) => shop(c.req.raw))
  * @example
- * // Hono's mount() takes the path away itself.
+ * // Hono's mount() removes the path itself.
  * hono.mount('/shop', toFetchHandler(app, { scriptName: '/shop', scriptNameStripped: true }))
  * @example
  * // Cloudflare Workers, Bun
@@ -76,7 +81,7 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
     const report = (error: unknown) =>
       errors.write(`Error while answering ${method} ${request.url}: ${failureText(error)}\n`)
     const { authority, path, query } = splitTarget(request.url)
-    // A fragment is not sent, but a Request that was made by hand may have one.
+    // Clients do not send fragments, but a Request that code made may have one.
     const divided = mount.divide(path.replace(/#.*$/s, '') || '/')
     if (divided === null) return plainResponse(404)
     const headers = [...request.headers]
@@ -109,7 +114,7 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
   }
 }
 
-/** 400 where headers contradict each other: several of one name have been joined by now. */
+/** 400 if headers contradict each other (repeated headers are joined already), otherwise null. */
 function refusalOf(headers: readonly [string, string][]): number | null {
   for (const [name, value] of headers) {
     if (name === 'host' && value.includes(',')) return 400

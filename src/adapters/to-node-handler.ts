@@ -11,17 +11,19 @@ import { NodeRequestBody, parsedBody } from './node-request-body.ts'
 import { BadRequestError, nodeEnviron } from './node-request-environ.ts'
 import { NodeSink } from './node-response.ts'
 
+/** Options of {@link toNodeHandler}. */
 export interface NodeHandlerOptions extends MountOptions {
   /**
-   * What `wsgi.errors` is, and where failures of the application go.
+   * The `wsgi.errors` of the application. Its failures are written to it too. Defaults to the
+   * console.
    *
    * @default the console
    */
   errors?: ErrorStream
   /**
-   * What the application throws before its head was sent goes to `next(error)`, for the framework's
-   * own error handler, instead of being logged and answered with 500. Without a `next` it changes
-   * nothing.
+   * Whether an error before the head was sent is passed to `next(error)`, for the error handler of
+   * the framework, instead of being logged and answered with 500. Has no effect without a `next`.
+   * Defaults to false.
    *
    * @default false
    */
@@ -29,8 +31,8 @@ export interface NodeHandlerOptions extends MountOptions {
 }
 
 /**
- * What {@link toNodeHandler} gives: a request listener of `node:http` and `node:http2`, and a
- * middleware of Express and Connect.
+ * The result of {@link toNodeHandler}: a request listener for `node:http` and `node:http2`, and a
+ * middleware for Express and Connect.
  */
 export type NodeHandler = (
   request: IncomingMessage | Http2ServerRequest,
@@ -39,21 +41,23 @@ export type NodeHandler = (
 ) => void
 
 /**
- * A WSGI application, in TypeScript or in Python, as a handler for `node:http`, `node:http2`,
- * Express, Connect, Fastify, Vite's dev server and Next's custom server.
+ * Turns a WSGI application, in TypeScript or in Python, into a handler for `node:http`,
+ * `node:http2`, Express, Connect, Fastify, Vite's dev server and Next's custom server.
  *
- * Mounted under a path by Express or Connect, the application sees the mount as `SCRIPT_NAME` and
- * the rest as `PATH_INFO`. Where a framework does not say where it has mounted us, as Fastify, give
- * `scriptName`; a request for another path then goes to `next()`, or is answered with 404.
+ * Under a mount of Express or Connect, the application sees the mount as `SCRIPT_NAME` and the rest
+ * as `PATH_INFO`. For frameworks that do not pass on the mount, such as Fastify, set `scriptName`;
+ * requests for other paths then go to `next()`, or are answered with 404.
  *
- * The body of the request must not have been read: mount the application before body parsers.
- * (Where `request.rawBody`, or `request.body` as `express.raw()` leaves it, has the bytes, those
- * are used.) Both bodies are streamed with back-pressure. When the client goes away, the body's
- * `close()` is called. Headers that the framework has set stay, but for those that the application
- * sets; `Set-Cookie` and `Vary` add up.
+ * Do not use it behind body parsers: the body of the request must not have been read, unless
+ * `request.rawBody`, or `request.body` of `express.raw()`, has its bytes.
  *
- * @throws WSGIError where `app` is no application
- * @throws TypeError (`bad-option`) for a `scriptName` that is no path
+ * Both bodies are streamed with back-pressure. When the client goes away, the `close()` of the body
+ * is called. Headers that the framework has set stay, unless the application sets them too. The
+ * values of `Set-Cookie` and `Vary` add up.
+ *
+ * @param app the application to call
+ * @throws WSGIError if `app` is not an application
+ * @throws TypeError (`bad-option`) for a `scriptName` that is not a path
  * @example
  * import express from 'express'
  * import { pythonApp, toNodeHandler } from 'monoceros'
@@ -61,10 +65,13 @@ export type NodeHandler = (
  * const flask = pythonApp('flaskapp:app')
  * express().use('/api', toNodeHandler(flask)).listen(8000)
  * @example
- * // Vite: in configureServer, which goes before Vite's own answer of 404. plugins: [{ name: 'api',
- * configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)) }]
+ * // Vite: in configureServer, which comes before Vite's own 404.
+ * const plugin = {
+ *   name: 'api',
+ *   configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)),
+ * }
  * @example
- * // Fastify: the reply is ours, and Fastify's parsers keep off the body.
+ * // Fastify: take over the reply, and remove the parsers that would read the body.
  * fastify.register(async (scope) => {
  *   scope.removeAllContentTypeParsers()
  *   scope.addContentTypeParser('*', (request, payload, done) => done(null))
@@ -94,9 +101,11 @@ export function toNodeHandler(app: WSGIApplication, options: NodeHandlerOptions 
       answerPlainly(response, failureStatus(error))
     }
 
-    if (response.destroyed) return // the client has left meanwhile
+    if (response.destroyed) return // the client left in the meantime
     if (response.headersSent) {
-      const error = new Error('The response had been begun before it came to the WSGI application')
+      const error = new Error(
+        'The WSGI application cannot answer: its response was begun before by other code',
+      )
       if (next === undefined) report(error)
       else next(error)
       return

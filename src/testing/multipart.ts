@@ -4,12 +4,12 @@ import { TestClientError } from './test-client-error.ts'
 /** A file of a multipart form. */
 export interface TestFile {
   filename: string
-  /** Its media type; `application/octet-stream` unless it says otherwise. */
+  /** The media type. Defaults to `application/octet-stream`. */
   type?: string
   content: string | Uint8Array
 }
 
-/** A field or a file of a multipart form, where the order matters. */
+/** A field or a file of a multipart form, for forms whose order matters. */
 export type TestPart =
   | { name: string; value: string | number | boolean }
   | ({ name: string } & TestFile)
@@ -17,8 +17,14 @@ export type TestPart =
 type Values<T> = T | readonly T[]
 
 /**
- * What a multipart form is made of: fields and files by name (a list where there are several of one
- * name), or a list of parts.
+ * The content of a multipart form: fields and files by name, with lists for repeated names, or a
+ * list of parts.
+ *
+ * @example
+ * const form: MultipartForm = {
+ *   title: 'Holiday',
+ *   photo: { filename: 'beach.jpg', type: 'image/jpeg', content: bytes },
+ * }
  */
 export type MultipartForm =
   | Readonly<Record<string, Values<string | number | boolean | TestFile>>>
@@ -27,8 +33,10 @@ export type MultipartForm =
 const encoder = new TextEncoder()
 
 /**
- * A form as `multipart/form-data` (RFC 7578), with names and file names in UTF-8, escaped as
- * browsers do.
+ * Encodes a form as `multipart/form-data` (RFC 7578). Names and file names are in UTF-8, escaped
+ * like in browsers.
+ *
+ * @throws TestClientError (`bad-option`) for a type of a file that cannot be sent
  */
 export function encodeMultipart(form: MultipartForm): { type: string; bytes: Uint8Array } {
   const boundary = `----monoceros${crypto.randomUUID().replaceAll('-', '')}`
@@ -40,7 +48,8 @@ export function encodeMultipart(form: MultipartForm): { type: string; bytes: Uin
       if (!/^[\x20-\x7e]+$/.test(type)) {
         throw new TestClientError(
           'bad-option',
-          `multipart: ${JSON.stringify(type)} cannot be the type of the file ${JSON.stringify(part.filename)}; it must be like "image/png"`,
+          `multipart: ${JSON.stringify(type)} cannot be the type of the file ` +
+            `${JSON.stringify(part.filename)}; write a media type such as "image/png"`,
         )
       }
       head += `; filename="${escapeName(part.filename)}"\r\nContent-Type: ${type}`
@@ -68,7 +77,7 @@ function escapeName(name: string): string {
   return name.replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22')
 }
 
-/** Pieces put together. */
+/** Joins pieces of bytes. */
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
   let at = 0

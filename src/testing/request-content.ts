@@ -3,10 +3,7 @@ import { isList } from './list.ts'
 import { encodeMultipart, type MultipartForm } from './multipart.ts'
 import { TestClientError } from './test-client-error.ts'
 
-/**
- * Names and values, as a record (a list where a name has several), as pairs, or as
- * `URLSearchParams`.
- */
+/** Names and values: a record with lists for repeated names, pairs, or `URLSearchParams`. */
 export type NameValues =
   | Readonly<Record<string, NameValue | readonly NameValue[]>>
   | readonly (readonly [name: string, value: NameValue])[]
@@ -14,32 +11,32 @@ export type NameValues =
 
 type NameValue = string | number | boolean
 
-/** A body that is sent as it is made: its pieces are asked for as the application reads. */
+/** A body that is sent piece by piece, as the application reads it. */
 export type StreamedBody = AsyncIterable<Uint8Array | string>
 
-/** The ways to say what a request's body is. Give one of them at most. */
+/** The body of a request. Set at most one of these. */
 export interface ContentOptions {
-  /** Bytes, text (sent as UTF-8), or a stream, which has no Content-Length. */
+  /** Bytes, text (sent as UTF-8), or a stream (sent without a Content-Length). */
   body?: Uint8Array | string | StreamedBody
-  /** Anything that JSON can hold; sent as `application/json`. */
+  /** A value to send as `application/json`. */
   json?: unknown
-  /** A form's fields; sent as `application/x-www-form-urlencoded`. */
+  /** The fields of a form to send as `application/x-www-form-urlencoded`. */
   form?: NameValues
-  /** A form with files; sent as `multipart/form-data`. */
+  /** A form with files to send as `multipart/form-data`. */
   multipart?: MultipartForm
 }
 
-/** A request's body, encoded. */
+/** The encoded body of a request. */
 export interface RequestContent {
-  /** Its Content-Type, if what it was made from has one. */
+  /** The Content-Type, if the content implies one. */
   type?: string
-  /** null: there is none. */
+  /** Null if there is no body. */
   body: Uint8Array | StreamedBody | null
 }
 
 const encoder = new TextEncoder()
 
-/** @throws TestClientError `bad-option` where there is more than one, or one of a wrong kind */
+/** @throws TestClientError (`bad-option`) for more than one body, or for one of a wrong type */
 export function encodeContent(options: ContentOptions): RequestContent {
   const given = (['body', 'json', 'form', 'multipart'] as const).filter(
     (name) => options[name] !== undefined,
@@ -47,7 +44,7 @@ export function encodeContent(options: ContentOptions): RequestContent {
   if (given.length > 1) {
     throw new TestClientError(
       'bad-option',
-      `A request has one body: give only one of the options ${given.join(', ')}`,
+      `A request can have only one body; set one of the options ${given.join(', ')}`,
     )
   }
   const { body, json, form, multipart } = options
@@ -70,18 +67,19 @@ export function encodeContent(options: ContentOptions): RequestContent {
   if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return { body }
   throw new TestClientError(
     'bad-option',
-    `body must be a Uint8Array, a string or an async iterable of them, not ${describeValue(body)}; an object may go into json or form`,
+    'body must be a Uint8Array, a string or an async iterable of these, ' +
+      `not ${describeValue(body)}; pass an object as json or form`,
   )
 }
 
 function encodeJson(value: unknown): string {
   const text = JSON.stringify(value) as string | undefined
   if (text !== undefined) return text
-  throw new TestClientError('bad-option', `json cannot hold ${describeValue(value)}`)
+  throw new TestClientError('bad-option', `json cannot encode ${describeValue(value)}`)
 }
 
 /**
- * Names and values as a query string or form has them.
+ * Encodes names and values for a query string or a form.
  *
  * @example encodeNameValues({ tag: ['a', 'b'], page: 2 }) // 'tag=a&tag=b&page=2'
  */

@@ -6,7 +6,7 @@ import type { RequestContent } from './request-content.ts'
 import { TestClientError } from './test-client-error.ts'
 import type { TestBase } from './test-location.ts'
 
-/** Request headers by name, or as pairs where one comes more than once. Values are latin-1 text. */
+/** Request headers by name, or as pairs if a name is repeated. Values are latin-1 text. */
 export type TestRequestHeaders =
   | Readonly<Record<string, string | undefined>>
   | readonly (readonly [name: string, value: string])[]
@@ -23,7 +23,7 @@ export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f\u0100-\uffff]*$/
 const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH'])
 
-/** @throws TestClientError where a header could not be sent */
+/** The headers as a list. @throws TestClientError (`bad-option`) if one cannot be sent */
 export function headerList(headers: TestRequestHeaders = []): ResponseHeaders {
   const list: ResponseHeaders = []
   for (const [name, value] of isList(headers) ? headers : Object.entries(headers)) {
@@ -31,18 +31,20 @@ export function headerList(headers: TestRequestHeaders = []): ResponseHeaders {
     if (typeof name !== 'string' || !TOKEN.test(name))
       throw new TestClientError(
         'bad-option',
-        `headers: ${describeValue(name)} is not a header's name`,
+        `headers: ${describeValue(name)} is not a valid name (RFC 9110 §5.1)`,
       )
     if (name.includes('_')) {
       throw new TestClientError(
         'bad-option',
-        `headers: a server leaves out ${name}, for its underscore; did you mean ${name.replaceAll('_', '-')}?`,
+        `headers: servers drop ${name} because of its underscore; ` +
+          `did you mean ${name.replaceAll('_', '-')}?`,
       )
     }
     if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       throw new TestClientError(
         'bad-option',
-        `headers: ${name} cannot be ${describeValue(value)}; it must be latin-1 text without control characters (encodeText makes it of other text)`,
+        `headers: ${name} cannot be ${describeValue(value)}; ` +
+          'it must be latin-1 text without control characters (encode other text with encodeText)',
       )
     }
     list.push([name, value])
@@ -50,7 +52,7 @@ export function headerList(headers: TestRequestHeaders = []): ResponseHeaders {
   return list
 }
 
-/** The headers that a test has asked for. */
+/** The headers that a test sets: those of the client, and those of the request, which win. */
 export function askedHeaders(
   common: ResponseHeaders,
   options: { headers?: TestRequestHeaders; auth?: TestCredentials },
@@ -60,7 +62,7 @@ export function askedHeaders(
     if (own.some(([name]) => name.toLowerCase() === 'authorization'))
       throw new TestClientError(
         'bad-option',
-        'auth and a header Authorization are two of one; give one',
+        'auth and the header Authorization exclude each other; set one of them',
       )
     own.push(['Authorization', basicAuth(options.auth)])
   }
@@ -68,7 +70,7 @@ export function askedHeaders(
   return [...common.filter(([name]) => !named.has(name.toLowerCase())), ...own]
 }
 
-/** Adds what a client sends by itself. */
+/** All headers of a request: adds those that a client sends by itself. */
 export function sentHeaders(
   asked: ResponseHeaders,
   method: string,
@@ -84,7 +86,7 @@ export function sentHeaders(
   add('Host', base.host)
   if (content.type !== undefined) add('Content-Type', content.type)
   if (content.body instanceof Uint8Array) add('Content-Length', String(content.body.length))
-  // RFC 9110 §8.6: a method that expects a body says that there is none.
+  // A request with a method that expects a body declares an empty one (RFC 9110 §8.6).
   else if (content.body === null && BODY_METHODS.has(method)) add('Content-Length', '0')
   else if (content.body !== null && !named.has('content-length'))
     add('Transfer-Encoding', 'chunked')
@@ -96,7 +98,7 @@ function basicAuth({ username, password }: TestCredentials): string {
   if (username.includes(':'))
     throw new TestClientError(
       'bad-option',
-      `auth: the username ${JSON.stringify(username)} has a colon`,
+      `auth: the username ${JSON.stringify(username)} must not have a colon (RFC 7617)`,
     )
   const bytes = new TextEncoder().encode(`${username}:${password}`)
   return `Basic ${btoa(latin1Text(bytes))}`

@@ -1,7 +1,7 @@
 /**
- * Where a response's body waits to be read. The application is asked for its next piece when the
- * test asks for one: there is at most one piece in between, unless the application sends more than
- * is welcome.
+ * Passes the body of a response from the application to the test. The application is asked for its
+ * next piece when the test asks for one, so at most one piece waits, unless the application sends
+ * more without waiting.
  */
 export class ResponsePipe {
   readonly #pieces: Uint8Array[] = []
@@ -10,9 +10,9 @@ export class ResponsePipe {
   #ended = false
   #failure: { error: unknown } | null = null
 
-  /** @returns whether the next piece is welcome: never before the reader has asked for it */
+  /** @returns false: the next piece may be given only when the reader asks for it */
   push(piece: Uint8Array): boolean {
-    // A copy: the application may use its buffer again once it is asked for the next piece.
+    // A copy, because the application may reuse its buffer when it is asked for the next piece.
     const copy = piece.slice()
     const reader = this.#reader
     this.#reader = null
@@ -42,12 +42,12 @@ export class ResponsePipe {
     this.#reader = null
   }
 
-  /** Drops what was not read. */
+  /** Drops the pieces that were not read. */
   discard(): void {
     this.#pieces.length = 0
   }
 
-  /** The next piece; null at the end. */
+  /** The next piece, or null at the end. */
   next(): Promise<Uint8Array | null> {
     const piece = this.#pieces.shift()
     if (piece !== undefined) return Promise.resolve(piece)

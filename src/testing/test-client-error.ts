@@ -1,14 +1,14 @@
 /**
- * Why the test client could not do what it was asked for:
+ * Why the test client failed:
  *
- * - `bad-option` an option, a path or a header of the test is wrong
- * - `bad-redirect` a redirect has a Location that is no URL
- * - `redirect-leaves` a redirect leads out of the application
- * - `too-many-redirects` there is no end to them
- * - `body-not-replayable` a redirect wants the request's body again, and it was a stream
- * - `body-used` the response's body was begun to be read in another way
- * - `response-closed` the response was closed before its body was read to the end
- * - `response-cut-off` the application failed in the middle of its body (`cause` is its error)
+ * - `bad-option`: an option, a path or a header of the test is wrong
+ * - `bad-redirect`: the Location of a redirect is not a URL
+ * - `redirect-leaves`: a redirect leads out of the application
+ * - `too-many-redirects`: there were more redirects than the limit
+ * - `body-not-replayable`: a redirect asks for the body of the request again, but it was a stream
+ * - `body-used`: the body of the response is being read in another way already
+ * - `response-closed`: the response was closed before its body was read to the end
+ * - `response-cut-off`: the application failed in the middle of its body (`cause` is its error)
  */
 export type TestClientErrorCode =
   | 'bad-option'
@@ -20,10 +20,7 @@ export type TestClientErrorCode =
   | 'response-closed'
   | 'response-cut-off'
 
-/**
- * What the test client rejects with where it is not the application that failed. The `code` says
- * why.
- */
+/** An error of the test client, not of the application. Its `code` names the reason. */
 export class TestClientError extends Error {
   readonly code: TestClientErrorCode
 

@@ -1,20 +1,25 @@
 /**
- * A client for tests: it calls an application as a server does, under every rule of the contract,
- * without a socket.
+ * A client for tests. It calls an application like a server, by all rules of the contract, without
+ * a socket.
  *
- * What goes in is a request in a test's words (a form, JSON, files, cookies); what comes out is the
- * response, as soon as its head is there. An application that throws makes the call reject with its
- * own error, so that the test shows where it was thrown. The application may be anything that a
- * server takes: a function, an object with `wsgi()`, one that is wrapped in middleware, a
- * `pythonApp`.
+ * A request is described in the terms of a test: a form, JSON, files, cookies. The response is
+ * available as soon as its head is. If the application throws, the call rejects with its error, so
+ * that the test shows where it was thrown. The application may be a function, an object with
+ * `wsgi()`, one that is wrapped in middleware, or a `pythonApp`.
+ *
+ * Do not use it to test a server: start one and send real requests.
  *
  * @example
  * import { testClient } from 'monoceros'
  * import { app } from './app.ts'
  *
- * const client = testClient(app) const welcome = await client.post('/login', { form: { name: 'ada',
- * password: 'engine' }, followRedirects: true }) expect(welcome.status).toBe(200) expect(await
- * welcome.text()).toContain('Welcome, ada')
+ * const client = testClient(app)
+ * const welcome = await client.post('/login', {
+ *   form: { name: 'ada', password: 'engine' },
+ *   followRedirects: true,
+ * })
+ * expect(welcome.status).toBe(200)
+ * expect(await welcome.text()).toContain('Welcome, ada')
  * expect(client.cookies.get('session')?.httpOnly).toBe(true)
  */
 import { toFunction } from '../wsgi/application.ts'
@@ -43,63 +48,60 @@ import type { TestResponse } from './test-response.ts'
 
 export type { TestCredentials, TestRequestHeaders } from './request-headers.ts'
 
-/** What holds for all requests of a client. */
+/** Options for all requests of a client. */
 export interface TestClientOptions {
   /**
-   * Where the application is: scheme, host, port, and the path it is mounted at, which becomes
-   * `SCRIPT_NAME`. `http://localhost` unless it says otherwise.
+   * The URL of the application: scheme, host, port, and the path of its mount, which becomes
+   * `SCRIPT_NAME`. Defaults to `http://localhost`.
    */
   baseUrl?: string | URL
-  /** Sent with every request that has none of the same name. */
+  /** Headers of every request. Those of a request replace ones of the same name. */
   headers?: TestRequestHeaders
-  /** Put over every request's environ. */
+  /** Variables that replace those in the environ of every request. */
   environ?: Partial<WSGIEnvironment>
-  /** Whether redirects are followed; false unless it says otherwise, so that a test sees them. */
+  /** Whether to follow redirects. Defaults to false, so that a test can check them. */
   followRedirects?: boolean
-  /** How many redirects are followed for one request; 20 unless it says otherwise. */
+  /** The most redirects to follow for one request. Defaults to 20. */
   maxRedirects?: number
   /**
-   * True (the default): what the application throws is what the call rejects with. False: it is
-   * answered for with 500 as a server does, and found in `response.error`.
+   * Whether the call rejects with an error of the application. If false, the answer is 500 like
+   * that of a server, and `response.error` has the error. Defaults to true.
    */
   raiseErrors?: boolean
   /**
-   * Puts `validator(app)` in the application's place: whatever breaks a rule of the contract fails
-   * the test, also what servers let pass. False unless it says otherwise.
+   * Whether to wrap the application in `validator`, so that the test fails if a rule of the
+   * contract is broken, even one that servers do not enforce. Defaults to false.
    */
   validate?: boolean
 }
 
-/** A request. */
+/** Options of one request. Those that a client has too override the client's. */
 export interface TestRequestOptions extends ContentOptions {
   headers?: TestRequestHeaders
-  /** Added to the path's own query; a string is taken as it is. */
+  /** Added to the query of the path. A string is used as it is. */
   query?: NameValues | string
-  /**
-   * Sent with this request (and where it is redirected to) only, in the place of kept ones of the
-   * same name.
-   */
+  /** Cookies of this request and its redirects only. They replace kept ones of the same name. */
   cookies?: Readonly<Record<string, string>>
-  /** HTTP Basic (RFC 7617). */
+  /** Credentials for HTTP Basic authentication (RFC 7617). */
   auth?: TestCredentials
-  /** Put over the environ that the rest makes. */
+  /** Variables that replace those in the environ. */
   environ?: Partial<WSGIEnvironment>
   baseUrl?: string | URL
   followRedirects?: boolean
   maxRedirects?: number
   raiseErrors?: boolean
   /**
-   * Ends the request as a client that goes away; the call, or the reading of the body, rejects with
-   * its reason.
+   * Ends the request like a client that goes away. The call, or the reading of the body, rejects
+   * with the reason of the signal.
    */
   signal?: AbortSignal
 }
 
 /**
- * A client of the application, with its own cookies.
+ * Makes a client for an application, with cookies of its own.
  *
- * @throws TestClientError `bad-option` for a wrong option
- * @throws WSGIError for what is no application
+ * @throws TestClientError (`bad-option`) if an option is wrong
+ * @throws WSGIError if `app` is not an application
  * @example
  * const client = testClient(app, { baseUrl: 'https://shop.example/store' })
  * const cart = await client.get('/cart') // SCRIPT_NAME is '/store', PATH_INFO '/cart'
@@ -108,9 +110,12 @@ export function testClient(app: WSGIApplication, options: TestClientOptions = {}
   return new TestClient(app, options)
 }
 
-/** See {@link testClient}. Requests may be sent at the same time; they share the cookies. */
+/**
+ * Sends requests to an application; made by {@link testClient}. Requests may be sent at the same
+ * time. They share the cookies.
+ */
 export class TestClient {
-  /** What is kept between requests. */
+  /** The cookies that are kept between requests. */
   readonly cookies: TestCookies
   readonly #app: WSGIApplication
   readonly #base: TestBase
@@ -155,11 +160,14 @@ export class TestClient {
   }
 
   /**
-   * Sends a request. Resolves when the response's head is there.
+   * Sends a request.
    *
-   * @param method as it is sent: `GET`, `PROPFIND`
-   * @param path below the base URL, or a whole URL there, such as one from a Location header
-   * @throws (as a rejection) what the application throws; TestClientError; the signal's reason
+   * @param method the method as it is sent: `GET`, `PROPFIND`
+   * @param path a path below the base URL, or a whole URL below it, such as one of a Location
+   * header
+   * @returns a promise that resolves when the head of the response is available
+   * @throws (as a rejection) the error of the application, a TestClientError, or the reason of the
+   * signal
    */
   async request(
     method: string,
@@ -180,7 +188,7 @@ export class TestClient {
     let headers = askedHeaders(this.#headers, options)
     const redirects: TestResponse[] = []
     for (;;) {
-      // Not what follows the question mark: cookies go by the path (RFC 6265 §5.1.4).
+      // Without the query, because cookies are selected by the path (RFC 6265 §5.1.4).
       const url = base.origin + base.mount + target.replace(/\?.*/s, '')
       const response = await runExchange({
         app: this.#app,
@@ -213,7 +221,8 @@ export class TestClient {
         if (redirects.length >= max) {
           throw new TestClientError(
             'too-many-redirects',
-            `${method} ${path} was redirected more than ${max} times; the last time from ${response.request.url} to ${location}`,
+            `${method} ${path} was redirected more than ${max} times; ` +
+              `the last time from ${response.request.url} to ${location}`,
           )
         }
         const next = redirectTarget(location, response.request.url, base)
@@ -221,7 +230,8 @@ export class TestClient {
           if (content.body !== null && !(content.body instanceof Uint8Array)) {
             throw new TestClientError(
               'body-not-replayable',
-              `${response.request.url} answers ${response.status}, which wants the body again, and that was a stream; give the body as bytes`,
+              `${response.request.url} answered ${response.status}, which requires the body ` +
+                'again, but it was a stream; pass the body as bytes',
             )
           }
         } else {
@@ -251,11 +261,11 @@ function checkMaxRedirects(max: number | undefined): void {
   if (max === undefined || (Number.isInteger(max) && max >= 0)) return
   throw new TestClientError(
     'bad-option',
-    `maxRedirects must be a whole number from 0 on, not ${max}`,
+    `maxRedirects must be a whole number, 0 or more, not ${max}`,
   )
 }
 
-/** So that an option which is not given does not hide the client's. */
+/** Removes undefined options, which would hide those of the client. */
 function withoutUndefined(options: TestRequestOptions): TestRequestOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -1,7 +1,7 @@
 import { Cookie, CookieJar, MemoryCookieStore } from 'tough-cookie'
 import { TestClientError } from './test-client-error.ts'
 
-/** A cookie that the client keeps. */
+/** A cookie that a test client keeps. */
 export interface TestCookie {
   name: string
   value: string
@@ -9,32 +9,30 @@ export interface TestCookie {
   path: string
   secure: boolean
   httpOnly: boolean
-  /** `strict`, `lax`, `none`, or undefined where none was given. */
+  /** `strict`, `lax`, `none`, or undefined if it was not set. */
   sameSite: string | undefined
-  /** When it ends; undefined for one that lasts as long as the client. */
+  /** When it expires; undefined if it lasts as long as the client. */
   expires: Date | undefined
 }
 
-/** What a cookie is set with besides its name and value. */
+/** The attributes of a cookie. */
 export interface TestCookieOptions {
-  /** `/` unless it says otherwise. */
+  /** Defaults to `/`. */
   path?: string
-  /**
-   * Makes it a cookie of the domain and what is below it; without, it is that of the base URL's
-   * host alone.
-   */
+  /** A domain whose subdomains get the cookie too. Defaults to the host of the base URL alone. */
   domain?: string
   secure?: boolean
   httpOnly?: boolean
   sameSite?: 'strict' | 'lax' | 'none'
   expires?: Date
-  /** Seconds. */
+  /** In seconds. */
   maxAge?: number
 }
 
 /**
- * The cookies of a test client, kept and sent by the rules of RFC 6265: by Domain, Path, Secure and
- * Expires. What a browser would refuse is not kept. As in browsers, `localhost` counts as secure.
+ * The cookies of a test client, kept and sent by the rules of RFC 6265 (Domain, Path, Secure,
+ * Expires). Cookies that a browser would reject are not kept. As in browsers, `localhost` counts as
+ * secure.
  *
  * @example
  * client.cookies.set('theme', 'dark')
@@ -46,12 +44,12 @@ export class TestCookies {
   readonly #jar = new CookieJar(this.#store)
   readonly #url: string
 
-  /** @param url the base URL, which cookies without a domain belong to */
+  /** @param url the base URL. Cookies without a domain belong to its host */
   constructor(url: string) {
     this.#url = url
   }
 
-  /** The cookies that are kept, those of longer paths first. */
+  /** All cookies that are kept. Those with longer paths come first. */
   all(): TestCookie[] {
     const now = Date.now()
     return (this.#jar.serializeSync()?.cookies ?? [])
@@ -62,7 +60,11 @@ export class TestCookies {
       .sort((one, other) => other.path.length - one.path.length)
   }
 
-  /** The cookie of that name; of several the one with the longest path, unless it is said which. */
+  /**
+   * The cookie with this name. If there are several, the one with the longest path.
+   *
+   * @param where selects a cookie by its domain or path
+   */
   get(name: string, where: { domain?: string; path?: string } = {}): TestCookie | undefined {
     return this.all().find((cookie) => isAt(cookie, name, where))
   }
@@ -70,7 +72,7 @@ export class TestCookies {
   /**
    * Keeps a cookie as if the application had set it.
    *
-   * @throws TestClientError `bad-option` where no browser would keep it
+   * @throws TestClientError (`bad-option`) if browsers would reject it
    */
   set(name: string, value: string, options: TestCookieOptions = {}): void {
     checkCookie(name, value)
@@ -95,7 +97,7 @@ export class TestCookies {
     }
   }
 
-  /** Forgets the cookies of that name; all of them, unless it is said which. */
+  /** Removes the cookies with this name. @param where selects them by domain or path */
   delete(name: string, where: { domain?: string; path?: string } = {}): void {
     for (const cookie of this.all()) {
       if (isAt(cookie, name, where))
@@ -103,19 +105,20 @@ export class TestCookies {
     }
   }
 
-  /** Forgets all. */
+  /** Removes all cookies. */
   clear(): void {
     this.#jar.removeAllCookiesSync()
   }
 
-  /** Takes what a response has set. */
+  /** Keeps the cookies that a response sets. */
   take(setCookies: readonly string[], url: string): void {
     for (const line of setCookies) this.#jar.setCookieSync(line, url, { ignoreError: true })
   }
 
   /**
-   * The Cookie header of a request, with the request's own cookies in the place of those that are
-   * kept; `''` for none.
+   * The Cookie header of a request; `''` for none.
+   *
+   * @param own replace kept ones of the same name
    */
   header(url: string, own: Readonly<Record<string, string>> = {}): string {
     for (const [name, value] of Object.entries(own)) checkCookie(name, value)
@@ -155,8 +158,8 @@ function isAt(
 }
 
 /**
- * RFC 6265 §4.1.1, but for what every browser lets pass: quotes, commas and spaces inside a value,
- * bytes beyond ASCII.
+ * Checks a cookie by RFC 6265 §4.1.1. Quotes, commas and spaces within a value, and bytes beyond
+ * ASCII, are allowed, because all browsers accept them.
  */
 function checkCookie(name: string, value: string): void {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name))
@@ -171,6 +174,7 @@ function checkCookie(name: string, value: string): void {
   )
     throw new TestClientError(
       'bad-option',
-      `${JSON.stringify(value)} cannot be the value of the cookie ${name}: it must be latin-1 text without control characters and semicolons`,
+      `${JSON.stringify(value)} cannot be the value of the cookie ${name}: ` +
+        'it must be latin-1 text without control characters and semicolons',
     )
 }

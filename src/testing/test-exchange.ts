@@ -24,7 +24,7 @@ import { TestClientError } from './test-client-error.ts'
 import type { TestBase } from './test-location.ts'
 import { TestResponse } from './test-response.ts'
 
-/** One request, ready to be sent. */
+/** A request that is ready to be sent. */
 export interface TestExchange {
   app: WSGIApplication
   base: TestBase
@@ -32,7 +32,7 @@ export interface TestExchange {
   target: string
   headers: ResponseHeaders
   body: Uint8Array | StreamedBody | null
-  /** Put over the environ that the rest makes. */
+  /** Variables that replace those in the environ. */
   environ: Partial<WSGIEnvironment>
   raiseErrors: boolean
   signal: AbortSignal | undefined
@@ -44,8 +44,11 @@ type TestHead = HeadFacts & { line: string; headers: ResponseHeaders }
 const encoder = new TextEncoder()
 
 /**
- * Calls the application once. Resolves when its head is there; rejects with what it threw before
- * that, unless `raiseErrors` is false, and with the signal's reason.
+ * Calls the application once.
+ *
+ * @returns a promise that resolves when the head of the response is available. It rejects with the
+ * reason of the signal, and with an error of the application before its head, unless `raiseErrors`
+ * is false
  */
 export function runExchange(exchange: TestExchange): Promise<TestResponse> {
   const { base, signal } = exchange
@@ -114,7 +117,7 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
       checkHead: (status, headers) => ({
         ...checkHead(status, headers),
         line: status,
-        // A copy: the application may change its list afterwards.
+        // A copy, because the application may change its list later.
         headers: headers.map(([name, value]) => [name, value]),
       }),
       respond: (head, body) => {
@@ -155,7 +158,7 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
           ? error
           : new TestClientError(
               'response-cut-off',
-              'The application failed in the middle of its body: a client sees the response cut off',
+              'The application failed in the middle of its body, so the response is cut off',
               { cause: error },
             )
         pipe.fail(seen)
@@ -169,11 +172,11 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
 }
 
 /**
- * A request's body as `wsgi.input`. `close()`: nobody reads the rest, so a stream is told to end.
+ * Makes a `wsgi.input` of a body. `close()` tells a stream to end, because the rest is not read.
  */
 function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStream; close(): void } {
   if (body === null) return { input: emptyInput, close: () => {} }
-  // A copy: what an application reads, it may write to.
+  // A copy, because an application may write to the bytes that it reads.
   if (body instanceof Uint8Array)
     return { input: new RequestInput(bytesSource(body.slice())), close: () => {} }
   let iterator: AsyncIterator<Uint8Array | string> | null = null
@@ -182,7 +185,7 @@ function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStrea
   const source: ByteSource = {
     next: async () => {
       while (!ended) {
-        if (closed) throw new InputError('The request was over before its body was read')
+        if (closed) throw new InputError('The request ended before its body was read')
         iterator ??= body[Symbol.asyncIterator]()
         const step = await iterator.next()
         if (step.done === true) {
@@ -193,7 +196,8 @@ function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStrea
         if (!(piece instanceof Uint8Array)) {
           throw new TestClientError(
             'bad-option',
-            `A streamed body must be made of Uint8Array and strings, not of ${describeValue(piece)}`,
+            'A streamed body must be made of Uint8Array and strings, ' +
+              `not of ${describeValue(piece)}`,
           )
         }
         if (piece.length > 0) return piece
@@ -206,7 +210,7 @@ function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStrea
     close: () => {
       if (closed || ended) return
       closed = true
-      // A stream that was never begun is begun, so that what it holds is given back.
+      // A stream that was not read yet gets an iterator, so that it can release its resources.
       iterator ??= body[Symbol.asyncIterator]()
       Promise.resolve(iterator.return?.()).catch(() => {})
     },

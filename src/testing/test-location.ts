@@ -3,33 +3,31 @@ import { TestClientError } from './test-client-error.ts'
 
 const encoder = new TextEncoder()
 
-/** Where the application under test is to be found: the base URL, taken apart. */
+/** The parsed base URL of the application. */
 export interface TestBase {
   readonly scheme: 'http' | 'https'
-  /** As the Host header has it: with a port only where it is not the scheme's own. */
+  /** The Host header: with a port only if it is not the default of the scheme. */
   readonly host: string
   readonly hostname: string
   readonly port: string
-  /** `https://shop.example` */
+  /** The origin: `https://shop.example`. */
   readonly origin: string
-  /**
-   * The path of the application, percent-encoded, without a slash at its end; `''` for the root.
-   */
+  /** The path of the application, percent-encoded, without a slash at its end; `''` at the root. */
   readonly mount: string
 }
 
-/** @throws TestClientError `bad-option` */
+/** Parses a base URL. @throws TestClientError (`bad-option`) if it cannot be one */
 export function parseBase(baseUrl: string | URL): TestBase {
   const wrong = (why: string) =>
     new TestClientError('bad-option', `The baseUrl ${JSON.stringify(String(baseUrl))} ${why}`)
   if (!URL.canParse(String(baseUrl)))
-    throw wrong('is no URL; it must be like "https://shop.example/store"')
+    throw wrong('is not a URL; write one such as "https://shop.example/store"')
   const url = new URL(baseUrl)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw wrong('must begin with http:// or https://')
-  if (url.search !== '' || url.hash !== '') throw wrong('must end with its path')
+  if (url.search !== '' || url.hash !== '') throw wrong('must not have a query or a fragment')
   if (url.username !== '' || url.password !== '')
-    throw wrong('must have no user in it; the option auth is for that')
+    throw wrong('must not have credentials; use the option auth')
   const scheme = url.protocol === 'https:' ? 'https' : 'http'
   return {
     scheme,
@@ -42,13 +40,13 @@ export function parseBase(baseUrl: string | URL): TestBase {
 }
 
 /**
- * The target behind the mount, from what a test gives as a path: `/cart`, `?page=2`, or a whole URL
- * such as one of a Location header.
+ * The request target below the mount, from the path that a test gives: `/cart`, `?page=2`, or a
+ * whole URL such as one of a Location header.
  *
- * What a URL cannot hold is percent-encoded; all else stays as it is, so that a test can send
- * `/../x` or `//x`.
+ * Characters that a URL cannot have are percent-encoded. The path is not changed otherwise, so that
+ * a test can send `/../x` or `//x`.
  *
- * @throws TestClientError `bad-option`
+ * @throws TestClientError (`bad-option`) if the path is outside the application
  */
 export function targetOf(path: string, query: string, base: TestBase): string {
   let target = path
@@ -57,7 +55,8 @@ export function targetOf(path: string, query: string, base: TestBase): string {
     if (!URL.canParse(path) || new URL(path).origin !== base.origin) {
       throw new TestClientError(
         'bad-option',
-        `${JSON.stringify(path)} is not of the application, which is at ${base.origin}${base.mount}; the option baseUrl says where it is`,
+        `${JSON.stringify(path)} is not a URL of the application at ${base.origin}${base.mount}; ` +
+          'set baseUrl if the application is elsewhere',
       )
     }
     target = path.slice(absolute[0].length)
@@ -65,7 +64,7 @@ export function targetOf(path: string, query: string, base: TestBase): string {
     if (rest === null) {
       throw new TestClientError(
         'bad-option',
-        `${JSON.stringify(path)} is outside the application, which is at ${base.origin}${base.mount}`,
+        `${JSON.stringify(path)} is outside the application at ${base.origin}${base.mount}`,
       )
     }
     target = rest
@@ -83,13 +82,13 @@ export function targetOf(path: string, query: string, base: TestBase): string {
       (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
     ).join(''),
   )
-  // Only under a mount a path may be empty: that of the root is "/" (RFC 9110 §4.2.3).
+  // A path may be empty only under a mount. At the root it is "/" (RFC 9110 §4.2.3).
   if (base.mount === '' && !target.startsWith('/')) target = `/${target}`
   if (query === '') return target
   return target + (target.includes('?') ? (/[?&]$/.test(target) ? '' : '&') : '?') + query
 }
 
-/** A path behind the mount, or null where it is not there. */
+/** The rest of a path after the mount, or null if the path is not below it. */
 function withoutMount(target: string, mount: string): string | null {
   if (!target.startsWith(mount)) return null
   const rest = target.slice(mount.length)
@@ -97,13 +96,14 @@ function withoutMount(target: string, mount: string): string | null {
 }
 
 /**
- * Where a redirect leads.
+ * The target of a redirect.
  *
- * It may lead from http to https on the same host: that is where the same application is in most
- * places. Anything else that is not below the application's own URL has left it.
+ * It must be below the base URL. A redirect from http to https on the same host is allowed too,
+ * because it usually leads to the same application.
  *
  * @param from the URL of the request that was redirected
- * @throws TestClientError `bad-redirect`, `redirect-leaves`
+ * @throws TestClientError (`bad-redirect`) if the Location is not a URL, (`redirect-leaves`) if it
+ * leads out of the application
  */
 export function redirectTarget(
   location: string,
@@ -114,7 +114,7 @@ export function redirectTarget(
   if (!URL.canParse(text, from)) {
     throw new TestClientError(
       'bad-redirect',
-      `${from} redirects to ${JSON.stringify(text)}, which is no URL`,
+      `${from} redirects to ${JSON.stringify(text)}, which is not a URL`,
     )
   }
   const url = new URL(text, from)
@@ -123,7 +123,8 @@ export function redirectTarget(
   if ((url.origin !== base.origin && !secured) || rest === null) {
     throw new TestClientError(
       'redirect-leaves',
-      `${from} redirects to ${url.href}, which is not of the application at ${base.origin}${base.mount}: do not follow this one, and look at its Location`,
+      `${from} redirects to ${url.href}, outside the application at ` +
+        `${base.origin}${base.mount}; do not follow this redirect, and check its Location`,
     )
   }
   const next: TestBase = secured

@@ -7,61 +7,60 @@ import { TestClientError } from './test-client-error.ts'
 /** The request that a response answers. */
 export interface TestRequestInfo {
   method: string
-  /** The whole URL, as it was asked for. */
+  /** The whole URL as it was requested. */
   url: string
-  /** What the application was called with; what the application has changed in it, too. */
+  /** The environ of the call, with the changes of the application. */
   environ: WSGIEnvironment
 }
 
-/** What a response is made from; the client's own business. */
+/** The parts that the client makes a response from. */
 export interface ResponseParts {
-  /** `200 OK` */
+  /** The status line: `200 OK`. */
   line: string
   headers: ResponseHeaders
   request: TestRequestInfo
   redirects: TestResponse[]
   pipe: ResponsePipe
-  /** What the application has written to wsgi.errors; more may come. */
+  /** The text in wsgi.errors so far. */
   errorText(): string
   complaints: unknown[]
-  /** Complaints make the reading of the body fail. */
+  /** Whether complaints make the reading of the body fail. */
   raiseErrors: boolean
   error: unknown
-  /** Tells the application that nobody waits for the rest. */
+  /** Cancels the call of the application. */
   cancel(): void
 }
 
 /**
- * A response to a test client. It is there as soon as its head is; its body is made as it is read,
- * so read it, or {@link close} it: an application that streams waits until then.
+ * A response to a test client. It is available as soon as its head is. The application makes its
+ * body while it is read, so read it or {@link close} it: otherwise a streaming application waits.
  *
- * A body is read once, by one of `body`, `bytes()`, `text()`, `json()`; the last three may be
- * called again, in any order.
+ * A body is read once, with `body`, `bytes()`, `text()` or `json()`. The last three may be called
+ * again, in any order.
+ *
+ * @example
+ * const response = await client.get('/articles/1')
+ * expect(response.status).toBe(200)
+ * expect(await response.json()).toEqual({ id: 1, title: 'Unicorns' })
  */
 export class TestResponse {
   readonly status: number
-  /** The reason behind the status: `Not Found`. */
+  /** The reason phrase: `Not Found`. */
   readonly statusText: string
-  /**
-   * As the application has sent them: nothing is added, such as a Date or a Content-Length, and
-   * nothing left out.
-   */
+  /** The headers exactly as the application sent them, without a Date or Content-Length added. */
   readonly headers: Headers
   readonly request: TestRequestInfo
-  /** The responses that were followed to this one, the first first; each has been read. */
+  /** The redirects that led to this response, in order. Their bodies have been read. */
   readonly redirects: readonly TestResponse[]
-  /** What made it a 500, with `raiseErrors: false`. */
+  /** The error behind a 500, if `raiseErrors` is false. */
   readonly error: unknown
-  /**
-   * What went wrong without changing the response: a `close()` that threw, more bytes than were
-   * declared.
-   */
+  /** Errors that did not change the response, such as a `close()` that threw. */
   readonly complaints: readonly unknown[]
   readonly #parts: ResponseParts
   #begun = false
   #whole: Promise<Uint8Array> | null = null
 
-  /** Responses are made by the client. */
+  /** For the client only. */
   constructor(parts: ResponseParts) {
     this.#parts = parts
     this.status = Number(parts.line.slice(0, 3))
@@ -73,44 +72,44 @@ export class TestResponse {
     this.complaints = parts.complaints
   }
 
-  /** A status from 200 to 299. */
+  /** Whether the status is 200 to 299. */
   get ok(): boolean {
     return this.status >= 200 && this.status < 300
   }
 
-  /** What the application has written to `wsgi.errors` so far. */
+  /** The text that the application has written to `wsgi.errors` so far. */
   get errors(): string {
     return this.#parts.errorText()
   }
 
   /**
-   * The body, in the pieces in which the application gives it. The application is asked for the
-   * next when the loop is; a loop that is left closes the response.
+   * The body in the pieces that the application gives. Each iteration asks the application for the
+   * next piece. Leaving the loop closes the response.
    *
-   * @throws TestClientError `body-used`, `response-closed`, `response-cut-off`; what the
-   * application threw in the middle of its body
+   * @throws TestClientError (`body-used`, `response-closed`, `response-cut-off`), or the error that
+   * the application threw in the middle of its body
    */
   get body(): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#pieces()
   }
 
-  /** The whole body. Rejects as {@link body} does. */
+  /** Reads the whole body. Rejects with the errors of {@link body}. */
   bytes(): Promise<Uint8Array> {
     this.#whole ??= this.#read()
     return this.#whole
   }
 
   /**
-   * The whole body as text, in the encoding that its Content-Type names, or UTF-8. Rejects as
-   * {@link body} does.
+   * Reads the whole body as text, in the encoding of its Content-Type or as UTF-8. Rejects with the
+   * errors of {@link body}.
    */
   async text(): Promise<string> {
     return this.#decoder().decode(await this.bytes())
   }
 
   /**
-   * The whole body, read as JSON. Rejects as {@link body} does, and with a SyntaxError that shows
-   * the response where it is none.
+   * Reads the whole body as JSON. Rejects with the errors of {@link body}, and with a SyntaxError
+   * that shows the response if it is not JSON.
    */
   async json<T = unknown>(): Promise<T> {
     const text = await this.text()
@@ -120,15 +119,16 @@ export class TestResponse {
       const { method, url } = this.request
       const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text
       throw new SyntaxError(
-        `${method} ${url} answered ${this.status} with a body that is not JSON: ${JSON.stringify(shown)}`,
+        `${method} ${url} answered ${this.status} with a body that is not JSON: ` +
+          JSON.stringify(shown),
         { cause: error },
       )
     }
   }
 
   /**
-   * Leaves the rest of the body, as a client that goes away. The application's `close()` is called.
-   * Safe to call at any time.
+   * Drops the rest of the body, like a client that goes away. The `close()` of the application's
+   * body is called. May be called at any time.
    */
   close(): void {
     this.#parts.cancel()
@@ -145,7 +145,8 @@ export class TestResponse {
     if (this.#begun) {
       throw new TestClientError(
         'body-used',
-        'The body of a response can be read once, and is being read already; bytes(), text() and json() may be called again, body may not',
+        'The body of a response can be read only once, and is being read already; ' +
+          'call bytes(), text() or json(), which may be called again',
       )
     }
     this.#begun = true

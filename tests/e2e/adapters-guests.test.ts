@@ -412,7 +412,7 @@ describe('fromNodeHandler', () => {
 
   test('a listener that is none is refused at once', () => {
     expect(() => fromNodeHandler({} as NodeListener)).toThrow(
-      /takes a listener \(request, response\)/,
+      /listener must be a function \(request, response\)/,
     )
   })
 
@@ -740,9 +740,9 @@ describe('fromFetchHandler', () => {
       'Error: late',
     ])
     const nothing = await callForAnswer(fromFetchHandler(() => undefined as never))
-    expect(String(nothing.error)).toMatch(/gave undefined instead of a Response/)
+    expect(String(nothing.error)).toMatch(/must return a Response, not undefined/)
     expect(() => fromFetchHandler({} as never)).toThrow(
-      /takes a function from a Request to a Response/,
+      /handler must be a function from Request to Response/,
     )
   })
 
