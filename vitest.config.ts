@@ -8,7 +8,7 @@ import { LongestFirst } from './tests/support/longest-first.ts'
  */
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     // End-to-end tests start real servers; more of them at once than cores makes them wait for each
     // other.

@@ -506,7 +506,7 @@ describe.skipIf(!hasPython())('the command line', () => {
         server.signal(signal)
         await server.waitForLog(new RegExp(signal), { from })
       }
-      expect(await within('the server to end', 5_000, server.exited)).toEqual({
+      expect(await within('the server to end', 20_000, server.exited)).toEqual({
         code: 0,
         signal: null,
       })

@@ -308,13 +308,14 @@ describe('an application in TypeScript', () => {
     write('app.mjs', script('served'))
     const server = await startServer({
       app: './app.mjs:app',
-      args: ['--timeout', '1'],
+      // Long enough for a busy machine to ask the process where it stands.
+      args: ['--timeout', '3'],
       cwd: folder.path,
     })
     expect(await answer(server)).toBe('served')
     const blocked = exchangeOnce(server, get('/block')).catch(() => {})
     await server.waitForLog(
-      /blocked the event loop for more than 1 s \(timeout\); killing the process\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
+      /blocked the event loop for more than 3 s \(timeout\); killing the process\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
       { timeout: START },
     )
     await blocked

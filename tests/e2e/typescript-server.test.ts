@@ -458,16 +458,22 @@ describe('processes', () => {
     // Each process has some: on a busy machine one may have accepted the first dozen.
     const clients: KeepAliveClient[] = []
     const served = new Set<string>()
-    await waitFor('each process to have a client', async () => {
-      const more = await Promise.all(Array.from({ length: 12 }, () => KeepAliveClient.open(server)))
-      clients.push(...more)
-      for (const client of more) {
-        const answer = await client.request(request)
-        expect(answer).toMatchObject({ status: 200 })
-        served.add(answer.body)
-      }
-      return served.size >= (args[0] === '--workers' ? 2 : 1)
-    })
+    await waitFor(
+      'each process to have a client',
+      async () => {
+        const more = await Promise.all(
+          Array.from({ length: 12 }, () => KeepAliveClient.open(server)),
+        )
+        clients.push(...more)
+        for (const client of more) {
+          const answer = await client.request(request)
+          expect(answer).toMatchObject({ status: 200 })
+          served.add(answer.body)
+        }
+        return served.size >= (args[0] === '--workers' ? 2 : 1)
+      },
+      40_000,
+    )
     provoke(server)
     const last = new Set<KeepAliveClient>()
     await waitFor(
@@ -488,10 +494,9 @@ describe('processes', () => {
     await client.request('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
     server.signal('SIGHUP')
     await server.waitForLog(/Reloaded/)
-    const since = performance.now()
     server.signal('SIGTERM')
-    await waitFor('the end', () => !isAlive(server.pid))
-    expect(performance.now() - since).toBeLessThan(20_000)
+    // Idle connections would keep it for 60 s (--keep-alive), graceful_timeout for 30.
+    await waitFor('the end', () => !isAlive(server.pid), 25_000)
   })
 
   test('those that serve are not taken for stuck when it was the arbiter that was stopped', async () => {
@@ -499,7 +504,7 @@ describe('processes', () => {
     const pid = await pidOf(server)
     process.kill(server.pid, 'SIGSTOP')
     // more than the time-out: it is what is tried
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await new Promise((resolve) => setTimeout(resolve, 1500))
     process.kill(server.pid, 'SIGCONT')
     server.signal('SIGUSR1')
     await server.waitForLog(/SIGUSR1/)

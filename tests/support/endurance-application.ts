@@ -36,7 +36,10 @@ afterAll(() => {
  */
 export async function startEndurance(
   args: string[] = [],
-  options: { start?: (options: ServerOptions) => Promise<RunningServer> } = {},
+  options: {
+    start?: (options: ServerOptions) => Promise<RunningServer>
+    env?: Record<string, string>
+  } = {},
 ): Promise<EnduranceServer> {
   const directory = temporaryDirectory()
   try {
@@ -50,7 +53,7 @@ export async function startEndurance(
     app: 'endurance:app',
     args,
     cwd: appsDirectory,
-    env: { TEST_DATA: directory.path, TMPDIR: temporary },
+    env: { TEST_DATA: directory.path, TMPDIR: temporary, ...options.env },
   })
   const path = join(directory.path, 'record')
   const own: Omit<EnduranceServer, keyof RunningServer> = {

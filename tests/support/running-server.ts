@@ -117,7 +117,7 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
     log: () => output.all,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
-    waitForLog: (pattern, { timeout = 10_000, from = 0 } = {}) =>
+    waitForLog: (pattern, { timeout = 25_000, from = 0 } = {}) =>
       waitFor(`${pattern} in the log`, () => pattern.exec(output.all.slice(from)), timeout),
     signal: (signal) => {
       child.kill(signal)

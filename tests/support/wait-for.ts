@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function waitFor<T>(
   what: string,
   condition: () => T | Promise<T>,
-  timeout = 10_000,
+  timeout = 25_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const end = Date.now() + timeout
   for (;;) {
