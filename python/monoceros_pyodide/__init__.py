@@ -1,1 +1,1 @@
-"""What only the embedded interpreter uses."""
+"""Code for the embedded interpreter only."""

@@ -1,6 +1,6 @@
-"""Says clearly what an embedded interpreter does not have, where Emscripten would pretend, wait for
-ever or do worse.
-"""
+"""Makes things that an embedded interpreter does not have fail with a clear message.
+
+Emscripten would pretend to have them, or wait forever."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from . import no_network
 
 
 def install() -> None:
-    """Makes connections, the resolving of names and commands of a shell raise OSError. For the
-    whole interpreter.
-    """
+    """Makes connections, name resolution and shell commands raise OSError everywhere."""
     no_network.install()
     os.system = _refuse_command
 

@@ -1,9 +1,8 @@
-"""The modules ``pwd`` and ``grp``, which Pyodide leaves out: they know the user that the server
-runs as, and that user's groups.
+"""The modules ``pwd`` and ``grp``, which Pyodide does not have.
 
-Programs import them for a line in their log and, on all systems but Windows, without asking whether
-they are there. Of other users and groups nothing is known: what asks for one gets KeyError, as for
-one that does not exist."""
+They contain the user that the server runs as, and that user's groups. Programs import them for a
+line in their log, and on all systems except Windows they do so without a check. For other users and
+groups KeyError is raised, as if they did not exist."""
 
 from __future__ import annotations
 
@@ -23,9 +22,9 @@ struct_passwd.__module__, struct_group.__module__ = "pwd", "grp"
 
 
 def install(read: Callable[[], str]) -> None:
-    """For the whole interpreter, each time one starts.
+    """Makes the modules importable. Called at each start of an interpreter.
 
-    ``read()`` is called when one of them is imported. It gives JSON: ``user``, with ``name``,
+    ``read()`` is called when one of them is imported. It returns JSON: ``user``, with ``name``,
     ``uid``, ``gid`` and ``shell``, or null; and ``groups``, each with ``name``, ``gid`` and
     ``members``."""
     if not any(name in sys.builtin_module_names for name in _MAKERS):
@@ -33,7 +32,7 @@ def install(read: Callable[[], str]) -> None:
 
 
 class _Finder:
-    """Makes the modules when they are asked for and nothing else has them."""
+    """Makes the modules when they are imported and no other finder has them."""
 
     def __init__(self, read: Callable[[], str]) -> None:
         self._read = read
@@ -56,7 +55,7 @@ def _make_pwd(module: Any, known: Any) -> None:
     user = known["user"]
     entries: List[Any] = []
     if user is not None:
-        # Its home on the disk is not to be seen here.
+        # The user's home on the disk is not visible in the interpreter.
         home = os.environ.get("HOME", "/")
         entries = [
             struct_passwd(user["name"], "x", user["uid"], user["gid"], "", home, user["shell"])

@@ -1,9 +1,9 @@
-"""Lets asgiref go from synchronous code to asynchronous and back in a single thread.
+"""Makes asgiref switch between synchronous and asynchronous code in a single thread.
 
-Flask and Django run asynchronous views by asgiref's ``async_to_sync``: an event loop in a new
-thread, while this one waits for functions that coroutines want to have called in it
-(``sync_to_async``). Here the loop runs in this thread (``event_loop``), so that nothing is left to
-wait for, but where such a function calls ``async_to_sync`` in its turn."""
+Flask and Django run asynchronous views with asgiref's ``async_to_sync``. It runs an event loop in a
+new thread, while the calling thread waits for functions that coroutines call in it
+(``sync_to_async``). Here the loop runs in the calling thread (``event_loop``), so there is nothing
+to wait for, except if such a function calls ``async_to_sync`` again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def install() -> None:
 
 
 class _Finder:
-    """Finds that one module, and finds nothing more once it is imported."""
+    """Finds that one module. It removes itself when the module is imported."""
 
     @staticmethod
     def find_spec(
@@ -49,30 +49,28 @@ class _Finder:
 
 
 def _adapt(sync: Any) -> None:
-    """Changes two of the parts that ``AsyncToSync`` is made of; they have been the same since
-    asgiref 3.3.
-    """
+    """Replaces two parts of ``AsyncToSync``, which have not changed since asgiref 3.3."""
     waiting = getattr(sync, "CurrentThreadExecutor", None)
     if waiting is None or not hasattr(waiting, "run_until_future"):
         return
 
     def run_until_future(self: Any, future: "Future[Any]") -> None:
-        # Else the thread would wait for the loop that waits for it.
+        # Otherwise the thread would wait for the loop, which waits for the thread.
         if not future.done():
             sync.SyncToAsync.threadlocal.main_event_loop.run_within(future.done)
 
     waiting.run_until_future = run_until_future
-    sync.ThreadPoolExecutor = _HereAndNow
+    sync.ThreadPoolExecutor = _ImmediateExecutor
 
 
-class _HereAndNow(Executor):
-    """In the place of a pool of one thread, whose caller waits for it."""
+class _ImmediateExecutor(Executor):
+    """Replaces a pool of one thread whose caller waits for the result."""
 
     def __init__(self, max_workers: Optional[int] = None, *args: Any, **kwargs: Any) -> None:
         pass
 
     def __bool__(self) -> bool:
-        # asgiref shuts down what is true, and starts a thread to wait for that.
+        # asgiref shuts down an executor that is true, and starts a thread to wait for that.
         return False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":

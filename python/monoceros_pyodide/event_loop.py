@@ -1,11 +1,12 @@
-"""An event loop for a thread that never returns to JavaScript's: timers and callbacks, and no input
-or output.
+"""An event loop for a thread that never returns to JavaScript's event loop.
 
-With it ``asyncio.run`` works in an application: coroutines, tasks, ``asyncio.sleep``, time-outs,
-locks and queues, and by ``asgiref_bridge`` what Flask and Django do for asynchronous views.
-Pyodide's own loop leaves everything to JavaScript's, which does not run while Python does, and
-passes for running all the time, so that Django would take every query for one made in a coroutine.
-"""
+It has timers and callbacks, but no input or output. With it ``asyncio.run`` works in an
+application: coroutines, tasks, ``asyncio.sleep``, timeouts, locks and queues, and with
+``asgiref_bridge`` the asynchronous views of Flask and Django.
+
+Pyodide's own loop leaves everything to JavaScript's loop, which does not run while Python runs. It
+also appears to be running all the time, so that Django would consider every query as one made in a
+coroutine."""
 
 from __future__ import annotations
 
@@ -21,13 +22,13 @@ from .no_network import NoConnections
 
 
 class _Nothing:
-    """The selector of a loop that has nothing to select from."""
+    """The selector of a loop without files."""
 
     def select(self, timeout: Optional[float]) -> List[Any]:
         if timeout is None:
             raise RuntimeError(
-                "this event loop waits for what cannot come: nothing is scheduled in it, and the embedded Python has "
-                "neither threads nor sockets that could wake it"
+                "this event loop would wait forever: nothing is scheduled in it, and the embedded "
+                "Python has neither threads nor sockets that could wake it"
             )
         if timeout > 0:
             time.sleep(timeout)
@@ -35,16 +36,16 @@ class _Nothing:
 
 
 class BlockingEventLoop(NoConnections):
-    """Runs callbacks and timers in the calling thread; sleeps between them."""
+    """Runs callbacks and timers in the calling thread, and sleeps between them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._selector = _Nothing()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        """Calls it here and now: there are no threads. The loop stands still meanwhile.
+        """Calls the function at once, because there are no threads. The loop is blocked meanwhile.
 
-        The function sees what it would see in a thread: no loop that runs, no task, and context
+        The function runs as in a thread: without a running loop or a task, and with context
         variables of its own."""
         future = self.create_future()
         try:
@@ -57,11 +58,11 @@ class BlockingEventLoop(NoConnections):
         return future
 
     def run_within(self, done: Callable[[], bool]) -> None:
-        """Runs callbacks and timers until that is true, although a callback of this loop is waiting
-        for it.
+        """Runs callbacks and timers until ``done()``, while a callback of this loop waits for that.
 
-        For a function that ``run_in_executor`` has called: a thread would wait while the loop goes
-        on in another. Raises RuntimeError when nothing is scheduled that could make it true."""
+        It is for a function that ``run_in_executor`` has called: a thread would wait while the loop
+        runs in another thread. Raises RuntimeError if nothing is scheduled that could make
+        ``done()`` true."""
         round_of_caller = len(self._ready)
         try:
             asyncio._set_running_loop(self)
@@ -69,7 +70,7 @@ class BlockingEventLoop(NoConnections):
                 self._run_once()
         finally:
             asyncio._set_running_loop(None)
-            # The caller's round has counted its callbacks, and some of them have run in here.
+            # The caller's round has counted its callbacks, and some of them have run here.
             while len(self._ready) < round_of_caller:
                 self._ready.append(asyncio.Handle(_nothing, (), self))
 
@@ -85,12 +86,11 @@ def _nothing() -> None:
 
 
 def install() -> None:
-    """Puts it in the place of Pyodide's."""
+    """Replaces Pyodide's event loop."""
     webloop = sys.modules.get("pyodide.webloop")
     if webloop is not None:
         asyncio.run = webloop._orig_run  # type: ignore[attr-defined]
-    # Without their underscores these are deprecated from 3.14 on, where asyncio.run still goes by
-    # them.
+    # The public names are deprecated since 3.14, in which asyncio.run still uses the policy.
     events: Any = asyncio.events
 
     class Policy(events._BaseDefaultEventLoopPolicy):  # type: ignore[misc]

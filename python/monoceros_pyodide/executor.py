@@ -1,9 +1,8 @@
-"""Lets ``ThreadPoolExecutor`` do its work in the one thread there is, instead of failing at the
-first task.
+"""Makes ``ThreadPoolExecutor`` run its tasks in the only thread, instead of failing at the first.
 
-WhiteNoise compresses files by it at ``collectstatic``, and many a library asks several things at
-once. What is submitted has run when ``submit`` returns. A task that waits for a later one waits for
-ever."""
+WhiteNoise uses it to compress files at ``collectstatic``, and other libraries use it for concurrent
+requests. A task has run when ``submit`` returns. A task that waits for a later one waits forever.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from typing import Any, Callable, Iterator, Tuple
 
 
 def install() -> None:
-    """For the whole interpreter."""
+    """Changes ``ThreadPoolExecutor`` in the whole interpreter."""
     initialise = ThreadPoolExecutor.__init__
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -28,9 +27,7 @@ def install() -> None:
 
 
 def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """Runs ``fn`` as a thread would see the world: no event loop that runs, context variables of
-    its own.
-    """
+    """Runs ``fn`` as in a thread: without a running event loop, with its own context variables."""
     if self._broken:
         raise BrokenThreadPool(self._broken)
     if self._shutdown:
@@ -48,12 +45,12 @@ def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """For what a thread would do, within a coroutine: it sees no loop that runs, and no task."""
+    """In a coroutine: a context in which there is no running loop and no task, as in a thread."""
     loop = asyncio._get_running_loop()
     if loop is None:
         yield
         return
-    # Which task is running is known by the loop before 3.12.
+    # Before 3.12, the loop keeps the running task.
     swap: Any = getattr(asyncio.tasks, "_swap_current_task", None)
     task = swap and swap(loop, None)
     asyncio._set_running_loop(None)
@@ -66,9 +63,9 @@ def aside() -> Iterator[None]:
 
 
 def call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """A future with what ``fn`` returned or raised. What is no Exception, such as the end of a
-    time-out, is raised here too.
-    """
+    """A future with what ``fn`` returned or raised.
+
+    Something that is not an Exception, such as a timeout, is raised here too."""
     future: "Future[Any]" = Future()
     future.set_running_or_notify_cancel()
     try:

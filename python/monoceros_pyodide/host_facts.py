@@ -1,10 +1,9 @@
-"""Answers what programs merely ask about the process and the machine, where Emscripten has made
-something up or nothing at all.
+"""Real facts about the process and the machine, where Emscripten has invented ones or none.
 
-A number of the process is 42 there, its user root, the load 0.1 and the machine called
-"emscripten"; and a thread has no number, so that a log format with one ends in AttributeError. What
-has no honest answer here stays as it is: there is no ``resource``, as on other systems than Unix.
-"""
+In Emscripten, the process has the number 42, its user is root, the load is 0.1 and the machine is
+called "emscripten". A thread has no number, so that a log format with one raises AttributeError.
+Things without a true answer stay as they are: there is no ``resource``, as on systems other than
+Unix."""
 
 from __future__ import annotations
 
@@ -14,23 +13,23 @@ import sys
 import threading
 from typing import Any, Callable, List, Mapping, Optional, Sequence
 
-# What Emscripten's C library calls this process; os.kill knows no other.
+# The number of this process in Emscripten's C library, the only one that os.kill accepts.
 _EMSCRIPTEN_PID = os.getpid()
-# The system's own, as the interpreter has it after a snapshot too.
+# The original functions. A snapshot contains them too.
 _kill = os.kill
 _uname: Any = getattr(os, "uname", None)
 
 
 def install(facts: Mapping[str, Any], load_average: Callable[[], Sequence[float]]) -> None:
-    """For the whole interpreter, each time one starts.
+    """Makes the facts known in the whole interpreter. Called at each start of one.
 
     ``facts`` has ``pid``, ``ppid``, ``thread``, ``uid``, ``euid``, ``gid``, ``egid``, ``groups``
-    and ``hostname``; a thread of ``None`` is one whose number the system does not tell."""
+    and ``hostname``. ``thread`` is None if the system does not have a number for it."""
     _name_process(facts)
     _name_thread(facts["pid"] if facts["thread"] is None else facts["thread"])
     _name_machine(facts["hostname"])
     _put(os, "getloadavg", lambda: tuple(load_average()))
-    # What os.cpu_count() says: an interpreter is one thread.
+    # The same as os.cpu_count(): an interpreter is one thread.
     _put(os, "sched_getaffinity", lambda pid, /: {0})
     _put(os, "getrandom", lambda size, flags=0: os.urandom(size))
     os.GRND_NONBLOCK, os.GRND_RANDOM = 1, 2  # type: ignore[misc,attr-defined]

@@ -1,6 +1,4 @@
-"""What WebAssembly's C library cannot do with time: sleep so that a signal ends it, and change the
-time zone.
-"""
+"""A sleep that signals can end, and time zones, which the C library for WebAssembly lacks."""
 
 from __future__ import annotations
 
@@ -12,13 +10,12 @@ SetZone = Callable[[Optional[str]], Tuple[int, int, int, str, str]]
 
 
 def install(host_sleep: Callable[[float], None], set_zone: SetZone) -> None:
-    """Puts ``sleep`` and ``tzset`` into the module ``time``, and the zone that TZ names in force.
+    """Puts ``sleep`` and ``tzset`` into the module ``time``, and applies the time zone of TZ.
 
-    ``host_sleep(seconds)`` sleeps for that long, or until a signal is due. ``set_zone(name)``
-    changes the zone of local time; it says what timezone, altzone, daylight and the two names of
-    tzname are from now on."""
-    # Emscripten's sleep keeps a processor busy, and Python's own asks for signals only when it is
-    # over.
+    ``host_sleep(seconds)`` sleeps until the time has passed or a signal is pending.
+    ``set_zone(name)`` changes the zone of local time. It returns the new timezone, altzone,
+    daylight and the two names of tzname."""
+    # Emscripten's sleep keeps a processor busy, and Python checks for signals only after it.
     monotonic = time.monotonic
 
     def sleep(seconds: Any, /) -> None:
@@ -32,13 +29,13 @@ def install(host_sleep: Callable[[float], None], set_zone: SetZone) -> None:
             raise ValueError("sleep length must be non-negative")
         until = monotonic() + seconds
         while seconds > 0:
-            # A signal ends it. Its handler runs within some turns of this loop, as signals are
-            # looked for every so often.
+            # A signal ends it. The handler runs within a few turns of this loop, because Python
+            # checks for signals now and then.
             host_sleep(seconds)
             seconds = until - monotonic()
 
     def tzset() -> None:
-        """Takes the time zone that os.environ["TZ"] names; without one, the server's."""
+        """Applies the time zone in os.environ["TZ"], or the server's if there is none."""
         timezone, altzone, daylight, standard_name, summer_name = set_zone(os.environ.get("TZ"))
         time.timezone = timezone
         time.altzone = altzone

@@ -1,4 +1,4 @@
-"""What went wrong, in few words: what it was, and what can be done about it."""
+"""Short error messages: what went wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -35,30 +35,32 @@ from pip._vendor.requests.exceptions import RequestException
 from monoceros_pyodide.install_index import without_credentials
 
 _WHAT_TO_DO = (
-    "Packages that are compiled need a build for WebAssembly (PEP 783). What can be done: take another version or "
-    "package that is pure Python, or run the application with an installed Python (--runtime cpython)"
+    "A compiled package needs a build for WebAssembly (PEP 783). Use another version or package "
+    "that is pure Python, or run the application with an installed Python (--runtime cpython)"
+)
+
+_SET_UP = (
+    "The index and how to reach it are configured as for pip: pip.conf, PIP_INDEX_URL, or options "
+    "(--help)"
 )
 
 
-_SET_UP = "Which index is used, and how it is reached, is set up as for pip: pip.conf, PIP_INDEX_URL, or options (--help)"
-
-
 class NotInstallable(InstallationError):
-    """An error that already says what we want said."""
+    """An error with a message that is shown unchanged."""
 
 
 class UnreachablePages:
-    """Pages of an index that could not be had. pip passes over them; when nothing is found, they
-    are the reason.
-    """
+    """Pages of an index that could not be fetched.
+
+    pip ignores them. If nothing is found, they are the reason."""
 
     def __init__(self) -> None:
         self.reasons: Dict[str, str] = {}
 
     def add(self, link: Any, reason: Any, meth: Any = None) -> None:
-        """As pip's `_handle_get_simple_fail`."""
+        """Replaces pip's `_handle_get_simple_fail`."""
         text = _plain(reason) if isinstance(reason, BaseException) else _unmarked(reason)
-        # That there is no such page says that there is no such package.
+        # A missing page means that there is no such package.
         if not text.startswith("404 "):
             self.reasons[without_credentials(link.url)] = text.split(" for url:")[0].removeprefix(
                 "connection error: "
@@ -66,24 +68,24 @@ class UnreachablePages:
 
 
 class _Offer(NamedTuple):
-    """What an index has of a package, whether it fits or not."""
+    """All files of a package in an index, suitable or not."""
 
     wheels: List[Tuple[Version, Set[Tag], Optional[str]]]
     sdists: List[Version]
 
 
 def refuse_source(link: Any, name: Optional[str]) -> NotInstallable:
-    """What is to be said of something that would have to be built."""
+    """The error for a requirement that would have to be built."""
     what = name or link.filename or str(link)
     if link.is_vcs:
-        why = "is in version control, and would have to be built"
+        why = "is in version control and would have to be built"
     elif link.is_existing_dir():
-        why = f"is a project folder ({link.file_path}), and would have to be built"
+        why = f"is a project folder ({link.file_path}) and would have to be built"
     else:
-        why = f"is not a wheel but {link.filename}, and would have to be built"
+        why = f"is not a wheel but {link.filename} and would have to be built"
     return NotInstallable(
-        f"{what} {why}; the embedded Python runs no builds. Build a wheel of it elsewhere "
-        "(python -m build --wheel), and give that, or the folder it is in with --find-links"
+        f"{what} {why}; the embedded Python cannot build packages. Build a wheel elsewhere "
+        "(python -m build --wheel) and install that, or name its folder with --find-links"
     )
 
 
@@ -94,7 +96,7 @@ def explain_nothing_fits(
     needed_by: Optional[str],
     unreachable: UnreachablePages,
 ) -> NotInstallable:
-    """Looks again at what there is of a package of which nothing fits, to say why."""
+    """Finds out why no file of a package is suitable."""
     specifier = specifier if specifier is not None else SpecifierSet()
     asked = f"{name}{specifier}" + (f" (which {needed_by} needs)" if needed_by is not None else "")
     offer = _look(finder, name)
@@ -102,17 +104,19 @@ def explain_nothing_fits(
     if unreachable.reasons:
         reasons = "".join(f"\n  {url}: {reason}" for url, reason in unreachable.reasons.items())
         return NotInstallable(
-            f"{asked}: nothing was found that fits, and not every place could be asked:{reasons}\n{_SET_UP}"
+            f"{asked}: nothing suitable was found, and not every source could be reached:"
+            f"{reasons}\n{_SET_UP}"
         )
     if not every:
         places = [without_credentials(place) for place in (*finder.index_urls, *finder.find_links)]
         return NotInstallable(
-            f"{asked}: there is no package of that name in {_list(places) or 'any place: --no-index'}"
+            f"{asked}: there is no package of that name in "
+            f"{_list(places) or 'any source, because of --no-index'}"
         )
     wanted = [version for version in every if specifier.contains(version, prereleases=True)]
     if not wanted:
         return NotInstallable(
-            f"{asked}: there is no such version. There are {_list(map(str, every[-8:]))}"
+            f"{asked}: there is no such version. Available: {_list(map(str, every[-8:]))}"
         )
     newest = [version for version in wanted if not version.is_prerelease] or wanted
     version = newest[-1]
@@ -127,19 +131,23 @@ def explain_nothing_fits(
             )
         if all(one.is_prerelease for one in wanted):
             return NotInstallable(
-                f"{asked}: there are only pre-releases, {_list(map(str, wanted[-5:]))}; --pre allows them"
+                f"{asked}: there are only pre-releases, {_list(map(str, wanted[-5:]))}; "
+                "--pre allows them"
             )
         return NotInstallable(
-            f"{asked}: what there is was withdrawn by its authors (yanked), or is excluded by a setting"
+            f"{asked}: every suitable file was withdrawn by its authors (yanked), "
+            "or is excluded by a setting"
         )
     if not of_version:
         return NotInstallable(
-            f"{asked}: {name} {version} is only there as source, and the embedded Python runs no builds. "
-            "Build a wheel of it elsewhere (pip wheel), and give the folder it is in with --find-links"
+            f"{asked}: {name} {version} is available only as source, and the embedded Python "
+            "cannot build packages. Build a wheel elsewhere (pip wheel) and name its folder with "
+            "--find-links"
         )
     platforms = sorted({_platform(tag) for _, tags, _ in of_version for tag in tags})
     return NotInstallable(
-        f"{asked}: {name} {version} has wheels for {_list(platforms)}, but none in pure Python or for WebAssembly. {_WHAT_TO_DO}"
+        f"{asked}: {name} {version} has wheels for {_list(platforms)}, but none in pure "
+        f"Python or for WebAssembly. {_WHAT_TO_DO}"
     )
 
 
@@ -148,7 +156,7 @@ def _look(finder: Any, name: str) -> _Offer:
     canonical = canonicalize_name(name)
 
     class Onlooker:
-        """Takes no link for a candidate, and remembers all."""
+        """Accepts no link as a candidate, and records all of them."""
 
         project_name = name
 
@@ -220,10 +228,10 @@ def _list(words: Iterable[str]) -> str:
 
 
 def short_message(error: BaseException, told: List[str]) -> Optional[str]:
-    """The user's words for an error of pip's, or None for one that is a bug.
+    """The message for an error of pip, or None if the error is a bug.
 
-    `told` are the messages that pip logged before it raised: it says there what the error itself
-    leaves out."""
+    `told` are the messages that pip logged before it raised. They contain details that the error
+    itself lacks."""
     if isinstance(error, NotInstallable):
         return str(error)
     if isinstance(error, HashErrors):
@@ -265,13 +273,20 @@ def _hash_message(error: Any) -> str:
         ]
         link = f" ({error.req.link.filename})" if error.req and error.req.link else ""
         return (
-            f"{name}{link}: what was downloaded has the hash {_list(got)}, but {' or '.join(allowed)} was asked for. "
-            "Either the file was changed after the hash was written down, or on its way here"
+            f"{name}{link}: the downloaded file has the hash {_list(got)}, but "
+            f"{' or '.join(allowed)} is required. The file was changed after the hash was "
+            "recorded, or during the download"
         )
     if isinstance(error, HashMissing):
-        return f"{name}: a hash is required (others have one, or --require-hashes), and it has none: add --hash=sha256:{error.gotten_hash}"
+        return (
+            f"{name}: a hash is required, because others have one or because of --require-hashes: "
+            f"add --hash=sha256:{error.gotten_hash}"
+        )
     if isinstance(error, HashUnpinned):
-        return f"{name}: a hash is required, so its version must be exact: {name}==VERSION --hash=sha256:…"
+        return (
+            f"{name}: a hash is required, so the version must be exact: "
+            f"{name}==VERSION --hash=sha256:…"
+        )
     return " ".join(str(error).split())
 
 
@@ -281,18 +296,18 @@ def _conflict(told: List[str]) -> str:
         if "The conflict is caused by:" in message:
             part = message.split("The conflict is caused by:", 1)[1].split("\n\nTo fix this", 1)[0]
             causes = [line.strip() for line in part.splitlines() if line.strip()]
-    lines = "".join(f"\n  {line.replace('The user requested', 'asked for:')}" for line in causes)
-    return f"what is asked for cannot be installed together:{lines}"
+    lines = "".join(f"\n  {line.replace('The user requested', 'requested:')}" for line in causes)
+    return f"the requirements conflict with each other:{lines}"
 
 
 def _plain(error: Any) -> str:
-    """A DiagnosticPipError's text without markup for a terminal; any other's as it is."""
+    """An error's text in one line; that of a DiagnosticPipError without markup."""
     parts = [getattr(error, "message", None), getattr(error, "context", None)]
     text = ". ".join(_unmarked(part).rstrip(".") for part in parts if part)
     return text or _unmarked(error)
 
 
 def _unmarked(text: Any) -> str:
-    """Without rich's markup, in one line."""
+    """The text without rich's markup, in one line."""
     plain = text.plain if hasattr(text, "plain") else re.sub(r"\[/?[a-z ]*\]", "", str(text))
     return " ".join(plain.split())

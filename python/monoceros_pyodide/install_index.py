@@ -1,8 +1,7 @@
-"""Getting pip itself, from where pip is set up to get packages: before there is a pip that could
-read its settings.
+"""Fetches pip itself from the index that pip is configured for.
 
-Of pip's settings only those are read that say where packages come from and how to get there; all
-others are read by pip."""
+That happens before there is a pip that could read its settings. Only the settings for indexes and
+connections are read here. pip reads all others."""
 
 from __future__ import annotations
 
@@ -27,18 +26,18 @@ DEFAULT_INDEX = "https://pypi.org/simple"
 
 
 class PipNotFound(Exception):
-    """pip's wheel is nowhere to be had; the text says where it was looked for, and what to do."""
+    """pip's wheel was not found. The text says where it was looked for, and what to do."""
 
 
 class Release(NamedTuple):
-    """The one release of pip that we run."""
+    """The release of pip that Monoceros runs."""
 
     filename: str
     sha256: str
 
 
 class IndexSettings(NamedTuple):
-    """Where packages come from, as pip's settings say."""
+    """pip's settings for indexes and connections."""
 
     index_urls: List[str]
     find_links: List[str]
@@ -51,13 +50,13 @@ class IndexSettings(NamedTuple):
 
 class _Parser(configparser.RawConfigParser):
     def optionxform(self, optionstr: str) -> str:
-        # As pip has it: --index-url, index_url and index-url are one.
+        # As in pip, --index-url, index_url and index-url are the same.
         name = optionstr.lower().replace("_", "-")
         return name[2:] if name.startswith("--") else name
 
 
 def config_files(environment: Mapping[str, str]) -> List[str]:
-    """pip's configuration files in the order in which they count, the last one most."""
+    """pip's configuration files. Later ones have precedence."""
     chosen = environment.get("PIP_CONFIG_FILE")
     if chosen == os.devnull:
         return []
@@ -76,9 +75,9 @@ def config_files(environment: Mapping[str, str]) -> List[str]:
 def read_settings(
     environment: Mapping[str, str], command_line: Mapping[str, Sequence[str]]
 ) -> IndexSettings:
-    """Puts together the configuration files, PIP_* and the command line, as pip does: what comes
-    later replaces.
-    """
+    """Combines the configuration files, PIP_* variables and the command line, as pip does.
+
+    Later ones have precedence."""
     found: Dict[str, List[str]] = {}
     sections: Dict[str, Dict[str, List[str]]] = {"global": {}, "install": {}}
     for path in config_files(environment):
@@ -87,7 +86,7 @@ def read_settings(
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
         except (OSError, UnicodeDecodeError, configparser.Error):
-            # Not there, or not readable: pip says so itself, and better, as soon as we have it.
+            # The file is missing or not readable. pip reports that when it runs.
             continue
         for section, values in sections.items():
             if parser.has_section(section):
@@ -98,7 +97,7 @@ def read_settings(
     for name, value in environment.items():
         if name.startswith("PIP_"):
             found[name[4:].lower().replace("_", "-")] = value.split()
-    # What is asked for on the command line comes on top of lists, and instead of anything else.
+    # The command line adds to lists and replaces other values.
     for name, values in command_line.items():
         if name in ("extra-index-url", "find-links", "trusted-host"):
             found[name] = [*found.get(name, []), *values]
@@ -131,9 +130,9 @@ def read_settings(
 
 
 def find_pip(release: Release, cache: Optional[str], settings: IndexSettings) -> Tuple[bytes, bool]:
-    """pip's wheel, checked against its hash, and whether it was fetched just now.
+    """pip's wheel, verified by its hash, and whether it was just fetched.
 
-    `cache` is a folder of ours; a file there that has another hash is fetched again. Raises
+    `cache` is Monoceros' cache folder. A file there with another hash is fetched again. Raises
     PipNotFound."""
     if cache is not None:
         kept = _read(os.path.join(cache, release.filename))
@@ -145,13 +144,15 @@ def find_pip(release: Release, cache: Optional[str], settings: IndexSettings) ->
             if cache is not None:
                 _keep(os.path.join(cache, release.filename), content)
             return content, True
-        tried[-1] += ": has a file of that name with another hash, which is not used"
+        tried[-1] += ": has a file of that name with another hash, which was not used"
     places = (
         "".join(f"\n  {place}" for place in tried) or "\n  nowhere: --no-index, and no --find-links"
     )
     raise PipNotFound(
-        f"cannot get {release.filename}, which does the installing. It was looked for in:{places}\n"
-        f"Where no index can be reached, put the file {release.filename} in a folder and name that with --find-links"
+        f"cannot get {release.filename}, which installs the packages. "
+        f"It was looked for in:{places}\n"
+        f"If no index can be reached, put the file {release.filename} into a folder and name the "
+        "folder with --find-links"
     )
 
 
@@ -175,17 +176,15 @@ def _keep(path: str, content: bytes) -> None:
         pass  # It is fetched again next time.
 
 
-#: When a file that somebody writes is nobody's any more, in seconds.
+#: The age at which an unfinished file is considered abandoned, in seconds.
 _ABANDONED = 3600.0
 
 
 @contextmanager
 def unfinished(path: str) -> Iterator[str]:
-    """Another name for a file that is to be there as a whole or not at all: it gets its own when
-    all went well.
+    """A temporary name for a file that must be complete: it is renamed if there is no error.
 
-    Removes what those have left who were killed meanwhile. Raises OSError.
-    """
+    Also removes the unfinished files of processes that were killed. Raises OSError."""
     folder, name = os.path.split(path)
     temporary = f"{path}.{os.urandom(6).hex()}.new"
     try:
@@ -200,17 +199,15 @@ def unfinished(path: str) -> Iterator[str]:
             continue
         left = os.path.join(folder, other)
         try:
-            # A clock may have been set: what is from the future is nobody's either.
+            # A file from the future is abandoned too: the clock may have been set.
             if abs(time.time() - os.lstat(left).st_mtime) >= _ABANDONED:
                 os.unlink(left)
         except OSError:
-            pass  # Somebody else was faster.
+            pass  # Another process was faster.
 
 
 def _candidates(release: Release, settings: IndexSettings, tried: List[str]) -> Iterator[bytes]:
-    """Files of the right name; each place that is looked at is added to `tried`, with what went
-    wrong there.
-    """
+    """Files of the right name. Each source is added to `tried`, with its error if there was one."""
     for place in settings.find_links:
         path = (
             urllib.request.url2pathname(place[5:].replace("///", "/", 1))
@@ -248,7 +245,7 @@ def _from_page(
     except (OSError, ValueError, http.client.HTTPException) as error:
         tried[-1] += f": {_reason(error)}"
     except (AttributeError, LookupError, RecursionError, TypeError):
-        tried[-1] += ": is no page of an index"
+        tried[-1] += ": is not a page of an index"
 
 
 def _reason(error: Exception) -> str:
@@ -275,7 +272,7 @@ class _Anchors(html.parser.HTMLParser):
 
 
 def _links(page: str, settings: IndexSettings) -> List[str]:
-    """What a project's page links to, in either form (PEP 503, PEP 691), as absolute addresses."""
+    """The absolute addresses that a project's page (PEP 503 or PEP 691) links to."""
     body, kind, address = _get(page, settings, page)
     if kind == "application/vnd.pypi.simple.v1+json":
         return [urllib.parse.urljoin(address, file["url"]) for file in json.loads(body)["files"]]
@@ -299,7 +296,7 @@ def _get(url: str, settings: IndexSettings, index: str) -> Tuple[bytes, str, str
     login = _credentials(url) or (_credentials(index) if _origin(index) == _origin(url) else None)
     if login is not None:
         token = base64.b64encode(f"{login[0]}:{login[1]}".encode()).decode()
-        # Not to be sent to where the index redirects.
+        # The header must not be sent to another server after a redirect.
         request.add_unredirected_header("Authorization", f"Basic {token}")
     trusted = parts.hostname in settings.trusted_hosts or host in settings.trusted_hosts
     context = TLSSettings(not trusted, settings.cert, settings.client_cert, settings.client_cert)
@@ -330,6 +327,6 @@ def _credentials(url: str) -> Optional[Tuple[str, str]]:
 
 
 def without_credentials(url: str) -> str:
-    """The address without the user's name and password: it may be shown, or kept in a file."""
+    """The address without the user's name and password, so that it may be shown or stored."""
     parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,8 +1,6 @@
-"""The lock file: which releases are installed, with the hashes of their wheels. Its format is PEP
-751's.
+"""The lock file: the installed releases, with the hashes of their wheels (PEP 751).
 
-Reading it takes no pip, so that what is wrong with it is told before anything is fetched.
-"""
+It is read without pip, so that errors in it are reported before anything is fetched."""
 
 from __future__ import annotations
 
@@ -13,8 +11,8 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 from monoceros_pyodide.install_index import without_credentials
 
 
-# What goes into a requirements file, where a blank, a line end or `${NAME}` would mean something
-# else: an option, a variable of the user's environment.
+# These go into a requirements file, in which a blank, a line end or `${NAME}` would have a meaning:
+# an option, or a variable of the user's environment.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")
 _HASH = re.compile(r"[0-9a-f]+")
@@ -23,7 +21,7 @@ _HASH_KINDS = ("sha256", "sha384", "sha512")
 
 
 class BadLockFile(Exception):
-    """The lock file cannot be read; the text says what is wrong with it."""
+    """The lock file is invalid. The text says why."""
 
 
 def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
@@ -34,30 +32,27 @@ def read_lock(text: str) -> Dict[str, Dict[str, Any]]:
         raise BadLockFile(f"it is not TOML: {error}") from None
     if str(document.get("lock-version", "")).partition(".")[0] != "1":
         raise BadLockFile(
-            f"its lock-version is {document.get('lock-version')!r}, and 1.0 is what we know"
+            f"its lock-version is {document.get('lock-version')!r}, but only 1.0 is supported"
         )
     packages: Dict[str, Dict[str, Any]] = {}
     listed = document.get("packages", [])
     if not isinstance(listed, list):
-        raise BadLockFile("its packages are no list")
+        raise BadLockFile("its packages are not a list")
     for package in listed:
         name = package.get("name") if isinstance(package, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadLockFile(
-                "one of its packages has no name"
-                if not name
-                else f"{name!r} is no name of a package"
+                "one of its packages has no name" if not name else f"{name!r} is not a package name"
             )
         packages[_canonical(name)] = package
     return packages
 
 
 def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
-    """A requirements file that asks for exactly what is locked, each with its hashes. Raises
-    BadLockFile.
+    """A requirements file for exactly the locked packages, with their hashes.
 
-    Wheels are asked for by version and hash, not by the address they had: another machine may be
-    set up for another index."""
+    It names wheels by version and hash, not by address, because another machine may use another
+    index. Raises BadLockFile."""
     lines: List[str] = []
     for name, package in sorted(packages.items()):
         wheels = package.get("wheels")
@@ -65,7 +60,7 @@ def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
         if isinstance(wheels, list) and "version" in package:
             found = [_hashes(wheel, name) for wheel in wheels]
             if not _fits(_VERSION, package["version"]):
-                raise BadLockFile(f"{name} has no version but {package['version']!r}")
+                raise BadLockFile(f"{name} has an invalid version: {package['version']!r}")
             lines.append(
                 " ".join(
                     [
@@ -76,15 +71,15 @@ def requirements_of(packages: Dict[str, Dict[str, Any]]) -> str:
             )
         elif isinstance(archive, dict) and "url" in archive:
             if not _fits(_ADDRESS, archive["url"]) or "${" in archive["url"]:
-                raise BadLockFile(f"{name} has no address but {archive['url']!r}")
+                raise BadLockFile(f"{name} has an invalid address: {archive['url']!r}")
             lines.append(" ".join([f"{name} @ {archive['url']}", *_hashes(archive, name)]))
         else:
-            raise BadLockFile(f"{name} has no wheel in it")
+            raise BadLockFile(f"{name} has no wheel")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _canonical(name: str) -> str:
-    """Equal for names that mean the same package (PEP 503)."""
+    """The normalised form of a package's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -95,10 +90,10 @@ def _fits(form: "re.Pattern[str]", value: Any) -> bool:
 def _hashes(file: Any, name: str) -> List[str]:
     hashes = file.get("hashes") if isinstance(file, dict) else None
     if not isinstance(hashes, dict) or not hashes:
-        raise BadLockFile(f"{name} has no hash in it")
+        raise BadLockFile(f"{name} has no hash")
     for kind, value in hashes.items():
         if kind not in _HASH_KINDS or not _fits(_HASH, value):
-            raise BadLockFile(f"{name} has a hash that is none: {kind}:{value!r}")
+            raise BadLockFile(f"{name} has an invalid hash: {kind}:{value!r}")
     return [f"--hash={kind}:{value}" for kind, value in hashes.items()]
 
 
@@ -108,10 +103,10 @@ def write_lock(
     before: Dict[str, Dict[str, Any]],
     folder: str,
 ) -> Tuple[str, List[str]]:
-    """The text of the lock file, and the names of what is there but was never installed by us.
+    """The text of the lock file, and the names of packages that Monoceros did not install.
 
-    `installed` are pip's requirements that were installed just now, `present` names and versions of
-    all that is there now, `before` what the lock file had."""
+    `installed` are pip's requirements that were just installed, `present` the names and versions of
+    all packages that are there now, `before` the contents of the old lock file."""
     from pathlib import Path
 
     from pip._internal.utils.pylock import pylock_from_install_requirements
@@ -137,7 +132,7 @@ def write_lock(
 
 
 def _presentable(package: Dict[str, Any]) -> Dict[str, Any]:
-    """Without what an address may have of the user's: name and password of an index."""
+    """Removes the user's name and password for an index from the addresses."""
     for file in [
         *package.get("wheels", []),
         *([package["archive"]] if "archive" in package else []),

@@ -1,9 +1,8 @@
-"""Packages whose compiled part is only there to be faster: they are installed without it.
+"""Packages whose compiled part only makes them faster: they are installed without it.
 
-Flask needs MarkupSafe, and that has compiled wheels only. The module in it that is compiled is one
-of two, the other is Python, and which of them is there is found out at import. So a wheel for any
-platform does, when what is compiled is left out. It is the published file, and has the published
-hash."""
+Flask needs MarkupSafe, which has only compiled wheels. It has one module in two versions, compiled
+and in Python, and chooses one at import. So a wheel for any platform is suitable if its compiled
+files are left out. It is the published file, with the published hash."""
 
 from __future__ import annotations
 
@@ -15,22 +14,21 @@ from typing import Any, Dict, List
 from pip._vendor.packaging.tags import Tag, cpython_tags
 from pip._vendor.packaging.utils import canonicalize_name
 
-# Each was tried: imported and used in the embedded interpreter without what is compiled.
+# Each was tested: imported and used in the embedded interpreter without its compiled files.
 OPTIONAL_SPEEDUPS = frozenset({"markupsafe", "pyyaml", "zope-interface"})
 
 _COMPILED = (".so", ".pyd", ".dylib")
 
 
 def is_portable(name: str) -> bool:
-    """Whether the package can do without its compiled part."""
+    """Whether the package works without its compiled part."""
     return canonicalize_name(name) in OPTIONAL_SPEEDUPS
 
 
 def with_foreign_tags(target: Any) -> Any:
-    """A copy of pip's TargetPython that takes wheels for Linux, too, after all others.
+    """A copy of pip's TargetPython that also accepts wheels for Linux, after all others.
 
-    One platform, whatever machine this is: the lock file is to be the same everywhere.
-    """
+    It is the same platform on every machine, so that the lock file is the same everywhere."""
     wider = copy.copy(target)
     wider._valid_tags = [*target.get_sorted_tags(), *_foreign_tags(target.py_version_info)]
     wider._valid_tags_set = None
@@ -48,11 +46,10 @@ def _foreign_tags(version: Any) -> List[Tag]:
 
 
 def strip(stage: str, distribution: Any) -> bool:
-    """Removes what is compiled of a package that was just installed, and says whether there was
-    any.
+    """Removes the compiled files of a package that was just installed.
 
-    `distribution` is pip's. What is a source of the compiled part stays: it does no harm.
-    """
+    `distribution` is pip's. Sources of the compiled part stay, because they do no harm. Returns
+    whether there were any compiled files."""
     record = os.path.join(distribution.info_location, "RECORD")
     with open(record, newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
@@ -62,8 +59,8 @@ def strip(stage: str, distribution: Any) -> bool:
     for row in rows:
         if row[0].endswith(_COMPILED):
             path = os.path.normpath(os.path.join(stage, row[0]))
-            # The file may be linked to from the folder that this one is a copy of; only the name
-            # goes.
+            # The file may be a hard link of one in the folder that this is a copy of. Only the name
+            # is removed.
             if path.startswith(f"{stage}{os.sep}") and os.path.lexists(path):
                 os.unlink(path)
     temporary = f"{record}.new"
@@ -74,7 +71,7 @@ def strip(stage: str, distribution: Any) -> bool:
 
 
 def strip_all(stage: str, environment: Any, names: List[str]) -> List[str]:
-    """Strips those of the named packages that are for another platform; returns their names."""
+    """Strips the named packages that are for another platform, and returns their names."""
     wanted: Dict[str, str] = {canonicalize_name(name): name for name in names if is_portable(name)}
     stripped = []
     for distribution in environment.iter_all_distributions():
@@ -85,6 +82,6 @@ def strip_all(stage: str, environment: Any, names: List[str]) -> List[str]:
 
 
 def _is_foreign(distribution: Any) -> bool:
-    """A wheel that was made for WebAssembly keeps what it has."""
+    """Whether a package is from a wheel for Linux. A wheel for WebAssembly keeps its files."""
     text = distribution.read_text("WHEEL")
     return any(line.startswith("Tag:") and "manylinux" in line for line in text.splitlines())

@@ -1,7 +1,7 @@
-"""Connections for the installer: WebAssembly has no sockets, so Node's main thread has them for us.
+"""Connections for the installer. WebAssembly has no sockets, so Node's main thread opens them.
 
-A `HostSocket` is what http.client and urllib3 need of a socket, no more. TLS is Node's, too:
-Pyodide's own `ssl` is a stub."""
+A `HostSocket` has only the methods of a socket that http.client and urllib3 need. TLS is Node's
+too, because Pyodide's `ssl` is a stub."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 
 class Host(Protocol):
-    """What the thread's TypeScript gives us (src/packages/install-entry.ts)."""
+    """What the thread's TypeScript provides (src/packages/install-entry.ts)."""
 
     def call(self, name: str, arguments: str, data: Any) -> Any:
-        """Waits for an answer of the main thread: a pair of JSON text and bytes."""
+        """Calls the main thread. Returns its answer, a pair of JSON text and bytes."""
 
     def tell(self, name: str, arguments: str) -> None:
-        """Tells the main thread something, and waits for nothing."""
+        """Sends something to the main thread, without an answer."""
 
 
 _to_host_bytes: Callable[[Buffer], Any] = memoryview
@@ -29,14 +29,14 @@ _host: Optional[Host] = None
 
 
 def use_host(host: Host, to_host_bytes: Callable[[Buffer], Any]) -> None:
-    """Says who has the sockets, and how bytes are handed over."""
+    """Sets the host that has the sockets, and how bytes are passed to it."""
     global _host, _to_host_bytes
     _host = host
     _to_host_bytes = to_host_bytes
 
 
 def _call(name: str, arguments: dict, data: Optional[Buffer] = None) -> Tuple[dict, Any]:
-    """Raises what the standard library's sockets would raise."""
+    """Calls the host. Raises what the standard library's sockets would raise."""
     assert _host is not None
     pair = _host.call(name, json.dumps(arguments), None if data is None else _to_host_bytes(data))
     answer = json.loads(pair[0])
@@ -60,9 +60,9 @@ def _call(name: str, arguments: dict, data: Optional[Buffer] = None) -> Tuple[di
 
 
 class TLSSettings:
-    """How a server's certificate is checked. `authorities` is a PEM file, or a folder of them; None
-    is the system's.
-    """
+    """How a server's certificate is verified.
+
+    `authorities` is a PEM file or a folder of them; None for the system's."""
 
     def __init__(
         self,
@@ -77,31 +77,31 @@ class TLSSettings:
         self.certificate = certificate
         self.key = key
         self.password = password
-        # urllib.request and http.client look at these of an SSLContext.
+        # urllib.request and http.client read these attributes of an SSLContext.
         self.check_hostname = verify
         self.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
 
     def wrap_socket(
         self, sock: HostSocket, server_hostname: Optional[str] = None, **_: Any
     ) -> HostSocket:
-        """As `ssl.SSLContext.wrap_socket`."""
+        """Like `ssl.SSLContext.wrap_socket`."""
         sock.start_tls(server_hostname, self)
         return sock
 
 
 class HostSocket:
-    """A connection that Node's main thread has open."""
+    """A connection of Node's main thread."""
 
     def __init__(self, number: int, timeout: Optional[float]) -> None:
         self._number = number
         self._timeout = timeout
         self._closed = False
         self._files = 0
-        # urllib3 looks at this of TLS sockets, http.client at that of any.
+        # urllib3 reads this attribute of TLS sockets, http.client that of any socket.
         self.family = socket.AF_INET
 
     def start_tls(self, server_hostname: Optional[str], settings: TLSSettings) -> None:
-        """Goes on encrypted. Raises ssl.SSLError, or TimeoutError."""
+        """Switches to TLS. Raises ssl.SSLError or TimeoutError."""
         _call(
             "tls",
             {
@@ -143,10 +143,10 @@ class HostSocket:
         return self._timeout
 
     def setsockopt(self, *_: Any) -> None:
-        """TCP_NODELAY, which Node's connections have."""
+        """Does nothing. The only option is TCP_NODELAY, which Node sets."""
 
     def readable(self) -> bool:
-        """Whether there is something to read, or the other side has closed."""
+        """Whether there is data to read, or the other side has closed the connection."""
         return bool(_call("readable", {"id": self._number})[0]["readable"])
 
     def makefile(self, mode: str = "rb", *_: Any, **__: Any) -> io.BufferedReader:
@@ -167,7 +167,7 @@ class HostSocket:
         self._close_if_unused()
 
     def _close_if_unused(self) -> None:
-        # As for the standard library's sockets: files made from it keep it open.
+        # As with the standard library's sockets, files made from it keep it open.
         if self._closed and self._files <= 0 and self._number >= 0:
             number, self._number = self._number, -1
             _call("close", {"id": number})
@@ -194,7 +194,7 @@ class _HostSocketFile(io.RawIOBase):
 def create_connection(
     address: Tuple[str, int], timeout: Any = None, source_address: Any = None, **_: Any
 ) -> HostSocket:
-    """As `socket.create_connection`."""
+    """Like `socket.create_connection`."""
     seconds = float(timeout) if isinstance(timeout, (int, float)) else None
     host, port = address
     answer, _data = _call("connect", {"host": host.strip("[]"), "port": port, "timeout": seconds})

@@ -1,9 +1,8 @@
-"""`monoceros install` inside of the embedded interpreter: pip, with Node's sockets, and our words
-for what goes wrong.
+"""`monoceros install` in the embedded interpreter: pip with Node's sockets and short errors.
 
-pip runs in this process, from its wheel. It is one exact release, so its inside may be reached
-into: the places are in `_adapt_pip`, each with its reason. What it installs into is a copy of the
-folder; src/packages/ swaps the two."""
+pip runs in this process, from its wheel. Its release is fixed, so `_adapt_pip` can replace internal
+parts of it, each with its reason. pip installs into a copy of the folder; src/packages/ swaps the
+two."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ SCRIPT_INTERPRETER = "/usr/bin/env -S monoceros python"
 def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
     """Runs one installation.
 
-    `job_text` is the JSON of an InstallJob (src/packages/install-job.ts); so is the answer that of
-    an InstallOutcome."""
+    `job_text` is the JSON of an InstallJob, and the result that of an InstallOutcome; see
+    src/packages/install-job.ts."""
     job: _Job = json.loads(job_text)
     install_sockets.use_host(host, to_host_bytes)
     socket.create_connection = install_sockets.create_connection  # type: ignore[assignment]
@@ -64,10 +63,10 @@ def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
     if "pip._internal" in sys.modules:
         from monoceros_pyodide.install_errors import short_message
 
-        # An option that pip's parser does not like ends with SystemExit after a line on standard
-        # error.
+        # If pip's parser rejects an option, it prints a line on standard error and raises
+        # SystemExit.
         message = (
-            "pip does not take these options"
+            "pip does not accept these options"
             if isinstance(error, SystemExit)
             else short_message(error, told)
         )
@@ -98,9 +97,7 @@ def _load_pip(job: _Job, tell: Callable[..., None]) -> None:
 
 
 def _compile_wheel(wheel: str, target: str) -> None:
-    """Writes the wheel anew with byte code beside each module: compiling pip takes 6 s, and a wheel
-    has none.
-    """
+    """Copies the wheel and adds byte code for each module, because compiling pip takes 6 s."""
     from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 
     with install_index.unfinished(target) as temporary:
@@ -110,7 +107,7 @@ def _compile_wheel(wheel: str, target: str) -> None:
         ):
             for entry in old.infolist():
                 content = old.read(entry)
-                # Windows launchers and type hints are for others.
+                # Windows launchers and type stubs are not needed.
                 if entry.filename.endswith((".exe", ".pyi")):
                     continue
                 new.writestr(entry, content)
@@ -122,7 +119,7 @@ def _compile_wheel(wheel: str, target: str) -> None:
 
 
 class _Listener(logging.Handler):
-    """Keeps what pip says for error messages, and shows as much of it as was asked for."""
+    """Keeps pip's messages for errors, and shows those that the verbosity selects."""
 
     def __init__(self, verbosity: int, told: List[str], tell: Callable[..., None]) -> None:
         super().__init__(logging.DEBUG)
@@ -139,7 +136,7 @@ class _Listener(logging.Handler):
             return
         if record.levelno >= logging.INFO:
             self._told.append(message)
-        # Errors are what the outcome tells.
+        # Errors are part of the outcome.
         if self._shown_from <= record.levelno < logging.ERROR:
             kind = "warning" if record.levelno >= logging.WARNING else "said"
             self._tell(kind, text=message)
@@ -152,9 +149,10 @@ def _install(
     tell: Callable[..., None],
     told: List[str],
 ) -> Dict[str, Any]:
-    """`before` is what the lock file has; `locked`, a requirements file, what of it is to be
-    installed and nothing else.
-    """
+    """Installs the packages.
+
+    `before` is the contents of the lock file. `locked` is a requirements file that is installed
+    instead of the job's requirements, or None."""
     stage: str = job["stage"]
     _adapt_pip(stage, tell)
 
@@ -175,7 +173,7 @@ def _install(
     root.setLevel(logging.DEBUG if job["verbosity"] > 1 else logging.INFO)
     logging.raiseExceptions = False
     logging.getLogger("pip._vendor").setLevel(logging.ERROR)
-    # pip's messages have levels of their own.
+    # pip has log levels of its own.
     logging.captureWarnings(True)
 
     arguments: List[str] = list(job["arguments"])
@@ -186,7 +184,7 @@ def _install(
         arguments += ["--requirement", path, "--no-deps", "--require-hashes", "--pre"]
 
     class Command(InstallCommand):
-        """pip's install, without what is for other places than a folder, and with a lock file."""
+        """pip's install command, for a folder only, and with a lock file."""
 
         def run(self, options: Any, args: List[str]) -> int:
             outcome.update(with_cleanup(_run)(self, options, args))
@@ -258,7 +256,7 @@ def _install(
 
     outcome: Dict[str, Any] = {}
     command = Command("install", "Install packages.", isolated=False)
-    # What pip's own main does before a command runs, without its logging: see Command._main there.
+    # As in pip's Command._main, without its logging.
     with command.main_context():
         command.tempdir_registry = command.enter_context(tempdir_registry())
         command.enter_context(global_tempdir_manager())
@@ -271,7 +269,7 @@ def _install(
 
 
 def _broken(details: Tuple[Any, Any]) -> List[str]:
-    """One line for each requirement of what is installed that is not met any more."""
+    """One line for each requirement of an installed package that is not met any more."""
     missing, conflicting = details
     lines = [
         f"{name} needs {needed[1]}, which is not installed"
@@ -285,7 +283,7 @@ def _broken(details: Tuple[Any, Any]) -> List[str]:
 
 
 def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
-    """The same, which says so when each is about to be installed."""
+    """The same requirements, each of which reports when it is about to be installed."""
     for number, requirement in enumerate(requirements):
         install = requirement.install
 
@@ -304,10 +302,8 @@ def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
 
 
 def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
-    """Makes pip run here: no sockets, no TLS, no threads, no subprocesses, and one folder that
-    counts as installed.
-    """
-    # urllib3 has a way of its own to live in a browser, and would take it here.
+    """Makes pip run without sockets, TLS, threads and subprocesses, for one folder."""
+    # urllib3 would use its connections for browsers.
     browser = types.ModuleType("pip._vendor.urllib3.contrib.emscripten")
     browser.inject_into_urllib3 = lambda: None  # type: ignore[attr-defined]
     sys.modules[browser.__name__] = browser
@@ -333,7 +329,7 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     )
     from monoceros_pyodide.install_portable import is_portable, with_foreign_tags
 
-    # Connections are Node's.
+    # Node's main thread opens the connections.
     connection.connection.create_connection = install_sockets.create_connection
     connection.wait_for_read = lambda sock, timeout=None: sock.readable()
 
@@ -366,7 +362,7 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     connection._ssl_wrap_socket_and_match_hostname = wrap
     index_command._create_truststore_ssl_context = lambda: None
 
-    # Only the copy of the folder counts as installed, and all goes into it.
+    # Only the copy of the folder counts as installed, and everything is installed into it.
     # type: ignore[assignment,method-assign]
     Environment.default = classmethod(lambda cls: cls([stage]))
     scheme = Scheme(
@@ -378,10 +374,10 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
     )
     req_install.get_scheme = lambda *_, **__: scheme
     install_command.get_scheme = lambda *_, **__: scheme
-    # What a wheel brings as a script gets this as its first line.
+    # This becomes the first line of a wheel's scripts.
     sys.executable = SCRIPT_INTERPRETER
 
-    # Progress is shown by the command: pip's own needs a thread.
+    # The command shows the progress, because pip's own progress bar needs a thread.
     def chunks(
         response: Any,
         link: Any,
@@ -398,7 +394,7 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
 
     download._log_download = chunks
 
-    # Nothing can be built, so say so before pip tries.
+    # Nothing can be built, so raise an error before pip tries.
     make = factory.Factory._make_base_candidate_from_link
 
     def checked(self: Any, link: Any, template: Any, name: Any, version: Any) -> Any:
@@ -420,8 +416,8 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
 
     factory.Factory._report_single_requirement_conflict = report
 
-    # A package that has nothing for us at all ends it. pip would go back to versions from before it
-    # was needed: Flask of 2016.
+    # If a package has no suitable file at all, stop. pip would go back to versions that did not
+    # need it yet: Flask of 2016.
     find = factory.Factory._iter_found_candidates
 
     def find_or_explain(self: Any, ireqs: Any, *args: Any, **options: Any) -> Any:
@@ -437,7 +433,7 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
 
     factory.Factory._iter_found_candidates = find_or_explain
 
-    # What can do without its compiled part is taken in a wheel for another platform.
+    # A package that works without its compiled part may come from a wheel for another platform.
     def widened(method: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: Any, project_name: str, *args: Any, **options: Any) -> Any:
             if not is_portable(project_name):

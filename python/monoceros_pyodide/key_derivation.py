@@ -1,8 +1,7 @@
-"""``hashlib.pbkdf2_hmac`` and ``hashlib.scrypt``, which CPython takes from OpenSSL and Pyodide does
-not have.
+"""``hashlib.pbkdf2_hmac`` and ``hashlib.scrypt``, which Pyodide does not have.
 
-Django and Werkzeug store passwords with them: without them nobody could log in.
-"""
+CPython has them from OpenSSL. Django and Werkzeug store passwords with them, so that without them
+nobody could log in."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import Any, Callable, Optional
 
 #: OpenSSL's numbers are C ints.
 _INT_MAX = 2**31 - 1
-#: What OpenSSL takes for its memory when it is told no limit, in bytes.
+#: OpenSSL's default limit of memory, in bytes.
 _SCRYPT_MEMORY = 32 * 1024 * 1024
 
 
@@ -20,8 +19,8 @@ def install(host_pbkdf2: Callable[..., Any], host_scrypt: Callable[..., Any]) ->
     """Puts the two into the module ``hashlib``.
 
     ``host_pbkdf2(hash, password, salt, iterations, length)`` and ``host_scrypt(password, salt, n,
-    r, p, memory, length)`` are node's (src/runtimes/pyodide/system/key-derivation.ts); they return None
-    for what they cannot do."""
+    r, p, memory, length)`` are Node's, in src/runtimes/pyodide/system/key-derivation.ts. They
+    return None if they cannot derive the key."""
     from pyodide.ffi import to_js
 
     def pbkdf2_hmac(

@@ -1,8 +1,8 @@
-"""Says in one sentence, wherever a program opens a connection, that there is no network.
+"""Makes every attempt to open a connection fail with one sentence: there is no network.
 
-Emscripten would pretend, wait for ever or name options of JavaScript: its ``connect`` succeeds at
-once, and what is sent then goes nowhere; its resolver makes an address up for every name; urllib3
-has connections for browsers; ``ssl`` is a stub."""
+Emscripten would pretend to connect, wait forever or name options of JavaScript. Its ``connect``
+succeeds at once, and sent data goes nowhere. Its resolver invents an address for every name.
+urllib3 has connections for browsers, and ``ssl`` is a stub."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from typing import Any, NoReturn, Optional, Sequence
 
 NO_NETWORK = "the embedded Python has no network; use an installed Python (--runtime cpython)"
 _NO_SERVER = (
-    "the embedded Python has no network, so that no server can listen in it; "
-    "Monoceros itself serves an application: monoceros MODULE:NAME, such as monoceros mysite.wsgi:application"
+    "the embedded Python has no network, so no server can listen in it; "
+    "Monoceros itself serves an application: monoceros MODULE:NAME, such as "
+    "monoceros mysite.wsgi:application"
 )
 _LOCAL = "127.0.0.1"
 
-#: Missing in Pyodide's ``socket``; programs set them before they bind, and would end there with
+#: Missing in Pyodide's ``socket``. Programs use them before they bind, and would fail with
 #: AttributeError.
 _LINUX_CONSTANTS = {"AF_UNIX": 1, "SO_REUSEADDR": 2, "SO_REUSEPORT": 15}
 
 
 def install() -> None:
-    """For the whole interpreter."""
+    """Refuses connections in the whole interpreter."""
     for name, value in _LINUX_CONSTANTS.items():
         if not hasattr(socket, name):
             setattr(socket, name, value)
@@ -39,7 +40,7 @@ def install() -> None:
 
 
 def unreachable() -> OSError:
-    """What every attempt to reach somebody ends with."""
+    """The error of every attempt to connect."""
     return OSError(errno.ENETUNREACH, NO_NETWORK)
 
 
@@ -66,8 +67,8 @@ def _make_socket(
     try:
         make(self, family, type, proto, fileno)
     except OSError:
-        # Emscripten knows IPv4 only. Others may have their socket; it is what they do with it that
-        # says why it cannot be.
+        # Emscripten has only IPv4. A socket of another family is made all the same, so that its
+        # first use raises the error with the reason.
         if fileno is not None or family in (-1, socket.AF_INET):
             raise
         make(self, socket.AF_INET, type, 0, None)
@@ -99,12 +100,12 @@ def _only_local(resolve: Any) -> Any:
         text = host.decode("latin-1") if isinstance(host, (bytes, bytearray)) else host
         own = socket.gethostname()
         if text in ("localhost", own):
-            # Emscripten makes an address up for these, too.
+            # Emscripten would invent an address for these too.
             host = _LOCAL
         elif text not in (None, "") and not _is_number(text):
             raise socket.gaierror(socket.EAI_AGAIN, NO_NETWORK)
         elif by_address and text != _LOCAL:
-            # It would take the number for the name.
+            # Emscripten would return the number as the name.
             raise socket.herror(_TRY_AGAIN, NO_NETWORK)
         answer = resolve(host, *args, **kwargs)
         return (own if text == own else "localhost", [], [_LOCAL]) if by_address else answer
@@ -114,7 +115,7 @@ def _only_local(resolve: Any) -> Any:
     return resolve_local
 
 
-#: Of <netdb.h>, for the resolving of addresses.
+#: TRY_AGAIN in <netdb.h>, for address lookups.
 _TRY_AGAIN = 2
 
 
@@ -134,7 +135,7 @@ def _is_number(text: Any) -> bool:
 def _refuse_tls() -> None:
     import ssl
 
-    # What is wrapped is connected first, nearly always, and ends there.
+    # A socket is nearly always connected before it is wrapped, and fails there.
     context: Any = ssl.SSLContext
     for name in ("wrap_socket", "wrap_bio"):
         setattr(context, name, _refuse_connection)
@@ -145,9 +146,9 @@ def _refuse_tls() -> None:
 
 
 class NoConnections(asyncio.BaseEventLoop):
-    """An event loop whose connections end as those of ``socket`` do, and not with an empty
-    NotImplementedError.
-    """
+    """An event loop whose connections raise the same error as those of ``socket``.
+
+    Without it they would raise an empty NotImplementedError."""
 
     async def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise unreachable()
@@ -161,7 +162,7 @@ class NoConnections(asyncio.BaseEventLoop):
     async def _refuse_server(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise OSError(errno.ENETUNREACH, _NO_SERVER)
 
-    # asyncio would repeat the message in lower case.
+    # Without this, asyncio would repeat the message in lower case.
     create_server = create_unix_server = _refuse_server  # type: ignore[assignment]
 
     def _make_socket_transport(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -180,11 +181,10 @@ NO_PROGRAMS = "the embedded Python cannot run other programs"
 
 
 class _NoBrowser:
-    """Keeps urllib3, wherever it was copied to, from taking this for a browser: its usual
-    connections say what is the matter.
+    """Makes every copy of urllib3 use its usual connections, whose error names the reason.
 
-    Its other ones name flags of Node.js that would be of no use here.
-    """
+    Otherwise urllib3 would use its connections for browsers. Their error names flags of Node.js
+    that do not help here."""
 
     def find_spec(
         self, name: str, path: Optional[Sequence[str]] = None, target: Any = None

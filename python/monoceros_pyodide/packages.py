@@ -1,9 +1,9 @@
-"""Where the embedded interpreter finds packages, and what it says of those it cannot use.
+"""Where the embedded interpreter finds packages, and its errors for those that it cannot use.
 
-Site packages are in ``python_modules`` (where ``monoceros install`` puts them) and in ``.venv``,
-whatever Python made it: what is pure Python runs on any. What is compiled for another platform, or
-for another Python, cannot be loaded; its import fails with an ImportError that says whose it is and
-what to do, and packages that can do without go on without."""
+Site packages are in ``python_modules``, where ``monoceros install`` puts them, and in ``.venv``,
+whatever Python made it: pure Python packages run on any. Modules that are compiled for another
+platform or another Python cannot be loaded. Their import raises an ImportError that names the
+package and what to do. Packages for which such a module is optional work without it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 MODULES = "python_modules"
 VIRTUAL_ENVIRONMENT = ".venv"
 
-#: Where modules are called otherwise than what they are installed by. Case, ``-`` and ``_`` are one
-#: to an index.
+#: The packages of modules with another name. Case, ``-`` and ``_`` make no difference to an index.
 _DISTRIBUTIONS: Dict[str, str] = {
     "Crypto": "pycryptodome",
     "OpenSSL": "pyOpenSSL",
@@ -52,8 +51,8 @@ _DISTRIBUTIONS: Dict[str, str] = {
     "yaml": "PyYAML",
 }
 
-#: What Python has dropped since 3.11 and packages of older environments still import, and who has
-#: taken it over.
+#: Modules that Python has removed since 3.11 but older packages still import, and the packages that
+#: replace them.
 _DROPPED: Dict[str, str] = {
     "asynchat": "pyasynchat",
     "asyncore": "pyasyncore",
@@ -77,17 +76,16 @@ _ELF_MACHINES = {0x03: "i686", 0x28: "arm", 0x3E: "x86_64", 0xB7: "aarch64", 0xF
 
 
 def enable(chdir: str, pythonpath: Sequence[str] = ()) -> List[str]:
-    """Makes the packages of the application in ``chdir`` importable; the folders of site packages
-    that were found.
+    """Makes the packages of the application in ``chdir`` importable.
 
-    ``sys.path`` is then ``pythonpath``, what was there (the working directory is the caller's
-    business), the site packages and what their ``.pth`` files name. A ``.pth`` file with an error
-    is reported on stderr, and does no other harm."""
+    Afterwards, ``sys.path`` consists of ``pythonpath``, its former entries, the site packages and
+    the folders that their ``.pth`` files name. The caller adds the working directory. An error in a
+    ``.pth`` file is reported on stderr. Returns the folders of site packages that were found."""
     chdir = os.path.abspath(chdir)
     first = list(dict.fromkeys(os.path.join(chdir, path) for path in pythonpath))
     sys.path[:] = first + [path for path in sys.path if path not in first]
-    # Pyodide turns it off, because its own files are in memory; ours are on the disk, and are read
-    # again at the next start.
+    # Pyodide writes no byte code, because its files are in memory. The application's are on the
+    # disk and are read again at the next start.
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     _refuse_foreign_builds()
     folders = site_folders(chdir)
@@ -101,7 +99,7 @@ def enable(chdir: str, pythonpath: Sequence[str] = ()) -> List[str]:
             )
     environment = os.path.join(chdir, VIRTUAL_ENVIRONMENT)
     if os.path.isdir(environment):
-        # Where packages look for the data files that were installed beside them.
+        # Packages look here for the data files that were installed with them.
         sys.prefix = sys.exec_prefix = environment
         site.PREFIXES[:] = [environment]
     importlib.invalidate_caches()
@@ -109,31 +107,29 @@ def enable(chdir: str, pythonpath: Sequence[str] = ()) -> List[str]:
 
 
 def site_folders(chdir: str) -> List[str]:
-    """The folders of site packages that an application in ``chdir`` has."""
+    """The folders of site packages of an application in ``chdir``."""
     found = [os.path.join(chdir, MODULES)]
     environment = os.path.join(chdir, VIRTUAL_ENVIRONMENT)
     library = os.path.join(environment, "lib")
-    # Usually there is one. Where an environment was made anew with another Python, the newest has
-    # what was installed last.
+    # Usually there is one. If an environment was made again with another Python, the newest
+    # contains what was installed last.
     for series in sorted(_names(library), key=_series, reverse=True):
         if re.fullmatch(r"(python|pypy)3\.\d+t?", series):
             found.append(os.path.join(library, series, "site-packages"))
-    # As it is on Windows.
+    # The layout on Windows.
     found.append(os.path.join(environment, "Lib", "site-packages"))
     return [folder for folder in found if os.path.isdir(folder)]
 
 
 def advice(error: BaseException) -> str:
-    """What to do about a module that was not found, for the end of a traceback: one line, or ``""``
-    when nothing can be said.
+    """What to do about a module that was not found: one line for the end of a traceback, or ``""``.
 
-    Looks through what caused the error too; the last module that was looked for counts.
-    """
+    The causes of the error are searched too. The last module that was not found counts."""
     seen = set()
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        # An exception's class may have properties that raise, and a __len__: neither is asked.
+        # An exception's class may have properties that raise, and a __len__. They are not called.
         if issubclass(type(current), ModuleNotFoundError):
             name = _module_name(current)
             if type(name) is str and name:
@@ -151,23 +147,32 @@ _module_name = ImportError.__dict__["name"].__get__
 def _advice_on(name: str) -> str:
     top, _, inner = name.partition(".")
     if top in getattr(sys, "stdlib_module_names", ()):
-        # The compiled part of a module is called like it, with an underscore.
+        # The compiled part of a module has its name with an underscore.
         name = top[1:] if top[1:] in sys.stdlib_module_names else name
         return (
             f"{name!r} is in the standard library, but not in that of the embedded Python. "
-            "What needs it runs on a Python that is installed; to serve with one: --runtime cpython"
+            "A program that needs it must run on an installed Python; to serve with one, use "
+            "--runtime cpython"
         )
     if inner and top in sys.modules:
-        # The package is there, and has no such module: another version of it might.
+        # The package exists but has no such module. Another version of it may have one.
         return ""
     if top in _DROPPED:
         series = ".".join(map(str, sys.version_info[:2]))
-        return f"Python {series} has no {top!r} any more; it goes on as a package: monoceros install {_DROPPED[top]}"
-    text = f"The embedded Python finds no {top!r}. If it is from a package index: monoceros install {distribution_for(top)}"
+        return (
+            f"Python {series} has no {top!r} any more; it is available as a package: "
+            f"monoceros install {_DROPPED[top]}"
+        )
+    text = (
+        f"The embedded Python cannot find {top!r}. If it is from a package index: "
+        f"monoceros install {distribution_for(top)}"
+    )
     unseen = _unseen_folders()
     if unseen:
         file, folder = unseen[0]
-        text += f"; if it is in {folder}, which {file} names but which is not to be seen from here: --mount {folder}"
+        text += (
+            f"; if it is in {folder}, which {file} names but which is not mounted: --mount {folder}"
+        )
     return text
 
 
@@ -177,9 +182,9 @@ def distribution_for(module: str) -> str:
 
 
 def _unseen_folders() -> List[Tuple[str, str]]:
-    """The folders that .pth files name and that are not to be seen (an editable installation's
-    sources), with the files.
-    """
+    """Folders that .pth files name and that are not visible, as pairs with the file.
+
+    They are usually the sources of an editable installation."""
     found = []
     for entry in sys.path:
         if not isinstance(entry, str):  # the application may have put anything there
@@ -201,13 +206,13 @@ def _unseen_folders() -> List[Tuple[str, str]]:
     return found
 
 
-# What is compiled for something else.
+# Modules that are compiled for another platform.
 
 
 class ForeignBuildFinder:
-    """The last of ``sys.meta_path``: finds what nothing else has found because it is compiled for
-    another platform.
-    """
+    """Finds modules that no other finder has found, because they are for another platform.
+
+    It is the last entry of ``sys.meta_path``."""
 
     @staticmethod
     def find_spec(
@@ -225,9 +230,7 @@ class ForeignBuildFinder:
 
 
 class _ForeignBuildLoader:
-    """Not an error of the finder's: ``importlib.util.find_spec`` must not raise, and ``import``
-    must.
-    """
+    """Raises the error at import. The finder must not, because of ``importlib.util.find_spec``."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -236,7 +239,7 @@ class _ForeignBuildLoader:
         raise _foreign(spec.name, self._path)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Never comes to it."""
+        """Is never called."""
 
 
 def _refuse_foreign_builds() -> None:
@@ -247,7 +250,7 @@ def _refuse_foreign_builds() -> None:
         return
 
     def create_module(self: ExtensionFileLoader, spec: ModuleSpec) -> ModuleType:
-        # ``.abi3.so`` and ``.so`` do not say what they are for.
+        # The names ``.abi3.so`` and ``.so`` do not contain a platform.
         if _starts(self.path, 4) not in (_WASM, b""):
             raise _foreign(spec.name, self.path)
         return create(self, spec)
@@ -256,9 +259,7 @@ def _refuse_foreign_builds() -> None:
 
 
 def _foreign(module: str, path: str) -> ImportError:
-    """An ImportError and not a ModuleNotFoundError, which ``from package import module`` would keep
-    to itself.
-    """
+    """An ImportError. ``from package import module`` would hide a ModuleNotFoundError."""
     entry = os.path.dirname(path)
     for _ in range(module.count(".")):
         entry = os.path.dirname(entry)
@@ -268,15 +269,15 @@ def _foreign(module: str, path: str) -> ImportError:
     if distribution is None:
         what, install = (
             f"{inner} in {place} is compiled for {_platform_of(path)}",
-            "Build it for that",
+            "Build it for WebAssembly",
         )
     else:
         name, version = distribution
         what = f"{name} {version} in {place} is compiled for {_platform_of(path)} ({inner})"
-        install = f"'monoceros install {name}' looks for a build for that"
+        install = f"'monoceros install {name}' looks for a build for WebAssembly"
     series = ".".join(map(str, sys.version_info[:2]))
     return ImportError(
-        f"{what} and cannot run on the embedded Python, which is {series} as WebAssembly. {install}; "
+        f"{what} and cannot run on the embedded Python {series}, which is WebAssembly. {install}; "
         "or install a Python and serve with it (--runtime cpython)",
         name=module,
         path=path,
@@ -307,7 +308,7 @@ def _distribution_of(entry: str, inner: str) -> Optional[Tuple[str, str]]:
 
 
 def _platform_of(path: str) -> str:
-    """What a compiled file is for, by its name or else by how it begins."""
+    """The platform of a compiled file, from its name or else from its first bytes."""
     tag = re.search(r"\.(?:cpython-|cp)3(\d+)t?-([\w-]+)\.(?:so|pyd)$", path)
     if tag:
         return f"Python 3.{tag[1]} on {tag[2]}"

@@ -1,5 +1,4 @@
-"""Imports beforehand what most applications import, in the interpreter that a snapshot is made
-of."""
+"""Imports what most applications import, in the interpreter of which a snapshot is made."""
 
 from __future__ import annotations
 
@@ -11,22 +10,23 @@ from typing import List
 
 from . import wake
 
-# What Flask 3.1 and Django 5.2 import of the standard library, and their usual companions. Not
-# among them: what keeps something of the process that imports it (multiprocessing makes a key), and
-# what nobody can use here.
+# The modules of the standard library that Flask 3.1, Django 5.2 and their usual extensions import.
+# Left out are modules that keep something of the process that imports them (multiprocessing makes a
+# key), and modules that cannot be used in WebAssembly.
 STANDARD = """
-    argparse base64 bisect calendar codecs colorsys concurrent.futures.thread configparser contextvars copy csv
-    dataclasses datetime decimal difflib email.charset email.encoders email.generator email.header
-    email.headerregistry email.message email.mime.base email.mime.message email.mime.multipart email.mime.text
-    email.parser email.policy email.utils encodings.idna encodings.latin_1 encodings.unicode_escape
-    fractions functools getpass gettext glob graphlib gzip hashlib hmac html html.parser http http.client
-    http.cookies http.server importlib.metadata importlib.resources inspect io ipaddress itertools json logging.config
-    logging.handlers mimetypes numbers pathlib pickle pkgutil platform pprint queue quopri random secrets
-    shutil socketserver sqlite3 statistics string stringprep tempfile textwrap typing unicodedata urllib.parse
-    urllib.request uuid wsgiref.handlers wsgiref.util zipfile zoneinfo
+    argparse base64 bisect calendar codecs colorsys concurrent.futures.thread configparser
+    contextvars copy csv dataclasses datetime decimal difflib email.charset email.encoders
+    email.generator email.header email.headerregistry email.message email.mime.base
+    email.mime.message email.mime.multipart email.mime.text email.parser email.policy email.utils
+    encodings.idna encodings.latin_1 encodings.unicode_escape fractions functools getpass gettext
+    glob graphlib gzip hashlib hmac html html.parser http http.client http.cookies http.server
+    importlib.metadata importlib.resources inspect io ipaddress itertools json logging.config
+    logging.handlers mimetypes numbers pathlib pickle pkgutil platform pprint queue quopri random
+    secrets shutil socketserver sqlite3 statistics string stringprep tempfile textwrap typing
+    unicodedata urllib.parse urllib.request uuid wsgiref.handlers wsgiref.util zipfile zoneinfo
 """.split()
 
-# The gateway with all that embedded.py imports, and what every start does before it.
+# The worker with everything that it imports, and the modules that every start uses before it.
 GATEWAY = [
     "monoceros.embedded",
     "monoceros_pyodide.accounts",
@@ -41,10 +41,10 @@ class UnfitError(Exception):
 
 
 def preload(directory: str) -> None:
-    """Imports everything; ``directory`` holds our packages, and is not in ``sys.path`` afterwards.
+    """Imports everything.
 
-    Raises UnfitError when something was imported that ``wake`` cannot put right.
-    """
+    ``directory`` contains Monoceros' packages and is not in ``sys.path`` afterwards. Raises
+    UnfitError if something was imported that ``wake`` cannot correct."""
     sys.dont_write_bytecode = True
     sys.path.append(directory)
     try:
@@ -53,22 +53,20 @@ def preload(directory: str) -> None:
     finally:
         sys.path.remove(directory)
         sys.dont_write_bytecode = False
-    # loadPyodide() puts one there at every start, and would put a second one in front of the
-    # snapshot's.
+    # loadPyodide() adds an empty entry at every start, so the snapshot must not have one.
     sys.path[:] = [entry for entry in sys.path if entry]
     for entry in [entry for entry in sys.path_importer_cache if entry.startswith(directory)]:
         del sys.path_importer_cache[entry]
     seeded = _seeded_generators()
     if seeded:
-        raise UnfitError(f"generators that a restored interpreter would share: {seeded}")
+        raise UnfitError(f"restored interpreters would share these random generators: {seeded}")
     wake.restored = True
     gc.collect()
 
 
 def _seeded_generators() -> List[str]:
-    """The random generators whose state would be in the snapshot, but for the one that ``wake``
-    seeds anew.
-    """
+    """The random generators whose state would be in the snapshot, except the one that ``wake``
+    seeds again."""
     found = [
         repr(item)
         for item in gc.get_objects()

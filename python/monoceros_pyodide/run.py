@@ -1,6 +1,6 @@
-"""Runs a program in the embedded interpreter as ``python`` would: what its command line, its
-streams and its exit status mean.
-"""
+"""Runs a program in the embedded interpreter as ``python`` would.
+
+This includes the command line, the standard streams and the exit status."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from typing import Any, Callable, Dict, List, Optional, Protocol, TextIO
 
 from . import absent, event_loop, executor, packages
 
-#: As a shell has it for a program that SIGINT ended.
+#: A shell reports this status for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
-#: As CPython has it when it cannot write what is left at its end.
+#: CPython's status if it cannot flush standard output at the end.
 EXIT_NOT_WRITTEN = 120
 
 _COMMAND = "monoceros python"
 
 
 class Host(Protocol):
-    """What node gives us (src/runtimes/pyodide/command/command-entry.ts)."""
+    """What Node provides (src/runtimes/pyodide/command/command-entry.ts)."""
 
     def set_echo(self, echo: bool) -> None:
-        """Says whether a terminal is to show what is typed from now on."""
+        """Switches the terminal's echo."""
 
     def is_broken(self) -> bool:
-        """True when nobody reads standard output any more."""
+        """Whether nobody reads standard output any more."""
 
 
 class Program:
@@ -59,12 +59,12 @@ class Program:
 
 
 def main(program: str, host: Host) -> int:
-    """Runs what the JSON text says to its end; the exit status."""
+    """Runs a program, given as JSON, to its end. Returns the exit status."""
     return run(Program(json.loads(program)), host)
 
 
 def run(program: Program, host: Host) -> int:
-    """Runs a program to its end; the exit status."""
+    """Runs a program to its end. Returns the exit status."""
     if program.kind == "version":
         print(f"Python {'.'.join(map(str, sys.version_info[:3]))}")
         return _finish(0, host)
@@ -78,12 +78,12 @@ def run(program: Program, host: Host) -> int:
     return _finish(status, host)
 
 
-# Before.
+# Before the program.
 
 
 def _prepare(program: Program, host: Host) -> None:
     os.chdir(program.cwd)
-    # No path, as there is none: how the program's messages say it was started.
+    # There is no path. A program's messages show how it was started.
     sys.executable = _COMMAND
     for stream, terminal, errors in (
         (sys.stdin, program.terminals["input"], "strict"),
@@ -112,7 +112,7 @@ def _prepare(program: Program, host: Host) -> None:
 def _adapt(stream: Optional[TextIO], terminal: bool, errors: str, unbuffered: bool) -> None:
     if stream is None:
         return
-    # Pyodide's are made before it is known what they are.
+    # Pyodide makes the streams before it is known what they are.
     stream.reconfigure(  # type: ignore[attr-defined]
         encoding="utf-8",
         errors=errors,
@@ -122,7 +122,7 @@ def _adapt(stream: Optional[TextIO], terminal: bool, errors: str, unbuffered: bo
 
 
 def _read_passwords_unseen(host: Host) -> None:
-    """``getpass`` asks the terminal driver, which Emscripten has none of."""
+    """Replaces ``getpass``, which uses the terminal driver that Emscripten does not have."""
     import getpass
 
     def read(
@@ -176,10 +176,11 @@ def _start(program: Program) -> None:
     elif program.kind == "module":
         if name == "django" and program.args[:1] == ["runserver"]:
             raise SystemExit(_NO_RUNSERVER.format("django"))
-        # That of a .venv would try for a minute to reach an index.
+        # The pip of a .venv would try for a minute to reach an index.
         if name == "pip" and {"install", "download", "wheel"} & set(program.args):
             raise SystemExit(
-                "monoceros python: pip has no network here; monoceros install does what pip install does"
+                "monoceros python: pip has no network here; "
+                "use monoceros install instead of pip install"
             )
         sys.argv[:] = ["-m", *program.args]
         _search_first(program, os.getcwd())
@@ -199,20 +200,21 @@ def _start(program: Program) -> None:
 
 
 class _NoModuleError(Exception):
-    """There is no such module, or it is none that can be run."""
+    """There is no such module, or it cannot be run."""
 
 
-#: Modules that are run to install something, and what is done instead.
+#: Modules that install something, and what to do instead.
 _INSTALLERS = {
-    "pip": "monoceros install does what pip install does",
+    "pip": "use monoceros install instead of pip install",
     "ensurepip": "monoceros install needs no pip",
-    "venv": "none is needed: monoceros install puts packages into the folder python_modules of the project",
+    "venv": "no virtual environment is needed: monoceros install puts packages into the folder "
+    "python_modules of the project",
 }
 
 
 def _run_module(name: str) -> None:
-    # A snapshot has imported much beforehand, and nothing of the program's: runpy would warn of
-    # what it is to run.
+    # A snapshot contains many imported modules, none of them the program's. If the module were
+    # among them, runpy would warn.
     sys.modules.pop(name, None)
     try:
         # type: ignore[attr-defined]
@@ -224,15 +226,15 @@ def _run_module(name: str) -> None:
         elif str(error) == f"No module named {name}":
             text += f". {packages.advice(ModuleNotFoundError(name=name))}"
         raise SystemExit(text) from None
-    # That of the standard library's archive is byte code, and programs look at the name of their
-    # source.
+    # In the standard library's archive the module is byte code. Programs expect the name of a
+    # source file.
     sys.argv[0] = re.sub(r"\.pyc$", ".py", spec.origin)
     # type: ignore[attr-defined]
     runpy._run_code(code, sys.modules["__main__"].__dict__, None, "__main__", spec)
 
 
 def _is_package(path: str) -> bool:
-    """True for a folder or an archive with a ``__main__`` of its own."""
+    """Whether a path is that of a folder or an archive with a ``__main__``."""
     import zipfile
 
     return os.path.isdir(path) or zipfile.is_zipfile(path)
@@ -251,7 +253,7 @@ def _source_of(program: Program) -> Any:
 
 
 def _remember(source: Any, name: str) -> Any:
-    """Lets tracebacks show the lines of what is in no file."""
+    """Makes tracebacks show the lines of source code that is not in a file."""
     text = source if isinstance(source, str) else source.decode("utf-8", "replace")
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     return source
@@ -264,7 +266,10 @@ def _execute(source: Any, name: str) -> None:
 
 def _banner() -> str:
     series = sys.version.split(" ", 1)[0]
-    return f'Python {series} as WebAssembly, in Monoceros\nType "help", "copyright" or "license" for more information.'
+    return (
+        f"Python {series} as WebAssembly, in Monoceros\n"
+        'Type "help", "copyright" or "license" for more information.'
+    )
 
 
 def _prompt(banner: str) -> None:
@@ -275,7 +280,7 @@ def _prompt(banner: str) -> None:
             error = sys.exc_info()[1]
             if error is not None and error.__traceback__ is not None:
                 # The first frame is the console's.
-                error.__traceback__.tb_next = _theirs(error.__traceback__.tb_next)
+                error.__traceback__.tb_next = _without_own_frames(error.__traceback__.tb_next)
                 _clear_chain(error)
             super().showtraceback()
             advice = "" if error is None else _advice(error)
@@ -286,12 +291,11 @@ def _prompt(banner: str) -> None:
     Console(sys.modules["__main__"].__dict__).interact(banner=banner, exitmsg="")
 
 
-# After.
+# After the program.
 
 
 def _guard(action: Callable[[], None], host: Host) -> int:
-    """Runs that, and turns the error it ends with into what the user sees, and into an exit
-    status."""
+    """Runs ``action``, shows the error that it ends with, and returns the exit status."""
     try:
         action()
         return 0
@@ -316,7 +320,7 @@ def _status_of(error: SystemExit) -> int:
 
 
 def _show(error: BaseException) -> None:
-    error = error.with_traceback(_theirs(error.__traceback__))
+    error = error.with_traceback(_without_own_frames(error.__traceback__))
     _clear_chain(error)
     sys.last_exc = error  # type: ignore[attr-defined]
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
@@ -325,7 +329,7 @@ def _show(error: BaseException) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
     except BaseException as second:  # noqa: B036
         print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(second), second, _theirs(second.__traceback__))
+        sys.__excepthook__(type(second), second, _without_own_frames(second.__traceback__))
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(error), error, error.__traceback__)
     advice = _advice(error)
@@ -336,14 +340,14 @@ def _show(error: BaseException) -> None:
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-def _theirs(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
-    """The traceback without frames of ours at its beginning and at its end."""
-    while traceback is not None and _is_ours(traceback):
+def _without_own_frames(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
+    """The traceback without Monoceros' own frames at its beginning and its end."""
+    while traceback is not None and _is_own(traceback):
         traceback = traceback.tb_next
     last = traceback
     entry = traceback
     while entry is not None:
-        if not _is_ours(entry):
+        if not _is_own(entry):
             last = entry
         entry = entry.tb_next
     if last is not None:
@@ -351,12 +355,12 @@ def _theirs(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
     return traceback
 
 
-def _is_ours(traceback: TracebackType) -> bool:
+def _is_own(traceback: TracebackType) -> bool:
     return traceback.tb_frame.f_code.co_filename.startswith(_HERE)
 
 
 def _clear_chain(error: BaseException) -> None:
-    """Takes frames of ours from what the error came of, too."""
+    """Removes Monoceros' own frames from the causes of an error too."""
     seen = {id(error)}
     waiting = [error.__cause__, error.__context__]
     while waiting:
@@ -364,21 +368,23 @@ def _clear_chain(error: BaseException) -> None:
         if other is None or id(other) in seen:
             continue
         seen.add(id(other))
-        other.__traceback__ = _theirs(other.__traceback__)
+        other.__traceback__ = _without_own_frames(other.__traceback__)
         waiting += [other.__cause__, other.__context__]
 
 
 _NO_RUNSERVER = (
     "monoceros python: {} runserver is not possible on the embedded Python, which has no network. "
-    "Serve the project itself: monoceros MODULE:NAME, as its WSGI_APPLICATION says, such as monoceros mysite.wsgi:application"
+    "Serve the project itself: monoceros MODULE:NAME with the value of its WSGI_APPLICATION, "
+    "such as monoceros mysite.wsgi:application"
 )
-_ELSEWHERE = "What needs them runs on a Python that is installed; to serve an application: monoceros MODULE:NAME"
+_ELSEWHERE = (
+    "A program that needs them must run on an installed Python. To serve an application, use "
+    "monoceros MODULE:NAME"
+)
 
 
 def _advice(error: BaseException) -> str:
-    """What to say of an error that comes from what the embedded interpreter is not; ``""`` for all
-    others.
-    """
+    """Advice about an error that has its cause in the embedded interpreter; ``""`` for others."""
     try:
         text = str(error)
     except BaseException:
@@ -391,7 +397,7 @@ def _advice(error: BaseException) -> str:
 
 
 def _flush(stream: Optional[TextIO]) -> Optional[Exception]:
-    """Writes what is left; what went wrong."""
+    """Flushes a stream. Returns the error, if there was one."""
     try:
         if stream is not None and not stream.closed:
             stream.flush()

@@ -1,19 +1,18 @@
-"""Puts right in an interpreter what its memory snapshot froze.
+"""Corrects what is outdated in an interpreter that was restored from a snapshot.
 
 A snapshot is the memory of an interpreter that was started with an empty environment, at another
-time, by another process. ``wake`` runs in every interpreter before anything of the application
-does, restored or not.
+time, by another process. ``wake`` runs in every interpreter, restored or not, before any code of
+the application.
 
-What stays as it was, and why that is right:
+The following is left unchanged:
 
-- The seed of ``hash()``: it is in every dict. It is made at random when the snapshot is made, and
-  the snapshot lies in a file that only its owner can read; interpreters that start from one
-  snapshot share it, as the children of a fork do.
-- The time zone and the standard library's archive: a snapshot is only used where they are what they
-  were.
-- ``os.urandom``, ``secrets``, ``uuid4``, OpenSSL's and SQLite's generators: the first asks the host
-  each time, the others are seeded from it at their first use, and nothing has used them when a
-  snapshot is made (``preload`` checks).
+- The seed of ``hash()``, because every dict depends on it. It is random for each snapshot, and only
+  the owner of the snapshot's file can read it. Interpreters that start from one snapshot share the
+  seed, as the children of a fork do.
+- The time zone and the standard library's archive. A snapshot is used only if they are the same.
+- ``os.urandom``, ``secrets``, ``uuid4``, OpenSSL's and SQLite's generators. ``os.urandom`` asks the
+  host each time. The others are seeded from it at their first use, which is after the snapshot was
+  made (``preload`` checks that).
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ import time
 from importlib.machinery import FileFinder
 from typing import Mapping, Optional, Sequence
 
-# Where the interpreter has what is its own. Emscripten's prefix is the root of the disk, so that
-# everything would pass for installed with Python: Flask would take /var/app-instance, in memory,
-# for the folder of an application's data.
+# The folder of the interpreter's own files. Emscripten's prefix is the root of the disk, so that
+# all files would appear to be installed with Python: Flask would use /var/app-instance, in memory,
+# as the folder for an application's data.
 _PREFIX = "/lib/python{}.{}".format(*sys.version_info[:2])
 
-# True in an interpreter that was restored: ``preload`` sets it just before the snapshot is made.
+# Whether the interpreter was restored. ``preload`` sets it just before the snapshot is made.
 restored = False
 
 
@@ -38,30 +37,29 @@ def wake(
 ) -> None:
     """Gives the interpreter its environment, arguments and randomness.
 
-    ``environment`` becomes the whole of ``os.environ``. The host does not restore a snapshot for an
-    environment whose ``PYTHON…`` variables could only be obeyed at the start of an interpreter;
-    those that can be obeyed later are here."""
+    ``environment`` becomes the whole of ``os.environ``. The host does not restore a snapshot if the
+    environment has ``PYTHON…`` variables that take effect only at the start of an interpreter.
+    The others are applied here."""
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = argv
     if executable is not None:
         sys.executable = executable
-    # All four: where they differ, pip takes it for a virtual environment, and removes nothing
-    # outside of it.
+    # If the four differ, pip assumes a virtual environment and removes nothing outside of it.
     sys.prefix = sys.exec_prefix = sys.base_prefix = sys.base_exec_prefix = _PREFIX
     if not restored:
         return
     _reseed()
     _forget_files()
-    _obey(environment)
+    _apply_variables(environment)
     logging = sys.modules.get("logging")
     if logging is not None:
-        # Nanoseconds; a LogRecord's relativeCreated counts from it.
+        # In nanoseconds. A LogRecord's relativeCreated counts from it.
         logging._startTime = time.time_ns()  # type: ignore[attr-defined]
 
 
 def _reseed() -> None:
-    """Every generator that was seeded in the snapshot gets a seed of its own."""
+    """Gives every generator that was seeded in the snapshot a new seed."""
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
@@ -71,8 +69,7 @@ def _reseed() -> None:
 
 
 def _forget_files() -> None:
-    """The folders that were listed then are others now. The standard library's archive is the
-    same."""
+    """Clears the import caches of folders, whose contents may differ now."""
     for path, finder in list(sys.path_importer_cache.items()):
         if finder is None:
             del sys.path_importer_cache[path]
@@ -80,8 +77,8 @@ def _forget_files() -> None:
             finder.invalidate_caches()
 
 
-def _obey(environment: Mapping[str, str]) -> None:
-    """Does what the interpreter's start would have done with these variables."""
+def _apply_variables(environment: Mapping[str, str]) -> None:
+    """Applies variables that an interpreter otherwise reads when it starts."""
     if environment.get("PYTHONDONTWRITEBYTECODE"):
         sys.dont_write_bytecode = True
     if environment.get("PYTHONUNBUFFERED"):
@@ -89,6 +86,6 @@ def _obey(environment: Mapping[str, str]) -> None:
             stream.reconfigure(write_through=True)  # type: ignore[union-attr]
     search = environment.get("PYTHONPATH")
     if search:
-        # In front of the standard library, behind the place of the script.
+        # Before the standard library, after the entry of the script.
         at = 1 if sys.path[:1] == [""] else 0
         sys.path[at:at] = search.split(os.pathsep)

@@ -55,11 +55,11 @@ class Reading(unittest.TestCase):
             ("<<<<<<< mine\n", "it is not TOML"),
             ("", "its lock-version is None"),
             ('lock-version = "2.0"', "its lock-version is '2.0'"),
-            ('lock-version = "1.0"\npackages = 1', "its packages are no list"),
+            ('lock-version = "1.0"\npackages = 1', "its packages are not a list"),
             ('lock-version = "1.0"\npackages = [1]', "one of its packages has no name"),
             (
                 'lock-version = "1.0"\n[[packages]]\nname = "--index-url=x"',
-                "is no name of a package",
+                "is not a package name",
             ),
         ]:
             with self.subTest(text):
@@ -70,34 +70,34 @@ class Reading(unittest.TestCase):
         for lines, reason in [
             (
                 ['version = "1.0\\n--extra-index-url http://index.test"', wheels],
-                "x has no version but",
+                "x has an invalid version",
             ),
-            (['version = "1.0 --trusted-host=*"', wheels], "x has no version but"),
-            (["version = 1.0", wheels], "x has no version but"),
+            (['version = "1.0 --trusted-host=*"', wheels], "x has an invalid version"),
+            (["version = 1.0", wheels], "x has an invalid version"),
             (
                 [
                     f'archive = {{url = "http://a/${{SECRET}}/x.whl", hashes = {{sha256 = "{HASH}"}}}}'
                 ],
-                "x has no address but",
+                "x has an invalid address",
             ),
             (
                 [f'archive = {{url = "http://a/x.whl --pre", hashes = {{sha256 = "{HASH}"}}}}'],
-                "x has no address but",
+                "x has an invalid address",
             ),
             (
                 [
                     'version = "1.0"',
                     f'wheels = [{{hashes = {{sha256 = "{HASH} --trusted-host=*"}}}}]',
                 ],
-                "x has a hash that is none",
+                "x has an invalid hash",
             ),
             (
                 ['version = "1.0"', f'wheels = [{{hashes = {{md5 = "{HASH}"}}}}]'],
-                "x has a hash that is none",
+                "x has an invalid hash",
             ),
-            (['version = "1.0"', "wheels = [{hashes = {}}]"], "x has no hash in it"),
-            (['version = "1.0"', 'wheels = ["x.whl"]'], "x has no hash in it"),
-            (['version = "1.0"'], "x has no wheel in it"),
+            (['version = "1.0"', "wheels = [{hashes = {}}]"], "x has no hash"),
+            (['version = "1.0"', 'wheels = ["x.whl"]'], "x has no hash"),
+            (['version = "1.0"'], "x has no wheel"),
         ]:
             with self.subTest(lines):
                 self.refused(reason, lambda: self.package(*lines))

@@ -78,7 +78,7 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
     )
 
     test.each([
-      ['waits_for_nothing', 'this event loop waits for what cannot come'],
+      ['waits_for_nothing', 'this event loop would wait forever'],
       ['starts_thread', "can't start new thread"],
     ])('%s is an error that says so, at once', async (route, message) => {
       const from = server.log().length

@@ -13,7 +13,7 @@ import { hasPython, sitePackages } from '../support/python.ts'
 
 const NO_NETWORK = 'the embedded Python has no network; use an installed Python (--runtime cpython)'
 const NO_SERVER =
-  'the embedded Python has no network, so that no server can listen in it; Monoceros itself'
+  'the embedded Python has no network, so no server can listen in it; Monoceros itself'
 
 const program = `
 import asyncio, errno, ftplib, getpass, grp, io, pwd, http.client, imaplib, json, logging, logging.handlers, os, platform, poplib, smtplib, socket, socketserver, ssl

@@ -441,7 +441,7 @@ describe('one worker', () => {
       system: expect.stringMatching(/^OSError: .*cannot run other programs/),
       subprocess: expect.stringMatching(/^OSError/),
       fork: expect.stringMatching(/^OSError/),
-      future: expect.stringMatching(/^RuntimeError: .*waits for what cannot come/),
+      future: expect.stringMatching(/^RuntimeError: .*would wait forever/),
     })
     expect(found.process).toMatch(/Error/)
     expect(server.log()).not.toMatch(/^out$/m)

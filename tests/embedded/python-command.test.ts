@@ -415,11 +415,11 @@ describe('what is wrong or not there', () => {
     ['nothere', /^monoceros python: No module named nothere\. .*monoceros install nothere\n$/],
     [
       'pip',
-      /^monoceros python: pip has no network here; monoceros install does what pip install does\n$/,
+      /^monoceros python: pip has no network here; use monoceros install instead of pip install\n$/,
     ],
     [
       'venv',
-      /^monoceros python: No module named venv; none is needed: monoceros install .*python_modules/,
+      /^monoceros python: No module named venv; no virtual environment is needed: monoceros install .*python_modules/,
     ],
   ])('-m %s', async (module, message) => {
     const { code, stdout, stderr } = await python(['-m', module, 'install', 'flask'])

@@ -274,7 +274,7 @@ test(
       expect({ code, out }).toEqual({ code: 1, out: '' })
       return err.split('\n').find((line) => line.startsWith('monoceros install: '))
     }
-    expect(await run('sdonly')).toMatch(/sdonly 1\.2 is only there as source.*Build a wheel/)
+    expect(await run('sdonly')).toMatch(/sdonly 1\.2 is available only as source.*Build a wheel/)
     expect(await run('needs_it')).toMatch(
       /compiled \(which needs_it needs\): compiled 2\.0 has wheels for Linux and Windows, but none in pure Python or for WebAssembly.*--runtime cpython/,
     )
@@ -283,7 +283,7 @@ test(
       /no package of that name in http:\/\/127\.0\.0\.1/,
     )
     expect(await run('compiled>=9')).toMatch(
-      /compiled>=9: there is no such version. There are 2\.0|has wheels for/,
+      /compiled>=9: there is no such version. Available: 2\.0|has wheels for/,
     )
     expect(readdirSync(cwd)).toEqual([])
   },
@@ -303,7 +303,7 @@ test(
     const conflict = await install(cwd, ['left', 'right'])
     expect(conflict.code).toBe(1)
     expect(conflict.err).toContain(
-      'monoceros install: what is asked for cannot be installed together:\n  left 1.0 ' +
+      'monoceros install: the requirements conflict with each other:\n  left 1.0 ' +
         'depends on shared==1.0\n  right 1.0 depends on shared==2.0\n',
     )
     const closed = await PackageIndex.start()
@@ -343,7 +343,7 @@ test(
     }
     const wrong = await run(['-r', 'requirements.txt'])
     expect(wrong.code).toBe(1)
-    expect(wrong.err).toContain(`what was downloaded has the hash sha256:${wheel.sha256}`)
+    expect(wrong.err).toContain(`the downloaded file has the hash sha256:${wheel.sha256}`)
     writeFileSync(join(cwd, 'requirements.txt'), `hashed==1.0 --hash=sha256:${wheel.sha256}\n`)
     expect(await run(['-r', 'requirements.txt'])).toMatchObject({ code: 0 })
     expect(versionOf(cwd, 'hashed')).toBe('1.0')
@@ -409,11 +409,11 @@ test(
     const nowhere = await run()
     expect(nowhere.code).toBe(1)
     expect(nowhere.err).toContain(
-      `cannot get ${pip}, which does the installing. It was looked for in:\n  ${wheels}\n`,
+      `cannot get ${pip}, which installs the packages. It was looked for in:\n  ${wheels}\n`,
     )
     writeFileSync(join(wheels, pip), 'not it')
     expect((await run()).err).toContain(
-      `${wheels}: has a file of that name with another hash, which is not used`,
+      `${wheels}: has a file of that name with another hash, which was not used`,
     )
     copyFileSync(join(cache, 'monoceros', pip), join(wheels, pip))
     const local = makeWheel({ name: 'local', version: '1.0' })
