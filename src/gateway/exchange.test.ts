@@ -197,7 +197,7 @@ describe('an exchange', () => {
     expect(exchange.logged.join()).toContain('ENOENT')
   })
 
-  it('refuses a body for which the disk has no room at once, not at its end', async () => {
+  it('refuses a body for which the disk has no space at once, not at its end', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
     const disk = new DiskBudget({ directory, limit: 10, reserve: 0, files: 10 })

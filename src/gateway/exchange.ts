@@ -21,7 +21,7 @@ import {
 } from '../runtimes/runtime.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
-import { NoRoomError } from '../spool/spool.ts'
+import { NoSpaceError } from '../spool/spool.ts'
 import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ.ts'
 import { FileSender } from './file-sender.ts'
@@ -362,7 +362,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   #notStored(error: Error): void {
     const reason = `the request body could not be stored: ${error.message}`
-    if (error instanceof NoRoomError) this.#refuse(503, reason, RETRY_SOON)
+    if (error instanceof NoSpaceError) this.#refuse(503, reason, RETRY_SOON)
     else this.lost(503, reason)
   }
 

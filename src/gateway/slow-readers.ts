@@ -1,5 +1,5 @@
-import { SpoolAhead } from '../spool/response-spool.ts'
 import type { Spool } from '../spool/spool.ts'
+import { SpoolAhead } from '../spool/spool-ahead.ts'
 
 /** A response whose application has produced all that it may before the client takes more. */
 export interface WaitingResponse {

@@ -48,8 +48,8 @@ describe('a disk budget', () => {
     const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 1000 })
     disk.take(100)
     let called = 0
-    disk.whenRoom(() => called++)
-    disk.whenRoom(() => called++)()
+    disk.whenSpace(() => called++)
+    disk.whenSpace(() => called++)()
     disk.give(1)
     await waitFor('the call', () => called > 0)
     expect(called).toBe(1)

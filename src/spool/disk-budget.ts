@@ -1,33 +1,33 @@
 import { statfs, statfsSync } from 'node:fs'
-import { Waiters } from './room.ts'
+import { Waiters } from './waiters.ts'
 
 /** What a {@link DiskBudget} allows. */
 export interface DiskLimits {
-  /** The most bytes of all temporary files together. */
+  /** The limit for all temporary files together, in bytes. */
   readonly limit: number
-  /** The most files at a time: each takes a descriptor. */
+  /** The limit for the number of files: each takes a file descriptor. */
   readonly files: number
-  /** That many bytes of the file system are left free, whoever uses it. */
+  /** How many bytes of the file system must stay free, whoever uses it. */
   readonly reserve: number
   /** A folder of that file system. */
   readonly directory: string
 }
 
-/** The free space is looked at this often while it is used. */
+/** How often the free space is checked while it is used. */
 const LOOK_EVERY_MS = 1000
 
 /**
- * The bytes of an acceptor's temporary files: their sum, the space left on the file system, and how
- * many files there are.
+ * Counts the bytes of an acceptor's temporary files and the number of files, and watches the free
+ * space of the file system.
  */
 export class DiskBudget {
   readonly limits: DiskLimits
   #used = 0
   #files = 0
-  /** Of what is used, what has not been written yet. */
+  /** The part of the used bytes that is not written yet. */
   #unwritten = 0
   #free: number
-  /** Written since the free space was looked at. */
+  /** Bytes written since the free space was checked. */
   #writtenSince = 0
   #lookedAt = 0
   #looking = false
@@ -41,14 +41,15 @@ export class DiskBudget {
     this.#lookedAt = performance.now()
   }
 
-  /** Bytes taken now. */
+  /** Bytes that are taken now. */
   get used(): number {
     return this.#used
   }
 
   /**
-   * Takes that many bytes, which are about to be written, and so many new files.
-   * @returns false when there is no room for them: then none are taken
+   * Takes bytes that are about to be written, and a number of new files.
+   *
+   * @returns false if there is no space for them. Then none are taken
    */
   take(bytes: number, files = 0): boolean {
     if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) this.#look()
@@ -62,14 +63,15 @@ export class DiskBudget {
     return true
   }
 
-  /** That many of the bytes taken have been written. */
+  /** Bytes that were taken have been written. */
   wrote(bytes: number): void {
     this.#unwritten -= bytes
     this.#writtenSince += bytes
   }
 
   /**
-   * Gives bytes back, and files: they are gone, or will not be written.
+   * Gives back bytes and files that are gone or will not be written.
+   *
    * @param unwritten how many of the bytes were never written
    */
   give(bytes: number, files = 0, unwritten = 0): void {
@@ -77,16 +79,17 @@ export class DiskBudget {
     this.#used -= bytes
     this.#unwritten -= unwritten
     this.#files -= files
-    this.#waiters.wake(this.#mayHaveRoom)
+    this.#waiters.wake(this.#mayHaveSpace)
   }
 
   /**
-   * Calls back in a later turn when there may be room again. @returns a function that gives up
-   * waiting
+   * Calls back in a later turn of the event loop when there may be space again.
+   *
+   * @returns a function that cancels the wait
    */
-  whenRoom(callback: () => void): () => void {
+  whenSpace(callback: () => void): () => void {
     this.#waiting++
-    // Others may free the file system, of which only a look can tell.
+    // Other programs may free space, which only a check finds out.
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
     const settle = () => {
       if (--this.#waiting > 0 || this.#timer === null) return
@@ -102,9 +105,9 @@ export class DiskBudget {
     }
   }
 
-  readonly #mayHaveRoom = () => this.#used < this.limits.limit
+  readonly #mayHaveSpace = () => this.#used < this.limits.limit
 
-  /** Renews what is known of the free space, without waiting for it. */
+  /** Starts a check of the free space. */
   #look(): void {
     if (this.#looking) return
     this.#looking = true
@@ -112,17 +115,18 @@ export class DiskBudget {
     statfs(this.limits.directory, (error, stats) => {
       this.#looking = false
       this.#lookedAt = performance.now()
-      if (error !== null) return // as it was; what cannot be written says so itself
+      // The old number stays. A write that fails reports its own error.
+      if (error !== null) return
       this.#free = stats.bavail * stats.bsize
       this.#writtenSince -= before
-      this.#waiters.wake(this.#mayHaveRoom)
+      this.#waiters.wake(this.#mayHaveSpace)
     })
   }
 }
 
 /**
- * Bytes that an unprivileged process may still write to the file system of that folder; Infinity
- * where nobody can tell.
+ * How many bytes an unprivileged process may still write to the file system of a folder; Infinity
+ * if that is not known.
  */
 function freeBytes(directory: string): number {
   try {

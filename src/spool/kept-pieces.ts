@@ -1,22 +1,22 @@
-/** A piece of at least this size is kept as it came. */
-const KEPT_AS_IT_CAME = 16 * 1024
+/** A piece of at least this size is not copied. */
+const NOT_COPIED = 16 * 1024
 const SMALLEST_BLOCK = 1024
 const LARGEST_BLOCK = 64 * 1024
-/** What keeping a piece costs beside its bytes. */
+/** The memory that a piece takes in addition to its bytes. */
 const PIECE_COST = 128
 
 /**
- * Pieces of a body that wait, in order. The first and large ones are kept as they came; small ones
- * are copied behind each other, because each is a view of a read that may be thousands of times its
- * size.
+ * Pieces of a body that wait, in order. The first piece and large pieces are kept as they are.
+ * Small ones are copied together, because each is a view of memory that may be thousands of times
+ * its size.
  */
 export class KeptPieces {
-  /** How much memory they take, with what they are views of, in bytes. */
+  /** How much memory the pieces take, including what they are views of, in bytes. */
   held = 0
   #pieces: Buffer[] = []
-  /** What each takes of `held`. */
+  /** The part of `held` that each piece takes. */
   #costs: number[] = []
-  /** Where small pieces are put, after all others; the last of `#costs` is its. */
+  /** The block for small pieces, after all other pieces. Its cost is the last of `#costs`. */
   #block: Buffer | null = null
   #used = 0
 
@@ -26,7 +26,7 @@ export class KeptPieces {
 
   push(chunk: Buffer): void {
     const { length } = chunk
-    if (this.empty || length >= KEPT_AS_IT_CAME) {
+    if (this.empty || length >= NOT_COPIED) {
       this.#closeBlock()
       this.#pieces.push(chunk)
       this.#charge(chunk.buffer.byteLength + PIECE_COST)
@@ -44,7 +44,7 @@ export class KeptPieces {
     this.#used += length
   }
 
-  /** Takes out the first one; undefined when there is none. */
+  /** Removes and returns the first piece; undefined if there is none. */
   shift(): Buffer | undefined {
     if (this.#pieces.length === 0) this.#closeBlock()
     const piece = this.#pieces.shift()
@@ -52,7 +52,7 @@ export class KeptPieces {
     return piece
   }
 
-  /** Puts one back that has been taken out, or what is left of it. */
+  /** Puts back a piece that was removed, or the rest of it. */
   unshift(piece: Buffer): void {
     this.#pieces.unshift(piece)
     const cost = piece.buffer.byteLength + PIECE_COST
@@ -60,7 +60,7 @@ export class KeptPieces {
     this.held += cost
   }
 
-  /** Takes all of them out. */
+  /** Removes and returns all pieces. */
   take(): Buffer[] {
     this.#closeBlock()
     const pieces = this.#pieces
@@ -68,7 +68,7 @@ export class KeptPieces {
     return pieces
   }
 
-  /** All of them, which stay. */
+  /** All pieces. They stay here. */
   all(): readonly Buffer[] {
     this.#closeBlock()
     return this.#pieces

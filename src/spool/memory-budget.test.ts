@@ -29,16 +29,16 @@ describe('a memory budget', () => {
     expect(told).toEqual([100, 115])
   })
 
-  it('wakes those that wait one after another, as long as there is room', async () => {
+  it('wakes those that wait one after another, as long as there is space', async () => {
     const memory = new MemoryBudget(100)
     memory.add(100)
     const woken: string[] = []
-    memory.whenRoom(() => {
+    memory.whenSpace(() => {
       woken.push('first')
       memory.add(50)
     })
-    memory.whenRoom(() => woken.push('second'))
-    const giveUp = memory.whenRoom(() => woken.push('gave up'))
+    memory.whenSpace(() => woken.push('second'))
+    const giveUp = memory.whenSpace(() => woken.push('gave up'))
     giveUp()
     memory.add(-5) // not enough for anybody to go on
     await new Promise(setImmediate)

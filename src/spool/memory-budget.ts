@@ -1,26 +1,27 @@
-import { Waiters } from './room.ts'
+import { Waiters } from './waiters.ts'
 
-/** Below this share of the limit those that wait for room go on. */
-const ROOM_AGAIN = 7 / 8
+/** Below this share of the limit, callbacks that wait for space are called. */
+const SPACE_AGAIN = 7 / 8
 
 /**
- * The bytes that an acceptor holds in memory for its clients: heads and bodies that are not
- * complete, requests that wait, answers that clients have not taken. Who holds some says so by
- * {@link add}, and by `add(-bytes)` when they are gone.
+ * Counts the bytes that an acceptor holds in memory for its clients: incomplete heads and bodies,
+ * requests that wait, and responses that clients have not taken. Each holder calls {@link add}, and
+ * `add(-bytes)` when the bytes are gone.
  *
- * | held | flag | what its users do |
+ * | held | flag | what the holders do |
  * |---|---|---|
  * | half of the limit | `pressed` | spill to the disk early |
- * | the limit | `full` | read no further from clients that make it grow; refuse new requests that would |
- * | one and a half times the limit | `over` | begin nothing that may add to it, and give up clients that do next to nothing |
+ * | the limit | `full` | stop reading from clients that add to it; refuse new requests that would |
+ * | 1.5 times the limit | `over` | begin nothing that may add to it; drop clients that hardly move
+ * |
  *
  * @example
  * const memory = new MemoryBudget(64 * 1024 * 1024)
  * memory.add(chunk.length)
- * if (memory.full) memory.whenRoom(() => socket.resume())
+ * if (memory.full) memory.whenSpace(() => socket.resume())
  */
 export class MemoryBudget {
-  /** In bytes; Infinity for none. */
+  /** The limit in bytes; Infinity for none. */
   readonly limit: number
   pressed = false
   full = false
@@ -40,7 +41,7 @@ export class MemoryBudget {
     return this.#held
   }
 
-  /** Counts bytes that are held from now on or, when negative, that are not any more. */
+  /** Counts bytes that are held from now on or, if negative, that are not held any more. */
   add(bytes: number): void {
     const { limit } = this
     const held = this.#held + bytes
@@ -50,18 +51,20 @@ export class MemoryBudget {
     this.full = held >= limit
     this.over = held >= limit * 1.5
     if (this.full && !wasFull) this.#filled(held)
-    if (bytes < 0 && held < limit * ROOM_AGAIN) this.#waiters.wake(this.#hasRoom)
+    if (bytes < 0 && held < limit * SPACE_AGAIN) this.#waiters.wake(this.#hasSpace)
   }
 
   /**
-   * Calls back in a later turn when there is room again. @returns a function that gives up waiting
+   * Calls back in a later turn of the event loop when there is space again.
+   *
+   * @returns a function that cancels the wait
    */
-  whenRoom(callback: () => void): () => void {
+  whenSpace(callback: () => void): () => void {
     return this.#waiters.add(callback)
   }
 
-  readonly #hasRoom = () => !this.full
+  readonly #hasSpace = () => !this.full
 }
 
-/** For those who hold bytes where nobody set a limit. */
+/** A budget without a limit. */
 export const UNLIMITED_MEMORY = new MemoryBudget(Number.POSITIVE_INFINITY)

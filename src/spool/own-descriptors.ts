@@ -3,12 +3,11 @@ import { readlinkSync } from 'node:fs'
 let found: string | null | undefined
 
 /**
- * The folder of this process's descriptors as its workers see it, `/proc/PID/fd`; null where there
- * is none, or another system than Linux.
+ * The folder of this process's file descriptors as its workers see it, `/proc/PID/fd`; null if
+ * there is none, as on systems other than Linux.
  *
- * `PID` is not always our own number: in a PID namespace whose `/proc` is that of the one around
- * it, processes have the numbers there. What `/proc/self` leads to is right wherever it leads
- * anywhere.
+ * `PID` is not always `process.pid`: if `/proc` belongs to an outer PID namespace, it contains the
+ * numbers of that namespace. The target of `/proc/self` is always the right one.
  */
 export function ownDescriptors(): string | null {
   if (found === undefined) found = look()
@@ -21,6 +20,6 @@ function look(): string | null {
     const self = readlinkSync('/proc/self')
     return /^[1-9][0-9]*$/.test(self) ? `/proc/${self}/fd` : null
   } catch {
-    return null // no /proc, or that of a namespace which we are not in
+    return null // there is no /proc, or it belongs to a namespace without this process
   }
 }

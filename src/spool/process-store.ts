@@ -7,14 +7,14 @@ import type { BodyStore } from './spool.ts'
 let store: BodyStore | null = null
 
 /**
- * Makes these the budgets of the process: what holds bytes for clients outside of the server, such
- * as `pythonApp`, counts there too.
+ * Sets the budgets of the process. Code outside the server that holds bytes for clients, such as
+ * `pythonApp`, uses them too.
  */
 export function setProcessStore(bodyStore: BodyStore): void {
   store = bodyStore
 }
 
-/** The budgets of the process: those of the server in it, else some of its own by default. */
+/** The budgets of the process: the server's if there is one in it, else default ones. */
 export function processStore(): BodyStore {
   if (store === null) {
     const directory = tmpdir()

@@ -8,7 +8,7 @@ import { waitFor } from '../../tests/support/wait-for.ts'
 import { DiskBudget } from './disk-budget.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { RequestBody } from './request-body.ts'
-import { NoRoomError } from './spool.ts'
+import { NoSpaceError } from './spool.ts'
 
 let directory: string
 
@@ -157,7 +157,7 @@ describe('a request body', () => {
       kept.kind === 'whole' && Buffer.concat(kept.chunks).equals(Buffer.alloc(300_000, 'z')),
     ).toBe(true)
     expect(memory.held).toBeGreaterThan(300_000)
-    // The source of the first piece, and a block with room.
+    // The source of the first piece, and a block with space.
     expect(memory.held).toBeLessThan(300_000 + 2 * 66_000)
     body.discard()
     expect(memory.held).toBe(0)
@@ -176,18 +176,18 @@ describe('a request body', () => {
     await nothingLeft()
   })
 
-  it('is refused where the disk has no room for it, and takes none', async () => {
+  it('is refused where the disk has no space for it, and takes none', async () => {
     const disk = new DiskBudget({ directory, limit: 20, reserve: 0, files: 1000 })
     const body = new RequestBody(makeSpool(directory, { disk }))
     body.append(Buffer.alloc(21))
     await written(body)
-    expect(body.failure).toBeInstanceOf(NoRoomError)
+    expect(body.failure).toBeInstanceOf(NoSpaceError)
     expect(disk.used).toBe(0)
     body.discard()
     await nothingLeft()
   })
 
-  it('that is partly written waits for room, and goes on when there is some', async () => {
+  it('that is partly written waits for space, and goes on when there is some', async () => {
     const disk = new DiskBudget({ directory, limit: 100, reserve: 0, files: 1000 })
     const body = new RequestBody(makeSpool(directory, { disk }))
     body.append(Buffer.alloc(60, 'a'))
@@ -208,7 +208,7 @@ describe('a request body', () => {
     await nothingLeft()
   })
 
-  it('that waits for room in vain is given up, and one that nobody wants any more does not wait', async () => {
+  it('that waits for space in vain is given up, and one that nobody wants any more does not wait', async () => {
     const disk = new DiskBudget({ directory, limit: 50, reserve: 0, files: 1000 })
     const patient = new RequestBody(makeSpool(directory, { disk }))
     const impatient = new RequestBody(makeSpool(directory, { disk, patience: 0.01 }))
@@ -219,7 +219,7 @@ describe('a request body', () => {
     patient.append(Buffer.alloc(1))
     impatient.append(Buffer.alloc(1))
     await written(impatient)
-    expect(impatient.failure).toBeInstanceOf(NoRoomError)
+    expect(impatient.failure).toBeInstanceOf(NoSpaceError)
     expect(patient.behind).toBe(true)
     patient.discard()
     impatient.discard()

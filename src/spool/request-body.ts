@@ -1,20 +1,20 @@
 import { KeptPieces } from './kept-pieces.ts'
-import { type BodyStore, NoRoomError } from './spool.ts'
+import { type BodyStore, NoSpaceError } from './spool.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
-/** A body that is whole, or a file that has it. */
+/** A complete body in memory, or a file that contains it. */
 export type KeptBody =
   | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }
   | { readonly kind: 'file'; readonly path: string; readonly length: number }
 
 const SEE = 'see spool_size, spool_reserve and, for the number of files, ulimit -n'
-/** While memory is short, a body larger than this goes to the disk. */
+/** While memory is scarce, a body larger than this goes to the disk. */
 const MEMORY_UNDER_PRESSURE = 16 * 1024
 
 /**
- * A request body on its way in: in memory while it is small, then in a temporary file. What it
- * takes is counted in the budgets of its store. Where the disk has no room a body that has begun to
- * be written waits for a while, and others are refused.
+ * A request body that is being received: in memory while it is small, then in a temporary file. It
+ * is counted in the budgets of its store. If the disk has no space, a body that is partly written
+ * waits for a while, and others are refused.
  */
 export class RequestBody {
   length = 0
@@ -30,34 +30,34 @@ export class RequestBody {
   #failure: Error | null = null
   #idle: (() => void) | null = null
   #giveUpWaiting: (() => void) | null = null
-  /** Of what is taken on the disk, what has been written. */
+  /** The part of the bytes taken on the disk that has been written. */
   #stored = 0
   /**
-   * Since when there has been no room, in milliseconds of `performance.now()`; Infinity while there
-   * is.
+   * Since when there has been no space, in milliseconds of `performance.now()`; Infinity while
+   * there is space.
    */
-  #noRoomSince = Number.POSITIVE_INFINITY
+  #noSpaceSince = Number.POSITIVE_INFINITY
 
   constructor(store: BodyStore) {
     this.#store = store
   }
 
   /**
-   * True while the file is behind: the caller should stop reading, and go on after {@link
+   * Whether the file is behind. Then the caller should stop reading, and continue after {@link
    * whenWritten}.
    */
   get behind(): boolean {
     return this.#writing
   }
 
-  /** Why the body cannot be stored; null while nothing went wrong. */
+  /** Why the body cannot be stored; null if there was no error. */
   get failure(): Error | null {
     return this.#failure
   }
 
   append(chunk: Buffer): void {
     this.length += chunk.length
-    if (this.#failure !== null) return // there is no place for it
+    if (this.#failure !== null) return // it cannot be stored
     const before = this.#pieces.held
     this.#pieces.push(chunk)
     this.#hold(this.#pieces.held - before)
@@ -73,15 +73,16 @@ export class RequestBody {
     }
   }
 
-  /** Calls back once when all that was appended is in its place, at once where it is. */
+  /** Calls back once when everything that was appended is written, or at once if it is. */
   whenWritten(callback: () => void): void {
     if (this.#writing) this.#idle = callback
     else callback()
   }
 
   /**
-   * The body as a task carries it, once it is complete and written. @throws the error that writing
-   * the file met
+   * The body for a task. Call it when the body is complete and written.
+   *
+   * @throws the error that occurred while the file was written
    */
   finished(): KeptBody {
     if (this.#failure !== null) throw this.#failure
@@ -89,7 +90,7 @@ export class RequestBody {
     return { kind: 'whole', chunks: this.#pieces.all(), length: this.length }
   }
 
-  /** Forgets the body; the file goes. May be called more than once. */
+  /** Drops the body and removes the file. May be called more than once. */
   discard(): void {
     this.#discarded = true
     this.#idle = null
@@ -111,7 +112,7 @@ export class RequestBody {
   #open(): void {
     if (!this.#store.disk.take(this.length, 1)) {
       this.#fail(
-        new NoRoomError(`there is no room for it on the disk, or for another file (${SEE})`),
+        new NoSpaceError(`there is no space for it on the disk, or for another file (${SEE})`),
       )
       return
     }
@@ -123,13 +124,13 @@ export class RequestBody {
     })
   }
 
-  /** Writes what has come meanwhile, if the disk has room for it. */
+  /** Writes what has arrived in the meantime, if the disk has space for it. */
   #writeNext(): void {
     this.#writing = true
     const bytes = this.length - this.#written
     if (this.#discarded || this.#failure !== null || bytes === 0) return this.#rest()
-    if (!this.#store.disk.take(bytes)) return this.#awaitRoom()
-    this.#noRoomSince = Number.POSITIVE_INFINITY
+    if (!this.#store.disk.take(bytes)) return this.#awaitSpace()
+    this.#noSpaceSince = Number.POSITIVE_INFINITY
     const position = this.#written
     this.#written = this.length
     this.#writeTaken(position)
@@ -145,26 +146,26 @@ export class RequestBody {
         this.#stored = end
         this.#store.disk.wrote(end - position)
       }
-      // What came meanwhile is held beside it.
+      // Bytes that arrived in the meantime are counted separately.
       if (!this.#discarded) this.#hold(-held)
       if (error !== null) this.#fail(error)
       else this.#writeNext()
     })
   }
 
-  #awaitRoom(): void {
+  #awaitSpace(): void {
     const { disk, patience } = this.#store
     const goOn = () => {
       this.#stopWaiting()
       this.#writeNext()
     }
-    const giveUp = disk.whenRoom(goOn)
-    // Not from each time that it was woken for nothing.
-    this.#noRoomSince = Math.min(this.#noRoomSince, performance.now())
-    const left = patience * 1000 - (performance.now() - this.#noRoomSince)
+    const giveUp = disk.whenSpace(goOn)
+    // The time of the first failure counts, not that of each wake-up in vain.
+    this.#noSpaceSince = Math.min(this.#noSpaceSince, performance.now())
+    const left = patience * 1000 - (performance.now() - this.#noSpaceSince)
     const timer = setTimeout(() => {
       this.#stopWaiting()
-      this.#fail(new NoRoomError(`the disk had no room for the rest of it (${SEE})`))
+      this.#fail(new NoSpaceError(`the disk had no space for the rest of it (${SEE})`))
     }, left)
     this.#giveUpWaiting = () => {
       giveUp()

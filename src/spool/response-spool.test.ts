@@ -8,8 +8,9 @@ import { waitFor } from '../../tests/support/wait-for.ts'
 import { Span } from '../bytes/span.ts'
 import { DiskBudget } from './disk-budget.ts'
 import { MemoryBudget } from './memory-budget.ts'
-import { ResponseSpool, SpoolAhead } from './response-spool.ts'
+import { ResponseSpool } from './response-spool.ts'
 import type { Spool } from './spool.ts'
+import { SpoolAhead } from './spool-ahead.ts'
 
 let directory: string
 
@@ -170,7 +171,7 @@ describe('a spooled response', () => {
     await bench.nothingHeld()
   })
 
-  it('lets the application go on whenever there is room, also when the client pauses after keeping pace', async () => {
+  it('lets the application go on whenever there is space, also when the client pauses after keeping pace', async () => {
     const bench = new Bench()
     bench.response.begin(Number.POSITIVE_INFINITY, 0)
     // The client takes nearly all that comes, so that little waits, in memory; then nothing more.
@@ -214,7 +215,7 @@ describe('a spooled response', () => {
     await bench.nothingHeld()
   })
 
-  it('does not begin where the disk has no room, or where it is turned off', async () => {
+  it('does not begin where the disk has no space, or where it is turned off', async () => {
     const bench = new Bench({
       disk: new DiskBudget({ directory, limit: 1000, reserve: 0, files: 1000 }),
     })

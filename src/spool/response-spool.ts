@@ -1,28 +1,30 @@
 import { Span } from '../bytes/span.ts'
 import type { Spool } from './spool.ts'
+import { BLOCK, type SpoolAhead } from './spool-ahead.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
 /** Where a spooled response goes, and where it comes from. */
 export interface SpoolEnds {
   /**
-   * Gives bytes to the client; {@link ResponseSpool.written} is called when they have left.
+   * Gives bytes to the client. Call {@link ResponseSpool.written} when they have been sent.
+   *
    * @returns whether their memory is still needed
    */
   send(piece: Span): boolean
   /**
-   * All that was appended has been given to the client; `broken` as {@link ResponseSpool.end} was
-   * told.
+   * Everything that was appended has been given to the client. `broken` is the argument of
+   * {@link ResponseSpool.end}, or true if the file could not be read.
    */
   finish(broken: boolean): void
-  /** The application may produce that many bytes more. */
+  /** The application may produce `bytes` more bytes. */
   grant(bytes: number): void
   /**
-   * There is no room for more, and the application waits until the client has taken what there is.
+   * There is no space for more. The application waits until the client has taken what there is.
    */
   stuck(): void
   /**
-   * The file cannot be written or read. Nothing is lost but, when it cannot be read, the rest of
-   * the response: then `finish(true)` follows.
+   * The file cannot be written or read. If it cannot be read, the rest of the response is lost, and
+   * `finish(true)` follows.
    */
   trouble(error: Error): void
 }
@@ -32,91 +34,34 @@ export interface SpoolEnds {
  */
 const AHEAD = 2 * 1024 * 1024
 /**
- * The same where the worker holds the whole response. Up to this size it is taken off the worker in
- * one go; smaller steps would have the worker begin other requests between them, and hold all of
+ * The same if the worker holds the whole response. Up to this size it is taken from the worker at
+ * once. With smaller steps, the worker would begin other requests between them and hold all of
  * their responses.
  */
 const AHEAD_HEAVY = 32 * 1024 * 1024
-/** The same when the client has once taken all there was. */
+/** The same after the client has caught up once. */
 const AHEAD_LATER = 256 * 1024
-/**
- * The same for all spooled responses of a process together, as a share of the memory budget, and at
- * most.
- */
-const AHEAD_SHARE = 1 / 4
-const AHEAD_OF_ALL = 128 * 1024 * 1024
 /** Credit is given in steps of at least this. */
 const STEP = 64 * 1024
 /**
- * Up to this much stays in memory, at first: most clients take it in less time than it takes to
- * write it to a file.
+ * How much stays in memory at first. Most clients take it faster than it can be written to a file.
  */
 const IN_MEMORY = 1024 * 1024
-/** The next piece is read when the client has less than this to take. */
+/** The next piece is read when the client has fewer bytes than this to take. */
 const LOW = 64 * 1024
 const PIECE = 128 * 1024
-/** The same while memory is short. */
+/** The same while memory is scarce. */
 const LOW_UNDER_PRESSURE = 16 * 1024
 const PIECE_UNDER_PRESSURE = 32 * 1024
-/**
- * What waits is gathered in blocks of this size: fresh memory for each piece costs more than
- * copying it.
- */
-const BLOCK = 128 * 1024
-/** So many blocks that nobody needs are kept for the next. */
-const SPARE_BLOCKS = 64
 
 /**
- * What all spooled responses of a process share: how far they may be ahead of their files in total,
- * and memory for what waits.
- */
-export class SpoolAhead {
-  #left: number
-  readonly #spare: Buffer[] = []
-
-  constructor(memoryLimit: number) {
-    this.#left = Math.min(AHEAD_OF_ALL, Math.floor(memoryLimit * AHEAD_SHARE))
-  }
-
-  /** A block to write to. */
-  block(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK)
-  }
-
-  /** Nobody needs that block any more. */
-  reuse(block: Buffer): void {
-    if (this.#spare.length < SPARE_BLOCKS) this.#spare.push(block)
-  }
-
-  get left(): number {
-    return this.#left
-  }
-
-  /**
-   * Takes up to `most`, but no more than half of what is left, so that there is always some for the
-   * next one.
-   * @returns how many were taken; none when that would be less than `least`
-   */
-  take(least: number, most: number): number {
-    const taken = Math.min(most, this.#left >> 1)
-    if (taken < least) return 0
-    this.#left -= taken
-    return taken
-  }
-
-  give(bytes: number): void {
-    this.#left += bytes
-  }
-}
-
-/**
- * A response whose client takes it slowly: what the application produces goes to a temporary file,
- * from which the client is served, so that the application is done with it as soon as it can be.
- * While the file is empty and the client takes what there is, bytes go to it from memory; a little
- * stays there for it until {@link ResponseSpool.spill}. Where there is no more room for the file,
- * the application waits until the client has taken what is in it.
+ * A response whose client takes it slowly. What the application produces goes to a temporary file,
+ * from which the client is served, so that the application is done as soon as possible. While the
+ * file is empty and the client keeps pace, bytes go to it from memory. A limited part stays in
+ * memory until {@link ResponseSpool.spill}. If there is no more space for the file, the application
+ * waits until the client has taken what is in it.
  *
- * Every byte that the application is allowed to produce has room reserved on the disk.
+ * Space on the disk is reserved for every byte that the application is allowed to produce.
  */
 export class ResponseSpool {
   readonly #spool: Spool
@@ -127,39 +72,39 @@ export class ResponseSpool {
   #stored = 0
   #read = 0
   /**
-   * Not in the file yet: blocks that wait, of which the last has room behind `lastUsed`, and what
-   * is being written.
+   * Not in the file yet: blocks that wait, of which the last is filled up to `lastUsed`, and bytes
+   * that are being written.
    */
   #waiting: Buffer[] = []
   #lastUsed = 0
   #waitingBytes = 0
   #writingBytes = 0
-  /** A file operation is under way; there is one at a time. */
+  /** A file operation is in progress; there is only one at a time. */
   #busy = false
   #failed = false
-  /** More than this goes to the file. */
+  /** More bytes than this go to the file. */
   #inMemory = IN_MEMORY
-  /** Given to the client and not taken yet. */
+  /** Bytes that were given to the client and not sent yet. */
   #unsent: number
   /**
-   * How far the application may be ahead, and how many bytes of that are produced but not stored,
-   * or still to be produced.
+   * How far the application may be ahead, and how many bytes of that are still to be produced, or
+   * are produced but not stored.
    */
   #ahead = 0
   #outstanding = 0
-  /** Taken from the disk's budget. */
+  /** Bytes that were taken from the disk's budget. */
   #reserved = 0
   #begun = false
-  /** Of what is reserved, what has been written at some time. */
+  /** The part of the reserved bytes that was ever written. */
   #largest = 0
-  /** Nobody knows how much is still to come. */
+  /** The length of the response is not known. */
   #open = false
   #stuck = false
   #ended = false
   #broken = false
   #over = false
 
-  /** @param unsent bytes of the response that the client was given before and has not taken yet */
+  /** @param unsent bytes of the response that were given to the client before and not sent yet */
   constructor(spool: Spool, allAhead: SpoolAhead, ends: SpoolEnds, unsent: number) {
     this.#spool = spool
     this.#allAhead = allAhead
@@ -168,12 +113,12 @@ export class ResponseSpool {
   }
 
   /**
-   * Begins; the first credit is granted here.
+   * Begins, and grants the first credit.
    *
-   * @param length how many bytes are still to come, Infinity when nobody knows
-   * @param credit how many the application may produce already
-   * @param heavy whether whoever runs the application holds much of the response
-   * @returns false when there is no room, now: then this object is of no use
+   * @param length how many bytes are still to come; Infinity if that is not known
+   * @param credit how many bytes the application may produce already
+   * @param heavy whether the worker holds much of the response
+   * @returns false if there is no space now. Then this object must not be used
    */
   begin(length: number, credit: number, heavy = false): boolean {
     const { disk, responseLimit } = this.#spool
@@ -182,8 +127,8 @@ export class ResponseSpool {
     const most = Math.min(heavy ? AHEAD_HEAVY : AHEAD, responseLimit, length)
     const ahead = this.#allAhead.take(least, Math.max(least, most))
     if (ahead === 0) return false
-    // All of a response whose length is known: one that has begun to go to the disk is not to stop
-    // half-way.
+    // If the length is known, all of it is reserved, so that a response that has begun to go to the
+    // disk does not stop half-way.
     const reserved =
       length === Number.POSITIVE_INFINITY ? ahead : Math.max(ahead, Math.min(length, responseLimit))
     if (!disk.take(reserved, 1)) {
@@ -192,8 +137,8 @@ export class ResponseSpool {
     }
     this.#ahead = ahead
     this.#open = length === Number.POSITIVE_INFINITY
-    // What stays in memory keeps the application from going on, so it is never all that may be
-    // ahead, unless that is the rest.
+    // Bytes in memory hold the application up, so they must not use up all that it may be ahead,
+    // unless that is the rest of the response.
     this.#inMemory = ahead < length ? Math.min(IN_MEMORY, ahead >> 1) : IN_MEMORY
     this.#reserved = reserved
     this.#begun = true
@@ -202,7 +147,11 @@ export class ResponseSpool {
     return true
   }
 
-  /** Takes a piece of the response. @returns whether its memory is still needed */
+  /**
+   * Takes a piece of the response.
+   *
+   * @returns whether its memory is still needed
+   */
   append(piece: Span): boolean {
     const { bytes, start, end } = piece
     if (this.#over || end === start) return false
@@ -252,19 +201,19 @@ export class ResponseSpool {
     this.#move()
   }
 
-  /** The client has taken that many bytes. */
+  /** Bytes that were given to the client have been sent. */
   written(bytes: number): void {
     this.#unsent -= bytes
     this.#move()
   }
 
-  /** The client is slow: nothing is kept in memory for it. */
+  /** The client is slow: from now on nothing is kept in memory for it. */
   spill(): void {
     this.#inMemory = 0
     this.#move()
   }
 
-  /** Nobody wants the rest; the file goes. May be called more than once. */
+  /** Drops the rest and removes the file. May be called more than once. */
   discard(): void {
     if (!this.#over) {
       this.#over = true
@@ -277,7 +226,7 @@ export class ResponseSpool {
     if (!this.#busy) this.#remove()
   }
 
-  /** Does whatever can be done now: to the client first, to the file what it does not take. */
+  /** Moves bytes on: to the client first, and those that it does not take to the file. */
   #move(): void {
     if (this.#busy || this.#over) return
     while (this.#unsent < this.#low) {
@@ -288,7 +237,7 @@ export class ResponseSpool {
       this.#waitingBytes -= length
       this.#outstanding -= length
       this.#unsent += length
-      // From here on the connection counts it.
+      // From now on the connection counts it.
       this.#spool.memory.add(-BLOCK)
       if (!this.#ends.send(new Span().set(block, 0, length))) this.#allAhead.reuse(block)
       if (this.#over) return
@@ -306,7 +255,7 @@ export class ResponseSpool {
     else this.#refill()
   }
 
-  /** The client has caught up: what others may need for theirs is given back. */
+  /** The client has caught up: gives back what other responses may need. */
   #shrink(): void {
     const excess = this.#ahead - AHEAD_LATER
     if (excess <= 0 || this.#outstanding > AHEAD_LATER) return
@@ -321,15 +270,15 @@ export class ResponseSpool {
     this.#ends.finish(broken)
   }
 
-  /** The application waits until the client has taken what there is. */
+  /** Whether the application waits until the client has taken what there is. */
   get stuck(): boolean {
     return this.#stuck && !this.#ended && !this.#over
   }
 
-  /** Lets the application go on, as far as there is room for what it will produce. */
+  /** Lets the application continue, as far as there is space for what it will produce. */
   #refill(): void {
     if (this.#ended || this.#over) return
-    if (this.#mayGoOn()) {
+    if (this.#grantMore()) {
       this.#stuck = false
     } else if (this.#outstanding === 0 && !this.#stuck) {
       this.#stuck = true
@@ -337,7 +286,7 @@ export class ResponseSpool {
     }
   }
 
-  #mayGoOn(): boolean {
+  #grantMore(): boolean {
     const most = this.#failed ? STEP : this.#ahead
     const planned = this.#stored + this.#outstanding
     const limit = this.#failed ? Number.POSITIVE_INFINITY : this.#spool.responseLimit
@@ -362,7 +311,7 @@ export class ResponseSpool {
       })
       return
     }
-    // The last one as it is: nothing is put behind what is being written.
+    // The last block is written as it is. Nothing is appended to it while it is being written.
     const blocks = this.#waiting
     const last = blocks.length - 1
     const pieces = blocks.map((block, index) =>
@@ -386,7 +335,7 @@ export class ResponseSpool {
     })
   }
 
-  /** What could not be written goes to the client from memory, before what came meanwhile. */
+  /** Bytes that could not be written go to the client from memory, before newer ones. */
   #takeBack(pieces: readonly Buffer[]): void {
     const later = this.#waiting.map((block, index) =>
       index === this.#waiting.length - 1 ? block.subarray(0, this.#lastUsed) : block,
@@ -401,7 +350,7 @@ export class ResponseSpool {
     }
   }
 
-  /** Gives back room that is reserved and will not be needed: what has not been written, first. */
+  /** Gives back reserved space that is not needed, unwritten space first. */
   #giveBack(bytes: number): void {
     const unwritten = Math.min(bytes, this.#reserved - this.#largest)
     this.#spool.disk.give(bytes, 0, unwritten)
@@ -409,7 +358,7 @@ export class ResponseSpool {
     this.#largest = Math.min(this.#largest, this.#reserved)
   }
 
-  /** The file has that many bytes now; once written they take room until it is gone. */
+  /** The file has `size` bytes now. Written bytes take space until the file is removed. */
   #fill(size: number): void {
     if (size <= this.#largest) return
     this.#spool.disk.wrote(size - this.#largest)
@@ -442,7 +391,7 @@ export class ResponseSpool {
     })
   }
 
-  /** The client has been given all of it: the room may be used again. */
+  /** The client has been given the whole file: its space may be used again. */
   #empty(): void {
     this.#busy = true
     this.#file!.empty((error) => {

@@ -7,13 +7,13 @@ const ignore: NoParamCallback = () => {}
 let fileNumber = 0
 
 /**
- * A file without a name: it goes away with this process, whatever happens. On Linux the name is
- * taken away as soon as the file is open, and other processes reach it through /proc; elsewhere,
- * and where there is no /proc, it keeps its name until it is closed. The name cannot be guessed and
- * the file opens for nobody else, so the folder may be one that others write to, such as `/tmp`.
+ * A file that does not outlive this process. On Linux its name is removed as soon as the file is
+ * open, and other processes open it through /proc. On other systems, or without /proc, it keeps its
+ * name until it is closed. The name cannot be guessed and no other user can open the file, so the
+ * folder may be one that others can write to, such as `/tmp`.
  */
 export class TemporaryFile {
-  /** Where another process can open it. */
+  /** The path by which another process can open it. */
   readonly path: string
   readonly #fd: number
 
@@ -22,7 +22,7 @@ export class TemporaryFile {
     this.path = path
   }
 
-  /** Makes one in `directory`; `kind` is a part of its name. */
+  /** Makes a file in `directory`. `kind` is a part of its name. */
   static open(
     directory: string,
     kind: string,
@@ -42,7 +42,7 @@ export class TemporaryFile {
     })
   }
 
-  /** Writes all of `pieces`, one behind the other, from `position` on. */
+  /** Writes all of `pieces`, one after another, from `position`. */
   write(
     pieces: readonly Buffer[],
     position: number,
@@ -56,7 +56,7 @@ export class TemporaryFile {
     })
   }
 
-  /** Fills `buffer`, or what of it the file has, from `position` on. */
+  /** Reads from `position` until `buffer` is full or the file ends. */
   read(
     buffer: Buffer,
     position: number,
@@ -65,19 +65,19 @@ export class TemporaryFile {
     read(this.#fd, buffer, 0, buffer.length, position, callback)
   }
 
-  /** Makes it empty. */
+  /** Truncates the file to 0 bytes. */
   empty(callback: (error: Error | null) => void): void {
     ftruncate(this.#fd, 0, callback)
   }
 
-  /** Nothing else may be under way. */
+  /** Closes the file. No other operation may be in progress. */
   close(): void {
     close(this.#fd, ignore)
     if (ownDescriptors() === null) unlink(this.path, ignore)
   }
 }
 
-/** What is left of `pieces` without their first bytes. */
+/** The rest of `pieces` after their first bytes. */
 function withoutFirst(pieces: readonly Buffer[], bytes: number): Buffer[] {
   let skip = bytes
   const rest: Buffer[] = []

@@ -273,7 +273,7 @@ export class RequestReader {
   #lackMemory(fresh: boolean): void {
     if (fresh) return this.#owner.refuseMessage(noMemory())
     this.#socket.pause()
-    this.#stopWaiting ??= this.#memory.whenRoom(() => {
+    this.#stopWaiting ??= this.#memory.whenSpace(() => {
       this.#stopWaiting = null
       if (this.#phase === HEAD) this.#socket.resume()
     })

@@ -78,7 +78,7 @@ describe('a snapshot', () => {
     expect(readdirSync(cache.folder)).toHaveLength(1)
   })
 
-  test('takes no room for what is zero', () => {
+  test('takes no space for zeros', () => {
     expect(occupied(snapshot())).toEqual([
       [0, 65_536],
       [131_072, 300_000],

@@ -1,26 +1,27 @@
-/** Those that wait until a budget has room again. */
+/** Callbacks that wait until a budget has space again. */
 export class Waiters {
   readonly #waiting = new Set<() => void>()
   #scheduled = false
 
   /**
-   * Calls back once, in a later turn, when {@link wake} finds room. @returns a function that gives
-   * up waiting, and says whether it still did
+   * Calls back once, in a later turn of the event loop, after {@link wake}.
+   *
+   * @returns a function that cancels the wait, and returns whether it was still waiting
    */
   add(callback: () => void): () => boolean {
     this.#waiting.add(callback)
     return () => this.#waiting.delete(callback)
   }
 
-  /** There is room: calls those that wait one after another, as long as `hasRoom` says so. */
-  wake(hasRoom: () => boolean): void {
+  /** Calls the callbacks one after another, as long as `hasSpace` returns true. */
+  wake(hasSpace: () => boolean): void {
     if (this.#waiting.size === 0 || this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      // Who finds that the room is too small for it waits again, behind the others.
+      // A callback for which the space is too small waits again, behind the others.
       for (const callback of [...this.#waiting]) {
-        if (!hasRoom()) return
+        if (!hasSpace()) return
         this.#waiting.delete(callback)
         callback()
       }
