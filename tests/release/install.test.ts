@@ -249,7 +249,7 @@ test(
     })
     expect(changed).toMatchObject({ code: 1 })
     expect(changed.err).toMatch(
-      /upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} was asked for/,
+      /upbase.*hash sha256:[0-9a-f]{64}, but sha256:[0-9a-f]{64} is required/,
     )
     expect(existsSync(join(cwd, 'python_modules', 'upbase', 'evil.py'))).toBe(false)
     expect(versionOf(cwd, 'upbase')).toBe('2.0')
@@ -313,7 +313,7 @@ test(
     })
     expect(unreachable.code).toBe(1)
     expect(unreachable.err).toMatch(
-      /not every place could be asked:\n {2}http:.*connection refused\nWhich index/,
+      /not every source could be reached:\n {2}http:.*connection refused\nThe index/,
     )
     const invalid = await install(cwd, ['not a requirement!'])
     expect(invalid).toMatchObject({
@@ -376,7 +376,7 @@ test(
       const stranger = await install(cwd, ['safe', '--retries', '0'], env)
       expect(stranger.code).toBe(1)
       expect(stranger.err).toMatch(
-        /not every place could be asked:\n.*index\.test.*self-signed certificate/,
+        /not every source could be reached:\n.*index\.test.*self-signed certificate/,
       )
       const cert = join(cwd, 'cert.pem')
       writeFileSync(cert, testCertificate.cert)
