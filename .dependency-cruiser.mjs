@@ -24,6 +24,18 @@ export default {
       to: {},
     },
     {
+      name: 'versions-of-http',
+      severity: 'error',
+      comment:
+        'What every version of HTTP shares, and the handlers, do not know of one version: use ' +
+        'src/http, or pass a Protocol to the HttpServer.',
+      from: {
+        path: '^src/',
+        pathNot: ['^src/http/h1/', '^src/(acceptor|reference-server)/', '\\.test\\.ts$'],
+      },
+      to: { path: '^src/http/h1/' },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       comment:

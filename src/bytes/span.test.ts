@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Span } from './span.ts'
+import { EMPTY, Span } from './span.ts'
 
 const BYTES = Buffer.from('head:body')
 
@@ -27,5 +27,7 @@ describe('a span', () => {
     expect([span.length, span.bytes.length]).toEqual([0, 0])
   })
 
-  test('that is empty cannot be changed', () => {})
+  test('that is empty cannot be changed', () => {
+    expect(() => (EMPTY as Span).set(BYTES, 0, 1)).toThrow(TypeError)
+  })
 })

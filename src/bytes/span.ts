@@ -5,8 +5,11 @@ const NOTHING = Buffer.alloc(0)
  *
  * One span is made per owner and used again for each stretch, because a new object for every read,
  * frame and piece of a response would be the largest cost of a small request. So a span that is
- * passed to a function is valid **until that function returns**; who needs the bytes for longer
- * keeps `bytes`, `start` and `end`, and says so as the function's contract has it.
+ * passed to a function is valid **until that function returns**. A function that needs the bytes for
+ * longer keeps `bytes`, `start` and `end`, and says so in its contract.
+ *
+ * A function that reads from a span step by step may move its `start`, so that the span is a cursor
+ * for the next function.
  *
  * @example
  * ```ts
@@ -19,8 +22,8 @@ export class Span {
   start = 0
   end = 0
   /**
-   * Head room: bytes [`free`, `start`) of `bytes` are nobody's any more. Who has the span may write
-   * there, for example to put a response's head before its body and send both at once.
+   * Head room: nobody needs bytes [`free`, `start`) of `bytes` any more. The holder of the span may
+   * write there, for example to put a response's head before its body and send both at once.
    */
   free = 0
   /**
@@ -70,8 +73,5 @@ export class Span {
   }
 }
 
-/**
- * A span that has nothing in it. Nobody may point it at anything. It is not frozen: that would give
- * it another hidden class than the spans it is used beside.
- */
-export const EMPTY: Readonly<Span> = new Span()
+/** A span that has nothing in it. Nobody may point it at anything. */
+export const EMPTY: Readonly<Span> = Object.freeze(new Span())

@@ -3,14 +3,16 @@ import type { RequestHead } from './request-head.ts'
 import type { Field, ResponseHead } from './response-head.ts'
 
 /**
- * The two halves of an exchange as the engine sees it. The engine calls the handler once per
- * request with the parsed head and a {@link Reply}, and gets a {@link RequestSink} back that hears
- * everything that happens to the request from then on. Nothing here knows of WSGI, or of a version of
- * HTTP: each has its own implementation of {@link Reply} (`h1/`).
+ * What answers requests. The engine calls it once per request with the parsed head and a
+ * {@link Reply}, and calls the {@link RequestSink} that it returns for everything that happens to
+ * the request from then on.
+ *
+ * This is the boundary of the engine. It does not depend on WSGI, nor on a version of HTTP: each
+ * version has its own implementation of {@link Reply} (`h1/`).
  */
 export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
 
-/** What hears of one request: its body, the progress of its answer, and its end. */
+/** Called for what happens to one request: its body, the progress of its answer, its end. */
 export interface RequestSink {
   /** The engine is ready for the answer. Nothing else is called before this. */
   begin(): void
@@ -19,23 +21,25 @@ export interface RequestSink {
   /** The body is complete (called for every request that gets that far, with or without a body). */
   bodyEnd(): void
   /**
-   * The client has closed its own direction. It may still be reading; nothing is to be done but to
-   * think of it as more likely to be gone.
+   * The client has closed its own direction. It may still be reading, but it is more likely to be
+   * gone.
    */
   clientEnded(): void
   /** That many bytes of the response body, as given to {@link Reply}, have left this process. */
   written(bytes: number): void
   /**
-   * The exchange is over; the reply must not be used any more. `completed` tells whether a whole
-   * response went out; otherwise the client is gone, the request broke off, or `abort` was called.
-   * `refusedWith` is the status of the engine's own answer where the request was refused after it
-   * had begun (a malformed or too slow body) and nothing had been answered.
+   * The exchange is over. The reply must not be used any more.
+   *
+   * @param completed a whole response went out. Otherwise the client is gone, the request broke off,
+   * or `abort` was called.
+   * @param refusedWith the status of the engine's own answer, if the request was refused after it
+   * had begun (its body was malformed or too slow) and nothing had been answered
    */
   closed(completed: boolean, refusedWith?: number): void
 }
 
 /**
- * What a handler answers a request with. Call `respond`, or `start`, any number of `data`, then
+ * Answers one request. Call either `respond`, or `start`, then `data` any number of times, then
  * `finish` or `abort`.
  */
 export interface Reply {
@@ -55,32 +59,32 @@ export interface Reply {
    */
   respond(head: ResponseHead, body: Span): boolean
   /**
-   * Sends the head and what is at hand of the body, as {@link respond}; the rest follows by `data`
+   * Sends the head and the beginning of the body, as {@link respond} does. The rest follows by `data`
    * and `finish`.
    * @returns whether the span's memory is still needed
    */
   start(head: ResponseHead, body?: Span): boolean
   /**
-   * Sends a piece of the body. What is more than the declared Content-Length is cut off.
+   * Sends a piece of the body. Bytes beyond the declared Content-Length are cut off.
    * @returns whether the span's memory is still needed; never if it was lent and copying was
    * cheaper
    */
   data(body: Span): boolean
   /**
-   * Ends the response. When fewer bytes came than were declared, the connection is closed instead:
-   * the client must see that it is incomplete.
+   * Ends the response. If fewer bytes were given than declared, the connection is closed instead,
+   * because the client must see that the response is incomplete.
    */
   finish(): void
   /**
    * Ends the connection where it is, so that the client sees that the response is incomplete.
-   * @param atOnce drop what the client has not taken yet
+   * @param atOnce drops what the client has not taken yet
    */
   abort(atOnce?: boolean): void
   /**
-   * Sends one of the small fixed answers and, when `close` is set, ends the connection after it.
+   * Sends a small answer of the server's own. With `close`, ends the connection after it.
    */
   refuse(status: number, options?: { close?: boolean; fields?: readonly Field[] }): void
-  /** Asks for no more body until `resumeBody`. */
+  /** Stops `bodyData` calls until `resumeBody`. */
   pauseBody(): void
   resumeBody(): void
   /**
@@ -99,8 +103,7 @@ export interface Peer {
   /** The connection is encrypted all the way to this process. */
   readonly encrypted: boolean
   /**
-   * For the gateway, which keeps here what it derived from the addresses. Nothing in `http/` reads
-   * it.
+   * For the gateway, which keeps here what it made of the addresses. The engine does not read it.
    */
   environPart: object | null
 }

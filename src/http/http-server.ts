@@ -7,57 +7,57 @@ import type { RequestHandler } from './exchange.ts'
 import { IdleConnections } from './idle-connections.ts'
 import type { Refusal } from './refusal.ts'
 
-/** What a server is made of. */
+/** The parts and limits of a server. */
 export interface HttpServerOptions
   extends Pick<ConnectionContext, 'limits' | 'timeouts' | 'rates' | 'memory' | 'serverName'> {
   /** Takes over each connection, and may choose another protocol for it. */
   readonly protocol: Protocol
   readonly handler: RequestHandler
   /**
-   * Where there are that many connections, idle ones make room for new ones; where none is idle,
-   * new ones are answered 503. 0 for no limit.
+   * With this many connections, idle ones are closed for new ones; if none is idle, new ones are
+   * answered 503. 0 disables the limit.
    */
   readonly maxConnections: number
   /**
-   * The number of descriptors that this process may have open; Infinity where it is not known.
-   * Close to it the same is done as at `maxConnections`: past it the kernel hands out no
-   * connection, and libuv closes it without a word to anybody.
+   * The number of file descriptors that this process may have open; Infinity if it is not known.
+   * Close to it, the server does the same as at `maxConnections`. Beyond it, the kernel cannot hand
+   * out a connection, and libuv closes it without telling anybody.
    */
   readonly descriptors?: number
-  /** Hears of every message that was refused, for the logs. */
+  /** Called for each refused message. */
   readonly refused: (refusal: Refusal) => void
-  /** Hears of every connection that is turned away, and why. */
+  /** Called for each connection that is turned away, with the reason. */
   readonly turnsAway: (why: Shortage) => void
   /**
-   * Hears of every connection that came when descriptors were nearly used up, whether or not there
-   * was room for it.
+   * Called for each connection that comes when descriptors are nearly used up, whether or not it is
+   * accepted.
    */
   readonly scarce?: () => void
-  /** Hears that nothing more can be accepted here: every attempt fails. */
+  /** Called when every attempt to accept fails: nothing more can be accepted here. */
   readonly unableToAccept?: () => void
 }
 
-/** What there was not enough of for a new connection. */
+/** What a new connection lacked. */
 export type Shortage = 'connections' | 'descriptors'
 
 /** A connection over `maxConnections` has this long to take its 503 and to close … */
 const TURN_AWAY_MS = 1000
 /** … unless there are this many of them. */
 const MOST_TURNED_AWAY = 256
-/** So many descriptors stay free for files and for those who are turned away. */
+/** Descriptors that stay free, for files and for connections that are turned away. */
 const SPARE_DESCRIPTORS = 16
 /**
- * After so many attempts to accept that failed, one after the other, it is given up: libuv goes on
- * trying, and nothing else has its turn.
+ * After this many failed attempts in a row, the server stops accepting. libuv would go on trying,
+ * and nothing else would run.
  */
 const MOST_FAILURES = 64
-/** What node takes where nothing is said. */
+/** Node's default. */
 const DEFAULT_BACKLOG = 511
-/** Connections that are cut are gone at once; this is for one that is not. */
+/** How long to wait for connections that were destroyed, which are usually gone at once. */
 const LAST_MS = 500
 
 /**
- * Listens, accepts, and owns the connections: the HTTP engine as a whole, whoever answers the
+ * Listens, accepts, and owns the connections: the HTTP engine as a whole. The handler answers the
  * requests.
  */
 export class HttpServer {
@@ -71,13 +71,13 @@ export class HttpServer {
   #maxConnections: number
   #mostTurnedAway: number
   /**
-   * An accepted socket with a descriptor from here on says that they are nearly used up: the kernel
-   * gives out the lowest.
+   * An accepted socket with this descriptor or a higher one means that they are nearly used up,
+   * because the kernel gives out the lowest.
    */
   #scarceFrom: number
   /**
-   * Idle connections in whose place others were accepted in this turn of the event loop; closed at
-   * the end of it.
+   * Idle connections that were replaced in this turn of the event loop. They are closed at the end
+   * of it.
    */
   readonly #replaced: Connection[] = []
   #failures = 0
@@ -107,11 +107,11 @@ export class HttpServer {
   }
 
   /**
-   * Accepts connections where `where` says: an address to bind, or a descriptor that listens
-   * already.
+   * Accepts connections.
    *
-   * @param failed hears of every connection that could not be accepted
-   * @returns the listening socket; closing it is {@link stop}'s
+   * @param where an address to bind, or a descriptor that listens already
+   * @param failed called for each connection that could not be accepted
+   * @returns the listening socket, which {@link stop} closes
    */
   listen(where: ListenOptions & { fd?: number }, failed: (error: Error) => void): Promise<Server> {
     return new Promise((resolve, reject) => {
@@ -129,8 +129,8 @@ export class HttpServer {
 
   #accept(socket: Socket, descriptor: number): Connection | null {
     this.#failures = 0
-    // Gone before it could be asked who it was. Without this it would pass for a client of a unix
-    // socket, which is trusted.
+    // The client left before its address could be read. Without this check it would pass for a client
+    // of a unix socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.destroy()
       return null
@@ -140,10 +140,10 @@ export class HttpServer {
     if (scarce) this.#options.scarce?.()
     const over =
       maxConnections === 0 ? -1 : this.#connections.size - this.#replaced.length - maxConnections
-    // Connections that were closed, but still have an answer to deliver, may be an eighth more;
-    // then they stand for others.
-    const room = over < 0 && !scarce ? true : over <= maxConnections >> 3 && this.#replaceIdle()
-    if (!room) {
+    // Connections that were closed, but still have an answer to deliver, may exceed the limit by an
+    // eighth. Beyond that they count like others.
+    const accepts = over < 0 && !scarce ? true : over <= maxConnections >> 3 && this.#replaceIdle()
+    if (!accepts) {
       if (scarce) this.#turnAwayAtOnce(socket)
       else this.#turnAway(socket)
       this.#options.turnsAway(scarce ? 'descriptors' : 'connections')
@@ -155,9 +155,8 @@ export class HttpServer {
   }
 
   /**
-   * Lets a new connection take the place of the one that has been idle for longest, where there is
-   * one. That is closed when this turn of the event loop has read what has arrived: a request that
-   * is here already is not lost.
+   * Replaces the connection that has been idle longest, if there is one. It is closed after this turn
+   * of the event loop has read what arrived, so that a request that is here already is not lost.
    */
   #replaceIdle(): boolean {
     const longest = this.#context.idle.take()
@@ -169,7 +168,7 @@ export class HttpServer {
   #closeReplaced(): void {
     let spared = 0
     for (const connection of this.#replaced) {
-      // It has had a request since, and may be idle again.
+      // It has had a request in the meantime, and may be idle again.
       if (connection.idleIn !== null || !connection.idle) spared++
       else connection.closeIdle()
     }
@@ -177,12 +176,12 @@ export class HttpServer {
     this.#closeLongestIdle(spared)
   }
 
-  /** Only when what has arrived has been read. */
+  /** Call it only after what has arrived has been read. */
   #closeLongestIdle(count: number): void {
     for (let left = count; left > 0; left--) this.#context.idle.take()?.closeIdle()
   }
 
-  /** Takes other limits from now on; see {@link HttpServerOptions}. */
+  /** Changes the limits; see {@link HttpServerOptions}. */
   adapt(maxConnections: number, descriptors: number): void {
     this.#maxConnections = maxConnections
     this.#scarceFrom = descriptors - SPARE_DESCRIPTORS
@@ -201,9 +200,8 @@ export class HttpServer {
   }
 
   /**
-   * Closes a part of the idle connections, longest idle first, to have descriptors to work with: a
-   * quarter of them, at least 16.
-   * @returns how many
+   * Closes a quarter of the idle connections, at least 16, longest idle first, to free descriptors.
+   * @returns how many it closes
    */
   reclaimIdle(): number {
     const { size } = this.#context.idle
@@ -213,8 +211,8 @@ export class HttpServer {
   }
 
   /**
-   * Leaves new connections to the kernel, where they wait, until {@link resume}. May be called
-   * again.
+   * Stops accepting until {@link resume}: new connections wait in the kernel. A second call does
+   * nothing.
    */
   pause(): void {
     this.#resumes ??= this.#servers
@@ -229,14 +227,14 @@ export class HttpServer {
   }
 
   /**
-   * Accepting has failed. libuv tries again at once, and goes on until it succeeds or there is
-   * nothing to listen to.
+   * Accepting has failed. libuv tries again at once, until it succeeds or the server does not listen
+   * any more.
    */
   #notAccepted(server: Server, error: Error, failed: (error: Error) => void): void {
     failed(error)
     if (this.#failures++ === 0) setImmediate(() => (this.#failures = 0))
     const { code } = error as NodeJS.ErrnoException
-    // Not at the end of the turn, because it does not end.
+    // Not at the end of the turn: while libuv tries, the turn does not end.
     if (code === 'EMFILE' || code === 'ENFILE') this.#closeLongestIdle(1)
     if (this.#failures <= MOST_FAILURES || this.#context.stopping || !server.listening) return
     server.close()
@@ -244,8 +242,8 @@ export class HttpServer {
   }
 
   /**
-   * Answers 503. What the client still sends is dropped for a while: closing over unread bytes may
-   * destroy the answer (RFC 9112 §9.6).
+   * Answers that there is no place, and drops for a while what the client still sends: closing a
+   * socket with unread bytes may destroy the answer (RFC 9112 §9.6).
    */
   #turnAway(socket: Socket): void {
     if (this.#turnedAway.size >= this.#mostTurnedAway) {
@@ -266,7 +264,7 @@ export class HttpServer {
   }
 
   /**
-   * The same without keeping the descriptor: the kernel has taken the answer when `write` returns.
+   * The same, but frees the descriptor at once. The kernel has the answer when `write` returns.
    */
   #turnAwayAtOnce(socket: Socket): void {
     socket.on('error', () => {})
@@ -274,7 +272,7 @@ export class HttpServer {
     socket.destroy()
   }
 
-  /** While memory is lacking altogether, clients that hold some of it for nothing are given up. */
+  /** If there is no memory left at all, gives up clients that hold some of it and do nothing. */
   #relieve(): void {
     for (const connection of this.#connections) {
       if (!this.#options.memory.over) return
@@ -288,12 +286,12 @@ export class HttpServer {
   }
 
   /**
-   * Accepts no more; exchanges under way are finished, idle connections closed. Resolves when no
-   * connection is left; what is after `graceMs` is cut.
+   * Stops accepting, finishes the exchanges under way and closes idle connections. Resolves when no
+   * connection is left.
    *
-   * @param idleMs idle connections have that long for one more request, where another server goes
-   * on: one that is closed may just have been sent a request, which its client cannot know to be
-   * lost
+   * @param graceMs connections that are left after this time are destroyed
+   * @param idleMs idle connections have this long for one more request. Use it if another server
+   * takes over: a client may just have sent a request, and cannot know that it is lost.
    */
   async stop(graceMs: number, idleMs = 0): Promise<void> {
     const until = performance.now() + graceMs
@@ -306,20 +304,20 @@ export class HttpServer {
     await this.#noConnections(Math.max(0, until - performance.now()))
     for (const connection of this.#connections) connection.destroy()
     for (const socket of this.#turnedAway) socket.destroy()
-    // Handlers hear of their end a turn later, and close what they have.
+    // Handlers are told of the end one turn later, and close what they have open.
     await this.#noConnections(LAST_MS)
   }
 
-  /** Ends the patience of a {@link stop} under way. */
+  /** Ends the `idleMs` of a {@link stop} under way. */
   closeIdle(): void {
     this.#context.patient = false
-    // When what has arrived has been read.
+    // After what has arrived has been read.
     setImmediate(() => {
       for (const connection of this.#connections) connection.closeWhenIdle()
     })
   }
 
-  /** Resolves when no connection is left, or after that many milliseconds. */
+  /** Resolves when no connection is left, or after `withinMs`. */
   async #noConnections(withinMs: number): Promise<void> {
     if (this.#connections.size === 0) return
     let timer: NodeJS.Timeout
@@ -331,9 +329,8 @@ export class HttpServer {
   }
 
   /**
-   * Accepts and reads what the kernel holds for us: a client that has sent its request does not
-   * know that we are about to close. What is accepted in one turn of the event loop is read in the
-   * next.
+   * Accepts and reads what the kernel holds: a client that has sent its request does not know that
+   * the server is about to close. What is accepted in one turn of the event loop is read in the next.
    */
   async #takeWhatHasCome(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await nextTurn()
@@ -341,8 +338,8 @@ export class HttpServer {
 }
 
 /**
- * How many of those who are turned away may take their time: what they hold is taken off what
- * connections may have.
+ * How many connections that are turned away may take their time. They use descriptors that
+ * connections could have.
  */
 export function mostTurnedAway(descriptors: number): number {
   return Math.max(SPARE_DESCRIPTORS, Math.min(MOST_TURNED_AWAY, Math.floor(descriptors / 16)))

@@ -1,6 +1,6 @@
 import { type Deadlines, TICK_MS } from './deadlines.ts'
 
-/** What {@link IdleConnections} keeps of a connection. Nobody else writes to these fields. */
+/** Fields of a connection that only {@link IdleConnections} writes. */
 export interface IdleMember<T extends IdleMember<T>> {
   idleBefore: T | null
   idleAfter: T | null
@@ -11,8 +11,8 @@ export interface IdleMember<T extends IdleMember<T>> {
 }
 
 /**
- * Members in the order in which they became idle; a few writes to fields for each that comes or
- * goes.
+ * Members in the order in which they became idle. To add or remove one costs a few writes to
+ * fields.
  */
 class IdleList<T extends IdleMember<T>> {
   size = 0
@@ -44,21 +44,21 @@ class IdleList<T extends IdleMember<T>> {
 
 /**
  * How long a new connection is left alone, in milliseconds: two ticks of a clock that is late by up
- * to one. Its request is on its way; to close it without an answer is worse than to refuse another.
- * Not longer: silent connections must not be a way to keep others out.
+ * to one. Its request is on its way, and to close it without an answer is worse than to refuse
+ * another one. It is not longer, because silent connections must not be a way to keep others out.
  */
 const GRACE_MS = 2 * TICK_MS
 
 /**
- * The connections of a server that wait for a request, for finding those that have waited for
- * longest. A connection comes and goes with every request, so that costs a few writes, no clock and
- * no memory.
+ * The connections of a server that wait for a request, to find those that have waited longest. A
+ * connection is added and removed with every request, which costs a few writes, no clock and no
+ * memory.
  */
 export class IdleConnections<T extends IdleMember<T>> {
   readonly #clock: Pick<Deadlines, 'now'>
-  /** Those that have had an answer … */
+  /** Connections that have had an answer … */
   readonly #kept = new IdleList<T>()
-  /** … and those that have never sent anything. */
+  /** … and connections that have never sent anything. */
   readonly #silent = new IdleList<T>()
 
   constructor(clock: Pick<Deadlines, 'now'>) {
@@ -82,8 +82,8 @@ export class IdleConnections<T extends IdleMember<T>> {
   }
 
   /**
-   * Takes out the one that has been idle for longest, to be closed; null when there is none but
-   * those that have just come.
+   * Removes the connection that has been idle longest, so that it can be closed. Null if all of them
+   * are new.
    */
   take(): T | null {
     const kept = this.#kept.first

@@ -1,31 +1,30 @@
 import { Socket } from 'node:net'
 import { takeHandle } from './node-internals.ts'
 
-/** What a socket reads into, and what is told of it: see {@link readingSocket}. */
+/** Where a socket reads to, and what is called for each read: see {@link readingSocket}. */
 export interface Reading {
   /**
-   * Where the next bytes are to go. A function is asked at the beginning and after each read; null
-   * means the same place again.
+   * Where the next bytes go. A function is called at the beginning and after each read; null means
+   * the same buffer again.
    */
   readonly buffer: Buffer | (() => Buffer | null)
-  /** That many bytes are in the buffer. */
+  /** Called when `length` bytes are in the buffer. */
   read(length: number): void
 }
 
 /**
- * A socket on `handle` that reads into buffers of ours and emits no `data`; pausing, resuming,
- * `end` and writing are as ever.
+ * Makes a socket on `handle` that reads into the given buffers and emits no `data`. Pausing,
+ * resuming, `end` and writing work as usual.
  *
- * Node by itself allocates 64 KiB for each read and takes what came through a readable stream.
- * Together that costs as much as all else that node does for a small request: a server that answers
- * everything with one string needed 7.0 µs of user time a request, and 2.8 µs with such sockets; of
- * the system's time (pages to be cleared) they save a tenth.
+ * Node by itself allocates 64 KiB for each read and passes what came through a readable stream. That
+ * costs as much as everything else that Node does for a small request: a server that answers
+ * everything with one string needed 7.0 µs of user time a request, and 2.8 µs with such sockets.
+ * They also save a tenth of the system's time, which clears the pages.
  *
- * @param allowHalfOpen as for node's sockets: whether our direction stays open when the peer has
- * closed its own
+ * Node documents the `onread` option for `net.connect` only; the sockets of servers and of child
+ * processes do not offer it.
  *
- * This is node's documented `onread` option, which `net.connect` has and a server's or a child's
- * sockets lack.
+ * @param allowHalfOpen our direction stays open when the peer has closed its own
  */
 export function readingSocket(handle: object, reading: Reading, allowHalfOpen: boolean): Socket {
   return new Socket({

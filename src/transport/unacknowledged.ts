@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * How long one look at the kernel's tables serves, in milliseconds: they have a line for each
+ * How long a copy of the kernel's tables is used, in milliseconds. They have a line for each
  * connection of the machine.
  */
 const FRESH_MS = 1000
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
-/** Two connections have the same ports; which is which is not looked for. */
+/** Two connections have the same ports. They are not told apart. */
 const AMBIGUOUS = -1
 
 let table = new Map<string, number>()
@@ -15,11 +15,11 @@ let readAt = Number.NEGATIVE_INFINITY
 /**
  * Bytes that were given to the kernel for a TCP connection and that the other side has not
  * acknowledged (Linux: `tx_queue`, proc_net_tcp). A socket is writable again only when a third of
- * the kernel's buffer is free, which a slow reader may take minutes for; this number falls all the
- * while.
+ * the kernel's buffer is free. For a slow reader that may take minutes, during which this number
+ * falls.
  *
- * @returns null where it cannot be known: not Linux, not TCP, or other connections have the same
- * pair of ports
+ * @returns null if it cannot be known: not Linux, not TCP, or other connections have the same pair
+ * of ports
  */
 export function unacknowledged(localPort: number, remotePort: number): number | null {
   if (process.platform !== 'linux' || remotePort === 0) return null
