@@ -1,34 +1,34 @@
 import { type Difference, type PepCase, sections, type TypeScriptDifference } from './case.ts'
 
-/** What was seen in a run, by the id of the case. */
+/** The results of a run, by the id of the case. */
 export type Seen = ReadonlyMap<string, string>
 
-/** The version of gunicorn that the recorded differences hold for. */
+/** The version of gunicorn whose differences are recorded. */
 export const comparedGunicorn = '27.0.1'
 
 const meanings: Readonly<Record<Difference['weAre'], string>> = {
-  conforms: 'we do what the PEP (or the RFC it stands on) asks, and gunicorn does not',
-  stricter: 'we refuse what gunicorn lets through',
-  laxer: 'we let through what gunicorn refuses',
+  conforms: 'Monoceros does what the PEP (or the RFC behind it) requires, and gunicorn does not',
+  stricter: 'Monoceros refuses what gunicorn accepts',
+  laxer: 'Monoceros accepts what gunicorn refuses',
   choice: 'the PEP allows both',
 }
 
 const reasons: Readonly<Record<TypeScriptDifference['because'], string>> = {
-  words: 'the rule holds; what is seen has another name',
-  language: 'what the case is about does not exist in TypeScript, or is another thing there',
+  words: 'the rule holds, but the result has another name',
+  language: 'the subject of the case does not exist in TypeScript, or is something else there',
   choice: 'the PEP allows both',
 }
 
-/** What takes the place of what in the applications of the cases. */
+/** Python's terms, and what the applications in TypeScript use instead. */
 const translations: readonly (readonly [python: string, typescript: string])[] = [
   ['`str`', '`string`'],
   ['`bytes`', '`Uint8Array`'],
   ['`bytearray`, `memoryview`', '`ArrayBuffer`, `DataView`'],
-  ['`list`, `tuple`', 'an array, one that is frozen'],
-  ['`dict`', 'a plain object; where it is iterated over, `keys()` of a `Map`'],
+  ['`list`, `tuple`', 'an array, a frozen array'],
+  ['`dict`', 'a plain object; if it is iterated over, `keys()` of a `Map`'],
   ['`None`', '`null`; as an argument, `undefined`'],
   ['`__call__`', 'a method `wsgi`'],
-  ['`__iter__`', '`Symbol.iterator`, or `Symbol.asyncIterator` where something is waited for'],
+  ['`__iter__`', '`Symbol.iterator`, or `Symbol.asyncIterator` if it waits for something'],
   ['`sys.exc_info()`', 'the error'],
   ['`time.sleep()`', 'a promise'],
   ['`print(file=…)`', 'a `Console`'],
@@ -40,8 +40,8 @@ const translations: readonly (readonly [python: string, typescript: string])[] =
 /**
  * The reference page: one row for each case, by section of the PEP.
  *
- * @param ours What was seen of our server.
- * @param gunicorn What was seen of gunicorn.
+ * @param ours the results of Monoceros
+ * @param gunicorn the results of gunicorn
  * @returns Markdown.
  */
 export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): string {
@@ -58,20 +58,25 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
   return `${[
     '# PEP 3333, case by case',
     '',
-    `Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, put to Monoceros and to gunicorn ${comparedGunicorn}`,
-    'by the same applications and the same bytes over real sockets. The page is written by the suite',
-    '(`PEP3333_WRITE=1 npx vitest run tests/release/pep3333-gunicorn.test.ts`), which fails when it no longer says what is seen.',
+    'Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, ' +
+      `tried on Monoceros and on gunicorn ${comparedGunicorn} with the same applications and the ` +
+      'same bytes over real sockets.',
+    'The tests write this page (`PEP3333_WRITE=1 npx vitest run ' +
+      'tests/release/pep3333-gunicorn.test.ts`), and fail if it does not show what they see.',
     '',
-    `The TypeScript column is of the same applications in TypeScript, each run as it is and once more with a promise or an asynchronous iterable wherever the`,
-    'contract allows one; `tests/e2e/pep3333-typescript.test.ts` checks every entry.',
+    'The TypeScript column is for the same applications in TypeScript.',
+    'Each is run as it is, and again with a promise or an asynchronous iterable wherever the ' +
+      'contract allows one; `tests/e2e/pep3333-typescript.test.ts` checks every entry.',
     '',
-    `${table.length} cases. Gunicorn does the same in ${table.length - differing.length}; in the others:`,
+    `There are ${table.length} cases.`,
+    `Gunicorn does the same in ${table.length - differing.length}; in the others:`,
     '',
-    '| we are | which means | cases |',
+    '| Monoceros | which means | cases |',
     '| --- | --- | --- |',
     ...counts,
     '',
-    `An application in TypeScript sees the same as one in Python in ${table.length - elsewhere.length}; in the others:`,
+    'An application in TypeScript sees the same as one in Python in ' +
+      `${table.length - elsewhere.length}; in the others:`,
     '',
     '| because of | which means | cases |',
     '| --- | --- | --- |',
@@ -79,15 +84,17 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '',
     ...embeddedLines(table),
     '',
-    'What the cases say of Python is, in their TypeScript:',
+    'The cases use the terms of Python; in TypeScript they are:',
     '',
     '| Python | TypeScript |',
     '| --- | --- |',
     ...translations.map(([python, typescript]) => `| ${python} | ${typescript} |`),
     '',
-    'Where there is a case of the same name that ends in `-lenient`, the first is of Monoceros with `--strict`, the second without.',
+    'If another case has the same name with `-lenient` at its end, the first is for Monoceros ' +
+      'with `--strict`, the second without.',
     '',
-    'A bare status (`500`) is the server\u2019s own error page; `refused` and `accepted` say whether `start_response` raised an error.',
+    'A bare status (`500`) is the server\u2019s own error page.',
+    '`refused` and `accepted` tell whether `start_response` raised an error.',
     ...sections.flatMap((section) =>
       sectionLines(
         section,
@@ -99,19 +106,15 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
   ].join('\n')}\n`
 }
 
-/**
- * What the embedded interpreter does otherwise: so little that a column of its own would say
- * nothing.
- */
+/** The differences of the embedded interpreter: too few for a column of their own. */
 function embeddedLines(table: readonly PepCase[]): string[] {
   const elsewhere = table.flatMap((row) =>
     row.embedded ? [{ ...row, embedded: row.embedded }] : [],
   )
   return [
     'On the embedded Python (`--runtime pyodide`) the same applications do the same in ' +
-      `${table.length - elsewhere.length} cases, by ` +
-      '`tests/embedded/pep3333-embedded.test.ts`;',
-    'in the others it lacks something that the system\u2019s Python has:',
+      `${table.length - elsewhere.length} cases (\`tests/embedded/pep3333-embedded.test.ts\`).`,
+    'In the others it lacks something that the system\u2019s Python has:',
     '',
     '| case | the PEP says | on the embedded Python | lacks | why |',
     '| --- | --- | --- | --- | --- |',

@@ -271,7 +271,7 @@ test.each(pages)('the files and folders that %s names exist', (page) => {
 })
 
 /** Pages that are still to be rewritten. */
-const unformed = ['frames', 'pep3333'].map((name) => `docs/reference/${name}.md`)
+const unformed = ['frames'].map((name) => `docs/reference/${name}.md`)
 
 test.each(pages.filter((page) => !unformed.includes(page)))(
   '%s has one sentence on each line',
