@@ -14,7 +14,7 @@ import type { WSGIError } from '../wsgi/wsgi-error.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
 import type { GatewayBasics } from './context.ts'
-import type { EnvironFacts } from './environ.ts'
+import type { EnvironFacts } from './environ-facts.ts'
 
 /**
  * A body of up to this length is waited for before the application is called: most then need no

@@ -1,11 +1,9 @@
-import type { Peer } from '../http/exchange.ts'
 import type { FieldName } from '../http/field-names.ts'
-import { HOST, TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import { TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { splitAuthority } from '../semantics/authority.ts'
-import { decodePercentBytes, hasPercent } from '../semantics/percent.ts'
 import { valueSeparator } from '../semantics/repeated-fields.ts'
 import { environKey } from '../wsgi/environ.ts'
+import { type EnvironFacts, isHidden, peerVariables } from './environ-facts.ts'
 import {
   beginDict,
   encodePair,
@@ -14,22 +12,8 @@ import {
   writeBytes,
   writeEncoded,
 } from './marshal.ts'
+import { PathInfo } from './path-info.ts'
 
-/** What of a request's environ does not stand in its head. */
-export interface EnvironFacts {
-  readonly head: RequestHead
-  readonly peer: Peer
-  /**
-   * The length of a chunked body that has been read whole, or -1: the application then sees a
-   * Content-Length and no Transfer-Encoding.
-   */
-  readonly readLength: number
-}
-
-const SLASH = 0x2f
-
-const ROOT = Buffer.of(SLASH)
-export const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
 const PATH_INFO = encodeString('PATH_INFO')
 const QUERY_STRING = encodeString('QUERY_STRING')
 const RAW_URI = encodeString('RAW_URI')
@@ -49,18 +33,16 @@ const METHODS = new Map(
   ]),
 )
 
-/**
- * Bytes of everything whose size does not depend on the request: keys, short values, marshal's own.
- */
+/** Bytes for all that does not depend on the request's size: keys, short values, marshal's own. */
 const FIXED = 1024
-/** Up to this many fields, repeated names are looked for among all. */
+/** Up to this many fields, each name is compared with all others to find repeated ones. */
 const MANY_FIELDS = 256
-/** A field costs its key's `HTTP_` and two marshal heads beside its own bytes. */
+/** A field costs its key's `HTTP_` and two marshal heads in addition to its own bytes. */
 const PER_FIELD = 16
 
 /**
- * What most requests have in common. A worker knows it from the beginning ("environ" in START), and
- * an environ leaves out what is no other: a variable less is a string less to make, twice.
+ * The variables that most requests have in common. A worker gets them once ("environ" in START), and
+ * an environ leaves out those that have the usual value: that saves making their strings twice.
  *
  * @param rootPath see {@link EnvironWriter}
  */
@@ -75,21 +57,20 @@ export function usualEnviron(rootPath: string): Readonly<Record<string, string>>
 }
 
 /**
- * Writes environs: from the bytes of a parsed head straight into marshalled bytes, with no string
- * made on the way (what it costs to make them twice, here and in Python, was a quarter of a
- * request). The keys follow PEP 3333 "environ Variables" and RFC 3875 §4.1; every value is the
- * latin-1 view of the request's bytes.
+ * Writes environs for workers: from the bytes of a parsed head directly into marshalled bytes,
+ * without strings (making them twice, here and in Python, was a quarter of the cost of a request).
+ * The keys follow PEP 3333 "environ Variables" and RFC 3875 §4.1; every value is the latin-1 view of
+ * the request's bytes.
  */
 export class EnvironWriter {
-  readonly #rootPath: Buffer
-  /** By {@link FieldName.id}: the number of the environ in which that name was last seen. */
+  readonly #pathInfo: PathInfo
+  /** The number of the last environ with a well-known name, by {@link FieldName.id}. */
   readonly #seen = new Uint32Array(WELL_KNOWN_NAMES.length)
   #number = 0
-  #scratch = Buffer.alloc(8192)
 
-  /** @param rootPath what `SCRIPT_NAME` is, `''` or a path such as `/shop` */
+  /** @param rootPath what `SCRIPT_NAME` is: `''`, or a path such as `/shop` */
   constructor(rootPath: string) {
-    this.#rootPath = Buffer.from(rootPath, 'utf8')
+    this.#pathInfo = new PathInfo(Buffer.from(rootPath, 'utf8'))
   }
 
   /** An upper bound of what {@link write} writes, in bytes. */
@@ -97,7 +78,7 @@ export class EnvironWriter {
     const fields = head.fields
     const last = head.fieldCount === 0 ? head.targetEnd : fields[head.fieldCount * 4 - 1]
     const target = head.targetEnd - head.targetStart
-    // The target stands in up to four values; a byte becomes two at the most.
+    // The target is part of up to four values; a byte becomes two at most.
     return (
       FIXED +
       8 * target +
@@ -109,8 +90,10 @@ export class EnvironWriter {
   }
 
   /**
-   * Writes the environ of a request, but for what is {@link usualEnviron}, as a marshalled dict of
-   * str to str at `start`; returns where it ends.
+   * Writes the environ of a request, without what is as in {@link usualEnviron}, as a marshalled
+   * dict of str to str.
+   *
+   * @returns where it ends
    */
   write(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head, peer } = facts
@@ -123,7 +106,9 @@ export class EnvironWriter {
           ? writeEncoded(out, at, method)
           : writeEncoded(out, writeEncoded(out, at, REQUEST_METHOD), encodeString(head.method))
     }
-    at = this.#writePath(head, out, at)
+    const path = this.#pathInfo.of(head)
+    at = writeEncoded(out, at, PATH_INFO)
+    at = writeBytes(out, at, path.bytes, path.start, path.end)
     if (head.queryStart !== head.queryEnd) {
       at = writeEncoded(out, at, QUERY_STRING)
       at = writeBytes(out, at, bytes, head.queryStart, head.queryEnd)
@@ -139,32 +124,11 @@ export class EnvironWriter {
     return endDict(out, at)
   }
 
-  /** `PATH_INFO`. A proxy may or may not have taken the root path off; both kinds are met. */
-  #writePath(head: RequestHead, out: Buffer, start: number): number {
-    const at = writeEncoded(out, start, PATH_INFO)
-    let bytes: Uint8Array = head.bytes
-    let from = head.pathStart
-    let to = head.pathEnd
-    if (head.targetForm === 'asterisk') return writeBytes(out, at, bytes, from, from)
-    // RFC 9112 §3.2.4: an absolute-form target without a path means the server itself for OPTIONS;
-    // else it is "/".
-    if (from === to && head.method !== 'OPTIONS') return writeBytes(out, at, ROOT, 0, 1)
-    if (hasPercent(bytes, from, to)) {
-      if (this.#scratch.length < to - from) this.#scratch = Buffer.alloc(to - from)
-      to = decodePercentBytes(bytes, from, to, this.#scratch)
-      from = 0
-      bytes = this.#scratch
-    }
-    const root = this.#rootPath
-    if (root.length !== 0 && startsWithPath(bytes, from, to, root)) from += root.length
-    return writeBytes(out, at, bytes, from, to)
-  }
-
   #writeFields(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head } = facts
     const { bytes, fields, names, fieldCount } = head
     if (++this.#number > 0xffffffff) {
-      // Half a day at full speed: old numbers must not be taken for this one.
+      // After half a day at full speed: an old number must not pass for this one.
       this.#seen.fill(0)
       this.#number = 1
     }
@@ -178,10 +142,7 @@ export class EnvironWriter {
         if (this.#seen[id] === number) continue // joined with the first of its name below
         this.#seen[id] = number
         if (id === TRANSFER_ENCODING && facts.readLength >= 0) continue
-        if (id === HOST && head.hasAuthority) continue
-        // HTTP_PROXY would be taken for the variable that names a proxy for outgoing requests
-        // ("httpoxy", CVE-2016-5385).
-        if (id === PROXY) continue
+        if (isHidden(name, head)) continue
       } else if ((places === null ? indexOfName(names, name, 0) : places.get(name.lower)![0]) < i) {
         continue
       }
@@ -200,7 +161,6 @@ export class EnvironWriter {
       at = writeEncoded(out, at, encodeString(String(facts.readLength)))
     }
     if (head.hasAuthority) {
-      // RFC 9112 §3.2.2: the authority of the target stands for a Host field.
       at = writeEncoded(out, at, HTTP_HOST)
       at = writeBytes(out, at, bytes, head.authorityStart, head.authorityEnd)
     }
@@ -237,7 +197,7 @@ function indexOfName(names: readonly FieldName[], name: FieldName, from: number)
   return count
 }
 
-/** Where the fields of this name are from its first place on, or null when that is the only one. */
+/** The places of all fields of this name, or null if there is only the first one. */
 function placesOf(names: readonly FieldName[], name: FieldName, first: number): number[] | null {
   let next = indexOfName(names, name, first + 1)
   if (next === names.length) return null
@@ -247,8 +207,8 @@ function placesOf(names: readonly FieldName[], name: FieldName, first: number): 
 }
 
 /**
- * The same for all names at once: looking for each among all would take seconds for tens of
- * thousands of fields.
+ * The same for all names at once: for tens of thousands of fields, comparing each with all would
+ * take seconds.
  */
 function placesByName(head: RequestHead): Map<string, number[]> {
   const byName = new Map<string, number[]>()
@@ -261,42 +221,17 @@ function placesByName(head: RequestHead): Map<string, number[]> {
   return byName
 }
 
-/** What an environ says of the connection; the same for all its requests. */
+/** The part of an environ that describes the connection. */
 function encodePeer(facts: EnvironFacts): Buffer {
-  const { peer } = facts
-  const { name, port, own } = serverAddress(facts)
+  const variables = peerVariables(facts)
   const part = Buffer.concat([
-    encodePair('SERVER_NAME', name),
-    encodePair('SERVER_PORT', port),
-    encodePair('REMOTE_ADDR', peer.remoteAddress),
-    encodePair('REMOTE_PORT', peer.remoteAddress === '' ? '' : String(peer.remotePort)),
+    encodePair('SERVER_NAME', variables.serverName),
+    encodePair('SERVER_PORT', variables.serverPort),
+    encodePair('REMOTE_ADDR', variables.remoteAddress),
+    encodePair('REMOTE_PORT', variables.remotePort),
   ])
-  if (own) peer.environPart = part
+  if (variables.constant) facts.peer.environPart = part
   return part
-}
-
-/**
- * `SERVER_NAME` and `SERVER_PORT`; `own` when they are the connection's, and so the same for all
- * its requests.
- */
-export function serverAddress({ peer, head }: EnvironFacts): {
-  name: string
-  port: string
-  own: boolean
-} {
-  if (peer.localAddress !== '')
-    return { name: peer.localAddress, port: String(peer.localPort), own: true }
-  // A unix socket has no name or port of its own, and neither may be empty (PEP 3333): what the
-  // client asked for.
-  const host = head.hasAuthority
-    ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
-    : (head.get('host') ?? '')
-  const authority = splitAuthority(host)
-  return {
-    name: authority?.host || 'localhost',
-    port: authority?.port || (head.secure ? '443' : '80'),
-    own: false,
-  }
 }
 
 const PROTOCOLS = new Map<string, Buffer>()
@@ -309,18 +244,4 @@ function encodeProtocol(protocol: string): Buffer {
     PROTOCOLS.set(protocol, pair)
   }
   return pair
-}
-
-export function startsWithPath(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  prefix: Buffer,
-): boolean {
-  const end = from + prefix.length
-  if (end > to || (end < to && bytes[end] !== SLASH)) return false
-  for (let i = 0; i < prefix.length; i++) {
-    if (bytes[from + i] !== prefix[i]) return false
-  }
-  return true
 }

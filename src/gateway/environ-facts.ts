@@ -1,0 +1,63 @@
+/** What both kinds of environ share: those for workers, and those for applications in process. */
+import type { Peer } from '../http/exchange.ts'
+import { type FieldName, HOST, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { splitAuthority } from '../semantics/authority.ts'
+
+/** What an environ is made of. */
+export interface EnvironFacts {
+  readonly head: RequestHead
+  readonly peer: Peer
+  /**
+   * The length of a chunked body that has been read whole, or -1. The application then sees a
+   * Content-Length and no Transfer-Encoding.
+   */
+  readonly readLength: number
+}
+
+/** What an environ says about the connection. */
+export interface PeerVariables {
+  /** `SERVER_NAME` */
+  readonly serverName: string
+  /** `SERVER_PORT` */
+  readonly serverPort: string
+  /** `REMOTE_ADDR` */
+  readonly remoteAddress: string
+  /** `REMOTE_PORT` */
+  readonly remotePort: string
+  /** They are the same for all requests of the connection. */
+  readonly constant: boolean
+}
+
+const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
+
+/**
+ * Whether an application must not see a field. `HTTP_PROXY` would pass for the variable that names a
+ * proxy for outgoing requests ("httpoxy", CVE-2016-5385). The authority of the target replaces a
+ * Host field (RFC 9112 §3.2.2).
+ */
+export function isHidden({ id }: FieldName, head: RequestHead): boolean {
+  return id === PROXY || (id === HOST && head.hasAuthority)
+}
+
+export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
+  const { remoteAddress, localAddress } = peer
+  const remotePort = remoteAddress === '' ? '' : String(peer.remotePort)
+  if (localAddress !== '') {
+    const serverPort = String(peer.localPort)
+    return { serverName: localAddress, serverPort, remoteAddress, remotePort, constant: true }
+  }
+  // A Unix socket has no name or port, and neither may be empty (PEP 3333): what the client asked
+  // for.
+  const host = head.hasAuthority
+    ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+    : (head.get('host') ?? '')
+  const authority = splitAuthority(host)
+  return {
+    serverName: authority?.host || 'localhost',
+    serverPort: authority?.port || (head.secure ? '443' : '80'),
+    remoteAddress,
+    remotePort,
+    constant: false,
+  }
+}
