@@ -13,40 +13,41 @@ import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
 import type { WSGIError } from '../wsgi/wsgi-error.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
+import { callerPlace } from './caller-place.ts'
 import type { GatewayBasics } from './context.ts'
 import type { EnvironFacts } from './environ-facts.ts'
 
 /**
- * A body of up to this length is waited for before the application is called: most then need no
- * promise, and one that is not read costs no connection.
+ * The application is called when a body of up to this length has arrived: most reads then need no
+ * promise, and a body that is not read does not cost the connection. In bytes.
  */
 const AWAITED_BYTES = 64 * 1024
-/** How much of a body is kept for an application that has not asked for it. */
+/** How much of a body is kept for an application that has not asked for it, in bytes. */
 const EARLY_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
-/** What all exchanges point at the bytes that they give to the engine. */
+/** Points at the bytes that an exchange gives to the engine; all exchanges share it. */
 const PIECE = new Span()
 /**
- * A client that has closed its own direction and is sent nothing for this long is taken to be gone.
+ * A client that has closed its own direction counts as gone if nothing is sent to it for this time.
  */
 const ABANDONED_MS = 5000
 
-/** What all exchanges with an application in this process share. */
+/** What the exchanges with an application in this process share. */
 export interface ApplicationContext {
   readonly options: GatewayBasics
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons
   readonly heads: ApplicationHeads
-  /** Whether rules that the application breaks are forgiven where nobody suffers from it. */
+  /** Breaking a rule of PEP 3333 is always an error, even where a lenient server could go on. */
   readonly strict: boolean
-  /** True once for each rule. */
+  /** Whether this is the first breach of that rule. */
   isNew(rule: string): boolean
 }
 
 /**
- * One request to an application in this process, and its response. It is the engine's sink, and of
- * the call both the response's sink and the source of the input, in one object, because one is made
- * per request.
+ * One request to an application in this process, and its response. It is the engine's sink, the
+ * sink of the call's response and the source of its input in one object, because one is made for
+ * each request.
  */
 export class ApplicationExchange
   implements RequestSink, ResponseSink<ResponseHead>, ByteSource, EnvironFacts
@@ -73,7 +74,7 @@ export class ApplicationExchange
   #reader: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null
 
   // The response's body.
-  /** All of it has been given to the engine. */
+  /** The engine has got all of it. */
   #answered = false
   #unsent = 0
   #heldByApplication = 0
@@ -88,13 +89,13 @@ export class ApplicationExchange
     this.#reply = reply
   }
 
-  // ---------------------------------------------------------------- what the engine says (RequestSink)
+  // ---------------------------------------------------------------- from the engine (RequestSink)
 
   begin(): void {
     const { head } = this
-    if (!head.hasBody) return // the end of the body follows
+    if (!head.hasBody) return // bodyEnd follows
     if (head.expectContinue) this.#run()
-    // What came along with the head is taken first.
+    // After the part of the body that came with the head.
     else if (head.contentLength === -1 || head.contentLength > AWAITED_BYTES)
       queueMicrotask(() => this.#run())
   }
@@ -104,7 +105,7 @@ export class ApplicationExchange
     this.#received += chunk.length
     const limit = this.#gateway.options.limitRequestBody
     if (limit !== 0 && this.#received > limit) {
-      this.#refuse(413, `the body is over limit_request_body (${limit})`)
+      this.#refuse(413, `the body is longer than limit_request_body (${limit} bytes)`)
       return
     }
     const reader = this.#reader
@@ -127,11 +128,10 @@ export class ApplicationExchange
   }
 
   clientEnded(): void {
-    // It may still be reading. Whether it is shows when something is sent; an application that has
-    // nothing to send is not to wait for ever.
+    // The client may still be reading, which only shows when something is sent. An application that
+    // has nothing to send must not wait forever.
     this.#abandonment = setTimeout(() => {
-      // Where something is on its way, it is for the engine's write time-out to say that nobody
-      // takes it.
+      // What has been sent and is not taken is up to the engine's write time-out.
       if (this.#answered) return
       if (this.#unsent > 0) this.#abandonment?.refresh()
       else this.#reply?.abort()
@@ -145,8 +145,7 @@ export class ApplicationExchange
     const waiters = this.#waiters
     if (waiters === null || this.#unsent * 2 > this.#gateway.options.responseWindow) return
     this.#waiters = null
-    // Not at once: an application that always has more to give would keep everybody else from being
-    // served.
+    // Not immediately: an application that always has more to give would keep all others waiting.
     setImmediate(() => {
       this.#given = 0
       for (const waiter of waiters) waiter()
@@ -158,8 +157,8 @@ export class ApplicationExchange
     this.holds(0)
     this.#reply = null
     if (this.#abandonment !== null) clearTimeout(this.#abandonment)
-    // A body that is complete stays to be read: an application must not take what it cannot have
-    // any more for the end.
+    // A body that is complete can still be read. Reading an incomplete one must fail: an empty read
+    // would look like its end.
     if (!this.#bodyEnded) {
       this.#pieces.clear()
       this.#bodyError ??= new InputError(
@@ -175,7 +174,7 @@ export class ApplicationExchange
     this.#call?.cancel()
   }
 
-  // ---------------------------------------------------------------- what the input asks (ByteSource)
+  // ---------------------------------------------------------------- to the input (ByteSource)
 
   next(): Promise<Buffer | null> {
     const chunk = this.#pieces.shift()
@@ -195,7 +194,7 @@ export class ApplicationExchange
     })
   }
 
-  // ---------------------------------------------------------------- what the call says (ResponseSink)
+  // ---------------------------------------------------------------- from the call (ResponseSink)
 
   checkHead(status: string, headers: ResponseHeaders): ResponseHead {
     return this.#gateway.heads.check(status, headers, this.#gateway.strict ? null : this)
@@ -207,7 +206,8 @@ export class ApplicationExchange
     if (!this.#gateway.isNew(rule)) return
     const place = callerPlace()
     options.log.warning(
-      `${this.#describe()}: ${error.message}: ${instead}${place === null ? '' : ` (${place})`}. This is said once; with --strict it is an error`,
+      `${this.#describe()}: ${error.message}: ${instead}${place === null ? '' : ` (${place})`}. ` +
+        'This is said once; with --strict it is an error',
     )
   }
 
@@ -286,7 +286,7 @@ export class ApplicationExchange
     call.run()
   }
 
-  /** What is left when the exchange is over is the application's. */
+  /** Counts the pieces, until the exchange is over: then they are the application's. */
   #count(): void {
     const { held } = this.#pieces
     if (this.#reply !== null) this.#gateway.options.memory.add(held - this.#queued)
@@ -294,8 +294,8 @@ export class ApplicationExchange
   }
 
   /**
-   * The application has made that much of its response's body, which stays until the client has
-   * taken it.
+   * The application has made that many bytes of response body, which it holds until the client has
+   * taken them.
    */
   holds(bytes: number): void {
     if (this.#reply === null) return
@@ -308,10 +308,7 @@ export class ApplicationExchange
     this.#reply?.pauseBody()
   }
 
-  /**
-   * Answers a request that does not get as far as the application, or its end, and says why in the
-   * error log.
-   */
+  /** Answers a request that cannot be served, or no longer; the error log gets the reason. */
   #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
     this.#refused = true
     this.#gateway.options.events.publishRefusal(this.head, this.peer, status, reason)
@@ -340,29 +337,8 @@ export class ApplicationExchange
   }
 }
 
-const OURS = new URL('..', import.meta.url)
-
-/**
- * Where the application calls the server right now, `FILE:LINE:COLUMN`; null where it cannot be
- * told.
- */
-function callerPlace(): string | null {
-  const holder: { stack?: string } = {}
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 50
-  Error.captureStackTrace(holder)
-  Error.stackTraceLimit = limit
-  for (const line of String(holder.stack).split('\n').slice(1)) {
-    const place = /(?:\(|at )((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
-    if (place === undefined) continue
-    if (!place.startsWith(OURS.href) && !place.startsWith(OURS.pathname))
-      return place.replace(/^file:\/\//, '')
-  }
-  return null
-}
-
 function asBuffer(bytes: Uint8Array): Buffer {
-  // its memory may have been given to a worker thread: no view can be made of that
+  // If its memory was transferred to a worker thread, no view can be made of it.
   if (bytes.length === 0) return NOTHING
   return bytes instanceof Buffer
     ? bytes

@@ -6,7 +6,7 @@ import { type ApplicationContext, ApplicationExchange } from './application-exch
 import { ApplicationHeads } from './application-heads.ts'
 import type { GatewayBasics } from './context.ts'
 
-/** Gives requests to an application in this process. */
+/** The gateway to an application in this process: one exchange for each request. */
 export class ApplicationGateway implements ApplicationContext {
   readonly options: GatewayBasics
   readonly app: WSGIApplication
@@ -15,7 +15,7 @@ export class ApplicationGateway implements ApplicationContext {
   readonly strict: boolean
   readonly #forgiven = new Set<string>()
 
-  /** @param strict whether the application is held to PEP 3333 to the letter */
+  /** @param strict whether breaking a rule of PEP 3333 is always an error */
   constructor(
     options: GatewayBasics,
     app: WSGIApplication,
@@ -32,7 +32,7 @@ export class ApplicationGateway implements ApplicationContext {
     return this.#forgiven.size < this.#forgiven.add(rule).size
   }
 
-  /** The engine's handler: one call per request. */
+  /** The innermost handler of the edge's chain. */
   readonly handle = (head: RequestHead, reply: Reply): RequestSink =>
     new ApplicationExchange(this, head, reply)
 }

@@ -16,14 +16,14 @@ const LONGEST_KEPT = 4096
 const MOST_STRINGS = 512
 
 /**
- * Makes response heads of what applications give to `startResponse`, and knows the last ones: most
- * answers have one of few heads, and comparing strings costs a fraction of checking them.
+ * Makes response heads from the arguments of `startResponse`, and remembers the last ones: most
+ * responses have one of a few heads, and comparing strings is much cheaper than checking them.
  */
 export class ApplicationHeads {
   readonly #known: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
 
   /**
-   * @param judge who may forgive what is not quite right; null for nobody
+   * @param judge decides whether a mistake may pass; null if none may
    * @throws WSGIError
    */
   check(status: string, headers: ResponseHeaders, judge: Judge | null = null): ResponseHead {
@@ -42,11 +42,11 @@ export class ApplicationHeads {
       facts = checkHead(line, sent)
     }
     const { status: code, contentLength } = facts
-    // Copied: the application may change its own.
+    // A copy, because the application may change its list.
     const fields = sent.map(([name, value]): Field => [name, value])
     const head = responseHead(code, fields, contentLength, line.slice(4))
     if (lengthOf(fields) <= LONGEST_KEPT && Array.isArray(headers)) {
-      // By what was given, not by what is sent.
+      // Found again by what was given, not by what is sent.
       const given = headers.flat()
       if (given.length <= MOST_STRINGS) this.#known[slot] = { status, strings: given, head }
     }
@@ -60,7 +60,7 @@ function lengthOf(fields: readonly Field[]): number {
   return length
 }
 
-/** Whatever it was given: it is checked only when it is not known. */
+/** Takes anything: the arguments are checked only if they are not known. */
 function slotOf(status: string, headers: ResponseHeaders): number {
   let sum = typeof status === 'string' ? status.length : 0
   if (Array.isArray(headers)) {

@@ -30,24 +30,24 @@ import { StreamedBody } from './streamed-body.ts'
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
-/** What all exchanges point at the bytes that they give to the engine. */
+/** Points at the bytes that an exchange gives to the engine; all exchanges share it. */
 const PIECE = new Span()
 /**
- * A runtime that holds this much of a response is relieved of it when it holds others too, however
- * fast the client reads.
+ * A response of which the runtime holds this much is spooled if the runtime holds others too,
+ * however fast its client reads. In bytes.
  */
 const HEAVY = 2 * 1024 * 1024
 
 /**
- * A client that has closed its own direction and waits this long for a request that nobody has
- * begun is taken to be gone.
+ * A client that has closed its own direction counts as gone if its request has not begun after this
+ * time.
  */
 const ABANDONED_MS = 1000
 
 /**
- * One request and its response: from a parsed head to a task for the runtime, and from what the
- * runtime gives back to the client. It is the engine's sink and the runtime's task in one object,
- * because one is made per request.
+ * One request and its response: from a parsed head to a task for the runtime, and from the
+ * runtime's answer to the client. It is the engine's sink and the runtime's task in one object,
+ * because one is made for each request.
  */
 export class Exchange implements RequestSink, Task, EnvironFacts, WaitingResponse {
   readonly head: RequestHead
@@ -67,15 +67,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   #streamed: StreamedBody | null = null
   #file: FileSender | null = null
   #response: ResponseHead | null = null
-  /** Bytes of request body that came. */
+  /** Bytes of request body that have arrived. */
   #received = 0
-  /** Bytes of response body that the client took since the runtime was last told. */
+  /** Bytes of response body that the client has taken since the last credit for the runtime. */
   #taken = 0
-  /** Bytes of response body that came and for which the runtime has not been given new credit. */
+  /** Bytes of response body for which the runtime has not got new credit. */
   #ungranted = 0
-  /** Bytes of response body that the runtime said it holds. */
+  /** Bytes of response body that the runtime holds, as it last reported. */
   #heldByRuntime = 0
-  /** Where the response goes once its client has proved to be slow. */
+  /** Takes the response once its client has proved to be slow. */
   #spool: ResponseSpool | null = null
 
   constructor(gateway: GatewayContext, head: RequestHead, reply: Reply) {
@@ -85,7 +85,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#reply = reply
   }
 
-  // ---------------------------------------------------------------- what the engine says (RequestSink)
+  // ---------------------------------------------------------------- from the engine (RequestSink)
 
   begin(): void {
     if (!this.head.hasBody) return
@@ -104,7 +104,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#received += chunk.length
     const limit = this.#gateway.options.limitRequestBody
     if (limit !== 0 && this.#received > limit) {
-      return this.#refuse(413, `the body is over limit_request_body (${limit})`)
+      return this.#refuse(413, `the body is longer than limit_request_body (${limit} bytes)`)
     }
     const stored = this.#stored
     if (stored !== null) {
@@ -119,7 +119,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       }
       return
     }
-    // Without a handle, the application has answered before it got all of the body.
+    // Without a handle, the application has answered and does not want the rest.
     if (this.#handle !== null) this.#streamed?.push(chunk, this.#handle)
   }
 
@@ -171,15 +171,15 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       if (this.#streamed !== null && !this.#streamed.ended) handle.abortBody()
       handle.cancel()
     }
-    // A worker may still open the file by the number of its descriptor, which must not be another
-    // body's by then.
+    // A worker may still open the file by the number of its descriptor, so that number must not
+    // belong to another body yet: `released` follows.
     if (handle === null || this.body.kind !== 'file') this.#stored?.discard()
     this.#streamed?.discard()
     this.#file?.close()
     this.#spool?.discard()
   }
 
-  // ---------------------------------------------------------------- what the runtime says (Task)
+  // ---------------------------------------------------------------- from the runtime (Task)
 
   describe(): string {
     return this.head.requestLine()
@@ -201,8 +201,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       head = this.#gateway.responseHeads.parse(lines.bytes, lines.start, lines.end)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
-      const text = `Bad response head for ${this.#quoted()}: ${error.message}`
-      this.#gateway.options.log.limited('error', 'bad response heads', text)
+      const text = `Invalid response head for ${this.#quoted()}: ${error.message}`
+      this.#gateway.options.log.limited('error', 'invalid response heads', text)
       this.#handle = null
       this.#answer(500, [])
       return REFUSED
@@ -243,7 +243,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     else this.#reply?.finish()
   }
 
-  /** Notices when the runtime has no credit left; while memory is short, before that. */
+  /** Watches for the runtime to have no credit left; while memory is short, spools before that. */
   #countResponse(bytes: number): void {
     if (bytes === 0) return
     const { slowReaders, options } = this.#gateway
@@ -282,7 +282,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   cut(): void {
     const reason =
-      'the client took nothing of its answer while others needed what it held, and the spool is full'
+      'the client stopped reading while others needed what its response holds, and the spool is full'
     this.#gateway.options.events.publishRefusal(this.head, this.peer, 408, reason)
     this.#reply?.abort(true)
   }
@@ -309,7 +309,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   responseFile(reference: FileReference): void {
     this.#handle = null
-    // It was for what the application itself would send.
+    // It was for a body that the application itself would send.
     this.#spool?.discard()
     this.#spool = null
     const reply = this.#reply
@@ -342,7 +342,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#handle = null
     this.held(0)
     const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
-    // 502 and 504 are the application's, and as rare as workers that end and time-outs.
+    // Clients can cause any number of 503, but not of 502 (a worker ended) and 504 (a time-out).
     if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)
     else this.#gateway.options.log.error(text)
     if (this.#spool !== null) this.#spool.end(true)
@@ -370,9 +370,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#handle = this.#gateway.runtime.submit(this)
   }
 
-  /**
-   * Answers a request that does not get as far as the application, and says why in the error log.
-   */
+  /** Answers a request that cannot be served; the error log gets the reason. */
   #refuse(status: number, reason: string, fields: readonly Field[] = []): void {
     this.#gateway.options.events.publishRefusal(this.head, this.peer, status, reason)
     this.#handle?.cancel()

@@ -126,7 +126,7 @@ describe('a file as a body', () => {
     truncateSync(path, 1000)
     const seen = send(meant)
     expect((await over(seen)).length).toBe(1000)
-    expect(seen.failures).toEqual([`${path}: it ends before the length that was promised`])
+    expect(seen.failures).toEqual([`${path}: it ends before the promised length`])
     expect(seen.finished).toBe(0)
   })
 

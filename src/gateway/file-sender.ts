@@ -4,32 +4,30 @@ import type { FileReference } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
 
 /**
- * What takes the bytes of a file: `data` for each piece, and back by {@link FileSender.written} when
- * the client has taken it.
+ * Takes the bytes of a file: `data` for each piece. Call {@link FileSender.written} when the client
+ * has taken it.
  */
 export interface FileSink {
   data(chunk: Buffer): void
   finish(): void
-  /**
-   * The file cannot be sent (to its end): it is not the one that was meant, or it became shorter.
-   */
+  /** The file cannot be sent to its end: it is a different one, or it has become shorter. */
   failed(reason: string): void
 }
 
 /**
- * Each costs a turn of node's thread pool: 128 KiB 1.3 times the processor time, 512 KiB 0.6 times;
- * two of them are what a slow reader holds.
+ * Bytes read at once. Each read costs a turn of Node's thread pool: 128 KiB take 1.3 times the
+ * processor time for a file, 512 KiB 0.6 times. A slow reader holds two pieces.
  */
 const PIECE = 256 * 1024
 /** The same while memory is short. */
 const PIECE_UNDER_PRESSURE = 32 * 1024
-/** Pieces that are on their way to the client at once: one is read while the other is written. */
+/** Pieces on their way to the client at once: one is read while the other is written. */
 const AHEAD = 2
 
 /**
- * Sends part of a file as a response body (`wsgi.file_wrapper`), a piece at a time as fast as the
- * client takes them; the worker is free meanwhile. The path is opened without following it to
- * anything but the regular file that the worker had open: same device, same inode.
+ * Sends part of a file as a response body (`wsgi.file_wrapper`), piece by piece as the client takes
+ * them, while the worker is free. The path must still lead to the regular file that the worker had
+ * open: same device, same inode.
  */
 export class FileSender {
   readonly #reference: FileReference
@@ -42,7 +40,7 @@ export class FileSender {
   #reading = false
   #closed = false
 
-  /** @param memory tells whether there is little: then less is read ahead of the client */
+  /** @param memory while it is short, less is read ahead of the client */
   constructor(reference: FileReference, memory: MemoryBudget, sink: FileSink) {
     this.#reference = reference
     this.#memory = memory
@@ -54,7 +52,7 @@ export class FileSender {
   async begin(): Promise<void> {
     const { path, device, inode } = this.#reference
     try {
-      // Not blocking: a FIFO in the file's place must not hold up a thread of the pool.
+      // Not blocking: a FIFO in place of the file must not block a thread of the pool.
       this.#file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
       const stat = await this.#file.stat()
       if (!stat.isFile() || stat.dev !== device || stat.ino !== inode) {
@@ -75,7 +73,7 @@ export class FileSender {
     this.#next()
   }
 
-  /** Nobody wants the rest. */
+  /** The rest is not needed. */
   close(): void {
     this.#closed = true
     if (!this.#reading) this.#end()
@@ -97,7 +95,7 @@ export class FileSender {
     let failure: unknown = null
     try {
       ;({ bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#offset))
-      if (bytesRead === 0) failure = new Error('it ends before the length that was promised')
+      if (bytesRead === 0) failure = new Error('it ends before the promised length')
     } catch (error) {
       failure = error
     }

@@ -7,7 +7,7 @@ import { EnvironWriter } from './environ.ts'
 import { Exchange } from './exchange.ts'
 import { SlowReaders } from './slow-readers.ts'
 
-/** Turns requests into tasks for a runtime, and what comes back into responses. */
+/** The gateway to workers: requests become tasks for a runtime, and its answers responses. */
 export class Gateway implements GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
@@ -22,7 +22,7 @@ export class Gateway implements GatewayContext {
     this.environ = new EnvironWriter(options.rootPath)
   }
 
-  /** The engine's handler: one call per request. */
+  /** The innermost handler of the edge's chain. */
   readonly handle = (head: RequestHead, reply: Reply): RequestSink =>
     new Exchange(this, head, reply)
 }

@@ -1,5 +1,5 @@
 /**
- * Just enough of Python's `marshal` to write a dict of str: the worker turns it into an environ
+ * The part of Python's `marshal` that writes a dict of str: the worker turns it into an environ
  * with one C call. The type codes are those of CPython's format versions 2 to 5, which all
  * supported Pythons read.
  */
@@ -21,9 +21,9 @@ export function endDict(out: Buffer, at: number): number {
 }
 
 /**
- * A str as bytes ready to be copied. Keys are not marked as interned: reading them takes Python
- * longer that way (3.9: 4.2 against 2.1 µs an environ, 3.13: 3.1 against 2.4), and CPython would
- * keep a client's header names for ever.
+ * A str as bytes that can be copied. Keys are not marked as interned: Python would take longer to
+ * read them (3.9: 4.2 instead of 2.1 µs an environ, 3.13: 3.1 instead of 2.4), and CPython would keep
+ * the header names of clients forever.
  */
 export function encodeString(text: string): Buffer {
   const source = Buffer.from(text, 'latin1')
@@ -32,7 +32,7 @@ export function encodeString(text: string): Buffer {
   return Buffer.from(out.subarray(0, end))
 }
 
-/** A key and its value, both str, as bytes ready to be copied into a dict. */
+/** A key and its value, both str, as bytes that can be copied into a dict. */
 export function encodePair(key: string, value: string): Buffer {
   return Buffer.concat([encodeString(key), encodeString(value)])
 }
@@ -40,7 +40,7 @@ export function encodePair(key: string, value: string): Buffer {
 /** Copies bytes made by {@link encodeString} or {@link encodePair}. */
 export function writeEncoded(out: Buffer, at: number, encoded: Uint8Array): number {
   const length = encoded.length
-  // A call into native code costs more than copying this little by hand.
+  // For so few bytes, a call into native code costs more than this loop.
   if (length > 48) {
     out.set(encoded, at)
   } else {
@@ -80,7 +80,7 @@ export function writeBytes(
   return all < 0x80 ? to : writeLatin1(out, at, source, start, end)
 }
 
-/** The same for bytes of which some are not ASCII: as UTF-8. */
+/** The same if some of the bytes are not ASCII: as UTF-8. */
 function writeLatin1(
   out: Buffer,
   at: number,

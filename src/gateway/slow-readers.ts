@@ -1,52 +1,52 @@
 import type { Spool } from '../spool/spool.ts'
 import { SpoolAhead } from '../spool/spool-ahead.ts'
 
-/** A response whose application has produced all that it may before the client takes more. */
+/** A response whose application may produce no more until the client takes some of it. */
 export interface WaitingResponse {
   /**
-   * When the client is slow if it has taken nothing by then, in milliseconds of
+   * The client is slow if it has taken nothing by this time, in milliseconds of
    * `performance.now()`.
    */
   slowAt: number
-  /**
-   * What {@link taken} was when it began to wait, or when the client was last seen to take
-   * something.
-   */
+  /** {@link taken} when the wait began, or when the client was last seen to take something. */
   takenThen: number
-  /** Bytes that its client has taken so far, of whatever response. */
+  /** Bytes that its client has taken so far, of all its responses. */
   readonly taken: number
   /**
-   * Takes the rest from the application, and keeps it for the client. @returns false when there is
-   * no room, now
+   * Takes the rest from the application and keeps it for the client.
+   *
+   * @returns false if there is no space now
    */
   spool(): boolean
   /**
-   * {@link slowAt} has come. @returns whether there is nothing more to be done: the client has
-   * taken what there was, or all of it is spooled
+   * Called at {@link slowAt}.
+   *
+   * @returns whether nothing more is to be done: the client has taken what there was, or all of it
+   * is spooled
    */
   slow(): boolean
-  /** It keeps a thread from other requests. */
+  /** It occupies a thread that other requests could use. */
   readonly blocking: boolean
-  /** Gives the client up. */
+  /** Disconnects the client. */
   cut(): void
 }
 
 /**
- * A client that takes nothing for this long is slow: one that reads as fast as it can takes some
- * within a fraction of it.
+ * A client that takes nothing for this long is slow. One that reads as fast as it can takes
+ * something in a fraction of that time.
  */
 const SLOW_MS = 10
 /**
- * A client that takes nothing for this long is given up where nothing can be spooled and others
- * need what it holds.
+ * A client that takes nothing for this long is disconnected, if its response cannot be spooled and
+ * others need what it holds.
  */
 const STALLED_MS = 2000
-/** What was spooled for another reason stays in memory for this long. */
+/** A response that was spooled for another reason stays in memory for this long. */
 const SPILL_MS = 100
 
 /**
- * Finds the responses that are kept waiting by their clients, and has them spooled. While no
- * application waits for a client it does nothing; one timer serves all of those that do.
+ * Finds the responses that wait for their clients, and spools them. It does nothing while no
+ * application waits for a client; one timer serves all that do.
  */
 export class SlowReaders {
   readonly ahead: SpoolAhead
@@ -55,24 +55,24 @@ export class SlowReaders {
   readonly #othersWait: () => boolean
   #timer: NodeJS.Timeout | null = null
 
-  /** @param othersWait whether there are requests that nobody runs yet */
+  /** @param othersWait whether there are requests that no worker has begun */
   constructor(spool: Spool, othersWait: () => boolean) {
     this.#spool = spool
     this.#othersWait = othersWait
     this.ahead = new SpoolAhead(spool.memory.limit)
   }
 
-  /** The application has produced all that it may, and waits from now on. */
+  /** The application has produced all that it may and begins to wait. */
   watch(response: WaitingResponse): void {
     if (this.#spool.responseLimit > 0) this.#look(response, SLOW_MS)
   }
 
   /**
-   * Spools a response before its client has proved to be slow, because memory is short, or because
-   * many others are under way in its worker: that would begin ever more requests between two
-   * windows of each, and hold all of their responses.
+   * Spools a response before its client has proved to be slow: because memory is short, or because
+   * its worker has many others in progress. Otherwise that worker would begin more and more requests
+   * while each response waits for credit, and hold all of their responses.
    *
-   * @returns false when that is not possible, now
+   * @returns false if that is not possible now
    */
   spare(response: WaitingResponse): boolean {
     if (this.#spool.responseLimit === 0 || !response.spool()) return false
@@ -90,7 +90,7 @@ export class SlowReaders {
     }
   }
 
-  /** What it holds is needed: memory, or a thread that another request waits for. */
+  /** Whether others need what it holds: memory, or a thread. */
   #isInTheWay(response: WaitingResponse): boolean {
     return this.#spool.memory.full || (response.blocking && this.#othersWait())
   }
@@ -102,7 +102,7 @@ export class SlowReaders {
       if (response.slowAt > now) continue
       if (response.slow()) this.#waiting.delete(response)
       else if (response.taken !== response.takenThen) {
-        // It reads, if slowly.
+        // It reads, but slowly.
         response.takenThen = response.taken
         response.slowAt = now
       } else if (response.slowAt <= stalled && this.#isInTheWay(response)) {

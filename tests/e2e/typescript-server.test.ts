@@ -277,7 +277,7 @@ describe('requests', () => {
       () => 413, // the connection was closed while it was still sending
     )
     expect(status).toBe(413)
-    await server.waitForLog(/with 413: the body is over limit_request_body/)
+    await server.waitForLog(/with 413: the body is longer than limit_request_body/)
   })
 
   test('a client that leaves closes the body, also one that waits for something that never comes', async () => {

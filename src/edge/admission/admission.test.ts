@@ -52,7 +52,9 @@ describe('admission', () => {
   it('refuses a body that is declared to be over the limit', () => {
     const { answer, refused } = admitting({ limitRequestBody: 10 })
     expect(answer(post(11))).toEqual(['refuse 413 close'])
-    expect(refused[0]!.reason).toBe('a body of 11 bytes is over limit_request_body (10)')
+    expect(refused[0]!.reason).toBe(
+      'a body of 11 bytes is longer than limit_request_body (10 bytes)',
+    )
   })
 
   const SMALL = post(16 * 1024)

@@ -25,7 +25,7 @@ const CHEAP_BODY = 16 * 1024
 
 const TUNNEL: RefusalAnswer = {
   status: 405,
-  reason: 'CONNECT asks for a tunnel, and this is not a proxy',
+  reason: 'CONNECT asks for a tunnel, which only a proxy provides',
   fields: [['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
 }
 
@@ -46,7 +46,9 @@ function refusalOf(head: RequestHead, options: AdmissionOptions): RefusalAnswer 
   if (memory.full && lacksMemory(head, options)) {
     return {
       status: 503,
-      reason: `${memory.held} bytes are held for clients, and client_memory is ${memory.limit}`,
+      reason:
+        `no memory: ${memory.held} bytes are held for clients, of ${memory.limit} bytes allowed ` +
+        '(client_memory)',
       fields: RETRY_SOON,
     }
   }
@@ -55,7 +57,9 @@ function refusalOf(head: RequestHead, options: AdmissionOptions): RefusalAnswer 
     const length = head.contentLength
     return {
       status: 413,
-      reason: `a body of ${length} bytes is over limit_request_body (${limitRequestBody})`,
+      reason:
+        `a body of ${length} bytes is longer than limit_request_body ` +
+        `(${limitRequestBody} bytes)`,
       fields: [],
     }
   }

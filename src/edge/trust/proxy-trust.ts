@@ -3,15 +3,17 @@ import type { Peer } from '../../http/exchange.ts'
 import { fieldNames, WELL_KNOWN_NAMES } from '../../http/field-names.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 
-/** Thrown when two headers of one request contradict each other about the scheme. */
+/** Thrown if two headers of one request contradict each other about the scheme. */
 export class SchemeConflictError extends Error {
   readonly code = 'scheme-conflict'
 }
 
 /**
- * Whether a request came over HTTPS: to a proxy, if it says so and is trusted, or else to this
- * server.
- * (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`.)
+ * Decides whether the client used HTTPS: what a trusted proxy says in its headers, else whether this
+ * connection is encrypted (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`).
+ *
+ * This is where `X-Forwarded-Proto` is trusted. An application that needs more of what proxies say,
+ * such as the client's address, uses the `proxyFix` middleware.
  */
 export class ProxyTrust {
   readonly #all: boolean
@@ -19,10 +21,11 @@ export class ProxyTrust {
   /** Header name in lower case → the value that means HTTPS. */
   readonly #secure = new Map<string, string>()
   /**
-   * By the id of a well-known name: whether it is among them. Most requests are done after looking
-   * at this.
+   * By the id of a well-known name: whether it is among those headers. For most requests, nothing
+   * else is looked up.
    */
   readonly #wellKnown = new Uint8Array(WELL_KNOWN_NAMES.length)
+  /** Some of those headers are not well known. */
   #others = false
 
   /**

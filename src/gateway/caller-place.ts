@@ -1,0 +1,21 @@
+/** Where this server's own code is. */
+const OWN_CODE = new URL('..', import.meta.url)
+
+/**
+ * Where the application calls the server at this moment, such as `/srv/app.ts:12:3`; null if the
+ * stack does not show it.
+ */
+export function callerPlace(): string | null {
+  const holder: { stack?: string } = {}
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 50
+  Error.captureStackTrace(holder)
+  Error.stackTraceLimit = limit
+  for (const line of String(holder.stack).split('\n').slice(1)) {
+    const place = /(?:\(|at )((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
+    if (place === undefined) continue
+    if (!place.startsWith(OWN_CODE.href) && !place.startsWith(OWN_CODE.pathname))
+      return place.replace(/^file:\/\//, '')
+  }
+  return null
+}
