@@ -15,29 +15,20 @@ import { logRefusals, logRequests } from '../logging/request-logs.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { WorkerEvents } from '../observe/worker-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
-import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
+import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
-import { defaultClientMemory, defaultDiskLimits } from '../spool/defaults.ts'
-import { DiskBudget } from '../spool/disk-budget.ts'
-import { MemoryBudget } from '../spool/memory-budget.ts'
 import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
-import {
-  type ConnectionLimit,
-  connectionLimit,
-  DescriptorWatch,
-  descriptorLimit,
-  HOW_TO_RAISE,
-  openDescriptors,
-} from './descriptors.ts'
+import { clientBudgets } from './client-budgets.ts'
+import { DescriptorShortage } from './descriptor-shortage.ts'
 import type { AcceptorReady, InheritedListener, WorkerReport } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
 
-/** What an acceptor is made of. */
+/** What an acceptor is made from. */
 export interface AcceptorOptions {
   readonly settings: Settings
   readonly fds: readonly InheritedListener[]
@@ -47,25 +38,13 @@ export interface AcceptorOptions {
   readonly tmpDir: string
   /** See `StartMessage` in `messages.ts`. */
   readonly stackFd: number | null
-  /** Asks for this process to be replaced by a fresh one. */
+  /** Asks for this process to be replaced. */
   readonly retire: () => void
 }
 
-/** Of the descriptors; a fifth of them is not for connections. */
-const SHARE_OF_TEMPORARY_FILES = 1 / 10
-/** How long a request body waits for room on the disk where `body_timeout` is off, in seconds. */
-const BODY_PATIENCE = 30
-/** That the memory for clients is used up is told this often at most. */
-const TELL_OF_MEMORY_MS = 10_000
 /**
- * How long there are no descriptors at all, and no connections that could give some back, before
- * the process is replaced; milliseconds.
- */
-const HOPELESS_MS = 5000
-
-/**
- * Terminates HTTP and owns the client connections and what answers them: everything that serves,
- * but the process around it.
+ * Handles HTTP. It owns the client connections and the back end that answers requests: everything
+ * that serves, except the process around it.
  */
 export class Acceptor implements AcceptorControls {
   readonly #options: AcceptorOptions
@@ -75,20 +54,15 @@ export class Acceptor implements AcceptorControls {
   readonly #spool: Spool
   readonly #events: RequestEvents
   readonly #workerEvents: WorkerEvents
-  #toldOfMemoryAt = Number.NEGATIVE_INFINITY
-  #descriptorWatch: DescriptorWatch | null = null
-  #descriptors = Number.POSITIVE_INFINITY
-  /** How many were open before any client came. */
-  #opened = 0
+  #shortage: DescriptorShortage | null = null
   #replaced = false
-  #toldOfDescriptorsAt = Number.NEGATIVE_INFINITY
-  /** For what a client can bring about at will. At level debug nothing is left out. */
+  /** For messages that a client can cause at will; null at level debug, which logs all of them. */
   readonly #limiter: LogLimiter | null
 
   constructor(options: AcceptorOptions) {
-    const { log } = options
+    const { settings, tmpDir, log } = options
     this.#options = options
-    this.#spool = this.#makeSpool()
+    this.#spool = clientBudgets(settings, tmpDir, log)
     setProcessStore(this.#spool)
     this.#limiter = log.enabled('debug')
       ? null
@@ -102,7 +76,7 @@ export class Acceptor implements AcceptorControls {
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
   async start(): Promise<AcceptorReady> {
-    const { settings, fds, log } = this.#options
+    const { settings, fds, log, workers } = this.#options
     if (settings.accessLogfile !== null) {
       const accessLog = new AccessLog({
         file: settings.accessLogfile,
@@ -115,9 +89,15 @@ export class Acceptor implements AcceptorControls {
     const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await backend.start()
-    this.#descriptors = descriptorLimit()
-    const { maxConnections, warning } = this.#connectionLimit()
-    const server = this.#makeServer(backend, maxConnections)
+    const shortage = new DescriptorShortage({
+      maxConnections: settings.maxConnections,
+      workers,
+      log,
+      replace: (reason) => this.#replace(reason),
+    })
+    this.#shortage = shortage
+    const { maxConnections, warning } = shortage.connections()
+    const server = this.#makeServer(backend, shortage, maxConnections)
     this.#server = server
     await Promise.all(
       fds.map(({ fd, address }) =>
@@ -126,23 +106,13 @@ export class Acceptor implements AcceptorControls {
         }),
       ),
     )
-    this.#descriptorWatch = new DescriptorWatch({
-      usedUp: (milliseconds) => this.#outOfDescriptors(milliseconds),
-      recovered: () => this.#adaptToDescriptors(),
-    })
+    shortage.watch(server)
     return warning === '' ? ready : { ...ready, warnings: [warning] }
-  }
-
-  /** To be asked when there are no connections yet. */
-  #connectionLimit(open = openDescriptors()): ConnectionLimit {
-    const { settings, workers } = this.#options
-    this.#opened = open
-    return connectionLimit(settings.maxConnections, this.#descriptors, open, workers)
   }
 
   #acceptFailed(where: string, error: Error): void {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EMFILE' || code === 'ENFILE') this.#descriptorWatch?.check()
+    if (code === 'EMFILE' || code === 'ENFILE') this.#shortage?.check()
     else
       this.#limited(
         'error',
@@ -151,47 +121,11 @@ export class Acceptor implements AcceptorControls {
       )
   }
 
-  /**
-   * None can be had, whoever has them. New connections wait in the kernel until some are free; idle
-   * ones are closed for that.
-   */
-  #outOfDescriptors(milliseconds: number): void {
-    this.#tellOfDescriptors(
-      'no file or socket can be opened. New connections wait, and idle ones are closed',
-    )
-    this.#server?.pause()
-    const nothingToClose = this.#server?.reclaimIdle() === 0 && this.#server.connections === 0
-    if (!nothingToClose || milliseconds < HOPELESS_MS) return
-    // Something else in this process has them all.
-    this.#replace('For want of file descriptors no connection can be accepted')
-  }
-
-  #replace(why: string): void {
+  #replace(reason: string): void {
     if (this.#replaced) return
     this.#replaced = true
-    this.#options.log.critical(`${why}: this process is replaced`)
+    this.#options.log.critical(`${reason}; replacing this process`)
     this.#options.retire()
-  }
-
-  /** Once a second, whoever has noticed. */
-  #tellOfDescriptors(what: string): void {
-    const now = performance.now()
-    if (now - this.#toldOfDescriptorsAt < 1000) return
-    this.#toldOfDescriptorsAt = now
-    const limit =
-      this.#descriptors === Number.POSITIVE_INFINITY ? '' : ` (limit: ${this.#descriptors})`
-    this.#options.log.error(`File descriptors are used up${limit}: ${what}. ${HOW_TO_RAISE}`)
-  }
-
-  /** There are some again. Somebody may have lowered the limit while the server runs. */
-  #adaptToDescriptors(): void {
-    this.#server?.resume()
-    const limit = descriptorLimit()
-    if (limit === this.#descriptors) return
-    this.#descriptors = limit
-    const { maxConnections, warning } = this.#connectionLimit(this.#opened)
-    this.#server?.adapt(maxConnections, limit)
-    if (warning !== '') this.#options.log.warning(warning)
   }
 
   #limited(level: LogLevel, kind: string, text: string, burst?: number): void {
@@ -214,37 +148,6 @@ export class Acceptor implements AcceptorControls {
         })
   }
 
-  /** This acceptor's share of the memory and of the disk. */
-  #makeSpool(): Spool {
-    const { settings, tmpDir } = this.#options
-    const acceptors = acceptorsOf(settings)
-    const memory = settings.clientMemory ?? defaultClientMemory()
-    const disk = defaultDiskLimits(tmpDir)
-    return {
-      memory: new MemoryBudget(Math.ceil(memory / acceptors), (held) => this.#tellOfMemory(held)),
-      disk: new DiskBudget({
-        directory: tmpDir,
-        limit: Math.ceil((settings.spoolSize ?? disk.limit) / acceptors),
-        reserve: settings.spoolReserve ?? disk.reserve,
-        files: Math.floor(descriptorLimit() * SHARE_OF_TEMPORARY_FILES),
-      }),
-      directory: tmpDir,
-      bodyMemory: settings.requestBufferSize,
-      patience: settings.bodyTimeout === 0 ? BODY_PATIENCE : settings.bodyTimeout,
-      responseLimit: settings.responseSpoolSize,
-    }
-  }
-
-  #tellOfMemory(held: number): void {
-    const now = performance.now()
-    if (now - this.#toldOfMemoryAt < TELL_OF_MEMORY_MS) return
-    this.#toldOfMemoryAt = now
-    this.#options.log.warning(
-      `client_memory is used up: ${held} bytes are held for clients, ${this.#spool.memory.limit} are allowed in each acceptor. ` +
-        'Requests that need more of it are answered 503, and clients that hold it for nothing are given up',
-    )
-  }
-
   #gatewayOptions(): GatewayOptions {
     const { settings, log } = this.#options
     return {
@@ -263,7 +166,7 @@ export class Acceptor implements AcceptorControls {
     }
   }
 
-  /** What a request passes through, from the outside to the gateway. */
+  /** The handlers that a request passes, from the outside to the gateway. */
   #handler(backend: Backend): RequestHandler {
     const { settings } = this.#options
     const events = this.#events
@@ -281,7 +184,7 @@ export class Acceptor implements AcceptorControls {
     )
   }
 
-  #makeServer(backend: Backend, maxConnections: number): HttpServer {
+  #makeServer(backend: Backend, shortage: DescriptorShortage, maxConnections: number): HttpServer {
     const { settings } = this.#options
     return new HttpServer({
       protocol: h1,
@@ -304,20 +207,19 @@ export class Acceptor implements AcceptorControls {
       serverName: settings.serverHeader ?? '',
       handler: this.#handler(backend),
       maxConnections,
-      descriptors: this.#descriptors,
+      descriptors: shortage.limit,
       refused: publishEngineRefusals(this.#events),
       turnsAway: (why) => this.#turnedAway(why),
-      scarce: () =>
-        this.#tellOfDescriptors(
-          'idle connections are closed, and new ones answered 503 where none is idle',
-        ),
+      scarce: () => shortage.scarce(),
       unableToAccept: () => this.#replace('No connection can be accepted any more'),
     })
   }
 
   #turnedAway(why: Shortage): void {
-    if (why === 'descriptors') return // is told of as such
-    const text = `Connections are answered 503: max_connections (${this.#server?.maxConnections}) are open, and none is idle`
+    if (why === 'descriptors') return // DescriptorShortage logs that
+    const text =
+      'Connections are answered 503, because there are ' +
+      `${this.#server?.maxConnections} (max_connections) and none is idle`
     this.#limited('warning', 'connections answered 503', text, 1)
   }
 
@@ -339,16 +241,17 @@ export class Acceptor implements AcceptorControls {
   }
 
   /**
-   * Accepts no more; exchanges under way are finished, idle connections closed, where nobody goes
-   * on in its place at once; then the workers leave. After `graceTimeoutMs` all is ended.
+   * Stops accepting, finishes exchanges in progress, then ends the workers. Idle connections are
+   * closed immediately, unless another acceptor serves already: then they may get one more answer.
+   * After `graceTimeoutMs`, everything is ended by force.
    */
   async stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     const until = performance.now() + graceTimeoutMs
-    // By then they have been closed by themselves, unless they had no request yet.
+    // By then, keep-alive has closed them, except those that have not had a request.
     const idleMs = this.#options.settings.keepalive * 1000 + 1000
     await this.#server?.stop(graceTimeoutMs, replaced ? idleMs : 0)
     await this.#backend?.stop(Math.max(0, until - performance.now()))
-    this.#descriptorWatch?.stop()
+    this.#shortage?.stop()
     this.#limiter?.report()
     await this.#accessLog?.close()
   }

@@ -1,27 +1,23 @@
 import type { RequestHandler } from '../http/exchange.ts'
 import type { AcceptorReady, WorkerReport } from './messages.ts'
 
-/**
- * What answers an acceptor's requests: workers with a Python application, or an application in this
- * process.
- */
+/** Answers an acceptor's requests: with Python workers, or with an application in this process. */
 export interface Backend {
   /** The engine's handler; called only after {@link start} has resolved. */
   readonly handler: RequestHandler
   /**
-   * @throws what says why nothing can be served: ApplicationLoadError, InterpreterError,
-   * WorkerStartError
+   * @throws ApplicationLoadError, InterpreterError, WorkerStartError if it cannot serve
    */
   start(): Promise<AcceptorReady>
-  /** Loads the application anew. @throws as {@link start}; then the old one stays */
+  /** Loads the application again. @throws as {@link start}; then the old one stays in use */
   reload(): Promise<void>
-  /** Ends a reload that is under way: it fails, and what served before goes on. */
+  /** Ends a reload that is in progress: it fails, and the old application stays in use. */
   abandonReload(): void
   scale(workers: number): void
   /** Its workers at this moment; empty if the application runs in this process. */
   report(): readonly WorkerReport[]
-  /** Ends what runs the application, within `graceMs`. */
+  /** Ends the application's workers within `graceMs`. */
   stop(graceMs: number): Promise<void>
-  /** Ends it at once. */
+  /** Ends them immediately. */
   kill(): void
 }

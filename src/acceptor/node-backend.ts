@@ -19,7 +19,7 @@ export interface NodeBackendOptions {
   readonly gateway: GatewayBasics
   /** See `StartMessage` in `messages.ts`. */
   readonly stackFd: number | null
-  /** `max_requests` is reached: this process should be replaced. */
+  /** Called when `max_requests` is reached, to replace this process. */
   readonly retire: () => void
 }
 
@@ -27,7 +27,7 @@ export interface NodeBackendOptions {
 export class NodeBackend implements Backend {
   readonly #options: NodeBackendOptions
   #gateway: ApplicationGateway | null = null
-  /** Requests that may still come before it retires. */
+  /** How many requests remain before it retires. */
   #left: number
 
   constructor(options: NodeBackendOptions) {
@@ -55,7 +55,7 @@ export class NodeBackend implements Backend {
       doing = step
     })
     doing = ''
-    // Without a timeout nobody asks later.
+    // Without a timeout, the arbiter will not ask for stacks.
     if (settings.timeout === 0) teller?.end()
     const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
     const facts = {
@@ -67,7 +67,7 @@ export class NodeBackend implements Backend {
     return { workers: [], interpreter: process.execPath, threads: null }
   }
 
-  /** What has been imported stays in a process, so the arbiter replaces the process. */
+  /** Imported modules stay in a process, so the arbiter replaces the process instead. */
   reload(): Promise<void> {
     throw new Error('An application in TypeScript is not reloaded within its process')
   }

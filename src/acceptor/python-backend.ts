@@ -23,10 +23,7 @@ export interface PythonBackendOptions {
   readonly events: WorkerEvents
 }
 
-/**
- * A Python application in workers: processes of the system's Python, or threads with an embedded
- * one.
- */
+/** A Python application in workers: processes, or threads with the embedded Python. */
 export class PythonBackend implements Backend {
   readonly #options: PythonBackendOptions
   #pool: WorkerPool | null = null
@@ -68,7 +65,7 @@ export class PythonBackend implements Backend {
     log.debug(tried)
     if (settings.threads > 1)
       log.warning(
-        `threads is ${settings.threads}, but the embedded Python has none; use more workers`,
+        `threads (${settings.threads}) has no effect on the embedded Python; use more workers`,
       )
   }
 
@@ -89,12 +86,11 @@ export class PythonBackend implements Backend {
         application: settings.wsgiApp,
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,
-        // WebAssembly has no threads that Python could use.
+        // Python has no threads on WebAssembly.
         threads: runtime === 'pyodide' ? 1 : settings.threads,
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
-        // An embedded interpreter shares nothing with the next one: they are to each other what
-        // processes are.
+        // Embedded interpreters share nothing, like processes.
         multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
         strict: settings.strict,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
@@ -134,13 +130,14 @@ export class PythonBackend implements Backend {
 }
 
 /**
- * The workers of another acceptor would not see the file locks of ours. By now it is too late to
- * have one acceptor.
+ * The embedded Python needs a single acceptor, because its file locks do not work across processes.
+ * The acceptors have been started already, so this is an error.
  */
 function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
   if (acceptors === 1) return
   throw new InterpreterError(
-    `${tried}\nThe embedded Python would take its place, but works with one acceptor only: with --acceptors ${acceptors}, workers ` +
-      'would not see the locks of each other on files, which can destroy an SQLite database. Leave --acceptors out to use it.',
+    `${tried}\nThe embedded Python cannot replace it with --acceptors ${acceptors}: ` +
+      'its file locks do not work across processes, so SQLite databases could be destroyed. ' +
+      'Leave --acceptors out to use the embedded Python.',
   )
 }

@@ -137,7 +137,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     waiting.timeout = 60_000
     expect((await waiting.readResponse()).text).toBe('hello\n')
     expect(server.log()).toMatch(
-      /\[CRITICAL\] For want of file descriptors .* this process is replaced/,
+      /\[CRITICAL\] No connection .* file descriptors are used up; replacing this process/,
     )
     await waitFor('the old one to leave', () => !existsSync(`/proc/${acceptor}`))
   })

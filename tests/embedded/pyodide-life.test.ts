@@ -384,7 +384,7 @@ describe('what cannot be started', () => {
         },
       )
       expect(code).toBe(1)
-      expect(stderr).toMatch(/Leave --acceptors out to use it\.$/m)
+      expect(stderr).toMatch(/Leave --acceptors out to use the embedded Python\.$/m)
       expect(stderr).not.toMatch(/^ +at /m)
     } finally {
       directory.remove()
