@@ -1,4 +1,4 @@
-"""What carries exchanges: what they need of the worker that runs them."""
+"""What an exchange needs of the worker that runs it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 class Carrier(Protocol):
-    """What carries exchanges: a worker of one thread, of several, or one embedded in the
-    acceptor."""
+    """A worker: of one thread, of several, or embedded in the acceptor."""
 
     application: Callable[..., Any]
     template: Environ
@@ -23,11 +22,11 @@ class Carrier(Protocol):
     outbox: Outbox
     leniency: Leniency
     window: int
-    #: True when close() was slow the last time, see _SLOW_TAIL.
+    #: True if the last close() was slow, see ``exchange._SLOW_TAIL``.
     slow_tail: bool
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Blocks until ``ready()``, or until the exchange is cancelled."""
 
     def track(self, exchange: Exchange) -> None:
-        """From now on WINDOW and CANCEL frames concern this exchange."""
+        """From now on, WINDOW and CANCEL frames about this exchange are handled."""

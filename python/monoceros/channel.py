@@ -1,6 +1,5 @@
-"""The channels to the acceptor: what a worker is given, reading them, and a pipe to wake a thread
-that polls.
-"""
+"""The channels to the acceptor: reading and writing them, a pipe that wakes a thread which polls,
+and what a worker serves."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ _PARTS_LIMIT = 1024
 
 
 class Service(NamedTuple):
-    """What a worker runs, how, and for whom. ``window`` in bytes, ``graceful_timeout`` in
-    seconds."""
+    """What a worker serves, and how. ``window`` in bytes, ``graceful_timeout`` in seconds."""
 
     application: Callable[..., Any]
     template: Environ
@@ -43,17 +41,17 @@ class Service(NamedTuple):
 
 
 class TakenBack(Exception):
-    """A ledger's answer to a stream that the acceptor has taken back: the request must not begin.
+    """Raised by a ledger for a stream that the acceptor has taken back: the request must not begin.
 
-    Raised only where the acceptor can do that by itself, in an embedded interpreter.
+    Only the ledger of an embedded interpreter raises it.
     """
 
 
 def receive_some(
     channel: socket.socket, reader: FrameReader, patient: bool = False
 ) -> Optional[List[Frame]]:
-    """Reads once, without waiting if not ``patient``; the frames that are complete now. None when
-    it has ended.
+    """Reads once, and waits only if ``patient``. Returns the frames that are complete now; None at
+    the end of the channel.
     """
     size = _READ_SIZE if reader.wanted <= _READ_SIZE else min(reader.wanted, _READ_LIMIT)
     try:
@@ -70,7 +68,7 @@ def send_gathered(channel: socket.socket, parts: Sequence[Union[bytes, memoryvie
     for first in range(0, len(parts), _PARTS_LIMIT):
         some = parts[first : first + _PARTS_LIMIT]
         sent = channel.sendmsg(some)
-        # A channel that blocks takes all of it, but for a signal in the middle.
+        # A blocking channel takes all of it, unless a signal interrupts the call.
         if sent < sum(map(len, some)):
             channel.sendall(memoryview(b"".join(some))[sent:])
 
@@ -87,11 +85,11 @@ class Pipe:
         """Makes ``number`` readable. From any thread."""
         try:
             write(self._writer, b".")
-        except OSError:  # full: whoever polls is awake already
+        except OSError:  # full: the thread that polls is awake already
             pass
 
     def close(self) -> None:
-        """Nobody polls or wakes any more."""
+        """Closes both ends. Nothing may poll or wake any more."""
         close(self.number)
         close(self._writer)
 
@@ -104,7 +102,7 @@ class Pipe:
 
 
 def forget_below(cancelled: Set[int], stream: int) -> None:
-    """Takes out what is before ``stream``, which begins: a CANCEL comes twice, and the second one
+    """Removes the streams before ``stream``, which begins. A CANCEL comes twice, and the second one
     may be late.
     """
     for number in tuple(cancelled):

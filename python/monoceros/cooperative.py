@@ -1,5 +1,5 @@
-"""A worker of one thread whose application runs greenlets: while it waits for requests, they
-run."""
+"""A worker of one thread whose application runs greenlets, which run while it waits for
+requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .solo import SoloWorker
 
 
 class CooperativeWorker(SoloWorker):
-    """As SoloWorker, for an application that has replaced ``select``; ``wait`` as of
+    """Like SoloWorker, for an application that has replaced ``select``; ``wait`` is from
     ``native.cooperative_wait``.
     """
 
@@ -26,13 +26,13 @@ class CooperativeWorker(SoloWorker):
 
     def _receive(self, waiting: Exchange | None = None) -> bool:
         if self._reading:
-            # Another greenlet of this thread is reading, for all of them, and has the lock.
+            # Another greenlet of this thread is reading for all of them, and has the lock.
             time.sleep(0.001)
             return True
         return super()._receive(waiting)
 
     def _take(self, patient: bool) -> List[Frame]:
-        # The control thread takes with this method too, but never patiently.
+        # The control thread uses this method too, but never patiently.
         if patient:
             self._let_run((self._data,), None)
         return super()._take(patient)

@@ -1,10 +1,9 @@
-"""A worker inside of an embedded interpreter: one thread, and a link to node in the place of two
-sockets.
+"""A worker in an embedded interpreter: one thread, with a link to node instead of two sockets.
 
-The thread that runs this belongs to it alone: waiting for frames blocks it, as a socket would.
-There is no second thread, so what the control thread of ``solo`` does is done otherwise: the
-acceptor takes back by itself what has not begun (``Link.claim``), nothing that is finished is held
-back while something else runs, and a request that runs out of time is interrupted by a signal."""
+It has its thread to itself: waiting for frames blocks it, as reading a socket would. There is no
+second thread like the control thread of ``solo``. Instead, the acceptor itself takes back what has
+not begun (``Link.claim``), no finished response is held back while something else runs, and a
+signal interrupts a request that runs out of time."""
 
 from __future__ import annotations
 
@@ -43,9 +42,7 @@ from .streams import ErrorStream
 
 
 def serve(link: Link) -> int:
-    """Loads the application that START names and serves it until the acceptor says STOP; the exit
-    status.
-    """
+    """Loads the application that START names and serves it until STOP. Returns the exit status."""
     _settle_output()
     _settle_signals()
     absent.install()
@@ -61,8 +58,7 @@ def serve(link: Link) -> int:
         startup = read_startup(data[start:end])
         packages.enable(startup.chdir or os.getcwd(), startup.pythonpath)
         loader.advise = packages.advice
-        # The acceptor asks for this when loading takes long. Nothing is raised: it may come to its
-        # end yet.
+        # The acceptor asks for this if loading takes long. Nothing is raised: it may still succeed.
         signal.signal(signal.SIGURG, lambda number, frame: link.report_stack(loading_stack(frame)))
         try:
             application = load_application(startup)
@@ -96,15 +92,14 @@ def serve(link: Link) -> int:
 
 def _settle_output() -> None:
     for stream in (sys.stdout, sys.stderr):
-        # Without this what an application prints would be seen when the buffer is full.
+        # Otherwise the application's output would appear only when the buffer is full.
         cast(Any, stream).reconfigure(
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
 
 
 def _settle_signals() -> None:
-    # Nobody sends these but the application itself; a worker that is a process does not end by them
-    # either.
+    # Only the application itself sends these. They do not end a worker process either.
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), _do_nothing)
 
@@ -120,11 +115,11 @@ class EmbeddedWorker(SerialWorker):
         super().__init__(service)
         self._port = port
         self._link = port.link
-        # WebAssembly is optimised while it runs, but a call that is under way stays in the slow
-        # code that it began in, and calls from Python to Python are one call of the evaluation
-        # loop. So each turn begins another: partial() is no Python.
+        # WebAssembly is optimised while it runs, but a call that has begun continues in the slow
+        # code, and calls from Python to Python are one call of the evaluation loop. partial() is
+        # not Python code, so that each turn is another call.
         self.turn = partial(self.turn)  # type: ignore[method-assign]
-        self._interrupted = 0  # the last stream that was; once is enough, it may be cleaning up
+        self._interrupted = 0  # the last stream that was; only once, as it may be cleaning up
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
     def serve(self) -> int:
@@ -141,7 +136,7 @@ class EmbeddedWorker(SerialWorker):
 
     def _receive(self, waiting: Optional[Exchange] = None) -> bool:
         if waiting is None and (self._queue or self._ready):
-            return True  # it came while the end of a response was sent
+            return True  # it arrived while the end of a response was sent
         while True:
             done = waiting is None and self._stopping and not self._tracked and not self._queue
             data = self._port.receive(not done or self._reader.wanted > 0)
@@ -160,7 +155,7 @@ class EmbeddedWorker(SerialWorker):
             super()._act(frame)
 
     def _look(self) -> None:
-        """Acts upon what has come meanwhile: a long response is to learn that its client has
+        """Handles the frames that have arrived, so that a long response notices that its client has
         gone."""
         while self._link.waiting():
             data = self._port.receive(False)
@@ -189,31 +184,29 @@ class EmbeddedWorker(SerialWorker):
     # Time-outs.
 
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
-        """The handler of the signal by which the acceptor interrupts: raises in the application, if
-        it is that late one.
-        """
+        """Handles the signal by which the acceptor interrupts a request: raises in the application
+        if it works on that request."""
         exchange = self._current
         if (
             exchange is None
             or exchange.stream != self._link.late()
             or exchange.stream == self._interrupted
         ):
-            return  # it has ended by itself meanwhile
+            return  # it has ended in the meantime
         place = place_of(exchange, frame, _WAITS)
         if place is Place.OUTSIDE:
             return
         if place is Place.OURS:
-            # In the middle of our own bookkeeping nothing may be raised; it is not where the time
-            # goes.
+            # An exception would break the gateway's own state; and the time is not spent there.
             self._link.again()
             return
         self._interrupted = exchange.stream
         self._link.interrupted(exchange.stream)
         exchange._log(frames.ERROR, f"the request ran out of time. {application_stack(frame)}")
-        # From now on nothing more is sent of it, and what it raises by this is no error of its own.
+        # From now on nothing more of it is sent, and the exception is not the application's error.
         exchange.cancelled = True
         if place is Place.WAITING:
-            self._overdue = True  # raised where what is being received cannot be lost
+            self._overdue = True  # raised later, where no received bytes are lost
             return
         self.outbox.flush()
         raise RequestTimedOut(TIMED_OUT)

@@ -1,4 +1,4 @@
-"""The link of an embedded interpreter to node: what takes the place of sockets, the ledger and files."""
+"""The link of an embedded interpreter to node, in the place of sockets, the ledger and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an embedded interpreter is when a signal comes, and whether to raise there."""
+"""Where an embedded interpreter is when a signal arrives, and whether it may raise there."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .trace import is_import
 
 
 class RequestTimedOut(BaseException):
-    """Raised where an application stands when its request has run out of time.
+    """Raised in an application whose request has run out of time.
 
-    Not an Exception, so that ``except Exception`` in an application does not keep it going.
+    Not an Exception, so that ``except Exception`` in the application does not catch it.
     """
 
     code = "request-timed-out"
@@ -59,7 +59,7 @@ _RUNS = frozenset((Exchange.begin.__code__, Exchange.resume.__code__))
 
 
 def place_of(exchange: Exchange, frame: Optional[FrameType], waits: FrozenSet[CodeType]) -> Place:
-    """Where ``frame`` is, with respect to that exchange. ``waits``: functions that wait for frames."""
+    """Where ``frame`` is, relative to that exchange. ``waits``: functions that wait for frames."""
     place = None
     current = frame
     while current is not None:

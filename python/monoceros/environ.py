@@ -1,6 +1,5 @@
-"""From a REQUEST frame to an environ: the marshalled variables, what the worker adds, and the input
-stream.
-"""
+"""Makes an environ of a REQUEST frame: the marshalled variables, those that the worker adds, and
+the input stream."""
 
 from __future__ import annotations
 
@@ -20,17 +19,16 @@ def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-#: Opens the file that holds a request's body. An embedded interpreter, which does not see the
-#: acceptor's files, puts a way of its own here.
+#: Opens the file that holds a request's body. An embedded interpreter does not see the acceptor's
+#: files, and replaces this.
 open_body_file: Callable[[str], BinaryIO] = _open
 
 
 def make_template(
     extra: Dict[str, str], multithread: bool, multiprocess: bool, errors: ErrorStream
 ) -> Environ:
-    """What every request's environ has in common; ``extra`` comes from START (PEP 3333 "environ
-    Variables").
-    """
+    """The variables that all environs have in common (PEP 3333 "environ Variables"); ``extra`` is
+    from START."""
     return {
         **extra,
         "wsgi.version": (1, 0),
@@ -40,7 +38,7 @@ def make_template(
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.input_terminated": True,
-        # Here for its place only: the dict that is made of this need not grow once more.
+        # Only a place: the dict that is made of this one does not have to grow again.
         "wsgi.input": None,
     }
 
@@ -51,8 +49,8 @@ def read_environ(
     """The environ of the REQUEST whose payload is ``data[start:end]``: a fresh dict that the
     application may change.
 
-    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a payload that is
-    not of its form and OSError when the file that holds the body cannot be opened."""
+    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a malformed
+    payload, and OSError if the file that holds the body cannot be opened."""
     try:
         body = start + 4 + unpack_u32(data, start)[0]
         if body > end:
@@ -65,7 +63,6 @@ def read_environ(
     elif flags == frames.BODY_FILE:
         environ["wsgi.input"] = open_body_file(data[body:end].decode("utf-8", "surrogateescape"))
     else:
-        # read(n) of a BufferedReader waits for n bytes or the end, which is what applications rely
-        # on.
+        # read(n) of a BufferedReader waits for n bytes or the end, as applications expect.
         environ["wsgi.input"] = io.BufferedReader(stream, 65536)  # type: ignore[arg-type]
     return environ

@@ -1,9 +1,8 @@
-"""One exchange: a request given to the application and its response made into frames (PEP 3333).
+"""One exchange: passes a request to the application and makes frames of its response (PEP 3333).
 
-An exchange knows neither sockets nor threads. What it needs of its surroundings is a Carrier: an
-outbox for its frames, and a way to wait. It never waits for the client while an iterable is being
-sent: out of credit, it returns and is resumed later, so that a slow reader holds nothing but its
-own iterable."""
+An exchange uses neither sockets nor threads. It needs a Carrier: an outbox for its frames, and a
+way to wait. It never waits for the client while it iterates over a response. Out of credit, it
+returns and is resumed later, so that a slow client occupies nothing but its own iterable."""
 
 from __future__ import annotations
 
@@ -19,32 +18,28 @@ from .stranger import attribute, has_type, kind_of
 from .streams import BodyStream, ClientGone, FileWrapper, is_about_client
 from .trace import format_error
 
-#: Longer than this (seconds) between a complete response and the end of close(), and the response
-#: goes out first.
+#: If the last close() took longer than this (seconds), the next complete response is sent before
+#: close() is called.
 _SLOW_TAIL = 0.001
 
 
 class Exchange(ResponseWriter):
-    """One request. ``begin()`` and then ``resume()``, each time there is credit, until one of them
-    returns True.
+    """One request. Call ``begin()``, and then ``resume()`` each time there is credit, until one of
+    them returns True. In between, the exchange is suspended."""
 
-    Between a return of False and ``resume()`` the exchange is suspended. ``granted`` is written by
-    whoever reads frames, ``spent`` by the exchange alone, so that neither needs a lock."""
-
-    # Defaults stand on the class: the usual exchange needs few of these and costs nothing for the
-    # others.
+    # The defaults are on the class: most exchanges need few of them, and the others cost nothing.
     body: Optional[BodyStream] = None
-    #: True when the client is gone: whoever learns it sets this.
+    #: True if the client is gone; set by the code that notices it.
     cancelled = False
-    #: For the carrier: True while nobody runs this exchange and credit should bring it back.
+    #: For the carrier: True while this exchange waits for credit and no thread runs it.
     suspended = False
-    #: For the carrier: who runs it.
+    #: For the carrier: the thread that runs it.
     owner: Any = None
     _asked = False  # start_response has been called
     _iterator: Optional[Iterator[bytes]] = None
     _input: Any = None  # of a request whose body is a file or a stream
 
-    # What the application is given.
+    # For the application.
 
     def start_response(
         self, status: str, headers: Any, exc_info: Any = None
@@ -56,18 +51,20 @@ class Exchange(ResponseWriter):
                     error = exc_info[1]
                     if error is None:
                         raise AssertionError(
-                            "start_response: exc_info holds no exception, and the head is already sent"
+                            "start_response: exc_info has no exception, "
+                            "and the head has been sent already"
                         )
                     raise error.with_traceback(exc_info[2])
             finally:
                 exc_info = None  # no reference cycle through this frame
         elif self._asked:
             raise AssertionError(
-                "start_response was called twice; only an error handler may do so, with exc_info (PEP 3333)"
+                "start_response was called twice; only an error handler may do so, "
+                "with exc_info (PEP 3333)"
             )
         elif self._ended:
             raise AssertionError("start_response was called after the exchange had ended")
-        self._asked = True  # a refused call counts too
+        self._asked = True  # even if the call is refused
         self._head, self._declared, self._bodiless = compose_head(status, headers, self)
         return self.write
 
@@ -75,9 +72,9 @@ class Exchange(ResponseWriter):
         """The write() callable of PEP 3333: returns when the bytes are on their way; waits for a
         slow client.
 
-        Raises ClientGone when the client went away. Past the declared Content-Length it sends what
-        that allows and raises ValueError, as the PEP has it ("Handling the Content-Length Header");
-        the response is complete then."""
+        Raises ClientGone if the client went away. Past the declared Content-Length it sends what
+        is allowed and raises ValueError (PEP 3333 "Handling the Content-Length Header"); the
+        response is complete then."""
         if type(data) is not bytes:
             data = self._admit_bytes(data, "write() needs bytes, not {}")
         if self._ended:
@@ -98,10 +95,10 @@ class Exchange(ResponseWriter):
         if self._surplus:
             raise ValueError(f"write() past the declared Content-Length of {self._declared} bytes")
 
-    # What the carrier calls.
+    # For the carrier.
 
     def begin(self, flags: int, data: bytes, start: int, end: int) -> bool:
-        """Runs the request whose REQUEST payload is ``data[start:end]``. True when the exchange has
+        """Runs the request whose REQUEST payload is ``data[start:end]``. True if the exchange has
         ended.
         """
         carrier = self.carrier
@@ -113,7 +110,7 @@ class Exchange(ResponseWriter):
                 self._head_only = True
             if flags:
                 self._input = environ["wsgi.input"]
-            # A context of its own: interleaved exchanges never see each other's context variables.
+            # Each exchange has its own context: interleaved ones do not see each other's variables.
             self._context = context = carrier.context.copy()
             result = context.run(carrier.application, environ, self.start_response)
             kind = type(result)
@@ -128,7 +125,7 @@ class Exchange(ResponseWriter):
             return self._fail(error)
 
     def resume(self) -> bool:
-        """Goes on with a suspended exchange. True when it has ended."""
+        """Continues a suspended exchange. True if it has ended."""
         try:
             return self._advance()
         except BaseException as error:
@@ -137,7 +134,7 @@ class Exchange(ResponseWriter):
     # The response.
 
     def _send_whole(self, chunks: List[bytes]) -> bool:
-        """Sends a response whose body is a list or a tuple as one frame; False when that is not
+        """Sends a response whose body is a list or a tuple as one frame; False if that is not
         possible.
         """
         head = self._head
@@ -152,7 +149,7 @@ class Exchange(ResponseWriter):
             size = 0
             for chunk in chunks:
                 if type(chunk) is not bytes:
-                    # Anew, with bytes alone.
+                    # Once more, with bytes only.
                     chunks = [self._admit_chunk(each) for each in chunks]
                     size = sum(map(len, chunks))
                     break
@@ -185,13 +182,14 @@ class Exchange(ResponseWriter):
         return True
 
     def _open(self, result: Any) -> None:
-        """Makes ready to iterate over what the application returned."""
+        """Prepares to iterate over what the application returned."""
         kind = type(result)
         if kind is FileWrapper and self._send_file(result):
             return
         if has_type(result, str) or result is None:
             raise TypeError(
-                f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
+                f"the application returned {kind_of(result)}; "
+                "it must return an iterable of bytes, such as [b'...']"
             )
         if has_type(result, (bytes, bytearray, memoryview)):
             result = [self._admit_bare(result)]
@@ -206,19 +204,18 @@ class Exchange(ResponseWriter):
             if attribute(result, "__iter__") is not None:
                 raise
             raise TypeError(
-                f"the application returned an object of type {kind_of(result)}, which is not iterable; "
-                "it must return an iterable of bytes"
+                f"the application returned an object of type {kind_of(result)}, "
+                "which is not iterable; it must return an iterable of bytes"
             ) from None
         # "If len(iterable) is 1 the server can take the length of the first bytestring for
-        # Content-Length". A list or a tuple of several is at hand as a whole and has been measured
-        # already.
+        # Content-Length". The length of a longer list or tuple is known already.
         if self._known is None and attribute(result, "__len__") is not None:
             try:
-                # By type: what is compared may be anything.
+                # type() first: __len__ may return anything.
                 length = self._context.run(len, result)
                 if type(length) is int and length == 1:
                     self._known = -1
-            except Exception:  # then there is no length to go by
+            except Exception:  # then the length is not known
                 pass
 
     def _advance(self) -> bool:
@@ -234,7 +231,7 @@ class Exchange(ResponseWriter):
             if self._rest is not None:
                 self._drain()
                 if self._rest is not None:
-                    # The acceptor cannot know by itself: out of credit, an application may well be
+                    # The acceptor cannot know it otherwise: an application without credit may be
                     # computing.
                     held = min(self._held(), frames.MAX_U32)
                     self.carrier.outbox.put(
@@ -258,11 +255,12 @@ class Exchange(ResponseWriter):
             if self._surplus:
                 self._log(
                     frames.WARNING,
-                    f"the application declared Content-Length: {self._declared} and produced more; the rest is not sent",
+                    f"the application declared Content-Length: {self._declared} "
+                    "and produced more; the rest is not sent",
                 )
                 iterator = self._iterator = iter(())
-            # "Transmit each bytestring before asking for the next": at once, or when it completes
-            # the response by the watcher, if the end of the iterable does not come first.
+            # "Transmit each bytestring before asking for the next": at once. If the response is
+            # complete, the watcher sends it, unless the end of the iterable comes first.
             outbox = self.carrier.outbox
             if self._sealed is None or self.carrier.slow_tail:
                 outbox.flush()
@@ -270,14 +268,14 @@ class Exchange(ResponseWriter):
                 outbox.watch()
 
     def _held(self) -> int:
-        """Bytes of body that exist already and are kept while the client takes its time."""
+        """Bytes of body that exist already and are kept while the client is slow."""
         kind = type(self._result)
         if (kind is list or kind is tuple) and self._known is not None and self._known > 0:
             return self._known
         return 0 if self._rest is None else memoryview(self._rest.obj).nbytes
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
-        """Lets the acceptor send a real file; False when the wrapper has to be iterated over."""
+        """Lets the acceptor send a real file; False if the wrapper has to be iterated over."""
         if self._head is None or self._started:
             return False
         part = self._context.run(wrapper.part)
@@ -292,7 +290,7 @@ class Exchange(ResponseWriter):
             self._known = size
             return True
         if size <= min(frames.BODY_PIECE, self.granted):
-            # Small enough for the frame of its head: cheaper than to have it opened once more.
+            # It fits into the frame of its head, which is cheaper than opening it again.
             self._iterator = iter((self._context.run(wrapper.filelike.read, size),))
             self._known = -1
             return True
@@ -310,7 +308,7 @@ class Exchange(ResponseWriter):
     # The end.
 
     def _finish(self) -> bool:
-        """The iterable is exhausted or of no more use: close it and end the response."""
+        """The iterable is exhausted or not needed any more: closes it and ends the response."""
         outbox = self.carrier.outbox
         sealed = self._sealed
         if self._head is None:
@@ -333,8 +331,8 @@ class Exchange(ResponseWriter):
         elif self._declared is not None and self._produced < self._declared:
             self._log(
                 frames.ERROR,
-                f"the application declared Content-Length: {self._declared} and produced {self._produced} bytes; "
-                "the response is incomplete",
+                f"the application declared Content-Length: {self._declared} "
+                f"and produced {self._produced} bytes; the response is incomplete",
             )
             outbox.put(frames.pack(frames.END, frames.BROKEN, self.stream))
         else:
@@ -349,14 +347,14 @@ class Exchange(ResponseWriter):
         return self._end()
 
     def _fail(self, error: BaseException) -> bool:
-        """The application raised, or broke a rule that leaves no response to be made."""
+        """The application raised, or violated a rule, so that there is no response."""
         outbox = self.carrier.outbox
         self._rest = None
         if self.cancelled or is_about_client(error):
             self._log(frames.DEBUG, f"given up: {type(error).__name__}")
             return self._cancel()
         text = format_error(error)
-        # the frames it holds live no longer than this exchange
+        # Its stack frames must not live longer than this exchange.
         BaseException.with_traceback(error, None)
         if self._ended:
             self._log(
@@ -377,8 +375,7 @@ class Exchange(ResponseWriter):
         return self._end()
 
     def _close(self) -> None:
-        """Calls close() of the application's iterable; never twice (PEP 3333: whatever
-        happened)."""
+        """Calls close() of the application's iterable once, whatever happened (PEP 3333)."""
         result = self._result
         if result is None:
             return
@@ -399,13 +396,13 @@ class Exchange(ResponseWriter):
             if self._input is not None:
                 try:
                     self._input.close()
-                except (OSError, ValueError):  # the application has taken it apart (detach)
+                except (OSError, ValueError):  # the application has detached it
                     pass
         return True
 
     def _gather(self, chunks: List[bytes]) -> Iterator[bytes]:
-        """The chunks of a list in pieces of a frame's size: there is nothing to wait for between
-        them.
+        """The chunks of a list in pieces of a frame's size, because none of them has to be waited
+        for.
         """
         gathered: List[bytes] = []
         size = 0

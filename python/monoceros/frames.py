@@ -51,13 +51,13 @@ ERROR = 40
 CRITICAL = 50
 
 HEADER_SIZE = 12
-#: No frame's payload is longer than this.
+#: The maximum length of a payload.
 MAX_PAYLOAD = 16 * 1024 * 1024
 #: The largest number in a frame's field.
 MAX_U32 = 0xFFFFFFFF
-#: No HEAD carries more bytes of body than this, since the acceptor gathers all of it,
+#: The most bytes of body in a HEAD, because the acceptor waits for the whole frame.
 BODY_PIECE = 64 * 1024
-#: and no DATA more than this, which the acceptor passes on as it comes.
+#: The most bytes of body in a DATA, which the acceptor passes on as it arrives.
 DATA_PIECE = 256 * 1024
 
 _header = struct.Struct("<IBBHI")
@@ -90,7 +90,7 @@ Frame = Tuple[int, int, int, bytes, int, int]
 
 
 class ProtocolError(Exception):
-    """The other side broke the frame protocol; the worker ends, it never guesses."""
+    """The other side broke the frame protocol. The worker ends; it never guesses."""
 
     code = "protocol-broken"
 
@@ -113,19 +113,18 @@ def pack_data(flags: int, stream: int, size: int) -> bytes:
 
 
 def pack_log(level: int, stream: int, text: str) -> bytes:
-    """A LOG frame; text that is too long for the log keeps its beginning and its end."""
+    """A LOG frame. The middle of a text that is too long is left out."""
     return pack(LOG, 0, stream, bytes((level,)) + shorten(text).encode("utf-8", "backslashreplace"))
 
 
 def pack_fail(stream: int, text: str) -> bytes:
-    """A FAIL frame: ``text`` is the traceback, or for stream 0 why the application could not be
-    loaded.
-    """
+    """A FAIL frame. ``text`` is the traceback, or the reason why the application could not be
+    loaded (stream 0)."""
     return pack(FAIL, 0, stream, shorten(text).encode("utf-8", "backslashreplace"))
 
 
 def shorten(text: str, limit: int = 64 * 1024) -> str:
-    """``text`` with its middle cut out when it is longer than ``limit`` characters."""
+    """``text`` without its middle if it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -133,13 +132,13 @@ def shorten(text: str, limit: int = 64 * 1024) -> str:
 
 
 class FrameReader:
-    """Cuts a stream of bytes, fed in any pieces, into frames, and checks what every frame must be.
+    """Cuts a stream of bytes, which comes in any pieces, into frames, and checks them.
 
     ``receive(data)`` returns the frames completed by ``data``, in order. Raises ProtocolError.
     """
 
     def __init__(self) -> None:
-        #: How many bytes the unfinished frame lacks at least; 0 between frames.
+        #: At least how many bytes the unfinished frame lacks; 0 between frames.
         self.wanted = 0
         self._parts: List[bytes] = []  # of a frame that is not complete yet
 
@@ -158,8 +157,7 @@ class FrameReader:
         size = len(data)
         wanted = start = HEADER_SIZE
         while start <= size:
-            # One comparison for the frame that nearly always comes, a REQUEST without flags; all
-            # the rules for any other.
+            # A short check for the usual frame, a REQUEST without flags; all rules for any other.
             length, word, stream = _unpack_words(data, position)
             if word == REQUEST and stream and length <= MAX_PAYLOAD:
                 kind, flags = REQUEST, 0

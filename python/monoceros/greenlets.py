@@ -1,6 +1,4 @@
-"""Where greenlets stand: what faulthandler, which knows the threads of the system alone, does not
-show.
-"""
+"""The stacks of greenlets, which faulthandler does not show: it has only the system's threads."""
 
 from __future__ import annotations
 
@@ -14,37 +12,35 @@ from .stranger import attribute
 
 _write = os.write
 _MOST_GREENLETS = 100
-#: Those that run the worker itself, one for each of its threads: the collector does not know them
-#: any more.
+#: The greenlets that run the worker itself, one for each of its threads. The garbage collector does
+#: not list them, because they are frozen.
 _main: List[Any] = []
 
 
 def are_used() -> bool:
-    """True when the application has imported greenlet, as gevent and eventlet do."""
+    """True if the application has imported greenlet, as gevent and eventlet do."""
     return _getcurrent() is not None
 
 
 def remember_current() -> None:
-    """To be called in each thread that runs applications, before it does."""
+    """To be called in each thread before it runs the application."""
     getcurrent = _getcurrent()
     if getcurrent is not None:
         _main.append(getcurrent())
 
 
 def show() -> None:
-    """Writes the stacks of all greenlets that wait to standard error. From any thread."""
+    """Writes the stacks of all waiting greenlets to standard error. From any thread."""
     try:
         text = describe()
         if text:
             _write(2, text.encode("utf-8", "backslashreplace"))
-    except BaseException:  # in the midst of somebody else's library
+    except BaseException:  # the library may raise anything
         pass
 
 
 def describe() -> str:
-    """The stacks of the greenlets that wait, in the form in which faulthandler gives those of
-    threads.
-    """
+    """The stacks of waiting greenlets, in the form of faulthandler."""
     kind = attribute(sys.modules.get("greenlet"), "greenlet")
     if not isinstance(kind, type):
         return ""

@@ -1,8 +1,8 @@
-"""What becomes of rules of PEP 3333 that an application breaks and nobody suffers from.
+"""Harmless violations of PEP 3333.
 
-Other servers serve many an application that is not quite what PEP 3333 asks for. Where what it
-means is beyond doubt and no byte of it could split or forge a response, it is served here too, and
-the log says so once for each rule. With ``--strict`` it is an error."""
+Other servers serve applications that do not follow PEP 3333 to the letter. If the meaning is clear
+and no byte could split or forge a response, they are served here too, and the log has a warning
+once for each rule. With ``--strict`` a violation is an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .stranger import has_type, kind_of
 
 
 class Leniency:
-    """What a worker forgives, and what it has said of it. For all of its threads."""
+    """Whether a worker forgives violations, and which it has reported. For all of its threads."""
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
@@ -21,7 +21,7 @@ class Leniency:
         self._lock = allocate_lock()
 
     def is_new(self, rule: str) -> bool:
-        """True once for each rule."""
+        """True for the first violation of that rule."""
         with self._lock:
             if rule in self._said:
                 return False
@@ -30,17 +30,16 @@ class Leniency:
 
 
 def plain_bytes(value: Any) -> bytes | None:
-    """The content of a bytes object, also of one whose class overrides what bytes do; None for
+    """The content of a bytes object, even if its class overrides methods of bytes; None for
     anything else.
     """
     return memoryview(value).tobytes() if has_type(value, bytes) else None
 
 
 def equivalent_bytes(value: Any) -> bytes | None:
-    """The content of what is as good as bytes: a bytearray, a memoryview, anything that is a buffer
-    of single bytes.
-    """
-    # A copy: what is sent later must not change when the application fills its buffer anew.
+    """The content of a bytearray, a memoryview, or any other buffer of single bytes; None for
+    anything else."""
+    # A copy, because the application may reuse its buffer before the bytes are sent.
     try:
         with memoryview(value) as view:
             return view.tobytes() if view.itemsize == 1 else None
@@ -49,6 +48,6 @@ def equivalent_bytes(value: Any) -> bytes | None:
 
 
 def wrong_bytes(value: Any, what: str) -> TypeError:
-    """The error for what is no bytes object; ``{}`` in ``what`` stands for what it is."""
+    """The error for a value that is not bytes; ``{}`` in ``what`` is replaced by its type."""
     hint = "; encode it first, as in text.encode()" if has_type(value, str) else ""
     return TypeError(f"{what.format(kind_of(value))}{hint}")

@@ -1,4 +1,4 @@
-"""Finding the application that a reference such as ``module:attribute`` names."""
+"""Finds the application that a reference such as ``module:attribute`` names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULT_NAMES = ("application", "app")
 
 
 def interpreter_name() -> str:
-    """This interpreter, in messages: its path and version."""
+    """The path and version of this interpreter, for messages."""
     version = ".".join(map(str, sys.version_info[:3]))
     return f"{sys.executable or 'an interpreter without a path'} (Python {version})"
 
@@ -32,23 +32,24 @@ def interpreter_name() -> str:
 def _interpreter_advice(error: BaseException) -> str:
     name = missing_module(error)
     top, _, inner = name.partition(".")
-    # Where the package is there and lacks a module, its version is wrong, not the interpreter.
+    # If the package exists and lacks a module, its version is wrong, not the interpreter.
     if not name or (inner and top in sys.modules):
         return ""
     return f"{interpreter_name()} finds no module {name!r}. {_OTHER_INTERPRETER}"
 
 
-_OTHER_INTERPRETER = "If another interpreter has it, start with --python PATH, or in an activated virtual environment"
+_OTHER_INTERPRETER = (
+    "If another interpreter has it, start with --python PATH, "
+    "or in an activated virtual environment"
+)
 
-#: Called with an error of the application's own: a sentence on what to do about it, to stand above
-#: its traceback, or "". Set by a worker that knows how its interpreter comes by modules.
+#: Called with an error of the application. Returns a sentence above its traceback on what to do, or
+#: "". An embedded worker, whose modules come from other places, replaces it.
 advise: Callable[[BaseException], str] = _interpreter_advice
 
 
 def missing_module(error: BaseException) -> str:
-    """The module that was not found when ``error`` was raised, or when its cause was; "" when it is
-    about another thing.
-    """
+    """The module whose absence raised ``error`` or its cause; "" if it is another error."""
     seen = set()
     current: Optional[BaseException] = error
     while current is not None and id(current) not in seen:
@@ -62,8 +63,8 @@ def missing_module(error: BaseException) -> str:
 
 
 class LoadError(Exception):
-    """The application could not be loaded. ``str(error)`` is for the user: one clear line when the
-    reference is wrong, the Python traceback when the application's own code raised."""
+    """The application could not be loaded. ``str(error)`` is for the user: one line if the
+    reference is wrong, the Python traceback if the application's own code raised."""
 
     code = "application-not-loaded"
 
@@ -126,7 +127,8 @@ def _check_module_name(reference: str, name: str, expression: str) -> None:
         dotted = ".".join(part for part in path.split(os.sep) if part not in ("", ".", ".."))
         better = f"{dotted}:{expression}" if expression else dotted
         raise LoadError(
-            f"application {reference!r}: {name!r} is a path; write the module as Python imports it: {better}"
+            f"application {reference!r}: {name!r} is a path; "
+            f"write the module as Python imports it: {better}"
         )
     if not all(part.isidentifier() for part in name.split(".")):
         raise LoadError(f"application {reference!r}: {name!r} is not the name of a Python module")
@@ -136,8 +138,9 @@ def _parse(
     reference: str, expression: str
 ) -> Tuple[List[str], Optional[Tuple[List[Any], Dict[str, Any]]]]:
     wrong = LoadError(
-        f"application {reference!r}: {expression!r} is neither a name (app, package.app) nor a call with literal "
-        'arguments (create_app(), create_app("production", debug=False))'
+        f"application {reference!r}: {expression!r} is neither a name (app, package.app) "
+        "nor a call with literal arguments "
+        '(create_app(), create_app("production", debug=False))'
     )
     try:
         node: ast.expr = ast.parse(expression.strip(), mode="eval").body
@@ -171,8 +174,7 @@ def _import(reference: str, name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # The module that was asked for (or a package on the way to it) is missing, not one that it
-        # imports itself.
+        # The module itself (or a package on the way to it) is missing, not one that it imports.
         missing = missing_module(error)
         if (
             missing
@@ -186,9 +188,8 @@ def _import(reference: str, name: str) -> Any:
 
 
 def _raised_inside(error: BaseException) -> bool:
-    """True when a module's own code raised: a frame below importlib's that is neither importlib's
-    nor ours.
-    """
+    """True if a module's own code raised: there is a frame of neither importlib nor this
+    package."""
     hide_imports(error)
     trace = error.__traceback__
     here = os.path.dirname(os.path.abspath(__file__))
@@ -205,9 +206,15 @@ def _missing(reference: str, name: str, missing: str) -> str:
         package = sys.modules.get(parent)
         path = attribute(package, "__path__")
         if package is not None and path is None:
-            return f"application {reference!r}: {parent!r} is a module, not a package, so it holds no module {last!r}"
+            return (
+                f"application {reference!r}: {parent!r} is a module, not a package, "
+                f"so it holds no module {last!r}"
+            )
         places = _listed(path) or parent
-        return f"application {reference!r}: package {parent!r} has no module {last!r} (looked in {places})"
+        return (
+            f"application {reference!r}: package {parent!r} has no module {last!r} "
+            f"(looked in {places})"
+        )
     hint = ""
     if "." in name and ":" not in reference:
         head, _, tail = name.rpartition(".")
@@ -221,9 +228,7 @@ def _missing(reference: str, name: str, missing: str) -> str:
 
 
 def _listed(places: Any) -> str:
-    """The folders of a sys.path, into which anybody may have put what is no path, or of a
-    package's.
-    """
+    """The folders of a sys.path or of a package's path, which may have entries of other types."""
     try:
         return ", ".join(str.__str__(path) or "." for path in places if has_type(path, str))
     except BaseException:
@@ -234,14 +239,15 @@ def _default(reference: str, module: Any) -> Callable[..., Any]:
     for name in _DEFAULT_NAMES:
         try:
             found = getattr(module, name, None)
-        # a module's __getattr__ that makes its application when it is asked for it
+        # a module's __getattr__ may make the application, and raise anything
         except BaseException as error:
             raise _failed(reference, error) from None
         if callable(found):
             return found  # type: ignore[no-any-return]
         if found is not None:
             raise LoadError(
-                f"application {reference!r}: {name!r} of module {reference!r} is {describe(found)}, not a callable"
+                f"application {reference!r}: {name!r} of module {reference!r} "
+                f"is {describe(found)}, not a callable"
             )
     raise LoadError(
         f"application {reference!r}: module {reference!r} has neither 'application' nor 'app'"

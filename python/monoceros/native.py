@@ -1,10 +1,9 @@
-"""What a worker needs of threads, taken before the application is imported.
+"""Threads and locks of the operating system, taken before the application is imported.
 
-An application may put other implementations into the standard library's modules (gevent and
-eventlet, ``patch_all``): there a new thread is a greenlet, which runs when the thread that it was
-made in lets it, and a lock is one between greenlets. A worker's threads must run whatever the
-application does, and exclude each other. So nothing of ours looks these up in their modules later
-on."""
+An application may replace functions of the standard library (gevent and eventlet, ``patch_all``).
+Then a new thread is a greenlet, which runs only when its thread yields, and a lock is one between
+greenlets. A worker's threads must run whatever the application does, and exclude each other. So the
+worker uses the functions of this module."""
 
 from __future__ import annotations
 
@@ -34,25 +33,25 @@ _select = select.select
 
 
 def threads_are_replaced() -> bool:
-    """True when ``threading`` does not make threads of the system any more."""
+    """True if ``threading`` no longer makes threads of the operating system."""
     return any(
         getattr(threading, name, None) is not original for name, original in _threading.items()
     )
 
 
 def start_thread(target: Callable[..., object], arguments: Tuple[Any, ...], name: str) -> None:
-    """Starts a thread of the system that does not keep the process from ending."""
+    """Starts a thread of the operating system that does not keep the process from ending."""
     if not threads_are_replaced():
-        # One that the application sees as any other: profilers, debuggers and logs find it by name.
+        # Visible to the application like any other: profilers, debuggers and logs find its name.
         threading.Thread(target=target, args=arguments, name=name, daemon=True).start()
     else:
         start_new_thread(target, arguments)
 
 
 def cooperative_wait() -> Optional[_Wait]:
-    """Waits for descriptors to be readable, for so many seconds, and lets greenlets run meanwhile.
+    """A function that waits until descriptors are readable, while greenlets run.
 
-    None where ``select`` is the system's own, so that there is nobody to let run.
+    None if ``select`` was not replaced, so that there are no greenlets.
     """
     replaced = getattr(select, "select", _select)
     if replaced is _select:
@@ -61,7 +60,7 @@ def cooperative_wait() -> Optional[_Wait]:
     def wait(descriptors: Sequence[Any], timeout: Optional[float]) -> None:
         try:
             replaced(descriptors, (), (), timeout)
-        # a time-out that the application has forgotten; then the system waits
+        # for example a time-out that the application left behind; then poll waits
         except BaseException:
             pass
 
@@ -69,14 +68,14 @@ def cooperative_wait() -> Optional[_Wait]:
 
 
 class Condition:
-    """Wakes the one thread that waits; who calls its methods holds ``lock``."""
+    """Wakes the one thread that waits. The caller of its methods holds ``lock``."""
 
     def __init__(self, lock: LockType) -> None:
         self._lock = lock
         self._waiter: Optional[LockType] = None
 
     def wait(self) -> None:
-        """Lets go of the lock until ``notify``."""
+        """Releases the lock until ``notify``."""
         waiter = allocate_lock()
         waiter.acquire()
         self._waiter = waiter

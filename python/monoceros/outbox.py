@@ -1,4 +1,4 @@
-"""The outbox: frames on their way to the acceptor, several of them in one system call where nobody
+"""The outbox: frames on their way to the acceptor. Several are sent with one system call if nothing
 waits for them.
 """
 
@@ -12,8 +12,8 @@ from .native import allocate_lock
 Bytes = Union[bytes, memoryview]
 
 #: Seconds that finished responses may be held back while more requests wait to begin. Each send
-#: wakes the acceptor, which on a busy machine costs more than a request does: 1 ms against 0.1 ms
-#: saves a Flask route a seventh of its processor time, and a response that is held waits behind
+#: wakes the acceptor, which costs more than a request on a busy machine: with 1 ms instead of 0.1
+#: ms a Flask route takes a seventh less processor time. A response that is held back waits behind
 #: others in any case.
 PATIENCE = 0.001
 #: No more than this many bytes of finished responses are held back to be sent with one system call.
@@ -26,25 +26,24 @@ _GATHER_SIZE = 16 * 1024
 
 
 class Outbox:
-    """Holds finished frames and hands them, in order, to ``send`` (which takes all of the bytes it
-    is given).
+    """Holds finished frames and passes them, in order, to ``send``, which sends all of the bytes.
 
-    Where large bodies are held, ``gather`` gets the parts as they are: joining them would copy each
+    If large bodies are held, ``gather`` gets the parts as they are: joining them would copy each
     once more.
 
-    ``frames`` and ``held`` (a rough count of bytes) are for the one who appends; whoever appends
-    parts of a frame does so with a single ``extend``, because another thread may flush at any
-    moment. When frames stay behind while application code runs, ``watch`` must have been called: a
-    watcher flushes what is not flushed soon."""
+    ``frames`` and ``held`` (about how many bytes) are for code that appends frames. It appends all
+    parts of a frame with a single ``extend``, because another thread may flush at any moment.
+    Before frames stay here while application code runs, ``watch`` must be called: a watcher then
+    flushes what is not flushed soon."""
 
     def __init__(
         self, send: Callable[[bytes], None], gather: Optional[Callable[[List[Bytes]], None]] = None
     ) -> None:
         self.frames: List[Bytes] = []
         self.held = 0
-        #: True while a watcher looks after what is held back.
+        #: True while a watcher flushes what is held back.
         self.watched = False
-        #: Starts the watcher; without one nothing may be held back.
+        #: Starts the watcher. Without a watcher nothing may be held back.
         self.wake_watcher: Callable[[], None] = self.flush
         self.flushes = 0
         self._send = send
@@ -56,7 +55,7 @@ class Outbox:
         self.frames.extend(parts)
 
     def flush(self) -> None:
-        """Sends everything that is held. Raises OSError when the acceptor is gone."""
+        """Sends everything that is held. Raises OSError if the acceptor is gone."""
         with self._lock:
             waiting = self.frames
             count = len(waiting)
@@ -72,14 +71,14 @@ class Outbox:
                     self._send(b"".join(batch))
 
     def watch(self) -> None:
-        """Promises that what is held goes out soon, whatever the application does meanwhile."""
+        """Makes sure that what is held is sent soon, whatever the application does in the
+        meantime."""
         if not self.watched:
             self.wake_watcher()
 
     def seal(self, head: bytes, stream: int) -> None:
-        """Ends the response whose HEAD frame begins with ``head``: in that frame if it is the last
-        one held.
-        """
+        """Ends the response whose HEAD frame begins with ``head``: with LAST in that frame if it is
+        the last one held, with an END otherwise."""
         with self._lock:
             waiting = self.frames
             if len(waiting) >= 3 and waiting[-3] is head:
@@ -89,9 +88,7 @@ class Outbox:
 
 
 class Watcher:
-    """Tells, tick by tick, whether an outbox still has to be looked after, and flushes what stayed
-    for a whole tick.
-    """
+    """Flushes what has stayed in an outbox for a whole tick, until there is nothing to watch."""
 
     #: Seconds between two ticks while watching.
     TICK = 0.01
@@ -103,8 +100,8 @@ class Watcher:
         self._quiet = 0
 
     def tick(self) -> bool:
-        """To be called every TICK seconds (or more often) while ``outbox.watched``; False when
-        watching may end.
+        """To be called at least every TICK seconds while ``outbox.watched``. False if watching may
+        end.
         """
         outbox = self._outbox
         if outbox.flushes != self._seen:
@@ -118,8 +115,8 @@ class Watcher:
         if self._quiet < self._QUIET_TICKS:
             return True
         self._quiet = 0
-        # In this order: whoever holds a frame from now on sees that nobody watches, or is seen
-        # here.
+        # In this order: a thread that appends a frame from now on sees that nothing watches, or the
+        # frame is seen here.
         outbox.watched = False
         if outbox.frames:
             outbox.watched = True

@@ -1,4 +1,4 @@
-"""What an exchange reports of the application: to the log, and of rules that it violates."""
+"""What an exchange reports about the application: log entries and violations of PEP 3333."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class Reporter:
 
     def _admit_bare(self, result: Any) -> bytes:
         error = TypeError(
-            f"the application returned {kind_of(result)}; it must return an iterable of bytes, such as [b'...']"
+            f"the application returned {kind_of(result)}; "
+            "it must return an iterable of bytes, such as [b'...']"
         )
         self.forgive("body-not-iterable", error, "its bytes are sent", "")
         return memoryview(result).tobytes()
@@ -68,8 +69,7 @@ class Reporter:
         self.carrier.outbox.put(frames.pack_log(level, self.stream, f"{self._name()}: {text}"))
 
     def _name(self) -> str:
-        """The request, for the log. The environ is the application's: anything may be in it by
-        now."""
+        """The request, for the log. The application may have put anything into the environ."""
         environ = self._environ
         if environ is None:
             return "? "

@@ -63,23 +63,23 @@ _heads: Dict[Tuple[Any, ...], ResponseHead] = {}
 
 
 class BadResponseHead(ValueError):
-    """An application passed start_response a status or a header that cannot be sent."""
+    """The application passed a status or a header to start_response that cannot be sent."""
 
     code = "bad-response-head"
 
 
 class BadResponseType(TypeError):
-    """An application passed the server an object of a type that PEP 3333 does not allow."""
+    """The application passed an object of a type that PEP 3333 does not allow."""
 
     code = "bad-response-type"
 
 
 class Judge(Protocol):
-    """Says what becomes of a broken rule that no client suffers from."""
+    """Decides about harmless violations of PEP 3333."""
 
     def forgive(self, rule: str, error: Exception, instead: str) -> None:
-        """Raises ``error``, or returns, and then what ``instead`` says is done. ``rule`` names it
-        in one word.
+        """Raises ``error``; or returns, and then ``instead`` is done. ``rule`` is a name for the
+        log.
         """
 
 
@@ -96,10 +96,10 @@ def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHe
     """Checks a status and a list of headers and writes them as a head (``200 OK\\r\\nName:
     value\\r\\n``).
 
-    What means the same as what PEP 3333 asks for, and what other servers drop, is up to ``judge``;
-    what could split or forge a response is refused whoever judges. A Content-Length with status 204
-    is left out (RFC 9110 §8.6). Raises BadResponseHead or BadResponseType with a message that names
-    the header and the rule.
+    ``judge`` decides about violations with a clear meaning, and about fields that other servers
+    drop. Whatever could split or forge a response is refused in any case. A Content-Length with
+    status 204 is left out (RFC 9110 §8.6). Raises BadResponseHead or BadResponseType with a message
+    that names the header and the rule.
 
     >>> compose_head("200 OK", [("Content-Length", "5")])
     (b'200 OK\\r\\nContent-Length: 5\\r\\n', 5, False)
@@ -107,13 +107,13 @@ def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHe
     if headers.__class__ is list and status.__class__ is str:
         try:
             known = _heads.get((status, *headers))
-        # something in it has no hash, so it is no str, or is not what it says it is
+        # something in it has no hash, so that it is not a str
         except Exception:
             known = None
         if known is not None:
             for field in headers:
-                # Other objects may be equal to a str; whether they are refused must not depend on
-                # what came before.
+                # Other objects may be equal to a str. Whether they are refused must not depend on
+                # earlier responses.
                 if field.__class__ is not tuple:
                     break
                 name, value = field
@@ -125,7 +125,7 @@ def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHe
 
 
 def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
-    # From here on by type(): what is made of these is what is sent, and __class__ may say anything.
+    # type() instead of __class__, which may be anything: the real objects are sent.
     entry = _statuses.get(status) if type(status) is str else None
     exact = entry is not None
     if entry is None:
@@ -146,8 +146,7 @@ def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
         special = _names.get(name, _UNKNOWN)
         if special == _UNKNOWN:
             special = _admit_name(name)
-        # Nearly every value is printable; this is one pass in C. What is not may be a tab or
-        # obs-text.
+        # Nearly every value is printable, which is checked in C. Others may have a tab or obs-text.
         if type(value) is not str or not value.isprintable():
             value = _admit_value(name, value)
             exact = False
@@ -182,7 +181,7 @@ def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
 
 
 def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
-    """The status line with whether it allows no body, and whether it is sent as it was given."""
+    """The status line and whether it forbids a body; and whether it is sent unchanged."""
     if not has_type(status, str):
         raise BadResponseType(
             f"start_response: status must be a str such as '200 OK', not {kind_of(status)}"
@@ -207,7 +206,8 @@ def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
     reason = status[4:].strip(" ")
     if status[4:] != reason:
         error = BadResponseHead(
-            f"start_response: bad status {quote(status)}: no white space may surround the reason (PEP 3333)"
+            f"start_response: bad status {quote(status)}: "
+            "no white space may surround the reason (PEP 3333)"
         )
         judge.forgive("status-white-space", error, "it is sent without")
         status = f"{status[:4]}{reason}"
@@ -225,7 +225,7 @@ def _admit_list(headers: Any, judge: Judge) -> List[Any]:
         f"start_response: headers must be a list of (name, value) tuples, not {kind_of(headers)}"
         f"{'; list(headers.items()) is one' if has_type(headers, dict) else ''} (PEP 3333)"
     )
-    # Iterating over a dict or a str gives something, but no pairs.
+    # Iterating over a dict or a str does not give pairs.
     if has_type(headers, (dict, str, bytes, bytearray)):
         raise error
     try:
@@ -295,7 +295,8 @@ def _leave_out(name: str, judge: Judge) -> None:
 def _admit_value(name: str, value: Any) -> str:
     if not has_type(value, str):
         raise BadResponseType(
-            f"start_response: the value of header {name} must be a str, not {kind_of(value)}: {quote(value)}"
+            f"start_response: the value of header {name} must be a str, "
+            f"not {kind_of(value)}: {quote(value)}"
         )
     value = str.__str__(value)
     if _CONTROL.search(value):

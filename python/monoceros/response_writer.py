@@ -1,4 +1,4 @@
-"""The response of one exchange, as frames: head, body as far as credit goes, and the rest."""
+"""Writes the response of one exchange as frames, as far as there is credit."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class ResponseWriter(Reporter):
     _head: Optional[bytes] = None
     _declared: Optional[int] = None
     _bodiless = False
-    _started = False  # the head is out
+    _started = False  # the head has been sent
     _ended = False  # nothing may be sent any more
     _produced = 0  # bytes of body taken from the application and meant for the client
-    _known: Optional[int] = None  # length of the whole body when it is at hand
+    _known: Optional[int] = None  # length of the whole body, if it is known
     _rest: Optional[memoryview] = None  # taken from the iterable but not sent yet
     _surplus = False  # the application produced more than it declared
-    _sealed: Optional[bytes] = None  # the HEAD frame of a response that is complete in it
+    _sealed: Optional[bytes] = None  # the HEAD frame, if it has the whole body
     _complete_at = 0.0
     _head_only = False
 
@@ -39,16 +39,16 @@ class ResponseWriter(Reporter):
         self.granted = carrier.window
 
     def has_credit(self) -> bool:
-        """True when at least one byte of body may be sent."""
+        """True if at least one byte of body may be sent."""
         return self.granted > self.spent
 
     def _put(self, chunk: bytes) -> None:
-        """Sends a non-empty chunk as far as credit goes; what does not fit stays in ``_rest``."""
+        """Sends a non-empty chunk as far as there is credit; the rest stays in ``_rest``."""
         if self._head is None:
             raise AssertionError(
                 "the application produced a body before it called start_response (PEP 3333)"
             )
-        if self._head_only or self._bodiless:  # only through write(), and sent is nothing of it
+        if self._head_only or self._bodiless:  # from write(); nothing of it is sent
             return
         declared = self._declared
         if declared is not None and self._produced + len(chunk) > declared:
@@ -70,7 +70,7 @@ class ResponseWriter(Reporter):
         self._drain()
 
     def _drain(self) -> None:
-        """Sends of ``_rest`` what credit allows."""
+        """Sends ``_rest`` as far as there is credit."""
         rest = self._rest
         outbox = self.carrier.outbox
         while rest is not None:
@@ -89,8 +89,8 @@ class ResponseWriter(Reporter):
         declared = self._declared
         if declared is None and not self._bodiless:
             known = self._known
-            # An empty answer to HEAD says nothing of what GET would answer: most frameworks empty
-            # it themselves.
+            # The length of an empty answer to HEAD is not that of GET: most frameworks empty it
+            # themselves.
             if known is not None and known >= 0 and (known or not self._head_only):
                 head = b"%bContent-Length: %d\r\n" % (head, known)
                 if not self._head_only:

@@ -1,6 +1,4 @@
-"""Exchanges one after another in one thread: the part of such a worker that asks nothing of how
-frames reach it.
-"""
+"""Runs exchanges one after another in one thread, however frames reach it."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from .streams import BodyStream, ClientGone
 class SerialWorker:
     """Runs the exchanges of one acceptor in the calling thread; see ``serve``.
 
-    Who derives from it reads frames (``_receive``) and sends them (``_send``, ``_gather``).
+    A subclass reads frames (``_receive``) and sends them (``_send``, ``_gather``).
     """
 
     def __init__(self, service: Service) -> None:
@@ -43,7 +41,7 @@ class SerialWorker:
         self._gone = False  # the acceptor closed the data channel
 
     def serve(self) -> int:
-        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises
+        """Serves until STOP (returns 0) or until the acceptor is gone (returns 1). Raises
         ProtocolError.
         """
         status = None
@@ -52,7 +50,7 @@ class SerialWorker:
         return status
 
     def turn(self) -> Optional[int]:
-        """Runs what there is and waits for more: None, or the status to leave with."""
+        """Runs what there is, then waits for more. Returns None, or the exit status."""
         queue = self._queue
         ready = self._ready
         ledger = self._ledger
@@ -61,7 +59,7 @@ class SerialWorker:
         flush = outbox.flush
         begun = perf_counter()
         while True:
-            # Those with credit and those that wait to begin take turns.
+            # Exchanges with credit and requests that wait to begin take turns.
             if ready:
                 self._run_ready(ready.popleft())
                 if not queue:
@@ -90,7 +88,7 @@ class SerialWorker:
                 if exchange.tracked or flags:
                     self._forget(exchange)
             else:
-                self._put_aside(exchange)
+                self._suspend(exchange)
             if queue:
                 now = perf_counter()
                 if now - begun > PATIENCE or outbox.held > HOLD_SIZE:
@@ -102,7 +100,7 @@ class SerialWorker:
     # For the exchanges.
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
-        """Reads frames until ``ready()``; REQUESTs that come meanwhile are queued."""
+        """Reads frames until ``ready()``; REQUESTs that arrive in the meantime are queued."""
         self.outbox.flush()
         try:
             while not ready() and not exchange.cancelled:
@@ -121,10 +119,10 @@ class SerialWorker:
         if exchange.resume():
             self._forget(exchange)
         else:
-            self._put_aside(exchange)
+            self._suspend(exchange)
 
-    def _put_aside(self, exchange: Exchange) -> None:
-        # What it waits for may have come while it sent the last it had credit for.
+    def _suspend(self, exchange: Exchange) -> None:
+        # Credit may have arrived while it sent its last bytes.
         if exchange.has_credit() or exchange.cancelled:
             self._ready.append(exchange)
         else:
@@ -146,8 +144,8 @@ class SerialWorker:
     # Reading and sending.
 
     def _receive(self, waiting: Exchange | None = None) -> bool:
-        """Waits for frames and acts upon them. False when there is nothing more to come: stopped,
-        or gone.
+        """Waits for frames and handles them. False if nothing more will come: after STOP, or if the
+        acceptor is gone.
         """
         raise NotImplementedError
 
@@ -162,9 +160,7 @@ class SerialWorker:
         raise NotImplementedError
 
     def _lose(self) -> None:
-        """The acceptor is gone: nobody wants what has not begun, and what has begun is cancelled.
-        In any thread.
-        """
+        """The acceptor is gone: drops what has not begun, and cancels what has. In any thread."""
         self._gone = True
         self._queue.clear()
         current = self._current
@@ -172,7 +168,7 @@ class SerialWorker:
             current.cancelled = True
 
     def _sort(self, received: List[Frame], act: Callable[[Frame], None]) -> None:
-        """Puts REQUESTs into the queue and gives everything else to ``act``."""
+        """Puts REQUESTs into the queue and passes all other frames to ``act``."""
         newest = self._newest
         enqueue = self._queue.append
         for frame in received:
@@ -201,7 +197,7 @@ class SerialWorker:
         return BodyStream(wait, grant)
 
     def _act(self, frame: Frame) -> None:
-        """Acts upon a frame of the data channel that is not a REQUEST."""
+        """Handles a frame of the data channel that is not a REQUEST."""
         kind, flags, stream, data, start, end = frame
         if stream > self._newest:
             raise ProtocolError(
@@ -215,16 +211,16 @@ class SerialWorker:
             exchange = self._tracked.get(stream)
             if exchange is not None:
                 exchange.granted += frames.unpack_u32(data, start)[0]
-                self._bring_back(exchange)
+                self._make_ready(exchange)
         elif kind == frames.CANCEL:
             self._cancel(stream)
             exchange = self._tracked.get(stream)
             if exchange is not None:
-                self._bring_back(exchange)
+                self._make_ready(exchange)
         else:
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
 
-    def _bring_back(self, exchange: Exchange) -> None:
+    def _make_ready(self, exchange: Exchange) -> None:
         if exchange.suspended:
             exchange.suspended = False
             self._ready.append(exchange)
@@ -242,7 +238,7 @@ class SerialWorker:
             self._cancelled.add(stream)
 
     def _leave(self) -> int:
-        """Ends what is suspended when the acceptor is gone; the exit status."""
+        """Ends suspended exchanges when the acceptor is gone. Returns the exit status."""
         for exchange in list(self._tracked.values()):
             exchange.cancelled = True
             self._current = exchange

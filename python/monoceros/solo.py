@@ -1,9 +1,8 @@
 """A worker of one thread: it reads requests, runs them one after another in the main thread, and
-sends answers.
+sends the responses.
 
-A second thread sleeps on the control channel. It takes back what has not begun when the acceptor
-recalls it, learns that a client is gone, and sends out finished responses that would otherwise wait
-behind a slow request."""
+A second thread waits on the control channel. On RECALL it gives back what has not begun. It also
+handles CANCEL, and sends finished responses that would otherwise wait behind a slow request."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ class SoloWorker(SerialWorker):
         self._control = control
         # Guards the reader and the data channel's receiving side.
         self._read_lock = allocate_lock()
-        # read by the control thread, for the main thread to act upon
+        # read by the control thread, for the main thread to handle
         self._deferred: Deque[Frame] = deque()
         self._reading = False  # the main thread is in a read that may block,
         self._idle = False  # and there is nothing else that it could do
@@ -47,8 +46,8 @@ class SoloWorker(SerialWorker):
     # Reading. These run in the main thread.
 
     def _receive(self, waiting: Exchange | None = None) -> bool:
-        """Waits for frames and acts upon them. False when there is nothing more to come: stopped,
-        or gone.
+        """Waits for frames and handles them. False if nothing more will come: after STOP, or if the
+        acceptor is gone.
         """
         while True:
             while self._deferred:
@@ -58,9 +57,9 @@ class SoloWorker(SerialWorker):
             with self._read_lock:
                 if self._deferred:
                     continue  # older than what is still unread
-                # Said before it looks whether to stop, as the control thread looks after it said
-                # stop: one of the two sees the other. A read that blocks is the only call here, so
-                # that a request costs few of them.
+                # Set before this thread checks _stopping; the control thread sets _stopping before
+                # it checks _idle. So one of the two sees the other. The blocking read is the only
+                # system call here, so that a request costs few of them.
                 self._idle = waiting is None
                 done = self._idle and self._stopping and not self._tracked and not self._queue
                 self._reading = True
@@ -76,7 +75,7 @@ class SoloWorker(SerialWorker):
                 return False
 
     def _take(self, patient: bool) -> List[Frame]:
-        """Reads once; the caller holds the lock. Nothing when no frame has become complete."""
+        """Reads once; the caller holds the lock. Returns the frames that are complete now."""
         received = receive_some(self._data, self._reader, patient)
         if received is None:
             self._lose()
@@ -117,7 +116,7 @@ class SoloWorker(SerialWorker):
             self._give_up(error)
         except OSError:
             pass
-        # The acceptor is gone: what runs may end, but not for ever.
+        # The acceptor is gone: what runs may finish within the graceful time-out.
         self._lose()
         self._shut(socket.SHUT_RDWR)
         sleep(self._graceful_timeout)
@@ -145,20 +144,20 @@ class SoloWorker(SerialWorker):
                     elif kind == frames.STOP:
                         self._stopping = True
                         if self._idle and not self._tracked and not self._queue:
-                            # nothing will come any more: this ends its read
+                            # Nothing more will come: this ends the main thread's read.
                             self._shut(socket.SHUT_RD)
                     elif kind == frames.PRINT_STACKS:
                         greenlets.show()
-                    # that came when the application had just been loaded
+                    # GET_STACKS may arrive when the application has just been loaded.
                     elif kind != frames.GET_STACKS:
                         raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()
 
     def _recall(self) -> None:
-        """Gives back everything that has not begun, what is still unread included."""
+        """Gives back all requests that have not begun, including those that are unread."""
         while not (locked := self._read_lock.acquire(timeout=0.001)):
-            if self._reading:  # what comes, the main thread reads itself
+            if self._reading:  # the main thread reads what arrives
                 break
         if locked:
             try:
@@ -167,7 +166,8 @@ class SoloWorker(SerialWorker):
                 self._read_lock.release()
         returned: List[int] = []
         while True:
-            # From the end: the main thread takes from the front, and who takes a request owns it.
+            # From the end: the main thread takes from the front, and the thread that takes a
+            # request owns it.
             try:
                 frame = self._queue.pop()
             except IndexError:
@@ -182,7 +182,7 @@ class SoloWorker(SerialWorker):
         self.outbox.flush()
 
     def _read_ahead(self) -> None:
-        """Reads what is there, for the main thread; the caller holds the lock."""
+        """Reads what has arrived, for the main thread; the caller holds the lock."""
         while not self._gone:
             wanted = self._reader.wanted
             received = self._take(False)
@@ -193,7 +193,7 @@ class SoloWorker(SerialWorker):
     def _shut(self, how: int) -> None:
         try:
             self._data.shutdown(how)
-        except OSError:  # the acceptor has done so already
+        except OSError:  # the acceptor has closed it already
             pass
 
     def _start_watching(self) -> None:

@@ -1,4 +1,4 @@
-"""Where an application stands while it is loaded: the acceptor asks for it when that takes long."""
+"""The stacks of all threads while the application is loaded, for the acceptor's GET_STACKS."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import List, Optional
 from . import frames
 from .channel import Pipe
 
-#: As many frames of a thread as faulthandler shows, the innermost ones.
+#: How many frames of a thread are shown, as by faulthandler: the innermost ones.
 _MOST_FRAMES = 100
 _MOST_THREADS = 100
 
 
 class StackObserver:
-    """Answers GET_STACKS by STACKS for as long as the application is loaded, from a thread of its own.
+    """Answers GET_STACKS with STACKS while the application is being loaded, in its own thread.
 
-    It looks at the other threads while it has the interpreter, so that none of them moves, and
-    disturbs none: a signal would end a system call that waits. Its parts are taken before the
-    application is imported, which may replace them."""
+    It reads the other threads' stacks while it has the interpreter's lock, so that none of them
+    moves. It does not disturb them, as a signal would, which ends a waiting system call. It uses
+    functions that were imported before the application, which may replace them."""
 
     def __init__(self, data: socket.socket, control: socket.socket) -> None:
         self._data = data
@@ -36,7 +36,7 @@ class StackObserver:
         start_new_thread(self._attend, ())
 
     def __exit__(self, *_error: object) -> None:
-        """From here on both channels are the caller's."""
+        """After this, both channels belong to the caller."""
         self._loaded.wake()
         self._ended.acquire()
         self._loaded.close()
@@ -47,8 +47,7 @@ class StackObserver:
             waiting.register(self._control.fileno(), POLLIN)
             waiting.register(self._loaded.number, POLLIN)
             while all(number != self._loaded.number for number, _ in waiting.poll()):
-                # What is not for us is for whoever reads the channel when the application is
-                # loaded.
+                # Other frames stay in the channel for the worker, which reads it later.
                 header = self._control.recv(frames.HEADER_SIZE, socket.MSG_PEEK)
                 if (
                     len(header) < frames.HEADER_SIZE
@@ -67,9 +66,8 @@ class StackObserver:
 
 
 def describe_threads(main: int, hidden: int) -> str:
-    """The stacks of all threads but ``hidden``, in the form that faulthandler gives them, ``main``
-    as the current one.
-    """
+    """The stacks of all threads except ``hidden``, in the form of faulthandler, with ``main`` as
+    the current one."""
     parts: List[str] = []
     for number, frame in list(sys._current_frames().items())[:_MOST_THREADS]:
         if number != hidden:
@@ -81,7 +79,7 @@ def describe_threads(main: int, hidden: int) -> str:
 
 
 def describe_stack(frame: Optional[FrameType]) -> str:
-    """A stack from its innermost frame on, in the form that faulthandler gives it."""
+    """A stack in the form of faulthandler: the innermost frame first."""
     lines = []
     while frame is not None and len(lines) < _MOST_FRAMES:
         code = frame.f_code

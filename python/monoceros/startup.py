@@ -1,4 +1,4 @@
-"""What START says, and the changes it asks of the process."""
+"""Reads START, and applies it to the process."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ class Startup(NamedTuple):
 
 
 def read_startup(payload: bytes) -> Startup:
-    """Reads START's JSON; what is left out has a default, ``application`` must be there. Raises
-    ProtocolError.
-    """
+    """Reads START's JSON. All fields except ``application`` have a default. Raises
+    ProtocolError."""
     try:
         value: Any = json.loads(payload.decode("utf-8"))
         startup = Startup(
@@ -67,16 +66,16 @@ def read_startup(payload: bytes) -> Startup:
 
 
 def enter_directory(startup: Startup) -> None:
-    """Changes the working directory and sys.path: ``pythonpath``, the working directory, then what
-    was there.
+    """Changes the working directory, and puts ``pythonpath`` and the working directory at the
+    beginning of sys.path.
 
-    Raises OSError when the directory cannot be entered.
+    Raises OSError if the directory cannot be entered.
     """
     if startup.chdir:
         os.chdir(startup.chdir)
     first = [os.path.abspath(path) for path in startup.pythonpath]
     first.append(os.getcwd())
-    # Anything may have been put there before, by a .pth file or sitecustomize.
+    # A .pth file or sitecustomize may have put anything there.
     rest = [
         path for path in sys.path if not has_type(path, str) or (path not in first and path != "")
     ]
@@ -93,7 +92,7 @@ def load_application(startup: Startup) -> Callable[..., Any]:
 
 
 def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
-    """What READY says of a worker whose application is loaded."""
+    """The content of READY: describes a worker whose application is loaded."""
     name = sys.implementation.name
     return {
         "protocol": PROTOCOL,
@@ -107,9 +106,7 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
 
 
 def loaded_files() -> List[str]:
-    """The files of all modules that are loaded, but the worker's own; for those who watch for
-    changes.
-    """
+    """The files of all loaded modules except the worker's own, for a watcher of changes."""
     own = os.path.dirname(os.path.abspath(__file__)) + os.sep
     files = set()
     for module in list(sys.modules.values()):
@@ -120,8 +117,8 @@ def loaded_files() -> List[str]:
 
 
 def _file_of(module: Any) -> Optional[str]:
-    # In its namespace, without asking the module: a lazy one would be imported by that, and any
-    # object may be there.
+    # Reads the namespace, not the attribute: that would import a lazy module, and sys.modules may
+    # have any object.
     try:
         path = object.__getattribute__(module, "__dict__").get("__file__")
         return os.path.abspath(path) if type(path) is str else None

@@ -1,11 +1,10 @@
-"""Looking at an application's objects: whatever they raise when they are looked at, these functions
-return.
+"""Inspects an application's objects without raising, whatever these objects do.
 
-A stranger's ``__getattr__``, ``__repr__``, ``__len__``, ``__eq__``, ``__class__`` and the rest may
-raise anything, a BaseException too, and may lie. werkzeug's ``request`` raises RuntimeError for
-every question outside of a request, so that ``hasattr`` raises; a proxy says that its class is
-another's. What the loader, the log and an exchange's end look at goes through here, because nobody
-is there to whom an error of theirs could be told."""
+An object's ``__getattr__``, ``__repr__``, ``__len__``, ``__eq__`` or ``__class__`` may raise
+anything, even a BaseException, and may return anything. werkzeug's ``request`` raises RuntimeError
+for every attribute outside of a request, so that ``hasattr`` raises. A proxy has the ``__class__``
+of another object. The loader, the log and the end of an exchange use these functions, because they
+could not report an error that an object raises there."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ _context = BaseException.__dict__["__context__"].__get__
 
 
 def attribute(value: Any, name: str, default: Any = None) -> Any:
-    """``getattr``, but with the default where looking raises anything at all."""
+    """Like ``getattr``, but returns the default if that raises anything at all."""
     try:
         return getattr(value, name, default)
     except BaseException:
@@ -25,7 +24,7 @@ def attribute(value: Any, name: str, default: Any = None) -> Any:
 
 
 def names_of(value: Any) -> List[str]:
-    """What ``dir`` gives, as far as it is names; nothing where it raises."""
+    """The names that ``dir`` returns; none if it raises."""
     try:
         return [name for name in dir(value) if type(name) is str]
     except BaseException:
@@ -33,7 +32,7 @@ def names_of(value: Any) -> List[str]:
 
 
 def type_name(value: Any) -> str:
-    """The name of a value's own type, whatever it says itself.
+    """The name of a value's real type, whatever its ``__class__`` is.
 
     >>> type_name(5)
     'int'
@@ -42,7 +41,7 @@ def type_name(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """As ``type_name``, with None called by its own name."""
+    """Like ``type_name``, but None for None."""
     return "None" if value is None else type_name(value)
 
 
@@ -59,16 +58,15 @@ def describe(value: Any) -> str:
 
 
 def is_proxy(value: Any) -> bool:
-    """True for what says that it is of another type than it is, or raises when it is asked."""
+    """True if a value's ``__class__`` is not its type, or raises."""
     return attribute(value, "__class__") is not type(value)
 
 
 def is_callable_here(value: Any, module: str) -> bool:
-    """True for what can be called and seems to be made in that module, not imported from elsewhere.
+    """True for a callable that seems to be made in that module, not imported from another one.
 
-    That is what says so, and an instance of a class from elsewhere, such as a framework's
-    application. A proxy says what another says, and an object that raises may be anything: neither
-    counts."""
+    That is a callable whose ``__module__`` is that module, or an instance of a class from another
+    module, such as a framework's application. Proxies and objects that raise do not count."""
     if not callable(value) or is_proxy(value):
         return False
     try:
@@ -80,13 +78,13 @@ def is_callable_here(value: Any, module: str) -> bool:
 
 
 def has_type(value: Any, kind: Union[type, Tuple[type, ...]]) -> bool:
-    """``isinstance`` by the type that a value has, not by the class that it says it is of."""
+    """Like ``isinstance``, but by the value's real type instead of its ``__class__``."""
     return issubclass(type(value), kind)
 
 
 def text_of(value: Any) -> str:
-    """A value as text for a log, on one line and in ASCII; what cannot be shown is named by its
-    type.
+    """A value as text for a log, on one line and in ASCII; the name of its type if it cannot be
+    shown.
     """
     try:
         text = value if type(value) is str else str(value)
@@ -103,14 +101,14 @@ def quote(value: Any, limit: int = 120) -> str:
     """
     try:
         text = str.__str__(ascii(value))
-    except BaseException:  # an object whose __repr__ raises must not hide which rule it broke
+    except BaseException:  # a __repr__ that raises must not hide which rule was violated
         return f"<{type_name(value)}>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def cause_of(error: BaseException) -> Any:
-    """What caused an exception, or what it was raised in; None when there is neither."""
-    # Not by their truth, nor by the attributes: an exception's class may have a __len__ or a
-    # property of its own.
+    """The cause of an exception, or else its context; None if there is neither."""
+    # Compares with None and uses the base class's slots: an exception's class may have its own
+    # __len__ or properties.
     cause = _cause(error)
     return _context(error) if cause is None else cause

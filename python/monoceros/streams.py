@@ -1,6 +1,4 @@
-"""The streams of an environ: wsgi.input in its kinds, wsgi.errors, and wsgi.file_wrapper (PEP
-3333).
-"""
+"""The streams of an environ (PEP 3333): wsgi.input, wsgi.errors and wsgi.file_wrapper."""
 
 from __future__ import annotations
 
@@ -19,20 +17,20 @@ INPUT_WINDOW = 256 * 1024
 
 
 class ClientGone(ConnectionAbortedError):
-    """The client went away (or its body can never be complete) while the application was at work
-    for it.
+    """The client went away, or its body will never be complete, while the application worked for
+    it.
     """
 
     code = "client-gone"
 
 
 class BodyStream(io.RawIOBase):
-    """A request body that is still arriving. A reader feeds it; the application reads it and may
+    """A request body that is still arriving. The worker feeds it; the application reads it and may
     have to wait.
 
     ``wait(ready)`` blocks until ``ready()`` is true; ``grant(size)`` lets the acceptor send
-    ``size`` bytes more. The first read grants INPUT_WINDOW; what has been read is granted again by
-    halves."""
+    ``size`` bytes more. The first read grants INPUT_WINDOW; half of that is granted again
+    when it has been read."""
 
     def __init__(
         self, wait: Callable[[Callable[[], bool]], None], grant: Callable[[int], None]
@@ -49,10 +47,10 @@ class BodyStream(io.RawIOBase):
     # The reader's side.
 
     def take(self, data: bytes, flags: int) -> None:
-        """Takes the payload and flags of a BODY frame. After an ABORT, reading beyond what came
-        raises ClientGone.
+        """Takes the payload and flags of a BODY frame. After an ABORT, reading past what has
+        arrived raises ClientGone.
 
-        Raises ProtocolError when the body has ended already.
+        Raises ProtocolError if the body has ended already.
         """
         if self._ended or self._aborted:
             raise ProtocolError("BODY after the end of a request's body")
@@ -69,7 +67,7 @@ class BodyStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Blocks for at least one byte; 0 is the end of the body, for ever. Raises ClientGone."""
+        """Waits for at least one byte; 0 is the end of the body. Raises ClientGone."""
         if not self._begun:
             self._begun = True
             if not self._ended and not self._aborted:
@@ -97,7 +95,8 @@ class BodyStream(io.RawIOBase):
 
 
 class ErrorStream:
-    """wsgi.errors: text goes to ``stream`` and each complete line at once. Shared by all exchanges.
+    """wsgi.errors: writes text to ``stream``, and each complete line at once. All exchanges share
+    it.
 
     Applications cannot close it, so one of them cannot take the log from the others.
     """
@@ -106,7 +105,7 @@ class ErrorStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes text; a str only, as PEP 3333 has it. Returns how many characters."""
+        """Writes text, which must be a str (PEP 3333). Returns how many characters."""
         if not isinstance(text, str):
             raise TypeError(f"wsgi.errors.write needs a str, not {type(text).__name__}")
         stream = self._stream or sys.__stderr__
@@ -117,20 +116,20 @@ class ErrorStream:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Writes each str of ``lines``; like a file's, it adds no line ends."""
+        """Writes each str of ``lines``; adds no line ends."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Writes out what is not a whole line yet."""
+        """Writes an incomplete line too."""
         stream = self._stream or sys.__stderr__
         if stream is not None:
             stream.flush()
 
 
 class FilePart(NamedTuple):
-    """A part of a real file. The acceptor can open and send it itself when it has a path that
-    outlives its close().
+    """A part of a real file. The acceptor can open and send it if it has a path that still exists
+    after its close().
     """
 
     path: Optional[str]
@@ -144,16 +143,16 @@ def _on_disk(number: int) -> bool:
     return True
 
 
-#: Whether an open file is one of the disk's, and at the path there that it has here: only such can
-#: the acceptor open. An interpreter that has files of its own beside them puts its knowledge here.
+#: Whether an open file is on the disk, at the same path as here: only then the acceptor can open
+#: it. An embedded interpreter, which has files in memory too, replaces this.
 on_disk: Callable[[int], bool] = _on_disk
 
 
 class FileWrapper:
-    """wsgi.file_wrapper: an iterable over the blocks of a file-like object, from where it stands.
+    """wsgi.file_wrapper: an iterable over the blocks of a file-like object, from its position.
 
-    Returned unchanged by an application around a real file, it is sent by the acceptor without
-    passing through the worker (PEP 3333 "Optional Platform-Specific File Handling").
+    If an application returns it around a real file, the acceptor sends the file itself, without the
+    worker (PEP 3333 "Optional Platform-Specific File Handling").
 
     >>> list(FileWrapper(io.BytesIO(b"abcde"), 2))
     [b'ab', b'cd', b'e']
@@ -176,18 +175,17 @@ class FileWrapper:
         raise StopIteration
 
     def part(self) -> Optional[FilePart]:
-        """Which part of which file is to be sent, or None when only reading it can tell (a pipe, a
-        GzipFile, ...).
-        """
+        """The part of the file to send; None if it must be read to know (a pipe, a GzipFile,
+        ...)."""
         try:
             return _part_of(self.filelike)
-        except Exception:  # of a library's file, anything
+        except Exception:  # a library's file may raise anything
             return None
 
 
 def _part_of(filelike: Any) -> Optional[FilePart]:
-    # Only Python's own binary files: many objects (GzipFile, sockets' makefile) have a fileno()
-    # that does not hold what read() returns.
+    # Only Python's own binary files: the fileno() of other objects (GzipFile, a socket's makefile)
+    # does not have the bytes that read() returns.
     tempfile = sys.modules.get("tempfile")
     # type: ignore[attr-defined]
     temporary = tempfile is not None and type(filelike) is tempfile._TemporaryFileWrapper
@@ -210,18 +208,18 @@ def _part_of(filelike: Any) -> Optional[FilePart]:
         return None
     offset = filelike.tell()
     length = status.st_size - offset
-    # A system that makes a file's content when it is read does not know its size: /proc says 0,
-    # /sys a page. What has nothing on a disk is read, to its end.
+    # The size of a file whose content is made on reading is not known: it is 0 in /proc and a page
+    # in /sys. Files without blocks on a disk are read to their end.
     if length <= 0 or (status.st_blocks == 0 and length > BODY_PIECE):
         return None
-    # Closing deletes a temporary file, before the acceptor would have opened it.
+    # Closing deletes a temporary file before the acceptor can open it.
     path = None if temporary or not on_disk(number) else _path_of(number, raw.name, status)
     return FilePart(path, status.st_dev, status.st_ino, offset, length)
 
 
 def _path_of(number: int, name: Any, status: os.stat_result) -> Optional[str]:
     # A file may have been renamed, replaced or deleted since it was opened: the path must lead to
-    # this very file.
+    # the same file.
     candidates = []
     try:
         candidates.append(os.readlink(f"/proc/self/fd/{number}"))

@@ -1,8 +1,8 @@
 """A worker of several threads: the main thread reads both channels, the others run exchanges.
 
-A request waits in one queue and is begun by whichever thread is free; an exchange that waits for
-credit is resumed by the thread that began it, because what an application made in a thread may be
-bound to it (sqlite3, thread-locals)."""
+Requests wait in one queue, and any free thread begins them. An exchange that waits for credit is
+resumed by the thread that began it, because objects of an application may be bound to their thread
+(sqlite3, thread-locals)."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from .native import (
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox, Watcher
 from .streams import BodyStream
 
-#: Seconds between two looks at what is held back. The main thread has little else to do, and
-#: another thread's application may be waiting for something that takes long.
+#: Seconds between two checks of what is held back. The main thread has little else to do, and the
+#: application in another thread may wait for something that takes long.
 _TICK = 0.002
 
 
 class _Runner:
-    """One thread of the pool and what is waiting for it."""
+    """One of the threads, and the exchanges that wait for it."""
 
     def __init__(self, pool: ThreadedWorker, number: int) -> None:
         self.ready: Deque[Exchange] = deque()  # its own, suspended before, with credit now
-        # All runners share the pool's lock, but each is woken by itself.
+        # All runners share the worker's lock, but each is woken separately.
         self.condition = Condition(pool.lock)
         self.idle = False
         self.turn = False
@@ -81,7 +81,7 @@ class ThreadedWorker:
         self._runners = [_Runner(self, number + 1) for number in range(threads)]
 
     def serve(self) -> int:
-        """Serves until the acceptor says STOP (returns 0) or is gone (returns 1). Raises
+        """Serves until STOP (returns 0) or until the acceptor is gone (returns 1). Raises
         ProtocolError.
         """
         for runner in self._runners:
@@ -94,7 +94,7 @@ class ThreadedWorker:
         descriptors = poll()
         for number in (data, control, self._wake.number):
             descriptors.register(number, POLLIN)
-        # Greenlets that the application began when it was imported are this thread's.
+        # Greenlets that the application started on import belong to this thread.
         let_run = cooperative_wait()
         while True:
             with self.lock:
@@ -138,7 +138,7 @@ class ThreadedWorker:
     # The threads.
 
     def run(self, runner: _Runner) -> None:
-        """What each thread of the pool does."""
+        """The loop of each thread that runs exchanges."""
         greenlets.remember_current()
         outbox = self.outbox
         exchange: Exchange | None = None
@@ -154,8 +154,7 @@ class ThreadedWorker:
                     self._sleep(runner)
                 continue
             if outbox.frames:
-                # Responses that are finished, and more to begin: several of them go out with one
-                # system call.
+                # There are more requests to begin: finished responses go out several at once.
                 now = perf_counter()
                 if now - self._flushed > PATIENCE or outbox.held > HOLD_SIZE:
                     self._flushed = now
@@ -172,11 +171,11 @@ class ThreadedWorker:
     # The caller of these holds the lock.
 
     def _take(self, runner: _Runner) -> Tuple[Frame | None, Exchange | None]:
-        """What the runner does next: a request to begin, or an exchange to resume (no frame), or
+        """The runner's next task: a request to begin, an exchange to resume (without a frame), or
         nothing.
         """
         queue = self._queue
-        # Those with credit and those that wait to begin take turns.
+        # Exchanges with credit and requests that wait to begin take turns.
         runner.turn = not runner.turn
         if runner.ready and (runner.turn or not queue):
             self._wake_another()
@@ -190,7 +189,7 @@ class ThreadedWorker:
         return (None, runner.ready.popleft()) if runner.ready else (None, None)
 
     def _sleep(self, runner: _Runner) -> None:
-        """Returns when there may be something to do."""
+        """Waits until there may be something to do."""
         if runner.ready or self._queue:
             return
         self._idle.append(runner)
@@ -214,9 +213,8 @@ class ThreadedWorker:
             exchange.suspended = True
 
     def _enlist(self, frame: Frame, runner: _Runner) -> Exchange | None:
-        """Makes an exchange of a request that is taken off the queue for good; None when its client
-        is gone.
-        """
+        """Makes an exchange of a request that was taken off the queue; None if its client is
+        gone."""
         stream = frame[2]
         if self._cancelled:
             if stream in self._cancelled:
@@ -242,12 +240,12 @@ class ThreadedWorker:
                 exchange.owner.condition.wait()
 
     def track(self, exchange: Exchange) -> None:
-        """Nothing to do: every exchange of a pool is tracked from its beginning."""
+        """Nothing to do: every exchange of this worker is tracked from its beginning."""
 
-    # The main thread. The caller of these holds the lock, unless it says otherwise.
+    # The main thread. The caller of these holds the lock, except where noted.
 
     def _act(self, frame: Frame) -> None:
-        """Acts upon a frame of the data channel."""
+        """Handles a frame of the data channel."""
         kind, flags, stream, data, start, end = frame
         if kind == frames.REQUEST:
             if stream <= self._newest:
@@ -266,7 +264,7 @@ class ThreadedWorker:
         if kind == frames.WINDOW:
             if exchange is not None:
                 exchange.granted += frames.unpack_u32(data, start)[0]
-                self._bring_back(exchange)
+                self._make_ready(exchange)
         elif kind == frames.CANCEL:
             self._cancel(stream)
         elif kind == frames.BODY:
@@ -279,7 +277,7 @@ class ThreadedWorker:
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
 
     def _obey(self, frame: Frame) -> None:
-        """Acts upon a frame of the control channel; takes the lock itself."""
+        """Handles a frame of the control channel; takes the lock itself."""
         kind, _, stream, _, _, _ = frame
         if kind == frames.RECALL:
             self._recall()
@@ -290,7 +288,7 @@ class ThreadedWorker:
             self._stopping = True
         elif kind == frames.PRINT_STACKS:
             greenlets.show()
-        elif kind != frames.GET_STACKS:  # that came when the application had just been loaded
+        elif kind != frames.GET_STACKS:  # may arrive when the application has just been loaded
             raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
 
     def _recall(self) -> None:
@@ -313,7 +311,7 @@ class ThreadedWorker:
         exchange = self._exchanges.get(stream)
         if exchange is not None:
             exchange.cancelled = True
-            self._bring_back(exchange)
+            self._make_ready(exchange)
         elif stream > self._ledger[0]:
             self._cancelled.add(stream)
 
@@ -323,18 +321,17 @@ class ThreadedWorker:
         self.outbox.put(frames.pack(frames.END, frames.BROKEN, stream))
 
     def _wake_another(self) -> None:
-        """Wakes a thread for the queue, one at a time: whoever comes to the queue wakes the next
+        """Wakes a thread for the queue, one at a time: a thread that takes a request wakes the next
         one.
         """
-        # Short requests are done by those who are awake already, before another has got hold of the
-        # interpreter; and when an application waits for something, it lets go of that, and the next
-        # one comes at once.
+        # Threads that are awake run short requests before another one gets the interpreter's lock.
+        # An application that waits for something releases that lock, and the next thread runs.
         if self._queue and self._idle and self._waking is None:
             runner = self._waking = self._idle.pop()
             runner.idle = False
             runner.condition.notify()
 
-    def _bring_back(self, exchange: Exchange) -> None:
+    def _make_ready(self, exchange: Exchange) -> None:
         runner = exchange.owner
         if exchange.suspended:
             exchange.suspended = False
@@ -358,7 +355,8 @@ class ThreadedWorker:
         return BodyStream(wait, grant)
 
     def _leave(self) -> int:
-        """The acceptor is gone: what runs may end, but not for ever; takes the lock itself."""
+        """The acceptor is gone: what runs may finish within the graceful time-out. Takes the lock
+        itself."""
         with self.lock:
             self._lose()
         start_thread(_end_after, (self._graceful_timeout,), "monoceros-end")
@@ -373,7 +371,7 @@ class ThreadedWorker:
         self._queue.clear()
         for exchange in self._exchanges.values():
             exchange.cancelled = True
-            self._bring_back(exchange)
+            self._make_ready(exchange)
 
     # In any thread.
 
@@ -382,7 +380,7 @@ class ThreadedWorker:
             try:
                 self._data.sendall(data)
             except OSError:
-                self._gone = True  # the main thread learns it by reading
+                self._gone = True  # the main thread notices when it reads
 
     def _gather(self, parts: List[Bytes]) -> None:
         if not self._gone:

@@ -1,4 +1,4 @@
-"""Tracebacks as the application's author wants them: without the server's own frames."""
+"""Tracebacks for the application's author: without the server's own frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Callable, List, Optional
 from .stranger import attribute, cause_of, has_type, type_name
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-# The worker's code, and what the embedded interpreter has beside it.
+# The worker's code, and the code for the embedded interpreter.
 _SERVER = (_HERE + os.sep, _HERE + "_pyodide" + os.sep)
 _get_traceback = BaseException.__dict__["__traceback__"].__get__
 _IMPORTLIB = "<frozen importlib"
@@ -19,22 +19,21 @@ _IMPORT_MODULE = os.path.join("importlib", "__init__.py")
 
 
 def format_error(error: BaseException) -> str:
-    """The traceback of ``error`` and of what caused it, without the server's frames; no line end at
-    its end.
+    """The traceback of ``error`` and of its causes, without the server's frames and without a final
+    line end.
     """
     try:
         _hide(error, _is_server)
         return "".join(traceback.format_exception(type(error), error, _traceback_of(error))).rstrip(
             "\n"
         )
-    # an exception that raises when it is looked at, no memory for the text, ...
+    # the exception raises when it is formatted, there is no memory for the text, ...
     except BaseException:
         return "\n\n".join(_one_by_one(error))
 
 
 def _one_by_one(error: BaseException) -> List[str]:
-    """What can be shown of an error and of what caused it, when not all of it can; the cause
-    first."""
+    """The parts of an error and of its causes that can be formatted, the cause first."""
     texts: List[str] = []
     seen = set()
     current: Any = error
@@ -55,9 +54,7 @@ def _alone(error: BaseException) -> str:
 
 
 def calling_place() -> str:
-    """Where the application calls the server right now: the innermost frame that is not the
-    server's.
-    """
+    """Where the application calls the server now: the innermost frame that is not the server's."""
     frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None and _is_server(frame.f_code.co_filename):
         frame = frame.f_back
@@ -65,21 +62,20 @@ def calling_place() -> str:
 
 
 def generator_place(iterator: Any) -> str:
-    """Where a generator stands; "" for any other iterator."""
+    """The current line of a generator; "" for any other iterator."""
     if type(iterator) is not GeneratorType or iterator.gi_frame is None:
         return ""
     return f"{iterator.gi_code.co_filename}:{iterator.gi_frame.f_lineno}"
 
 
 def hide_imports(error: BaseException) -> None:
-    """Takes importlib's frames out of an error's traceback (those of ``importlib.import_module``
-    too).
-    """
+    """Removes importlib's frames from an error's traceback, including
+    ``importlib.import_module``."""
     _hide(error, is_import)
 
 
 def _places(error: BaseException) -> str:
-    """Where an error was raised, without a look at the error itself."""
+    """Where an error was raised, without using the error itself."""
     try:
         lines = traceback.format_tb(_traceback_of(error))
         return "".join(["Traceback (most recent call last):\n", *lines]) if lines else ""
@@ -92,7 +88,7 @@ def _is_server(filename: str) -> bool:
 
 
 def is_import(filename: str) -> bool:
-    """True for a file of importlib's."""
+    """True for a file of importlib."""
     return filename.startswith(_IMPORTLIB) or filename.endswith(_IMPORT_MODULE)
 
 
@@ -104,8 +100,8 @@ def _hide(error: BaseException, hidden: Callable[[str], bool]) -> None:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        # By the method: of Pyodide's JsException an service changes JavaScript's object, and not
-        # the exception.
+        # With the method: an assignment to Pyodide's JsException would change the JavaScript
+        # object instead of the exception.
         BaseException.with_traceback(current, _without(_traceback_of(current), hidden))
         cause = cause_of(current)
         if cause is not None:
@@ -128,8 +124,8 @@ def _without(
         if not hidden(trace.tb_frame.f_code.co_filename):
             entries.append(trace)
         trace = trace.tb_next
-    # Anew from the innermost out, in a loop: a RecursionError's traceback is as deep as the stack
-    # was.
+    # Built in a loop, beginning with the innermost: the traceback of a RecursionError is as deep as
+    # the stack was.
     rest: Optional[TracebackType] = None
     for entry in reversed(entries):
         rest = TracebackType(rest, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)

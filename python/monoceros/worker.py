@@ -1,6 +1,4 @@
-"""The worker process: takes up its channels, loads the application, and serves until it is told to
-stop.
-"""
+"""The worker process: opens its channels, loads the application, and serves until STOP."""
 
 from __future__ import annotations
 
@@ -35,15 +33,14 @@ _LEDGER = 5
 
 
 def main() -> int:
-    """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger); the exit
-    status.
-    """
+    """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger). Returns the
+    exit status."""
     _settle_output()
     _settle_signals()
     data = _take_socket(_DATA)
     control = _take_socket(_CONTROL)
     ledger = _map_ledger()
-    # A process that the application forks must not keep the channels open when the worker has gone.
+    # A process that the application forks must not keep the channels open after the worker's end.
     os.register_at_fork(after_in_child=lambda: (data.close(), control.close()))
     try:
         startup = _receive_startup(control)
@@ -68,8 +65,7 @@ def _run(
         startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
     )
     _send(data, frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
-    # What the application consists of lives as long as the worker: no garbage collection need look
-    # at it again.
+    # The application's objects live as long as the worker, so garbage collection can skip them.
     gc.collect()
     gc.freeze()
     service = Service(
@@ -90,8 +86,8 @@ def _run(
 
 
 def _receive_startup(control: socket.socket) -> Startup | None:
-    """The first frame of the control channel; None when the acceptor is gone before it sent one."""
-    # Exactly as many bytes as START has: what follows it on the channel is for the control thread.
+    """The first frame of the control channel; None if the acceptor is gone before it sent one."""
+    # Reads exactly the bytes of START: the control thread reads what follows.
     header = _receive_exactly(control, frames.HEADER_SIZE)
     if header is None:
         return None
@@ -122,7 +118,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
 def _send(data: socket.socket, frame: bytes) -> None:
     try:
         data.sendall(frame)
-    except OSError:  # the acceptor is gone; the control channel says so too
+    except OSError:  # the acceptor is gone, which the control channel shows too
         pass
 
 

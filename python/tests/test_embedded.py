@@ -208,7 +208,7 @@ class Serving(EmbeddedCase):
         self.assertTrue(self.response(1).broken)
         self.assertLess(closed[0], 6)
 
-    def test_credit_that_comes_while_a_response_is_put_aside_is_not_lost(self) -> None:
+    def test_credit_that_comes_while_a_response_is_suspended_is_not_lost(self) -> None:
         def answer_at_once(data: bytes) -> None:
             if frames.pack(frames.SUSPENDED, 0, 1, frames.pack_u32(95)) in data:
                 self.link.push(frames.pack(frames.WINDOW, 0, 1, frames.pack_u32(30)))

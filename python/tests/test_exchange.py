@@ -451,7 +451,7 @@ class Sending(unittest.TestCase):
         self.assertEqual((gateway.response(exchange).body, body.closed), (b"abcdefghi", 1))
         self.assertEqual(gateway.waits, 0)
 
-    def test_a_suspended_exchange_says_that_it_is_put_aside_each_time_after_its_bytes(self) -> None:
+    def test_an_exchange_says_that_it_is_suspended_each_time_after_its_bytes(self) -> None:
         gateway = Gateway(simple(iter([b"abcdef"])), window=4, automatic=False)
         exchange = gateway.open()
         self.assertFalse(gateway.begin(exchange))
@@ -463,7 +463,7 @@ class Sending(unittest.TestCase):
         asides = [(f.flags, f.payload) for f in gateway.received if f.kind == frames.SUSPENDED]
         self.assertEqual(asides, [(0, frames.pack_u32(6))] * 2)
 
-    def test_who_is_put_aside_says_how_much_of_its_body_exists_already(self) -> None:
+    def test_a_suspended_exchange_says_how_much_of_its_body_exists_already(self) -> None:
         for body, held in [
             ([b"abc", b"defgh"], 8),
             ((b"abcdefgh",), 8),
@@ -475,7 +475,7 @@ class Sending(unittest.TestCase):
             asides = [f.payload for f in gateway.received if f.kind == frames.SUSPENDED]
             self.assertEqual(asides, [frames.pack_u32(held)])
 
-    def test_who_has_used_up_its_credit_and_computes_on_is_not_put_aside(self) -> None:
+    def test_an_exchange_that_has_used_up_its_credit_and_computes_is_not_suspended(self) -> None:
         def body() -> Iterator[bytes]:
             yield b"abcd"
             seen.extend(frame.kind for frame in gateway.received)
@@ -491,7 +491,7 @@ class Sending(unittest.TestCase):
         )
         self.assertTrue(gateway.resume(exchange, 1))
 
-    def test_write_keeps_its_thread_and_is_not_put_aside(self) -> None:
+    def test_write_keeps_its_thread_and_is_not_suspended(self) -> None:
         def app(environ: Any, start_response: Any) -> Any:
             start_response(OK, TEXT)(b"0123456789")
             return []

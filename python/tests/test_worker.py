@@ -243,7 +243,7 @@ class Both:
                 acceptor.window(stream, 3000)
                 granted += 3000
 
-    def test_an_exchange_out_of_credit_is_put_aside_and_its_thread_is_free(self: Any) -> None:
+    def test_an_exchange_out_of_credit_is_suspended_and_its_thread_is_free(self: Any) -> None:
         acceptor = self.start(window=1000)
         slow = [
             acceptor.request("/large", QUERY_STRING=str(number))
