@@ -1,13 +1,24 @@
 /**
- * The public API, on one page. What is not exported here, or from `monoceros/fetch`, may change in
- * any release.
+ * The public API. Whatever is not exported here, or from `monoceros/fetch`, may change in any
+ * release.
  *
- * The contract of PEP 3333 as types, and what an application does, wraps, is tested and is served
- * with:
+ * - The contract of PEP 3333: types, the helpers of `wsgiref`, the validator
+ * - Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`
+ * - Middleware: wraps applications
+ * - Python applications: `pythonApp`
+ * - Adapters: to and from `node:http` and fetch
+ * - Tests: `testClient`
  *
  * @example
- * import { compose, dispatcher, errorHandler, makeServer, pythonApp, requestId, type
- * WSGIApplication } from 'monoceros'
+ * import {
+ *   compose,
+ *   dispatcher,
+ *   errorHandler,
+ *   makeServer,
+ *   pythonApp,
+ *   requestId,
+ *   type WSGIApplication,
+ * } from 'monoceros'
  *
  * const site: WSGIApplication = (environ, startResponse) => {
  *   startResponse('200 OK', [['Content-Type', 'text/plain']])
@@ -17,7 +28,7 @@
  * await makeServer('', 8000, compose(requestId(), errorHandler())(app)).serveForever()
  */
 
-// The contract of PEP 3333, and the helpers of wsgiref.
+// The contract of PEP 3333: types, the helpers of wsgiref, the validator.
 
 export { isApplication, toFunction } from './wsgi/application.ts'
 export { type BodySteps, mapBody, transformBody } from './wsgi/body.ts'
@@ -52,7 +63,7 @@ export type {
 export { type Offender, ViolationError, validator } from './wsgi/validator.ts'
 export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 
-// Servers: the reference server, and what the `monoceros` command does.
+// Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`.
 
 export { type ServeOptions, serve } from './arbiter/serve.ts'
 export type { LogLevel } from './logging/error-log.ts'
@@ -67,7 +78,7 @@ export { SettingsError, type SettingsErrorCode } from './settings/settings-error
 export type { Settings } from './settings/table.ts'
 export { version } from './settings/version.ts'
 
-// Middleware.
+// Middleware: each function takes options and returns a middleware.
 
 export {
   type BodyLimitOptions,
@@ -112,7 +123,7 @@ export {
 } from './middleware/static-files/static-files.ts'
 export { ResponseTimeoutError, type TimeoutOptions, timeout } from './middleware/timeout/timeout.ts'
 
-// Python applications as values.
+// Python applications.
 
 export { type PythonApplication, pythonApp } from './python-app/python-app.ts'
 export {
@@ -126,7 +137,7 @@ export {
 export type { PythonLog, PythonLogEntry } from './python-app/python-log.ts'
 export type { PythonAppOptions } from './python-app/python-options.ts'
 
-// Other frameworks.
+// Adapters: to and from `node:http` and fetch.
 
 export { ConsumedBodyError } from './adapters/consumed-body-error.ts'
 export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-handler.ts'
@@ -143,7 +154,7 @@ export {
   toNodeHandler,
 } from './adapters/to-node-handler.ts'
 
-// Tests.
+// Tests: a client that calls an application without a socket.
 
 export type { MultipartForm, TestFile, TestPart } from './testing/multipart.ts'
 export type { NameValues, StreamedBody } from './testing/request-content.ts'
