@@ -50,7 +50,7 @@ export const allowedImports = {
     'logging',
     'process',
   ],
-  'python-app': ['bytes', 'wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
+  'python-app': ['bytes', 'semantics', 'wsgi', 'gateway', 'runtimes', 'spool', 'settings', 'logging'],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
   arbiter: ['transport', 'acceptor', 'runtimes', 'settings', 'observe', 'logging', 'process'],
   packages: ['runtimes', 'settings', 'logging', 'process'],

@@ -198,7 +198,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     if (reply === null) return TAKEN
     let head: ResponseHead
     try {
-      head = this.#gateway.responseHeads.parse(lines.bytes, lines.start, lines.end)
+      head = this.#gateway.responseHeads.parse(lines)
     } catch (error) {
       if (!(error instanceof ResponseHeadError)) throw error
       const text = `Invalid response head for ${this.#quoted()}: ${error.message}`

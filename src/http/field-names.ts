@@ -24,8 +24,8 @@ export class FieldName {
 
   constructor(id: number, bytes: Uint8Array, hash: number) {
     this.id = id
-    // Not by spreading the bytes over arguments: a client chooses how many there are, and the stack
-    // holds so many.
+    // The bytes are not spread over arguments: a client chooses how many there are, and the stack
+    // holds a limited number.
     this.lower = latin1(bytes)
     this.bytes = bytes
     this.hash = hash
@@ -163,10 +163,10 @@ export const CACHED_NAME_BYTES = 64
 /**
  * Finds the {@link FieldName} of a name by its bytes, without making a string.
  *
- * Well-known names stay for ever. Others go into a cache of 256 sets of 4: a client that sends ever
- * new names pushes others out, but makes neither the memory nor the time of a look-up grow (a set
- * is never searched beyond 4, so names made to collide gain nothing). Names over 64 bytes are not
- * cached.
+ * Well-known names are always kept. Others go into a cache of 256 sets of 4. A client that sends
+ * new names all the time pushes others out, but neither the memory nor the time of a look-up grows:
+ * a set has never more than 4, so names that are made to collide gain nothing. Names over 64 bytes
+ * are not cached.
  */
 export class FieldNameTable {
   readonly #known: (FieldName | null)[]

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Span } from '../bytes/span.ts'
 import { ResponseHeadError } from './response-head.ts'
 import { type LinesHead, parseResponseHead, ResponseHeads } from './response-lines.ts'
 
 function parse(text: string): LinesHead {
   // Amid other bytes, as in a frame.
   const bytes = Buffer.from(`9${text}200 OK\r\n`, 'latin1')
-  return parseResponseHead(bytes, 1, 1 + text.length)
+  return parseResponseHead(new Span().set(bytes, 1, 1 + text.length))
 }
 
 const refuses = (text: string) =>
@@ -158,7 +159,7 @@ describe('a response head', () => {
 describe('response heads that come again', () => {
   const at = (heads: ResponseHeads, text: string) => {
     const bytes = Buffer.from(`x${text}y`, 'latin1')
-    return heads.parse(bytes, 1, 1 + text.length)
+    return heads.parse(new Span().set(bytes, 1, 1 + text.length))
   }
 
   it('are the same object while others of other lengths come between', () => {

@@ -1,3 +1,5 @@
+import type { Span } from '../bytes/span.ts'
+import { fieldsOfLines } from '../semantics/field-lines.ts'
 import { HOP_BY_HOP } from '../semantics/hop-by-hop.ts'
 import { type Field, type ResponseHead, ResponseHeadError } from './response-head.ts'
 import { FIELD_VALUE, TCHAR } from './syntax.ts'
@@ -9,8 +11,8 @@ const SPACE = 32
 const TAB = 9
 
 /**
- * The first letters, in lower case, of the names above and of Date, Server and Content-Length, by
- * the names' lengths.
+ * The first letters, in lower case, of the names that are looked at (hop-by-hop fields, Date, Server
+ * and Content-Length), by the lengths of the names.
  */
 const INITIALS: number[][] = []
 for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
@@ -20,7 +22,7 @@ for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
 
 /**
  * A response head that came as lines, as workers send it. A protocol that sends lines uses them as
- * they are; the fields are taken apart only when somebody asks.
+ * they are; the fields are taken apart only if something reads them.
  */
 export class LinesHead implements ResponseHead {
   readonly status: number
@@ -51,13 +53,9 @@ export class LinesHead implements ResponseHead {
   }
 
   get fields(): readonly Field[] {
-    this.#fields ??= this.text
-      .split('\r\n')
-      .slice(1, -1)
-      .map((line): Field => {
-        const colon = line.indexOf(':')
-        return [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]
-      })
+    this.#fields ??= fieldsOfLines(this.text).map(
+      ([name, value]): Field => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')],
+    )
     return this.#fields
   }
 }
@@ -66,9 +64,8 @@ const SLOTS = 64
 const LONGEST_KEPT = 1024
 
 /**
- * Parses response heads, and knows the last ones: most of an application's answers have one of few
- * heads. Comparing a hundred bytes costs a twentieth of what checking them and making a string of
- * them costs.
+ * Parses response heads, and remembers the last ones: most of an application's answers have one of a
+ * few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
  */
 export class ResponseHeads {
   /** The last head of each length, modulo the number of slots. */
@@ -76,10 +73,11 @@ export class ResponseHeads {
   readonly #heads: (LinesHead | undefined)[] = new Array(SLOTS).fill(undefined)
 
   /**
-   * {@link parseResponseHead}; equal bytes may give the same object.
+   * As {@link parseResponseHead}; equal bytes may give the same object.
    * @throws ResponseHeadError
    */
-  parse(bytes: Buffer, start: number, end: number): LinesHead {
+  parse(lines: Span): LinesHead {
+    const { bytes, start, end } = lines
     const slot = (end - start) % SLOTS
     const known = this.#bytes[slot]
     if (known !== undefined && known.length === end - start) {
@@ -87,7 +85,7 @@ export class ResponseHeads {
       while (i < known.length && bytes[start + i] === known[i]) i++
       if (i === known.length) return this.#heads[slot]!
     }
-    const head = parseResponseHead(bytes, start, end)
+    const head = parseResponseHead(lines)
     if (end - start <= LONGEST_KEPT) {
       const kept = known?.length === end - start ? known : Buffer.allocUnsafeSlow(end - start)
       bytes.copy(kept, 0, start, end)
@@ -99,14 +97,14 @@ export class ResponseHeads {
 }
 
 /**
- * Checks bytes [start, end) of `bytes` as a response head: a status line without its version, then
- * field lines. The worker has checked each header already; this second look costs about a
- * nanosecond a byte and is what "a response header with CR, LF or NUL never reaches a client" rests
- * on, whatever a worker does.
+ * Parses and checks a response head: a status line without its version, then field lines. The worker
+ * has checked each header already. This second check costs about a nanosecond a byte, and is what
+ * guarantees that a response header with CR, LF or NUL never reaches a client, whatever a worker
+ * does.
  *
  * @throws ResponseHeadError
  */
-export function parseResponseHead(bytes: Buffer, start: number, end: number): LinesHead {
+export function parseResponseHead({ bytes, start, end }: Span): LinesHead {
   let at = start
   let status = 0
   for (let i = 0; i < 3; i++, at++) {

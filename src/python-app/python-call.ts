@@ -10,6 +10,7 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import { fieldsOfLines } from '../semantics/field-lines.ts'
 import type { RequestBody } from '../spool/request-body.ts'
 import type { BodyStore } from '../spool/spool.ts'
 import { ClientGoneError } from '../wsgi/client-gone.ts'
@@ -270,19 +271,12 @@ export class PythonCall implements Task, BodyConsumer {
 
   /** Calls startResponse. @returns the declared Content-Length or -1 */
   #begin(text: string): number {
-    const lines = text.split('\r\n')
-    const headers: ResponseHeaders = []
+    const headers: ResponseHeaders = fieldsOfLines(text)
     let length = -1
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i]!
-      if (line === '') continue // behind the last line end
-      const colon = line.indexOf(':')
-      const name = line.slice(0, colon)
-      const value = line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
-      headers.push([name, value])
+    for (const [name, value] of headers) {
       if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value)
     }
-    const status = lines[0]!
+    const status = text.split('\r\n', 1)[0]!
     this.#bodiless =
       this.#environ.REQUEST_METHOD === 'HEAD' ||
       status.startsWith('204') ||

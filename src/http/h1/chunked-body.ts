@@ -30,8 +30,7 @@ import type { BodyReceiver } from './body-receiver.ts'
 export const CHUNK_SIZE_DIGITS = 16
 
 /**
- * The most bytes that all chunk extensions of one body may have together: 16 KiB. They mean nothing
- * to us.
+ * The most bytes that all chunk extensions of one body may have together: 16 KiB. They are not used.
  */
 export const CHUNK_EXTENSION_BYTES = 16 * 1024
 
@@ -70,15 +69,15 @@ const DONE = 21
 /**
  * A chunked body (RFC 9112 §7.1): chunks, the last chunk and the trailer section.
  *
- * Stricter than the grammar where recipients are known to disagree: at most 16 digits, exact CRLFs,
- * and white space ("BWS", RFC 9110 §5.6.3) only where the grammar has it, around the `;` and `=` of
- * extensions, not behind a size or the last extension. Extensions are checked for their form,
- * bounded with their white space, and dropped.
+ * It is stricter than the grammar where recipients are known to disagree: at most 16 digits, exact
+ * CRLFs, and white space ("BWS", RFC 9110 §5.6.3) only around the `;` and `=` of extensions, not
+ * behind a size or the last extension. Extensions are checked for their form, limited together with
+ * their white space, and dropped.
  *
- * Trailer fields are checked for their form like the fields of a head, under the same limits, and
- * dropped, every one of them: also those that must not stand there (`Content-Length`, `Host`,
- * `Authorization`), which a recipient that merged them into the head would let decide about the
- * message after the fact (RFC 9110 §6.5.1).
+ * Trailer fields are checked for their form and limited like the fields of a head, and all of them
+ * are dropped. That includes fields that must not be there (`Content-Length`, `Host`,
+ * `Authorization`): if they were merged into the head, they would change the message after it was
+ * accepted (RFC 9110 §6.5.1).
  *
  * @example
  * ```ts
@@ -123,8 +122,8 @@ export class ChunkedBody implements BodyReceiver {
   receive(span: Span, sink: (data: Buffer) => void): void {
     const { bytes: chunk, end } = span
     let i = span.start
-    // The data of small chunks is moved together: a client that sends a byte a chunk must not cost
-    // an object a byte.
+    // The data of small chunks is moved together. Otherwise a client that sends one byte per chunk
+    // would cost an object for each byte.
     let dataStart = end
     let dataEnd = end
     try {
@@ -153,7 +152,7 @@ export class ChunkedBody implements BodyReceiver {
     }
   }
 
-  /** Everything but data, byte by byte: it is the smaller part of any body worth speed. */
+  /** Everything except data, byte by byte: in large bodies it is the smaller part. */
   #takeByte(byte: number): void {
     switch (this.#phase) {
       case SIZE_START:

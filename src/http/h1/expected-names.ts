@@ -11,14 +11,8 @@ const EXPECTED_UNKNOWN_NAMES = 16
 /**
  * Which names of a request a connection keeps, to expect them of its next one: up to the first that
  * costs too much.
- *
- * @param noneIsLong no name is longer than {@link CACHED_NAME_BYTES}
  */
-export function expectedNames(
-  names: readonly FieldName[],
-  noneIsLong: boolean,
-): readonly FieldName[] {
-  if (noneIsLong && names.length <= EXPECTED_UNKNOWN_NAMES) return names
+export function expectedNames(names: readonly FieldName[]): readonly FieldName[] {
   const most = Math.min(names.length, EXPECTED_NAMES)
   let unknown = 0
   for (let i = 0; i < most; i++) {

@@ -1,3 +1,6 @@
+// This file is longer than others because the scan is one method: a state machine over local
+// variables. Split into methods, it would read and write fields for each part, which is slower.
+
 import { quoteBytes } from '../../bytes/quoted.ts'
 import type { Span } from '../../bytes/span.ts'
 import type { HttpError } from '../errors.ts'
@@ -65,11 +68,13 @@ const FIELD_COST = 256
  * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2
  * to §5), in one pass over the bytes, fed in any pieces.
  *
- * A head that lies whole in one chunk is read in place and keeps that chunk; one that is split is
- * gathered in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused
- * and why does not depend on how the bytes were split. What it accepts, Node's own parser in strict
- * mode accepts too and reads the same way, but for what the standard demands and that parser
- * refuses; `tests/e2e/http-differential.test.ts` has the list, and compares around it.
+ * A head that lies whole in one chunk is read in place and keeps that chunk. A head that is split is
+ * collected in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused,
+ * and why, does not depend on how the bytes were split.
+ *
+ * Node's own parser in strict mode accepts everything that this one accepts, and reads it the same
+ * way. The exceptions are required by the standard; `tests/e2e/http-differential.test.ts` lists
+ * them, and compares everything else.
  *
  * @example
  * ```ts
@@ -92,7 +97,7 @@ export class RequestHeadParser {
   #phase: number
   /** Whether the one empty line that may precede a request line was there. */
   #emptyLineSeen: boolean
-  /** Bytes of an incomplete head, with room to grow; used once a head has been split. */
+  /** Bytes of an incomplete head, with space to grow. Used only for heads that are split. */
   #carry: Buffer
   #carried: number
   /** Where the head, the current line and the current part of it begin. */
@@ -104,7 +109,7 @@ export class RequestHeadParser {
   #nameHash: number
   #name: FieldName | null
   #lines: number
-  /** What came of a request line that was refused before it was gathered in `carry`. */
+  /** What came of a request line that was refused before it was collected in `carry`. */
   #refusedLine: string
   /**
    * The names of the request before: on a connection the next request tends to have the same, in
@@ -142,7 +147,7 @@ export class RequestHeadParser {
     this.#line = new FieldLine(fieldNames.named('host'))
   }
 
-  /** The head has been read to its end; call {@link reset} before the next one is fed. */
+  /** The head has been read to its end. Call {@link reset} before you feed the next one. */
   get complete(): boolean {
     return this.#phase === COMPLETE
   }
@@ -155,8 +160,8 @@ export class RequestHeadParser {
   }
 
   /**
-   * A byte of a request has been taken. (An empty line before the request line is none: a
-   * connection on which there was only that is idle.)
+   * A byte of a request has been taken. (An empty line before the request line does not count: a
+   * connection with nothing else is idle.)
    */
   get begun(): boolean {
     return this.#phase > EMPTY_LINE_LF
@@ -164,17 +169,17 @@ export class RequestHeadParser {
 
   /**
    * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is
-   * gathered in, with its room to grow, and what was made of its fields. 0 when there is none; a
-   * head that came at once lies in what was read. It stays so until {@link reset}.
+   * collected in, with its space to grow, and what was made of its fields. 0 for a head that came at
+   * once, which lies in what was read. It does not change until {@link reset}.
    */
   get held(): number {
     if (this.#carried === 0) return 0
     return this.#carry.length + this.#current.fieldCount * FIELD_COST + 2 * this.#longNameBytes
   }
 
-  /** Makes ready for the next request. The head handed out before stays as it is. */
+  /** Gets ready for the next request. The head of the last one does not change. */
   reset(): void {
-    this.#expectedNames = expectedNames(this.#current.names, this.#longNameBytes === 0)
+    this.#expectedNames = expectedNames(this.#current.names)
     this.#longNameBytes = 0
     this.#current = new H1RequestHead()
     this.#phase = BEFORE
@@ -227,7 +232,7 @@ export class RequestHeadParser {
       if (this.#phase !== COMPLETE && this.begun) this.#keep(chunk, end)
       return stop - start
     }
-    // Only pieces are copied, because most of the chunk may be body.
+    // Copied in pieces, because most of the chunk may be body.
     for (let at = start; at < end; ) {
       const piece = Math.min(end - at, PIECE_BYTES)
       const before = this.#carried
@@ -240,8 +245,8 @@ export class RequestHeadParser {
   }
 
   /**
-   * Moves an incomplete head out of the chunk it began in: what is left of the chunk is not ours to
-   * keep waiting.
+   * Moves an incomplete head out of the chunk that it began in, whose memory must not be kept until
+   * the rest comes.
    */
   #keep(chunk: Buffer, end: number): void {
     const shift = this.#headStart
@@ -273,8 +278,8 @@ export class RequestHeadParser {
   #append(chunk: Buffer, at: number, length: number): void {
     const needed = this.#carried + length
     if (needed > this.#carry.length) {
-      // Doubling: a head that arrives byte by byte is copied twice on average, not once per byte.
-      // Not from Node's pool, of which a small buffer would keep 8 KiB.
+      // Doubled, so that a head that arrives byte by byte is copied twice on average, not once per
+      // byte. Not from Node's pool, of which a small buffer would keep 8 KiB.
       const most = this.#headLimit + PIECE_BYTES
       const larger = Buffer.allocUnsafeSlow(
         Math.max(needed, SMALLEST_CARRY, Math.min(needed * 2, most)),
@@ -292,7 +297,7 @@ export class RequestHeadParser {
    * stopped.
    */
   #scan(bytes: Buffer, from: number, available: number): number {
-    // No byte beyond the limit on the head is looked at.
+    // No byte beyond the limit of the head is read.
     let end = this.begun ? Math.min(available, this.#headStart + this.#headLimit) : available
     let i = from
     while (i < end) {
