@@ -8,7 +8,7 @@ import { get, startPlain } from '../support/plain-application.ts'
 import { descendantsOf, waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
-import { runCommand, startServer } from '../support/server.ts'
+import { runCommand, runCommandHere, startServer } from '../support/server.ts'
 import { waitFor, within } from '../support/wait-for.ts'
 
 // The command as a user meets it: what it prints, what it exits with, what its signals do.
@@ -36,7 +36,7 @@ describe.skipIf(!hasPython())('the command line', () => {
     })
 
     test('--help names every flag of the issue, grouped by section', async () => {
-      const { code, stdout, stderr } = await runCommand(['--help'])
+      const { code, stdout, stderr } = await runCommandHere(['--help'])
       expect([code, stderr]).toEqual([0, ''])
       const flags =
         '-b --bind -w --workers --threads -t --timeout --graceful-timeout --keep-alive ' +
@@ -78,12 +78,22 @@ describe.skipIf(!hasPython())('the command line', () => {
       ['two applications', ['x:app', 'y:app'], /y:app/],
       ['an unknown log level', ['--log-level', 'loud', 'x:app'], /--log-level.*loud/s],
     ])('%s', async (_, args, message) => {
-      const { code, stdout, stderr } = await runCommand(args, { cwd: faulty })
-      expect(code).toBe(2)
-      expect(stdout).toBe('')
+      const { code, stdout, stderr, served } = await runCommandHere(args, { cwd: faulty })
+      expect([code, stdout, served]).toEqual([2, '', null])
       expect(stderr).toMatch(message)
       expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(3)
       expectNoNodeStack(stderr)
+    })
+
+    test('the process ends as the command does in this one', async () => {
+      const args = ['--worker', '2', 'x:app']
+      const { code, stdout, stderr } = await runCommandHere(args, { cwd: faulty })
+      expect(await runCommand(args, { cwd: faulty })).toEqual({
+        code,
+        signal: null,
+        stdout,
+        stderr,
+      })
     })
   })
 

@@ -1,3 +1,4 @@
+import { runCommand as runInProcess } from '../../src/cli/command.ts'
 import { commandPath } from './build.ts'
 import { testPython } from './python.ts'
 import { type Exit, type RunningServer, runServer, runToEnd } from './running-server.ts'
@@ -64,6 +65,30 @@ export function runCommand(
     ...options,
     env: commandEnvironment(options.env ?? {}),
   })
+}
+
+/**
+ * Runs our command in this process, up to the start of the server: for mistakes in the settings,
+ * which the real process would take a while to start for. Serves nothing.
+ *
+ * @returns as {@link runCommand}, with the application that it would have served
+ */
+export async function runCommandHere(
+  args: string[],
+  { env = {}, cwd = process.cwd() }: Pick<ServerOptions, 'env' | 'cwd'> = {},
+): Promise<{ code: number; stdout: string; stderr: string; served: string | null }> {
+  const result = { stdout: '', stderr: '', served: null as string | null }
+  const code = await runInProcess(args, {
+    env,
+    cwd,
+    stdout: { write: (text) => (result.stdout += text) },
+    stderr: { write: (text) => (result.stderr += text) },
+    serve: async ({ wsgiApp }) => {
+      result.served = wsgiApp
+      return 0
+    },
+  })
+  return { code, ...result }
 }
 
 /**
