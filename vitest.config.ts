@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './tests/support/longest-first.ts'
 
+const release = tier('release', ['tests/release/**/*.test.ts'], 'server-setup.ts')
+
 /**
  * The tiers of the suite, a project each; tests/README.md says what belongs where.
  *
@@ -19,7 +21,15 @@ export default defineConfig({
       tier('unit', ['src/**/*.test.ts', 'tests/support/**/*.test.ts'], 'unit-setup.ts', false),
       tier('e2e', ['tests/e2e/**/*.test.ts', 'tests/repository/**/*.test.ts'], 'server-setup.ts'),
       tier('embedded', ['tests/embedded/**/*.test.ts'], 'server-setup.ts'),
-      tier('release', ['tests/release/**/*.test.ts'], 'server-setup.ts'),
+      {
+        ...release,
+        test: {
+          ...release.test,
+          // The comparison with llhttp once more, with more connections.
+          include: [...release.test.include, 'tests/e2e/http-differential.test.ts'],
+          env: { MONOCEROS_FUZZ_RUNS: process.env.MONOCEROS_FUZZ_RUNS ?? '5000' },
+        },
+      },
     ],
   },
 })
