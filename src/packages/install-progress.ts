@@ -86,7 +86,7 @@ export class InstallProgress {
   }
 }
 
-/** The index chooses file names, so one could look like a message of ours. */
+/** The index chooses file names, so one could look like one of our messages. */
 function oneLine(name: string): string {
   return name.replaceAll('\n', '?')
 }

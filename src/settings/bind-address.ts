@@ -19,8 +19,8 @@ const FORMS = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
 
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
- * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`. The port defaults to 8000. `tcp://` in front is
- * allowed.
+ * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`. The port defaults to 8000. `tcp://` in front
+ * is allowed.
  *
  * @throws BindAddressError if it is none of these
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
