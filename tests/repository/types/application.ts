@@ -135,8 +135,8 @@ export const nullBody: WSGIApplication = () => null
 export const promiseOfNothing: WSGIApplication = async () => {}
 // @ts-expect-error: an application does not return text
 export const returnsText: WSGIApplication = () => 'hello'
-// @ts-expect-error: a generator does not yield text
 // biome-ignore format: one line
+// @ts-expect-error: a generator does not yield text
 export const yieldsText: WSGIApplication = function* () { yield 'hello' }
 
 // startResponse
