@@ -1,4 +1,4 @@
-/** Access log formats: a text with `%(x)s` atoms, as Gunicorn has them, compiled to a function. */
+/** Access log formats: text with `%(x)s` atoms, as in Gunicorn, compiled to a function. */
 import type { AccessRecord } from '../observe/access-record.ts'
 import { basicUser } from './basic-user.ts'
 import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
@@ -7,17 +7,17 @@ import { accessLogClock } from './log-time.ts'
 /** Apache's combined log format, in Gunicorn's atoms. */
 export const combinedFormat = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
-/** Thrown for a format that cannot be compiled; `message` names the atom. */
+/** Thrown for a format that cannot be compiled. `message` names the atom. */
 export class AccessFormatError extends Error {
   readonly code = 'bad-access-log-format'
 }
 
-/** From a record to its line, without the line end; ASCII only. */
+/** Turns a record into a line, without the line end; ASCII only. */
 export type AccessFormatter = (record: AccessRecord) => string
 
 type Atom = (record: AccessRecord) => string
 
-const atoms: Readonly<Record<string, () => Atom>> = {
+const ATOMS: Readonly<Record<string, () => Atom>> = {
   h: () => (record) => escapeLogWord(record.remoteAddress),
   l: () => () => '-',
   u: () => (record) => escapeLogWord(record.user ?? basicUser(record.header('authorization'))),
@@ -75,7 +75,7 @@ export function compileAccessFormat(format: string): AccessFormatter {
 }
 
 function atomNamed(name: string, piece: string): Atom {
-  const plain = Object.hasOwn(atoms, name) ? atoms[name] : undefined
+  const plain = Object.hasOwn(ATOMS, name) ? ATOMS[name] : undefined
   if (plain) return plain()
   const braced = /^\{([^{}]+)\}([ioe])$/.exec(name)
   if (!braced)
@@ -92,7 +92,7 @@ function atomNamed(name: string, piece: string): Atom {
 }
 
 function knownAtoms(): string {
-  return `${Object.keys(atoms)
+  return `${Object.keys(ATOMS)
     .map((name) => `%(${name})s`)
     .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
 }

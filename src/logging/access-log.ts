@@ -4,32 +4,34 @@ import type { AccessRecord } from '../observe/access-record.ts'
 import { type AccessFormatter, compileAccessFormat } from './access-format.ts'
 import { LogFile } from './log-file.ts'
 
-/** Lines wait at most this long, in milliseconds … */
-const delay = 100
-/** … or until they are this many bytes. */
-const batch = 64 * 1024
-/** The most bytes that are handed to a file with one call, when many are waiting. */
-const largestWrite = 1024 * 1024
+/** Lines wait at most this long, in milliseconds. */
+const DELAY_MS = 100
+/** So many bytes of lines are written without waiting. */
+const BATCH_BYTES = 64 * 1024
+/** The most bytes that one call writes to a file. */
+const LARGEST_WRITE = 1024 * 1024
 /**
- * What may wait for a reader that does not keep up, in bytes; further lines are lost, and counted.
+ * The most bytes that wait for a reader that is too slow. Further lines are lost, and counted.
  */
-const most = 8 * 1024 * 1024
-/** How long closing waits for such a reader, in milliseconds. */
-const patience = 1000
+const MOST_PENDING = 8 * 1024 * 1024
+/** How long `close` waits for such a reader, in milliseconds. */
+const PATIENCE_MS = 1000
 
 export interface AccessLogOptions {
   /** A file to append to; `-` is standard output. */
   file: string
   /** See `access_log_format`. */
   format: string
-  /** Told once when lines had to be dropped, and how many they were once writing works again. */
+  /**
+   * Called when the first line is lost, and again, with the number of lost lines, when writing works.
+   */
   onTrouble?: (text: string) => void
 }
 
 /**
- * Writes an access log without a system call for each request: lines are collected and written
- * together, off the event loop. Each write ends at the end of a line, so that several processes may
- * share a file.
+ * Writes an access log without a system call for each request: it collects lines and writes them
+ * together, without blocking the event loop. Each write ends at the end of a line, so that several
+ * processes can share a file.
  *
  * @example
  * const log = new AccessLog({ file: 'access.log', format: settings.accessLogFormat })
@@ -42,9 +44,9 @@ export class AccessLog {
   readonly #onTrouble: (text: string) => void
   readonly #atExit = () => this.flush()
   #atomicWrite: number
-  /** Lines that nobody has begun to write; ASCII, so characters are bytes. */
+  /** Lines that are not being written yet. ASCII, so characters are bytes. */
   #pending = ''
-  /** The batch that is being written, and how far it has been handed to the system. */
+  /** The batch that is being written, and how much of it the system has got. */
   #batch = ''
   #handed = 0
   #timer: NodeJS.Timeout | undefined
@@ -70,16 +72,16 @@ export class AccessLog {
   record(record: AccessRecord): void {
     if (this.#closed) return
     const line = `${this.#format(record)}\n`
-    if (this.#pending.length + line.length > most) {
+    if (this.#pending.length + line.length > MOST_PENDING) {
       this.#lose(1)
       return
     }
     this.#pending += line
-    if (this.#pending.length >= batch && this.#writing === undefined) this.#start()
-    else if (this.#timer === undefined) this.#timer = setTimeout(this.#onTimer, delay).unref()
+    if (this.#pending.length >= BATCH_BYTES && this.#writing === undefined) this.#start()
+    else if (this.#timer === undefined) this.#timer = setTimeout(this.#onTimer, DELAY_MS).unref()
   }
 
-  /** Writes what is waiting before it returns; for the very end of a process. */
+  /** Writes all waiting lines before it returns; for the end of a process. */
   flush(): void {
     const text = this.#batch.slice(this.#handed) + this.#pending
     this.#batch = ''
@@ -93,7 +95,7 @@ export class AccessLog {
   }
 
   /**
-   * Opens the file anew, after a log rotation moved it away. Lines that were recorded before go to
+   * Opens the file again, after log rotation has renamed it. Lines that were recorded before go to
    * the old one.
    */
   reopen(): void {
@@ -101,14 +103,11 @@ export class AccessLog {
     if (this.#writing === undefined) this.#start()
   }
 
-  /**
-   * Writes what is waiting and closes the file; a reader that takes nothing is given up after a
-   * second.
-   */
+  /** Writes all waiting lines and closes the file. Waits a second for a reader that takes nothing. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#giveUpAt = Date.now() + patience
+    this.#giveUpAt = Date.now() + PATIENCE_MS
     process.off('exit', this.#atExit)
     clearTimeout(this.#timer)
     while (this.#pending !== '' || this.#writing !== undefined) {
@@ -132,9 +131,9 @@ export class AccessLog {
     this.#writing = this.#writeBatch().then(() => {
       this.#writing = undefined
       if (replace) this.#replace()
-      // Without a timer nobody else would come for the lines that were recorded meanwhile.
+      // Without a timer, nothing else would write the lines that were recorded in the meantime.
       const due =
-        this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= batch)
+        this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= BATCH_BYTES)
       if (this.#replaceWanted || (due && !this.#closed)) this.#start()
     })
   }
@@ -168,14 +167,14 @@ export class AccessLog {
     }
   }
 
-  #lose(lines: number, problem = 'its reader does not keep up'): void {
+  #lose(lines: number, problem = 'its reader is too slow'): void {
     if (this.#lost === 0) this.#onTrouble(`Cannot write the access log: ${problem}`)
     this.#lost += lines
   }
 
-  /** Whole lines from `start` on, as many as reach the file unmixed with other processes' ones. */
+  /** As many whole lines from `start` on as one write does not mix with those of other processes. */
   #piece(text: string, start: number): string {
-    const size = Math.min(this.#atomicWrite, largestWrite)
+    const size = Math.min(this.#atomicWrite, LARGEST_WRITE)
     let end =
       start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
     if (end <= start) end = text.indexOf('\n', start) + 1
@@ -187,7 +186,7 @@ function countLines(text: string): number {
   return text.split('\n').length - 1
 }
 
-/** Writes all of it; resolves with undefined, or with what went wrong. */
+/** Writes all of it; resolves with undefined, or with the error's message. */
 function append(fd: number, data: Buffer, giveUp: () => boolean): Promise<string | undefined> {
   return new Promise((resolve) => {
     const step = (from: number) => {

@@ -1,22 +1,19 @@
 /** Text that an application prints, cut into lines. */
 
-/** The longest line that is passed on in one piece, in bytes. */
-const longestLine = 64 * 1024
-/**
- * A line that its program flushed without ending it is delivered when nothing more comes for this
- * long, in milliseconds.
- */
-const unfinishedAfter = 200
-const lineFeed = 0x0a
-const carriageReturn = 0x0d
+/** The longest line that is delivered in one piece, in bytes. */
+const LONGEST_LINE = 64 * 1024
+/** A line without a line end is delivered if nothing follows for this time, in milliseconds. */
+const UNFINISHED_MS = 200
+const LF = 0x0a
+const CR = 0x0d
 
 /**
- * Cuts what comes out of a pipe into lines, whichever way the pipe splits it.
+ * Cuts the output of a pipe into lines, however the pipe splits it.
  *
- * What stands for 200 ms without a line end (a prompt, a flushed part of a line) is delivered as a
- * line. Lines end with LF or CRLF, which are taken off; bytes are UTF-8 (what is not becomes
- * U+FFFD). A line over 64 KiB comes in pieces, of which all but the last end with ` [...]` and all
- * but the first begin with `[...] `, so that memory stays bounded.
+ * Text that has no line end after 200 ms (a prompt, a flushed part of a line) is delivered as a
+ * line. Lines end with LF or CRLF, which are removed. Bytes are read as UTF-8; what is not UTF-8
+ * becomes U+FFFD. A line over 64 KiB is delivered in pieces, so that memory stays bounded: all
+ * except the last end with ` [...]`, and all except the first begin with `[...] `.
  *
  * @example
  * const lines = new LineSplitter((line) => log.output('stderr', line))
@@ -34,18 +31,15 @@ export class LineSplitter {
     this.#deliver = deliver
   }
 
-  /**
-   * Takes the next bytes, and delivers the lines that are complete with them. The chunk is not kept
-   * but copied where needed.
-   */
+  /** Takes the next bytes and delivers the lines that they complete. The chunk is not kept. */
   push(chunk: Buffer): void {
     clearTimeout(this.#unfinished)
     let start = 0
     while (start < chunk.length) {
-      const end = chunk.indexOf(lineFeed, start)
+      const end = chunk.indexOf(LF, start)
       if (end === -1) {
         this.#keep(Buffer.from(chunk.subarray(start)))
-        this.#unfinished = setTimeout(() => this.end(), unfinishedAfter).unref()
+        this.#unfinished = setTimeout(() => this.end(), UNFINISHED_MS).unref()
         return
       }
       this.#keep(chunk.subarray(start, end))
@@ -54,7 +48,7 @@ export class LineSplitter {
     }
   }
 
-  /** Delivers the last line where it has no line end. */
+  /** Delivers the last line if it has no line end. */
   end(): void {
     clearTimeout(this.#unfinished)
     if (this.#length > 0 || this.#continued) this.#finish()
@@ -63,15 +57,15 @@ export class LineSplitter {
   #keep(bytes: Buffer): void {
     this.#parts.push(bytes)
     this.#length += bytes.length
-    // The one byte more is for a CR that may yet turn out to belong to the line end.
-    if (this.#length <= longestLine + 1) {
+    // The additional byte is for a CR that may belong to the line end.
+    if (this.#length <= LONGEST_LINE + 1) {
       // A program that prints byte by byte must not cost a buffer for each.
       if (this.#parts.length >= 256) this.#parts = [Buffer.concat(this.#parts)]
       return
     }
     let rest = Buffer.concat(this.#parts)
-    while (rest.length > longestLine + 1) {
-      const cut = characterStart(rest, longestLine)
+    while (rest.length > LONGEST_LINE + 1) {
+      const cut = characterStart(rest, LONGEST_LINE)
       this.#deliver(`${this.#continued ? '[...] ' : ''}${rest.toString('utf8', 0, cut)} [...]`)
       this.#continued = true
       rest = rest.subarray(cut)
@@ -82,10 +76,7 @@ export class LineSplitter {
 
   #finish(): void {
     const bytes = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
-    const end =
-      bytes.length > 0 && bytes[bytes.length - 1] === carriageReturn
-        ? bytes.length - 1
-        : bytes.length
+    const end = bytes.length > 0 && bytes[bytes.length - 1] === CR ? bytes.length - 1 : bytes.length
     const line = bytes.toString('utf8', 0, end)
     const prefix = this.#continued ? '[...] ' : ''
     this.#parts = []

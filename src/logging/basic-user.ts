@@ -1,6 +1,6 @@
 /**
  * The user name in `Basic base64(user:password)` (RFC 7617 §2), a latin-1 view of its bytes;
- * undefined where there is none. Nobody need have checked it.
+ * undefined if there is none. It is not verified.
  *
  * @param authorization the value of the request's Authorization
  * @example basicUser('Basic YW5uOnNlY3JldA==') // 'ann'

@@ -1,13 +1,13 @@
-/** The error log: everything there is to tell but the requests themselves. */
+/** The error log: everything except the requests themselves. */
 import { closeSync } from 'node:fs'
 import { LogFile, LogFileError } from './log-file.ts'
 import { harmlessLine, harmlessText } from './log-text.ts'
 import { errorLogClock } from './log-time.ts'
 
-/** How important a log entry is, least first. */
+/** How important a log entry is, the least important first. */
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
 
-const ranks: Readonly<Record<LogLevel, number>> = {
+const RANKS: Readonly<Record<LogLevel, number>> = {
   debug: 10,
   info: 20,
   warning: 30,
@@ -22,21 +22,20 @@ export interface ErrorLogOptions {
   level: LogLevel
 }
 
-/** What a worker has to say; see {@link ErrorLog.forWorker}. */
+/** The entries of one worker; see {@link ErrorLog.forWorker}. */
 export interface WorkerLog {
-  /** A line that the application printed, without its line end. It is logged at every level. */
+  /** A line that the application printed, without its line end. It is written at every level. */
   output(stream: 'stdout' | 'stderr', line: string): void
   /** An entry by the worker itself. */
   log(level: LogLevel, text: string): void
 }
 
 /**
- * Writes entries in the form that Gunicorn's users know: `[2026-11-23 00:08:11 +0000] [4711] [INFO]
- * text`.
+ * Writes entries in Gunicorn's form: `[2026-11-23 00:08:11 +0000] [4711] [INFO] text`.
  *
- * Each entry is appended with one write before the call returns, so entries of many processes may
- * share a file, and none is lost when the process dies. A text of several lines (a traceback) is
- * one entry. Control characters are escaped. No method but the constructor throws.
+ * Each entry is appended with one write before the call returns, so many processes can share a file,
+ * and no entry is lost if the process dies. A text of several lines (a traceback) is one entry.
+ * Control characters are escaped. Only the constructor throws.
  *
  * @example
  * const log = new ErrorLog({ file: '-', level: 'info' })
@@ -52,7 +51,7 @@ export class ErrorLog {
   /** @throws LogFileError (code `log-file`) when the file cannot be opened */
   constructor(options: ErrorLogOptions) {
     this.#file = new LogFile(options.file, 2)
-    this.#threshold = ranks[options.level]
+    this.#threshold = RANKS[options.level]
     this.#colours = this.#file.terminal
   }
 
@@ -76,19 +75,19 @@ export class ErrorLog {
     this.log('critical', text)
   }
 
-  /** Whether entries of that level are written; for texts that are costly to make. */
+  /** Whether entries of that level are written. Check it before making an expensive text. */
   enabled(level: LogLevel): boolean {
-    return ranks[level] >= this.#threshold
+    return RANKS[level] >= this.#threshold
   }
 
-  /** @param pid the process that the entry is about */
+  /** @param pid the process that the entry is about; defaults to this one */
   log(level: LogLevel, text: string, pid: number = process.pid): void {
     if (this.enabled(level)) this.#append(pid, level.toUpperCase(), harmlessText(text))
   }
 
   /**
-   * The log of one worker process: its own entries carry its pid, and what the application prints
-   * appears as `[time] [pid] [stderr] line`, where colours pass when the log is a terminal.
+   * The log of one worker process. Its entries have its pid; what the application prints appears as
+   * `[time] [pid] [stderr] line`, with its colours if the log is a terminal.
    */
   forWorker(pid: number): WorkerLog {
     return {
@@ -98,8 +97,8 @@ export class ErrorLog {
   }
 
   /**
-   * Opens the file anew, after a log rotation moved it away. When that fails the old one stays, and
-   * says so.
+   * Opens the file again, after log rotation has renamed it. If that fails, the old one stays in use
+   * and gets an entry about it.
    */
   reopen(): void {
     try {

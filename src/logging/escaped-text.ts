@@ -1,9 +1,9 @@
-/** Making what a client sent harmless for an access log, as Apache does it. */
+/** Makes text from a client harmless for an access log, as Apache does it. */
 
-const special = /[^\x20-\x7e]|["\\]/
-const plainWord = /^[\w.:@/?=&%-]+$/
+const SPECIAL = /[^\x20-\x7e]|["\\]/
+const PLAIN_WORD = /^[\w.:@/?=&%-]+$/
 
-const shortEscapes: Readonly<Record<string, string>> = {
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
   '\b': '\\b',
@@ -14,40 +14,34 @@ const shortEscapes: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a client sent, harmless for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN`
- * for other bytes that are not printable ASCII. Nothing at all is `-`.
+ * Escapes text from a client for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN` for
+ * other bytes that are not printable ASCII. Empty or missing text becomes `-`.
  *
- * @param text a latin-1 view of bytes; a character beyond is escaped as its UTF-8 bytes
+ * @param text a latin-1 view of bytes; any other character is escaped as its UTF-8 bytes
  * @example escapeLogText('a"\n\u00e9') // 'a\\"\\n\\xe9'
  */
 export function escapeLogText(text: string | undefined): string {
   if (text === undefined || text === '') return '-'
-  return special.test(text) ? text.replace(/[^\x20-\x7e]|["\\]/gu, escapeCharacter) : text
+  return SPECIAL.test(text) ? text.replace(/[^\x20-\x7e]|["\\]/gu, escapeCharacter) : text
 }
 
-/**
- * The same for what stands without quotes in the usual formats, where a space would shift the
- * columns.
- */
+/** The same for text that has no quotes in the usual formats: a space would shift the columns. */
 export function escapeLogWord(text: string | undefined): string {
   if (text === undefined || text === '') return '-'
-  // One test settles it for nearly every address and user name.
-  return plainWord.test(text) ? text : escapeLogText(text).replaceAll(' ', '\\x20')
+  // One test is enough for nearly every address and user name.
+  return PLAIN_WORD.test(text) ? text : escapeLogText(text).replaceAll(' ', '\\x20')
 }
 
-/**
- * Text of a format, which may hold quotes and anything else, but no line ends and nothing that is
- * not ASCII.
- */
+/** Escapes the literal text of a format: only line ends, controls and what is not ASCII. */
 export function escapeLiteral(text: string): string {
   return text.replace(
     /[^\t\x20-\x7e]/gu,
-    (character) => shortEscapes[character] ?? hexadecimal(new TextEncoder().encode(character)),
+    (character) => SHORT_ESCAPES[character] ?? hexadecimal(new TextEncoder().encode(character)),
   )
 }
 
 function escapeCharacter(character: string): string {
-  const short = shortEscapes[character]
+  const short = SHORT_ESCAPES[character]
   if (short !== undefined) return short
   const code = character.charCodeAt(0)
   return hexadecimal(code < 0x100 ? [code] : [...new TextEncoder().encode(character)])

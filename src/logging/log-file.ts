@@ -1,22 +1,21 @@
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
-/** Thrown when a log file cannot be opened; `message` is for the user. */
+/** Thrown if a log file cannot be opened. `message` is for the user. */
 export class LogFileError extends Error {
   readonly code = 'log-file'
 }
 
 /**
- * How long one write may wait for a reader that does not keep up (a full, non-blocking pipe), in
+ * How long one write waits for a reader that is too slow (a full, non-blocking pipe), in
  * milliseconds.
  */
-const patience = 1000
+const PATIENCE_MS = 1000
 
 /**
- * An open place to append log entries to: a file, or one of the process's own standard streams.
+ * A file, or a standard stream of the process, to which log entries are appended.
  *
- * Files are opened for appending, so several processes may write to one: entries written with one
- * call each are not mixed.
+ * Several processes can append to one file: entries that are written with one call are not mixed.
  */
 export class LogFile {
   readonly path: string
@@ -25,8 +24,8 @@ export class LogFile {
 
   /**
    * @param path a file, or `-` for the standard stream
-   * @param standard the file descriptor that `-` means: 1 or 2
-   * @throws LogFileError when the file cannot be opened
+   * @param standard the file descriptor that `-` stands for: 1 or 2
+   * @throws LogFileError if the file cannot be opened
    */
   constructor(path: string, standard: 1 | 2) {
     this.path = path
@@ -38,14 +37,14 @@ export class LogFile {
     return this.#fd
   }
 
-  /** True when somebody reads it on a terminal. */
+  /** Whether it is a terminal. */
   get terminal(): boolean {
     return isatty(this.#fd)
   }
 
   /**
-   * The most bytes that reach it unmixed with those of other processes in one write: unlimited for
-   * a file, PIPE_BUF for a pipe (4096 on Linux; POSIX guarantees 512, macOS has that).
+   * The most bytes that one write does not mix with those of other processes: unlimited for a file,
+   * PIPE_BUF for a pipe (4096 on Linux, 512 on macOS, which is what POSIX guarantees).
    */
   get atomicWrite(): number {
     try {
@@ -60,8 +59,9 @@ export class LogFile {
   }
 
   /**
-   * Appends all of `data` and returns true; false when that was not possible (disk full, reader
-   * gone). Never throws: a server goes on when its log cannot be written.
+   * Appends all of `data`. Never throws: a server goes on if its log cannot be written.
+   *
+   * @returns false if that was not possible (the disk is full, the reader is gone)
    */
   write(data: Uint8Array): boolean {
     let done = 0
@@ -71,23 +71,23 @@ export class LogFile {
         done += writeSync(this.#fd, data, done, data.length - done)
       } catch (error) {
         if (!isTryAgain(error)) return false
-        // Somebody who shares the stream has made it non-blocking and its reader is behind.
+        // Another process has made the shared stream non-blocking, and its reader is too slow.
         const now = Date.now()
-        if (deadline === 0) deadline = now + patience
+        if (deadline === 0) deadline = now + PATIENCE_MS
         else if (now > deadline) return false
-        Atomics.wait(sleeper, 0, 0, 2)
+        Atomics.wait(SLEEPER, 0, 0, 2)
       }
     }
     return true
   }
 
   /**
-   * Opens the file anew under its name, after it was moved away by a log rotation. Standard streams
-   * stay as they are.
+   * Opens the file again under its name, after log rotation has renamed it. Standard streams stay as
+   * they are.
    *
-   * @returns the descriptor that is no longer used, which the caller closes when nothing writes to
-   * it any more; undefined for none
-   * @throws LogFileError when it cannot be opened; then the old one stays in use
+   * @returns the old descriptor, which the caller closes when nothing writes to it any more;
+   * undefined if there is none
+   * @throws LogFileError if it cannot be opened; then the old one stays in use
    */
   replace(): number | undefined {
     if (this.path === '-') return undefined
@@ -110,7 +110,7 @@ export class LogFile {
   }
 }
 
-const sleeper = new Int32Array(new SharedArrayBuffer(4))
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 function isTryAgain(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EAGAIN'

@@ -50,7 +50,7 @@ describe('a limited log', () => {
     expect(take()).toEqual(Array.from({ length: 10 }, (_, i) => `warning: bad request ${i}`))
     pass(5000)
     expect(take()).toEqual([
-      'warning: 4990 more entries about bad requests were left out in the last 5 s',
+      'warning: 4990 more log entries about bad requests were suppressed in the last 5 s',
     ])
     pass(60_000)
     expect(take()).toEqual([])
@@ -64,7 +64,7 @@ describe('a limited log', () => {
     }
     pass(5000)
     const written = take()
-    const told = written.filter((line) => line.includes('left out'))
+    const told = written.filter((line) => line.includes('suppressed'))
     const left = told.reduce((sum, line) => sum + Number(/\d+/.exec(line)![0]), 0)
     expect(written.length - told.length + left).toBe(6000)
     expect(written.length - told.length).toBeLessThanOrEqual(10 + 60)
@@ -79,8 +79,8 @@ describe('a limited log', () => {
     expect(take()).toEqual([...Array(10).fill('warning: bad'), ...Array(10).fill('error: full')])
     pass(5000)
     expect(take()).toEqual([
-      'warning: 1 more entry about bad requests was left out in the last 5 s',
-      'error: 2 more entries about answers with 503 were left out in the last 5 s',
+      'warning: 1 more log entry about bad requests was suppressed in the last 5 s',
+      'error: 2 more log entries about answers with 503 were suppressed in the last 5 s',
     ])
   })
 
@@ -91,7 +91,7 @@ describe('a limited log', () => {
     limiter.report()
     limiter.report()
     expect(take()).toEqual([
-      'warning: 2 more entries about bad requests were left out in the last 1 s',
+      'warning: 2 more log entries about bad requests were suppressed in the last 1 s',
     ])
   })
 

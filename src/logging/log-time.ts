@@ -1,9 +1,9 @@
 /**
- * Times in logs: local time with its offset from UTC. The last second's text is kept, since
+ * Times in logs: local time with its offset from UTC. The text of the last second is kept, because
  * formatting costs more than the entry.
  */
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** @returns a function from milliseconds since 1970 to `[2026-11-23 00:08:11 +0000]` */
 export function errorLogClock(): (milliseconds: number) => string {
@@ -16,7 +16,7 @@ export function errorLogClock(): (milliseconds: number) => string {
 /** @returns a function from milliseconds since 1970 to Apache's `[23/Nov/2026:00:08:11 +0000]` */
 export function accessLogClock(): (milliseconds: number) => string {
   return cached((date) => {
-    const day = `${two(date.getDate())}/${months[date.getMonth()]}/${date.getFullYear()}`
+    const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`
     return `[${day}:${timeOfDay(date)} ${offset(date)}]`
   })
 }

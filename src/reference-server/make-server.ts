@@ -25,26 +25,21 @@ import { Turnstile } from './turnstile.ts'
 
 export interface ServerOptions {
   /**
-   * Hears of every request, as a line without its end; `false` for nobody. Standard error unless it
-   * says otherwise.
+   * Called with a log line, without its line end, for every request; `false` turns the log off.
+   * Defaults to standard error.
    */
   log?: ((line: string) => void) | false
-  /**
-   * Where `wsgi.errors` and what goes wrong are written to; the console unless it says otherwise.
-   */
+  /** Gets `wsgi.errors` and the server's own errors. Defaults to the console. */
   errors?: ErrorStream
-  /** What `SCRIPT_NAME` is: a path such as `/shop`, or `''`, the default. */
+  /** What `SCRIPT_NAME` is: a path such as `/shop`. Defaults to `''`. */
   rootPath?: string
-  /** The most bytes that a request body may have; no limit unless it says otherwise. */
+  /** The most bytes that a request body may have. Defaults to 0: no limit. */
   maxBody?: number
-  /**
-   * How long requests that are running may take when the server is shut down, in seconds; 5 unless
-   * it says otherwise.
-   */
+  /** How long requests in progress may take when the server shuts down, in seconds. Defaults to 5. */
   gracefulTimeout?: number
 }
 
-/** Where a server listens, as the system knows it. */
+/** Where a server listens, as reported by the operating system. */
 export interface ServerAddress {
   readonly host: string
   readonly port: number
@@ -56,17 +51,17 @@ const RESPONSE_WINDOW = 256 * 1024
 const LOG_FORMAT = '%(h)s - - %(t)s "%(r)s" %(s)s %(b)s'
 
 /**
- * Makes the reference server: a small one in this process, on the same HTTP engine as the command,
- * for learning, for tests and for programs that serve an application beside other things. In
- * production use the command, which has several processes and replaces what fails.
+ * Makes the reference server: a small server in this process, on the same HTTP engine as the
+ * command. It is for learning, for tests, and for programs that serve an application beside other
+ * work. In production use the command, which has several processes and replaces those that fail.
  *
- * It is bound at once and answers when {@link WSGIServer.serveForever} or {@link
+ * It binds immediately and answers once {@link WSGIServer.serveForever} or {@link
  * WSGIServer.handleRequest} is called; until then clients wait.
  *
  * @param host an address or a name; `''` for all addresses
- * @param port 0 for a free one, which {@link WSGIServer.address} then tells
- * @throws TypeError or RangeError (`bad-option`) for what is no application, and for an option that
- * makes no sense
+ * @param port 0 for a free port, see {@link WSGIServer.address}
+ * @throws TypeError or RangeError (`bad-option`) for an invalid option, and if `app` is not an
+ * application
  * @example
  * const httpd = makeServer('', 8000, demoApp)
  * console.log('Serving on port 8000...')
@@ -81,9 +76,9 @@ export function makeServer(
   return new WSGIServer(host, port, app, options)
 }
 
-/** The server that {@link makeServer} makes. */
+/** The server that {@link makeServer} returns. */
 export class WSGIServer {
-  /** Resolves with the address when the server listens; rejects when it cannot. */
+  /** Resolves with the address when the server listens; rejects if it cannot. */
   readonly listening: Promise<ServerAddress>
   readonly #server: HttpServer
   readonly #turnstile: Turnstile
@@ -124,19 +119,19 @@ export class WSGIServer {
     this.#turnstile = new Turnstile(chain(edgeHandlers(maxBody, events), gateway.handle))
     this.#server = makeHttpServer(this.#turnstile.handle, events)
     this.listening = this.#listen(host, port)
-    // Whoever serves gets the error.
+    // The error is thrown by serveForever() and handleRequest().
     this.listening.catch(() => {})
   }
 
-  /** Where it listens; null before it does and when it has been shut down. */
+  /** Where it listens; null before that and after a shutdown. */
   get address(): ServerAddress | null {
     return this.#address
   }
 
   /**
-   * Answers requests until {@link shutdown} is called; resolves then.
+   * Answers requests until {@link shutdown} is called; then it resolves.
    *
-   * @throws the system's error (as a rejection) where the address cannot be had: `EADDRINUSE`,
+   * @throws the system's error, as a rejection, if the address is not available: `EADDRINUSE`,
    * `EACCES`, …
    */
   async serveForever(): Promise<void> {
@@ -147,7 +142,7 @@ export class WSGIServer {
   }
 
   /**
-   * Answers one request, waiting for it; resolves when its response is over.
+   * Waits for one request and answers it; resolves when its response is complete.
    *
    * @throws as {@link serveForever}
    */
@@ -157,8 +152,8 @@ export class WSGIServer {
   }
 
   /**
-   * Accepts no more requests, lets those that are running finish, and resolves when the server has
-   * ended. May be called more than once.
+   * Accepts no more requests, lets those in progress finish, and resolves when the server has ended.
+   * May be called more than once.
    */
   shutdown(): Promise<void> {
     this.#ended ??= this.#shutDown()
@@ -193,12 +188,14 @@ function checkArguments(
   if (!isApplication(app))
     throw bad(
       TypeError,
-      `app must be a function (environ, startResponse), or an object with a method wsgi, not ${describeValue(app)}`,
+      'app must be a function (environ, startResponse), or an object with a method wsgi, ' +
+        `not ${describeValue(app)}`,
     )
   if (typeof rootPath !== 'string' || !/^(\/.*[^/])?$/.test(rootPath))
     throw bad(
       TypeError,
-      `rootPath must be '' or a path such as '/shop', without a slash at its end, not ${describeValue(rootPath)}`,
+      "rootPath must be '' or a path such as '/shop', without a slash at its end, " +
+        `not ${describeValue(rootPath)}`,
     )
   if (!(Number.isSafeInteger(maxBody) && maxBody >= 0))
     throw bad(
@@ -214,7 +211,8 @@ function checkArguments(
   )
     throw bad(
       RangeError,
-      `gracefulTimeout must be a number of seconds, 0 or more, not ${describeValue(gracefulTimeout)}`,
+      'gracefulTimeout must be a number of seconds, 0 or more, ' +
+        `not ${describeValue(gracefulTimeout)}`,
     )
 }
 

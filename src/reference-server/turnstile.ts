@@ -1,12 +1,9 @@
 import type { Reply, RequestHandler, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 
-/**
- * Lets requests through to a handler one by one, as they are asked for, or all of them; the others
- * wait.
- */
+/** Passes requests on to a handler: one by one, as they are asked for, or all. The others wait. */
 export class Turnstile {
-  /** Resolves when nobody is let through any more. */
+  /** Resolves when no more requests are passed on. */
   readonly closed: Promise<void>
   readonly #handler: RequestHandler
   readonly #waiting: Held[] = []
@@ -21,7 +18,7 @@ export class Turnstile {
     })
   }
 
-  /** Takes requests as the handler does that it was made for. */
+  /** The handler for the engine. */
   readonly handle: RequestHandler = (head, reply) => {
     if (this.#state === 'open') return this.#handler(head, reply)
     const held = new Held(this.#handler, head, reply, () => this.#forget(held))
@@ -35,14 +32,14 @@ export class Turnstile {
     return held
   }
 
-  /** Lets all through from now on. */
+  /** Passes on all requests from now on. */
   open(): void {
     if (this.#state === 'closed') return
     this.#state = 'open'
     for (const held of this.#waiting.splice(0)) held.admit()
   }
 
-  /** Lets one through; resolves when its exchange is over. */
+  /** Passes on one request; resolves when its exchange is over. */
   admitOne(): Promise<void> {
     return new Promise((resolve) => {
       const permit = (held: Held | null) => {
@@ -56,7 +53,7 @@ export class Turnstile {
     })
   }
 
-  /** Lets nobody through any more: those that wait are answered 503. */
+  /** Passes on no more requests: those that wait are answered 503. */
   close(): void {
     this.#state = 'closed'
     for (const held of this.#waiting.splice(0)) held.refuse()
@@ -70,10 +67,7 @@ export class Turnstile {
   }
 }
 
-/**
- * A request that waits to be let through: notes what the engine says of it, for the handler to hear
- * later.
- */
+/** A request that waits: it records the engine's calls, to repeat them to the handler later. */
 class Held implements RequestSink {
   readonly #handler: RequestHandler
   readonly #head: RequestHead
@@ -108,7 +102,7 @@ class Held implements RequestSink {
     if (this.#clientEnded && !this.#isGone) sink.clientEnded()
   }
 
-  /** Answers 503, as soon as the engine is ready for an answer. */
+  /** Answers 503 as soon as the engine is ready for an answer. */
   refuse(): void {
     this.#refused = true
     if (this.#begun && !this.#isGone) this.#reply.refuse(503, { close: true })
