@@ -16,7 +16,7 @@ const TRUE = 0x54
 const FALSE = 0x46
 const NONE = 0x4e
 
-/** What of an environ the worker has its own of. */
+/** The variables of an environ that the worker sets itself. */
 const WORKERS_OWN: ReadonlySet<string> = new Set([
   'wsgi.version',
   'wsgi.input',
@@ -30,28 +30,26 @@ const WORKERS_OWN: ReadonlySet<string> = new Set([
 
 /** A frame may have 16 MiB, of which the body in memory takes up to 8 (`request_buffer_size`). */
 const MOST_BYTES = 7 * 1024 * 1024
-/** Deeper than anybody means; it is how a cycle is found. */
+/** Nesting deeper than this is taken for a cycle. */
 const DEEPEST = 64
 const FIRST_SIZE = 16 * 1024
 const DIGIT = 0x7fffn
 
 /**
- * Writes an environ as the `marshal` of a Python dict, from which a worker makes its own with one C
- * call.
+ * Writes an environ as the `marshal` of a Python dict, which a worker reads with one C call.
  *
- * A string becomes str, a number int or float, and so on: see `pythonApp`. What Python could not
- * use (functions, class instances, `undefined`) is left out, as in JSON.
+ * A string becomes str, a number int or float, and so on: see `pythonApp`. Values that Python
+ * cannot use (functions, class instances, `undefined`) are left out, as in JSON.
  */
 export class EnvironEncoder {
   #out = Buffer.allocUnsafeSlow(FIRST_SIZE)
   #at = 0
 
   /**
-   * The dict but for its end, so that more can be put into it.
+   * Writes the dict without its end, so that more can be added.
    *
    * @param leaveOut a key that is not wanted, or `''`
-   * @throws WSGIError for a character beyond latin-1 in a key or in a string that is a value, and
-   * for what is nested without end
+   * @throws WSGIError for a character beyond latin-1 in a key or in a string value, and for cycles
    */
   encode(environ: WSGIEnvironment, leaveOut: string, multiprocess: boolean): Buffer {
     if (typeof environ.REQUEST_METHOD !== 'string') {
@@ -91,7 +89,8 @@ export class EnvironEncoder {
     if (above <= 0xff) return
     throw new WSGIError(
       'Unicode Issues',
-      `environ[${JSON.stringify(key)}]: ${JSON.stringify(text.slice(0, 60))} has a character beyond latin-1; encodeText() makes such text fit`,
+      `environ[${JSON.stringify(key)}]: ${JSON.stringify(text.slice(0, 60))} has a character ` +
+        'beyond latin-1; encodeText() makes such text fit',
     )
   }
 

@@ -1,26 +1,25 @@
 /**
  * A Python application as a TypeScript value: an application like any other, run by CPython in
- * worker processes, or where there is none by the embedded one in worker threads.
+ * worker processes, or by the embedded Python in worker threads if the system has none.
  *
- * Use it to put Flask, Django or whatever follows PEP 3333 beside applications in TypeScript, under
- * a dispatcher or an Express mount, and to wrap it in middleware. For a Python application alone
- * the command is simpler and faster: `monoceros flaskapp:app`.
+ * Use it to run Flask, Django or any other application that follows PEP 3333 beside applications in
+ * TypeScript, under a dispatcher or an Express mount, or to wrap it in middleware. For a Python
+ * application alone, the command is simpler and faster: `monoceros flaskapp:app`.
  *
- * What a middleware has made of `environ` is what Python sees:
+ * Python sees the `environ` as middleware has changed it:
  *
  * | in TypeScript | in Python |
  * |---|---|
- * | string | `str`. Directly in `environ` it is a view of bytes, as PEP 3333 has it: latin-1, see `encodeText`. Within arrays and objects it is any text |
- * | number, bigint | `int` where it is a whole number, else `float` |
+ * | string | `str`. Directly in `environ` it holds bytes as latin-1 (PEP 3333), see `encodeText`. In arrays and objects it is any text |
+ * | number, bigint | `int` if it is a whole number, otherwise `float` |
  * | boolean, `null` | `bool`, `None` |
  * | `Uint8Array` | `bytes` |
  * | array, plain object | `list`, `dict`, to any depth |
  * | `undefined`, a function, an instance of a class, a symbol | absent (`None` in an array) |
  *
- * `wsgi.input` is read through its methods, so that a middleware may have wrapped it; the other
- * variables of PEP 3333 that begin with `wsgi.` are the worker's own, but for `wsgi.url_scheme`. A
- * body whose length nobody has told is read first (unless `requestBuffering` is off), and gets its
- * `CONTENT_LENGTH`.
+ * `wsgi.input` is read through its methods, so middleware may wrap it. The other variables of PEP
+ * 3333 that begin with `wsgi.` are the worker's own, except `wsgi.url_scheme`. A body of unknown
+ * length is read first (unless `requestBuffering` is off), and gets its `CONTENT_LENGTH`.
  *
  * @example
  * import { dispatcher, makeServer, pythonApp } from 'monoceros'
@@ -28,7 +27,7 @@
  * const flask = pythonApp('flaskapp:app', { workers: 2, chdir: 'shop' })
  * const httpd = await makeServer('', 8000, dispatcher(site, { '/api': flask }))
  * await httpd.serveForever()
- * await flask.close() // a server that was started by the command does this by itself
+ * await flask.close() // the command does this itself
  */
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
@@ -55,47 +54,47 @@ import { type CheckedOptions, checkOptions, type PythonAppOptions } from './pyth
 export interface PythonApplication {
   (environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody>
   /**
-   * Starts the workers, unless they are; resolves when all have loaded the application. Without it
-   * the first request does, and waits.
+   * Starts the workers, unless they are running. Resolves when all have loaded the application.
+   * Otherwise the first request starts them, and waits.
    *
    * @throws PythonLoadError, PythonUnavailableError
    */
   ready(): Promise<void>
   /**
-   * Loads the application anew: new workers first, then the old ones finish what they have and
+   * Loads the application again: starts new workers, then the old ones finish their requests and
    * leave.
    *
-   * @throws PythonLoadError, PythonUnavailableError: then the old ones stay
+   * @throws PythonLoadError, PythonUnavailableError: then the old workers stay
    */
   reload(): Promise<void>
   /**
-   * Takes no more requests, lets those that are under way finish (for `gracefulTimeout`), and ends
+   * Takes no more requests, lets running requests finish (for up to `gracefulTimeout`), and ends
    * the workers. May be called again.
    *
-   * It need not be called for the process to end: workers keep none alive, and leave when it is
-   * gone. What they print last is then lost.
+   * The process can end without this call: workers do not keep it alive, and leave when it is gone.
+   * Their last output is then lost.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Makes an application of one in Python. Nothing is started before the first request, or {@link
- * PythonApplication.ready}.
+ * Makes an application of a Python application. Nothing is started before the first request, or
+ * {@link PythonApplication.ready}.
  *
- * The application throws what goes wrong: {@link PythonError} where Python raised,
- * `PythonLoadError` where it could not be loaded (the next request tries again),
- * `PythonUnavailableError` with a `status` where there was no worker to answer. A response that
- * breaks off throws from its body.
+ * The application throws {@link PythonError} if Python raised, `PythonLoadError` if it could not be
+ * loaded (the next request tries again), and `PythonUnavailableError` with a `status` if no worker
+ * could answer. The body of a response throws if the response is not complete.
  *
- * @param application `MODULE:NAME`, as the command takes it: `flaskapp:app`, `mysite.wsgi`,
+ * @param application `MODULE:NAME`, as for the command: `flaskapp:app`, `mysite.wsgi`,
  * `shop:create_app("production")`
- * @throws PythonOptionError for an option that cannot be
+ * @throws PythonOptionError for a wrong option
  */
 export function pythonApp(application: string, options: PythonAppOptions = {}): PythonApplication {
   if (typeof application !== 'string' || application === '') {
     throw new PythonOptionError(
-      `pythonApp: the application must be named as MODULE:NAME, such as 'flaskapp:app', not by ${describeValue(application)}`,
+      "pythonApp: the application must be MODULE:NAME, such as 'flaskapp:app', " +
+        `not ${describeValue(application)}`,
     )
   }
   const runner = new PythonRunner(application, checkOptions(options))
@@ -110,8 +109,8 @@ export function pythonApp(application: string, options: PythonAppOptions = {}): 
   })
 }
 
-/** The longest that a timer takes, in milliseconds. */
-const FOR_EVER = 2 ** 31 - 1
+/** The longest time of a timer, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** An application's workers, and the calls that are under way. */
 class PythonRunner implements PythonCallContext {
@@ -128,16 +127,16 @@ class PythonRunner implements PythonCallContext {
   #unready: WorkerPool | null = null
   #closing: Promise<void> | null = null
   #reloading: Promise<void> | null = null
-  /** The one after it, for all who ask meanwhile. */
+  /** The reload after it, for all calls in the meantime. */
   #nextReload: Promise<void> | null = null
-  /** Closing takes longer than it may: nothing is started any more. */
+  /** Closing has run out of time: nothing is started any more. */
   #expired = false
-  /** Takes us off the list of what the server closes; null while we are not on it. */
+  /** Removes this from what the server closes; null if it is not there. */
   #forget: (() => void) | null = null
   #onNoCalls: (() => void) | null = null
   /**
-   * What keeps the process alive while something is waited for. The workers' channels do not: one
-   * handle costs less than ten to hold and let go.
+   * Keeps the process alive while something is waited for. The workers' channels do not: holding
+   * and releasing one handle costs less than ten.
    */
   #alive: NodeJS.Timeout | null = null
   #holds = 0
@@ -157,7 +156,7 @@ class PythonRunner implements PythonCallContext {
       this.#calls.add(call)
       this.#hold()
       call.begin()
-      // With the head the body takes over: its close() says that nobody wants the rest.
+      // After the head, the body's close() tells that the rest is not wanted.
       whenClientGone(environ, () => call.abandon())
     })
   }
@@ -170,8 +169,8 @@ class PythonRunner implements PythonCallContext {
   }
 
   /**
-   * One at a time: what is asked for while another is under way comes after it, since that may have
-   * loaded what was there before.
+   * One at a time. A call during a reload starts another one after it, because that one may have
+   * loaded the code from before the call.
    */
   reload(): Promise<void> {
     if (this.#nextReload !== null) return this.#nextReload
@@ -209,7 +208,7 @@ class PythonRunner implements PythonCallContext {
     return this.#closing
   }
 
-  // ---------------------------------------------------------------- for the calls (PythonCallContext)
+  // ---------------------------------------------------------------- for calls (PythonCallContext)
 
   runtime(): WorkerPool | Promise<WorkerPool> {
     if (this.#pool !== null) return this.#pool
@@ -224,7 +223,7 @@ class PythonRunner implements PythonCallContext {
   over(call: PythonCall): void {
     this.#calls.delete(call)
     if (this.#calls.size === 0) this.#onNoCalls?.()
-    this.#letGo()
+    this.#release()
   }
 
   // ----------------------------------------------------------------
@@ -272,7 +271,7 @@ class PythonRunner implements PythonCallContext {
         gracefulTimeout: options.gracefulTimeout,
         multiprocess: options.workers > 1,
         strict: options.strict,
-        // Nothing is usual: what a middleware has taken out of an environ must not come back.
+        // No defaults: a variable that middleware has removed must not come back.
         environ: {},
         background: true,
       },
@@ -288,7 +287,8 @@ class PythonRunner implements PythonCallContext {
       error instanceof WorkerStartError ||
       error instanceof MountError
     ) {
-      const text = `The Python application ${this.#application} could not be started: ${error.message}`
+      const application = `The Python application ${this.#application}`
+      const text = `${application} could not be started: ${error.message}`
       return new PythonUnavailableError('python-start', text, { cause: error })
     }
     return error
@@ -313,9 +313,7 @@ class PythonRunner implements PythonCallContext {
     this.#forget?.()
   }
 
-  /**
-   * Waits for the calls, and for a start that is under way. @returns false when the time is over
-   */
+  /** Waits for the calls, and for a running start. @returns false if the time is over */
   async #finished(until: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<boolean>((resolve) => {
@@ -336,17 +334,17 @@ class PythonRunner implements PythonCallContext {
     try {
       return await work()
     } finally {
-      this.#letGo()
+      this.#release()
     }
   }
 
   #hold(): void {
     if (this.#holds++ > 0) return
-    if (this.#alive === null) this.#alive = setInterval(() => {}, FOR_EVER)
+    if (this.#alive === null) this.#alive = setInterval(() => {}, MAX_TIMER_MS)
     else this.#alive.ref()
   }
 
-  #letGo(): void {
+  #release(): void {
     if (--this.#holds > 0) return
     this.#alive!.unref()
     if (this.#closing === null) return
@@ -355,7 +353,7 @@ class PythonRunner implements PythonCallContext {
   }
 }
 
-/** The budgets are the process's; only the disk of a folder of its own has one for itself. */
+/** The budgets are those of the process, except that a separate folder has its own for the disk. */
 function bodyStoreOf({ requestBufferSize, tmpUploadDir }: CheckedOptions): BodyStore {
   const store = processStore()
   if (tmpUploadDir === null) return { ...store, bodyMemory: requestBufferSize }

@@ -2,11 +2,11 @@ import { FileSender } from '../gateway/file-sender.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
 import { processStore } from '../spool/process-store.ts'
 
-/** What a body tells of those who take it. */
+/** Called by a body about its consumer. */
 export interface BodyConsumer {
-  /** That many more bytes have been taken. */
+  /** The consumer has taken that many more bytes. */
   taken(bytes: number): void
-  /** Nobody wants the rest. */
+  /** The rest is not wanted. */
   unwanted(): void
 }
 
@@ -18,8 +18,8 @@ interface Waiting {
 const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined }
 
 /**
- * A response's body as it comes from a worker. What it holds is bounded by the worker's window,
- * because only what has been taken is granted again.
+ * A response's body from a worker. It holds at most the worker's window, because credit is granted
+ * only for bytes that were taken.
  */
 export class PythonBody implements AsyncIterableIterator<Uint8Array> {
   readonly #consumer: BodyConsumer
@@ -34,7 +34,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
     this.#consumer = consumer
   }
 
-  // ---------------------------------------------------------------- what the worker gives
+  // ---------------------------------------------------------------- from the worker
 
   push(chunk: Uint8Array): void {
     const waiting = this.#waiting.shift()
@@ -77,7 +77,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
     void this.#file.begin()
   }
 
-  // ---------------------------------------------------------------- what takes it
+  // ---------------------------------------------------------------- for the consumer
 
   [Symbol.asyncIterator](): this {
     return this
@@ -103,7 +103,7 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
     return Promise.resolve(DONE)
   }
 
-  /** Python's own `close()` runs then, unless it has. May be called more than once. */
+  /** Python's `close()` then runs, unless it has run already. May be called more than once. */
   close(): void {
     this.#chunks = []
     this.#error = null

@@ -26,20 +26,20 @@ export interface PythonCallContext {
   readonly encoder: EnvironEncoder
   readonly requestBuffering: boolean
   readonly bodyStore: BodyStore
-  /** Bytes of response body that a worker may be ahead of who takes it. */
+  /** Bytes of response body that a worker may be ahead of its consumer. */
   readonly window: number
-  /** The environ is to say so although the workers do not know it. */
+  /** Whether `wsgi.multiprocess` is true although the workers' own value is false. */
   multiprocess(environ: WSGIEnvironment): boolean
-  /** Where requests go; a promise while it is being started. @throws why there is none */
+  /** Where requests go; a promise while it is being started. Throws if there is none. */
   runtime(): Runtime | Promise<Runtime>
-  /** A call is over: nobody waits for anything of it. */
+  /** A call is over. */
   over(call: PythonCall): void
 }
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
 const NOTHING: readonly Uint8Array[] = []
-/** A smaller piece is copied: it would hold on to all of the memory that it was read into. */
+/** A smaller piece is copied: a view of it would keep all of the memory that it was read into. */
 const WORTH_KEEPING = 32 * 1024
 
 /** One request on its way from `environ` to a worker, and its response on the way back. */
@@ -57,12 +57,12 @@ export class PythonCall implements Task, BodyConsumer {
   #handle: TaskHandle | null = null
   #stored: RequestBody | null = null
   #relay: InputRelay | null = null
-  /** A response that is given piece by piece. */
+  /** A response that comes in pieces. */
   #response: PythonBody | null = null
-  /** Bytes that are to come of a body whose length is known; else Infinity. */
+  /** Bytes still to come of a body whose length is known; otherwise Infinity. */
   #expected = Number.POSITIVE_INFINITY
   #bodiless = false
-  /** Bytes taken of which the runtime has not been told. */
+  /** Bytes that were taken and not yet granted again. */
   #taken = 0
   #over = false
 
@@ -90,7 +90,7 @@ export class PythonCall implements Task, BodyConsumer {
     try {
       input = PythonInput.of(this.#environ)
       const stored = input !== null && requestBuffering
-      // Of a body that is read whole the length is known, as it is for the gateway.
+      // The length of a body that is read whole is known, as in the gateway.
       const leaveOut = stored && input!.lengthUnknown ? 'HTTP_TRANSFER_ENCODING' : ''
       this.#encoded = encoder.encode(this.#environ, leaveOut, context.multiprocess(this.#environ))
     } catch (error) {
@@ -115,7 +115,7 @@ export class PythonCall implements Task, BodyConsumer {
     )
   }
 
-  /** Ends it from outside, or because nothing can be answered. */
+  /** Ends the call from outside, or because there can be no answer. */
   fail(error: unknown): void {
     const handle = this.#handle
     this.#handle = null
@@ -125,8 +125,8 @@ export class PythonCall implements Task, BodyConsumer {
   }
 
   /**
-   * The client is gone and waits for no head any more. What has not begun does not; what runs is
-   * told.
+   * The client is gone before there was a head. A request that has not begun never begins; one that
+   * runs is cancelled.
    */
   abandon(): void {
     if (this.#settle !== null) this.fail(new ClientGoneError())
@@ -151,7 +151,7 @@ export class PythonCall implements Task, BodyConsumer {
     )
   }
 
-  // ---------------------------------------------------------------- what the runtime says (Task)
+  // ---------------------------------------------------------------- from the runtime (Task)
 
   describe(): string {
     const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ
@@ -175,7 +175,7 @@ export class PythonCall implements Task, BodyConsumer {
     try {
       declared = this.#begin(head.latin1())
     } catch (error) {
-      // What takes the response has refused its head.
+      // startResponse has refused the head.
       this.#handle = null
       this.#release()
       this.#failed(error)
@@ -184,7 +184,7 @@ export class PythonCall implements Task, BodyConsumer {
     const kept = !ended && length >= WORTH_KEEPING
     const first = kept ? came.view() : Buffer.from(came.view())
     if (ended || declared === length) {
-      // All of the body is here, although the worker may still be at its close().
+      // The body is complete, although the worker may still run its close().
       if (ended) this.#ended()
       this.#resolve(length === 0 ? NOTHING : [first])
       this.#finish()
@@ -248,7 +248,7 @@ export class PythonCall implements Task, BodyConsumer {
     this.#release()
   }
 
-  // ---------------------------------------------------------------- what takes the body says (BodyConsumer)
+  // ---------------------------------------------------------------- from the body (BodyConsumer)
 
   taken(bytes: number): void {
     const handle = this.#handle
@@ -291,9 +291,7 @@ export class PythonCall implements Task, BodyConsumer {
     settle?.resolve(body)
   }
 
-  /**
-   * The body is complete. The worker may not have ended the task yet: its close() runs to its end.
-   */
+  /** The body is complete. The worker may not have ended the task yet, while its close() runs. */
   #complete(): void {
     const body = this.#response
     this.#response = null

@@ -20,7 +20,8 @@ describe('what a log says of an error', () => {
     const cause = new Error('no such file')
     cause.stack = 'Error: no such file'
     expect(failureText(new PythonBrokenError())).toBe(
-      'PythonBrokenError: The Python application failed in the middle of its response; the log says why',
+      'PythonBrokenError: The Python application failed in the middle of its response; ' +
+        'the log has the traceback',
     )
     expect(
       failureText(new PythonUnavailableError('python-start', 'It could not be started', { cause })),

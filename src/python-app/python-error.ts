@@ -1,9 +1,9 @@
 /**
- * What goes wrong with a Python application that is a TypeScript value.
+ * The errors of a Python application that is a TypeScript value.
  *
- * All of them are thrown by the application: a middleware such as `errorHandler` catches them, and
- * a server answers them. They have a stable `code`; those that are not the application's doing have
- * a `status` (502, 503 or 504) as `http-errors` has it.
+ * The application throws them: middleware such as `errorHandler` catches them, and a server answers
+ * them. They have a stable `code`. Those that are not the application's fault also have a `status`
+ * (502, 503 or 504), like those of `http-errors`.
  *
  * @example
  * import { PythonError, pythonApp } from 'monoceros'
@@ -20,20 +20,20 @@
  */
 
 /**
- * The Python application raised before any of its response was sent. `message` is the last line of
- * the traceback.
+ * The Python application raised before any part of its response was sent. `message` is the last
+ * line of the traceback.
  */
 export class PythonError extends Error {
   readonly code: 'python-error' | 'python-load' = 'python-error'
-  /** What Python prints of the exception, on several lines. */
+  /** What Python prints for the exception, on several lines. */
   readonly traceback: string
 
-  /** @param about what is said before the traceback's last line */
+  /** @param about goes before the traceback's last line in the message */
   constructor(traceback: string, about = '') {
     super(about + lastLine(traceback))
     this.name = 'PythonError'
     this.traceback = traceback.trimEnd()
-    // Where in our own code the worker's frame was read helps nobody.
+    // The place in Monoceros where the frame was read is of no use.
     this.stack = `${this.name}: ${this.message}\n${this.traceback}`
   }
 }
@@ -56,7 +56,7 @@ export class PythonBrokenError extends Error {
   readonly code = 'python-broken'
 
   constructor() {
-    super('The Python application failed in the middle of its response; the log says why')
+    super('The Python application failed in the middle of its response; the log has the traceback')
     this.name = 'PythonBrokenError'
     this.stack = `${this.name}: ${this.message}` // as above
   }
@@ -84,13 +84,13 @@ const STATUSES: Readonly<Record<PythonUnavailableCode, 502 | 503 | 504>> = {
   'python-closed': 503,
 }
 
-/** There is no answer by the Python application. */
+/** There is no answer from the Python application. */
 export class PythonUnavailableError extends Error {
   readonly code: PythonUnavailableCode
   readonly status: 502 | 503 | 504
   /** The message is for the log, not for clients. */
   readonly expose = false
-  /** What the answer should have beside its status. */
+  /** Headers that the answer should have. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(code: PythonUnavailableCode, message: string, options?: ErrorOptions) {
@@ -103,7 +103,7 @@ export class PythonUnavailableError extends Error {
   }
 }
 
-/** An option of `pythonApp` has a value that it cannot have. */
+/** An option of `pythonApp` has a wrong value. */
 export class PythonOptionError extends TypeError {
   readonly code = 'python-option'
 

@@ -10,14 +10,14 @@ const PIECE = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
 /**
- * The body of a request as an environ has it: `wsgi.input`, whatever a middleware has made of it,
- * and how much of it there is to read. It is read through its methods only.
+ * The body of a request in an environ: `wsgi.input`, which middleware may have wrapped, and how
+ * much of it there is to read. Only its methods are used.
  */
 export class PythonInput {
-  /** Nobody has said how long the body is; it ends where `wsgi.input` ends. */
+  /** The length of the body is not known; it ends where `wsgi.input` ends. */
   readonly lengthUnknown: boolean
   readonly #input: InputStream
-  /** Bytes that may be read; Infinity where `wsgi.input` ends by itself. */
+  /** Bytes that may be read; Infinity if `wsgi.input` has an end. */
   #left: number
 
   private constructor(input: InputStream, left: number, lengthUnknown: boolean) {
@@ -27,9 +27,8 @@ export class PythonInput {
   }
 
   /**
-   * Null for a request without a body: then there is nothing to wait for.
-   *
-   * @throws WSGIError where the environ contradicts itself
+   * Null for a request without a body.
+   * @throws WSGIError if the environ contradicts itself
    */
   static of(environ: WSGIEnvironment): PythonInput | null {
     const input = environ['wsgi.input']
@@ -53,7 +52,7 @@ export class PythonInput {
     return new PythonInput(input, ends ? Number.POSITIVE_INFINITY : Number(declared), !hasLength)
   }
 
-  /** At most that many bytes; none at the end. @throws what the stream throws, as a rejection */
+  /** Reads up to that many bytes; none at the end. Rejects with what the stream throws. */
   async read(size: number): Promise<Buffer> {
     const most = Math.min(size, this.#left)
     if (most === 0) return NOTHING
@@ -76,10 +75,9 @@ export class PythonInput {
   }
 
   /**
-   * Reads it to its end: into memory or, where it is larger, into a file. It is read as fast as the
-   * file can be written.
-   *
-   * @throws what the stream throws, or what the file met, as a rejection; nothing is kept then
+   * Reads it to its end: into memory, or into a file if it is larger. It is read as fast as the
+   * file can be written. Rejects with what the stream throws, or an error of the file; then nothing
+   * is kept.
    */
   async store(store: BodyStore): Promise<RequestBody> {
     const body = new RequestBody(store)
@@ -99,9 +97,9 @@ export class PythonInput {
   }
 }
 
-/** Sends a body on to a worker while it arrives, no more than the application has asked for. */
+/** Sends a body to a worker while it arrives, as far as the application has asked for it. */
 export class InputRelay {
-  /** What reading the body failed with; null while it has not. */
+  /** The error of reading the body; null if there was none. */
   failure: Error | null = null
   readonly #input: PythonInput
   readonly #handle: () => TaskHandle | null
@@ -109,13 +107,13 @@ export class InputRelay {
   #running = false
   #ended = false
 
-  /** @param handle who is sent to; null when nobody wants more */
+  /** @param handle the task to send to; null if the body is not wanted any more */
   constructor(input: PythonInput, handle: () => TaskHandle | null) {
     this.#input = input
     this.#handle = handle
   }
 
-  /** That many more bytes are asked for. */
+  /** The application asks for that many more bytes. */
   want(bytes: number): void {
     this.#wanted += bytes
     if (!this.#running && !this.#ended) void this.#run()

@@ -3,27 +3,27 @@ import { processLog } from '../logging/process-log.ts'
 import { type PoolLog, poolLog } from '../runtimes/workers/pool-log.ts'
 import { messageOf } from '../wsgi/stranger.ts'
 
-/** Something for the log of a Python application. */
+/** An entry in the log of a Python application. */
 export interface PythonLogEntry {
-  /** The worker's process, or our own where it is about all of them. */
+  /** The worker's process; this process if the entry is about all workers. */
   readonly pid: number
   /**
-   * Where the application has printed it (`wsgi.errors` is its stderr), or `server` for what the
-   * worker or its pool says.
+   * The stream that the application has printed to (`wsgi.errors` is its stderr); `server` for
+   * messages of the worker or its pool.
    */
   readonly source: 'stdout' | 'stderr' | 'server'
   readonly level: LogLevel
   /**
-   * A line of output, without its line end, or a text that may have several (a traceback). It is
-   * not escaped.
+   * A line of output, without its line end, or a text of several lines (a traceback). It is not
+   * escaped.
    */
   readonly text: string
 }
 
-/** Where that goes. */
+/** Takes the entries. */
 export type PythonLog = (entry: PythonLogEntry) => void
 
-/** To the error log of the server in this process, else to standard error in the same form. */
+/** Writes to the error log of the server in this process, or else to standard error. */
 export const logToProcess: PythonLog = ({ pid, source, level, text }) => {
   const log = processLog()
   if (source === 'server') log.log(level, text, pid)
@@ -31,8 +31,8 @@ export const logToProcess: PythonLog = ({ pid, source, level, text }) => {
 }
 
 /**
- * What a pool says as entries. A log that throws must not end the process, nor what is being read
- * from a worker.
+ * Makes a pool's log of a function that takes entries. If that throws, it must neither end the
+ * process nor stop what is being read from a worker.
  */
 export function entriesOfPool(log: PythonLog): PoolLog {
   const write = (entry: PythonLogEntry) => {

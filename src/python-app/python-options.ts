@@ -8,37 +8,37 @@ import { PythonOptionError } from './python-error.ts'
 import { logToProcess, type PythonLog } from './python-log.ts'
 
 /**
- * How a Python application is run. What has a name of the server's settings means the same, and has
- * the same default.
+ * How a Python application is run. Options with the name of a setting of the server have the same
+ * meaning and the same default.
  */
 export interface PythonAppOptions {
   /**
-   * Worker processes that run the application; 1 unless said otherwise. Each process that makes a
-   * `pythonApp` has its own.
+   * Worker processes that run the application. Defaults to 1. Each process that makes a `pythonApp`
+   * has its own workers.
    */
   workers?: number
-  /** Requests that a worker runs at the same time, in threads; 1 unless said otherwise. */
+  /** Requests that a worker runs at the same time, in threads. Defaults to 1. */
   threads?: number
   /**
-   * `'cpython'`: an interpreter of the system; `'pyodide'`: the embedded one; `'auto'`, the
-   * default: the embedded one where the system has none.
+   * `'cpython'`: an interpreter of the system. `'pyodide'`: the embedded one. Defaults to `'auto'`:
+   * the embedded one if the system has none.
    */
   runtime?: 'auto' | 'cpython' | 'pyodide'
   /**
-   * The interpreter: a path or a name on PATH; else that of `$VIRTUAL_ENV`, else of `.venv` in
-   * `chdir`, else `python3`.
+   * The interpreter: a path or a name on PATH. Defaults to the one in `$VIRTUAL_ENV`, or in `.venv`
+   * of `chdir`, or `python3`.
    */
   python?: string | null
   /**
-   * The folder in which the application runs and modules are looked for; the current one unless
-   * said otherwise.
+   * The folder in which the application runs, and in which its modules are searched. Defaults to
+   * the current folder.
    */
   chdir?: string
-  /** Folders to look for modules in, before all others; relative ones are relative to `chdir`. */
+  /** Folders to search for modules before all others. Relative paths start from `chdir`. */
   pythonpath?: string | readonly string[]
   /**
-   * Environment variables for the workers, beside those of this process (which the embedded Python
-   * gets only with `inheritEnv`).
+   * Environment variables for the workers, beside those of this process. The embedded Python gets
+   * those of this process only with `inheritEnv`.
    */
   env?: Readonly<Record<string, string>>
   /** Gives the embedded Python the environment variables of this process. */
@@ -48,55 +48,54 @@ export interface PythonAppOptions {
    * temporary files: `PATH` or `PATH:ro`.
    */
   mounts?: string | readonly string[]
-  /**
-   * The most memory that an interpreter of the embedded Python may have, in bytes or as `'256M'`.
-   */
+  /** The most memory of an interpreter of the embedded Python, in bytes or as `'256M'`. */
   workerMemory?: number | string | null
-  /** Seconds that the application may take over one request (30); 0 for ever. */
+  /**
+   * Seconds that the application may take for one request. Defaults to 30; 0 disables the limit.
+   */
   timeout?: number
-  /** Seconds that a worker may take to load the application (120); 0 disables the limit. */
+  /** Seconds that a worker may take to load the application. Defaults to 120; 0: no limit. */
   loadTimeout?: number
   /**
-   * Seconds that running requests have to finish in when the application is closed or a worker is
-   * replaced (30).
+   * Seconds that running requests have to finish when the application is closed or a worker is
+   * replaced. Defaults to 30.
    */
   gracefulTimeout?: number
-  /** Requests after which a worker is replaced; 0, the default, is never. */
+  /** Requests after which a worker is replaced. Defaults to 0: never. */
   maxRequests?: number
-  /** Up to that many more, at random. */
+  /** Up to that many more requests, at random. */
   maxRequestsJitter?: number
-  /** Requests that may wait for a worker (2048); for more there is an error with the status 503. */
+  /** Requests that may wait for a worker. Defaults to 2048; more throw an error with status 503. */
   backlogLimit?: number
   /**
-   * Whether a request's body is read whole before a worker is engaged (true); if not, `wsgi.input`
-   * blocks until it comes.
+   * Whether a request's body is read whole before the request goes to a worker. Defaults to true.
+   * If it is false, `wsgi.input` waits for the body.
    */
   requestBuffering?: boolean
   /**
-   * How much of a body that is read whole is kept in memory, in bytes or as `'1M'`, the default; a
-   * larger one goes to a temporary file.
+   * How much of a body that is read whole is kept in memory, in bytes or as `'1M'`, the default. A
+   * larger body goes to a temporary file.
    */
   requestBufferSize?: number | string
-  /** The folder for these files; the system's own unless said otherwise. */
+  /** The folder for these files. Defaults to that of the system. */
   tmpUploadDir?: string | null
   /**
-   * How far the application may be ahead of who takes its response, in bytes or as `'256k'`, the
-   * default.
+   * How far the application may be ahead of the consumer of its response, in bytes or as `'256k'`,
+   * the default.
    */
   responseWindow?: number | string
   /**
-   * Whether the application is held to PEP 3333 to the letter (false); see the setting of that
-   * name.
+   * Whether every violation of PEP 3333 is an error. Defaults to false; see the setting `strict`.
    */
   strict?: boolean
   /**
-   * Where the application's output and the workers' messages go; to standard error, in the form of
-   * the server's error log, unless said otherwise.
+   * Where the application's output and the workers' messages go. Defaults to standard error, in the
+   * form of the server's error log.
    */
   log?: PythonLog
 }
 
-/** The settings that are options too. */
+/** The settings that are also options. */
 const NAMES = [
   'workers',
   'threads',
@@ -121,7 +120,7 @@ const NAMES = [
   'raw_env',
 ] as const
 
-/** The options, checked and complete. */
+/** All options, checked. */
 export type CheckedOptions = Pick<
   Settings,
   | 'workers'

@@ -1,6 +1,6 @@
 /**
- * The application could not be loaded. `message` is a traceback, or one line if the reference to the
- * application is wrong.
+ * The application could not be loaded. `message` is a traceback, or one line if the reference to
+ * the application is wrong.
  */
 export class ApplicationLoadError extends Error {
   readonly code = 'application-load'

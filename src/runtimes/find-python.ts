@@ -43,7 +43,7 @@ export interface Python {
 
 /**
  * Finds the Python to use.
- * @throws InterpreterError, MountError, or Error if files of the embedded interpreter are unreadable
+ * @throws InterpreterError, MountError; Error if the embedded interpreter's files are unreadable
  */
 export async function findPython(request: PythonRequest): Promise<Python> {
   if (request.runtime === 'pyodide') return await embedded(request, null)

@@ -36,8 +36,8 @@ export interface LoadWatchOptions {
 const FIRST_WARNING_S = 10
 const TICK_MS = 100
 /**
- * After a tick that is this late, in milliseconds, this process was stopped, and most likely what it
- * watches was too.
+ * After a tick that is this late, in milliseconds, this process was stopped, and most likely what
+ * it watches was too.
  */
 const OVERSLEPT_MS = 1000
 

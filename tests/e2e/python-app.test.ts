@@ -952,6 +952,6 @@ ${text}`,
       [{ log: {} as never }, /log must be a function/],
     ]
     for (const [options, message] of cases) expect(() => pythonApp('a:b', options)).toThrow(message)
-    expect(() => pythonApp('')).toThrow(/must be named as MODULE:NAME/)
+    expect(() => pythonApp('')).toThrow(/must be MODULE:NAME/)
   })
 })

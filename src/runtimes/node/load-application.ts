@@ -10,21 +10,20 @@ import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { type ApplicationReference, parseReference } from './reference.ts'
 
-/** What is looked for when no name is given, in that order. */
+/** The names that are tried, in this order, if the reference has none. */
 const USUAL_NAMES = ['default', 'application', 'app']
 
 /**
  * Imports an application from a TypeScript or JavaScript file.
  *
- * TypeScript is left to Node where it strips types itself; where it does not (before 22.18), or
- * where a file has syntax that stripping cannot take (enums, parameter properties), jiti compiles
- * it.
+ * Node strips types itself, from 22.18 on. Otherwise, or if a file has syntax that cannot be stripped
+ * (enums, parameter properties), jiti compiles TypeScript.
  *
  * @param reference `./app.ts:app`; see {@link parseReference}
- * @param directory what a relative path starts from
- * @param waits told before each step what that waits for, if it does not come to its end
- * @throws ApplicationLoadError: one line where the reference is wrong, the stack where the
- * application's own code throws
+ * @param directory the folder that a relative path starts from
+ * @param waits called before each step with what it waits for, in case it does not end
+ * @throws ApplicationLoadError: one line if the reference is wrong, the stack if the application's
+ * own code throws
  */
 export async function loadApplication(
   reference: string,
@@ -41,15 +40,15 @@ export async function loadApplication(
     const text = (await syntaxErrorText(error, file)) ?? theirs(failureText(error))
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
-  // What is exported may throw when it is looked at: a getter, a proxy, a variable that has no
-  // value yet.
+  // An export may throw when it is read: a getter, a proxy, a variable that has no value yet.
   const looking = <T>(look: () => T): T => {
     try {
       return look()
     } catch (error) {
       if (error instanceof ApplicationLoadError) throw error
       throw new ApplicationLoadError(
-        `Cannot load ${reference}: what its module exports raised when it was looked at\n${theirs(failureText(error))}`,
+        `Cannot load ${reference}: what its module exports raised when it was looked at\n` +
+          theirs(failureText(error)),
       )
     }
   }
@@ -74,9 +73,7 @@ export async function loadApplication(
 
 const OURS = new URL('../..', import.meta.url).href
 
-/**
- * A stack without the frames of who loads: they are always the same, and not where the mistake is.
- */
+/** Removes the frames of this loader from a stack: the mistake is not there. */
 function theirs(stack: string): string {
   const isOurs = (line: string) =>
     /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
@@ -108,8 +105,8 @@ function pathOfUrl(url: string): string {
 }
 
 /**
- * What Node tells of a syntax error only when it prints it itself: its file and line. Null where
- * the error is another, or not in that file.
+ * The file and line of a syntax error, which Node gives only when it prints the error itself. Null
+ * for another error, or one in another file.
  */
 function syntaxErrorText(error: unknown, path: string): Promise<string | null> {
   const isUnplaced = look(
@@ -137,13 +134,13 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
     }
   }
   const { createJiti } = await import('jiti')
-  // An application is loaded once in each process; what it exports is wanted as it stands.
+  // An application is loaded once in each process, and its exports are used unchanged.
   const jiti = createJiti(pathToFileURL(path).href, {
     interopDefault: false,
     fsCache: cacheFolder(path),
   })
   const exported: unknown = await jiti.import(path)
-  // A CommonJS module may export anything; as when Node imports it, that is the default then.
+  // A CommonJS module may export anything, which is the default then, as when Node imports it.
   const isModule = typeof exported === 'object' && exported !== null
   return isModule ? (exported as Record<string, unknown>) : { default: exported }
 }
@@ -177,7 +174,8 @@ function find(
       if (name !== undefined) return { value: from![name], owner: undefined }
     }
     throw new ApplicationLoadError(
-      `${file} has no default export, nor one named application or app${exportsOf(exported)}. Name the application: ${file}:NAME`,
+      `${file} has no default export, nor one named application or app${exportsOf(exported)}. ` +
+        `Name the application: ${file}:NAME`,
     )
   }
   // A CommonJS module has its exports on the default one.
@@ -265,5 +263,8 @@ function notAnApplication(value: unknown, called: boolean): string {
     return `${what}: it has a fetch handler, so wrap it: fromFetchHandler(app.fetch)`
   if (value !== null && value !== undefined && looksForeign(value))
     return `${what}: it looks like one of Express or Connect, so wrap it: fromNodeHandler(app)`
-  return `${what}: that is a function (environ, startResponse), or an object with a method wsgi(environ, startResponse)`
+  return (
+    `${what}: that is a function (environ, startResponse), ` +
+    'or an object with a method wsgi(environ, startResponse)'
+  )
 }

@@ -1,14 +1,12 @@
 import { ApplicationLoadError } from '../application-load-error.ts'
 
-/** Which application is meant: a file, and what to take of what it exports. */
+/** A reference to an application: a file, and which of its exports. */
 export interface ApplicationReference {
-  /** As it was given: `./app.ts`. */
+  /** As in the reference: `./app.ts`. */
   readonly file: string
-  /** Names from the module on, `['site', 'app']` for `site.app`; empty for the default. */
+  /** Names, beginning in the module: `['site', 'app']` for `site.app`; empty for the default. */
   readonly path: readonly string[]
-  /**
-   * What the last of them is called with, for a factory; null where it is the application itself.
-   */
+  /** The arguments for a factory; null if the last name is the application itself. */
   readonly args: readonly unknown[] | null
 }
 
@@ -27,19 +25,22 @@ export function parseReference(reference: string): ApplicationReference {
   const [, file, expression] = FILE.exec(reference) ?? []
   if (/\.[jt]sx(:|$)/.test(reference)) {
     throw new ApplicationLoadError(
-      `${reference}: JSX has to be compiled first; name the .js file that comes of it, or a .ts file without JSX`,
+      `${reference}: JSX has to be compiled first; name the compiled .js file, ` +
+        'or a .ts file without JSX',
     )
   }
   if (file === undefined) {
     throw new ApplicationLoadError(
-      `${reference} names no application in TypeScript or JavaScript: expected FILE or FILE:NAME, such as ./app.ts:app`,
+      `${reference} names no application in TypeScript or JavaScript: ` +
+        'expected FILE or FILE:NAME, such as ./app.ts:app',
     )
   }
   if (expression === undefined) return { file, path: [], args: null }
   const [, names, args] = EXPRESSION.exec(expression.trim()) ?? []
   if (names === undefined) {
     throw new ApplicationLoadError(
-      `${reference}: expected a name behind the colon, or a call of a factory, such as app or create("production"), not ${JSON.stringify(expression)}`,
+      `${reference}: expected a name behind the colon, or a call of a factory, ` +
+        `such as app or create("production"), not ${JSON.stringify(expression)}`,
     )
   }
   return {
@@ -51,12 +52,13 @@ export function parseReference(reference: string): ApplicationReference {
 
 function parseArguments(reference: string, text: string): unknown[] {
   try {
-    // Quotes as JavaScript and Python have them too; a shell likes the single ones.
+    // Single quotes too, as in JavaScript and Python; they are easier to write in a shell.
     const json = text.replace(/'((?:[^'\\"]|\\.)*)'/g, '"$1"').replace(/,\s*$/, '')
     return JSON.parse(`[${json}]`) as unknown[]
   } catch {
     throw new ApplicationLoadError(
-      `${reference}: the arguments of a factory must be literals, such as "production", 3, true or {"debug": false}, not ${text}`,
+      `${reference}: the arguments of a factory must be literals, ` +
+        `such as "production", 3, true or {"debug": false}, not ${text}`,
     )
   }
 }

@@ -49,7 +49,9 @@ export interface WorkerHandle {
 export interface WorkerListener {
   /** Where frames from the worker are to be put. */
   readonly decoder: FrameDecoder
-  /** Calls `take`, which puts bytes into the decoder, and kills a worker that breaks the protocol. */
+  /**
+   * Calls `take`, which puts bytes into the decoder, and kills a worker that breaks the protocol.
+   */
   received(take: () => void): void
   /** Nothing more will come on the data channel. */
   dataClosed(): void
