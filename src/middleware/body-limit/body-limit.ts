@@ -47,7 +47,7 @@ export interface BodyLimitOptions {
   readonly tooLarge?: WSGIApplication
 }
 
-const contentTooLarge = plainResponse('413 Content Too Large')
+const CONTENT_TOO_LARGE = plainResponse('413 Content Too Large')
 
 /**
  * Makes a middleware that limits the size of request bodies.
@@ -58,7 +58,7 @@ const contentTooLarge = plainResponse('413 Content Too Large')
  */
 export function bodyLimit(options: BodyLimitOptions): Middleware {
   const maxBytes: unknown = options?.maxBytes
-  const tooLarge = options?.tooLarge ?? contentTooLarge
+  const tooLarge = options?.tooLarge ?? CONTENT_TOO_LARGE
   if (!Number.isSafeInteger(maxBytes) || (maxBytes as number) < 0) {
     throw optionError(
       RangeError,

@@ -67,7 +67,7 @@ function zstdCoding(): Coding | null {
 }
 
 /** The codings; null for one that this version of Node does not have. */
-export const codings: Readonly<Record<Encoding, Coding | null>> = {
+export const CODINGS: Readonly<Record<Encoding, Coding | null>> = {
   br: {
     level: 4,
     levels: [0, 11],

@@ -14,14 +14,14 @@ import { checkHead, type HeadFacts } from '../../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIBody, WSGIFunction } from '../../wsgi/types.ts'
 import { validator } from '../../wsgi/validator.ts'
 import { acceptedEncodings } from './accept-encoding.ts'
-import { codings, type Encoding } from './coding.ts'
+import { CODINGS, type Encoding } from './coding.ts'
 import { type CompressOptions, compress } from './compress.ts'
 import { isCompressible } from './compressible.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const TEXT = 'It is a truth universally acknowledged. '.repeat(100)
-const hasZstd = codings.zstd !== null
-const available = (['br', 'zstd', 'gzip'] as const).filter((encoding) => codings[encoding] !== null)
+const hasZstd = CODINGS.zstd !== null
+const available = (['br', 'zstd', 'gzip'] as const).filter((encoding) => CODINGS[encoding] !== null)
 
 const { zstdDecompressSync, createZstdDecompress } = zlib as unknown as {
   zstdDecompressSync: (data: Uint8Array) => Buffer

@@ -3,7 +3,7 @@ import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '
 import { WSGIError } from '../../wsgi/wsgi-error.ts'
 import { HeldHead, headerValue } from '../conditional/held-head.ts'
 import { isCandidate, withVary } from './candidate.ts'
-import { Coder, type Coding, codings, type Encoding } from './coding.ts'
+import { CODINGS, Coder, type Coding, type Encoding } from './coding.ts'
 import { gathered } from './gathered-pieces.ts'
 import type { Settings } from './options.ts'
 
@@ -47,7 +47,7 @@ export class CompressedResponse {
   ) {
     this.#settings = settings
     this.#encoding = encoding
-    this.#coding = codings[encoding]!
+    this.#coding = CODINGS[encoding]!
     this.#level = settings.level[encoding]
     this.#environ = environ
     this.#headOnly = environ.REQUEST_METHOD === 'HEAD'

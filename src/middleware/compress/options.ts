@@ -1,5 +1,5 @@
 import { optionError } from '../option-error.ts'
-import { codings, type Encoding } from './coding.ts'
+import { CODINGS, type Encoding } from './coding.ts'
 import { isCompressible } from './compressible.ts'
 
 /** Options of `compress`. */
@@ -38,13 +38,13 @@ export function settle({
   types,
 }: CompressOptions): Settings {
   for (const encoding of encodings) {
-    if (!Object.hasOwn(codings, encoding))
+    if (!Object.hasOwn(CODINGS, encoding))
       throw optionError(
         TypeError,
         "compress: encodings must be a list of 'br', 'zstd' and 'gzip', " +
           `without ${JSON.stringify(encoding)}`,
       )
-    if (codings[encoding] === null && encodings !== DEFAULT_ENCODINGS)
+    if (CODINGS[encoding] === null && encodings !== DEFAULT_ENCODINGS)
       throw optionError(
         TypeError,
         'compress: encodings: zstd needs Node 22.15 or later, ' +
@@ -60,7 +60,7 @@ export function settle({
     throw optionError(TypeError, 'compress: types must be a function (contentType) => boolean')
   const levels = { br: 0, zstd: 0, gzip: 0 }
   for (const encoding of DEFAULT_ENCODINGS) {
-    const coding = codings[encoding]
+    const coding = CODINGS[encoding]
     if (coding === null) continue
     const [least, most] = coding.levels
     const chosen = level[encoding] ?? coding.level
@@ -73,7 +73,7 @@ export function settle({
     levels[encoding] = chosen
   }
   return {
-    encodings: encodings.filter((encoding) => codings[encoding] !== null),
+    encodings: encodings.filter((encoding) => CODINGS[encoding] !== null),
     threshold,
     level: levels,
     types: types ?? isCompressible,

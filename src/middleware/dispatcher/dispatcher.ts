@@ -56,7 +56,7 @@ interface Site {
   longest: number
 }
 
-const notFound = plainResponse('404 Not Found')
+const NOT_FOUND = plainResponse('404 Not Found')
 
 /**
  * Makes an application that passes each request on to a mounted application.
@@ -91,7 +91,7 @@ export function dispatcher(
     second === undefined && !isApplication(first) ? [undefined, first] : [first, second]
   const otherwise =
     fallback === undefined || fallback === null
-      ? notFound
+      ? NOT_FOUND
       : checkedFunction(fallback, 'the fallback')
   if (typeof mounts !== 'object' || mounts === null) {
     throw optionError(

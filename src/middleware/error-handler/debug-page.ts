@@ -4,8 +4,8 @@ import { escapeHtml } from './html-text.ts'
 import { maskedEnviron } from './masked-environ.ts'
 import type { SourceExcerpt, StackFrame } from './stack-frames.ts'
 
-/** The only style that the page's policy allows, by its hash: see {@link debugPolicy}. */
-export const debugStyle = `
+/** The only style that the page's policy allows, by its hash: see {@link DEBUG_POLICY}. */
+export const DEBUG_STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --mark: #e0404033 }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin-top: 2rem }
@@ -21,12 +21,12 @@ td:first-child { white-space: nowrap } summary { cursor: pointer }
 .notice { border-left: 4px solid #e04040; padding-left: .75rem }
 `
 
-/** The hash of {@link debugStyle} (CSP Level 3 §2.3.1). A test compares them. */
-export const debugStyleHash = 'sha256-GCLFkUIRUeGHoSB/klVA54aGjdgu5d9IaeOdrTxsp/E='
+/** The hash of {@link DEBUG_STYLE} (CSP Level 3 §2.3.1). A test compares them. */
+export const DEBUG_STYLE_HASH = 'sha256-GCLFkUIRUeGHoSB/klVA54aGjdgu5d9IaeOdrTxsp/E='
 
 /** The policy of the page: no script, no other resources, no form, no frame around it. */
-export const debugPolicy =
-  `default-src 'none'; style-src '${debugStyleHash}'; base-uri 'none'; ` +
+export const DEBUG_POLICY =
+  `default-src 'none'; style-src '${DEBUG_STYLE_HASH}'; base-uri 'none'; ` +
   "form-action 'none'; frame-ancestors 'none'; sandbox"
 
 /** Renders an error as a page: its stack with source lines, its causes, and the request. */
@@ -45,7 +45,7 @@ export function debugPage(
 <head>
 <meta charset="utf-8">
 <title>${escapeHtml(heading)}</title>
-<style>${debugStyle}</style>
+<style>${DEBUG_STYLE}</style>
 </head>
 <body>
 <p class="request">${escapeHtml(title)} · ${escapeHtml(request)}</p>

@@ -1,7 +1,7 @@
 import Negotiator from 'negotiator'
 import { failureText } from '../../wsgi/failure.ts'
 import type { ResponseHeaders, WSGIEnvironment } from '../../wsgi/types.ts'
-import { debugPage, debugPolicy } from './debug-page.ts'
+import { DEBUG_POLICY, debugPage } from './debug-page.ts'
 import { failureFacts } from './failure-facts.ts'
 import { escapeHtml } from './html-text.ts'
 import { maskedText } from './masked-environ.ts'
@@ -74,7 +74,7 @@ export function debugAnswer(
   const title = `${summary.status} ${summary.error}`
   if (type === 'text/html') {
     return answer(summary, type, debugPage(title, request, error, environ), [
-      ['Content-Security-Policy', debugPolicy],
+      ['Content-Security-Policy', DEBUG_POLICY],
       ['Referrer-Policy', 'no-referrer'],
       ['X-Frame-Options', 'DENY'],
     ])

@@ -8,7 +8,7 @@ import { bytesSource, RequestInput } from '../../wsgi/input-stream.ts'
 import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
 import { bodyLimit } from '../body-limit/body-limit.ts'
-import { debugStyle, debugStyleHash } from './debug-page.ts'
+import { DEBUG_STYLE, DEBUG_STYLE_HASH } from './debug-page.ts'
 import { type ErrorEntry, errorHandler } from './error-handler.ts'
 import { maskedText } from './masked-environ.ts'
 import { stackFrames } from './stack-frames.ts'
@@ -444,11 +444,11 @@ describe('the debug page', () => {
 
   test('a strict policy, whose hash is that of the style', async () => {
     const { headers } = await page(boom())
-    expect(debugStyleHash).toBe(
-      `sha256-${createHash('sha256').update(debugStyle).digest('base64')}`,
+    expect(DEBUG_STYLE_HASH).toBe(
+      `sha256-${createHash('sha256').update(DEBUG_STYLE).digest('base64')}`,
     )
     const policy = headers.find(([name]) => name === 'Content-Security-Policy')![1]
-    expect(policy).toContain(`default-src 'none'; style-src '${debugStyleHash}'`)
+    expect(policy).toContain(`default-src 'none'; style-src '${DEBUG_STYLE_HASH}'`)
     expect(policy).not.toContain('unsafe')
   })
 

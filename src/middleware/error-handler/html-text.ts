@@ -1,4 +1,4 @@
-const entities: Readonly<Record<string, string>> = {
+const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
   '>': '&gt;',
@@ -13,7 +13,7 @@ const entities: Readonly<Record<string, string>> = {
  */
 export function escapeHtml(text: string): string {
   return text
-    .replace(/[&<>"']/g, (character) => entities[character]!)
+    .replace(/[&<>"']/g, (character) => ENTITIES[character]!)
     .replace(UNPRINTABLE, '\ufffd')
     .replace(DIRECTION, (character) => `[U+${character.charCodeAt(0).toString(16).toUpperCase()}]`)
 }

@@ -39,7 +39,7 @@ const common = compileAccessFormat('%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'
  *   `aborted` or `failed` for a response that is not complete;
  * - `dev`: short, for a terminal.
  */
-export const logFormats = {
+export const LOG_FORMATS = {
   common,
   combined: (record) =>
     `${common(record)} "${escapeLogText(record.referer)}" "${escapeLogText(record.userAgent)}" ` +

@@ -26,7 +26,7 @@ import type { Middleware, WSGIEnvironment, WSGIFunction } from '../../wsgi/types
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { optionError } from '../option-error.ts'
 import { type FinishedResponse, watchResponse } from '../watched-response.ts'
-import { escapeLogText, type LogFormat, type LogRecord, logFormats } from './log-formats.ts'
+import { escapeLogText, LOG_FORMATS, type LogFormat, type LogRecord } from './log-formats.ts'
 
 /** Options of {@link logger}. */
 export interface LoggerOptions {
@@ -35,7 +35,7 @@ export interface LoggerOptions {
    * escape text of the client itself, with `escapeLogText` or `JSON.stringify`. Defaults to
    * `combined`.
    */
-  readonly format?: keyof typeof logFormats | LogFormat
+  readonly format?: keyof typeof LOG_FORMATS | LogFormat
   /**
    * Writes a line, which comes without a line feed. May be asynchronous. Its errors are written to
    * `wsgi.errors`. Defaults to `console.log`.
@@ -97,10 +97,10 @@ export function logger(options: LoggerOptions = {}): Middleware {
 
 function formatOf(format: LoggerOptions['format'] = 'combined'): LogFormat {
   if (typeof format === 'function') return format
-  if (typeof format === 'string' && Object.hasOwn(logFormats, format)) return logFormats[format]
+  if (typeof format === 'string' && Object.hasOwn(LOG_FORMATS, format)) return LOG_FORMATS[format]
   throw optionError(
     TypeError,
-    `logger: format must be one of ${Object.keys(logFormats).join(', ')} or a function, ` +
+    `logger: format must be one of ${Object.keys(LOG_FORMATS).join(', ')} or a function, ` +
       `not ${describeValue(format)}`,
   )
 }
