@@ -294,6 +294,17 @@ describe('a pool of workers', () => {
     expect(probes[0]!.pid).not.toBe(probes[1]!.pid)
   })
 
+  it('reports its workers, what they do and how many requests they have', async () => {
+    const { submit, pool, pids } = await startPool()
+    const idle = pids.map((pid) => ({ pid, state: 'serving', requests: 0 }))
+    expect(pool.report()).toEqual(idle)
+    const slow = submit('/1', 'sleep=0.3')
+    await waitFor('it to begin', () => lines('begun').includes('/1'))
+    expect(pool.report().map(({ requests }) => requests)).toContain(1)
+    await over([slow])
+    expect(pool.report()).toEqual(idle)
+  })
+
   it('lets nothing wait behind a task that takes long', async () => {
     const { submit } = await startPool()
     // So that the workers are known to be fast and something is queued on them.
