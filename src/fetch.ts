@@ -1,6 +1,6 @@
 /**
- * The part of the public API that runs on every runtime with `fetch`: Cloudflare Workers, Deno, Bun,
- * browsers and Node.js. It imports no module of Node.js.
+ * The part of the public API that runs on every runtime with `fetch`: Cloudflare Workers, Deno,
+ * Bun, browsers and Node.js. It imports no module of Node.js.
  *
  * @example
  * // A Worker whose handler is a WSGI application.

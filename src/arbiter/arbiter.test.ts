@@ -213,7 +213,8 @@ describe('starting', () => {
       .map((line) => line.replace(/^\[.*?\] /, ''))
     expect(lines).toEqual([
       expect.stringMatching(/^\[\d+\] \[INFO\] Starting monoceros \d+\.\d+\.\d+$/),
-      `[${process.pid}] [INFO] Serving hello:app with 3 workers, 2 threads each, CPython 3.11.7 (/usr/bin/python3)`,
+      `[${process.pid}] [INFO] Serving hello:app with 3 workers, 2 threads each, CPython ` +
+        '3.11.7 (/usr/bin/python3)',
       expect.stringMatching(/\[INFO\] Acceptor \d+ with workers \d+, \d+$/),
       expect.stringMatching(/\[INFO\] Acceptor \d+ with worker \d+$/),
       expect.stringMatching(/\[INFO\] Listening at http:\/\/127\.0\.0\.1:[1-9]\d* \(\d+\)$/),
@@ -670,7 +671,8 @@ describe('HUP', () => {
       arbiter.signal('SIGHUP')
       await arbiter.logged(
         new RegExp(
-          `${reason.source}.*\n.*Reload failed; the previous application and settings stay in use\n$`,
+          `${reason.source}.*\n.*Reload failed; the previous application and settings stay ` +
+            'in use\n$',
         ),
       )
       expect(await ask(arbiter.port)).toBe(`pid ${pid} workers 1 app ok\n`)

@@ -138,7 +138,8 @@ describe('TCP', () => {
     const [listener] = await listen(tcp('127.0.0.1'))
     const port = portOf(listener)
     expect(await failure(tcp('127.0.0.1', port))).toBe(
-      `Address already in use: 127.0.0.1:${port}. Stop the process that listens there or choose another address with --bind.`,
+      `Address already in use: 127.0.0.1:${port}. Stop the process that listens there or ` +
+        'choose another address with --bind.',
     )
   })
 

@@ -118,7 +118,8 @@ describe.runIf(process.platform === 'linux')(
       const other = await otherProcess('sleep', ['601'])
       writtenAgo(other.pid, -60)
       expect(() => new Pidfile(path)).toThrow(
-        `The pid file ${path} names process ${other.pid}, which is running: "sleep 601". That is not Monoceros. ` +
+        `The pid file ${path} names process ${other.pid}, which is running: "sleep 601". ` +
+          'That is not Monoceros. ' +
           "If the file is not that program's, remove it; otherwise give --pid another path.",
       )
       expect(readFileSync(path, 'utf8')).toBe(`${other.pid}\n`)

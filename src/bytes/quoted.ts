@@ -8,8 +8,8 @@ const SPECIAL = /[^\x20-\x7e]|["\\]/
 const SPECIALS = new RegExp(SPECIAL, 'g')
 
 /**
- * Bytes [start, end) for a log line: in double quotes, everything except visible ASCII and the space
- * as `\xNN`, quotes and backslashes escaped. At most 64 bytes, then `…`.
+ * Bytes [start, end) for a log line: in double quotes, everything except visible ASCII and the
+ * space as `\xNN`, quotes and backslashes escaped. At most 64 bytes, then `…`.
  */
 export function quoteBytes(bytes: Uint8Array, start: number, end: number): string {
   const stop = Math.min(end, start + QUOTED_BYTES)

@@ -5,8 +5,8 @@ const NOTHING = Buffer.alloc(0)
  *
  * One span is made per owner and used again for each stretch, because a new object for every read,
  * frame and piece of a response would be the largest cost of a small request. So a span that is
- * passed to a function is valid **until that function returns**. A function that needs the bytes for
- * longer keeps `bytes`, `start` and `end`, and says so in its contract.
+ * passed to a function is valid **until that function returns**. A function that needs the bytes
+ * for longer keeps `bytes`, `start` and `end`, and says so in its contract.
  *
  * A function that reads from a span step by step may move its `start`, so that the span is a cursor
  * for the next function.

@@ -5,8 +5,8 @@ import type { RequestHandler } from '../http/exchange.ts'
  *
  * - pass it on: `return next(head, reply)`;
  * - answer it by itself: return a {@link RequestSink} of its own and do not call `next`;
- * - watch or change what happens: call `next` with a {@link Reply} of its own, or return a sink that
- *   wraps the one that `next` returns.
+ * - watch or change what happens: call `next` with a {@link Reply} of its own, or return a sink
+ *   that wraps the one that `next` returns.
  *
  * It is called once when the server starts. What it returns is called for each request, before the
  * engine is ready for an answer: an answer may be given from {@link RequestSink.begin} on. Handlers

@@ -98,7 +98,8 @@ describe('the environ of an application in this process', () => {
 
   test('Proxy and names with an underscore are left out; several fields of one name are joined', () => {
     const environ = make()(
-      'GET / HTTP/1.1\r\nHost: x\r\nProxy: evil\r\nX_Real_IP: 1\r\nX-A: 1\r\nCookie: a=1\r\nx-a: 2\r\ncookie: b=2\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: x\r\nProxy: evil\r\nX_Real_IP: 1\r\nX-A: 1\r\nCookie: ' +
+        'a=1\r\nx-a: 2\r\ncookie: b=2\r\n\r\n',
     )
     expect(environ).not.toHaveProperty('HTTP_PROXY')
     expect(environ).not.toHaveProperty('HTTP_X_REAL_IP')

@@ -264,7 +264,8 @@ export class ApplicationExchange
 
   broken(error: unknown): void {
     this.#gateway.options.log.error(
-      `${this.#quoted()}: the application failed in the middle of its response\n${failureText(error)}`,
+      `${this.#quoted()}: the application failed in the middle of its response\n` +
+        `${failureText(error)}`,
     )
     this.#reply?.abort()
   }

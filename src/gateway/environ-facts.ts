@@ -32,8 +32,8 @@ export interface PeerVariables {
 const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
 
 /**
- * Whether an application must not see a field. `HTTP_PROXY` would pass for the variable that names a
- * proxy for outgoing requests ("httpoxy", CVE-2016-5385). The authority of the target replaces a
+ * Whether an application must not see a field. `HTTP_PROXY` would pass for the variable that names
+ * a proxy for outgoing requests ("httpoxy", CVE-2016-5385). The authority of the target replaces a
  * Host field (RFC 9112 §3.2.2).
  */
 export function isHidden({ id }: FieldName, head: RequestHead): boolean {

@@ -120,7 +120,8 @@ describe('an environ', () => {
   it('has the variables of PEP 3333 and RFC 3875', () => {
     expect(
       environ(
-        'POST /a%20b/c?q=1&r=%41 HTTP/1.1\r\nHost: example.org:8000\r\nContent-Type: text/plain\r\n' +
+        'POST /a%20b/c?q=1&r=%41 HTTP/1.1\r\nHost: example.org:8000\r\nContent-Type: ' +
+          'text/plain\r\n' +
           'Content-Length: 3\r\nAccept-Language: de\r\nX-Custom: y\r\nEmpty:\r\n\r\n',
       ),
     ).toEqual({
@@ -163,7 +164,8 @@ describe('an environ', () => {
     const result = environ(
       get(
         '/',
-        'Accept: a\r\nCookie: a=1\r\nX-Mine: 1\r\nAccept: b\r\nCookie: b=2\r\nx-mine: 2\r\nX-MINE:\r\n' +
+        'Accept: a\r\nCookie: a=1\r\nX-Mine: 1\r\nAccept: b\r\nCookie: b=2\r\nx-mine: 2\r\n' +
+          'X-MINE:\r\n' +
           `${long}: 1\r\n${long.toLowerCase()}: 2\r\n`,
       ),
     )

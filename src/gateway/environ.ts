@@ -41,8 +41,8 @@ const MANY_FIELDS = 256
 const PER_FIELD = 16
 
 /**
- * The variables that most requests have in common. A worker gets them once ("environ" in START), and
- * an environ leaves out those that have the usual value: that saves making their strings twice.
+ * The variables that most requests have in common. A worker gets them once ("environ" in START),
+ * and an environ leaves out those that have the usual value: that saves making their strings twice.
  *
  * @param rootPath see {@link EnvironWriter}
  */
@@ -59,8 +59,8 @@ export function usualEnviron(rootPath: string): Readonly<Record<string, string>>
 /**
  * Writes environs for workers: from the bytes of a parsed head directly into marshalled bytes,
  * without strings (making them twice, here and in Python, was a quarter of the cost of a request).
- * The keys follow PEP 3333 "environ Variables" and RFC 3875 §4.1; every value is the latin-1 view of
- * the request's bytes.
+ * The keys follow PEP 3333 "environ Variables" and RFC 3875 §4.1; every value is the latin-1 view
+ * of the request's bytes.
  */
 export class EnvironWriter {
   readonly #pathInfo: PathInfo

@@ -282,7 +282,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   cut(): void {
     const reason =
-      'the client stopped reading while others needed what its response holds, and the spool is full'
+      'the client stopped reading while others needed what its response holds, and the ' +
+      'spool is full'
     this.#gateway.options.events.publishRefusal(this.head, this.peer, 408, reason)
     this.#reply?.abort(true)
   }

@@ -22,8 +22,8 @@ export function endDict(out: Buffer, at: number): number {
 
 /**
  * A str as bytes that can be copied. Keys are not marked as interned: Python would take longer to
- * read them (3.9: 4.2 instead of 2.1 µs an environ, 3.13: 3.1 instead of 2.4), and CPython would keep
- * the header names of clients forever.
+ * read them (3.9: 4.2 instead of 2.1 µs an environ, 3.13: 3.1 instead of 2.4), and CPython would
+ * keep the header names of clients forever.
  */
 export function encodeString(text: string): Buffer {
   const source = Buffer.from(text, 'latin1')

@@ -69,8 +69,8 @@ export class SlowReaders {
 
   /**
    * Spools a response before its client has proved to be slow: because memory is short, or because
-   * its worker has many others in progress. Otherwise that worker would begin more and more requests
-   * while each response waits for credit, and hold all of their responses.
+   * its worker has many others in progress. Otherwise that worker would begin more and more
+   * requests while each response waits for credit, and hold all of their responses.
    *
    * @returns false if that is not possible now
    */

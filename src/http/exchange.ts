@@ -30,8 +30,8 @@ export interface RequestSink {
   /**
    * The exchange is over. The reply must not be used any more.
    *
-   * @param completed a whole response went out. Otherwise the client is gone, the request broke off,
-   * or `abort` was called.
+   * @param completed a whole response went out. Otherwise the client is gone, the request broke
+   * off, or `abort` was called.
    * @param refusedWith the status of the engine's own answer, if the request was refused after it
    * had begun (its body was malformed or too slow) and nothing had been answered
    */
@@ -59,8 +59,8 @@ export interface Reply {
    */
   respond(head: ResponseHead, body: Span): boolean
   /**
-   * Sends the head and the beginning of the body, as {@link respond} does. The rest follows by `data`
-   * and `finish`.
+   * Sends the head and the beginning of the body, as {@link respond} does. The rest follows by
+   * `data` and `finish`.
    * @returns whether the span's memory is still needed
    */
   start(head: ResponseHead, body?: Span): boolean

@@ -129,8 +129,8 @@ export class HttpServer {
 
   #accept(socket: Socket, descriptor: number): Connection | null {
     this.#failures = 0
-    // The client left before its address could be read. Without this check it would pass for a client
-    // of a unix socket, which is trusted.
+    // The client left before its address could be read. Without this check it would pass for a
+    // client of a unix socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.destroy()
       return null
@@ -155,8 +155,9 @@ export class HttpServer {
   }
 
   /**
-   * Replaces the connection that has been idle longest, if there is one. It is closed after this turn
-   * of the event loop has read what arrived, so that a request that is here already is not lost.
+   * Replaces the connection that has been idle longest, if there is one. It is closed after this
+   * turn of the event loop has read what arrived, so that a request that is here already is not
+   * lost.
    */
   #replaceIdle(): boolean {
     const longest = this.#context.idle.take()
@@ -227,8 +228,8 @@ export class HttpServer {
   }
 
   /**
-   * Accepting has failed. libuv tries again at once, until it succeeds or the server does not listen
-   * any more.
+   * Accepting has failed. libuv tries again at once, until it succeeds or the server does not
+   * listen any more.
    */
   #notAccepted(server: Server, error: Error, failed: (error: Error) => void): void {
     failed(error)
@@ -330,7 +331,8 @@ export class HttpServer {
 
   /**
    * Accepts and reads what the kernel holds: a client that has sent its request does not know that
-   * the server is about to close. What is accepted in one turn of the event loop is read in the next.
+   * the server is about to close. What is accepted in one turn of the event loop is read in the
+   * next.
    */
   async #takeWhatHasCome(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await nextTurn()

@@ -82,8 +82,8 @@ export class IdleConnections<T extends IdleMember<T>> {
   }
 
   /**
-   * Removes the connection that has been idle longest, so that it can be closed. Null if all of them
-   * are new.
+   * Removes the connection that has been idle longest, so that it can be closed. Null if all of
+   * them are new.
    */
   take(): T | null {
     const kept = this.#kept.first

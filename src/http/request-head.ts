@@ -65,8 +65,8 @@ export interface RequestHead {
   /** The index of the Host field, or -1. */
   readonly host: number
   /**
-   * The client used HTTPS: this connection is encrypted, or a trusted proxy says that the client's is
-   * (`edge/trust/`, which sets it).
+   * The client used HTTPS: this connection is encrypted, or a trusted proxy says that the client's
+   * is (`edge/trust/`, which sets it).
    */
   secure: boolean
   /** A body follows. Its length is known if `contentLength` is not -1. */

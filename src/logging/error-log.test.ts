@@ -21,7 +21,8 @@ test('an entry has time, pid, level and text', () => {
   log.log('error', 'It broke', 4711)
   expect(readFileSync(file, 'utf8')).toMatch(
     new RegExp(
-      `^${time} \\[${process.pid}\\] \\[INFO\\] Listening\n${time} \\[4711\\] \\[ERROR\\] It broke\n$`,
+      `^${time} \\[${process.pid}\\] \\[INFO\\] Listening\n${time} \\[4711\\] \\[ERROR\\] ` +
+        'It broke\n$',
     ),
   )
   log.close()

@@ -27,8 +27,10 @@ it('the error log has a line for each refusal, which a client cannot forge', () 
     clientGaveUp: true,
   })
   expect(lines).toEqual([
-    'warning | requests refused with 400 | Refused "GET /\\xff HTTP/1.1" from 192.0.2.7 with 400: The request has two Host fields',
-    'info | requests refused with 408 | Refused a request from unix socket with 408: the client left',
+    'warning | requests refused with 400 | Refused "GET /\\xff HTTP/1.1" from 192.0.2.7 ' +
+      'with 400: The request has two Host fields',
+    'info | requests refused with 408 | Refused a request from unix socket with 408: the ' +
+      'client left',
   ])
 })
 

@@ -30,8 +30,8 @@ export interface RequestRefused {
   /** Whether `requestBegun` came before, so that `requestEnded` follows. */
   readonly begun: boolean
   /**
-   * When the connection began to send it, in milliseconds since 1970; null if it is `begun`, because
-   * `requestEnded` will tell.
+   * When the connection began to send it, in milliseconds since 1970; null if it is `begun`,
+   * because `requestEnded` will tell.
    */
   readonly startedAt: number | null
 }

@@ -105,7 +105,8 @@ test('a folder behind a link is replaced where it is', () => {
 test('two at once are refused, and what a killed one left is cleared up', () => {
   const first = InstallFolder.take('python_modules', cwd, false)
   expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
-    `another installation is in progress in ${target} (process ${process.pid}). If it is not, remove ${work()}`,
+    `another installation is in progress in ${target} (process ${process.pid}). If it is ` +
+      `not, remove ${work()}`,
   )
   writeFileSync(join(work(), 'process'), ended())
   writeFileSync(join(first.stage, 'half.py'), '')

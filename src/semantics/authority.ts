@@ -7,7 +7,8 @@ export interface Authority {
 }
 
 /**
- * Splits `host [":" port]` (RFC 3986 §3.2). It only looks for the colon and does not check the host.
+ * Splits `host [":" port]` (RFC 3986 §3.2). It only looks for the colon and does not check the
+ * host.
  *
  * @returns null if there is a colon that does not separate a host from the digits of a port
  * @example splitAuthority('[::1]:8000') // { host: '[::1]', port: '8000' }

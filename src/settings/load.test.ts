@@ -227,9 +227,11 @@ describe('config files', () => {
     const args = ['--acceptors', '2', '--no-request-buffering', '--workers', '3', '--timeout', '5']
     const { notes } = await loadSettings({ cwd, args })
     expect(notes).toEqual([
-      '--acceptors has no effect on an application in TypeScript or JavaScript; --workers sets its number of processes',
+      '--acceptors has no effect on an application in TypeScript or JavaScript; --workers ' +
+        'sets its number of processes',
       '--no-request-buffering has no effect on an application in TypeScript or JavaScript',
-      'monoceros.config.json: pythonpath has no effect on an application in TypeScript or JavaScript',
+      'monoceros.config.json: pythonpath has no effect on an application in TypeScript or ' +
+        'JavaScript',
     ])
     expect((await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes).toEqual([])
   })
@@ -242,7 +244,8 @@ describe('config files', () => {
     ['--python python3.12', '--python has no effect on the embedded Python'],
     [
       '--acceptors 2',
-      '--acceptors has no effect on the embedded Python, which has one: its file locks, which SQLite needs, do not work across processes',
+      '--acceptors has no effect on the embedded Python, which has one: its file locks, ' +
+        'which SQLite needs, do not work across processes',
     ],
     ['--worker-memory 256M --mount /srv:ro --inherit-env', null],
     ['--threads 1', null],
@@ -347,7 +350,8 @@ describe('config files', () => {
 
 test('--print-config prints a config file that gives the same settings', async () => {
   const settings = await load(
-    '-b [::1]:1 -b unix:run.sock -e A=b=c --chdir site --pythonpath lib --no-server-header --no-request-buffering -t 2.5 --limit-request-body 10M a:b',
+    '-b [::1]:1 -b unix:run.sock -e A=b=c --chdir site --pythonpath lib --no-server-header ' +
+      '--no-request-buffering -t 2.5 --limit-request-body 10M a:b',
   )
   write('monoceros.config.json', toConfig(settings))
   expect(await load()).toEqual({ ...settings, config: join(cwd, 'monoceros.config.json') })

@@ -3,7 +3,8 @@
  *
  * The arbiter holds such sockets so that no connection is refused while an acceptor is replaced;
  * acceptors inherit the file descriptor. Node has no public call for that: `net.Server` accepts as
- * soon as it listens. So this file uses an internal handle, like `node:cluster` for the same purpose.
+ * soon as it listens. So this file uses an internal handle, like `node:cluster` for the same
+ * purpose.
  */
 import { bindHandle, type ServerHandle } from './node-internals.ts'
 

@@ -48,7 +48,8 @@ test.each<[unknown, string]>([
   expect(isApplication(value)).toBe(false)
   expect(() => toFunction(value as WSGIApplication)).toThrow(WSGIError)
   expect(() => toFunction(value as WSGIApplication)).toThrow(
-    `an application must be a function (environ, startResponse), or an object with a method wsgi(environ, startResponse), not ${shown}`,
+    'an application must be a function (environ, startResponse), or an object with a ' +
+      `method wsgi(environ, startResponse), not ${shown}`,
   )
 })
 

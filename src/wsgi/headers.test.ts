@@ -5,7 +5,8 @@ import { Headers } from './headers.ts'
 import type { ResponseHeaders } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
-// What it has in common with wsgiref is held against Python in tests/e2e/wsgiref-equivalence.test.ts.
+// What it has in common with wsgiref is held against Python in
+// tests/e2e/wsgiref-equivalence.test.ts.
 
 test('the list it wraps is changed in place', () => {
   const list: ResponseHeaders = [

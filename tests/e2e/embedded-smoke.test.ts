@@ -72,7 +72,8 @@ describe('a server on the embedded Python', () => {
 
   test('passes a chunked request body', async () => {
     const request =
-      'POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+      'POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n' +
+      '0\r\n\r\n'
     expect(await responseTo(server, request)).toEqual([200, '5'])
   })
 

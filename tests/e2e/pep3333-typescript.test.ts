@@ -8,8 +8,9 @@ import { table } from '../pep3333/table.ts'
 import type { RunningServer } from '../support/running-server.ts'
 import { startServer } from '../support/server.ts'
 
-// Runs the table of tests/e2e/pep3333.test.ts with the same applications in TypeScript, and again with
-// applications that return promises and asynchronous iterables wherever the contract allows them.
+// Runs the table of tests/e2e/pep3333.test.ts with the same applications in TypeScript, and again
+// with applications that return promises and asynchronous iterables wherever the contract allows
+// them.
 
 const applications = join(import.meta.dirname, '..', 'pep3333')
 

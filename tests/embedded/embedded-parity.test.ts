@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { commandPath, repository } from '../support/build.ts'
 import { runToEnd } from '../support/running-server.ts'
 
-// Runs the unit tests of the Python side on the embedded Python. (tests/e2e/python-units.test.ts runs
-// them on the Pythons of this machine.)
+// Runs the unit tests of the Python side on the embedded Python. (tests/e2e/python-units.test.ts
+// runs them on the Pythons of this machine.)
 
 const pythonSide = join(repository, 'python')
 

@@ -85,7 +85,8 @@ try:
     )
 except ModuleNotFoundError:
     pass
-# A logger that is set up for syslog does no harm, and says what is the matter as on a system without one.
+# A logger that is set up for syslog does no harm, and says what is the matter as on a system
+# without one.
 complaint, sys.stderr = sys.stderr, io.StringIO()
 logging.handlers.SysLogHandler("/dev/log").emit(logging.makeLogRecord({"msg": "x"}))
 complaint, sys.stderr = sys.stderr.getvalue().splitlines(), complaint

@@ -147,7 +147,8 @@ async function interruptAndKill(cwd: string, args: string[], file: string): Prom
       const second = await install(cwd, args)
       expect(second).toMatchObject({ code: 1 })
       expect(second.err).toContain(
-        `another installation is in progress in ${join(cwd, 'python_modules')} (process ${child.pid})`,
+        `another installation is in progress in ${join(cwd, 'python_modules')} (process ` +
+          `${child.pid})`,
       )
     }
     child.kill(signal)

@@ -9,8 +9,8 @@ export class SchemeConflictError extends Error {
 }
 
 /**
- * Decides whether the client used HTTPS: what a trusted proxy says in its headers, else whether this
- * connection is encrypted (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`).
+ * Decides whether the client used HTTPS: what a trusted proxy says in its headers, else whether
+ * this connection is encrypted (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`).
  *
  * This is where `X-Forwarded-Proto` is trusted. An application that needs more of what proxies say,
  * such as the client's address, uses the `proxyFix` middleware.

@@ -4,8 +4,8 @@ import { RefusedRequest } from '../refused-request.ts'
 import { type ProxyTrust, SchemeConflictError } from './proxy-trust.ts'
 
 /**
- * Finds out whether the client used HTTPS, on this connection or to a trusted proxy, and notes it in
- * the head. A request whose proxy headers contradict each other is refused with 400.
+ * Finds out whether the client used HTTPS, on this connection or to a trusted proxy, and notes it
+ * in the head. A request whose proxy headers contradict each other is refused with 400.
  */
 export function trustProxies(trust: ProxyTrust, events: RequestEvents): EdgeHandler {
   return (next) => (head, reply) => {

@@ -311,7 +311,8 @@ export class ChunkedBody implements BodyReceiver {
       throw new HttpError(
         431,
         'head-too-large',
-        `The trailer section is larger than ${limitText(this.#headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)}`,
+        'The trailer section is larger than ' +
+          `${limitText(this.#headLimit, 'bytes', 'limit_request_head', HEAD_CEILING)}`,
       )
     }
     switch (this.#phase) {
@@ -331,7 +332,8 @@ export class ChunkedBody implements BodyReceiver {
           throw new HttpError(
             431,
             'too-many-fields',
-            `The trailer section has more than ${limitText(this.#fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
+            'The trailer section has more than ' +
+              `${limitText(this.#fieldsLimit, 'fields', 'limit_request_fields', FIELDS_CEILING)}`,
           )
         }
         this.#trailers++
@@ -403,7 +405,8 @@ export class ChunkedBody implements BodyReceiver {
       throw new HttpError(
         431,
         'field-too-long',
-        `A trailer field line is longer than ${limitText(this.#fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
+        'A trailer field line is longer than ' +
+          `${limitText(this.#fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
       )
     }
   }

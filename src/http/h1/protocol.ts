@@ -21,5 +21,8 @@ const NO_PLACE = noPlace()
 function noPlace(): string {
   const [head, body] = smallAnswer(503, RETRY_SOON)
   const { lines } = RenderedHead.of(head)
-  return `${lines}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body.toString('latin1')}`
+  return (
+    `${lines}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n` +
+    `${body.toString('latin1')}`
+  )
 }

@@ -934,7 +934,9 @@ describe('the parser', () => {
 
   it('reads pipelined requests one after another, each with a head of its own', () => {
     const { requests, refusal } = read(
-      `${get('A: 1\r\n')}\r\nPOST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nxyzPUT /c HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n${get('D: 4\r\n')}`,
+      `${get('A: 1\r\n')}\r\nPOST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\n` +
+        'xyzPUT /c HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n' +
+        `\r\n${get('D: 4\r\n')}`,
     )
     expect(refusal).toBeNull()
     expect(requests.map(({ method, host, body }) => [method, host, body])).toEqual([

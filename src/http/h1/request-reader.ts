@@ -171,7 +171,8 @@ export class RequestReader {
 
   pauseBody(): void {
     this.#bodyPaused = true
-    // What arrives in the meantime is kept by `received`, which pauses the socket if it is too much.
+    // What arrives in the meantime is kept by `received`, which pauses the socket if it is too
+    // much.
     this.#socket.pause()
   }
 

@@ -63,7 +63,8 @@ test('a middleware that gives no application is named when the stack is put toge
   const forgetful = (() => undefined) as unknown as Middleware
   const stack = compose(mark('a'), forgetful)
   expect(() => stack(hello)).toThrow(
-    'compose: the result of the middleware forgetful (argument 2) must be an application, not undefined',
+    'compose: the result of the middleware forgetful (argument 2) must be an application, ' +
+      'not undefined',
   )
 })
 

@@ -145,7 +145,8 @@ describe('before the head is sent', () => {
       request,
     )
     expect(errors[0]).toBe(
-      'Error while answering GET / HTTP/1.1\n  Traceback (most recent call last):\n    File "app.py", line 3\n  ValueError: no\n',
+      'Error while answering GET / HTTP/1.1\n  Traceback (most recent call last):\n    ' +
+        'File "app.py", line 3\n  ValueError: no\n',
     )
   })
 

@@ -44,7 +44,8 @@ describe('the formats', () => {
     ['common', `^192.0.2.1 - ann\\\\x20lee ${time} "GET /a\\?b=c HTTP/1.1" 200 5$`],
     [
       undefined,
-      `^192.0.2.1 - ann\\\\x20lee ${time} "GET /a\\?b=c HTTP/1.1" 200 5 "http://x/" "test \\\\"1\\\\"" \\d\\.\\d{6}$`,
+      `^192.0.2.1 - ann\\\\x20lee ${time} "GET /a\\?b=c HTTP/1.1" 200 5 "http://x/" "test ` +
+        '\\\\"1\\\\"" \\d\\.\\d{6}$',
     ],
     ['dev', String.raw`^GET /a\?b=c 200 \d+\.\d ms 5 B$`],
   ] as const)('%s', async (format, pattern) => {

@@ -472,7 +472,8 @@ test('several ranges come as multipart/byteranges, with the length that was said
     .header('Content-Type')!
     .match(/^multipart\/byteranges; boundary=([\w-]+)$/)![1]
   const part = (range: string, content: string) =>
-    `\r\n--${boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ${range}/10\r\n\r\n${content}`
+    `\r\n--${boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ` +
+    `${range}/10\r\n\r\n${content}`
   expect(answer.status).toBe('206 Partial Content')
   expect(answer.body).toBe(
     `${part('0-1', '01')}${part('5-6', '56')}${part('9-9', '9')}\r\n--${boundary}--\r\n`,

@@ -29,7 +29,8 @@ test('source lines are shown, also of files whose names are not ASCII', () => {
       `Current thread 0x1 (most recent call first):\n  File "${folder}/caf\\xe9.py", line 2 in f\n`,
     ),
   ).toBe(
-    `Stack (most recent call last):\n  File "${join(folder, 'café.py')}", line 2, in f\n    time.sleep(9)`,
+    `Stack (most recent call last):\n  File "${join(folder, 'café.py')}", line 2, in f\n   ` +
+      ' time.sleep(9)',
   )
 })
 
@@ -52,7 +53,9 @@ Another thread (most recent call last):
 })
 
 test('where the import machinery itself waits, it is what is shown', () => {
-  const dump = `Current thread 0x1 (most recent call first):\n  File "<frozen importlib._bootstrap>", line 147 in acquire\n`
+  const dump =
+    'Current thread 0x1 (most recent call first):\n  File "<frozen importlib._bootstrap>", ' +
+    'line 147 in acquire\n'
   expect(readStackDump(dump)).toContain('in acquire')
 })
 

@@ -660,7 +660,8 @@ describe('a pool of workers', () => {
       const { pool } = await startPool({ loadTimeout: 60 })
       // Whoever makes the folder hangs, the other one raises.
       const first =
-        'import os\ntry:\n    os.mkdir("first")\nexcept FileExistsError:\n    raise RuntimeError("second")\n'
+        'import os\ntry:\n    os.mkdir("first")\nexcept FileExistsError:\n    raise ' +
+        'RuntimeError("second")\n'
       writeFileSync(join(directory, 'tried.py'), `${first}${hung}`)
       await expect(pool.reload()).rejects.toThrow(/second/)
     })

@@ -403,7 +403,8 @@ describe('a body that the server forgets is told of in wsgi.errors', () => {
       for await (const _ of body);
     })
     expect(told).toBe(
-      'The server broke the contract: it never called close() on the body for GET /suspect (PEP 3333, "Specification Details")\n',
+      'The server broke the contract: it never called close() on the body for GET /suspect ' +
+        '(PEP 3333, "Specification Details")\n',
     )
     expect(more).toEqual([])
   })

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The variables of Python's `time`: seconds west of Greenwich without and with daylight saving time,
- * whether there is any (0 or 1), and the names of both.
+ * The variables of Python's `time`: seconds west of Greenwich without and with daylight saving
+ * time, whether there is any (0 or 1), and the names of both.
  */
 export interface ZoneSummary {
   readonly timezone: number
