@@ -42,7 +42,7 @@ export class FetchSink implements ResponseSink<StartedResponse> {
 
   respond(head: StartedResponse, body: Uint8Array): void {
     this.#call.over()
-    const bodiless = isBodiless(head.status)
+    const bodiless = hasNullBody(head.status)
     // An empty body for HEAD does not show what the body for GET would be.
     const length =
       head.contentLength !== -1 || bodiless || (this.#headOnly && body.length === 0)
@@ -53,7 +53,7 @@ export class FetchSink implements ResponseSink<StartedResponse> {
   }
 
   start(head: StartedResponse): void {
-    if (this.#headOnly || isBodiless(head.status)) {
+    if (this.#headOnly || hasNullBody(head.status)) {
       this.#call.answer(makeResponse(head, null, -1))
       return
     }
@@ -116,7 +116,7 @@ export class FetchSink implements ResponseSink<StartedResponse> {
 }
 
 /** Whether a Response with this status has no body (Fetch §2.2.3 "null body status"). */
-function isBodiless(status: number): boolean {
+function hasNullBody(status: number): boolean {
   return status === 204 || status === 205 || status === 304
 }
 

@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
+import { isBodiless } from '../semantics/bodiless.ts'
 import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 import { readStart, type StartedResponse } from './started-response.ts'
@@ -30,7 +31,7 @@ export class NodeSink implements ResponseSink<StartedResponse> {
   respond(head: StartedResponse, body: Uint8Array): void {
     const response = this.#response
     const headOnly = response.req.method === 'HEAD'
-    const bodiless = head.status === 204 || head.status === 304
+    const bodiless = isBodiless(head.status)
     // An empty body for HEAD does not show what the body for GET would be.
     const length =
       head.contentLength !== -1 || bodiless || (headOnly && body.length === 0) ? -1 : body.length

@@ -19,6 +19,7 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
+import { isBodiless } from '../semantics/bodiless.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
 import { NoSpaceError } from '../spool/spool.ts'
@@ -316,7 +317,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const reply = this.#reply
     if (reply === null) return
     const { status } = this.#response!
-    const discard = this.head.method === 'HEAD' || status === 204 || status === 304
+    const discard = this.head.method === 'HEAD' || isBodiless(status)
     if (discard) return reply.finish()
     this.#file = new FileSender(reference, this.#gateway.options.memory, {
       data: (chunk) => {

@@ -1,3 +1,4 @@
+import { isBodiless } from '../semantics/bodiless.ts'
 import { isPromise, mapBody } from '../wsgi/body.ts'
 import { isAboutTheClient, whenClientGone } from '../wsgi/client-gone.ts'
 import { failureStatus } from '../wsgi/failure.ts'
@@ -179,7 +180,7 @@ class Progress {
   }
 
   #isBodiless(): boolean {
-    return this.#headOnly || this.#status === 204 || this.#status === 304
+    return this.#headOnly || isBodiless(this.#status)
   }
 
   #bytes(): number {

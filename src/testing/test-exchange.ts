@@ -1,3 +1,4 @@
+import { isBodiless } from '../semantics/bodiless.ts'
 import { Call } from '../wsgi/call.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
@@ -121,7 +122,7 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
         headers: headers.map(([name, value]) => [name, value]),
       }),
       respond: (head, body) => {
-        const bodiless = headOnly || head.status === 204 || head.status === 304
+        const bodiless = headOnly || isBodiless(head.status)
         if (!bodiless && body.length > 0) pipe.push(body)
         pipe.end()
         over()

@@ -1,3 +1,4 @@
+import { isBodiless } from '../semantics/bodiless.ts'
 import type { HeadFacts } from './head-rules.ts'
 import { equivalentBytes } from './leniency.ts'
 import type { ResponseSink } from './response-sink.ts'
@@ -64,7 +65,7 @@ export class ResponseOutput<Head extends HeadFacts> {
     }
     if (head.contentLength !== -1 && head.contentLength !== length) return false
     let body: Uint8Array = EMPTY
-    if (head.status === 204 || head.status === 304) body = EMPTY
+    if (isBodiless(head.status)) body = EMPTY
     else if (count === 1) body = only
     else if (length > GATHERED_BYTES) {
       this.sink.holds?.(length)
@@ -202,7 +203,7 @@ export class ResponseOutput<Head extends HeadFacts> {
   }
 
   #isBodiless(head: Head): boolean {
-    return this.#headOnly || head.status === 204 || head.status === 304
+    return this.#headOnly || isBodiless(head.status)
   }
 
   /** The most bytes of body that are sent. */

@@ -1,3 +1,4 @@
+import { isBodiless } from '../../semantics/bodiless.ts'
 import { isPromise } from '../body.ts'
 import { checkHead, type HeadFacts } from '../head-rules.ts'
 import type { ResponseHeaders, StartResponse, Write } from '../types.ts'
@@ -114,7 +115,7 @@ export class CheckedResponse {
     this.#ended = true
     const head = this.#head
     if (head === null) throw this.#noHead('ended its body')
-    if (this.#headOnly || isBodiless(head) || !this.#counted) return
+    if (this.#headOnly || isBodiless(head.status) || !this.#counted) return
     if (head.contentLength > this.#produced) {
       throw byApplication(
         LENGTH,
@@ -139,7 +140,7 @@ export class CheckedResponse {
     if (head === null) throw this.#noHead('gave a piece of its body')
     if (data.length === 0) return
     this.#produced += data.length
-    if (isBodiless(head)) {
+    if (isBodiless(head.status)) {
       throw byApplication(
         DETAILS,
         `it gave a body with status ${head.status}, which has none (RFC 9110 §6.4.1)`,
@@ -196,7 +197,7 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
       throw byApplication(START, 'start_response: Content-Type is given twice (RFC 9110 §5.3)')
     hasType = true
   }
-  if (isBodiless(facts) && hasType) {
+  if (isBodiless(facts.status) && hasType) {
     throw byApplication(
       START,
       `start_response: Content-Type must not be given with status ${facts.status}, ` +
@@ -211,10 +212,6 @@ function checkApplicationHead(status: string, headers: ResponseHeaders): Head {
     )
   }
   return { ...facts, hasType }
-}
-
-function isBodiless(head: HeadFacts): boolean {
-  return head.status === 204 || head.status === 304
 }
 
 function textHint(value: unknown): string {
