@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""What one request costs a CPython worker by itself: its processor time per request, without
-acceptor and clients.
+"""Measures the processor time of a CPython worker per request, without acceptor and clients.
 
-This program stands in for the acceptor. It starts real workers (``python/monoceros-worker``), sends
-them REQUEST frames over socketpairs (docs/reference/frames.md), as many at once as ``--batch``
-says, and waits for all of their answers before it sends the next. Only the worker's processor time
-is counted (user and kernel, every thread).
+This program takes the place of the acceptor. It starts real workers (``python/monoceros-worker``)
+and sends them REQUEST frames over socketpairs (docs/reference/frames.md), ``--batch`` at once. It
+waits for all answers before it sends the next batch. Only the worker's processor time is counted
+(user and kernel, all threads).
 
     python3 bench/worker.py                                   # hello world, batches of 1, 8 and 32
     python3 bench/worker.py --path /1m --requests 2000
@@ -15,9 +14,9 @@ is counted (user and kernel, every thread).
     # another checkout, or its python folder
     python3 bench/worker.py --against ../monoceros-before
 
-With ``--against`` both workers are driven in turns, and the ratio is the median of the rounds'
-ratios: on a machine that does other work besides, the ratio is what can be relied on. A batch of 1
-is a worker that waits for each request, 32 one that has the longest look-ahead before it."""
+With ``--against`` both workers run in turns, and the ratio is the median of the ratios of all
+rounds. On a busy machine only the ratio is reliable. With a batch of 1 the worker waits for each
+request; 32 is the longest lookahead."""
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ _header = struct.Struct("<IBBHI")
 _u32 = struct.Struct("<I")
 _READ_SIZE = 1 << 20
 _CREDIT = 262144
-#: Seconds; a worker that says nothing for so long is stuck.
+#: Seconds; a worker that sends nothing for this long is stuck.
 _PATIENCE = 60
 
 # What a client's request becomes: the fields of wrk's, and those of a browser's navigation within a
@@ -78,7 +77,7 @@ _FIELDS: Dict[str, Dict[str, str]] = {
 
 
 class Plan(NamedTuple):
-    """What the workers are asked to do."""
+    """What the workers run."""
 
     application: str
     chdir: str
@@ -96,7 +95,7 @@ class Cost(NamedTuple):
 
 
 def make_environ(plan: Plan) -> Dict[str, str]:
-    """The environ of a request as the acceptor makes it (src/gateway/environ.ts), in its order."""
+    """An environ like those of the acceptor (src/gateway/environ.ts), in the same order."""
     path, _, query = plan.target.partition("?")
     environ = {
         "REQUEST_METHOD": "POST" if plan.body else "GET",
@@ -121,8 +120,7 @@ def make_environ(plan: Plan) -> Dict[str, str]:
 
 
 def marshal_environ(environ: Dict[str, str]) -> bytes:
-    """The bytes that src/gateway/marshal.ts writes; ``marshal.dumps`` has other codes for the
-    same."""
+    """The same bytes as src/gateway/marshal.ts writes; ``marshal.dumps`` uses other codes."""
     parts = [b"{"]
     for text in (text for pair in environ.items() for text in pair):
         encoded = text.encode("ascii")
@@ -133,7 +131,7 @@ def marshal_environ(environ: Dict[str, str]) -> bytes:
 
 
 def request_frame(plan: Plan) -> bytes:
-    """A REQUEST frame for stream 0, to be given its number."""
+    """A REQUEST frame for stream 0; its number is set later."""
     environ = marshal_environ(make_environ(plan))
     payload = _u32.pack(len(environ)) + environ + plan.body
     return _header.pack(len(payload), REQUEST, 0, 0, 0) + payload
@@ -199,7 +197,7 @@ class Worker:
         self.control.close()
 
     def drive(self, requests: int, batch: int) -> Cost:
-        """Has it answer that many requests, ``batch`` at once."""
+        """Sends that many requests, ``batch`` at once, and waits for the answers."""
         size = len(self._frame)
         frames = bytearray(self._frame * batch)
         rounds = max(1, requests // batch)
@@ -214,19 +212,18 @@ class Worker:
                 open_streams -= self._receive()
         after, user_after, ticks_after = self._used()
         total = (after - before) / (rounds * batch) * 1e6
-        # The clock is exact; how it divides into user and kernel time is known by the kernel's
-        # ticks.
+        # The clock is exact; only the kernel's ticks divide it into user and kernel time.
         return Cost(total, total * (user_after - user_before) / max(1, ticks_after - ticks_before))
 
     def _receive(self) -> int:
-        """Reads once; how many exchanges that ended. What comes of the others' bodies is given back
-        as credit.
+        """Reads once, and grants credit for the bodies of exchanges that continue. Returns how many
+        exchanges ended.
         """
         if not self._poll.poll(_PATIENCE * 1000):
             raise SystemExit("the worker has stopped answering")
         data = self.data.recv(_READ_SIZE)
         if not data:
-            raise SystemExit("the worker has gone; what it said last stands above")
+            raise SystemExit("the worker has ended; its last output is above")
         data = self._rest + data
         ended = at = 0
         credit: Dict[int, int] = {}
@@ -260,8 +257,8 @@ class Worker:
         pid = self._process.pid
         with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
             user, kernel = file.read().rpartition(")")[2].split()[11:13]
-        # The process's own clock, as clock_getcpuclockid(3) makes it of a pid: 2 stands for the
-        # scheduler's count.
+        # The clock of the process, as clock_getcpuclockid(3) makes it from a pid; 2 is the
+        # scheduler's clock.
         return time.clock_gettime((~pid << 3) | 2), int(user), int(user) + int(kernel)
 
 

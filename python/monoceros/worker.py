@@ -133,18 +133,18 @@ def _map_ledger() -> MutableSequence[int]:
     if os.fstat(_LEDGER).st_size < 4:
         os.ftruncate(_LEDGER, 4)
     memory = mmap.mmap(_LEDGER, 4)
-    _tell_where(_LEDGER)
+    _dump_stacks_on_signal(_LEDGER)
     if sys.byteorder == "little":
         return cast(MutableSequence[int], memoryview(memory).cast("I"))
     return cast(MutableSequence[int], _Ledger(memory))
 
 
-def _tell_where(file: int) -> None:
-    """On SIGURG the stacks of all threads are written behind the ledger, and the process goes on.
+def _dump_stacks_on_signal(file: int) -> None:
+    """On SIGURG, writes the stacks of all threads behind the ledger; the process continues.
 
-    For an import that does not let go of the interpreter's lock: it leaves the observer no turn,
-    and this comes from C without the lock. SIGURG, because it does nothing where an application has
-    taken the handler away."""
+    For an import that does not release the interpreter's lock, so that the StackObserver cannot
+    run: faulthandler needs no lock. SIGURG, because it is ignored if the application has removed
+    the handler."""
     os.set_inheritable(file, False)
     os.lseek(file, 0, os.SEEK_END)
     if hasattr(faulthandler, "register"):
@@ -152,7 +152,7 @@ def _tell_where(file: int) -> None:
 
 
 class _Ledger:
-    """The ledger where the machine's own order of bytes is not the ledger's."""
+    """The ledger on a machine with another byte order."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
@@ -166,19 +166,18 @@ class _Ledger:
 
 def _settle_output() -> None:
     for stream in (sys.stdout, sys.stderr):
-        # Pipes: without this what an application prints would be seen when the buffer is full.
+        # Otherwise the application's output would appear only when the pipe's buffer is full.
         cast(Any, stream).reconfigure(
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    # The acceptor sends SIGABRT to a worker that exceeds its time: the stacks go to the log and the
-    # process ends.
+    # The acceptor sends SIGABRT to a worker that exceeds its time: Python prints the stacks, and
+    # the process ends.
     faulthandler.enable(file=2, all_threads=True)
 
 
 def _settle_signals() -> None:
-    # A Ctrl-C reaches the whole process group, but it is the acceptor that decides what becomes of
-    # a worker. Handlers that do nothing, rather than SIG_IGN, because programs the application
-    # starts would inherit that.
+    # A Ctrl-C reaches the whole process group, but the acceptor decides when a worker ends. The
+    # handlers do nothing; SIG_IGN would be inherited by programs that the application starts.
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), _do_nothing)
 

@@ -146,9 +146,9 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
 }
 
 /**
- * Where compiled files are kept: beside the installed packages, else nowhere. Never where jiti
- * would by itself, in a folder of the system's for temporary files: whoever made that first could
- * have this process run what he likes.
+ * Where compiled files are kept: beside the installed packages, or else nowhere. Never in the
+ * system's folder for temporary files, as by default: another user who creates that folder first
+ * could make this process run any code.
  */
 function cacheFolder(path: string): string | false {
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {

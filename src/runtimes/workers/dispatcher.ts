@@ -14,8 +14,8 @@ export interface DispatcherOptions {
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
   /**
-   * While too much memory is held for clients, nothing is begun that could add to it. Absent if
-   * nobody counts.
+   * While too much memory is held for clients, nothing is begun that could add to it. Absent if it
+   * is not counted.
    */
   readonly memory?: { readonly over: boolean }
   /** Its timers do not keep this process from ending. */

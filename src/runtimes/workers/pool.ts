@@ -29,8 +29,8 @@ export interface PoolOptions {
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
   /**
-   * While too much memory is held for clients, nothing is begun that could add to it. Absent if
-   * nobody counts.
+   * While too much memory is held for clients, nothing is begun that could add to it. Absent if it
+   * is not counted.
    */
   readonly memory?: { readonly over: boolean }
   readonly log: PoolLog
