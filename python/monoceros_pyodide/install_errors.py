@@ -227,11 +227,11 @@ def _list(words: Iterable[str]) -> str:
     )
 
 
-def short_message(error: BaseException, told: List[str]) -> Optional[str]:
+def short_message(error: BaseException, messages: List[str]) -> Optional[str]:
     """The message for an error of pip, or None if the error is a bug.
 
-    `told` are the messages that pip logged before it raised. They contain details that the error
-    itself lacks."""
+    `messages` are what pip logged before it raised. They contain details that the error itself
+    lacks."""
     if isinstance(error, NotInstallable):
         return str(error)
     if isinstance(error, HashErrors):
@@ -240,7 +240,7 @@ def short_message(error: BaseException, told: List[str]) -> Optional[str]:
         return _hash_message(error)
     text = " ".join(str(error).split())
     if "ResolutionImpossible" in text:
-        return _conflict(told)
+        return _conflict(messages)
     if isinstance(
         error,
         (
@@ -290,9 +290,9 @@ def _hash_message(error: Any) -> str:
     return " ".join(str(error).split())
 
 
-def _conflict(told: List[str]) -> str:
+def _conflict(messages: List[str]) -> str:
     causes: List[str] = []
-    for message in told:
+    for message in messages:
         if "The conflict is caused by:" in message:
             part = message.split("The conflict is caused by:", 1)[1].split("\n\nTo fix this", 1)[0]
             causes = [line.strip() for line in part.splitlines() if line.strip()]

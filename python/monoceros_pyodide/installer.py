@@ -31,18 +31,18 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
     job: _Job = json.loads(job_text)
     install_sockets.use_host(host, to_host_bytes)
     socket.create_connection = install_sockets.create_connection  # type: ignore[assignment]
-    told: List[str] = []
+    messages: List[str] = []
 
-    def tell(kind: str, **what: Any) -> None:
+    def notify(kind: str, **what: Any) -> None:
         host.tell(kind, json.dumps(what))
 
     try:
         os.chdir(job["cwd"])
         before = install_lock.read_lock(job["lock"]) if job["lock"] is not None else {}
         locked = install_lock.requirements_of(before) if job["locked"] else None
-        tell("step", text="Getting pip")
-        _load_pip(job, tell)
-        return json.dumps(_install(job, before, locked, tell, told))
+        notify("step", text="Getting pip")
+        _load_pip(job, notify)
+        return json.dumps(_install(job, before, locked, notify, messages))
     except install_lock.BadLockFile as error:
         return json.dumps({"error": f"the lock file {job['lockFile']} cannot be used: {error}"})
     except install_index.PipNotFound as error:
@@ -51,14 +51,14 @@ def run(job_text: str, host: Any, to_host_bytes: Callable[[Any], Any]) -> str:
         raise
     except BaseException as error:
         if job["verbosity"] > 1:
-            tell(
+            notify(
                 "said",
                 text="".join(traceback.format_exception(type(error), error, error.__traceback__)),
             )
-        return json.dumps(_outcome_of(error, told))
+        return json.dumps(_outcome_of(error, messages))
 
 
-def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
+def _outcome_of(error: BaseException, messages: List[str]) -> Dict[str, Any]:
     message = None
     if "pip._internal" in sys.modules:
         from monoceros_pyodide.install_errors import short_message
@@ -68,7 +68,7 @@ def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
         message = (
             "pip does not accept these options"
             if isinstance(error, SystemExit)
-            else short_message(error, told)
+            else short_message(error, messages)
         )
     if message is not None:
         return {"error": message}
@@ -76,7 +76,7 @@ def _outcome_of(error: BaseException, told: List[str]) -> Dict[str, Any]:
     return {"error": f"unexpected error, please report it: {error!r}\n{text}"}
 
 
-def _load_pip(job: _Job, tell: Callable[..., None]) -> None:
+def _load_pip(job: _Job, notify: Callable[..., None]) -> None:
     release = install_index.Release(job["pip"]["filename"], job["pip"]["sha256"])
     cache: Optional[str] = job["cache"]
     compiled = os.path.join(cache, f"{job['pip']['compiled']}") if cache is not None else None
@@ -88,7 +88,7 @@ def _load_pip(job: _Job, tell: Callable[..., None]) -> None:
         with open(wheel, "wb") as file:
             file.write(content)
         compiled = os.path.join(folder, job["pip"]["compiled"])
-        tell("step", text="Preparing pip (once)")
+        notify("step", text="Preparing pip (once)")
         try:
             _compile_wheel(wheel, compiled)
         except OSError:
@@ -121,10 +121,10 @@ def _compile_wheel(wheel: str, target: str) -> None:
 class _Listener(logging.Handler):
     """Keeps pip's messages for errors, and shows those that the verbosity selects."""
 
-    def __init__(self, verbosity: int, told: List[str], tell: Callable[..., None]) -> None:
+    def __init__(self, verbosity: int, messages: List[str], notify: Callable[..., None]) -> None:
         super().__init__(logging.DEBUG)
-        self._told = told
-        self._tell = tell
+        self._messages = messages
+        self._notify = notify
         self._shown_from = {0: logging.WARNING, 1: logging.INFO}.get(
             verbosity, logging.DEBUG if verbosity > 1 else logging.ERROR
         )
@@ -135,26 +135,26 @@ class _Listener(logging.Handler):
         except Exception:
             return
         if record.levelno >= logging.INFO:
-            self._told.append(message)
+            self._messages.append(message)
         # Errors are part of the outcome.
         if self._shown_from <= record.levelno < logging.ERROR:
             kind = "warning" if record.levelno >= logging.WARNING else "said"
-            self._tell(kind, text=message)
+            self._notify(kind, text=message)
 
 
 def _install(
     job: _Job,
     before: Dict[str, Dict[str, Any]],
     locked: Optional[str],
-    tell: Callable[..., None],
-    told: List[str],
+    notify: Callable[..., None],
+    messages: List[str],
 ) -> Dict[str, Any]:
     """Installs the packages.
 
     `before` is the contents of the lock file. `locked` is a requirements file that is installed
     instead of the job's requirements, or None."""
     stage: str = job["stage"]
-    _adapt_pip(stage, tell)
+    _adapt_pip(stage, notify)
 
     from pip._internal.cli.main import main as _  # noqa: F401  (pip's package is initialised by it)
     from pip._internal.cli.req_command import with_cleanup
@@ -169,7 +169,7 @@ def _install(
     from monoceros_pyodide.install_portable import strip_all
 
     root = logging.getLogger()
-    root.handlers[:] = [_Listener(job["verbosity"], told, tell)]
+    root.handlers[:] = [_Listener(job["verbosity"], messages, notify)]
     root.setLevel(logging.DEBUG if job["verbosity"] > 1 else logging.INFO)
     logging.raiseExceptions = False
     logging.getLogger("pip._vendor").setLevel(logging.ERROR)
@@ -218,16 +218,16 @@ def _install(
             force_reinstall=options.force_reinstall,
             upgrade_strategy=options.upgrade_strategy if options.upgrade else "to-satisfy-only",
         )
-        tell("step", text="Finding out what is needed")
+        notify("step", text="Finding out what is needed")
         solution = resolver.resolve(requirements, check_supported_wheels=False)
         preparer.prepare_linked_requirements_more(solution.requirements.values())
         ordered = resolver.get_installation_order(solution)
         warnings = (
             [] if options.ignore_dependencies else _broken(check_install_conflicts(ordered)[1])
         )
-        tell("step", text="Installing")
+        notify("step", text="Installing")
         install_given_reqs(
-            _counted(ordered, tell),
+            _counted(ordered, notify),
             root=None,
             home=None,
             prefix=None,
@@ -282,7 +282,7 @@ def _broken(details: Tuple[Any, Any]) -> List[str]:
     return lines
 
 
-def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
+def _counted(requirements: List[Any], notify: Callable[..., None]) -> List[Any]:
     """The same requirements, each of which reports when it is about to be installed."""
     for number, requirement in enumerate(requirements):
         install = requirement.install
@@ -294,14 +294,14 @@ def _counted(requirements: List[Any], tell: Callable[..., None]) -> List[Any]:
             _one: Any = requirement,
             **options: Any,
         ) -> None:
-            tell("installing", name=_one.name, number=_number + 1, total=len(requirements))
+            notify("installing", name=_one.name, number=_number + 1, total=len(requirements))
             _install(*args, **options)
 
         requirement.install = announced
     return requirements
 
 
-def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
+def _adapt_pip(stage: str, notify: Callable[..., None]) -> None:
     """Makes pip run without sockets, TLS, threads and subprocesses, for one folder."""
     # urllib3 would use its connections for browsers.
     browser = types.ModuleType("pip._vendor.urllib3.contrib.emscripten")
@@ -386,10 +386,10 @@ def _adapt_pip(stage: str, tell: Callable[..., None]) -> None:
         range_start: Optional[int] = 0,
     ) -> Iterable[bytes]:
         if is_from_cache(response):
-            tell("cached", name=link.filename)
+            notify("cached", name=link.filename)
             return response_chunks(response)
         return _followed(
-            response_chunks(response), link.filename, range_start or 0, total_length, tell
+            response_chunks(response), link.filename, range_start or 0, total_length, notify
         )
 
     download._log_download = chunks
@@ -457,10 +457,10 @@ def _followed(
     name: str,
     received: int,
     total: Optional[int],
-    tell: Callable[..., None],
+    notify: Callable[..., None],
 ) -> Iterator[bytes]:
     for chunk in chunks:
         received += len(chunk)
-        tell("download", name=name, received=received, total=total, done=False)
+        notify("download", name=name, received=received, total=total, done=False)
         yield chunk
-    tell("download", name=name, received=received, total=total, done=True)
+    notify("download", name=name, received=received, total=total, done=True)

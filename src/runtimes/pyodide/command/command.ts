@@ -16,7 +16,7 @@ import {
 } from './command-link.ts'
 import { StandardInput } from './standard-input.ts'
 
-/** A program, and what it sees. */
+/** A program, and the files and variables that it sees. */
 export interface ProgramRequest {
   readonly program: Program
   readonly mounts: readonly Mount[]

@@ -142,7 +142,7 @@ export class HostFiles {
    * @returns the interpreter's file descriptor, positioned at the beginning of the file
    */
   adopt(descriptor: number, flags: number = fs.constants.O_RDONLY): number {
-    if (this.#system === null) throw new Error('There is no interpreter yet to give a file to')
+    if (this.#system === null) throw new Error('The interpreter has not been started yet')
     return this.#system.streams.adopt(descriptor, flags)
   }
 }

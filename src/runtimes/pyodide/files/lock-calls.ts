@@ -28,8 +28,8 @@ export class LockCalls {
   readonly #disk: MountedDisk
   readonly #calls: HostCalls
   /**
-   * Who has locked a file with `flock`. The owner is not an interpreter but an opening of the file,
-   * which its duplicates share.
+   * The owners of `flock` locks by file. An owner is not an interpreter but an open file, which
+   * duplicated descriptors share.
    */
   readonly #flocks = new Map<string, Map<FileStream['shared'], LockKind>>()
 

@@ -8,7 +8,7 @@ import { fromHost, type HostPath, toHost } from './path-bytes.ts'
 const O_PATH = 0o10000000
 /** Linux: one link for each open descriptor of this process. */
 export const DESCRIPTORS = '/proc/self/fd'
-/** Whether the system can tell the path of an open descriptor. */
+/** Whether the path of an open descriptor can be read. */
 export const VERIFIABLE = process.platform === 'linux' && fs.existsSync(DESCRIPTORS)
 
 /** A mounted folder. */
@@ -84,7 +84,7 @@ export class MountedDisk {
   }
 
   /**
-   * Calls `use` with a path of `name`, which it may change. The folder is held open meanwhile, and
+   * Calls `use` with a path of `name`, which it may change. The folder is held open during the call, and
    * is known to be the one that was looked up.
    */
   within<T>(parent: FileNode, name: string, use: (path: HostPath) => T): T {

@@ -26,7 +26,7 @@ export class CacheError extends Error {
   override readonly name = 'CacheError'
 }
 
-/** What the header of a snapshot's file says about the rest. */
+/** The contents of a file's header. */
 export interface SnapshotHeader {
   readonly length: number
   readonly checksum: number
@@ -130,7 +130,7 @@ export async function drain(file: FileHandle, from: Uint8Array, position: number
     done += (await file.write(from, done, from.length - done, position + done)).bytesWritten
 }
 
-/** The length is what the file says. Nothing about the file has been verified yet. */
+/** The length comes from the file, which has not been verified yet. */
 function allocate(length: number, path: string): ResizableBuffer {
   try {
     return new ResizableBuffer(length, { maxByteLength: length })

@@ -7,8 +7,8 @@ export const CLAIM_BYTES = 4224
 // The states of a slot.
 export const FREE = 0
 /**
- * The link is being made or removed. The table's mutex is held meanwhile, so another holder of the
- * mutex who finds this state knows that a thread was ended there.
+ * The link is being made or removed. The table's mutex is held during that time, so if another
+ * holder of the mutex finds this state, a thread was ended there.
  */
 export const UNSURE = 1
 export const HELD = 2

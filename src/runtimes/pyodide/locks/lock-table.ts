@@ -45,7 +45,7 @@ const CLAIMS = 64
 // The table starts with a head of 32-bit numbers. Then follow entries of ENTRY bytes, and then the
 // slots of claim-slots.ts.
 const MUTEX = 0
-/** Counts releases. Who waits for a lock sleeps on it. */
+/** Counts releases. A thread that waits for a lock sleeps on it. */
 const RELEASES = 1
 /** How many entries have ever been used. */
 const USED = 2
@@ -123,7 +123,7 @@ export class LockTable {
   readonly #capacity: number
   readonly #owner: number
 
-  /** @param owner who enters and writes here: an interpreter's number, or {@link KEEPER} */
+  /** @param owner the user of this object: an interpreter's number, or {@link KEEPER} */
   constructor(table: SharedArrayBuffer, owner: number) {
     this.#words = new Int32Array(table)
     this.#longs = new BigInt64Array(table)

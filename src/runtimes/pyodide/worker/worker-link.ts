@@ -74,7 +74,7 @@ export type ThreadNotice =
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   /** It has claimed a file for this process, for the `ClaimKeeper`. */
   | { readonly type: 'claimed' }
-  /** Its memory is at the limit (bytes), and what is in use leaves too little for requests. */
+  /** Its memory has reached the limit (bytes), and too little of it is free for requests. */
   | { readonly type: 'full'; readonly limit: number }
   /** The answer to {@link SIGURG}: the stack of the application that is being loaded. */
   | { readonly type: 'stands'; readonly stack: string }
