@@ -76,7 +76,8 @@ class Reading(unittest.TestCase):
             (["version = 1.0", wheels], "x has an invalid version"),
             (
                 [
-                    f'archive = {{url = "http://a/${{SECRET}}/x.whl", hashes = {{sha256 = "{HASH}"}}}}'
+                    'archive = {url = "http://a/${SECRET}/x.whl", '
+                    f'hashes = {{sha256 = "{HASH}"}}}}'
                 ],
                 "x has an invalid address",
             ),

@@ -51,7 +51,8 @@ class Loading(unittest.TestCase):
     def test_an_attribute_a_dotted_attribute_and_default_names(self) -> None:
         self.write(
             "one.py",
-            "def application(e, s): 'application'\ndef app(e, s): 'app'\nclass Site:\n wsgi = app\n",
+            "def application(e, s): 'application'\n"
+            "def app(e, s): 'app'\nclass Site:\n wsgi = app\n",
         )
         self.write("two.py", "def app(e, s): 'app'\n")
         self.write("package/__init__.py", "")

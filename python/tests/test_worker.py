@@ -86,7 +86,10 @@ APP = """
             pass
         if path == '/cancelled':
             import gc
-            (worker,) = [one for one in gc.get_objects() if hasattr(type(one), 'track') and hasattr(one, '_cancelled')]
+            (worker,) = [
+                one for one in gc.get_objects()
+                if hasattr(type(one), 'track') and hasattr(one, '_cancelled')
+            ]
             return [repr(worker._cancelled).encode()]
         if path == '/print':
             print('to stdout \\u20ac')
@@ -529,7 +532,8 @@ class Both:
             import textwrap
             def app(environ, start_response):
                 start_response('200 OK', [])
-                return [subprocess.check_output([sys.executable, '-c', textwrap.dedent(CODE)], close_fds=False)]
+                command = [sys.executable, '-c', textwrap.dedent(CODE)]
+                return [subprocess.check_output(command, close_fds=False)]
         """
         self.assertEqual(self.start(source).get().body, b"[] True\n")
 
@@ -800,7 +804,10 @@ class Starting(unittest.TestCase):
             link = acceptor.path("linked-worker")
             os.symlink(WORKER, link)
             environ = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-            code = f"import runpy; runpy.run_path({link!r}, run_name='worker'); import monoceros; print('found')"
+            code = (
+                f"import runpy; runpy.run_path({link!r}, run_name='worker'); "
+                "import monoceros; print('found')"
+            )
             output = subprocess.check_output([sys.executable, "-c", code], env=environ)
             self.assertEqual(output, b"found\n")
 

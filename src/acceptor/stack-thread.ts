@@ -70,7 +70,8 @@ function stack(): Promise<StackAnswer> {
 function show(frames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, string>): string[] {
   const placed = frames.map(({ functionName, location }) => {
     const url = urls.get(location.scriptId) ?? ''
-    const place = `${url || '<anonymous>'}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`
+    const column = (location.columnNumber ?? 0) + 1
+    const place = `${url || '<anonymous>'}:${location.lineNumber + 1}:${column}`
     return { url, line: functionName === '' ? `at ${place}` : `at ${functionName} (${place})` }
   })
   const around = (url: string) =>

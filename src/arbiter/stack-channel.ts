@@ -1,7 +1,7 @@
 /**
  * Asks an acceptor that runs an application in its own event loop what that loop is doing. The
- * answer comes from a thread beside it (`acceptor/stack-thread.ts`), so it also works while the loop
- * is blocked.
+ * answer comes from a thread beside it (`acceptor/stack-thread.ts`), so it also works while the
+ * loop is blocked.
  */
 import type { Socket } from 'node:net'
 import type { StackAnswer } from '../acceptor/stack-answer.ts'

@@ -254,7 +254,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     if (this.#ungranted >= options.responseWindow) slowReaders.watch(this)
   }
 
-  // ---------------------------------------------------------------- a slow client (WaitingResponse)
+  // ---------------------------------------------------------- a slow client (WaitingResponse)
 
   get #isHeavy(): boolean {
     return this.#heldByRuntime >= HEAVY

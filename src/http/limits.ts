@@ -71,7 +71,9 @@ export function effectiveLimits(limits: HeadLimits): HeadLimits {
  * raised.
  *
  * @param limit an effective one, in the units of `unit`
- * @example limitText(4094, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING) // '4094 bytes (limit_request_line)'
+ * @example
+ * limitText(4094, 'bytes', 'limit_request_line', REQUEST_LINE_CEILING)
+ * // '4094 bytes (limit_request_line)'
  */
 export function limitText(limit: number, unit: string, setting: string, ceiling: number): string {
   return `${limit} ${unit} (${limit < ceiling ? setting : 'the most that is ever accepted'})`

@@ -11,8 +11,8 @@ const SPACE = 32
 const TAB = 9
 
 /**
- * The first letters, in lower case, of the names that are looked at (hop-by-hop fields, Date, Server
- * and Content-Length), by the lengths of the names.
+ * The first letters, in lower case, of the names that are looked at (hop-by-hop fields, Date,
+ * Server and Content-Length), by the lengths of the names.
  */
 const INITIALS: number[][] = []
 for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
@@ -64,8 +64,8 @@ const SLOTS = 64
 const LONGEST_KEPT = 1024
 
 /**
- * Parses response heads, and remembers the last ones: most of an application's answers have one of a
- * few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
+ * Parses response heads, and remembers the last ones: most of an application's answers have one of
+ * a few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
  */
 export class ResponseHeads {
   /** The last head of each length, modulo the number of slots. */
@@ -97,10 +97,10 @@ export class ResponseHeads {
 }
 
 /**
- * Parses and checks a response head: a status line without its version, then field lines. The worker
- * has checked each header already. This second check costs about a nanosecond a byte, and is what
- * guarantees that a response header with CR, LF or NUL never reaches a client, whatever a worker
- * does.
+ * Parses and checks a response head: a status line without its version, then field lines. The
+ * worker has checked each header already. This second check costs about a nanosecond a byte, and is
+ * what guarantees that a response header with CR, LF or NUL never reaches a client, whatever a
+ * worker does.
  *
  * @throws ResponseHeadError
  */

@@ -97,7 +97,7 @@ function knownAtoms(): string {
     .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
 }
 
-/** The whole microseconds that a request took. Rounding first undoes the error of binary fractions. */
+/** A request's whole microseconds. Rounding first undoes the error of binary fractions. */
 function microseconds(record: AccessRecord): number {
   return Math.floor(Math.round(record.seconds * 1e9) / 1e3)
 }

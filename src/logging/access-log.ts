@@ -23,7 +23,8 @@ export interface AccessLogOptions {
   /** See `access_log_format`. */
   format: string
   /**
-   * Called when the first line is lost, and again, with the number of lost lines, when writing works.
+   * Called when the first line is lost, and again, with the number of lost lines, when writing
+   * works.
    */
   onTrouble?: (text: string) => void
 }
@@ -103,7 +104,7 @@ export class AccessLog {
     if (this.#writing === undefined) this.#start()
   }
 
-  /** Writes all waiting lines and closes the file. Waits a second for a reader that takes nothing. */
+  /** Writes all waiting lines and closes the file. Waits a second for a reader that is stuck. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -172,7 +173,7 @@ export class AccessLog {
     this.#lost += lines
   }
 
-  /** As many whole lines from `start` on as one write does not mix with those of other processes. */
+  /** As many whole lines from `start` on as one write keeps apart from other processes' lines. */
   #piece(text: string, start: number): string {
     const size = Math.min(this.#atomicWrite, LARGEST_WRITE)
     let end =

@@ -33,9 +33,9 @@ export interface WorkerLog {
 /**
  * Writes entries in Gunicorn's form: `[2026-11-23 00:08:11 +0000] [4711] [INFO] text`.
  *
- * Each entry is appended with one write before the call returns, so many processes can share a file,
- * and no entry is lost if the process dies. A text of several lines (a traceback) is one entry.
- * Control characters are escaped. Only the constructor throws.
+ * Each entry is appended with one write before the call returns, so many processes can share a
+ * file, and no entry is lost if the process dies. A text of several lines (a traceback) is one
+ * entry. Control characters are escaped. Only the constructor throws.
  *
  * @example
  * const log = new ErrorLog({ file: '-', level: 'info' })
@@ -97,8 +97,8 @@ export class ErrorLog {
   }
 
   /**
-   * Opens the file again, after log rotation has renamed it. If that fails, the old one stays in use
-   * and gets an entry about it.
+   * Opens the file again, after log rotation has renamed it. If that fails, the old one stays in
+   * use and gets an entry about it.
    */
   reopen(): void {
     try {

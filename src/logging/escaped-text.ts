@@ -14,8 +14,8 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Escapes text from a client for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN` for
- * other bytes that are not printable ASCII. Empty or missing text becomes `-`.
+ * Escapes text from a client for a log, as Apache does it: `\"`, `\\`, `\n` and the like, `\xNN`
+ * for other bytes that are not printable ASCII. Empty or missing text becomes `-`.
  *
  * @param text a latin-1 view of bytes; any other character is escaped as its UTF-8 bytes
  * @example escapeLogText('a"\n\u00e9') // 'a\\"\\n\\xe9'

@@ -82,8 +82,8 @@ export class LogFile {
   }
 
   /**
-   * Opens the file again under its name, after log rotation has renamed it. Standard streams stay as
-   * they are.
+   * Opens the file again under its name, after log rotation has renamed it. Standard streams stay
+   * as they are.
    *
    * @returns the old descriptor, which the caller closes when nothing writes to it any more;
    * undefined if there is none

@@ -30,9 +30,9 @@ interface Kind {
 }
 
 /**
- * Limits the log entries that a client can cause at will to a few a second of each kind: nobody must
- * be able to fill a disk, or to hide what matters, with bad requests. Suppressed entries are counted,
- * and the number is logged when the flood ends, or every five seconds while it lasts.
+ * Limits the log entries that a client can cause at will to a few a second of each kind: nobody
+ * must be able to fill a disk, or to hide what matters, with bad requests. Suppressed entries are
+ * counted, and the number is logged when the flood ends, or every five seconds while it lasts.
  *
  * Not for what an application logs: its tracebacks and its output are always written.
  *
@@ -40,7 +40,8 @@ interface Kind {
  * const limiter = new LogLimiter({ write: (level, text) => log.log(level, text) })
  * limiter.log('warning', 'requests refused with 400', 'Refused "GET / HTTP/1.1" from …')
  * // After ten of them, one a second is written, and after five seconds:
- * // [WARNING] 4990 more log entries about requests refused with 400 were suppressed in the last 5 s
+ * // [WARNING] 4990 more log entries about requests refused with 400 were suppressed in the last 5
+ * s
  */
 export class LogLimiter {
   readonly #write: (level: LogLevel, text: string) => void

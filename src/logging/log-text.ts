@@ -23,9 +23,9 @@ export function harmlessLine(line: string, colours = false): string {
 }
 
 /**
- * Text of several lines, such as a traceback: as {@link harmlessLine}, but line ends stay. A further
- * line that looks like the beginning of an entry is indented, because an exception's message may
- * quote what a client sent.
+ * Text of several lines, such as a traceback: as {@link harmlessLine}, but line ends stay. A
+ * further line that looks like the beginning of an entry is indented, because an exception's
+ * message may quote what a client sent.
  */
 export function harmlessText(text: string): string {
   if (!text.includes('\n')) return harmlessLine(text)

@@ -283,11 +283,9 @@ function failureOf(error: unknown): Failure {
   const first = error instanceof AggregateError ? (error.errors[0] as Error) : error
   const code = String((first as NodeJS.ErrnoException).code ?? '')
   const message = first.message || code
+  const hostname = (first as { hostname?: string }).hostname ?? 'the host'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return {
-      kind: 'name',
-      message: `${(first as { hostname?: string }).hostname ?? 'the host'} has no address (${code})`,
-    }
+    return { kind: 'name', message: `${hostname} has no address (${code})` }
   if (code === 'ECONNREFUSED') return { kind: 'refused', message: 'connection refused' }
   if (code === 'ECONNRESET' || code === 'EPIPE')
     return { kind: 'reset', message: 'connection reset' }

@@ -42,8 +42,8 @@ const SILENT_MS = 60_000
 
 /**
  * A folder of packages, and the copy into which packages are installed. The copy replaces the
- * folder by renaming, so an installation that fails or is interrupted changes nothing. The work folder
- * is the lock: only one installation runs at a time.
+ * folder by renaming, so an installation that fails or is interrupted changes nothing. The work
+ * folder is the lock: only one installation runs at a time.
  */
 export class InstallFolder {
   /** The folder itself: absolute, links resolved. It may not exist yet. */

@@ -201,7 +201,8 @@ function known(name: string, rawName: string): OptionName {
 /** The text of `monoceros install --help`, with a line end. */
 export function installHelp(): string {
   const rows = Object.entries(table).map(([name, { short, value, help }]): [string, string] => [
-    `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
+    (short === undefined ? '    ' : `-${short}, `) +
+      `--${name}${value === undefined ? '' : ` ${value}`}`,
     help,
   ])
   const width = Math.max(...rows.map(([left]) => left.length)) + 2

@@ -228,7 +228,8 @@ export function endWithLength(length: number): Buffer {
   const key = 'CONTENT_LENGTH'
   const value = String(length)
   return Buffer.from(
-    `${String.fromCharCode(SHORT_ASCII, key.length)}${key}${String.fromCharCode(SHORT_ASCII, value.length)}${value}${String.fromCharCode(NULL)}`,
+    `${String.fromCharCode(SHORT_ASCII, key.length)}${key}` +
+      `${String.fromCharCode(SHORT_ASCII, value.length)}${value}${String.fromCharCode(NULL)}`,
     'latin1',
   )
 }

@@ -35,7 +35,7 @@ export interface ServerOptions {
   rootPath?: string
   /** The most bytes that a request body may have. Defaults to 0: no limit. */
   maxBody?: number
-  /** How long requests in progress may take when the server shuts down, in seconds. Defaults to 5. */
+  /** Seconds that requests in progress may take when the server shuts down. Defaults to 5. */
   gracefulTimeout?: number
 }
 
@@ -152,8 +152,8 @@ export class WSGIServer {
   }
 
   /**
-   * Accepts no more requests, lets those in progress finish, and resolves when the server has ended.
-   * May be called more than once.
+   * Accepts no more requests, lets those in progress finish, and resolves when the server has
+   * ended. May be called more than once.
    */
   shutdown(): Promise<void> {
     this.#ended ??= this.#shutDown()

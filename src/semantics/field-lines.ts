@@ -1,6 +1,6 @@
 /**
- * The fields of a head that came as lines, `Name: value` with a CRLF after each, as workers send it.
- * A value has what stands behind the colon and one space.
+ * The fields of a head that came as lines, `Name: value` with a CRLF after each, as workers send
+ * it. A value has what stands behind the colon and one space.
  *
  * @param text a status line, then field lines
  */

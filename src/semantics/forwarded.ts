@@ -35,7 +35,9 @@ const PAIR =
  *
  * @returns null where there are fewer, where the element or one to its right is malformed, or for a
  * count of 0
- * @example forwardedElement('for=6.6.6.6, for="[2001:db8::1]:4711";proto=https', 1)?.get('for') // '[2001:db8::1]:4711'
+ * @example
+ * forwardedElement('for=6.6.6.6, for="[2001:db8::1]:4711";proto=https', 1)?.get('for')
+ * // '[2001:db8::1]:4711'
  */
 export function forwardedElement(
   header: string | undefined,

@@ -9,7 +9,8 @@ const WIDTH = 100
  * - the title of a test, which the formatter keeps on one line;
  * - a regular expression;
  * - a line of a template literal that has several, such as a program in Python;
- * - a string without a space to break at, such as a URL.
+ * - a string without a space to break at, such as a URL;
+ * - a row of a table in a doc comment, and an instruction to the linter.
  *
  * @param name the name of the file, which tells its language
  * @param code the text of the file
@@ -19,7 +20,7 @@ export function wideLines(name: string, code: string): string[] {
   const wide = code
     .split('\n')
     .map((line, index) => ({ line, index }))
-    .filter(({ line }) => [...line].length > WIDTH)
+    .filter(({ line }) => [...line].length > WIDTH && !/^\s*(\* \||\/\/ biome-ignore)/.test(line))
   if (wide.length === 0) return []
   const lasting = /\.(ts|mjs|js)$/.test(name) ? unbreakable(name, code) : new Set<number>()
   return wide

@@ -30,7 +30,8 @@ import type { BodyReceiver } from './body-receiver.ts'
 export const CHUNK_SIZE_DIGITS = 16
 
 /**
- * The most bytes that all chunk extensions of one body may have together: 16 KiB. They are not used.
+ * The most bytes that all chunk extensions of one body may have together: 16 KiB. They are not
+ * used.
  */
 export const CHUNK_EXTENSION_BYTES = 16 * 1024
 
@@ -406,7 +407,7 @@ export class ChunkedBody implements BodyReceiver {
         431,
         'field-too-long',
         'A trailer field line is longer than ' +
-          `${limitText(this.#fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING)}`,
+          limitText(this.#fieldSizeLimit, 'bytes', 'limit_request_field_size', FIELD_SIZE_CEILING),
       )
     }
   }

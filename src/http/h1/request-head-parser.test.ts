@@ -1036,7 +1036,8 @@ describe('any valid request', () => {
             )
             const framing =
               sizes === null ? `Content-Length: ${body.length}` : 'Transfer-Encoding: chunked'
-            const head = `${method} ${target} HTTP/1.1\r\nHost: h\r\n${lines.join('')}${framing}\r\n\r\n`
+            const rest = `Host: h\r\n${lines.join('')}${framing}\r\n\r\n`
+            const head = `${method} ${target} HTTP/1.1\r\n${rest}`
             return [
               Buffer.from(head, 'latin1'),
               sizes === null ? Buffer.from(body) : chunked(body, sizes),

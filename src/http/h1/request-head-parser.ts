@@ -68,9 +68,9 @@ const FIELD_COST = 256
  * Reads the head of a request: the request line and the fields, up to the empty line (RFC 9112 §2
  * to §5), in one pass over the bytes, fed in any pieces.
  *
- * A head that lies whole in one chunk is read in place and keeps that chunk. A head that is split is
- * collected in a buffer of its own. A bad byte is refused as soon as it is seen, and what is refused,
- * and why, does not depend on how the bytes were split.
+ * A head that lies whole in one chunk is read in place and keeps that chunk. A head that is split
+ * is collected in a buffer of its own. A bad byte is refused as soon as it is seen, and what is
+ * refused, and why, does not depend on how the bytes were split.
  *
  * Node's own parser in strict mode accepts everything that this one accepts, and reads it the same
  * way. The exceptions are required by the standard; `tests/e2e/http-differential.test.ts` lists
@@ -169,8 +169,8 @@ export class RequestHeadParser {
 
   /**
    * How many bytes of memory a head that came in pieces keeps, at most: the buffer that it is
-   * collected in, with its space to grow, and what was made of its fields. 0 for a head that came at
-   * once, which lies in what was read. It does not change until {@link reset}.
+   * collected in, with its space to grow, and what was made of its fields. 0 for a head that came
+   * at once, which lies in what was read. It does not change until {@link reset}.
    */
   get held(): number {
     if (this.#carried === 0) return 0

@@ -147,7 +147,7 @@ export class ResponseWriter {
     return this.#state === BODY_OPEN && !this.#chunked && this.#owed === NO_LENGTH
   }
 
-  /** Answers `Expect: 100-continue`; behind the head of the answer it would be a part of the body. */
+  /** Answers `Expect: 100-continue`. After the answer's head it would be a part of the body. */
   sendContinue(): void {
     if (!this.begun) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }

@@ -16,8 +16,8 @@ const USUAL_NAMES = ['default', 'application', 'app']
 /**
  * Imports an application from a TypeScript or JavaScript file.
  *
- * Node strips types itself, from 22.18 on. Otherwise, or if a file has syntax that cannot be stripped
- * (enums, parameter properties), jiti compiles TypeScript.
+ * Node strips types itself, from 22.18 on. Otherwise, or if a file has syntax that cannot be
+ * stripped (enums, parameter properties), jiti compiles TypeScript.
  *
  * @param reference `./app.ts:app`; see {@link parseReference}
  * @param directory the folder that a relative path starts from
