@@ -510,7 +510,7 @@ describe('processes', () => {
     await server.waitForLog(/SIGUSR1/)
     await new Promise((resolve) => setTimeout(resolve, 600)) // two looks
     expect(await pidOf(server)).toBe(pid)
-    expect(server.log()).not.toMatch(/is ended/)
+    expect(server.log()).not.toMatch(/killing the process/)
   })
 
   test('an application that speaks to whoever has started it does not disturb the arbiter', async () => {
