@@ -25,9 +25,17 @@ export default defineConfig({
         ...release,
         test: {
           ...release.test,
-          // The comparison with llhttp once more, with more connections.
-          include: [...release.test.include, 'tests/e2e/http-differential.test.ts'],
-          env: { MONOCEROS_FUZZ_RUNS: process.env.MONOCEROS_FUZZ_RUNS ?? '5000' },
+          // The comparison with llhttp with more connections, and the mounted applications in a
+          // program instead of the command.
+          include: [
+            ...release.test.include,
+            'tests/e2e/http-differential.test.ts',
+            'tests/e2e/one-process.test.ts',
+          ],
+          env: {
+            MONOCEROS_TEST_TIER: 'release',
+            MONOCEROS_FUZZ_RUNS: process.env.MONOCEROS_FUZZ_RUNS ?? '5000',
+          },
         },
       },
     ],
