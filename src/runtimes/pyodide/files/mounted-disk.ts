@@ -84,8 +84,8 @@ export class MountedDisk {
   }
 
   /**
-   * Calls `use` with a path of `name`, which it may change. The folder is held open during the call, and
-   * is known to be the one that was looked up.
+   * Calls `use` with a path of `name`, which it may change. The folder is held open during the
+   * call, and is known to be the one that was looked up.
    */
   within<T>(parent: FileNode, name: string, use: (path: HostPath) => T): T {
     const { real } = place(parent)
