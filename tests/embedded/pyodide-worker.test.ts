@@ -482,7 +482,9 @@ describe('one worker with a second for each request', () => {
         `GET ${path}: the request ran out of time. Stack (most recent call last):\n  File `,
       )
       expect(log).toContain(`in ${name}`)
-      expect(log).not.toMatch(/exchange\.py|response_writer\.py|serial\.py|embedded\w*\.py|_pyodide/)
+      expect(log).not.toMatch(
+        /exchange\.py|response_writer\.py|serial\.py|embedded\w*\.py|_pyodide/,
+      )
       expect(log).not.toContain('Killing worker')
     },
   )
