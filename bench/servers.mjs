@@ -1,7 +1,7 @@
 /**
  * The servers that are compared, and how each is started: its own defaults, except the address,
  * the number of workers, and what would otherwise refuse the 512 connections of a workload or make
- * the comparison one of time-outs. Access logs are off everywhere.
+ * the comparison one of timeouts. Access logs are off everywhere.
  *
  * @typedef {object} Start
  * @property {string} bin The virtual environment's folder of commands.

@@ -181,7 +181,7 @@ class EmbeddedWorker(SerialWorker):
         self._link.exit(exit_status.PROTOCOL_ERROR)
         raise SystemExit(exit_status.PROTOCOL_ERROR)
 
-    # Time-outs.
+    # Timeouts.
 
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
         """Handles the signal by which the acceptor interrupts a request: raises in the application

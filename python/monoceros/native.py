@@ -60,7 +60,7 @@ def cooperative_wait() -> Optional[_Wait]:
     def wait(descriptors: Sequence[Any], timeout: Optional[float]) -> None:
         try:
             replaced(descriptors, (), (), timeout)
-        # for example a time-out that the application left behind; then poll waits
+        # for example a timeout that the application left behind; then poll waits
         except BaseException:
             pass
 

@@ -116,7 +116,7 @@ class SoloWorker(SerialWorker):
             self._give_up(error)
         except OSError:
             pass
-        # The acceptor is gone: what runs may finish within the graceful time-out.
+        # The acceptor is gone: what runs may finish within the graceful timeout.
         self._lose()
         self._shut(socket.SHUT_RDWR)
         sleep(self._graceful_timeout)

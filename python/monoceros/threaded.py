@@ -355,7 +355,7 @@ class ThreadedWorker:
         return BodyStream(wait, grant)
 
     def _leave(self) -> int:
-        """The acceptor is gone: what runs may finish within the graceful time-out. Takes the lock
+        """The acceptor is gone: what runs may finish within the graceful timeout. Takes the lock
         itself."""
         with self.lock:
             self._lose()

@@ -130,7 +130,7 @@ class Acceptor:
             file.write(textwrap.dedent(source))
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
-        # Blocking, because a socket with a time-out waits for a nearly empty buffer before it
+        # Blocking, because a socket with a timeout waits for a nearly empty buffer before it
         # sends.
         self._poll = select.poll()
         self._poll.register(self.data.fileno(), select.POLLIN)

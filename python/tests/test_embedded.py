@@ -386,7 +386,7 @@ class TimeOuts(EmbeddedCase):
         response = self.response(1)
         self.assertEqual((response.body, response.broken), (b"first", True))
         self.assertEqual(closed, [True])
-        # It is told once: as a time-out, not as an error of the application too.
+        # It is told once: as a timeout, not as an error of the application too.
         self.assertEqual(len(self.log(1, frames.ERROR)), 1)
 
     def test_interrupted_at_any_moment_every_request_has_one_complete_answer(self) -> None:

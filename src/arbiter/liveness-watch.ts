@@ -8,7 +8,7 @@ const CHECK_MS = 250
 /** A check that comes this late, in milliseconds: this process itself was stopped. */
 const OVERSLEPT_MS = 1000
 
-/** Calls back when no sign of life came for longer than the time-out. */
+/** Calls back when no sign of life came for longer than the timeout. */
 export class LivenessWatch {
   readonly #timeoutMs: number
   readonly #timer: NodeJS.Timeout
@@ -17,7 +17,7 @@ export class LivenessWatch {
 
   /**
    * @param timeout in seconds
-   * @param blocked called once, at the first check that finds the time-out exceeded
+   * @param blocked called once, at the first check that finds the timeout exceeded
    */
   constructor(timeout: number, blocked: () => void) {
     this.#timeoutMs = timeout * 1000

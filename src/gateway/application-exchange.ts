@@ -131,7 +131,7 @@ export class ApplicationExchange
     // The client may still be reading, which only shows when something is sent. An application that
     // has nothing to send must not wait forever.
     this.#abandonment = setTimeout(() => {
-      // What has been sent and is not taken is up to the engine's write time-out.
+      // What has been sent and is not taken is up to the engine's write timeout.
       if (this.#answered) return
       if (this.#unsent > 0) this.#abandonment?.refresh()
       else this.#reply?.abort()

@@ -344,7 +344,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#handle = null
     this.held(0)
     const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
-    // Clients can cause any number of 503, but not of 502 (a worker ended) and 504 (a time-out).
+    // Clients can cause any number of 503, but not of 502 (a worker ended) and 504 (a timeout).
     if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)
     else this.#gateway.options.log.error(text)
     if (this.#spool !== null) this.#spool.end(true)

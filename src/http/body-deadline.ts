@@ -8,7 +8,7 @@ const NEVER = Number.POSITIVE_INFINITY
  * By when the body of one request must make progress, and be complete. An exchange has one; a
  * protocol with one exchange at a time uses it again for each.
  *
- * The time-outs stand still while the body is paused: what the application takes is not the
+ * The timeouts stand still while the body is paused: what the application takes is not the
  * client's time.
  */
 export class BodyDeadline {

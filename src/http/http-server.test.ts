@@ -264,7 +264,7 @@ describe('a connection with nothing under way', () => {
     return performance.now() - end
   }
 
-  it('ends without lingering when the header time-out passes and it never sent anything', async () => {
+  it('ends without lingering when the header timeout passes and it never sent anything', async () => {
     const bench = await serve({
       timeouts: { header: 0.3, body: 30, keepAlive: 30, write: 30, wholeBody: 0 },
     })
@@ -272,7 +272,7 @@ describe('a connection with nothing under way', () => {
     expect(await keptOpen(bench, client!)).toBeLessThan(4500) // lingering takes 5 s
   })
 
-  it('ends without lingering when the keep-alive time-out passes', async () => {
+  it('ends without lingering when the keep-alive timeout passes', async () => {
     const bench = await serve({
       timeouts: { header: 30, body: 30, keepAlive: 0.3, write: 30, wholeBody: 0 },
     })
@@ -281,7 +281,7 @@ describe('a connection with nothing under way', () => {
     expect(await keptOpen(bench, client!)).toBeLessThan(4500)
   })
 
-  it('is asked once more whether a request has come when its time-out passes', async () => {
+  it('is asked once more whether a request has come when its timeout passes', async () => {
     const bench = await serve({
       timeouts: { header: 30, body: 30, keepAlive: 0.5, write: 30, wholeBody: 0 },
     })

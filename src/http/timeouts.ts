@@ -1,4 +1,4 @@
-/** How long a client may take for each step, in seconds. 0 disables a time-out. */
+/** How long a client may take for each step, in seconds. 0 disables a timeout. */
 export interface Timeouts {
   /** From the first byte of a head to its end. */
   readonly header: number
@@ -13,7 +13,7 @@ export interface Timeouts {
 }
 
 /**
- * How fast a client must be at least, in bytes per second on average over a time-out. 0 asks for
+ * How fast a client must be at least, in bytes per second on average over a timeout. 0 asks for
  * any progress at all.
  */
 export interface Rates {

@@ -32,7 +32,7 @@ describe('the deadline of a response', () => {
     expect(deadline.at).toBeLessThan(NEVER)
     outlet.taken += 199
     expect(deadline.passed()).toBe(
-      'the client took only 199 bytes of its answer within the write time-out (2 s)',
+      'the client took only 199 bytes of its answer within the write timeout (2 s)',
     )
   })
 

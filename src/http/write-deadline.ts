@@ -62,11 +62,11 @@ export class WriteDeadline {
     }
     if (this.#stillAcknowledges(least)) return null
     const what = taken === 0 ? 'nothing' : `only ${taken} bytes`
-    return `the client took ${what} of its answer within the write time-out (${write} s)`
+    return `the client took ${what} of its answer within the write timeout (${write} s)`
   }
 
   /**
-   * A slow reader may need longer than the time-out to free enough of the kernel's buffer for this
+   * A slow reader may need longer than the timeout to free enough of the kernel's buffer for this
    * process to notice. So it has a second period, in which the kernel is asked what the client
    * acknowledges.
    */

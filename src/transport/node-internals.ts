@@ -183,7 +183,7 @@ export function takeHandle(socket: Socket): object | null {
 
 /**
  * Bytes that have left this process on a socket, ever. Of a write that is under way only the handle
- * knows how much is done; Node's own socket time-outs look at the same members.
+ * knows how much is done; Node's own socket timeouts look at the same members.
  */
 export function bytesTaken(socket: Socket): number {
   const handle = (socket as unknown as SocketInternals)._handle

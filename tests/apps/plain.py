@@ -255,7 +255,7 @@ def own_headers(
     return [b"ok"]
 
 
-# Their names are looked for in the stacks that a time-out writes to the log.
+# Their names are looked for in the stacks that a timeout writes to the log.
 def stuck_in_the_first_place(key: str) -> None:
     begin(key)
     while True:

@@ -411,7 +411,7 @@ describe('processes', () => {
     await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
   })
 
-  test('one that does not let go is ended after the time-out', async () => {
+  test('one that does not let go is ended after the timeout', async () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
@@ -503,7 +503,7 @@ describe('processes', () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     process.kill(server.pid, 'SIGSTOP')
-    // more than the time-out: it is what is tried
+    // more than the timeout: it is what is tried
     await new Promise((resolve) => setTimeout(resolve, 1500))
     process.kill(server.pid, 'SIGCONT')
     server.signal('SIGUSR1')

@@ -166,7 +166,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
     })
   })
 
-  describe('a worker exceeds the time-out', () => {
+  describe('a worker exceeds the timeout', () => {
     test("504; every thread's Python stack is in the log; the worker is replaced", async () => {
       const server = await startPlain({ args: ['--timeout', '1', '--threads', '2'] })
       const first = await beginWaiting(server, 'a', '/stuck?key=a&where=first')

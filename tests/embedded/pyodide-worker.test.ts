@@ -251,7 +251,7 @@ async function get(server: RunningServer, path: string): Promise<{ status: numbe
 
 /**
  * The interpreter answers, or its successor does. On a busy machine that may take longer than the
- * time-out of a test's server.
+ * timeout of a test's server.
  */
 async function answersAgain(server: RunningServer): Promise<void> {
   const { status, text } = await waitFor('an answer', async () => {
@@ -490,12 +490,12 @@ describe('one worker with a second for each request', () => {
   )
 
   test.each(['/printing', '/complaining'])(
-    '%s without end neither keeps the acceptor from its time-outs nor fills its memory',
+    '%s without end neither keeps the acceptor from its timeouts nor fills its memory',
     async (path) => {
       const from = server.log().length
       const before = performance.now()
       expect((await get(server, path)).status).toBe(504)
-      // The time-out is one second. Without a limit it was never answered, and some 50 MB more were
+      // The timeout is one second. Without a limit it was never answered, and some 50 MB more were
       // kept for each second.
       expect(performance.now() - before).toBeLessThan(10_000)
       await server.waitForLog(/ran out of time/, { from })
@@ -503,7 +503,7 @@ describe('one worker with a second for each request', () => {
     },
   )
 
-  test('a half sent response is cut off by a time-out, and its iterable closed', async () => {
+  test('a half sent response is cut off by a timeout, and its iterable closed', async () => {
     const from = server.log().length
     const response = await fetch(`${server.url}/half`)
     expect(response.status).toBe(200)

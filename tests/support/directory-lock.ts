@@ -34,7 +34,7 @@ function holderIsGone(path: string): boolean {
     pid = Number(readFileSync(join(path, 'pid'), 'utf8'))
   } catch {
     // Between the holder's mkdir and its write; a holder killed just there is reported by the next
-    // time-out.
+    // timeout.
     return false
   }
   try {

@@ -90,7 +90,7 @@ describe('the raw client', () => {
     await expect(connection.readResponse()).rejects.toThrow()
   })
 
-  test('a response that does not come is an error within the time-out', async () => {
+  test('a response that does not come is an error within the timeout', async () => {
     const connection = await saying('HTTP/1.1 200 OK\r\n', false)
     connection.timeout = 50
     await expect(connection.readResponse()).rejects.toThrow(/waited 50 ms in vain for a response/)

@@ -729,7 +729,7 @@ describe('a refused message', () => {
   })
 })
 
-describe('time-outs', () => {
+describe('timeouts', () => {
   it('cut off a head that drips', async () => {
     const bench = await serve(echoTarget, { header: 0.2 })
     const client = await RawConnection.open(bench)
@@ -832,7 +832,7 @@ describe('time-outs', () => {
     await client.send(get('/'))
     await client.readResponse('GET', { bodyless: true })
     let got = 0
-    // Longer than the time-out in all; each step leaves the kernel something to send.
+    // Longer than the timeout in all; each step leaves the kernel something to send.
     for (let i = 0; i < 60; i++) {
       got += (await client.readSome(100_000)).length
       await new Promise((resolve) => setTimeout(resolve, 15))
@@ -1219,7 +1219,7 @@ describe('an answer that has not all left', () => {
     }
   })
 
-  it('is cut off when its client takes nothing for the write time-out', async () => {
+  it('is cut off when its client takes nothing for the write timeout', async () => {
     const requests: Recorder[] = []
     const refusals: Refusal[] = []
     const socket = new HeldSocket()

@@ -58,7 +58,7 @@ export class LingeringClose {
 
   passed(): void {
     this.at = Number.POSITIVE_INFINITY
-    // A client that reads slowly still has to get what is queued. The write time-out watches over
+    // A client that reads slowly still has to get what is queued. The write timeout watches over
     // that.
     if (this.#socket.writableLength > 0) this.#linger()
     else this.#socket.destroy()

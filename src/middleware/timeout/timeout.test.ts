@@ -177,7 +177,7 @@ describe('an application that does not begin in time', () => {
     expect(seen).toEqual(['return', 'close'])
   })
 
-  test('its late error is told of, unless it comes of the time-out', async () => {
+  test('its late error is told of, unless it comes of the timeout', async () => {
     const result = byHand<WSGIBody>()
     const { errors } = await run({ seconds: 1 }, () => result.promise)
     result.reject(new Error('late'))
@@ -185,7 +185,7 @@ describe('an application that does not begin in time', () => {
     expect(errors[1]).toMatch(/^After the timeout of "GET \/": Error: late\n/)
   })
 
-  test('its late startResponse and write() are refused with the time-out', async () => {
+  test('its late startResponse and write() are refused with the timeout', async () => {
     const refusals: unknown[] = []
     const { answer } = await run({ seconds: 1 }, async (_environ, startResponse) => {
       const write = startResponse('200 OK', [])
@@ -279,7 +279,7 @@ describe('a client that goes away', () => {
     return { call, told, signal: environ['monoceros.timeout.signal'] as AbortSignal }
   }
 
-  test('before there is a head aborts the signal, and is no time-out', async () => {
+  test('before there is a head aborts the signal, and is no timeout', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     let closed = 0
     const { call, told, signal } = leaving(

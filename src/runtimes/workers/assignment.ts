@@ -46,7 +46,7 @@ export class Assignment implements TaskHandle {
   timedOut = false
   /**
    * When the application was last known to have something to do, in milliseconds of
-   * `performance.now()`; its time-out counts from there.
+   * `performance.now()`; its timeout counts from there.
    */
   activeAt = 0
   /** When it was submitted. */

@@ -7,7 +7,7 @@ import type { Worker } from './worker.ts'
 
 /** How often workers are checked for requests that they should give back, in milliseconds. */
 const LOOK_MS = 5
-/** How often time-outs are checked, in milliseconds. */
+/** How often timeouts are checked, in milliseconds. */
 const TIMEOUT_CHECK_MS = 100
 
 export interface DispatcherOptions {

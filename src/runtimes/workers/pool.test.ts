@@ -377,7 +377,7 @@ describe('a pool of workers', () => {
     await waitFor('the worker to be gone', () => !alive(bench.pids[0]!))
   })
 
-  it('blames a time-out on what has the thread, and not on a download that waits for its turn', async () => {
+  it('blames a timeout on what has the thread, and not on a download that waits for its turn', async () => {
     const { submit, pids } = await startPool({ workers: 1, timeout: 2 })
     const download = submit('/download', 'large=2097152')
     await waitFor('its credit to be used up', () => download.bytes === 262_144)

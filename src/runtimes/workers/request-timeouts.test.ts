@@ -49,7 +49,7 @@ async function makeTimeouts(threads = 1) {
     worker.assign(new Assignment(task, performance.now()), performance.now())
     return task
   }
-  /** Time passes; the time-outs are checked at its end. */
+  /** Time passes; the timeouts are checked at its end. */
   const pass = (ms: number) => {
     vi.advanceTimersByTime(ms)
     timeouts.look(queue)
@@ -105,7 +105,7 @@ it('kills a worker that cannot be interrupted', async () => {
   expect(logged).toEqual(['40 Killing worker 7: a request ran longer than 2 s (timeout)'])
 })
 
-it('lets the other threads finish first, within the graceful time-out', async () => {
+it('lets the other threads finish first, within the graceful timeout', async () => {
   const { handle, assign, pass, worker } = await makeTimeouts(2)
   handle.interrupts = false
   assign()
@@ -119,7 +119,7 @@ it('lets the other threads finish first, within the graceful time-out', async ()
   expect(handle.calls).toEqual(['abort'])
 })
 
-it('is off with a time-out of 0', async () => {
+it('is off with a timeout of 0', async () => {
   const { worker, queue } = await makeTimeouts()
   const log = { log: nothing, output: nothing }
   const off = { timeout: 0, gracefulTimeout: 5, threads: 1, condemned: nothing, log }
