@@ -12,6 +12,7 @@
 export const allowedImports = {
   bytes: [],
   semantics: [],
+  'field-block': ['bytes', 'semantics'],
   wsgi: ['semantics'],
   observe: [],
   logging: ['bytes', 'observe'],
@@ -21,13 +22,14 @@ export const allowedImports = {
   testing: ['semantics', 'wsgi'],
   transport: ['bytes'],
   spool: ['bytes'],
-  http: ['bytes', 'semantics', 'transport', 'spool'],
+  http: ['bytes', 'semantics', 'field-block', 'transport', 'spool'],
   settings: ['logging'],
   runtimes: ['bytes', 'wsgi', 'transport', 'settings', 'observe', 'logging'],
   edge: ['bytes', 'http', 'spool', 'observe'],
   gateway: [
     'bytes',
     'semantics',
+    'field-block',
     'wsgi',
     'http',
     'runtimes',
@@ -53,6 +55,7 @@ export const allowedImports = {
   'python-app': [
     'bytes',
     'semantics',
+    'field-block',
     'wsgi',
     'gateway',
     'runtimes',

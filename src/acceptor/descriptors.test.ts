@@ -28,7 +28,7 @@ describe('how many connections there can be', () => {
     )
   })
 
-  test('is one where there is room for none', () => {
+  test('is one where there is space for none', () => {
     expect(connectionLimit(20_000, 20, 30, 1).maxConnections).toBe(1)
   })
 })

@@ -4,7 +4,7 @@ import { EMPTY, Span } from './span.ts'
 const BYTES = Buffer.from('head:body')
 
 describe('a span', () => {
-  test('is a stretch of memory, without head room and not lent', () => {
+  test('is a stretch of memory, without headroom and not lent', () => {
     const span = new Span().lend(Buffer.alloc(4), 2, 4, 0).set(BYTES, 5, 9)
     expect([span.length, span.free, span.lent, span.latin1()]).toEqual([4, 5, false, 'body'])
   })

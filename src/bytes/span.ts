@@ -22,7 +22,7 @@ export class Span {
   start = 0
   end = 0
   /**
-   * Head room: nobody needs bytes [`free`, `start`) of `bytes` any more. The holder of the span may
+   * Headroom: nobody needs bytes [`free`, `start`) of `bytes` any more. The holder of the span may
    * write there, for example to put a response's head before its body and send both at once.
    */
   free = 0
@@ -37,7 +37,7 @@ export class Span {
     return this.end - this.start
   }
 
-  /** Points it at other bytes, without head room and not lent. Returns the span itself. */
+  /** Points it at other bytes, without headroom and not lent. Returns the span itself. */
   set(bytes: Buffer, start: number, end: number): this {
     this.bytes = bytes
     this.start = start

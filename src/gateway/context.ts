@@ -1,4 +1,4 @@
-import type { ResponseHeads } from '../http/response-lines.ts'
+import type { ResponseBlocks } from '../field-block/response-block.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
@@ -45,7 +45,7 @@ export interface GatewayLog {
 export interface GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
-  readonly responseHeads: ResponseHeads
+  readonly responseBlocks: ResponseBlocks
   readonly runtime: Runtime
   readonly slowReaders: SlowReaders
 }

@@ -9,8 +9,8 @@ export interface EnvironFacts {
   readonly head: RequestHead
   readonly peer: Peer
   /**
-   * The length of a chunked body that has been read whole, or -1. The application then sees a
-   * Content-Length and no Transfer-Encoding.
+   * The length of a body without a declared length that has been read whole, or -1. The application
+   * then sees a Content-Length and no Transfer-Encoding, which is what its environ would have.
    */
   readonly readLength: number
 }

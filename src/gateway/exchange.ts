@@ -1,13 +1,9 @@
 import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
+import { ResponseBlockError } from '../field-block/response-block.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import {
-  type Field,
-  type ResponseHead,
-  ResponseHeadError,
-  responseHead,
-} from '../http/response-head.ts'
+import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import {
   type FileReference,
@@ -194,14 +190,14 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     return this.#gateway.environ.write(this, out, at)
   }
 
-  responseHead(lines: Span, body: Span, ended: boolean): HeadOutcome {
+  responseHead(block: Span, body: Span, ended: boolean): HeadOutcome {
     const reply = this.#reply
     if (reply === null) return TAKEN
     let head: ResponseHead
     try {
-      head = this.#gateway.responseHeads.parse(lines)
+      head = this.#gateway.responseBlocks.parse(block)
     } catch (error) {
-      if (!(error instanceof ResponseHeadError)) throw error
+      if (!(error instanceof ResponseBlockError)) throw error
       const text = `Invalid response head for ${this.#quoted()}: ${error.message}`
       this.#gateway.options.log.limited('error', 'invalid response heads', text)
       this.#handle = null

@@ -1,6 +1,6 @@
+import { ResponseBlocks } from '../field-block/response-block.ts'
 import type { Reply, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { ResponseHeads } from '../http/response-lines.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { GatewayContext, GatewayOptions } from './context.ts'
 import { EnvironWriter } from './environ.ts'
@@ -11,7 +11,7 @@ import { SlowReaders } from './slow-readers.ts'
 export class Gateway implements GatewayContext {
   readonly options: GatewayOptions
   readonly environ: EnvironWriter
-  readonly responseHeads = new ResponseHeads()
+  readonly responseBlocks = new ResponseBlocks()
   readonly runtime: Runtime
   readonly slowReaders: SlowReaders
 

@@ -1,8 +1,8 @@
 import { Span } from '../bytes/span.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { decodePercentBytes, hasPercent } from '../semantics/percent.ts'
+import { SLASH } from '../semantics/syntax.ts'
 
-const SLASH = 0x2f
 const ROOT = Buffer.of(SLASH)
 
 /** Finds `PATH_INFO` (PEP 3333 "environ Variables"): the path below the root path, decoded. */

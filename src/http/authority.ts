@@ -7,7 +7,7 @@ import {
   OPENING_BRACKET,
   PERCENT,
   REGISTERED_NAME,
-} from './syntax.ts'
+} from '../semantics/syntax.ts'
 
 const HIGHEST_PORT = 65535
 const FUTURE_ADDRESS = /^v[0-9a-f]+\.[-._~!$&'()*+,;=:0-9a-z]+$/i

@@ -54,7 +54,7 @@ export interface Reply {
   readonly taken: number
   /**
    * Sends a whole response: the head and all of the body. The span is read before this returns; its
-   * head room may be written over.
+   * headroom may be written over.
    * @returns whether the span's memory is still needed: the client has not taken all of it
    */
   respond(head: ResponseHead, body: Span): boolean

@@ -1,4 +1,4 @@
-import { TOKEN_LOWER, UNDERSCORE } from './syntax.ts'
+import { TOKEN_LOWER, UNDERSCORE } from '../semantics/syntax.ts'
 
 /**
  * A field name, the same object for every request that has it (as long as it is cached), so that

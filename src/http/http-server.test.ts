@@ -97,7 +97,7 @@ async function open(bench: Bench, count: number): Promise<RawConnection[]> {
 }
 
 describe('where there are max_connections', () => {
-  it('the one that has been idle for longest makes room, whether it had an answer or never sent anything', async () => {
+  it('the one that has been idle for longest makes space, whether it had an answer or never sent anything', async () => {
     const bench = await serve({ maxConnections: 3 })
     const [silent, first, second] = await open(bench, 3)
     for (const client of [second, first]) expect((await client!.request(get('/'))).status).toBe(200)
@@ -114,7 +114,7 @@ describe('where there are max_connections', () => {
     expect(bench.turnedAway).toEqual([])
   })
 
-  it('one with a request under way, or a part of one, makes no room: the new one gets 503', async () => {
+  it('one with a request under way, or a part of one, makes no space: the new one gets 503', async () => {
     const bench = await serve({ maxConnections: 2 })
     const [busy, typing] = await open(bench, 2)
     await busy!.send(get('/held'))
@@ -134,7 +134,7 @@ describe('where there are max_connections', () => {
     expect((await next!.request(get('/'))).status).toBe(200)
   })
 
-  it('as many make room as new ones come in one turn, and no request that has arrived by then is lost', async () => {
+  it('as many make space as new ones come in one turn, and no request that has arrived by then is lost', async () => {
     const bench = await serve({ maxConnections: 40 })
     const old = await open(bench, 40)
     for (const client of old) await client.request(get('/'))
@@ -171,7 +171,7 @@ describe('where there are max_connections', () => {
 })
 
 describe('where descriptors are nearly used up', () => {
-  it('idle connections make room, and new ones get 503 where there are none, long before max_connections', async () => {
+  it('idle connections make space, and new ones get 503 where there are none, long before max_connections', async () => {
     const bench = await serve({ maxConnections: 1000 })
     const old = await open(bench, 2)
     for (const client of old) await client.request(get('/'))

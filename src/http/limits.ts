@@ -5,25 +5,27 @@ export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
  * The limits on a request's head, by the settings `limit_request_line`, `limit_request_fields`,
  * `limit_request_field_size` and `header_map`, with Gunicorn's meanings, and `limit_request_head`.
  * A 0 means "no limit of your own": the ceiling below then applies.
+ *
+ * Bytes are counted as HTTP/1.1 writes a head (`http/h1/` has the details). A version that
+ * compresses heads counts what they would be there.
  */
 export interface HeadLimits {
-  /** The most bytes of a request line, without its CRLF. A longer one is answered with 414. */
+  /** The most bytes of a request line: method, target and version. A longer one is answered with 414. */
   readonly requestLine: number
   /**
-   * The most field lines of a head, or of a trailer section; dropped ones count. One more is
+   * The most fields of a head, or of a trailer section; dropped ones count. One more is
    * answered with 431.
    */
   readonly fields: number
   /**
-   * The most bytes of a field line, name, colon, white space and CRLF included. A longer one is
-   * answered with 431.
+   * The most bytes of a field: name, value, and what stands between them and at the end of its
+   * line. A longer one is answered with 431.
    */
   readonly fieldSize: number
   /**
-   * The most bytes of a whole head: request line, field lines and every CRLF; the empty line before
-   * a request line does not count. A trailer section is held to the same. It holds whatever the
-   * limits above are, and bounds what a connection keeps in memory. A larger head is answered with
-   * 431, or with 414 when the request line alone is larger.
+   * The most bytes of a whole head, in the form that the limits above count. A trailer section is
+   * held to the same. It holds whatever the limits above are, and bounds what a connection keeps in
+   * memory. A larger head is answered with 431, or with 414 when the request line alone is larger.
    */
   readonly head: number
   /**

@@ -81,9 +81,9 @@ export interface RequestHead {
    */
   readonly target: string
   /**
-   * Method, target and protocol as logs have them, each byte as one character (latin-1): visible
-   * ASCII, spaces, and bytes from 0x80 on, which logs have to escape. Empty if the engine has not
-   * read all of it.
+   * Method, target and protocol with spaces between them, which access logs have for every version
+   * (`%r` of the Common Log Format). Each byte is one character (latin-1): visible ASCII, spaces,
+   * and bytes from 0x80 on, which logs have to escape. Empty if the engine has not read all of it.
    */
   requestLine(): string
   /** The value of field `index`, each byte as one character (latin-1). */

@@ -26,11 +26,6 @@ export interface ResponseHead {
   rendered: object | null
 }
 
-/** A response head that must not reach a client. `message` says which rule it breaks. */
-export class ResponseHeadError extends Error {
-  readonly code = 'bad-response-head'
-}
-
 /**
  * Makes a head. Nothing is checked: that is for whoever has the fields from an application.
  *

@@ -97,7 +97,7 @@ export class EnvironEncoder {
   /** @returns a number above 255 where a character is beyond latin-1 */
   #text(text: string): number {
     const { length } = text
-    this.#room(5 + 3 * length)
+    this.#reserve(5 + 3 * length)
     const out = this.#out
     const at = this.#at
     let to: number
@@ -156,13 +156,13 @@ export class EnvironEncoder {
 
   #number(value: number): void {
     if (Number.isInteger(value) && Math.abs(value) < 2 ** 31) {
-      this.#room(5)
+      this.#reserve(5)
       this.#out[this.#at] = INT
       this.#at = this.#out.writeInt32LE(value, this.#at + 1)
     } else if (Number.isSafeInteger(value)) {
       this.#integer(BigInt(value))
     } else {
-      this.#room(9)
+      this.#reserve(9)
       this.#out[this.#at] = FLOAT
       this.#at = this.#out.writeDoubleLE(value, this.#at + 1)
     }
@@ -172,7 +172,7 @@ export class EnvironEncoder {
     const digits: number[] = []
     for (let left = value < 0n ? -value : value; left > 0n; left >>= 15n)
       digits.push(Number(left & DIGIT))
-    this.#room(5 + 2 * digits.length)
+    this.#reserve(5 + 2 * digits.length)
     this.#out[this.#at] = LONG
     this.#at = this.#out.writeInt32LE(value < 0n ? -digits.length : digits.length, this.#at + 1)
     for (const digit of digits) this.#at = this.#out.writeUInt16LE(digit, this.#at)
@@ -200,18 +200,18 @@ export class EnvironEncoder {
     this.#byte(NULL)
   }
 
-  #counted(type: number, count: number, room: number): void {
-    this.#room(5 + room)
+  #counted(type: number, count: number, space: number): void {
+    this.#reserve(5 + space)
     this.#out[this.#at] = type
     this.#at = this.#out.writeUInt32LE(count, this.#at + 1)
   }
 
   #byte(byte: number): void {
-    this.#room(1)
+    this.#reserve(1)
     this.#out[this.#at++] = byte
   }
 
-  #room(bytes: number): void {
+  #reserve(bytes: number): void {
     const needed = this.#at + bytes
     if (needed <= this.#out.length) return
     const larger = Buffer.allocUnsafeSlow(needed * 2)

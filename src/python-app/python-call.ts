@@ -1,4 +1,5 @@
 import type { Span } from '../bytes/span.ts'
+import { statusAndFields } from '../field-block/status-and-fields.ts'
 import {
   type FileReference,
   type HeadOutcome,
@@ -10,7 +11,6 @@ import {
   type TaskBody,
   type TaskHandle,
 } from '../runtimes/runtime.ts'
-import { fieldsOfLines } from '../semantics/field-lines.ts'
 import type { RequestBody } from '../spool/request-body.ts'
 import type { BodyStore } from '../spool/spool.ts'
 import { ClientGoneError } from '../wsgi/client-gone.ts'
@@ -173,7 +173,7 @@ export class PythonCall implements Task, BodyConsumer {
     const { length } = came
     let declared: number
     try {
-      declared = this.#begin(head.latin1())
+      declared = this.#begin(head)
     } catch (error) {
       // startResponse has refused the head.
       this.#handle = null
@@ -270,13 +270,13 @@ export class PythonCall implements Task, BodyConsumer {
   // ----------------------------------------------------------------
 
   /** Calls startResponse. @returns the declared Content-Length or -1 */
-  #begin(text: string): number {
-    const headers: ResponseHeaders = fieldsOfLines(text)
+  #begin(head: Span): number {
+    const { status, fields } = statusAndFields(head.latin1())
+    const headers: ResponseHeaders = fields
     let length = -1
     for (const [name, value] of headers) {
       if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value)
     }
-    const status = text.split('\r\n', 1)[0]!
     this.#bodiless =
       this.#environ.REQUEST_METHOD === 'HEAD' ||
       status.startsWith('204') ||

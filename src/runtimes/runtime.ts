@@ -40,7 +40,7 @@ export interface Task {
   /**
    * The response begins.
    *
-   * @param head status line and field lines, not checked; it is in the head room of `body`
+   * @param head as workers send it (`field-block/`), not checked; it is in the headroom of `body`
    * @param body the part of the body that came with the head; lent
    * @param ended that is the whole response
    * @returns whether the memory of `body` is still needed ({@link KEPT}, {@link TAKEN}), or

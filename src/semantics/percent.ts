@@ -1,6 +1,6 @@
 /** Percent-encoding (RFC 3986 §2.1), of bytes and of latin-1 views of bytes. */
 
-const PERCENT = 0x25
+import { PERCENT } from './syntax.ts'
 
 /**
  * Decodes `%41` to `A` in a latin-1 view of bytes. A percent sign that two hex digits do not follow

@@ -144,19 +144,19 @@ describe('a socket that is read anew', () => {
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
     })
     onTestFinished(() => void child.kill('SIGKILL'))
-    const rooms: Buffer[] = []
+    const spaces: Buffer[] = []
     const seen: string[] = []
     const socket = rereadSocket(child.stdio[3] as Socket, {
       buffer: () => {
         // Another one every second time.
-        if (rooms.length % 2 === 1) {
-          rooms.push(rooms.at(-1)!)
+        if (spaces.length % 2 === 1) {
+          spaces.push(spaces.at(-1)!)
           return null
         }
-        rooms.push(Buffer.alloc(16))
-        return rooms.at(-1)!
+        spaces.push(Buffer.alloc(16))
+        return spaces.at(-1)!
       },
-      read: (length) => seen.push(rooms.at(-1)!.toString('latin1', 0, length)),
+      read: (length) => seen.push(spaces.at(-1)!.toString('latin1', 0, length)),
     })
     expect(socket).not.toBeNull()
     child.stdin!.write('a'.repeat(40))

@@ -7,7 +7,7 @@ import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-// What many connections, or many bad requests, do to a server: idle ones make room, descriptors run
+// What many connections, or many bad requests, do to a server: idle ones make space, descriptors run
 // out and come back, the log stays short.
 
 /** Keep-alive connections that have each had an answer. */

@@ -419,7 +419,7 @@ describe.skipIf(!hasPython())('limits', () => {
     const open = [await RawConnection.open(small), await RawConnection.open(small)]
     for (const connection of open) {
       expect((await connection.request(get('/'))).status).toBe(200)
-      await connection.send('GET / HT') // it is not idle, and need not make room
+      await connection.send('GET / HT') // it is not idle, and need not make space
     }
     for (let i = 0; i < 5; i++) {
       const over = await RawConnection.open(small)
@@ -432,6 +432,6 @@ describe.skipIf(!hasPython())('limits', () => {
     for (const connection of open)
       expect((await connection.request('TP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200)
     await open[0]!.close()
-    await waitFor('room', async () => (await exchangeOnce(small, get('/'))).status === 200)
+    await waitFor('space', async () => (await exchangeOnce(small, get('/'))).status === 200)
   })
 })

@@ -129,7 +129,7 @@ describe('workers that are replaced after max_requests', () => {
           version: '1',
         })
         workers.add(body)
-        // Room for the workers that are starting.
+        // Space for the workers that are starting.
         if (next % 50 === 0) await sleep(10)
       }
       expect(connection.surplus).toBe(0)

@@ -541,11 +541,11 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
 
 test('a worker whose application keeps all of its memory is replaced, and no request is lost', async () => {
   const server = await serve(['--worker-memory', '128M'])
-  // Those that find no room are answered 500 until the worker is old enough to be replaced, and
-  // then there is room again.
+  // Those that find no space are answered 500 until the worker is old enough to be replaced, and
+  // then there is space again.
   const answers: string[] = []
   await waitFor(
-    'room again',
+    'space again',
     async () => {
       const { status, text } = await get(server, '/leak')
       expect([200, 500]).toContain(status)

@@ -118,16 +118,18 @@ afterAll(() => work.remove())
 
 describe('the tarball', () => {
   test('holds the compiled server, the Python side, documents, examples, and nothing else', () => {
-    const rooms = new Set(packed.map((path) => path.split('/').slice(0, 2).join('/')))
-    expect([...rooms].filter((room) => !/^(dist|docs|examples)\//.test(room)).sort()).toEqual([
-      'CHANGELOG.md',
-      'LICENSE',
-      'README.md',
-      'package.json',
-      'python/monoceros',
-      'python/monoceros-worker',
-      'python/monoceros_pyodide',
-    ])
+    const folders = new Set(packed.map((path) => path.split('/').slice(0, 2).join('/')))
+    expect([...folders].filter((folder) => !/^(dist|docs|examples)\//.test(folder)).sort()).toEqual(
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'package.json',
+        'python/monoceros',
+        'python/monoceros-worker',
+        'python/monoceros_pyodide',
+      ],
+    )
     expect(packed).toEqual(
       expect.arrayContaining([
         'dist/cli/main.js',

@@ -99,7 +99,7 @@ export const hostileKinds: readonly HostileKind[] = [
   {
     name: '8 MB by write() that are not read',
     bytes: get('/written?size=8000000'),
-    // Room on the disk is what keeps its threads free.
+    // Space on the disk is what keeps its threads free.
     args: ['--threads', '8', '--spool-size', '8G'],
     acceptor: MEMORY * 1.5,
     worker: 48 * MIB,

@@ -44,9 +44,9 @@ async function watched(
 
 describe('two gigabytes', () => {
   const { bavail, bsize } = statfsSync(tmpdir())
-  const room = bavail * bsize
+  const space = bavail * bsize
 
-  test.skipIf(room < 2 * size)('uploaded, by way of a temporary file', async () => {
+  test.skipIf(space < 2 * size)('uploaded, by way of a temporary file', async () => {
     const server = await startEndurance()
     for (const framing of ['length', 'chunked'] as const) {
       await watched(`upload, buffered, ${framing}`, server, (bytes) =>
@@ -76,7 +76,7 @@ describe('two gigabytes', () => {
       })
     }
     await watched('download from a file, wsgi.file_wrapper', server, (bytes) => {
-      // Sparse: it takes no room.
+      // Sparse: it takes no space.
       const file = openSync(join(server.data, `zeros-${bytes}`), 'w')
       ftruncateSync(file, bytes)
       closeSync(file)

@@ -131,8 +131,8 @@ export class PackageIndex {
     server.on('request', async (request, response) => {
       const path = request.url ?? ''
       index.requests.push(path)
-      const [, room, name = ''] = path.split('/')
-      if (room === 'simple') {
+      const [, folder, name = ''] = path.split('/')
+      if (folder === 'simple') {
         const page = index.#page(name)
         return response
           .writeHead(page === '' ? 404 : 200, { 'Content-Type': 'text/html' })

@@ -1,14 +1,5 @@
 import { quoteByte } from '../../bytes/quoted.ts'
 import type { Span } from '../../bytes/span.ts'
-import { HttpError } from '../errors.ts'
-import {
-  effectiveLimits,
-  FIELD_SIZE_CEILING,
-  FIELDS_CEILING,
-  HEAD_CEILING,
-  type HeadLimits,
-  limitText,
-} from '../limits.ts'
 import {
   BACKSLASH,
   COLON,
@@ -23,7 +14,16 @@ import {
   SEMICOLON,
   SP,
   TOKEN_LOWER,
-} from '../syntax.ts'
+} from '../../semantics/syntax.ts'
+import { HttpError } from '../errors.ts'
+import {
+  effectiveLimits,
+  FIELD_SIZE_CEILING,
+  FIELDS_CEILING,
+  HEAD_CEILING,
+  type HeadLimits,
+  limitText,
+} from '../limits.ts'
 import type { BodyReceiver } from './body-receiver.ts'
 
 /** The most hexadecimal digits of a chunk size, leading zeros included. */

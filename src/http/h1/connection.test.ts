@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../../tests/support/raw-client.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { Span } from '../../bytes/span.ts'
+import { ResponseBlock } from '../../field-block/response-block.ts'
 import { MemoryBudget } from '../../spool/memory-budget.ts'
 import { acceptSockets } from '../../transport/accept-sockets.ts'
 import type { ConnectionContext } from '../connection.ts'
@@ -17,7 +18,6 @@ import { DEFAULT_HEAD_LIMITS } from '../limits.ts'
 import type { Refusal } from '../refusal.ts'
 import type { RequestHead } from '../request-head.ts'
 import type { ResponseHead } from '../response-head.ts'
-import { LinesHead } from '../response-lines.ts'
 import { H1Connection } from './connection.ts'
 
 /** One request as the handler saw it, and everything that was said of it since. */
@@ -192,13 +192,12 @@ async function serve(
 
 function head(fields = '', status = '200 OK'): ResponseHead {
   const length = /^content-length: *(\d+)/im.exec(fields)
-  return new LinesHead(
-    Number(status.slice(0, 3)),
-    `${status}\r\n${fields}`,
-    length ? Number(length[1]) : -1,
-    /^date:/im.test(fields),
-    /^server:/im.test(fields),
-  )
+  return new ResponseBlock(`${status}\r\n${fields}`, {
+    status: Number(status.slice(0, 3)),
+    contentLength: length ? Number(length[1]) : -1,
+    hasDate: /^date:/im.test(fields),
+    hasServer: /^server:/im.test(fields),
+  })
 }
 
 /** Answers every request with its target, when its body is there. */
@@ -1001,7 +1000,7 @@ describe('the memory that is held for clients', () => {
     expect(bench.refusals.map(({ status }) => status)).toEqual([503])
   })
 
-  it('lets a head that had begun before wait for room, and no longer than a head may take', async () => {
+  it('lets a head that had begun before wait for space, and no longer than a head may take', async () => {
     const memory = new MemoryBudget(100_000)
     const bench = await serve(echoTarget, { header: 1 }, { memory })
     const [patient, late] = [await RawConnection.open(bench), await RawConnection.open(bench)]
@@ -1200,7 +1199,7 @@ describe('an answer that has not all left', () => {
       socket.on('data', (chunk: Buffer) =>
         connection.received(new Span().set(chunk, 0, chunk.length)),
       )
-      // The first answer leaves so little room that the second waits for the client.
+      // The first answer leaves so little space that the second waits for the client.
       socket.push(Buffer.from(get('/1') + second))
       await waitFor('both requests', () => requests.length === 2)
       expect(requests[0]!.completed).toBe(true)

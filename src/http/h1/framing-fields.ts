@@ -1,6 +1,6 @@
 import { quoteBytes } from '../../bytes/quoted.ts'
+import { COMMA, DIGIT, HTAB, SP } from '../../semantics/syntax.ts'
 import { HttpError } from '../errors.ts'
-import { COMMA, DIGIT, HTAB, SP } from '../syntax.ts'
 import type { FieldLine } from './field-line.ts'
 
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER

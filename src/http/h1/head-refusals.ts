@@ -1,4 +1,5 @@
 import { quoteByte, quoteBytes } from '../../bytes/quoted.ts'
+import { COLON, CR, HTAB, LF, SP } from '../../semantics/syntax.ts'
 import { HttpError } from '../errors.ts'
 import type { FieldName } from '../field-names.ts'
 import {
@@ -8,7 +9,6 @@ import {
   limitText,
   REQUEST_LINE_CEILING,
 } from '../limits.ts'
-import { COLON, CR, HTAB, LF, SP } from '../syntax.ts'
 import type { FieldLine } from './field-line.ts'
 
 /** What a TLS client sends first: the type of a handshake record. */

@@ -1,5 +1,5 @@
+import { ResponseBlock } from '../../field-block/response-block.ts'
 import type { ResponseHead } from '../response-head.ts'
-import { LinesHead } from '../response-lines.ts'
 
 /** What HTTP/1.x keeps of a response head, for the next response with the same one. */
 export class RenderedHead {
@@ -26,7 +26,7 @@ export class RenderedHead {
 
 function linesOf(head: ResponseHead): string {
   let lines: string
-  if (head instanceof LinesHead) lines = `HTTP/1.1 ${head.text}`
+  if (head instanceof ResponseBlock) lines = `HTTP/1.1 ${head.text}`
   else {
     lines = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
     for (const [name, value] of head.fields) lines += `${name}: ${value}\r\n`

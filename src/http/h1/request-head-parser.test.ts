@@ -897,7 +897,7 @@ describe('the parser', () => {
     // The bytes, and the name twice: as bytes and as a string.
     expect(parser.held).toBeGreaterThan(small + 3 * 8000 - 1024)
     for (let i = 0; i < 6; i++) feed(`X: ${'a'.repeat(8000)}\r\n`)
-    // Room to grow, but none beyond what a head may have.
+    // Space to grow, but none beyond what a head may have.
     expect(parser.held).toBeLessThan(65536 + 4096 + 3 * 8000)
     feed('\r\n')
     expect(parser.complete).toBe(true)

@@ -3,6 +3,17 @@
 
 import { quoteBytes } from '../../bytes/quoted.ts'
 import type { Span } from '../../bytes/span.ts'
+import {
+  COLON,
+  CR,
+  DIGIT,
+  FIELD_VALUE,
+  HTAB,
+  LF,
+  SP,
+  TARGET,
+  TOKEN_LOWER,
+} from '../../semantics/syntax.ts'
 import type { HttpError } from '../errors.ts'
 import {
   CACHED_NAME_BYTES,
@@ -14,7 +25,6 @@ import {
 } from '../field-names.ts'
 import { effectiveLimits, type HeadLimits } from '../limits.ts'
 import { methodName } from '../methods.ts'
-import { COLON, CR, DIGIT, FIELD_VALUE, HTAB, LF, SP, TARGET, TOKEN_LOWER } from '../syntax.ts'
 import { expectedNames } from './expected-names.ts'
 import { FieldLine } from './field-line.ts'
 import {

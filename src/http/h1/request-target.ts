@@ -1,5 +1,5 @@
+import { ASTERISK, SLASH } from '../../semantics/syntax.ts'
 import { authorityHostEnd } from '../authority.ts'
-import { ASTERISK, SLASH } from '../syntax.ts'
 import { refusedTarget } from './head-refusals.ts'
 import type { H1RequestHead } from './request-head.ts'
 

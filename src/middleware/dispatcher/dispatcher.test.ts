@@ -90,7 +90,7 @@ describe('by path', () => {
     expect(await asked(app, '/x', '__proto__')).toBe('pages |/x')
   })
 
-  test('a path of very many slashes is looked up no more often than the longest mount has room for', async () => {
+  test('a path of very many slashes is looked up no more often than the longest mount has space for', async () => {
     const looked = vi.spyOn(Map.prototype, 'get')
     try {
       const body = await asked(app, `/x${'/'.repeat(100_000)}`)

@@ -25,7 +25,7 @@ export class Frame {
   type = 0
   flags = 0
   stream = 0
-  /** Lent, with head room (see {@link Span}). The sink may point it at other bytes. */
+  /** Lent, with headroom (see {@link Span}). The sink may point it at other bytes. */
   readonly payload = new Span()
 }
 

@@ -114,7 +114,7 @@ describe('writing frames', () => {
     }
   })
 
-  it('has room for a part that is larger than its batch', async () => {
+  it('has space for a part that is larger than its batch', async () => {
     const [near, far] = await pair()
     const writer = new FrameWriter(near)
     writer.writeU32(WINDOW, 1, 1)

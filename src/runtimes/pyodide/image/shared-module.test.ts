@@ -53,7 +53,7 @@ test('neither the module nor the archive is read, all else is, and everything wh
   expect(await readFile(archive, 'utf8')).toContain('neither the module')
 })
 
-test('there is room for a snapshot that is larger than a fresh memory', async () => {
+test('there is space for a snapshot that is larger than a fresh memory', async () => {
   end = shareModule(await WebAssembly.compile(small), archive, 3 * 65_536 - 1000)
   expect(bytesOf((await instantiateMain()).instance)).toBe(3 * 65_536)
 })

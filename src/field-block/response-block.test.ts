@@ -1,19 +1,23 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Span } from '../bytes/span.ts'
-import { ResponseHeadError } from './response-head.ts'
-import { type LinesHead, parseResponseHead, ResponseHeads } from './response-lines.ts'
+import {
+  parseResponseBlock,
+  type ResponseBlock,
+  ResponseBlockError,
+  ResponseBlocks,
+} from './response-block.ts'
 
-function parse(text: string): LinesHead {
+function parse(text: string): ResponseBlock {
   // Amid other bytes, as in a frame.
   const bytes = Buffer.from(`9${text}200 OK\r\n`, 'latin1')
-  return parseResponseHead(new Span().set(bytes, 1, 1 + text.length))
+  return parseResponseBlock(new Span().set(bytes, 1, 1 + text.length))
 }
 
 const refuses = (text: string) =>
-  expect(() => parse(text), JSON.stringify(text)).toThrow(ResponseHeadError)
+  expect(() => parse(text), JSON.stringify(text)).toThrow(ResponseBlockError)
 
-describe('a response head', () => {
+describe('a response block', () => {
   it('is taken as it is, with what frames the message', () => {
     const text = '200 OK\r\nContent-Type: text/html\r\nContent-Length:  12 \r\nX: caf\xe9\r\n'
     expect(parse(text)).toMatchObject({
@@ -137,11 +141,11 @@ describe('a response head', () => {
       )
     fc.assert(
       fc.property(fc.oneof(mutated, fc.string({ unit: 'binary-ascii' })), (text) => {
-        let head: LinesHead
+        let head: ResponseBlock
         try {
           head = parse(text)
         } catch (error) {
-          expect(error).toBeInstanceOf(ResponseHeadError)
+          expect(error).toBeInstanceOf(ResponseBlockError)
           return
         }
         expect(head.text).toBe(text)
@@ -156,14 +160,14 @@ describe('a response head', () => {
   })
 })
 
-describe('response heads that come again', () => {
-  const at = (heads: ResponseHeads, text: string) => {
+describe('response blocks that come again', () => {
+  const at = (heads: ResponseBlocks, text: string) => {
     const bytes = Buffer.from(`x${text}y`, 'latin1')
     return heads.parse(new Span().set(bytes, 1, 1 + text.length))
   }
 
   it('are the same object while others of other lengths come between', () => {
-    const heads = new ResponseHeads()
+    const heads = new ResponseBlocks()
     const first = at(heads, '200 OK\r\nX: a\r\n')
     at(heads, '404 Not Found\r\nX: a\r\n')
     expect(at(heads, '200 OK\r\nX: a\r\n')).toBe(first)
@@ -183,7 +187,7 @@ describe('response heads that come again', () => {
       .map(
         ([status, fields]) => `${status}\r\n${fields.map(([n, v]) => `${n}: ${v}\r\n`).join('')}`,
       )
-    const outcome = (parsing: () => LinesHead) => {
+    const outcome = (parsing: () => ResponseBlock) => {
       try {
         return parsing()
       } catch (error) {
@@ -192,7 +196,7 @@ describe('response heads that come again', () => {
     }
     fc.assert(
       fc.property(fc.array(text, { minLength: 2, maxLength: 30 }), (texts) => {
-        const heads = new ResponseHeads()
+        const heads = new ResponseBlocks()
         for (const one of [...texts, ...texts]) {
           expect(outcome(() => at(heads, one))).toEqual(outcome(() => parse(one)))
         }
@@ -201,7 +205,7 @@ describe('response heads that come again', () => {
   })
 
   it('are looked at again when they are long', () => {
-    const heads = new ResponseHeads()
+    const heads = new ResponseBlocks()
     const text = `200 OK\r\nX: ${'a'.repeat(2000)}\r\n`
     expect(at(heads, text)).toEqual(at(heads, text))
     expect(at(heads, text)).not.toBe(at(heads, text))

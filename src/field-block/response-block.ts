@@ -1,14 +1,7 @@
 import type { Span } from '../bytes/span.ts'
-import { fieldsOfLines } from '../semantics/field-lines.ts'
 import { HOP_BY_HOP } from '../semantics/hop-by-hop.ts'
-import { type Field, type ResponseHead, ResponseHeadError } from './response-head.ts'
-import { FIELD_VALUE, TCHAR } from './syntax.ts'
-
-const CR = 13
-const LF = 10
-const COLON = 58
-const SPACE = 32
-const TAB = 9
+import { COLON, CR, FIELD_VALUE, HTAB, LF, SP, TCHAR } from '../semantics/syntax.ts'
+import { statusAndFields } from './status-and-fields.ts'
 
 /**
  * The first letters, in lower case, of the names that are looked at (hop-by-hop fields, Date,
@@ -20,41 +13,52 @@ for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
   INITIALS[name.length].push(name.charCodeAt(0))
 }
 
+/** A block that must not reach a client. `message` says which rule it breaks. */
+export class ResponseBlockError extends Error {
+  readonly code = 'bad-response-head'
+}
+
+/** What a protocol must know of a block to frame the message. */
+export interface BlockFacts {
+  /** Status code, 200 to 999. */
+  readonly status: number
+  /** The declared Content-Length in bytes, or -1. */
+  readonly contentLength: number
+  readonly hasDate: boolean
+  readonly hasServer: boolean
+}
+
 /**
- * A response head that came as lines, as workers send it. A protocol that sends lines uses them as
- * they are; the fields are taken apart only if something reads them.
+ * A response head in the form that workers send: a block of lines, which has been checked. To
+ * everything above the protocols it is a `ResponseHead` of `http/response-head.ts`. HTTP/1.x sends
+ * the block as it is; the fields are taken apart only if something reads them.
  */
-export class LinesHead implements ResponseHead {
+export class ResponseBlock implements BlockFacts {
   readonly status: number
   /** `200 OK\r\nName: value\r\n…` in latin-1, every line ended, no empty line at the end. */
   readonly text: string
   readonly contentLength: number
   readonly hasDate: boolean
   readonly hasServer: boolean
+  /** See `ResponseHead.rendered`. */
   rendered: object | null = null
-  #fields: readonly Field[] | null = null
+  #fields: readonly (readonly [name: string, value: string])[] | null = null
 
-  constructor(
-    status: number,
-    text: string,
-    contentLength: number,
-    hasDate: boolean,
-    hasServer: boolean,
-  ) {
-    this.status = status
+  constructor(text: string, facts: BlockFacts) {
     this.text = text
-    this.contentLength = contentLength
-    this.hasDate = hasDate
-    this.hasServer = hasServer
+    this.status = facts.status
+    this.contentLength = facts.contentLength
+    this.hasDate = facts.hasDate
+    this.hasServer = facts.hasServer
   }
 
   get reason(): string {
     return this.text.slice(4, this.text.indexOf('\r\n'))
   }
 
-  get fields(): readonly Field[] {
-    this.#fields ??= fieldsOfLines(this.text).map(
-      ([name, value]): Field => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')],
+  get fields(): readonly (readonly [name: string, value: string])[] {
+    this.#fields ??= statusAndFields(this.text).fields.map(
+      ([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')] as const,
     )
     return this.#fields
   }
@@ -64,57 +68,57 @@ const SLOTS = 64
 const LONGEST_KEPT = 1024
 
 /**
- * Parses response heads, and remembers the last ones: most of an application's answers have one of
- * a few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
+ * Parses response blocks, and remembers the last ones: most of an application's answers have one
+ * of a few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
  */
-export class ResponseHeads {
-  /** The last head of each length, modulo the number of slots. */
+export class ResponseBlocks {
+  /** The last block of each length, modulo the number of slots. */
   readonly #bytes: (Buffer | undefined)[] = new Array(SLOTS).fill(undefined)
-  readonly #heads: (LinesHead | undefined)[] = new Array(SLOTS).fill(undefined)
+  readonly #blocks: (ResponseBlock | undefined)[] = new Array(SLOTS).fill(undefined)
 
   /**
-   * As {@link parseResponseHead}; equal bytes may give the same object.
-   * @throws ResponseHeadError
+   * As {@link parseResponseBlock}; equal bytes may give the same object.
+   * @throws ResponseBlockError
    */
-  parse(lines: Span): LinesHead {
+  parse(lines: Span): ResponseBlock {
     const { bytes, start, end } = lines
     const slot = (end - start) % SLOTS
     const known = this.#bytes[slot]
     if (known !== undefined && known.length === end - start) {
       let i = 0
       while (i < known.length && bytes[start + i] === known[i]) i++
-      if (i === known.length) return this.#heads[slot]!
+      if (i === known.length) return this.#blocks[slot]!
     }
-    const head = parseResponseHead(lines)
+    const block = parseResponseBlock(lines)
     if (end - start <= LONGEST_KEPT) {
       const kept = known?.length === end - start ? known : Buffer.allocUnsafeSlow(end - start)
       bytes.copy(kept, 0, start, end)
       this.#bytes[slot] = kept
-      this.#heads[slot] = head
+      this.#blocks[slot] = block
     }
-    return head
+    return block
   }
 }
 
 /**
- * Parses and checks a response head: a status line without its version, then field lines. The
- * worker has checked each header already. This second check costs about a nanosecond a byte, and is
+ * Parses and checks a response block: status and reason, then field lines. The worker has checked
+ * each header already. This second check costs about a nanosecond a byte, and is
  * what guarantees that a response header with CR, LF or NUL never reaches a client, whatever a
  * worker does.
  *
- * @throws ResponseHeadError
+ * @throws ResponseBlockError
  */
-export function parseResponseHead({ bytes, start, end }: Span): LinesHead {
+export function parseResponseBlock({ bytes, start, end }: Span): ResponseBlock {
   let at = start
   let status = 0
   for (let i = 0; i < 3; i++, at++) {
     const digit = bytes[at] - 48
     if (!(digit >= 0 && digit <= 9))
-      throw new ResponseHeadError('the status does not begin with three digits')
+      throw new ResponseBlockError('the status does not begin with three digits')
     status = status * 10 + digit
   }
-  if (status < 200 || bytes[at] !== SPACE)
-    throw new ResponseHeadError(`the status ${status} is not that of a final response`)
+  if (status < 200 || bytes[at] !== SP)
+    throw new ResponseBlockError(`the status ${status} is not that of a final response`)
   at = endOfLine(bytes, at, end)
   let contentLength = -1
   let hasDate = false
@@ -124,7 +128,7 @@ export function parseResponseHead({ bytes, start, end }: Span): LinesHead {
     while (at < end && TCHAR[bytes[at]] === 1) at++
     const nameEnd = at
     if (nameEnd === nameStart || bytes[at] !== COLON)
-      throw new ResponseHeadError('a header name is not a token')
+      throw new ResponseBlockError('a header name is not a token')
     const valueStart = at + 1
     at = endOfLine(bytes, valueStart, end)
     // Only names that begin like these matter here; the others cost no string.
@@ -133,14 +137,14 @@ export function parseResponseHead({ bytes, start, end }: Span): LinesHead {
     if (name === 'date') hasDate = true
     else if (name === 'server') hasServer = true
     else if (name === 'content-length') {
-      if (contentLength !== -1) throw new ResponseHeadError('Content-Length is given twice')
+      if (contentLength !== -1) throw new ResponseBlockError('Content-Length is given twice')
       contentLength = parseLength(bytes, valueStart, at - 2)
     } else if (HOP_BY_HOP.has(name)) {
-      throw new ResponseHeadError(`${name} is about the connection, which is the server's`)
+      throw new ResponseBlockError(`${name} is about the connection, which is the server's`)
     }
   }
   const text = bytes.toString('latin1', start, end)
-  return new LinesHead(status, text, contentLength, hasDate, hasServer)
+  return new ResponseBlock(text, { status, contentLength, hasDate, hasServer })
 }
 
 /** From somewhere in a line to behind its CRLF; refuses control characters on the way. */
@@ -148,7 +152,7 @@ function endOfLine(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end && FIELD_VALUE[bytes[at]] === 1) at++
   if (at + 1 >= end || bytes[at] !== CR || bytes[at + 1] !== LF) {
-    throw new ResponseHeadError(
+    throw new ResponseBlockError(
       at < end
         ? `it has the control character 0x${bytes[at].toString(16).padStart(2, '0')}`
         : 'it ends within a line',
@@ -160,8 +164,8 @@ function endOfLine(bytes: Buffer, from: number, end: number): number {
 function parseLength(bytes: Buffer, start: number, end: number): number {
   let at = start
   let last = end
-  while (at < last && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-  while (last > at && (bytes[last - 1] === SPACE || bytes[last - 1] === TAB)) last--
+  while (at < last && (bytes[at] === SP || bytes[at] === HTAB)) at++
+  while (last > at && (bytes[last - 1] === SP || bytes[last - 1] === HTAB)) last--
   let length = at === last ? Number.NaN : 0
   for (; at < last; at++) {
     const digit = bytes[at] - 48
@@ -169,7 +173,7 @@ function parseLength(bytes: Buffer, start: number, end: number): number {
   }
   if (!Number.isSafeInteger(length)) {
     const value = JSON.stringify(bytes.toString('latin1', start, end).trim())
-    throw new ResponseHeadError(`the Content-Length ${value} is not a number of bytes`)
+    throw new ResponseBlockError(`the Content-Length ${value} is not a number of bytes`)
   }
   return length
 }
