@@ -59,13 +59,13 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     '# PEP 3333, case by case',
     '',
     'Every sentence of [PEP 3333](https://peps.python.org/pep-3333/) that a server can break, ' +
-      `tried on Monoceros and on gunicorn ${comparedGunicorn} with the same applications and the ` +
-      'same bytes over real sockets.',
+      `tested on Monoceros and on gunicorn ${comparedGunicorn} with the same applications and ` +
+      'the same bytes over real sockets.',
     'The tests write this page (`PEP3333_WRITE=1 npx vitest run ' +
-      'tests/release/pep3333-gunicorn.test.ts`), and fail if it does not show what they see.',
+      'tests/release/pep3333-gunicorn.test.ts`), and fail if it differs from their results.',
     '',
     'The TypeScript column is for the same applications in TypeScript.',
-    'Each is run as it is, and again with a promise or an asynchronous iterable wherever the ' +
+    'Each runs as it is, and again with a promise or an asynchronous iterable wherever the ' +
       'contract allows one; `tests/e2e/pep3333-typescript.test.ts` checks every entry.',
     '',
     `There are ${table.length} cases.`,
@@ -91,7 +91,7 @@ export function page(table: readonly PepCase[], ours: Seen, gunicorn: Seen): str
     ...translations.map(([python, typescript]) => `| ${python} | ${typescript} |`),
     '',
     'If another case has the same name with `-lenient` at its end, the first is for Monoceros ' +
-      'with `--strict`, the second without.',
+      'with `--strict`, and the other one is for Monoceros without it.',
     '',
     'A bare status (`500`) is the server\u2019s own error page.',
     '`refused` and `accepted` tell whether `start_response` raised an error.',
@@ -114,7 +114,7 @@ function embeddedLines(table: readonly PepCase[]): string[] {
   return [
     'On the embedded Python (`--runtime pyodide`) the same applications do the same in ' +
       `${table.length - elsewhere.length} cases (\`tests/embedded/pep3333-embedded.test.ts\`).`,
-    'In the others it lacks something that the system\u2019s Python has:',
+    'In the others, the embedded Python lacks something that the system\u2019s Python has:',
     '',
     '| case | the PEP says | on the embedded Python | lacks | why |',
     '| --- | --- | --- | --- | --- |',

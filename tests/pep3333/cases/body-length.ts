@@ -50,8 +50,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'A Content-Length of the application, in whatever case it writes the name, is the one ' +
-      'that is sent.',
+      'A Content-Length set by the application is sent, in whatever case the name is ' + 'written.',
     on: threads,
     run: async (probe) => {
       const response = await probe.ask('with_length', {
@@ -65,7 +64,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-zero',
     section,
     level: 'must',
-    rule: 'Content-Length: 0 with an empty body is a complete answer.',
+    rule: 'Content-Length: 0 with an empty body is a complete response.',
     on: threads,
     run: (probe) => answer(probe, { chunks: '', length: '0' }),
     expect: '200 OK: "", then 200 OK: "counted"',
@@ -75,8 +74,8 @@ export const bodyLengthCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'Of a chunk that is longer than the Content-Length only that much is sent; the ' +
-      'connection stays in step.',
+      'A chunk that exceeds the Content-Length is truncated, and the next response on the ' +
+      'connection is intact.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'abcdef', length: '3' }),
     expect: '200 OK: "abc", then 200 OK: "counted"',
@@ -85,7 +84,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-too-long-list',
     section,
     level: 'should',
-    rule: 'The same for a list.',
+    rule: 'A list that exceeds the Content-Length is truncated too.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'ab|cdef|gh', length: '3', as: 'list' }),
     expect: '200 OK: "abc", then 200 OK: "counted"',
@@ -94,7 +93,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-zero-too-long',
     section,
     level: 'should',
-    rule: 'The same for a Content-Length of 0.',
+    rule: 'With Content-Length: 0, nothing of the body is sent.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'abc', length: '0' }),
     expect: '200 OK: "", then 200 OK: "counted"',
@@ -104,8 +103,8 @@ export const bodyLengthCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'When more comes than was promised the server stops iterating, and closes; an iterable ' +
-      'that keeps its promise comes to its end.',
+      'If the body exceeds the Content-Length, the server stops iterating and calls ' +
+      'close(); an iterable of the declared length is exhausted.',
     run: async (probe) => {
       const response = await probe.ask('with_length', {
         headers: headersFor({ chunks: 'ab|cd|ef|gh|ij', length: '4' }),
@@ -118,14 +117,14 @@ export const bodyLengthCases: readonly PepCase[] = [
     gunicorn: {
       sees: '"abcd", asked for 5 of 5 chunks, closed once',
       weAre: 'conforms',
-      why: 'Gunicorn goes on asking and throws away what comes.',
+      why: 'Gunicorn continues to iterate and discards the chunks.',
     },
   },
   {
     id: 'length-too-short',
     section,
     level: 'should',
-    rule: 'A body shorter than its Content-Length ends with the connection.',
+    rule: 'If the body is shorter than its Content-Length, the connection is closed.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'ab|c', length: '10' }),
     expect: '200 OK: "abc", broken off, then closed',
@@ -134,7 +133,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-too-short-logged',
     section,
     level: 'should',
-    rule: 'And is logged as an error of the application.',
+    rule: 'A body shorter than its Content-Length is logged as an error in the application.',
     run: async (probe) => {
       const from = probe.server.log().length
       await probe.ask('with_length', { headers: headersFor({ chunks: 'ab|c', length: '10' }) })
@@ -148,14 +147,14 @@ export const bodyLengthCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'not logged',
       weAre: 'conforms',
-      why: 'Gunicorn closes the connection without a word.',
+      why: 'Gunicorn closes the connection without logging anything.',
     },
   },
   {
     id: 'length-nothing-of-it',
     section,
     level: 'should',
-    rule: 'Also when there is no body at all.',
+    rule: 'If there is no body at all, the connection is closed too.',
     on: threads,
     run: (probe) => answer(probe, { chunks: '', length: '10' }),
     expect: '200 OK: "", broken off, then closed',
@@ -164,7 +163,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'head-no-body',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'The answer to HEAD has no body, whatever the application yields.',
+    rule: 'The response to HEAD has no body, whatever the application yields.',
     on: threads,
     run: (probe) => answer(probe, { chunks: 'ab|c', method: 'HEAD' }),
     expect: '200, then 200 OK: "counted"',
@@ -174,7 +173,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'The Content-Length that an application gives in answer to HEAD is kept, with or ' +
+      'A Content-Length that the application sets in response to HEAD is kept, with or ' +
       'without a body.',
     run: async (probe) => {
       const full = await probe.ask('with_length', {
@@ -195,7 +194,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'head-length-not-invented',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'An empty answer to HEAD does not claim that a GET would be empty (RFC 9110 §8.6).',
+    rule:
+      'If the body is empty in response to HEAD, the server does not add Content-Length: ' +
+      '0 (RFC 9110 §8.6).',
     run: async (probe) => {
       const response = await probe.ask('returns', {
         method: 'HEAD',
@@ -210,8 +211,8 @@ export const bodyLengthCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'may',
     rule:
-      'Of a one-item list the answer to HEAD tells the Content-Length that the one to GET ' +
-      'has (RFC 9110 §9.3.2).',
+      'For a one-item list, the response to HEAD has the same Content-Length as the ' +
+      'response to GET (RFC 9110 §9.3.2).',
     run: async (probe) => {
       const headers: [string, string][] = [['X-Result', 'list of one']]
       const response = await probe.ask('returns', { method: 'HEAD', headers })
@@ -221,7 +222,7 @@ export const bodyLengthCases: readonly PepCase[] = [
     gunicorn: {
       sees: '200, Content-Length absent',
       weAre: 'choice',
-      why: 'It tells none in answer to GET either.',
+      why: 'Gunicorn does not send one in response to GET either.',
     },
   },
   ...(['204 No Content', '304 Not Modified'] as const).map(
@@ -230,8 +231,8 @@ export const bodyLengthCases: readonly PepCase[] = [
       section: 'Other HTTP Features',
       level: 'must',
       rule:
-        `An answer of ${status.slice(0, 3)} has no body, no matter what is yielded, and the ` +
-        'connection stays in step.',
+        `A ${status.slice(0, 3)} response has no body, whatever the application yields, and the ` +
+        'next response on the connection is intact.',
       on: threads,
       run: (probe) => answer(probe, { chunks: 'ab|c', status }),
       expect: `${status}: "", then 200 OK: "counted"`,
@@ -242,8 +243,8 @@ export const bodyLengthCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'A 204 carries neither Content-Length nor Transfer-Encoding (RFC 9110 §8.6, RFC 9112 ' +
-      '§6.1).',
+      'A 204 response has neither Content-Length nor Transfer-Encoding (RFC 9110 §8.6, ' +
+      'RFC 9112 §6.1).',
     run: async (probe) => {
       const given = await probe.ask('with_length', {
         headers: headersFor({ chunks: '', length: '0', status: '204 No Content' }),
@@ -262,7 +263,9 @@ export const bodyLengthCases: readonly PepCase[] = [
     id: 'length-304-kept',
     section: 'Other HTTP Features',
     level: 'may',
-    rule: 'A 304 keeps the Content-Length that the application gives: it is the one of the 200.',
+    rule:
+      'A 304 response keeps the application\u2019s Content-Length, which describes the ' +
+      '200 response.',
     run: async (probe) => {
       const response = await probe.ask('with_length', {
         headers: headersFor({ chunks: '', length: '1234', status: '304 Not Modified' }),

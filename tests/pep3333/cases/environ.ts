@@ -54,13 +54,14 @@ export const environCases: readonly PepCase[] = [
     id: 'environ-builtin-dict',
     section: 'Specification Details',
     level: 'must',
-    rule: 'environ is a dict itself, not an instance of a subclass.',
+    rule: 'environ is a builtin dict, not an instance of a subclass.',
     run: async (probe) => (await probe.report<Record<string, string>>('environ_facts')).type ?? '',
     expect: 'builtin dict',
     typescript: {
       sees: 'plain object',
       because: 'words',
-      why: 'An object whose prototype is that of every object literal.',
+      why:
+        'The counterpart of a builtin dict is an object whose prototype is ' + 'Object.prototype.',
     },
   },
   {
@@ -68,14 +69,15 @@ export const environCases: readonly PepCase[] = [
     section: 'Specification Details',
     level: 'must',
     rule:
-      'The application may change environ as it likes, even empty it, without harm to its ' +
-      'own response.',
+      'The application may modify environ in any way, even empty it, without affecting ' +
+      'its own response.',
     run: async (probe) => summary(await probe.ask('environ_cleared')),
     expect: '200 OK: "cleared"',
     gunicorn: {
       sees: '500',
       weAre: 'conforms',
-      why: 'Gunicorn looks its own wrapper up in the environ that it gave away.',
+      why:
+        'Gunicorn looks its file wrapper up in the environ that the application has ' + 'emptied.',
     },
   },
   {
@@ -83,8 +85,7 @@ export const environCases: readonly PepCase[] = [
     section: 'Specification Details',
     level: 'must',
     rule:
-      'What an application does to its environ is not seen by the next request, nor are the ' +
-      'headers of the last.',
+      'Changes to environ, and the headers of a request, do not leak into the next ' + 'request.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -117,7 +118,7 @@ export const environCases: readonly PepCase[] = [
     id: 'environ-latin-1-only',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'No string of the environ has a character above U+00FF, whatever UTF-8 the client sent.',
+    rule: 'No string in environ has a character above U+00FF, even if the client sent UTF-8.',
     run: async (probe) => {
       const found = await probe.report<Record<string, string[]>>('environ_facts', {
         target: '/%e2%98%83?%e2%98%83',
@@ -132,8 +133,8 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'Server-defined variables have a prefix and only lower-case letters, digits, dots and ' +
-      'underscores.',
+      'Names of server-defined variables have a prefix and consist of lower-case letters, ' +
+      'digits, dots and underscores.',
     run: async (probe) => {
       const found = await probe.report<Record<string, string[]>>('environ_facts')
       return `other names: ${found['odd keys']?.join(' ') || 'none'}`
@@ -153,16 +154,16 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'Methods are case-sensitive: a lower-case one is another method, and reaches the ' +
-      'application as such.',
+      'Methods are case-sensitive: a lower-case method is a different one and reaches the ' +
+      'application unchanged.',
     run: (probe) => see(probe, ['REQUEST_METHOD'], { method: 'get' }),
     expect: 'REQUEST_METHOD=get',
     gunicorn: {
       sees: 'refused, 400',
       weAre: 'laxer',
       why:
-        'RFC 9110 §9.1 makes every token a method; which of them exist is for the ' +
-        'application to say.',
+        'RFC 9110 §9.1 allows any token as a method; the application decides which ones it ' +
+        'supports.',
     },
   },
   {
@@ -177,7 +178,9 @@ export const environCases: readonly PepCase[] = [
     id: 'script-name-prefix',
     section,
     level: 'must',
-    rule: 'Under a prefix, SCRIPT_NAME is the prefix and PATH_INFO the rest.',
+    rule:
+      'If the application is mounted at a prefix, SCRIPT_NAME is the prefix and PATH_INFO ' +
+      'the rest.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/site/page' }),
     expect: 'SCRIPT_NAME=/site PATH_INFO=/page',
@@ -186,7 +189,7 @@ export const environCases: readonly PepCase[] = [
     id: 'script-name-no-slash',
     section,
     level: 'may',
-    rule: 'PATH_INFO is empty when the URL is the prefix without a slash.',
+    rule: 'PATH_INFO is empty if the URL path is the prefix without a trailing slash.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/site' }),
     expect: 'SCRIPT_NAME=/site PATH_INFO=',
@@ -195,7 +198,7 @@ export const environCases: readonly PepCase[] = [
     id: 'script-name-slash',
     section,
     level: 'must',
-    rule: 'PATH_INFO keeps the slash that follows the prefix.',
+    rule: 'PATH_INFO includes the slash that follows the prefix.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/site/?q' }),
     expect: 'SCRIPT_NAME=/site PATH_INFO=/',
@@ -205,7 +208,7 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'The prefix ends where a segment of the path ends: PATH_INFO is empty or begins with a ' +
+      'The prefix matches only whole path segments: PATH_INFO is empty or begins with a ' +
       'slash.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/sitemap' }),
@@ -213,14 +216,15 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'SCRIPT_NAME=/site PATH_INFO=map',
       weAre: 'conforms',
-      why: 'A PATH_INFO that does not begin with a slash is none (RFC 3875 §4.1.5).',
+      why: 'A PATH_INFO that does not begin with a slash is invalid (RFC 3875 §4.1.5).',
     },
   },
   {
     id: 'script-name-stripped',
     section,
     level: 'may',
-    rule: 'A path without the prefix is one from which a proxy has already taken it.',
+    rule:
+      'If the path lacks the prefix, the server assumes that a proxy has already removed ' + 'it.',
     on: site,
     run: (probe) => see(probe, ['SCRIPT_NAME', 'PATH_INFO'], { target: '/other' }),
     expect: 'SCRIPT_NAME=/site PATH_INFO=/other',
@@ -228,8 +232,8 @@ export const environCases: readonly PepCase[] = [
       sees: 'refused, 500',
       weAre: 'laxer',
       why:
-        'Proxies of both kinds are common, and either way the application makes the right ' +
-        'links.',
+        'Some proxies remove the prefix and some do not; the application generates correct ' +
+        'links in both cases.',
     },
   },
   {
@@ -249,7 +253,9 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-decoded',
     section,
     level: 'must',
-    rule: 'PATH_INFO is percent-decoded, once, and a plus sign stays one (RFC 3875 §4.1.5).',
+    rule:
+      'PATH_INFO is percent-decoded exactly once, and a plus sign is left as it is (RFC ' +
+      '3875 §4.1.5).',
     run: (probe) => see(probe, ['PATH_INFO'], { target: '/a%20b%2Fc%252Fd+e' }),
     expect: 'PATH_INFO=/a b/c%2Fd+e',
   },
@@ -258,8 +264,8 @@ export const environCases: readonly PepCase[] = [
     section: 'Unicode Issues',
     level: 'must',
     rule:
-      'Each of the 256 byte values, percent-encoded in the path, is the character of that ' +
-      'code in PATH_INFO.',
+      'Each of the 256 byte values, percent-encoded in the path, becomes the character ' +
+      'with that code in PATH_INFO.',
     run: async (probe) => {
       const environ = await reported(probe.environ({ target: `/${percentEncoded}` }))
       if (typeof environ === 'string') return environ
@@ -275,7 +281,7 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-utf-8',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'UTF-8 in the path is seen as its bytes, a character each.',
+    rule: 'Each byte of UTF-8 in the path becomes one character.',
     run: (probe) => see(probe, ['PATH_INFO'], { target: '/caf%C3%A9' }),
     expect: 'PATH_INFO=/caf\xc3\xa9',
   },
@@ -283,7 +289,7 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-malformed-percent',
     section,
     level: 'must',
-    rule: 'A percent sign that begins no escape is not decoded into something else.',
+    rule: 'A percent sign that does not begin a valid escape is left as it is.',
     run: (probe) => see(probe, ['PATH_INFO'], { target: '/100%/%zz%4' }),
     expect: 'PATH_INFO=/100%/%zz%4',
   },
@@ -291,7 +297,9 @@ export const environCases: readonly PepCase[] = [
     id: 'path-info-unchanged',
     section,
     level: 'must',
-    rule: 'Semicolons, doubled slashes and dot segments of the path reach the application as sent.',
+    rule:
+      'Semicolons, double slashes and dot segments in the path reach the application ' +
+      'unchanged.',
     run: (probe) => see(probe, ['PATH_INFO'], { target: '//a;b=c//./d/../e' }),
     expect: 'PATH_INFO=//a;b=c//./d/../e',
   },
@@ -300,8 +308,8 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'Of an absolute URL in the request line PATH_INFO is the path, and Host the authority ' +
-      '(RFC 9112 §3.2.2).',
+      'If the request line has an absolute URL, PATH_INFO is its path and HTTP_HOST its ' +
+      'authority (RFC 9112 §3.2.2).',
     run: (probe) =>
       see(probe, ['PATH_INFO', 'QUERY_STRING', 'HTTP_HOST'], {
         target: 'http://real.example:81/p?q=1',
@@ -312,15 +320,15 @@ export const environCases: readonly PepCase[] = [
       sees: 'PATH_INFO=/p QUERY_STRING=q=1 HTTP_HOST=other.example',
       weAre: 'conforms',
       why:
-        'RFC 9112 §3.2.2: the authority of the request line has to replace Host, so that ' +
-        'nobody can be told two hosts.',
+        'RFC 9112 §3.2.2: the authority of the request line replaces Host, so that all ' +
+        'recipients see the same host.',
     },
   },
   {
     id: 'query-string-raw',
     section,
     level: 'must',
-    rule: 'QUERY_STRING is what follows the first question mark, undecoded.',
+    rule: 'QUERY_STRING is everything after the first question mark, not decoded.',
     run: (probe) => see(probe, ['QUERY_STRING'], { target: '/p?a=%20b+c&d=e?f;%C3%A9' }),
     expect: 'QUERY_STRING=a=%20b+c&d=e?f;%C3%A9',
   },
@@ -336,15 +344,17 @@ export const environCases: readonly PepCase[] = [
     id: 'target-raw-bytes',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'Bytes above 0x7F that are not percent-encoded never become other characters.',
+    rule:
+      'Bytes above 0x7F that are not percent-encoded become the characters with the same ' +
+      'codes.',
     run: (probe) => see(probe, ['PATH_INFO', 'QUERY_STRING'], { target: '/caf\xe9?\xe9' }),
     expect: 'PATH_INFO=/caf\xe9 QUERY_STRING=\xe9',
     gunicorn: {
       sees: 'refused, 400',
       weAre: 'laxer',
       why:
-        'Clients send UTF-8 that they have not encoded, such as `curl http://host/caf\xe9`; ' +
-        'nginx, uWSGI and granian take it, and each byte stays what it is.',
+        'Some clients send UTF-8 without encoding it, such as `curl http://host/caf\xe9`; ' +
+        'nginx, uWSGI and granian accept this too. Each byte is kept.',
     },
   },
   {
@@ -384,7 +394,8 @@ export const environCases: readonly PepCase[] = [
     id: 'content-type-twice',
     section,
     level: 'must',
-    rule: 'Two Content-Type fields cannot be put in one CONTENT_TYPE without a guess.',
+    rule:
+      'A request with two Content-Type fields is rejected: CONTENT_TYPE can hold only ' + 'one.',
     run: (probe) =>
       see(probe, ['CONTENT_TYPE'], {
         method: 'POST',
@@ -400,7 +411,7 @@ export const environCases: readonly PepCase[] = [
     id: 'server-name-and-port',
     section,
     level: 'must',
-    rule: 'SERVER_NAME and SERVER_PORT are there and not empty.',
+    rule: 'SERVER_NAME and SERVER_PORT are present and not empty.',
     run: async (probe) => {
       const environ = await probe.environ()
       const port =
@@ -413,7 +424,9 @@ export const environCases: readonly PepCase[] = [
     id: 'server-name-without-host',
     section,
     level: 'must',
-    rule: 'Without a Host field (HTTP/1.0) they hold the address of the server.',
+    rule:
+      'Without a Host field (HTTP/1.0), SERVER_NAME and SERVER_PORT hold the ' +
+      'server\u2019s address.',
     run: async (probe) => {
       const environ = await probe.environ({ version: '1.0', host: null })
       const real =
@@ -446,8 +459,8 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'A request field is HTTP_ and its name in upper case with underscores; space around ' +
-      'its value is no part of it.',
+      'A request field becomes HTTP_ and its name in upper case with underscores; white ' +
+      'space around the value is removed.',
     run: (probe) =>
       see(probe, ['HTTP_HOST', 'HTTP_X_MIXED_CASE', 'HTTP_X_INNER'], {
         headers: [
@@ -471,7 +484,9 @@ export const environCases: readonly PepCase[] = [
     id: 'http-variables-raw-bytes',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'Each byte that a field value may hold, 0x80 to 0xFF too, is the character of that code.',
+    rule:
+      'Each byte that is allowed in a field value, including 0x80 to 0xFF, becomes the ' +
+      'character with that code.',
     run: async (probe) => {
       const bytes = everyByte.filter((byte) => (byte > 0x20 && byte < 0x7f) || byte > 0x7f)
       const value = String.fromCharCode(...bytes)
@@ -487,8 +502,8 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'A repeated field is one variable with the values in order, separated by commas (RFC ' +
-      '9110 §5.3).',
+      'A repeated field becomes one variable with the values in order, separated by ' +
+      'commas (RFC 9110 §5.3).',
     run: (probe) =>
       see(probe, ['HTTP_X_LIST'], {
         headers: [
@@ -504,7 +519,7 @@ export const environCases: readonly PepCase[] = [
     id: 'http-variables-cookies',
     section,
     level: 'should',
-    rule: 'Several Cookie fields are joined so that each cookie can still be told apart.',
+    rule: 'Several Cookie fields are joined in a way that keeps the cookies separate.',
     run: (probe) =>
       see(probe, ['HTTP_COOKIE'], {
         headers: [
@@ -517,15 +532,15 @@ export const environCases: readonly PepCase[] = [
       sees: 'HTTP_COOKIE=a=1,b=2',
       weAre: 'conforms',
       why:
-        'A comma is no separator in a Cookie (RFC 6265 §4.2.1): an application reads one ' +
-        'cookie with the value `1,b=2`.',
+        'A comma does not separate cookies (RFC 6265 §4.2.1): with gunicorn, the ' +
+        'application sees one cookie with the value `1,b=2`.',
     },
   },
   {
     id: 'http-variables-underscore',
     section,
     level: 'should',
-    rule: 'A field name with an underscore cannot pass for the one with a hyphen.',
+    rule: 'A field name with an underscore cannot be used to forge the field with a hyphen.',
     run: (probe) =>
       see(probe, ['HTTP_X_USER', 'HTTP_X_ADMIN'], {
         headers: [
@@ -540,7 +555,7 @@ export const environCases: readonly PepCase[] = [
     id: 'content-length-underscore',
     section,
     level: 'must',
-    rule: 'A field Content_Length is neither CONTENT_LENGTH nor HTTP_CONTENT_LENGTH.',
+    rule: 'A field named Content_Length sets neither CONTENT_LENGTH nor HTTP_CONTENT_LENGTH.',
     run: (probe) =>
       see(probe, ['CONTENT_LENGTH', 'HTTP_CONTENT_LENGTH'], {
         method: 'POST',
@@ -553,7 +568,7 @@ export const environCases: readonly PepCase[] = [
     id: 'host-twice',
     section,
     level: 'should',
-    rule: 'Two Host fields cannot be one HTTP_HOST (RFC 9112 §3.2).',
+    rule: 'A request with two Host fields is rejected (RFC 9112 §3.2).',
     run: (probe) => see(probe, ['HTTP_HOST'], { headers: [['Host', 'other.example']] }),
     expect: 'refused, 400',
   },
@@ -578,8 +593,8 @@ export const environCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'As many other CGI variables as apply: the client\u2019s address and port, the ' +
-      'server\u2019s name, the target as sent.',
+      'The server provides other applicable CGI variables: the client\u2019s address and ' +
+      'port, the server software, the request target as sent.',
     run: async (probe) => {
       const environ = await probe.environ({ target: '/a%20b?c' })
       const port = /^\d+$/.test(environ.REMOTE_PORT ?? '') ? 'REMOTE_PORT' : ''
@@ -593,7 +608,7 @@ export const environCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'REMOTE_ADDR=127.0.0.1 REMOTE_PORT SERVER_SOFTWARE RAW_URI',
       weAre: 'choice',
-      why: 'Applications look for the undecoded target under either name.',
+      why: 'Applications look for the raw request target under either name.',
     },
   },
   {
@@ -608,7 +623,7 @@ export const environCases: readonly PepCase[] = [
     id: 'wsgi-url-scheme',
     section,
     level: 'must',
-    rule: 'wsgi.url_scheme is a str, http on a plain connection.',
+    rule: 'wsgi.url_scheme is a str: http on an unencrypted connection.',
     run: (probe) => facts(probe, 'wsgi.url_scheme'),
     expect: 'wsgi.url_scheme: http',
   },
@@ -624,7 +639,7 @@ export const environCases: readonly PepCase[] = [
     id: 'wsgi-run-once',
     section,
     level: 'must',
-    rule: 'wsgi.run_once is false in a server that stays.',
+    rule: 'wsgi.run_once is false in a long-running server.',
     run: (probe) => facts(probe, 'run_once'),
     expect: 'run_once: false',
   },
@@ -648,15 +663,15 @@ export const environCases: readonly PepCase[] = [
       sees: 'multithread: false',
       because: 'threads',
       why:
-        'WebAssembly has no threads that Python could use: one runs the application, ' +
-        'whatever `--threads` says.',
+        'Python cannot use threads in WebAssembly: a single thread runs the application, ' +
+        'regardless of `--threads`.',
     },
     typescript: {
       sees: 'multithread: false',
       because: 'language',
       why:
-        'One thread runs the application, whatever `--threads` says; requests take turns ' +
-        'where it waits for something.',
+        'A single thread runs the application, regardless of `--threads`; requests take ' +
+        'turns whenever it awaits something.',
     },
   },
   {
@@ -685,7 +700,7 @@ export const environCases: readonly PepCase[] = [
     section: 'Input and Error Streams',
     level: 'may',
     rule:
-      'wsgi.input_terminated says that the input ends by itself (an extension that ' +
+      'wsgi.input_terminated is true: the input signals its own end (an extension that ' +
       'frameworks rely on).',
     run: (probe) => facts(probe, 'wsgi.input_terminated'),
     expect: 'wsgi.input_terminated: True',
@@ -694,20 +709,20 @@ export const environCases: readonly PepCase[] = [
     id: 'deployer-variables',
     section: 'Application Configuration',
     level: 'should',
-    rule: 'A deployer can give the application names and values.',
+    rule: 'A deployer can pass configuration variables to the application.',
     on: site,
     run: async (probe) => {
       const places = await probe.report<string[]>('deployer_variable', { target: '/site/' })
       return places.length > 0 ? `in ${places.join(' and ')}` : 'nowhere'
     },
     expect: 'in os.environ',
-    typescript: { sees: 'in process.env', because: 'words', why: 'The same place.' },
+    typescript: { sees: 'in process.env', because: 'words', why: 'The counterpart of os.environ.' },
   },
   {
     id: 'url-reconstruction-host',
     section: 'URL Reconstruction',
     level: 'must',
-    rule: 'The PEP\u2019s algorithm gives back the URL that was asked for.',
+    rule: 'The PEP\u2019s algorithm reconstructs the requested URL.',
     run: (probe) =>
       probe.report('url_reconstruction', {
         target: '/caf%C3%A9%20x/?y=%201',
@@ -719,7 +734,7 @@ export const environCases: readonly PepCase[] = [
     id: 'url-reconstruction-no-host',
     section: 'URL Reconstruction',
     level: 'must',
-    rule: 'Without Host it gives a URL that reaches this server.',
+    rule: 'Without a Host field, the reconstructed URL refers to this server.',
     run: async (probe) => {
       const url = await probe.report<string>('url_reconstruction', {
         target: '/a',
@@ -734,7 +749,7 @@ export const environCases: readonly PepCase[] = [
     id: 'url-reconstruction-prefix',
     section: 'URL Reconstruction',
     level: 'must',
-    rule: 'SCRIPT_NAME and PATH_INFO together are the whole path.',
+    rule: 'SCRIPT_NAME and PATH_INFO together form the complete path.',
     on: site,
     run: (probe) => probe.report('url_reconstruction', { target: '/site/a/b' }),
     expect: 'http://case.example/site/a/b',

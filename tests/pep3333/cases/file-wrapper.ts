@@ -43,13 +43,13 @@ export const fileWrapperCases: readonly PepCase[] = [
   serving(
     'file-temporary',
     'file',
-    'Also one that goes away when it is closed.',
+    'A temporary file that is deleted when closed is sent.',
     '200, the whole file',
   ),
   serving(
     'file-block-size',
     'file with block size',
-    'A block size may be suggested.',
+    'A block size may be passed as the second argument.',
     '200, the whole file',
   ),
   serving('file-empty', 'empty file', 'An empty file is an empty body.', '200 OK: ""'),
@@ -62,38 +62,38 @@ export const fileWrapperCases: readonly PepCase[] = [
   serving(
     'file-offset-large',
     'file with most of it left',
-    'Also when much is left from there.',
+    'A large file is sent from its position too.',
     '200, its last 179964 bytes',
   ),
   serving(
     'file-offset-later',
     'file moved after wrapping',
-    'At the position when sending begins, not when the file was wrapped.',
+    'The position counts when sending begins, not when the file was wrapped.',
     '200 OK: "qrstuvwxyz"',
   ),
   serving(
     'file-offset-buffered',
     'buffered file read in part',
-    'At the position that the file object shows, though it has read ahead of that.',
+    'The file object\u2019s own position (tell()) counts, even if its buffer has read ' + 'ahead.',
     '200 OK: "qrstuvwxyz"',
     {
       gunicorn: {
         sees: '200 OK: ""',
         weAre: 'conforms',
-        why: 'Gunicorn asks the descriptor for the position, which the buffer has moved on.',
+        why: 'Gunicorn uses the position of the descriptor, which buffering has advanced.',
       },
     },
   ),
   serving(
     'file-written',
     'file growing',
-    'What was written before it was returned is sent.',
+    'Data written to the file before it is returned is sent.',
     '200 OK: "short and more"',
   ),
   serving(
     'file-deleted',
     'deleted file',
-    'A file that has lost its name meanwhile is sent.',
+    'A file that has been deleted in the meantime is sent.',
     '200, the whole file',
   ),
   serving(
@@ -105,25 +105,26 @@ export const fileWrapperCases: readonly PepCase[] = [
   serving(
     'file-bytesio-offset',
     'BytesIO at an offset',
-    'From its position.',
+    'A file-like object in memory is sent from its position.',
     '200 OK: "qrstuvwxyz"',
   ),
   serving(
     'file-only-read',
     'only read',
-    'Nothing but read(size) is needed of it.',
+    'A file-like object needs no method except read(size).',
     '200 OK: "only read"',
   ),
   serving(
     'file-pipe',
     'pipe',
-    'A pipe has a file descriptor but is no file: it is read to its end.',
+    'A pipe has a file descriptor but is not a file: it is read to its end.',
     '200 OK: "through a pipe"',
   ),
   serving(
     'file-gzip',
     'gzip',
-    'What read() gives is sent, though the object has the file descriptor of something else.',
+    'The result of read() is sent, even if fileno() refers to different data, as with a ' +
+      'gzip file.',
     '200 OK: "plain"',
     {
       level: 'may',
@@ -131,8 +132,8 @@ export const fileWrapperCases: readonly PepCase[] = [
         sees: '200 OK: "", broken off',
         weAre: 'choice',
         why:
-          'The PEP lets a server take fileno() at its word; a compressed body where a plain ' +
-          'one was meant helps nobody.',
+          'The PEP lets a server rely on fileno(), but then the client would get compressed ' +
+          'data instead of the plain text.',
       },
     },
   ),
@@ -147,34 +148,36 @@ export const fileWrapperCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'chunked',
       weAre: 'choice',
-      why: 'The PEP leaves it open; a download with a length shows its progress.',
+      why:
+        'The PEP leaves this open; with a length, clients can show the progress of a ' +
+        'download.',
     },
     typescript: {
       sees: 'chunked',
       because: 'choice',
       why:
-        'A file-like object of JavaScript has no descriptor and no position to ask for: the ' +
-        'application, which opened it, can give the length.',
+        'A file-like object in JavaScript has no descriptor and no position; the ' +
+        'application can set the length itself.',
     },
   },
   serving(
     'file-length-shorter',
     'file at an offset',
-    'No more is sent than the Content-Length of the application.',
+    'No more than the application\u2019s Content-Length is sent.',
     '200 OK: "qrst"',
     { length: 4 },
   ),
   serving(
     'file-length-longer',
     'file at an offset',
-    'A file that is shorter than the Content-Length ends with the connection.',
+    'If a file is shorter than the Content-Length, the connection is closed.',
     '200 OK: "qrstuvwxyz", broken off',
     { length: 40, level: 'should', section: 'Handling the Content-Length Header' },
   ),
   serving(
     'file-length-within',
     'plain file',
-    'Nor of a large file.',
+    'No more than the Content-Length is sent of a large file either.',
     '200, its first 100000 bytes',
     {
       length: 100_000,
@@ -184,7 +187,7 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-closed',
     section,
     level: 'must',
-    rule: 'close() of a real file is called, however it is sent.',
+    rule: 'close() of a real file is called, whichever way the file is sent.',
     run: async (probe) => {
       const sent = await serve(probe, 'plain file')
       await probe.settled()
@@ -196,7 +199,7 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-closed-once',
     section,
     level: 'must',
-    rule: 'And once.',
+    rule: 'close() of a real file is called only once.',
     run: async (probe) => `${await serve(probe, 'noting file')}, ${await probe.closes()}`,
     expect: '200, the whole file, closed once',
   },
@@ -212,7 +215,7 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-head',
     section,
     level: 'must',
-    rule: 'In answer to HEAD nothing of the file is sent, and it is closed.',
+    rule: 'In response to HEAD, nothing of the file is sent, and the file is closed.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(
@@ -236,8 +239,8 @@ export const fileWrapperCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'A middleware can iterate over the wrapper and change what it gives; close() reaches ' +
-      'the file.',
+      'Middleware can iterate over the wrapper and change its chunks; close() reaches the ' +
+      'file.',
     run: async (probe) =>
       `${summary(await probe.ask('wraps_and_uppercases'))}, ${await probe.closes()}`,
     expect: '200 OK: "LOWER CASE", closed once',
@@ -246,7 +249,8 @@ export const fileWrapperCases: readonly PepCase[] = [
     id: 'file-not-returned',
     section,
     level: 'must',
-    rule: 'A wrapper that is made but not returned transmits nothing and does not touch the file.',
+    rule:
+      'A wrapper that is created but not returned sends nothing and does not touch the ' + 'file.',
     run: async (probe) => summary(await probe.ask('wraps_and_drops')),
     expect: '200 OK: "other body, file at 0"',
   },
@@ -255,16 +259,16 @@ export const fileWrapperCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'An object that only looks like the server\u2019s wrapper, and holds a file, is an ' +
-      'iterable like any other.',
+      'An object that merely resembles the server\u2019s wrapper and holds a file is ' +
+      'treated as an ordinary iterable.',
     run: async (probe) => summary(await probe.ask('wraps_middleware_file')),
     expect: '200 OK: "from the middleware"',
     gunicorn: {
       sees: '200 OK: 180000 bytes',
       weAre: 'conforms',
       why:
-        'Gunicorn asks the environ which class its wrapper is, and a middleware may have put ' +
-        'another there.',
+        'Gunicorn looks the wrapper\u2019s class up in environ, where middleware may have ' +
+        'put another one.',
     },
   },
 ]

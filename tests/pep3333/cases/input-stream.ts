@@ -62,35 +62,36 @@ export const inputStreamCases: readonly PepCase[] = [
     'input-read-negative',
     'should',
     'read(-1)',
-    'read(-1) does too, as in Python\u2019s library.',
+    'read(-1) returns the rest of the body, as in Python\u2019s io module.',
     String.raw`b'ab\ncd\r\n\nlast'`,
   ),
   reading(
     'input-read-none',
     'should',
     'read(None)',
-    'read(None) does too.',
+    'read(None) returns the rest of the body.',
     String.raw`b'ab\ncd\r\n\nlast'`,
   ),
   reading(
     'input-read-zero',
     'must',
     'read(0) read(0) read()',
-    'read(0) returns nothing and takes nothing.',
+    'read(0) returns an empty bytestring and consumes nothing.',
     String.raw`[b'', b'', b'ab\ncd\r\n\nlast']`,
   ),
   reading(
     'input-read-size',
     'must',
     'read(3) until empty',
-    'read(size) returns that many bytes, fewer only at the end, then empty bytestrings.',
+    'read(size) returns exactly that many bytes, fewer only at the end of the body, and ' +
+      'then empty bytestrings.',
     String.raw`[b'ab\n', b'cd\r', b'\n\nl', b'ast']`,
   ),
   reading(
     'input-read-past-end',
     'should',
     'read(1000) read(1000) read()',
-    'Reading past the Content-Length sees an end of file, not the next request.',
+    'Reading beyond the Content-Length returns end of file, not bytes of the next ' + 'request.',
     String.raw`[b'ab\ncd\r\n\nlast', b'', b'']`,
     { on: threads },
   ),
@@ -98,8 +99,8 @@ export const inputStreamCases: readonly PepCase[] = [
     'input-readline',
     'must',
     'readline() until empty',
-    'readline() returns a line with its end; a CR alone is no line end, and an end is not ' +
-      'converted.',
+    'readline() returns a line including its line end; a lone CR does not end a line, ' +
+      'and line ends are not converted.',
     String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
   ),
   reading(
@@ -113,61 +114,69 @@ export const inputStreamCases: readonly PepCase[] = [
     'input-readline-edge',
     'should',
     'readline(-1) readline(0)',
-    'readline(-1) is a whole line, readline(0) is empty.',
+    'readline(-1) returns a whole line, readline(0) an empty bytestring.',
     String.raw`[b'ab\n', b'']`,
   ),
   reading(
     'input-readlines',
     'must',
     'readlines()',
-    'readlines() returns the list of the remaining lines.',
+    'readlines() returns a list of the remaining lines.',
     String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
   ),
   reading(
     'input-readlines-hint',
     'must',
     'readlines(4)',
-    'readlines(hint) accepts its argument and loses nothing.',
+    'readlines(hint) accepts the argument; no line is lost.',
     String.raw`b'ab\ncd\r\n\nlast'`,
   ),
   reading(
     'input-iteration',
     'must',
     'for line in input',
-    'Iteration gives the lines.',
+    'Iteration yields the lines.',
     String.raw`[b'ab\n', b'cd\r\n', b'\n', b'last']`,
   ),
   reading(
     'input-mixed',
     'must',
     'read(2) readline() readlines() read()',
-    'The methods share one position.',
+    'All reading methods share one position.',
     String.raw`[b'ab', b'\n', b'cd\r\n', b'\n', b'last', b'']`,
   ),
   reading(
     'input-exhausted',
     'should',
     'read() read() readline() readlines() list',
-    'Every method gives its empty value from an exhausted stream, for ever.',
+    'At the end of the stream, every method returns its empty value, however often it ' +
+      'is called.',
     String.raw`[b'ab\ncd\r\n\nlast', b'', b'', [], []]`,
   ),
   reading(
     'input-empty',
     'should',
     'read() read() readline() readlines() list',
-    'A request without a body has an empty stream, and reading it does not wait for the client.',
+    'A request without a body has an empty stream; reading it does not block.',
     "[b'', b'', b'', [], []]",
     { on: threads, options: { method: 'GET', body: '', framed: true } },
   ),
-  reading('input-length-zero', 'should', 'read()', 'So has one with Content-Length: 0.', "b''", {
-    on: threads,
-    options: { body: '' },
-  }),
+  reading(
+    'input-length-zero',
+    'should',
+    'read()',
+    'A request with Content-Length: 0 has an empty stream too.',
+    "b''",
+    {
+      on: threads,
+      options: { body: '' },
+    },
+  ),
   reading(
     'input-unbuffered',
     'must',
     'read(2) readline() readlines() read()',
-    'The same when bodies are streamed to the application instead of read ahead.',
+    'The methods also share one position if the body is streamed instead of buffered.',
     String.raw`[b'ab', b'\n', b'cd\r\n', b'\n', b'last', b'']`,
     { on: unbuffered },
   ),
@@ -175,7 +184,7 @@ export const inputStreamCases: readonly PepCase[] = [
     'input-unbuffered-past-end',
     'should',
     'read(1000) read(1000) read()',
-    'A streamed body ends at its Content-Length too.',
+    'Reading beyond the Content-Length of a streamed body returns end of file too.',
     String.raw`[b'ab\ncd\r\n\nlast', b'', b'']`,
     { on: unbuffered },
   ),
@@ -183,7 +192,7 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-arrives-in-pieces',
     section,
     level: 'must',
-    rule: 'read(size) returns all it was asked for when the body arrives byte by byte.',
+    rule: 'read(size) returns all requested bytes even if the body arrives byte by byte.',
     on: unbuffered,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -206,8 +215,8 @@ export const inputStreamCases: readonly PepCase[] = [
     section: 'Unicode Issues',
     level: 'must',
     rule:
-      'What is read is bytes, and each of the 256 values arrives unchanged; 3 MiB, more than ' +
-      'is kept in memory.',
+      'The input yields bytes, and each of the 256 values arrives unchanged (tried with 3 ' +
+      'MiB, more than is kept in memory).',
     run: async (probe) => {
       const body = everyByte(3 * 4096)
       const seen = await probe.report<{ types: string[]; length: number; sha256: string }>(
@@ -226,9 +235,7 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-not-past-length',
     section,
     level: 'should',
-    rule:
-      'An application that reads all it can does not get a byte of a request that was sent ' +
-      'right behind.',
+    rule: 'An application that reads to the end gets no byte of a pipelined request.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -250,7 +257,7 @@ export const inputStreamCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'A body that the application never read does not spoil the next request of the ' +
+      'A body that the application does not read does not corrupt the next request on the ' +
       'connection.',
     on: threads,
     run: (probe) =>
@@ -264,7 +271,8 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-read-in-part',
     section,
     level: 'must',
-    rule: 'Nor does one that it read in part.',
+    rule:
+      'A body that the application reads partially does not corrupt the next request ' + 'either.',
     on: threads,
     run: (probe) =>
       pair(
@@ -277,7 +285,7 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-unread-unbuffered',
     section,
     level: 'must',
-    rule: 'Nor does an unread one that is streamed.',
+    rule: 'An unread streamed body does not corrupt the next request either.',
     on: unbuffered,
     run: (probe) =>
       pair(
@@ -291,8 +299,8 @@ export const inputStreamCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'A chunked request body is decoded by the server; extensions and trailers are no part ' +
-      'of it.',
+      'The server decodes a chunked request body; chunk extensions and trailers are not ' +
+      'part of the input.',
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
         method: 'POST',
@@ -309,8 +317,8 @@ export const inputStreamCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'The application can know how long such a body is, and is not left with the coding to ' +
-      'decode.',
+      'The application can determine the length of a chunked body and does not have to ' +
+      'decode it.',
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
         method: 'POST',
@@ -329,16 +337,17 @@ export const inputStreamCases: readonly PepCase[] = [
       sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
       weAre: 'conforms',
       why:
-        'We have the whole body before the application runs, so we can tell its length: one ' +
-        'that follows the PEP to the letter and reads CONTENT_LENGTH bytes gets the body; ' +
-        'with gunicorn it finds none.',
+        'Monoceros reads the whole body before the application runs, so it knows the ' +
+        'length. An application that follows the PEP strictly and reads CONTENT_LENGTH ' +
+        'bytes gets the body; with gunicorn it gets none.',
     },
     typescript: {
       sees: 'CONTENT_LENGTH absent, HTTP_TRANSFER_ENCODING chunked, wsgi.input_terminated True',
       because: 'choice',
       why:
-        'The application runs while the body arrives, as a Python one does with ' +
-        '`--no-request-buffering`: it reads to the end, which wsgi.input_terminated promises.',
+        'The application runs while the body arrives, as in Python with ' +
+        '`--no-request-buffering`. It reads to the end, which wsgi.input_terminated ' +
+        'permits.',
     },
   },
   {
@@ -346,8 +355,8 @@ export const inputStreamCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'A streamed chunked body is decoded too; its length is not known and ' +
-      'wsgi.input_terminated says to read to the end.',
+      'A streamed chunked body is decoded too; its length is unknown, and ' +
+      'wsgi.input_terminated is true, so the application can read to the end.',
     on: unbuffered,
     run: async (probe) => {
       const seen = await probe.report<ChunkedReport>('chunked_input', {
@@ -367,7 +376,7 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'input-chunked-unread',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'A chunked body that was not read does not spoil the next request of the connection.',
+    rule: 'An unread chunked body does not corrupt the next request on the connection.',
     on: threads,
     run: (probe) =>
       pair(
@@ -386,8 +395,8 @@ export const inputStreamCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'must',
     rule:
-      'The server handles inbound hop-by-hop fields itself: a client that asks for it gets ' +
-      'the connection closed.',
+      'The server handles incoming hop-by-hop fields itself: after Connection: close from ' +
+      'the client, it closes the connection.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -403,7 +412,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'connection-kept',
     section: 'Other HTTP Features',
     level: 'may',
-    rule: 'Without that the connection is kept for the next request, as HTTP/1.1 has it.',
+    rule:
+      'Without Connection: close, the connection stays open for the next request, the ' +
+      'default of HTTP/1.1.',
     run: async (probe) => {
       const connection = await probe.connect()
       const first = await connection.request(probe.request('closes'))
@@ -414,14 +425,14 @@ export const inputStreamCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'no answer',
       weAre: 'choice',
-      why: 'Gunicorn\u2019s default worker never keeps a connection.',
+      why: 'Gunicorn\u2019s default worker does not support keep-alive.',
     },
   },
   {
     id: 'expect-continue',
     section: 'HTTP 1.1 Expect/Continue',
     level: 'must',
-    rule: 'A client that waits for 100 (Continue) gets it, and the application its body.',
+    rule: 'A client that waits for 100 (Continue) gets it, and the application gets the body.',
     run: async (probe) => {
       const connection = await probe.connect()
       const request = probe.request('echo_input', {
@@ -441,7 +452,9 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'expect-continue-unread',
     section: 'HTTP 1.1 Expect/Continue',
     level: 'must',
-    rule: 'A client that waits is not left waiting by an application that never reads.',
+    rule:
+      'A client that waits for 100 (Continue) gets a response even if the application ' +
+      'never reads the body.',
     run: async (probe) => {
       const connection = await probe.connect()
       const request = probe.request('ignore_input', {
@@ -460,15 +473,15 @@ export const inputStreamCases: readonly PepCase[] = [
       sees: '200 OK: "ignored"',
       because: 'choice',
       why:
-        'The body is asked for when the application reads it: a client whose upload nobody ' +
-        'wants is spared it.',
+        'The server sends 100 (Continue) only when the application reads the body, so the ' +
+        'client need not upload a body that is not used.',
     },
   },
   {
     id: 'expect-continue-1.0',
     section: 'HTTP 1.1 Expect/Continue',
     level: 'must',
-    rule: 'In HTTP/1.0 there is no such mechanism: Expect is ignored.',
+    rule: 'HTTP/1.0 does not have this mechanism, so Expect is ignored.',
     run: async (probe) => {
       const connection = await probe.connect()
       const request = probe.request('echo_input', {
@@ -486,7 +499,7 @@ export const inputStreamCases: readonly PepCase[] = [
     id: 'expect-unknown',
     section: 'HTTP 1.1 Expect/Continue',
     level: 'must',
-    rule: 'An expectation that nobody knows is answered 417 (RFC 9110 §10.1.1).',
+    rule: 'An unknown expectation is answered with 417 (RFC 9110 §10.1.1).',
     run: async (probe) => {
       const response = await probe.ask('echo_input', {
         method: 'POST',

@@ -14,7 +14,9 @@ async function returned(probe: Probe, result: string): Promise<string> {
 const sendsHead: Difference = {
   sees: '200 OK: "", broken off',
   weAre: 'conforms',
-  why: 'Gunicorn sends the head before it looks at the chunk, so the client is told of a success.',
+  why:
+    'Gunicorn sends the head before it checks the chunk, so the client sees a ' +
+    'successful status.',
 }
 
 function returning(
@@ -62,33 +64,48 @@ async function overlap(probe: Probe): Promise<string> {
 }
 
 export const iterableCases: readonly PepCase[] = [
-  returning('result-list', 'list of one', 'A list of one bytestring.', '200 OK: "one chunk"'),
+  returning(
+    'result-list',
+    'list of one',
+    'The result can be a list of one bytestring.',
+    '200 OK: "one chunk"',
+  ),
   returning(
     'result-list-many',
     'list of many',
-    'A list of several, one of them empty.',
+    'The result can be a list of several bytestrings, one of them empty.',
     '200 OK: "many"',
   ),
-  returning('result-tuple', 'tuple', 'A tuple.', '200 OK: "tuple"'),
-  returning('result-set', 'set', 'A set.', '200 OK: "set"'),
-  returning('result-dict', 'dict', 'A dict, which iterates over its keys.', '200 OK: "dict"'),
-  returning('result-map', 'map', 'An iterator of the library.', '200 OK: "map"'),
+  returning('result-tuple', 'tuple', 'The result can be a tuple.', '200 OK: "tuple"'),
+  returning('result-set', 'set', 'The result can be a set.', '200 OK: "set"'),
+  returning(
+    'result-dict',
+    'dict',
+    'The result can be a dict, whose iteration yields its keys.',
+    '200 OK: "dict"',
+  ),
+  returning(
+    'result-map',
+    'map',
+    'The result can be a built-in iterator, such as map().',
+    '200 OK: "map"',
+  ),
   returning(
     'result-generator',
     'generator',
-    'A generator, with an empty chunk inside.',
+    'The result can be a generator, even with an empty chunk in between.',
     '200 OK: "generator"',
   ),
   returning(
     'result-only-iter',
     'OnlyIter',
-    'An object with nothing but __iter__.',
+    'The result can be an object with only __iter__.',
     '200 OK: "only iter"',
   ),
   returning(
     'result-only-getitem',
     'OnlyGetItem',
-    'An object with nothing but __getitem__, the older protocol.',
+    'The result can be an object with only __getitem__, the older iteration protocol.',
     '200 OK: "only getitem"',
     {
       level: 'should',
@@ -96,60 +113,76 @@ export const iterableCases: readonly PepCase[] = [
         sees: '500',
         because: 'language',
         why:
-          'An object with indices and a length is no iterable in JavaScript; Array.from() ' +
-          'makes one of it.',
+          'In JavaScript, an object with indices and a length is not iterable; Array.from() ' +
+          'converts it.',
       },
     },
   ),
   returning(
     'result-iterator',
     'OnlyNext',
-    'An iterator of the application\u2019s own.',
+    'The result can be an iterator defined by the application.',
     '200 OK: "only next"',
   ),
-  returning('result-sized', 'Sized', 'An iterable whose len() is 1.', '200 OK: "sized"'),
+  returning(
+    'result-sized',
+    'Sized',
+    'The result can be an iterable whose len() is 1.',
+    '200 OK: "sized"',
+  ),
   returning(
     'result-len-raises',
     'Unsized',
-    'An iterable whose len() fails says nothing by that.',
+    'If len() of the iterable raises an error, the server ignores it.',
     '200 OK: "unsized"',
   ),
   returning(
     'result-falsy',
     'Falsy',
-    'An iterable that is false is iterated all the same.',
+    'An iterable whose truth value is false is iterated like any other.',
     '200 OK: "falsy but full"',
   ),
   returning(
     'result-list-subclass',
     'StringList',
-    'A subclass of list is iterated by its own __iter__.',
+    'A subclass of list is iterated with its own __iter__.',
     '200 OK: "from __iter__"',
   ),
   returning(
     'result-list-subclass-one',
     'OneOther',
-    'Also when both are one, so that a length can be told.',
+    'The subclass\u2019s __iter__ also counts if it yields one chunk and the list has ' +
+      'one item.',
     '200 OK: "the other"',
   ),
   returning(
     'result-empty-list',
     'empty list',
-    'No chunk at all: the head goes out at the end.',
+    'If there are no chunks, the head is sent at the end.',
     '200 OK: ""',
   ),
-  returning('result-empty-chunk', 'list of an empty chunk', 'One empty chunk.', '200 OK: ""'),
+  returning(
+    'result-empty-chunk',
+    'list of an empty chunk',
+    'The body can be one empty chunk.',
+    '200 OK: ""',
+  ),
   returning(
     'result-empty-generator',
     'empty generator',
-    'A generator that yields nothing.',
+    'The result can be a generator that yields nothing.',
     '200 OK: ""',
   ),
-  returning('result-empty-chunks', 'generator of empty chunks', 'Only empty chunks.', '200 OK: ""'),
+  returning(
+    'result-empty-chunks',
+    'generator of empty chunks',
+    'The body can consist of empty chunks only.',
+    '200 OK: ""',
+  ),
   returning(
     'result-line-ends',
     'line ends',
-    'Line ends in the body are not altered.',
+    'Line ends in the body are not changed.',
     `200 OK: ${JSON.stringify('a\nb\r\nc\rd\n\r\n')}`,
     { level: 'should' },
   ),
@@ -171,7 +204,7 @@ export const iterableCases: readonly PepCase[] = [
       id: `result-big-${kind}`,
       section,
       level: 'must',
-      rule: `A mebibyte in a ${kind} arrives whole.`,
+      rule: `1 MiB in a ${kind} arrives complete.`,
       run: async (probe) => {
         const response = await probe.ask('returns', { headers: [['X-Result', `big ${kind}`]] })
         return response.body.equals(everyByte(4096)) ? 'equal' : content(response)
@@ -179,39 +212,51 @@ export const iterableCases: readonly PepCase[] = [
       expect: 'equal',
     }),
   ),
-  returning('result-none', 'None', 'None is no iterable.', '500'),
-  returning('result-int', 'int', 'A number is no iterable.', '500'),
-  returning('result-str', 'str', 'A str gives strs.', '500', {
-    section: 'Unicode Issues',
-    gunicorn: sendsHead,
-  }),
-  ...unlessStrict(
-    returning('result-bytes', 'bytes', 'A bytes gives numbers.', '500', {
-      section: 'Unicode Issues',
-      gunicorn: sendsHead,
-    }),
-    {
-      rule: 'Without strict its bytes are sent, and the log says so.',
-      expect: '200 OK: "bytes"',
-      gunicorn: sendsHead,
-      typescript: {
-        sees: '500',
-        because: 'choice',
-        why: 'No server takes it there, and no middleware.',
-      },
-    },
-  ),
+  returning('result-none', 'None', 'None is not an iterable.', '500'),
+  returning('result-int', 'int', 'A number is not an iterable.', '500'),
   returning(
-    'chunk-str',
-    'list of str',
-    'A chunk is bytes, not str: nothing of a 200 is sent.',
+    'result-str',
+    'str',
+    'The result must not be a str: its items are strs, not bytes.',
     '500',
     {
       section: 'Unicode Issues',
       gunicorn: sendsHead,
     },
   ),
-  returning('chunk-empty-str', 'empty str first', 'Not even an empty str.', '500', {
+  ...unlessStrict(
+    returning(
+      'result-bytes',
+      'bytes',
+      'The result must not be bytes: its items are numbers.',
+      '500',
+      {
+        section: 'Unicode Issues',
+        gunicorn: sendsHead,
+      },
+    ),
+    {
+      rule: 'Without strict, its bytes are sent and a warning is logged.',
+      expect: '200 OK: "bytes"',
+      gunicorn: sendsHead,
+      typescript: {
+        sees: '500',
+        because: 'choice',
+        why: 'No TypeScript server or middleware accepts this.',
+      },
+    },
+  ),
+  returning(
+    'chunk-str',
+    'list of str',
+    'A chunk is bytes, not str; nothing of the 200 response is sent.',
+    '500',
+    {
+      section: 'Unicode Issues',
+      gunicorn: sendsHead,
+    },
+  ),
+  returning('chunk-empty-str', 'empty str first', 'A chunk is not an empty str either.', '500', {
     section: 'Unicode Issues',
     gunicorn: sendsHead,
   }),
@@ -229,7 +274,7 @@ export const iterableCases: readonly PepCase[] = [
       gunicorn: sendsHead,
     }),
     {
-      rule: 'Without strict its bytes are sent, and the log says so.',
+      rule: 'Without strict, its bytes are sent and a warning is logged.',
       expect: '200 OK: "bytearray"',
       gunicorn: sendsHead,
     },
@@ -246,7 +291,7 @@ export const iterableCases: readonly PepCase[] = [
       },
     ),
     {
-      rule: 'Without strict its bytes are sent, and the log says so.',
+      rule: 'Without strict, its bytes are sent and a warning is logged.',
       expect: '200 OK: "memoryview"',
       gunicorn: sendsHead,
     },
@@ -255,7 +300,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'chunk-str-later',
     section: 'Unicode Issues',
     level: 'must',
-    rule: 'A str after the first chunk breaks the response off; the iterable is closed.',
+    rule: 'If a later chunk is a str, the response is aborted and the iterable closed.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('str_after_bytes'))
@@ -276,7 +321,8 @@ export const iterableCases: readonly PepCase[] = [
     id: 'iterable-not-inspected',
     section,
     level: 'must',
-    rule: 'Beyond iterating, len() and close() the server uses no attribute of the iterable.',
+    rule:
+      'Apart from iteration, len() and close(), the server uses no attribute of the ' + 'iterable.',
     run: async (probe) => {
       const response = await probe.ask('guarded')
       await probe.settled()
@@ -289,14 +335,14 @@ export const iterableCases: readonly PepCase[] = [
     typescript: {
       sees: '200 OK: "guarded", asked for then',
       because: 'language',
-      why: 'Whether the result is a promise of an iterable shows in its method `then`.',
+      why: 'The server reads `then` to find out whether the result is a promise.',
     },
   },
   {
     id: 'transmit-before-next',
     section: 'Buffering and Streaming',
     level: 'must',
-    rule: 'Each chunk is transmitted before the next one is asked for.',
+    rule: 'Each chunk is transmitted before the next one is requested from the iterable.',
     run: (probe) => inStep(probe, 'in_step'),
     expect: '200, each part before the next',
   },
@@ -304,7 +350,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'transmit-before-next-length',
     section: 'Buffering and Streaming',
     level: 'must',
-    rule: 'The same with a Content-Length.',
+    rule: 'Each chunk is transmitted before the next one also if there is a Content-Length.',
     run: (probe) => inStep(probe, 'in_step_with_length'),
     expect: '200, each part before the next',
   },
@@ -312,7 +358,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'transmit-before-next-threads',
     section: 'Buffering and Streaming',
     level: 'must',
-    rule: 'The same with several threads.',
+    rule: 'Each chunk is transmitted before the next one also with several threads.',
     on: threads,
     run: (probe) => inStep(probe, 'in_step'),
     expect: '200, each part before the next',
@@ -321,7 +367,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-complete',
     section,
     level: 'must',
-    rule: 'close() is called once when the response is complete.',
+    rule: 'close() is called once, after the response is complete.',
     run: (probe) => closing(probe, 'closes'),
     expect: '200 OK: "closed", closed once',
   },
@@ -329,7 +375,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-list-subclass',
     section,
     level: 'must',
-    rule: 'Also of a list that has one.',
+    rule: 'close() is called once if the iterable is a subclass of list.',
     run: (probe) => closing(probe, 'closes_list'),
     expect: '200 OK: "closed list", closed once',
   },
@@ -337,7 +383,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-head',
     section,
     level: 'must',
-    rule: 'Also in answer to HEAD.',
+    rule: 'close() is called once in response to HEAD.',
     run: (probe) => closing(probe, 'closes', { method: 'HEAD' }),
     expect: '200, closed once',
   },
@@ -346,7 +392,7 @@ export const iterableCases: readonly PepCase[] = [
       id: `close-${code}`,
       section,
       level: 'must',
-      rule: `Also when the status (${code}) has no body.`,
+      rule: `close() is called once if the status (${code}) allows no body.`,
       run: async (probe) => {
         const response = await probe.ask('closes', { headers: [['X-Status', status]] })
         return `${response.status}, ${await probe.closes()}`
@@ -358,46 +404,46 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-without-start',
     section,
     level: 'must',
-    rule: 'Also when start_response was never called.',
+    rule: 'close() is called once if start_response was never called.',
     run: (probe) => closing(probe, 'closes_without_start'),
     expect: '500, closed once',
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None", closed once',
       weAre: 'conforms',
-      why: 'As above: a head with None for a status.',
+      why: 'Gunicorn sends a head with None as its status.',
     },
   },
   {
     id: 'close-without-anything',
     section,
     level: 'must',
-    rule: 'Also when there was neither a head nor a chunk.',
+    rule: 'close() is called once if there was neither a head nor a chunk.',
     run: (probe) => closing(probe, 'closes_without_anything'),
     expect: '500, closed once',
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None", closed once',
       weAre: 'conforms',
-      why: 'As above.',
+      why: 'Gunicorn sends a head with None as its status.',
     },
   },
   {
     id: 'close-str-chunk',
     section,
     level: 'must',
-    rule: 'Also when the first chunk is refused.',
+    rule: 'close() is called once if the first chunk is rejected.',
     run: (probe) => closing(probe, 'str_closes'),
     expect: '500, closed once',
     gunicorn: {
       sees: '200 OK: "", broken off, closed once',
       weAre: 'conforms',
-      why: 'Gunicorn sends the head before it looks at the chunk.',
+      why: 'Gunicorn sends the head before it checks the chunk.',
     },
   },
   {
     id: 'close-iter-raises',
     section,
     level: 'must',
-    rule: 'Also when the result cannot even be iterated.',
+    rule: 'close() is called once if __iter__ of the result raises an error.',
     run: (probe) => closing(probe, 'closes_raising_iter'),
     expect: '500, closed once',
   },
@@ -406,7 +452,7 @@ export const iterableCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'An error in close() is logged and does not hurt a response that is complete, nor the ' +
+      'An error in close() is logged; it affects neither the completed response nor the ' +
       'next request.',
     run: async (probe) => {
       const response = await probe.ask('close_raises')
@@ -421,8 +467,8 @@ export const iterableCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'When the client goes away in the middle of a long response, iteration stops and ' +
-      'close() is called once.',
+      'If the client disconnects during a long response, iteration stops and close() is ' +
+      'called once.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('endless'))
@@ -437,7 +483,8 @@ export const iterableCases: readonly PepCase[] = [
     id: 'close-client-gone-quietly',
     section,
     level: 'must',
-    rule: 'The same when little is sent and the server learns of it late.',
+    rule:
+      'The same applies if little is sent, so that the server detects the disconnect ' + 'late.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('waits_for_client'))
@@ -453,8 +500,8 @@ export const iterableCases: readonly PepCase[] = [
     section: 'Thread Support',
     level: 'should',
     rule:
-      'An application that is not thread-safe can be run by one thread: two requests at once ' +
-      'do not overlap.',
+      'With one thread, an application that is not thread-safe is safe: simultaneous ' +
+      'requests do not overlap.',
     run: overlap,
     expect: '200,200: in out in out',
   },
@@ -462,7 +509,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'several-threads',
     section: 'Thread Support',
     level: 'may',
-    rule: 'With several threads they run side by side.',
+    rule: 'With several threads, simultaneous requests run in parallel.',
     on: threads,
     run: async (probe) => {
       const asked = [probe.ask('meets'), probe.ask('meets')]
@@ -476,15 +523,15 @@ export const iterableCases: readonly PepCase[] = [
       sees: '200,200: in out in out',
       because: 'threads',
       why:
-        'The one thread of a worker runs one request after another; `--workers` runs several ' +
-        'side by side.',
+        'A worker has one thread and runs one request after another; use `--workers` to run ' +
+        'several in parallel.',
     },
   },
   {
     id: 'framing-one-chunk',
     section: 'Handling the Content-Length Header',
     level: 'may',
-    rule: 'Of a one-item list the server can tell the Content-Length.',
+    rule: 'For a one-item list, the server can add the Content-Length.',
     run: async (probe) =>
       framing(await probe.ask('returns', { headers: [['X-Result', 'list of one']] })),
     expect: 'Content-Length 9',
@@ -498,7 +545,7 @@ export const iterableCases: readonly PepCase[] = [
     id: 'framing-one-chunk-1.0',
     section: 'Handling the Content-Length Header',
     level: 'may',
-    rule: 'The same for HTTP/1.0.',
+    rule: 'For a one-item list, the server can add the Content-Length in HTTP/1.0 too.',
     run: async (probe) =>
       framing(
         await probe.ask('returns', { version: '1.0', headers: [['X-Result', 'list of one']] }),
@@ -507,28 +554,37 @@ export const iterableCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'until the connection closes',
       weAre: 'choice',
-      why: 'Without a length an HTTP/1.0 client cannot tell a whole body from half of one.',
+      why:
+        'Without a length, an HTTP/1.0 client cannot distinguish a complete body from a ' +
+        'truncated one.',
     },
   },
   {
     id: 'framing-sized',
     section: 'Handling the Content-Length Header',
     level: 'may',
-    rule: 'The same for any iterable whose len() is 1.',
+    rule: 'For any iterable whose len() is 1, the server can add the Content-Length.',
     run: async (probe) => framing(await probe.ask('returns', { headers: [['X-Result', 'Sized']] })),
     expect: 'Content-Length 5',
-    gunicorn: { sees: 'chunked', weAre: 'choice', why: 'As for a list.' },
+    gunicorn: {
+      sees: 'chunked',
+      weAre: 'choice',
+      why:
+        'A length lets clients show progress and reuse the connection without chunk ' + 'framing.',
+    },
     typescript: {
       sees: 'chunked',
       because: 'language',
-      why: 'Iterables have no common length in JavaScript; of an array the Content-Length is told.',
+      why:
+        'JavaScript iterables have no standard length; for an array, the Content-Length is ' +
+        'added.',
     },
   },
   {
     id: 'framing-generator',
     section: 'Handling the Content-Length Header',
     level: 'may',
-    rule: 'A body of unknown length is chunked for an HTTP/1.1 client.',
+    rule: 'For an HTTP/1.1 client, a body of unknown length is sent with chunked coding.',
     run: async (probe) => {
       const response = await probe.ask('in_step_open', {})
       return framing(response)
@@ -540,8 +596,8 @@ export const iterableCases: readonly PepCase[] = [
     section: 'Handling the Content-Length Header',
     level: 'must',
     rule:
-      'For an HTTP/1.0 client it ends with the connection: no chunks for one who does not ' +
-      'know them.',
+      'For an HTTP/1.0 client, which does not understand chunked coding, a body of ' +
+      'unknown length ends when the connection closes.',
     run: async (probe) => {
       const response = await probe.ask('in_step_open', { version: '1.0' })
       return `${framing(response)}, ${content(response)}`

@@ -57,25 +57,30 @@ const headerTable: readonly [id: string, level: PepCase['level'], header: string
     ['header-value-int', 'must', "('Content-Length', 7)", 'A header value is a str, not a number.'],
     ['header-value-none', 'must', "('X-Name', None)", 'A header value is a str, not None.'],
     ['header-name-empty', 'must', "('', 'value')", 'A header name is not empty.'],
-    ['header-name-colon', 'must', "('X-Name:', 'value')", 'A header name has no trailing colon.'],
-    ['header-name-space', 'must', "('X Name', 'value')", 'A header name has no space.'],
+    [
+      'header-name-colon',
+      'must',
+      "('X-Name:', 'value')",
+      'A header name does not end with a colon.',
+    ],
+    ['header-name-space', 'must', "('X Name', 'value')", 'A header name contains no space.'],
     [
       'header-name-line-end',
       'must',
       "('X-Name\\r\\nInjected', 'value')",
-      'A header name has no line end.',
+      'A header name contains no line end.',
     ],
     [
       'header-name-non-ascii',
       'must',
       "('X-N\\xe4me', 'value')",
-      'A header name is a token, so ASCII.',
+      'A header name is a token, which is ASCII only.',
     ],
     [
       'header-value-crlf',
       'must',
       "('X-Name', 'a\\r\\nInjected: b')",
-      'A header value has no CR LF inside.',
+      'A header value contains no CR LF.',
     ],
     [
       'header-value-crlf-end',
@@ -87,15 +92,20 @@ const headerTable: readonly [id: string, level: PepCase['level'], header: string
       'header-value-lf',
       'must',
       "('X-Name', 'a\\nInjected: b')",
-      'A header value has no line feed.',
+      'A header value contains no line feed.',
     ],
-    ['header-value-cr', 'must', "('X-Name', 'a\\rb')", 'A header value has no carriage return.'],
-    ['header-value-nul', 'must', "('X-Name', 'a\\0b')", 'A header value has no NUL.'],
+    [
+      'header-value-cr',
+      'must',
+      "('X-Name', 'a\\rb')",
+      'A header value contains no carriage return.',
+    ],
+    ['header-value-nul', 'must', "('X-Name', 'a\\0b')", 'A header value contains no NUL.'],
     [
       'header-value-control',
       'must',
       "('X-Name', 'a\\x1b[2Jb\\x7f')",
-      'A header value has no other control character.',
+      'A header value contains no other control characters.',
     ],
   ]
 
@@ -112,33 +122,35 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'start-not-called',
     section: 'Specification Details',
     level: 'must',
-    rule: 'A body without start_response is an error, and none of it is sent.',
+    rule:
+      'Yielding a body without calling start_response is an error; nothing of the body is ' +
+      'sent.',
     run: async (probe) => summary(await probe.ask('never_calls')),
     expect: '500',
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None"',
       weAre: 'conforms',
-      why: 'Gunicorn sends a head that it has not been given, with None for a status.',
+      why: 'Gunicorn sends a head although it has none, with None as its status.',
     },
   },
   {
     id: 'start-not-called-no-body',
     section: 'Specification Details',
     level: 'must',
-    rule: 'So is an answer with neither.',
+    rule: 'It is an error if the application neither calls start_response nor yields a body.',
     run: async (probe) => summary(await probe.ask('never_calls_nor_yields')),
     expect: '500',
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None"',
       weAre: 'conforms',
-      why: 'Gunicorn sends a head that it has not been given, with None for a status.',
+      why: 'Gunicorn sends a head although it has none, with None as its status.',
     },
   },
   {
     id: 'start-in-first-iteration',
     section: 'Specification Details',
     level: 'must',
-    rule: 'start_response may be called as late as the first iteration.',
+    rule: 'start_response may be called during the first iteration.',
     run: async (probe) => {
       const response = await probe.ask('calls_in_first_iteration')
       return `${summary(response)}, X-When: ${response.header('X-When')}`
@@ -149,7 +161,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'start-after-empty-chunk',
     section: 'Specification Details',
     level: 'must',
-    rule: 'And after an empty chunk, which is not a body yet.',
+    rule: 'start_response may be called after an empty chunk, which does not begin the body.',
     run: async (probe) => {
       const response = await probe.ask('calls_after_empty_chunk')
       return response.status === 200
@@ -160,27 +172,27 @@ export const startResponseCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None"',
       weAre: 'conforms',
-      why: 'Gunicorn sends a head that it has not been given, with None for a status.',
+      why: 'Gunicorn sends a head although it has none, with None as its status.',
     },
   },
   {
     id: 'start-after-first-chunk',
     section: 'Specification Details',
     level: 'must',
-    rule: 'After the first chunk it is too late.',
+    rule: 'Calling start_response after the first non-empty chunk is an error.',
     run: async (probe) => summary(await probe.ask('calls_after_first_chunk')),
     expect: '500',
     gunicorn: {
       sees: 'malformed answer: not a status line: "HTTP/1.1 None"',
       weAre: 'conforms',
-      why: 'Gunicorn sends a head that it has not been given, with None for a status.',
+      why: 'Gunicorn sends a head although it has none, with None as its status.',
     },
   },
   {
     id: 'start-twice',
     section,
     level: 'must',
-    rule: 'A second call without exc_info is an error, raised into the application.',
+    rule: 'A second call without exc_info raises an error in the application.',
     run: async (probe) => {
       const response = await probe.ask('calls_twice')
       return [...probe.notes(), summary(response)].join(', ')
@@ -189,14 +201,14 @@ export const startResponseCases: readonly PepCase[] = [
     typescript: {
       sees: 'raised WSGIError, 500',
       because: 'words',
-      why: 'Every violation is a WSGIError, which names the rule.',
+      why: 'Every violation raises a WSGIError that names the rule.',
     },
   },
   {
     id: 'start-twice-none',
     section,
     level: 'must',
-    rule: 'A second call with exc_info=None is one without.',
+    rule: 'A second call with exc_info=None counts as a call without exc_info.',
     run: async (probe) => {
       const response = await probe.ask('calls_twice_with_none')
       return [...probe.notes(), summary(response)].join(', ')
@@ -205,14 +217,14 @@ export const startResponseCases: readonly PepCase[] = [
     typescript: {
       sees: 'raised WSGIError, 500',
       because: 'words',
-      why: 'Every violation is a WSGIError, which names the rule.',
+      why: 'Every violation raises a WSGIError that names the rule.',
     },
   },
   {
     id: 'start-twice-after-refusal',
     section,
     level: 'must',
-    rule: 'Even when the first call raised an error.',
+    rule: 'A second call without exc_info is an error even if the first call raised one.',
     run: async (probe) => {
       const response = await probe.ask('calls_again_after_refusal')
       return [...probe.notes(), summary(response)].join(', ')
@@ -221,7 +233,7 @@ export const startResponseCases: readonly PepCase[] = [
     typescript: {
       sees: 'first refused, raised WSGIError, 500',
       because: 'words',
-      why: 'Every violation is a WSGIError, which names the rule.',
+      why: 'Every violation raises a WSGIError that names the rule.',
     },
   },
   {
@@ -229,8 +241,8 @@ export const startResponseCases: readonly PepCase[] = [
     section,
     level: 'should',
     rule:
-      'Headers are checked in start_response, so that the application can still answer ' +
-      'something else.',
+      'start_response checks the headers itself, so the application can still send a ' +
+      'different response.',
     run: async (probe) => {
       const response = await probe.ask('recovers_from_bad_headers')
       const left = response.header('Left-Over') ? ', with a header of the first call' : ''
@@ -242,7 +254,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'exc-info-replaces',
     section,
     level: 'must',
-    rule: 'With exc_info, before the head is sent, status and all headers are replaced.',
+    rule: 'With exc_info, before the head is sent, the status and all headers are replaced.',
     run: async (probe) => {
       const response = await probe.ask('replaces_before_head')
       const ofTheFirst = response.header('X-First')
@@ -255,15 +267,17 @@ export const startResponseCases: readonly PepCase[] = [
       sees: '503 Replaced, headers of the first call too, "replaced", broken off',
       weAre: 'conforms',
       why:
-        'Gunicorn adds the new headers to those of the first call, and keeps the ' +
-        'Content-Length of the body that was given up.',
+        'Gunicorn adds the new headers to those of the first call and keeps the ' +
+        'Content-Length of the abandoned body.',
     },
   },
   {
     id: 'exc-info-replaces-late',
     section,
     level: 'must',
-    rule: 'The same while iterating, as long as only empty chunks came: they do not send the head.',
+    rule:
+      'The same applies during iteration as long as all chunks were empty: these do not ' +
+      'send the head.',
     run: async (probe) => {
       const response = await probe.ask('replaces_after_empty_chunk')
       const ofTheFirst = response.header('X-First')
@@ -276,15 +290,15 @@ export const startResponseCases: readonly PepCase[] = [
       sees: '200 OK, headers of the first call too, "", broken off',
       weAre: 'conforms',
       why:
-        'Gunicorn sends the head with the empty chunk, so the application cannot change its ' +
-        'mind any more.',
+        'Gunicorn sends the head with the empty chunk, so the application can no longer ' +
+        'replace it.',
     },
   },
   {
     id: 'exc-info-first-call',
     section,
     level: 'must',
-    rule: 'exc_info in the first call is accepted.',
+    rule: 'The first call may have exc_info.',
     run: async (probe) => summary(await probe.ask('exc_info_first')),
     expect: '500 Handled: "handled"',
   },
@@ -293,8 +307,8 @@ export const startResponseCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'With exc_info, after the head is sent, start_response raises that very error and the ' +
-      'response is aborted.',
+      'With exc_info, after the head is sent, start_response re-raises that exception, ' +
+      'and the response is aborted.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('exc_info_after_head'))
@@ -316,7 +330,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'exc-info-let-go',
     section,
     level: 'should',
-    rule: 'No reference to exc_info is kept beyond the call.',
+    rule: 'The server keeps no reference to exc_info after the call.',
     run: async (probe) => {
       await probe.ask('exc_info_kept')
       return probe.report('exc_info_let_go')
@@ -328,8 +342,7 @@ export const startResponseCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'start_response itself sends nothing: the head waits for the first chunk that is not ' +
-      'empty.',
+      'start_response itself sends nothing: the head is sent with the first non-empty ' + 'chunk.',
     run: async (probe) => {
       const connection = await probe.connect()
       await connection.send(probe.request('head_before_body'))
@@ -345,7 +358,7 @@ export const startResponseCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'the head before the body, 200 OK: "body"',
       weAre: 'conforms',
-      why: 'The same: an empty chunk sends the head.',
+      why: 'With gunicorn, an empty chunk sends the head.',
     },
   },
   {
@@ -353,7 +366,7 @@ export const startResponseCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'Headers go out as given: repeated ones, their order, every legal name and value, ' +
+      'Headers are sent unchanged: repetitions, order, every valid name and value, ' +
       'latin-1 in status and values.',
     run: async (probe) => {
       const response = await probe.ask('keeps_headers')
@@ -380,8 +393,8 @@ export const startResponseCases: readonly PepCase[] = [
     section: 'Other HTTP Features',
     level: 'should',
     rule:
-      'The server plays dumb: it invents no Content-Type and no other header that says ' +
-      'something of the content.',
+      'The server "plays dumb": it does not add Content-Type or any other header that ' +
+      'describes the content.',
     run: async (probe) => {
       const response = await probe.ask('ends', { headers: [['X-Status', '200 OK']] })
       const own = /^(date|server|connection|keep-alive|content-length|transfer-encoding)$/i
@@ -394,7 +407,8 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'date-and-server-added',
     section,
     level: 'must',
-    rule: 'The server adds the headers that HTTP wants and the application left out: Date, Server.',
+    rule:
+      'The server adds headers that HTTP requires and the application omitted: Date, ' + 'Server.',
     run: async (probe) => {
       const response = await probe.ask('counted')
       const date = Number.isNaN(Date.parse(response.header('Date') ?? '')) ? 'no Date' : 'Date'
@@ -406,7 +420,8 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'date-and-server-given',
     section,
     level: 'must',
-    rule: 'It does not add them when the application gave its own, in whatever case.',
+    rule:
+      'The server does not add Date or Server if the application sets them, in whatever ' + 'case.',
     run: async (probe) => {
       const response = await probe.ask('own_date_and_server')
       const dates = response
@@ -418,7 +433,9 @@ export const startResponseCases: readonly PepCase[] = [
     gunicorn: {
       sees: 'Date: another, Server: gunicorn',
       weAre: 'conforms',
-      why: 'The PEP leaves the application complete control of its output; gunicorn replaces both.',
+      why:
+        'The PEP gives the application complete control over its output; gunicorn replaces ' +
+        'both headers.',
     },
   },
   refusing('status-int', 'must', "(200, [('X-A', 'b')])", 'The status is a str, not a number.'),
@@ -428,12 +445,12 @@ export const startResponseCases: readonly PepCase[] = [
     "(b'200 OK', [('X-A', 'b')])",
     'The status is a str, not bytes.',
   ),
-  refusing('status-no-code', 'must', "('OK', [('X-A', 'b')])", 'The status begins with its code.'),
+  refusing('status-no-code', 'must', "('OK', [('X-A', 'b')])", 'The status begins with a code.'),
   refusing(
     'status-no-space',
     'must',
     "('200OK', [('X-A', 'b')])",
-    'A space separates code and reason.',
+    'A space separates the code from the reason.',
   ),
   refusing('status-two-digits', 'must', "('99 Low', [('X-A', 'b')])", 'The code has three digits.'),
   refusing(
@@ -446,29 +463,29 @@ export const startResponseCases: readonly PepCase[] = [
     'status-leading-space',
     'must',
     "(' 200 OK', [('X-A', 'b')])",
-    'No space comes before the code.',
+    'The status has no leading space.',
   ),
   ...unlessStrict(
     refusing(
       'status-trailing-space',
       'must',
       "('200 OK ', [('X-A', 'b')])",
-      'No space follows the reason.',
+      'The status has no trailing space.',
       {
         gunicorn: {
           sees: 'accepted, 200 OK : "started"',
           weAre: 'stricter',
-          why: 'The PEP: no surrounding whitespace.',
+          why: 'The PEP forbids surrounding whitespace.',
         },
       },
     ),
     {
-      rule: 'Without strict, white space around the reason is taken off.',
+      rule: 'Without strict, white space around the reason is removed.',
       expect: 'accepted, 200 OK: "started"',
       gunicorn: {
         sees: 'accepted, 200 OK : "started"',
         weAre: 'choice',
-        why: 'Gunicorn sends it as it is.',
+        why: 'Gunicorn sends the status unchanged.',
       },
     },
   ),
@@ -476,7 +493,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'status-empty-reason',
     section,
     level: 'may',
-    rule: 'The reason may be empty (RFC 9112 §4), but not the space before it.',
+    rule: 'The reason may be empty, but the space before it is required (RFC 9112 §4).',
     run: (probe) => call(probe, "('299 ', [('X-A', 'b')])"),
     expect: 'accepted, 299 : "started"',
   },
@@ -491,18 +508,18 @@ export const startResponseCases: readonly PepCase[] = [
           sees: 'malformed answer: not a status line: "HTTP/1.1 200"',
           weAre: 'stricter',
           why:
-            'RFC 9112 §4 wants the space after the code even when no reason follows; ' +
-            'gunicorn sends a line without it.',
+            'RFC 9112 §4 requires the space after the code even if no reason follows; gunicorn ' +
+            'sends a line without it.',
         },
       },
     ),
     {
-      rule: 'Without strict, a status without a reason has an empty one.',
+      rule: 'Without strict, a status without a reason is sent with an empty reason.',
       expect: 'accepted, 200 : "started"',
       gunicorn: {
         sees: 'malformed answer: not a status line: "HTTP/1.1 200"',
         weAre: 'conforms',
-        why: 'RFC 9112 §4 wants the space after the code even when no reason follows.',
+        why: 'RFC 9112 §4 requires the space after the code even if no reason follows.',
       },
     },
   ),
@@ -516,27 +533,32 @@ export const startResponseCases: readonly PepCase[] = [
     'status-injection',
     'must',
     "('200 OK\\r\\nInjected: a', [('X-A', 'b')])",
-    'The status has no control character inside.',
+    'The status contains no control characters.',
   ),
-  refusing('status-control', 'must', "('200 O\\x00K', [('X-A', 'b')])", 'The status has no NUL.'),
+  refusing(
+    'status-control',
+    'must',
+    "('200 O\\x00K', [('X-A', 'b')])",
+    'The status contains no NUL.',
+  ),
   refusing(
     'status-non-latin-1',
     'must',
     "('200 \\u2603', [('X-A', 'b')])",
-    'The status has only latin-1 characters.',
+    'The status contains only latin-1 characters.',
     { section: 'Unicode Issues' },
   ),
   refusing(
     'status-informational',
     'should',
     "('101 Switching Protocols', [('X-A', 'b')])",
-    'A 1xx status is no final answer (RFC 9110 §15.2).',
+    'A 1xx status is not a final response (RFC 9110 §15.2).',
     {
       section: 'Other HTTP Features',
       gunicorn: {
         sees: 'accepted, 101 Switching Protocols: ""',
         weAre: 'stricter',
-        why: 'After a 1xx a client goes on waiting for the answer.',
+        why: 'After a 1xx response, a client keeps waiting for the final one.',
       },
     },
   ),
@@ -550,17 +572,19 @@ export const startResponseCases: readonly PepCase[] = [
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
-          why: 'The PEP: type(response_headers) is ListType; middleware appends to it.',
+          why:
+            'The PEP requires type(response_headers) to be ListType; middleware appends ' +
+            'to it.',
         },
         typescript: {
           sees: 'accepted, 200 OK: "started"',
           because: 'language',
-          why: 'A tuple is an array.',
+          why: 'JavaScript has no tuples: the counterpart of a tuple is an array, too.',
         },
       },
     ),
     {
-      rule: 'Without strict, another iterable of pairs is taken.',
+      rule: 'Without strict, any iterable of pairs is accepted.',
       expect: 'accepted, 200 OK: "started"',
     },
   ),
@@ -581,17 +605,17 @@ export const startResponseCases: readonly PepCase[] = [
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
-          why: 'The PEP: a list of tuples.',
+          why: 'The PEP requires a list of tuples.',
         },
         typescript: {
           sees: 'accepted, 200 OK: "started"',
           because: 'language',
-          why: 'A tuple is an array.',
+          why: 'JavaScript has no tuples: the counterpart of a tuple is an array, too.',
         },
       },
     ),
     {
-      rule: 'Without strict, a list of two is taken for a pair.',
+      rule: 'Without strict, a list of two items is accepted as a pair.',
       expect: 'accepted, 200 OK: "started"',
     },
   ),
@@ -604,7 +628,7 @@ export const startResponseCases: readonly PepCase[] = [
       gunicorn: {
         sees: 'accepted, 200 OK: "started"',
         weAre: 'stricter',
-        why: 'A str of two characters is taken for a name and a value.',
+        why: 'Gunicorn takes a str of two characters for a name and a value.',
       },
     },
   ),
@@ -612,7 +636,7 @@ export const startResponseCases: readonly PepCase[] = [
     'headers-triple',
     'must',
     "('200 OK', [('X-A', 'b', 'c')])",
-    'Each header has two parts.',
+    'Each header is a tuple of two items.',
   ),
   ...headerTable.map(([id, level, header, rule]) =>
     refusing(id, level, `('200 OK', [('X-A', 'b'), ${header}])`, rule),
@@ -621,7 +645,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'header-value-tab',
     section,
     level: 'must',
-    rule: 'A horizontal tab is a control character as well.',
+    rule: 'A horizontal tab is a control character too, but RFC 9110 §5.5 allows it in a value.',
     run: (probe) => call(probe, "('200 OK', [('X-Name', 'a\\tb')])"),
     expect: 'accepted, 200 OK: "started"',
   },
@@ -629,7 +653,7 @@ export const startResponseCases: readonly PepCase[] = [
     'header-value-non-latin-1',
     'must',
     "('200 OK', [('X-Name', 'price in \\u20ac')])",
-    'A header value has only latin-1 characters.',
+    'A header value contains only latin-1 characters.',
     { section: 'Unicode Issues' },
   ),
   refusing(
@@ -643,13 +667,13 @@ export const startResponseCases: readonly PepCase[] = [
     'content-length-sign',
     'must',
     "('200 OK', [('Content-Length', '+7')])",
-    'A Content-Length is digits only: it has no sign.',
+    'A Content-Length consists of digits only, without a sign.',
     {
       section: 'Handling the Content-Length Header',
       gunicorn: {
         sees: 'malformed answer: Content-Length: +7',
         weAre: 'conforms',
-        why: 'Gunicorn takes for a number what Python takes for one, and sends it on as it is.',
+        why: 'Gunicorn accepts whatever int() accepts and sends it unchanged.',
       },
     },
   ),
@@ -663,7 +687,7 @@ export const startResponseCases: readonly PepCase[] = [
       gunicorn: {
         sees: 'malformed answer: Content-Length: -7',
         weAre: 'conforms',
-        why: 'The same.',
+        why: 'Gunicorn accepts whatever int() accepts and sends it unchanged.',
       },
     },
   ),
@@ -671,13 +695,15 @@ export const startResponseCases: readonly PepCase[] = [
     'content-length-twice',
     'must',
     "('200 OK', [('Content-Length', '7'), ('content-length', '8')])",
-    'There is one Content-Length.',
+    'There is only one Content-Length.',
     {
       section: 'Handling the Content-Length Header',
       gunicorn: {
         sees: 'malformed answer: 2 Content-Length headers',
         weAre: 'conforms',
-        why: 'Two lengths in one response are what response splitting is made of (RFC 9112 §6.3).',
+        why:
+          'Two different lengths in one response make response splitting possible (RFC 9112 ' +
+          '§6.3).',
       },
     },
   ),
@@ -686,7 +712,7 @@ export const startResponseCases: readonly PepCase[] = [
       'content-length-repeated',
       'must',
       "('200 OK', [('Content-Length', '7'), ('content-length', '7')])",
-      'Nor is it given twice with the same number.',
+      'Content-Length is not repeated, not even with the same number.',
       {
         section: 'Handling the Content-Length Header',
         gunicorn: {
@@ -697,7 +723,7 @@ export const startResponseCases: readonly PepCase[] = [
       },
     ),
     {
-      rule: 'Without strict it is sent once.',
+      rule: 'Without strict, a repeated Content-Length is sent once.',
       expect: 'accepted, 200 OK: "started"',
       gunicorn: {
         sees: 'malformed answer: 2 Content-Length headers',
@@ -711,19 +737,20 @@ export const startResponseCases: readonly PepCase[] = [
       'hop-by-hop-transfer-encoding',
       'should',
       "('200 OK', [('tRaNsFeR-eNcOdInG', 'chunked')])",
-      'Transfer-Encoding is the server\u2019s own: an error when an application sets it.',
+      'Transfer-Encoding is reserved for the server; setting it in the application is an ' +
+        'error.',
       {
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
           why:
-            'Gunicorn leaves the header out without a word; the PEP would have the ' +
-            'application told.',
+            'Gunicorn silently omits the header; the PEP says that the server should raise an ' +
+            'error.',
         },
       },
     ),
     {
-      rule: 'Without strict it is left out, and the log says so.',
+      rule: 'Without strict, the header is omitted and a warning is logged.',
       expect: 'accepted, 200 OK: "started"',
     },
   ),
@@ -732,19 +759,19 @@ export const startResponseCases: readonly PepCase[] = [
       'hop-by-hop-connection',
       'should',
       "('200 OK', [('Connection', 'close')])",
-      'So is Connection.',
+      'Setting Connection in the application is an error.',
       {
         gunicorn: {
           sees: 'accepted, 200 OK: "started"',
           weAre: 'stricter',
           why:
-            'Gunicorn leaves the header out without a word; the PEP would have the ' +
-            'application told.',
+            'Gunicorn silently omits the header; the PEP says that the server should raise an ' +
+            'error.',
         },
       },
     ),
     {
-      rule: 'Without strict it is left out, and the log says so.',
+      rule: 'Without strict, the header is omitted and a warning is logged.',
       expect: 'accepted, 200 OK: "started"',
     },
   ),
@@ -761,19 +788,19 @@ export const startResponseCases: readonly PepCase[] = [
         `hop-by-hop-${name.toLowerCase()}`,
         'should',
         `('200 OK', [('${name}', 'x')])`,
-        `So is ${name}.`,
+        `Setting ${name} in the application is an error.`,
         {
           gunicorn: {
             sees: 'accepted, 200 OK: "started"',
             weAre: 'stricter',
             why:
-              'Gunicorn leaves the header out without a word; the PEP would have the ' +
-              'application told.',
+              'Gunicorn silently omits the header; the PEP says that the server should raise an ' +
+              'error.',
           },
         },
       ),
       {
-        rule: 'Without strict it is left out, and the log says so.',
+        rule: 'Without strict, the header is omitted and a warning is logged.',
         expect: 'accepted, 200 OK: "started"',
       },
     ),
@@ -783,8 +810,8 @@ export const startResponseCases: readonly PepCase[] = [
     section: 'Error Handling',
     level: 'should',
     rule:
-      'An exception of the application is trapped, logged with its traceback, and answered ' +
-      '500.',
+      'An exception in the application is caught, logged with its traceback and answered ' +
+      'with 500.',
     run: async (probe) => {
       const response = await probe.ask('raises')
       return (
@@ -798,7 +825,8 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-after-start',
     section: 'Error Handling',
     level: 'should',
-    rule: 'The same after start_response: its status and headers are not sent.',
+    rule:
+      'If the application raises after start_response, its status and headers are not ' + 'sent.',
     run: async (probe) => {
       const response = await probe.ask('raises_after_start')
       const started = response.header('X-Started') ? ', with headers of the application' : ''
@@ -813,7 +841,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-system-exit',
     section: 'Error Handling',
     level: 'should',
-    rule: 'sys.exit() in an application is trapped too, and the next request is served.',
+    rule: 'sys.exit() in an application is caught too, and the next request is served.',
     run: async (probe) => {
       const response = await probe.ask('raises_system_exit')
       const next = await probe.ask('counted')
@@ -823,7 +851,9 @@ export const startResponseCases: readonly PepCase[] = [
     typescript: {
       sees: 'no answer, then 200 OK: "counted"',
       because: 'language',
-      why: 'process.exit() raises nothing: it ends the process, and the arbiter starts another.',
+      why:
+        'process.exit() does not raise an error: it ends the process, and the arbiter ' +
+        'starts a new one.',
       run: async (probe) => {
         const ended = await outcome(probe.ask('raises_system_exit').then(summary))
         return `${ended}, then ${summary(await probe.ask('counted'))}`
@@ -835,8 +865,8 @@ export const startResponseCases: readonly PepCase[] = [
     section: 'Error Handling',
     level: 'should',
     rule:
-      'An iterable that raises before it has yielded anything is answered 500, logged and ' +
-      'closed.',
+      'If the iterable raises before its first chunk, the client gets 500; the error is ' +
+      'logged and the iterable closed.',
     run: async (probe) => {
       const response = await probe.ask('raises_in_first_iteration')
       const logged = await probe.logged(`raised in the first iteration ${probe.token}`)
@@ -849,8 +879,8 @@ export const startResponseCases: readonly PepCase[] = [
     section: 'Error Handling',
     level: 'must',
     rule:
-      'One that raises later breaks the response off, so that no client takes it for ' +
-      'complete; logged and closed.',
+      'If it raises later, the response is aborted so that the client does not mistake it ' +
+      'for complete; the error is logged and the iterable closed.',
     run: async (probe) => {
       const seen = await breakOff(probe, 'raises_in_later_iteration')
       const logged = await probe.logged(`raised in a later iteration ${probe.token}`)
@@ -862,7 +892,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-in-later-iteration-length',
     section: 'Error Handling',
     level: 'must',
-    rule: 'The same with a Content-Length: the connection closes before that many bytes.',
+    rule: 'With a Content-Length, the connection is closed before that many bytes are sent.',
     on: threads,
     run: (probe) => breakOff(probe, 'raises_in_later_iteration', [['X-Length', '1']]),
     expect: '200, "part", broken off',
@@ -871,7 +901,7 @@ export const startResponseCases: readonly PepCase[] = [
     id: 'error-after-write',
     section: 'Error Handling',
     level: 'must',
-    rule: 'The same when part of the body went through write().',
+    rule: 'The response is also aborted if part of the body was sent with write().',
     run: async (probe) => {
       const seen = await breakOff(probe, 'writes_and_raises')
       return `${seen}, ${await probe.logged(`raised after write ${probe.token}`)}`

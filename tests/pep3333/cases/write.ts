@@ -24,7 +24,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-all',
     section,
     level: 'must',
-    rule: 'What is written is the body, and the returned iterable may be empty.',
+    rule: 'The written bytes are the body; the returned iterable may be empty.',
     run: async (probe) => summary(await probe.ask('writes_all')),
     expect: '200 OK: "one two"',
   },
@@ -33,8 +33,8 @@ export const writeCases: readonly PepCase[] = [
     section,
     level: 'must',
     rule:
-      'What is yielded follows what was written; with write() in use the length of a ' +
-      'one-item list says nothing.',
+      'Yielded chunks follow the written bytes; after write(), the server must not infer ' +
+      'a Content-Length from a one-item list.',
     run: async (probe) => summary(await probe.ask('writes_then_yields')),
     expect: '200 OK: "written yielded"',
   },
@@ -42,7 +42,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-then-generator',
     section,
     level: 'must',
-    rule: 'The same with a generator.',
+    rule: 'Chunks yielded by a generator follow the written bytes too.',
     run: async (probe) => summary(await probe.ask('writes_then_generates')),
     expect: '200 OK: "one two three four"',
   },
@@ -50,7 +50,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-empty',
     section,
     level: 'must',
-    rule: 'An empty write neither ends nor spoils the body.',
+    rule: 'Writing an empty bytestring does not end or corrupt the body.',
     run: async (probe) => summary(await probe.ask('writes_empty')),
     expect: '200 OK: "abc"',
   },
@@ -58,7 +58,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-much',
     section,
     level: 'must',
-    rule: 'Two mebibytes, in one write and in many, arrive whole.',
+    rule: '2 MiB arrive complete, whether in one write() or in many.',
     run: async (probe) => {
       const response = await probe.ask('writes_much')
       return response.body.equals(everyByte(2 * 4096)) ? 'equal' : content(response)
@@ -69,7 +69,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-transmits',
     section,
     level: 'must',
-    rule: 'Before write() returns, its bytes are on their way to the client.',
+    rule: 'write() has transmitted its bytes before it returns.',
     run: (probe) => inStep(probe, 'writes_in_step'),
     expect: '200, each part before the next',
   },
@@ -77,7 +77,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-1.0',
     section,
     level: 'must',
-    rule: 'The same for an HTTP/1.0 client, which knows no chunks.',
+    rule: 'write() works for an HTTP/1.0 client, which does not understand chunked coding.',
     run: async (probe) => {
       const response = await probe.ask('writes_all', { version: '1.0' })
       return `${content(response)}, ${framing(response)}`
@@ -88,7 +88,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-with-length',
     section,
     level: 'must',
-    rule: 'With a Content-Length the written bytes count towards it.',
+    rule: 'Written bytes count towards the Content-Length.',
     on: threads,
     run: async (probe) => {
       const response = await probe.ask('writes_with_length')
@@ -100,7 +100,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-past-length',
     section: 'Handling the Content-Length Header',
     level: 'should',
-    rule: 'write() past the Content-Length raises an error, and no more is sent than was promised.',
+    rule: 'write() beyond the Content-Length raises an error, and the excess is not sent.',
     run: async (probe) => {
       const response = await probe.ask('writes_past_length')
       await probe.settled()
@@ -110,7 +110,7 @@ export const writeCases: readonly PepCase[] = [
     gunicorn: {
       sees: '"abc", ignored',
       weAre: 'stricter',
-      why: 'The PEP wants either; an application that miscounts should learn of it.',
+      why: 'The PEP allows either; an application that miscounts should find out.',
     },
   },
   {
@@ -118,8 +118,8 @@ export const writeCases: readonly PepCase[] = [
     section: 'Handling the Content-Length Header',
     level: 'should',
     rule:
-      'When write() past the Content-Length has raised, the client has all that was ' +
-      'promised, and its connection goes on.',
+      'After write() beyond the Content-Length has raised, the response is complete and ' +
+      'the connection stays usable.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -133,7 +133,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-past-length-head',
     section: 'Handling the Content-Length Header',
     level: 'may',
-    rule: 'To HEAD nothing is sent, so nothing is past the Content-Length.',
+    rule: 'A response to HEAD has no body, so write() cannot exceed the Content-Length.',
     run: async (probe) => {
       const response = await probe.ask('writes_past_length', { method: 'HEAD' })
       await probe.settled()
@@ -148,7 +148,7 @@ export const writeCases: readonly PepCase[] = [
     id: 'write-head',
     section: 'Other HTTP Features',
     level: 'must',
-    rule: 'What is written in answer to HEAD is not sent.',
+    rule: 'Bytes written in response to HEAD are not sent.',
     on: threads,
     run: async (probe) => {
       const connection = await probe.connect()
@@ -166,7 +166,7 @@ export const writeCases: readonly PepCase[] = [
       rule:
         'write() takes bytes; ' +
         `${type === 'None' ? 'None' : `a${type === 'int' ? 'n' : ''} ${type}`} is an error ` +
-        'in the application, and the client is not told of a 200.',
+        'in the application, and the client gets no 200.',
       run: async (probe) => {
         const response = await probe.ask('writes_wrong_type', { headers: [['X-Type', type]] })
         return `${probe.notes().join()}, ${summary(response)}`
@@ -175,12 +175,12 @@ export const writeCases: readonly PepCase[] = [
       gunicorn: {
         sees: 'raised TypeError, 200 OK: "", broken off',
         weAre: 'conforms',
-        why: 'Gunicorn sends the head before it looks at what is written.',
+        why: 'Gunicorn sends the head before it checks the type of the argument.',
       },
       typescript: {
         sees: 'raised WSGIError, 500',
         because: 'words',
-        why: 'Every violation is a WSGIError, which names the rule.',
+        why: 'Every violation raises a WSGIError that names the rule.',
       },
     }),
   ),
