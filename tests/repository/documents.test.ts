@@ -6,7 +6,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { transformWithOxc } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -77,6 +77,11 @@ function isTutorial(page: string): boolean {
 
 function read(page: string): string {
   return readFileSync(join(repository, page), 'utf8')
+}
+
+/** The text of a page without its blocks of code. */
+function withoutBlocks(page: string): string {
+  return read(page).replace(/^ *```[\s\S]*?^ *```$/gm, '')
 }
 
 function blocksOf(page: string): Block[] {
@@ -251,10 +256,46 @@ test.each(pages)('the links of %s lead somewhere', (page) => {
 })
 
 /** Paths on the pages that are not in a clone: made by a run, or not there yet. */
-const absentPaths = ['bench/.venv', 'src/http/h2/', 'tests/.cache', 'tests/.node', 'tests/.venv']
+const absentPaths = [
+  'bench/.venv',
+  'src/http/h2/',
+  'src/metrics/',
+  'tests/.cache',
+  'tests/.node',
+  'tests/.venv',
+]
+
+/** Names of files on the pages that are a user's own. */
+const foreignFiles = ['gunicorn.conf.py', 'monoceros.config.mjs']
+
+const fileNames = new Set(
+  ['bench', 'examples', 'python', 'scripts', 'src', 'tests']
+    .flatMap(sourcesBelow)
+    .map((path) => basename(path))
+    .concat(readdirSync(repository)),
+)
+
+test.each(pages)('the files that %s names without a folder exist somewhere', (page) => {
+  const named = [...withoutBlocks(page).matchAll(/`([^`\s/]+\.(?:ts|py|mjs))`/g)].map(
+    ([, name]) => name!,
+  )
+  // `*` and `NAME` stand for many names.
+  const missing = named.filter(
+    (name) => !/[*…]|[A-Z]{4}/.test(name) && !foreignFiles.includes(name) && !fileNames.has(name),
+  )
+  expect(missing).toEqual([])
+})
+
+test.each(pages)('the functions that %s names are in the files that it names', (page) => {
+  const named = withoutBlocks(page).matchAll(/`(#?\w+)\(\)` in `([\w/.-]+\.(?:ts|py))`/g)
+  const missing = [...named]
+    .filter(([, name, path]) => !read(path!).includes(`${name}(`))
+    .map(([text]) => text)
+  expect(missing).toEqual([])
+})
 
 test.each(pages)('the files and folders that %s names exist', (page) => {
-  const text = read(page).replace(/^ *```[\s\S]*?^ *```$/gm, '')
+  const text = withoutBlocks(page)
   const named = [...text.matchAll(/`((?:src|tests|python|scripts|bench|docs|examples)\/[^`\s]*)`/g)]
     .map(([, path]) => path!)
     // `*` and `NAME` stand for many names.
