@@ -16,6 +16,8 @@ const TOUCHES = new RegExp(
     'onconnection',
     'readStop',
     'writeQueueSize',
+    'assignSocket',
+    '[cC]hunkedEncoding',
     'handle,\\n',
   ].join('|'),
 )

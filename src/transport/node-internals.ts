@@ -86,10 +86,20 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
       '_consuming',
       '_header',
       'kNeedDrain',
+      'assignSocket',
+      'shouldKeepAlive',
+      'chunkedEncoding',
+      'useChunkedEncodingByDefault',
     ],
     files: ['adapters/from-node-handler.ts'],
     use: 'makes requests and responses for handlers that were written for `node:http`',
     without: '`fromNodeHandler` does not work.',
+  },
+  {
+    members: ['response.chunkedEncoding'],
+    files: ['adapters/node-response.ts'],
+    use: 'sees whether a body that breaks off needs a reset, because it has no chunks',
+    without: 'Every body that breaks off ends with a reset.',
   },
 ]
 
