@@ -294,6 +294,24 @@ test.each(pages)('the functions that %s names are in the files that it names', (
   expect(missing).toEqual([])
 })
 
+test('the tests that docs/design.md quotes exist', () => {
+  const page = read('docs/design.md')
+  const rows = page.slice(page.indexOf('## What happens when'))
+  const quoted = [...rows.matchAll(/"([^"\n]+)"|`(test_\w+…?)`/g)].map(
+    ([, title, method]) => title ?? method!,
+  )
+  expect(quoted.length).toBeGreaterThan(15)
+  const tests = ['src', 'tests', 'python/tests']
+    .flatMap(sourcesBelow)
+    .filter((file) => /\.test\.ts$|\.py$/.test(file) && !file.endsWith('/documents.test.ts'))
+    .map(read)
+  // `…` at the end stands for the rest of a title.
+  const missing = quoted.filter(
+    (title) => !tests.some((code) => code.includes(title.replace(/…$/, ''))),
+  )
+  expect(missing).toEqual([])
+})
+
 test.each(pages)('the files and folders that %s names exist', (page) => {
   const text = withoutBlocks(page)
   const named = [...text.matchAll(/`((?:src|tests|python|scripts|bench|docs|examples)\/[^`\s]*)`/g)]
