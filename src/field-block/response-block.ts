@@ -69,7 +69,8 @@ const LONGEST_KEPT = 1024
 
 /**
  * Parses response blocks, and remembers the last ones: most of an application's answers have one
- * of a few heads. To compare a hundred bytes costs a twentieth of checking them and making a string.
+ * of a few heads. To compare a hundred bytes costs a twentieth of checking them and making a
+ * string.
  */
 export class ResponseBlocks {
   /** The last block of each length, modulo the number of slots. */

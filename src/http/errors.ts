@@ -10,7 +10,7 @@
  * @example
  * ```ts
  * try {
- *   parser.feed(chunk, 0, chunk.length)
+ *   parser.feed(chunk)
  * } catch (error) {
  *   if (!(error instanceof HttpError)) throw error
  *   log.warning(`refused with ${error.status}: ${error.message}`)

@@ -10,7 +10,10 @@ export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
  * compresses heads counts what they would be there.
  */
 export interface HeadLimits {
-  /** The most bytes of a request line: method, target and version. A longer one is answered with 414. */
+  /**
+   * The most bytes of a request line: method, target and version. A longer one is answered with
+   * 414.
+   */
   readonly requestLine: number
   /**
    * The most fields of a head, or of a trailer section; dropped ones count. One more is

@@ -7,8 +7,8 @@ import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-// What many connections, or many bad requests, do to a server: idle ones make space, descriptors run
-// out and come back, the log stays short.
+// What many connections, or many bad requests, do to a server: idle ones make space, descriptors
+// run out and come back, the log stays short.
 
 /** Keep-alive connections that have each had an answer. */
 async function idleConnections(server: PlainServer, count: number): Promise<RawConnection[]> {
