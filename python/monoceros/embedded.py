@@ -32,7 +32,7 @@ from .embedded_timeout import (
 )
 from .environ import make_template
 from .exchange import Exchange
-from .frames import Frame, ProtocolError
+from .frames import Frame, FrameError
 from .leniency import Leniency
 from .loader import LoadError
 from .outbox import Bytes
@@ -54,7 +54,7 @@ def serve(link: Link) -> int:
     try:
         kind, _, _, data, start, end = port.first()
         if kind != frames.START:
-            raise ProtocolError(f"a frame of type 0x{kind:02x} before START")
+            raise FrameError(f"a frame of type 0x{kind:02x} before START")
         startup = read_startup(data[start:end])
         packages.enable(startup.chdir or os.getcwd(), startup.pythonpath)
         loader.advise = packages.advice
@@ -85,7 +85,7 @@ def serve(link: Link) -> int:
             Leniency(startup.strict),
         )
         return EmbeddedWorker(service, port).serve()
-    except ProtocolError as error:
+    except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
@@ -169,14 +169,14 @@ class EmbeddedWorker(SerialWorker):
         if current is not None and current.tracked and not current.cancelled:
             try:
                 self._look()
-            except ProtocolError as error:  # not to be caught by the application
+            except FrameError as error:  # not to be caught by the application
                 self._give_up(error)
 
     def _gather(self, parts: List[Bytes]) -> None:
         for part in parts:
             self._port.send(part)
 
-    def _give_up(self, error: ProtocolError) -> NoReturn:
+    def _give_up(self, error: FrameError) -> NoReturn:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         self._link.exit(exit_status.PROTOCOL_ERROR)
         raise SystemExit(exit_status.PROTOCOL_ERROR)

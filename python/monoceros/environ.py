@@ -49,7 +49,7 @@ def read_environ(
     """The environ of the REQUEST whose payload is ``data[start:end]``: a fresh dict that the
     application may change.
 
-    ``stream`` is the body of a request with BODY_STREAM. Raises ProtocolError for a malformed
+    ``stream`` is the body of a request with BODY_STREAM. Raises FrameError for a malformed
     payload, and OSError if the file that holds the body cannot be opened."""
     try:
         body = start + 4 + unpack_u32(data, start)[0]
@@ -57,7 +57,7 @@ def read_environ(
             raise ValueError("the environ is longer than its frame")
         environ: Environ = {**template, **marshal.loads(data[start + 4 : body])}
     except (ValueError, EOFError, TypeError, struct.error) as error:
-        raise frames.ProtocolError(f"a REQUEST whose environ cannot be read: {error}") from error
+        raise frames.FrameError(f"a REQUEST whose environ cannot be read: {error}") from error
     if not flags:
         environ["wsgi.input"] = io.BytesIO(data[body:end]) if body < end else io.BytesIO()
     elif flags == frames.BODY_FILE:

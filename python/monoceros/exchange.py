@@ -13,7 +13,7 @@ from .environ import read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
 from .native import perf_counter
 from .response_head import compose_head
-from .response_writer import ResponseWriter
+from .response_sender import ResponseSender
 from .stranger import attribute, has_type, kind_of
 from .streams import BodyStream, ClientGone, FileWrapper, is_about_client
 from .trace import format_error
@@ -23,7 +23,7 @@ from .trace import format_error
 _SLOW_TAIL = 0.001
 
 
-class Exchange(ResponseWriter):
+class Exchange(ResponseSender):
     """One request. Call ``begin()``, and then ``resume()`` each time there is credit, until one of
     them returns True. In between, the exchange is suspended."""
 
@@ -119,7 +119,7 @@ class Exchange(ResponseWriter):
             self._result = result
             self._open(result)
             return self._advance()
-        except frames.ProtocolError:
+        except frames.FrameError:
             raise
         except BaseException as error:
             return self._fail(error)

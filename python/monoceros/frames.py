@@ -9,7 +9,7 @@ import struct
 from typing import Any, List, Tuple
 
 #: The version of the protocol, which READY carries.
-PROTOCOL = 2
+PROTOCOL_VERSION = 2
 
 # Acceptor to worker.
 REQUEST = 0x01
@@ -89,10 +89,10 @@ pack_head = _head.pack
 Frame = Tuple[int, int, int, bytes, int, int]
 
 
-class ProtocolError(Exception):
+class FrameError(Exception):
     """The other side broke the frame protocol. The worker ends; it never guesses."""
 
-    code = "protocol-broken"
+    code = "bad-frame"
 
 
 def pack(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -134,7 +134,7 @@ def shorten(text: str, limit: int = 64 * 1024) -> str:
 class FrameReader:
     """Cuts a stream of bytes, which comes in any pieces, into frames, and checks them.
 
-    ``receive(data)`` returns the frames completed by ``data``, in order. Raises ProtocolError.
+    ``receive(data)`` returns the frames completed by ``data``, in order. Raises FrameError.
     """
 
     def __init__(self) -> None:
@@ -179,17 +179,17 @@ class FrameReader:
 def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tuple[int, int]:
     allowed = _FLAGS.get(kind)
     if allowed is None:
-        raise ProtocolError(f"a frame of unknown type 0x{kind:02x}")
+        raise FrameError(f"a frame of unknown type 0x{kind:02x}")
     if flags & ~allowed or flags == 3:
-        raise ProtocolError(f"a frame of type 0x{kind:02x} with flags 0x{flags:02x}")
+        raise FrameError(f"a frame of type 0x{kind:02x} with flags 0x{flags:02x}")
     if reserved:
-        raise ProtocolError(f"a frame of type 0x{kind:02x} with {reserved} in its reserved field")
+        raise FrameError(f"a frame of type 0x{kind:02x} with {reserved} in its reserved field")
     if length > MAX_PAYLOAD:
-        raise ProtocolError(
+        raise FrameError(
             f"a frame of type 0x{kind:02x} with {length} bytes (at most {MAX_PAYLOAD})"
         )
     if (stream == 0) != (kind in _ABOUT_THE_WORKER):
-        raise ProtocolError(f"a frame of type 0x{kind:02x} about stream {stream}")
+        raise FrameError(f"a frame of type 0x{kind:02x} about stream {stream}")
     if (length and kind in _EMPTY) or (length != 4 and kind == WINDOW):
-        raise ProtocolError(f"a frame of type 0x{kind:02x} with {length} bytes of payload")
+        raise FrameError(f"a frame of type 0x{kind:02x} with {length} bytes of payload")
     return kind, flags

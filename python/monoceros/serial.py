@@ -9,7 +9,7 @@ from typing import Callable, Deque, Dict, List, NoReturn, Optional, Set
 from . import exit_status, frames
 from .channel import Service, TakenBack, forget_below
 from .exchange import Exchange
-from .frames import Frame, FrameReader, ProtocolError
+from .frames import Frame, FrameReader, FrameError
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox
 from .streams import BodyStream, ClientGone
 
@@ -42,7 +42,7 @@ class SerialWorker:
 
     def serve(self) -> int:
         """Serves until STOP (returns 0) or until the acceptor is gone (returns 1). Raises
-        ProtocolError.
+        FrameError.
         """
         status = None
         while status is None:
@@ -106,7 +106,7 @@ class SerialWorker:
             while not ready() and not exchange.cancelled:
                 if not self._receive(exchange):
                     exchange.cancelled = True
-        except ProtocolError as error:  # not to be caught by the application
+        except FrameError as error:  # not to be caught by the application
             self._give_up(error)
 
     def track(self, exchange: Exchange) -> None:
@@ -155,7 +155,7 @@ class SerialWorker:
     def _gather(self, parts: List[Bytes]) -> None:
         self._send(b"".join(parts))
 
-    def _give_up(self, error: ProtocolError) -> NoReturn:
+    def _give_up(self, error: FrameError) -> NoReturn:
         """Ends the worker in the middle of an exchange, because the acceptor broke the protocol."""
         raise NotImplementedError
 
@@ -177,7 +177,7 @@ class SerialWorker:
                 act(frame)
                 continue
             if stream <= newest:
-                raise ProtocolError(f"REQUEST {stream} after REQUEST {newest}")
+                raise FrameError(f"REQUEST {stream} after REQUEST {newest}")
             self._newest = newest = stream
             if flags == frames.BODY_STREAM:
                 self._bodies[stream] = self._make_body(stream)
@@ -200,7 +200,7 @@ class SerialWorker:
         """Handles a frame of the data channel that is not a REQUEST."""
         kind, flags, stream, data, start, end = frame
         if stream > self._newest:
-            raise ProtocolError(
+            raise FrameError(
                 f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened"
             )
         if kind == frames.BODY:
@@ -218,7 +218,7 @@ class SerialWorker:
             if exchange is not None:
                 self._make_ready(exchange)
         else:
-            raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
+            raise FrameError(f"a frame of type 0x{kind:02x} on the data channel")
 
     def _make_ready(self, exchange: Exchange) -> None:
         if exchange.suspended:

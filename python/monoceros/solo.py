@@ -15,7 +15,7 @@ from typing import Deque, List, NoReturn
 from . import exit_status, frames, greenlets
 from .channel import Pipe, Service, receive_some, send_gathered
 from .exchange import Exchange
-from .frames import Frame, FrameReader, ProtocolError
+from .frames import Frame, FrameReader, FrameError
 from .native import allocate_lock, sleep, start_thread
 from .outbox import Bytes, Watcher
 from .serial import SerialWorker
@@ -96,7 +96,7 @@ class SoloWorker(SerialWorker):
             except OSError:
                 self._lose()
 
-    def _give_up(self, error: ProtocolError) -> NoReturn:
+    def _give_up(self, error: FrameError) -> NoReturn:
         try:
             write(
                 2,
@@ -112,7 +112,7 @@ class SoloWorker(SerialWorker):
     def _attend_control(self) -> None:
         try:
             self._listen()
-        except ProtocolError as error:
+        except FrameError as error:
             self._give_up(error)
         except OSError:
             pass
@@ -150,7 +150,7 @@ class SoloWorker(SerialWorker):
                         greenlets.show()
                     # GET_STACKS may arrive when the application has just been loaded.
                     elif kind != frames.GET_STACKS:
-                        raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
+                        raise FrameError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()
 

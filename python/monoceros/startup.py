@@ -8,7 +8,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from . import greenlets
-from .frames import PROTOCOL, ProtocolError
+from .frames import PROTOCOL_VERSION, FrameError
 from .loader import LoadError, load
 from .stranger import has_type
 
@@ -32,7 +32,7 @@ class Startup(NamedTuple):
 
 def read_startup(payload: bytes) -> Startup:
     """Reads START's JSON. All fields except ``application`` have a default. Raises
-    ProtocolError."""
+    FrameError."""
     try:
         value: Any = json.loads(payload.decode("utf-8"))
         startup = Startup(
@@ -47,7 +47,7 @@ def read_startup(payload: bytes) -> Startup:
             strict=value.get("strict", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProtocolError(
+        raise FrameError(
             f"a START that cannot be read: {type(error).__name__}: {error}"
         ) from error
     for field, kind in (
@@ -57,9 +57,9 @@ def read_startup(payload: bytes) -> Startup:
         ("graceful_timeout", (int, float)),
     ):
         if not isinstance(getattr(startup, field), kind):
-            raise ProtocolError(f"a START whose {field!r} is {getattr(startup, field)!r}")
+            raise FrameError(f"a START whose {field!r} is {getattr(startup, field)!r}")
     if startup.threads < 1 or startup.window < 1:
-        raise ProtocolError(
+        raise FrameError(
             f"a START with {startup.threads} threads and a window of {startup.window}"
         )
     return startup
@@ -95,7 +95,7 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
     """The content of READY: describes a worker whose application is loaded."""
     name = sys.implementation.name
     return {
-        "protocol": PROTOCOL,
+        "protocol": PROTOCOL_VERSION,
         "pid": pid,
         "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": _IMPLEMENTATIONS.get(name, name),

@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, NamedTuple, Optional, TextIO
 
-from .frames import ABORT, BODY_PIECE, LAST, ProtocolError
+from .frames import ABORT, BODY_PIECE, LAST, FrameError
 from .stranger import has_type
 
 #: How many bytes of a streamed request body the acceptor may send ahead of the application.
@@ -50,10 +50,10 @@ class BodyStream(io.RawIOBase):
         """Takes the payload and flags of a BODY frame. After an ABORT, reading past what has
         arrived raises ClientGone.
 
-        Raises ProtocolError if the body has ended already.
+        Raises FrameError if the body has ended already.
         """
         if self._ended or self._aborted:
-            raise ProtocolError("BODY after the end of a request's body")
+            raise FrameError("BODY after the end of a request's body")
         if data:
             self._pieces.append(memoryview(data))
         if flags == LAST:

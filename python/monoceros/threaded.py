@@ -15,7 +15,7 @@ from typing import Callable, Deque, Dict, List, Set, Tuple
 from . import exit_status, frames, greenlets
 from .channel import Pipe, Service, forget_below, receive_some, send_gathered
 from .exchange import Exchange
-from .frames import Frame, FrameReader, ProtocolError
+from .frames import Frame, FrameReader, FrameError
 from .native import (
     Condition,
     allocate_lock,
@@ -76,13 +76,13 @@ class ThreadedWorker:
         self._newest = 0
         self._stopping = False
         self._gone = False
-        self._failure: ProtocolError | None = None
+        self._failure: FrameError | None = None
         self._wake = Pipe()
         self._runners = [_Runner(self, number + 1) for number in range(threads)]
 
     def serve(self) -> int:
         """Serves until STOP (returns 0) or until the acceptor is gone (returns 1). Raises
-        ProtocolError.
+        FrameError.
         """
         for runner in self._runners:
             start_thread(self.run, (runner,), f"monoceros-{runner.number}")
@@ -163,7 +163,7 @@ class ThreadedWorker:
                     outbox.watch()
             try:
                 done = exchange.resume() if frame is None else exchange.begin(frame[1], *frame[3:])
-            except ProtocolError as error:
+            except FrameError as error:
                 self._failure = error
                 self._wake.wake()
                 return
@@ -249,7 +249,7 @@ class ThreadedWorker:
         kind, flags, stream, data, start, end = frame
         if kind == frames.REQUEST:
             if stream <= self._newest:
-                raise ProtocolError(f"REQUEST {stream} after REQUEST {self._newest}")
+                raise FrameError(f"REQUEST {stream} after REQUEST {self._newest}")
             self._newest = stream
             if flags == frames.BODY_STREAM:
                 self._bodies[stream] = self._make_body(stream)
@@ -257,7 +257,7 @@ class ThreadedWorker:
             self._wake_another()
             return
         if stream > self._newest:
-            raise ProtocolError(
+            raise FrameError(
                 f"a frame of type 0x{kind:02x} about stream {stream}, which has not been opened"
             )
         exchange = self._exchanges.get(stream)
@@ -274,7 +274,7 @@ class ThreadedWorker:
                 if exchange is not None:
                     exchange.owner.condition.notify()
         else:
-            raise ProtocolError(f"a frame of type 0x{kind:02x} on the data channel")
+            raise FrameError(f"a frame of type 0x{kind:02x} on the data channel")
 
     def _obey(self, frame: Frame) -> None:
         """Handles a frame of the control channel; takes the lock itself."""
@@ -289,7 +289,7 @@ class ThreadedWorker:
         elif kind == frames.PRINT_STACKS:
             greenlets.show()
         elif kind != frames.GET_STACKS:  # may arrive when the application has just been loaded
-            raise ProtocolError(f"a frame of type 0x{kind:02x} on the control channel")
+            raise FrameError(f"a frame of type 0x{kind:02x} on the control channel")
 
     def _recall(self) -> None:
         returned: List[int] = []

@@ -17,7 +17,7 @@ from . import exit_status, frames
 from .channel import Service
 from .cooperative import CooperativeWorker
 from .environ import make_template
-from .frames import FrameReader, ProtocolError
+from .frames import FrameReader, FrameError
 from .leniency import Leniency
 from .loader import LoadError
 from .native import cooperative_wait
@@ -47,7 +47,7 @@ def main() -> int:
         if startup is None:
             return exit_status.ACCEPTOR_GONE
         return _run(startup, data, control, ledger)
-    except ProtocolError as error:
+    except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
@@ -101,7 +101,7 @@ def _receive_startup(control: socket.socket) -> Startup | None:
         received = reader.receive(payload)
     kind, _, _, data, start, end = received[0]
     if kind != frames.START:
-        raise ProtocolError(f"a frame of type 0x{kind:02x} before START")
+        raise FrameError(f"a frame of type 0x{kind:02x} before START")
     return read_startup(data[start:end])
 
 

@@ -904,7 +904,7 @@ class Environ(unittest.TestCase):
             b"\x02\x00\x00\x00!!",
             b"\x01\x00\x00\x00N",
         ):
-            with self.assertRaises(frames.ProtocolError):
+            with self.assertRaises(frames.FrameError):
                 gateway.open().begin(0, payload, 0, len(payload))
 
     def test_errors_go_to_the_error_stream(self) -> None:

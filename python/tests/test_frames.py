@@ -8,7 +8,7 @@ import unittest
 from typing import List
 
 from monoceros import frames
-from monoceros.frames import FrameReader, ProtocolError, pack
+from monoceros.frames import FrameReader, FrameError, pack
 
 MESSAGES = [
     pack(frames.REQUEST, 0, 1, b"x" * 300),
@@ -70,7 +70,7 @@ class Reading(unittest.TestCase):
             "WINDOW without a number": header(0, frames.WINDOW, 0, 0, 1),
             "CANCEL with a payload": header(1, frames.CANCEL, 0, 0, 1),
         }.items():
-            with self.subTest(name), self.assertRaises(ProtocolError):
+            with self.subTest(name), self.assertRaises(FrameError):
                 FrameReader().receive(data)
 
     def test_text_that_is_too_long_keeps_its_ends(self) -> None:

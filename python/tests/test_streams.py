@@ -6,7 +6,7 @@ import io
 import unittest
 from typing import Callable, List, Tuple
 
-from monoceros.frames import ABORT, LAST, ProtocolError
+from monoceros.frames import ABORT, LAST, FrameError
 from monoceros.streams import INPUT_WINDOW, BodyStream, ClientGone
 
 
@@ -91,7 +91,7 @@ class Arriving(unittest.TestCase):
         for flag in (LAST, ABORT):
             _, stream = self.open()
             stream.take(b"x", flag)
-            with self.assertRaises(ProtocolError):
+            with self.assertRaises(FrameError):
                 stream.take(b"y", 0)
 
 

@@ -7,15 +7,15 @@ import { waitFor } from '../../tests/support/wait-for.ts'
 import { loadSettings } from '../settings/load.ts'
 import { type AcceptorControls, runAcceptorProcess } from './acceptor-process.ts'
 import type {
-  AcceptorReady,
   FromAcceptor,
+  ReadyReport,
   StartMessage,
   ToAcceptor,
   WorkerReport,
 } from './messages.ts'
 
-const ready: AcceptorReady = {
-  workers: [{ pid: 4713, python: '3.11.7', implementation: 'CPython' }],
+const ready: ReadyReport = {
+  workers: [{ pid: 4713, pythonVersion: '3.11.7', implementation: 'CPython' }],
   interpreter: '/usr/bin/python3',
   threads: 1,
 }
@@ -61,11 +61,11 @@ class TestHost extends EventEmitter {
 /** An acceptor whose calls are noted, and end as the test says. */
 class TestAcceptor implements AcceptorControls {
   readonly calls: string[] = []
-  started: () => Promise<AcceptorReady> = () => Promise.resolve(ready)
+  started: () => Promise<ReadyReport> = () => Promise.resolve(ready)
   reloaded: () => Promise<void> = () => Promise.resolve()
   stopped: () => Promise<void> = () => Promise.resolve()
 
-  start(): Promise<AcceptorReady> {
+  start(): Promise<ReadyReport> {
     this.calls.push('start')
     return this.started()
   }

@@ -9,9 +9,9 @@ import type { HostProcess } from '../process/host-process.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
-  AcceptorReady,
   FailureKind,
   FromAcceptor,
+  ReadyReport,
   StartMessage,
   ToAcceptor,
   WorkerReport,
@@ -19,7 +19,7 @@ import type {
 
 /** What this process calls of an acceptor. */
 export interface AcceptorControls {
-  start(): Promise<AcceptorReady>
+  start(): Promise<ReadyReport>
   reload(): Promise<void>
   /** Ends a reload that is in progress; its promise is rejected. */
   abandonReload(): void

@@ -24,7 +24,7 @@ import type { AcceptorControls } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import { clientBudgets } from './client-budgets.ts'
 import { DescriptorShortage } from './descriptor-shortage.ts'
-import type { AcceptorReady, InheritedListener, WorkerReport } from './messages.ts'
+import type { InheritedListener, ReadyReport, WorkerReport } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
 
@@ -75,7 +75,7 @@ export class Acceptor implements AcceptorControls {
   }
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
-  async start(): Promise<AcceptorReady> {
+  async start(): Promise<ReadyReport> {
     const { settings, fds, log, workers } = this.#options
     if (settings.accessLogfile !== null) {
       const accessLog = new AccessLog({

@@ -1,5 +1,5 @@
 import type { RequestHandler } from '../http/exchange.ts'
-import type { AcceptorReady, WorkerReport } from './messages.ts'
+import type { ReadyReport, WorkerReport } from './messages.ts'
 
 /** Answers an acceptor's requests: with Python workers, or with an application in this process. */
 export interface Backend {
@@ -8,7 +8,7 @@ export interface Backend {
   /**
    * @throws ApplicationLoadError, InterpreterError, WorkerStartError if it cannot serve
    */
-  start(): Promise<AcceptorReady>
+  start(): Promise<ReadyReport>
   /** Loads the application again. @throws as {@link start}; then the old one stays in use */
   reload(): Promise<void>
   /** Ends a reload that is in progress: it fails, and the old application stays in use. */

@@ -43,17 +43,17 @@ export interface InheritedListener {
 }
 
 /** A worker that is ready to serve. */
-export interface ReadyWorker {
+export interface WorkerDescription {
   readonly pid: number
   /** Its version, as in `3.11.7`. */
-  readonly python: string
+  readonly pythonVersion: string
   /** `CPython`, … */
   readonly implementation: string
 }
 
 /** What an acceptor reports once it serves. */
-export interface AcceptorReady {
-  readonly workers: readonly ReadyWorker[]
+export interface ReadyReport {
+  readonly workers: readonly WorkerDescription[]
   /** The path of the interpreter, or `embedded`. */
   readonly interpreter: string
   /** How many requests each worker runs at the same time; null if that is always one. */
@@ -92,7 +92,7 @@ export type ToAcceptor =
 export type FailureKind = 'application-load' | 'other'
 
 export type FromAcceptor =
-  | { readonly type: 'ready'; readonly ready: AcceptorReady }
+  | { readonly type: 'ready'; readonly ready: ReadyReport }
   | { readonly type: 'failed'; readonly kind: FailureKind; readonly text: string }
   | { readonly type: 'reloaded' }
   | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: string }

@@ -10,7 +10,7 @@ import { version } from '../settings/version.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
 import { closeApplications } from '../wsgi/lifetime.ts'
 import type { Backend } from './backend.ts'
-import type { AcceptorReady, WorkerReport } from './messages.ts'
+import type { ReadyReport, WorkerReport } from './messages.ts'
 import { tellStacks } from './stack-teller.ts'
 
 export interface NodeBackendOptions {
@@ -44,7 +44,7 @@ export class NodeBackend implements Backend {
     return this.#gateway!.handle(head, reply)
   }
 
-  async start(): Promise<AcceptorReady> {
+  async start(): Promise<ReadyReport> {
     const { settings, log, gateway, stackFd } = this.#options
     let doing = ''
     const teller = stackFd === null ? null : tellStacks(stackFd, () => doing)

@@ -4,15 +4,15 @@ import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { WorkerEvents } from '../observe/worker-events.ts'
+import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { findPython, type Python } from '../runtimes/find-python.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import type { Backend } from './backend.ts'
-import type { AcceptorReady, WorkerReport } from './messages.ts'
+import type { ReadyReport, WorkerReport } from './messages.ts'
 
 export interface PythonBackendOptions {
   readonly settings: Settings
@@ -38,11 +38,11 @@ export class PythonBackend implements Backend {
     return this.#gateway!.handle
   }
 
-  async start(): Promise<AcceptorReady> {
+  async start(): Promise<ReadyReport> {
     const { settings, tmpDir, gateway } = this.#options
     const runtime =
       settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
-    const python = await findPython({ ...settings, runtime, directory: tmpDir })
+    const python = await choosePython({ ...settings, runtime, directory: tmpDir })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
       this.#tellOfEmbedded(python.insteadOf)

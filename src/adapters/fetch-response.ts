@@ -132,7 +132,7 @@ function makeResponse(
 }
 
 /** A response of one line of text that names its status. */
-export function plainResponse(status: number): Response {
+export function statusResponse(status: number): Response {
   return new Response(`${reasonPhrase(status)}\n`, {
     status,
     statusText: reasonPhrase(status),

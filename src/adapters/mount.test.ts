@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodePercent } from '../semantics/percent.ts'
-import { Mount, mountEnd, sentTarget, splitTarget } from './mount.ts'
+import { MountPoint, mountEnd, sentTarget, splitTarget } from './mount.ts'
 
 describe('mountEnd', () => {
   test.each([
@@ -46,20 +46,20 @@ describe('mountEnd', () => {
   })
 })
 
-describe('Mount', () => {
+describe('MountPoint', () => {
   test('a path is divided, and one that is not below the mount is not the application’s', () => {
-    const mount = new Mount({ scriptName: '/caf\u00e9' })
+    const mount = new MountPoint({ scriptName: '/caf\u00e9' })
     expect(mount.divide('/caf%C3%A9/x')).toEqual({ mount: '/caf%C3%A9', path: '/x' })
     expect(mount.divide('/cafe/x')).toBeNull()
   })
 
   test('where the framework has taken the mount away, the path stays whole', () => {
-    const mount = new Mount({ scriptName: '/shop', scriptNameStripped: true })
+    const mount = new MountPoint({ scriptName: '/shop', scriptNameStripped: true })
     expect(mount.divide('/shop/x')).toEqual({ mount: '/shop', path: '/shop/x' })
   })
 
   test.each(['shop', '/shop/', '/', '//', 7, null])('%j is refused', (scriptName) => {
-    expect(() => new Mount({ scriptName: scriptName as string })).toThrow(
+    expect(() => new MountPoint({ scriptName: scriptName as string })).toThrow(
       expect.objectContaining({
         code: 'bad-option',
         message: expect.stringContaining('scriptName must be'),

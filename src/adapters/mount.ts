@@ -29,7 +29,7 @@ export interface MountedPath {
 }
 
 /** {@link MountOptions}, checked. */
-export class Mount {
+export class MountPoint {
   /** As a view of bytes, decoded. */
   readonly #scriptName: string
   readonly #stripped: boolean

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { splitAuthority } from '../semantics/authority.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
-import { type Mount, splitTarget } from './mount.ts'
+import { type MountPoint, splitTarget } from './mount.ts'
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`, as Express extends it. */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
@@ -30,7 +30,7 @@ export interface ReadBody {
  */
 export function nodeEnviron(
   request: NodeRequest,
-  mount: Mount,
+  mount: MountPoint,
   input: InputStream,
   errors: ErrorStream,
   read: ReadBody | undefined,

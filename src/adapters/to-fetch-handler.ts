@@ -5,8 +5,8 @@ import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import type { ErrorStream, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
 import { FetchRequestBody } from './fetch-request-body.ts'
-import { FetchSink, plainResponse } from './fetch-response.ts'
-import { Mount, type MountOptions, splitTarget } from './mount.ts'
+import { FetchSink, statusResponse } from './fetch-response.ts'
+import { type MountOptions, MountPoint, splitTarget } from './mount.ts'
 
 /** Options of {@link toFetchHandler}. */
 export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends MountOptions {
@@ -73,7 +73,7 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
   options: FetchHandlerOptions<Rest> = {},
 ): FetchHandler<Rest> {
   const application = toFunction(app)
-  const mount = new Mount(options)
+  const mount = new MountPoint(options)
   const errors = options.errors ?? consoleErrors
 
   return async function wsgiHandler(request, ...rest) {
@@ -83,10 +83,10 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
     const { authority, path, query } = splitTarget(request.url)
     // Clients do not send fragments, but a Request that code made may have one.
     const divided = mount.divide(path.replace(/#.*$/s, '') || '/')
-    if (divided === null) return plainResponse(404)
+    if (divided === null) return statusResponse(404)
     const headers = [...request.headers]
     const refusal = refusalOf(headers)
-    if (refusal !== null) return plainResponse(refusal)
+    if (refusal !== null) return statusResponse(refusal)
     if (!request.headers.has('host') && authority !== null) headers.push(['host', authority])
     const url = new URL(request.url)
     const scheme = url.protocol === 'https:' ? 'https' : 'http'
@@ -146,7 +146,7 @@ function respond(
           return
         }
         report(error)
-        resolve(plainResponse(failureStatus(error)))
+        resolve(statusResponse(failureStatus(error)))
       },
       report,
       cancelled: () => {

@@ -6,7 +6,7 @@ import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { bytesSource, RequestInput } from '../wsgi/input-stream.ts'
 import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
-import { Mount, type MountOptions } from './mount.ts'
+import { type MountOptions, MountPoint } from './mount.ts'
 import { NodeRequestBody, parsedBody } from './node-request-body.ts'
 import { BadRequestError, nodeEnviron } from './node-request-environ.ts'
 import { NodeSink } from './node-response.ts'
@@ -84,7 +84,7 @@ export type NodeHandler = (
  */
 export function toNodeHandler(app: WSGIApplication, options: NodeHandlerOptions = {}): NodeHandler {
   const application = toFunction(app)
-  const mount = new Mount(options)
+  const mount = new MountPoint(options)
   const errors = options.errors ?? consoleErrors
 
   return function wsgiHandler(request, response, next) {

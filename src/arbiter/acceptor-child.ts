@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import type { AcceptorReady, FromAcceptor, ToAcceptor, WorkerReport } from '../acceptor/messages.ts'
+import type { FromAcceptor, ReadyReport, ToAcceptor, WorkerReport } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { LoadWatch } from '../runtimes/load-watch.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit, exitOf } from './acceptor-exit.ts'
@@ -37,7 +37,7 @@ const REPORT_MS = 1000
  */
 export class AcceptorChild {
   /** Resolves when it serves; rejects with an {@link AcceptorFailure} when it cannot. */
-  readonly ready: Promise<AcceptorReady>
+  readonly ready: Promise<ReadyReport>
   /**
    * Resolves as soon as it stops accepting: with the way it ended, or with the reason if it
    * announced that it leaves.
@@ -56,7 +56,7 @@ export class AcceptorChild {
   readonly #timeout: number
   readonly #log: ErrorLog
   readonly #stacks: StackChannel | null
-  readonly #ready: Deferred<AcceptorReady> = defer()
+  readonly #ready: Deferred<ReadyReport> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #retiring: Deferred<void> = defer()
   readonly #reloads: Deferred<void>[] = []

@@ -11,14 +11,14 @@ import { AcceptorChild, type Leave } from './acceptor-child.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit } from './acceptor-exit.ts'
 import type { AcceptorStatus } from './actions.ts'
 import { type Deferred, defer } from './deferred.ts'
-import type { Listener } from './listeners.ts'
+import type { ListeningSocket } from './listeners.ts'
 import { describeAcceptor, type ServingAcceptor } from './start-banner.ts'
 
 export interface AcceptorSetOptions {
   /** The path of the acceptor's program. */
   readonly program: string
   readonly settings: Settings
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly ListeningSocket[]
   readonly log: ErrorLog
   /** Where the starts and ends of acceptors are published. */
   readonly events: ArbiterEvents

@@ -25,7 +25,7 @@ import type {
   StopMode,
 } from './actions.ts'
 import { SignalDriver } from './drivers/signals.ts'
-import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
+import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
@@ -79,7 +79,7 @@ class Arbiter implements ArbiterActions {
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
   #log: ErrorLog
-  #listeners: readonly Listener[] = []
+  #listeners: readonly ListeningSocket[] = []
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
   #generation = 1
@@ -223,7 +223,7 @@ class Arbiter implements ArbiterActions {
     const kept = this.#listeners.filter((listener) => wanted.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
     const log = new ErrorLog(errorLogOptions(settings))
-    let added: Listener[] = []
+    let added: ListeningSocket[] = []
     let next: AcceptorSet
     let acceptors: ServingAcceptor[]
     try {
@@ -307,7 +307,7 @@ class Arbiter implements ArbiterActions {
     for (const line of banner) this.#log.info(line)
   }
 
-  #newSet(settings: Settings, listeners: readonly Listener[], log: ErrorLog): AcceptorSet {
+  #newSet(settings: Settings, listeners: readonly ListeningSocket[], log: ErrorLog): AcceptorSet {
     const set = new AcceptorSet({
       program: this.#program,
       settings,

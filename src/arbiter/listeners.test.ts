@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BindAddress } from '../settings/bind-address.ts'
-import { addressUrl, ListenError, type Listener, listenAt } from './listeners.ts'
+import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
 
-const open: Listener[] = []
+const open: ListeningSocket[] = []
 let directory: string
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-async function listen(...addresses: BindAddress[]): Promise<Listener[]> {
+async function listen(...addresses: BindAddress[]): Promise<ListeningSocket[]> {
   const listeners = await listenAt(addresses, 10)
   open.push(...listeners)
   return listeners
@@ -42,7 +42,7 @@ function unix(path: string): BindAddress {
   return { kind: 'unix', path }
 }
 
-function portOf(listener: Listener | undefined): number {
+function portOf(listener: ListeningSocket | undefined): number {
   return listener?.address.kind === 'tcp' ? listener.address.port : -1
 }
 
@@ -68,7 +68,7 @@ function knock(to: { port: number; host: string } | { path: string }): Promise<s
 }
 
 /** Accepts from a listener as an acceptor does, and tells each client so. */
-async function accept(listener: Listener): Promise<Server> {
+async function accept(listener: ListeningSocket): Promise<Server> {
   const server = createServer((socket) => socket.end('accepted'))
   await new Promise<void>((resolve) => server.listen({ fd: listener.fd }, resolve))
   return server

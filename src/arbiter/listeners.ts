@@ -14,7 +14,7 @@ export class ListenError extends Error {
 }
 
 /** A listening socket that the arbiter holds for its acceptors. */
-export interface Listener {
+export interface ListeningSocket {
   /** The address of the settings; equal settings give an equal text. */
   readonly requested: string
   /** The bound address: an IP address instead of a name, the actual port instead of 0. */
@@ -43,8 +43,8 @@ export function addressUrl(address: BoundAddress): string {
 export async function listenAt(
   addresses: readonly BindAddress[],
   backlog: number,
-): Promise<Listener[]> {
-  const listeners: Listener[] = []
+): Promise<ListeningSocket[]> {
+  const listeners: ListeningSocket[] = []
   const have = new Set<string>()
   try {
     for (const address of addresses) {
@@ -78,7 +78,7 @@ async function listenTcp(
   requested: string,
   backlog: number,
   ipv6Only: boolean,
-): Promise<Listener> {
+): Promise<ListeningSocket> {
   const { host, family } = await resolveHost(address.host, requested)
   const socket = attempt(requested, address, () =>
     bindTcp(host, family, address.port, { backlog, ipv6Only }),
@@ -118,7 +118,7 @@ async function listenUnix(
   address: BindAddress & { kind: 'unix' },
   requested: string,
   backlog: number,
-): Promise<Listener> {
+): Promise<ListeningSocket> {
   const { path } = address
   // sockaddr_un has 108 bytes on Linux and 104 elsewhere, with a NUL at the end. libuv truncates
   // longer paths.

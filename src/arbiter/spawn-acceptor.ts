@@ -8,7 +8,7 @@ import type { StartMessage } from '../acceptor/messages.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
-import type { Listener } from './listeners.ts'
+import type { ListeningSocket } from './listeners.ts'
 
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
 const FIRST_LISTENER_FD = 4
@@ -18,7 +18,7 @@ export interface AcceptorJob {
   /** The path of the acceptor's program. */
   readonly program: string
   readonly settings: Settings
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly ListeningSocket[]
   /** This acceptor's share of the workers. */
   readonly workers: number
 }

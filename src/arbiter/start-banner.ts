@@ -1,9 +1,9 @@
 /** The lines that the log shows when a server begins to serve, or serves with other settings. */
-import type { AcceptorReady } from '../acceptor/messages.ts'
-import { addressUrl, type Listener } from './listeners.ts'
+import type { ReadyReport } from '../acceptor/messages.ts'
+import { addressUrl, type ListeningSocket } from './listeners.ts'
 
 /** An acceptor that serves. */
-export interface ServingAcceptor extends AcceptorReady {
+export interface ServingAcceptor extends ReadyReport {
   readonly pid: number
 }
 
@@ -13,7 +13,7 @@ export interface BannerFacts {
   /** The arbiter's process. */
   readonly pid: number
   readonly acceptors: readonly ServingAcceptor[]
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly ListeningSocket[]
 }
 
 /** The lines, in order. Those with the addresses come last: people and programs wait for them. */
@@ -37,7 +37,7 @@ function servingLine(application: string, acceptors: readonly ServingAcceptor[])
   const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`
   return (
     `Serving ${application} with ${plural(count, 'worker')}${each}, ` +
-    `${worker.implementation} ${worker.python} (${first?.interpreter})`
+    `${worker.implementation} ${worker.pythonVersion} (${first?.interpreter})`
   )
 }
 

@@ -19,11 +19,11 @@ import { isBodiless } from '../semantics/bodiless.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
 import { NoSpaceError } from '../spool/spool.ts'
+import { BodyStream } from './body-stream.ts'
 import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ-facts.ts'
 import { FileSender } from './file-sender.ts'
 import type { WaitingResponse } from './slow-readers.ts'
-import { StreamedBody } from './streamed-body.ts'
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
@@ -61,7 +61,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   /** Null while no runtime has the task. */
   #handle: TaskHandle | null = null
   #stored: RequestBody | null = null
-  #streamed: StreamedBody | null = null
+  #streamed: BodyStream | null = null
   #file: FileSender | null = null
   #response: ResponseHead | null = null
   /** Bytes of request body that have arrived. */
@@ -92,7 +92,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       this.#reply!.wantBody()
     } else {
       this.body = STREAMED
-      this.#streamed = new StreamedBody(memory, this.#reply!)
+      this.#streamed = new BodyStream(memory, this.#reply!)
       this.#submit()
     }
   }

@@ -68,7 +68,7 @@ export function watchResponse(
   startResponse: StartResponse,
   watcher: ResponseWatcher,
 ): WSGIBody | Promise<WSGIBody> {
-  const progress = new Progress(environ.REQUEST_METHOD === 'HEAD', watcher)
+  const progress = new ResponseProgress(environ.REQUEST_METHOD === 'HEAD', watcher)
   let taken = false
   whenClientGone(environ, () => {
     if (!taken) progress.close()
@@ -118,7 +118,7 @@ export function watchResponse(
   }
 }
 
-class Progress {
+class ResponseProgress {
   readonly #headOnly: boolean
   readonly #watcher: ResponseWatcher
   #status = 0

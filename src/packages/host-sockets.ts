@@ -6,7 +6,7 @@ import { authoritiesIn, systemAuthorities } from './certificate-authorities.ts'
 /** How many bytes are kept before reading from a server pauses. */
 const HIGH_WATER_MARK = 1024 * 1024
 
-interface Failure {
+interface SocketFailure {
   readonly kind: 'name' | 'timeout' | 'refused' | 'reset' | 'certificate' | 'tls' | 'other'
   readonly message: string
 }
@@ -45,7 +45,7 @@ interface TransferArguments {
  * It makes one call at a time and waits for the answer. Times are in seconds, as in Python.
  */
 export class HostSockets {
-  readonly #connections = new Map<number, Connection>()
+  readonly #connections = new Map<number, HostConnection>()
   readonly #environment: Readonly<Record<string, string | undefined>>
   #last = 0
 
@@ -71,7 +71,7 @@ export class HostSockets {
 
   async #obey(name: string, args: unknown, data: Uint8Array | null): Promise<HostAnswer> {
     if (name === 'connect') {
-      const connection = await Connection.open(args as ConnectArguments)
+      const connection = await HostConnection.open(args as ConnectArguments)
       const id = ++this.#last
       this.#connections.set(id, connection)
       return { json: { id }, data: null }
@@ -104,15 +104,15 @@ export class HostSockets {
 }
 
 class HostSocketError extends Error {
-  readonly kind: Failure['kind']
+  readonly kind: SocketFailure['kind']
 
-  constructor(kind: Failure['kind'], message: string) {
+  constructor(kind: SocketFailure['kind'], message: string) {
     super(message)
     this.kind = kind
   }
 }
 
-class Connection {
+class HostConnection {
   #socket: Socket
   #chunks: Buffer[] = []
   #size = 0
@@ -125,7 +125,7 @@ class Connection {
     this.#listen()
   }
 
-  static async open({ host, port, timeout }: ConnectArguments): Promise<Connection> {
+  static async open({ host, port, timeout }: ConnectArguments): Promise<HostConnection> {
     const socket = connect({ host, port, noDelay: true })
     try {
       await happens(socket, 'connect', timeout)
@@ -133,7 +133,7 @@ class Connection {
       discard(socket)
       throw error
     }
-    return new Connection(socket)
+    return new HostConnection(socket)
   }
 
   #listen(): void {
@@ -276,7 +276,7 @@ function readAuthorities(path: string): string[] {
 /** OpenSSL's and Node's error codes for a certificate that is not trusted. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME|ISSUER|CRL|HOSTNAME/
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): SocketFailure {
   if (error instanceof HostSocketError) return { kind: error.kind, message: error.message }
   if (!(error instanceof Error)) return { kind: 'other', message: String(error) }
   // Several addresses failed.

@@ -6,7 +6,7 @@ import type { TextOutput } from '../process/text-output.ts'
 import { InstallError } from './install-error.ts'
 import { InstallFolder, LOCK_FILE_NAME } from './install-folder.ts'
 import { type InstallOptions, installHelp, parseInstallOptions } from './install-options.ts'
-import { InstallProgress, plain } from './install-progress.ts'
+import { InstallProgress, printable } from './install-progress.ts'
 import { report, reportUpToDate, shownPath } from './install-report.ts'
 import { runThread } from './install-thread.ts'
 import { Interruption } from './interruption.ts'
@@ -39,12 +39,12 @@ export async function runInstall(
     return await install(context, options)
   } catch (error) {
     if (error instanceof InstallError) {
-      stderr.write(`monoceros install: ${plain(error.message)}\n`)
+      stderr.write(`monoceros install: ${printable(error.message)}\n`)
       return error.code === 'usage' ? EXIT.install.USAGE : EXIT.install.FAILED
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
     stderr.write(
-      `monoceros install: unexpected error, please report it: ${plain(stack.slice(0, 4000))}\n`,
+      `monoceros install: unexpected error, please report it: ${printable(stack.slice(0, 4000))}\n`,
     )
     return EXIT.install.FAILED
   }

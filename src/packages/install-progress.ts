@@ -64,14 +64,14 @@ export class InstallProgress {
   /** A line that stays. */
   #line(text: string): void {
     this.clear()
-    this.#write(`${plain(text)}\n`)
+    this.#write(`${printable(text)}\n`)
   }
 
   #status(text: string, now: boolean): void {
     if (this.#columns === null || this.#quiet) return
     // At most ten times a second.
     if (!now && this.#now() - this.#shownAt < 100) return
-    const line = plain(text).replaceAll('\n', ' ')
+    const line = printable(text).replaceAll('\n', ' ')
     const cut = line.length < this.#columns ? line : `${line.slice(0, this.#columns - 2)}…`
     this.#write(`\r${cut}${' '.repeat(Math.max(0, this.#shown.length - cut.length))}`)
     this.#shown = cut
@@ -102,7 +102,7 @@ export function size(bytes: number): string {
  * Replaces control characters. Texts from an index or a package must not control the terminal or
  * reverse the reading order.
  */
-export function plain(text: string): string {
+export function printable(text: string): string {
   return text.replace(STEERING, '?')
 }
 

@@ -4,7 +4,7 @@ import type { TextOutput } from '../process/text-output.ts'
 import type { InstallFolder } from './install-folder.ts'
 import type { InstallOutcome } from './install-job.ts'
 import type { InstallOptions } from './install-options.ts'
-import { plain } from './install-progress.ts'
+import { printable } from './install-progress.ts'
 
 /** Where a report goes. */
 export interface ReportTarget {
@@ -21,13 +21,14 @@ export function report(
   outcome: Exclude<InstallOutcome, { error: string }>,
   seconds: number,
 ): void {
-  for (const warning of outcome.warnings) stderr.write(`monoceros: warning: ${plain(warning)}\n`)
+  for (const warning of outcome.warnings)
+    stderr.write(`monoceros: warning: ${printable(warning)}\n`)
   const where = shownPath(folder.target, cwd)
   const lockFile = shownPath(folder.lockFile, cwd)
   if (outcome.unlocked.length > 0)
     stderr.write(
       `monoceros: warning: not in ${lockFile}, because something else has installed them: ` +
-        `${plain(outcome.unlocked.join(', '))}\n`,
+        `${printable(outcome.unlocked.join(', '))}\n`,
     )
   if (verbosity < 0) return
   const names = outcome.installed.map(([name, version]) => `${name} ${version}`)
@@ -41,12 +42,12 @@ export function report(
   }
   const count = names.length === 1 ? '1 package' : `${names.length} packages`
   stdout.write(
-    `Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${plain(names.join(', '))}\n`,
+    `Installed ${count} in ${where} (${seconds.toFixed(1)} s): ${printable(names.join(', '))}\n`,
   )
   if (outcome.stripped.length > 0)
     stdout.write(
       'Installed without their compiled parts, which only make them faster: ' +
-        `${plain(outcome.stripped.join(', '))}\n`,
+        `${printable(outcome.stripped.join(', '))}\n`,
     )
   if (!locked) stdout.write(`Versions and hashes are in ${lockFile}\n`)
 }

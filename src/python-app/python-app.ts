@@ -31,8 +31,8 @@
  */
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
+import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { findPython, type Python } from '../runtimes/find-python.ts'
 import { MountError } from '../runtimes/pyodide/files/mounts.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
@@ -231,7 +231,7 @@ class PythonRunner implements PythonCallContext {
   async #start(): Promise<WorkerPool> {
     this.#forget ??= closeWithServer(this)
     try {
-      const python = await findPython({
+      const python = await choosePython({
         ...this.#options,
         directory: tmpdir(),
         option: 'the option python',

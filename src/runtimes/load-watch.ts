@@ -34,7 +34,7 @@ export interface LoadWatchOptions {
 
 /** The first warning comes after this many seconds, or after half of the time there is. */
 const FIRST_WARNING_S = 10
-const TICK_MS = 100
+const CHECK_INTERVAL_MS = 100
 /**
  * After a tick that is this late, in milliseconds, this process was stopped, and most likely what
  * it watches was too.
@@ -100,7 +100,7 @@ export class LoadWatch {
   #keepTicking(): void {
     if (this.#ticks !== null) return
     this.#tickedAt = performance.now()
-    this.#ticks = setInterval(() => this.#tick(), TICK_MS)
+    this.#ticks = setInterval(() => this.#tick(), CHECK_INTERVAL_MS)
     if (this.#options.background === true) this.#ticks.unref()
   }
 

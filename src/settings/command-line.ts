@@ -1,7 +1,7 @@
 /** Parses the command line, with Node's `util.parseArgs` and the settings table. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { SettingDefinition } from './definition.ts'
-import { type GunicornSetting, gunicornSettings, judge } from './gunicorn-settings.ts'
+import { type GunicornSetting, gunicornAdvice, gunicornSettings } from './gunicorn-settings.ts'
 import { quoted, SettingsError } from './settings-error.ts'
 import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
@@ -93,7 +93,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
       )
     }
     if ('gunicorn' in flag) {
-      const { refused, text } = judge(flag.gunicorn, name, value)
+      const { refused, text } = gunicornAdvice(flag.gunicorn, name, value)
       if (refused) throw new SettingsError('unsupported', `${prefix}${text}`)
       notes.push(`${prefix}${text}`)
       continue

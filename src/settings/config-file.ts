@@ -4,7 +4,7 @@ import { extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GivenValue } from './command-line.ts'
 import { camelCase, type SettingDefinition } from './definition.ts'
-import { gunicornSettings, judge } from './gunicorn-settings.ts'
+import { gunicornAdvice, gunicornSettings } from './gunicorn-settings.ts'
 import { quoted, SettingsError } from './settings-error.ts'
 import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
@@ -94,7 +94,7 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
   }
   // A setting that is off changes nothing.
   if (raw === false || raw === null) return undefined
-  const { refused, text } = judge(gunicorn, `${name}: ${key}`, raw)
+  const { refused, text } = gunicornAdvice(gunicorn, `${name}: ${key}`, raw)
   if (refused) throw new SettingsError('unsupported', text)
   return text
 }

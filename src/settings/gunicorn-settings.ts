@@ -281,7 +281,7 @@ export const gunicornSettings: readonly GunicornSetting[] = [
  * @param given where it was given: `--worker-class`, `monoceros.config.json: worker_class`
  * @param value `undefined` for a switch
  */
-export function judge(
+export function gunicornAdvice(
   setting: GunicornSetting,
   given: string,
   value: unknown,

@@ -4,12 +4,12 @@ import { runtimeOf } from './runtime.ts'
 import { SettingsError } from './settings-error.ts'
 import type { Settings } from './table.ts'
 
-type Runtime = ReturnType<typeof runtimeOf>
+type RuntimeName = ReturnType<typeof runtimeOf>
 
-const BOTH_PYTHONS: readonly Runtime[] = ['cpython', 'pyodide']
+const BOTH_PYTHONS: readonly RuntimeName[] = ['cpython', 'pyodide']
 
 /** Settings that only some runtimes use, with these runtimes. */
-const MEANT_FOR: Readonly<Record<string, readonly Runtime[]>> = {
+const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   threads: ['cpython'],
   python: ['cpython'],
   acceptors: ['cpython'],
@@ -22,7 +22,7 @@ const MEANT_FOR: Readonly<Record<string, readonly Runtime[]>> = {
   worker_memory: ['pyodide'],
 }
 
-const RUNS: Readonly<Record<Runtime, string>> = {
+const RUNS: Readonly<Record<RuntimeName, string>> = {
   node: 'an application in TypeScript or JavaScript',
   cpython: "the system's Python",
   pyodide: 'the embedded Python',

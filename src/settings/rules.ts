@@ -11,9 +11,11 @@ type Value = unknown
  *
  * @returns the value to use, or what was expected, for the error message
  */
-export type Rule = (value: Value) => { readonly value: Value } | { readonly expected: string }
+export type SettingRule = (
+  value: Value,
+) => { readonly value: Value } | { readonly expected: string }
 
-export const rules: Readonly<Record<RuleName, Rule>> = {
+export const rules: Readonly<Record<RuleName, SettingRule>> = {
   /** RFC 9110 §5.5, narrowed to visible ASCII and single spaces within. */
   'header-text': (value) =>
     typeof value === 'string' && /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)

@@ -483,7 +483,7 @@ describe('one worker with a second for each request', () => {
       )
       expect(log).toContain(`in ${name}`)
       expect(log).not.toMatch(
-        /exchange\.py|response_writer\.py|serial\.py|embedded\w*\.py|_pyodide/,
+        /exchange\.py|response_sender\.py|serial\.py|embedded\w*\.py|_pyodide/,
       )
       expect(log).not.toContain('Killing worker')
     },

@@ -4,8 +4,8 @@ import { encodeFrame, HEAD, LAST, READY } from '../../src/runtimes/workers/frame
 import type {
   WorkerHandle,
   WorkerListener,
-  WorkerSettings,
   WorkerStarter,
+  WorkerStartOptions,
 } from '../../src/runtimes/workers/worker-handle.ts'
 import type { WorkerOptions } from '../../src/runtimes/workers/worker-options.ts'
 
@@ -116,7 +116,7 @@ export function answerTo(stream: number): Buffer {
 
 /** A start that the test decides about. */
 export interface TestStart {
-  readonly settings: WorkerSettings
+  readonly settings: WorkerStartOptions
   readonly listener: WorkerListener
   /** The worker has been started. */
   succeed(): TestHandle

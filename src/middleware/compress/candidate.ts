@@ -1,9 +1,13 @@
 import type { ResponseHeaders } from '../../wsgi/types.ts'
 import { headerValue } from '../conditional/held-head.ts'
-import type { Settings } from './options.ts'
+import type { CompressSettings } from './options.ts'
 
 /** Whether to compress a response for a client that accepts a coding. */
-export function isCandidate(settings: Settings, status: string, headers: ResponseHeaders): boolean {
+export function isCandidate(
+  settings: CompressSettings,
+  status: string,
+  headers: ResponseHeaders,
+): boolean {
   if (status.startsWith('204') || status.startsWith('206') || status.startsWith('304')) return false
   let type: string | undefined
   for (const [name, value] of headers) {
@@ -29,7 +33,7 @@ export function isCandidate(settings: Settings, status: string, headers: Respons
 }
 
 export function withVaryIfCompressible(
-  settings: Settings,
+  settings: CompressSettings,
   status: string,
   headers: ResponseHeaders,
 ): ResponseHeaders {

@@ -5,7 +5,7 @@ import { acceptedEncodings } from './accept-encoding.ts'
 import { withVaryIfCompressible } from './candidate.ts'
 import type { Encoding } from './coding.ts'
 import { CompressedResponse } from './compressed-response.ts'
-import { type CompressOptions, settle } from './options.ts'
+import { type CompressOptions, checkCompressOptions } from './options.ts'
 
 export type { CompressOptions } from './options.ts'
 
@@ -41,7 +41,7 @@ export type { CompressOptions } from './options.ts'
  * await makeServer('', 8000, wrap(app)).serveForever()
  */
 export function compress(options: CompressOptions = {}): Middleware {
-  const settings = settle(options)
+  const settings = checkCompressOptions(options)
   return (app) => {
     const inner = toFunction(app)
     return function compress(environ, startResponse) {

@@ -5,7 +5,7 @@ import { HeldHead, headerValue } from '../conditional/held-head.ts'
 import { isCandidate, withVary } from './candidate.ts'
 import { CODINGS, Coder, type Coding, type Encoding } from './coding.ts'
 import { gathered } from './gathered-pieces.ts'
-import type { Settings } from './options.ts'
+import type { CompressSettings } from './options.ts'
 
 /** An array of up to this many bytes is compressed at once, and gets a Content-Length. */
 const AT_ONCE_BYTES = 1024 * 1024
@@ -21,7 +21,7 @@ const OUTDATED: ReadonlySet<string> = new Set([
 
 /** A response whose head is held back until the first byte of its body decides how it is sent. */
 export class CompressedResponse {
-  readonly #settings: Settings
+  readonly #settings: CompressSettings
   readonly #encoding: Encoding
   readonly #coding: Coding
   readonly #level: number
@@ -40,7 +40,7 @@ export class CompressedResponse {
   #over = false
 
   constructor(
-    settings: Settings,
+    settings: CompressSettings,
     encoding: Encoding,
     environ: WSGIEnvironment,
     startResponse: StartResponse,

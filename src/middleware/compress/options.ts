@@ -23,7 +23,7 @@ export interface CompressOptions {
   types?: (contentType: string) => boolean
 }
 
-export interface Settings {
+export interface CompressSettings {
   readonly encodings: readonly Encoding[]
   readonly threshold: number
   readonly level: Readonly<Record<Encoding, number>>
@@ -31,12 +31,12 @@ export interface Settings {
 }
 
 const DEFAULT_ENCODINGS: readonly Encoding[] = ['br', 'zstd', 'gzip']
-export function settle({
+export function checkCompressOptions({
   encodings = DEFAULT_ENCODINGS,
   threshold = 1024,
   level = {},
   types,
-}: CompressOptions): Settings {
+}: CompressOptions): CompressSettings {
   for (const encoding of encodings) {
     if (!Object.hasOwn(CODINGS, encoding))
       throw optionError(

@@ -8,8 +8,8 @@ import type {
 } from '../../wsgi/types.ts'
 import { plainResponse } from '../plain-response.ts'
 
-export const NOT_FOUND = plain('404 Not Found')
-export const NOT_ALLOWED = plain('405 Method Not Allowed', ['Allow', 'GET, HEAD'])
+export const NOT_FOUND = statusAnswer('404 Not Found')
+export const NOT_ALLOWED = statusAnswer('405 Method Not Allowed', ['Allow', 'GET, HEAD'])
 
 export function isRead(environ: WSGIEnvironment): boolean {
   return environ.REQUEST_METHOD === 'GET' || environ.REQUEST_METHOD === 'HEAD'
@@ -27,10 +27,10 @@ export function toDirectory(
   const path = encodePercent(`/${environ.SCRIPT_NAME}${environ.PATH_INFO}/`).replace(/^\/+/, '/')
   const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`
   const location = path + query.replace(/[^\x21-\x7e]/g, (character) => encodePercent(character))
-  return plain('301 Moved Permanently', ['Location', location])(environ, startResponse)
+  return statusAnswer('301 Moved Permanently', ['Location', location])(environ, startResponse)
 }
 
 /** Makes a response of one line of text that names its status. */
-export function plain(status: string, ...headers: ResponseHeaders): WSGIFunction {
+export function statusAnswer(status: string, ...headers: ResponseHeaders): WSGIFunction {
   return plainResponse(status, ['X-Content-Type-Options', 'nosniff'], ...headers)
 }

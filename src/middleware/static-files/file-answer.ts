@@ -12,9 +12,9 @@ import {
   type Validators,
 } from '../conditional/preconditions.ts'
 import { optionError } from '../option-error.ts'
-import { isRead, NOT_ALLOWED, plain } from './answers.ts'
+import { isRead, NOT_ALLOWED, statusAnswer } from './answers.ts'
 import { FileBody, readWhole } from './file-body.ts'
-import { EXTENSIONS, type PrecompressedEncoding, type Settings } from './options.ts'
+import { EXTENSIONS, type PrecompressedEncoding, type StaticFilesSettings } from './options.ts'
 import { lengthOf, segmentsOf } from './range-content.ts'
 import { requestedRanges } from './requested-ranges.ts'
 import type { OpenFile } from './static-root.ts'
@@ -32,7 +32,7 @@ const OURS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'c
 
 /** Answers with a file. Closes the file at once, or with the body. */
 export async function send(
-  settings: Settings,
+  settings: StaticFilesSettings,
   file: OpenFile,
   names: readonly string[],
   environ: WSGIEnvironment,
@@ -75,7 +75,7 @@ export async function send(
       startResponse('304 Not Modified', notModifiedHeaders(headers))
       return []
     }
-    if (outcome === 'failed') return plain('412 Precondition Failed')(environ, startResponse)
+    if (outcome === 'failed') return statusAnswer('412 Precondition Failed')(environ, startResponse)
 
     // A range means something for GET only (RFC 9110 §14.2).
     const ranges =
@@ -83,7 +83,7 @@ export async function send(
         ? requestedRanges(environ.HTTP_RANGE, size)
         : 'whole'
     if (ranges === 'unsatisfiable')
-      return plain('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(
+      return statusAnswer('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(
         environ,
         startResponse,
       )
@@ -116,7 +116,7 @@ export async function send(
  * both are open.
  */
 async function choose(
-  settings: Settings,
+  settings: StaticFilesSettings,
   file: OpenFile,
   names: readonly string[],
   environ: WSGIEnvironment,

@@ -67,7 +67,7 @@ export interface StaticFilesOptions {
 }
 
 /** The options, checked. */
-export interface Settings {
+export interface StaticFilesSettings {
   readonly root: StaticRoot
   readonly prefix: string
   readonly index: string | false
@@ -87,7 +87,7 @@ export const EXTENSIONS: Readonly<Record<PrecompressedEncoding, string>> = {
 const YEAR = 365 * 24 * 60 * 60
 
 /** @throws TypeError (`bad-option`) for an option that cannot be used */
-export function settle(options: StaticFilesOptions): Settings {
+export function checkStaticFilesOptions(options: StaticFilesOptions): StaticFilesSettings {
   const { root, prefix = '', index = 'index.html', fallback, dotfiles = 'ignore' } = options
   if (typeof root !== 'string' || root === '')
     throw optionError(

@@ -7,9 +7,13 @@ import type {
   WSGIEnvironment,
   WSGIFunction,
 } from '../../wsgi/types.ts'
-import { isRead, NOT_ALLOWED, NOT_FOUND, plain, toDirectory } from './answers.ts'
+import { isRead, NOT_ALLOWED, NOT_FOUND, statusAnswer, toDirectory } from './answers.ts'
 import { send } from './file-answer.ts'
-import { type Settings, type StaticFilesOptions, settle } from './options.ts'
+import {
+  checkStaticFilesOptions,
+  type StaticFilesOptions,
+  type StaticFilesSettings,
+} from './options.ts'
 import { servedPath } from './served-path.ts'
 
 export type { PrecompressedEncoding, StaticFilesOptions } from './options.ts'
@@ -53,7 +57,7 @@ export type StaticFiles = (app?: WSGIApplication) => WSGIApplication
  * await makeServer('', 8000, staticFiles({ root: 'public' })()).serveForever()
  */
 export function staticFiles(options: StaticFilesOptions): StaticFiles {
-  const settings = settle(options)
+  const settings = checkStaticFilesOptions(options)
   return (app) => {
     const next = app === undefined ? null : toFunction(app)
     return function staticFiles(environ, startResponse) {
@@ -66,7 +70,7 @@ export function staticFiles(options: StaticFilesOptions): StaticFiles {
 }
 
 async function serve(
-  settings: Settings,
+  settings: StaticFilesSettings,
   next: WSGIFunction | null,
   view: string,
   environ: WSGIEnvironment,
@@ -77,7 +81,7 @@ async function serve(
   const path = servedPath(view)
   if (path !== null && (!path.hidden || settings.dotfiles !== 'ignore')) {
     if (path.hidden && settings.dotfiles === 'deny')
-      return plain('403 Forbidden')(environ, startResponse)
+      return statusAnswer('403 Forbidden')(environ, startResponse)
     let names = path.names
     let found = path.directory ? 'directory' : await root.open(names, tell)
     const redirected = found === 'directory' && !path.directory

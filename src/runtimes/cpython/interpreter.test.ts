@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findInterpreter, InterpreterError } from './interpreter.ts'
+import { findSystemPython, InterpreterError } from './interpreter.ts'
 
 let directory: string
 
@@ -25,8 +25,8 @@ function fake(path: string, answer: string, status = 0): string {
 const says = (version: string) => `echo "${version}|CPython|/real/python"`
 const nowhere = () => ({ PATH: join(directory, 'path') })
 
-async function refusal(...parameters: Parameters<typeof findInterpreter>): Promise<string> {
-  const error = await findInterpreter(...parameters).catch((thrown: unknown) => thrown)
+async function refusal(...parameters: Parameters<typeof findSystemPython>): Promise<string> {
+  const error = await findSystemPython(...parameters).catch((thrown: unknown) => thrown)
   expect(error).toBeInstanceOf(InterpreterError)
   return (error as Error).message
 }
@@ -35,7 +35,7 @@ describe('the interpreter', () => {
   it('is the one asked for, even when it is not the first to be found', async () => {
     fake('path/python3', says('3.11.2'))
     const command = fake('mine', says('3.12.1'))
-    expect(await findInterpreter(command, directory, nowhere())).toEqual({
+    expect(await findSystemPython(command, directory, nowhere())).toEqual({
       command,
       version: '3.12.1',
       implementation: 'CPython',
@@ -45,7 +45,7 @@ describe('the interpreter', () => {
 
   it('is that of $VIRTUAL_ENV, then of .venv, then on PATH', async () => {
     fake('path/python3', says('3.9.0'))
-    const found = (environment: NodeJS.ProcessEnv) => findInterpreter(null, directory, environment)
+    const found = (environment: NodeJS.ProcessEnv) => findSystemPython(null, directory, environment)
     expect((await found(nowhere())).version).toBe('3.9.0')
     const local = fake('.venv/bin/python', says('3.10.0'))
     expect(await found(nowhere())).toMatchObject({ command: local, version: '3.10.0' })
@@ -83,7 +83,7 @@ describe('the interpreter', () => {
   it('of a newer Python is taken', async () => {
     for (const version of ['3.9.0', '3.14.0rc1', '4.0.0']) {
       expect(
-        (await findInterpreter(fake('new', says(version)), directory, nowhere())).version,
+        (await findSystemPython(fake('new', says(version)), directory, nowhere())).version,
       ).toBe(version)
     }
   })

@@ -34,7 +34,7 @@ const PROBE =
  * @param option the name of that setting in messages
  * @throws InterpreterError
  */
-export async function findInterpreter(
+export async function findSystemPython(
   asked: string | null,
   directory: string,
   environment: NodeJS.ProcessEnv = process.env,
@@ -92,7 +92,7 @@ function candidates(
 }
 
 /**
- * Whether there is anything that {@link findInterpreter} would try without `asked`. Starts nothing.
+ * Whether there is anything that {@link findSystemPython} would try without `asked`. Starts nothing.
  */
 export function mayFindInterpreter(directory: string, environment: NodeJS.ProcessEnv): boolean {
   const folders = (environment.PATH ?? '').split(delimiter)

@@ -11,8 +11,8 @@ import { encodeFrame, GET_STACKS, readU32 } from '../workers/frames.ts'
 import type {
   WorkerHandle,
   WorkerListener,
-  WorkerSettings,
   WorkerStarter,
+  WorkerStartOptions,
 } from '../workers/worker-handle.ts'
 import type { Interpreter } from './interpreter.ts'
 import { readStackDump } from './stack-dump.ts'
@@ -68,7 +68,7 @@ class WorkerProcess implements WorkerHandle {
   constructor(
     { interpreter, environment, directory }: ProcessOptions,
     listener: WorkerListener,
-    { number, application, chdir, background }: WorkerSettings,
+    { number, application, chdir, background }: WorkerStartOptions,
   ) {
     this.#listener = listener
     const ledgerPath = join(directory, `ledger-${process.pid}-${number}-${randomUUID()}`)
@@ -94,7 +94,7 @@ class WorkerProcess implements WorkerHandle {
         if (child.pid === undefined) this.dispose()
       })
     })
-    child.on('exit', (code, signal) => listener.exited(describeExit(code, signal)))
+    child.on('exit', (code, signal) => listener.exited(exitReason(code, signal)))
     // If descriptors have run out, there are no channels either.
     const { stdio = [] } = child
     const started = child.pid !== undefined
@@ -211,6 +211,6 @@ class WorkerProcess implements WorkerHandle {
   }
 }
 
-function describeExit(code: number | null, signal: NodeJS.Signals | null): string {
+function exitReason(code: number | null, signal: NodeJS.Signals | null): string {
   return signal !== null ? `killed by ${signal}` : `exited with status ${code}`
 }

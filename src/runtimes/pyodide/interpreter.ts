@@ -63,7 +63,7 @@ const NAP_MS = 20
 /** A folder in memory, so that an application does not find files on the disk by chance. */
 const HOME = '/home/pyodide'
 
-interface Emscripten extends TimeVariables {
+interface InterpreterModule extends TimeVariables {
   readonly HEAPU8: Uint8Array<ArrayBuffer>
 }
 
@@ -121,7 +121,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
   readAll()
   Error.stackTraceLimit = stackTraceLimit
   if (snapshot !== null) releaseSnapshot(snapshot)
-  const { _module: emscripten } = pyodide as unknown as { _module: Emscripten }
+  const { _module: emscripten } = pyodide as unknown as { _module: InterpreterModule }
   pyodide.setStdout({ write: writer(options.stdout) })
   pyodide.setStderr({ write: writer(options.stderr) })
   pyodide.setStdin(
@@ -210,7 +210,7 @@ function wrapImports(
   WebAssembly.instantiate = replaced as typeof instantiate
 }
 
-/** Disables `os.system`, which Emscripten would run in a shell of the host. */
+/** Disables `os.system`, which InterpreterModule would run in a shell of the host. */
 function refuseCommands(imports: WebAssembly.Imports): void {
   const calls = imports.env as Record<string, unknown>
   calls._emscripten_system = (command: number) => (command === 0 ? 0 : -ENOSYS)
@@ -229,11 +229,11 @@ function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
     Atomics.load(signals, 0) === 0 ? 0 : Atomics.exchange(signals, 0, 0)
 }
 
-/** Emscripten uses WASI's error numbers. */
+/** InterpreterModule uses WASI's error numbers. */
 const ENOSYS = 52
 
 /**
- * Limits the memory of the thread's interpreter. If the memory does not grow, Emscripten reports a
+ * Limits the memory of the thread's interpreter. If the memory does not grow, InterpreterModule reports a
  * failed allocation and Python raises MemoryError.
  */
 function limitMemory(

@@ -43,14 +43,14 @@ function without(others: readonly string[], constants: Iterable<readonly [string
 
 describe('the names of frames and flags', () => {
   it('are those of the reference here', () => {
-    const others = ['PROTOCOL', 'HEADER_SIZE', 'MAX_PAYLOAD']
+    const others = ['PROTOCOL_VERSION', 'HEADER_SIZE', 'MAX_PAYLOAD']
     expect(rows.length).toBe(21)
     expect(without(others, Object.entries(frames))).toEqual(documented)
   })
 
   it('are those of the reference in Python', () => {
     const levels = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']
-    const others = ['PROTOCOL', 'HEADER_SIZE', 'MAX_U32', ...levels]
+    const others = ['PROTOCOL_VERSION', 'HEADER_SIZE', 'MAX_U32', ...levels]
     const constants = [...python.matchAll(/^([A-Z][A-Z0-9_]*) = (0x[0-9A-Fa-f]+|\d+)(?= *(#|$))/gm)]
     expect(
       without(
@@ -62,13 +62,17 @@ describe('the names of frames and flags', () => {
 
   it('come with the same version and limits on both sides', () => {
     for (const [name, text] of [
-      ['PROTOCOL', '2'],
+      ['PROTOCOL_VERSION', '2'],
       ['HEADER_SIZE', '12'],
       ['MAX_PAYLOAD', '16 * 1024 * 1024'],
     ] as const) {
       expect(python).toMatch(new RegExp(`^${name} = ${text.replaceAll('*', '\\*')}$`, 'm'))
     }
-    expect([frames.PROTOCOL, frames.HEADER_SIZE, frames.MAX_PAYLOAD]).toEqual([2, 12, 16 << 20])
+    expect([frames.PROTOCOL_VERSION, frames.HEADER_SIZE, frames.MAX_PAYLOAD]).toEqual([
+      2,
+      12,
+      16 << 20,
+    ])
     expect(reference).toContain('"protocol": 2')
   })
 

@@ -4,7 +4,7 @@
  */
 
 /** The version of the protocol, which READY carries. */
-export const PROTOCOL = 2
+export const PROTOCOL_VERSION = 2
 
 export const HEADER_SIZE = 12
 export const MAX_PAYLOAD = 16 * 1024 * 1024

@@ -38,7 +38,7 @@ describe('READY', () => {
   it('has what the log needs', () => {
     expect(readReady(payload({ ...ready, files: [] }))).toEqual({
       pid: 5,
-      python: '3.14.2',
+      pythonVersion: '3.14.2',
       implementation: 'CPython',
       greenlets: false,
     })

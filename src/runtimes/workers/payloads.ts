@@ -1,12 +1,13 @@
 /** What the payloads of frames mean; the form of each is in `docs/reference/frames.md`. */
 import type { Span } from '../../bytes/span.ts'
 import type { FileReference } from '../runtime.ts'
-import { FrameError, PROTOCOL, readU32 } from './frames.ts'
+import { FrameError, PROTOCOL_VERSION, readU32 } from './frames.ts'
 
 /** What a worker reports of itself in READY. */
-export interface WorkerReady {
+export interface ReadyPayload {
   readonly pid: number
-  readonly python: string
+  /** Its version, as in `3.11.7`. */
+  readonly pythonVersion: string
   readonly implementation: string
   /** The application may run greenlets, whose stacks no signal shows. */
   readonly greenlets: boolean
@@ -31,13 +32,13 @@ export function readStreams({ bytes, start, end }: Span): number[] {
 }
 
 /** @throws FrameError */
-export function readReady(payload: Span): WorkerReady {
+export function readReady(payload: Span): ReadyPayload {
   const { protocol, pid, python, implementation, greenlets } = readObject(payload)
-  if (protocol !== PROTOCOL)
-    throw new FrameError(`a READY with protocol ${protocol} instead of ${PROTOCOL}`)
+  if (protocol !== PROTOCOL_VERSION)
+    throw new FrameError(`a READY with protocol ${protocol} instead of ${PROTOCOL_VERSION}`)
   if (typeof pid !== 'number' || typeof python !== 'string' || typeof implementation !== 'string')
     throw new FrameError('a READY without pid, python or implementation')
-  return { pid, python, implementation, greenlets: greenlets === true }
+  return { pid, pythonVersion: python, implementation, greenlets: greenlets === true }
 }
 
 /** @throws FrameError */

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
 import { WorkerEvents } from '../../observe/worker-events.ts'
-import { findInterpreter } from '../cpython/interpreter.ts'
+import { findSystemPython } from '../cpython/interpreter.ts'
 import { workerProcesses } from '../cpython/worker-process.ts'
 import { type HeadOutcome, TAKEN, type Task, type TaskBody } from '../runtime.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
@@ -78,7 +78,7 @@ async function observedPool(source: string, options: Partial<PoolOptions> = {}) 
   const directory = mkdtempSync(join(tmpdir(), 'monoceros-pool-events-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   writeFileSync(join(directory, 'tried.py'), source)
-  const interpreter = await findInterpreter(null, directory)
+  const interpreter = await findSystemPython(null, directory)
   const events = new WorkerEvents((_topic, error) => {
     throw error
   })

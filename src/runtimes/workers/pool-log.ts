@@ -1,5 +1,6 @@
 import { LineSplitter } from '../../logging/application-output.ts'
 import type { LogLevel } from '../../logging/error-log.ts'
+import { ERROR, INFO, WARNING } from './log-levels.ts'
 
 /** Where a pool and its workers log. The levels are those of Python's logging. */
 export interface PoolLog {
@@ -8,11 +9,6 @@ export interface PoolLog {
   /** Output of the application; null when that stream has ended. */
   output(pid: number, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
 }
-
-export const DEBUG = 10
-export const INFO = 20
-export const WARNING = 30
-export const ERROR = 40
 
 /** Takes the entries of a pool's log. */
 export interface PoolLogTarget {

@@ -64,7 +64,7 @@ describe('a worker whose process takes time to start', () => {
     expect(logged).toEqual(['10 Worker 101 is loading the application'])
     handle.ready()
     await soon()
-    expect(started.value).toMatchObject([{ pid: 101, python: '3.14.2' }])
+    expect(started.value).toMatchObject([{ pid: 101, pythonVersion: '3.14.2' }])
     handle.answers(1)
     expect(task.answers).toBe(1)
     pool.kill()

@@ -14,7 +14,7 @@ import { waitFor } from '../../../tests/support/wait-for.ts'
 import type { Span } from '../../bytes/span.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../gateway/marshal.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
-import { findInterpreter, type Interpreter } from '../cpython/interpreter.ts'
+import { findSystemPython, type Interpreter } from '../cpython/interpreter.ts'
 import { workerProcesses } from '../cpython/worker-process.ts'
 import {
   type FileReference,
@@ -81,7 +81,7 @@ let interpreter: Interpreter
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'monoceros-pool-'))
   writeFileSync(join(directory, 'tried.py'), APPLICATION)
-  interpreter = await findInterpreter(null, directory)
+  interpreter = await findSystemPython(null, directory)
 })
 
 afterEach(() => {

@@ -2,11 +2,12 @@ import type { WorkerEvents } from '../../observe/worker-events.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import { BackOff, MAX_DELAY_MS } from './back-off.ts'
-import { Dispatcher } from './dispatcher.ts'
-import type { WorkerReady } from './payloads.ts'
+import { DEBUG, ERROR, INFO, WARNING } from './log-levels.ts'
+import type { ReadyPayload } from './payloads.ts'
 import { PoolEvents } from './pool-events.ts'
-import { DEBUG, ERROR, INFO, type PoolLog, WARNING } from './pool-log.ts'
+import type { PoolLog } from './pool-log.ts'
 import { RequestTimeouts } from './request-timeouts.ts'
+import { Scheduler } from './scheduler.ts'
 import { ViolationLog } from './violation-log.ts'
 import { Worker, type WorkerOwner, type WorkerState } from './worker.ts'
 import type { WorkerOptions } from './worker-options.ts'
@@ -54,7 +55,7 @@ const EXHAUSTED_YOUNG_MS = 5000
 const KILLED_MS = 1000
 
 /** A reload that has not ended. */
-interface Reload {
+interface PoolReload {
   /** Its new workers. */
   readonly workers: Worker[]
   abandoned: boolean
@@ -62,18 +63,18 @@ interface Reload {
 
 /**
  * The Python workers of one acceptor: it keeps their number, replaces and ends them. Its
- * {@link Dispatcher} gives requests to them.
+ * {@link Scheduler} gives requests to them.
  */
 export class WorkerPool implements Runtime, WorkerOwner {
   readonly #options: PoolOptions
   readonly #workers = new Set<Worker>()
   readonly #starts: WorkerStarts
   readonly #timeouts: RequestTimeouts
-  readonly #dispatcher: Dispatcher
+  readonly #scheduler: Scheduler
   readonly #backOff = new BackOff()
   readonly #violations = new ViolationLog()
   readonly #events: PoolEvents
-  #reload: Reload | null = null
+  #reload: PoolReload | null = null
   /** For the workers that are started from now on. */
   #worker: WorkerOptions
   #target: number
@@ -101,14 +102,14 @@ export class WorkerPool implements Runtime, WorkerOwner {
       events,
       ...(memory === undefined ? {} : { memory }),
     }
-    this.#dispatcher = new Dispatcher(bounds, this.#workers, this.#timeouts)
+    this.#scheduler = new Scheduler(bounds, this.#workers, this.#timeouts)
   }
 
   /**
    * Starts the workers; resolves when all serve.
    * @throws ApplicationLoadError, WorkerStartError
    */
-  async start(): Promise<WorkerReady[]> {
+  async start(): Promise<ReadyPayload[]> {
     try {
       const workers = await all(Array.from({ length: this.#target }, () => this.#spawn()))
       // A worker that serves has sent READY.
@@ -120,7 +121,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   get waiting(): number {
-    return this.#dispatcher.waiting
+    return this.#scheduler.waiting
   }
 
   /** Whether requests are queued or running. */
@@ -129,7 +130,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   submit(task: Task): TaskHandle {
-    return this.#dispatcher.submit(task)
+    return this.#scheduler.submit(task)
   }
 
   // ---------------------------------------------------------------- from workers (WorkerOwner)
@@ -141,7 +142,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
     if (worker.state !== 'serving') return
     this.#starts.ready(worker)
     this.#refresh(worker)
-    this.#dispatcher.dispatch()
+    this.#scheduler.dispatch()
   }
 
   loadFailed(worker: Worker, text: string): void {
@@ -152,28 +153,28 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#events.loadChanged(worker)
     if (worker.taken >= worker.retireAfter) this.#recycle(worker, 'has answered max_requests')
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
-    this.#dispatcher.dispatch()
+    this.#scheduler.dispatch()
   }
 
   returned(worker: Worker, assignments: Assignment[]): void {
-    this.#dispatcher.putBack(assignments)
+    this.#scheduler.putBack(assignments)
     this.#events.loadChanged(worker)
     this.#log(DEBUG, `Worker ${worker.pid} gave back ${assignments.length} requests`)
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
-    this.#dispatcher.dispatch()
+    this.#scheduler.dispatch()
   }
 
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void {
     this.#workers.delete(worker)
     this.#events.ended(worker, reason)
-    if (unbegun.length > 0) this.#dispatcher.putBack(unbegun)
+    if (unbegun.length > 0) this.#scheduler.putBack(unbegun)
     if (!this.#starts.exited(worker, reason)) {
       this.#log(worker.expected ? DEBUG : ERROR, `Worker ${worker.pid} ${reason}`)
       if (!worker.expected) this.#backOff.ended(performance.now() - worker.readyAt)
     }
     if (this.#workers.size === 0) this.#onEmpty?.()
     this.#fill()
-    this.#dispatcher.dispatch()
+    this.#scheduler.dispatch()
   }
 
   exhausted(worker: Worker, why: string): void {
@@ -200,7 +201,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   // ---------------------------------------------------------------- how many there are
 
   /** Starts a worker; resolves when it serves. */
-  #spawn(reload?: Reload): Promise<Worker> {
+  #spawn(reload?: PoolReload): Promise<Worker> {
     const { maxRequests, maxRequestsJitter } = this.#options
     const worker = new Worker(this.#worker, this)
     if (maxRequests > 0)
@@ -296,7 +297,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
     const old = [...this.#workers].filter(
       (worker) => worker.state === 'serving' || worker.isStarting,
     )
-    const reload: Reload = { workers: [], abandoned: false }
+    const reload: PoolReload = { workers: [], abandoned: false }
     this.#reload = reload
     try {
       await all(Array.from({ length: this.#target }, () => this.#spawn(reload)))
@@ -321,7 +322,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#dropStarting(reload)
   }
 
-  #dropStarting({ workers }: Reload): void {
+  #dropStarting({ workers }: PoolReload): void {
     for (const worker of workers) if (worker.isStarting) this.#starts.giveUp(worker, notNeeded())
   }
 
@@ -378,7 +379,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
       })
       clearTimeout(timer)
     }
-    this.#dispatcher.stop()
+    this.#scheduler.stop()
   }
 
   #killLate(): void {
@@ -391,7 +392,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
   /** Kills all workers at once. */
   kill(): void {
     this.#noMore()
-    this.#dispatcher.stop()
+    this.#scheduler.stop()
     for (const worker of this.#workers) {
       worker.expected = true
       worker.kill('the server was ended')

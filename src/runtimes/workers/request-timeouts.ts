@@ -1,5 +1,6 @@
 import type { Assignment } from './assignment.ts'
-import { ERROR, type PoolLog } from './pool-log.ts'
+import { ERROR } from './log-levels.ts'
+import type { PoolLog } from './pool-log.ts'
 import type { TaskQueue } from './task-queue.ts'
 import type { Worker } from './worker.ts'
 

@@ -21,7 +21,7 @@ export interface WorkerOptions {
 }
 
 /** The payload of START; see `docs/reference/frames.md`. */
-export function startMessage(options: WorkerOptions): object {
+export function startPayload(options: WorkerOptions): object {
   return {
     application: options.application,
     chdir: options.chdir,

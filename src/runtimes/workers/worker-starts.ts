@@ -1,7 +1,8 @@
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { LoadWatch } from '../load-watch.ts'
+import { DEBUG, WARNING } from './log-levels.ts'
 import type { PoolEvents } from './pool-events.ts'
-import { DEBUG, type PoolLog, WARNING } from './pool-log.ts'
+import type { PoolLog } from './pool-log.ts'
 import type { Worker } from './worker.ts'
 import { WorkerStartError } from './worker-start-error.ts'
 
@@ -15,7 +16,7 @@ export interface WorkerStartsOptions {
   readonly events: PoolEvents
 }
 
-interface Start {
+interface WorkerStart {
   readonly resolve: (worker: Worker) => void
   readonly reject: (error: Error) => void
   /** Why the application could not be loaded, as the worker reports it. */
@@ -26,7 +27,7 @@ interface Start {
 
 /** The workers of a pool that do not serve yet, from their start until they do. */
 export class WorkerStarts {
-  readonly #starts = new Map<Worker, Start>()
+  readonly #starts = new Map<Worker, WorkerStart>()
   readonly #loads: LoadWatch
   readonly #log: PoolLog
   readonly #events: PoolEvents
@@ -108,7 +109,7 @@ export class WorkerStarts {
     start?.reject(error)
   }
 
-  #remove(worker: Worker): Start | undefined {
+  #remove(worker: Worker): WorkerStart | undefined {
     const start = this.#starts.get(worker)
     this.#starts.delete(worker)
     start?.unwatch()

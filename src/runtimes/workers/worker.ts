@@ -28,13 +28,13 @@ import {
   WINDOW,
   writeU32,
 } from './frames.ts'
+import { ERROR } from './log-levels.ts'
 import { Lookahead } from './lookahead.ts'
-import { readReady, readStreams, readText, readViolation, type WorkerReady } from './payloads.ts'
-import { ERROR } from './pool-log.ts'
+import { type ReadyPayload, readReady, readStreams, readText, readViolation } from './payloads.ts'
 import { ResponseFrames } from './response-frames.ts'
 import { WorkerEnd } from './worker-end.ts'
 import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
-import { startMessage, type WorkerOptions } from './worker-options.ts'
+import { startPayload, type WorkerOptions } from './worker-options.ts'
 
 /** Called by a {@link Worker} about itself: its pool. */
 export interface WorkerOwner {
@@ -79,7 +79,7 @@ export class Worker implements FrameSink, WorkerListener {
   retireAfter = Number.POSITIVE_INFINITY
   /** When it began to serve, in milliseconds of `performance.now()`. */
   readyAt = Number.POSITIVE_INFINITY
-  info: WorkerReady | null = null
+  info: ReadyPayload | null = null
   /** Its successor is being started. */
   recycling = false
   /** What its application was told. */
@@ -133,7 +133,7 @@ export class Worker implements FrameSink, WorkerListener {
     this.#writer = new FrameWriter(handle.channel)
     // It may have become unwanted in the meantime.
     if (this.#end.isForced) return handle.kill()
-    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startMessage(this.#options))))
+    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startPayload(this.#options))))
     this.#become('loading')
   }
 

@@ -176,7 +176,7 @@ abstract class CheckedBody {
   }
 
   /** Checks the result of `next()`. @throws ViolationError, which ends the iteration */
-  protected judge(step: unknown): IteratorResult<Uint8Array, undefined> {
+  protected checkStep(step: unknown): IteratorResult<Uint8Array, undefined> {
     this.use.afterPiece()
     if (typeof step !== 'object' || step === null || step instanceof Promise) {
       const hint =
@@ -236,7 +236,7 @@ class SyncCheckedBody extends CheckedBody implements Iterable<Uint8Array> {
           throw error
         }
         try {
-          return this.judge(step)
+          return this.checkStep(step)
         } catch (error) {
           // After an error of next() a caller need not call return(), but a generator must still
           // run its finally block.
@@ -277,7 +277,7 @@ class AsyncCheckedBody extends CheckedBody implements AsyncIterable<Uint8Array> 
           throw error
         }
         try {
-          return this.judge(step)
+          return this.checkStep(step)
         } catch (error) {
           if (error instanceof ViolationError) quietly(() => iterator.return?.())
           throw error

@@ -50,14 +50,14 @@ const MAKER_MEMORY = 400 * 1024 * 1024
  */
 const OWN_STDLIB = fileURLToPath(new URL('../../../../dist/python_stdlib.zip', import.meta.url))
 
-interface Start {
+interface ImageStart {
   readonly module: WebAssembly.Module
   readonly stdlib: string
   readonly cache: SnapshotCache | null
   readonly key: string
 }
 
-let started: Promise<Start> | undefined
+let started: Promise<ImageStart> | undefined
 let refused = false
 let keeping: Promise<SnapshotOutcome> | undefined
 
@@ -145,7 +145,7 @@ export async function readSnapshot({
   }
 }
 
-async function start(environment: NodeJS.ProcessEnv): Promise<Start> {
+async function start(environment: NodeJS.ProcessEnv): Promise<ImageStart> {
   const stdlib = existsSync(OWN_STDLIB) ? OWN_STDLIB : pyodideFile('python_stdlib.zip')
   const folder = cacheFolder(environment)
   const cache = folder === null ? null : new SnapshotCache(folder)
@@ -169,7 +169,7 @@ async function snapshotIn(cache: SnapshotCache, key: string): Promise<SnapshotPl
 async function keep(environment: NodeJS.ProcessEnv): Promise<SnapshotOutcome> {
   try {
     const image = await loadImage(environment)
-    const { cache, key } = await (started as Promise<Start>)
+    const { cache, key } = await (started as Promise<ImageStart>)
     if (cache === null || refused) return { kind: 'off' }
     if (image.snapshot !== null) return { kind: 'present' }
     if (process.availableMemory() < MAKER_MEMORY) return { kind: 'memory' }

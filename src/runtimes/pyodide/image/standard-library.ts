@@ -2,7 +2,7 @@ import { fstatSync, openSync, readSync } from 'node:fs'
 import type { PyodideAPI } from 'pyodide'
 
 /** A file of Emscripten's MEMFS. */
-interface FileNode {
+interface MemoryFile {
   usedBytes: number
   contents: Uint8Array
   mode: number
@@ -19,7 +19,7 @@ interface FileNode {
 }
 
 interface FileSystem {
-  analyzePath(path: string): { readonly exists: boolean; readonly object: FileNode }
+  analyzePath(path: string): { readonly exists: boolean; readonly object: MemoryFile }
   readonly ErrnoError: new (errno: number) => Error
 }
 

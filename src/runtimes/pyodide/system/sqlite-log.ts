@@ -4,7 +4,7 @@ import type { PyodideAPI } from 'pyodide'
  * The parts of Emscripten's module, and of SQLite's C interface in it, that are used here.
  * Addresses and codes are numbers.
  */
-interface Emscripten {
+interface SqliteModule {
   readonly HEAP32: Int32Array
   stringToNewUTF8(text: string): number
   _malloc(bytes: number): number
@@ -41,7 +41,7 @@ const PROBE = '/.monoceros-probe'
  * @throws Error if SQLite is built in another way, which a new version of Pyodide may do
  */
 export function withoutSharedLog(pyodide: PyodideAPI): void {
-  const { _module: sqlite } = pyodide as unknown as { _module: Emscripten }
+  const { _module: sqlite } = pyodide as unknown as { _module: SqliteModule }
   const word = (address: number) => sqlite.HEAP32[address >>> 2] as number
   const path = sqlite.stringToNewUTF8(PROBE)
   const main = sqlite.stringToNewUTF8('main')

@@ -1,10 +1,7 @@
+import { DEBUG, INFO, WARNING } from '../../workers/log-levels.ts'
 import { mebibytes, memoryLimitText, WEBASSEMBLY_MOST } from '../memory-limit.ts'
 import type { AcceptorPort } from './acceptor-port.ts'
 import { WORDS } from './worker-link.ts'
-
-const DEBUG = 10
-const INFO = 20
-const WARNING = 30
 
 const WASM_PAGE = 64 * 1024
 

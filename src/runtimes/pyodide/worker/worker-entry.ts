@@ -3,6 +3,7 @@
  * acceptor sends STOP.
  */
 import { workerData } from 'node:worker_threads'
+import { WARNING } from '../../workers/log-levels.ts'
 import { describeFailure } from '../failure.ts'
 import { startInterpreter } from '../interpreter.ts'
 import { FileLocks } from '../locks/file-locks.ts'
@@ -16,8 +17,6 @@ const data = workerData as WorkerThreadData
 const words = new Int32Array(data.shared)
 const signals = new Uint8Array(data.signals)
 const port = new AcceptorPort(data.port, words)
-
-const WARNING = 30
 
 async function run(): Promise<void> {
   const memory = new MemoryReport(data.memoryLimit, port, words)

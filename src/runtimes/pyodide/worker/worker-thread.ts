@@ -1,11 +1,12 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
 import type { StackReport } from '../../load-watch.ts'
 import { encodeFrame, LOG } from '../../workers/frames.ts'
+import { ERROR } from '../../workers/log-levels.ts'
 import type {
   WorkerHandle,
   WorkerListener,
-  WorkerSettings,
   WorkerStarter,
+  WorkerStartOptions,
 } from '../../workers/worker-handle.ts'
 import type { InterpreterFailure } from '../failure.ts'
 import type { Mount } from '../files/mounts.ts'
@@ -44,7 +45,6 @@ const locks = createLockTable()
 const claims = new ClaimKeeper(locks)
 let lastOwner = 0
 
-const ERROR = 40
 /** How long to wait for the stack of a thread, in milliseconds. */
 const WHERE_MS = 1000
 
@@ -70,7 +70,7 @@ class WorkerThread implements WorkerHandle {
   constructor(
     options: ThreadOptions,
     listener: WorkerListener,
-    { number, background }: WorkerSettings,
+    { number, background }: WorkerStartOptions,
   ) {
     this.#listener = listener
     this.pid = number

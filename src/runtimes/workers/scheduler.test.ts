@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { TestHandle, TestTask, workerOptions } from '../../../tests/support/test-worker.ts'
 import { WorkerPool } from './pool.ts'
 
-// The dispatcher is tested through the pool, which connects it with workers.
+// The scheduler is tested through the pool, which connects it with workers.
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -10,7 +10,7 @@ const LOOK_MS = 5
 /** How often timeouts are checked, in milliseconds. */
 const TIMEOUT_CHECK_MS = 100
 
-export interface DispatcherOptions {
+export interface SchedulerOptions {
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
   /**
@@ -30,15 +30,15 @@ export interface DispatcherOptions {
  * ({@link Lookahead}); if the worker does not get to them within a few milliseconds, they are
  * recalled and go to another one. A request is begun once, whatever happens.
  */
-export class Dispatcher {
-  readonly #options: DispatcherOptions
+export class Scheduler {
+  readonly #options: SchedulerOptions
   readonly #workers: ReadonlySet<Worker>
   readonly #timeouts: RequestTimeouts
   readonly #queue: TaskQueue
   #looks: NodeJS.Timeout | null = null
   #timeoutChecks: NodeJS.Timeout | null = null
 
-  constructor(options: DispatcherOptions, workers: ReadonlySet<Worker>, timeouts: RequestTimeouts) {
+  constructor(options: SchedulerOptions, workers: ReadonlySet<Worker>, timeouts: RequestTimeouts) {
     this.#options = options
     this.#workers = workers
     this.#timeouts = timeouts

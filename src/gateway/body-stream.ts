@@ -12,7 +12,7 @@ const EARLY_BYTES = 64 * 1024
  * as the application asks for. What arrives before that is kept, up to 64 KiB; then the client has
  * to wait.
  */
-export class StreamedBody {
+export class BodyStream {
   /** The client has sent all of it. */
   ended = false
   readonly #memory: MemoryBudget

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { findInterpreter, type Interpreter, InterpreterError } from './cpython/interpreter.ts'
+import { findSystemPython, type Interpreter, InterpreterError } from './cpython/interpreter.ts'
 import { workerProcesses } from './cpython/worker-process.ts'
 import { parseMount, planMounts } from './pyodide/files/mounts.ts'
 import {
@@ -45,13 +45,13 @@ export interface Python {
  * Finds the Python to use.
  * @throws InterpreterError, MountError; Error if the embedded interpreter's files are unreadable
  */
-export async function findPython(request: PythonRequest): Promise<Python> {
+export async function choosePython(request: PythonRequest): Promise<Python> {
   if (request.runtime === 'pyodide') return await embedded(request, null)
   const { python, chdir, rawEnv, option } = request
   try {
     return installed(
       request,
-      await findInterpreter(python, chdir, { ...process.env, ...rawEnv }, option),
+      await findSystemPython(python, chdir, { ...process.env, ...rawEnv }, option),
     )
   } catch (error) {
     if (!(error instanceof InterpreterError) || request.runtime !== 'auto' || python !== null)

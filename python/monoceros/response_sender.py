@@ -11,7 +11,7 @@ from .native import perf_counter
 from .reporter import Reporter
 
 
-class ResponseWriter(Reporter):
+class ResponseSender(Reporter):
     """The part of an exchange that writes frames.
 
     ``granted`` and ``spent`` are bytes of body: ``granted`` is written by the thread that reads
