@@ -136,7 +136,9 @@ class Both:
         acceptor = self.start()
         self.assertEqual((acceptor.first.kind, acceptor.first.stream), (frames.READY, 0))
         ready = json.loads(acceptor.first.payload)
-        self.assertEqual((ready["protocol"], ready["pid"]), (frames.PROTOCOL_VERSION, acceptor.process.pid))
+        self.assertEqual(
+            (ready["protocol"], ready["pid"]), (frames.PROTOCOL_VERSION, acceptor.process.pid)
+        )
         self.assertEqual(ready["python"], ".".join(map(str, sys.version_info[:3])))
         self.assertEqual((ready["implementation"], ready["application"]), ("CPython", "webapp:app"))
         self.assertIn(acceptor.path("webapp.py"), ready["files"])

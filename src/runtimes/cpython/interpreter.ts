@@ -92,7 +92,8 @@ function candidates(
 }
 
 /**
- * Whether there is anything that {@link findSystemPython} would try without `asked`. Starts nothing.
+ * Whether there is anything that {@link findSystemPython} would try without `asked`. Starts
+ * nothing.
  */
 export function mayFindInterpreter(directory: string, environment: NodeJS.ProcessEnv): boolean {
   const folders = (environment.PATH ?? '').split(delimiter)

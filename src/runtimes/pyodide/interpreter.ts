@@ -233,8 +233,8 @@ function takeSignals(imports: WebAssembly.Imports, signals: Uint8Array): void {
 const ENOSYS = 52
 
 /**
- * Limits the memory of the thread's interpreter. If the memory does not grow, InterpreterModule reports a
- * failed allocation and Python raises MemoryError.
+ * Limits the memory of the thread's interpreter. If the memory does not grow, InterpreterModule
+ * reports a failed allocation and Python raises MemoryError.
  */
 function limitMemory(
   limit: number | null,

@@ -70,9 +70,9 @@ export interface WorkerListener {
  * possible. Starting one may take time: a process may be forked by another one, which has loaded
  * the application.
  *
- * A worker may become unwanted before it has been started. Then {@link WorkerStartOptions.signal} is
- * aborted. A starter that takes time rejects its promise as soon as nothing is left of the worker;
- * otherwise the handle is killed as soon as there is one.
+ * A worker may become unwanted before it has been started. Then {@link WorkerStartOptions.signal}
+ * is aborted. A starter that takes time rejects its promise as soon as nothing is left of the
+ * worker; otherwise the handle is killed as soon as there is one.
  */
 export type WorkerStarter = (
   listener: WorkerListener,
