@@ -357,7 +357,7 @@ describe('stopping', () => {
     await client.acceptor()
     arbiter.signal('SIGTERM')
     arbiter.signal('SIGTERM')
-    expect(arbiter.log()).not.toContain('at once')
+    expect(arbiter.log()).not.toContain('immediately')
     arbiter.signal('SIGQUIT')
     expect(await arbiter.stopped()).toBe(0)
     expect(arbiter.log()).toContain('SIGQUIT: stopping immediately')

@@ -12,8 +12,7 @@ const SPACE_AGAIN = 7 / 8
  * |---|---|---|
  * | half of the limit | `pressed` | spill to the disk early |
  * | the limit | `full` | stop reading from clients that add to it; refuse new requests that would |
- * | 1.5 times the limit | `over` | begin nothing that may add to it; drop clients that hardly move
- * |
+ * | 1.5 times the limit | `over` | begin nothing that may add to it; drop idle clients |
  *
  * @example
  * const memory = new MemoryBudget(64 * 1024 * 1024)

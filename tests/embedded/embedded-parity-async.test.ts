@@ -73,7 +73,7 @@ describe.skipIf(!hasPython())('asynchronous code in an application', () => {
         )
         await answersAgain()
         // The same worker: it was interrupted, not replaced.
-        expect(server.log().slice(from)).not.toMatch(/Killing worker|Worker \d+ serves/)
+        expect(server.log().slice(from)).not.toMatch(/Killing (the )?worker|Worker \d+ serves/)
       },
     )
 

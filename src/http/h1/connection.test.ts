@@ -1159,6 +1159,10 @@ describe('a client of a unix socket', () => {
   })
 })
 
+/** Longer than the end of a client is waited for: 5 s, or 1 s if the server stops. */
+const LINGERED_MS = 6000
+const LINGERED_STOPPING_MS = 2000
+
 /** A socket whose other side takes what is written when the test says so. */
 class HeldSocket extends Duplex {
   readonly remoteAddress = '127.0.0.1'
@@ -1216,6 +1220,52 @@ describe('an answer that has not all left', () => {
       expect(socket.taken.join('').match(/HTTP\/1\.1 4/g)).toHaveLength(1)
       connection.destroy()
     }
+  })
+
+  it('is not cut off, however slowly its client reads', async () => {
+    const requests: Recorder[] = []
+    const refusals: Refusal[] = []
+    const socket = new HeldSocket()
+    const script: Script = { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.from('answer')) }
+    const context = makeContext(script, { keepAlive: 0 }, requests, refusals, () => {})
+    const connection = new H1Connection(socket as unknown as Socket, context)
+    socket.on('data', (chunk: Buffer) =>
+      connection.received(new Span().set(chunk, 0, chunk.length)),
+    )
+    socket.push(Buffer.from(get('/')))
+    await waitFor('the answer', () => requests[0]?.completed === true)
+    // The client did not end its side in time, and it has not taken the answer yet.
+    const late = () => context.deadlines.now + LINGERED_MS
+    connection.checkDeadlines(late())
+    expect(socket.destroyed).toBe(false)
+    // It has that time again, and no more.
+    socket.release()
+    await waitFor('all to be taken', () => socket.writableLength === 0)
+    connection.checkDeadlines(late())
+    expect(socket.destroyed).toBe(true)
+    expect(refusals).toEqual([])
+  })
+
+  it('is waited for less long when the server stops', async () => {
+    const requests: Recorder[] = []
+    const socket = new HeldSocket()
+    const script: Script = { bodyEnd: ({ reply }) => respond(reply, head(), Buffer.from('answer')) }
+    const context = makeContext(script, { keepAlive: 0 }, requests, [], () => {})
+    const connection = new H1Connection(socket as unknown as Socket, context)
+    socket.on('data', (chunk: Buffer) =>
+      connection.received(new Span().set(chunk, 0, chunk.length)),
+    )
+    socket.push(Buffer.from(get('/')))
+    await waitFor('the answer', () => requests[0]?.completed === true)
+    socket.release()
+    await waitFor('all to be taken', () => socket.writableLength === 0)
+    const soon = () => context.deadlines.now + LINGERED_STOPPING_MS
+    connection.checkDeadlines(soon())
+    expect(socket.destroyed).toBe(false)
+    context.stopping = true
+    connection.closeWhenIdle()
+    connection.checkDeadlines(soon())
+    expect(socket.destroyed).toBe(true)
   })
 
   it('is cut off when its client takes nothing for the write timeout', async () => {
