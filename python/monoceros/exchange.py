@@ -351,7 +351,7 @@ class Exchange(ResponseSender):
         outbox = self.carrier.outbox
         self._rest = None
         if self.cancelled or is_about_client(error):
-            self._log(frames.DEBUG, f"given up: {type(error).__name__}")
+            self._log(frames.DEBUG, f"request abandoned: {type(error).__name__}")
             return self._cancel()
         text = format_error(error)
         # Its stack frames must not live longer than this exchange.

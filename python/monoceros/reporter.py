@@ -33,7 +33,7 @@ class Reporter:
             where = f" ({place or calling_place()})" if place != "" else ""
             text = (
                 f"{self._name()}: {error}: {instead}{where}. "
-                "This is said once; with --strict it is an error"
+                "This is logged only once; with --strict, it is an error"
             )
             self.carrier.outbox.put(
                 frames.pack_json(frames.VIOLATION, 0, {"rule": rule, "text": text})

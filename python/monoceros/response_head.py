@@ -209,7 +209,7 @@ def _admit_status(status: Any, judge: Judge) -> Tuple[Tuple[str, bool], bool]:
             f"start_response: bad status {quote(status)}: "
             "no white space may surround the reason (PEP 3333)"
         )
-        judge.forgive("status-white-space", error, "it is sent without")
+        judge.forgive("status-white-space", error, "the white space is removed")
         status = f"{status[:4]}{reason}"
         exact = False
     entry = (f"{status}\r\n", status[:3] in ("204", "304"))
@@ -232,7 +232,7 @@ def _admit_list(headers: Any, judge: Judge) -> List[Any]:
         items = iter(headers)
     except TypeError:
         raise error from None
-    judge.forgive("headers-not-a-list", error, "what it gives is taken")
+    judge.forgive("headers-not-a-list", error, "its items are used")
     return list(items)
 
 
@@ -243,7 +243,7 @@ def _admit_field(field: Any, judge: Judge) -> Tuple[Any, Any]:
         error = BadResponseType(
             "start_response: a header must be a (name, value) tuple, not a list"
         )
-        judge.forgive("header-not-a-tuple", error, "it is taken as one")
+        judge.forgive("header-not-a-tuple", error, "it is treated as a tuple")
         field = tuple(field)
     else:
         raise BadResponseType(
@@ -289,7 +289,7 @@ def _leave_out(name: str, judge: Judge) -> None:
         f"start_response: header {name} is hop-by-hop and the server's business, "
         'an application must not send it (PEP 3333 "Other HTTP Features")'
     )
-    judge.forgive(f"hop-by-hop {name.lower()}", error, "it is left out")
+    judge.forgive(f"hop-by-hop {name.lower()}", error, "the header is omitted")
 
 
 def _admit_value(name: str, value: Any) -> str:
@@ -310,7 +310,7 @@ def _trim_length(value: str, judge: Judge) -> str:
     trimmed = value.strip(" \t")
     if trimmed != value and trimmed.isascii() and trimmed.isdigit():
         judge.forgive(
-            "content-length-white-space", _bad_length(value), "it is sent without the white space"
+            "content-length-white-space", _bad_length(value), "the white space is removed"
         )
     return trimmed
 
@@ -333,7 +333,7 @@ def _admit_repeated(length: int, declared: int, judge: Judge) -> None:
             f"start_response: Content-Length is given more than once, as {length} and as {declared}"
         )
     error = BadResponseHead("start_response: Content-Length is given more than once")
-    judge.forgive("content-length-repeated", error, "it is sent once, as all say the same")
+    judge.forgive("content-length-repeated", error, "it is sent once, because all values are equal")
 
 
 def _check_latin1(text: str) -> None:

@@ -1191,7 +1191,7 @@ class Lenient(unittest.TestCase):
         self.assertEqual(len(gateway.notes), 4, gateway.notes)
         hop = next(note for note in gateway.notes if "header Connection is hop-by-hop" in note)
         self.assertTrue(hop.startswith("GET /odd: start_response: "), hop)
-        self.assertIn("it is left out", hop)
+        self.assertIn("the header is omitted", hop)
         self.assertIn(f"{__file__}:{app.__code__.co_firstlineno + 1}", hop)
 
     def test_strict_errors_are_raised_into_the_application_and_show_its_frames_only(self) -> None:

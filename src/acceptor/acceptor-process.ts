@@ -230,7 +230,7 @@ class AcceptorProcess {
     } else if (this.#lateErrors++ < LATE_ERRORS_LOGGED) {
       // Requests in progress may still finish, even if a timer of the application keeps throwing.
       this.#log.error(
-        `Uncaught error of the application while it is stopping\n${failureText(error)}`,
+        `Uncaught error in the application while it is stopping\n${failureText(error)}`,
       )
     }
   }
@@ -250,7 +250,7 @@ class AcceptorProcess {
    */
   #onApplicationError(text: string): void {
     if (this.#serving) {
-      this.#log?.critical(`Uncaught error of the application; replacing its process\n${text}`)
+      this.#log?.critical(`Uncaught error in the application; replacing its process\n${text}`)
       this.#leave(true)
       return
     }

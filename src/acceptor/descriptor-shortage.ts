@@ -80,7 +80,7 @@ export class DescriptorShortage {
 
   /** Logs that the server closes idle connections to keep some descriptors free. */
   scarce(): void {
-    this.#log('closing idle connections, and answering new ones 503 if none is idle')
+    this.#log('closing idle connections, and answering new ones with 503 if none is idle')
   }
 
   stop(): void {

@@ -59,9 +59,7 @@ export class PythonBackend implements Backend {
 
   #tellOfEmbedded(tried: string): void {
     const { log, settings } = this.#options
-    log.info(
-      'The system has no Python: the application runs on the embedded one (--runtime pyodide)',
-    )
+    log.info('No Python is installed: the application runs on the embedded one (--runtime pyodide)')
     log.debug(tried)
     if (settings.threads > 1)
       log.warning(

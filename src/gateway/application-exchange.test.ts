@@ -333,7 +333,7 @@ describe('what is not quite right', () => {
     expect(reply.body).toBe('\0\0\0x')
     expect(said).toHaveLength(4)
     expect(said.join('\n')).toMatch(
-      /POST \/path HTTP\/1.1: start_response: Connection is a hop-by-hop header.*: it is left out \(.*:\d+:\d+\). This is said once; with --strict it is an error/,
+      /POST \/path HTTP\/1.1: start_response: Connection is a hop-by-hop header.*: the header is omitted \(.*:\d+:\d+\). This is logged only once; with --strict, it is an error/,
     )
   })
 

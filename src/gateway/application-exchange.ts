@@ -207,7 +207,7 @@ export class ApplicationExchange
     const place = callerPlace()
     options.log.warning(
       `${this.#describe()}: ${error.message}: ${instead}${place === null ? '' : ` (${place})`}. ` +
-        'This is said once; with --strict it is an error',
+        'This is logged only once; with --strict, it is an error',
     )
   }
 

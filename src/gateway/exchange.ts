@@ -279,8 +279,8 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   cut(): void {
     const reason =
-      'the client stopped reading while others needed what its response holds, and the ' +
-      'spool is full'
+      'the client stopped reading, other clients need the memory that its response holds, and ' +
+      'the spool is full'
     this.#gateway.options.events.publishRefusal(this.head, this.peer, 408, reason)
     this.#reply?.abort(true)
   }
@@ -322,7 +322,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       },
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
-        const text = `Cannot send the file of ${this.#quoted()}: ${reason}`
+        const text = `Cannot send the file for ${this.#quoted()}: ${reason}`
         this.#gateway.options.log.limited('error', 'files that could not be sent', text)
         this.#reply?.abort()
       },

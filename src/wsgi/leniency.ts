@@ -9,7 +9,7 @@ export interface Judge {
    * Throws `error`, or returns if the mistake is forgiven.
    *
    * @param rule names the mistake: `hop-by-hop connection`
-   * @param instead what is done if it is forgiven, for the log: `it is left out`
+   * @param instead what is done if it is forgiven, for the log: `the header is omitted`
    */
   forgive(rule: string, error: WSGIError, instead: string): void
 }

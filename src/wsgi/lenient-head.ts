@@ -23,7 +23,11 @@ export function equivalentHead(
     const [name, value] = header as [string, string]
     checkField(name, value, 'start_response: ')
     if (isHopByHop(name)) {
-      judge.forgive(`hop-by-hop ${name.toLowerCase()}`, hopByHopError(name), 'it is left out')
+      judge.forgive(
+        `hop-by-hop ${name.toLowerCase()}`,
+        hopByHopError(name),
+        'the header is omitted',
+      )
       continue
     }
     if (name.toLowerCase() !== 'content-length') {
@@ -34,7 +38,11 @@ export function equivalentHead(
     const bytes = Number(digits)
     if (length === bytes) {
       const error = refusalOf([name, digits], [name, digits])
-      judge.forgive('content-length-repeated', error, 'it is sent once, as all say the same')
+      judge.forgive(
+        'content-length-repeated',
+        error,
+        'it is sent once, because all values are equal',
+      )
       continue
     }
     length = bytes
@@ -51,7 +59,7 @@ function equivalentStatus(status: unknown, judge: Judge): string {
   checkHead(equivalent, []) // nothing else may be wrong
   const error = caught(() => checkHead(status, []))
   if (isBare) judge.forgive('status-without-reason', error, 'it is sent with an empty reason')
-  else judge.forgive('status-white-space', error, 'it is sent without')
+  else judge.forgive('status-white-space', error, 'the white space is removed')
   return equivalent
 }
 
@@ -60,7 +68,7 @@ function listOf(headers: unknown, judge: Judge): Iterable<unknown> {
   const error = caught(() => checkHead('200 OK', headers))
   const isIterable = typeof headers === 'object' && headers !== null && Symbol.iterator in headers
   if (!isIterable || ArrayBuffer.isView(headers)) throw error
-  judge.forgive('headers-not-an-array', error, 'what it gives is taken')
+  judge.forgive('headers-not-an-array', error, 'its items are used')
   return headers as Iterable<unknown>
 }
 
@@ -70,7 +78,7 @@ function equivalentLength(name: string, value: string, judge: Judge): string {
     judge.forgive(
       'content-length-white-space',
       refusalOf([name, value]),
-      'it is sent without the white space',
+      'the white space is removed',
     )
   }
   return digits

@@ -33,8 +33,8 @@ describe.skipIf(!hasPython())('objects that raise when they are looked at', () =
 
 describe('objects that throw when they are looked at', () => {
   test.each([
-    ['./shy.ts:proxy', /what its module exports raised when it was looked at\n.*do not look/],
-    ['./shy.ts:callable', /what its module exports raised when it was looked at\n.*do not look/],
+    ['./shy.ts:proxy', /an export of its module raised when it was read\n.*do not look/],
+    ['./shy.ts:callable', /an export of its module raised when it was read\n.*do not look/],
     ['./shy.ts:other', /exports no other/],
     ['./throws-null.mjs:app', /its module raised\nSomething that is not an Error was thrown: null/],
     [

@@ -69,7 +69,7 @@ describe('what is loaded', () => {
       './app.ts:notAnApplication',
       /is the number 42, which is not/,
     ],
-    ['a name that is none', './app.ts:a b', /expected a name behind the colon/],
+    ['a name that is none', './app.ts:a b', /expected a name after the colon/],
     ['arguments that are no literals', './app.ts:create(x)', /must be literals/],
     [
       'something that cannot be called',
@@ -406,7 +406,7 @@ describe('processes', () => {
     const server = await start()
     expect(await textOf(server, '/uncaught')).toBe('soon\n')
     await server.waitForLog(
-      /Uncaught error of the application; replacing its process\nError: thrown where nobody catches/,
+      /Uncaught error in the application; replacing its process\nError: thrown where nobody catches/,
     )
     await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
   })

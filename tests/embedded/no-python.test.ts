@@ -162,7 +162,7 @@ describe('Flask', () => {
 
     test('the server says that it is the embedded Python, and why', () => {
       expect(server.log()).toMatch(
-        /\[INFO\] The system has no Python: the application runs on the embedded one/,
+        /\[INFO\] No Python is installed: the application runs on the embedded one/,
       )
       expect(server.log()).toMatch(
         /Serving flaskapp:app with 1 worker, CPython 3\.\d+\.\d+ \(embedded\)/,

@@ -263,7 +263,7 @@ describe('two workers', () => {
       code: 0,
       signal: null,
     })
-    expect(server.log()).not.toContain('did not leave in time')
+    expect(server.log()).not.toContain('did not exit in time')
   })
 })
 
@@ -280,7 +280,7 @@ test('TERM ends what is in flight when graceful_timeout is over', async () => {
     signal: null,
   })
   expect(await answer).toMatch(/^(closed|50\d)/)
-  expect(server.log().slice(from)).toContain('did not leave in time and is killed')
+  expect(server.log().slice(from)).toContain('did not exit in time; killing it')
 })
 
 test('memory past its limit is one request’s error; the others are answered, and INT twice ends it at once', async () => {

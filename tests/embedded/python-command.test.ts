@@ -407,7 +407,7 @@ describe('what is wrong or not there', () => {
     const mount = await python(['--mount', '/nothere', '-c', ''])
     expect([mount.code, mount.stderr]).toEqual([
       1,
-      'monoceros: --mount /nothere: there is nothing at /nothere\n',
+      'monoceros: --mount /nothere: /nothere does not exist\n',
     ])
   })
 

@@ -88,7 +88,7 @@ def app(environ, start_response):
         server.signal('SIGTERM')
         expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
         expect(existsSync(join(folder.path, `${name}-exit-${pid}`))).toBe(true)
-        expect(server.log()).not.toMatch(/did not leave in time|Exception in thread/)
+        expect(server.log()).not.toMatch(/did not exit in time|Exception in thread/)
       },
     )
 

@@ -127,7 +127,8 @@ export function testOddApplications(
       }
       expect((await fetch(`${server.url}/split`)).status).toBe(500)
       await server.waitForLog(/control character/)
-      const said = server.log().match(/^.*This is said once; with --strict it is an error$/gm) ?? []
+      const said =
+        server.log().match(/^.*This is logged only once; with --strict, it is an error$/gm) ?? []
       for (const line of said) expect(line).toMatch(/WARNING|warning/)
       for (const rule of [
         /connection/i,
@@ -159,7 +160,7 @@ export function testOddApplications(
       )
       expect(server.log()).toMatch(/lenient\.(py|ts)/)
       expect(server.log()).not.toMatch(
-        /response_head\.py|leniency\.py|During handling|This is said once/,
+        /response_head\.py|leniency\.py|During handling|This is logged only once/,
       )
     })
   })

@@ -76,7 +76,7 @@ export class SpecialFields {
           throw new HttpError(
             400,
             'transfer-encoding-in-http-1.0',
-            'Transfer-Encoding is not for HTTP/1.0 requests',
+            'Transfer-Encoding is not allowed in an HTTP/1.0 request',
           )
         }
         if (head.contentLength >= 0) throw bothLengths()

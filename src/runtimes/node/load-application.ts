@@ -47,7 +47,7 @@ export async function loadApplication(
     } catch (error) {
       if (error instanceof ApplicationLoadError) throw error
       throw new ApplicationLoadError(
-        `Cannot load ${reference}: what its module exports raised when it was looked at\n` +
+        `Cannot load ${reference}: an export of its module raised when it was read\n` +
           theirs(failureText(error)),
       )
     }

@@ -31,7 +31,7 @@ export function parseReference(reference: string): ApplicationReference {
   }
   if (file === undefined) {
     throw new ApplicationLoadError(
-      `${reference} names no application in TypeScript or JavaScript: ` +
+      `${reference} is not an application in a TypeScript or JavaScript file: ` +
         'expected FILE or FILE:NAME, such as ./app.ts:app',
     )
   }
@@ -39,7 +39,7 @@ export function parseReference(reference: string): ApplicationReference {
   const [, names, args] = EXPRESSION.exec(expression.trim()) ?? []
   if (names === undefined) {
     throw new ApplicationLoadError(
-      `${reference}: expected a name behind the colon, or a call of a factory, ` +
+      `${reference}: expected a name after the colon, or a call of a factory, ` +
         `such as app or create("production"), not ${JSON.stringify(expression)}`,
     )
   }

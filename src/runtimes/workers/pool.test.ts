@@ -562,7 +562,7 @@ describe('a pool of workers', () => {
     await pool.stop(200)
     expect(running.outcome).toMatch(/^502/)
     expect(pids.some(alive)).toBe(false)
-    expect(logged.some((line) => line.includes('did not leave in time'))).toBe(true)
+    expect(logged.some((line) => line.includes('did not exit in time'))).toBe(true)
   })
 
   it('does not wait for processes that the application left behind', async () => {

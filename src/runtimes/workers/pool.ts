@@ -384,7 +384,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   #killLate(): void {
     for (const worker of this.#workers) {
-      this.#log(WARNING, `Worker ${worker.pid} did not leave in time and is killed`)
+      this.#log(WARNING, `Worker ${worker.pid} did not exit in time; killing it`)
       worker.kill('the time to stop was over')
     }
   }

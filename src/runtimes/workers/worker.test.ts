@@ -153,10 +153,10 @@ describe('violations that a worker reports', () => {
       encodeFrame(
         VIOLATION,
         0,
-        Buffer.from('{"rule":"hop-by-hop connection","text":"it is left out"}'),
+        Buffer.from('{"rule":"hop-by-hop connection","text":"the header is omitted"}'),
       ),
     )
-    expect(notes).toEqual([['hop-by-hop connection', 'it is left out']])
+    expect(notes).toEqual([['hop-by-hop connection', 'the header is omitted']])
   })
 
   test.each(['', '5', 'null', '{"rule":1,"text":"x"}', '{"rule":"x"}'])(

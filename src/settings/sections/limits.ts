@@ -11,7 +11,7 @@ export const limitSettings = [
     maximum: 1048576,
     metavar: 'BYTES',
     default: 4094,
-    doc: `The maximum length of a request line, in bytes; a longer one is answered 414.
+    doc: `The maximum length of a request line, in bytes; a longer one is answered with 414.
 0 means the highest possible value, 1 MiB.`,
   },
   {
@@ -23,7 +23,7 @@ export const limitSettings = [
     maximum: 32768,
     metavar: 'INT',
     default: 100,
-    doc: `The maximum number of header fields in a request; more are answered 431.
+    doc: `The maximum number of header fields in a request; more are answered with 431.
 0 means the highest possible value, 32768.`,
   },
   {
@@ -37,7 +37,7 @@ export const limitSettings = [
     metavar: 'BYTES',
     default: 8190,
     doc: `The maximum length of a header field, name and value together, in bytes; a longer one is
-answered 431.
+answered with 431.
 0 means the highest possible value, 1 MiB.
 
 \`limit_request_head\` applies too, so a value above it has no effect unless you raise both.`,
@@ -52,11 +52,11 @@ answered 431.
     metavar: 'SIZE',
     default: '64k',
     doc: `The maximum size of a request head: the request line and all header fields.
-A larger one is answered 431, or 414 if the request line alone is larger.
+A larger one is answered with 431, or 414 if the request line alone is larger.
 0 means the highest possible value, 1 MiB.
 
-It bounds the memory that a connection needs before its request has been read, whatever
-\`limit_request_line\`, \`limit_request_fields\` and \`limit_request_field_size\` are.
+It bounds the memory that a connection needs before its request has been read, regardless of
+\`limit_request_line\`, \`limit_request_fields\` and \`limit_request_field_size\`.
 The trailer section of a chunked body has the same limit.
 The error log names the setting whose limit a refused request exceeded.`,
   },
@@ -68,7 +68,7 @@ The error log names the setting whose limit a refused request exceeded.`,
     minimum: 0,
     metavar: 'SIZE',
     default: 0,
-    doc: `The maximum size of a request body; a larger one is answered 413.
+    doc: `The maximum size of a request body; a larger one is answered with 413.
 0 means unlimited.
 
 A chunked body is cut off as soon as it exceeds the limit.`,
@@ -95,11 +95,11 @@ control.`,
     offFlag: '--no-request-buffering',
     type: 'boolean',
     default: true,
-    doc: `Read the whole request body before a worker gets the request (the default).
+    doc: `Whether to read the whole request body before a worker gets the request.
 \`--no-request-buffering\` streams the body to the application instead.
 
 Streaming suits an application that acts on a body while it arrives.
-The price: a slow client occupies a worker, or one of its threads.`,
+The disadvantage: a slow client occupies a worker, or one of its threads.`,
   },
   {
     name: 'request_buffer_size',
@@ -140,8 +140,8 @@ Choose a disk with space for the largest uploads, not a file system in memory.`,
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `The most memory that the server holds for its clients: incomplete requests, request
-bodies, unsent responses.
+    doc: `The maximum amount of memory for data of clients: incomplete requests, request bodies,
+unsent responses.
 Defaults to a quarter of the available memory, at most 1 GiB.
 
 The available memory is that of the container (cgroup) if it has a limit, otherwise that of the
@@ -153,7 +153,7 @@ It then answers 503 with \`Retry-After\` to new heads that arrive in pieces, and
 whose body is chunked or larger than 16 KiB and would not go to the disk
 (\`--no-request-buffering\`, TypeScript applications).
 All other requests still begin until the total is exceeded by half.
-From then on, all such bodies are answered 503, and only workers that hold nothing begin other
+From then on, all such bodies are answered with 503, and only workers that hold nothing begin other
 requests (TypeScript applications: they get 503).
 Clients that take or send less than 16 KiB in a second are disconnected.`,
   },
@@ -166,12 +166,12 @@ Clients that take or send less than 16 KiB in a second are disconnected.`,
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `The most disk space that all temporary files take together.
+    doc: `The maximum disk space for all temporary files together.
 Defaults to half of the space that is free at start, at most 8 GiB.
 
 The acceptors share the total equally.
 On a file system in memory (tmpfs), the default is also at most a quarter of the available memory.
-When it is used up, a request whose body needs the disk is answered 503.
+When it is used up, a request whose body needs the disk is answered with 503.
 A body that is partly written waits for space for up to \`body_timeout\`.
 Responses are no longer spooled (see \`response_spool_size\`).`,
   },
@@ -184,7 +184,7 @@ Responses are no longer spooled (see \`response_spool_size\`).`,
     nullable: true,
     metavar: 'SIZE',
     default: null,
-    doc: `How much of the disk with the temporary files stays free, whoever uses it.
+    doc: `How much space stays free on the disk with the temporary files, whatever else uses it.
 Defaults to a tenth of the disk, at most 1 GiB.
 
 When less is free, the server behaves as if \`spool_size\` were used up.`,
@@ -198,7 +198,7 @@ When less is free, the server behaves as if \`spool_size\` were used up.`,
     maximum: 64 * 1024 * 1024,
     metavar: 'SIZE',
     default: '256k',
-    doc: `How much of one response body the application may be ahead of its client.
+    doc: `How far the application may be ahead of its client, in bytes of the response body.
 
 It bounds the memory that each slow reader takes.
 Meanwhile, a worker runs other requests.`,
@@ -214,7 +214,7 @@ Meanwhile, a worker runs other requests.`,
     doc: `How much of one response goes to a temporary file when its client reads slowly.
 0 disables spooling.
 
-A Python worker is done with a response as soon as the server has taken it, so a slow client
+A Python worker is finished with a response as soon as the server has taken it, so a slow client
 occupies neither the worker's memory nor one of its threads.
 A client is slow if the application has filled \`response_window\` and the client takes nothing for
 10 ms.

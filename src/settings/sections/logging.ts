@@ -77,7 +77,7 @@ Gunicorn's \`--capture-output\` is therefore not needed.`,
 The application's own output is logged at every level.
 
 Messages that a client can cause at will (refused requests, 503s) are limited: ten of a kind at
-once, then one a second, and the number of those left out.
+once, then one a second, with the number of omitted ones.
 At \`debug\`, all of them are written.
 The access log and the application's tracebacks are never limited.`,
   },

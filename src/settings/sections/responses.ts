@@ -50,6 +50,6 @@ HTTPS.
 Config file only.
 
 \`wsgi.url_scheme\` is then \`https\`.
-A request in which two of these headers disagree is answered 400.`,
+A request in which two of these headers disagree is answered with 400.`,
   },
 ] as const satisfies readonly SettingDefinition[]

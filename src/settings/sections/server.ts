@@ -46,7 +46,7 @@ For requests that wait for a worker, see \`backlog_limit\`.`,
     metavar: 'INT',
     default: 2048,
     doc: `How many complete requests may wait for a worker, in each acceptor.
-Further ones are answered 503 with \`Retry-After\`.
+Further ones are answered with 503 with \`Retry-After\`.
 
 In Gunicorn, requests wait unseen in the kernel's queue of connections, and \`backlog\` (2048 as
 well) limits them.
@@ -65,7 +65,7 @@ A shorter queue refuses sooner under overload; in a longer one, clients wait lon
 When the limit is reached, idle connections make way for new ones, those that have been idle longest
 first.
 A connection is idle if it waits for its next request, or has sent nothing for half a second.
-If none is idle, a new connection is answered 503 and closed.
+If none is idle, a new connection is answered with 503 and closed.
 
 Each connection takes a file descriptor, and a fifth of the descriptors is kept for the files of
 requests and responses.

@@ -137,9 +137,9 @@ Time in which the application does not read a streamed body does not count.`,
     minimum: 0,
     metavar: 'BYTES',
     default: 240,
-    doc: `The lowest rate of a request body, in bytes per second on average over each
+    doc: `The minimum rate of a request body, in bytes per second on average over each
 \`body_timeout\`.
-With 0, any byte within \`body_timeout\` is enough.`,
+With 0, a single byte within \`body_timeout\` is enough.`,
   },
   {
     name: 'write_timeout',
@@ -149,7 +149,7 @@ With 0, any byte within \`body_timeout\` is enough.`,
     minimum: 0,
     metavar: 'SECONDS',
     default: 30,
-    doc: `How long a client may read a waiting response more slowly than \`min_response_rate\`; then
+    doc: `How long a client may stay below \`min_response_rate\` while a response waits for it; then
 the connection is reset.
 0 disables the timeout.
 
@@ -166,9 +166,9 @@ One that takes nothing at all is reset after twice the time.`,
     minimum: 0,
     metavar: 'BYTES',
     default: 240,
-    doc: `The lowest rate at which a client must read a response that waits for it, in bytes per
+    doc: `The minimum rate at which a client must read a response that waits for it, in bytes per
 second on average over each \`write_timeout\`.
-With 0, any byte within \`write_timeout\` is enough.
+With 0, a single byte within \`write_timeout\` is enough.
 
 A response that the application itself produces slowly, such as an event stream, is not affected,
 because nothing of it waits.`,

@@ -55,7 +55,7 @@ describe('--mount', () => {
   })
 
   it.each([
-    ['nothing', 'there is nothing at'],
+    ['nothing', 'does not exist'],
     [':ro', 'no path before the colon'],
     ['/', 'root of the disk'],
     ['/dev/null', 'neither a folder nor a regular file'],
@@ -114,6 +114,6 @@ describe('the plan of mounts', () => {
 
   it('refuses the root of the disk and a missing folder as working directory', () => {
     expect(() => plan({ chdir: '/' })).toThrow('root of the disk')
-    expect(() => plan({ chdir: join(root, 'missing') })).toThrow('there is nothing at')
+    expect(() => plan({ chdir: join(root, 'missing') })).toThrow('does not exist')
   })
 })

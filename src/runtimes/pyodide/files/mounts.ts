@@ -135,7 +135,7 @@ function check(path: string, what: string): void {
     )
   }
   const status = statSync(path, { throwIfNoEntry: false })
-  if (status === undefined) throw new MountError(`${what}: there is nothing at ${path}`)
+  if (status === undefined) throw new MountError(`${what}: ${path} does not exist`)
   if (!status.isDirectory() && !status.isFile()) {
     throw new MountError(`${what}: ${path} is neither a folder nor a regular file`)
   }
