@@ -56,7 +56,7 @@ const YOUNG_AGE_MS = 10_000
 
 /**
  * Starts acceptors and replaces those that end. The arbiter holds the listening sockets, so new
- * connections wait in the kernel meanwhile.
+ * connections wait in the kernel until the replacement is ready.
  *
  * @example
  * const acceptors = new AcceptorSet({ program, settings, listeners, log })
@@ -304,7 +304,7 @@ export class AcceptorSet {
     if (place.retiring === child) place.retiring = undefined
     if (place.child !== child) return // its replacement has been started
     place.child = undefined
-    // An acceptor that was told to leave says nothing about its replacement.
+    // The end of an acceptor that was told to leave does not predict that of its replacement.
     const told = exit === 'told' && failure === undefined
     const young = performance.now() - child.startedAt < YOUNG_AGE_MS
     if (!young) place.youngDeaths = 0

@@ -6,7 +6,7 @@ const NOTHING = Buffer.alloc(0)
  * One span is made per owner and used again for each stretch, because a new object for every read,
  * frame and piece of a response would be the largest cost of a small request. So a span that is
  * passed to a function is valid **until that function returns**. A function that needs the bytes
- * for longer keeps `bytes`, `start` and `end`, and says so in its contract.
+ * for longer keeps `bytes`, `start` and `end`, and documents that.
  *
  * A function that reads from a span step by step may move its `start`, so that the span is a cursor
  * for the next function.
@@ -22,8 +22,8 @@ export class Span {
   start = 0
   end = 0
   /**
-   * Headroom: nobody needs bytes [`free`, `start`) of `bytes` any more. The holder of the span may
-   * write there, for example to put a response's head before its body and send both at once.
+   * Headroom: bytes [`free`, `start`) of `bytes` are not needed any more. The holder of the span
+   * may write there, for example to put a response's head before its body and send both at once.
    */
   free = 0
   /**

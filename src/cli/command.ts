@@ -27,7 +27,7 @@ export interface CommandContext {
  * ends the process: a user's mistake is one line on standard error; any other error is shown with
  * its stack, because it is a bug.
  *
- * @param args the arguments behind `monoceros`
+ * @param args the arguments after `monoceros`
  * @returns the exit status, one of `EXIT.server` (or of `EXIT.install`, `EXIT.python`)
  * @example
  * let errors = ''

@@ -23,7 +23,7 @@ export interface PythonContext {
 /**
  * Runs `monoceros python`.
  *
- * @param args the arguments behind `python`
+ * @param args the arguments after `python`
  * @returns the exit status: the program's, or one of `EXIT.python`
  * @throws SettingsError, MountError, BreakdownError: their messages are for the user
  */

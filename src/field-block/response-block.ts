@@ -148,7 +148,7 @@ export function parseResponseBlock({ bytes, start, end }: Span): ResponseBlock {
   return new ResponseBlock(text, { status, contentLength, hasDate, hasServer })
 }
 
-/** From somewhere in a line to behind its CRLF; refuses control characters on the way. */
+/** The index after the CRLF of the line; refuses control characters before it. */
 function endOfLine(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end && FIELD_VALUE[bytes[at]] === 1) at++

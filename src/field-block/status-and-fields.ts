@@ -1,7 +1,7 @@
 /**
  * Takes a block apart: a status and a reason, then `Name: value` for each field, with a CRLF after
- * each, as workers send a response head. Nothing is checked. A value has what stands behind the
- * colon and one space.
+ * each, as workers send a response head. Nothing is checked. A value is everything after the colon
+ * and one space.
  *
  * @example statusAndFields('200 OK\r\nA: 1\r\n') // { status: '200 OK', fields: [['A', '1']] }
  */
@@ -13,7 +13,7 @@ export function statusAndFields(block: string): {
   const lines = block.split('\r\n')
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i]!
-    if (line === '') continue // behind the last CRLF
+    if (line === '') continue // after the last CRLF
     const colon = line.indexOf(':')
     fields.push([line.slice(0, colon), line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)])
   }

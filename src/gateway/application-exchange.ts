@@ -38,7 +38,7 @@ export interface ApplicationContext {
   readonly app: WSGIApplication
   readonly environs: ApplicationEnvirons
   readonly heads: ApplicationHeads
-  /** Breaking a rule of PEP 3333 is always an error, even where a lenient server could go on. */
+  /** Breaking a rule of PEP 3333 is always an error, even if a lenient server could continue. */
   readonly strict: boolean
   /** Whether this is the first breach of that rule. */
   isNew(rule: string): boolean
@@ -131,7 +131,7 @@ export class ApplicationExchange
     // The client may still be reading, which only shows when something is sent. An application that
     // has nothing to send must not wait forever.
     this.#abandonment = setTimeout(() => {
-      // What has been sent and is not taken is up to the engine's write timeout.
+      // If something was sent and is not taken, the engine's write timeout applies.
       if (this.#answered) return
       if (this.#unsent > 0) this.#abandonment?.refresh()
       else this.#reply?.abort()
@@ -295,8 +295,7 @@ export class ApplicationExchange
   }
 
   /**
-   * The application has made that many bytes of response body, which it holds until the client has
-   * taken them.
+   * The application holds that many bytes of response body until the client has taken them.
    */
   holds(bytes: number): void {
     if (this.#reply === null) return
@@ -339,7 +338,7 @@ export class ApplicationExchange
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
-  // If its memory was transferred to a worker thread, no view can be made of it.
+  // A buffer that was transferred to a worker thread has no memory for a view.
   if (bytes.length === 0) return NOTHING
   return bytes instanceof Buffer
     ? bytes

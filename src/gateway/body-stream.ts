@@ -23,7 +23,7 @@ export class BodyStream {
   #endSent = false
   readonly #early = new KeptPieces()
   #earlyBytes = 0
-  /** What the pieces were last counted as. */
+  /** The size of the pieces when it was last counted. */
   #counted = 0
 
   /** @param memory counts what is kept */
@@ -54,7 +54,7 @@ export class BodyStream {
     if (handle !== null) this.#forward(handle)
   }
 
-  /** Drops what is kept. The exchange is over. */
+  /** The exchange is over: drops what is kept. */
   discard(): void {
     this.#early.clear()
     this.#keep(-this.#earlyBytes)

@@ -13,7 +13,7 @@ export interface GatewayBasics {
   readonly limitRequestBody: number
   /** Bytes of response body that may be under way for one exchange. */
   readonly responseWindow: number
-  /** What is held for clients is counted here. */
+  /** Counts the memory that is held for clients. */
   readonly memory: MemoryBudget
   readonly log: GatewayLog
   /** Refused requests are published here. */

@@ -4,7 +4,7 @@ import { type FieldName, HOST, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { splitAuthority } from '../semantics/authority.ts'
 
-/** What an environ is made of. */
+/** The data for an environ. */
 export interface EnvironFacts {
   readonly head: RequestHead
   readonly peer: Peer
@@ -15,7 +15,7 @@ export interface EnvironFacts {
   readonly readLength: number
 }
 
-/** What an environ says about the connection. */
+/** The part of an environ that describes the connection. */
 export interface PeerVariables {
   /** `SERVER_NAME` */
   readonly serverName: string
@@ -32,9 +32,9 @@ export interface PeerVariables {
 const PROXY = WELL_KNOWN_NAMES.indexOf('proxy')
 
 /**
- * Whether an application must not see a field. `HTTP_PROXY` would pass for the variable that names
- * a proxy for outgoing requests ("httpoxy", CVE-2016-5385). The authority of the target replaces a
- * Host field (RFC 9112 §3.2.2).
+ * Whether a field is hidden from the application. `HTTP_PROXY` could be mistaken for the variable
+ * that names a proxy for outgoing requests ("httpoxy", CVE-2016-5385). The authority of the target
+ * replaces a Host field (RFC 9112 §3.2.2).
  */
 export function isHidden({ id }: FieldName, head: RequestHead): boolean {
   return id === PROXY || (id === HOST && head.hasAuthority)

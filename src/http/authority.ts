@@ -15,7 +15,7 @@ const FUTURE_ADDRESS = /^v[0-9a-f]+\.[-._~!$&'()*+,;=:0-9a-z]+$/i
 /**
  * Checks `host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2) in `[start, end)` of `bytes`: a
  * registered name, an IPv4 address or an address in brackets, then perhaps a port up to 65535. The
- * host may be empty and so may the port; user information is refused.
+ * host and the port may be empty; user information is refused.
  *
  * @returns where the host ends (at the colon, or at `end`), or -1 when it is malformed
  */
@@ -25,7 +25,7 @@ export function authorityHostEnd(bytes: Buffer, start: number, end: number): num
     while (i < end && bytes[i] !== CLOSING_BRACKET) i++
     if (i === end) return -1
     const address = bytes.toString('latin1', start + 1, i)
-    // A zone (`fe80::1%eth0`) means something to its own machine only.
+    // A zone (`fe80::1%eth0`) has a meaning only on its own machine.
     if (!(isIPv6(address) && !address.includes('%')) && !FUTURE_ADDRESS.test(address)) return -1
     i++
   } else {

@@ -5,11 +5,11 @@ import type { Rates, Timeouts } from './timeouts.ts'
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * By when the body of one request must make progress, and be complete. An exchange has one; a
- * protocol with one exchange at a time uses it again for each.
+ * When the body of one request must have made progress, and when it must be complete. An exchange
+ * has one; a protocol with one exchange at a time uses it again for each.
  *
- * The timeouts stand still while the body is paused: what the application takes is not the
- * client's time.
+ * The timeouts are suspended while the body is paused: the application's time does not count as the
+ * client's.
  */
 export class BodyDeadline {
   /** The next moment to call {@link passed}, on the clock of {@link Deadlines}. */
@@ -50,8 +50,8 @@ export class BodyDeadline {
   }
 
   /**
-   * The period goes on where it was, with what the body has brought: pauses must not be a way to
-   * begin it anew.
+   * Continues the period where it was, with the bytes counted so far: a pause must not start a new
+   * period.
    */
   resume(): void {
     if (!this.#paused) return
@@ -60,7 +60,7 @@ export class BodyDeadline {
     this.#until = this.#clock.now + this.#untilLeft
   }
 
-  /** The body is complete, or nobody wants the rest of it. */
+  /** The body is complete, or the rest of it is not needed. */
   end(): void {
     this.at = NEVER
     this.#until = NEVER

@@ -16,8 +16,8 @@ export interface Protocol {
    */
   connect(socket: Socket, context: ConnectionContext): Connection
   /**
-   * Writes the answer for a connection that there is no place for. The server ends the connection
-   * after it.
+   * Writes the answer for a connection that is turned away, because there are too many. The server
+   * ends the connection after it.
    */
   turnAway(socket: Socket): void
 }
@@ -39,8 +39,8 @@ export interface Connection extends Receiver, IdleMember<Connection> {
   /** Ends the connection now. */
   destroy(): void
   /**
-   * There is no memory left at all. Gives up what its client holds of it, if that client has made
-   * next to no progress since the last call, a second ago or more.
+   * Call it when no memory is left. Disconnects the client if it holds some and has made hardly any
+   * progress since the last call, which was at least a second ago.
    */
   relieve(): void
 }
@@ -50,7 +50,7 @@ export interface ConnectionContext {
   readonly limits: HeadLimits
   readonly timeouts: Timeouts
   readonly rates: Rates
-  /** What is held for clients is counted here. */
+  /** Counts the memory that is held for clients. */
   readonly memory: MemoryBudget
   /** The value of the `Server` field, or '' for none. */
   readonly serverName: string
@@ -65,8 +65,8 @@ export interface ConnectionContext {
   /** Set when the server is stopping: connections end after the exchange under way. */
   stopping: boolean
   /**
-   * While the server is stopping: idle connections stay for one more request, which is told that it
-   * is the last.
+   * While the server is stopping: idle connections stay open for one more request, whose answer
+   * announces the end of the connection.
    */
   patient: boolean
 }

@@ -16,7 +16,7 @@ export const TICK_MS = 250
 
 /**
  * One timer for all connections. Setting a deadline is one write to a field, which matters on the
- * request path (three deadlines a request: header, body or write, keep-alive). The price is a sweep
+ * request path (three deadlines a request: header, body or write, keep-alive). The cost is a sweep
  * over all connections four times a second, about 10 µs for a thousand of them. Deadlines are late
  * by up to two ticks, never early.
  */

@@ -1,11 +1,10 @@
 /**
- * A request that is refused while it is read. After it the connection cannot be used for another
- * request, because where the next one begins is in doubt (RFC 9112 §9.6): answer with `status` and
- * close.
+ * Thrown for a request that is refused while it is read. Answer with `status` and close the
+ * connection: it cannot be used for another request, because it is uncertain where that would begin
+ * (RFC 9112 §9.6).
  *
- * `code` is stable and names the rule (`two-hosts`, `bare-lf`); `message` is the one line for the
- * error log. Whatever the message quotes of the client's bytes is escaped and cut short, so it is
- * safe to write to a log.
+ * `code` is stable and names the rule (`two-hosts`, `bare-lf`). `message` is one line for the error
+ * log. Bytes of the client that it quotes are escaped and truncated, so it is safe to log.
  *
  * @example
  * ```ts

@@ -16,7 +16,7 @@ export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
 export interface RequestSink {
   /** The engine is ready for the answer. Nothing else is called before this. */
   begin(): void
-  /** A piece of the body. It is a view that stays valid; nobody writes to it again. */
+  /** A piece of the body: a view that stays valid and is never written to again. */
   bodyData(chunk: Buffer): void
   /** The body is complete (called for every request that gets that far, with or without a body). */
   bodyEnd(): void
@@ -76,7 +76,7 @@ export interface Reply {
    */
   finish(): void
   /**
-   * Ends the connection where it is, so that the client sees that the response is incomplete.
+   * Ends the connection immediately, so that the client sees that the response is incomplete.
    * @param atOnce drops what the client has not taken yet
    */
   abort(atOnce?: boolean): void
@@ -88,7 +88,7 @@ export interface Reply {
   pauseBody(): void
   resumeBody(): void
   /**
-   * The handler wants the body now: a client that waits for `100 Continue` gets it (RFC 9110
+   * The handler needs the body now: a client that waits for `100 Continue` gets it (RFC 9110
    * §10.1.1).
    */
   wantBody(): void

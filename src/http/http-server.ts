@@ -21,7 +21,7 @@ export interface HttpServerOptions
   /**
    * The number of file descriptors that this process may have open; Infinity if it is not known.
    * Close to it, the server does the same as at `maxConnections`. Beyond it, the kernel cannot hand
-   * out a connection, and libuv closes it without telling anybody.
+   * out a connection, and libuv closes it without reporting that.
    */
   readonly descriptors?: number
   /** Called for each refused message. */
@@ -47,8 +47,8 @@ const MOST_TURNED_AWAY = 256
 /** Descriptors that stay free, for files and for connections that are turned away. */
 const SPARE_DESCRIPTORS = 16
 /**
- * After this many failed attempts in a row, the server stops accepting. libuv would go on trying,
- * and nothing else would run.
+ * After this many failed attempts in a row, the server stops accepting. Otherwise libuv would keep
+ * trying, and nothing else would run.
  */
 const MOST_FAILURES = 64
 /** Node's default. */
@@ -129,8 +129,8 @@ export class HttpServer {
 
   #accept(socket: Socket, descriptor: number): Connection | null {
     this.#failures = 0
-    // The client left before its address could be read. Without this check it would pass for a
-    // client of a unix socket, which is trusted.
+    // The client left before its address could be read. Without this check, it would be taken for
+    // a client of a unix socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
       socket.destroy()
       return null
@@ -243,8 +243,8 @@ export class HttpServer {
   }
 
   /**
-   * Answers that there is no place, and drops for a while what the client still sends: closing a
-   * socket with unread bytes may destroy the answer (RFC 9112 §9.6).
+   * Answers 503, and drops for a while what the client still sends: closing a socket with unread
+   * bytes may destroy the answer (RFC 9112 §9.6).
    */
   #turnAway(socket: Socket): void {
     if (this.#turnedAway.size >= this.#mostTurnedAway) {
@@ -273,7 +273,7 @@ export class HttpServer {
     socket.destroy()
   }
 
-  /** If there is no memory left at all, gives up clients that hold some of it and do nothing. */
+  /** If no memory is left, disconnects clients that hold some of it and make no progress. */
   #relieve(): void {
     for (const connection of this.#connections) {
       if (!this.#options.memory.over) return

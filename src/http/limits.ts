@@ -4,37 +4,37 @@ export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
 /**
  * The limits on a request's head, by the settings `limit_request_line`, `limit_request_fields`,
  * `limit_request_field_size` and `header_map`, with Gunicorn's meanings, and `limit_request_head`.
- * A 0 means "no limit of your own": the ceiling below then applies.
+ * 0 stands for the highest possible value: the ceiling below.
  *
  * Bytes are counted as HTTP/1.1 writes a head (`http/h1/` has the details). A version that
- * compresses heads counts what they would be there.
+ * compresses heads counts their size in that form.
  */
 export interface HeadLimits {
   /**
-   * The most bytes of a request line: method, target and version. A longer one is answered with
-   * 414.
+   * The maximum length of a request line (method, target and version), in bytes. A longer one is
+   * answered with 414.
    */
   readonly requestLine: number
   /**
-   * The most fields of a head, or of a trailer section; dropped ones count. One more is
+   * The maximum number of fields in a head or a trailer section, dropped ones included. More are
    * answered with 431.
    */
   readonly fields: number
   /**
-   * The most bytes of a field: name, value, and what stands between them and at the end of its
-   * line. A longer one is answered with 431.
+   * The maximum length of a field line, in bytes: name, value, and everything between them and at
+   * the end of the line. A longer one is answered with 431.
    */
   readonly fieldSize: number
   /**
-   * The most bytes of a whole head, in the form that the limits above count. A trailer section is
-   * held to the same. It holds whatever the limits above are, and bounds what a connection keeps in
-   * memory. A larger head is answered with 431, or with 414 when the request line alone is larger.
+   * The maximum size of a whole head, in bytes, counted like the limits above; also of a trailer
+   * section. It applies regardless of the limits above, and bounds the memory of a connection. A
+   * larger head is answered with 431, or with 414 if the request line alone is larger.
    */
   readonly head: number
   /**
-   * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one could be taken for the other.
-   * `drop` leaves fields with an underscore in their name out (they are checked and counted like
-   * others), `refuse` answers 400, `dangerous` keeps them.
+   * CGI maps `X_Real_Ip` and `X-Real-Ip` to one key, so that one can be mistaken for the other.
+   * `drop` omits fields whose name has an underscore (they are still checked and counted),
+   * `refuse` answers 400, `dangerous` keeps them.
    */
   readonly headerMap: HeaderMap
 }
@@ -48,19 +48,22 @@ export const DEFAULT_HEAD_LIMITS: HeadLimits = {
   headerMap: 'drop',
 }
 
-/** What 0 means for `requestLine`, and the most it can be: 1 MiB. */
+/** The maximum of `requestLine`, which 0 stands for: 1 MiB. */
 export const REQUEST_LINE_CEILING = 1024 * 1024
 
-/** What 0 means for `fields`, and the most it can be, as in Gunicorn. */
+/** The maximum of `fields`, which 0 stands for, as in Gunicorn. */
 export const FIELDS_CEILING = 32768
 
-/** What 0 means for `fieldSize`, and the most it can be: 1 MiB. */
+/** The maximum of `fieldSize`, which 0 stands for: 1 MiB. */
 export const FIELD_SIZE_CEILING = 1024 * 1024
 
-/** What 0 means for `head`, and the most it can be: 1 MiB. */
+/** The maximum of `head`, which 0 stands for: 1 MiB. */
 export const HEAD_CEILING = 1024 * 1024
 
-/** The limits as the parsers apply them: zeros and too large values replaced by the ceilings. */
+/**
+ * The limits as the parsers apply them: zeros and values that are too large are replaced by the
+ * ceilings.
+ */
 export function effectiveLimits(limits: HeadLimits): HeadLimits {
   return {
     requestLine: bounded(limits.requestLine, REQUEST_LINE_CEILING),
@@ -72,8 +75,7 @@ export function effectiveLimits(limits: HeadLimits): HeadLimits {
 }
 
 /**
- * What a refusal says about the limit that was exceeded: the limit, and which setting has to be
- * raised.
+ * The limit that was exceeded, for the message of a refusal, with the setting to raise.
  *
  * @param limit an effective one, in the units of `unit`
  * @example

@@ -1,15 +1,15 @@
-/** A client that holds memory is looked at this often while there is none left, in milliseconds. */
+/** How often a client that holds memory is checked while no memory is left, in milliseconds. */
 const LOOK_MS = 1000
-/** What it must take and send, in bytes a second. */
+/** The rate at which it must take and send, in bytes a second. */
 const LEAST_RATE = 16 * 1024
 
-/** Whether a client makes progress, for the time while there is no memory left at all. */
+/** Whether a client makes progress; used while no memory is left. */
 export class Progress {
   #lookedAt = Number.POSITIVE_INFINITY
   #doneThen = 0
 
   /**
-   * Looks at a client; not more often than once a second.
+   * Checks a client; at most once a second.
    *
    * @param done bytes that it has taken and sent, ever
    * @param now milliseconds

@@ -12,7 +12,7 @@ export interface Refusal {
   readonly requestLine: string
   /** The client ended the connection in the middle of its own message, which is not a mistake. */
   readonly gaveUp: boolean
-  /** The head was in order and went to the handler, whose sink is told of the refusal too. */
+  /** The head was valid and went to the handler, whose sink is also notified of the refusal. */
   readonly begun: boolean
   /** Milliseconds since 1970. */
   readonly startedAt: number

@@ -27,7 +27,7 @@ export interface ResponseHead {
 }
 
 /**
- * Makes a head. Nothing is checked: that is for whoever has the fields from an application.
+ * Makes a head. Nothing is checked: the caller must have checked fields of an application.
  *
  * @param reason defaults to the usual phrase for the status
  * @example responseHead(204, [['Cache-Control', 'no-store']])

@@ -30,8 +30,8 @@ interface Kind {
 }
 
 /**
- * Limits the log entries that a client can cause at will to a few a second of each kind: nobody
- * must be able to fill a disk, or to hide what matters, with bad requests. Suppressed entries are
+ * Limits the log entries that a client can cause at will to a few a second of each kind. Otherwise,
+ * bad requests could fill a disk or hide important entries. Suppressed entries are
  * counted, and the number is logged when the flood ends, or every five seconds while it lasts.
  *
  * Not for what an application logs: its tracebacks and its output are always written.

@@ -22,7 +22,7 @@ export interface InstallContext {
 /**
  * Runs `monoceros install`.
  *
- * @param args the arguments behind `install`
+ * @param args the arguments after `install`
  * @returns the exit status, one of `EXIT.install`. If it is not 0, nothing has changed on the disk.
  */
 export async function runInstall(

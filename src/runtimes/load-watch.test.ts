@@ -57,7 +57,7 @@ describe('a load that does not end', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     expect(bench.warned).toEqual([
       expect.stringMatching(
-        /^Worker 7 is still loading site:app after 10 s \(it is given up after 50 s, load_timeout\)\. Stack of line \d$/,
+        /^Worker 7 is still loading site:app after 10 s \(it is abandoned after 50 s, load_timeout\)\. Stack of line \d$/,
       ),
     ])
     await vi.advanceTimersByTimeAsync(30_000)

@@ -1,5 +1,5 @@
 /**
- * Watches applications that are being loaded: logs where a slow one is, and gives up one that takes
+ * Watches applications that are being loaded: logs where a slow one is, and ends one that takes
  * too long.
  */
 
@@ -125,7 +125,7 @@ export class LoadWatch {
     const report = await this.#ask(watched)
     if (report === null) return
     const limit =
-      timeout === 0 ? '' : ` (it is given up after ${seconds(timeout * 1000)}, load_timeout)`
+      timeout === 0 ? '' : ` (it is abandoned after ${seconds(timeout * 1000)}, load_timeout)`
     const head = `${load.name} is still loading ${application} after ${seconds(after)}${limit}`
     this.#options.warn(`${head}${this.#place(load, report)}`, load.pid)
   }

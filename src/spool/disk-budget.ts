@@ -7,7 +7,7 @@ export interface DiskLimits {
   readonly limit: number
   /** The limit for the number of files: each takes a file descriptor. */
   readonly files: number
-  /** How many bytes of the file system must stay free, whoever uses it. */
+  /** How many bytes of the file system must stay free, whatever else uses it. */
   readonly reserve: number
   /** A folder of that file system. */
   readonly directory: string

@@ -23,15 +23,14 @@ export interface Receiver {
  */
 export type Accept = (socket: Socket, descriptor: number) => Receiver | null
 
-/** What all sockets are read into: what came is copied out of it before anything else is read. */
+/** All sockets are read into this buffer; its bytes are copied before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 /**
- * Small reads are copied beside each other; a slab is as much memory as a request that takes long
- * may keep from being freed.
+ * Small reads are copied into a shared slab. A slow request can keep one slab from being freed.
  */
 const SLAB = 16 * 1024
 const SMALL = 4 * 1024
-/** Up to here a loop copies faster than a call into native code. */
+/** Up to this many bytes, a loop copies faster than a call into native code. */
 const BY_HAND = 256
 
 /** What all sockets have read, while it is handed over. */

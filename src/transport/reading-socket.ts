@@ -41,8 +41,8 @@ export function readingSocket(handle: object, reading: Reading, allowHalfOpen: b
 }
 
 /**
- * The same for a socket that Node made and that nobody has read from yet. That one is of no use
- * afterwards. Null if this Node.js cannot do that; then use the socket as it is.
+ * The same for a socket that Node made and that has not been read from yet. The old socket
+ * cannot be used afterwards. Null if this Node.js cannot do that; then use the socket as it is.
  */
 export function rereadSocket(socket: Socket, reading: Reading): Socket | null {
   const handle = takeHandle(socket)

@@ -3,7 +3,7 @@ import type { Span } from '../../bytes/span.ts'
 /** Takes the bytes of a request's body from those that arrive on a connection. */
 export interface BodyReceiver {
   /**
-   * Reads from the beginning of `chunk`, moves its `start` behind what was taken (never beyond the
+   * Reads from the beginning of `chunk`, moves its `start` past what was taken (never beyond the
    * end of the body), and hands the body's bytes to `sink`: views of the same memory, in order,
    * never empty. The bytes taken may be moved within that memory.
    *

@@ -72,7 +72,7 @@ const DONE = 21
  *
  * It is stricter than the grammar where recipients are known to disagree: at most 16 digits, exact
  * CRLFs, and white space ("BWS", RFC 9110 §5.6.3) only around the `;` and `=` of extensions, not
- * behind a size or the last extension. Extensions are checked for their form, limited together with
+ * after a size or the last extension. Extensions are checked for their form, limited together with
  * their white space, and dropped.
  *
  * Trailer fields are checked for their form and limited like the fields of a head, and all of them

@@ -1114,7 +1114,7 @@ describe('the end of a connection', () => {
     expect(await client.expectEnd()).toBe('closed')
   })
 
-  it('is told to the exchange at hand when the client vanishes', async () => {
+  it('is told to the current exchange when the client vanishes', async () => {
     const bench = await serve(silent)
     const client = await RawConnection.open(bench)
     await client.send(get('/'))

@@ -25,7 +25,7 @@ const NEVER = Number.POSITIVE_INFINITY
  * the handler and writes the answer. One exchange at a time, so answers to pipelined requests go
  * out in order by themselves; what a client sends ahead waits, bounded.
  *
- * Reading, writing and ending are each in a class of their own; this one holds the exchange at hand
+ * Reading, writing and ending are each in a class of their own; this one holds the current exchange
  * and the rules between the three.
  */
 export class H1Connection
@@ -39,7 +39,7 @@ export class H1Connection
   idleAfter: Connection | null = null
   idleIn: IdleMember<Connection>['idleIn'] = null
   idleSince = 0
-  /** That of the exchange at hand. */
+  /** The sink of the current exchange. */
   sink: RequestSink | null = null
 
   readonly #socket: Socket
@@ -47,9 +47,9 @@ export class H1Connection
   readonly #reader: RequestReader
   readonly #writer: ResponseWriter
   readonly #ending: LingeringClose
-  /** By when a head must be complete, or the next one begin. */
+  /** When a head must be complete, or the next one must have begun. */
   #headDeadline: number
-  // Those of the exchange at hand.
+  // Of the current exchange.
   readonly #bodyDeadline: BodyDeadline
   readonly #writeDeadline: WriteDeadline
   #head: H1RequestHead | null = null
@@ -143,7 +143,7 @@ export class H1Connection
       sink.begin()
       if (!this.#writer.begun) this.sink?.bodyEnd() // begin() may have refused the request
     }
-    // It was sent ahead of the client's end, which was told to the exchange before this one.
+    // The client closed its direction after this request; only the exchange before this one knows.
     if (this.#socket.readableEnded) this.sink?.clientEnded()
   }
 
@@ -270,8 +270,7 @@ export class H1Connection
   }
 
   /**
-   * The last byte was given to the socket. What the socket has not taken yet is waited for before
-   * anything else is begun.
+   * The last byte was given to the socket. Nothing else begins until the socket has taken it.
    */
   #finishResponse(): void {
     if (this.#socket.writableNeedDrain) this.#watchWrites()

@@ -6,7 +6,7 @@ import type { FieldLine } from './field-line.ts'
 const LONGEST_CONTENT_LENGTH = Number.MAX_SAFE_INTEGER
 
 /**
- * The value of a Content-Length in bytes (RFC 9110 §8.6): digits, and nothing but digits, up to
+ * The value of a Content-Length in bytes (RFC 9110 §8.6): only digits, up to
  * 2^53 - 1. A list of equal values, which a recipient may merge, is refused.
  *
  * @throws HttpError `bad-content-length`
@@ -28,8 +28,8 @@ export function contentLength(bytes: Buffer, { valueStart, valueEnd, end }: Fiel
 }
 
 /**
- * A tab behind a value is white space to RFC 9110, but not to all recipients (llhttp). Where a
- * length or a connection that stays open hangs on it, nobody gets to rely on it.
+ * A tab after a value is white space in RFC 9110, but not for all recipients (llhttp). Where the
+ * length of a body or the fate of the connection depends on it, the request is refused.
  */
 export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] === HTAB) return true
@@ -37,11 +37,11 @@ export function tabWithin(bytes: Buffer, start: number, end: number): boolean {
 }
 
 /**
- * Only `chunked` is understood. Of the rest, codings under a final `chunked` are well framed but
- * not understood: 501 (RFC 9112 §6.1). Where `chunked` is not last, or not once, the length cannot
- * be known: 400 (§6.3).
+ * Accepts only `chunked`. Other codings before a final `chunked` have a known length but are not
+ * supported: 501 (RFC 9112 §6.1). If `chunked` is not last, or is repeated, the length cannot be
+ * determined: 400 (§6.3).
  *
- * @param value those of all Transfer-Encoding lines of the message as one list, a character a byte
+ * @param value the values of all Transfer-Encoding lines as one list, one character for each byte
  * @throws HttpError `unknown-transfer-coding` or `bad-transfer-encoding`; returns only for
  * `chunked`
  */
@@ -69,8 +69,8 @@ export function checkTransferEncoding(value: string): void {
 }
 
 /**
- * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. By hand,
- * because a regular expression with white space before a comma takes quadratic time over a value
+ * The elements of a list (RFC 9110 §5.6.1) in lower case, without white space around them. Not a
+ * regular expression: one with white space before a comma takes quadratic time over a value
  * that is all white space.
  */
 export function listElements(bytes: Buffer, start: number, end: number): string[] {

@@ -32,8 +32,8 @@ export function duplicate(code: string, field: string): HttpError {
 }
 
 /**
- * @param where what the CR stands behind; may be long, may come from the client, must be printable
- * @param byte what stands behind the CR
+ * @param where what precedes the CR; may be long, may come from the client, must be printable
+ * @param byte what follows the CR
  */
 export function bareCR(where: string, byte: number): HttpError {
   const what = where.slice(0, 96)

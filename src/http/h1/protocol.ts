@@ -15,7 +15,7 @@ export const h1: Protocol = {
   },
 }
 
-/** The whole answer to a connection that there is no place for. */
+/** The whole answer to a connection that is turned away. */
 const NO_PLACE = noPlace()
 
 function noPlace(): string {

@@ -65,13 +65,13 @@ const COMPLETE = 11
 const VERSION_BYTES = 8
 const VERSION_PREFIX = Buffer.from('HTTP/')
 
-/** How many bytes at most are copied behind an incomplete head before they are looked at. */
+/** How many bytes are appended to an incomplete head before they are parsed. */
 const PIECE_BYTES = 4096
 const SMALLEST_CARRY = 1024
-/** How much of an incomplete or refused request line logs get to see. */
+/** How many bytes of an incomplete or refused request line are logged. */
 const LOGGED_BYTES = 128
 
-/** What a field costs beside its bytes, at most: four offsets, and a name that nobody else has. */
+/** The maximum cost of a field in addition to its bytes: four offsets, and an uncached name. */
 const FIELD_COST = 256
 
 /**
@@ -202,7 +202,7 @@ export class RequestHeadParser {
   }
 
   /**
-   * Reads from the beginning of `chunk`, and moves its `start` behind what was taken: all of it, or
+   * Reads from the beginning of `chunk`, and moves its `start` past what was taken: all of it, or
    * up to and with the empty line that ends the head. The memory must not be written to afterwards,
    * since the head may refer to it.
    *

@@ -20,12 +20,12 @@ const READ_AHEAD = 64 * 1024
 // What the next byte belongs to.
 const HEAD = 0
 const BODY = 1
-/** It is sent ahead: the exchange at hand is not over. */
+/** It is sent ahead: the current exchange is not over. */
 const NEXT = 2
 /** Nothing: the connection is ending. */
 const STOPPED = 3
 
-/** Whose requests a reader reads. */
+/** The owner of a reader, which gets the requests. */
 export interface ReaderOwner {
   /** Bytes are about to be read. */
   reading(): void
@@ -33,7 +33,7 @@ export interface ReaderOwner {
   headBegan(): void
   /** A head is complete. Calls one of {@link RequestReader.readBody} and `awaitAnswer`. */
   begin(head: H1RequestHead): void
-  /** A piece of the body. It is a view that stays valid. */
+  /** A piece of the body: a view that stays valid. */
   bodyData(data: Buffer): void
   /** The body is complete. */
   bodyEnd(): void
@@ -49,7 +49,7 @@ export interface ReaderOwner {
 
 /**
  * Reads the requests of a connection off its socket, one after the other: a head, its body, and
- * what the client sends ahead, which waits, bounded, for the end of the exchange at hand.
+ * what the client sends ahead, which waits, bounded, for the end of the current exchange.
  */
 export class RequestReader {
   /** When a head began that did not come at once, in milliseconds since 1970; else 0. */
@@ -68,7 +68,7 @@ export class RequestReader {
   #bodyPaused = false
   /** The read that the head at hand came in, if that is a large one of its own. */
   #pinned = 0
-  /** Gives up waiting for memory, for which the socket is not read; null while it does not wait. */
+  /** Stops waiting for memory, during which the socket is not read; null if it does not wait. */
   #stopWaiting: (() => void) | null = null
   readonly #bodyData: (data: Buffer) => void
 
@@ -120,7 +120,7 @@ export class RequestReader {
     return this.#stopWaiting !== null
   }
 
-  /** Bytes are being read right now: what the exchange at hand leaves is read without a call. */
+  /** Bytes are being read right now: what the current exchange leaves is read without a call. */
   get processing(): boolean {
     return this.#processing
   }
@@ -162,7 +162,7 @@ export class RequestReader {
     this.#phase = NEXT
   }
 
-  /** The exchange at hand is over: makes ready for the next request. */
+  /** The current exchange is over: prepares for the next request. */
   reset(): void {
     this.#phase = HEAD
     this.#parser.reset()
@@ -181,7 +181,7 @@ export class RequestReader {
     this.resume()
   }
 
-  /** Goes on with what was sent ahead. */
+  /** Continues with what was sent ahead. */
   resume(): void {
     if (this.#processing || this.#phase === STOPPED) return
     const ahead = this.#ahead
@@ -257,8 +257,8 @@ export class RequestReader {
     if (!receiver.done || this.#phase !== BODY) return
     this.#phase = NEXT
     this.#receiver = null
-    // Whoever asked for a pause has all there is. The next request is not to wait for the end of
-    // the pause.
+    // The handler that asked for the pause has the whole body. The next request must not wait for
+    // the end of the pause.
     this.#bodyPaused = false
     this.#owner.bodyEnd()
   }
@@ -281,13 +281,13 @@ export class RequestReader {
   }
 }
 
-/** The refusal of a message for which there is no memory. */
+/** The refusal of a message because no memory is left. */
 export function noMemory(): HttpError {
   return new HttpError(503, 'no-memory', 'there is no memory for more of it (see client_memory)')
 }
 
 /**
- * Bytes that are kept for later: by themselves if they are the smaller part of what they came in.
+ * Bytes to keep for later: a copy if they are the smaller part of the read that they came in.
  */
 function ownPart(chunk: Span): Buffer {
   const part = chunk.view()

@@ -21,7 +21,7 @@ export function takeTarget(head: H1RequestHead, questionMark: number): void {
   head.authorityStart = end
   head.authorityEnd = end
   if (head.method === 'CONNECT') {
-    // §3.2.3: host and port, both of them.
+    // §3.2.3: both host and port are required.
     const hostEnd = authorityHostEnd(bytes, start, end)
     if (hostEnd <= start || hostEnd + 1 >= end)
       throw refusedTarget(bytes, start, end, 'is not host:port')

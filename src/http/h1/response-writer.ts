@@ -14,14 +14,14 @@ import type { H1RequestHead } from './request-head.ts'
 const ONE_STRING = 4 * 1024
 const NO_LENGTH = Number.POSITIVE_INFINITY
 
-// How far the answer is.
+// The states of the answer.
 const NOTHING_SENT = 0
 const BODY_OPEN = 1
 const FINISHING = 2
 
-/** Whose responses a writer writes. */
+/** The owner of a writer. */
 export interface WriterOwner {
-  /** The sink of the exchange at hand. */
+  /** The sink of the current exchange. */
   readonly sink: RequestSink | null
   /** Called when a piece of a body has left this process; `sink` is that of its exchange. */
   pieceWritten(sink: RequestSink | null, bytes: number): void
@@ -53,7 +53,7 @@ export class ResponseWriter {
     this.#owner = owner
   }
 
-  /** Makes ready for the answer to a request. */
+  /** Prepares for the answer to a request. */
   begin(request: H1RequestHead, keepAlive: boolean): void {
     this.#state = NOTHING_SENT
     this.#toHead = request.method === 'HEAD'
@@ -77,7 +77,7 @@ export class ResponseWriter {
     return this.#state === FINISHING
   }
 
-  /** A body of so many bytes is what the head declares. */
+  /** Whether the head declares a body of this many bytes. */
   fits(head: ResponseHead, length: number): boolean {
     return head.contentLength === -1 || head.contentLength === length || this.#isWithoutBody(head)
   }
@@ -90,7 +90,7 @@ export class ResponseWriter {
     const { length } = body
     const withoutBody = this.#isWithoutBody(head)
     this.#state = FINISHING
-    // An answer to HEAD says how long that to GET would be, if that is known (RFC 9110 §8.6).
+    // The answer to HEAD has the Content-Length of that to GET, if it is known (RFC 9110 §8.6).
     const declares =
       head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
     const text = this.#headText(head, declares ? `Content-Length: ${length}\r\n` : '')
@@ -140,7 +140,7 @@ export class ResponseWriter {
   }
 
   /**
-   * The client can see that a response is not complete only by a reset: its body ends with the
+   * Only a reset shows the client that the response is incomplete: its body ends with the
    * connection (RFC 9112 §8).
    */
   get needsReset(): boolean {
@@ -183,7 +183,7 @@ export class ResponseWriter {
     return text
   }
 
-  /** Sends `text` and, framed, what of the body is wanted. */
+  /** Sends `text` and the part of the body that may be sent, framed. */
   #send(text: string, body: Span): boolean {
     const given = body.length
     const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
@@ -234,7 +234,7 @@ export class ResponseWriter {
     const from = start - text.length
     if (text !== '') bytes.write(text, from, 'latin1')
     const piece = bytes.subarray(from, end)
-    // Behind others it would wait, and with it all that it is a part of.
+    // If other writes were pending, it would wait, and so would the memory that it belongs to.
     const waits = body.lent && socket.writableLength > 0
     socket.write(waits ? Buffer.from(piece) : piece, written)
     return !waits && socket.writableLength > 0

@@ -31,7 +31,7 @@ export class SpecialFields {
   #keepAliveAsked = false
   #upgradeAsked = false
 
-  /** Makes ready for the next request. */
+  /** Prepares for the next request. */
   reset(): void {
     this.#hasContentType = false
     this.#hasTransferEncoding = false
@@ -101,16 +101,16 @@ export class SpecialFields {
         this.#upgradeOffered = true
         return
       default:
-        // Content_Length and its like could only be meant to be taken for the real ones. It is
+        // Content_Length and the like can only be attempts to forge the real field, so they are
         // refused even if such names are allowed otherwise.
         throw refusedUnderscore(bytes, line, 'could be taken for another')
     }
   }
 
   /**
-   * The head has all its fields: notes in it what they come to together.
+   * The head has all its fields: sets the properties of the head that depend on several of them.
    *
-   * @throws HttpError when they do not make a request
+   * @throws HttpError if the fields contradict each other
    */
   finish(head: H1RequestHead): void {
     if (head.minorVersion === 1 && head.host < 0) {
@@ -120,7 +120,7 @@ export class SpecialFields {
       checkTransferEncoding(head.get('transfer-encoding')!)
       head.chunked = true
     }
-    // What follows a CONNECT is meant for somebody else, not HTTP (RFC 9110 §9.3.6).
+    // What follows a CONNECT is for the other end of the tunnel, not HTTP (RFC 9110 §9.3.6).
     head.keepAlive =
       !this.#closeAsked &&
       (head.minorVersion === 1 || this.#keepAliveAsked) &&

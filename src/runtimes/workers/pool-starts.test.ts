@@ -133,7 +133,7 @@ describe('a worker whose process takes time to start', () => {
     const started = follow(pool.start())
     await vi.advanceTimersByTimeAsync(11_000)
     expect(logged).toEqual([
-      '30 A new worker is still loading shop:app after 10 s (it is given up after 60 s, ' +
+      '30 A new worker is still loading shop:app after 10 s (it is abandoned after 60 s, ' +
         'load_timeout). Its process has not been started yet.',
     ])
     await vi.advanceTimersByTimeAsync(50_000)

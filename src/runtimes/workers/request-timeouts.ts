@@ -62,7 +62,7 @@ export class RequestTimeouts {
   }
 
   /**
-   * A worker that can be interrupted need not be killed: it goes on with the next request, if the
+   * A worker that can be interrupted need not be killed: it continues with the next request, if the
    * late one yields.
    */
   #interrupt(worker: Worker, late: Assignment): boolean {

@@ -52,7 +52,7 @@ export interface WorkerOwner {
   exhausted(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
   log(worker: Worker, level: number, text: string): void
-  /** The application violated a rule, and was served all the same. To be logged once a rule. */
+  /** The application violated a rule and was served anyway. To be logged once for each rule. */
   violation(worker: Worker, rule: string, text: string): void
 }
 

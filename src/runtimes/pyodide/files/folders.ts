@@ -79,7 +79,7 @@ export class Folders {
 
   /**
    * Removes a folder. Hidden links must not prevent that: claims on files that no longer exist,
-   * whoever left them. (Without a file there is nothing to lock.)
+   * regardless of who left them. (Without a file there is nothing to lock.)
    */
   remove(path: HostPath): void {
     this.prepareChange()

@@ -23,7 +23,7 @@ const UNFINISHED_NAME = /^(interpreter-[0-9a-f]{32}\.snapshot)\.([0-9a-f]{12}\.)
 /**
  * Snapshots on the disk.
  *
- * A snapshot is code: whoever can write one can run anything in this process. So a file is used
+ * A snapshot is code: anyone who can write one can run anything in this process. So a file is used
  * only if it and its folder belong to the current user, nobody else can write to them, and neither
  * is a symbolic link. Whoever can make such a file can change Monoceros itself too. The checksum
  * detects damage, not intent.
