@@ -12,9 +12,9 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // End-to-end tests start real servers; more of them at once than cores makes them wait for each
-    // other.
-    maxWorkers: 3,
+    // End-to-end tests start real servers and often wait for them, so that a few more files than
+    // cores keep the cores busy. Many more would wait for each other until they time out.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       // To start a process for each of more than a hundred small files takes a quarter of the time.
@@ -25,11 +25,12 @@ export default defineConfig({
         ...release,
         test: {
           ...release.test,
-          // The comparison with llhttp with more connections, and the mounted applications in a
-          // program instead of the command.
+          // The comparison with llhttp with more connections, large bodies in every combination, and
+          // the mounted applications in a program as well as by the command.
           include: [
             ...release.test.include,
             'tests/e2e/http-differential.test.ts',
+            'tests/e2e/large-bodies.test.ts',
             'tests/e2e/one-process.test.ts',
           ],
           env: {

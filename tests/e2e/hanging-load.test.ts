@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
 import { get } from '../support/plain-application.ts'
@@ -107,44 +107,61 @@ import asker
   ],
 ]
 
-describe.skipIf(!hasPython())('a Python application', () => {
-  beforeEach(() => {
-    // For the deadlock: the module that the thread imports waits for a lock that is never released.
-    write(
-      'holder.py',
-      'import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n',
-    )
-    write('asker.py', 'import holder\n')
-  })
+type Ended = Awaited<ReturnType<typeof runCommand>>
 
-  test.each(hangs)(
-    'at the start, one whose import %s ends the command',
-    async (_name, source, shown) => {
+/** For the deadlock: the module that the thread imports waits for a lock that is never released. */
+function writeDeadlock(directory: string): void {
+  const lock = 'import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n'
+  writeFileSync(join(directory, 'holder.py'), lock)
+  writeFileSync(join(directory, 'asker.py'), 'import holder\n')
+}
+
+describe.skipIf(!hasPython())('a Python application', () => {
+  describe('at the start', () => {
+    // All of them at once: each waits for its own time limit.
+    const ended = new Map<string, Promise<Ended>>()
+    const folders: { path: string; remove: () => void }[] = []
+
+    beforeAll(async () => {
       const { port, server } = await silentServer()
-      write('webapp.py', `import helper\n${python('never')}`)
-      write('helper.py', source(port))
-      const exit = await runCommand(
-        ['-b', '127.0.0.1:0', '-w', '1', '--load-timeout', '4', 'webapp:app'],
-        {
-          cwd: folder.path,
-          timeout: START,
-        },
-      )
+      for (const [name, source] of hangs) {
+        const own = temporaryDirectory()
+        folders.push(own)
+        writeFileSync(join(own.path, 'webapp.py'), `import helper\n${python('never')}`)
+        writeFileSync(join(own.path, 'helper.py'), source(port))
+        writeDeadlock(own.path)
+        ended.set(
+          name,
+          runCommand(['-b', '127.0.0.1:0', '-w', '1', '--load-timeout', '6', 'webapp:app'], {
+            cwd: own.path,
+            timeout: START,
+          }),
+        )
+      }
+      await Promise.all(ended.values())
       server.close()
+    })
+
+    afterAll(() => {
+      for (const own of folders) own.remove()
+    })
+
+    test.each(hangs)('one whose import %s ends the command', async (name, _source, shown) => {
+      const exit = await ended.get(name)!
       expect(exit.code).toBe(3)
-      expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 2 s/)
+      expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 3 s/)
       const end = exit.stderr.slice(
-        exit.stderr.indexOf('could not be loaded within 4 s (load_timeout)'),
+        exit.stderr.indexOf('could not be loaded within 6 s (load_timeout)'),
       )
       expect(end).toMatch(
-        /^could not be loaded within 4 s \(load_timeout\)\. Stack \(most recent call last\):\n/,
+        /^could not be loaded within 6 s \(load_timeout\)\. Stack \(most recent call last\):\n/,
       )
       expect(end).toMatch(/File "[^"]*\/webapp\.py", line 1, in <module>\n {4}import helper\n/)
       expect(end).toMatch(shown)
       // The application's frames, not ours.
       expect(exit.stderr).not.toMatch(/python\/monoceros|frozen importlib/)
-    },
-  )
+    })
+  })
 
   test.each(hangs.slice(0, 2))(
     'at a reload, one whose import %s costs only that',

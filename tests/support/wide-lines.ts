@@ -2,6 +2,7 @@ import ts from 'typescript'
 
 /** The greatest width of a line of code or comment. */
 const WIDTH = 100
+const LONG_LINE = new RegExp(`.{${WIDTH + 1}}`)
 
 /**
  * Finds lines that are wider than 100 columns, except those that cannot be wrapped:
@@ -17,25 +18,41 @@ const WIDTH = 100
  * @returns `LINE: text` for each line that is too wide
  */
 export function wideLines(name: string, code: string): string[] {
+  // Most files have no such line.
+  if (!LONG_LINE.test(code)) return []
   const wide = code
     .split('\n')
     .map((line, index) => ({ line, index }))
-    .filter(({ line }) => [...line].length > WIDTH && !/^\s*(\* \||\/\/ biome-ignore)/.test(line))
+    .filter(({ line }) => isWide(line) && !/^\s*(\* \||\/\/ biome-ignore)/.test(line))
   if (wide.length === 0) return []
-  const lasting = /\.(ts|mjs|js)$/.test(name) ? unbreakable(name, code) : new Set<number>()
+  const lasting = /\.(ts|mjs|js)$/.test(name)
+    ? unbreakable(
+        name,
+        code,
+        wide.map(({ index }) => index),
+      )
+    : new Set<number>()
   return wide
     .filter(({ index }) => !lasting.has(index))
     .map(({ line, index }) => `${index + 1}: ${line}`)
 }
 
-/** The indices of the lines that hold something that cannot be wrapped. */
-function unbreakable(name: string, code: string): Set<number> {
+/** Whether a line has too many characters; one outside the basic plane counts once. */
+function isWide(line: string): boolean {
+  return line.length > WIDTH && [...line].length > WIDTH
+}
+
+/** Which of the `wide` lines hold something that cannot be wrapped, by their indices. */
+function unbreakable(name: string, code: string, wide: readonly number[]): Set<number> {
   const source = ts.createSourceFile(name, code, ts.ScriptTarget.Latest, true)
   const lines = new Set<number>()
   const lineOf = (position: number) => source.getLineAndCharacterOfPosition(position).line
   const visit = (node: ts.Node): void => {
-    const first = lineOf(node.getStart(source))
     const last = lineOf(node.end)
+    // The full start lies before the comments of the node, so this may visit a few nodes too many.
+    const begin = lineOf(node.getFullStart())
+    if (!wide.some((line) => line >= begin && line <= last)) return
+    const first = lineOf(node.getStart(source))
     if (ts.isTemplateLiteral(node) && last > first) {
       for (let line = first; line <= last; line++) lines.add(line)
     } else if (isUnbreakable(node, source)) lines.add(first)
