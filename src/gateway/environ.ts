@@ -1,3 +1,4 @@
+import { Span } from '../bytes/span.ts'
 import type { FieldName } from '../http/field-names.ts'
 import { TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -64,6 +65,8 @@ export function usualEnviron(rootPath: string): Readonly<Record<string, string>>
  */
 export class EnvironWriter {
   readonly #pathInfo: PathInfo
+  /** Points at the bytes that are written next. Empty between two environs. */
+  readonly #source = new Span()
   /** The number of the last environ with a well-known name, by {@link FieldName.id}. */
   readonly #seen = new Uint32Array(WELL_KNOWN_NAMES.length)
   #number = 0
@@ -98,6 +101,7 @@ export class EnvironWriter {
   write(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head, peer } = facts
     const bytes = head.bytes
+    const source = this.#source
     let at = beginDict(out, start)
     if (head.method !== 'GET') {
       const method = METHODS.get(head.method)
@@ -106,27 +110,29 @@ export class EnvironWriter {
           ? writeEncoded(out, at, method)
           : writeEncoded(out, writeEncoded(out, at, REQUEST_METHOD), encodeString(head.method))
     }
-    const path = this.#pathInfo.of(head)
     at = writeEncoded(out, at, PATH_INFO)
-    at = writeBytes(out, at, path.bytes, path.start, path.end)
+    at = writeBytes(out, at, this.#pathInfo.of(head))
     if (head.queryStart !== head.queryEnd) {
       at = writeEncoded(out, at, QUERY_STRING)
-      at = writeBytes(out, at, bytes, head.queryStart, head.queryEnd)
+      at = writeBytes(out, at, source.set(bytes, head.queryStart, head.queryEnd))
     }
     at = writeEncoded(out, at, RAW_URI)
-    at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
+    source.set(bytes, head.targetStart, head.targetEnd)
+    at = writeBytes(out, at, source)
     at = writeEncoded(out, at, REQUEST_URI)
-    at = writeBytes(out, at, bytes, head.targetStart, head.targetEnd)
+    at = writeBytes(out, at, source)
     if (head.protocol !== USUAL_PROTOCOL) at = writeEncoded(out, at, encodeProtocol(head.protocol))
     if (head.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
     at = writeEncoded(out, at, (peer.environPart as Uint8Array | null) ?? encodePeer(facts))
     at = this.#writeFields(facts, out, at)
+    source.clear()
     return endDict(out, at)
   }
 
   #writeFields(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head } = facts
     const { bytes, fields, names, fieldCount } = head
+    const source = this.#source
     if (++this.#number > 0xffffffff) {
       // After half a day at full speed: an old number must not pass for this one.
       this.#seen.fill(0)
@@ -151,10 +157,9 @@ export class EnvironWriter {
       const valueStart = fields[i * 4 + 2]
       const valueEnd = fields[i * 4 + 3]
       const all = places === null ? placesOf(names, name, i) : places.get(name.lower)!
-      at =
-        all === null || all.length === 1
-          ? writeBytes(out, at, bytes, valueStart, valueEnd)
-          : this.#writeJoined(head, name, all, out, at)
+      if (all === null || all.length === 1) source.set(bytes, valueStart, valueEnd)
+      else joinValues(head, all, source)
+      at = writeBytes(out, at, source)
     }
     if (facts.readLength >= 0) {
       at = writeEncoded(out, at, CONTENT_LENGTH_KEY)
@@ -162,28 +167,26 @@ export class EnvironWriter {
     }
     if (head.hasAuthority) {
       at = writeEncoded(out, at, HTTP_HOST)
-      at = writeBytes(out, at, bytes, head.authorityStart, head.authorityEnd)
+      at = writeBytes(out, at, source.set(bytes, head.authorityStart, head.authorityEnd))
     }
     return at
   }
+}
 
-  /** The values of several fields of one name as one value, see {@link valueSeparator}. */
-  #writeJoined(
-    head: RequestHead,
-    name: FieldName,
-    places: readonly number[],
-    out: Buffer,
-    at: number,
-  ): number {
-    const parts: Buffer[] = []
-    const separator = Buffer.from(valueSeparator(name.lower), 'latin1')
-    for (const i of places) {
-      if (parts.length > 0) parts.push(separator)
-      parts.push(head.bytes.subarray(head.fields[i * 4 + 2], head.fields[i * 4 + 3]))
-    }
-    const joined = Buffer.concat(parts)
-    return writeBytes(out, at, joined, 0, joined.length)
+/**
+ * Points `out` at the values of several fields of one name as one value, see
+ * {@link valueSeparator}.
+ */
+function joinValues(head: RequestHead, places: readonly number[], out: Span): void {
+  const { bytes, fields, names } = head
+  const separator = Buffer.from(valueSeparator(names[places[0]].lower), 'latin1')
+  const parts: Buffer[] = []
+  for (const i of places) {
+    if (parts.length > 0) parts.push(separator)
+    parts.push(bytes.subarray(fields[i * 4 + 2], fields[i * 4 + 3]))
   }
+  const joined = Buffer.concat(parts)
+  out.set(joined, 0, joined.length)
 }
 
 /** The first field from `from` on that has this name, or the number of fields. */

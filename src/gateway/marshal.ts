@@ -3,6 +3,7 @@
  * with one C call. The type codes are those of CPython's format versions 2 to 5, which all
  * supported Pythons read.
  */
+import { Span } from '../bytes/span.ts'
 
 const DICT = 0x7b // '{', ended by NULL
 const NULL = 0x30 // '0'
@@ -28,7 +29,7 @@ export function endDict(out: Buffer, at: number): number {
 export function encodeString(text: string): Buffer {
   const source = Buffer.from(text, 'latin1')
   const out = Buffer.alloc(source.length * 2 + 5)
-  const end = writeBytes(out, 0, source, 0, source.length)
+  const end = writeBytes(out, 0, new Span().set(source, 0, source.length))
   return Buffer.from(out.subarray(0, end))
 }
 
@@ -50,17 +51,12 @@ export function writeEncoded(out: Buffer, at: number, encoded: Uint8Array): numb
 }
 
 /**
- * Writes bytes [start, end) of `source` as the str of their latin-1 view (PEP 3333 "A Note On
+ * Writes the bytes of `source` as the str of their latin-1 view (PEP 3333 "A Note On
  * String Types").
  * @returns the end of what was written, at most `at + 5 + 2 × length`
  */
-export function writeBytes(
-  out: Buffer,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): number {
+export function writeBytes(out: Buffer, at: number, source: Span): number {
+  const { bytes, start, end } = source
   const length = end - start
   let to: number
   if (length < 256) {
@@ -73,25 +69,19 @@ export function writeBytes(
   }
   let all = 0
   for (let i = start; i < end; i++) {
-    const byte = source[i]
+    const byte = bytes[i]
     all |= byte
     out[to++] = byte
   }
-  return all < 0x80 ? to : writeLatin1(out, at, source, start, end)
+  return all < 0x80 ? to : writeLatin1(out, at, source)
 }
 
 /** The same if some of the bytes are not ASCII: as UTF-8. */
-function writeLatin1(
-  out: Buffer,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): number {
+function writeLatin1(out: Buffer, at: number, { bytes, start, end }: Span): number {
   out[at] = UNICODE
   let to = at + 5
   for (let i = start; i < end; i++) {
-    const byte = source[i]
+    const byte = bytes[i]
     if (byte < 0x80) {
       out[to++] = byte
     } else {

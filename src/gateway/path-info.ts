@@ -31,7 +31,7 @@ export class PathInfo {
     if (hasPercent(bytes, pathStart, pathEnd)) {
       const length = pathEnd - pathStart
       if (this.#scratch.length < length) this.#scratch = Buffer.alloc(length)
-      span.set(this.#scratch, 0, decodePercentBytes(bytes, pathStart, pathEnd, this.#scratch))
+      span.set(this.#scratch, 0, decodePercentBytes(span.view(), this.#scratch))
     }
     if (this.#rootPath.length !== 0 && startsWithPath(span, this.#rootPath))
       span.start += this.#rootPath.length

@@ -20,7 +20,7 @@ describe('percent decoding', () => {
     expect(decodePercent(encoded)).toBe(decoded)
     const bytes = Buffer.from(`?${encoded}?`, 'latin1')
     const out = Buffer.alloc(encoded.length)
-    const length = decodePercentBytes(bytes, 1, bytes.length - 1, out)
+    const length = decodePercentBytes(bytes.subarray(1, -1), out)
     expect(out.toString('latin1', 0, length)).toBe(decoded)
   })
 

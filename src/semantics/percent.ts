@@ -22,19 +22,15 @@ export function hasPercent(bytes: Uint8Array, from: number, to: number): boolean
 }
 
 /**
- * The same as {@link decodePercent}, for bytes [from, to), written to the beginning of `out`.
+ * The same as {@link decodePercent}, for bytes, written to the beginning of `out`.
  *
- * @param out at least `to - from` bytes long
+ * @param out at least as long as `bytes`
  * @returns the number of bytes written
  */
-export function decodePercentBytes(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  out: Uint8Array,
-): number {
+export function decodePercentBytes(bytes: Uint8Array, out: Uint8Array): number {
+  const to = bytes.length
   let length = 0
-  for (let i = from; i < to; i++) {
+  for (let i = 0; i < to; i++) {
     let byte = bytes[i]!
     if (byte === PERCENT && i + 2 < to) {
       const high = hexDigit(bytes[i + 1]!)

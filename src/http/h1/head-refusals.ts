@@ -10,6 +10,7 @@ import {
   REQUEST_LINE_CEILING,
 } from '../limits.ts'
 import type { FieldLine } from './field-line.ts'
+import type { H1RequestHead } from './request-head.ts'
 
 /** What a TLS client sends first: the type of a handshake record. */
 const TLS_HANDSHAKE = 0x16
@@ -107,11 +108,12 @@ export function refusedInName(bytes: Buffer, start: number, at: number): HttpErr
 }
 
 /** @param why completes a sentence that begins with the target */
-export function refusedTarget(bytes: Buffer, start: number, end: number, why: string): HttpError {
+export function refusedTarget(head: H1RequestHead, why: string): HttpError {
+  const { bytes, targetStart, targetEnd } = head
   return new HttpError(
     400,
     'bad-target',
-    `The request target ${quoteBytes(bytes, start, end)} ${why}`,
+    `The request target ${quoteBytes(bytes, targetStart, targetEnd)} ${why}`,
   )
 }
 

@@ -23,8 +23,7 @@ export function takeTarget(head: H1RequestHead, questionMark: number): void {
   if (head.method === 'CONNECT') {
     // §3.2.3: both host and port are required.
     const hostEnd = authorityHostEnd(bytes, start, end)
-    if (hostEnd <= start || hostEnd + 1 >= end)
-      throw refusedTarget(bytes, start, end, 'is not host:port')
+    if (hostEnd <= start || hostEnd + 1 >= end) throw refusedTarget(head, 'is not host:port')
     head.targetForm = 'authority'
     head.authorityStart = start
     head.pathStart = end
@@ -37,18 +36,18 @@ export function takeTarget(head: H1RequestHead, questionMark: number): void {
   }
   if (bytes[start] === SLASH) return
   if (bytes[start] === ASTERISK) {
-    if (end - start > 1) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
-    if (head.method !== 'OPTIONS') throw refusedTarget(bytes, start, end, 'is for OPTIONS only')
+    if (end - start > 1) throw refusedTarget(head, 'has no form that RFC 9112 knows')
+    if (head.method !== 'OPTIONS') throw refusedTarget(head, 'is for OPTIONS only')
     head.targetForm = 'asterisk'
     return
   }
   const authority = start + schemeLength(bytes, start, end)
-  if (authority === start) throw refusedTarget(bytes, start, end, 'has no form that RFC 9112 knows')
+  if (authority === start) throw refusedTarget(head, 'has no form that RFC 9112 knows')
   let slash = authority
   while (slash < head.pathEnd && bytes[slash] !== SLASH) slash++
   // An empty host makes an http or https URI invalid, RFC 9110 §4.2.1.
   if (authorityHostEnd(bytes, authority, slash) <= authority) {
-    throw refusedTarget(bytes, start, end, 'has no well-formed host')
+    throw refusedTarget(head, 'has no well-formed host')
   }
   head.targetForm = 'absolute'
   head.authorityStart = authority

@@ -104,12 +104,16 @@ export class FrameDecoder {
    */
   take(length: number): void {
     const buffer = this.#buffer
+    const frame = this.#frame
     const end = this.#end + length
     let at = this.#start
     if (this.#left > 0) {
       const next = Math.min(end, at + this.#left)
       this.#left -= next - at
-      this.#deliver(DATA, this.#left === 0 ? this.#flags : 0, this.#stream, at, next)
+      frame.type = DATA
+      frame.flags = this.#left === 0 ? this.#flags : 0
+      frame.stream = this.#stream
+      this.#deliver(at, next)
       at = next
     }
     this.#needed = HEADER_SIZE
@@ -117,20 +121,23 @@ export class FrameDecoder {
       const payload = readU32(buffer, at)
       const next = at + HEADER_SIZE + payload
       checkHeader(buffer, at, payload)
-      const type = buffer[at + 4]
+      frame.type = buffer[at + 4]
+      frame.flags = buffer[at + 5]
+      frame.stream = readU32(buffer, at + 8)
       if (next > end) {
-        if (type !== DATA || end - at < PIECE) {
+        if (frame.type !== DATA || end - at < PIECE) {
           this.#needed = HEADER_SIZE + payload
           break
         }
         this.#left = next - end
-        this.#flags = buffer[at + 5]
-        this.#stream = readU32(buffer, at + 8)
-        this.#deliver(DATA, 0, this.#stream, at + HEADER_SIZE, end)
+        this.#flags = frame.flags
+        this.#stream = frame.stream
+        frame.flags = 0
+        this.#deliver(at + HEADER_SIZE, end)
         at = end
         break
       }
-      this.#deliver(type, buffer[at + 5], readU32(buffer, at + 8), at + HEADER_SIZE, next)
+      this.#deliver(at + HEADER_SIZE, next)
       at = next
     }
     this.#makeSpace(at, end)
@@ -145,11 +152,9 @@ export class FrameDecoder {
     }
   }
 
-  #deliver(type: number, flags: number, stream: number, start: number, end: number): void {
+  /** Passes the frame on, whose payload is the bytes [start, end). */
+  #deliver(start: number, end: number): void {
     const frame = this.#frame
-    frame.type = type
-    frame.flags = flags
-    frame.stream = stream
     frame.payload.lend(this.#buffer, start, end, this.#free)
     if (this.#sink.frame(frame)) this.#free = end
   }

@@ -1,4 +1,4 @@
-import { HEADER_SIZE, writeHeader, writeU32 } from './frames.ts'
+import { type FrameHeader, HEADER_SIZE, writeHeader, writeU32 } from './frames.ts'
 
 /** What a {@link FrameWriter} writes to: a socket or a message port. */
 export interface FrameChannel {
@@ -24,8 +24,7 @@ export class FrameWriter {
   #length = 0
   /** The frame that was begun last. */
   #frameAt = 0
-  #type = 0
-  #stream = 0
+  readonly #header: FrameHeader = { length: 0, type: 0, flags: 0, stream: 0 }
   #scheduled = false
 
   constructor(channel: FrameChannel) {
@@ -44,8 +43,8 @@ export class FrameWriter {
       if (HEADER_SIZE + space > this.#batch.length)
         this.#batch = Buffer.allocUnsafeSlow(HEADER_SIZE + space)
     }
-    this.#type = type
-    this.#stream = stream
+    this.#header.type = type
+    this.#header.stream = stream
     this.#frameAt = this.#length
     this.#place.bytes = this.#batch
     this.#place.at = this.#length + HEADER_SIZE
@@ -65,7 +64,9 @@ export class FrameWriter {
     const at = this.#frameAt
     let length = end - at - HEADER_SIZE
     for (let i = 0; i < rest.length; i++) length += rest[i].length
-    writeHeader(this.#batch, at, length, this.#type, flags, this.#stream)
+    this.#header.length = length
+    this.#header.flags = flags
+    writeHeader(this.#batch, at, this.#header)
     this.#length = end
     for (let i = 0; i < rest.length; i++) this.#append(rest[i])
     if (!this.#scheduled) {

@@ -71,20 +71,23 @@ export function encodeFrame(
 ): Buffer {
   const length = payload === null ? 0 : payload.length
   const frame = Buffer.allocUnsafe(HEADER_SIZE + length)
-  writeHeader(frame, 0, length, type, flags, stream)
+  writeHeader(frame, 0, { length, type, flags, stream })
   if (payload !== null) payload.copy(frame, HEADER_SIZE)
   return frame
 }
 
-/** Writes the header of a frame at `at`, for a payload of `length` bytes. */
-export function writeHeader(
-  bytes: Buffer,
-  at: number,
-  length: number,
-  type: number,
-  flags: number,
-  stream: number,
-): void {
+/** The header of a frame. */
+export interface FrameHeader {
+  /** Bytes of payload. */
+  length: number
+  type: number
+  flags: number
+  stream: number
+}
+
+/** Writes the header of a frame at `at`. */
+export function writeHeader(bytes: Buffer, at: number, header: FrameHeader): void {
+  const { length, type, flags, stream } = header
   writeU32(bytes, at, length)
   bytes[at + 4] = type
   bytes[at + 5] = flags
