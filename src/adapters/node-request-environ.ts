@@ -22,18 +22,23 @@ export interface ReadBody {
   readonly length: number
 }
 
+/** The streams of an environ. */
+export interface RequestStreams {
+  readonly input: InputStream
+  readonly errors: ErrorStream
+  /** A body that was read already: its length replaces the one in the headers. */
+  readonly read: ReadBody | undefined
+}
+
 /**
  * Makes the environ of a Node request; null if the request is not for the application's mount.
  *
- * @param read a body that was read already; its length replaces the one in the headers
  * @throws BadRequestError if headers contradict each other
  */
 export function nodeEnviron(
   request: NodeRequest,
   mount: MountPoint,
-  input: InputStream,
-  errors: ErrorStream,
-  read: ReadBody | undefined,
+  { input, errors, read }: RequestStreams,
 ): WSGIEnvironment | null {
   const { outer, path, query, authority, sent } = nodeTarget(request)
   const divided = mount.divide(path)

@@ -103,14 +103,9 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
       input: body.input(),
       errors,
     })
-    return await respond(
-      application,
-      environ,
-      request.signal,
-      body,
-      report,
-      options.passErrors === true,
-    )
+    const { signal } = request
+    const passErrors = options.passErrors === true
+    return await respond(application, environ, { body, signal, report, passErrors })
   }
 }
 
@@ -123,13 +118,18 @@ function refusalOf(headers: readonly [string, string][]): number | null {
   return null
 }
 
+/** What an answer needs of its request, and of the handler's options. */
+interface FetchExchange {
+  readonly body: FetchRequestBody
+  readonly signal: AbortSignal | undefined
+  readonly report: (error: unknown) => void
+  readonly passErrors: boolean
+}
+
 function respond(
   application: WSGIApplication,
   environ: WSGIEnvironment,
-  signal: AbortSignal | undefined,
-  body: FetchRequestBody,
-  report: (error: unknown) => void,
-  passErrors: boolean,
+  { body, signal, report, passErrors }: FetchExchange,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     const headOnly = environ.REQUEST_METHOD === 'HEAD'

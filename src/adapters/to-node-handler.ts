@@ -115,7 +115,7 @@ export function toNodeHandler(app: WSGIApplication, options: NodeHandlerOptions 
     const input = new RequestInput(read === undefined ? body : bytesSource(read))
     let environ: ReturnType<typeof nodeEnviron>
     try {
-      environ = nodeEnviron(request, mount, input, errors, read)
+      environ = nodeEnviron(request, mount, { input, errors, read })
     } catch (error) {
       fail(error)
       return

@@ -71,7 +71,7 @@ async function install(context: InstallContext, options: InstallOptions): Promis
     if (options.locked && lock === null) throw noLock(folder.lockFile)
     const started = performance.now()
     progress.take({ kind: 'step', text: 'Starting Python' })
-    const outcome = await runThread(context, options, folder, lock, progress, interruption)
+    const outcome = await runThread(context, { options, folder, lock, progress, interruption })
     progress.clear()
     if (outcome === null) {
       context.stderr.write(
@@ -83,7 +83,8 @@ async function install(context: InstallContext, options: InstallOptions): Promis
     const whole = outcome.unlocked.length === 0
     if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock, whole)
     else if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
-    report(context, options, folder, outcome, (performance.now() - started) / 1000)
+    const seconds = (performance.now() - started) / 1000
+    report(context, options, { folder, outcome, seconds })
     return EXIT.install.DONE
   } finally {
     interruption.end()

@@ -13,13 +13,18 @@ export interface ReportTarget {
   readonly stderr: TextOutput
 }
 
+/** An installation that has succeeded. */
+export interface FinishedInstallation {
+  readonly folder: InstallFolder
+  readonly outcome: Exclude<InstallOutcome, { error: string }>
+  readonly seconds: number
+}
+
 /** Prints what an installation has done. */
 export function report(
   { stdout, stderr, cwd }: ReportTarget,
   { verbosity, locked }: InstallOptions,
-  folder: InstallFolder,
-  outcome: Exclude<InstallOutcome, { error: string }>,
-  seconds: number,
+  { folder, outcome, seconds }: FinishedInstallation,
 ): void {
   for (const warning of outcome.warnings)
     stderr.write(`monoceros: warning: ${printable(warning)}\n`)

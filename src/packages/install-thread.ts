@@ -35,20 +35,25 @@ export interface ThreadContext {
   readonly cwd: string
 }
 
+/** What to install, where, and what follows it. */
+export interface Installation {
+  readonly options: InstallOptions
+  readonly folder: InstallFolder
+  /** The text of the lock file; null if there is none. */
+  readonly lock: string | null
+  readonly progress: InstallProgress
+  readonly interruption: Interruption
+}
+
 /**
  * Runs an installation in a thread with an embedded interpreter, over Node's sockets.
  *
  * @returns null if it was interrupted
  */
 export async function runThread(
-  context: ThreadContext,
-  options: InstallOptions,
-  folder: InstallFolder,
-  lock: string | null,
-  progress: InstallProgress,
-  interruption: Interruption,
+  { env, cwd }: ThreadContext,
+  { options, folder, lock, progress, interruption }: Installation,
 ): Promise<InstallOutcome | null> {
-  const { env, cwd } = context
   const home = env.HOME || homedir()
   const own = ownFolder(cacheFolder({ ...env, HOME: home }, cwd))
   const pipCache = options.noCache

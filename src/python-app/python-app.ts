@@ -152,7 +152,7 @@ class PythonRunner implements PythonCallContext {
   call(environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody> {
     return new Promise((resolve, reject) => {
       if (this.#closing !== null) return reject(this.#closedError())
-      const call = new PythonCall(this, environ, startResponse, resolve, reject)
+      const call = new PythonCall(this, environ, startResponse, { resolve, reject })
       this.#calls.add(call)
       this.#hold()
       call.begin()

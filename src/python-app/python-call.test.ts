@@ -56,8 +56,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
           heads.push([status, headers])
           return () => Promise.resolve()
         }),
-      resolve,
-      reject,
+      { resolve, reject },
     )
     made.begin()
   })

@@ -42,6 +42,12 @@ const NOTHING: readonly Uint8Array[] = []
 /** A smaller piece is copied: a view of it would keep all of the memory that it was read into. */
 const WORTH_KEEPING = 32 * 1024
 
+/** Settles the promise that the application returns. */
+export interface Settle {
+  resolve(body: WSGIBody): void
+  reject(error: unknown): void
+}
+
 /** One request on its way from `environ` to a worker, and its response on the way back. */
 export class PythonCall implements Task, BodyConsumer {
   body: TaskBody = NO_BODY
@@ -51,7 +57,7 @@ export class PythonCall implements Task, BodyConsumer {
   readonly #environ: WSGIEnvironment
   readonly #startResponse: StartResponse
   /** Null once the application's promise is settled. */
-  #settle: { resolve(body: WSGIBody): void; reject(error: unknown): void } | null
+  #settle: Settle | null
   #encoded: Buffer | null = null
   #encodedEnd = ENVIRON_END
   #handle: TaskHandle | null = null
@@ -70,13 +76,12 @@ export class PythonCall implements Task, BodyConsumer {
     context: PythonCallContext,
     environ: WSGIEnvironment,
     startResponse: StartResponse,
-    resolve: (body: WSGIBody) => void,
-    reject: (error: unknown) => void,
+    settle: Settle,
   ) {
     this.#context = context
     this.#environ = environ
     this.#startResponse = startResponse
-    this.#settle = { resolve, reject }
+    this.#settle = settle
   }
 
   /**

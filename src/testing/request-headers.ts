@@ -70,13 +70,19 @@ export function askedHeaders(
   return [...common.filter(([name]) => !named.has(name.toLowerCase())), ...own]
 }
 
+/** What decides about the headers that a client sends by itself. */
+export interface SentRequest {
+  readonly method: string
+  readonly content: RequestContent
+  readonly base: TestBase
+  /** The value of the Cookie header; empty for none. */
+  readonly cookies: string
+}
+
 /** All headers of a request: adds those that a client sends by itself. */
 export function sentHeaders(
   asked: ResponseHeaders,
-  method: string,
-  content: RequestContent,
-  base: TestBase,
-  cookies: string,
+  { method, content, base, cookies }: SentRequest,
 ): ResponseHeaders {
   const headers: ResponseHeaders = []
   const named = new Set(asked.map(([name]) => name.toLowerCase()))

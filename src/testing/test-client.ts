@@ -195,13 +195,12 @@ export class TestClient {
         base,
         method: sent,
         target,
-        headers: sentHeaders(
-          headers,
-          sent,
+        headers: sentHeaders(headers, {
+          method: sent,
           content,
           base,
-          this.cookies.header(url, options.cookies),
-        ),
+          cookies: this.cookies.header(url, options.cookies),
+        }),
         body: content.body,
         environ: { ...this.#options.environ, ...options.environ },
         raiseErrors: given.raiseErrors ?? true,

@@ -62,12 +62,12 @@ const TOKENS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-
 export function cors(options: CorsOptions = {}): Middleware {
   const policy = checkPolicy(options)
   return function withCors(app) {
-    const inner = toFunction(app)
+    const answer = answerFor(policy, toFunction(app))
     return function corsApplication(environ, startResponse) {
       const allowed = isAllowed(policy, environ)
       return typeof allowed === 'boolean'
-        ? answer(policy, inner, environ, startResponse, allowed)
-        : allowed.then((late) => answer(policy, inner, environ, startResponse, late))
+        ? answer(environ, startResponse, allowed)
+        : allowed.then((late) => answer(environ, startResponse, late))
     }
   }
 }
@@ -84,38 +84,39 @@ function isAllowed(policy: CorsPolicy, environ: WSGIEnvironment): boolean | Prom
     : allowed === true
 }
 
-function answer(
-  policy: CorsPolicy,
-  app: WSGIFunction,
-  environ: WSGIEnvironment,
-  startResponse: StartResponse,
-  allowed: boolean,
-): WSGIBody | Promise<WSGIBody> {
-  const preflight =
-    environ.REQUEST_METHOD === 'OPTIONS' &&
-    environ.HTTP_ORIGIN !== undefined &&
-    environ.HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined
-  const common: ResponseHeaders = allowed
-    ? [
-        ['Access-Control-Allow-Origin', policy.anyOrigin ? '*' : environ.HTTP_ORIGIN!],
-        ...(policy.credentials
-          ? ([['Access-Control-Allow-Credentials', 'true']] as ResponseHeaders)
-          : []),
-      ]
-    : []
-  if (preflight) {
-    startResponse('204 No Content', preflightHeaders(policy, environ, allowed, common))
-    return []
+/** Makes the function that answers, once it is known whether the page may read the response. */
+function answerFor(policy: CorsPolicy, app: WSGIFunction) {
+  return (
+    environ: WSGIEnvironment,
+    startResponse: StartResponse,
+    allowed: boolean,
+  ): WSGIBody | Promise<WSGIBody> => {
+    const preflight =
+      environ.REQUEST_METHOD === 'OPTIONS' &&
+      environ.HTTP_ORIGIN !== undefined &&
+      environ.HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined
+    const common: ResponseHeaders = allowed
+      ? [
+          ['Access-Control-Allow-Origin', policy.anyOrigin ? '*' : environ.HTTP_ORIGIN!],
+          ...(policy.credentials
+            ? ([['Access-Control-Allow-Credentials', 'true']] as ResponseHeaders)
+            : []),
+        ]
+      : []
+    if (preflight) {
+      startResponse('204 No Content', preflightHeaders(policy, environ, allowed, common))
+      return []
+    }
+    if (allowed && policy.exposed !== '')
+      common.push(['Access-Control-Expose-Headers', policy.exposed])
+    return app(environ, (status, headers, excInfo) => {
+      const vary: ResponseHeaders =
+        policy.anyOrigin || variesByOrigin(headers) ? [] : [['Vary', 'Origin']]
+      // The application's own headers are removed even if the page may not read the response: this
+      // middleware is the only policy.
+      return startResponse(status, changeHeaders(headers, OWN, [...common, ...vary]), excInfo)
+    })
   }
-  if (allowed && policy.exposed !== '')
-    common.push(['Access-Control-Expose-Headers', policy.exposed])
-  return app(environ, (status, headers, excInfo) => {
-    const vary: ResponseHeaders =
-      policy.anyOrigin || variesByOrigin(headers) ? [] : [['Vary', 'Origin']]
-    // The application's own headers are removed even if the page may not read the response: this
-    // middleware is the only policy.
-    return startResponse(status, changeHeaders(headers, OWN, [...common, ...vary]), excInfo)
-  })
 }
 
 function preflightHeaders(

@@ -62,13 +62,18 @@ export function plainAnswer(
   return answer(summary, type, text, [])
 }
 
+/** A request, and what was thrown while it was handled. */
+interface FailedRequest {
+  readonly requestLine: string
+  readonly error: unknown
+  readonly environ: WSGIEnvironment
+}
+
 /** The answer with all details of the error. */
 export function debugAnswer(
   summary: ErrorSummary,
   type: Type,
-  requestLine: string,
-  error: unknown,
-  environ: WSGIEnvironment,
+  { requestLine, error, environ }: FailedRequest,
 ): WholeAnswer {
   const request = maskedText(requestLine)
   const title = `${summary.status} ${summary.error}`

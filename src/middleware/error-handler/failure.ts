@@ -155,7 +155,11 @@ export class Failure {
       if (rendered !== undefined) return wholeAnswer(rendered, status)
       const answer =
         this.#options.debug === true && !(exposed && status < 500)
-          ? debugAnswer(summary, type, this.#requestLine(), error, this.#environ)
+          ? debugAnswer(summary, type, {
+              requestLine: this.#requestLine(),
+              error,
+              environ: this.#environ,
+            })
           : plainAnswer(summary, type, this.#options.json)
       return exposed ? { ...answer, headers: [...answer.headers, ...headersOf(error)] } : answer
     } catch (failed) {

@@ -30,13 +30,18 @@ const AT_ONCE_BYTES = 64 * 1024
 /** Headers that describe the body. The option `headers` may not set them. */
 const OURS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'content-encoding'])
 
+/** A request for a file. */
+export interface FileRequest {
+  readonly settings: StaticFilesSettings
+  readonly environ: WSGIEnvironment
+  readonly startResponse: StartResponse
+}
+
 /** Answers with a file. Closes the file at once, or with the body. */
 export async function send(
-  settings: StaticFilesSettings,
+  { settings, environ, startResponse }: FileRequest,
   file: OpenFile,
   names: readonly string[],
-  environ: WSGIEnvironment,
-  startResponse: StartResponse,
 ): Promise<WSGIBody> {
   let open = file
   let kept = false

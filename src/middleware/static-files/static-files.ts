@@ -1,19 +1,9 @@
 import { toFunction } from '../../wsgi/application.ts'
 import { decodeText } from '../../wsgi/text.ts'
-import type {
-  StartResponse,
-  WSGIApplication,
-  WSGIBody,
-  WSGIEnvironment,
-  WSGIFunction,
-} from '../../wsgi/types.ts'
+import type { WSGIApplication, WSGIBody, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
 import { isRead, NOT_ALLOWED, NOT_FOUND, statusAnswer, toDirectory } from './answers.ts'
-import { send } from './file-answer.ts'
-import {
-  checkStaticFilesOptions,
-  type StaticFilesOptions,
-  type StaticFilesSettings,
-} from './options.ts'
+import { type FileRequest, send } from './file-answer.ts'
+import { checkStaticFilesOptions, type StaticFilesOptions } from './options.ts'
 import { servedPath } from './served-path.ts'
 
 export type { PrecompressedEncoding, StaticFilesOptions } from './options.ts'
@@ -64,18 +54,17 @@ export function staticFiles(options: StaticFilesOptions): StaticFiles {
       if (next !== null && !isRead(environ)) return next(environ, startResponse)
       const path = pathWithin(environ.PATH_INFO, settings.prefix)
       if (path === null) return (next ?? NOT_FOUND)(environ, startResponse)
-      return serve(settings, next, path, environ, startResponse)
+      return serve({ settings, environ, startResponse }, next, path)
     }
   }
 }
 
 async function serve(
-  settings: StaticFilesSettings,
+  request: FileRequest,
   next: WSGIFunction | null,
   view: string,
-  environ: WSGIEnvironment,
-  startResponse: StartResponse,
 ): Promise<WSGIBody> {
+  const { settings, environ, startResponse } = request
   const { root, index } = settings
   const tell = (text: string) => environ['wsgi.errors'].write(text)
   const path = servedPath(view)
@@ -90,7 +79,7 @@ async function serve(
       found = index === false ? null : await root.open(names, tell)
     }
     if (found !== null && found !== 'directory') {
-      if (!redirected) return send(settings, found, names, environ, startResponse)
+      if (!redirected) return send(request, found, names)
       await found.handle.close()
       return isRead(environ)
         ? toDirectory(environ, startResponse)
@@ -101,7 +90,7 @@ async function serve(
     const instead = settings.fallback(decodeText(view))
     const found = instead === null ? null : await root.open(instead.names, tell)
     if (instead !== null && found !== null && found !== 'directory')
-      return send(settings, found, instead.names, environ, startResponse)
+      return send(request, found, instead.names)
   }
   return (next ?? NOT_FOUND)(environ, startResponse)
 }

@@ -36,6 +36,15 @@ const MODES: Readonly<Record<string, number>> = {
   'a+': 1090,
 }
 
+/** What a {@link FileOpener} works with. */
+export interface FileOpenerParts {
+  readonly emscripten: Emscripten
+  readonly disk: MountedDisk
+  readonly nodes: Nodes
+  readonly streams: Streams
+  readonly notice: (text: string) => void
+}
+
 /** Opens files of the disk in one step, so that O_EXCL and O_APPEND are atomic. */
 export class FileOpener {
   readonly #emscripten: Emscripten
@@ -46,13 +55,7 @@ export class FileOpener {
   readonly #notice: (text: string) => void
   readonly #noticed = new Set<string>()
 
-  constructor(
-    emscripten: Emscripten,
-    disk: MountedDisk,
-    nodes: Nodes,
-    streams: Streams,
-    notice: (text: string) => void,
-  ) {
+  constructor({ emscripten, disk, nodes, streams, notice }: FileOpenerParts) {
     this.#emscripten = emscripten
     this.#disk = disk
     this.#calls = disk.calls

@@ -43,9 +43,11 @@ export class HostFileSystem {
     this.folders = new Folders(emscripten, this.#calls, locks)
     this.locks = new LockCalls(emscripten, this.#disk, locks)
     this.streams = new Streams(emscripten, this.#disk, this.locks)
-    this.#nodes = new Nodes(emscripten, this.#disk, this.folders, this.locks, this.streams)
+    const disk = this.#disk
+    const { folders, streams } = this
+    this.#nodes = new Nodes({ emscripten, disk, folders, locks: this.locks, streams })
     this.#lookup = new PathLookup(emscripten, this.#disk, this.#nodes)
-    this.#opener = new FileOpener(emscripten, this.#disk, this.#nodes, this.streams, notice)
+    this.#opener = new FileOpener({ emscripten, disk, nodes: this.#nodes, streams, notice })
   }
 
   /** Replaces parts of Emscripten and makes the mounts. Call it once. */

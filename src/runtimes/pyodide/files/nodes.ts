@@ -20,6 +20,15 @@ import type { MountedDisk } from './mounted-disk.ts'
 import { fromHost, toHost } from './path-bytes.ts'
 import type { Streams } from './streams.ts'
 
+/** What {@link Nodes} work with. */
+export interface NodesParts {
+  readonly emscripten: Emscripten
+  readonly disk: MountedDisk
+  readonly folders: Folders
+  readonly locks: LockCalls
+  readonly streams: Streams
+}
+
 /** Names on the disk, and what Emscripten does with them. */
 export class Nodes {
   readonly #emscripten: Emscripten
@@ -29,13 +38,7 @@ export class Nodes {
   readonly #streams: Streams
   readonly #operations: object
 
-  constructor(
-    emscripten: Emscripten,
-    disk: MountedDisk,
-    folders: Folders,
-    locks: LockCalls,
-    streams: Streams,
-  ) {
+  constructor({ emscripten, disk, folders, locks, streams }: NodesParts) {
     this.#emscripten = emscripten
     this.#disk = disk
     this.#calls = disk.calls

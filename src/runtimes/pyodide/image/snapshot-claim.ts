@@ -14,6 +14,16 @@ const UNNAMED = 2_000
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
+interface ClaimParts {
+  readonly key: string
+  readonly target: string
+  /** Of the file that stands for the claim. */
+  readonly path: string
+  /** That file, open. */
+  readonly file: FileHandle
+  readonly written: () => Promise<void>
+}
+
 /** The right to write one snapshot. It ends with `write` or `release`. */
 export class SnapshotClaim {
   readonly #key: string
@@ -25,18 +35,12 @@ export class SnapshotClaim {
   /** A server may be stopped before its snapshot is complete. */
   readonly #atExit = () => rmSync(this.#path, { force: true })
 
-  private constructor(
-    key: string,
-    target: string,
-    path: string,
-    file: FileHandle,
-    written: () => Promise<void>,
-  ) {
-    this.#key = key
-    this.#target = target
-    this.#path = path
-    this.#file = file
-    this.#written = written
+  private constructor(parts: ClaimParts) {
+    this.#key = parts.key
+    this.#target = parts.target
+    this.#path = parts.path
+    this.#file = parts.file
+    this.#written = parts.written
     process.once('exit', this.#atExit)
   }
 
@@ -55,7 +59,7 @@ export class SnapshotClaim {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
         const file = await open(path, NEW_FILE, 0o600)
-        const claim = new SnapshotClaim(key, target, path, file, written)
+        const claim = new SnapshotClaim({ key, target, path, file, written })
         await drain(file, Buffer.from(`${identityText(processIdentity())}\n`), 0).catch(
           async (error: unknown) => {
             await claim.release()
