@@ -286,8 +286,8 @@ def _admit_name(name: str) -> int:
 
 def _leave_out(name: str, judge: Judge) -> None:
     error = BadResponseHead(
-        f"start_response: header {name} is hop-by-hop and the server's business, "
-        'an application must not send it (PEP 3333 "Other HTTP Features")'
+        f"start_response: header {name} is a hop-by-hop header, which only the server may send "
+        '(PEP 3333 "Other HTTP Features")'
     )
     judge.forgive(f"hop-by-hop {name.lower()}", error, "the header is omitted")
 

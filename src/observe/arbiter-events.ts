@@ -22,8 +22,8 @@ export interface AcceptorEnded {
 }
 
 /**
- * A reload has begun or ended. After `failed` and `abandoned`, what served before goes on; `reason`
- * says why.
+ * A reload has begun or ended. After `failed` and `abandoned`, what served before stays in use;
+ * `reason` has the cause.
  */
 export type Reload =
   | { readonly phase: 'begun' | 'done' | 'abandoned' }

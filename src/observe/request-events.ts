@@ -25,7 +25,7 @@ export interface RequestRefused {
   readonly status: number
   /** For the log. What it quotes of the request is escaped and cut short. */
   readonly reason: string
-  /** The client gave up or left; there is nothing to look into. */
+  /** The client gave up or left; there is nothing to investigate. */
   readonly clientGaveUp: boolean
   /** Whether `requestBegun` came before, so that `requestEnded` follows. */
   readonly begun: boolean
@@ -51,7 +51,7 @@ export class RequestEvents {
   }
 
   /**
-   * Publishes that a request is refused whose head was in order.
+   * Publishes that a request with a valid head is refused.
    *
    * @param reason for the log
    */

@@ -11,7 +11,7 @@ export type ListenerFailed = (topic: string, error: unknown) => void
  * not be told apart, its events have no types, and an error in a listener ends the process. Both
  * cost the same: nothing that can be measured without a listener, about 20 ns an event with one.
  *
- * A publisher checks {@link hasListeners} first, so that nobody makes an event object or reads a
+ * A publisher checks {@link hasListeners} first, so that it does not make an event object or read a
  * clock in vain.
  *
  * @example

@@ -109,7 +109,7 @@ export class EnvironEncoder {
       out[at] = ASCII
       to = out.writeUInt32LE(length, at + 1)
     }
-    // By hand: a call into native code costs more for what stands in an environ.
+    // A loop, because a call into native code costs more for strings as short as in an environ.
     let all = 0
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)

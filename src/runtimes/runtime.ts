@@ -71,13 +71,13 @@ export interface Task {
   released(): void
 }
 
-/** What became of a response's head, and of the bytes that came with it. */
+/** What happened to a response's head and to the bytes that came with it. */
 export type HeadOutcome = typeof TAKEN | typeof KEPT | typeof REFUSED
 /** The bytes are not needed any more: their memory may be used again. */
 export const TAKEN = 0
 /** The bytes are still needed: a socket has them and has not sent them yet. */
 export const KEPT = 1
-/** The head broke a rule: the client has been answered 500, and the rest is not wanted. */
+/** The head broke a rule: the client has been answered 500, and the rest is not needed. */
 export const REFUSED = 2
 
 export type TaskBody =

@@ -19,7 +19,7 @@ export interface SpoolEnds {
   /** The application may produce `bytes` more bytes. */
   grant(bytes: number): void
   /**
-   * There is no space for more. The application waits until the client has taken what there is.
+   * There is no space for more. The application waits until the client has taken what is stored.
    */
   stuck(): void
   /**
@@ -207,7 +207,7 @@ export class ResponseSpool {
     this.#move()
   }
 
-  /** The client is slow: from now on nothing is kept in memory for it. */
+  /** The client is slow: from now on, nothing is kept in memory for it. */
   spill(): void {
     this.#inMemory = 0
     this.#move()
@@ -270,7 +270,7 @@ export class ResponseSpool {
     this.#ends.finish(broken)
   }
 
-  /** Whether the application waits until the client has taken what there is. */
+  /** Whether the application waits until the client has taken what is stored. */
   get stuck(): boolean {
     return this.#stuck && !this.#ended && !this.#over
   }

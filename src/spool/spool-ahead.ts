@@ -1,6 +1,6 @@
 /**
  * How far all spooled responses of a process together may be ahead of their files: this share of
- * the memory budget, and at most so many bytes.
+ * the memory budget, and at most a fixed number of bytes.
  */
 const AHEAD_SHARE = 1 / 4
 const AHEAD_OF_ALL = 128 * 1024 * 1024

@@ -6,7 +6,7 @@ import { ObservedExchange } from './observed-exchange.ts'
  * Publishes when requests begin and end. It must be the outermost handler, so that whatever answers
  * a request, its answer is seen.
  *
- * If nobody listens, a request costs two look-ups here; if somebody does, an object. A request that
+ * Without listeners, a request costs two look-ups here; with listeners, an object. A request that
  * began before the first subscription is not reported when it ends.
  */
 export function observeRequests(events: RequestEvents): EdgeHandler {

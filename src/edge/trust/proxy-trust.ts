@@ -9,10 +9,10 @@ export class SchemeConflictError extends Error {
 }
 
 /**
- * Decides whether the client used HTTPS: what a trusted proxy says in its headers, else whether
+ * Decides whether the client used HTTPS: by the headers of a trusted proxy, otherwise by whether
  * this connection is encrypted (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`).
  *
- * This is where `X-Forwarded-Proto` is trusted. An application that needs more of what proxies say,
+ * This is where `X-Forwarded-Proto` is trusted. An application that needs more of their headers,
  * such as the client's address, uses the `proxyFix` middleware.
  */
 export class ProxyTrust {

@@ -83,7 +83,7 @@ export class Assignment implements TaskHandle {
     this.release()
   }
 
-  /** No worker has it any more, nor will have. */
+  /** No worker has it or will get it. */
   release(): void {
     if (!this.#cancelled) return
     this.#cancelled = false

@@ -5,7 +5,7 @@ const FIRST_DELAY_MS = 100
 /** The longest time between two attempts to start a worker, in milliseconds. */
 export const MAX_DELAY_MS = 10_000
 
-/** How long to wait before the next worker is started: longer after each that did not live. */
+/** How long to wait before the next worker is started: longer after each one that ended early. */
 export class BackOff {
   #failures = 0
 

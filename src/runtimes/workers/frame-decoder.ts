@@ -173,7 +173,7 @@ export class FrameDecoder {
       this.#free = 0
       this.#frame.payload.clear()
     } else if (length > 0 && at + this.#needed <= buffer.length) {
-      // There is space for the rest behind the beginning.
+      // There is space for the rest after the beginning.
       this.#start = at
       this.#end = end
       this.#space = buffer.subarray(end)

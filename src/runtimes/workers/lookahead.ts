@@ -1,7 +1,7 @@
 /**
- * How much work, in milliseconds, a worker has queued beside what it runs … As long as a worker may
- * go without an answer before it is recalled: 1 ms cost a fifth to a half of the throughput
- * (docs/decisions/005-lookahead-with-recall.md).
+ * How much work, in milliseconds, a worker has queued in addition to what it runs … A worker may go
+ * this long without an answer before work is recalled: 1 ms cost a fifth to a half of the
+ * throughput (docs/decisions/005-lookahead-with-recall.md).
  */
 const LOOKAHEAD_MS = 5
 /** … and how many requests at most. */
@@ -27,17 +27,17 @@ const RECALL_AGAIN_MS = 20
 /**
  * How many requests one worker is given ahead of time, and when it has to give them back.
  *
- * A worker that finds its next request at hand costs a fifth of one that must be woken. But what is
- * queued on a worker waits for the request before it, so the queue is measured in time, and is
- * recalled when the worker turns out to be slower than usual. All times are milliseconds of
+ * A worker that finds its next request waiting costs a fifth of one that must be woken. But queued
+ * requests wait for the one before them, so the queue is measured in time, and is recalled when the
+ * worker turns out to be slower than usual. All times are milliseconds of
  * `performance.now()`.
  */
 export class Lookahead {
   /** When the worker last finished something or, if later, began to be busy. */
   movedAt = 0
   /**
-   * All of its threads are busy and it has finished nothing for a while. It gets no request beside
-   * those that it runs.
+   * All of its threads are busy and it has finished nothing for a while. It gets no requests in
+   * addition to those that it runs.
    */
   stuck = false
   readonly #threads: number
@@ -80,10 +80,10 @@ export class Lookahead {
   }
 
   /**
-   * Looks whether the worker is late, and whether it is time to recall what it has not begun. To be
-   * called every few milliseconds.
+   * Checks whether the worker is late, and whether to recall what it has not begun. Call it every
+   * few milliseconds.
    *
-   * @param memoryOver too much memory is held for clients: nothing is to be begun that adds to it
+   * @param memoryOver too much memory is held for clients: nothing that adds to it must begin
    * @param isSomeoneIdle whether another worker could run what is recalled
    */
   isRecallDue(

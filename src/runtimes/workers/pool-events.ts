@@ -6,10 +6,10 @@ export class PoolEvents {
   readonly #events: WorkerEvents
   /** When workers were started, in milliseconds of `performance.now()`. */
   readonly #startedAt = new WeakMap<Worker, number>()
-  /** Why workers end, if there is more to say than that they were told to. */
+  /** Why workers end, unless they were just told to. */
   readonly #causes = new WeakMap<Worker, WorkerEndCause>()
 
-  /** @param events by default nobody listens */
+  /** @param events by default there are no listeners */
   constructor(events = new WorkerEvents(() => {})) {
     this.#events = events
   }

@@ -14,11 +14,11 @@ import type { WorkerOptions } from './worker-options.ts'
 import { WorkerStartError } from './worker-start-error.ts'
 import { WorkerStarts } from './worker-starts.ts'
 
-/** What the pool needs beside how a worker is started. Times in seconds, 0 for no limit. */
+/** What the pool needs, apart from the way to start a worker. Times in seconds, 0 for no limit. */
 export interface PoolOptions {
   readonly worker: WorkerOptions
   readonly workers: number
-  /** How long an application may give nothing of the response that it is working on. */
+  /** How long an application may produce nothing of the response that it is working on. */
   readonly timeout: number
   /** How long a worker may take to start and to load the application. */
   readonly loadTimeout: number
@@ -35,7 +35,7 @@ export interface PoolOptions {
    */
   readonly memory?: { readonly over: boolean }
   readonly log: PoolLog
-  /** Where the pool publishes what happens; by default nobody listens. */
+  /** Where the pool publishes what happens; by default there are no listeners. */
   readonly events?: WorkerEvents
 }
 
@@ -212,8 +212,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   /**
-   * Starts workers until there are as many as there should be. Waits longer after each one that did
-   * not live.
+   * Starts workers until there are as many as there should be. Waits longer after each one that
+   * ended early.
    */
   #fill(): void {
     if (this.#stopping || this.#filling !== null || this.#count() >= this.#target) return
@@ -349,8 +349,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   /**
-   * Replaces a worker whose application was told that no other process runs it
-   * (`wsgi.multiprocess`), if others do by now.
+   * Replaces a worker whose application was started with `wsgi.multiprocess` false, if there are
+   * other workers now.
    */
   #refresh(worker: Worker): void {
     if (this.#worker.multiprocess && !worker.multiprocess) this.#recycle(worker, 'was the only one')

@@ -10,7 +10,7 @@ const OUT_OF_TIME = 'a request ran out of time'
 
 /** Times in seconds. */
 export interface RequestTimeoutsOptions {
-  /** How long an application may give nothing of a response; 0 for no limit. */
+  /** How long an application may produce nothing of a response; 0 for no limit. */
   readonly timeout: number
   /** How long the other requests of a condemned worker have to finish. */
   readonly gracefulTimeout: number
@@ -22,8 +22,8 @@ export interface RequestTimeoutsOptions {
 }
 
 /**
- * Ends what takes longer than `timeout`: a request that waits, or that an application works on and
- * gives nothing. The worker of the latter is interrupted if that is possible, and killed otherwise.
+ * Ends requests that take longer than `timeout`: those that wait, and those whose application
+ * produces nothing. The worker of the latter is interrupted if possible, and otherwise killed.
  */
 export class RequestTimeouts {
   readonly #options: RequestTimeoutsOptions
@@ -34,7 +34,7 @@ export class RequestTimeouts {
     this.#workers = workers
   }
 
-  /** To be called several times a second while there are requests. */
+  /** Call it several times a second while there are requests. */
   look(queue: TaskQueue): void {
     const { timeout } = this.#options
     if (timeout === 0) return

@@ -1,8 +1,8 @@
-/** There are fewer rules than this whose violation passes. */
+/** More than the number of rules whose violation is tolerated. */
 const MAX_RULES = 64
 
 /**
- * Tells which violations of PEP 3333 are to be logged: each rule once. All workers run the same
+ * Decides which violations of PEP 3333 are logged: each rule once. All workers run the same
  * application, and each reports a rule once.
  */
 export class ViolationLog {

@@ -8,7 +8,7 @@ const LAST_OUTPUT_MS = 200
 export interface WorkerEndActions {
   /** The worker has ended, and everything that it sent was read. Called once. */
   finish(reason: string): void
-  /** The worker can do nothing any more and must be killed. */
+  /** The worker cannot continue and must be killed. */
   kill(reason: string): void
 }
 
@@ -42,7 +42,7 @@ export class WorkerEnd {
     this.#channelClosed = true
     if (this.#exitReason !== null) this.#finish()
     else if (this.#killReason === null) {
-      // Usually its end is on its way. If not, it is of no use without its channel.
+      // Usually it is about to end. If not, it is useless without its channel.
       const kill = () => this.#actions.kill('it closed its data channel')
       setTimeout(kill, LAST_OUTPUT_MS).unref()
     }

@@ -3,7 +3,7 @@ import type { FrameDecoder } from './frame-decoder.ts'
 import type { FrameChannel } from './frame-writer.ts'
 
 /**
- * A handle of the process or the thread that a worker lives in: frames there and back, and its end.
+ * A handle of the process or thread of a worker: frames in both directions, and its end.
  * {@link Worker} speaks the protocol over it, whichever of the two it is.
  */
 export interface WorkerHandle {

@@ -180,7 +180,7 @@ sys.path.remove(folder)
 run.main(program, host)
 `
 
-// A rejected promise that nobody awaits is no reason to end. The thread does not return to its
+// An unhandled rejection is not a reason to end. The thread does not return to its
 // event loop in any case.
 process.on('unhandledRejection', () => {})
 try {

@@ -57,7 +57,7 @@ monoceros.embedded.serve(link)
 
 // Python's output is sent by `port`. Nobody reads what is written here, so it would be kept.
 process.stdout.write = process.stderr.write = () => true
-// A rejected promise that nobody awaits is no reason to end. The thread does not return to its
+// An unhandled rejection is not a reason to end. The thread does not return to its
 // event loop in any case.
 process.on('unhandledRejection', () => {})
 try {
