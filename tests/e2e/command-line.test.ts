@@ -425,6 +425,33 @@ describe.skipIf(!hasPython())('the command line', () => {
       expect(lines).toHaveLength(3)
     })
 
+    test('a request that is refused before the application sees it has one line in each log', async () => {
+      const directory = temporaryDirectory()
+      onTestFinished(directory.remove)
+      const path = join(directory.path, 'access.log')
+      const server = await startPlain({
+        args: ['--access-logfile', path, '--limit-request-body', '10'],
+      })
+      const head = (start: string, fields = '') => `${start} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+      const chunked = head('POST /length', 'Transfer-Encoding: chunked\r\n')
+      const refused: [string, number][] = [
+        [head('CONNECT a:443'), 405],
+        [head('POST /length', 'Content-Length: 11\r\n'), 413],
+        [`${chunked}b\r\n01234567890\r\n0\r\n\r\n`, 413],
+        [head('GET /', 'X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n'), 400],
+        // By the engine, while the request is in progress.
+        [`${chunked}zz\r\n`, 400],
+      ]
+      for (const [text, status] of refused)
+        expect((await exchangeOnce(server, text)).status).toBe(status)
+      await server.stop()
+      const lines = (text: string, status: RegExp) =>
+        text.split('\n').flatMap((line) => status.exec(line)?.[1] ?? [])
+      const statuses = refused.map(([, status]) => String(status))
+      expect(lines(readFileSync(path, 'utf8'), /HTTP\/1\.1" (\d+) /)).toEqual(statuses)
+      expect(lines(server.log(), /Refused .* with (\d+): /)).toEqual(statuses)
+    })
+
     test('there is no access log unless asked for', async () => {
       const server = await startPlain()
       const from = server.log().length
