@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Span } from '../bytes/span.ts'
+import { parseHead } from '../../tests/support/scripted-engine.ts'
 import type { Peer } from '../http/exchange.ts'
-import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { makeEnviron } from '../wsgi/environ.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
@@ -20,12 +18,9 @@ const peer = (): Peer => ({
 })
 
 function parse(text: string, secure = false): RequestHead {
-  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
-  const bytes = Buffer.from(text, 'latin1')
-  parser.feed(new Span().set(bytes, 0, bytes.length))
-  expect(parser.complete, JSON.stringify(text)).toBe(true)
-  parser.head.secure = secure
-  return parser.head
+  const head = parseHead(text)
+  head.secure = secure
+  return head
 }
 
 function make(rootPath = '') {

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Span } from '../bytes/span.ts'
+import { parseHead } from '../../tests/support/scripted-engine.ts'
+import type { Span } from '../bytes/span.ts'
 import type { Reply } from '../http/exchange.ts'
-import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
@@ -77,12 +76,9 @@ function exchange(app: WSGIApplication, lines = '', strict = true) {
     { serverSoftware: 'test', multiprocess: false, errors: consoleErrors },
     strict,
   )
-  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
-  const bytes = Buffer.from(`POST /path HTTP/1.1\r\nHost: x\r\n${lines}\r\n`, 'latin1')
-  parser.feed(new Span().set(bytes, 0, bytes.length))
-  expect(parser.complete).toBe(true)
+  const head = parseHead(`POST /path HTTP/1.1\r\nHost: x\r\n${lines}\r\n`)
   const reply = new TestReply()
-  const sink = gateway.handle(parser.head, reply)
+  const sink = gateway.handle(head, reply)
   sink.begin()
   return { reply, sink, said, memory }
 }

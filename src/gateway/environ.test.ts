@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Span } from '../bytes/span.ts'
+import { parseHead } from '../../tests/support/scripted-engine.ts'
 import type { Peer } from '../http/exchange.ts'
-import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http/limits.ts'
+import type { HeadLimits } from '../http/limits.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { EnvironWriter, usualEnviron } from './environ.ts'
 import { encodeString } from './marshal.ts'
@@ -53,12 +52,9 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
 }
 
 function parse(text: string, facts: Facts): RequestHead {
-  const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...facts.limits })
-  const bytes = Buffer.from(text, 'latin1')
-  parser.feed(new Span().set(bytes, 0, bytes.length))
-  expect(parser.complete, JSON.stringify(text)).toBe(true)
-  parser.head.secure = facts.secure ?? false
-  return parser.head
+  const head = parseHead(text, facts.limits)
+  head.secure = facts.secure ?? false
+  return head
 }
 
 interface Facts {

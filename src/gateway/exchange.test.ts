@@ -2,12 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { parseHead } from '../../tests/support/scripted-engine.ts'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { EMPTY, Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import { RequestHeadParser } from '../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../http/limits.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { REFUSED, type Task, type TaskHandle } from '../runtimes/runtime.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
@@ -108,10 +107,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       },
     },
   )
-  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
-  const bytes = Buffer.from(text, 'latin1')
-  parser.feed(new Span().set(bytes, 0, bytes.length))
-  sink = gateway.handle(parser.head, reply)
+  sink = gateway.handle(parseHead(text), reply)
   sink.begin()
   return {
     said,

@@ -1,7 +1,7 @@
 import { EMPTY, Span } from '../../src/bytes/span.ts'
 import type { Peer, Reply, RequestHandler, RequestSink } from '../../src/http/exchange.ts'
 import { RequestHeadParser } from '../../src/http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../../src/http/limits.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../../src/http/limits.ts'
 import type { RequestHead } from '../../src/http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../../src/http/response-head.ts'
 
@@ -14,9 +14,9 @@ export const CLIENT: Peer = {
   environPart: null,
 }
 
-/** The head of a request, parsed as the engine does. */
-export function parseHead(text: string): RequestHead {
-  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
+/** The head of a request, given as HTTP/1.1 and parsed as the engine does. */
+export function parseHead(text: string, limits: Partial<HeadLimits> = {}): RequestHead {
+  const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...limits })
   const bytes = Buffer.from(text, 'latin1')
   parser.feed(new Span().set(bytes, 0, bytes.length))
   if (!parser.complete) throw new Error(`not a whole head: ${JSON.stringify(text)}`)

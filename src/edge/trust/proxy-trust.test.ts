@@ -1,19 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { Span } from '../../bytes/span.ts'
+import { parseHead } from '../../../tests/support/scripted-engine.ts'
 import type { Peer } from '../../http/exchange.ts'
-import { RequestHeadParser } from '../../http/h1/request-head-parser.ts'
-import { DEFAULT_HEAD_LIMITS } from '../../http/limits.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { ProxyTrust, SchemeConflictError } from './proxy-trust.ts'
 
 function head(...fields: string[]): RequestHead {
-  const parser = new RequestHeadParser(DEFAULT_HEAD_LIMITS)
-  const bytes = Buffer.from(
-    `GET / HTTP/1.1\r\nHost: a\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`,
-  )
-  parser.feed(new Span().set(bytes, 0, bytes.length))
-  expect(parser.complete).toBe(true)
-  return parser.head
+  const lines = fields.map((field) => `${field}\r\n`).join('')
+  return parseHead(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`)
 }
 
 const from = (remoteAddress: string): Peer => ({
