@@ -13,7 +13,8 @@ const size = 200 * 1000 * 1000
  */
 const allowance = 64 * 1024 * 1024
 
-// npm test has each way and each framing once; the release tier all combinations (vitest.config.ts).
+// npm test has each way and each framing once; the release tier has all combinations
+// (vitest.config.ts).
 const thorough = process.env.MONOCEROS_TEST_TIER === 'release'
 const uploads = [
   ['length', 'buffered', true],
