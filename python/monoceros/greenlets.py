@@ -23,7 +23,7 @@ def are_used() -> bool:
 
 
 def remember_current() -> None:
-    """To be called in each thread before it runs the application."""
+    """Call it in each thread before it runs the application."""
     getcurrent = _getcurrent()
     if getcurrent is not None:
         _main.append(getcurrent())

@@ -100,7 +100,7 @@ class Watcher:
         self._quiet = 0
 
     def tick(self) -> bool:
-        """To be called at least every TICK seconds while ``outbox.watched``. False if watching may
+        """Call it at least every TICK seconds while ``outbox.watched``. False if watching may
         end.
         """
         outbox = self._outbox

@@ -23,7 +23,7 @@ class Reporter:
     def forgive(
         self, rule: str, error: Exception, instead: str, place: Optional[str] = None
     ) -> None:
-        """Raises ``error`` if rules are strict. Otherwise returns; the log says once what is done
+        """Raises ``error`` if rules are strict. Otherwise returns, and logs once what is done
         instead.
         """
         leniency = self.carrier.leniency

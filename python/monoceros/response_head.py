@@ -36,8 +36,7 @@ _HOP_BY_HOP = frozenset(
     )
 )
 
-#: Fields whose values are made for one response: a head that has one of these is not worth
-#: remembering.
+#: Fields whose values differ for each response: a head with one of these is not remembered.
 _PASSING = frozenset(("date", "etag", "expires", "last-modified", "location", "set-cookie"))
 
 _ORDINARY = 0
@@ -53,9 +52,9 @@ _CACHED_LENGTH = 128
 _statuses: Dict[str, Tuple[str, bool]] = {}
 _names: Dict[str, int] = {}
 
-# And the whole heads: most responses begin as one before them did, and to find that out costs a
-# third of making the head again. Bounded in number and size; when there are too many, those in use
-# come back soon.
+# Whole heads too: most responses have the same head as an earlier one, and finding it costs a third
+# of making it again. Bounded in number and size; if there are too many, those in use are soon added
+# again.
 _HEADS_LIMIT = 256
 _HEAD_SIZE_LIMIT = 1024
 _HEAD_FIELDS_LIMIT = 32
@@ -88,7 +87,7 @@ class _Strict:
         raise error
 
 
-#: Forgives nothing.
+#: Tolerates nothing.
 STRICT: Judge = _Strict()
 
 

@@ -140,7 +140,7 @@ def _map_ledger() -> MutableSequence[int]:
 
 
 def _dump_stacks_on_signal(file: int) -> None:
-    """On SIGURG, writes the stacks of all threads behind the ledger; the process continues.
+    """On SIGURG, writes the stacks of all threads after the ledger; the process continues.
 
     For an import that does not release the interpreter's lock, so that the StackObserver cannot
     run: faulthandler needs no lock. SIGURG, because it is ignored if the application has removed

@@ -48,7 +48,7 @@ export type NodeHandler = (
  * as `PATH_INFO`. For frameworks that do not pass on the mount, such as Fastify, set `scriptName`;
  * requests for other paths then go to `next()`, or are answered with 404.
  *
- * Do not use it behind body parsers: the body of the request must not have been read, unless
+ * Do not use it after body parsers: the body of the request must not have been read, unless
  * `request.rawBody`, or `request.body` of `express.raw()`, has its bytes.
  *
  * Both bodies are streamed with back-pressure. When the client goes away, the `close()` of the body

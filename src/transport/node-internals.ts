@@ -26,12 +26,12 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     members: ['net._createServerHandle'],
     files: HERE,
     use: 'binds a socket from which this process does not accept, as `node:cluster` does',
-    without: 'The server does not start, and the error says why.',
+    without: 'The server does not start; the error explains this.',
   },
   {
     members: ['handle.open', 'listen', 'readStart', 'readStop', 'getsockname', 'fd', 'close'],
     files: [...HERE, 'transport/bound-socket.ts'],
-    use: 'listens on that socket, keeps libuv from accepting on it, and tells its descriptor',
+    use: 'listens on that socket, keeps libuv from accepting on it, and finds its descriptor',
     without: 'The server does not start.',
   },
   {
@@ -44,7 +44,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     members: ['server._handle.readStart', 'readStop', 'listen'],
     files: [...HERE, 'transport/accept-sockets.ts'],
     use: 'leaves new connections in the kernel while there are no file descriptors',
-    without: 'libuv goes on trying to accept.',
+    without: 'libuv keeps trying to accept.',
   },
   {
     members: ['handle.fd'],
@@ -55,7 +55,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
   {
     members: ['new net.Socket({ handle, onread })'],
     files: [...HERE, 'transport/reading-socket.ts'],
-    use: 'reads a connection, or the socket of a child process, into memory of our own',
+    use: 'reads a connection, or the socket of a child process, into our own memory',
     without: 'Nothing is read. (Node documents `onread`, but for `net.connect` only.)',
   },
   {

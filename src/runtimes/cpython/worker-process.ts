@@ -28,12 +28,12 @@ export interface ProcessOptions {
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
 /** The time from SIGABRT, on which Python prints the stacks of its threads, to SIGKILL. */
 const ABORT_MS = 1000
-/** The size of the ledger in its file, in bytes; stack dumps are written behind it. */
+/** The size of the ledger in its file, in bytes; stack dumps are written after it. */
 const LEDGER_BYTES = 4096
 /** How long Python has to answer GET_STACKS, in milliseconds. */
 const ANSWER_MS = 1000
 /**
- * On this signal a worker writes its stacks behind the ledger, even if the application never
+ * On this signal a worker writes its stacks after the ledger, even if the application never
  * releases the interpreter's lock. A process without a handler ignores it.
  */
 const DUMP_SIGNAL = 'SIGURG'
@@ -174,7 +174,7 @@ class WorkerProcess implements WorkerHandle {
   }
 
   /**
-   * What it writes behind the ledger on {@link DUMP_SIGNAL}, when nothing more comes; empty if
+   * What it writes after the ledger on {@link DUMP_SIGNAL}, when nothing more comes; empty if
    * nothing came in time.
    */
   async #readDump(): Promise<string> {

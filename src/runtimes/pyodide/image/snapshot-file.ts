@@ -54,7 +54,7 @@ export async function readHeader(
 }
 
 /**
- * Reads the snapshot behind the header.
+ * Reads the snapshot after the header.
  *
  * @throws CacheError if the checksum is wrong or there is not enough memory
  */
