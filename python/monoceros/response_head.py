@@ -20,7 +20,7 @@ _STATUS_FORM = "it must be three digits (200 to 999), a space and a reason, as i
 _BARE_STATUS = re.compile(r"[2-9][0-9][0-9]")
 
 #: "Applications are forbidden to use hop-by-hop features or headers" (PEP 3333 "Other HTTP
-#: Features"). src/wsgi/hop-by-hop.ts has the same; a test compares them.
+#: Features"). src/semantics/hop-by-hop.ts has the same; a test compares them.
 _HOP_BY_HOP = frozenset(
     (
         "connection",
