@@ -13,11 +13,7 @@ const size = 200 * 1000 * 1000
  */
 const allowance = 64 * 1024 * 1024
 
-<<<<<<< HEAD
-// npm test has each way and each framing once; the release tier has all combinations
-=======
 // npm test has each way of buffering and each framing once, the release tier every combination
->>>>>>> 71b90df (Store the durations of all test files)
 // (vitest.config.ts).
 const thorough = process.env.MONOCEROS_TEST_TIER === 'release'
 const uploads = [
