@@ -47,9 +47,7 @@ def read_startup(payload: bytes) -> Startup:
             strict=value.get("strict", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FrameError(
-            f"a START that cannot be read: {type(error).__name__}: {error}"
-        ) from error
+        raise FrameError(f"cannot read START: {type(error).__name__}: {error}") from error
     for field, kind in (
         ("application", str),
         ("threads", int),
@@ -59,9 +57,7 @@ def read_startup(payload: bytes) -> Startup:
         if not isinstance(getattr(startup, field), kind):
             raise FrameError(f"a START whose {field!r} is {getattr(startup, field)!r}")
     if startup.threads < 1 or startup.window < 1:
-        raise FrameError(
-            f"a START with {startup.threads} threads and a window of {startup.window}"
-        )
+        raise FrameError(f"a START with {startup.threads} threads and a window of {startup.window}")
     return startup
 
 

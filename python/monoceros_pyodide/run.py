@@ -33,7 +33,7 @@ class Host(Protocol):
         """Switches the terminal's echo."""
 
     def is_broken(self) -> bool:
-        """Whether nobody reads standard output any more."""
+        """Whether standard output is no longer read."""
 
 
 class Program:

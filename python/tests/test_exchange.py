@@ -1189,7 +1189,9 @@ class Lenient(unittest.TestCase):
             response = gateway.get(RAW_URI="/odd")
             self.assertEqual((response.body, response.header("Connection")), (b"x", None))
         self.assertEqual(len(gateway.notes), 4, gateway.notes)
-        hop = next(note for note in gateway.notes if "header Connection is a hop-by-hop header" in note)
+        hop = next(
+            note for note in gateway.notes if "header Connection is a hop-by-hop header" in note
+        )
         self.assertTrue(hop.startswith("GET /odd: start_response: "), hop)
         self.assertIn("the header is omitted", hop)
         self.assertIn(f"{__file__}:{app.__code__.co_firstlineno + 1}", hop)

@@ -1,7 +1,7 @@
 /** Called for each event of a topic. */
 export type Listener<Event> = (event: Event) => void
 
-/** Called with what a listener threw. */
+/** Called with the error that a listener threw. */
 export type ListenerFailed = (topic: string, error: unknown) => void
 
 /**

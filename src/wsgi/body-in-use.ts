@@ -2,7 +2,7 @@ import { isPromise, notIterable } from './body.ts'
 import { isAboutTheClient } from './client-gone.ts'
 import type { WSGIBody } from './types.ts'
 
-/** Takes errors that only the log can be told about. */
+/** Takes errors that can only be logged. */
 interface Log {
   complain(error: unknown): void
 }

@@ -242,7 +242,7 @@ export class Call<Head extends HeadFacts> implements ClientWatch {
   #fail(error: unknown): void {
     const output = this.#output
     if (output.isOver) {
-      // The client cannot be told any more. An application that fails because the client is gone,
+      // It is too late for an answer. An application that fails because the client is gone,
       // or because of an error that was reported before, has done nothing wrong.
       const isKnown = this.#failure?.error === error || (this.#cancelled && isAboutTheClient(error))
       if (!isKnown) output.sink.complain(error)

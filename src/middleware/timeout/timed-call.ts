@@ -78,7 +78,7 @@ export class TimedCall {
   run(inner: WSGIFunction): WSGIBody | Promise<WSGIBody> {
     this.#environ['monoceros.timeout.signal'] = this.#abort.signal
     whenClientGone(this.#environ, () => {
-      // Nobody waits any longer, so nothing is late.
+      // The response is not awaited any more, so it cannot be late.
       clearTimeout(this.#timer)
       this.#gone = true
       if (this.#late === null) this.#abort.abort(new ClientGoneError())

@@ -105,7 +105,7 @@ function write(descriptor: number, bytes: Uint8Array): void {
         if (code === 'EPIPE' && descriptor === STDOUT) host.broken = true
         throw error
       }
-      // Ctrl-C must end a program whose output nobody reads.
+      // Ctrl-C must end a program whose output is not read.
       if (Atomics.load(signals, 0) !== 0 && done === 0) throw osError('EINTR')
       Atomics.wait(NEVER_NOTIFIED, 0, 0, pause)
       pause = Math.min(pause * 2, LONGEST_PAUSE)

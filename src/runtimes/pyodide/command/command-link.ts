@@ -99,7 +99,7 @@ export type CommandNotice =
   | { readonly type: 'echo'; readonly echo: boolean }
   | { readonly type: 'ended'; readonly status: number }
   /**
-   * The interpreter broke down: one line, and Python's stack or nothing. It never contains
+   * The interpreter failed: one line, and Python's stack if it is known. It never contains
    * JavaScript.
    */
   | { readonly type: 'broken'; readonly reason: string; readonly place: string }

@@ -107,7 +107,7 @@ export class FileOpener {
     return stream
   }
 
-  /** Explains why a database cannot be used: SQLite says only "unable to open database file". */
+  /** Explains why a database cannot be used: SQLite reports only "unable to open database file". */
   #explainLog(stream: FileStream): void {
     const header = Buffer.allocUnsafe(HEADER_BYTES)
     let read = 0

@@ -55,7 +55,7 @@ sys.path.remove(folder)
 monoceros.embedded.serve(link)
 `
 
-// Python's output is sent by `port`. Nobody reads what is written here, so it would be kept.
+// Python's output is sent by `port`. What is written here is not read, so it would stay in memory.
 process.stdout.write = process.stderr.write = () => true
 // An unhandled rejection is not a reason to end. The thread does not return to its
 // event loop in any case.
