@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { repository } from './build.ts'
 
 /** The suite's own cache of the embedded interpreter, `MONOCEROS_CACHE` for all that it starts. */
@@ -10,7 +11,7 @@ export const interpreterCache = join(repository, 'tests', '.cache', 'interpreter
  * Makes the snapshot that interpreters start from, unless it is there: without it each start takes
  * a second more of a processor.
  */
-export function prepareInterpreterCache(): void {
+export async function prepareInterpreterCache(): Promise<void> {
   const image = join(repository, 'dist', 'runtimes', 'pyodide', 'image', 'image.js')
   const code = `
 const { keepSnapshot } = await import(${JSON.stringify(image)})
@@ -19,9 +20,7 @@ const outcome = await keepSnapshot({ MONOCEROS_CACHE: ${JSON.stringify(interpret
 clearInterval(alive)
 if (outcome.kind === 'failed') throw new Error(outcome.reason)
 `
-  execFileSync(process.execPath, ['--input-type=module', '-e', code], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
 }
 
 /** Puts that snapshot into another cache folder, for who starts with one of their own. */

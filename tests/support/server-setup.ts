@@ -36,9 +36,16 @@ async function prepare(project: TestProject, env: NodeJS.ProcessEnv): Promise<vo
     }
   })
 
-  await withDirectoryLock(join(repository, 'tests', '.cache.lock'), prepareInterpreterCache)
+  // The snapshot is made beside the virtual environment: each takes one processor for a while.
+  const snapshot = withDirectoryLock(
+    join(repository, 'tests', '.cache.lock'),
+    prepareInterpreterCache,
+  )
+  await Promise.all([snapshot, preparePython(project, env)])
   env.MONOCEROS_CACHE = interpreterCache
+}
 
+async function preparePython(project: TestProject, env: NodeJS.ProcessEnv): Promise<void> {
   if (env.MONOCEROS_SKIP_PYTHON === '1') {
     if (env.CI) {
       throw new Error(
