@@ -14,7 +14,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // End-to-end tests start real servers and often wait for them, so that a few more files than
     // cores keep the cores busy. Many more would wait for each other until they time out.
-    maxWorkers: 4,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: [
       // To start a process for each of more than a hundred small files takes a quarter of the time.
@@ -25,13 +25,15 @@ export default defineConfig({
         ...release,
         test: {
           ...release.test,
-          // The comparison with llhttp with more connections, large bodies in every combination, and
-          // the mounted applications in a program as well as by the command.
+          // The comparison with llhttp with more connections, large bodies in every combination, the
+          // mounted applications in a program as well as by the command, and PEP 3333's rules for
+          // asynchronous applications.
           include: [
             ...release.test.include,
             'tests/e2e/http-differential.test.ts',
             'tests/e2e/large-bodies.test.ts',
             'tests/e2e/one-process.test.ts',
+            'tests/e2e/pep3333-typescript.test.ts',
           ],
           env: {
             MONOCEROS_TEST_TIER: 'release',

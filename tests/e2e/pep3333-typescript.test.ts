@@ -8,10 +8,11 @@ import { table } from '../pep3333/table.ts'
 import type { RunningServer } from '../support/running-server.ts'
 import { startServer } from '../support/server.ts'
 
-// Runs the table of tests/e2e/pep3333.test.ts with the same applications in TypeScript, and again
-// with applications that return promises and asynchronous iterables wherever the contract allows
-// them.
+// Runs the table of tests/e2e/pep3333.test.ts with the same applications in TypeScript. The release
+// tier runs it with applications that return promises and asynchronous iterables wherever the
+// contract allows them.
 
+const form = process.env.MONOCEROS_TEST_TIER === 'release' ? 'async' : undefined
 const applications = join(import.meta.dirname, '..', 'pep3333')
 
 let notes = ''
@@ -19,7 +20,7 @@ const servers = new Map<TypeScriptServer, Promise<RunningServer | Error>>()
 beforeAll(() => {
   notes = mkdtempSync(join(tmpdir(), 'monoceros-pep3333-typescript-'))
   // All at once: the later ones start while the earlier ones are put to their cases.
-  for (const { server } of groups()) {
+  for (const { server } of tested()) {
     const { app, args } = server
     const options = { app, args: [...args], env: { PEP3333_NOTES: notes }, cwd: applications }
     servers.set(
@@ -50,7 +51,12 @@ function groups(): Group[] {
   return [...found.values()]
 }
 
-/** One of the servers of single applications, which have no second form. */
+/** The groups that this tier runs. Servers of single applications have no asynchronous form. */
+function tested(): Group[] {
+  return groups().filter(({ server }) => form === undefined || isDispatcher(server))
+}
+
+/** Whether it serves the applications of many cases. */
 function isDispatcher({ app }: TypeScriptServer): boolean {
   return app === plain.typescript.app
 }
@@ -62,7 +68,7 @@ test('a difference says something else than an application in Python', () => {
 })
 
 describe.each(
-  groups().map((group) => [group.server.app, group.server.args.slice(2).join(' '), group] as const),
+  tested().map((group) => [group.server.app, group.server.args.slice(2).join(' '), group] as const),
 )('PEP 3333 for %s %s', (_app, _args, { server: command, rows }) => {
   let server: RunningServer | Error
   beforeAll(async () => {
@@ -77,7 +83,7 @@ describe.each(
     if (!(server instanceof Error)) await server.stop()
   })
 
-  function see(row: PepCase, form?: string): Promise<string> {
+  function see(row: PepCase): Promise<string> {
     if (server instanceof Error) return Promise.resolve('not served')
     return outcome((row.typescript?.run ?? row.run)(new Probe(server, notes, form)))
   }
@@ -85,12 +91,6 @@ describe.each(
   test.for(rows.map((row) => [row.id, row] as const))('%s', async ([, row]) => {
     expect(await see(row), `${row.section}: ${row.rule}`).toBe(expected(row))
   })
-
-  if (isDispatcher(command)) {
-    test.for(rows.map((row) => [row.id, row] as const))('%s, asynchronous', async ([, row]) => {
-      expect(await see(row, 'async'), `${row.section}: ${row.rule}`).toBe(expected(row))
-    })
-  }
 })
 
 function expected(row: PepCase): string {
