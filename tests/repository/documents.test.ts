@@ -21,8 +21,7 @@ import { wideLines } from '../support/wide-lines.ts'
 // Checks that the pages are true and well formed: their TypeScript compiles, their programs print
 // what they show, their tables name the options that exist, and their links and paths lead
 // somewhere. (tests/release/tutorial.test.ts runs the tutorial; here only its links, paths and form
-// are
-// checked.)
+// are checked.)
 //
 // The kind of a block is written behind its language, where readers do not see it:
 // - `ts`: is compiled together with the files of its page;
