@@ -413,7 +413,19 @@ class TimeOuts(EmbeddedCase):
         worker = self.worker(application)
         on_time_out = worker._on_time_out
 
+        def is_nested(frame: Optional[FrameType]) -> bool:
+            while frame is not None:
+                if frame.f_code is begun_now.__code__:
+                    return True
+                frame = frame.f_back
+            return False
+
         def begun_now(number: int, frame: Optional[FrameType]) -> None:
+            if is_nested(frame):
+                # The real handler is the server's code, where nothing is raised. This one is not,
+                # and would pass for the application's.
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00005, 0.001))
+                return
             if not again_was_asked():
                 # Of two signals in a row the second often belongs to a request that is over.
                 self.link.late_stream = self.link.last_begun - chance.randrange(2)
