@@ -100,7 +100,8 @@ throw new Proxy(new SyntaxError('x'), { get: thrown, has: thrown, getPrototypeOf
 
 /** What the command prints on standard error when it refuses to serve. */
 export async function refusal(args: string[]): Promise<string> {
-  const { code, stderr } = await runCommand(args, { cwd: folder.path, timeout: 60_000 })
+  const options = { cwd: folder.path, timeout: 60_000 }
+  const { code, stderr } = await runCommand(['--bind', '127.0.0.1:0', ...args], options)
   expect(code, stderr).toBe(3)
   return stderr
 }
