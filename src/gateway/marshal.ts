@@ -5,11 +5,11 @@
  */
 import { Span } from '../bytes/span.ts'
 
-const DICT = 0x7b // '{', ended by NULL
-const NULL = 0x30 // '0'
-const SHORT_ASCII = 0x7a // 'z': u8 length
-const ASCII = 0x61 // 'a': u32 length
-const UNICODE = 0x75 // 'u': u32 length in bytes, UTF-8
+export const DICT = 0x7b // '{', ended by NULL
+export const NULL = 0x30 // '0'
+export const SHORT_ASCII = 0x7a // 'z': u8 length
+export const ASCII = 0x61 // 'a': u32 length
+export const UNICODE = 0x75 // 'u': u32 length in bytes, UTF-8
 
 export function beginDict(out: Buffer, at: number): number {
   out[at] = DICT

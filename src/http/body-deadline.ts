@@ -1,8 +1,6 @@
-import type { Deadlines } from './deadlines.ts'
+import { type Deadlines, NEVER } from './deadlines.ts'
 import { HttpError } from './errors.ts'
 import type { Rates, Timeouts } from './timeouts.ts'
-
-const NEVER = Number.POSITIVE_INFINITY
 
 /**
  * When the body of one request must have made progress, and when it must be complete. An exchange

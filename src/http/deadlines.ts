@@ -11,6 +11,9 @@ export interface Deadlined {
   checkDeadlines(now: number): void
 }
 
+/** A deadline that does not pass. */
+export const NEVER = Number.POSITIVE_INFINITY
+
 /** How exact the clock is, in milliseconds. */
 export const TICK_MS = 250
 
@@ -51,7 +54,7 @@ export class Deadlines {
 
   /** The deadline that is `seconds` from now; 0 seconds means none. */
   in(seconds: number): number {
-    return seconds === 0 ? Number.POSITIVE_INFINITY : this.now + TICK_MS + seconds * 1000
+    return seconds === 0 ? NEVER : this.now + TICK_MS + seconds * 1000
   }
 
   #sweep(): void {

@@ -1,7 +1,5 @@
-import type { Deadlines } from './deadlines.ts'
+import { type Deadlines, NEVER } from './deadlines.ts'
 import type { Rates, Timeouts } from './timeouts.ts'
-
-const NEVER = Number.POSITIVE_INFINITY
 
 /** Where a response goes, as far as its progress can be seen. */
 export interface Outlet {

@@ -1,14 +1,10 @@
+import { ASCII, DICT, NULL, SHORT_ASCII, UNICODE } from '../gateway/marshal.ts'
 import type { WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue, WSGIError } from '../wsgi/wsgi-error.ts'
 
-// The type codes of CPython's `marshal`, format versions 2 to 5.
-const DICT = 0x7b // '{', ended by NULL
-const NULL = 0x30 // '0'
+// The type codes that the gateway's environs do not need.
 const LIST = 0x5b // '[': u32 count
 const BYTES = 0x73 // 's': u32 length
-const SHORT_ASCII = 0x7a // 'z': u8 length
-const ASCII = 0x61 // 'a': u32 length
-const UNICODE = 0x75 // 'u': u32 length in bytes, UTF-8
 const INT = 0x69 // 'i': i32
 const LONG = 0x6c // 'l': i32 count of digits with the number's sign, u16 each, base 2^15
 const FLOAT = 0x67 // 'g': f64

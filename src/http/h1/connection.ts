@@ -5,7 +5,7 @@ import { reset } from '../../transport/reset.ts'
 import { unacknowledged } from '../../transport/unacknowledged.ts'
 import { BodyDeadline } from '../body-deadline.ts'
 import type { Connection, ConnectionContext } from '../connection.ts'
-import type { Deadlined } from '../deadlines.ts'
+import { type Deadlined, NEVER } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import type { Peer, Reply, RequestSink } from '../exchange.ts'
 import type { IdleMember } from '../idle-connections.ts'
@@ -17,8 +17,6 @@ import { LingeringClose } from './lingering-close.ts'
 import type { H1RequestHead } from './request-head.ts'
 import { noMemory, type ReaderOwner, RequestReader } from './request-reader.ts'
 import { ResponseWriter, type WriterOwner } from './response-writer.ts'
-
-const NEVER = Number.POSITIVE_INFINITY
 
 /**
  * An HTTP/1.x connection (RFC 9112): takes requests one after another off a socket, hands each to

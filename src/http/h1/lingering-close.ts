@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ConnectionContext } from '../connection.ts'
+import { NEVER } from '../deadlines.ts'
 
 /**
  * After the last answer of a connection, how much is read and thrown away, and for how long, before
@@ -20,12 +21,12 @@ const LINGER_SECONDS_STOPPING = 1
  */
 export class LingeringClose {
   /** The next moment to call {@link passed}, on the clock of `Deadlines`. */
-  at = Number.POSITIVE_INFINITY
+  at = NEVER
   /** The connection is ending: what arrives is dropped. */
   begun = false
   readonly #socket: Socket
   readonly #context: ConnectionContext
-  #until = Number.POSITIVE_INFINITY
+  #until = NEVER
   /** Bytes that were dropped. */
   #dropped = 0
 
@@ -57,7 +58,7 @@ export class LingeringClose {
   }
 
   passed(): void {
-    this.at = Number.POSITIVE_INFINITY
+    this.at = NEVER
     // A client that reads slowly still has to get what is queued. The write timeout watches over
     // that.
     if (this.#socket.writableLength > 0) this.#linger()

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Span } from '../../bytes/span.ts'
+import { isBodiless } from '../../semantics/bodiless.ts'
 import type { RequestSink } from '../exchange.ts'
 import type { ResponseHead } from '../response-head.ts'
 import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
@@ -92,7 +93,7 @@ export class ResponseWriter {
     this.#state = FINISHING
     // The answer to HEAD has the Content-Length of that to GET, if it is known (RFC 9110 §8.6).
     const declares =
-      head.contentLength === -1 && (!withoutBody || (length > 0 && isWithBodyToGet(head)))
+      head.contentLength === -1 && (!withoutBody || (length > 0 && !isBodiless(head.status)))
     const text = this.#headText(head, declares ? `Content-Length: ${length}\r\n` : '')
     if (withoutBody || length === 0) {
       this.#socket.write(text, 'latin1')
@@ -161,7 +162,7 @@ export class ResponseWriter {
   }
 
   #isWithoutBody(head: ResponseHead): boolean {
-    return this.#toHead || !isWithBodyToGet(head)
+    return this.#toHead || isBodiless(head.status)
   }
 
   #headText(head: ResponseHead, framing: string): string {
@@ -239,8 +240,4 @@ export class ResponseWriter {
     socket.write(waits ? Buffer.from(piece) : piece, written)
     return !waits && socket.writableLength > 0
   }
-}
-
-function isWithBodyToGet({ status }: ResponseHead): boolean {
-  return status !== 204 && status !== 304
 }
