@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from contextvars import Context
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Callable
 
-from .environ import Environ
-from .leniency import Leniency
 from .outbox import Outbox
 
 if TYPE_CHECKING:
+    from .channel import Service
     from .exchange import Exchange
 
 
-class Carrier(Protocol):
+class Carrier:
     """A worker: of one thread, of several, or embedded in the acceptor."""
 
-    application: Callable[..., Any]
-    template: Environ
-    context: Context
     outbox: Outbox
-    leniency: Leniency
-    window: int
-    #: True if the last close() was slow, see ``exchange._SLOW_TAIL``.
-    slow_tail: bool
+
+    def __init__(self, service: Service) -> None:
+        self.application = service.application
+        self.template = service.template
+        self.context = service.context
+        self.leniency = service.leniency
+        self.window = service.window
+        #: True if the last close() was slow, see ``exchange._SLOW_TAIL``.
+        self.slow_tail = False
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Blocks until ``ready()``, or until the exchange is cancelled."""
+        raise NotImplementedError
 
     def track(self, exchange: Exchange) -> None:
         """From now on, WINDOW and CANCEL frames about this exchange are handled."""
+        raise NotImplementedError

@@ -4,9 +4,10 @@ and what a worker serves."""
 from __future__ import annotations
 
 import socket
-from contextvars import Context
+from contextvars import Context, copy_context
 from os import close, pipe, read, set_blocking, write
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     List,
@@ -21,6 +22,9 @@ from typing import (
 from .environ import Environ
 from .frames import Frame, FrameReader
 from .leniency import Leniency
+
+if TYPE_CHECKING:
+    from .startup import Startup
 
 _READ_SIZE = 64 * 1024
 _READ_LIMIT = 1024 * 1024
@@ -38,6 +42,25 @@ class Service(NamedTuple):
     graceful_timeout: float
     ledger: MutableSequence[int]
     leniency: Leniency
+
+    @classmethod
+    def of(
+        cls,
+        startup: Startup,
+        application: Callable[..., Any],
+        template: Environ,
+        ledger: MutableSequence[int],
+    ) -> Service:
+        """The service that START asks for. Exchanges run in copies of the current context."""
+        return cls(
+            application,
+            template,
+            copy_context(),
+            startup.window,
+            startup.graceful_timeout,
+            ledger,
+            Leniency(startup.strict),
+        )
 
 
 class TakenBack(Exception):

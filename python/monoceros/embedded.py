@@ -12,7 +12,6 @@ import io
 import os
 import signal
 import sys
-from contextvars import copy_context
 from functools import partial
 from types import FrameType
 from typing import Any, Callable, List, NoReturn, Optional, cast
@@ -33,7 +32,6 @@ from .embedded_timeout import (
 from .environ import make_template
 from .exchange import Exchange
 from .frames import Frame, FrameError
-from .leniency import Leniency
 from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
@@ -75,15 +73,7 @@ def serve(link: Link) -> int:
         link.serves()
         gc.collect()
         gc.freeze()
-        service = Service(
-            application,
-            template,
-            copy_context(),
-            startup.window,
-            startup.graceful_timeout,
-            make_ledger(link),
-            Leniency(startup.strict),
-        )
+        service = Service.of(startup, application, template, make_ledger(link))
         return EmbeddedWorker(service, port).serve()
     except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Callable, Deque, Dict, List, NoReturn, Optional, Set
 
 from . import exit_status, frames
+from .carrier import Carrier
 from .channel import Service, TakenBack, forget_below
 from .exchange import Exchange
 from .frames import Frame, FrameReader, FrameError
@@ -14,19 +15,14 @@ from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox
 from .streams import BodyStream, ClientGone
 
 
-class SerialWorker:
+class SerialWorker(Carrier):
     """Runs the exchanges of one acceptor in the calling thread; see ``serve``.
 
     A subclass reads frames (``_receive``) and sends them (``_send``, ``_gather``).
     """
 
     def __init__(self, service: Service) -> None:
-        self.application = service.application
-        self.template = service.template
-        self.context = service.context
-        self.leniency = service.leniency
-        self.window = service.window
-        self.slow_tail = False
+        super().__init__(service)
         self.outbox = Outbox(self._send, self._gather)
         self._ledger = service.ledger
         self._reader = FrameReader()

@@ -13,6 +13,7 @@ from select import POLLIN, poll
 from typing import Callable, Deque, Dict, List, Set, Tuple
 
 from . import exit_status, frames, greenlets
+from .carrier import Carrier
 from .channel import Pipe, Service, forget_below, receive_some, send_gathered
 from .exchange import Exchange
 from .frames import Frame, FrameReader, FrameError
@@ -44,18 +45,13 @@ class _Runner:
         self.number = number
 
 
-class ThreadedWorker:
+class ThreadedWorker(Carrier):
     """Runs the exchanges of one acceptor in ``threads`` threads; see ``serve``."""
 
     def __init__(
         self, threads: int, service: Service, data: socket.socket, control: socket.socket
     ) -> None:
-        self.application = service.application
-        self.template = service.template
-        self.context = service.context
-        self.leniency = service.leniency
-        self.window = service.window
-        self.slow_tail = False
+        super().__init__(service)
         #: Guards everything below but the readers, which are the main thread's.
         self.lock = allocate_lock()
         self.outbox = Outbox(self._send, self._gather)

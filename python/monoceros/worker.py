@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import sys
-from contextvars import copy_context
 from typing import Any, MutableSequence, cast
 
 from . import exit_status, frames
@@ -18,7 +17,6 @@ from .channel import Service
 from .cooperative import CooperativeWorker
 from .environ import make_template
 from .frames import FrameReader, FrameError
-from .leniency import Leniency
 from .loader import LoadError
 from .native import cooperative_wait
 from .solo import SoloWorker
@@ -68,15 +66,7 @@ def _run(
     # The application's objects live as long as the worker, so garbage collection can skip them.
     gc.collect()
     gc.freeze()
-    service = Service(
-        application,
-        template,
-        copy_context(),
-        startup.window,
-        startup.graceful_timeout,
-        ledger,
-        Leniency(startup.strict),
-    )
+    service = Service.of(startup, application, template, ledger)
     if startup.threads > 1:
         return ThreadedWorker(startup.threads, service, data, control).serve()
     wait = cooperative_wait()
