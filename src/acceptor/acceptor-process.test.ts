@@ -353,8 +353,8 @@ describe('with an application in TypeScript', () => {
     const acceptor = new TestAcceptor()
     prepare(acceptor)
     let retire = () => {}
-    runAcceptorProcess(host, (_start, _log, ask) => {
-      retire = ask
+    runAcceptorProcess(host, (_start, _log, arbiter) => {
+      retire = arbiter.retire
       return acceptor
     })
     host.receive(await startMessage('./app.ts:app'))

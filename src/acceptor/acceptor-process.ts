@@ -14,6 +14,7 @@ import type {
   ReadyReport,
   StartMessage,
   ToAcceptor,
+  WorkerEvent,
   WorkerReport,
 } from './messages.ts'
 
@@ -44,11 +45,19 @@ export interface AcceptorHost extends HostProcess {
   kill(pid: number, signal: NodeJS.Signals): unknown
 }
 
-/** Makes the acceptor of a process. `retire` asks the arbiter to replace the process. */
+/** What an acceptor tells the arbiter by itself. */
+export interface ArbiterLink {
+  /** Asks for this process to be replaced. */
+  retire(): void
+  /** Passes on what happens to a worker. */
+  workerEvent(event: WorkerEvent): void
+}
+
+/** Makes the acceptor of a process. */
 export type CreateAcceptor = (
   start: StartMessage,
   log: ErrorLog,
-  retire: () => void,
+  arbiter: ArbiterLink,
 ) => AcceptorControls
 
 /** How long after `graceful_timeout` a stop ends by force, in milliseconds. */
@@ -138,7 +147,10 @@ class AcceptorProcess {
         level: start.settings.logLevel,
       })
       if (this.#runsApplication) this.#hideChannel()
-      this.#acceptor = this.#create(start, this.#log, () => this.#send({ type: 'retiring' }))
+      this.#acceptor = this.#create(start, this.#log, {
+        retire: () => this.#send({ type: 'retiring' }),
+        workerEvent: (event) => this.#send({ type: 'worker-event', event }),
+      })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
       this.#serving = true

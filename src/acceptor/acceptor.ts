@@ -20,7 +20,7 @@ import type { Settings } from '../settings/table.ts'
 import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
 import { failureText } from '../wsgi/failure.ts'
-import type { AcceptorControls } from './acceptor-process.ts'
+import type { AcceptorControls, ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import { clientBudgets } from './client-budgets.ts'
 import { DescriptorShortage } from './descriptor-shortage.ts'
@@ -38,8 +38,7 @@ export interface AcceptorOptions {
   readonly tmpDir: string
   /** See `StartMessage` in `messages.ts`. */
   readonly stackFd: number | null
-  /** Asks for this process to be replaced. */
-  readonly retire: () => void
+  readonly arbiter: ArbiterLink
 }
 
 /**
@@ -71,6 +70,7 @@ export class Acceptor implements AcceptorControls {
       log.error(`A listener of ${topic} failed: ${failureText(error)}`)
     this.#events = new RequestEvents(listenerFailed)
     this.#workerEvents = new WorkerEvents(listenerFailed)
+    this.#passOnWorkerEvents()
     logRefusals(this.#events, (level, kind, line) => this.#limited(level, kind, line))
   }
 
@@ -110,6 +110,16 @@ export class Acceptor implements AcceptorControls {
     return warning === '' ? ready : { ...ready, warnings: [warning] }
   }
 
+  /** The arbiter publishes them again, for those who watch the whole server. */
+  #passOnWorkerEvents(): void {
+    const { arbiter } = this.#options
+    const { workerStarted, workerReady, workerRecycled, workerEnded } = this.#workerEvents
+    workerStarted.subscribe((event) => arbiter.workerEvent({ topic: 'workerStarted', ...event }))
+    workerReady.subscribe((event) => arbiter.workerEvent({ topic: 'workerReady', ...event }))
+    workerRecycled.subscribe((event) => arbiter.workerEvent({ topic: 'workerRecycled', ...event }))
+    workerEnded.subscribe((event) => arbiter.workerEvent({ topic: 'workerEnded', ...event }))
+  }
+
   #acceptFailed(where: string, error: Error): void {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EMFILE' || code === 'ENFILE') this.#shortage?.check()
@@ -125,7 +135,7 @@ export class Acceptor implements AcceptorControls {
     if (this.#replaced) return
     this.#replaced = true
     this.#options.log.critical(`${reason}; replacing this process`)
-    this.#options.retire()
+    this.#options.arbiter.retire()
   }
 
   #limited(level: LogLevel, kind: string, text: string, burst?: number): void {
@@ -134,10 +144,10 @@ export class Acceptor implements AcceptorControls {
   }
 
   #makeBackend(): Backend {
-    const { settings, log, workers, tmpDir, stackFd, retire } = this.#options
+    const { settings, log, workers, tmpDir, stackFd, arbiter } = this.#options
     const gateway = this.#gatewayOptions()
     return runtimeOf(settings) === 'node'
-      ? new NodeBackend({ settings, log, gateway, stackFd, retire })
+      ? new NodeBackend({ settings, log, gateway, stackFd, retire: () => arbiter.retire() })
       : new PythonBackend({
           settings,
           log,

@@ -21,7 +21,14 @@
  * | `leaving` | it stops accepting, so its replacement can start; `failed`: because of an error |
  * | `retiring` | it asks to be replaced, and serves until it is stopped |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
+ * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
+import type {
+  WorkerEnded,
+  WorkerReady,
+  WorkerRecycled,
+  WorkerStarted,
+} from '../observe/worker-events.ts'
 import type { WorkerReport } from '../runtimes/workers/pool.ts'
 import type { BindAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
@@ -91,6 +98,13 @@ export type ToAcceptor =
 /** Why an acceptor could not start or reload: because of the application, or for another reason. */
 export type FailureKind = 'application-load' | 'other'
 
+/** The events of one worker that the arbiter publishes again. */
+export type WorkerEvent =
+  | ({ readonly topic: 'workerStarted' } & WorkerStarted)
+  | ({ readonly topic: 'workerReady' } & WorkerReady)
+  | ({ readonly topic: 'workerRecycled' } & WorkerRecycled)
+  | ({ readonly topic: 'workerEnded' } & WorkerEnded)
+
 export type FromAcceptor =
   | { readonly type: 'ready'; readonly ready: ReadyReport }
   | { readonly type: 'failed'; readonly kind: FailureKind; readonly text: string }
@@ -100,3 +114,4 @@ export type FromAcceptor =
   | { readonly type: 'retiring' }
   | { readonly type: 'report'; readonly workers: readonly WorkerReport[] }
   | { readonly type: 'alive' }
+  | { readonly type: 'worker-event'; readonly event: WorkerEvent }

@@ -5,8 +5,10 @@ import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { FromAcceptor, ReadyReport, ToAcceptor, WorkerReport } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import type { LoadWatch } from '../runtimes/load-watch.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit, exitOf } from './acceptor-exit.ts'
+import { AcceptorWorkers } from './acceptor-workers.ts'
 import { type Deferred, defer } from './deferred.ts'
 import { LivenessWatch } from './liveness-watch.ts'
 import { groupGone, signalGroup } from './process-group.ts'
@@ -20,6 +22,8 @@ export interface AcceptorChildOptions extends AcceptorJob {
   readonly log: ErrorLog
   /** Watches how long the application takes to load, if it runs in the acceptor itself. */
   readonly loads: LoadWatch
+  /** Where the events of its workers are published. */
+  readonly events: ArbiterEvents
 }
 
 /** How long the rest of an acceptor's processes have after TERM and after KILL, in milliseconds. */
@@ -56,6 +60,7 @@ export class AcceptorChild {
   readonly #timeout: number
   readonly #log: ErrorLog
   readonly #stacks: StackChannel | null
+  readonly #workers: AcceptorWorkers
   readonly #ready: Deferred<ReadyReport> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #retiring: Deferred<void> = defer()
@@ -80,6 +85,7 @@ export class AcceptorChild {
     this.#log = log
     const { process: child, start } = spawnAcceptor(options)
     this.#process = child
+    this.#workers = new AcceptorWorkers(child.pid ?? 0, options.events)
     this.#tmpDir = start.tmpDir
     this.ready = this.#ready.promise
     this.leaving = this.#leaving.promise
@@ -223,6 +229,9 @@ export class AcceptorChild {
       case 'reload-failed':
         this.#reloads.shift()?.reject(new AcceptorFailure(message.kind, message.text))
         break
+      case 'worker-event':
+        this.#workers.publish(message.event)
+        break
       case 'report':
         this.#reporting?.resolve(message.workers)
     }
@@ -277,6 +286,7 @@ export class AcceptorChild {
     this.#leaving.resolve(exit)
     this.#failReloads()
     if (this.pid !== 0) await this.#endGroup(exit)
+    this.#workers.ended(this.#stopRequested, describeExit(this.pid, exit))
     await rm(this.#tmpDir, { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
     this.#over = true
     return exit

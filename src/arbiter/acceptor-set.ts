@@ -240,7 +240,7 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, listeners, log } = this.#options
+    const { program, settings, listeners, log, events } = this.#options
     const workers = this.#share(place.index)
     const child = new AcceptorChild({
       program,
@@ -249,6 +249,7 @@ export class AcceptorSet {
       workers,
       log,
       loads: this.#loads,
+      events,
     })
     place.child = child
     this.#children.add(child)

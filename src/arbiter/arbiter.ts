@@ -250,6 +250,7 @@ class Arbiter implements ArbiterActions {
     this.#settings = settings
     this.#log = log
     this.#serving = next
+    this.#workersChanged(next.workers, old.workers)
     this.#listeners = [...kept, ...added]
     for (const listener of dropped) listener.close()
     old.stop(graceMs, true)
@@ -259,9 +260,17 @@ class Arbiter implements ArbiterActions {
 
   scale(by: number, cause: string): number | null {
     if (this.#serving === undefined || this.#stopping !== null) return null
-    const workers = this.#serving.scale(this.#serving.workers + by)
+    const before = this.#serving.workers
+    const workers = this.#serving.scale(before + by)
+    this.#workersChanged(workers, before)
     this.#log.info(`${cause}: changing to ${plural(workers, 'worker')}`)
     return workers
+  }
+
+  #workersChanged(workers: number, before: number | null): void {
+    const { workersChanged } = this.events
+    if (workers !== before && workersChanged.hasListeners)
+      workersChanged.publish({ workers, before })
   }
 
   reopenLogs(cause: string): void {
@@ -290,6 +299,7 @@ class Arbiter implements ArbiterActions {
 
   async #start(): Promise<void> {
     const acceptors = this.#newSet(this.#settings, this.#listeners, this.#log)
+    this.#workersChanged(acceptors.workers, null)
     const serving = await acceptors.start()
     this.#serving = acceptors
     if (this.#stopping === null) this.#announce(serving)

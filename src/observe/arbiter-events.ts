@@ -1,4 +1,5 @@
 import { type ListenerFailed, Topic } from './topic.ts'
+import type { WorkerEnded, WorkerReady, WorkerRecycled, WorkerStarted } from './worker-events.ts'
 
 /** An acceptor process was started. */
 export interface AcceptorStarted {
@@ -29,18 +30,61 @@ export type Reload =
   | { readonly phase: 'begun' | 'done' | 'abandoned' }
   | { readonly phase: 'failed'; readonly reason: string }
 
-/** What happens to the acceptors of one server. */
+/** The process of the acceptor that a worker belongs to. */
+export interface OfAcceptor {
+  readonly acceptor: number
+}
+
+/** The number of workers that the server should have was set or has changed. */
+export interface WorkersChanged {
+  readonly workers: number
+  /** The number before; null at the start. */
+  readonly before: number | null
+}
+
+/**
+ * A new Monoceros takes over the listening sockets (SIGUSR2).
+ *
+ * | phase | |
+ * |---|---|
+ * | `begun` | its process `pid` was started |
+ * | `ended` | it has ended, and this server serves on; `reason` as in the log |
+ */
+export type Upgrade =
+  | { readonly phase: 'begun'; readonly pid: number }
+  | { readonly phase: 'ended'; readonly pid: number; readonly reason: string }
+
+/**
+ * What happens to the acceptors and workers of one server.
+ *
+ * The topics of workers have the events of every acceptor's pool, which send them to the arbiter.
+ * Each worker that was started also ends: if its acceptor is killed, the arbiter publishes
+ * `workerEnded` for the workers of which it has not heard. An application in TypeScript runs in the
+ * acceptor itself, which has no worker events.
+ */
 export class ArbiterEvents {
   readonly acceptorStarted: Topic<AcceptorStarted>
   readonly acceptorReady: Topic<AcceptorReady>
   readonly acceptorEnded: Topic<AcceptorEnded>
+  readonly workerStarted: Topic<WorkerStarted & OfAcceptor>
+  readonly workerReady: Topic<WorkerReady & OfAcceptor>
+  readonly workerRecycled: Topic<WorkerRecycled & OfAcceptor>
+  readonly workerEnded: Topic<WorkerEnded & OfAcceptor>
+  readonly workersChanged: Topic<WorkersChanged>
   readonly reload: Topic<Reload>
+  readonly upgrade: Topic<Upgrade>
 
   /** @param failed called when a listener throws */
   constructor(failed: ListenerFailed) {
     this.acceptorStarted = new Topic('acceptorStarted', failed)
     this.acceptorReady = new Topic('acceptorReady', failed)
     this.acceptorEnded = new Topic('acceptorEnded', failed)
+    this.workerStarted = new Topic('workerStarted', failed)
+    this.workerReady = new Topic('workerReady', failed)
+    this.workerRecycled = new Topic('workerRecycled', failed)
+    this.workerEnded = new Topic('workerEnded', failed)
+    this.workersChanged = new Topic('workersChanged', failed)
+    this.upgrade = new Topic('upgrade', failed)
     this.reload = new Topic('reload', failed)
   }
 }

@@ -34,6 +34,16 @@ export interface WorkerEnded {
   readonly reason: string
 }
 
+/** A worker is replaced while it serves: the new one serves, and the old one is about to leave. */
+export interface WorkerRecycled {
+  /** The worker that leaves; `workerEnded` follows. */
+  readonly pid: number
+  /** The worker that has taken its place. */
+  readonly replacement: number
+  /** As in the log: `has answered max_requests`. */
+  readonly reason: string
+}
+
 /** The queue of requests that wait for a worker has become longer or shorter. */
 export interface QueueChanged {
   /** Requests that wait now. */
@@ -45,6 +55,7 @@ export class WorkerEvents {
   readonly workerStarted: Topic<WorkerStarted>
   readonly workerReady: Topic<WorkerReady>
   readonly workerLoad: Topic<WorkerLoad>
+  readonly workerRecycled: Topic<WorkerRecycled>
   readonly workerEnded: Topic<WorkerEnded>
   readonly queueChanged: Topic<QueueChanged>
 
@@ -53,6 +64,7 @@ export class WorkerEvents {
     this.workerStarted = new Topic('workerStarted', failed)
     this.workerReady = new Topic('workerReady', failed)
     this.workerLoad = new Topic('workerLoad', failed)
+    this.workerRecycled = new Topic('workerRecycled', failed)
     this.workerEnded = new Topic('workerEnded', failed)
     this.queueChanged = new Topic('queueChanged', failed)
   }

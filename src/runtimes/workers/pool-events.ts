@@ -48,6 +48,13 @@ export class PoolEvents {
     this.#causes.set(worker, cause)
   }
 
+  /** `fresh` serves in place of the worker, which is about to leave. */
+  recycled(worker: Worker, fresh: Worker, reason: string): void {
+    const { workerRecycled } = this.#events
+    if (!workerRecycled.hasListeners) return
+    workerRecycled.publish({ pid: worker.pid, replacement: fresh.pid, reason })
+  }
+
   /** The worker has ended. A worker whose process could not be started has no events at all. */
   ended(worker: Worker, reason: string): void {
     const { workerEnded } = this.#events

@@ -261,6 +261,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#spawn().then(
       (fresh) => {
         this.#log(INFO, `Worker ${fresh.pid} replaces worker ${pid}, which ${why}`)
+        this.#events.recycled(worker, fresh, why)
         this.#retire(worker)
         // A reload or fewer workers may have made it superfluous.
         if (this.#stopping || this.#count() > this.#target) this.#retire(fresh)
