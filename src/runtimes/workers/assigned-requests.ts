@@ -1,4 +1,5 @@
 import type { Assignment } from './assignment.ts'
+import { AssignmentTable } from './assignment-table.ts'
 import { FrameError } from './frames.ts'
 import type { Lookahead } from './lookahead.ts'
 
@@ -8,7 +9,7 @@ const CROWD = 3
 /** The requests that a worker has, and how much they keep its threads busy. */
 export class AssignedRequests {
   /** By stream, in the order in which the worker begins them. */
-  readonly byStream = new Map<number, Assignment>()
+  readonly byStream = new AssignmentTable()
   /** How many of them keep a thread busy or wait for one. */
   load = 0
   /** How many of these share their thread with others. */
@@ -30,7 +31,7 @@ export class AssignedRequests {
   }
 
   add(assignment: Assignment, now: number): void {
-    this.byStream.set(assignment.stream, assignment)
+    this.byStream.add(assignment)
     if (this.load++ === 0) this.#lookahead.begin(now)
   }
 
@@ -93,13 +94,13 @@ export class AssignedRequests {
       if (assignment.shares) this.sharing--
     }
     if (assignment.headSent) this.#answering--
-    this.byStream.delete(assignment.stream)
+    this.byStream.remove(assignment)
     assignment.leave()
   }
 
   /** The worker is gone. @returns what it had */
   removeAll(): Assignment[] {
-    const all = [...this.byStream.values()]
+    const all = [...this.byStream]
     for (const assignment of all) this.#remove(assignment)
     return all
   }

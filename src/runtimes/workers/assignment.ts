@@ -23,6 +23,10 @@ export class Assignment implements TaskHandle {
   worker: AssignmentRunner | null = null
   /** The queue in which it waits, or null. */
   queue: AssignmentQueue | null = null
+  // Its neighbours in the table of its worker, which is their only user.
+  before: Assignment | null = null
+  after: Assignment | null = null
+  nextInChain: Assignment | null = null
   stream = 0
   /** Bytes of response body that the worker may still send. */
   credit = 0

@@ -96,7 +96,7 @@ export class RequestTimeouts {
   /** Kills a condemned worker if no other request needs it. */
   abortWhenAlone(worker: Worker): void {
     let others = 0
-    for (const { timedOut } of worker.assignments.values()) if (!timedOut) others++
+    for (const { timedOut } of worker.assignments) if (!timedOut) others++
     // With one thread, no other request is at work: it has not begun and goes to another worker, or
     // it waits for a turn that would not come.
     if (others === 0 || this.#options.threads === 1) worker.abort(OUT_OF_TIME)

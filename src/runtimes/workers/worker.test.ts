@@ -119,7 +119,7 @@ describe('a worker in a handle that can be taken back from', () => {
     const [third] = assign(bench, 1)
     await settled()
     expect(bench.returned).toEqual([second.assignment])
-    expect([...bench.worker.assignments.values()].at(-1)).toBe(third.assignment)
+    expect([...bench.worker.assignments].at(-1)).toBe(third.assignment)
     bench.worker.recall()
     await settled()
     expect(bench.returned).toEqual([second.assignment, third.assignment])

@@ -2,6 +2,7 @@ import type { Span } from '../../bytes/span.ts'
 import type { StackReport } from '../load-watch.ts'
 import { AssignedRequests } from './assigned-requests.ts'
 import type { Assignment } from './assignment.ts'
+import type { AssignmentTable } from './assignment-table.ts'
 import { assignmentsAtWork } from './at-work.ts'
 import { type Frame, FrameDecoder, type FrameSink } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -147,7 +148,7 @@ export class Worker implements FrameSink, WorkerListener {
   }
 
   /** Exchanges it has not ended, in the order in which it begins them. */
-  get assignments(): ReadonlyMap<number, Assignment> {
+  get assignments(): AssignmentTable {
     return this.#requests.byStream
   }
 
@@ -235,7 +236,7 @@ export class Worker implements FrameSink, WorkerListener {
       this.#sendControl(RECALL, 0)
       return
     }
-    const unbegun = [...this.assignments.values()].filter(({ stream }) => stream > begun)
+    const unbegun = [...this.assignments].filter(({ stream }) => stream > begun)
     // Later, like an answer to RECALL: the caller is looking at its workers.
     if (unbegun.length > 0) queueMicrotask(() => this.#takeBack(unbegun))
   }
@@ -257,7 +258,7 @@ export class Worker implements FrameSink, WorkerListener {
 
   #atWork(): Assignment[] {
     const begun = () => this.#handle?.begun() ?? 0
-    return assignmentsAtWork(this.assignments.values(), this.#options.threads, begun)
+    return assignmentsAtWork(this.assignments, this.#options.threads, begun)
   }
 
   /** Raises in the application that works on it; see {@link WorkerHandle.interrupt}. */
