@@ -10,7 +10,7 @@ let stop: () => void
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
   clock = new Deadlines()
-  const member = { checkDeadlines() {} }
+  const member = { deadlinesPlace: -1, checkDeadlines() {} }
   clock.add(member)
   stop = () => clock.delete(member)
 })

@@ -27,6 +27,8 @@ export interface Protocol {
  * `idle` list of its context, and calls `closed` when it is gone.
  */
 export interface Connection extends Receiver, IdleMember<Connection> {
+  /** Its place among the connections of the server, which writes it; -1 at first. */
+  serverPlace: number
   /** No request is being read or answered, so closing it loses nothing. */
   readonly idle: boolean
   /** Ends the connection at once if it is idle, otherwise after what is under way. */

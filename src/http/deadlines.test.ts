@@ -11,6 +11,7 @@ afterEach(() => {
 
 /** A connection with one exchange: two deadlines. */
 class Member implements Deadlined {
+  deadlinesPlace = -1
   own = Number.POSITIVE_INFINITY
   exchange = Number.POSITIVE_INFINITY
   readonly passed: string[] = []

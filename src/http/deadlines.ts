@@ -1,9 +1,13 @@
+import { Members } from './members.ts'
+
 /**
  * Something that must move on by some points in time: a connection, with the exchanges on it. Each
  * exchange has deadlines of its own ({@link BodyDeadline}, {@link WriteDeadline}); the connection
  * looks at them together with its own.
  */
 export interface Deadlined {
+  /** Its place among the members of {@link Deadlines}, which writes it; -1 at first. */
+  deadlinesPlace: number
   /**
    * Acts upon every deadline that has passed.
    * @param now milliseconds on the clock of {@link Deadlines}
@@ -26,7 +30,7 @@ export const TICK_MS = 250
 export class Deadlines {
   /** A clock read once a tick, in milliseconds. */
   now = performance.now()
-  readonly #members = new Set<Deadlined>()
+  readonly #members = new Members<'deadlinesPlace', Deadlined>('deadlinesPlace')
   readonly #swept: () => void
   #timer: NodeJS.Timeout | null = null
 

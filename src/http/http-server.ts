@@ -5,6 +5,7 @@ import type { Connection, ConnectionContext, Protocol } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
 import { IdleConnections } from './idle-connections.ts'
+import { Members } from './members.ts'
 import type { Refusal } from './refusal.ts'
 
 /** The parts and limits of a server. */
@@ -66,7 +67,7 @@ export class HttpServer {
   readonly #servers: { readonly server: Server; readonly backlog: number }[] = []
   /** Accepts again; null while it has not been paused. */
   #resumes: (() => void)[] | null = null
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Members<'serverPlace', Connection>('serverPlace')
   readonly #turnedAway = new Set<Socket>()
   #maxConnections: number
   #mostTurnedAway: number

@@ -82,6 +82,8 @@ class LineConnection implements Connection, Deadlined, Peer {
   idleIn: IdleMember<Connection>['idleIn'] = null
   idleSince = 0
   environPart: object | null = null
+  deadlinesPlace = -1
+  serverPlace = -1
   readonly remoteAddress = '192.0.2.1'
   readonly remotePort = 1
   readonly localAddress = '192.0.2.2'

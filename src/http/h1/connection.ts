@@ -33,6 +33,8 @@ export class H1Connection
   readonly remotePort: number
   readonly encrypted: boolean
   environPart: object | null = null
+  deadlinesPlace = -1
+  serverPlace = -1
   idleBefore: Connection | null = null
   idleAfter: Connection | null = null
   idleIn: IdleMember<Connection>['idleIn'] = null
