@@ -1,10 +1,11 @@
 /**
- * Objects, each once, in no order. Adding and removing one costs a few writes, whatever their number.
+ * Objects, each once, in no order. Adding and removing one costs a few writes, whatever their
+ * number.
  *
- * Not a Set, for the same reason as `AssignmentTable` (`runtimes/workers/assignment-table.ts`): after
- * many additions and deletions, the abandoned tables of a Set keep each other and their members from
- * the garbage collector. Here each member knows its place: a field, which only this class writes.
- * It is -1 while the object is not a member.
+ * Not a Set, for the same reason as `AssignmentTable` (`runtimes/workers/assignment-table.ts`):
+ * after many additions and deletions, the abandoned tables of a Set keep each other and their
+ * members from the garbage collector. Here each member knows its place: a field, which only this
+ * class writes. It is -1 while the object is not a member.
  *
  * @example
  * class Guest {

@@ -6,10 +6,11 @@ const FIRST_CHAINS = 64
 /**
  * Assignments by their streams, in the order in which they were added.
  *
- * Not a Map: when a Map of V8 has had many additions and deletions, it moves to a new table, and the
- * old one refers to the new one and to what it held. Once a single old table has become old enough,
- * the garbage collector has to keep all later ones, and with them every second request, until a
- * full collection. Here the links are in the assignments, and one that leaves refers to nothing.
+ * Not a Map: when a Map of V8 has had many additions and deletions, it moves to a new table, and
+ * the old one refers to the new one and to what it held. Once a single old table has become old
+ * enough, the garbage collector has to keep all later ones, and with them every second request,
+ * until a full collection. Here the links are in the assignments, and one that leaves refers to
+ * nothing.
  *
  * @example
  * table.add(assignment) // its stream is higher than all before
