@@ -4,9 +4,9 @@ import { loadSettings, SettingsError, serve } from 'monoceros'
 const sources = { args: process.argv.slice(2), env: process.env }
 
 try {
-  const { settings } = await loadSettings(sources)
-  const readSettings = async () => (await loadSettings(sources)).settings
-  process.exit(await serve(settings, { readSettings }))
+  const loaded = await loadSettings(sources)
+  const readSettings = (signal) => loadSettings({ ...sources, signal })
+  process.exit(await serve(loaded, { readSettings }))
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error
   console.error(error.message)

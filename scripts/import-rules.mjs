@@ -64,9 +64,19 @@ export const allowedImports = {
     'logging',
   ],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
-  arbiter: ['transport', 'acceptor', 'runtimes', 'settings', 'observe', 'logging', 'process'],
+  config: ['runtimes', 'settings', 'wsgi'],
+  arbiter: [
+    'config',
+    'transport',
+    'acceptor',
+    'runtimes',
+    'settings',
+    'observe',
+    'logging',
+    'process',
+  ],
   packages: ['runtimes', 'settings', 'logging', 'process'],
-  cli: ['arbiter', 'runtimes', 'packages', 'settings', 'logging', 'process'],
+  cli: ['arbiter', 'config', 'runtimes', 'packages', 'settings', 'logging', 'process'],
 }
 
 /**

@@ -66,6 +66,7 @@ export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 // Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`.
 
 export { type ServeOptions, serve } from './arbiter/serve.ts'
+export { type LoadedSettings, loadSettings, type SettingsSources } from './config/load-settings.ts'
 export type { LogLevel } from './logging/error-log.ts'
 export {
   makeServer,
@@ -73,7 +74,6 @@ export {
   type ServerOptions,
   WSGIServer,
 } from './reference-server/make-server.ts'
-export { type LoadedSettings, loadSettings, type SettingsSources } from './settings/load.ts'
 export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
 export type { Settings } from './settings/table.ts'
 export { version } from './settings/version.ts'

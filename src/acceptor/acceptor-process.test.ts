@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { loadSettings } from '../settings/load.ts'
+import { loadSettings } from '../config/load-settings.ts'
 import { type AcceptorControls, runAcceptorProcess } from './acceptor-process.ts'
 import type {
   FromAcceptor,

@@ -4,6 +4,8 @@
  */
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import type { ConfigHost } from '../config/config-host.ts'
+import type { LoadedSettings } from '../config/load-settings.ts'
 import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
@@ -32,12 +34,15 @@ import { Reloads } from './reloads.ts'
 import { readWithin } from './settings-deadline.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
 
+/** Settings, alone or as `loadSettings` returns them: with the hooks of the config file. */
+export type GivenSettings = Settings | LoadedSettings
+
 export interface ArbiterOptions {
   /**
    * Loads the settings again, for a reload; without it, a reload loads the application only. If it
-   * rejects, the message goes to the log.
+   * rejects, the message goes to the log. The signal is aborted when they are not wanted any more.
    */
-  readSettings?: () => Promise<Settings>
+  readSettings?: (signal: AbortSignal) => Promise<GivenSettings>
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
@@ -52,17 +57,26 @@ export interface ArbiterOptions {
  * @returns the exit status, one of `EXIT.server`, when every process that it started is gone
  */
 export async function runArbiter(
-  settings: Settings,
+  given: GivenSettings,
   options: ArbiterOptions = {},
 ): Promise<number> {
-  const errorLog = errorLogOptions(settings)
+  const loaded = asLoaded(given)
+  const errorLog = errorLogOptions(loaded.settings)
   try {
-    return await new Arbiter(settings, options, new ErrorLog(errorLog)).run()
+    return await new Arbiter(loaded, options, new ErrorLog(errorLog)).run()
   } catch (error) {
     if (!(error instanceof LogFileError)) throw error
     process.stderr.write(`monoceros: ${error.message}\n`)
     return EXIT.server.FAILED
   }
+}
+
+/** What the arbiter uses of loaded settings. */
+type UsedSettings = Pick<LoadedSettings, 'settings' | 'configuration' | 'configHost'>
+
+function asLoaded(given: GivenSettings): UsedSettings {
+  if ('configHost' in given) return given
+  return { settings: given, configuration: null, configHost: null }
 }
 
 class Arbiter implements ArbiterActions {
@@ -78,6 +92,10 @@ class Arbiter implements ArbiterActions {
   /** All that have processes: the one that serves, those it has replaced, and its successor. */
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
+  /** What the settings were read from, for the log. */
+  readonly #configuration: string | null
+  /** Runs the hooks of the settings that serve, if there are any. */
+  #configHost: ConfigHost | null
   #log: ErrorLog
   #listeners: readonly ListeningSocket[] = []
   #pidfile: Pidfile | undefined
@@ -91,8 +109,10 @@ class Arbiter implements ArbiterActions {
     stopping: () => this.#stopping !== null,
   })
 
-  constructor(settings: Settings, options: ArbiterOptions, log: ErrorLog) {
-    this.#settings = settings
+  constructor(loaded: UsedSettings, options: ArbiterOptions, log: ErrorLog) {
+    this.#settings = loaded.settings
+    this.#configuration = loaded.configuration
+    this.#configHost = loaded.configHost
     this.#options = options
     this.#host = options.host ?? process
     this.#drivers = options.drivers ?? [new SignalDriver(this.#host)]
@@ -102,6 +122,7 @@ class Arbiter implements ArbiterActions {
 
   async run(): Promise<number> {
     this.#log.info(`Starting monoceros ${version}`)
+    if (this.#configuration !== null) this.#log.info(`Configuration: ${this.#configuration}`)
     this.#watchHost()
     const drivers: ArbiterDriver[] = []
     try {
@@ -124,6 +145,7 @@ class Arbiter implements ArbiterActions {
       for (const driver of drivers) await driver.end?.()
       for (const listener of this.#listeners) listener.close()
       this.#pidfile?.remove()
+      await this.#configHost?.close()
     }
   }
 
@@ -176,18 +198,22 @@ class Arbiter implements ArbiterActions {
   async #reloadOnce(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
     const serving = this.#serving! // `reload` has made sure that there is one
     this.#log.info(`${cause}: reloading`)
+    let read: UsedSettings | undefined
     try {
-      const settings = (await attempt.unlessAbandoned(this.#readSettings())) ?? this.#settings
+      read = await attempt.unlessAbandoned(this.#readSettings(attempt))
+      const { settings } = read ?? { settings: this.#settings }
       // A module that was imported stays in its process, so a TypeScript application needs new
       // processes.
       if (runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings))
         await this.#reloadInPlace(serving, attempt)
       else await this.#replace(serving, settings, attempt)
       if (this.#stopping !== null) return { reloaded: false, reason: 'The server is stopping' }
+      if (read !== undefined) this.#useConfigHost(read.configHost)
       this.#generation++
       this.#log.info('Reloaded')
       return { reloaded: true }
     } catch (error) {
+      if (read !== undefined && read.configHost !== this.#configHost) void read.configHost?.close()
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#stopping === null && !attempt.abandoned) {
         this.#log.error(reason)
@@ -197,15 +223,29 @@ class Arbiter implements ArbiterActions {
     }
   }
 
-  async #readSettings(): Promise<Settings | undefined> {
+  async #readSettings(attempt: ReloadAttempt): Promise<UsedSettings | undefined> {
     const { readSettings } = this.#options
     if (readSettings === undefined) return undefined
     const log = this.#log
-    return await readWithin(readSettings, {
-      seconds: this.#settings.loadTimeout,
-      pid: this.#host.pid,
-      warn: (text) => log.warning(text),
-    })
+    const unwanted = new AbortController()
+    attempt.ending(() => unwanted.abort())
+    try {
+      const read = await readWithin(() => readSettings(unwanted.signal), {
+        seconds: this.#settings.loadTimeout,
+        pid: this.#host.pid,
+        warn: (text) => log.warning(text),
+      })
+      return asLoaded(read)
+    } catch (error) {
+      unwanted.abort()
+      throw error
+    }
+  }
+
+  #useConfigHost(next: ConfigHost | null): void {
+    const before = this.#configHost
+    this.#configHost = next
+    if (before !== next) void before?.close()
   }
 
   async #reloadInPlace(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {

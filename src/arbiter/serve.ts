@@ -1,14 +1,13 @@
 import { SettingsError } from '../settings/settings-error.ts'
-import type { Settings } from '../settings/table.ts'
-import { runArbiter } from './arbiter.ts'
+import { type GivenSettings, runArbiter } from './arbiter.ts'
 
 export interface ServeOptions {
   /**
    * Loads the settings again, for a reload (SIGHUP). By default, a reload keeps the settings and
    * loads the application only. If it rejects, the message goes to the log, and the previous
-   * application and settings stay in use.
+   * application and settings stay in use. The signal is aborted when they are not wanted any more.
    */
-  readSettings?: () => Promise<Settings>
+  readSettings?: (signal: AbortSignal) => Promise<GivenSettings>
 }
 
 /**
@@ -18,18 +17,19 @@ export interface ServeOptions {
  * QUIT, HUP, USR1, TTIN and TTOU, it ends at an uncaught error, and it logs to the logs of the
  * settings. So call it once, and exit with the status that it returns.
  *
- * @param settings from {@link loadSettings}
+ * @param given what {@link loadSettings} returns. With its `settings` alone, the hooks of a config
+ * file that run beside the arbiter are not called
  * @returns the exit status, when every process that it started is gone: 0 stopped; 1 an address, a
  * log file or an interpreter is not available; 3 the application cannot be loaded
  * @throws SettingsError `no-application` if the settings do not name one. Later errors are logged,
  * not thrown.
  * @example
  * const sources = { args: process.argv.slice(2), env: process.env }
- * const { settings } = await loadSettings(sources)
- * const readSettings = async () => (await loadSettings(sources)).settings
- * process.exit(await serve(settings, { readSettings }))
+ * const readSettings = (signal) => loadSettings({ ...sources, signal })
+ * process.exit(await serve(await loadSettings(sources), { readSettings }))
  */
-export async function serve(settings: Settings, options: ServeOptions = {}): Promise<number> {
+export async function serve(given: GivenSettings, options: ServeOptions = {}): Promise<number> {
+  const settings = 'configHost' in given ? given.settings : given
   if (settings.wsgiApp === '') {
     throw new SettingsError(
       'no-application',
@@ -37,5 +37,5 @@ export async function serve(settings: Settings, options: ServeOptions = {}): Pro
         'such as mysite.wsgi:application',
     )
   }
-  return await runArbiter(settings, options)
+  return await runArbiter(given, options)
 }

@@ -1,9 +1,8 @@
 import { LoadWatch, type StackReport } from '../runtimes/load-watch.ts'
-import type { Settings } from '../settings/table.ts'
 
 /** The only step of reading the settings that can take time. */
 const WAITING: StackReport = {
-  text: 'A config file in JavaScript waits in a top-level await that has not ended.',
+  text: 'The config file has not ended: it waits for something, in Python or in a top-level await.',
   isStack: false,
 }
 
@@ -13,10 +12,10 @@ const WAITING: StackReport = {
  * @param limit `seconds`: `load_timeout`; `pid`: the arbiter
  * @throws what `read` rejects with, or an Error after the time limit
  */
-export async function readWithin(
-  read: () => Promise<Settings>,
+export async function readWithin<T>(
+  read: () => Promise<T>,
   limit: { readonly seconds: number; readonly pid: number; warn(text: string): void },
-): Promise<Settings> {
+): Promise<T> {
   let end = () => {}
   const late = new Promise<never>((_, reject) => {
     end = new LoadWatch({

@@ -1,4 +1,4 @@
-import { commandOf, loadSettings, type SettingsSources } from '../settings/load.ts'
+import { commandOf, loadSettings, type SettingsSources } from '../config/load-settings.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 
 /**

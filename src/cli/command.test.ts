@@ -11,9 +11,9 @@ async function run(args: string[], serve: CommandContext['serve'] = async () => 
     cwd: import.meta.dirname,
     stdout: { write: (text) => (result.out += text) },
     stderr: { write: (text) => (result.err += text) },
-    serve: (settings, readSettings) => {
-      result.served.push(settings)
-      return serve(settings, readSettings)
+    serve: (loaded, read) => {
+      result.served.push(loaded.settings)
+      return serve(loaded, read)
     },
   })
   return result
@@ -28,8 +28,8 @@ test('the application is served with the settings, and its exit code is ours', a
 })
 
 test('a reload sees the settings as they are then', async () => {
-  const { code } = await run(['-w', '2', 'site:app'], async (settings, readSettings) => {
-    expect(await readSettings()).toEqual(settings)
+  const { code } = await run(['-w', '2', 'site:app'], async (loaded, read) => {
+    expect(await read()).toEqual(loaded)
     return 0
   })
   expect(code).toBe(0)

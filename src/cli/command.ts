@@ -1,10 +1,10 @@
 /** The `monoceros` command: everything except the server itself. */
+
+import { commandOf, type LoadedSettings, loadSettings, toConfig } from '../config/load-settings.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { renderHelp, USAGE_LINE } from '../settings/help.ts'
-import { commandOf, loadSettings, toConfig } from '../settings/load.ts'
 import { SettingsError } from '../settings/settings-error.ts'
-import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 
 /** What the command uses of the process around it. */
@@ -17,9 +17,12 @@ export interface CommandContext {
   /**
    * Serves until the server is stopped; resolves with the exit status.
    *
-   * @param readSettings loads the settings again, for a reload: the config file may have changed
+   * @param read loads the settings again, for a reload: the config file may have changed
    */
-  serve(settings: Settings, readSettings: () => Promise<Settings>): Promise<number>
+  serve(
+    loaded: LoadedSettings,
+    read: (signal?: AbortSignal) => Promise<LoadedSettings>,
+  ): Promise<number>
 }
 
 /**
@@ -80,8 +83,10 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     stdout.write(`monoceros ${version}\n`)
     return EXIT.server.STOPPED
   }
-  const { settings, notes } = await loadSettings(sources)
+  const loaded = await loadSettings(sources)
+  const { settings, notes } = loaded
   for (const note of notes) stderr.write(`monoceros: note: ${note}\n`)
+  if (command !== undefined) await loaded.configHost?.close()
   if (command === 'print-config') {
     stdout.write(`${JSON.stringify(toConfig(settings), null, 2)}\n`)
     return EXIT.server.STOPPED
@@ -91,13 +96,14 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     stdout.write(`Configuration is valid${source}\n`)
     return EXIT.server.STOPPED
   }
-  return await context.serve(withApplication(settings), async () =>
-    withApplication((await loadSettings(sources)).settings),
+  return await context.serve(await withApplication(loaded), async (signal) =>
+    withApplication(await loadSettings({ ...sources, ...(signal !== undefined && { signal }) })),
   )
 }
 
-function withApplication(settings: Settings): Settings {
-  if (settings.wsgiApp !== '') return settings
+async function withApplication(loaded: LoadedSettings): Promise<LoadedSettings> {
+  if (loaded.settings.wsgiApp !== '') return loaded
+  await loaded.configHost?.close()
   throw new SettingsError(
     'no-application',
     'No application given. Name the one to serve, such as mysite.wsgi:application',

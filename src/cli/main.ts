@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The executable. */
+import type { LoadedSettings } from '../config/load-settings.ts'
 import { runCommand } from './command.ts'
 import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
 
@@ -13,13 +14,17 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   cwd,
   stdout: process.stdout,
   stderr: process.stderr,
-  serve: async (settings, readSettings) => {
+  serve: async (loaded, read) => {
     // Imported only here, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
-    const readAgain = async () => {
+    const readSettings = async (signal: AbortSignal) => {
       enterAgain(cwd)
-      return withRealFolders(await readSettings())
+      return realFolders(await read(signal))
     }
-    process.exit(await runArbiter(withRealFolders(settings), { readSettings: readAgain }))
+    process.exit(await runArbiter(realFolders(loaded), { readSettings }))
   },
 })
+
+function realFolders(loaded: LoadedSettings): LoadedSettings {
+  return { ...loaded, settings: withRealFolders(loaded.settings) }
+}

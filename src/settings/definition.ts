@@ -15,6 +15,7 @@ export const SECTION_NAMES = [
   'Application',
   'Responses and proxies',
   'Logging',
+  'Server hooks',
   'Configuration',
 ] as const
 
@@ -35,6 +36,7 @@ export type SectionName = (typeof SECTION_NAMES)[number]
  * | `strings` | comma separated, repeatable | list of strings |
  * | `addresses` | a bind address, repeatable | list of {@link BindAddress} |
  * | `mapping` | `KEY=VALUE`, repeatable | record of strings |
+ * | `hook` | (config file only) a function | its name, as a string |
  */
 export type SettingType =
   | 'string'
@@ -47,6 +49,7 @@ export type SettingType =
   | 'strings'
   | 'addresses'
   | 'mapping'
+  | 'hook'
 
 /** A value in the form of a config file (JSON), not checked yet. */
 export type RawValue =
@@ -117,6 +120,7 @@ type TypeMap = {
   strings: readonly string[]
   addresses: readonly BindAddress[]
   mapping: Readonly<Record<string, string>>
+  hook: string
 }
 
 type PlainValue<D extends SettingDefinition> = D extends { choices: readonly (infer Choice)[] }

@@ -31,7 +31,6 @@ const LAX = 'it accepts malformed requests, which can be used to smuggle request
 const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
 const PASTE = 'write a module that calls paste.deploy.loadapp, and serve that module'
-const HOOK = 'hooks run inside Gunicorn; put start-up code into the application module'
 const CONTROL = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
@@ -251,27 +250,9 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   })),
   { name: 'control_socket', flags: ['--control-socket'], ...REFUSED, advice: CONTROL },
   { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...REFUSED, advice: CONTROL },
-  ...[
-    'on_starting',
-    'on_reload',
-    'when_ready',
-    'pre_fork',
-    'post_fork',
-    'post_worker_init',
-    'worker_int',
-    'worker_abort',
-    'pre_exec',
-    'pre_request',
-    'post_request',
-    'child_exit',
-    'worker_exit',
-    'nworkers_changed',
-    'on_exit',
-    'on_dirty_starting',
-    'dirty_post_fork',
-    'dirty_worker_init',
-    'dirty_worker_exit',
-  ].map((name) => ({ name, flags: [], ...REFUSED, advice: HOOK })),
+  ...['on_dirty_starting', 'dirty_post_fork', 'dirty_worker_init', 'dirty_worker_exit'].map(
+    (name) => ({ name, flags: [], ...REFUSED, advice: DIRTY }),
+  ),
   { name: 'ssl_context', flags: [], ...REFUSED, advice: TLS },
 ]
 

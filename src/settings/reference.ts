@@ -1,7 +1,7 @@
 /**
  * The page `docs/reference/settings.md`, made from the settings table. `npm run docs` writes it.
  */
-import { DEFAULT_CONFIG_FILES } from './config-file.ts'
+import { DEFAULT_CONFIG_FILES } from './config-file-names.ts'
 import { SECTION_NAMES, type SettingDefinition } from './definition.ts'
 import { type GunicornSetting, gunicornSettings } from './gunicorn-settings.ts'
 import { sentencePerLine } from './prose.ts'
@@ -38,7 +38,7 @@ A setting can come from several places, and later ones override earlier ones:
 1. its default;
 2. an environment variable, if the setting names one below (an empty variable counts as not set);
 3. the config file: the one that \`--config\` names, or the first of ${files} in the current folder;
-4. ${commandVariable};
+4. \`GUNICORN_CMD_ARGS\`, then ${commandVariable};
 5. the command line.
 
 A list or mapping replaces the earlier one as a whole.
@@ -65,7 +65,7 @@ export default { workers: availableParallelism(), access_logfile: '-' }
 
 Keys may also be written in camelCase.
 Sizes are in bytes, with an optional \`k\`, \`M\` or \`G\` (powers of 1024).
-Relative paths start from the folder in which the command runs, except where noted.`
+Relative paths start from \`chdir\`, which is the folder in which the command runs unless it is set.`
 }
 
 function gunicornPart(): string {

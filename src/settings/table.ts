@@ -7,6 +7,7 @@
 import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
 import { configurationSettings } from './sections/configuration.ts'
+import { hookSettings } from './sections/hooks.ts'
 import { limitSettings } from './sections/limits.ts'
 import { loggingSettings } from './sections/logging.ts'
 import { responseSettings } from './sections/responses.ts'
@@ -22,6 +23,7 @@ export const settingsTable = [
   ...applicationSettings,
   ...responseSettings,
   ...loggingSettings,
+  ...hookSettings,
   ...configurationSettings,
 ] as const
 

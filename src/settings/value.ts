@@ -8,6 +8,7 @@ import {
 } from './bind-address.ts'
 import { formatByteSize, parseByteSize } from './byte-size.ts'
 import type { RawValue, SettingDefinition, SettingType } from './definition.ts'
+import { PythonObject } from './python-object.ts'
 import { rules } from './rules.ts'
 
 /**
@@ -85,6 +86,8 @@ export function expectation(setting: SettingDefinition): string {
       return 'addresses to listen on'
     case 'path':
       return 'a path'
+    case 'hook':
+      return 'a function'
     case 'string':
       return 'a string'
   }
@@ -159,6 +162,11 @@ const readers: Readonly<Record<SettingType, Reader>> = {
       return [pair.slice(0, equals), pair.slice(equals + 1)] as const
     })
     return Object.fromEntries(pairs)
+  },
+
+  hook: (raw, setting) => {
+    if (raw instanceof PythonObject && raw.kind !== 'object') return raw.text
+    throw new ValueError(`expected ${expectation(setting)}`, raw)
   },
 }
 

@@ -266,7 +266,7 @@ const absentPaths = [
 ]
 
 /** Names of files on the pages that are a user's own. */
-const foreignFiles = ['gunicorn.conf.py', 'monoceros.config.mjs']
+const foreignFiles = ['gunicorn.conf.py', 'monoceros.config.mjs', 'monoceros.config.ts']
 
 const fileNames = new Set(
   ['bench', 'examples', 'python', 'scripts', 'src', 'tests']

@@ -83,8 +83,9 @@ export async function runCommandHere(
     cwd,
     stdout: { write: (text) => (result.stdout += text) },
     stderr: { write: (text) => (result.stderr += text) },
-    serve: async ({ wsgiApp }) => {
-      result.served = wsgiApp
+    serve: async ({ settings, configHost }) => {
+      await configHost?.close()
+      result.served = settings.wsgiApp
       return 0
     },
   })
@@ -99,7 +100,7 @@ function commandEnvironment(additions: Record<string, string | undefined>): Node
   const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix }
   for (const name of Object.keys(env)) {
     if (
-      /^(MONOCEROS_(?!CACHE$)|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(
+      /^(MONOCEROS_(?!CACHE$)|GUNICORN_|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(
         name,
       )
     ) {

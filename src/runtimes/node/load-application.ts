@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { statSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isApplication } from '../../wsgi/application.ts'
 import { failureText } from '../../wsgi/failure.ts'
-import { look, propertyOf } from '../../wsgi/stranger.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
+import { importFailureText, importFile, theirs } from './import-file.ts'
 import { type ApplicationReference, parseReference } from './reference.ts'
 
 /** The names that are tried, in this order, if the reference has none. */
@@ -37,7 +36,7 @@ export async function loadApplication(
   try {
     exported = await importFile(file)
   } catch (error) {
-    const text = (await syntaxErrorText(error, file)) ?? theirs(failureText(error))
+    const text = await importFailureText(error, file)
     throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
   }
   // An export may throw when it is read: a getter, a proxy, a variable that has no value yet.
@@ -71,18 +70,6 @@ export async function loadApplication(
   })
 }
 
-const OURS = new URL('../..', import.meta.url).href
-
-/** Removes the frames of this loader from a stack: the mistake is not there. */
-function theirs(stack: string): string {
-  const isOurs = (line: string) =>
-    /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
-  return stack
-    .split('\n')
-    .filter((line) => !isOurs(line))
-    .join('\n')
-}
-
 function locate({ file }: ApplicationReference, directory: string): string {
   const path = file.startsWith('file://')
     ? pathOfUrl(file)
@@ -102,64 +89,6 @@ function pathOfUrl(url: string): string {
   } catch (error) {
     throw new ApplicationLoadError(`Cannot load ${url}: ${(error as Error).message}`)
   }
-}
-
-/**
- * The file and line of a syntax error, which Node gives only when it prints the error itself. Null
- * for another error, or one in another file.
- */
-function syntaxErrorText(error: unknown, path: string): Promise<string | null> {
-  const isUnplaced = look(
-    () => error instanceof SyntaxError && !/(file:\/\/|\()\//.test(error.stack ?? ''),
-    false,
-  )
-  if (!isUnplaced || /ts$/.test(path)) return Promise.resolve(null)
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--check', path], (failed, _out, text) => {
-      resolve(failed === null ? null : text.replace(/\n +at [\s\S]*$/, '').trimEnd())
-    })
-  })
-}
-
-async function importFile(path: string): Promise<Record<string, unknown>> {
-  const typed = /\.[cm]?ts$/.test(path)
-  if (!typed || stripsTypes()) {
-    try {
-      return (await import(pathToFileURL(path).href)) as Record<string, unknown>
-    } catch (error) {
-      const code = propertyOf(error, 'code')
-      const cannotStrip =
-        code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_INVALID_TYPESCRIPT_SYNTAX'
-      if (!cannotStrip && code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error
-    }
-  }
-  const { createJiti } = await import('jiti')
-  // An application is loaded once in each process, and its exports are used unchanged.
-  const jiti = createJiti(pathToFileURL(path).href, {
-    interopDefault: false,
-    fsCache: cacheFolder(path),
-  })
-  const exported: unknown = await jiti.import(path)
-  // A CommonJS module may export anything, which is the default then, as when Node imports it.
-  const isModule = typeof exported === 'object' && exported !== null
-  return isModule ? (exported as Record<string, unknown>) : { default: exported }
-}
-
-/**
- * Where compiled files are kept: beside the installed packages, or else nowhere. Never in the
- * system's folder for temporary files, as by default: another user who creates that folder first
- * could make this process run any code.
- */
-function cacheFolder(path: string): string | false {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
-    const packages = join(folder, 'node_modules')
-    if (existsSync(packages)) return join(packages, '.cache', 'jiti')
-  }
-  return false
-}
-
-function stripsTypes(): boolean {
-  return Boolean((process.features as { typescript?: string | false }).typescript)
 }
 
 /** What the reference names, and the object that it is a property of, unless that is the module. */

@@ -66,9 +66,8 @@ Defaults to the interpreter of \`$VIRTUAL_ENV\`, then of \`.venv\` in the applic
     default: '.',
     doc: `The folder in which the application runs, and the first one to be searched for modules.
 
-Other paths on the command line (log files, sockets, the pid file) remain relative to the folder in
-which the command was started.
-Only \`pythonpath\` is relative to this one.`,
+Other relative paths (log files, the pid file, \`pythonpath\`) start from this folder, as in
+Gunicorn; only the config file is looked for in the folder in which the command was started.`,
   },
   {
     name: 'pythonpath',

@@ -6,15 +6,17 @@ export const configurationSettings = [
     name: 'config',
     section: 'Configuration',
     flags: ['-c', '--config'],
-    type: 'path',
+    type: 'string',
     metavar: 'FILE',
     nullable: true,
     default: null,
     commandLineOnly: true,
-    doc: `A config file: \`.json\`, or \`.js\`/\`.mjs\` with an object as its default export.
-Its keys are names of settings.
+    doc: `The config file: a Python file of Gunicorn (\`PATH\`, \`file:PATH\` or
+\`python:MODULE\`), or an object of settings in \`.json\`, \`.js\`, \`.mjs\`, \`.ts\` or
+\`.mts\`.
 
-Defaults to \`monoceros.config.js\`, \`.mjs\` or \`.json\` in the current folder, if there is one.`,
+Defaults to \`monoceros.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\` or \`.json\` in the current
+folder, or else \`gunicorn.conf.py\` there.`,
   },
   {
     name: 'print_config',

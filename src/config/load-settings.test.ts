@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { camelCase, type SettingDefinition } from './definition.ts'
-import { commandOf, loadSettings, toConfig } from './load.ts'
-import { SettingsError } from './settings-error.ts'
-import { settingsTable } from './table.ts'
+import { camelCase, type SettingDefinition } from '../settings/definition.ts'
+import { SettingsError } from '../settings/settings-error.ts'
+import { settingsTable } from '../settings/table.ts'
+import { commandOf, loadSettings, toConfig } from './load-settings.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'monoceros-settings-'))
 afterAll(() => rmSync(base, { recursive: true }))
@@ -109,13 +109,13 @@ describe('precedence', () => {
 })
 
 describe('values', () => {
-  test('paths start from the current folder, pythonpath from chdir', async () => {
+  test('paths start from chdir, as in Gunicorn, and chdir from the current folder', async () => {
     const settings = await load(
       '--chdir site --pythonpath lib,/opt/x --pythonpath more --pid run.pid --access-logfile -',
     )
     expect(settings.chdir).toBe(join(cwd, 'site'))
     expect(settings.pythonpath).toEqual([join(cwd, 'site/lib'), '/opt/x', join(cwd, 'site/more')])
-    expect(settings.pidfile).toBe(join(cwd, 'run.pid'))
+    expect(settings.pidfile).toBe(join(cwd, 'site/run.pid'))
     expect(settings.accessLogfile).toBe('-')
   })
 
@@ -277,12 +277,14 @@ describe('config files', () => {
     expect((await load('package.ts:app')).settings.wsgiApp).toBe('package.ts:app')
   })
 
-  test('what is off in a Gunicorn setting that is not here is accepted', async () => {
-    write('monoceros.config.json', { preload_app: false, worker_class: 'sync' })
-    const { notes } = await loadSettings({ cwd })
-    expect(notes).toEqual([
-      expect.stringContaining('monoceros.config.json: worker_class sync is not needed'),
-    ])
+  test('what is off, or at the default of Gunicorn, is accepted without a note', async () => {
+    write('monoceros.config.json', {
+      spew: false,
+      pythonpath: null,
+      proxy_protocol: 'off',
+      uwsgi_allow_ips: ['127.0.0.1', '::1'],
+    })
+    expect((await loadSettings({ cwd })).notes).toEqual([])
   })
 
   test.each([
@@ -333,11 +335,9 @@ describe('config files', () => {
   })
 
   test.each([
-    ['throws.mjs', 'throw new RangeError("too\\nbad")', 'throws.mjs: RangeError: too'],
-    ['syntax.mjs', 'export default {', 'syntax.mjs: '],
     ['named.mjs', 'export const workers = 2', 'named.mjs: no default export'],
-    ['conf.py', 'workers = 2', 'conf.py: Python config files are not supported'],
-    ['conf.toml', '', 'conf.toml: the name of a config file must end in .json, .js or .mjs'],
+    ['conf.toml', '', 'conf.toml: a config file is a Python file of Gunicorn'],
+    ['missing.py', undefined, 'Cannot read config file "missing.py": no such file'],
     ['missing.json', undefined, 'Cannot read config file "missing.json": no such file'],
     ['missing.mjs', undefined, 'Cannot read config file "missing.mjs": no such file'],
   ])('%s is refused', async (name, contents, message) => {
@@ -345,6 +345,15 @@ describe('config files', () => {
     const error = await refusal(`-c ${name}`)
     expect(error.code).toBe('config-file')
     expect(error.message).toContain(message)
+  })
+
+  test('an error in a module is shown with its stack', async () => {
+    write('throws.mjs', 'throw new RangeError("too\\nbad")')
+    const failed = load('-c throws.mjs')
+    await expect(failed).rejects.toMatchObject({ code: 'config-file' })
+    await expect(failed).rejects.toThrow(
+      /^throws\.mjs could not be read\nRangeError: too\nbad\n +at .*throws\.mjs/,
+    )
   })
 })
 

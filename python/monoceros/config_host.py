@@ -1,0 +1,163 @@
+"""The config host: runs a Gunicorn configuration in a process beside the arbiter.
+
+It speaks with ``src/config/config-host.ts`` over file descriptor 3, one JSON object on each line.
+Standard output and standard error belong to the configuration.
+
+| it receives | it answers |
+|---|---|
+| ``{"read": LOCATION, "names": [...]}``, once | ``{"file", "values", "lines", "hooks"}`` |
+| ``{"settle": {"directory", "environ", "settings"}}`` | nothing: these are in force |
+| ``{"call": HOOK, "args": {...}}`` | ``{}`` when the hook has returned |
+
+``{"error": TEXT}`` takes the place of an answer if that failed. The host leaves when the channel is
+closed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+from typing import Any, BinaryIO, Dict, List, Optional, cast
+
+from .configuration import (
+    Configuration,
+    ConfigurationError,
+    assigned_lines,
+    read_configuration,
+)
+from .stranger import describe
+from .trace import format_error
+
+_CHANNEL = 3
+_DEEPEST = 20
+
+
+def main() -> int:
+    """Serves the channel until it is closed. Returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        cast(Any, stream).reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+    # The file may hang, and then Ctrl-C ends this process together with the command.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.set_inheritable(_CHANNEL, False)
+    channel = os.fdopen(_CHANNEL, "r+b", buffering=0)
+    host = _ConfigHost()
+    for line in _lines(channel):
+        answer = host.obey(json.loads(line))
+        if answer is None:
+            continue
+        try:
+            _write(channel, json.dumps(answer).encode("ascii") + b"\n")
+        except OSError:  # the arbiter is gone
+            break
+    return 0
+
+
+class _ConfigHost:
+    def __init__(self) -> None:
+        self._configuration: Optional[Configuration] = None
+        #: The settings that serve, with those of the command line, by Gunicorn's names.
+        self.settings: Dict[str, Any] = {}
+
+    def obey(self, message: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+        """The answer to a message."""
+        try:
+            if "read" in message:
+                return self._read(message["read"], message["names"])
+            if "settle" in message:
+                self._settle(message["settle"])
+                return None
+            return self._call(message["call"], message.get("args") or {})
+        except ConfigurationError as error:
+            return {"error": str(error)}
+        # A hook may raise anything.
+        except BaseException as error:
+            return {"error": format_error(error)}
+
+    def _read(self, location: str, names: List[str]) -> Dict[str, Any]:
+        configuration = self._configuration = read_configuration(location)
+        _settle_signals()
+        lines = assigned_lines(configuration)
+        present = [name for name in names if name in configuration.namespace]
+        return {
+            "file": configuration.file,
+            "values": {name: plain(configuration.namespace[name]) for name in present},
+            "lines": {name: lines[name] for name in present if name in lines},
+            "hooks": {name: _name_of(hook) for name, hook in configuration.hooks.items()},
+        }
+
+    def _settle(self, settled: Dict[str, Any]) -> None:
+        os.chdir(settled["directory"])
+        os.environ.update(settled["environ"])
+        self.settings = settled["settings"]
+
+    def _call(self, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
+        assert self._configuration is not None
+        self._configuration.hooks[hook](*args.values())
+        return {}
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value in JSON. What JSON does not have becomes ``{"$python": KIND, "text": TEXT}``, with
+    the kinds ``function``, ``class`` and ``object``."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else _marker("object", repr(float(value)))
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, type):
+        return _marker("class", f"{value.__module__}.{value.__qualname__}")
+    if isinstance(value, os.PathLike):
+        path = os.fspath(value)
+        return path if isinstance(path, str) else os.fsdecode(path)
+    if depth < _DEEPEST:
+        if isinstance(value, dict):
+            return {str(key): plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [plain(item, depth + 1) for item in value]
+    if callable(value):
+        return _marker("function", _name_of(value))
+    return _marker("object", describe(value))
+
+
+def _marker(kind: str, text: str) -> Dict[str, str]:
+    return {"$python": kind, "text": text}
+
+
+def _name_of(function: Any) -> str:
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else describe(function)
+
+
+def _settle_signals() -> None:
+    # A Ctrl-C reaches the whole process group, but the arbiter decides when this process ends. A
+    # handler that the configuration has set stays.
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, lambda number, frame: None)
+
+
+def _lines(channel: BinaryIO) -> Any:
+    rest = b""
+    while True:
+        try:
+            data = channel.read(65536)
+        except OSError:
+            return
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+
+
+def _write(channel: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[channel.write(view) :]

@@ -1,0 +1,213 @@
+/** The config host, seen from the command: a Python process that runs `gunicorn.conf.py`. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { quoted, SettingsError } from '../settings/settings-error.ts'
+
+/** What to run, and with which Python. */
+export interface ConfigHostOptions {
+  /** The interpreter's path, or a name on `PATH`. */
+  readonly interpreter: string
+  /** `PATH`, absolute or from `cwd`; or `python:MODULE`. */
+  readonly location: string
+  /** The names to read from it. Others are ignored. */
+  readonly names: readonly string[]
+  /** The working directory, which is also searched for modules. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Ends the process if the file takes too long. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What is in force, for the hooks of a host. */
+export interface SettledConfiguration {
+  /** The application's folder. */
+  readonly directory: string
+  /** `raw_env`. */
+  readonly environ: Readonly<Record<string, string>>
+  /** By Gunicorn's names, as the hooks see them in `server.cfg`. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A Python configuration that has run. Its process stays, for its hooks, until {@link close} is
+ * called.
+ */
+export interface ConfigHost {
+  /** The file's absolute path; `python:MODULE` if it is a module. */
+  readonly location: string
+  /**
+   * The values of the names that it defines, as JSON. A value that JSON does not have is
+   * `{ $python: 'function' | 'class' | 'object', text }`; the hooks are among these.
+   */
+  readonly values: Readonly<Record<string, unknown>>
+  /** The line at which a name is assigned, if that is known. */
+  readonly lines: Readonly<Record<string, number>>
+  /** The hooks that it defines, wherever they run. */
+  readonly hooks: readonly string[]
+  /** To be called before the first hook. */
+  settle(configuration: SettledConfiguration): void
+  /**
+   * Calls a hook in the host, one after the other.
+   *
+   * @throws ConfigHostError with the traceback if the hook raises, or if the process has ended
+   */
+  call(hook: string, args: Readonly<Record<string, unknown>>): Promise<void>
+  /** Lets the process leave. Resolves when it is gone. May be called more than once. */
+  close(): Promise<void>
+}
+
+/** A hook raised, or the process of the hooks has ended. `message` has the traceback. */
+export class ConfigHostError extends Error {
+  readonly code = 'config-hook'
+}
+
+const SCRIPT = fileURLToPath(new URL('../../python/monoceros-config', import.meta.url))
+/** How long it has to leave after the channel was closed, in milliseconds. */
+const LEAVE_MS = 2000
+
+/**
+ * Runs a configuration.
+ *
+ * @throws SettingsError `config-file` with the traceback if the file raises
+ */
+export async function startConfigHost(options: ConfigHostOptions): Promise<ConfigHost> {
+  const host = new HostProcess(options)
+  try {
+    const answer = await host.ask({ read: options.location, names: options.names })
+    return host.filled(answer)
+  } catch (error) {
+    await host.close()
+    if (!(error instanceof ConfigHostError)) throw error
+    throw new SettingsError('config-file', error.message)
+  }
+}
+
+interface Answer {
+  readonly error?: string
+  readonly file?: string | null
+  readonly values?: Record<string, unknown>
+  readonly lines?: Record<string, number>
+  readonly hooks?: Record<string, string>
+}
+
+class HostProcess implements ConfigHost {
+  values: Readonly<Record<string, unknown>> = {}
+  lines: Readonly<Record<string, number>> = {}
+  hooks: readonly string[] = []
+  readonly location: string
+  readonly #process: ChildProcess
+  readonly #channel: Socket
+  /** Who waits for an answer, the oldest first. */
+  readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = []
+  readonly #gone: Promise<void>
+  #received = ''
+  #ended: string | null = null
+
+  constructor({ interpreter, location, cwd, env, signal }: ConfigHostOptions) {
+    this.location = location
+    // `location` is for `ps` only.
+    const child = spawn(interpreter, [SCRIPT, location], {
+      cwd,
+      env: { ...env },
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    })
+    this.#process = child
+    const { stdio = [] } = child // absent if descriptors have run out
+    this.#channel = stdio[3] as Socket
+    this.#gone = new Promise((resolve) => {
+      const end = (how: string) => {
+        this.#end(how)
+        resolve()
+      }
+      child.on('exit', (status, by) =>
+        end(by !== null ? `was killed by ${by}` : `ended with status ${status}`),
+      )
+      child.on('error', (error) => {
+        if (child.pid === undefined) end(`could not be started: ${error.message}`)
+      })
+    })
+    if (child.pid === undefined) return
+    this.#channel.setEncoding('utf8')
+    this.#channel.on('data', (text: string) => this.#receive(text))
+    this.#channel.on('error', () => {}) // the end of the process says why
+    signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
+    // It must not keep the arbiter from ending.
+    child.unref()
+    this.#channel.unref()
+  }
+
+  filled({ file, values = {}, lines = {}, hooks = {} }: Answer): ConfigHost {
+    const functions = Object.entries(hooks).map(
+      ([name, text]) => [name, { $python: 'function', text }] as const,
+    )
+    this.values = { ...values, ...Object.fromEntries(functions) }
+    this.lines = lines
+    this.hooks = Object.keys(hooks)
+    if (typeof file === 'string' && !this.location.startsWith('python:'))
+      Object.assign(this, { location: file })
+    return this
+  }
+
+  ask(message: object): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== null) {
+        reject(this.#gonePrematurely())
+        return
+      }
+      // While an answer is awaited, there is something to stay alive for.
+      this.#channel.ref()
+      this.#process.ref()
+      this.#waiting.push({ resolve, reject })
+      this.#send(message)
+    })
+  }
+
+  settle(configuration: SettledConfiguration): void {
+    this.#send({ settle: configuration })
+  }
+
+  async call(hook: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.ask({ call: hook, args })
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== null) return
+    this.#process.ref()
+    this.#channel?.destroy()
+    const late = setTimeout(() => this.#process.kill('SIGKILL'), LEAVE_MS)
+    await this.#gone
+    clearTimeout(late)
+  }
+
+  #send(message: object): void {
+    if (this.#ended === null) this.#channel.write(`${JSON.stringify(message)}\n`)
+  }
+
+  #receive(text: string): void {
+    const lines = (this.#received + text).split('\n')
+    this.#received = lines.pop()!
+    for (const line of lines) {
+      const answer = JSON.parse(line) as Answer
+      const waiting = this.#waiting.shift()
+      if (answer.error === undefined) waiting?.resolve(answer)
+      else waiting?.reject(new ConfigHostError(answer.error))
+    }
+    this.#rest()
+  }
+
+  #end(how: string): void {
+    this.#ended = how
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#gonePrematurely())
+  }
+
+  #rest(): void {
+    if (this.#waiting.length > 0) return
+    this.#channel.unref()
+    this.#process.unref()
+  }
+
+  #gonePrematurely(): ConfigHostError {
+    return new ConfigHostError(`The process that runs ${quoted(this.location)} ${this.#ended}`)
+  }
+}

@@ -1,0 +1,255 @@
+/** Combines all sources of settings. */
+import { resolve } from 'node:path'
+import { type CommandLine, type GivenValue, parseCommandLine } from '../settings/command-line.ts'
+import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
+import { gunicornFacts } from '../settings/gunicorn-facts.ts'
+import { notesOnMeaningless } from '../settings/meaningless.ts'
+import { runtimeOf } from '../settings/runtime.ts'
+import { quoted, SettingsError } from '../settings/settings-error.ts'
+import { splitShellWords } from '../settings/shell-words.ts'
+import { type Settings, settingsTable } from '../settings/table.ts'
+import { readValue, ValueError, writeValue } from '../settings/value.ts'
+import type { ConfigHost } from './config-host.ts'
+import {
+  type FoundConfiguration,
+  findConfiguration,
+  givenConfiguration,
+  type ReadConfiguration,
+  readConfiguration,
+} from './configuration.ts'
+
+/** Where settings come from. */
+export interface SettingsSources {
+  /** Arguments of the command, without its name. */
+  args?: readonly string[]
+  env?: Readonly<Record<string, string | undefined>>
+  /** The base of relative paths, and the folder that is searched for a config file. */
+  cwd?: string
+  /** Ends the loading: the process of a Python config file is killed. */
+  signal?: AbortSignal
+}
+
+export interface LoadedSettings {
+  settings: Settings
+  /** Notes for the user: flags of Gunicorn, and settings, that have no effect. */
+  notes: readonly string[]
+  /** What the settings were read from, for the log; null if there are only flags and defaults. */
+  configuration: string | null
+  /**
+   * The process that keeps the hooks of a Python config file, if it has any that run beside the
+   * arbiter. Whoever loads settings closes it; `serve` does.
+   */
+  configHost: ConfigHost | null
+}
+
+/** What the command does instead of serving. */
+export type Command = 'help' | 'version' | 'print-config' | 'check-config'
+
+const table: readonly SettingDefinition[] = settingsTable
+const settingNamed = (name: string) => table.find((setting) => setting.name === name)!
+const configSetting = settingNamed('config')
+const pythonSetting = settingNamed('python')
+const chdirSetting = settingNamed('chdir')
+/** Environment variables with arguments; the later one counts. */
+const COMMAND_VARIABLES = ['GUNICORN_CMD_ARGS', 'MONOCEROS_CMD_ARGS'] as const
+
+/**
+ * Combines defaults, environment variables, the config file, GUNICORN_CMD_ARGS, MONOCEROS_CMD_ARGS
+ * and the command line; later ones override earlier ones. Without arguments, it returns the
+ * defaults.
+ *
+ * @throws SettingsError with a message for the user; InterpreterError if the config file is in
+ * Python and there is no Python
+ * @example
+ * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env })
+ */
+export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
+  const { args = [], env = {}, cwd = process.cwd(), signal } = sources
+  /** The command line, and before it what the variables have; the first counts. */
+  const lines = [parseCommandLine(args), ...commandVariables(env).reverse()]
+  const fromFlags = (name: string) =>
+    lines.map(({ values }) => values.get(name)).find((given) => given !== undefined)
+  const flag = (setting: SettingDefinition) => {
+    const given = fromFlags(setting.name)
+    return check(setting, given ?? byDefault(setting), cwd)
+  }
+  const named = flag(configSetting) as string | null
+  const found =
+    named === null ? findConfiguration(cwd, mayBePython(fromFlags)) : givenConfiguration(named, cwd)
+  const config: ReadConfiguration =
+    found === undefined
+      ? { values: new Map(), notes: [], host: null }
+      : await readConfiguration(found, cwd, {
+          python: flag(pythonSetting) as string | null,
+          chdir: flag(chdirSetting) as string,
+          env,
+          signal,
+        })
+  try {
+    const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)
+    const settings = combine(byHand, env, cwd)
+    const { host } = config
+    const keeps = host?.hooks.some((hook) => ARBITER_HOOKS.includes(hook)) ?? false
+    if (!keeps) await host?.close()
+    else
+      host!.settle({
+        directory: settings.chdir,
+        environ: settings.rawEnv,
+        settings: gunicornSettingsOf(settings),
+      })
+    return {
+      settings: { ...settings, config: host?.location ?? found?.location ?? null },
+      notes: [
+        ...lines.slice(1).flatMap(({ notes }) => notes),
+        ...config.notes,
+        ...lines[0]!.notes,
+        ...notesOnMeaningless(table, settings, byHand),
+      ],
+      configuration: describe(found, env),
+      configHost: keeps ? host : null,
+    }
+  } catch (error) {
+    await config.host?.close()
+    throw error
+  }
+}
+
+/** The hooks that run in the config host; the others run in workers. */
+const ARBITER_HOOKS = [
+  'on_starting',
+  'on_reload',
+  'when_ready',
+  'pre_fork',
+  'child_exit',
+  'nworkers_changed',
+  'pre_exec',
+  'on_exit',
+]
+
+function combine(
+  byHand: (name: string) => GivenValue | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): Settings {
+  const settings: Record<string, unknown> = {}
+  const read = (setting: SettingDefinition, folder: string) =>
+    check(
+      setting,
+      byHand(setting.name) ?? fromEnvironment(setting, env) ?? byDefault(setting),
+      folder,
+    )
+  // The server runs there, so other relative paths start there, as in Gunicorn.
+  const chdir = read(chdirSetting, cwd) as string
+  for (const setting of table) {
+    if (setting.command) continue
+    const folder = setting === chdirSetting ? cwd : chdir
+    settings[camelCase(setting.name)] = read(setting, folder)
+  }
+  const checked = settings as Settings
+  const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
+  return { ...checked, pythonpath }
+}
+
+function byDefault(setting: SettingDefinition): GivenValue {
+  return { raw: setting.default, label: setting.name }
+}
+
+/** An application in TypeScript does not need a file of Gunicorn that happens to be there. */
+function mayBePython(fromFlags: (name: string) => GivenValue | undefined): boolean {
+  const runtime = String(fromFlags('runtime')?.raw ?? 'auto') as Settings['runtime']
+  return runtimeOf({ runtime, wsgiApp: String(fromFlags('wsgi_app')?.raw ?? '') }) !== 'node'
+}
+
+/** `gunicorn.conf.py, GUNICORN_CMD_ARGS` */
+function describe(
+  found: FoundConfiguration | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string | null {
+  const parts: string[] = []
+  if (found !== undefined) {
+    const { name, unused } = found
+    parts.push(unused.length === 0 ? name : `${name} (not ${unused.join(', ')})`)
+  }
+  parts.push(...COMMAND_VARIABLES.filter((variable) => (env[variable] ?? '').trim() !== ''))
+  return parts.length === 0 ? null : parts.join(', ')
+}
+
+/** What hooks see in `server.cfg`: the settings that Gunicorn has, by its names. */
+function gunicornSettingsOf(settings: Settings): Record<string, unknown> {
+  const values = toConfig(settings)
+  return Object.fromEntries(
+    gunicornFacts.map(({ name, default: usual }) => {
+      const ours = table.find((setting) => setting.name === name || setting.gunicornName === name)
+      return [name, ours === undefined || ours.type === 'hook' ? usual : values[ours.name]]
+    }),
+  )
+}
+
+/**
+ * The command in the arguments; `help` comes first, then `version`. Undefined means to serve.
+ *
+ * @throws SettingsError for arguments that cannot be parsed
+ */
+export function commandOf(sources: SettingsSources): Command | undefined {
+  const given = parseCommandLine(sources.args ?? []).values
+  const fromVariable = (name: string) =>
+    commandVariables(sources.env ?? {}).some(({ values }) => values.has(name))
+  if (given.has('help')) return 'help'
+  if (given.has('version')) return 'version'
+  if (given.has('print_config') || fromVariable('print_config')) return 'print-config'
+  if (given.has('check_config') || fromVariable('check_config')) return 'check-config'
+  return undefined
+}
+
+/** Settings in the form of a config file: an object with snake_case keys. */
+export function toConfig(settings: Settings): Record<string, RawValue> {
+  const config: Record<string, RawValue> = {}
+  for (const setting of table) {
+    if (setting.command || setting.commandLineOnly) continue
+    const value = settings[camelCase(setting.name) as keyof Settings]
+    // A function cannot be written; its name shows that it is there.
+    if (setting.type === 'hook' && value === null) continue
+    config[setting.name] = setting.type === 'hook' ? `<${value}()>` : writeValue(setting, value)
+  }
+  return config
+}
+
+function check(setting: SettingDefinition, given: GivenValue, cwd: string): unknown {
+  try {
+    return readValue(setting, given.raw, cwd)
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    const value =
+      Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
+    throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(value)}`)
+  }
+}
+
+/** An empty variable counts as not set: `PORT=` in an environment file means that. */
+function fromEnvironment(
+  setting: SettingDefinition,
+  env: Readonly<Record<string, string | undefined>>,
+): GivenValue | undefined {
+  const text = setting.env === undefined ? undefined : env[setting.env]
+  if (text === undefined || text.trim() === '') return undefined
+  return {
+    raw:
+      setting.envTemplate === undefined
+        ? text
+        : setting.envTemplate.replace('$', () => text.trim()),
+    label: `Environment variable ${setting.env}`,
+  }
+}
+
+/** What the variables in {@link COMMAND_VARIABLES} have, in their order. */
+function commandVariables(env: Readonly<Record<string, string | undefined>>): CommandLine[] {
+  return COMMAND_VARIABLES.map((variable) => {
+    const words = splitShellWords(env[variable] ?? '')
+    if (words === undefined)
+      throw new SettingsError('bad-arguments', `${variable}: a quote is not closed`)
+    const line = parseCommandLine(words, variable)
+    // Gunicorn ignores an application there.
+    if (variable === 'GUNICORN_CMD_ARGS') line.values.delete('wsgi_app')
+    return line
+  })
+}

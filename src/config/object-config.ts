@@ -1,0 +1,78 @@
+/** Config files that are an object: JSON, or the default export of a module. */
+import { existsSync, readFileSync } from 'node:fs'
+import { extname } from 'node:path'
+import { importFailureText, importFile } from '../runtimes/node/import-file.ts'
+import { quoted, SettingsError } from '../settings/settings-error.ts'
+import { type GivenKeys, givenKeys } from './given-keys.ts'
+
+/** Whether a file is read here, by its name. Other files are Python. */
+export function isObjectConfig(path: string): boolean {
+  return /^\.(json|[cm]?[jt]s)$/.test(extname(path))
+}
+
+/**
+ * Reads a config file. Keys are names of settings in snake_case or camelCase, or Gunicorn's names.
+ *
+ * A module runs again on each call, so that a reload sees its changes.
+ *
+ * @param path absolute
+ * @param name of the file, for messages
+ * @throws SettingsError with the file and the key in its message
+ */
+export async function readObjectConfig(path: string, name: string): Promise<GivenKeys> {
+  const contents = extname(path) === '.json' ? readJson(path, name) : await runModule(path, name)
+  if (typeof contents !== 'object' || contents === null || Array.isArray(contents)) {
+    throw new SettingsError(
+      'config-file',
+      `${name}: expected an object of settings, got ${quoted(contents)}`,
+    )
+  }
+  return givenKeys(contents as Record<string, unknown>, () => name)
+}
+
+/** The error for a config file that cannot be read. */
+export function cannotRead(name: string, error?: unknown): SettingsError {
+  const code = error instanceof Error && 'code' in error ? error.code : 'ENOENT'
+  const reason =
+    code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : oneLine(error)
+  return new SettingsError('config-file', `Cannot read config file ${quoted(name)}: ${reason}`)
+}
+
+function readJson(path: string, name: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw cannotRead(name, error)
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new SettingsError('config-file', `${name}: not valid JSON: ${oneLine(error)}`)
+  }
+}
+
+async function runModule(path: string, name: string): Promise<unknown> {
+  if (!existsSync(path)) throw cannotRead(name)
+  let contents: Record<string, unknown>
+  try {
+    contents = await importFile(path, true)
+  } catch (error) {
+    throw new SettingsError(
+      'config-file',
+      `${name} could not be read\n${await importFailureText(error, path)}`,
+    )
+  }
+  if (!('default' in contents)) {
+    throw new SettingsError(
+      'config-file',
+      `${name}: no default export; add one, such as "export default { workers: 2 }"`,
+    )
+  }
+  return contents.default
+}
+
+function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.split('\n', 1)[0]!
+}

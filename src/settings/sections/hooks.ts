@@ -1,0 +1,155 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** Functions of the config file that the server calls. */
+export const hookSettings = [
+  {
+    name: 'on_starting',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`on_starting(server)\`
+Called when the arbiter starts, before it listens.`,
+  },
+  {
+    name: 'on_reload',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`on_reload(server)\`
+Called when a reload begins (HUP).`,
+  },
+  {
+    name: 'when_ready',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`when_ready(server)\`
+Called when the server serves.`,
+  },
+  {
+    name: 'pre_fork',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`pre_fork(server, worker)\`
+Called before a worker is started.`,
+  },
+  {
+    name: 'post_fork',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`post_fork(server, worker)\`
+Called in a worker, before it loads the application.`,
+  },
+  {
+    name: 'post_worker_init',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`post_worker_init(worker)\`
+Called in a worker, after it has loaded the application.`,
+  },
+  {
+    name: 'worker_int',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`worker_int(worker)\`
+Called in a worker that INT or QUIT ends.`,
+  },
+  {
+    name: 'worker_abort',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`worker_abort(worker)\`
+Called in a worker that exceeded its time (ABRT).`,
+  },
+  {
+    name: 'pre_exec',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`pre_exec(server)\`
+Called before another version of the server is started (USR2).`,
+  },
+  {
+    name: 'pre_request',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`pre_request(worker, req)\`
+Called in a worker, before it runs a request.`,
+  },
+  {
+    name: 'post_request',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`post_request(worker, req, environ, resp)\`
+Called in a worker, after a request.`,
+  },
+  {
+    name: 'child_exit',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`child_exit(server, worker)\`
+Called when a worker has ended.`,
+  },
+  {
+    name: 'worker_exit',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`worker_exit(server, worker)\`
+Called in a worker, before it ends.`,
+  },
+  {
+    name: 'nworkers_changed',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`nworkers_changed(server, new_value, old_value)\`
+Called when the number of workers changes.`,
+  },
+  {
+    name: 'on_exit',
+    section: 'Server hooks',
+    flags: [],
+    type: 'hook',
+    nullable: true,
+    default: null,
+    doc: `\`on_exit(server)\`
+Called when the server has stopped, before the arbiter ends.`,
+  },
+] as const satisfies readonly SettingDefinition[]
