@@ -14,13 +14,21 @@ import type { ArbiterEvents } from '../observe/arbiter-events.ts'
  */
 export type StopMode = 'graceful' | 'quick'
 
-/** `stopping` begins with the first stop and lasts until the arbiter's process ends. */
-export type ServerState = 'starting' | 'serving' | 'reloading' | 'stopping'
+/**
+ * `stopping` begins with the first stop and lasts until the arbiter's process ends. `drained`: the
+ * listening sockets are open, but nothing serves; a reload or a scale starts it again.
+ */
+export type ServerState = 'starting' | 'serving' | 'reloading' | 'drained' | 'stopping'
 
 /** How a reload ended; `reason` is also in the error log. */
 export type ReloadResult =
   | { readonly reloaded: true }
   | { readonly reloaded: false; readonly reason: string }
+
+/** How an upgrade ended; `reason` is also in the error log. */
+export type UpgradeResult =
+  | { readonly upgraded: true; readonly pid: number }
+  | { readonly upgraded: false; readonly reason: string }
 
 /**
  * An acceptor and its workers, as the arbiter sees them.
@@ -92,6 +100,25 @@ export interface ArbiterActions {
    */
   scale(by: number, cause: string): number | null
 
+  /**
+   * Sets the number of workers, as {@link scale} changes it.
+   *
+   * @returns how many workers there are to be; null if the server is starting or stopping
+   */
+  scaleTo(workers: number, cause: string): number | null
+
+  /**
+   * Stops the acceptors and workers gracefully. The arbiter and its listening sockets stay, so new
+   * connections wait for a server: an upgrade, or this one when it is reloaded or scaled.
+   */
+  drain(cause: string): void
+
+  /**
+   * Starts the command of this server again, which may be another version by now, with the listening
+   * sockets. Both serve until one of them is stopped. Resolves when the new one serves, or cannot.
+   */
+  upgrade(cause: string): Promise<UpgradeResult>
+
   /** Stops the server. A `quick` stop may follow a `graceful` one that takes too long. */
   stop(mode: StopMode, cause: string): void
 
@@ -104,6 +131,7 @@ export interface ArbiterActions {
 
 /** A driver's view of the error log. A reload may change the file behind it. */
 export interface DriverLog {
+  debug(text: string): void
   info(text: string): void
   warning(text: string): void
 }

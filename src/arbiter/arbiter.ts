@@ -25,7 +25,9 @@ import type {
   ServerState,
   ServerStatus,
   StopMode,
+  UpgradeResult,
 } from './actions.ts'
+import { defer } from './deferred.ts'
 import { SignalDriver } from './drivers/signals.ts'
 import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
@@ -33,6 +35,9 @@ import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
 import { readWithin } from './settings-deadline.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
+import { type Inheritance, takeInheritance } from './upgrade/inheritance.ts'
+import { type StartCommand, startCommand } from './upgrade/start-command.ts'
+import { Upgrades } from './upgrade/upgrades.ts'
 
 /** Settings, alone or as `loadSettings` returns them: with the hooks of the config file. */
 export type GivenSettings = Settings | LoadedSettings
@@ -46,6 +51,10 @@ export interface ArbiterOptions {
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
+  /** How this process was started, for an upgrade; by default as Node.js tells. */
+  command?: StartCommand
+  /** What it got from the server that it is to replace; by default from the environment. */
+  inheritance?: Inheritance | null
   /** Who decides on the server; by default the signals of `host`. */
   drivers?: readonly ArbiterDriver[]
 }
@@ -79,6 +88,15 @@ function asLoaded(given: GivenSettings): UsedSettings {
   return { settings: given, configuration: null, configHost: null }
 }
 
+/** The listening sockets after a change of the settings. */
+interface ChangedListeners {
+  readonly all: readonly ListeningSocket[]
+  /** Of these, the new ones. */
+  readonly added: readonly ListeningSocket[]
+  /** Those before that are not wanted any more. */
+  readonly dropped: readonly ListeningSocket[]
+}
+
 class Arbiter implements ArbiterActions {
   readonly events = new ArbiterEvents((topic, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -89,6 +107,8 @@ class Arbiter implements ArbiterActions {
   readonly #drivers: readonly ArbiterDriver[]
   readonly #program: string
   readonly #startedAt = Date.now()
+  readonly #upgrades: Upgrades
+  readonly #stopRequested = defer<void>()
   /** All that have processes: the one that serves, those it has replaced, and its successor. */
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
@@ -101,6 +121,10 @@ class Arbiter implements ArbiterActions {
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
   #generation = 1
+  /** Whether `#serving` was stopped, without the server. */
+  #drained = false
+  /** How many to start with after that; null for as many as the settings say. */
+  #workersAfterDrain: number | null = null
   #stopping: StopMode | null = null
   readonly #reloads = new Reloads({
     attempt: (cause, attempt) => this.#observedReload(cause, attempt),
@@ -118,6 +142,20 @@ class Arbiter implements ArbiterActions {
     this.#drivers = options.drivers ?? [new SignalDriver(this.#host)]
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = log
+    // Its log may be another one later.
+    const ownLog = {
+      info: (text: string) => this.#log.info(text),
+      warning: (text: string) => this.#log.warning(text),
+      error: (text: string) => this.#log.error(text),
+    }
+    const { inheritance = takeInheritance(process.env) } = options
+    this.#upgrades = new Upgrades({
+      pid: this.#host.pid,
+      command: options.command ?? startCommand(process.cwd()),
+      inheritance,
+      events: this.events,
+      log: ownLog,
+    })
   }
 
   async run(): Promise<number> {
@@ -125,15 +163,19 @@ class Arbiter implements ArbiterActions {
     if (this.#configuration !== null) this.#log.info(`Configuration: ${this.#configuration}`)
     this.#watchHost()
     const drivers: ArbiterDriver[] = []
+    // Listening sockets do not keep a process from ending, and after a drain there is nothing else.
+    const staysAlive = setInterval(() => {}, 2 ** 30)
     try {
       for (const driver of this.#drivers) {
         drivers.push(driver)
         await driver.start(this, this.#driverLog())
       }
-      const { pidfile, bind, backlog } = this.#settings
-      if (pidfile !== null) this.#pidfile = new Pidfile(pidfile, this.#host.pid)
-      this.#listeners = await listenAt(bind, backlog)
+      this.#writePidfile()
+      const { all, dropped } = await this.#listen(this.#settings, this.#upgrades.adopt())
+      this.#listeners = all
+      for (const listener of dropped) listener.close(this.#upgrades.sharesSockets)
       if (this.#stopping === null) await this.#start()
+      await this.#stopRequested.promise
       await this.#gone()
       this.#log.info('Stopped')
       return EXIT.server.STOPPED
@@ -143,15 +185,58 @@ class Arbiter implements ArbiterActions {
       return this.#explain(error)
     } finally {
       for (const driver of drivers) await driver.end?.()
-      for (const listener of this.#listeners) listener.close()
+      for (const listener of this.#listeners) listener.close(this.#upgrades.sharesSockets)
       this.#pidfile?.remove()
       await this.#configHost?.close()
+      this.#upgrades.end()
+      clearInterval(staysAlive)
     }
+  }
+
+  /** Beside that of the server before, as long as that is there. */
+  #writePidfile(): void {
+    const { pidfile } = this.#settings
+    if (pidfile !== null) {
+      const path = this.#upgrades.predecessor === null ? pidfile : `${pidfile}.2`
+      this.#pidfile = new Pidfile(path, this.#host.pid)
+    }
+    this.#upgrades.whenPromoted(() => this.#movePidfile())
+  }
+
+  /** To where the settings want it, as soon as it may be there. */
+  #movePidfile(): void {
+    const { pidfile } = this.#settings
+    if (this.#upgrades.predecessor !== null) return
+    try {
+      if (pidfile === null) this.#pidfile?.remove()
+      else if (this.#pidfile === undefined) this.#pidfile = new Pidfile(pidfile, this.#host.pid)
+      else this.#pidfile.move(pidfile)
+      if (pidfile === null) this.#pidfile = undefined
+    } catch (error) {
+      if (!(error instanceof PidfileError)) throw error
+      this.#log.error(error.message)
+    }
+  }
+
+  /**
+   * The sockets that these settings want: those that there are, and new ones.
+   *
+   * @throws ListenError
+   */
+  async #listen(settings: Settings, have: readonly ListeningSocket[]): Promise<ChangedListeners> {
+    const wanted = new Set(settings.bind.map(formatBindAddress))
+    const kept = have.filter((listener) => wanted.has(listener.requested))
+    const held = new Set(kept.map((listener) => listener.requested))
+    const missing = settings.bind.filter((address) => !held.has(formatBindAddress(address)))
+    const added = await listenAt(missing, settings.backlog)
+    const dropped = have.filter((listener) => !kept.includes(listener))
+    return { all: [...kept, ...added], added, dropped }
   }
 
   get state(): ServerState {
     if (this.#stopping !== null) return 'stopping'
     if (this.#serving === undefined) return 'starting'
+    if (this.#drained) return 'drained'
     return this.#reloads.inProgress ? 'reloading' : 'serving'
   }
 
@@ -167,11 +252,15 @@ class Arbiter implements ArbiterActions {
         `${cause}: stopping; requests in progress have ${gracefulTimeout} s to finish ` +
           '(graceful_timeout)',
       )
-      for (const set of this.#sets) set.stop(gracefulTimeout * 1000)
+      const { sharesSockets } = this.#upgrades
+      for (const set of this.#sets) set.stop(gracefulTimeout * 1000, sharesSockets)
     }
+    this.#stopRequested.resolve()
     // New connections are refused from now on, instead of waiting in the kernel for nothing.
-    for (const listener of this.#listeners) listener.close()
-    this.#listeners = []
+    const { sharesSockets } = this.#upgrades
+    for (const listener of this.#listeners) listener.close(sharesSockets)
+    // The last of those who share a socket file removes it; at the end it turns out who that is.
+    if (!sharesSockets) this.#listeners = []
   }
 
   reload(cause: string): Promise<ReloadResult> {
@@ -182,6 +271,7 @@ class Arbiter implements ArbiterActions {
       this.#log.warning(`${cause}: cannot reload. ${reason}; restart it instead`)
       return Promise.resolve({ reloaded: false, reason })
     }
+    this.#workersAfterDrain = null
     return this.#reloads.request(cause)
   }
 
@@ -204,7 +294,8 @@ class Arbiter implements ArbiterActions {
       const { settings } = read ?? { settings: this.#settings }
       // A module that was imported stays in its process, so a TypeScript application needs new
       // processes.
-      if (runtimeOf(settings) !== 'node' && isDeepStrictEqual(settings, this.#settings))
+      const sameSettings = isDeepStrictEqual(settings, this.#settings)
+      if (runtimeOf(settings) !== 'node' && sameSettings && !this.#drained)
         await this.#reloadInPlace(serving, attempt)
       else await this.#replace(serving, settings, attempt)
       if (this.#stopping !== null) return { reloaded: false, reason: 'The server is stopping' }
@@ -217,7 +308,11 @@ class Arbiter implements ArbiterActions {
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#stopping === null && !attempt.abandoned) {
         this.#log.error(reason)
-        this.#log.error('Reload failed; the previous application and settings stay in use')
+        this.#log.error(
+          this.#drained
+            ? 'Reload failed; nothing serves until another one succeeds'
+            : 'Reload failed; the previous application and settings stay in use',
+        )
       }
       return { reloaded: false, reason }
     }
@@ -259,52 +354,89 @@ class Arbiter implements ArbiterActions {
    * requests.
    */
   async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
-    const wanted = new Set(settings.bind.map(formatBindAddress))
-    const kept = this.#listeners.filter((listener) => wanted.has(listener.requested))
-    const held = new Set(kept.map((listener) => listener.requested))
     const log = new ErrorLog(errorLogOptions(settings))
-    let added: ListeningSocket[] = []
+    let listeners: ChangedListeners | undefined
     let next: AcceptorSet
     let acceptors: ServingAcceptor[]
     try {
-      added = await listenAt(
-        settings.bind.filter((address) => !held.has(formatBindAddress(address))),
-        settings.backlog,
-      )
+      listeners = await this.#listen(settings, this.#listeners)
       if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
-      const set = this.#newSet(settings, [...kept, ...added], log)
+      const set = this.#newSet(settings, listeners.all, log)
       next = set
+      if (this.#workersAfterDrain !== null)
+        set.scale(Math.min(this.#workersAfterDrain, set.workers))
       const started = set.start()
       attempt.ending(() => set.kill())
       acceptors = await started
       if (attempt.abandoned) throw new ReloadAbandoned()
       attempt.ending(() => {})
     } catch (error) {
-      for (const listener of added) listener.close()
+      for (const listener of listeners?.added ?? []) listener.close()
       log.close()
       throw error
     }
-    const dropped = this.#listeners.filter((listener) => !kept.includes(listener))
     const graceMs = this.#settings.gracefulTimeout * 1000
     const oldLog = this.#log
     this.#settings = settings
     this.#log = log
     this.#serving = next
-    this.#workersChanged(next.workers, old.workers)
-    this.#listeners = [...kept, ...added]
-    for (const listener of dropped) listener.close()
+    this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
+    this.#drained = false
+    this.#listeners = listeners.all
+    for (const listener of listeners.dropped) listener.close(this.#upgrades.sharesSockets)
+    this.#movePidfile()
     old.stop(graceMs, true)
     void old.gone.then(() => oldLog.close())
     this.#announce(acceptors)
   }
 
   scale(by: number, cause: string): number | null {
+    if (this.#serving === undefined) return null
+    return this.scaleTo((this.#drained ? 0 : this.#serving.workers) + by, cause)
+  }
+
+  scaleTo(wanted: number, cause: string): number | null {
     if (this.#serving === undefined || this.#stopping !== null) return null
+    if (this.#drained) return this.#startAgain(wanted, cause)
     const before = this.#serving.workers
-    const workers = this.#serving.scale(before + by)
+    const workers = this.#serving.scale(wanted)
     this.#workersChanged(workers, before)
     this.#log.info(`${cause}: changing to ${plural(workers, 'worker')}`)
     return workers
+  }
+
+  /** After a drain. Like a reload, it can be abandoned, and fail. */
+  #startAgain(wanted: number, cause: string): number | null {
+    if (wanted < 1) return null
+    this.#workersAfterDrain = wanted
+    void this.#reloads.request(cause)
+    return wanted
+  }
+
+  drain(cause: string): void {
+    const serving = this.#serving
+    if (serving === undefined || this.#stopping !== null || this.#drained) return
+    const { gracefulTimeout } = this.#settings
+    this.#log.info(
+      `${cause}: stopping the workers; requests in progress have ${gracefulTimeout} s to finish ` +
+        '(graceful_timeout). The sockets stay open; SIGHUP starts the workers again',
+    )
+    this.#drained = true
+    this.#workersChanged(0, serving.workers)
+    this.#reloads.cancel()
+    serving.stop(gracefulTimeout * 1000, this.#upgrades.sharesSockets)
+  }
+
+  async upgrade(cause: string): Promise<UpgradeResult> {
+    const reason =
+      this.#stopping !== null
+        ? 'The server is stopping'
+        : this.#serving === undefined
+          ? 'The server is still starting'
+          : null
+    if (reason === null) return await this.#upgrades.start(cause, this.#listeners)
+    this.#log.warning(`${cause}: cannot upgrade. ${reason}`)
+    return { upgraded: false, reason }
   }
 
   #workersChanged(workers: number, before: number | null): void {
@@ -355,6 +487,7 @@ class Arbiter implements ArbiterActions {
       listeners: this.#listeners,
     })
     for (const line of banner) this.#log.info(line)
+    this.#upgrades.serves()
   }
 
   #newSet(settings: Settings, listeners: readonly ListeningSocket[], log: ErrorLog): AcceptorSet {
@@ -379,6 +512,7 @@ class Arbiter implements ArbiterActions {
     return {
       info: (text) => this.#log.info(text),
       warning: (text) => this.#log.warning(text),
+      debug: (text) => this.#log.debug(text),
     }
   }
 
@@ -395,7 +529,8 @@ class Arbiter implements ArbiterActions {
   /** For an end that cannot wait for promises. */
   #leaveNothing(): void {
     for (const set of this.#sets) set.killNow()
-    for (const listener of this.#listeners) listener.close()
+    this.#stopRequested.resolve()
+    for (const listener of this.#listeners) listener.close(this.#upgrades.sharesSockets)
     this.#listeners = []
     this.#pidfile?.remove()
   }

@@ -20,8 +20,13 @@ export interface ListeningSocket {
   /** The bound address: an IP address instead of a name, the actual port instead of 0. */
   readonly address: BoundAddress
   readonly fd: number
-  /** Closes the socket and removes its file. Connections that were not accepted are refused. */
-  close(): void
+  /**
+   * Closes the socket and removes its file. Connections that were not accepted are refused.
+   *
+   * @param shared another server accepts from the same socket, so its file stays, and connections
+   * that were not accepted wait for that server
+   */
+  close(shared?: boolean): void
 }
 
 /**
@@ -133,7 +138,11 @@ async function listenUnix(
   await removeStaleSocket(path, requested)
   const socket = attempt(requested, address, () => bindUnix(path, { backlog }))
   const identity = fileIdentity(path)
-  return { requested, address, fd: socket.fd, close: () => closeUnix(socket, path, identity) }
+  // Closing a unix socket removes its file. A shared one stays open until this process ends.
+  const close = (shared = false) => {
+    if (!shared) closeUnix(socket, path, identity)
+  }
+  return { requested, address, fd: socket.fd, close }
 }
 
 /** Removes a socket that no process accepts from; any other file at `path` is an error. */

@@ -65,6 +65,16 @@ export function secondsAlive(pid: number): number | undefined {
   return process.uptime() + (ours - theirs) / TICKS
 }
 
+/** Whether this process is in the foreground of a terminal, which then sends signals to it. */
+export function isInForeground(): boolean {
+  const stat = read('/proc/self/stat')
+  if (stat === '') return process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  // After the name, which may contain anything: state, parent, group, session, terminal, and the
+  // foreground group of that.
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return group === foreground
+}
+
 /**
  * The start time in ticks since boot: field 22 of proc_pid_stat(5), counted from the end of the
  * name, which may contain anything.

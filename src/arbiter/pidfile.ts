@@ -38,7 +38,7 @@ const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants
  * pidfile.remove()
  */
 export class Pidfile {
-  readonly #path: string
+  #path: string
   readonly #pid: number
 
   /** @throws PidfileError */
@@ -54,6 +54,23 @@ export class Pidfile {
       const reason = error instanceof Error ? error.message : String(error)
       throw new PidfileError(`Cannot write the pid file ${path}: ${reason}`)
     }
+  }
+
+  /** Where the file is. */
+  get path(): string {
+    return this.#path
+  }
+
+  /**
+   * Writes the file in another place, and removes it here.
+   *
+   * @throws PidfileError if it cannot be written there; then it stays here
+   */
+  move(path: string): void {
+    if (path === this.#path) return
+    const moved = new Pidfile(path, this.#pid)
+    this.remove()
+    this.#path = moved.path
   }
 
   /** Removes the file, unless it names another process by now. */

@@ -18,6 +18,7 @@ export class Reloads {
   readonly #options: ReloadsOptions
   #attempt: ReloadAttempt | null = null
   #result: Promise<ReloadResult> | null = null
+  #cancelled: ReloadAttempt | null = null
 
   constructor(options: ReloadsOptions) {
     this.#options = options
@@ -27,11 +28,18 @@ export class Reloads {
     return this.#attempt !== null
   }
 
+  /** Ends the attempt in progress, unless another request comes before it has ended. */
+  cancel(): void {
+    this.#cancelled = this.#attempt
+    this.#attempt?.abandon()
+  }
+
   /** Resolves with the result of the last attempt, for every request that was made meanwhile. */
   request(cause: string): Promise<ReloadResult> {
     if (this.#attempt !== null && this.#result !== null) {
       if (!this.#attempt.abandoned) this.#options.abandoned(cause)
       this.#attempt.abandon()
+      this.#cancelled = null
       return this.#result
     }
     this.#attempt = new ReloadAttempt()
@@ -43,7 +51,8 @@ export class Reloads {
     let attempt = first
     for (;;) {
       const result = await this.#options.attempt(cause, attempt)
-      if (!attempt.abandoned || this.#options.stopping()) {
+      const isLast = !attempt.abandoned || this.#cancelled === attempt
+      if (isLast || this.#options.stopping()) {
         this.#attempt = null
         this.#result = null
         return result

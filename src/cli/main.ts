@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The executable. */
+import { takeInheritance } from '../arbiter/upgrade/inheritance.ts'
+import { startCommand } from '../arbiter/upgrade/start-command.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { runCommand } from './command.ts'
 import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
@@ -9,6 +11,9 @@ process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
 const cwd = workingDirectory(process.env)
+// Before anything else sees the environment or changes it.
+const inheritance = takeInheritance(process.env)
+const command = startCommand(cwd)
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd,
@@ -21,7 +26,8 @@ process.exitCode = await runCommand(process.argv.slice(2), {
       enterAgain(cwd)
       return realFolders(await read(signal))
     }
-    process.exit(await runArbiter(realFolders(loaded), { readSettings }))
+    const options = { readSettings, command, inheritance }
+    process.exit(await runArbiter(realFolders(loaded), options))
   },
 })
 

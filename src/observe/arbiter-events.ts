@@ -43,15 +43,17 @@ export interface WorkersChanged {
 }
 
 /**
- * A new Monoceros takes over the listening sockets (SIGUSR2).
+ * A new Monoceros takes over the listening sockets (SIGUSR2). Both serve until one is stopped.
  *
- * | phase | |
- * |---|---|
- * | `begun` | its process `pid` was started |
- * | `ended` | it has ended, and this server serves on; `reason` as in the log |
+ * | phase | published by | |
+ * |---|---|---|
+ * | `begun` | the old one | the process of the new one, `pid`, was started |
+ * | `serving` | the old one | the new one serves |
+ * | `ended` | the old one | the new one has ended; `reason` as in the log |
+ * | `promoted` | the new one | the old one, `pid`, is gone |
  */
 export type Upgrade =
-  | { readonly phase: 'begun'; readonly pid: number }
+  | { readonly phase: 'begun' | 'serving' | 'promoted'; readonly pid: number }
   | { readonly phase: 'ended'; readonly pid: number; readonly reason: string }
 
 /**

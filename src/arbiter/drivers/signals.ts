@@ -1,6 +1,7 @@
 /** The driver of the command: signals, with the meaning that Gunicorn gives them. */
 import type { HostProcess } from '../../process/host-process.ts'
 import type { ArbiterActions, ArbiterDriver, DriverLog } from '../actions.ts'
+import { isInForeground } from '../other-process.ts'
 
 /**
  * Calls the arbiter's actions for the signals of a process.
@@ -12,6 +13,8 @@ import type { ArbiterActions, ArbiterDriver, DriverLog } from '../actions.ts'
  * | HUP | reload |
  * | USR1 | reopen the log files |
  * | TTIN, TTOU | one worker more, one less |
+ * | USR2 | upgrade: start another Monoceros on the same sockets |
+ * | WINCH | drain: stop the workers; HUP and TTIN start them again |
  */
 export class SignalDriver implements ArbiterDriver {
   readonly #host: HostProcess
@@ -29,12 +32,12 @@ export class SignalDriver implements ArbiterDriver {
     host.on('SIGQUIT', () => actions.stop('quick', 'SIGQUIT'))
     host.on('SIGHUP', () => void actions.reload('SIGHUP'))
     host.on('SIGUSR1', () => actions.reopenLogs('SIGUSR1'))
-    host.on('SIGUSR2', () =>
-      log.warning(
-        'SIGUSR2: upgrading a running server is not supported. Send SIGHUP to reload, ' +
-          'or restart the server',
-      ),
-    )
+    host.on('SIGUSR2', () => void actions.upgrade('SIGUSR2'))
+    host.on('SIGWINCH', () => {
+      // The terminal sends it to its foreground processes whenever its window changes its size.
+      if (isInForeground()) log.debug('SIGWINCH: ignored, because it comes from the terminal')
+      else actions.drain('SIGWINCH')
+    })
     host.on('SIGTTIN', () => actions.scale(1, 'SIGTTIN'))
     host.on('SIGTTOU', () => actions.scale(-1, 'SIGTTOU'))
   }
