@@ -21,6 +21,7 @@ STOP = 0x06
 START = 0x07
 GET_STACKS = 0x08
 PRINT_STACKS = 0x09
+FORK = 0x0A
 
 # Worker to acceptor.
 READY = 0x81
@@ -35,6 +36,8 @@ LOG = 0x89
 SUSPENDED = 0x8A
 STACKS = 0x8B
 VIOLATION = 0x8C
+FORKED = 0x8D
+ENDED = 0x8E
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body
@@ -74,6 +77,7 @@ _FLAGS = {
     START: 0,
     GET_STACKS: 0,
     PRINT_STACKS: 0,
+    FORK: 0,
 }
 _ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, GET_STACKS, PRINT_STACKS))
 _EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS))

@@ -10,7 +10,7 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any, MutableSequence, cast
+from typing import Any, Callable, MutableSequence, NamedTuple, cast
 
 from . import exit_status, frames
 from .channel import Service
@@ -25,44 +25,89 @@ from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .threaded import ThreadedWorker
 
-_DATA = 3
-_CONTROL = 4
-_LEDGER = 5
+#: The descriptors that a worker inherits.
+DATA = 3
+CONTROL = 4
+LEDGER = 5
+
+
+class Channels(NamedTuple):
+    """What connects a worker to its acceptor. ``ledger`` is a descriptor."""
+
+    data: socket.socket
+    control: socket.socket
+    ledger: int
+
+    @classmethod
+    def of(cls, data: int, control: int, ledger: int) -> Channels:
+        """Takes the descriptors for this process alone: no process that the application starts or
+        forks keeps the channels open after the worker's end."""
+        channels = cls(_take_socket(data), _take_socket(control), ledger)
+        os.set_inheritable(ledger, False)
+        os.register_at_fork(after_in_child=channels.close)
+        return channels
+
+    def close(self) -> None:
+        """Closes both channels, which also may have been closed before."""
+        self.data.close()
+        self.control.close()
+
+    def send(self, frame: bytes) -> None:
+        """Sends a frame to an acceptor that may be gone, which the control channel shows too."""
+        try:
+            self.data.sendall(frame)
+        except OSError:
+            pass
 
 
 def main() -> int:
     """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger). Returns the
     exit status."""
-    _settle_output()
-    _settle_signals()
-    data = _take_socket(_DATA)
-    control = _take_socket(_CONTROL)
-    ledger = _map_ledger()
-    # A process that the application forks must not keep the channels open after the worker's end.
-    os.register_at_fork(after_in_child=lambda: (data.close(), control.close()))
+    settle()
+    channels = Channels.of(DATA, CONTROL, LEDGER)
+    return run(channels, load)
+
+
+def run(channels: Channels, load: Callable[[Startup, Channels], Any]) -> int:
+    """Reads START, and serves what ``load`` returns. Returns the exit status."""
+    ledger = _map_ledger(channels.ledger)
     try:
-        startup = _receive_startup(control)
+        startup = receive_startup(channels.control)
         if startup is None:
             return exit_status.ACCEPTOR_GONE
-        return _run(startup, data, control, ledger)
+        application = load(startup, channels)
+        if application is None:
+            return exit_status.NOT_LOADED
+        return _serve(startup, application, channels, ledger)
     except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
 
-def _run(
-    startup: Startup, data: socket.socket, control: socket.socket, ledger: MutableSequence[int]
-) -> int:
+def settle() -> None:
+    """Makes the process ready to load an application: its output and its signals."""
+    _settle_output()
+    _settle_signals()
+
+
+def load(startup: Startup, channels: Channels) -> Any:
+    """Loads the application. None if that fails; then the acceptor has been told why."""
     try:
-        with StackObserver(data, control):
-            application = load_application(startup)
+        with StackObserver(channels.data, channels.control):
+            return load_application(startup)
     except LoadError as error:
-        _send(data, frames.pack_fail(0, str(error)))
-        return exit_status.NOT_LOADED
+        channels.send(frames.pack_fail(0, str(error)))
+        return None
+
+
+def _serve(
+    startup: Startup, application: Any, channels: Channels, ledger: MutableSequence[int]
+) -> int:
+    data, control, _ = channels
     template = make_template(
         startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
     )
-    _send(data, frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
+    channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
     # The application's objects live as long as the worker, so garbage collection can skip them.
     gc.collect()
     gc.freeze()
@@ -75,8 +120,9 @@ def _run(
     return SoloWorker(service, data, control).serve()
 
 
-def _receive_startup(control: socket.socket) -> Startup | None:
-    """The first frame of the control channel; None if the acceptor is gone before it sent one."""
+def receive_startup(control: socket.socket) -> Startup | None:
+    """The first frame of the control channel. None if the acceptor is gone before it has sent
+    one."""
     # Reads exactly the bytes of START: the control thread reads what follows.
     header = _receive_exactly(control, frames.HEADER_SIZE)
     if header is None:
@@ -105,13 +151,6 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
     return data
 
 
-def _send(data: socket.socket, frame: bytes) -> None:
-    try:
-        data.sendall(frame)
-    except OSError:  # the acceptor is gone, which the control channel shows too
-        pass
-
-
 def _take_socket(number: int) -> socket.socket:
     os.set_inheritable(number, False)
     channel = socket.socket(fileno=number)
@@ -119,23 +158,22 @@ def _take_socket(number: int) -> socket.socket:
     return channel
 
 
-def _map_ledger() -> MutableSequence[int]:
-    if os.fstat(_LEDGER).st_size < 4:
-        os.ftruncate(_LEDGER, 4)
-    memory = mmap.mmap(_LEDGER, 4)
-    _dump_stacks_on_signal(_LEDGER)
+def _map_ledger(file: int) -> MutableSequence[int]:
+    if os.fstat(file).st_size < 4:
+        os.ftruncate(file, 4)
+    memory = mmap.mmap(file, 4)
+    keep_stacks(file)
     if sys.byteorder == "little":
         return cast(MutableSequence[int], memoryview(memory).cast("I"))
     return cast(MutableSequence[int], _Ledger(memory))
 
 
-def _dump_stacks_on_signal(file: int) -> None:
+def keep_stacks(file: int) -> None:
     """On SIGURG, writes the stacks of all threads after the ledger; the process continues.
 
     For an import that does not release the interpreter's lock, so that the StackObserver cannot
     run: faulthandler needs no lock. SIGURG, because it is ignored if the application has removed
     the handler."""
-    os.set_inheritable(file, False)
     os.lseek(file, 0, os.SEEK_END)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGURG, file=file, all_threads=True)

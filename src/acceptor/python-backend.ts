@@ -61,13 +61,14 @@ export class PythonBackend implements Backend {
     const { log, settings } = this.#options
     log.info('No Python is installed: the application runs on the embedded one (--runtime pyodide)')
     log.debug(tried)
+    if (settings.preloadApp) log.warning('preload_app has no effect on the embedded Python')
     if (settings.threads > 1)
       log.warning(
         `threads (${settings.threads}) has no effect on the embedded Python; use more workers`,
       )
   }
 
-  #makePool({ start, runtime }: Python): WorkerPool {
+  #makePool({ start, preload, runtime }: Python): WorkerPool {
     const { settings, log, workers } = this.#options
     return new WorkerPool({
       workers,
@@ -81,6 +82,7 @@ export class PythonBackend implements Backend {
       events: this.#options.events,
       worker: {
         start,
+        ...(settings.preloadApp && preload !== null ? { preload } : {}),
         application: settings.wsgiApp,
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { findSystemPython, type Interpreter, InterpreterError } from './cpython/interpreter.ts'
+import { preloadedWorkers } from './cpython/preload.ts'
 import { workerProcesses } from './cpython/worker-process.ts'
 import { parseMount, planMounts } from './pyodide/files/mounts.ts'
 import {
@@ -11,6 +12,7 @@ import {
 import { pythonFolder } from './pyodide/package.ts'
 import { workerThreads } from './pyodide/worker/worker-thread.ts'
 import type { WorkerStarter } from './workers/worker-handle.ts'
+import type { WorkerOptions } from './workers/worker-options.ts'
 
 /** Which Python to find, and what its workers get. The names are those of the settings. */
 export interface PythonRequest {
@@ -35,6 +37,8 @@ export interface Python {
   /** The path of the interpreter, or `embedded`. */
   readonly executable: string
   readonly start: WorkerStarter
+  /** See `WorkerOptions`; null where processes cannot be forked. */
+  readonly preload: NonNullable<WorkerOptions['preload']> | null
   /** Why the system's Python cannot be used; null unless the embedded one takes its place. */
   readonly insteadOf: string | null
   /** To be called when workers serve: makes later starts faster. */
@@ -61,10 +65,12 @@ export async function choosePython(request: PythonRequest): Promise<Python> {
 }
 
 function installed({ rawEnv, directory }: PythonRequest, interpreter: Interpreter): Python {
+  const options = { interpreter, environment: rawEnv, directory }
   return {
     runtime: 'cpython',
     executable: interpreter.executable,
-    start: workerProcesses({ interpreter, environment: rawEnv, directory }),
+    start: workerProcesses(options),
+    preload: preloadedWorkers(options),
     insteadOf: null,
     settle: () => {},
   }
@@ -89,6 +95,7 @@ async function embedded(request: PythonRequest, insteadOf: string | null): Promi
     runtime: 'pyodide',
     executable: 'embedded',
     start: workerThreads(threads),
+    preload: null,
     insteadOf,
     settle: () => {
       if (threads.image.snapshot !== null || !snapshotFits(environment)) return

@@ -101,14 +101,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   },
   { name: 'default_proc_name', flags: [], ...IGNORED, advice: 'process names cannot be changed' },
   {
-    name: 'preload_app',
-    flags: ['--preload'],
-    ...REFUSED_SWITCH,
-    advice:
-      'every worker loads the application in its own interpreter, because nothing is forked; ' +
-      'leave the option out',
-  },
-  {
     name: 'daemon',
     flags: ['-D', '--daemon'],
     ...REFUSED_SWITCH,

@@ -11,6 +11,7 @@ const BOTH_PYTHONS: readonly RuntimeName[] = ['cpython', 'pyodide']
 /** Settings that only some runtimes use, with these runtimes. */
 const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   threads: ['cpython'],
+  preload_app: ['cpython'],
   python: ['cpython'],
   acceptors: ['cpython'],
   pythonpath: BOTH_PYTHONS,
@@ -34,6 +35,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
   'pyodide acceptors':
     ', which has one: its file locks, which SQLite needs, do not work across processes',
   'pyodide threads': ', which has no threads; use --workers',
+  'pyodide preload_app': ', whose interpreters share nothing',
+  'node preload_app': ': each process loads it',
   'cpython inherit_env': ', which always has them',
   'cpython mounts': ', which sees all files',
 }

@@ -363,7 +363,8 @@ describe('the pages about the design', () => {
     const numbers = decisionsIn(folder).map(({ name }: { name: string }) =>
       Number.parseInt(name, 10),
     )
-    expect(numbers).toEqual(numbers.map((_: number, index: number) => index + 1))
+    // A number may be missing while its page is written elsewhere; none is there twice.
+    expect(numbers).toEqual([...new Set<number>(numbers)].sort((a, b) => a - b))
     const page = read('docs/decisions/README.md')
     expect(page, 'run `npm run docs`').toBe(withDecisionsListed(page, folder))
   })

@@ -6,9 +6,11 @@ import {
   BROKEN,
   DATA,
   END,
+  ENDED,
   encodeFrame,
   FAIL,
   FILE,
+  FORKED,
   FrameError,
   HEAD,
   LAST,
@@ -198,6 +200,8 @@ describe('decoding frames', () => {
       SUSPENDED,
       STACKS,
       VIOLATION,
+      FORKED,
+      ENDED,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])

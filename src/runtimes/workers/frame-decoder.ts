@@ -4,8 +4,10 @@ import {
   BROKEN,
   DATA,
   END,
+  ENDED,
   FAIL,
   FILE,
+  FORKED,
   FrameError,
   HEAD,
   HEADER_SIZE,
@@ -42,8 +44,11 @@ export interface FrameSink {
 
 /** The flags that each type may have; -1 for types that a worker does not send. */
 const FLAGS = new Int16Array(256).fill(-1)
-for (const type of [READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION])
-  FLAGS[type] = 0
+const WITHOUT_FLAGS = [
+  ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
+  ...[FORKED, ENDED],
+]
+for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST
 FLAGS[END] = BROKEN
 

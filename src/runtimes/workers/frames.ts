@@ -19,6 +19,7 @@ export const STOP = 0x06
 export const START = 0x07
 export const GET_STACKS = 0x08
 export const PRINT_STACKS = 0x09
+export const FORK = 0x0a
 
 // Worker → acceptor
 export const READY = 0x81
@@ -33,6 +34,8 @@ export const LOG = 0x89
 export const SUSPENDED = 0x8a
 export const STACKS = 0x8b
 export const VIOLATION = 0x8c
+export const FORKED = 0x8d
+export const ENDED = 0x8e
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

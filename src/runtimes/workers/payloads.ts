@@ -41,6 +41,23 @@ export function readReady(payload: Span): ReadyPayload {
   return { pid, pythonVersion: python, implementation, greenlets: greenlets === true }
 }
 
+/** The number of the process that was forked. @throws FrameError */
+export function readForked(payload: Span): number {
+  const { pid } = readObject(payload)
+  if (!Number.isSafeInteger(pid) || (pid as number) < 1)
+    throw new FrameError('a FORKED without pid')
+  return pid as number
+}
+
+/** How a forked worker ended; both are null if that is not known. @throws FrameError */
+export function readEnded(payload: Span): { status: number | null; signal: number | null } {
+  const { status = null, signal = null } = readObject(payload)
+  for (const value of [status, signal])
+    if (value !== null && !Number.isSafeInteger(value))
+      throw new FrameError('an ENDED whose status or signal is not a number')
+  return { status, signal } as { status: number | null; signal: number | null }
+}
+
 /** @throws FrameError */
 export function readViolation(payload: Span): { rule: string; text: string } {
   const { rule, text } = readObject(payload)

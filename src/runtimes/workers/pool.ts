@@ -10,6 +10,7 @@ import { RequestTimeouts } from './request-timeouts.ts'
 import { Scheduler } from './scheduler.ts'
 import { ViolationLog } from './violation-log.ts'
 import { Worker, type WorkerOwner, type WorkerState } from './worker.ts'
+import type { WorkerSource } from './worker-handle.ts'
 import type { WorkerOptions } from './worker-options.ts'
 import { WorkerStartError } from './worker-start-error.ts'
 import { WorkerStarts } from './worker-starts.ts'
@@ -56,8 +57,9 @@ const KILLED_MS = 1000
 
 /** A reload that has not ended. */
 interface PoolReload {
-  /** Its new workers. */
+  /** Its new workers, and how they are started. */
   readonly workers: Worker[]
+  readonly options: WorkerOptions
   abandoned: boolean
 }
 
@@ -77,6 +79,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
   #reload: PoolReload | null = null
   /** For the workers that are started from now on. */
   #worker: WorkerOptions
+  /** Starts them, if the application is loaded once for all of them. */
+  #source: WorkerSource | null
   #target: number
   /** Workers are about to be started. */
   #filling: NodeJS.Timeout | null = null
@@ -87,11 +91,15 @@ export class WorkerPool implements Runtime, WorkerOwner {
     const { worker, workers, timeout, loadTimeout, gracefulTimeout, log } = options
     const { application, threads, background = false } = worker
     this.#options = options
-    this.#worker = worker
+    this.#source = this.#makeSource()
+    this.#worker = started(worker, this.#source)
     this.#target = workers
     const events = new PoolEvents(options.events)
     this.#events = events
-    this.#starts = new WorkerStarts({ application, loadTimeout, background, log, events })
+    const preloads = this.#source !== null
+    this.#starts = new WorkerStarts({
+      ...{ application, loadTimeout, preloads, background, log, events },
+    })
     const condemned = () => this.#fill()
     const limits = { timeout, gracefulTimeout, threads, log, condemned }
     this.#timeouts = new RequestTimeouts(limits, this.#workers)
@@ -200,10 +208,16 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   // ---------------------------------------------------------------- how many there are
 
+  /** Loads the application once for all workers to come; null if each one loads it. */
+  #makeSource(): WorkerSource | null {
+    const { worker, loadTimeout, log } = this.#options
+    return worker.preload?.({ worker, loadTimeout, log }) ?? null
+  }
+
   /** Starts a worker; resolves when it serves. */
   #spawn(reload?: PoolReload): Promise<Worker> {
     const { maxRequests, maxRequestsJitter } = this.#options
-    const worker = new Worker(this.#worker, this)
+    const worker = new Worker(reload?.options ?? this.#worker, this)
     if (maxRequests > 0)
       worker.retireAfter = maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1))
     this.#workers.add(worker)
@@ -295,10 +309,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
   async reload(): Promise<void> {
     this.abandonReload()
     this.#violations.clear()
-    const old = [...this.#workers].filter(
-      (worker) => worker.state === 'serving' || worker.isStarting,
-    )
-    const reload: PoolReload = { workers: [], abandoned: false }
+    const before = this.#source
+    const source = this.#makeSource()
+    const options = started(this.#worker, source)
+    const reload: PoolReload = { workers: [], options, abandoned: false }
     this.#reload = reload
     try {
       await all(Array.from({ length: this.#target }, () => this.#spawn(reload)))
@@ -307,11 +321,19 @@ export class WorkerPool implements Runtime, WorkerOwner {
       // Those that still load would only fail as well, or hang.
       this.#dropStarting(reload)
       for (const worker of reload.workers) if (worker.state === 'serving') this.#retire(worker)
+      void source?.retire()
       throw error
     } finally {
       if (this.#reload === reload) this.#reload = null
     }
-    for (const worker of old) this.#retire(worker)
+    this.#source = source
+    this.#worker = { ...this.#worker, start: options.start }
+    void before?.retire()
+    // Also those that have replaced others in the meantime.
+    for (const worker of this.#workers) {
+      if (reload.workers.includes(worker)) continue
+      if (worker.state === 'serving' || worker.isStarting) this.#retire(worker)
+    }
   }
 
   /** Ends a reload that is under way; its promise is rejected, and the old workers stay. */
@@ -381,6 +403,16 @@ export class WorkerPool implements Runtime, WorkerOwner {
       clearTimeout(timer)
     }
     this.#scheduler.stop()
+    await this.#endSource()
+  }
+
+  /** The process that has loaded the application leaves last. */
+  async #endSource(): Promise<void> {
+    const source = this.#source
+    if (source === null) return
+    const timer = setTimeout(() => source.kill(), KILLED_MS)
+    await source.retire()
+    clearTimeout(timer)
   }
 
   #killLate(): void {
@@ -398,12 +430,18 @@ export class WorkerPool implements Runtime, WorkerOwner {
       worker.expected = true
       worker.kill('the server was ended')
     }
+    this.#source?.kill()
   }
 
   #noMore(): void {
     this.#stopping = true
     if (this.#filling !== null) clearTimeout(this.#filling)
   }
+}
+
+/** The workers of that source, if there is one. */
+function started(worker: WorkerOptions, source: WorkerSource | null): WorkerOptions {
+  return source === null ? worker : { ...worker, start: source.start }
 }
 
 function notNeeded(): WorkerStartError {

@@ -79,6 +79,19 @@ export type WorkerStarter = (
   settings: WorkerStartOptions,
 ) => Promise<WorkerHandle>
 
+/**
+ * A process that has loaded the application once, and the workers that are forked from it. If the
+ * process ends, the next worker waits until another one has loaded the application again.
+ */
+export interface WorkerSource {
+  /** The promise is rejected with an ApplicationLoadError if that is why there is no worker. */
+  readonly start: WorkerStarter
+  /** No more workers are to be started. Resolves when its process has ended, as the last one. */
+  retire(): Promise<void>
+  /** Ends its process at once, but not its workers. */
+  kill(): void
+}
+
 /** What is needed to start the process or the thread of a worker. */
 export interface WorkerStartOptions {
   /** Which one of the pool's workers it is. */

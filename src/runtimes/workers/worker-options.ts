@@ -1,9 +1,15 @@
-import type { WorkerStarter } from './worker-handle.ts'
+import type { PoolLog } from './pool-log.ts'
+import type { WorkerSource, WorkerStarter } from './worker-handle.ts'
 
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
   /** Starts its process or thread. */
   readonly start: WorkerStarter
+  /**
+   * Makes what starts them instead, if the application is to be loaded once for all of them
+   * (`preload_app`). A reload makes a new one.
+   */
+  readonly preload?: (job: PreloadJob) => WorkerSource
   readonly application: string
   readonly chdir: string
   readonly pythonpath: readonly string[]
@@ -18,6 +24,14 @@ export interface WorkerOptions {
   readonly environ: Readonly<Record<string, string>>
   /** It and its channels do not keep this process from ending. Defaults to false. */
   readonly background?: boolean
+}
+
+/** What is to be loaded before workers are forked. */
+export interface PreloadJob {
+  readonly worker: WorkerOptions
+  /** Seconds that it may take; 0 for no limit. */
+  readonly loadTimeout: number
+  readonly log: PoolLog
 }
 
 /** The payload of START; see `docs/reference/frames.md`. */

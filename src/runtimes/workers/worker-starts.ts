@@ -10,6 +10,11 @@ export interface WorkerStartsOptions {
   readonly application: string
   /** Seconds that a worker may take until it serves; 0 for no limit. */
   readonly loadTimeout: number
+  /**
+   * Another process loads the application and watches how long it takes. The time of a worker
+   * begins when it has been forked.
+   */
+  readonly preloads: boolean
   /** Its timers do not keep this process from ending. */
   readonly background: boolean
   readonly log: PoolLog
@@ -22,7 +27,7 @@ interface WorkerStart {
   /** Why the application could not be loaded, as the worker reports it. */
   failure: string | null
   /** Ends the watch over how long it takes. */
-  readonly unwatch: () => void
+  unwatch: () => void
 }
 
 /** The workers of a pool that do not serve yet, from their start until they do. */
@@ -31,9 +36,12 @@ export class WorkerStarts {
   readonly #loads: LoadWatch
   readonly #log: PoolLog
   readonly #events: PoolEvents
+  readonly #preloads: boolean
   #number = 0
 
-  constructor({ application, loadTimeout, background, log, events }: WorkerStartsOptions) {
+  constructor(options: WorkerStartsOptions) {
+    const { application, loadTimeout, preloads, background, log, events } = options
+    this.#preloads = preloads
     this.#log = log
     this.#events = events
     this.#loads = new LoadWatch({
@@ -50,25 +58,32 @@ export class WorkerStarts {
    */
   begin(worker: Worker): Promise<Worker> {
     return new Promise((resolve, reject) => {
-      const unwatch = this.#loads.begin({
-        get name() {
-          return worker.pid === 0 ? 'A new worker' : `Worker ${worker.pid}`
-        },
-        get pid() {
-          return worker.pid
-        },
-        reportStack: () => worker.reportStack(),
-        // If there is no stack, Python is made to print it as it ends.
-        giveUp: (text, isStack) => this.giveUp(worker, new ApplicationLoadError(text), !isStack),
-      })
+      const unwatch = this.#preloads ? () => {} : this.#watch(worker)
       this.#starts.set(worker, { resolve, reject, failure: null, unwatch })
       void worker.start(++this.#number)
     })
   }
 
+  #watch(worker: Worker): () => void {
+    return this.#loads.begin({
+      get name() {
+        return worker.pid === 0 ? 'A new worker' : `Worker ${worker.pid}`
+      },
+      get pid() {
+        return worker.pid
+      },
+      reportStack: () => worker.reportStack(),
+      // If there is no stack, Python is made to print it as it ends.
+      giveUp: (text, isStack) => this.giveUp(worker, new ApplicationLoadError(text), !isStack),
+    })
+  }
+
   /** The process or thread of a worker has been started. */
   loading(worker: Worker): void {
-    this.#log.log(DEBUG, `Worker ${worker.pid} is loading the application`)
+    const start = this.#starts.get(worker)
+    if (this.#preloads && start !== undefined) start.unwatch = this.#watch(worker)
+    const what = this.#preloads ? 'was forked' : 'is loading the application'
+    this.#log.log(DEBUG, `Worker ${worker.pid} ${what}`)
     this.#events.started(worker)
   }
 

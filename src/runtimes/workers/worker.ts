@@ -1,4 +1,5 @@
 import type { Span } from '../../bytes/span.ts'
+import { ApplicationLoadError } from '../application-load-error.ts'
 import type { StackReport } from '../load-watch.ts'
 import { AssignedRequests } from './assigned-requests.ts'
 import type { Assignment } from './assignment.ts'
@@ -127,6 +128,8 @@ export class Worker implements FrameSink, WorkerListener {
     try {
       handle = await start(this, { number, application, chdir, background, signal })
     } catch (error) {
+      // A process that was to be forked could not load the application.
+      if (error instanceof ApplicationLoadError) this.#owner.loadFailed(this, error.message)
       this.#end.exited(`could not be started: ${(error as Error).message}`, false)
       return
     }

@@ -33,6 +33,21 @@ The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
 With more than 1, the application must be thread-safe, and \`wsgi.multithread\` is true.`,
   },
   {
+    name: 'preload_app',
+    section: 'Workers',
+    flags: ['--preload'],
+    type: 'boolean',
+    default: false,
+    doc: `Load the application once, in a process of its own, and fork the workers from it.
+
+The workers share the memory of what was loaded, as long as they do not change it, and a new worker
+serves within milliseconds.
+A reload loads the application in a new process.
+
+The application must stand a fork: see [the guide](../guides/deploy.md#preloading).
+With several acceptors, each loads the application for its own workers.`,
+  },
+  {
     name: 'worker_memory',
     section: 'Workers',
     flags: ['--worker-memory'],
