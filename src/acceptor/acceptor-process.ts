@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
+import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
@@ -142,10 +143,7 @@ class AcceptorProcess {
   async #begin(start: StartMessage): Promise<void> {
     this.#start = start
     try {
-      this.#log = new ErrorLog({
-        file: start.settings.errorLogfile,
-        level: start.settings.logLevel,
-      })
+      this.#log = new ErrorLog(errorLogOptions(start.settings))
       if (this.#runsApplication) this.#hideChannel()
       this.#acceptor = this.#create(start, this.#log, {
         retire: () => this.#send({ type: 'retiring' }),
@@ -210,6 +208,7 @@ class AcceptorProcess {
     }, graceTimeoutMs + OVERRUN_MS)
     try {
       await this.#acceptor?.stop(graceTimeoutMs, replaced)
+      await this.#log?.settle()
     } catch (error) {
       this.#onBug(error)
       return

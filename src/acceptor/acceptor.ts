@@ -12,9 +12,11 @@ import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
 import { LogLimiter } from '../logging/log-limiter.ts'
 import { logRefusals, logRequests } from '../logging/request-logs.ts'
+import { Syslog } from '../logging/syslog.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { WorkerEvents } from '../observe/worker-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
+import { syslogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { setProcessStore } from '../spool/process-store.ts'
@@ -77,15 +79,7 @@ export class Acceptor implements AcceptorControls {
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
   async start(): Promise<ReadyReport> {
     const { settings, fds, log, workers } = this.#options
-    if (settings.accessLogfile !== null) {
-      const accessLog = new AccessLog({
-        file: settings.accessLogfile,
-        format: settings.accessLogFormat,
-        onTrouble: (text) => log.warning(text),
-      })
-      this.#accessLog = accessLog
-      logRequests(this.#events, (record) => accessLog.record(record))
-    }
+    this.#openAccessLog()
     const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await backend.start()
@@ -118,6 +112,21 @@ export class Acceptor implements AcceptorControls {
     workerReady.subscribe((event) => arbiter.workerEvent({ topic: 'workerReady', ...event }))
     workerRecycled.subscribe((event) => arbiter.workerEvent({ topic: 'workerRecycled', ...event }))
     workerEnded.subscribe((event) => arbiter.workerEvent({ topic: 'workerEnded', ...event }))
+  }
+
+  #openAccessLog(): void {
+    const { settings, log } = this.#options
+    const onTrouble = (text: string) => log.warning(text)
+    const syslog = syslogOptions(settings, 'access')
+    if (settings.accessLogfile === null && syslog === null) return
+    const accessLog = new AccessLog({
+      file: settings.accessLogfile,
+      format: settings.accessLogFormat,
+      syslog: syslog === null ? null : new Syslog(syslog, onTrouble),
+      onTrouble,
+    })
+    this.#accessLog = accessLog
+    logRequests(this.#events, (record) => accessLog.record(record))
   }
 
   #acceptFailed(where: string, error: Error): void {

@@ -98,6 +98,10 @@ export class PythonBackend implements Backend {
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),
         output: (pid, source, line) => log.forWorker(pid).output(source, line),
+        raw:
+          settings.captureOutput === 'raw'
+            ? (pid, source, lines) => log.forWorker(pid).raw(source, lines)
+            : null,
       }),
     })
   }

@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
-import { ErrorLog, type ErrorLogOptions } from '../logging/error-log.ts'
+import { ErrorLog } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
+import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -189,6 +190,7 @@ class Arbiter implements ArbiterActions {
       this.#pidfile?.remove()
       await this.#configHost?.close()
       this.#upgrades.end()
+      await this.#log.settle()
       clearInterval(staysAlive)
     }
   }
@@ -547,10 +549,6 @@ class Arbiter implements ArbiterActions {
     if (this.#settings.errorLogfile !== '-') process.stderr.write(`monoceros: ${error.message}\n`)
     return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
   }
-}
-
-function errorLogOptions({ errorLogfile, logLevel }: Settings): ErrorLogOptions {
-  return { file: errorLogfile, level: logLevel }
 }
 
 /** Always the compiled program, also from src/arbiter: Node cannot run the sources. */

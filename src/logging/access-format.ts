@@ -1,8 +1,8 @@
 /** Access log formats: text with `%(x)s` atoms, as in Gunicorn, compiled to a function. */
 import type { AccessRecord } from '../observe/access-record.ts'
-import { basicUser } from './basic-user.ts'
-import { escapeLiteral, escapeLogText, escapeLogWord } from './escaped-text.ts'
-import { accessLogClock } from './log-time.ts'
+import { type AccessFormatter, type Atom, atomNamed, knownAtoms } from './access-atoms.ts'
+import { compileJsonFormat, type JsonMember, usualJsonFormat } from './access-json.ts'
+import { escapeLiteral } from './escaped-text.ts'
 
 /** Apache's combined log format, in Gunicorn's atoms. */
 export const combinedFormat = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
@@ -12,61 +12,28 @@ export class AccessFormatError extends Error {
   readonly code = 'bad-access-log-format'
 }
 
-/** Turns a record into a line, without the line end; ASCII only. */
-export type AccessFormatter = (record: AccessRecord) => string
+/** A piece of a format: literal text, or an atom with the conversion that Python would make. */
+type Piece = string | { readonly atom: Atom; readonly convert: Convert | null }
 
-type Atom = (record: AccessRecord) => string
-
-const ATOMS: Readonly<Record<string, () => Atom>> = {
-  h: () => (record) => escapeLogWord(record.remoteAddress),
-  l: () => () => '-',
-  u: () => (record) => escapeLogWord(record.user ?? basicUser(record.header('authorization'))),
-  t: () => {
-    const clock = accessLogClock()
-    return (record) => clock(record.startedAt)
-  },
-  r: () => (record) => escapeLogText(record.requestLine),
-  m: () => (record) => escapeLogText(record.method),
-  U: () => (record) => escapeLogText(pathOf(record.target)),
-  q: () => (record) => escapeLogText(queryOf(record.target)),
-  H: () => (record) => escapeLogText(record.protocol),
-  s: () => (record) => String(record.status),
-  b: () => (record) => (record.bytes === 0 ? '-' : String(record.bytes)),
-  B: () => (record) => String(record.bytes),
-  f: () => (record) => escapeLogText(record.header('referer')),
-  a: () => (record) => escapeLogText(record.header('user-agent')),
-  T: () => (record) => String(Math.floor(record.seconds)),
-  M: () => (record) => String(Math.floor(microseconds(record) / 1e3)),
-  D: () => (record) => String(microseconds(record)),
-  L: () => (record) => {
-    const micros = microseconds(record)
-    return `${Math.floor(micros / 1e6)}.${String(micros % 1e6).padStart(6, '0')}`
-  },
-  p: () => () => `<${process.pid}>`,
-}
+/** Formats an atom as `%-10s` or `%.3f` does; null if it is `%s` alone. */
+type Convert = (text: string, value: string | number | undefined) => string
 
 /**
  * Compiles a format.
  *
+ * @param format text with atoms; `json` for objects with the usual fields; or `json:` and an object
+ * whose values are texts with atoms
  * @throws AccessFormatError for an atom that does not exist or a lone percent sign
- * @example compileAccessFormat('%(h)s "%(r)s" %(s)s')(record) // '127.0.0.1 "GET / HTTP/1.1" 200'
+ * @example
+ * compileAccessFormat('%(h)s "%(r)s" %(s)s')(record) // '127.0.0.1 "GET / HTTP/1.1" 200'
+ * compileAccessFormat('json:{"path": "%(U)s", "ms": "%(M)s"}')(record) // '{"path":"/","ms":3}'
  */
 export function compileAccessFormat(format: string): AccessFormatter {
-  const parts: (string | Atom)[] = []
-  let literal = ''
-  for (const [piece, name] of format.matchAll(/%\(([^)]*)\)s|%%|[^%]+|%/g)) {
-    if (piece === '%%') literal += '%'
-    else if (name !== undefined) {
-      if (literal !== '') parts.push(literal)
-      literal = ''
-      parts.push(atomNamed(name, piece))
-    } else if (piece === '%') {
-      throw new AccessFormatError(
-        'a percent sign begins an atom such as %(h)s; write %% for a percent sign itself',
-      )
-    } else literal += escapeLiteral(piece)
-  }
-  if (literal !== '') parts.push(literal)
+  if (format === 'json') return usualJsonFormat()
+  if (format.startsWith('json:')) return compileJsonFormat(membersOf(format.slice(5)))
+  const parts = piecesOf(format).map((piece) =>
+    typeof piece === 'string' ? escapeLiteral(piece) : textOf(piece),
+  )
   return (record) => {
     let line = ''
     for (const part of parts) line += typeof part === 'string' ? part : part(record)
@@ -74,44 +41,92 @@ export function compileAccessFormat(format: string): AccessFormatter {
   }
 }
 
-function atomNamed(name: string, piece: string): Atom {
-  const plain = Object.hasOwn(ATOMS, name) ? ATOMS[name] : undefined
-  if (plain) return plain()
-  const braced = /^\{([^{}]+)\}([ioe])$/.exec(name)
-  if (!braced)
-    throw new AccessFormatError(`there is no atom ${piece}; the known ones are ${knownAtoms()}`)
-  const key = braced[1]!.toLowerCase()
-  switch (braced[2]) {
-    case 'i':
-      return (record) => escapeLogText(record.header(key))
-    case 'o':
-      return (record) => escapeLogText(record.responseHeader?.(key))
-    default:
-      return (record) => escapeLogText(record.variable?.(key))
+function textOf({ atom, convert }: Exclude<Piece, string>): AccessFormatter {
+  if (convert === null) return atom.text
+  return (record) => convert(atom.text(record), atom.value(record))
+}
+
+function piecesOf(format: string): Piece[] {
+  const pieces: Piece[] = []
+  let literal = ''
+  const pattern = /%\(([^)]*)\)([-0 +#]*)([0-9]*)(?:\.([0-9]+))?([a-zA-Z])|%%|[^%]+|%/g
+  for (const [text, name, flags, width, precision, kind] of format.matchAll(pattern)) {
+    if (text === '%%') literal += '%'
+    else if (name !== undefined) {
+      if (literal !== '') pieces.push(literal)
+      literal = ''
+      const atom = atomNamed(name)
+      if (atom === undefined)
+        throw new AccessFormatError(`there is no atom ${text}; the known ones are ${knownAtoms()}`)
+      if (kind !== 's' && !atom.numeric)
+        throw new AccessFormatError(`${text} must end in s, because it is not a number`)
+      pieces.push({ atom, convert: conversion(text, flags!, width!, precision, kind!) })
+    } else if (text === '%') {
+      throw new AccessFormatError(
+        'a percent sign begins an atom such as %(h)s; write %% for a percent sign itself',
+      )
+    } else literal += text
+  }
+  if (literal !== '') pieces.push(literal)
+  return pieces
+}
+
+/** Python's `%` formatting of one value, as far as it makes sense for atoms: `s`, `d` and `f`. */
+function conversion(
+  text: string,
+  flags: string,
+  width: string,
+  precision: string | undefined,
+  kind: string,
+): Convert | null {
+  if (!/^[sdif]$/.test(kind) || Number(width) > 1000 || Number(precision ?? 0) > 100)
+    throw new AccessFormatError(`${text} must end in s (text), d (whole number) or f (decimals)`)
+  if (kind === 's' && width === '' && precision === undefined) return null
+  const columns = Number(width)
+  const left = flags.includes('-')
+  const fill = flags.includes('0') && !left && kind !== 's' ? '0' : ' '
+  return (shown, value) => {
+    let result = shown
+    const number = typeof value === 'number' ? value : Number.NaN
+    if (kind === 's') result = precision === undefined ? shown : shown.slice(0, Number(precision))
+    else if (!Number.isNaN(number))
+      result = kind === 'f' ? number.toFixed(Number(precision ?? 6)) : String(Math.trunc(number))
+    return left ? result.padEnd(columns) : result.padStart(columns, fill)
   }
 }
 
-function knownAtoms(): string {
-  return `${Object.keys(ATOMS)
-    .map((name) => `%(${name})s`)
-    .join(' ')} %({name}i)s %({name}o)s %({name}e)s`
+/** The members of a JSON format that the user wrote. */
+function membersOf(text: string): JsonMember[] {
+  let object: unknown
+  try {
+    object = JSON.parse(text)
+  } catch {
+    object = null
+  }
+  if (typeof object !== 'object' || object === null || Array.isArray(object))
+    throw new AccessFormatError('after json: comes an object such as {"path": "%(U)s"}')
+  return Object.entries(object).map(([name, format]) => {
+    if (typeof format !== 'string')
+      throw new AccessFormatError(`the value of ${JSON.stringify(name)} must be a text with atoms`)
+    const pieces = piecesOf(format)
+    const [first] = pieces
+    if (pieces.length === 1 && first !== undefined && typeof first !== 'string' && !first.convert)
+      return { name, value: first.atom.value }
+    return { name, value: joined(pieces) }
+  })
 }
 
-/** A request's whole microseconds. Rounding first undoes the error of binary fractions. */
-function microseconds(record: AccessRecord): number {
-  return Math.floor(Math.round(record.seconds * 1e9) / 1e3)
-}
-
-/** The path of an origin-form or absolute-form target. */
-function pathOf(target: string): string {
-  const query = target.indexOf('?')
-  const path = query === -1 ? target : target.slice(0, query)
-  if (path.charCodeAt(0) === 0x2f) return path
-  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/]*(.*)$/i.exec(path)
-  return match ? match[1] || '/' : path
-}
-
-function queryOf(target: string): string {
-  const query = target.indexOf('?')
-  return query === -1 ? '' : target.slice(query + 1)
+function joined(pieces: readonly Piece[]): (record: AccessRecord) => string {
+  return (record) => {
+    let text = ''
+    for (const piece of pieces) {
+      if (typeof piece === 'string') text += Buffer.from(piece, 'utf8').toString('latin1')
+      else {
+        const value = piece.atom.value(record)
+        const shown = value === undefined ? '-' : String(value)
+        text += piece.convert === null ? shown : piece.convert(shown, value)
+      }
+    }
+    return text
+  }
 }

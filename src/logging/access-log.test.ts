@@ -128,7 +128,7 @@ test('after reopening, lines go to a new file; earlier ones to the old one', asy
   expect(text(file)).toBe('/2\n')
 })
 
-test('trouble is told once, not for every line', async () => {
+test('trouble is told once, not for every line, and the number of lost lines at the end', async () => {
   const told: string[] = []
   const log = new AccessLog({
     file: '/dev/full',
@@ -140,8 +140,9 @@ test('trouble is told once, not for every line', async () => {
   log.record(record('/2'))
   log.flush()
   await log.close()
-  expect(told).toHaveLength(1)
+  expect(told).toHaveLength(2)
   expect(told[0]).toContain('Cannot write the access log')
+  expect(told[1]).toBe('2 lines of the access log could not be written')
 })
 
 test('a file that cannot be opened, or a bad format, is refused', () => {

@@ -1,27 +1,17 @@
 /** The access log: one line for each request. */
-import { closeSync, write } from 'node:fs'
 import type { AccessRecord } from '../observe/access-record.ts'
-import { type AccessFormatter, compileAccessFormat } from './access-format.ts'
-import { LogFile } from './log-file.ts'
-
-/** Lines wait at most this long, in milliseconds. */
-const DELAY_MS = 100
-/** So many bytes of lines are written without waiting. */
-const BATCH_BYTES = 64 * 1024
-/** The most bytes that one call writes to a file. */
-const LARGEST_WRITE = 1024 * 1024
-/**
- * The most bytes that wait for a reader that is too slow. Further lines are lost, and counted.
- */
-const MOST_PENDING = 8 * 1024 * 1024
-/** How long `close` waits for such a reader, in milliseconds. */
-const PATIENCE_MS = 1000
+import type { AccessFormatter } from './access-atoms.ts'
+import { compileAccessFormat } from './access-format.ts'
+import { LineWriter } from './line-writer.ts'
+import type { Syslog } from './syslog.ts'
 
 export interface AccessLogOptions {
-  /** A file to append to; `-` is standard output. */
-  file: string
+  /** A file to append to; `-` is standard output. Null: only to syslog. */
+  file: string | null
   /** See `access_log_format`. */
   format: string
+  /** Gets the lines too. The access log closes it. */
+  syslog?: Syslog | null
   /**
    * Called when the first line is lost, and again, with the number of lost lines, when writing
    * works.
@@ -30,9 +20,7 @@ export interface AccessLogOptions {
 }
 
 /**
- * Writes an access log without a system call for each request: it collects lines and writes them
- * together, without blocking the event loop. Each write ends at the end of a line, so that several
- * processes can share a file.
+ * Writes an access log to a file, to syslog, or to both.
  *
  * @example
  * const log = new AccessLog({ file: 'access.log', format: settings.accessLogFormat })
@@ -40,59 +28,31 @@ export interface AccessLogOptions {
  * await log.close()
  */
 export class AccessLog {
-  readonly #file: LogFile
   readonly #format: AccessFormatter
-  readonly #onTrouble: (text: string) => void
-  readonly #atExit = () => this.flush()
-  #atomicWrite: number
-  /** Lines that are not being written yet. ASCII, so characters are bytes. */
-  #pending = ''
-  /** The batch that is being written, and how much of it the system has got. */
-  #batch = ''
-  #handed = 0
-  #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> | undefined
-  #replaceWanted = false
-  #closed = false
-  #giveUpAt = Number.POSITIVE_INFINITY
-  #lost = 0
+  readonly #writer: LineWriter | null
+  readonly #syslog: Syslog | null
 
   /**
    * @throws LogFileError (code `log-file`) when the file cannot be opened
    * @throws AccessFormatError (code `bad-access-log-format`)
    */
-  constructor(options: AccessLogOptions) {
-    this.#format = compileAccessFormat(options.format)
-    this.#file = new LogFile(options.file, 1)
-    this.#atomicWrite = this.#file.atomicWrite
-    this.#onTrouble = options.onTrouble ?? (() => {})
-    process.on('exit', this.#atExit)
+  constructor({ file, format, syslog = null, onTrouble }: AccessLogOptions) {
+    this.#format = compileAccessFormat(format)
+    const trouble = onTrouble === undefined ? {} : { onTrouble }
+    this.#writer = file === null ? null : new LineWriter({ file, ...trouble })
+    this.#syslog = syslog
   }
 
   /** Logs one request. */
   record(record: AccessRecord): void {
-    if (this.#closed) return
-    const line = `${this.#format(record)}\n`
-    if (this.#pending.length + line.length > MOST_PENDING) {
-      this.#lose(1)
-      return
-    }
-    this.#pending += line
-    if (this.#pending.length >= BATCH_BYTES && this.#writing === undefined) this.#start()
-    else if (this.#timer === undefined) this.#timer = setTimeout(this.#onTimer, DELAY_MS).unref()
+    const line = this.#format(record)
+    this.#writer?.write(`${line}\n`)
+    this.#syslog?.log('info', line)
   }
 
   /** Writes all waiting lines before it returns; for the end of a process. */
   flush(): void {
-    const text = this.#batch.slice(this.#handed) + this.#pending
-    this.#batch = ''
-    this.#handed = 0
-    this.#pending = ''
-    for (let start = 0; start < text.length; ) {
-      const piece = this.#piece(text, start)
-      start += piece.length
-      if (!this.#file.write(Buffer.from(piece, 'latin1'))) this.#lose(countLines(piece))
-    }
+    this.#writer?.flush()
   }
 
   /**
@@ -100,104 +60,11 @@ export class AccessLog {
    * the old one.
    */
   reopen(): void {
-    this.#replaceWanted = true
-    if (this.#writing === undefined) this.#start()
+    this.#writer?.reopen()
   }
 
   /** Writes all waiting lines and closes the file. Waits a second for a reader that is stuck. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#giveUpAt = Date.now() + PATIENCE_MS
-    process.off('exit', this.#atExit)
-    clearTimeout(this.#timer)
-    while (this.#pending !== '' || this.#writing !== undefined) {
-      if (this.#writing === undefined) this.#start()
-      await this.#writing
-    }
-    this.#file.close()
+    await Promise.all([this.#writer?.close(), this.#syslog?.close()])
   }
-
-  readonly #onTimer = () => {
-    this.#timer = undefined
-    if (this.#writing === undefined) this.#start()
-  }
-
-  #start(): void {
-    const replace = this.#replaceWanted
-    this.#batch = this.#pending
-    this.#handed = 0
-    this.#pending = ''
-    this.#replaceWanted = false
-    this.#writing = this.#writeBatch().then(() => {
-      this.#writing = undefined
-      if (replace) this.#replace()
-      // Without a timer, nothing else would write the lines that were recorded in the meantime.
-      const due =
-        this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= BATCH_BYTES)
-      if (this.#replaceWanted || (due && !this.#closed)) this.#start()
-    })
-  }
-
-  async #writeBatch(): Promise<void> {
-    while (this.#handed < this.#batch.length) {
-      const piece = this.#piece(this.#batch, this.#handed)
-      this.#handed += piece.length
-      const problem = await append(
-        this.#file.fd,
-        Buffer.from(piece, 'latin1'),
-        () => Date.now() > this.#giveUpAt,
-      )
-      if (problem !== undefined) this.#lose(countLines(piece), problem)
-      else if (this.#lost > 0) {
-        this.#onTrouble(`${this.#lost} lines of the access log could not be written`)
-        this.#lost = 0
-      }
-    }
-    this.#batch = ''
-    this.#handed = 0
-  }
-
-  #replace(): void {
-    try {
-      const old = this.#file.replace()
-      if (old !== undefined) closeSync(old)
-      this.#atomicWrite = this.#file.atomicWrite
-    } catch (error) {
-      this.#onTrouble(error instanceof Error ? error.message : String(error))
-    }
-  }
-
-  #lose(lines: number, problem = 'its reader is too slow'): void {
-    if (this.#lost === 0) this.#onTrouble(`Cannot write the access log: ${problem}`)
-    this.#lost += lines
-  }
-
-  /** As many whole lines from `start` on as one write keeps apart from other processes' lines. */
-  #piece(text: string, start: number): string {
-    const size = Math.min(this.#atomicWrite, LARGEST_WRITE)
-    let end =
-      start + size >= text.length ? text.length : text.lastIndexOf('\n', start + size - 1) + 1
-    if (end <= start) end = text.indexOf('\n', start) + 1
-    return text.slice(start, end)
-  }
-}
-
-function countLines(text: string): number {
-  return text.split('\n').length - 1
-}
-
-/** Writes all of it; resolves with undefined, or with the error's message. */
-function append(fd: number, data: Buffer, giveUp: () => boolean): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const step = (from: number) => {
-      write(fd, data, from, data.length - from, null, (error, written) => {
-        if (error?.code === 'EAGAIN' && !giveUp()) setTimeout(step, 10, from)
-        else if (error) resolve(error.message)
-        else if (from + written < data.length) step(from + written)
-        else resolve(undefined)
-      })
-    }
-    step(0)
-  })
 }

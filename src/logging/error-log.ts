@@ -1,31 +1,36 @@
 /** The error log: everything except the requests themselves. */
-import { closeSync } from 'node:fs'
-import { LogFile, LogFileError } from './log-file.ts'
+import { EntryWriter } from './entry-writer.ts'
+import { jsonEntry, jsonOutput } from './json-entry.ts'
+import { LogFileError } from './log-file.ts'
+import { type LogLevel, RANKS } from './log-level.ts'
 import { harmlessLine, harmlessText } from './log-text.ts'
-import { errorLogClock } from './log-time.ts'
+import { errorLogClock, jsonClock } from './log-time.ts'
+import { Syslog, type SyslogOptions } from './syslog.ts'
 
-/** How important a log entry is, the least important first. */
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
-
-const RANKS: Readonly<Record<LogLevel, number>> = {
-  debug: 10,
-  info: 20,
-  warning: 30,
-  error: 40,
-  critical: 50,
-}
+export type { LogLevel }
 
 export interface ErrorLogOptions {
   /** A file to append to; `-` is standard error. */
   file: string
   /** The least important level that is written. */
   level: LogLevel
+  /** The form of entries; text by default. */
+  format?: 'text' | 'json'
+  /** Writes what the application prints without anything around it. */
+  rawOutput?: boolean
+  /** Sends the entries to syslog too, without what the application prints. */
+  syslog?: SyslogOptions | null
 }
+
+/** Called with each entry that is written, except what the application prints. */
+export type EntryListener = (level: LogLevel, text: string) => void
 
 /** The entries of one worker; see {@link ErrorLog.forWorker}. */
 export interface WorkerLog {
   /** A line that the application printed, without its line end. It is written at every level. */
   output(stream: 'stdout' | 'stderr', line: string): void
+  /** The same in bytes, any number of whole lines; for `rawOutput`. */
+  raw(stream: 'stdout' | 'stderr', lines: Buffer): void
   /** An entry by the worker itself. */
   log(level: LogLevel, text: string): void
 }
@@ -42,17 +47,31 @@ export interface WorkerLog {
  * log.info('Listening at http://127.0.0.1:8000')
  */
 export class ErrorLog {
-  readonly #file: LogFile
-  readonly #clock = errorLogClock()
+  readonly #writer: EntryWriter
+  /** For what the application prints to its standard output, if that is passed on as it is. */
+  readonly #stdout: EntryWriter | null
+  readonly #rawOutput: boolean
+  readonly #json: boolean
+  readonly #syslog: Syslog | null
+  readonly #clock: (milliseconds: number) => string
   readonly #threshold: number
+  #listener: EntryListener | null = null
   #colours: boolean
-  #lost = 0
 
   /** @throws LogFileError (code `log-file`) when the file cannot be opened */
-  constructor(options: ErrorLogOptions) {
-    this.#file = new LogFile(options.file, 2)
-    this.#threshold = RANKS[options.level]
-    this.#colours = this.#file.terminal
+  constructor({ file, level, format, rawOutput = false, syslog = null }: ErrorLogOptions) {
+    this.#writer = new EntryWriter(file, 2)
+    this.#rawOutput = rawOutput
+    this.#stdout = rawOutput && file === '-' ? new EntryWriter('-', 1) : null
+    this.#json = format === 'json'
+    this.#clock = this.#json ? jsonClock() : errorLogClock()
+    this.#threshold = RANKS[level]
+    this.#colours = this.#writer.terminal && !this.#json
+    // Trouble with syslog goes to the file only.
+    this.#syslog =
+      syslog === null
+        ? null
+        : new Syslog(syslog, (text) => this.#append(process.pid, 'warning', text))
   }
 
   debug(text: string): void {
@@ -82,7 +101,15 @@ export class ErrorLog {
 
   /** @param pid the process that the entry is about; defaults to this one */
   log(level: LogLevel, text: string, pid: number = process.pid): void {
-    if (this.enabled(level)) this.#append(pid, level.toUpperCase(), harmlessText(text))
+    if (!this.enabled(level)) return
+    this.#append(pid, level, text)
+    this.#syslog?.log(level, harmlessText(text), pid)
+    this.#listener?.(level, text)
+  }
+
+  /** Calls `listener` for each entry from now on; there is one at most. */
+  listen(listener: EntryListener): void {
+    this.#listener = listener
   }
 
   /**
@@ -91,7 +118,8 @@ export class ErrorLog {
    */
   forWorker(pid: number): WorkerLog {
     return {
-      output: (stream, line) => this.#append(pid, stream, harmlessLine(line, this.#colours)),
+      output: (stream, line) => this.#output(pid, stream, line),
+      raw: (stream, lines) => this.#rawWriter(stream).write(lines),
       log: (level, text) => this.log(level, text, pid),
     }
   }
@@ -102,23 +130,55 @@ export class ErrorLog {
    */
   reopen(): void {
     try {
-      const old = this.#file.replace()
-      if (old !== undefined) closeSync(old)
-      this.#colours = this.#file.terminal
+      this.#writer.reopen()
+      this.#colours = this.#writer.terminal && !this.#json
     } catch (error) {
       this.error(error instanceof LogFileError ? error.message : String(error))
     }
   }
 
   close(): void {
-    this.#file.close()
+    void this.#syslog?.close()
+    this.#writer.close()
+    this.#stdout?.close()
   }
 
-  #append(pid: number, tag: string, text: string): void {
-    const head = `${this.#clock(Date.now())} [${pid}]`
-    const lost =
-      this.#lost === 0 ? '' : `${head} [WARNING] ${this.#lost} log entries could not be written\n`
-    if (this.#file.write(Buffer.from(`${lost}${head} [${tag}] ${text}\n`))) this.#lost = 0
-    else this.#lost++
+  /** Sends what waits for syslog; for the end of a process, which may go on to use the log. */
+  async settle(): Promise<void> {
+    await this.#syslog?.close()
+  }
+
+  #output(pid: number, stream: 'stdout' | 'stderr', line: string): void {
+    if (this.#rawOutput) this.#rawWriter(stream).write(Buffer.from(`${line}\n`))
+    else if (this.#json) this.#write(jsonOutput(this.#clock(Date.now()), pid, stream, line))
+    else {
+      const text = harmlessLine(line, this.#colours)
+      this.#write(`${this.#clock(Date.now())} [${pid}] [${stream}] ${text}\n`)
+    }
+  }
+
+  #rawWriter(stream: 'stdout' | 'stderr'): EntryWriter {
+    return stream === 'stdout' ? (this.#stdout ?? this.#writer) : this.#writer
+  }
+
+  #append(pid: number, level: LogLevel, text: string): void {
+    this.#write(this.#entry(pid, level, text))
+  }
+
+  #entry(pid: number, level: LogLevel, text: string): string {
+    const time = this.#clock(Date.now())
+    return this.#json
+      ? jsonEntry(time, pid, level, text)
+      : `${time} [${pid}] [${level.toUpperCase()}] ${harmlessText(text)}\n`
+  }
+
+  #write(entry: string): void {
+    const { lost } = this.#writer
+    if (lost === 0 || !this.#writer.accepts) {
+      this.#writer.write(Buffer.from(entry))
+      return
+    }
+    const notice = this.#entry(process.pid, 'warning', `${lost} log entries could not be written`)
+    if (this.#writer.write(Buffer.from(notice + entry))) this.#writer.forgetLost()
   }
 }

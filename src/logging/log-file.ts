@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
 /** Thrown if a log file cannot be opened. `message` is for the user. */
@@ -6,16 +6,23 @@ export class LogFileError extends Error {
   readonly code = 'log-file'
 }
 
-/**
- * How long one write waits for a reader that is too slow (a full, non-blocking pipe), in
- * milliseconds.
- */
-const PATIENCE_MS = 1000
+/** What became of one attempt to write. */
+export type WriteOutcome =
+  /** All of it is written. */
+  | 'written'
+  /** It was not possible: the disk is full, the reader is gone. */
+  | 'failed'
+  /** The pipe is full. This many bytes are written. */
+  | number
 
 /**
  * A file, or a standard stream of the process, to which log entries are appended.
  *
  * Several processes can append to one file: entries that are written with one call are not mixed.
+ *
+ * A standard stream that is a pipe is opened a second time, without blocking: if its reader stalls,
+ * a write must not hold up the process. The stream itself stays as it is, because other processes
+ * share it.
  */
 export class LogFile {
   readonly path: string
@@ -58,55 +65,85 @@ export class LogFile {
     }
   }
 
-  /**
-   * Appends all of `data`. Never throws: a server goes on if its log cannot be written.
-   *
-   * @returns false if that was not possible (the disk is full, the reader is gone)
-   */
-  write(data: Uint8Array): boolean {
-    let done = 0
-    let deadline = 0
+  /** Appends `data` from `start` on, if there is space. Never throws, and waits for no reader. */
+  tryWrite(data: Uint8Array, start = 0): WriteOutcome {
+    let done = start
     while (done < data.length) {
       try {
         done += writeSync(this.#fd, data, done, data.length - done)
       } catch (error) {
-        if (!isTryAgain(error)) return false
-        // Another process has made the shared stream non-blocking, and its reader is too slow.
-        const now = Date.now()
-        if (deadline === 0) deadline = now + PATIENCE_MS
-        else if (now > deadline) return false
-        Atomics.wait(SLEEPER, 0, 0, 2)
+        return isTryAgain(error) ? done - start : 'failed'
       }
     }
-    return true
+    return 'written'
   }
 
   /**
-   * Opens the file again under its name, after log rotation has renamed it. Standard streams stay
-   * as they are.
+   * Appends all of `data`, and waits for a slow reader until `deadline`, a time of `Date.now()`.
+   * For the end of a process; never throws.
+   *
+   * @returns false if that was not possible
+   */
+  writeUntil(deadline: number, data: Uint8Array): boolean {
+    for (let done = 0; ; ) {
+      const outcome = this.tryWrite(data, done)
+      if (typeof outcome === 'string') return outcome === 'written'
+      done += outcome
+      if (Date.now() >= deadline) return false
+      Atomics.wait(SLEEPER, 0, 0, 2)
+    }
+  }
+
+  /**
+   * Opens the file again under its name, after log rotation has renamed it. Standard streams and
+   * pipes stay as they are.
    *
    * @returns the old descriptor, which the caller closes when nothing writes to it any more;
    * undefined if there is none
    * @throws LogFileError if it cannot be opened; then the old one stays in use
    */
   replace(): number | undefined {
-    if (this.path === '-') return undefined
+    if (this.path === '-' || isPipe(this.#fd)) return undefined
     const old = this.#fd
     this.#fd = this.#open()
     return old
   }
 
   close(): void {
-    if (this.path !== '-') closeSync(this.#fd)
+    if (this.#fd !== this.#standard) closeSync(this.#fd)
   }
 
   #open(): number {
-    if (this.path === '-') return this.#standard
+    if (this.path === '-') return ownPipe(this.#standard) ?? this.#standard
     try {
-      return openSync(this.path, 'a')
+      const fd = openSync(this.path, 'a')
+      const pipe = ownPipe(fd)
+      if (pipe !== null) closeSync(fd)
+      return pipe ?? fd
     } catch (error) {
       throw new LogFileError(`Cannot open log file ${JSON.stringify(this.path)}: ${reason(error)}`)
     }
+  }
+}
+
+/**
+ * Another way into the pipe behind a descriptor, which does not block; null if it is no pipe, or
+ * cannot be opened (it belongs to another user, or there is no /proc).
+ */
+function ownPipe(fd: number): number | null {
+  try {
+    if (!isPipe(fd)) return null
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    return null
+  }
+}
+
+function isPipe(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFIFO()
+  } catch {
+    return false
   }
 }
 

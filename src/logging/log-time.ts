@@ -1,5 +1,5 @@
 /**
- * Times in logs: local time with its offset from UTC. The text of the last second is kept, because
+ * Times in logs: local time with its offset from UTC, except in JSON (UTC). The text of the last second is kept, because
  * formatting costs more than the entry.
  */
 
@@ -19,6 +19,15 @@ export function accessLogClock(): (milliseconds: number) => string {
     const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`
     return `[${day}:${timeOfDay(date)} ${offset(date)}]`
   })
+}
+
+/** @returns a function from milliseconds since 1970 to `2026-11-23T00:08:11.900Z` (RFC 3339) */
+export function jsonClock(): (milliseconds: number) => string {
+  const seconds = cached((date) => date.toISOString().slice(0, 20))
+  return (milliseconds) => {
+    const fraction = Math.floor(milliseconds) % 1000
+    return `${seconds(milliseconds)}${String(fraction).padStart(3, '0')}Z`
+  }
 }
 
 function cached(format: (date: Date) => string): (milliseconds: number) => string {

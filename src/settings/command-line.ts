@@ -49,9 +49,10 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
   const prefix = source === '' ? '' : `${source}: `
   const values = new Map<string, GivenValue>()
   const notes: string[] = []
+  const words = withSwitches(args)
   // Not strict, because the messages of parseArgs lack the placeholder and the suggestion.
   const { tokens } = parseArgs({
-    args: [...args],
+    args: words,
     options,
     strict: false,
     allowPositionals: true,
@@ -68,7 +69,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
         `${prefix}Unknown option ${quoted(name)}${didYouMean(name, OWN_FLAGS)}`,
       )
     }
-    const whole = args[token.index]!
+    const whole = words[token.index]!
     if (token.inlineValue && !name.startsWith('--') && flags.has(`-${whole}`)) {
       throw new SettingsError(
         'unknown-flag',
@@ -109,6 +110,24 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     } else values.set(setting.name, { raw: value, label })
   }
   return { values, notes }
+}
+
+/**
+ * Joins `--capture-output raw` to one argument, and makes `--capture-output=lines` of the flag
+ * alone: its value may be left out, so only a text that is one of its choices is its value.
+ */
+function withSwitches(args: readonly string[]): string[] {
+  const joined = [...args]
+  for (let index = 0; index < joined.length && joined[index] !== '--'; index++) {
+    const flag = flags.get(joined[index]!)
+    if (flag === undefined || !('setting' in flag)) continue
+    const { switchedOn, choices } = flag.setting
+    if (switchedOn === undefined) continue
+    const next = joined[index + 1]
+    const given = next !== undefined && choices!.includes(next)
+    joined.splice(index, given ? 2 : 1, `${joined[index]}=${given ? next : switchedOn}`)
+  }
+  return joined
 }
 
 /** Whether a repeated flag adds to the value; otherwise the last one counts. */

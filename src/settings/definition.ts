@@ -15,7 +15,11 @@ export const SECTION_NAMES = [
   'Application',
   'Responses and proxies',
   'Logging',
+<<<<<<< HEAD
   'Server hooks',
+=======
+  'Metrics',
+>>>>>>> cf19c63 (Write logs as JSON and to syslog, and pass output on raw)
   'Configuration',
 ] as const
 
@@ -65,6 +69,9 @@ export type RuleName =
   | 'header-text'
   | 'root-path'
   | 'access-log-format'
+  | 'syslog-address'
+  | 'statsd-address'
+  | 'one-line'
   | 'networks'
   | 'environment'
   | 'folder'
@@ -81,6 +88,11 @@ export interface SettingDefinition {
   readonly offFlag?: string
   readonly type: SettingType
   readonly choices?: readonly string[]
+  /**
+   * For a choice that is a switch in Gunicorn: the flag may stand without a value and then means
+   * this one, as `true` does in a config file; `false` is the default.
+   */
+  readonly switchedOn?: string
   /** Bounds of a number, inclusive. */
   readonly minimum?: number
   readonly maximum?: number

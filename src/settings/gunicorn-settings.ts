@@ -25,8 +25,6 @@ const TLS = 'TLS is not supported yet; terminate it in a proxy in front (see for
 const HTTP2 = 'HTTP/2 is not supported yet'
 const USER = 'start monoceros as that user (User= of systemd, setpriv, sudo -u)'
 const RELOAD = 'send SIGHUP to the arbiter to reload the application'
-const OTHER_LOG =
-  'the logs are --access-logfile and --error-logfile; collect these files or the standard streams'
 const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
 const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
@@ -69,22 +67,10 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     advice: 'workers never write to a client, so there is nothing to turn off',
   },
   {
-    name: 'capture_output',
-    flags: ['--capture-output'],
-    ...IGNORED_SWITCH,
-    advice: 'the error log always includes what the application prints',
-  },
-  {
     name: 'enable_stdio_inheritance',
     flags: ['-R', '--enable-stdio-inheritance'],
     ...IGNORED_SWITCH,
     advice: 'the error log always includes what the application prints',
-  },
-  {
-    name: 'disable_redirect_access_to_syslog',
-    flags: ['--disable-redirect-access-to-syslog'],
-    ...IGNORED_SWITCH,
-    advice: 'nothing goes to syslog',
   },
   { name: 'http_parser', flags: ['--http-parser'], ...IGNORED, advice: 'there is one HTTP parser' },
   {
@@ -174,28 +160,15 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...REFUSED,
     advice: 'only HTTP is supported',
   },
-  ...[
-    ['logger_class', '--logger-class'],
-    ['logconfig', '--log-config'],
-    ['logconfig_json', '--log-config-json'],
-    ['syslog_addr', '--log-syslog-to'],
-    ['syslog_prefix', '--log-syslog-prefix'],
-    ['syslog_facility', '--log-syslog-facility'],
-  ].map(([name, flag]) => ({ name: name!, flags: [flag!], ...REFUSED, advice: OTHER_LOG })),
-  { name: 'logconfig_dict', flags: [], ...REFUSED, advice: OTHER_LOG },
-  { name: 'syslog', flags: ['--log-syslog'], ...REFUSED_SWITCH, advice: OTHER_LOG },
-  ...['statsd_host', 'statsd_prefix', 'dogstatsd_tags'].map((name) => ({
-    name,
-    flags: [`--${name.replaceAll('_', '-')}`],
-    ...REFUSED,
-    advice:
-      'metrics are not supported yet; the access log has the duration of each request (%(D)s)',
-  })),
   {
-    name: 'enable_backlog_metric',
-    flags: ['--enable-backlog-metric'],
-    ...REFUSED_SWITCH,
-    advice: 'metrics are not supported yet',
+    name: 'logger_class',
+    flags: ['--logger-class'],
+    takesValue: true,
+    ignored: ['gunicorn.glogging.Logger', 'simple', 'gunicorn.instrument.statsd.Statsd'],
+    advice:
+      'both logs are written outside Python. Use --access-logformat, --error-logformat and ' +
+      '--statsd-host for them, and --log-config for the logging of the application',
+    adviceIgnored: 'both logs are written outside Python',
   },
   { name: 'paste', flags: ['--paste', '--paster'], ...REFUSED, advice: PASTE },
   { name: 'raw_paste_global_conf', flags: ['--paste-global'], ...REFUSED, advice: PASTE },

@@ -2,6 +2,8 @@
 import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { AccessFormatError, compileAccessFormat } from '../logging/access-format.ts'
+import { parseStatsdAddress } from '../logging/statsd-address.ts'
+import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import type { RuleName } from './definition.ts'
 
 type Value = unknown
@@ -44,6 +46,22 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
       throw error
     }
   },
+
+  'syslog-address': (value) =>
+    parseSyslogAddress(String(value)) !== null
+      ? { value }
+      : { expected: 'udp://HOST:PORT, tcp://HOST:PORT, or unix://PATH with #dgram or #stream' },
+
+  'statsd-address': (value) =>
+    value === null || parseStatsdAddress(String(value)) !== null
+      ? { value }
+      : { expected: 'HOST:PORT or unix://PATH' },
+
+  /** It becomes a part of a message in a protocol of lines. */
+  'one-line': (value) =>
+    value === null || /^[\x20-\x7e]*$/.test(String(value))
+      ? { value }
+      : { expected: 'printable ASCII characters' },
 
   networks: (value) =>
     (value as readonly string[]).every((network) => network === '*' || isNetwork(network))

@@ -10,6 +10,7 @@ import { configurationSettings } from './sections/configuration.ts'
 import { hookSettings } from './sections/hooks.ts'
 import { limitSettings } from './sections/limits.ts'
 import { loggingSettings } from './sections/logging.ts'
+import { metricsSettings } from './sections/metrics.ts'
 import { responseSettings } from './sections/responses.ts'
 import { serverSettings } from './sections/server.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
@@ -23,7 +24,11 @@ export const settingsTable = [
   ...applicationSettings,
   ...responseSettings,
   ...loggingSettings,
+<<<<<<< HEAD
   ...hookSettings,
+=======
+  ...metricsSettings,
+>>>>>>> cf19c63 (Write logs as JSON and to syslog, and pass output on raw)
   ...configurationSettings,
 ] as const
 

@@ -129,6 +129,8 @@ const readers: Readonly<Record<SettingType, Reader>> = {
   },
 
   choice: (raw, setting) => {
+    if (setting.switchedOn !== undefined && typeof raw === 'boolean')
+      return raw ? setting.switchedOn : setting.default
     const value = typeof raw === 'string' ? raw.trim().toLowerCase() : undefined
     if (value === undefined || !setting.choices!.includes(value))
       throw new ValueError(`expected ${expectation(setting)}`, raw)

@@ -2,6 +2,7 @@ import type { Peer } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { type ResponseHead, responseField } from '../../http/response-head.ts'
 import type { AccessRecord } from '../../observe/access-record.ts'
+import { requestVariable } from './request-variable.ts'
 
 /** A record that makes strings of the request only if a listener asks for them. */
 export class EndedRequest implements AccessRecord {
@@ -11,6 +12,7 @@ export class EndedRequest implements AccessRecord {
   readonly seconds: number
   readonly remoteAddress: string
   readonly #head: RequestHead
+  readonly #peer: Peer
   /** Null if there was no response, or the engine made it. */
   readonly #response: ResponseHead | null
 
@@ -32,6 +34,7 @@ export class EndedRequest implements AccessRecord {
     this.seconds = (performance.timeOrigin + performance.now() - startedAt) / 1000
     this.remoteAddress = peer.remoteAddress
     this.#head = head
+    this.#peer = peer
     this.#response = response
   }
 
@@ -57,5 +60,9 @@ export class EndedRequest implements AccessRecord {
 
   responseHeader(name: string): string | undefined {
     return this.#response === null ? undefined : responseField(this.#response, name)
+  }
+
+  variable(name: string): string | undefined {
+    return requestVariable(this.#head, this.#peer, name)
   }
 }

@@ -1,5 +1,6 @@
 import { LineSplitter } from '../../logging/application-output.ts'
 import type { LogLevel } from '../../logging/error-log.ts'
+import { WholeLines } from '../../logging/whole-lines.ts'
 import { ERROR, INFO, WARNING } from './log-levels.ts'
 
 /** Where a pool and its workers log. The levels are those of Python's logging. */
@@ -16,11 +17,14 @@ export interface PoolLogTarget {
   log(level: LogLevel, text: string, pid: number | undefined): void
   /** A line that the application printed, without its line end. */
   output(pid: number, source: 'stdout' | 'stderr', line: string): void
+  /** Takes output as it is instead, any number of whole lines. */
+  raw?: ((pid: number, source: 'stdout' | 'stderr', lines: Buffer) => void) | null
 }
 
 /** Makes a pool's log that cuts output into lines and names levels. */
 export function poolLog(target: PoolLogTarget): PoolLog {
-  const splitters = new Map<string, LineSplitter>()
+  const splitters = new Map<string, LineSplitter | WholeLines>()
+  const { raw } = target
   return {
     log: (level, text, pid) => target.log(levelName(level), text, pid),
     output: (pid, source, chunk) => {
@@ -32,7 +36,9 @@ export function poolLog(target: PoolLogTarget): PoolLog {
         return
       }
       if (splitter === undefined) {
-        splitter = new LineSplitter((line) => target.output(pid, source, line))
+        splitter = raw
+          ? new WholeLines((lines) => raw(pid, source, lines))
+          : new LineSplitter((line) => target.output(pid, source, line))
         splitters.set(key, splitter)
       }
       splitter.push(chunk)

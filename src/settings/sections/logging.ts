@@ -1,4 +1,5 @@
 import { combinedFormat } from '../../logging/access-format.ts'
+import { defaultSyslogAddress, syslogFacilities } from '../../logging/syslog-address.ts'
 import type { SettingDefinition } from '../definition.ts'
 
 /** The two logs. */
@@ -15,7 +16,9 @@ export const loggingSettings = [
     doc: `The access log: a file, or \`-\` for standard output.
 Defaults to no access log.
 
-Lines are written together, at most a tenth of a second late.`,
+Lines are written together, at most a tenth of a second late.
+If a pipe's reader stalls, 8 MiB wait for it; further lines are lost, and the error log says how
+many.`,
   },
   {
     name: 'access_log_format',
@@ -27,6 +30,12 @@ Lines are written together, at most a tenth of a second late.`,
     default: combinedFormat,
     doc: `The format of a line in the access log.
 Defaults to Apache's combined format.
+
+\`json\` makes each line a JSON object, with the members \`time\`, \`remote_addr\`, \`user\`, \`method\`,
+\`path\`, \`query\`, \`protocol\`, \`status\`, \`bytes\`, \`duration\` (seconds), \`referer\`, \`user_agent\`
+and \`pid\`.
+For members of your own, write \`json:\` and an object: \`json:{"path": "%(U)s", "ms": "%(M)s"}\`.
+[Logging](../guides/logging.md) has the details.
 
 | atom | stands for |
 |---|---|
@@ -42,10 +51,11 @@ Defaults to Apache's combined format.
 | \`%(T)s\`, \`%(M)s\`, \`%(D)s\`, \`%(L)s\` | duration: whole seconds, milliseconds, microseconds, seconds with six decimals |
 | \`%(p)s\` | process id of the acceptor, in angle brackets |
 | \`%({name}i)s\`, \`%({name}o)s\` | a request header, a response header |
-| \`%({name}e)s\` | a variable of the environ that the server itself sets, such as \`server_port\` |
+| \`%({name}e)s\` | a variable of the environ that the server itself sets, such as \`server_port\` or \`http_host\`; not those of the application or its middleware |
 | \`%%\` | a percent sign |
 
-Anything absent is \`-\`.
+An atom may have a width, as in Python: \`%(h)-15s\`, \`%(L).2f\`, \`%(D)8d\`.
+Anything absent is \`-\`, and \`null\` in JSON.
 Quotes, backslashes, control characters and bytes beyond ASCII that a client sent are escaped as in
 Apache.`,
   },
@@ -60,8 +70,39 @@ Apache.`,
     doc: `The log of everything except requests: a file, or \`-\` for standard error.
 
 It always includes what the application prints (standard output, standard error, \`wsgi.errors\`),
-line by line with the worker's process id.
-Gunicorn's \`--capture-output\` is therefore not needed.`,
+line by line with the worker's process id; \`--capture-output raw\` passes it on as it is.`,
+  },
+  {
+    name: 'error_log_format',
+    section: 'Logging',
+    flags: ['--error-logformat', '--error-log-format'],
+    type: 'choice',
+    choices: ['text', 'json'],
+    metavar: 'FORM',
+    default: 'text',
+    doc: `The form of entries in the error log: \`text\`, as in Gunicorn, or \`json\`.
+
+With \`json\`, each entry is an object on a line of its own, with the members \`time\`, \`level\`, \`pid\`,
+\`message\`, and \`traceback\` if there is one.
+A line that the application prints has \`stream\` instead of \`level\`.`,
+  },
+  {
+    name: 'capture_output',
+    section: 'Logging',
+    flags: ['--capture-output'],
+    type: 'choice',
+    choices: ['lines', 'raw'],
+    switchedOn: 'lines',
+    metavar: 'FORM',
+    default: 'lines',
+    doc: `The form of what the application prints: \`lines\` in the form of the error log's other
+entries, or \`raw\`, exactly as it is printed.
+
+\`raw\` is for applications that format their own output, for example as JSON.
+The output goes to the error log's file.
+Without such a file, the application's standard output and standard error become those of the
+command.
+\`--capture-output\` without a value means \`lines\`.`,
   },
   {
     name: 'log_level',
@@ -80,5 +121,63 @@ Messages that a client can cause at will (refused requests, 503s) are limited: t
 once, then one a second, with the number of omitted ones.
 At \`debug\`, all of them are written.
 The access log and the application's tracebacks are never limited.`,
+  },
+  {
+    name: 'syslog',
+    section: 'Logging',
+    flags: ['--log-syslog'],
+    type: 'boolean',
+    default: false,
+    doc: `Sends both logs to syslog, in addition to their files.
+
+The access log is sent even if it has no file.
+What the application prints is not sent.
+Messages are those of Gunicorn: \`gunicorn.PREFIX.error: [PID] TEXT\`, or \`access\` instead of
+\`error\`.`,
+  },
+  {
+    name: 'syslog_addr',
+    section: 'Logging',
+    flags: ['--log-syslog-to'],
+    type: 'string',
+    rule: 'syslog-address',
+    metavar: 'ADDRESS',
+    default: defaultSyslogAddress,
+    doc: `Where the syslog daemon listens: \`udp://HOST:PORT\`, \`tcp://HOST:PORT\` or \`unix://PATH\`.
+Defaults to \`udp://localhost:514\` on Linux.
+
+\`unix:///dev/log\` takes whichever kind of socket is there; \`#dgram\` or \`#stream\` after the path
+asks for one kind.
+A unix socket for datagrams needs a Python, which runs a small helper process.`,
+  },
+  {
+    name: 'syslog_prefix',
+    section: 'Logging',
+    flags: ['--log-syslog-prefix'],
+    type: 'string',
+    rule: 'one-line',
+    metavar: 'TEXT',
+    nullable: true,
+    default: null,
+    doc: `The program's name in syslog, after \`gunicorn.\`.
+Defaults to the application's name, with a point instead of its colon.`,
+  },
+  {
+    name: 'syslog_facility',
+    section: 'Logging',
+    flags: ['--log-syslog-facility'],
+    type: 'choice',
+    choices: Object.keys(syslogFacilities) as (keyof typeof syslogFacilities)[],
+    metavar: 'NAME',
+    default: 'user',
+    doc: `The facility of messages to syslog, such as \`daemon\` or \`local0\`.`,
+  },
+  {
+    name: 'disable_redirect_access_to_syslog',
+    section: 'Logging',
+    flags: ['--disable-redirect-access-to-syslog'],
+    type: 'boolean',
+    default: false,
+    doc: `Sends only the error log to syslog.`,
   },
 ] as const satisfies readonly SettingDefinition[]

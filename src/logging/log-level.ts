@@ -1,0 +1,11 @@
+/** How important a log entry is, the least important first. */
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
+
+/** The levels as numbers, for comparisons; those of Python's `logging`. */
+export const RANKS: Readonly<Record<LogLevel, number>> = {
+  debug: 10,
+  info: 20,
+  warning: 30,
+  error: 40,
+  critical: 50,
+}
