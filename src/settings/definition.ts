@@ -15,11 +15,8 @@ export const SECTION_NAMES = [
   'Application',
   'Responses and proxies',
   'Logging',
-<<<<<<< HEAD
   'Server hooks',
-=======
   'Metrics',
->>>>>>> cf19c63 (Write logs as JSON and to syslog, and pass output on raw)
   'Configuration',
 ] as const
 

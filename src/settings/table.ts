@@ -24,11 +24,8 @@ export const settingsTable = [
   ...applicationSettings,
   ...responseSettings,
   ...loggingSettings,
-<<<<<<< HEAD
   ...hookSettings,
-=======
   ...metricsSettings,
->>>>>>> cf19c63 (Write logs as JSON and to syslog, and pass output on raw)
   ...configurationSettings,
 ] as const
 
