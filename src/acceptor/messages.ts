@@ -37,11 +37,11 @@ export type { WorkerReport }
 
 /**
  * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of
- * a unix socket.
+ * a unix socket (empty if it is not known).
  *
  * @example { kind: 'tcp', host: '127.0.0.1', port: 8000 }
  */
-export type BoundAddress = BindAddress
+export type BoundAddress = Exclude<BindAddress, { kind: 'fd' }>
 
 /** A listening socket that the acceptor inherited; `server.listen({ fd })` accepts from it. */
 export interface InheritedListener {

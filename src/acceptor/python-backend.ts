@@ -42,7 +42,11 @@ export class PythonBackend implements Backend {
     const { settings, tmpDir, gateway } = this.#options
     const runtime =
       settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
-    const python = await choosePython({ ...settings, runtime, directory: tmpDir })
+    const python = await choosePython({
+      ...settings,
+      runtime,
+      directory: settings.workerTmpDir ?? tmpDir,
+    })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
       this.#tellOfEmbedded(python.insteadOf)

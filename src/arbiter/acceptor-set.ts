@@ -11,6 +11,7 @@ import { AcceptorChild, type Leave } from './acceptor-child.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit } from './acceptor-exit.ts'
 import type { AcceptorStatus } from './actions.ts'
 import { type Deferred, defer } from './deferred.ts'
+import type { Identity } from './identity.ts'
 import type { ListeningSocket } from './listeners.ts'
 import { describeAcceptor, type ServingAcceptor } from './start-banner.ts'
 
@@ -18,6 +19,8 @@ export interface AcceptorSetOptions {
   /** The path of the acceptor's program. */
   readonly program: string
   readonly settings: Settings
+  /** Who the acceptors run as, if not as this process. */
+  readonly identity: Identity | null
   readonly listeners: readonly ListeningSocket[]
   readonly log: ErrorLog
   /** Where the starts and ends of acceptors are published. */
@@ -240,11 +243,12 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, listeners, log, events } = this.#options
+    const { program, settings, identity, listeners, log, events } = this.#options
     const workers = this.#share(place.index)
     const child = new AcceptorChild({
       program,
       settings,
+      identity,
       listeners,
       workers,
       log,

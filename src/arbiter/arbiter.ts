@@ -11,7 +11,7 @@ import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
-import { formatBindAddress } from '../settings/bind-address.ts'
+import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -30,11 +30,19 @@ import type {
 } from './actions.ts'
 import { defer } from './deferred.ts'
 import { SignalDriver } from './drivers/signals.ts'
-import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
+import { giveLogs, type Identity, IdentityError, identityOf, socketFilesOf } from './identity.ts'
+import {
+  addressUrl,
+  ListenError,
+  type ListeningSocket,
+  type ListenOptions,
+  listenAt,
+} from './listeners.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
 import { readWithin } from './settings-deadline.ts'
+import { type ActivatedSockets, activatedSockets } from './socket-activation.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
 import { type Inheritance, takeInheritance } from './upgrade/inheritance.ts'
 import { type StartCommand, startCommand } from './upgrade/start-command.ts'
@@ -118,6 +126,9 @@ class Arbiter implements ArbiterActions {
   /** Runs the hooks of the settings that serve, if there are any. */
   #configHost: ConfigHost | null
   #log: ErrorLog
+  /** Who acceptors run as, if not as this process. */
+  #identity: Identity | null = null
+  #activated: ActivatedSockets = { addresses: [], names: [] }
   #listeners: readonly ListeningSocket[] = []
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
@@ -171,8 +182,11 @@ class Arbiter implements ArbiterActions {
         drivers.push(driver)
         await driver.start(this, this.#driverLog())
       }
+      this.#identity = this.#identify(this.#settings)
       this.#writePidfile()
-      const { all, dropped } = await this.#listen(this.#settings, this.#upgrades.adopt())
+      const inherited = this.#upgrades.adopt()
+      this.#activated = this.#findActivated(inherited)
+      const { all, dropped } = await this.#listen(this.#settings, this.#identity, inherited)
       this.#listeners = all
       for (const listener of dropped) listener.close(this.#upgrades.sharesSockets)
       if (this.#stopping === null) await this.#start()
@@ -225,12 +239,17 @@ class Arbiter implements ArbiterActions {
    *
    * @throws ListenError
    */
-  async #listen(settings: Settings, have: readonly ListeningSocket[]): Promise<ChangedListeners> {
-    const wanted = new Set(settings.bind.map(formatBindAddress))
+  async #listen(
+    settings: Settings,
+    identity: Identity | null,
+    have: readonly ListeningSocket[],
+  ): Promise<ChangedListeners> {
+    const addresses = this.#addresses(settings)
+    const wanted = new Set(addresses.map(formatBindAddress))
     const kept = have.filter((listener) => wanted.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
-    const missing = settings.bind.filter((address) => !held.has(formatBindAddress(address)))
-    const added = await listenAt(missing, settings.backlog)
+    const missing = addresses.filter((address) => !held.has(formatBindAddress(address)))
+    const added = await listenAt(missing, listenOptions(settings, identity))
     const dropped = have.filter((listener) => !kept.includes(listener))
     return { all: [...kept, ...added], added, dropped }
   }
@@ -356,14 +375,15 @@ class Arbiter implements ArbiterActions {
    * requests.
    */
   async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
+    const identity = this.#identify(settings)
     const log = new ErrorLog(errorLogOptions(settings))
     let listeners: ChangedListeners | undefined
     let next: AcceptorSet
     let acceptors: ServingAcceptor[]
     try {
-      listeners = await this.#listen(settings, this.#listeners)
+      listeners = await this.#listen(settings, identity, this.#listeners)
       if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
-      const set = this.#newSet(settings, listeners.all, log)
+      const set = this.#newSet(settings, identity, listeners.all, log)
       next = set
       if (this.#workersAfterDrain !== null)
         set.scale(Math.min(this.#workersAfterDrain, set.workers))
@@ -380,6 +400,7 @@ class Arbiter implements ArbiterActions {
     const graceMs = this.#settings.gracefulTimeout * 1000
     const oldLog = this.#log
     this.#settings = settings
+    this.#identity = identity
     this.#log = log
     this.#serving = next
     this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
@@ -449,6 +470,7 @@ class Arbiter implements ArbiterActions {
 
   reopenLogs(cause: string): void {
     this.#log.reopen()
+    this.#giveLogs(this.#settings, this.#identity)
     for (const set of this.#sets) set.reopenLogs()
     this.#log.info(`${cause}: reopened the log files`)
   }
@@ -472,7 +494,7 @@ class Arbiter implements ArbiterActions {
   }
 
   async #start(): Promise<void> {
-    const acceptors = this.#newSet(this.#settings, this.#listeners, this.#log)
+    const acceptors = this.#newSet(this.#settings, this.#identity, this.#listeners, this.#log)
     this.#workersChanged(acceptors.workers, null)
     const serving = await acceptors.start()
     this.#serving = acceptors
@@ -492,10 +514,61 @@ class Arbiter implements ArbiterActions {
     this.#upgrades.serves()
   }
 
-  #newSet(settings: Settings, listeners: readonly ListeningSocket[], log: ErrorLog): AcceptorSet {
+  /** @throws IdentityError */
+  #identify(settings: Settings): Identity | null {
+    const identity = identityOf(settings)
+    if (identity !== null && identity.gid === 0 && settings.group === null) {
+      this.#log.warning(
+        `User ${settings.user} has no group of its own, so the group of its processes is root. ` +
+          'Give one with --group.',
+      )
+    }
+    return identity
+  }
+
+  #giveLogs(settings: Settings, identity: Identity | null): void {
+    if (identity !== null) giveLogs([settings.errorLogfile, settings.accessLogfile], identity)
+  }
+
+  /**
+   * The sockets of systemd. A server that is upgraded hands them on as descriptors that no setting
+   * names.
+   */
+  #findActivated(inherited: readonly ListeningSocket[]): ActivatedSockets {
+    const bind = new Set(this.#settings.bind.map(formatBindAddress))
+    const handedOn = inherited.filter(
+      ({ requested }) => requested.startsWith('fd://') && !bind.has(requested),
+    )
+    const addresses = handedOn.map(({ requested }) => parseBindAddress(requested))
+    if (addresses.length > 0) return { addresses, names: [] }
+    return activatedSockets(process.env, this.#host.pid, (text) => this.#log.warning(text))
+  }
+
+  /** The addresses to listen on: with sockets from systemd only these, as in Gunicorn. */
+  #addresses({ bind }: Settings): readonly BindAddress[] {
+    const { addresses, names } = this.#activated
+    if (addresses.length === 0) return bind
+    const also = bind.filter((address) => address.kind === 'fd')
+    const unused = bind.filter((address) => address.kind !== 'fd').map(formatBindAddress)
+    const from = names.length === 0 ? '' : ` (${names.join(', ')})`
+    this.#log.info(
+      `Listening on ${plural(addresses.length, 'socket')} of systemd${from}` +
+        (unused.length === 0 ? '' : `, and not at ${unused.join(', ')} (bind)`),
+    )
+    return [...addresses, ...also]
+  }
+
+  #newSet(
+    settings: Settings,
+    identity: Identity | null,
+    listeners: readonly ListeningSocket[],
+    log: ErrorLog,
+  ): AcceptorSet {
+    this.#giveLogs(settings, identity)
     const set = new AcceptorSet({
       program: this.#program,
       settings,
+      identity,
       listeners,
       log,
       events: this.events,
@@ -541,6 +614,7 @@ class Arbiter implements ArbiterActions {
   #explain(error: unknown): number {
     const known =
       error instanceof ListenError ||
+      error instanceof IdentityError ||
       error instanceof PidfileError ||
       error instanceof AcceptorFailure
     if (!known) throw error
@@ -549,6 +623,10 @@ class Arbiter implements ArbiterActions {
     if (this.#settings.errorLogfile !== '-') process.stderr.write(`monoceros: ${error.message}\n`)
     return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
   }
+}
+
+function listenOptions(settings: Settings, identity: Identity | null): ListenOptions {
+  return { backlog: settings.backlog, files: socketFilesOf(settings, identity) }
 }
 
 /** Always the compiled program, also from src/arbiter: Node cannot run the sources. */

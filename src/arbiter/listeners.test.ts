@@ -4,6 +4,7 @@ import {
   linkSync,
   lstatSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BindAddress } from '../settings/bind-address.ts'
+import { bindTcp, bindUnix } from '../transport/bound-socket.ts'
 import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
 
 const open: ListeningSocket[] = []
@@ -29,7 +31,7 @@ afterEach(() => {
 })
 
 async function listen(...addresses: BindAddress[]): Promise<ListeningSocket[]> {
-  const listeners = await listenAt(addresses, 10)
+  const listeners = await listenAt(addresses, { backlog: 10 })
   open.push(...listeners)
   return listeners
 }
@@ -170,7 +172,7 @@ describe('TCP', () => {
   })
 })
 
-const hasIpv6 = await listenAt([tcp('::1')], 10).then(
+const hasIpv6 = await listenAt([tcp('::1')], { backlog: 10 }).then(
   ([listener]) => {
     listener?.close()
     return true
@@ -221,6 +223,32 @@ describe('unix sockets', () => {
     await listen(unix(path))
     const umask = process.umask()
     expect(lstatSync(path).mode & 0o777).toBe(0o777 & ~umask)
+  })
+
+  test('the file has the given mode and owner when the first client can connect', async () => {
+    const path = join(directory, 'site.sock')
+    const [listener] = await listenAt([unix(path)], {
+      backlog: 10,
+      files: { mode: 0o624, uid: process.getuid!(), gid: process.getgid!() },
+    })
+    open.push(listener!)
+    const { mode, uid, gid } = lstatSync(path)
+    expect([mode & 0o777, uid, gid]).toEqual([0o624, process.getuid!(), process.getgid!()])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('root gives the file away', async () => {
+    const path = join(directory, 'site.sock')
+    const files = { mode: 0o600, uid: 12345, gid: 54321 }
+    open.push(...(await listenAt([unix(path)], { backlog: 10, files })))
+    expect(lstatSync(path)).toMatchObject({ uid: 12345, gid: 54321 })
+  })
+
+  test.runIf(process.platform === 'linux')('an abstract name is no file', async () => {
+    const path = `\0monoceros-test-${process.pid}`
+    const [listener] = await listen(unix(path))
+    expect(addressUrl(listener!.address)).toBe(`unix:@${path.slice(1)}`)
+    expect(await knock({ path })).toBe('connected')
+    expect(await failure(unix(path))).toMatch(/^Address already in use: unix:@/)
   })
 
   test('a socket that a dead server left behind is replaced', async () => {
@@ -306,5 +334,34 @@ describe('unix sockets', () => {
     listener?.close()
     expect(await knock({ path })).toBe('connected')
     await new Promise((resolve) => successor.close(resolve))
+  })
+})
+
+describe('sockets that the process was started with', () => {
+  // Their handles stay open, as the descriptors of another program would.
+  test('are listened on under their own address', async () => {
+    const given = bindTcp('127.0.0.1', 4, 0, { backlog: 10 })
+    const [listener] = await listen({ kind: 'fd', fd: given.fd })
+    expect(listener).toMatchObject({
+      requested: `fd://${given.fd}`,
+      fd: given.fd,
+      address: { kind: 'tcp', host: '127.0.0.1', port: given.port },
+    })
+    expect(await knock({ port: given.port, host: '127.0.0.1' })).toBe('connected')
+  })
+
+  test.runIf(process.platform === 'linux')('keep their file when they are closed', async () => {
+    const path = join(directory, 'given.sock')
+    const given = bindUnix(path, { backlog: 10 })
+    const [listener] = await listen({ kind: 'fd', fd: given.fd })
+    expect(listener?.address).toEqual({ kind: 'unix', path })
+    open.pop()?.close()
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('a descriptor that is closed, or a file, is refused', async () => {
+    expect(await failure({ kind: 'fd', fd: 9999 })).toMatch(/^Cannot listen at fd:\/\/9999/)
+    const file = openSync(join(directory, 'file'), 'w')
+    expect(await failure({ kind: 'fd', fd: file })).toMatch(/is not a socket that listens/)
   })
 })

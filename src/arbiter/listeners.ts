@@ -1,12 +1,18 @@
 /** The addresses to listen on: resolves and binds them, and explains failures. */
 import { lookup } from 'node:dns/promises'
-import { lstatSync, unlinkSync } from 'node:fs'
+import { chownSync, fstatSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { BoundAddress } from '../acceptor/messages.ts'
-import { type BindAddress, formatBindAddress } from '../settings/bind-address.ts'
-import { type BoundSocket, bindTcp, bindUnix, SocketError } from '../transport/bound-socket.ts'
+import { type BindAddress, formatBindAddress, isAbstract } from '../settings/bind-address.ts'
+import {
+  adoptSocket,
+  type BoundSocket,
+  bindTcp,
+  bindUnix,
+  SocketError,
+} from '../transport/bound-socket.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {
@@ -39,15 +45,30 @@ export function addressUrl(address: BoundAddress): string {
   return address.kind === 'tcp' ? `http://${text}` : text
 }
 
+/** How sockets listen. */
+export interface ListenOptions {
+  /** How many connections the kernel queues, for each address. */
+  readonly backlog: number
+  /** For the files of unix sockets; without it, they have mode 0777 less the process's umask. */
+  readonly files?: SocketFiles
+}
+
+/** The mode and the owner of the files of unix sockets. */
+export interface SocketFiles {
+  readonly mode: number
+  /** -1 leaves the user, or the group, as it is. */
+  readonly uid: number
+  readonly gid: number
+}
+
 /**
  * Listens on all of these addresses, or on none.
  *
- * @param backlog how many connections the kernel queues, for each address
  * @throws ListenError
  */
 export async function listenAt(
   addresses: readonly BindAddress[],
-  backlog: number,
+  options: ListenOptions,
 ): Promise<ListeningSocket[]> {
   const listeners: ListeningSocket[] = []
   const have = new Set<string>()
@@ -57,11 +78,13 @@ export async function listenAt(
       // A repeated address counts once; with port 0, each is another port.
       if (have.has(requested) && !(address.kind === 'tcp' && address.port === 0)) continue
       have.add(requested)
-      listeners.push(
-        address.kind === 'unix'
-          ? await listenUnix(address, requested, backlog)
-          : await listenTcp(address, requested, backlog, hasIpv4At(address.port, addresses)),
-      )
+      if (address.kind === 'fd') listeners.push(adopt(address.fd, requested, options))
+      else if (address.kind === 'unix')
+        listeners.push(await listenUnix(address, requested, options))
+      else {
+        const ipv6Only = hasIpv4At(address.port, addresses)
+        listeners.push(await listenTcp(address, requested, options.backlog, ipv6Only))
+      }
     }
     return listeners
   } catch (error) {
@@ -119,10 +142,44 @@ async function resolveHost(
   )
 }
 
+/** Listens on a socket that this process was started with, by systemd for example. */
+function adopt(fd: number, requested: string, { backlog }: ListenOptions): ListeningSocket {
+  try {
+    const socket = adoptSocket(fd, { backlog })
+    const address: BoundAddress =
+      socket.host === null
+        ? { kind: 'unix', path: unixNameOf(fd) }
+        : { kind: 'tcp', host: socket.host, port: socket.port }
+    return { requested, address, fd, close: () => socket.close() }
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error
+    throw new ListenError(
+      `Cannot listen at ${requested}: descriptor ${fd} is not a socket that listens, or can ` +
+        'listen, for connections. The program that starts this one must open it and pass it on.',
+    )
+  }
+}
+
+/** The path or abstract name of a unix socket; empty if the system does not tell. */
+function unixNameOf(fd: number): string {
+  try {
+    const inode = String(fstatSync(fd).ino)
+    for (const line of readFileSync('/proc/net/unix', 'latin1').split('\n')) {
+      // `address: references protocol flags type state inode path` (proc_net_unix(5))
+      const [, , , , , , number, ...path] = line.trim().split(/\s+/)
+      if (number === inode)
+        return Buffer.from(path.join(' '), 'latin1').toString().replace(/^@/, '\0')
+    }
+  } catch {
+    // There is no /proc.
+  }
+  return ''
+}
+
 async function listenUnix(
   address: BindAddress & { kind: 'unix' },
   requested: string,
-  backlog: number,
+  { backlog, files }: ListenOptions,
 ): Promise<ListeningSocket> {
   const { path } = address
   // sockaddr_un has 108 bytes on Linux and 104 elsewhere, with a NUL at the end. libuv truncates
@@ -135,14 +192,50 @@ async function listenUnix(
         `this one has ${length}. Choose a shorter path.`,
     )
   }
+  if (isAbstract(path)) {
+    if (process.platform !== 'linux') {
+      throw new ListenError(
+        `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
+      )
+    }
+    const socket = attempt(requested, address, () => bindUnix(path, { backlog }))
+    return { requested, address, fd: socket.fd, close: () => socket.close() }
+  }
   await removeStaleSocket(path, requested)
-  const socket = attempt(requested, address, () => bindUnix(path, { backlog }))
+  const bind = (): BoundSocket =>
+    bindUnix(path, { backlog, beforeListen: () => files && giveAway(path, requested, files) })
+  const socket = attempt(requested, address, () => withMode(files, bind))
   const identity = fileIdentity(path)
   // Closing a unix socket removes its file. A shared one stays open until this process ends.
   const close = (shared = false) => {
     if (!shared) closeUnix(socket, path, identity)
   }
   return { requested, address, fd: socket.fd, close }
+}
+
+/** Has the file that `bind` makes this mode from the beginning, so that there is no gap. */
+function withMode<T>(files: SocketFiles | undefined, bind: () => T): T {
+  if (files === undefined) return bind()
+  const before = process.umask(0o777 & ~files.mode)
+  try {
+    return bind()
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** Gives the file of a socket to its owner, before anybody can connect. */
+function giveAway(path: string, requested: string, { uid, gid }: SocketFiles): void {
+  if (uid === -1 && gid === -1) return
+  try {
+    chownSync(path, uid, gid)
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new ListenError(
+      `Cannot listen at ${requested}: the socket cannot be given to user ${uid}, group ${gid} ` +
+        `(${code}). Only root may do that; a user may choose a group that it is a member of.`,
+    )
+  }
 }
 
 /** Removes a socket that no process accepts from; any other file at `path` is an error. */
@@ -233,10 +326,14 @@ function explain(errno: number, requested: string, address: BindAddress): Listen
             `Permission denied: ${requested}. Ports below 1024 need a privilege ` +
               '(root, or CAP_NET_BIND_SERVICE); choose a higher one with --bind.',
           )
-        : new ListenError(explainDirectory(requested, address.path))
+        : new ListenError(explainDirectory(requested, pathOf(address)))
     default:
       return new ListenError(`Cannot listen at ${requested}: ${message} (${code}).`)
   }
+}
+
+function pathOf(address: BindAddress): string {
+  return address.kind === 'unix' ? address.path : ''
 }
 
 /** For the path of a unix socket: libuv reports EACCES also if the directory is missing. */

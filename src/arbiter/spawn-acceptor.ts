@@ -1,6 +1,6 @@
 /** How the process of an acceptor is started. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { chownSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
@@ -8,6 +8,7 @@ import type { StartMessage } from '../acceptor/messages.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
+import { asUser, type Identity } from './identity.ts'
 import type { ListeningSocket } from './listeners.ts'
 
 /** The first descriptor after stdin, stdout, stderr and the IPC channel. */
@@ -18,6 +19,8 @@ export interface AcceptorJob {
   /** The path of the acceptor's program. */
   readonly program: string
   readonly settings: Settings
+  /** Who it runs as, if not as this process. */
+  readonly identity: Identity | null
   readonly listeners: readonly ListeningSocket[]
   /** This acceptor's share of the workers. */
   readonly workers: number
@@ -37,12 +40,18 @@ export interface SpawnedAcceptor {
 export function spawnAcceptor({
   program,
   settings,
+  identity,
   listeners,
   workers,
 }: AcceptorJob): SpawnedAcceptor {
   const runsApplication = runtimeOf(settings) === 'node'
-  const tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir())
-  const child = spawn(process.execPath, [...inheritedNodeOptions(process.execArgv), program], {
+  const tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir(), identity)
+  const { execPath } = process
+  const nodeArgs = [...inheritedNodeOptions(process.execArgv), program]
+  const { file, args, ...as } =
+    identity === null ? { file: execPath, args: nodeArgs } : asUser(identity, execPath, nodeArgs)
+  const child = spawn(file, [...args], {
+    ...as,
     stdio: [
       'ignore',
       'inherit',
@@ -74,9 +83,11 @@ export function spawnAcceptor({
 }
 
 /** With mode 0700, which mkdtemp(3) sets: request bodies are private. */
-function makeTmpDir(parent: string): string {
+function makeTmpDir(parent: string, identity: Identity | null): string {
   try {
-    return mkdtempSync(join(parent, 'monoceros-'))
+    const directory = mkdtempSync(join(parent, 'monoceros-'))
+    if (identity !== null) chownSync(directory, identity.uid, identity.gid)
+    return directory
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new AcceptorFailure(

@@ -20,6 +20,10 @@ describe('bind addresses', () => {
     ['unix:/run/a.sock', { kind: 'unix', path: '/run/a.sock' }],
     ['unix:///run/a.sock', { kind: 'unix', path: '/run/a.sock' }],
     ['unix:a:b.sock', { kind: 'unix', path: 'a:b.sock' }],
+    ['unix:@site', { kind: 'unix', path: '\0site' }],
+    ['unix:\0site', { kind: 'unix', path: '\0site' }],
+    ['unix:./@site', { kind: 'unix', path: './@site' }],
+    ['fd://3', { kind: 'fd', fd: 3 }],
   ])('%s is understood', (text, address) => {
     expect(parseBindAddress(text)).toEqual(address)
   })
@@ -27,7 +31,11 @@ describe('bind addresses', () => {
   test.each([
     '',
     'unix:',
-    'fd://3',
+    'unix:\0',
+    'unix:a\0b',
+    'fd://',
+    'fd://-1',
+    'fd://x',
     '::1',
     '::1:8000',
     '[127.0.0.1]:80',
@@ -60,8 +68,9 @@ describe('bind addresses', () => {
     }),
     fc.record({
       kind: fc.constant('unix' as const),
-      path: fc.string({ minLength: 1 }).filter((path) => !path.includes('\0')),
+      path: fc.string({ minLength: 1 }).filter((path) => !/\0|^@./s.test(path)),
     }),
+    fc.record({ kind: fc.constant('fd' as const), fd: fc.integer({ min: 0, max: 9999999 }) }),
   )
 
   test('every address survives being written and read', () => {

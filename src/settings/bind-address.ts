@@ -3,11 +3,14 @@ import { isIPv4, isIPv6 } from 'node:net'
 
 /**
  * An address to listen on. The `host` of a TCP address is a name, an IPv4 address, or an IPv6
- * address without brackets; `port` is 0 to 65535, 0 for any free one.
+ * address without brackets; `port` is 0 to 65535, 0 for any free one. The `path` of a unix socket
+ * that begins with NUL is an abstract name of Linux, which is no file. `fd` is a socket that this
+ * process was started with.
  */
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'fd'; readonly fd: number }
 
 /** Thrown for a text that is not an address; `message` says what is accepted. */
 export class BindAddressError extends Error {
@@ -15,27 +18,25 @@ export class BindAddressError extends Error {
 }
 
 const DEFAULT_PORT = 8000
-const FORMS = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT or unix:PATH'
+const FORMS = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT, unix:PATH, unix:@NAME or fd://NUMBER'
 
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
- * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`. The port defaults to 8000. `tcp://` in front
- * is allowed.
+ * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`, `unix:@site` (an abstract name), `fd://3`. The
+ * port defaults to 8000. `tcp://` in front is allowed.
  *
  * @throws BindAddressError if it is none of these
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
  */
 export function parseBindAddress(text: string): BindAddress {
   if (text.startsWith('unix:')) {
-    const path = text.slice(5).replace(/^\/\/(?=.)/, '')
-    if (path === '' || path.includes('\0'))
-      throw new BindAddressError('expected a path after unix:')
-    return { kind: 'unix', path }
+    return { kind: 'unix', path: parsePath(text.slice(5).replace(/^\/\/(?=.)/, '')) }
   }
   if (text.startsWith('fd://')) {
-    throw new BindAddressError(
-      'inherited sockets (fd://) are not supported; use HOST:PORT or unix:PATH',
-    )
+    const number = text.slice(5)
+    if (!/^[0-9]{1,7}$/.test(number))
+      throw new BindAddressError('expected the number of a file descriptor after fd://')
+    return { kind: 'fd', fd: Number(number) }
   }
   const rest = text.startsWith('tcp://') ? text.slice(6) : text
   if (rest.startsWith('[')) {
@@ -63,11 +64,25 @@ export function parseBindAddress(text: string): BindAddress {
  * @example formatBindAddress({ kind: 'tcp', host: '::1', port: 80 }) // '[::1]:80'
  */
 export function formatBindAddress(address: BindAddress): string {
+  if (address.kind === 'fd') return `fd://${address.fd}`
   if (address.kind === 'unix') {
+    if (isAbstract(address.path)) return `unix:@${address.path.slice(1)}`
     // The form unix://PATH would drop the slashes of a path that begins with two.
     return address.path.startsWith('//') ? `unix://${address.path}` : `unix:${address.path}`
   }
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+}
+
+/** Whether the path of a unix socket is an abstract name, not a file (unix(7)). */
+export function isAbstract(path: string): boolean {
+  return path.startsWith('\0')
+}
+
+function parsePath(text: string): string {
+  const path = /^@./s.test(text) ? `\0${text.slice(1)}` : text
+  if (path === '' || path === '\0' || path.includes('\0', 1))
+    throw new BindAddressError('expected a path, or @ and a name, after unix:')
+  return path
 }
 
 function parsePort(text: string | undefined): number {

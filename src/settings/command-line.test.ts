@@ -93,8 +93,8 @@ describe('the command line', () => {
       '-k',
       'gthread',
       '--no-sendfile',
-      '--worker-tmp-dir',
-      '/dev/shm',
+      '--http-parser',
+      'fast',
       'a',
     ])
     expect([...values.keys()]).toEqual(['wsgi_app'])

@@ -10,6 +10,7 @@ import type { BindAddress } from './bind-address.ts'
 export const SECTION_NAMES = [
   'Server',
   'Workers',
+  'System',
   'Timeouts',
   'Limits and buffering',
   'Application',
@@ -34,6 +35,9 @@ export type SectionName = (typeof SECTION_NAMES)[number]
  * | `bytes` | decimal digits and an optional `k`, `M` or `G` (powers of 1024) | number, in bytes |
  * | `boolean` | (a flag without value) | boolean |
  * | `choice` | one of `choices`, in any case | that choice |
+ * | `mode` | octal digits, as for chmod(1) | number |
+ * | `umask` | a number as Python writes it, also octal with a leading 0 | number |
+ * | `account` | the name or number of a user or group | string |
  * | `strings` | comma separated, repeatable | list of strings |
  * | `addresses` | a bind address, repeatable | list of {@link BindAddress} |
  * | `mapping` | `KEY=VALUE`, repeatable | record of strings |
@@ -47,6 +51,9 @@ export type SettingType =
   | 'bytes'
   | 'boolean'
   | 'choice'
+  | 'mode'
+  | 'umask'
+  | 'account'
   | 'strings'
   | 'addresses'
   | 'mapping'
@@ -73,6 +80,8 @@ export type RuleName =
   | 'environment'
   | 'folder'
   | 'field-names'
+  | 'user'
+  | 'group'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {
@@ -126,6 +135,9 @@ type TypeMap = {
   seconds: number
   bytes: number
   boolean: boolean
+  mode: number
+  umask: number
+  account: string
   strings: readonly string[]
   addresses: readonly BindAddress[]
   mapping: Readonly<Record<string, string>>

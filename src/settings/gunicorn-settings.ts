@@ -23,7 +23,6 @@ const IGNORED_SWITCH = { takesValue: false, ignored: true } as const
 
 const TLS = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
 const HTTP2 = 'HTTP/2 is not supported yet'
-const USER = 'start monoceros as that user (User= of systemd, setpriv, sudo -u)'
 const RELOAD = 'send SIGHUP to the arbiter to reload the application'
 const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
 const ASGI = 'only WSGI applications are supported, not ASGI'
@@ -47,12 +46,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     flags: ['--worker-connections'],
     ...IGNORED,
     advice: 'connections do not occupy workers; --max-connections limits them',
-  },
-  {
-    name: 'worker_tmp_dir',
-    flags: ['--worker-tmp-dir'],
-    ...IGNORED,
-    advice: 'workers have no heartbeat file',
   },
   {
     name: 'reuse_port',
@@ -101,15 +94,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     flags: ['--spew'],
     ...REFUSED_SWITCH,
     advice: 'use a Python tracer or debugger in the application',
-  },
-  { name: 'user', flags: ['-u', '--user'], ...REFUSED, advice: USER },
-  { name: 'group', flags: ['-g', '--group'], ...REFUSED, advice: USER },
-  { name: 'initgroups', flags: ['--initgroups'], ...REFUSED_SWITCH, advice: USER },
-  {
-    name: 'umask',
-    flags: ['-m', '--umask'],
-    ...REFUSED,
-    advice: 'set it where you start monoceros (umask in the shell, UMask= of systemd)',
   },
   ...['keyfile', 'certfile', 'ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
     name,

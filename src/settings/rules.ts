@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { AccessFormatError, compileAccessFormat } from '../logging/access-format.ts'
 import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
+import { findGroup, findUser } from './accounts.ts'
 import type { RuleName } from './definition.ts'
 
 type Value = unknown
@@ -83,6 +84,16 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     }
     return { expected: 'an existing folder' }
   },
+
+  user: (value) =>
+    value === null || findUser(String(value)) !== undefined
+      ? { value }
+      : { expected: 'a user of this system' },
+
+  group: (value) =>
+    value === null || findGroup(String(value)) !== undefined
+      ? { value }
+      : { expected: 'a group of this system' },
 
   /** RFC 9110 §5.1: a field name is a token. */
   'field-names': (value) =>

@@ -13,12 +13,14 @@ import { loggingSettings } from './sections/logging.ts'
 import { metricsSettings } from './sections/metrics.ts'
 import { responseSettings } from './sections/responses.ts'
 import { serverSettings } from './sections/server.ts'
+import { systemSettings } from './sections/system.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
 import { workerSettings } from './sections/workers.ts'
 
 export const settingsTable = [
   ...serverSettings,
   ...workerSettings,
+  ...systemSettings,
   ...timeoutSettings,
   ...limitSettings,
   ...applicationSettings,

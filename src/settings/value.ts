@@ -53,6 +53,8 @@ export function writeValue(setting: SettingDefinition, value: unknown): RawValue
     const text = formatByteSize(value as number)
     return /[kMG]$/.test(text) ? text : (value as number)
   }
+  if (setting.type === 'mode' || setting.type === 'umask')
+    return `0${(value as number).toString(8)}`
   return value as RawValue
 }
 
@@ -78,6 +80,12 @@ export function expectation(setting: SettingDefinition): string {
       return 'true or false'
     case 'choice':
       return `one of ${setting.choices!.join(', ')}`
+    case 'mode':
+      return 'a mode in octal such as 660'
+    case 'umask':
+      return 'a mask from 0 to 0777, such as 007'
+    case 'account':
+      return 'a name or a number'
     case 'mapping':
       return 'KEY=VALUE'
     case 'strings':
@@ -137,6 +145,20 @@ const readers: Readonly<Record<SettingType, Reader>> = {
     return value
   },
 
+  // A number is one of Python's or JavaScript's, where 0o660 is written so.
+  mode: (raw, setting) =>
+    permissions(typeof raw === 'string' ? octal(raw.trim()) : raw, raw, setting),
+
+  umask: (raw, setting) =>
+    permissions(typeof raw === 'string' ? pythonInteger(raw.trim()) : raw, raw, setting),
+
+  account: (raw, setting) => {
+    const value = Number.isSafeInteger(raw) && (raw as number) >= 0 ? String(raw) : raw
+    if (typeof value !== 'string' || value === '')
+      throw new ValueError(`expected ${expectation(setting)}`, raw)
+    return value
+  },
+
   strings: commaSeparated,
 
   addresses: (raw, setting) => {
@@ -188,6 +210,22 @@ function commaSeparated(raw: unknown, setting: SettingDefinition): string[] {
     .flatMap((item) => item.split(','))
     .map((item) => item.trim())
     .filter((item) => item !== '')
+}
+
+function permissions(value: unknown, raw: unknown, setting: SettingDefinition): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > 0o777)
+    throw new ValueError(`expected ${expectation(setting)}`, raw)
+  return value as number
+}
+
+function octal(text: string): number {
+  return /^(0o)?[0-7]+$/i.test(text) ? Number.parseInt(text.replace(/^0o/i, ''), 8) : Number.NaN
+}
+
+/** As Gunicorn reads its umask: int(text, 0) of Python, and a leading 0 for octal. */
+function pythonInteger(text: string): number {
+  if (/^0[0-9]/.test(text)) return octal(text)
+  return /^([1-9][0-9]*|0|0o[0-7]+|0x[0-9a-f]+|0b[01]+)$/i.test(text) ? Number(text) : Number.NaN
 }
 
 function within(

@@ -6,7 +6,7 @@
  * soon as it listens. So this file uses an internal handle, like `node:cluster` for the same
  * purpose.
  */
-import { bindHandle, type ServerHandle } from './node-internals.ts'
+import { adoptHandle, bindHandle, type ServerHandle } from './node-internals.ts'
 
 /** UV_TCP_IPV6ONLY of libuv. */
 const IPV6_ONLY = 1
@@ -52,15 +52,48 @@ export function bindTcp(
 }
 
 /**
- * Binds to a path, which must be free, and listens. The file's mode is 0777 without the bits of the
- * umask.
+ * Binds to a path, which must be free, or to an abstract name, and listens. A file's mode is 0777
+ * without the bits of the umask.
  *
+ * @param options `beforeListen` is called when the file exists and nobody can connect yet; what it
+ * throws is thrown here
  * @throws SocketError
  */
-export function bindUnix(path: string, options: { backlog: number }): BoundSocket {
+export function bindUnix(
+  path: string,
+  options: { backlog: number; beforeListen?: () => void },
+): BoundSocket {
   const handle = create(path, -1, -1, 0)
+  try {
+    options.beforeListen?.()
+  } catch (error) {
+    handle.close()
+    throw error
+  }
   listenWithoutAccepting(handle, options.backlog)
   return { fd: handle.fd, port: 0, close: () => handle.close() }
+}
+
+/** A socket that this process was started with. */
+export interface AdoptedSocket extends BoundSocket {
+  /** The IP address; null for a unix socket. */
+  readonly host: string | null
+}
+
+/**
+ * Listens on a stream socket that this process was started with. Closing it leaves a unix socket's
+ * file alone.
+ *
+ * @throws SocketError, also if `fd` is something else
+ */
+export function adoptSocket(fd: number, options: { backlog: number }): AdoptedSocket {
+  const handle = adoptHandle(fd)
+  if (typeof handle === 'number') throw new SocketError(handle)
+  const name: { address?: string; port?: number } = {}
+  check(handle, handle.getsockname?.(name) ?? 0)
+  startListening(handle, options.backlog)
+  const { address = null, port = 0 } = name
+  return { fd, host: address, port, close: () => handle.close() }
 }
 
 function create(
@@ -83,9 +116,13 @@ function create(
  * (`readStop` needs a handle that can read; `open` makes it one.)
  */
 function listenWithoutAccepting(handle: ServerHandle, backlog: number): void {
+  check(handle, handle.open(handle.fd))
+  startListening(handle, backlog)
+}
+
+function startListening(handle: ServerHandle, backlog: number): void {
   // Not called, unless a libuv keeps polling: then a connection must not be left hanging.
   handle.onconnection = (_status, client) => client?.close()
-  check(handle, handle.open(handle.fd))
   check(handle, handle.listen(backlog))
   check(handle, handle.readStart())
   check(handle, handle.readStop())

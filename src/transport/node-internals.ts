@@ -25,7 +25,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
   {
     members: ['net._createServerHandle'],
     files: HERE,
-    use: 'binds a socket from which this process does not accept, as `node:cluster` does',
+    use: 'binds a socket from which this process does not accept, as `node:cluster` does, or takes one that the process was started with',
     without: 'The server does not start; the error explains this.',
   },
   {
@@ -230,11 +230,11 @@ export interface ServerHandle {
 }
 
 type CreateServerHandle = (
-  address: string,
-  port: number,
-  addressType: 4 | 6 | -1,
-  fd: undefined,
-  flags: number,
+  address: string | null,
+  port: number | null,
+  addressType: 4 | 6 | -1 | null,
+  fd?: number,
+  flags?: number,
 ) => ServerHandle | number
 
 const createServerHandle = (net as unknown as { _createServerHandle?: CreateServerHandle })
@@ -253,10 +253,22 @@ export function bindHandle(
   addressType: 4 | 6 | -1,
   flags: number,
 ): ServerHandle | number {
-  if (createServerHandle === undefined) {
-    throw new Error(
-      `Node.js ${process.version} lacks net._createServerHandle, which Monoceros needs to listen`,
-    )
-  }
-  return createServerHandle(address, port, addressType, undefined, flags)
+  return mustHave(createServerHandle)(address, port, addressType, undefined, flags)
+}
+
+/**
+ * The handle of a stream socket that this process was started with.
+ *
+ * @returns the handle, or an errno if the descriptor is something else
+ * @throws Error where Node has no such thing
+ */
+export function adoptHandle(fd: number): ServerHandle | number {
+  return mustHave(createServerHandle)(null, null, null, fd)
+}
+
+function mustHave(create: CreateServerHandle | undefined): CreateServerHandle {
+  if (create !== undefined) return create
+  throw new Error(
+    `Node.js ${process.version} lacks net._createServerHandle, which Monoceros needs to listen`,
+  )
 }

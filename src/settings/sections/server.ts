@@ -11,15 +11,21 @@ export const serverSettings = [
     default: ['127.0.0.1:8000'],
     env: 'PORT',
     envTemplate: '0.0.0.0:$',
-    doc: `The address to listen on: \`HOST:PORT\`, \`HOST\`, \`:PORT\`, \`[IPV6]:PORT\` or
-\`unix:PATH\`; repeatable.
+    doc: `The address to listen on: \`HOST:PORT\`, \`HOST\`, \`:PORT\`, \`[IPV6]:PORT\`,
+\`unix:PATH\`, \`unix:@NAME\` or \`fd://NUMBER\`; repeatable.
 
 The port defaults to 8000, and the host to every IPv4 address of the machine.
 Port 0 takes any free port, which the start banner shows.
 If the environment variable \`PORT\` is set and nothing else sets the address, it is
 \`0.0.0.0:$PORT\`.
 A socket file that a dead server left behind is replaced.
-If a server still uses it, the command fails.`,
+If a server still uses it, the command fails.
+\`umask\`, \`socket_mode\` and \`socket_group\` say who may connect.
+
+\`unix:@NAME\` is an abstract socket, which Linux has and which is no file.
+\`fd://NUMBER\` is a socket that the command was started with, by circus or supervisor for example.
+If systemd passes sockets (\`LISTEN_FDS\`), the server listens on these only, and on each
+\`fd://NUMBER\`, as Gunicorn does.`,
   },
   {
     name: 'backlog',
