@@ -25,7 +25,7 @@ export const allowedImports = {
   http: ['bytes', 'semantics', 'field-block', 'transport', 'spool'],
   settings: ['logging'],
   runtimes: ['bytes', 'wsgi', 'transport', 'settings', 'observe', 'logging'],
-  edge: ['bytes', 'http', 'spool', 'observe'],
+  edge: ['bytes', 'semantics', 'http', 'spool', 'observe'],
   gateway: [
     'bytes',
     'semantics',

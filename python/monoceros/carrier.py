@@ -24,6 +24,10 @@ class Carrier:
         self.window = service.window
         #: True if the last close() was slow, see ``exchange._SLOW_TAIL``.
         self.slow_tail = False
+        if service.reload:
+            from .development import ReportingApplication
+
+            self.application = ReportingApplication(service.application, self)
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Blocks until ``ready()``, or until the exchange is cancelled."""

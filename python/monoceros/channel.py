@@ -42,6 +42,8 @@ class Service(NamedTuple):
     graceful_timeout: float
     ledger: MutableSequence[int]
     leniency: Leniency
+    #: Whether files that are loaded later are reported, for ``--reload``.
+    reload: bool = False
 
     @classmethod
     def of(
@@ -60,6 +62,7 @@ class Service(NamedTuple):
             startup.graceful_timeout,
             ledger,
             Leniency(startup.strict),
+            startup.reload,
         )
 
 

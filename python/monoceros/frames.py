@@ -38,6 +38,7 @@ STACKS = 0x8B
 VIOLATION = 0x8C
 FORKED = 0x8D
 ENDED = 0x8E
+FILES = 0x8F
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body

@@ -28,6 +28,7 @@ class Startup(NamedTuple):
     environ: Dict[str, str]
     multiprocess: bool
     strict: bool
+    reload: bool = False
 
 
 def read_startup(payload: bytes) -> Startup:
@@ -45,6 +46,7 @@ def read_startup(payload: bytes) -> Startup:
             environ=value.get("environ") or {},
             multiprocess=value.get("multiprocess", True),
             strict=value.get("strict", False),
+            reload=value.get("reload", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FrameError(f"cannot read START: {type(error).__name__}: {error}") from error
@@ -80,6 +82,10 @@ def enter_directory(startup: Startup) -> None:
 
 def load_application(startup: Startup) -> Callable[..., Any]:
     """Enters the directory and imports the application. Raises LoadError."""
+    if startup.reload:
+        from . import development
+
+        development.keep_bytecode_fresh()
     try:
         enter_directory(startup)
     except OSError as error:

@@ -7,6 +7,7 @@ import { waitFor } from '../../tests/support/wait-for.ts'
 import { loadSettings } from '../config/load-settings.ts'
 import { type AcceptorControls, runAcceptorProcess } from './acceptor-process.ts'
 import type {
+  BrowserChange,
   FromAcceptor,
   ReadyReport,
   StartMessage,
@@ -103,6 +104,14 @@ class TestAcceptor implements AcceptorControls {
   reopenLogs(): void {
     this.calls.push('reopenLogs')
   }
+
+  showFailure(text: string | null): void {
+    this.calls.push(`showFailure ${text}`)
+  }
+
+  refreshBrowsers(version: number, { kind }: BrowserChange): void {
+    this.calls.push(`refreshBrowsers ${version} ${kind}`)
+  }
 }
 
 async function startMessage(app = 'hello:app'): Promise<StartMessage> {
@@ -116,6 +125,7 @@ async function startMessage(app = 'hello:app'): Promise<StartMessage> {
     workers: 2,
     tmpDir: directory,
     stackFd: null,
+    development: null,
   }
 }
 

@@ -10,6 +10,7 @@ import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
+  BrowserChange,
   FailureKind,
   FromAcceptor,
   ReadyReport,
@@ -33,6 +34,10 @@ export interface AcceptorControls {
    * request
    */
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
+  /** Answers requests with this error, or with the application again if it is null. */
+  showFailure(text: string | null): void
+  /** Has the pages that are open in browsers refreshed. */
+  refreshBrowsers(version: number, change: BrowserChange): void
   /** Closes idle connections that may still stay after {@link stop}. */
   closeIdle(): void
   kill(): void
@@ -52,6 +57,8 @@ export interface ArbiterLink {
   retire(): void
   /** Passes on what happens to a worker. */
   workerEvent(event: WorkerEvent): void
+  /** The application has loaded these files. */
+  filesLoaded(files: readonly string[]): void
 }
 
 /** Makes the acceptor of a process. */
@@ -127,6 +134,12 @@ class AcceptorProcess {
       case 'report':
         this.#send({ type: 'report', workers: this.#acceptor?.report() ?? [] })
         break
+      case 'show-failure':
+        this.#acceptor?.showFailure(message.text)
+        break
+      case 'refresh-browsers':
+        this.#acceptor?.refreshBrowsers(message.version, message.change)
+        break
       case 'reopen-logs':
         this.#log?.reopen()
         this.#acceptor?.reopenLogs()
@@ -148,6 +161,7 @@ class AcceptorProcess {
       this.#acceptor = this.#create(start, this.#log, {
         retire: () => this.#send({ type: 'retiring' }),
         workerEvent: (event) => this.#send({ type: 'worker-event', event }),
+        filesLoaded: (files) => this.#send({ type: 'files-loaded', files }),
       })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return

@@ -26,7 +26,14 @@ import type { AcceptorControls, ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import { clientBudgets } from './client-budgets.ts'
 import { DescriptorShortage } from './descriptor-shortage.ts'
-import type { InheritedListener, ReadyReport, WorkerReport } from './messages.ts'
+import type { Development } from './development.ts'
+import type {
+  BrowserChange,
+  DevelopmentStart,
+  InheritedListener,
+  ReadyReport,
+  WorkerReport,
+} from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
 
@@ -40,6 +47,8 @@ export interface AcceptorOptions {
   readonly tmpDir: string
   /** See `StartMessage` in `messages.ts`. */
   readonly stackFd: number | null
+  /** See `StartMessage` in `messages.ts`. */
+  readonly development: DevelopmentStart | null
   readonly arbiter: ArbiterLink
 }
 
@@ -52,6 +61,8 @@ export class Acceptor implements AcceptorControls {
   #server: HttpServer | null = null
   #backend: Backend | null = null
   #accessLog: AccessLog | null = null
+  /** Null unless the application is being developed (`--reload`). */
+  #development: Development | null = null
   readonly #spool: Spool
   readonly #events: RequestEvents
   readonly #workerEvents: WorkerEvents
@@ -82,7 +93,7 @@ export class Acceptor implements AcceptorControls {
     this.#openAccessLog()
     const backend = this.#makeBackend()
     this.#backend = backend
-    const ready = await backend.start()
+    const ready = await this.#startBackend(backend)
     const shortage = new DescriptorShortage({
       maxConnections: settings.maxConnections,
       workers,
@@ -102,6 +113,31 @@ export class Acceptor implements AcceptorControls {
     )
     shortage.watch(server)
     return warning === '' ? ready : { ...ready, warnings: [warning] }
+  }
+
+  /** With `--reload`, an application that cannot be loaded does not end the server. */
+  async #startBackend(backend: Backend): Promise<ReadyReport> {
+    const { settings, development, arbiter } = this.#options
+    if (development === null) return await backend.start()
+    const { Development, failureToShow } = await import('./development.ts')
+    this.#development = new Development(settings, development)
+    this.#workerEvents.filesLoaded.subscribe(({ files }) => arbiter.filesLoaded(files))
+    try {
+      return await backend.start()
+    } catch (error) {
+      const failure = development.tolerant ? failureToShow(error) : null
+      if (failure === null) throw error
+      this.#development.showFailure(failure)
+      return { workers: [], interpreter: process.execPath, threads: null, failure }
+    }
+  }
+
+  showFailure(text: string | null): void {
+    this.#development?.showFailure(text)
+  }
+
+  refreshBrowsers(version: number, change: BrowserChange): void {
+    this.#development?.refreshBrowsers(version, change)
   }
 
   /** The arbiter publishes them again, for those who watch the whole server. */
@@ -153,10 +189,17 @@ export class Acceptor implements AcceptorControls {
   }
 
   #makeBackend(): Backend {
-    const { settings, log, workers, tmpDir, stackFd, arbiter } = this.#options
+    const { settings, log, workers, tmpDir, stackFd, arbiter, development } = this.#options
     const gateway = this.#gatewayOptions()
     return runtimeOf(settings) === 'node'
-      ? new NodeBackend({ settings, log, gateway, stackFd, retire: () => arbiter.retire() })
+      ? new NodeBackend({
+          settings,
+          log,
+          gateway,
+          stackFd,
+          retire: () => arbiter.retire(),
+          filesLoaded: development === null ? null : (files) => arbiter.filesLoaded(files),
+        })
       : new PythonBackend({
           settings,
           log,
@@ -197,10 +240,15 @@ export class Acceptor implements AcceptorControls {
       queuesRequests: !inProcess,
     }
     const trust = new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders)
-    return chain(
-      [observeRequests(events), admission(limits, events), trustProxies(trust, events)],
-      backend.handler,
-    )
+    const handlers = [
+      observeRequests(events),
+      admission(limits, events),
+      trustProxies(trust, events),
+    ]
+    const development = this.#development
+    if (development === null) return chain(handlers, backend.handler)
+    // The backend may get its handler later, when the application can be loaded.
+    return chain(development.around(handlers), (head, reply) => backend.handler(head, reply))
   }
 
   #makeServer(backend: Backend, shortage: DescriptorShortage, maxConnections: number): HttpServer {
@@ -268,6 +316,7 @@ export class Acceptor implements AcceptorControls {
     const until = performance.now() + graceTimeoutMs
     // By then, keep-alive has closed them, except those that have not had a request.
     const idleMs = this.#options.settings.keepalive * 1000 + 1000
+    this.#development?.end(replaced)
     await this.#server?.stop(graceTimeoutMs, replaced ? idleMs : 0)
     await this.#backend?.stop(Math.max(0, until - performance.now()))
     this.#shortage?.stop()

@@ -12,6 +12,8 @@
  * | `scale` | changes the number of workers |
  * | `reopen-logs` | opens the log files again |
  * | `report` | answered by `report` |
+ * | `show-failure` | with `--reload`: answers requests with an error, or with the application again |
+ * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
  * | `stop`, `kill` | last; the acceptor exits |
  *
  * An acceptor sends by itself:
@@ -20,6 +22,7 @@
  * |---|---|
  * | `leaving` | it stops accepting, so its replacement can start; `failed`: because of an error |
  * | `retiring` | it asks to be replaced, and serves until it is stopped |
+ * | `files-loaded` | with `--reload`: the application has loaded these files |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
@@ -67,6 +70,8 @@ export interface ReadyReport {
   readonly threads: number | null
   /** Warnings for the operator; the arbiter logs them once, not for each acceptor. */
   readonly warnings?: readonly string[]
+  /** Why the application could not be loaded; the acceptor answers with it (`--reload`). */
+  readonly failure?: string
 }
 
 /** Everything that an acceptor process needs to start. */
@@ -83,7 +88,25 @@ export interface StartMessage {
    * acceptor itself; null for others.
    */
   readonly stackFd: number | null
+  /** Null unless the application is being developed (`--reload`). */
+  readonly development: DevelopmentStart | null
 }
+
+/** What an acceptor needs to know for `--reload`. */
+export interface DevelopmentStart {
+  /**
+   * If the application cannot be loaded, the acceptor serves nevertheless, and answers with the
+   * error. Otherwise it fails.
+   */
+  readonly tolerant: boolean
+  /** The version that browsers see; it grows with each refresh. */
+  readonly version: number
+}
+
+/** What has changed for a browser: a page, or only a style sheet with that file name. */
+export type BrowserChange =
+  | { readonly kind: 'page' }
+  | { readonly kind: 'style'; readonly file: string }
 
 export type ToAcceptor =
   | StartMessage
@@ -92,6 +115,12 @@ export type ToAcceptor =
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'report' }
+  | { readonly type: 'show-failure'; readonly text: string | null }
+  | {
+      readonly type: 'refresh-browsers'
+      readonly version: number
+      readonly change: BrowserChange
+    }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
@@ -113,5 +142,6 @@ export type FromAcceptor =
   | { readonly type: 'leaving'; readonly failed: boolean }
   | { readonly type: 'retiring' }
   | { readonly type: 'report'; readonly workers: readonly WorkerReport[] }
+  | { readonly type: 'files-loaded'; readonly files: readonly string[] }
   | { readonly type: 'alive' }
   | { readonly type: 'worker-event'; readonly event: WorkerEvent }

@@ -9,6 +9,7 @@ import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
 import { closeApplications } from '../wsgi/lifetime.ts'
+import type { WSGIApplication } from '../wsgi/types.ts'
 import type { Backend } from './backend.ts'
 import type { ReadyReport, WorkerReport } from './messages.ts'
 import { tellStacks } from './stack-teller.ts'
@@ -21,6 +22,13 @@ export interface NodeBackendOptions {
   readonly stackFd: number | null
   /** Called when `max_requests` is reached, to replace this process. */
   readonly retire: () => void
+  /** Called with the files that the application loads; null without `--reload`. */
+  readonly filesLoaded: ((files: readonly string[]) => void) | null
+}
+
+async function watchLoadedFiles(loaded: (files: readonly string[]) => void) {
+  const { LoadedFiles } = await import('../runtimes/node/loaded-files.ts')
+  return new LoadedFiles(loaded)
 }
 
 /** A TypeScript or JavaScript application in this process. */
@@ -45,15 +53,21 @@ export class NodeBackend implements Backend {
   }
 
   async start(): Promise<ReadyReport> {
-    const { settings, log, gateway, stackFd } = this.#options
+    const { settings, log, gateway, stackFd, filesLoaded } = this.#options
     let doing = ''
     const teller = stackFd === null ? null : tellStacks(stackFd, () => doing)
     for (const [name, value] of Object.entries(settings.rawEnv)) process.env[name] = value
     process.chdir(settings.chdir)
     setProcessLog(log)
-    const app = await loadApplication(settings.wsgiApp, settings.chdir, (step) => {
-      doing = step
-    })
+    const files = filesLoaded === null ? null : await watchLoadedFiles(filesLoaded)
+    let app: WSGIApplication
+    try {
+      app = await loadApplication(settings.wsgiApp, settings.chdir, (step) => {
+        doing = step
+      })
+    } finally {
+      files?.report()
+    }
     doing = ''
     // Without a timeout, the arbiter will not ask for stacks.
     if (settings.timeout === 0) teller?.end()

@@ -5,6 +5,6 @@ import { forgetAllocator } from './allocator.ts'
 
 forgetAllocator(process.env)
 
-runAcceptorProcess(process, ({ settings, listeners, workers, tmpDir, stackFd }, log, arbiter) => {
-  return new Acceptor({ settings, fds: listeners, log, workers, tmpDir, stackFd, arbiter })
+runAcceptorProcess(process, ({ listeners, ...start }, log, arbiter) => {
+  return new Acceptor({ ...start, fds: listeners, log, arbiter })
 })

@@ -97,6 +97,7 @@ export class PythonBackend implements Backend {
         // Embedded interpreters share nothing, like processes.
         multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
         strict: settings.strict,
+        reload: settings.reload,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
       },
       log: poolLog({
@@ -111,11 +112,14 @@ export class PythonBackend implements Backend {
   }
 
   async reload(): Promise<void> {
-    await this.#pool?.reload()
+    // With `--reload`, it serves although the application could not be loaded.
+    if (this.#gateway === null) await this.start()
+    else await this.#pool?.reload()
   }
 
   abandonReload(): void {
-    this.#pool?.abandonReload()
+    if (this.#gateway === null) this.#pool?.kill()
+    else this.#pool?.abandonReload()
   }
 
   scale(workers: number): void {

@@ -3,7 +3,13 @@ import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import type { FromAcceptor, ReadyReport, ToAcceptor, WorkerReport } from '../acceptor/messages.ts'
+import type {
+  BrowserChange,
+  FromAcceptor,
+  ReadyReport,
+  ToAcceptor,
+  WorkerReport,
+} from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import type { LoadWatch } from '../runtimes/load-watch.ts'
@@ -61,6 +67,7 @@ export class AcceptorChild {
   readonly #log: ErrorLog
   readonly #stacks: StackChannel | null
   readonly #workers: AcceptorWorkers
+  readonly #events: ArbiterEvents
   readonly #ready: Deferred<ReadyReport> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #retiring: Deferred<void> = defer()
@@ -85,6 +92,7 @@ export class AcceptorChild {
     this.#log = log
     const { process: child, start } = spawnAcceptor(options)
     this.#process = child
+    this.#events = options.events
     this.#workers = new AcceptorWorkers(child.pid ?? 0, options.events)
     this.#tmpDir = start.tmpDir
     this.ready = this.#ready.promise
@@ -141,6 +149,15 @@ export class AcceptorChild {
 
   scale(workers: number): void {
     this.#send({ type: 'scale', workers })
+  }
+
+  /** Has it answer with this error, or with the application again if it is null. */
+  showFailure(text: string | null): void {
+    this.#send({ type: 'show-failure', text })
+  }
+
+  refreshBrowsers(version: number, change: BrowserChange): void {
+    this.#send({ type: 'refresh-browsers', version, change })
   }
 
   reopenLogs(): void {
@@ -228,6 +245,9 @@ export class AcceptorChild {
         break
       case 'reload-failed':
         this.#reloads.shift()?.reject(new AcceptorFailure(message.kind, message.text))
+        break
+      case 'files-loaded':
+        this.#events.filesLoaded.publish({ files: message.files })
         break
       case 'worker-event':
         this.#workers.publish(message.event)

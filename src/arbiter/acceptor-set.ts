@@ -2,6 +2,7 @@
  * The acceptors that serve one version of the settings: started together, kept complete, ended
  * together.
  */
+import type { BrowserChange } from '../acceptor/messages.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
@@ -25,6 +26,16 @@ export interface AcceptorSetOptions {
   readonly log: ErrorLog
   /** Where the starts and ends of acceptors are published. */
   readonly events: ArbiterEvents
+  /** Null unless the application is being developed (`--reload`). */
+  readonly development: SetDevelopment | null
+}
+
+/** What `--reload` needs of a set. */
+export interface SetDevelopment {
+  /** It starts even if the application cannot be loaded, and answers with the error. */
+  readonly tolerant: boolean
+  /** The version that browsers see. */
+  version(): number
 }
 
 /** The place of one acceptor and, one after the other, of its replacements. */
@@ -187,6 +198,15 @@ export class AcceptorSet {
     return acceptors
   }
 
+  /** Has requests answered with this error, or with the application again if it is null. */
+  showFailure(text: string | null): void {
+    for (const child of this.#children) child.showFailure(text)
+  }
+
+  refreshBrowsers(version: number, change: BrowserChange): void {
+    for (const child of this.#children) child.refreshBrowsers(version, change)
+  }
+
   reopenLogs(): void {
     for (const child of this.#children) child.reopenLogs()
   }
@@ -243,7 +263,7 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, identity, listeners, log, events } = this.#options
+    const { program, settings, identity, listeners, log, events, development } = this.#options
     const workers = this.#share(place.index)
     const child = new AcceptorChild({
       program,
@@ -253,6 +273,11 @@ export class AcceptorSet {
       workers,
       log,
       loads: this.#loads,
+      development: development && {
+        // The replacement of one that serves is better than none.
+        tolerant: development.tolerant || this.#state === 'serving',
+        version: development.version(),
+      },
       events,
     })
     place.child = child

@@ -5,7 +5,7 @@
  * (`drivers/signals.ts`) are the driver of the command; a control socket or a file watcher is
  * another implementation of the same interface.
  */
-import type { WorkerReport } from '../acceptor/messages.ts'
+import type { BrowserChange, WorkerReport } from '../acceptor/messages.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 
 /**
@@ -124,6 +124,9 @@ export interface ArbiterActions {
 
   /** Opens the log files again, after they were renamed. */
   reopenLogs(cause: string): void
+
+  /** Has the pages that are open in browsers refreshed; nothing without `reload_browser`. */
+  refreshBrowsers(change: BrowserChange): void
 
   /** What runs now. It asks every acceptor, and waits for an answer for a second at most. */
   status(): Promise<ServerStatus>

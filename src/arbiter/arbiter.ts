@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import type { BrowserChange } from '../acceptor/messages.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { ErrorLog } from '../logging/error-log.ts'
@@ -29,6 +30,7 @@ import type {
   UpgradeResult,
 } from './actions.ts'
 import { defer } from './deferred.ts'
+import { ReloadDriver } from './drivers/reload/reload-driver.ts'
 import { SignalDriver } from './drivers/signals.ts'
 import { giveLogs, type Identity, IdentityError, identityOf, socketFilesOf } from './identity.ts'
 import {
@@ -64,7 +66,7 @@ export interface ArbiterOptions {
   command?: StartCommand
   /** What it got from the server that it is to replace; by default from the environment. */
   inheritance?: Inheritance | null
-  /** Who decides on the server; by default the signals of `host`. */
+  /** Who decides on the server; by default the signals of `host`, and files with `reload`. */
   drivers?: readonly ArbiterDriver[]
 }
 
@@ -137,6 +139,8 @@ class Arbiter implements ArbiterActions {
   #drained = false
   /** How many to start with after that; null for as many as the settings say. */
   #workersAfterDrain: number | null = null
+  /** What browsers compare with that of a page. A server that starts later has a higher one. */
+  #browserVersion = Date.now()
   #stopping: StopMode | null = null
   readonly #reloads = new Reloads({
     attempt: (cause, attempt) => this.#observedReload(cause, attempt),
@@ -151,7 +155,10 @@ class Arbiter implements ArbiterActions {
     this.#configHost = loaded.configHost
     this.#options = options
     this.#host = options.host ?? process
-    this.#drivers = options.drivers ?? [new SignalDriver(this.#host)]
+    this.#drivers = options.drivers ?? [
+      new SignalDriver(this.#host),
+      ...(loaded.settings.reload ? [new ReloadDriver(loaded.settings)] : []),
+    ]
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = log
     // Its log may be another one later.
@@ -300,10 +307,30 @@ class Arbiter implements ArbiterActions {
     const { reload } = this.events
     reload.publish({ phase: 'begun' })
     const result = await this.#reloadOnce(cause, attempt)
-    if (result.reloaded) reload.publish({ phase: 'done' })
-    else if (attempt.abandoned || this.#stopping !== null) reload.publish({ phase: 'abandoned' })
-    else reload.publish({ phase: 'failed', reason: result.reason })
+    if (result.reloaded) {
+      reload.publish({ phase: 'done' })
+      this.#showFailure(null)
+    } else if (attempt.abandoned || this.#stopping !== null) {
+      reload.publish({ phase: 'abandoned' })
+    } else {
+      reload.publish({ phase: 'failed', reason: result.reason })
+      this.#showFailure(result.reason)
+    }
     return result
+  }
+
+  /**
+   * While the application is broken, requests are answered with the error: who develops it must not
+   * see the old one (`--reload`).
+   */
+  #showFailure(reason: string | null): void {
+    if (!this.#settings.reload) return
+    this.#serving?.showFailure(reason)
+    this.refreshBrowsers({ kind: 'page' })
+  }
+
+  refreshBrowsers(change: BrowserChange): void {
+    if (this.#settings.reloadBrowser) this.#serving?.refreshBrowsers(++this.#browserVersion, change)
   }
 
   async #reloadOnce(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
@@ -332,7 +359,9 @@ class Arbiter implements ArbiterActions {
         this.#log.error(
           this.#drained
             ? 'Reload failed; nothing serves until another one succeeds'
-            : 'Reload failed; the previous application and settings stay in use',
+            : this.#settings.reload
+              ? 'Reload failed; answering requests with this error until a change mends it'
+              : 'Reload failed; the previous application and settings stay in use',
         )
       }
       return { reloaded: false, reason }
@@ -498,7 +527,10 @@ class Arbiter implements ArbiterActions {
     this.#workersChanged(acceptors.workers, null)
     const serving = await acceptors.start()
     this.#serving = acceptors
-    if (this.#stopping === null) this.#announce(serving)
+    if (this.#stopping !== null) return
+    this.#announce(serving)
+    const { failure } = serving.find((acceptor) => acceptor.failure !== undefined) ?? {}
+    if (failure !== undefined) this.events.reload.publish({ phase: 'failed', reason: failure })
   }
 
   #announce(acceptors: readonly ServingAcceptor[]): void {
@@ -572,6 +604,9 @@ class Arbiter implements ArbiterActions {
       listeners,
       log,
       events: this.events,
+      development: settings.reload
+        ? { tolerant: this.#serving === undefined, version: () => ++this.#browserVersion }
+        : null,
     })
     this.#sets.add(set)
     void set.gone.then(() => this.#sets.delete(set))

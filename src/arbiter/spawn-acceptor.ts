@@ -4,7 +4,7 @@ import { chownSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
-import type { StartMessage } from '../acceptor/messages.ts'
+import type { DevelopmentStart, StartMessage } from '../acceptor/messages.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
@@ -24,6 +24,8 @@ export interface AcceptorJob {
   readonly listeners: readonly ListeningSocket[]
   /** This acceptor's share of the workers. */
   readonly workers: number
+  /** See `StartMessage`. */
+  readonly development: DevelopmentStart | null
 }
 
 /** A process that was started (or could not be), and what it is to be told first. */
@@ -43,6 +45,7 @@ export function spawnAcceptor({
   identity,
   listeners,
   workers,
+  development,
 }: AcceptorJob): SpawnedAcceptor {
   const runsApplication = runtimeOf(settings) === 'node'
   const tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir(), identity)
@@ -78,6 +81,7 @@ export function spawnAcceptor({
       workers,
       tmpDir,
       stackFd: runsApplication ? FIRST_LISTENER_FD + listeners.length : null,
+      development,
     },
   }
 }

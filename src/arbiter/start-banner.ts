@@ -26,6 +26,12 @@ export function startBanner({ application, pid, acceptors, listeners }: BannerFa
 }
 
 function servingLine(application: string, acceptors: readonly ServingAcceptor[]): string {
+  const failed = acceptors.find((acceptor) => acceptor.failure !== undefined)
+  if (failed !== undefined)
+    return (
+      `Cannot load ${application}\n${failed.failure}\n` +
+      'Answering requests with this error until a change mends it (--reload)'
+    )
   const first = acceptors[0]
   const worker = first?.workers[0]
   if (worker === undefined) {
@@ -42,7 +48,8 @@ function servingLine(application: string, acceptors: readonly ServingAcceptor[])
 }
 
 /** @example 'Acceptor 4712 with workers 4713, 4714' */
-export function describeAcceptor({ pid, workers }: ServingAcceptor): string {
+export function describeAcceptor({ pid, workers, failure }: ServingAcceptor): string {
+  if (failure !== undefined) return `Acceptor ${pid} has no application`
   if (workers.length === 0) return `Acceptor ${pid} runs the application`
   const pids = workers.map((worker) => worker.pid).join(', ')
   return `Acceptor ${pid} with worker${workers.length === 1 ? '' : 's'} ${pids}`

@@ -147,7 +147,8 @@ function combine(
   }
   const checked = settings as Settings
   const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
-  return { ...checked, pythonpath }
+  // To refresh a browser is of no use unless something is reloaded.
+  return { ...checked, pythonpath, reload: checked.reload || checked.reloadBrowser }
 }
 
 function byDefault(setting: SettingDefinition): GivenValue {

@@ -1,5 +1,11 @@
 import { type ListenerFailed, Topic } from './topic.ts'
-import type { WorkerEnded, WorkerReady, WorkerRecycled, WorkerStarted } from './worker-events.ts'
+import type {
+  FilesLoaded,
+  WorkerEnded,
+  WorkerReady,
+  WorkerRecycled,
+  WorkerStarted,
+} from './worker-events.ts'
 
 /** An acceptor process was started. */
 export interface AcceptorStarted {
@@ -74,6 +80,8 @@ export class ArbiterEvents {
   readonly workerEnded: Topic<WorkerEnded & OfAcceptor>
   readonly workersChanged: Topic<WorkersChanged>
   readonly reload: Topic<Reload>
+  /** Only with `--reload`. */
+  readonly filesLoaded: Topic<FilesLoaded>
   readonly upgrade: Topic<Upgrade>
 
   /** @param failed called when a listener throws */
@@ -87,6 +95,7 @@ export class ArbiterEvents {
     this.workerEnded = new Topic('workerEnded', failed)
     this.workersChanged = new Topic('workersChanged', failed)
     this.upgrade = new Topic('upgrade', failed)
+    this.filesLoaded = new Topic('filesLoaded', failed)
     this.reload = new Topic('reload', failed)
   }
 }

@@ -50,6 +50,12 @@ export interface QueueChanged {
   readonly waiting: number
 }
 
+/** The application has loaded modules. A file may be named more than once. */
+export interface FilesLoaded {
+  /** Absolute paths. */
+  readonly files: readonly string[]
+}
+
 /** What happens to the workers of one acceptor, and to the requests that wait for them. */
 export class WorkerEvents {
   readonly workerStarted: Topic<WorkerStarted>
@@ -58,6 +64,7 @@ export class WorkerEvents {
   readonly workerRecycled: Topic<WorkerRecycled>
   readonly workerEnded: Topic<WorkerEnded>
   readonly queueChanged: Topic<QueueChanged>
+  readonly filesLoaded: Topic<FilesLoaded>
 
   /** @param failed called when a listener throws */
   constructor(failed: ListenerFailed) {
@@ -66,6 +73,7 @@ export class WorkerEvents {
     this.workerLoad = new Topic('workerLoad', failed)
     this.workerRecycled = new Topic('workerRecycled', failed)
     this.workerEnded = new Topic('workerEnded', failed)
+    this.filesLoaded = new Topic('filesLoaded', failed)
     this.queueChanged = new Topic('queueChanged', failed)
   }
 }

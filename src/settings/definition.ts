@@ -18,6 +18,7 @@ export const SECTION_NAMES = [
   'Logging',
   'Server hooks',
   'Metrics',
+  'Development',
   'Configuration',
 ] as const
 

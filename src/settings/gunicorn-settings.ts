@@ -23,7 +23,6 @@ const IGNORED_SWITCH = { takesValue: false, ignored: true } as const
 
 const TLS = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
 const HTTP2 = 'HTTP/2 is not supported yet'
-const RELOAD = 'send SIGHUP to the arbiter to reload the application'
 const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
 const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
@@ -86,9 +85,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     advice:
       'use a service manager (systemd, a container), or run it in the background with nohup and &',
   },
-  { name: 'reload', flags: ['--reload'], ...REFUSED_SWITCH, advice: RELOAD },
-  { name: 'reload_engine', flags: ['--reload-engine'], ...REFUSED, advice: RELOAD },
-  { name: 'reload_extra_files', flags: ['--reload-extra-file'], ...REFUSED, advice: RELOAD },
   {
     name: 'spew',
     flags: ['--spew'],

@@ -7,6 +7,7 @@
 import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
 import { configurationSettings } from './sections/configuration.ts'
+import { developmentSettings } from './sections/development.ts'
 import { hookSettings } from './sections/hooks.ts'
 import { limitSettings } from './sections/limits.ts'
 import { loggingSettings } from './sections/logging.ts'
@@ -28,6 +29,7 @@ export const settingsTable = [
   ...loggingSettings,
   ...hookSettings,
   ...metricsSettings,
+  ...developmentSettings,
   ...configurationSettings,
 ] as const
 

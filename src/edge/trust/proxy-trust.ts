@@ -1,7 +1,7 @@
-import { BlockList, isIP } from 'node:net'
 import type { Peer } from '../../http/exchange.ts'
 import { fieldNames, WELL_KNOWN_NAMES } from '../../http/field-names.ts'
 import type { RequestHead } from '../../http/request-head.ts'
+import { Networks } from '../networks.ts'
 
 /** Thrown if two headers of one request contradict each other about the scheme. */
 export class SchemeConflictError extends Error {
@@ -16,8 +16,7 @@ export class SchemeConflictError extends Error {
  * such as the client's address, uses the `proxyFix` middleware.
  */
 export class ProxyTrust {
-  readonly #all: boolean
-  readonly #networks = new BlockList()
+  readonly #proxies: Networks
   /** Header name in lower case → the value that means HTTPS. */
   readonly #secure = new Map<string, string>()
   /**
@@ -33,14 +32,7 @@ export class ProxyTrust {
    * @param secureHeaders header name (dashes or underscores, any case) → value
    */
   constructor(addresses: readonly string[], secureHeaders: Readonly<Record<string, string>>) {
-    this.#all = addresses.includes('*')
-    for (const entry of addresses) {
-      if (entry === '*') continue
-      const [address, prefix] = entry.split('/')
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-      if (prefix === undefined) this.#networks.addAddress(address, family)
-      else this.#networks.addSubnet(address, Number(prefix), family)
-    }
+    this.#proxies = new Networks(addresses)
     for (const [name, value] of Object.entries(secureHeaders)) {
       const lower = name.toLowerCase().replaceAll('_', '-')
       this.#secure.set(lower, value)
@@ -70,8 +62,7 @@ export class ProxyTrust {
   }
 
   #believes(peer: Peer): boolean {
-    const address = peer.remoteAddress
-    if (this.#all || address === '') return true
-    return this.#networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    // A client of a unix socket has no address.
+    return peer.remoteAddress === '' || this.#proxies.include(peer.remoteAddress)
   }
 }

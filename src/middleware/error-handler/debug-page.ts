@@ -1,6 +1,6 @@
+import { escapeHtml } from '../../semantics/html-text.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import { type FailureFacts, failureFacts } from './failure-facts.ts'
-import { escapeHtml } from './html-text.ts'
 import { maskedEnviron } from './masked-environ.ts'
 import type { SourceExcerpt, StackFrame } from './stack-frames.ts'
 

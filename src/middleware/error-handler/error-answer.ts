@@ -1,9 +1,9 @@
 import Negotiator from 'negotiator'
+import { escapeHtml } from '../../semantics/html-text.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import type { ResponseHeaders, WSGIEnvironment } from '../../wsgi/types.ts'
 import { DEBUG_POLICY, debugPage } from './debug-page.ts'
 import { failureFacts } from './failure-facts.ts'
-import { escapeHtml } from './html-text.ts'
 import { maskedText } from './masked-environ.ts'
 
 /** What a client is told about an error, without `debug`. */

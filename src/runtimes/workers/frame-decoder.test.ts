@@ -10,6 +10,7 @@ import {
   encodeFrame,
   FAIL,
   FILE,
+  FILES,
   FORKED,
   FrameError,
   HEAD,
@@ -202,6 +203,7 @@ describe('decoding frames', () => {
       VIOLATION,
       FORKED,
       ENDED,
+      FILES,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])
@@ -223,6 +225,7 @@ describe('decoding frames', () => {
       [LOG, 0],
       [SUSPENDED, 0],
       [VIOLATION, 0],
+      [FILES, 0],
     ] as const) {
       for (let flags = 0; flags < 256; flags++) {
         const decoding = () => decode([encodeFrame(type, 1, null, flags)])

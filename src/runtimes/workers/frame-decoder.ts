@@ -7,6 +7,7 @@ import {
   ENDED,
   FAIL,
   FILE,
+  FILES,
   FORKED,
   FrameError,
   HEAD,
@@ -46,7 +47,7 @@ export interface FrameSink {
 const FLAGS = new Int16Array(256).fill(-1)
 const WITHOUT_FLAGS = [
   ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
-  ...[FORKED, ENDED],
+  ...[FORKED, ENDED, FILES],
 ]
 for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST

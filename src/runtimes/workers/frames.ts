@@ -36,6 +36,7 @@ export const STACKS = 0x8b
 export const VIOLATION = 0x8c
 export const FORKED = 0x8d
 export const ENDED = 0x8e
+export const FILES = 0x8f
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

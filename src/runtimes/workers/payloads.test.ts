@@ -36,11 +36,12 @@ describe('READY', () => {
   const ready = { protocol: 2, pid: 5, python: '3.14.2', implementation: 'CPython' }
 
   it('has what the log needs', () => {
-    expect(readReady(payload({ ...ready, files: [] }))).toEqual({
+    expect(readReady(payload({ ...ready, files: ['/a.py', 3] }))).toEqual({
       pid: 5,
       pythonVersion: '3.14.2',
       implementation: 'CPython',
       greenlets: false,
+      files: ['/a.py'],
     })
     expect(readReady(payload({ ...ready, greenlets: true })).greenlets).toBe(true)
   })

@@ -11,6 +11,8 @@ export interface ReadyPayload {
   readonly implementation: string
   /** The application may run greenlets, whose stacks no signal shows. */
   readonly greenlets: boolean
+  /** The paths of the modules that are loaded. */
+  readonly files: readonly string[]
 }
 
 export function readText({ bytes, start, end }: Span): string {
@@ -33,12 +35,28 @@ export function readStreams({ bytes, start, end }: Span): number[] {
 
 /** @throws FrameError */
 export function readReady(payload: Span): ReadyPayload {
-  const { protocol, pid, python, implementation, greenlets } = readObject(payload)
+  const { protocol, pid, python, implementation, greenlets, files } = readObject(payload)
   if (protocol !== PROTOCOL_VERSION)
     throw new FrameError(`a READY with protocol ${protocol} instead of ${PROTOCOL_VERSION}`)
   if (typeof pid !== 'number' || typeof python !== 'string' || typeof implementation !== 'string')
     throw new FrameError('a READY without pid, python or implementation')
-  return { pid, pythonVersion: python, implementation, greenlets: greenlets === true }
+  return {
+    pid,
+    pythonVersion: python,
+    implementation,
+    greenlets: greenlets === true,
+    files: paths(files),
+  }
+}
+
+/** @throws FrameError */
+export function readFiles(payload: Span): readonly string[] {
+  return paths(readObject(payload).files)
+}
+
+function paths(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return []
+  return value.filter((path): path is string => typeof path === 'string')
 }
 
 /** The number of the process that was forked. @throws FrameError */

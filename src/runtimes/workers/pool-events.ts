@@ -55,6 +55,12 @@ export class PoolEvents {
     workerRecycled.publish({ pid: worker.pid, replacement: fresh.pid, reason })
   }
 
+  /** Workers have loaded these files. */
+  filesLoaded(files: readonly string[]): void {
+    const { filesLoaded } = this.#events
+    if (filesLoaded.hasListeners) filesLoaded.publish({ files })
+  }
+
   /** The worker has ended. A worker whose process could not be started has no events at all. */
   ended(worker: Worker, reason: string): void {
     const { workerEnded } = this.#events

@@ -149,6 +149,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
       this.#events.endsBecause(worker, 'timed-out')
     if (worker.state !== 'serving') return
     this.#starts.ready(worker)
+    this.filesLoaded(worker.info!.files) // a worker that serves has sent READY
     this.#refresh(worker)
     this.#scheduler.dispatch()
   }
@@ -200,6 +201,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   violation(worker: Worker, rule: string, text: string): void {
     if (this.#violations.isNew(rule)) this.log(worker, WARNING, text)
+  }
+
+  filesLoaded(files: readonly string[]): void {
+    this.#events.filesLoaded(files)
   }
 
   #log(level: number, text: string): void {

@@ -24,6 +24,7 @@ const owner: WorkerOwner = {
   output: nothing,
   log: nothing,
   violation: nothing,
+  filesLoaded: nothing,
 }
 
 async function makeTimeouts(threads = 1) {

@@ -20,6 +20,8 @@ export interface WorkerOptions {
   readonly multiprocess: boolean
   /** Whether a violation of PEP 3333 is an error even if it is harmless. */
   readonly strict: boolean
+  /** Whether modules that are imported later are reported, for `--reload`. Defaults to false. */
+  readonly reload?: boolean
   /** The variables that a request's environ has unless it has its own. */
   readonly environ: Readonly<Record<string, string>>
   /** It and its channels do not keep this process from ending. Defaults to false. */
@@ -46,5 +48,6 @@ export function startPayload(options: WorkerOptions): object {
     environ: options.environ,
     multiprocess: options.multiprocess,
     strict: options.strict,
+    reload: options.reload ?? false,
   }
 }

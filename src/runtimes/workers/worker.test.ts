@@ -46,6 +46,7 @@ async function makeBench(ready: object = {}): Promise<Bench> {
     output: () => {},
     log: (_worker, _level, text) => void logged.push(text),
     violation: (_worker, rule, text) => void notes.push([rule, text]),
+    filesLoaded: () => {},
   }
   let handle: TestHandle | undefined
   const worker = new Worker(

@@ -15,6 +15,7 @@ import {
   CANCEL,
   encodeFrame,
   FAIL,
+  FILES,
   FrameError,
   LAST,
   LOG,
@@ -32,7 +33,14 @@ import {
 } from './frames.ts'
 import { ERROR } from './log-levels.ts'
 import { Lookahead } from './lookahead.ts'
-import { type ReadyPayload, readReady, readStreams, readText, readViolation } from './payloads.ts'
+import {
+  type ReadyPayload,
+  readFiles,
+  readReady,
+  readStreams,
+  readText,
+  readViolation,
+} from './payloads.ts'
 import { ResponseFrames } from './response-frames.ts'
 import { WorkerEnd } from './worker-end.ts'
 import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
@@ -56,6 +64,8 @@ export interface WorkerOwner {
   log(worker: Worker, level: number, text: string): void
   /** The application violated a rule and was served anyway. To be logged once for each rule. */
   violation(worker: Worker, rule: string, text: string): void
+  /** The paths of modules that the application has imported while it served. */
+  filesLoaded(files: readonly string[]): void
 }
 
 /**
@@ -395,6 +405,9 @@ export class Worker implements FrameSink, WorkerListener {
         return
       case STACKS:
         this.#handle?.stacksReceived(readText(payload))
+        return
+      case FILES:
+        this.#owner.filesLoaded(readFiles(payload))
         return
       case VIOLATION: {
         const { rule, text } = readViolation(payload)

@@ -1,0 +1,209 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import type { ChokidarOptions, FSWatcher } from 'chokidar'
+import type { DriverLog } from '../../actions.ts'
+import type { FilePattern } from './file-pattern.ts'
+import { isOfPackage, isOfStandardLibrary, isSkipped, roleOf } from './file-roles.ts'
+
+/** How a file has changed. */
+export type FileChange = 'added' | 'changed' | 'removed'
+
+export interface FileWatcherOptions {
+  /** Folders that are watched with all that is in them, as far as it may matter. */
+  readonly roots: readonly string[]
+  readonly isPython: boolean
+  /** Files to watch wherever they are. */
+  readonly extra: readonly FilePattern[]
+  readonly engine: 'auto' | 'poll' | 'inotify'
+  readonly log: DriverLog
+  changed(path: string, change: FileChange): void
+}
+
+/** At most this many files and folders are watched, so that the system has some left for others. */
+const MOST_WATCHED = 10_000
+/** Of these, files of packages that the application has loaded. */
+const MOST_OF_PACKAGES = 3000
+/** How often files are looked at when the system does not report changes, in milliseconds. */
+const POLL_MS = 250
+
+const OUT_OF_WATCHES = new Set(['ENOSPC', 'EMFILE'])
+
+/**
+ * Watches the folders of an application, and the files that it has loaded from elsewhere.
+ *
+ * @example
+ * const watcher = new FileWatcher({ roots: ['/srv/site'], … })
+ * await watcher.start()
+ * watcher.add(['/usr/lib/python3/dist-packages/flask/app.py'])
+ * await watcher.close()
+ */
+export class FileWatcher {
+  readonly #options: FileWatcherOptions
+  /** As given, and with links resolved. */
+  readonly #loaded = new Set<string>()
+  /** Files that are watched one by one. */
+  readonly #single = new Set<string>()
+  readonly #watched = new Set<string>()
+  #ofPackages = 0
+  #watcher: FSWatcher | null = null
+  #polls: boolean
+  #warned = false
+  #closed = false
+
+  constructor(options: FileWatcherOptions) {
+    this.#options = options
+    this.#polls = options.engine === 'poll'
+  }
+
+  /** Resolves when changes are noticed. */
+  async start(): Promise<void> {
+    // Only here: chokidar is of no use to a server in production.
+    const { watch } = await import('chokidar')
+    if (this.#closed) return
+    const options: ChokidarOptions = {
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      usePolling: this.#polls,
+      interval: POLL_MS,
+      binaryInterval: POLL_MS,
+      ignored: (path, stats) => this.#ignores(path, stats?.isDirectory() ?? false),
+    }
+    const { roots, extra, changed } = this.#options
+    const paths = [...roots, ...extra.map(({ base }) => base), ...this.#single]
+    const watcher = watch(paths, options)
+    this.#watcher = watcher
+    watcher.on('add', (path) => changed(path, 'added'))
+    watcher.on('change', (path) => changed(path, 'changed'))
+    watcher.on('unlink', (path) => {
+      this.#watched.delete(path)
+      changed(path, 'removed')
+    })
+    watcher.on('unlinkDir', (path) => this.#watched.delete(path))
+    watcher.on('error', (error) => this.#failed(error))
+    await new Promise<void>((resolve) => {
+      watcher.once('ready', resolve)
+      if (paths.length === 0) resolve()
+    })
+  }
+
+  /** Files that the application has loaded. */
+  add(files: readonly string[]): void {
+    const single: string[] = []
+    for (const file of files) {
+      if (this.#loaded.has(file) || isOfStandardLibrary(file)) continue
+      this.#loaded.add(file)
+      const real = realPath(file)
+      this.#loaded.add(real)
+      if (this.#isInTree(file) || this.#isInTree(real)) continue
+      if (isOfPackage(file)) {
+        // To poll hundreds of files that hardly ever change would cost too much.
+        if (this.#polls || this.#ofPackages >= MOST_OF_PACKAGES) continue
+        this.#ofPackages++
+      }
+      this.#single.add(file)
+      single.push(file)
+    }
+    if (single.length > 0) this.#watcher?.add(single)
+  }
+
+  /** Whether the application has loaded this file. */
+  hasLoaded(path: string): boolean {
+    return this.#loaded.has(path)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#watcher?.close()
+  }
+
+  /** Whether the tree of a root has this file, without a folder that is skipped. */
+  #isInTree(path: string): boolean {
+    return this.#options.roots.some((root) => {
+      if (!path.startsWith(root + sep)) return false
+      let folder = root
+      for (const name of path.slice(root.length + 1).split(sep)) {
+        folder = join(folder, name)
+        if (isSkipped(folder) || this.#isEnvironment(folder)) return false
+      }
+      return true
+    })
+  }
+
+  #ignores(path: string, isFolder: boolean): boolean {
+    const { roots, extra } = this.#options
+    if (roots.includes(path) || this.#single.has(path)) return false
+    const wanted = extra.some(({ base, matches }) => base === path || matches(path))
+    if (wanted) return this.#isOneTooMany(path)
+    const root = roots.find((folder) => path.startsWith(folder + sep))
+    if (root === undefined) {
+      // On the way to what a pattern names.
+      return !extra.some(({ base }) => path.startsWith(base + sep)) || isSkipped(path)
+    }
+    if (isSkipped(path)) return true
+    if (isFolder) return this.#isEnvironment(path) || this.#isOneTooMany(path)
+    // Without knowing whether it is a folder, only names can be judged.
+    if (!/\.\w+$/.test(path)) return false
+    if (!this.#loaded.has(path) && roleOf(path, root, this.#options.isPython) === 'other') {
+      return /\.\w{1,8}$/.test(path) && !this.#mayBeFolder(path)
+    }
+    return this.#isOneTooMany(path)
+  }
+
+  /** A folder may have a dot in its name: `site.com`. */
+  #mayBeFolder(path: string): boolean {
+    return existsSync(join(path, '.'))
+  }
+
+  /** Whether a folder is a virtual environment of Python. */
+  #isEnvironment(folder: string): boolean {
+    return existsSync(join(folder, 'pyvenv.cfg'))
+  }
+
+  #isOneTooMany(path: string): boolean {
+    if (this.#watched.has(path)) return false
+    if (this.#watched.size >= MOST_WATCHED) {
+      this.#warn(
+        `--reload watches ${MOST_WATCHED} files and folders, and this application has more in ` +
+          `${this.#options.roots.join(', ')}: changes of the others are not noticed`,
+      )
+      return true
+    }
+    this.#watched.add(path)
+    return false
+  }
+
+  #failed(error: unknown): void {
+    const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+    if (this.#closed || this.#polls) return
+    if (!OUT_OF_WATCHES.has(code) || this.#options.engine === 'inotify') {
+      const advice = OUT_OF_WATCHES.has(code)
+        ? '; raise fs.inotify.max_user_watches or use --reload-engine poll'
+        : ''
+      this.#warn(`--reload cannot watch all files: ${message}${advice}`)
+      return
+    }
+    this.#polls = true
+    this.#options.log.warning(
+      `--reload: the system has no watches left (${code}; fs.inotify.max_user_watches, ` +
+        `fs.inotify.max_user_instances); looking at the files every ${POLL_MS / 1000} s instead`,
+    )
+    for (const file of this.#single) if (isOfPackage(file)) this.#single.delete(file)
+    const { close } = { close: this.#watcher?.close.bind(this.#watcher) }
+    void close?.()
+    void this.start()
+  }
+
+  #warn(text: string): void {
+    if (this.#warned) return
+    this.#warned = true
+    this.#options.log.warning(text)
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}

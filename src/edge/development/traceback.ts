@@ -1,0 +1,121 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A call in a traceback of Python or a stack of JavaScript. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  /** The name of the function; `''` if there is none. */
+  readonly name: string
+}
+
+/** Lines of a source file around a place. */
+export interface Excerpt {
+  /** The number of the first line. */
+  readonly first: number
+  readonly lines: readonly string[]
+}
+
+const PYTHON_PLACE = /^ *(?:\| )? {2}File "(.+)", line (\d+)(?:, in (.+))?$/
+const JAVASCRIPT_PLACE =
+  /^ +at (?:(?:async )?(.*?) \()?(?:async )?(file:\/\/\/.*|\/.*?):(\d+):\d+\)?$/
+/** How Node.js shows the place of a syntax error, above the error: `/srv/app.js:3`. */
+const SYNTAX_PLACE = /^(file:\/\/\/\S+|\/\S+\.[cm]?[jt]s):(\d+)$/
+const LIBRARY = /[/\\](?:site-packages|dist-packages|node_modules)[/\\]|[/\\]lib\d*[/\\]python\d/
+const SOURCE_FILE = /\.(?:py|[cm]?[jt]sx?)$/
+const LARGEST_SOURCE = 2 * 1024 * 1024
+const LINES_AROUND = 4
+const LONGEST_LINE = 300
+
+/** The places that an error text names, in its order. */
+export function placesIn(text: string): Place[] {
+  return text.split('\n').flatMap((line) => placeOf(line) ?? [])
+}
+
+function placeOf(line: string): Place | null {
+  const python = PYTHON_PLACE.exec(line)
+  if (python !== null) return { file: python[1]!, line: Number(python[2]), name: python[3] ?? '' }
+  const javascript = JAVASCRIPT_PLACE.exec(line)
+  if (javascript !== null) {
+    const [, name = '', file = '', number] = javascript
+    return { file: pathOf(file), line: Number(number), name }
+  }
+  const syntax = SYNTAX_PLACE.exec(line)
+  return syntax === null ? null : { file: pathOf(syntax[1]!), line: Number(syntax[2]), name: '' }
+}
+
+function pathOf(place: string): string {
+  if (!place.startsWith('file:')) return place
+  try {
+    return fileURLToPath(place.replace(/[?#].*$/, ''))
+  } catch {
+    return place
+  }
+}
+
+/** Whether a place belongs to the application: not to a package, and not to Python itself. */
+export function isOfApplication({ file }: Place): boolean {
+  return file.startsWith('/') && !LIBRARY.test(file)
+}
+
+/**
+ * What went wrong: the exception with its message, which comes last in a traceback of Python and
+ * first in a stack of JavaScript. The whole text if it is neither.
+ *
+ * @example messageIn('Traceback (most recent call last):\n  File …\nKeyError: 3') // 'KeyError: 3'
+ */
+export function messageIn(text: string): string {
+  const lines = text.split('\n')
+  const traceback = lines.lastIndexOf('Traceback (most recent call last):')
+  if (traceback !== -1) {
+    let from = traceback + 1
+    while (from < lines.length && /^ /.test(lines[from]!)) from++
+    if (from < lines.length) return lines.slice(from).join('\n')
+  }
+  const syntax = lines.findIndex((line) => PYTHON_PLACE.test(line))
+  if (syntax !== -1) {
+    const last = lines.findLastIndex((line) => /^ /.test(line))
+    if (last + 1 < lines.length) return lines.slice(last + 1).join('\n')
+  }
+  const stack = lines.findIndex((line) => JAVASCRIPT_PLACE.test(line))
+  if (stack === -1) {
+    const error = lines.findIndex((line) => /^\w*Error: /.test(line))
+    return error === -1 ? text : lines.slice(error).join('\n')
+  }
+  const before = lines.slice(0, stack)
+  const first = before.findIndex((line) => /^\w*(?:Error|Exception)\b/.test(line))
+  return before.slice(Math.max(0, first)).join('\n')
+}
+
+/** The source lines around a place; null if its file cannot be read, or is not source code. */
+export function excerptAt({ file, line }: Place): Excerpt | null {
+  if (!SOURCE_FILE.test(file)) return null
+  const lines = readSource(file)?.split(/\r?\n/) ?? []
+  if (line < 1 || line > lines.length) return null
+  const first = Math.max(1, line - LINES_AROUND)
+  return {
+    first,
+    lines: lines
+      .slice(first - 1, line + LINES_AROUND)
+      .map((text) => (text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text)),
+  }
+}
+
+function readSource(path: string): string | null {
+  let descriptor: number
+  try {
+    // Without O_NONBLOCK, a FIFO with this name would block the process.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch {
+    return null
+  }
+  try {
+    const facts = fstatSync(descriptor)
+    if (!facts.isFile() || facts.size > LARGEST_SOURCE) return null
+    return readFileSync(descriptor, 'utf8')
+  } catch {
+    return null
+  } finally {
+    closeSync(descriptor)
+  }
+}
