@@ -64,7 +64,7 @@ export const allowedImports = {
     'logging',
   ],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
-  config: ['runtimes', 'settings', 'wsgi'],
+  config: ['runtimes', 'settings', 'wsgi', 'logging'],
   arbiter: [
     'config',
     'transport',

@@ -44,6 +44,8 @@ class Service(NamedTuple):
     leniency: Leniency
     #: Whether files that are loaded later are reported, for ``--reload``.
     reload: bool = False
+    #: The class of its exchanges, if it is not Exchange.
+    exchange: Any = None
 
     @classmethod
     def of(

@@ -8,7 +8,9 @@ Standard output and standard error belong to the configuration.
 | ``{"read": LOCATION, "names": [...]}``, once | ``{"file", "values", "lines", "hooks"}`` |
 | ``{"settle": {"directory", "environ", "settings"}}`` | nothing: these are in force |
 | ``{"call": HOOK, "args": {...}}`` | ``{}`` when the hook has returned |
+| ``{"tell": {"started": {"age", "pid"}}}``, or ``ended`` with ``pid`` | nothing |
 
+``{"log": {"level", "text"}}`` is an entry of the error log, which may come at any time.
 ``{"error": TEXT}`` takes the place of an answer if that failed. The host leaves when the channel is
 closed."""
 
@@ -19,7 +21,8 @@ import math
 import os
 import signal
 import sys
-from typing import Any, BinaryIO, Dict, List, Optional, cast
+import threading
+from typing import Any, BinaryIO, Callable, Dict, List, Optional, cast
 
 from .configuration import (
     Configuration,
@@ -27,11 +30,13 @@ from .configuration import (
     assigned_lines,
     read_configuration,
 )
+from .server_hooks import ServerHooks
 from .stranger import describe
 from .trace import format_error
 
 _CHANNEL = 3
 _DEEPEST = 20
+_turn = threading.Lock()
 
 
 def main() -> int:
@@ -44,23 +49,23 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.set_inheritable(_CHANNEL, False)
     channel = os.fdopen(_CHANNEL, "r+b", buffering=0)
-    host = _ConfigHost()
+    host = _ConfigHost(lambda answer: _answer(channel, answer))
     for line in _lines(channel):
         answer = host.obey(json.loads(line))
         if answer is None:
             continue
         try:
-            _write(channel, json.dumps(answer).encode("ascii") + b"\n")
+            _answer(channel, answer)
         except OSError:  # the arbiter is gone
             break
     return 0
 
 
 class _ConfigHost:
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[Dict[str, Any]], None]) -> None:
+        self._send = send
         self._configuration: Optional[Configuration] = None
-        #: The settings that serve, with those of the command line, by Gunicorn's names.
-        self.settings: Dict[str, Any] = {}
+        self._hooks: Optional[ServerHooks] = None
 
     def obey(self, message: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """The answer to a message."""
@@ -69,6 +74,9 @@ class _ConfigHost:
                 return self._read(message["read"], message["names"])
             if "settle" in message:
                 self._settle(message["settle"])
+                return None
+            if "tell" in message:
+                self._tell(message["tell"])
                 return None
             return self._call(message["call"], message.get("args") or {})
         except ConfigurationError as error:
@@ -92,11 +100,26 @@ class _ConfigHost:
     def _settle(self, settled: Dict[str, Any]) -> None:
         os.chdir(settled["directory"])
         os.environ.update(settled["environ"])
-        self.settings = settled["settings"]
+        assert self._configuration is not None
+        self._hooks = ServerHooks(self._configuration, settled["settings"], self._log)
+
+    def _log(self, level: int, text: str) -> None:
+        try:
+            self._send({"log": {"level": level, "text": text}})
+        except OSError:  # the arbiter is gone
+            pass
+
+    def _tell(self, news: Dict[str, Any]) -> None:
+        if self._hooks is None:
+            return
+        if "started" in news:
+            self._hooks.started(**news["started"])
+        if "ended" in news:
+            self._hooks.ended(**news["ended"])
 
     def _call(self, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
-        assert self._configuration is not None
-        self._configuration.hooks[hook](*args.values())
+        assert self._hooks is not None
+        self._hooks.call(hook, args)
         return {}
 
 
@@ -155,6 +178,11 @@ def _lines(channel: BinaryIO) -> Any:
             return
         *lines, rest = (rest + data).split(b"\n")
         yield from lines
+
+
+def _answer(channel: BinaryIO, answer: Dict[str, Any]) -> None:
+    with _turn:  # a thread of the configuration may log
+        _write(channel, json.dumps(answer).encode("ascii") + b"\n")
 
 
 def _write(channel: BinaryIO, data: bytes) -> None:

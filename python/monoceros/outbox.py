@@ -70,6 +70,15 @@ class Outbox:
                 else:
                     self._send(b"".join(batch))
 
+    def flush_within(self, seconds: float) -> bool:
+        """Like ``flush``, for a signal handler: the thread that it interrupted may be flushing, so
+        it waits only that long. False if nothing was sent."""
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        self._lock.release()
+        self.flush()
+        return True
+
     def watch(self) -> None:
         """Makes sure that what is held is sent soon, whatever the application does in the
         meantime."""

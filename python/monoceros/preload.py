@@ -16,15 +16,28 @@ from os import fork  # before the application can replace it
 from select import POLLIN, poll
 from signal import set_wakeup_fd
 from signal import signal as set_handler
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 from . import exit_status, frames
 from .channel import receive_some
 from .forked import settle_after_fork
 from .frames import Frame, FrameError, FrameReader
-from .startup import Startup, introduce
+from .loader import LoadError
+from .stacks import StackObserver
+from .startup import Startup, introduce, load_application
 from .thread_starts import ThreadStarts
-from .worker import CONTROL, DATA, LEDGER, Channels, keep_stacks, load, receive_startup, run, settle
+from .worker import (
+    CONTROL,
+    DATA,
+    LEDGER,
+    Channels,
+    Preloaded,
+    keep_stacks,
+    load,
+    receive_startup,
+    run,
+    settle,
+)
 
 
 def main() -> int:
@@ -38,8 +51,8 @@ def main() -> int:
         if startup is None:
             return exit_status.ACCEPTOR_GONE
         with ThreadStarts() as starts:
-            application = load(startup, channels)
-        if application is None:
+            preloaded = _load(startup, channels)
+        if preloaded is None:
             return exit_status.NOT_LOADED
         channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
         warning = starts.warning()
@@ -52,11 +65,23 @@ def main() -> int:
         return exit_status.PROTOCOL_ERROR
     if isinstance(end, int):
         return end
-    return run(end, _give(application))
+    return run(end, lambda startup, channels: load(startup, channels, preloaded))
 
 
-def _give(application: Any) -> Callable[[Startup, Channels], Any]:
-    return lambda _startup, _channels: application
+def _load(startup: Startup, channels: Channels) -> Optional[Preloaded]:
+    """Loads the application, after the configuration if that has hooks, which run in the workers.
+    None if that fails; then the acceptor has been told why."""
+    try:
+        with StackObserver(channels.data, channels.control):
+            configuration = None
+            if startup.config is not None:
+                from .worker_hooks import read_in
+
+                configuration = read_in(startup.config["directory"], startup.config["location"])
+            return Preloaded(load_application(startup), configuration)
+    except LoadError as error:
+        channels.send(frames.pack_fail(0, str(error)))
+        return None
 
 
 class _Parent:

@@ -25,6 +25,7 @@ class SerialWorker(Carrier):
         super().__init__(service)
         self.outbox = Outbox(self._send, self._gather)
         self._ledger = service.ledger
+        self._exchange = service.exchange or Exchange
         self._reader = FrameReader()
         self._queue: Deque[Frame] = deque()
         self._ready: Deque[Exchange] = deque()  # suspended before, with credit now
@@ -50,6 +51,7 @@ class SerialWorker(Carrier):
         queue = self._queue
         ready = self._ready
         ledger = self._ledger
+        new_exchange = self._exchange
         outbox = self.outbox
         held_frames = outbox.frames
         flush = outbox.flush
@@ -77,7 +79,7 @@ class SerialWorker(Carrier):
             except TakenBack:
                 self._bodies.pop(stream, None)
                 continue
-            self._current = exchange = Exchange(self, stream)
+            self._current = exchange = new_exchange(self, stream)
             if flags == frames.BODY_STREAM:
                 exchange.body = self._bodies[stream]
             if exchange.begin(flags, data, start, end):

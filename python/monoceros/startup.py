@@ -29,6 +29,9 @@ class Startup(NamedTuple):
     multiprocess: bool
     strict: bool
     reload: bool = False
+    #: Where the configuration is whose hooks run in the worker, and what they get; None if there
+    #: are none.
+    config: Optional[Dict[str, Any]] = None
 
 
 def read_startup(payload: bytes) -> Startup:
@@ -47,6 +50,7 @@ def read_startup(payload: bytes) -> Startup:
             multiprocess=value.get("multiprocess", True),
             strict=value.get("strict", False),
             reload=value.get("reload", False),
+            config=value.get("config"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FrameError(f"cannot read START: {type(error).__name__}: {error}") from error

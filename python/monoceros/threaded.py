@@ -60,6 +60,7 @@ class ThreadedWorker(Carrier):
         self._data = data
         self._control = control
         self._ledger = service.ledger
+        self._exchange = service.exchange or Exchange
         self._queue: Deque[Frame] = deque()
         # the last to fall idle is the first to be woken: its caches are warm
         self._idle: List[_Runner] = []
@@ -218,7 +219,7 @@ class ThreadedWorker(Carrier):
                 return None
             forget_below(self._cancelled, stream)
         self._ledger[0] = stream
-        exchange = Exchange(self, stream)
+        exchange = self._exchange(self, stream)
         exchange.owner = runner
         exchange.tracked = True
         if frame[1] == frames.BODY_STREAM:

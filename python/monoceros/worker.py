@@ -10,7 +10,7 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any, Callable, MutableSequence, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, MutableSequence, NamedTuple, cast
 
 from . import exit_status, frames
 from .channel import Service
@@ -24,6 +24,10 @@ from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .threaded import ThreadedWorker
+
+if TYPE_CHECKING:
+    from .configuration import Configuration
+    from .worker_hooks import WorkerHooks
 
 #: The descriptors that a worker inherits.
 DATA = 3
@@ -60,6 +64,21 @@ class Channels(NamedTuple):
             pass
 
 
+class Loaded(NamedTuple):
+    """What a worker serves."""
+
+    application: Any
+    hooks: WorkerHooks | None = None
+
+
+class Preloaded(NamedTuple):
+    """What a preload parent hands down to its workers."""
+
+    application: Any
+    #: The configuration that has hooks, if there is one.
+    configuration: Configuration | None
+
+
 def main() -> int:
     """Runs the worker on the file descriptors 3 (data), 4 (control) and 5 (ledger). Returns the
     exit status."""
@@ -68,17 +87,17 @@ def main() -> int:
     return run(channels, load)
 
 
-def run(channels: Channels, load: Callable[[Startup, Channels], Any]) -> int:
+def run(channels: Channels, load: Callable[[Startup, Channels], Loaded | None]) -> int:
     """Reads START, and serves what ``load`` returns. Returns the exit status."""
     ledger = _map_ledger(channels.ledger)
     try:
         startup = receive_startup(channels.control)
         if startup is None:
             return exit_status.ACCEPTOR_GONE
-        application = load(startup, channels)
-        if application is None:
+        loaded = load(startup, channels)
+        if loaded is None:
             return exit_status.NOT_LOADED
-        return _serve(startup, application, channels, ledger)
+        return _serve(startup, loaded, channels, ledger)
     except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
@@ -90,20 +109,44 @@ def settle() -> None:
     _settle_signals()
 
 
-def load(startup: Startup, channels: Channels) -> Any:
-    """Loads the application. None if that fails; then the acceptor has been told why."""
+def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = None) -> Loaded | None:
+    """Loads the application, unless a preload parent has, and calls the hooks around that. None if
+    that fails; then the acceptor has been told why."""
+    hooks: WorkerHooks | None = None
+    if preloaded is not None and startup.config is None:
+        return Loaded(preloaded.application)
     try:
         with StackObserver(channels.data, channels.control):
-            return load_application(startup)
+            if startup.config is not None:
+                hooks = _hooks_of(startup.config, startup.application, channels, preloaded)
+                hooks.forked()
+            application = load_application(startup) if preloaded is None else preloaded.application
+            if hooks is not None:
+                hooks.loaded(application)
+            return Loaded(application, hooks)
     except LoadError as error:
         channels.send(frames.pack_fail(0, str(error)))
+        if hooks is not None:
+            hooks.exit()
         return None
 
 
+def _hooks_of(
+    config: Dict[str, Any], application: str, channels: Channels, preloaded: Preloaded | None
+) -> WorkerHooks:
+    # Imported here, because a worker without hooks needs nothing of it.
+    from .worker_hooks import WorkerHooks, read_in
+
+    configuration = None if preloaded is None else preloaded.configuration
+    if configuration is None:
+        configuration = read_in(config["directory"], config["location"])
+    return WorkerHooks(configuration, config, application, channels.data)
+
+
 def _serve(
-    startup: Startup, application: Any, channels: Channels, ledger: MutableSequence[int]
+    startup: Startup, loaded: Loaded, channels: Channels, ledger: MutableSequence[int]
 ) -> int:
-    data, control, _ = channels
+    application, hooks = loaded
     template = make_template(
         startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
     )
@@ -112,12 +155,24 @@ def _serve(
     gc.collect()
     gc.freeze()
     service = Service.of(startup, application, template, ledger)
+    if hooks is None:
+        return _worker(startup, service, channels).serve()
+    try:
+        worker = _worker(startup, hooks.service(service, ledger), channels)
+        hooks.serving(worker)
+        return worker.serve()
+    finally:
+        hooks.served()
+
+
+def _worker(startup: Startup, service: Service, channels: Channels) -> SoloWorker | ThreadedWorker:
+    data, control, _ = channels
     if startup.threads > 1:
-        return ThreadedWorker(startup.threads, service, data, control).serve()
+        return ThreadedWorker(startup.threads, service, data, control)
     wait = cooperative_wait()
     if wait is not None:
-        return CooperativeWorker(service, data, control, wait).serve()
-    return SoloWorker(service, data, control).serve()
+        return CooperativeWorker(service, data, control, wait)
+    return SoloWorker(service, data, control)
 
 
 def receive_startup(control: socket.socket) -> Startup | None:

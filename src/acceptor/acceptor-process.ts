@@ -59,6 +59,13 @@ export interface ArbiterLink {
   workerEvent(event: WorkerEvent): void
   /** The application has loaded these files. */
   filesLoaded(files: readonly string[]): void
+  /**
+   * Runs the hooks of the server that come before a worker. Resolves with the age of the new
+   * worker: how many the server has started with it.
+   *
+   * @throws Error if a hook raises
+   */
+  workerWanted(): Promise<number>
 }
 
 /** Makes the acceptor of a process. */
@@ -100,6 +107,9 @@ class AcceptorProcess {
   #exiting = false
   #lateErrors = 0
   #orphaned = false
+  /** Workers for which the arbiter was asked, and who waits for its answer. */
+  readonly #wanted = new Map<number, { resolve(age: number): void; reject(error: Error): void }>()
+  #wantedWorkers = 0
   readonly #sendToArbiter: NonNullable<AcceptorHost['send']> | undefined
 
   constructor(host: AcceptorHost, create: CreateAcceptor) {
@@ -140,6 +150,14 @@ class AcceptorProcess {
       case 'refresh-browsers':
         this.#acceptor?.refreshBrowsers(message.version, message.change)
         break
+      case 'worker-permitted':
+        this.#wanted.get(message.id)?.resolve(message.age)
+        this.#wanted.delete(message.id)
+        break
+      case 'worker-refused':
+        this.#wanted.get(message.id)?.reject(new Error(message.text))
+        this.#wanted.delete(message.id)
+        break
       case 'reopen-logs':
         this.#log?.reopen()
         this.#acceptor?.reopenLogs()
@@ -162,6 +180,7 @@ class AcceptorProcess {
         retire: () => this.#send({ type: 'retiring' }),
         workerEvent: (event) => this.#send({ type: 'worker-event', event }),
         filesLoaded: (files) => this.#send({ type: 'files-loaded', files }),
+        workerWanted: () => this.#askForWorker(),
       })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
@@ -174,6 +193,14 @@ class AcceptorProcess {
       this.#acceptor?.kill()
       this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(EXIT.acceptor.FAILED))
     }
+  }
+
+  #askForWorker(): Promise<number> {
+    const id = ++this.#wantedWorkers
+    return new Promise((resolve, reject) => {
+      this.#wanted.set(id, { resolve, reject })
+      this.#send({ type: 'worker-wanted', id })
+    })
   }
 
   /** The application runs in this process, so its uncaught errors arrive here. */
@@ -238,6 +265,8 @@ class AcceptorProcess {
 
   #onDisconnect(): void {
     this.#orphaned = true
+    for (const { reject } of this.#wanted.values()) reject(new Error('The arbiter is gone'))
+    this.#wanted.clear()
     if (this.#stopping) this.#acceptor?.closeIdle()
     else this.#log?.warning('The arbiter is gone; stopping')
     void this.#stop(this.#graceMs, false)

@@ -207,6 +207,7 @@ export class Acceptor implements AcceptorControls {
           tmpDir,
           gateway,
           events: this.#workerEvents,
+          workerWanted: () => arbiter.workerWanted(),
         })
   }
 

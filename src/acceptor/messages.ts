@@ -14,6 +14,7 @@
  * | `report` | answered by `report` |
  * | `show-failure` | with `--reload`: answers requests with an error, or with the application again |
  * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
+ * | `worker-permitted`, `worker-refused` | the answers to `worker-wanted` |
  * | `stop`, `kill` | last; the acceptor exits |
  *
  * An acceptor sends by itself:
@@ -24,6 +25,7 @@
  * | `retiring` | it asks to be replaced, and serves until it is stopped |
  * | `files-loaded` | with `--reload`: the application has loaded these files |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
+ * | `worker-wanted` | it is about to start a worker, and waits for the hooks of the server |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
 import type {
@@ -121,6 +123,8 @@ export type ToAcceptor =
       readonly version: number
       readonly change: BrowserChange
     }
+  | { readonly type: 'worker-permitted'; readonly id: number; readonly age: number }
+  | { readonly type: 'worker-refused'; readonly id: number; readonly text: string }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
@@ -144,4 +148,5 @@ export type FromAcceptor =
   | { readonly type: 'report'; readonly workers: readonly WorkerReport[] }
   | { readonly type: 'files-loaded'; readonly files: readonly string[] }
   | { readonly type: 'alive' }
+  | { readonly type: 'worker-wanted'; readonly id: number }
   | { readonly type: 'worker-event'; readonly event: WorkerEvent }

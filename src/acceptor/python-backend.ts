@@ -8,6 +8,8 @@ import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
+import type { WorkerOptions } from '../runtimes/workers/worker-options.ts'
+import { gunicornSettingsOf, hasPythonHooks } from '../settings/gunicorn-view.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -21,6 +23,8 @@ export interface PythonBackendOptions {
   readonly tmpDir: string
   readonly gateway: GatewayOptions
   readonly events: WorkerEvents
+  /** See {@link ArbiterLink.workerWanted}. */
+  readonly workerWanted: () => Promise<number>
 }
 
 /** A Python application in workers: processes, or threads with the embedded Python. */
@@ -99,6 +103,7 @@ export class PythonBackend implements Backend {
         strict: settings.strict,
         reload: settings.reload,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
+        ...this.#hooks(),
       },
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),
@@ -109,6 +114,20 @@ export class PythonBackend implements Backend {
             : null,
       }),
     })
+  }
+
+  /** What workers need for the hooks of a Python config file; nothing if it has none. */
+  #hooks(): Pick<WorkerOptions, 'hooks'> {
+    const { settings, workerWanted } = this.#options
+    const { config: location } = settings
+    if (location === null || !hasPythonHooks(settings)) return {}
+    const config = {
+      location,
+      directory: process.cwd(),
+      settings: gunicornSettingsOf(settings),
+      server_pid: process.ppid,
+    }
+    return { hooks: { config, permit: workerWanted } }
   }
 
   async reload(): Promise<void> {

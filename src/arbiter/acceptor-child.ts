@@ -30,6 +30,8 @@ export interface AcceptorChildOptions extends AcceptorJob {
   readonly loads: LoadWatch
   /** Where the events of its workers are published. */
   readonly events: ArbiterEvents
+  /** Called before it starts a worker; see {@link AcceptorSetOptions.permitWorker}. */
+  readonly permitWorker: () => Promise<number>
 }
 
 /** How long the rest of an acceptor's processes have after TERM and after KILL, in milliseconds. */
@@ -68,6 +70,7 @@ export class AcceptorChild {
   readonly #stacks: StackChannel | null
   readonly #workers: AcceptorWorkers
   readonly #events: ArbiterEvents
+  readonly #permitWorker: () => Promise<number>
   readonly #ready: Deferred<ReadyReport> = defer()
   readonly #leaving: Deferred<AcceptorExit | Leave> = defer()
   readonly #retiring: Deferred<void> = defer()
@@ -101,6 +104,7 @@ export class AcceptorChild {
     // A rejection that is not waited for is not an error of this process.
     this.ready.catch(() => {})
     this.exited = this.#follow()
+    this.#permitWorker = options.permitWorker
     child.on('message', (message) => this.#onMessage(message as FromAcceptor))
     this.#send(start)
     this.#stacks =
@@ -249,11 +253,22 @@ export class AcceptorChild {
       case 'files-loaded':
         this.#events.filesLoaded.publish({ files: message.files })
         break
+      case 'worker-wanted':
+        void this.#answerWanted(message.id)
+        break
       case 'worker-event':
         this.#workers.publish(message.event)
         break
       case 'report':
         this.#reporting?.resolve(message.workers)
+    }
+  }
+
+  async #answerWanted(id: number): Promise<void> {
+    try {
+      this.#send({ type: 'worker-permitted', id, age: await this.#permitWorker() })
+    } catch (error) {
+      this.#send({ type: 'worker-refused', id, text: (error as Error).message })
     }
   }
 

@@ -28,6 +28,11 @@ export interface AcceptorSetOptions {
   readonly events: ArbiterEvents
   /** Null unless the application is being developed (`--reload`). */
   readonly development: SetDevelopment | null
+  /**
+   * Called before an acceptor starts a worker, if the settings have hooks. Resolves with the
+   * worker's age: how many the server has started with it. Rejects if it must not be started.
+   */
+  readonly permitWorker: () => Promise<number>
 }
 
 /** What `--reload` needs of a set. */
@@ -263,7 +268,8 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, identity, listeners, log, events, development } = this.#options
+    const { program, settings, identity, listeners, log, events, development, permitWorker } =
+      this.#options
     const workers = this.#share(place.index)
     const child = new AcceptorChild({
       program,
@@ -279,6 +285,7 @@ export class AcceptorSet {
         version: development.version(),
       },
       events,
+      permitWorker,
     })
     place.child = child
     this.#children.add(child)

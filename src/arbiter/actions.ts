@@ -6,7 +6,10 @@
  * another implementation of the same interface.
  */
 import type { BrowserChange, WorkerReport } from '../acceptor/messages.ts'
+import type { LogLevel } from '../logging/error-log.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
+import type { Settings } from '../settings/table.ts'
+import type { HookHost } from './hooks/hook-host.ts'
 
 /**
  * How a server is stopped. `graceful`: requests in progress may finish, for up to
@@ -134,9 +137,16 @@ export interface ArbiterActions {
 
 /** A driver's view of the error log. A reload may change the file behind it. */
 export interface DriverLog {
+  log(level: LogLevel, text: string): void
   debug(text: string): void
   info(text: string): void
   warning(text: string): void
+}
+
+/** Settings that have been read, and what calls their hooks that run beside the arbiter. */
+export interface ReadSettings {
+  readonly settings: Settings
+  readonly configHost: HookHost | null
 }
 
 /** Decides on a running server, by calling its actions. */
@@ -148,6 +158,32 @@ export interface ArbiterDriver {
    * start
    */
   start(actions: ArbiterActions, log: DriverLog): void | Promise<void>
+  /**
+   * Called once, when the server listens and before it starts anything. The server waits for it.
+   *
+   * @throws if the server must not start
+   */
+  listening?(): void | Promise<void>
+  /**
+   * Called by each reload when the settings have been read. The reload waits for it.
+   *
+   * @throws if the reload must fail, and the previous application and settings stay in use
+   */
+  reloading?(next: ReadSettings): void | Promise<void>
+  /**
+   * Called before each Python worker is started, which waits for it. Only if the settings have
+   * hooks.
+   *
+   * @param age how many workers the server has started, this one included
+   * @throws if the worker must not be started
+   */
+  startingWorker?(age: number): void | Promise<void>
+  /**
+   * Called before a new server is started that is to replace this one. The upgrade waits for it.
+   *
+   * @throws if the upgrade must fail
+   */
+  upgrading?(): void | Promise<void>
   /** Called when the server has stopped, or could not start. */
   end?(): void | Promise<void>
 }

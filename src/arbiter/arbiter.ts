@@ -30,8 +30,10 @@ import type {
   UpgradeResult,
 } from './actions.ts'
 import { defer } from './deferred.ts'
+import { HookDriver } from './drivers/hooks.ts'
 import { ReloadDriver } from './drivers/reload/reload-driver.ts'
 import { SignalDriver } from './drivers/signals.ts'
+import { HookError } from './hooks/hook-calls.ts'
 import { giveLogs, type Identity, IdentityError, identityOf, socketFilesOf } from './identity.ts'
 import {
   addressUrl,
@@ -141,6 +143,8 @@ class Arbiter implements ArbiterActions {
   #workersAfterDrain: number | null = null
   /** What browsers compare with that of a page. A server that starts later has a higher one. */
   #browserVersion = Date.now()
+  /** How many workers were started, if somebody counts them. */
+  #workersStarted = 0
   #stopping: StopMode | null = null
   readonly #reloads = new Reloads({
     attempt: (cause, attempt) => this.#observedReload(cause, attempt),
@@ -155,9 +159,12 @@ class Arbiter implements ArbiterActions {
     this.#configHost = loaded.configHost
     this.#options = options
     this.#host = options.host ?? process
-    this.#drivers = options.drivers ?? [
-      new SignalDriver(this.#host),
-      ...(loaded.settings.reload ? [new ReloadDriver(loaded.settings)] : []),
+    this.#drivers = [
+      ...(options.drivers ?? [
+        new SignalDriver(this.#host),
+        ...(loaded.settings.reload ? [new ReloadDriver(loaded.settings)] : []),
+      ]),
+      new HookDriver(loaded, this.#host.pid),
     ]
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = log
@@ -187,7 +194,7 @@ class Arbiter implements ArbiterActions {
     try {
       for (const driver of this.#drivers) {
         drivers.push(driver)
-        await driver.start(this, this.#driverLog())
+        await this.#unlessStopped(driver.start(this, this.#driverLog()))
       }
       this.#identity = this.#identify(this.#settings)
       this.#writePidfile()
@@ -196,6 +203,8 @@ class Arbiter implements ArbiterActions {
       const { all, dropped } = await this.#listen(this.#settings, this.#identity, inherited)
       this.#listeners = all
       for (const listener of dropped) listener.close(this.#upgrades.sharesSockets)
+      for (const driver of this.#stopping === null ? drivers : [])
+        await this.#unlessStopped(driver.listening?.())
       if (this.#stopping === null) await this.#start()
       await this.#stopRequested.promise
       await this.#gone()
@@ -271,6 +280,8 @@ class Arbiter implements ArbiterActions {
   stop(mode: StopMode, cause: string): void {
     if (this.#stopping === 'quick' || this.#stopping === mode) return
     this.#stopping = mode
+    this.#stopRequested.resolve()
+    this.events.stopping.publish({ mode, cause })
     const { gracefulTimeout } = this.#settings
     if (this.#serving === undefined || mode === 'quick') {
       this.#log.info(`${cause}: stopping immediately`)
@@ -283,7 +294,6 @@ class Arbiter implements ArbiterActions {
       const { sharesSockets } = this.#upgrades
       for (const set of this.#sets) set.stop(gracefulTimeout * 1000, sharesSockets)
     }
-    this.#stopRequested.resolve()
     // New connections are refused from now on, instead of waiting in the kernel for nothing.
     const { sharesSockets } = this.#upgrades
     for (const listener of this.#listeners) listener.close(sharesSockets)
@@ -339,7 +349,10 @@ class Arbiter implements ArbiterActions {
     let read: UsedSettings | undefined
     try {
       read = await attempt.unlessAbandoned(this.#readSettings(attempt))
-      const { settings } = read ?? { settings: this.#settings }
+      const next = read ?? { settings: this.#settings, configHost: this.#configHost }
+      const { settings } = next
+      for (const driver of this.#drivers)
+        await attempt.unlessAbandoned(Promise.resolve(driver.reloading?.(next)))
       // A module that was imported stays in its process, so a TypeScript application needs new
       // processes.
       const sameSettings = isDeepStrictEqual(settings, this.#settings)
@@ -352,7 +365,9 @@ class Arbiter implements ArbiterActions {
       this.#log.info('Reloaded')
       return { reloaded: true }
     } catch (error) {
-      if (read !== undefined && read.configHost !== this.#configHost) void read.configHost?.close()
+      const host = read?.configHost ?? null
+      // After the event of the failure, which makes the hooks of before those in force again.
+      if (host !== this.#configHost) setImmediate(() => void host?.close())
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#stopping === null && !attempt.abandoned) {
         this.#log.error(reason)
@@ -486,7 +501,10 @@ class Arbiter implements ArbiterActions {
         : this.#serving === undefined
           ? 'The server is still starting'
           : null
-    if (reason === null) return await this.#upgrades.start(cause, this.#listeners)
+    const prepare = async () => {
+      for (const driver of this.#drivers) await driver.upgrading?.()
+    }
+    if (reason === null) return await this.#upgrades.start(cause, this.#listeners, prepare)
     this.#log.warning(`${cause}: cannot upgrade. ${reason}`)
     return { upgraded: false, reason }
   }
@@ -607,10 +625,24 @@ class Arbiter implements ArbiterActions {
       development: settings.reload
         ? { tolerant: this.#serving === undefined, version: () => ++this.#browserVersion }
         : null,
+      permitWorker: () => this.#permitWorker(),
     })
     this.#sets.add(set)
     void set.gone.then(() => this.#sets.delete(set))
     return set
+  }
+
+  /** Waits for a driver, until the server is to stop. */
+  async #unlessStopped(work: void | Promise<void>): Promise<void> {
+    if (work === undefined) return
+    work.catch(() => {})
+    await Promise.race([work, this.#stopRequested.promise])
+  }
+
+  async #permitWorker(): Promise<number> {
+    const age = ++this.#workersStarted
+    for (const driver of this.#drivers) await driver.startingWorker?.(age)
+    return age
   }
 
   /** Resolves when no set is left, which is after a stop. */
@@ -620,6 +652,7 @@ class Arbiter implements ArbiterActions {
 
   #driverLog(): DriverLog {
     return {
+      log: (level, text) => this.#log.log(level, text),
       info: (text) => this.#log.info(text),
       warning: (text) => this.#log.warning(text),
       debug: (text) => this.#log.debug(text),
@@ -651,6 +684,7 @@ class Arbiter implements ArbiterActions {
       error instanceof ListenError ||
       error instanceof IdentityError ||
       error instanceof PidfileError ||
+      error instanceof HookError ||
       error instanceof AcceptorFailure
     if (!known) throw error
     this.#log.error(error.message)

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type LogLevel, levelOfPython } from '../logging/error-log.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 
 /** What to run, and with which Python. */
@@ -47,12 +48,16 @@ export interface ConfigHost {
   readonly hooks: readonly string[]
   /** To be called before the first hook. */
   settle(configuration: SettledConfiguration): void
+  /** From now on, what hooks log is written in this way. */
+  logWith(write: (level: LogLevel, text: string) => void): void
+  /** Passes on what has happened to a worker, for the objects that hooks get. */
+  tell(news: object): void
   /**
    * Calls a hook in the host, one after the other.
    *
    * @throws ConfigHostError with the traceback if the hook raises, or if the process has ended
    */
-  call(hook: string, args: Readonly<Record<string, unknown>>): Promise<void>
+  call(hook: string, args: object): Promise<void>
   /** Lets the process leave. Resolves when it is gone. May be called more than once. */
   close(): Promise<void>
 }
@@ -84,6 +89,8 @@ export async function startConfigHost(options: ConfigHostOptions): Promise<Confi
 }
 
 interface Answer {
+  /** An entry of the log, which answers nothing. */
+  readonly log?: { readonly level: number; readonly text: string }
   readonly error?: string
   readonly file?: string | null
   readonly values?: Record<string, unknown>
@@ -102,6 +109,7 @@ class HostProcess implements ConfigHost {
   readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = []
   readonly #gone: Promise<void>
   #received = ''
+  #write: (level: LogLevel, text: string) => void = () => {}
   #ended: string | null = null
 
   constructor({ interpreter, location, cwd, env, signal }: ConfigHostOptions) {
@@ -167,7 +175,15 @@ class HostProcess implements ConfigHost {
     this.#send({ settle: configuration })
   }
 
-  async call(hook: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+  logWith(write: (level: LogLevel, text: string) => void): void {
+    this.#write = write
+  }
+
+  tell(news: object): void {
+    this.#send({ tell: news })
+  }
+
+  async call(hook: string, args: object): Promise<void> {
     await this.ask({ call: hook, args })
   }
 
@@ -189,6 +205,10 @@ class HostProcess implements ConfigHost {
     this.#received = lines.pop()!
     for (const line of lines) {
       const answer = JSON.parse(line) as Answer
+      if (answer.log !== undefined) {
+        this.#write(levelOfPython(answer.log.level), answer.log.text)
+        continue
+      }
       const waiting = this.#waiting.shift()
       if (answer.error === undefined) waiting?.resolve(answer)
       else waiting?.reject(new ConfigHostError(answer.error))

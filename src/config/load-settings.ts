@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { type CommandLine, type GivenValue, parseCommandLine } from '../settings/command-line.ts'
 import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
-import { gunicornFacts } from '../settings/gunicorn-facts.ts'
+import { gunicornSettingsOf } from '../settings/gunicorn-view.ts'
 import { notesOnMeaningless } from '../settings/meaningless.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
@@ -173,17 +173,6 @@ function describe(
   }
   parts.push(...COMMAND_VARIABLES.filter((variable) => (env[variable] ?? '').trim() !== ''))
   return parts.length === 0 ? null : parts.join(', ')
-}
-
-/** What hooks see in `server.cfg`: the settings that Gunicorn has, by its names. */
-function gunicornSettingsOf(settings: Settings): Record<string, unknown> {
-  const values = toConfig(settings)
-  return Object.fromEntries(
-    gunicornFacts.map(({ name, default: usual }) => {
-      const ours = table.find((setting) => setting.name === name || setting.gunicornName === name)
-      return [name, ours === undefined || ours.type === 'hook' ? usual : values[ours.name]]
-    }),
-  )
 }
 
 /**

@@ -41,6 +41,14 @@ export interface OfAcceptor {
   readonly acceptor: number
 }
 
+/** The server begins to stop. */
+export interface Stopping {
+  /** `quick`: nothing is waited for. It may follow `graceful`. */
+  readonly mode: 'graceful' | 'quick'
+  /** Who asked for it: `SIGTERM`. */
+  readonly cause: string
+}
+
 /** The number of workers that the server should have was set or has changed. */
 export interface WorkersChanged {
   readonly workers: number
@@ -82,6 +90,7 @@ export class ArbiterEvents {
   readonly reload: Topic<Reload>
   /** Only with `--reload`. */
   readonly filesLoaded: Topic<FilesLoaded>
+  readonly stopping: Topic<Stopping>
   readonly upgrade: Topic<Upgrade>
 
   /** @param failed called when a listener throws */
@@ -97,5 +106,6 @@ export class ArbiterEvents {
     this.upgrade = new Topic('upgrade', failed)
     this.filesLoaded = new Topic('filesLoaded', failed)
     this.reload = new Topic('reload', failed)
+    this.stopping = new Topic('stopping', failed)
   }
 }

@@ -4,6 +4,8 @@ import { type ListenerFailed, Topic } from './topic.ts'
 export interface WorkerStarted {
   /** The number of its process; of an embedded worker, the number that stands for it in the log. */
   readonly pid: number
+  /** How many workers the server had started with it; null if it has no hooks, which count them. */
+  readonly age: number | null
 }
 
 /** A worker has loaded the application and serves. */

@@ -29,6 +29,7 @@ export class Upgrades {
   readonly #options: UpgradesOptions
   readonly #predecessor: Predecessor | null
   #successor: Successor | null = null
+  #preparing = false
 
   constructor(options: UpgradesOptions) {
     this.#options = options
@@ -66,13 +67,29 @@ export class Upgrades {
     })
   }
 
-  /** Starts the server after. Resolves when it serves or has ended. */
-  async start(cause: string, listeners: readonly ListeningSocket[]): Promise<UpgradeResult> {
+  /**
+   * Starts the server after. Resolves when it serves or has ended.
+   *
+   * @param prepare is waited for before; if it throws, no server is started
+   */
+  async start(
+    cause: string,
+    listeners: readonly ListeningSocket[],
+    prepare: () => Promise<void>,
+  ): Promise<UpgradeResult> {
     const { log } = this.#options
     const obstacle = this.#obstacle()
     if (obstacle !== null) {
       log.warning(`${cause}: not starting another server. ${obstacle}`)
       return { upgraded: false, reason: obstacle }
+    }
+    this.#preparing = true
+    try {
+      await prepare()
+    } catch (error) {
+      return this.#failed(error instanceof Error ? error.message : String(error))
+    } finally {
+      this.#preparing = false
     }
     log.info(`${cause}: starting a new server on the same sockets`)
     try {
@@ -85,6 +102,7 @@ export class Upgrades {
   }
 
   #obstacle(): string | null {
+    if (this.#preparing) return 'Another one is about to be started'
     if (this.#successor?.isAlive) return `Process ${this.#successor.pid} is the next one already`
     if (this.predecessor !== null)
       return `The server before, process ${this.predecessor}, still runs: stop it first`

@@ -18,7 +18,7 @@ export class PoolEvents {
   started(worker: Worker): void {
     this.#startedAt.set(worker, performance.now())
     const { workerStarted } = this.#events
-    if (workerStarted.hasListeners) workerStarted.publish({ pid: worker.pid })
+    if (workerStarted.hasListeners) workerStarted.publish({ pid: worker.pid, age: worker.age })
   }
 
   /** The worker serves. */

@@ -1,7 +1,6 @@
 import { LineSplitter } from '../../logging/application-output.ts'
-import type { LogLevel } from '../../logging/error-log.ts'
+import { type LogLevel, levelOfPython } from '../../logging/error-log.ts'
 import { WholeLines } from '../../logging/whole-lines.ts'
-import { ERROR, INFO, WARNING } from './log-levels.ts'
 
 /** Where a pool and its workers log. The levels are those of Python's logging. */
 export interface PoolLog {
@@ -26,7 +25,7 @@ export function poolLog(target: PoolLogTarget): PoolLog {
   const splitters = new Map<string, LineSplitter | WholeLines>()
   const { raw } = target
   return {
-    log: (level, text, pid) => target.log(levelName(level), text, pid),
+    log: (level, text, pid) => target.log(levelOfPython(level), text, pid),
     output: (pid, source, chunk) => {
       const key = `${pid} ${source}`
       let splitter = splitters.get(key)
@@ -44,11 +43,4 @@ export function poolLog(target: PoolLogTarget): PoolLog {
       splitter.push(chunk)
     },
   }
-}
-
-function levelName(level: number): LogLevel {
-  if (level >= 50) return 'critical'
-  if (level >= ERROR) return 'error'
-  if (level >= WARNING) return 'warning'
-  return level >= INFO ? 'info' : 'debug'
 }

@@ -26,6 +26,30 @@ export interface WorkerOptions {
   readonly environ: Readonly<Record<string, string>>
   /** It and its channels do not keep this process from ending. Defaults to false. */
   readonly background?: boolean
+  /** Absent if no configuration has hooks. */
+  readonly hooks?: WorkerHooks
+}
+
+/** The hooks of a configuration that concern workers. */
+export interface WorkerHooks {
+  readonly config: WorkerConfig
+  /**
+   * Asked before each worker is started. Resolves with its age: how many workers the server has
+   * started, this one included. Rejects if it must not be started.
+   */
+  permit(): Promise<number>
+}
+
+/** What a worker needs to call the hooks of a configuration; a part of START. */
+export interface WorkerConfig {
+  /** An absolute path, or `python:MODULE`. */
+  readonly location: string
+  /** The working directory in which it runs. */
+  readonly directory: string
+  /** The settings in force, by Gunicorn's names. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** The process of the arbiter. */
+  readonly server_pid: number
 }
 
 /** What is to be loaded before workers are forked. */
@@ -36,8 +60,12 @@ export interface PreloadJob {
   readonly log: PoolLog
 }
 
-/** The payload of START; see `docs/reference/frames.md`. */
-export function startPayload(options: WorkerOptions): object {
+/**
+ * The payload of START; see `docs/reference/frames.md`.
+ *
+ * @param age of the worker; 0 for a preload parent
+ */
+export function startPayload(options: WorkerOptions, age = 0): object {
   return {
     application: options.application,
     chdir: options.chdir,
@@ -49,5 +77,6 @@ export function startPayload(options: WorkerOptions): object {
     multiprocess: options.multiprocess,
     strict: options.strict,
     reload: options.reload ?? false,
+    ...(options.hooks === undefined ? {} : { config: { ...options.hooks.config, age } }),
   }
 }

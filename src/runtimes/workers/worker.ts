@@ -98,6 +98,8 @@ export class Worker implements FrameSink, WorkerListener {
   readonly multiprocess: boolean
   /** The pool has told it to end. */
   expected = false
+  /** How many workers the server had started with it; null if nobody counts them. */
+  age: number | null = null
 
   readonly #options: WorkerOptions
   readonly #owner: WorkerOwner
@@ -132,10 +134,14 @@ export class Worker implements FrameSink, WorkerListener {
    * @param number which one of the pool's workers it is
    */
   async start(number: number): Promise<void> {
-    const { start, application, chdir, background = false } = this.#options
+    const { start, application, chdir, background = false, hooks } = this.#options
     const { signal } = this.#cancelStart
     let handle: WorkerHandle
     try {
+      if (hooks !== undefined) {
+        this.age = await hooks.permit()
+        if (signal.aborted) throw new Error('it was not needed any more')
+      }
       handle = await start(this, { number, application, chdir, background, signal })
     } catch (error) {
       // A process that was to be forked could not load the application.
@@ -147,7 +153,8 @@ export class Worker implements FrameSink, WorkerListener {
     this.#writer = new FrameWriter(handle.channel)
     // It may have become unwanted in the meantime.
     if (this.#end.isForced) return handle.kill()
-    this.#sendControl(START, 0, Buffer.from(JSON.stringify(startPayload(this.#options))))
+    const payload = JSON.stringify(startPayload(this.#options, this.age ?? 0))
+    this.#sendControl(START, 0, Buffer.from(payload))
     this.#become('loading')
   }
 

@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { HookCalls } from './hook-calls.ts'
+import type { HookHost } from './hook-host.ts'
+
+const server = { pid: 1, num_workers: 2 }
+let entries: string[]
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  entries = []
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function calls(call: HookHost['call'], limit = 0) {
+  const close = vi.fn(async () => {})
+  const host = { hooks: ['when_ready', 'on_exit'], logWith() {}, tell() {}, call, close }
+  const log = (level: string, text: string) => entries.push(`${level} ${text}`)
+  return { hooks: new HookCalls({ host, log, limit }), close }
+}
+
+describe('hooks of the server', () => {
+  it('are called only if the configuration has them', async () => {
+    const call = vi.fn(async () => {})
+    const { hooks } = calls(call)
+    await hooks.call('on_starting', { server })
+    await hooks.call('when_ready', { server })
+    expect(call).toHaveBeenCalledExactlyOnceWith('when_ready', { server })
+  })
+
+  it('say in the error which one raised', async () => {
+    const { hooks } = calls(async () => {
+      throw new Error('Traceback …\nValueError: no')
+    })
+    await expect(hooks.call('when_ready', { server })).rejects.toThrow(
+      'The hook when_ready raised\nTraceback …\nValueError: no',
+    )
+  })
+
+  it('are named in the log while they do not return', async () => {
+    const { hooks } = calls(() => new Promise(() => {}))
+    void hooks.call('when_ready', { server })
+    await vi.advanceTimersByTimeAsync(45_000)
+    expect(entries).toEqual([
+      'warning The hook when_ready has not returned for 10 s',
+      'warning The hook when_ready has not returned for 20 s',
+      'warning The hook when_ready has not returned for 40 s',
+    ])
+  })
+
+  it('are not waited for longer than their limit, and no other is called after that', async () => {
+    const { hooks, close } = calls(() => new Promise(() => {}), 5)
+    const called = expect(hooks.call('when_ready', { server })).rejects.toThrow(
+      'The hook when_ready did not return within 5 s; no hook of the server is called any more',
+    )
+    await vi.advanceTimersByTimeAsync(5000)
+    await called
+    expect(close).toHaveBeenCalledOnce()
+    expect(hooks.has('on_exit')).toBe(false)
+    await hooks.call('on_exit', { server })
+  })
+})
