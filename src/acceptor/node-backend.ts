@@ -12,6 +12,7 @@ import { closeApplications } from '../wsgi/lifetime.ts'
 import type { WSGIApplication } from '../wsgi/types.ts'
 import type { Backend } from './backend.ts'
 import type { ReadyReport, WorkerReport } from './messages.ts'
+import { ProcessRecycling } from './process-recycling.ts'
 import { tellStacks } from './stack-teller.ts'
 
 export interface NodeBackendOptions {
@@ -34,12 +35,14 @@ async function watchLoadedFiles(loaded: (files: readonly string[]) => void) {
 /** A TypeScript or JavaScript application in this process. */
 export class NodeBackend implements Backend {
   readonly #options: NodeBackendOptions
+  readonly #recycling: ProcessRecycling
   #gateway: ApplicationGateway | null = null
   /** How many requests remain before it retires. */
   #left: number
 
   constructor(options: NodeBackendOptions) {
     this.#options = options
+    this.#recycling = new ProcessRecycling(options.settings, (why) => this.#retire(why))
     const { maxRequests, maxRequestsJitter } = options.settings
     this.#left =
       maxRequests === 0
@@ -48,8 +51,14 @@ export class NodeBackend implements Backend {
   }
 
   readonly handler: RequestHandler = (head, reply): RequestSink => {
-    if (--this.#left === 0) this.#options.retire()
+    if (--this.#left === 0) this.#retire('has answered max_requests')
     return this.#gateway!.handle(head, reply)
+  }
+
+  #retire(why: string): void {
+    this.#recycling.stop()
+    this.#options.log.info(`This process ${why}`)
+    this.#options.retire()
   }
 
   async start(): Promise<ReadyReport> {
@@ -78,6 +87,7 @@ export class NodeBackend implements Backend {
       errors: errorStream((text) => lines.push(Buffer.from(text, 'utf8'))),
     }
     this.#gateway = new ApplicationGateway(gateway, app, facts, settings.strict)
+    this.#recycling.start()
     return { workers: [], interpreter: process.execPath, threads: null }
   }
 
@@ -95,6 +105,7 @@ export class NodeBackend implements Backend {
   }
 
   async stop(graceMs: number): Promise<void> {
+    this.#recycling.stop()
     await closeApplications(graceMs)
   }
 

@@ -85,6 +85,7 @@ export class PythonBackend implements Backend {
       gracefulTimeout: settings.gracefulTimeout,
       maxRequests: settings.maxRequests,
       maxRequestsJitter: settings.maxRequestsJitter,
+      recycling: settings,
       backlogLimit: settings.backlogLimit,
       memory: this.#options.gateway.memory,
       events: this.#options.events,

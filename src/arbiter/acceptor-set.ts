@@ -95,6 +95,8 @@ export class AcceptorSet {
   readonly #loads: LoadWatch
   /** Resolved to end the reload that is in progress. */
   #abandoned: Deferred<'abandoned'> | null = null
+  /** Resolves when the acceptors that asked before have been replaced. */
+  #retirement: Promise<void> = Promise.resolve()
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
 
@@ -318,10 +320,27 @@ export class AcceptorSet {
   async #replaceWhenRetiring(place: Place, child: AcceptorChild): Promise<void> {
     await child.retiring
     await this.#started.promise
-    if (this.#state !== 'serving' || place.dropped || place.child !== child) return
+    const endTurn = await this.#retirementTurn()
+    if (this.#state !== 'serving' || place.dropped || place.child !== child) return endTurn()
     this.#options.log.info(`Acceptor ${child.pid} asked to be replaced; starting a replacement`)
     place.retiring = child
     this.#restart(place)
+    const successor = place.child
+    if (successor === child) return endTurn() // it could not be started; #restart tries again
+    await successor.ready.catch(() => {})
+    endTurn()
+  }
+
+  /**
+   * Resolves when no other acceptor waits for its replacement, so that they are not all replaced at
+   * the same time. The result is to be called at the end.
+   */
+  async #retirementTurn(): Promise<() => void> {
+    const before = this.#retirement
+    const turn = defer<void>()
+    this.#retirement = turn.promise
+    await before
+    return () => turn.resolve()
   }
 
   /** Stops the acceptor before, now that its replacement serves. */

@@ -12,6 +12,8 @@ const BOTH_PYTHONS: readonly RuntimeName[] = ['cpython', 'pyodide']
 const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   threads: ['cpython'],
   preload_app: ['cpython'],
+  max_worker_memory: ['cpython', 'node'],
+  max_worker_memory_jitter: ['cpython', 'node'],
   python: ['cpython'],
   acceptors: ['cpython'],
   pythonpath: BOTH_PYTHONS,
@@ -35,6 +37,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   'pyodide acceptors':
     ', which has one: its file locks, which SQLite needs, do not work across processes',
   'pyodide threads': ', which has no threads; use --workers',
+  'pyodide max_worker_memory': '; use --worker-memory',
   'pyodide preload_app': ', whose interpreters share nothing',
   'node preload_app': ': each process loads it',
   'cpython inherit_env': ', which always has them',

@@ -94,6 +94,13 @@ export class TestHandle implements WorkerHandle {
 
   stacksReceived(): void {}
 
+  /** The memory that it has, in bytes. */
+  memory = 0
+
+  memoryUse() {
+    return Promise.resolve({ bytes: this.memory, sharesMore: false })
+  }
+
   abort(): void {
     this.calls.push('abort')
   }

@@ -18,11 +18,18 @@ export class ForkedWorker {
   #ended = false
 
   /** @param forget called when it has ended */
-  constructor(parts: Omit<ProcessParts, 'signal'>, listener: WorkerListener, forget: () => void) {
+  constructor(
+    parts: Omit<ProcessParts, 'signal' | 'forked'>,
+    listener: WorkerListener,
+    forget: () => void,
+  ) {
     this.#listener = listener
     this.#pid = parts.pid
     this.#forget = forget
-    this.handle = new ProcessHandle({ ...parts, signal: (name) => this.#signal(name) }, listener)
+    this.handle = new ProcessHandle(
+      { ...parts, forked: true, signal: (name) => this.#signal(name) },
+      listener,
+    )
     const { control, stdout, stderr } = parts
     control.on('close', () => this.#controlClosed())
     for (const socket of [control, stdout, stderr]) socket.resume()

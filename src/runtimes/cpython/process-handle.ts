@@ -3,8 +3,10 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rereadSocket } from '../../transport/reading-socket.ts'
 import type { StackReport } from '../load-watch.ts'
+import type { MemoryUse } from '../recycling.ts'
 import { encodeFrame, GET_STACKS, readU32 } from '../workers/frames.ts'
 import type { WorkerHandle, WorkerListener } from '../workers/worker-handle.ts'
+import { memoryOf } from './process-memory.ts'
 import { readStackDump } from './stack-dump.ts'
 
 /** What a process of Python has been given by whoever started it. */
@@ -16,6 +18,8 @@ export interface ProcessParts {
   readonly stderr: Socket
   /** A descriptor; see {@link openLedger}. */
   readonly ledger: number
+  /** It shares memory with the process that it was forked from. */
+  readonly forked: boolean
   /** Sends it a signal. */
   signal(name: NodeJS.Signals): void
 }
@@ -126,6 +130,10 @@ export class ProcessHandle implements WorkerHandle {
     })
     this.#onStacks = null
     return answer
+  }
+
+  memoryUse(): Promise<MemoryUse | null> {
+    return memoryOf(this.pid, this.#parts.forked)
   }
 
   stacksReceived(stacks: string): void {

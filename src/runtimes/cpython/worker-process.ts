@@ -76,6 +76,7 @@ export async function spawnPython(
       stdout: stdout!,
       stderr: stderr!,
       ledger,
+      forked: false,
       signal: (name) => child.kill(name),
     },
     listener,

@@ -1,4 +1,5 @@
 import type { WorkerEvents } from '../../observe/worker-events.ts'
+import type { RecyclingSettings } from '../recycling.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
 import { BackOff, MAX_DELAY_MS } from './back-off.ts'
@@ -6,6 +7,7 @@ import { DEBUG, ERROR, INFO, WARNING } from './log-levels.ts'
 import type { ReadyPayload } from './payloads.ts'
 import { PoolEvents } from './pool-events.ts'
 import type { PoolLog } from './pool-log.ts'
+import { RecyclingWatch } from './recycling-watch.ts'
 import { RequestTimeouts } from './request-timeouts.ts'
 import { Scheduler } from './scheduler.ts'
 import { ViolationLog } from './violation-log.ts'
@@ -28,6 +30,8 @@ export interface PoolOptions {
   readonly maxRequests: number
   /** Up to this many more, at random, so that workers are not all replaced at once. */
   readonly maxRequestsJitter: number
+  /** When else a worker is replaced; by default never. */
+  readonly recycling?: RecyclingSettings
   /** Requests that may wait for a worker. */
   readonly backlogLimit: number
   /**
@@ -77,6 +81,9 @@ export class WorkerPool implements Runtime, WorkerOwner {
   readonly #violations = new ViolationLog()
   readonly #events: PoolEvents
   #reload: PoolReload | null = null
+  readonly #recycling: RecyclingWatch | null
+  /** How many workers have a successor that does not serve yet. */
+  #successions = 0
   /** For the workers that are started from now on. */
   #worker: WorkerOptions
   /** Starts them, if the application is loaded once for all of them. */
@@ -111,6 +118,18 @@ export class WorkerPool implements Runtime, WorkerOwner {
       ...(memory === undefined ? {} : { memory }),
     }
     this.#scheduler = new Scheduler(bounds, this.#workers, this.#timeouts)
+    this.#recycling = this.#watchRecycling()
+  }
+
+  #watchRecycling(): RecyclingWatch | null {
+    const { recycling, worker, log } = this.#options
+    if (recycling === undefined) return null
+    return new RecyclingWatch(recycling, {
+      workers: this.#workers,
+      log,
+      background: worker.background === true,
+      recycle: (old, why) => this.#recycleAlone(old, why),
+    })
   }
 
   /**
@@ -160,7 +179,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   progressed(worker: Worker): void {
     this.#events.loadChanged(worker)
-    if (worker.taken >= worker.retireAfter) this.#recycle(worker, 'has answered max_requests')
+    if (worker.taken >= worker.retireAfter) this.#recycleAlone(worker, 'has answered max_requests')
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
     this.#scheduler.dispatch()
   }
@@ -276,8 +295,14 @@ export class WorkerPool implements Runtime, WorkerOwner {
   #recycle(worker: Worker, why: string): void {
     if (worker.state !== 'serving' || worker.recycling) return
     worker.recycling = true
+    this.#successions++
     const { pid } = worker
-    this.#spawn().then(
+    const succession = this.#spawn()
+    const over = () => {
+      this.#successions--
+    }
+    succession.then(over, over)
+    succession.then(
       (fresh) => {
         this.#log(INFO, `Worker ${fresh.pid} replaces worker ${pid}, which ${why}`)
         this.#events.recycled(worker, fresh, why)
@@ -295,6 +320,11 @@ export class WorkerPool implements Runtime, WorkerOwner {
         setTimeout(again, MAX_DELAY_MS).unref()
       },
     )
+  }
+
+  /** The same, unless another worker is being replaced: never all of them at the same time. */
+  #recycleAlone(worker: Worker, why: string): void {
+    if (this.#successions === 0) this.#recycle(worker, why)
   }
 
   /** Lets a worker finish what it has, within `graceful_timeout`. */
@@ -440,6 +470,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   #noMore(): void {
     this.#stopping = true
+    this.#recycling?.stop()
     if (this.#filling !== null) clearTimeout(this.#filling)
   }
 }

@@ -1,4 +1,5 @@
 import type { StackReport } from '../load-watch.ts'
+import type { MemoryUse } from '../recycling.ts'
 import type { FrameDecoder } from './frame-decoder.ts'
 import type { FrameChannel } from './frame-writer.ts'
 
@@ -33,6 +34,8 @@ export interface WorkerHandle {
    * and never rejects.
    */
   reportStack(): Promise<StackReport>
+  /** How much memory it has; null if it cannot be known. Never rejects. */
+  memoryUse(): Promise<MemoryUse | null>
   /** The worker answered GET_STACKS with the stacks of its threads, as faulthandler writes them. */
   stacksReceived(stacks: string): void
   /** Ends it, and has its Python stacks logged unless they have been. */

@@ -1,6 +1,7 @@
 import type { Span } from '../../bytes/span.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import type { StackReport } from '../load-watch.ts'
+import type { MemoryUse } from '../recycling.ts'
 import { AssignedRequests } from './assigned-requests.ts'
 import type { Assignment } from './assignment.ts'
 import type { AssignmentTable } from './assignment-table.ts'
@@ -290,6 +291,11 @@ export class Worker implements FrameSink, WorkerListener {
   async reportStack(): Promise<StackReport> {
     if (this.#handle !== null) return await this.#handle.reportStack()
     return { text: 'Its process has not been started yet.', isStack: false }
+  }
+
+  /** See {@link WorkerHandle.memoryUse}. */
+  async memoryUse(): Promise<MemoryUse | null> {
+    return (await this.#handle?.memoryUse()) ?? null
   }
 
   // ---------------------------------------------------------------- ending it

@@ -88,4 +88,54 @@ The new worker is ready before the old one leaves, so clients do not notice.`,
     doc: `Add a random number from 0 to this to each worker's \`max_requests\`, so that workers are
 not all replaced at once.`,
   },
+  {
+    name: 'max_worker_memory',
+    section: 'Workers',
+    flags: ['--max-worker-memory'],
+    type: 'bytes',
+    minimum: 0,
+    metavar: 'SIZE',
+    default: 0,
+    doc: `Replace a worker that uses more memory than this, such as \`400M\`.
+0 means never.
+
+It is the resident memory of the process (RSS), which is looked at every two seconds.
+With \`preload_app\`, only what a worker has for itself counts, because its end would not free what
+it shares; this is known on Linux only.
+The new worker is ready before the old one leaves, and only one worker is replaced at a time.
+A worker is not replaced for this in its first five seconds, nor before its first request.`,
+  },
+  {
+    name: 'max_worker_memory_jitter',
+    section: 'Workers',
+    flags: ['--max-worker-memory-jitter'],
+    type: 'bytes',
+    minimum: 0,
+    metavar: 'SIZE',
+    default: 0,
+    doc: `Add a random size from 0 to this to each worker's \`max_worker_memory\`.`,
+  },
+  {
+    name: 'max_worker_lifetime',
+    section: 'Workers',
+    flags: ['--max-worker-lifetime'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 0,
+    doc: `Replace a worker that has served for this long.
+0 means never.
+
+The new worker is ready before the old one leaves, and only one worker is replaced at a time.`,
+  },
+  {
+    name: 'max_worker_lifetime_jitter',
+    section: 'Workers',
+    flags: ['--max-worker-lifetime-jitter'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 0,
+    doc: `Add a random time from 0 to this to each worker's \`max_worker_lifetime\`.`,
+  },
 ] as const satisfies readonly SettingDefinition[]

@@ -217,6 +217,11 @@ class WorkerThread implements WorkerHandle {
   /** The answer of a worker process. A thread answers with a notice instead. */
   stacksReceived(): void {}
 
+  /** Threads share their process; `worker_memory` bounds what each has. */
+  async memoryUse(): Promise<null> {
+    return null
+  }
+
   abort(): void {
     const late = this.#late
     if (late !== null && !this.#killed) {
