@@ -2,7 +2,6 @@
  * The process at the top: it holds the listening sockets, keeps the acceptors running, and carries
  * out the actions that its drivers decide on. It never sees a request.
  */
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserChange } from '../acceptor/messages.ts'
 import type { ConfigHost } from '../config/config-host.ts'
@@ -18,6 +17,7 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
+import { defaultProgram } from './acceptor-program.ts'
 import { AcceptorSet } from './acceptor-set.ts'
 import type {
   ArbiterActions,
@@ -696,12 +696,4 @@ class Arbiter implements ArbiterActions {
 
 function listenOptions(settings: Settings, identity: Identity | null): ListenOptions {
   return { backlog: settings.backlog, files: socketFilesOf(settings, identity) }
-}
-
-/** Always the compiled program, also from src/arbiter: Node cannot run the sources. */
-function defaultProgram(): string {
-  const compiled = import.meta.url.endsWith('.ts')
-    ? '../../dist/acceptor/process.js'
-    : '../acceptor/process.js'
-  return fileURLToPath(new URL(compiled, import.meta.url))
 }

@@ -11,6 +11,7 @@ async function run(args: string[], serve: CommandContext['serve'] = async () => 
     cwd: import.meta.dirname,
     stdout: { write: (text) => (result.out += text) },
     stderr: { write: (text) => (result.err += text) },
+    checkApplication: async () => null,
     serve: (loaded, read) => {
       result.served.push(loaded.settings)
       return serve(loaded, read)
@@ -64,9 +65,9 @@ test('a mistake is one line on standard error and exit code 2', async () => {
 })
 
 test('notes appear before serving', async () => {
-  const { err, served } = await run(['-k', 'sync', 'a'])
+  const { err, served } = await run(['--no-sendfile', 'a'])
   expect(served).toHaveLength(1)
-  expect(err).toMatch(/^monoceros: note: -k sync is not needed: .*\n$/)
+  expect(err).toMatch(/^monoceros: note: --no-sendfile is not needed: .*\n$/)
 })
 
 test('--print-config prints JSON, --check-config a line', async () => {

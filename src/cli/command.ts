@@ -5,6 +5,7 @@ import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { renderHelp, USAGE_LINE } from '../settings/help.ts'
 import { SettingsError } from '../settings/settings-error.ts'
+import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 
 /** What the command uses of the process around it. */
@@ -23,6 +24,8 @@ export interface CommandContext {
     loaded: LoadedSettings,
     read: (signal?: AbortSignal) => Promise<LoadedSettings>,
   ): Promise<number>
+  /** Loads the application, and resolves with the reason if that is not possible. */
+  checkApplication(settings: Settings): Promise<{ message: string; status: number } | null>
 }
 
 /**
@@ -40,6 +43,7 @@ export interface CommandContext {
  *   stdout: process.stdout,
  *   stderr: { write: (text) => (errors += text) },
  *   serve: async () => 0,
+ *   checkApplication: async () => null,
  * })
  * // 2; errors begins with 'monoceros: --workers: expected a whole number'
  */
@@ -91,14 +95,29 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     stdout.write(`${JSON.stringify(toConfig(settings), null, 2)}\n`)
     return EXIT.server.STOPPED
   }
-  if (command === 'check-config') {
-    const source = settings.config === null ? '' : ` (${settings.config})`
-    stdout.write(`Configuration is valid${source}\n`)
-    return EXIT.server.STOPPED
-  }
+  if (command === 'check-config') return await check(loaded, context)
   return await context.serve(await withApplication(loaded), async (signal) =>
     withApplication(await loadSettings({ ...sources, ...(signal !== undefined && { signal }) })),
   )
+}
+
+/** Loads the application, too. */
+async function check(
+  { settings, configuration }: LoadedSettings,
+  { stdout, stderr, checkApplication }: CommandContext,
+): Promise<number> {
+  const source = configuration === null ? '' : ` (${configuration})`
+  if (settings.wsgiApp === '') {
+    stdout.write(`Configuration is valid${source}; it names no application\n`)
+    return EXIT.server.STOPPED
+  }
+  const failure = await checkApplication(settings)
+  if (failure !== null) {
+    stderr.write(`monoceros: ${failure.message}\n`)
+    return failure.status
+  }
+  stdout.write(`Configuration is valid${source}, and ${settings.wsgiApp} can be loaded\n`)
+  return EXIT.server.STOPPED
 }
 
 async function withApplication(loaded: LoadedSettings): Promise<LoadedSettings> {

@@ -19,6 +19,10 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   cwd,
   stdout: process.stdout,
   stderr: process.stderr,
+  checkApplication: async (settings) => {
+    const { checkApplication } = await import('../arbiter/check-application.ts')
+    return await checkApplication(withRealFolders(settings))
+  },
   serve: async (loaded, read) => {
     // Imported only here, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')

@@ -34,7 +34,13 @@ export async function runPython(args: readonly string[], context: PythonContext)
     return EXIT.python.ENDED
   }
   // As for the server, so that a config file's mounts and variables apply to its commands too.
-  const { settings } = await loadSettings({ args: given.own, env: context.env, cwd: context.cwd })
+  const { settings } = await loadSettings({
+    args: given.own,
+    env: context.env,
+    cwd: context.cwd,
+    // It configures a server, and needs another Python.
+    findGunicorn: false,
+  })
   const cwd = given.own.some((option) => option.startsWith('--chdir='))
     ? settings.chdir
     : context.cwd

@@ -25,6 +25,8 @@ export interface SettingsSources {
   env?: Readonly<Record<string, string | undefined>>
   /** The base of relative paths, and the folder that is searched for a config file. */
   cwd?: string
+  /** Whether a Python config file counts if it is found without `--config`. Defaults to true. */
+  findGunicorn?: boolean
   /** Ends the loading: the process of a Python config file is killed. */
   signal?: AbortSignal
 }
@@ -64,7 +66,7 @@ const COMMAND_VARIABLES = ['GUNICORN_CMD_ARGS', 'MONOCEROS_CMD_ARGS'] as const
  * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env })
  */
 export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
-  const { args = [], env = {}, cwd = process.cwd(), signal } = sources
+  const { args = [], env = {}, cwd = process.cwd(), findGunicorn = true, signal } = sources
   /** The command line, and before it what the variables have; the first counts. */
   const lines = [parseCommandLine(args), ...commandVariables(env).reverse()]
   const fromFlags = (name: string) =>
@@ -75,7 +77,9 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
   }
   const named = flag(configSetting) as string | null
   const found =
-    named === null ? findConfiguration(cwd, mayBePython(fromFlags)) : givenConfiguration(named, cwd)
+    named === null
+      ? findConfiguration(cwd, findGunicorn && mayBePython(fromFlags))
+      : givenConfiguration(named, cwd)
   const config: ReadConfiguration =
     found === undefined
       ? { values: new Map(), notes: [], host: null }
@@ -146,6 +150,12 @@ function combine(
     settings[camelCase(setting.name)] = read(setting, folder)
   }
   const checked = settings as Settings
+  // Gunicorn takes it from the application's environment.
+  const script = checked.rawEnv.SCRIPT_NAME
+  if (script !== undefined && byHand('root_path') === undefined) {
+    const label = `${byHand('raw_env')?.label}: SCRIPT_NAME`
+    settings.rootPath = check(settingNamed('root_path'), { raw: script, label }, chdir)
+  }
   const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
   // To refresh a browser is of no use unless something is reloaded.
   return { ...checked, pythonpath, reload: checked.reload || checked.reloadBrowser }

@@ -1,7 +1,9 @@
 /** Parses the command line, with Node's `util.parseArgs` and the settings table. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { SettingDefinition } from './definition.ts'
+import { gunicornFacts } from './gunicorn-facts.ts'
 import { type GunicornSetting, gunicornAdvice, gunicornSettings } from './gunicorn-settings.ts'
+import { gunicornFact, isGunicornDefault } from './gunicorn-values.ts'
 import { quoted, SettingsError } from './settings-error.ts'
 import { didYouMean } from './suggestion.ts'
 import { settingsTable } from './table.ts'
@@ -31,6 +33,9 @@ for (const setting of settingsTable as readonly SettingDefinition[]) {
 for (const gunicorn of gunicornSettings)
   for (const flag of gunicorn.flags) flags.set(flag, { gunicorn })
 
+const GUNICORN_FLAGS = gunicornFacts
+  .flatMap((fact) => fact.flags)
+  .filter((flag) => flag.startsWith('--'))
 const OWN_FLAGS = [...flags].filter(([, flag]) => 'setting' in flag).map(([name]) => name)
 const options: NonNullable<ParseArgsConfig['options']> = {}
 for (const [name, flag] of flags) {
@@ -49,8 +54,8 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
   const prefix = source === '' ? '' : `${source}: `
   const values = new Map<string, GivenValue>()
   const notes: string[] = []
-  const words = withSwitches(args)
   // Not strict, because the messages of parseArgs lack the placeholder and the suggestion.
+  const words = withSwitches(withWholeFlags(args))
   const { tokens } = parseArgs({
     args: words,
     options,
@@ -82,7 +87,8 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
       // joined with "=".
       const missing =
         value === undefined || (!token.inlineValue && /^-./.test(value) && !/^-[0-9.]/.test(value))
-      if (missing)
+      if (missing && OPTIONAL_VALUES.has(name)) value = OPTIONAL_VALUES.get(name)
+      else if (missing)
         throw new SettingsError(
           'missing-value',
           `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`,
@@ -94,6 +100,8 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
       )
     }
     if ('gunicorn' in flag) {
+      const fact = gunicornFact(flag.gunicorn.name)
+      if (fact !== undefined && isGunicornDefault(fact, value ?? true)) continue
       const { refused, text } = gunicornAdvice(flag.gunicorn, name, value)
       if (refused) throw new SettingsError('unsupported', `${prefix}${text}`)
       notes.push(`${prefix}${text}`)
@@ -128,6 +136,21 @@ function withSwitches(args: readonly string[]): string[] {
     joined.splice(index, given ? 2 : 1, `${joined[index]}=${given ? next : switchedOn}`)
   }
   return joined
+}
+
+/** Flags of Gunicorn whose value may be left out, with the value that this means. */
+const OPTIONAL_VALUES: ReadonlyMap<string, string> = new Map([['--proxy-protocol', 'auto']])
+
+/** Gunicorn accepts the beginning of a long flag if no other flag begins like that. */
+function withWholeFlags(args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  return args.map((arg, index) => {
+    const name = /^--[^=]+/.exec(arg)?.[0]
+    if (name === undefined || flags.has(name) || (end !== -1 && index > end)) return arg
+    const [found, ...others] = GUNICORN_FLAGS.filter((flag) => flag.startsWith(name))
+    if (found === undefined || others.length > 0) return arg
+    return `${found}${arg.slice(name.length)}`
+  })
 }
 
 /** Whether a repeated flag adds to the value; otherwise the last one counts. */

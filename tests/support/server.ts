@@ -1,3 +1,4 @@
+import { checkApplication } from '../../src/arbiter/check-application.ts'
 import { runCommand as runInProcess } from '../../src/cli/command.ts'
 import { commandPath } from './build.ts'
 import { testPython } from './python.ts'
@@ -83,6 +84,7 @@ export async function runCommandHere(
     cwd,
     stdout: { write: (text) => (result.stdout += text) },
     stderr: { write: (text) => (result.stderr += text) },
+    checkApplication,
     serve: async ({ settings, configHost }) => {
       await configHost?.close()
       result.served = settings.wsgiApp

@@ -123,9 +123,12 @@ visible.`,
     rule: 'root-path',
     metavar: 'PREFIX',
     default: '',
+    env: 'SCRIPT_NAME',
     doc: `The URL path at which the application is mounted.
 It becomes \`SCRIPT_NAME\`, and is removed from the beginning of \`PATH_INFO\` if it is there.
 
+Defaults to the environment variable \`SCRIPT_NAME\`, which may also be set with \`raw_env\`, as for
+Gunicorn: \`-e SCRIPT_NAME=/shop\`.
 It starts with a slash and does not end with one: \`/shop\`.`,
   },
   {

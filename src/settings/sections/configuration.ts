@@ -35,8 +35,8 @@ and exit.`,
     type: 'boolean',
     default: false,
     command: true,
-    doc: `Check the configuration and exit: with status 0 if it is valid, with 2 if not.
-The application is not loaded.`,
+    doc: `Check the configuration, load the application, and exit: with status 0 if both work, 2 for
+a mistake in the settings, 3 if the application cannot be loaded.`,
   },
   {
     name: 'version',
