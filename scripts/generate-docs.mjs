@@ -6,6 +6,7 @@
  * - docs/reference/exit-status.md, from the table of exit statuses
  * - docs/reference/node-internals.md, from the table in src/transport/node-internals.ts
  * - the picture of the import rules in docs/design.md, from scripts/import-rules.mjs
+ * - the tables of Gunicorn's settings in docs/guides/from-gunicorn.md, from src/settings
  * - the list in docs/decisions/README.md, from the pages beside it
  * - examples/tutorial, from docs/guides/tutorial.md
  */
@@ -28,6 +29,10 @@ const { renderExitStatuses } = await import('../dist/process/exit-status.js')
 writeFileSync(join(root, 'docs', 'reference', 'exit-status.md'), renderExitStatuses())
 const { renderNodeInternals } = await import('../dist/transport/node-internals.js')
 writeFileSync(join(root, 'docs', 'reference', 'node-internals.md'), renderNodeInternals())
+
+const { withGunicornSettings } = await import('../dist/settings/gunicorn-guide.js')
+const guide = join(root, 'docs', 'guides', 'from-gunicorn.md')
+writeFileSync(guide, withGunicornSettings(readFileSync(guide, 'utf8')))
 
 const design = join(root, 'docs', 'design.md')
 writeFileSync(design, withImportsDrawn(readFileSync(design, 'utf8')))

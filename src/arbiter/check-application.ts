@@ -6,6 +6,7 @@ import { type Settings, settingsTable } from '../settings/table.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { defaultProgram } from './acceptor-program.ts'
 import { AcceptorSet } from './acceptor-set.ts'
+import { type Identity, IdentityError, identityOf } from './identity.ts'
 
 /**
  * Loads the application as the server would, in one worker that serves nobody, and ends it. No
@@ -16,6 +17,13 @@ import { AcceptorSet } from './acceptor-set.ts'
 export async function checkApplication(
   settings: Settings,
 ): Promise<{ message: string; status: number } | null> {
+  let identity: Identity | null
+  try {
+    identity = identityOf(settings)
+  } catch (error) {
+    if (!(error instanceof IdentityError)) throw error
+    return { message: error.message, status: EXIT.server.FAILED }
+  }
   const log = new ErrorLog({ file: '-', level: 'warning' })
   const set = new AcceptorSet({
     program: defaultProgram(),
@@ -29,6 +37,7 @@ export async function checkApplication(
       logLevel: 'warning',
     },
     listeners: [],
+    identity,
     log,
     events: new ArbiterEvents(() => {}),
   })

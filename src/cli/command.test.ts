@@ -4,14 +4,18 @@ import { version } from '../settings/version.ts'
 import { namesApplication } from './application-named.ts'
 import { type CommandContext, runCommand } from './command.ts'
 
-async function run(args: string[], serve: CommandContext['serve'] = async () => 0) {
+async function run(
+  args: string[],
+  serve: CommandContext['serve'] = async () => 0,
+  checkApplication: CommandContext['checkApplication'] = async () => null,
+) {
   const result = { code: -1, out: '', err: '', served: [] as Settings[] }
   result.code = await runCommand(args, {
     env: {},
     cwd: import.meta.dirname,
     stdout: { write: (text) => (result.out += text) },
     stderr: { write: (text) => (result.err += text) },
-    checkApplication: async () => null,
+    checkApplication,
     serve: (loaded, read) => {
       result.served.push(loaded.settings)
       return serve(loaded, read)
@@ -76,10 +80,29 @@ test('--print-config prints JSON, --check-config a line', async () => {
   expect(JSON.parse(printed.out)).toMatchObject({ workers: 3, bind: ['127.0.0.1:8000'] })
   expect(await run(['--check-config'])).toMatchObject({
     code: 0,
-    out: 'Configuration is valid\n',
+    out: 'Configuration is valid; it names no application\n',
     served: [],
   })
   expect((await run(['--check-config', '-w', 'x'])).code).toBe(2)
+})
+
+test('--check-config loads the application', async () => {
+  const checked: string[] = []
+  const check = async ({ wsgiApp }: Settings) => {
+    checked.push(wsgiApp)
+    return wsgiApp === 'broken' ? { message: 'Traceback', status: 3 } : null
+  }
+  expect(await run(['--check-config', 'site'], undefined, check)).toMatchObject({
+    code: 0,
+    out: 'Configuration is valid, and site can be loaded\n',
+    served: [],
+  })
+  expect(await run(['--check-config', 'broken'], undefined, check)).toMatchObject({
+    code: 3,
+    err: 'monoceros: Traceback\n',
+    served: [],
+  })
+  expect(checked).toEqual(['site', 'broken'])
 })
 
 test('an error with a code is told without a stack, a bug with its stack', async () => {

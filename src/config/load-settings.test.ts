@@ -299,7 +299,7 @@ describe('config files', () => {
       'monoceros.config.json: print_config is for the command line only: --print-config',
     ],
     [{ config: 'x' }, 'unknown-key', 'is for the command line only: --config'],
-    [{ preload_app: true }, 'unsupported', 'monoceros.config.json: preload_app is not supported'],
+    [{ spew: true }, 'unsupported', 'monoceros.config.json: spew is not supported'],
     [
       { workers: 1.5 },
       'bad-value',

@@ -3,7 +3,6 @@
  */
 import { DEFAULT_CONFIG_FILES } from './config-file-names.ts'
 import { SECTION_NAMES, type SettingDefinition } from './definition.ts'
-import { type GunicornSetting, gunicornSettings } from './gunicorn-settings.ts'
 import { sentencePerLine } from './prose.ts'
 import { settingsTable } from './table.ts'
 import { expectation } from './value.ts'
@@ -69,16 +68,9 @@ Relative paths start from \`chdir\`, which is the folder in which the command ru
 }
 
 function gunicornPart(): string {
-  return `## Gunicorn settings that are not here
+  return `## Gunicorn settings
 
-Most command lines written for Gunicorn work unchanged.
-These settings are accepted and do nothing; a note at the start says so:
-
-${gunicornRows((setting) => setting.ignored !== false, true)}
-
-These are errors (in a config file: unless they are off), with this advice:
-
-${gunicornRows((setting) => setting.ignored !== true, false)}`
+[Coming from Gunicorn](../guides/from-gunicorn.md#settings) lists every setting of Gunicorn.`
 }
 
 function describe(setting: SettingDefinition): string {
@@ -120,23 +112,6 @@ function defaultOf(setting: SettingDefinition): string {
   const text =
     typeof setting.default === 'string' ? setting.default : JSON.stringify(setting.default)
   return text === '' ? 'none' : code(text)
-}
-
-/** One row for all settings with the same advice. */
-function gunicornRows(wanted: (setting: GunicornSetting) => boolean, ignored: boolean): string {
-  const rows = new Map<string, string[]>()
-  for (const setting of gunicornSettings.filter(wanted)) {
-    const values = typeof setting.ignored === 'boolean' ? '' : valuesText(setting.ignored, ignored)
-    const flags = setting.flags.length === 0 ? '' : ` (${setting.flags.map(code).join(', ')})`
-    const advice = ignored ? (setting.adviceIgnored ?? setting.advice) : setting.advice
-    rows.set(advice, [...(rows.get(advice) ?? []), `${code(setting.name)}${flags}${values}`])
-  }
-  const lines = [...rows].map(([advice, settings]) => `| ${settings.join(', ')} | ${advice} |`)
-  return `| settings | reason |\n|---|---|\n${lines.join('\n')}`
-}
-
-function valuesText(values: readonly string[], ignored: boolean): string {
-  return ignored ? `: ${values.map(code).join(', ')}` : ': anything else'
 }
 
 function code(text: string): string {

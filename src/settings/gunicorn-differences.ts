@@ -1,0 +1,37 @@
+/**
+ * How our settings differ from Gunicorn's of the same name, for the guide. A setting that is not
+ * listed is the same, including its default.
+ */
+export const gunicornDifferences: Readonly<Record<string, string>> = {
+  config:
+    'also a config file in JSON, JavaScript or TypeScript; such a `monoceros.config.*` in the ' +
+    'folder is found first',
+  bind: '`unix:@NAME` for abstract sockets; `fd://` may stand beside others; may have commas',
+  user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
+  umask: '`--socket-mode` and `--socket-group` are for the sockets alone',
+  worker_tmp_dir: "the folder of each worker's small shared file",
+  max_requests: 'the new worker is ready before the old one leaves',
+  timeout: 'for one request, which gets 504; loading has `load_timeout`',
+  keepalive: 'the default is 5 instead of 2, and it holds for every worker class',
+  limit_request_line: '`limit_request_head` (64 KiB) applies as well; 0 means 1 MiB',
+  limit_request_fields: '`limit_request_head` (64 KiB) applies as well; 0 means 32768',
+  limit_request_field_size: '`limit_request_head` (64 KiB) applies as well; 0 means 1 MiB',
+  check_config: 'the exit status is 2 for a mistake in the settings, 3 if the application fails',
+  print_config: 'prints JSON, and does not load the application',
+  chdir: 'HUP follows a link again, also one that the command was started in',
+  raw_env: 'in a config file also a dictionary',
+  preload_app: 'a HUP loads the application again; [in a process of its own](deploy.md#preloading)',
+  tmp_upload_dir: 'also a flag, `--tmp-upload-dir`; holds the responses for slow clients, too',
+  forwarded_allow_ips: 'in a config file also a list',
+  access_log_format: 'the same atoms, with [a few differences](logging.md#text); also `json`',
+  reload:
+    '[watches templates too](developing.md), and the new application serves before the old one leaves',
+  reload_extra_files: 'a pattern may match files that do not exist yet',
+  capture_output:
+    'always on; `raw` passes the output on [as it is](logging.md#what-the-application-prints)',
+  syslog_addr: 'over TCP, messages end with a line end',
+  pythonpath: 'also a list; the first folder is searched first (in Gunicorn the last)',
+  root_path:
+    'in Gunicorn only for ASGI. Here it is `SCRIPT_NAME`, and its default is the environment ' +
+    'variable `SCRIPT_NAME`; a path that is not below it is served as it is',
+}
