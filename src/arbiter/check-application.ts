@@ -38,6 +38,8 @@ export async function checkApplication(
     },
     listeners: [],
     identity,
+    development: null,
+    permitWorker: async () => 1,
     log,
     events: new ArbiterEvents(() => {}),
   })
