@@ -17,6 +17,7 @@ export const allowedImports = {
   observe: [],
   logging: ['bytes', 'observe'],
   process: [],
+  statsd: ['observe', 'logging'],
   middleware: ['semantics', 'wsgi', 'observe', 'logging'],
   adapters: ['semantics', 'wsgi'],
   testing: ['semantics', 'wsgi'],
@@ -50,6 +51,7 @@ export const allowedImports = {
     'spool',
     'settings',
     'logging',
+    'statsd',
     'process',
   ],
   'python-app': [
@@ -73,6 +75,7 @@ export const allowedImports = {
     'settings',
     'observe',
     'logging',
+    'statsd',
     'process',
   ],
   packages: ['runtimes', 'settings', 'logging', 'process'],

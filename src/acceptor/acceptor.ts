@@ -21,6 +21,8 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
+import { measureEntries, measureRequests } from '../statsd/server-metrics.ts'
+import { openStatsd, type StatsdClient } from '../statsd/statsd-client.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type { AcceptorControls, ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
@@ -63,6 +65,7 @@ export class Acceptor implements AcceptorControls {
   #accessLog: AccessLog | null = null
   /** Null unless the application is being developed (`--reload`). */
   #development: Development | null = null
+  #statsd: StatsdClient | null = null
   readonly #spool: Spool
   readonly #events: RequestEvents
   readonly #workerEvents: WorkerEvents
@@ -91,6 +94,11 @@ export class Acceptor implements AcceptorControls {
   async start(): Promise<ReadyReport> {
     const { settings, fds, log, workers } = this.#options
     this.#openAccessLog()
+    this.#statsd = openStatsd(settings, (text) => log.warning(text))
+    if (this.#statsd !== null) {
+      measureRequests(this.#statsd, this.#events)
+      measureEntries(this.#statsd, log)
+    }
     const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await this.#startBackend(backend)
@@ -322,7 +330,7 @@ export class Acceptor implements AcceptorControls {
     await this.#backend?.stop(Math.max(0, until - performance.now()))
     this.#shortage?.stop()
     this.#limiter?.report()
-    await this.#accessLog?.close()
+    await Promise.all([this.#accessLog?.close(), this.#statsd?.close()])
   }
 
   closeIdle(): void {
@@ -333,6 +341,7 @@ export class Acceptor implements AcceptorControls {
     this.#backend?.kill()
     this.#limiter?.report()
     this.#accessLog?.flush()
+    this.#statsd?.flush()
   }
 
   reopenLogs(): void {

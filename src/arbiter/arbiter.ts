@@ -42,6 +42,7 @@ import {
   type ListenOptions,
   listenAt,
 } from './listeners.ts'
+import { sendArbiterMetrics } from './metrics.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
@@ -133,6 +134,7 @@ class Arbiter implements ArbiterActions {
   /** Who acceptors run as, if not as this process. */
   #identity: Identity | null = null
   #activated: ActivatedSockets = { addresses: [], names: [] }
+  #endMetrics: () => Promise<void>
   #listeners: readonly ListeningSocket[] = []
   #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
@@ -168,6 +170,7 @@ class Arbiter implements ArbiterActions {
     ]
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = log
+    this.#endMetrics = this.#sendMetrics(null)
     // Its log may be another one later.
     const ownLog = {
       info: (text: string) => this.#log.info(text),
@@ -220,6 +223,7 @@ class Arbiter implements ArbiterActions {
       this.#pidfile?.remove()
       await this.#configHost?.close()
       this.#upgrades.end()
+      await this.#endMetrics()
       await this.#log.settle()
       clearInterval(staysAlive)
     }
@@ -446,6 +450,8 @@ class Arbiter implements ArbiterActions {
     this.#settings = settings
     this.#identity = identity
     this.#log = log
+    void this.#endMetrics()
+    this.#endMetrics = this.#sendMetrics(next.workers)
     this.#serving = next
     this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
     this.#drained = false
@@ -648,6 +654,17 @@ class Arbiter implements ArbiterActions {
   /** Resolves when no set is left, which is after a stop. */
   async #gone(): Promise<void> {
     while (this.#sets.size > 0) await Promise.all([...this.#sets].map((set) => set.gone))
+  }
+
+  /** As the settings say. @returns ends it */
+  #sendMetrics(workers: number | null): () => Promise<void> {
+    return sendArbiterMetrics({
+      settings: this.#settings,
+      log: this.#log,
+      events: this.events,
+      workers,
+      descriptors: () => this.#listeners.map(({ fd }) => fd),
+    })
   }
 
   #driverLog(): DriverLog {
