@@ -32,6 +32,7 @@ class Startup(NamedTuple):
     #: Where the configuration is whose hooks run in the worker, and what they get; None if there
     #: are none.
     config: Optional[Dict[str, Any]] = None
+    name: Optional[str] = None
 
 
 def read_startup(payload: bytes) -> Startup:
@@ -51,6 +52,7 @@ def read_startup(payload: bytes) -> Startup:
             strict=value.get("strict", False),
             reload=value.get("reload", False),
             config=value.get("config"),
+            name=value.get("name"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FrameError(f"cannot read START: {type(error).__name__}: {error}") from error

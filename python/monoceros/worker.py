@@ -19,6 +19,7 @@ from .environ import make_template
 from .frames import FrameReader, FrameError
 from .loader import LoadError
 from .native import cooperative_wait
+from .process_title import set_process_title
 from .solo import SoloWorker
 from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, read_startup

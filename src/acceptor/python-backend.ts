@@ -4,6 +4,7 @@ import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { WorkerEvents } from '../observe/worker-events.ts'
+import { processName } from '../process/process-title.ts'
 import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
@@ -93,6 +94,7 @@ export class PythonBackend implements Backend {
         start,
         ...(settings.preloadApp && preload !== null ? { preload } : {}),
         application: settings.wsgiApp,
+        name: processName(settings),
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,
         // Python has no threads on WebAssembly.

@@ -117,10 +117,16 @@ export interface ArbiterActions {
   drain(cause: string): void
 
   /**
-   * Starts the command of this server again, which may be another version by now, with the listening
-   * sockets. Both serve until one of them is stopped. Resolves when the new one serves, or cannot.
+   * Starts the command of this server again, which may be another version by now, with the
+   * listening sockets. Both serve until one of them is stopped. Resolves when the new one serves, or cannot.
    */
   upgrade(cause: string): Promise<UpgradeResult>
+
+  /**
+   * How SIGQUIT stops the server. With threads, Gunicorn's worker finishes the requests that it
+   * has; without, it ends at once.
+   */
+  readonly quitMode: StopMode
 
   /** Stops the server. A `quick` stop may follow a `graceful` one that takes too long. */
   stop(mode: StopMode, cause: string): void

@@ -11,6 +11,8 @@ import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
+import { processName, setProcessTitle } from '../process/process-title.ts'
+import type { TextOutput } from '../process/text-output.ts'
 import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -69,6 +71,10 @@ export interface ArbiterOptions {
   command?: StartCommand
   /** What it got from the server that it is to replace; by default from the environment. */
   inheritance?: Inheritance | null
+  /** Where to show why the server could not start, if the log is a file. */
+  stderr?: TextOutput
+  /** Called when the server serves. */
+  serves?: () => void
   /** Who decides on the server; by default the signals of `host`, and files with `reload`. */
   drivers?: readonly ArbiterDriver[]
 }
@@ -89,7 +95,8 @@ export async function runArbiter(
     return await new Arbiter(loaded, options, new ErrorLog(errorLog)).run()
   } catch (error) {
     if (!(error instanceof LogFileError)) throw error
-    process.stderr.write(`monoceros: ${error.message}\n`)
+    const { stderr = process.stderr } = options
+    stderr.write(`monoceros: ${error.message}\n`)
     return EXIT.server.FAILED
   }
 }
@@ -190,6 +197,7 @@ class Arbiter implements ArbiterActions {
   async run(): Promise<number> {
     this.#log.info(`Starting monoceros ${version}`)
     if (this.#configuration !== null) this.#log.info(`Configuration: ${this.#configuration}`)
+    this.#showTitle()
     this.#watchHost()
     const drivers: ArbiterDriver[] = []
     // Listening sockets do not keep a process from ending, and after a drain there is nothing else.
@@ -229,6 +237,12 @@ class Arbiter implements ArbiterActions {
     }
   }
 
+  #showTitle(): void {
+    if (this.#host !== process) return
+    const name = processName(this.#settings)
+    setProcessTitle('master', this.#upgrades.predecessor === null ? name : `${name}.2`)
+  }
+
   /** Beside that of the server before, as long as that is there. */
   #writePidfile(): void {
     const { pidfile } = this.#settings
@@ -236,7 +250,10 @@ class Arbiter implements ArbiterActions {
       const path = this.#upgrades.predecessor === null ? pidfile : `${pidfile}.2`
       this.#pidfile = new Pidfile(path, this.#host.pid)
     }
-    this.#upgrades.whenPromoted(() => this.#movePidfile())
+    this.#upgrades.whenPromoted(() => {
+      this.#movePidfile()
+      this.#showTitle()
+    })
   }
 
   /** To where the settings want it, as soon as it may be there. */
@@ -279,6 +296,10 @@ class Arbiter implements ArbiterActions {
     if (this.#serving === undefined) return 'starting'
     if (this.#drained) return 'drained'
     return this.#reloads.inProgress ? 'reloading' : 'serving'
+  }
+
+  get quitMode(): StopMode {
+    return this.#settings.threads > 1 ? 'graceful' : 'quick'
   }
 
   stop(mode: StopMode, cause: string): void {
@@ -458,6 +479,7 @@ class Arbiter implements ArbiterActions {
     this.#listeners = listeners.all
     for (const listener of listeners.dropped) listener.close(this.#upgrades.sharesSockets)
     this.#movePidfile()
+    this.#showTitle()
     old.stop(graceMs, true)
     void old.gone.then(() => oldLog.close())
     this.#announce(acceptors)
@@ -568,6 +590,7 @@ class Arbiter implements ArbiterActions {
     })
     for (const line of banner) this.#log.info(line)
     this.#upgrades.serves()
+    this.#options.serves?.()
   }
 
   /** @throws IdentityError */
@@ -705,8 +728,10 @@ class Arbiter implements ArbiterActions {
       error instanceof AcceptorFailure
     if (!known) throw error
     this.#log.error(error.message)
-    // If the log is a file, the terminal would show nothing.
-    if (this.#settings.errorLogfile !== '-') process.stderr.write(`monoceros: ${error.message}\n`)
+    // If the log is a file, the terminal would show nothing. A daemon has no terminal.
+    const { stderr = process.stderr } = this.#options
+    if (this.#settings.errorLogfile !== '-' || stderr !== process.stderr)
+      stderr.write(`monoceros: ${error.message}\n`)
     return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
   }
 }

@@ -46,6 +46,8 @@ export function isMonoceros(
   command: readonly string[],
   own: string | undefined = process.argv[1],
 ): boolean {
+  // Its title (`process-title.ts`) replaces the command line.
+  if (/^monoceros: (master|acceptor|worker) \[/.test(command.join(' '))) return true
   // Only the interpreter, its options and the script count; arguments may be anything.
   const script = command.findIndex((it, at) => at > 0 && !it.startsWith('-'))
   const parts = command.slice(0, Math.max(script, 0) + 1)

@@ -4,6 +4,7 @@ import { takeInheritance } from '../arbiter/upgrade/inheritance.ts'
 import { startCommand } from '../arbiter/upgrade/start-command.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { runCommand } from './command.ts'
+import { becomeDaemon, startDaemon } from './daemon.ts'
 import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
 
 // `monoceros --help | head -1` must not end with a stack trace.
@@ -13,27 +14,42 @@ process.stderr.on('error', () => {})
 const cwd = workingDirectory(process.env)
 // Before anything else sees the environment or changes it.
 const inheritance = takeInheritance(process.env)
+const daemon = becomeDaemon(process.env)
+const stderr = daemon ?? process.stderr
 const command = startCommand(cwd)
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd,
   stdout: process.stdout,
-  stderr: process.stderr,
+  stderr,
   checkApplication: async (settings) => {
     const { checkApplication } = await import('../arbiter/check-application.ts')
     return await checkApplication(withRealFolders(settings))
   },
   serve: async (loaded, read) => {
+    if (loaded.settings.daemon && daemon === null && inheritance === null)
+      process.exit(await detach(loaded))
     // Imported only here, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
     const readSettings = async (signal: AbortSignal) => {
       enterAgain(cwd)
       return realFolders(await read(signal))
     }
-    const options = { readSettings, command, inheritance }
+    const options = { readSettings, command, inheritance, stderr, serves: () => daemon?.serves() }
     process.exit(await runArbiter(realFolders(loaded), options))
   },
 })
+
+/** The daemon reads the settings again. Here, they have only been found to be right. */
+async function detach({ settings, configHost }: LoadedSettings): Promise<number> {
+  await configHost?.close()
+  if (settings.errorLogfile === '-')
+    stderr.write(
+      'monoceros: note: A daemon has no terminal, so its error log is lost; ' +
+        'give --error-logfile\n',
+    )
+  return await startDaemon(command, stderr)
+}
 
 function realFolders(loaded: LoadedSettings): LoadedSettings {
   return { ...loaded, settings: withRealFolders(loaded.settings) }

@@ -71,7 +71,6 @@ describe('the command line', () => {
     [['-w'], 'missing-value', '-w needs a value: -w INT'],
     [['--bind', '--workers', '2'], 'missing-value', '--bind needs a value: --bind ADDRESS'],
     [['--help=yes'], 'unwanted-value', '--help does not take a value, got "yes"'],
-    [['-D'], 'unsupported', '-D is not supported: use a service manager'],
     [['-k', 'gevent'], 'unsupported', '-k gevent is not supported: there is one kind of worker'],
     [['-k'], 'missing-value', '-k needs a value'],
     [['a:b', 'c:d'], 'two-applications', 'Two applications given, "a:b" and "c:d"'],

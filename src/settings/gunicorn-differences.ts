@@ -10,6 +10,10 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',
   worker_tmp_dir: "the folder of each worker's small shared file",
+  daemon: 'the command ends when the server serves, and its exit status tells whether it does',
+  proc_name:
+    '`monoceros: master [NAME]`, and likewise acceptors and workers; never needs a package for the master',
+  default_proc_name: 'the default is the application, as in practice there',
   max_requests: 'the new worker is ready before the old one leaves',
   timeout: 'for one request, which gets 504; loading has `load_timeout`',
   keepalive: 'the default is 5 instead of 2, and it holds for every worker class',

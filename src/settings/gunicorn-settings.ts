@@ -72,20 +72,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     advice: 'there is no control socket',
   },
   {
-    name: 'proc_name',
-    flags: ['-n', '--name'],
-    ...IGNORED,
-    advice: 'process names cannot be changed',
-  },
-  { name: 'default_proc_name', flags: [], ...IGNORED, advice: 'process names cannot be changed' },
-  {
-    name: 'daemon',
-    flags: ['-D', '--daemon'],
-    ...REFUSED_SWITCH,
-    advice:
-      'use a service manager (systemd, a container), or run it in the background with nohup and &',
-  },
-  {
     name: 'spew',
     flags: ['--spew'],
     ...REFUSED_SWITCH,

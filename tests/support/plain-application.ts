@@ -39,8 +39,13 @@ export interface PlainServer extends RunningServer {
   setGeneration(value: number | string): void
 }
 
-/** Starts tests/apps/plain.py on our command. `args` are as in `startServer`. */
-export async function startPlain(options: Partial<ServerOptions> = {}): Promise<PlainServer> {
+/**
+ * Starts tests/apps/plain.py on our command, or on another server. `args` are as in `startServer`.
+ */
+export async function startPlain(
+  options: Partial<ServerOptions> = {},
+  startOn: typeof startServer = start,
+): Promise<PlainServer> {
   const directory = temporaryDirectory()
   try {
     onTestFinished(directory.remove)
@@ -48,7 +53,7 @@ export async function startPlain(options: Partial<ServerOptions> = {}): Promise<
     // Not inside a test: it lasts as long as the file.
     fileDirectories.push(directory)
   }
-  const server = await start({
+  const server = await startOn({
     app: 'plain:app',
     cwd: appsDirectory,
     ...options,

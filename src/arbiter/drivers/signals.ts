@@ -9,7 +9,8 @@ import { isInForeground } from '../other-process.ts'
  * | signal | action |
  * |---|---|
  * | TERM, INT | graceful stop |
- * | a second INT, QUIT | quick stop |
+ * | QUIT | with threads graceful stop, without quick stop; as in Gunicorn |
+ * | INT, QUIT after any of these | quick stop |
  * | HUP | reload |
  * | USR1 | reopen the log files |
  * | TTIN, TTOU | one worker more, one less |
@@ -26,10 +27,10 @@ export class SignalDriver implements ArbiterDriver {
   start(actions: ArbiterActions, log: DriverLog): void {
     const host = this.#host
     host.on('SIGTERM', () => actions.stop('graceful', 'SIGTERM'))
-    host.on('SIGINT', () =>
-      actions.stop(actions.state === 'stopping' ? 'quick' : 'graceful', 'SIGINT'),
-    )
-    host.on('SIGQUIT', () => actions.stop('quick', 'SIGQUIT'))
+    // A second one is for those who do not want to wait for the requests in progress.
+    const again = () => actions.state === 'stopping'
+    host.on('SIGINT', () => actions.stop(again() ? 'quick' : 'graceful', 'SIGINT'))
+    host.on('SIGQUIT', () => actions.stop(again() ? 'quick' : actions.quitMode, 'SIGQUIT'))
     host.on('SIGHUP', () => void actions.reload('SIGHUP'))
     host.on('SIGUSR1', () => actions.reopenLogs('SIGUSR1'))
     host.on('SIGUSR2', () => void actions.upgrade('SIGUSR2'))

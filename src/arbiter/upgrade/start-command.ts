@@ -14,8 +14,8 @@ export interface StartCommand {
 /**
  * The command of this process. To be called early: the environment is copied.
  *
- * The paths keep their links, and a bare `node` is looked up when the command is used. So an upgrade
- * finds the Monoceros and the Node.js that are installed by then.
+ * The paths keep their links, and a bare `node` is looked up when the command is used. So an
+ * upgrade finds the Monoceros and the Node.js that are installed by then.
  *
  * @param cwd the working directory, by its name in the user's shell
  */

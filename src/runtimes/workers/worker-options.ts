@@ -11,6 +11,8 @@ export interface WorkerOptions {
    */
   readonly preload?: (job: PreloadJob) => WorkerSource
   readonly application: string
+  /** For its title in ps(1); absent if it keeps its command line. */
+  readonly name?: string
   readonly chdir: string
   readonly pythonpath: readonly string[]
   readonly threads: number
@@ -68,6 +70,7 @@ export interface PreloadJob {
 export function startPayload(options: WorkerOptions, age = 0): object {
   return {
     application: options.application,
+    ...(options.name === undefined ? {} : { name: options.name }),
     chdir: options.chdir,
     pythonpath: options.pythonpath,
     threads: options.threads,

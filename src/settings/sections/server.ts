@@ -119,4 +119,43 @@ A file that was left behind is replaced: its process is gone, or the number now 
 process (in a container), to a thread, or to another program that was started after the file was
 written.`,
   },
+  {
+    name: 'daemon',
+    section: 'Server',
+    flags: ['-D', '--daemon'],
+    type: 'boolean',
+    default: false,
+    doc: `Run in the background, without a terminal.
+
+The command ends when the server serves, with status 0.
+If it cannot start, the command shows the reason and ends with its status; in Gunicorn it always
+ends with 0 at once.
+The error log needs a file (\`error_logfile\`), because the daemon has no terminal.
+A service manager, such as systemd, does not need this.`,
+  },
+  {
+    name: 'proc_name',
+    section: 'Server',
+    flags: ['-n', '--name'],
+    type: 'string',
+    metavar: 'NAME',
+    nullable: true,
+    default: null,
+    doc: `The name of the server in \`ps\`: \`monoceros: master [NAME]\`, and likewise for
+acceptors and workers.
+Defaults to the application.
+
+The system has as much space for it as the command line was long.
+Python workers show it if the package \`setproctitle\` is installed for the application.
+Otherwise they keep their command line, and only the short name that \`top\` shows changes.`,
+  },
+  {
+    name: 'default_proc_name',
+    section: 'Server',
+    flags: [],
+    type: 'string',
+    nullable: true,
+    default: null,
+    doc: `The name if \`proc_name\` is not set.`,
+  },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
+import { commandPath } from '../support/build.ts'
+import { childrenOf, commandLineOf, isAlive, waitUntilGone } from '../support/processes.ts'
+import { hasPython, testPython } from '../support/python.ts'
+
+/** Runs the command to its end. What it leaves running is the caller's. */
+function run(args: string[], cwd: string): Promise<{ code: number; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, VIRTUAL_ENV: testPython().prefix, TEST_DATA: cwd, TMPDIR: cwd }
+    const all = [commandPath, '--daemon', '--bind', 'unix:site.sock', ...args]
+    const child = execFile(process.execPath, all, { cwd, env }, (_error, _stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stderr }),
+    )
+  })
+}
+
+describe.skipIf(!hasPython())('--daemon', () => {
+  test('the command ends when a server serves that has no terminal and survives it', async () => {
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    const pidfile = join(directory.path, 'site.pid')
+    const log = join(directory.path, 'log')
+    const args = ['--pid', 'site.pid', '--error-logfile', 'log', '--name', 'shop']
+    const started = await run([...args, '--pythonpath', appsDirectory, 'plain:app'], directory.path)
+    expect(started).toEqual({ code: 0, stderr: '' })
+    const pid = Number(readFileSync(pidfile, 'utf8'))
+    onTestFinished(async () => {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+      await waitUntilGone(pid)
+    })
+    expect(started).toEqual({ code: 0, stderr: '' })
+    expect(readFileSync(log, 'utf8')).toContain('Listening at unix:')
+
+    // Field 6 is the session, field 7 the terminal.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')
+    expect(Number(stat[stat.length - 52 + 5])).toBe(pid)
+    expect(Number(stat[stat.length - 52 + 6])).toBe(0)
+    expect(commandLineOf(pid)).toBe('monoceros: master [shop]')
+    const [acceptor] = childrenOf(pid)
+    expect(commandLineOf(acceptor!)).toBe('monoceros: acceptor [shop]')
+    const [worker] = childrenOf(acceptor!)
+    expect(readFileSync(`/proc/${worker}/comm`, 'utf8')).toBe('worker [shop]\n')
+
+    // A second one is refused, on the terminal and by the exit status.
+    const again = await run([...args, '--pythonpath', appsDirectory, 'plain:app'], directory.path)
+    expect(again.code).toBe(1)
+    expect(again.stderr).toMatch(/^monoceros: The pid file .* names process \d+, which is running/)
+
+    process.kill(pid, 'SIGTERM')
+    await waitUntilGone(pid)
+    expect(existsSync(pidfile)).toBe(false)
+  })
+
+  test('what keeps it from starting is shown where it was started', async () => {
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    const { code, stderr } = await run(['nothing:app'], directory.path)
+    expect(code).toBe(3)
+    expect(stderr).toMatch(
+      /^monoceros: note: A daemon has no terminal.*\nmonoceros: application 'nothing:app': there is no module/,
+    )
+  })
+})
