@@ -37,6 +37,7 @@ from .worker import (
     receive_startup,
     run,
     settle,
+    show_title,
 )
 
 
@@ -50,6 +51,7 @@ def main() -> int:
         startup = receive_startup(channels.control)
         if startup is None:
             return exit_status.ACCEPTOR_GONE
+        show_title("preload", startup)
         with ThreadStarts() as starts:
             preloaded = _load(startup, channels)
         if preloaded is None:

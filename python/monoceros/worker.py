@@ -95,6 +95,7 @@ def run(channels: Channels, load: Callable[[Startup, Channels], Loaded | None]) 
         startup = receive_startup(channels.control)
         if startup is None:
             return exit_status.ACCEPTOR_GONE
+        show_title("worker", startup)
         loaded = load(startup, channels)
         if loaded is None:
             return exit_status.NOT_LOADED
@@ -102,6 +103,11 @@ def run(channels: Channels, load: Callable[[Startup, Channels], Loaded | None]) 
     except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
+
+
+def show_title(role: str, startup: Startup) -> None:
+    if startup.name is not None:
+        set_process_title(role, startup.name)
 
 
 def settle() -> None:
