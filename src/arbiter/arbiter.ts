@@ -35,6 +35,7 @@ import { defer } from './deferred.ts'
 import { HookDriver } from './drivers/hooks.ts'
 import { ReloadDriver } from './drivers/reload/reload-driver.ts'
 import { SignalDriver } from './drivers/signals.ts'
+import { SystemdDriver } from './drivers/systemd.ts'
 import { HookError } from './hooks/hook-calls.ts'
 import { giveLogs, type Identity, IdentityError, identityOf, socketFilesOf } from './identity.ts'
 import {
@@ -49,8 +50,8 @@ import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
 import { readWithin } from './settings-deadline.ts'
-import { type ActivatedSockets, activatedSockets } from './socket-activation.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
+import { type ActivatedSockets, activatedSockets } from './systemd/socket-activation.ts'
 import { type Inheritance, takeInheritance } from './upgrade/inheritance.ts'
 import { type StartCommand, startCommand } from './upgrade/start-command.ts'
 import { Upgrades } from './upgrade/upgrades.ts'
@@ -168,9 +169,12 @@ class Arbiter implements ArbiterActions {
     this.#configHost = loaded.configHost
     this.#options = options
     this.#host = options.host ?? process
+    const { inheritance = takeInheritance(process.env) } = options
+    const systemd = { pid: this.#host.pid, isUpgrade: inheritance !== null }
     this.#drivers = [
       ...(options.drivers ?? [
         new SignalDriver(this.#host),
+        new SystemdDriver(systemd),
         ...(loaded.settings.reload ? [new ReloadDriver(loaded.settings)] : []),
       ]),
       new HookDriver(loaded, this.#host.pid),
@@ -184,7 +188,6 @@ class Arbiter implements ArbiterActions {
       warning: (text: string) => this.#log.warning(text),
       error: (text: string) => this.#log.error(text),
     }
-    const { inheritance = takeInheritance(process.env) } = options
     this.#upgrades = new Upgrades({
       pid: this.#host.pid,
       command: options.command ?? startCommand(process.cwd()),
@@ -575,6 +578,8 @@ class Arbiter implements ArbiterActions {
     this.#serving = acceptors
     if (this.#stopping !== null) return
     this.#announce(serving)
+    const { wsgiApp: application } = this.#settings
+    this.events.serving.publish({ application, workers: acceptors.workers })
     const { failure } = serving.find((acceptor) => acceptor.failure !== undefined) ?? {}
     if (failure !== undefined) this.events.reload.publish({ phase: 'failed', reason: failure })
   }

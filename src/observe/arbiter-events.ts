@@ -41,6 +41,13 @@ export interface OfAcceptor {
   readonly acceptor: number
 }
 
+/** The server serves for the first time. */
+export interface Serving {
+  readonly application: string
+  /** How many there should be. */
+  readonly workers: number
+}
+
 /** The server begins to stop. */
 export interface Stopping {
   /** `quick`: nothing is waited for. It may follow `graceful`. */
@@ -86,6 +93,7 @@ export class ArbiterEvents {
   readonly workerReady: Topic<WorkerReady & OfAcceptor>
   readonly workerRecycled: Topic<WorkerRecycled & OfAcceptor>
   readonly workerEnded: Topic<WorkerEnded & OfAcceptor>
+  readonly serving: Topic<Serving>
   readonly workersChanged: Topic<WorkersChanged>
   readonly reload: Topic<Reload>
   /** Only with `--reload`. */
@@ -102,6 +110,7 @@ export class ArbiterEvents {
     this.workerReady = new Topic('workerReady', failed)
     this.workerRecycled = new Topic('workerRecycled', failed)
     this.workerEnded = new Topic('workerEnded', failed)
+    this.serving = new Topic('serving', failed)
     this.workersChanged = new Topic('workersChanged', failed)
     this.upgrade = new Topic('upgrade', failed)
     this.filesLoaded = new Topic('filesLoaded', failed)

@@ -6,6 +6,7 @@
  * A new entry needs a row in the table below: `docs/reference/node-internals.md` is made from it,
  * and a test looks for other files that touch such members.
  */
+import { readdirSync, readlinkSync } from 'node:fs'
 import net, { type Server, type Socket } from 'node:net'
 
 /** Members that are used together, for the documentation. */
@@ -33,6 +34,12 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     files: [...HERE, 'transport/bound-socket.ts'],
     use: 'listens on that socket, keeps libuv from accepting on it, and finds its descriptor',
     without: 'The server does not start.',
+  },
+  {
+    members: ['a descriptor of no known type that arrives on an IPC channel'],
+    files: HERE,
+    use: 'finds a unix datagram socket that another process handed over: libuv keeps it, and Node gives it to nobody',
+    without: 'The other process sends the messages; systemd then needs `NotifyAccess=all`.',
   },
   {
     members: ['server._handle.onconnection'],
@@ -170,6 +177,31 @@ export function pausableHandle(server: Server): ListeningHandle | null {
 
 function listeningHandle(server: Server): Partial<ListeningHandle> | null {
   return (server as unknown as { _handle?: Partial<ListeningHandle> | null })._handle ?? null
+}
+
+/**
+ * The descriptor of a socket that another process sent over an IPC channel, and that is of no type
+ * for which Node has a class. It is valid as long as the channel is open.
+ *
+ * @param inode identifies the socket
+ * @returns null where it cannot be found
+ */
+export function descriptorOfSocket(inode: number): number | null {
+  const link = `socket:[${inode}]`
+  try {
+    const found = readdirSync('/proc/self/fd').find((name) => pointsTo(name, link))
+    return found === undefined ? null : Number(found)
+  } catch {
+    return null
+  }
+}
+
+function pointsTo(descriptor: string, link: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`) === link
+  } catch {
+    return false
+  }
 }
 
 /** The file descriptor of a handle; -1 if it is not known. */

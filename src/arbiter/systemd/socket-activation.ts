@@ -1,5 +1,5 @@
 /** Listening sockets that systemd opened for this process (sd_listen_fds(3)). */
-import type { BindAddress } from '../settings/bind-address.ts'
+import type { BindAddress } from '../../settings/bind-address.ts'
 
 /** The number of the first socket: SD_LISTEN_FDS_START. */
 const FIRST = 3
