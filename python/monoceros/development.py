@@ -9,7 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Set
 
 from . import frames
-from .startup import loaded_files
+from .loader import load_failure
+from .startup import Startup, load_quietly, loaded_files
+from .stranger import attribute
 
 if TYPE_CHECKING:
     from .carrier import Carrier
@@ -17,27 +19,59 @@ if TYPE_CHECKING:
 #: Byte code is kept for sources that have not changed for so long, in seconds.
 _SETTLED = 3.0
 
+#: The sources of modules that were to be imported, also of those that raised an error.
+_sources: Set[str] = set()
 
-def keep_bytecode_fresh() -> None:
-    """Stores no byte code of a source that was changed a moment ago.
+
+def load_while_watching(startup: Startup) -> Callable[..., Any]:
+    """Imports the application, and all that it needs for requests. Raises LoadError."""
+    _watch_sources()
+    application = load_quietly(startup)
+    try:
+        _load_what_is_late()
+    except BaseException as error:
+        raise load_failure(startup.application, error) from None
+    return application
+
+
+def _watch_sources() -> None:
+    """Notes the sources of all modules that are imported from now on, and stores no byte code of a
+    source that was changed a moment ago.
 
     Python compares the time of a source in whole seconds, and its size. So a module that is edited,
     imported and edited again within a second would be taken from the byte code of the first edit.
     """
     loader: Any = importlib.machinery.SourceFileLoader
-    original = getattr(loader, "_cache_bytecode", None)
-    if original is None:  # another Python: it may never be so fast
-        return
+    get_code = loader.get_code
+    cache = getattr(loader, "_cache_bytecode", None)
 
-    def cache(self: Any, source_path: str, bytecode_path: str, data: Any) -> Any:
+    def get_noted_code(self: Any, name: str) -> Any:
+        _sources.add(self.path)
+        return get_code(self, name)
+
+    def cache_settled(self: Any, source: str, bytecode: str, data: Any) -> None:
         try:
-            if time.time() - os.stat(source_path).st_mtime < _SETTLED:
-                return None
+            settled = time.time() - os.stat(source).st_mtime > _SETTLED
         except OSError:
-            return None
-        return original(self, source_path, bytecode_path, data)
+            return
+        if settled:
+            cache(self, source, bytecode, data)
 
-    loader._cache_bytecode = cache
+    loader.get_code = get_noted_code
+    if cache is not None:  # another Python may have no such method
+        loader._cache_bytecode = cache_settled
+
+
+def _load_what_is_late() -> None:
+    """Has Django import its URL patterns, and with them the views, as its own server does at the
+    start. Otherwise the first request does, and a mistake there would be noticed only then. Raises
+    what the application raises."""
+    urls: Any = sys.modules.get("django.urls")
+    settings = attribute(sys.modules.get("django.conf"), "settings")
+    if urls is None or attribute(settings, "configured") is not True:
+        return
+    if attribute(settings, "ROOT_URLCONF") is not None:
+        _ = urls.get_resolver().url_patterns
 
 
 class ReportingApplication:
@@ -46,24 +80,25 @@ class ReportingApplication:
     def __init__(self, application: Callable[..., Any], carrier: Carrier) -> None:
         self._application = application
         self._carrier = carrier
-        self._modules = len(sys.modules)
+        self._count = len(sys.modules) + len(_sources)
         # The acceptor knows these from READY.
         self._known: Set[str] = set(loaded_files())
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        if len(sys.modules) != self._modules:
-            self._report()
+        self._report()
         try:
             return self._application(environ, start_response)
         finally:
-            if len(sys.modules) != self._modules:
-                self._report()
+            self._report()
 
     def _report(self) -> None:
-        self._modules = len(sys.modules)
+        count = len(sys.modules) + len(_sources)
+        if count == self._count:
+            return
+        self._count = count
         files = set(loaded_files())
+        files.update(map(os.path.abspath, list(_sources)))
         new = sorted(files - self._known)
         self._known |= files
         if new:
-            payload = {"files": new}
-            self._carrier.outbox.put(frames.pack_json(frames.FILES, 0, payload))
+            self._carrier.outbox.put(frames.pack_json(frames.FILES, 0, {"files": new}))

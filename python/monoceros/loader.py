@@ -97,7 +97,7 @@ def load(reference: str) -> Callable[..., Any]:
                 f"application {reference!r}: {where} has no attribute {name!r}{near}"
             ) from None
         except BaseException as error:
-            raise _failed(reference, error) from None
+            raise load_failure(reference, error) from None
         where = f"{'.'.join(names[: names.index(name) + 1])!r} of module {module_name!r}"
     if call is not None:
         if not callable(found):
@@ -107,7 +107,7 @@ def load(reference: str) -> Callable[..., Any]:
         try:
             found = found(*call[0], **call[1])
         except BaseException as error:
-            raise _failed(reference, error) from None
+            raise load_failure(reference, error) from None
         where = f"what {'.'.join(names)}() returned"
     if not callable(found):
         raise LoadError(
@@ -182,9 +182,9 @@ def _import(reference: str, name: str) -> Any:
             and not _raised_inside(error)
         ):
             raise LoadError(_missing(reference, name, missing)) from None
-        raise _failed(reference, error) from None
+        raise load_failure(reference, error) from None
     except BaseException as error:
-        raise _failed(reference, error) from None
+        raise load_failure(reference, error) from None
 
 
 def _raised_inside(error: BaseException) -> bool:
@@ -241,7 +241,7 @@ def _default(reference: str, module: Any) -> Callable[..., Any]:
             found = getattr(module, name, None)
         # a module's __getattr__ may make the application, and raise anything
         except BaseException as error:
-            raise _failed(reference, error) from None
+            raise load_failure(reference, error) from None
         if callable(found):
             return found  # type: ignore[no-any-return]
         if found is not None:
@@ -264,7 +264,8 @@ def _near(holder: Any, name: str, module: str) -> str:
     return f"; callable there: {', '.join(found[:10])}" if found else ""
 
 
-def _failed(reference: str, error: BaseException) -> LoadError:
+def load_failure(reference: str, error: BaseException) -> LoadError:
+    """What the user is told when the application's own code has raised."""
     hide_imports(error)
     # The last line is that of the traceback.
     what = [f"application {reference!r} could not be loaded", advise(error)]

@@ -89,9 +89,14 @@ def enter_directory(startup: Startup) -> None:
 def load_application(startup: Startup) -> Callable[..., Any]:
     """Enters the directory and imports the application. Raises LoadError."""
     if startup.reload:
-        from . import development
+        from .development import load_while_watching
 
-        development.keep_bytecode_fresh()
+        return load_while_watching(startup)
+    return load_quietly(startup)
+
+
+def load_quietly(startup: Startup) -> Callable[..., Any]:
+    """The same without what is done for ``--reload``."""
     try:
         enter_directory(startup)
     except OSError as error:

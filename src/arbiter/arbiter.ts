@@ -587,6 +587,7 @@ class Arbiter implements ArbiterActions {
   #announce(acceptors: readonly ServingAcceptor[]): void {
     // The first has the most workers, so its warnings include those of the others.
     for (const warning of acceptors[0]?.warnings ?? []) this.#log.warning(warning)
+    for (const { failure } of acceptors) if (failure !== undefined) this.#log.error(failure)
     const banner = startBanner({
       application: this.#settings.wsgiApp,
       pid: this.#host.pid,

@@ -29,8 +29,8 @@ function servingLine(application: string, acceptors: readonly ServingAcceptor[])
   const failed = acceptors.find((acceptor) => acceptor.failure !== undefined)
   if (failed !== undefined)
     return (
-      `Cannot load ${application}\n${failed.failure}\n` +
-      'Answering requests with this error until a change mends it (--reload)'
+      `Cannot load ${application}; answering requests with the error until a change mends it ` +
+      '(--reload)'
     )
   const first = acceptors[0]
   const worker = first?.workers[0]

@@ -19,8 +19,8 @@ export interface Excerpt {
 const PYTHON_PLACE = /^ *(?:\| )? {2}File "(.+)", line (\d+)(?:, in (.+))?$/
 const JAVASCRIPT_PLACE =
   /^ +at (?:(?:async )?(.*?) \()?(?:async )?(file:\/\/\/.*|\/.*?):(\d+):\d+\)?$/
-/** How Node.js shows the place of a syntax error, above the error: `/srv/app.js:3`. */
-const SYNTAX_PLACE = /^(file:\/\/\/\S+|\/\S+\.[cm]?[jt]s):(\d+)$/
+/** How Node.js and jiti show the place of a syntax error: `/srv/app.js:3`, `/srv/app.ts:3:0`. */
+const SYNTAX_PLACE = /^ ?(file:\/\/\/\S+|\/\S+\.[cm]?[jt]s):(\d+)(?::\d+)?$/
 const LIBRARY = /[/\\](?:site-packages|dist-packages|node_modules)[/\\]|[/\\]lib\d*[/\\]python\d/
 const SOURCE_FILE = /\.(?:py|[cm]?[jt]sx?)$/
 const LARGEST_SOURCE = 2 * 1024 * 1024

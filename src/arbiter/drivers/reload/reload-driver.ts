@@ -48,10 +48,14 @@ export class ReloadDriver implements ArbiterDriver {
     this.#actions = actions
     const { acceptorReady, filesLoaded, reload } = actions.events
     filesLoaded.subscribe(({ files }) => this.#filesLoaded(files))
-    reload.subscribe(({ phase }) => {
+    reload.subscribe((event) => {
+      const { phase } = event
       if (phase === 'begun') this.#loadedSince = Date.now()
-      if (phase === 'failed') this.#broken = true
       if (phase === 'done') this.#broken = false
+      if (phase !== 'failed') return
+      this.#broken = true
+      // It may be elsewhere, and was not loaded.
+      this.#watcher?.add(filesIn(event.reason))
     })
     // What has changed before the server served.
     acceptorReady.subscribe(() => this.#wait())
@@ -152,6 +156,12 @@ export class ReloadDriver implements ArbiterDriver {
     const all = more > 0 ? [...names, `${more} more`] : names
     return `${all.join(', ')} ${files.length === 1 ? 'has' : 'have'} changed`
   }
+}
+
+/** The files that a traceback of Python or a stack of JavaScript names. */
+function filesIn(text: string): string[] {
+  const places = /^ *File "(\/.+)", line \d|(?:file:\/\/|[\s(])(\/[^\s():]+):\d+/gm
+  return [...text.matchAll(places)].map(([, python, javascript]) => python ?? javascript ?? '')
 }
 
 /** Without folders that are inside of others. */
