@@ -22,9 +22,7 @@ from . import environ, exit_status, frames, loader, streams
 from .channel import Service
 from .embedded_link import AREA, AcceptorFile, Link, Port, make_ledger
 from .embedded_timeout import (
-    TIMED_OUT,
     Place,
-    RequestTimedOut,
     application_stack,
     loading_stack,
     place_of,
@@ -37,6 +35,7 @@ from .outbox import Bytes
 from .serial import SerialWorker
 from .startup import introduce, load_application, read_startup
 from .streams import ErrorStream
+from .timed_out import TIMED_OUT, RequestTimedOut
 
 
 def serve(link: Link) -> int:

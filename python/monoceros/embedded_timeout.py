@@ -16,18 +16,6 @@ from .streams import FileWrapper
 from .trace import is_import
 
 
-class RequestTimedOut(BaseException):
-    """Raised in an application whose request has run out of time.
-
-    Not an Exception, so that ``except Exception`` in the application does not catch it.
-    """
-
-    code = "request-timed-out"
-
-
-TIMED_OUT = "the request ran longer than the timeout"
-
-
 class Place(Enum):
     """Where the interpreter is."""
 

@@ -22,6 +22,7 @@ START = 0x07
 GET_STACKS = 0x08
 PRINT_STACKS = 0x09
 FORK = 0x0A
+INTERRUPT = 0x0B
 
 # Worker to acceptor.
 READY = 0x81
@@ -39,6 +40,7 @@ VIOLATION = 0x8C
 FORKED = 0x8D
 ENDED = 0x8E
 FILES = 0x8F
+INTERRUPTED = 0x90
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body
@@ -79,9 +81,10 @@ _FLAGS = {
     GET_STACKS: 0,
     PRINT_STACKS: 0,
     FORK: 0,
+    INTERRUPT: 0,
 }
 _ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, GET_STACKS, PRINT_STACKS))
-_EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS))
+_EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS, INTERRUPT))
 
 unpack_header = _header.unpack_from
 _unpack_words = _words.unpack_from

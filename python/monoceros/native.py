@@ -1,4 +1,4 @@
-"""Threads and locks of the operating system, taken before the application is imported.
+"""Threads, locks and sockets of the operating system, taken before the application is imported.
 
 An application may replace functions of the standard library (gevent and eventlet, ``patch_all``).
 Then a new thread is a greenlet, which runs only when its thread yields, and a lock is one between
@@ -8,11 +8,14 @@ worker uses the functions of this module."""
 from __future__ import annotations
 
 import select
+import socket
 import threading
 import time
-from _thread import LockType, allocate_lock, start_new_thread
+from _thread import LockType, allocate_lock, get_ident, start_new_thread
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
+#: The class of the channels' sockets, which block their thread.
+Socket = socket.socket
 sleep = time.sleep
 perf_counter = time.perf_counter
 

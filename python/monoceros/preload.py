@@ -23,6 +23,7 @@ from .channel import receive_some
 from .forked import settle_after_fork
 from .frames import Frame, FrameError, FrameReader
 from .loader import LoadError
+from .native import Socket
 from .stacks import StackObserver
 from .startup import Startup, introduce, load_application
 from .thread_starts import ThreadStarts
@@ -34,6 +35,7 @@ from .worker import (
     Preloaded,
     keep_stacks,
     load,
+    patch,
     receive_startup,
     run,
     settle,
@@ -74,6 +76,7 @@ def _load(startup: Startup, channels: Channels) -> Optional[Preloaded]:
     """Loads the application, after the configuration if that has hooks, which run in the workers.
     None if that fails; then the acceptor has been told why."""
     try:
+        patch(startup)
         with StackObserver(channels.data, channels.control):
             configuration = None
             if startup.config is not None:
@@ -216,7 +219,7 @@ class _Ends:
         """Connects to the acceptor four times: for the data channel, the control channel, standard
         output and standard error, in this order. Raises OSError."""
         for _ in range(4):
-            end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            end = Socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._sockets.append(end)
             end.connect(path)
         self._ledger = os.open(ledger, os.O_RDWR | os.O_CLOEXEC)

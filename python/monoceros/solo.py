@@ -39,9 +39,12 @@ class SoloWorker(SerialWorker):
         self._wake_control = Pipe()
 
     def serve(self) -> int:
+        self._start()
+        return super().serve()
+
+    def _start(self) -> None:
         greenlets.remember_current()
         start_thread(self._attend_control, (), "monoceros-control")
-        return super().serve()
 
     # Reading. These run in the main thread.
 
@@ -143,9 +146,9 @@ class SoloWorker(SerialWorker):
                         self._cancel(stream)
                     elif kind == frames.STOP:
                         self._stopping = True
-                        if self._idle and not self._tracked and not self._queue:
-                            # Nothing more will come: this ends the main thread's read.
-                            self._shut(socket.SHUT_RD)
+                        self._stop_if_idle()
+                    elif kind == frames.INTERRUPT:
+                        self._time_out(stream)
                     elif kind == frames.PRINT_STACKS:
                         greenlets.show()
                     # GET_STACKS may arrive when the application has just been loaded.
@@ -153,6 +156,14 @@ class SoloWorker(SerialWorker):
                         raise FrameError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()
+
+    def _stop_if_idle(self) -> None:
+        if self._idle and not self._tracked and not self._queue:
+            # Nothing more will come: this ends the main thread's read.
+            self._shut(socket.SHUT_RD)
+
+    def _time_out(self, stream: int) -> None:
+        raise FrameError("an INTERRUPT, which only a worker with gevent understands")
 
     def _recall(self) -> None:
         """Gives back all requests that have not begun, including those that are unread."""

@@ -22,7 +22,9 @@ class Startup(NamedTuple):
     application: str
     chdir: Optional[str]
     pythonpath: List[str]
+    #: Requests at once: the number of threads, or of greenlets with gevent.
     threads: int
+    worker_class: str
     window: int
     graceful_timeout: float
     environ: Dict[str, str]
@@ -45,6 +47,7 @@ def read_startup(payload: bytes) -> Startup:
             chdir=value.get("chdir") or None,
             pythonpath=value.get("pythonpath") or [],
             threads=value.get("threads", 1),
+            worker_class=value.get("worker_class", "sync"),
             window=value.get("window", 256 * 1024),
             graceful_timeout=value.get("graceful_timeout", 30),
             environ=value.get("environ") or {},
@@ -59,6 +62,7 @@ def read_startup(payload: bytes) -> Startup:
     for field, kind in (
         ("application", str),
         ("threads", int),
+        ("worker_class", str),
         ("window", int),
         ("graceful_timeout", (int, float)),
     ):

@@ -53,6 +53,17 @@ def _alone(error: BaseException) -> str:
         return f"{_places(error)}{type_name(error)} (it cannot be shown: {type_name(failure)})"
 
 
+def format_stack(frame: Optional[FrameType]) -> str:
+    """The stack that ends in ``frame``, without the server's frames: where an application is."""
+    entries = []
+    while frame is not None:
+        if not _is_server(frame.f_code.co_filename):
+            entries.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    stack = traceback.StackSummary.extract(iter(reversed(entries)))
+    return "Stack (most recent call last):\n" + "".join(stack.format()).rstrip("\n")
+
+
 def calling_place() -> str:
     """Where the application calls the server now: the innermost frame that is not the server's."""
     frame: Optional[FrameType] = sys._getframe(1)

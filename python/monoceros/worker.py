@@ -18,7 +18,7 @@ from .cooperative import CooperativeWorker
 from .environ import make_template
 from .frames import FrameReader, FrameError
 from .loader import LoadError
-from .native import cooperative_wait
+from .native import Socket, cooperative_wait
 from .process_title import set_process_title
 from .solo import SoloWorker
 from .stacks import StackObserver
@@ -123,6 +123,8 @@ def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = Non
     if preloaded is not None and startup.config is None:
         return Loaded(preloaded.application)
     try:
+        if preloaded is None:
+            patch(startup)
         with StackObserver(channels.data, channels.control):
             if startup.config is not None:
                 hooks = _hooks_of(startup.config, startup.application, channels, preloaded)
@@ -136,6 +138,15 @@ def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = Non
         if hooks is not None:
             hooks.exit()
         return None
+
+
+def patch(startup: Startup) -> None:
+    """Patches the standard library if the class of the worker needs that. Call it before all else:
+    what is imported earlier would keep the functions that wait. Raises LoadError."""
+    if startup.worker_class == "gevent":
+        from . import gevent_patch
+
+        gevent_patch.patch()
 
 
 def _hooks_of(
@@ -154,9 +165,8 @@ def _serve(
     startup: Startup, loaded: Loaded, channels: Channels, ledger: MutableSequence[int]
 ) -> int:
     application, hooks = loaded
-    template = make_template(
-        startup.environ, startup.threads > 1, startup.multiprocess, ErrorStream()
-    )
+    concurrent = startup.threads > 1 or startup.worker_class == "gevent"
+    template = make_template(startup.environ, concurrent, startup.multiprocess, ErrorStream())
     channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
     # The application's objects live as long as the worker, so garbage collection can skip them.
     gc.collect()
@@ -174,6 +184,10 @@ def _serve(
 
 def _worker(startup: Startup, service: Service, channels: Channels) -> SoloWorker | ThreadedWorker:
     data, control, _ = channels
+    if startup.worker_class == "gevent":
+        from .gevent_worker import GeventWorker
+
+        return GeventWorker(service, data, control)
     if startup.threads > 1:
         return ThreadedWorker(startup.threads, service, data, control)
     wait = cooperative_wait()
@@ -215,7 +229,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
 
 def _take_socket(number: int) -> socket.socket:
     os.set_inheritable(number, False)
-    channel = socket.socket(fileno=number)
+    channel = Socket(fileno=number)
     channel.setblocking(True)
     return channel
 

@@ -70,6 +70,8 @@ export interface ReadyReport {
   readonly interpreter: string
   /** How many requests each worker runs at the same time; null if that is always one. */
   readonly threads: number | null
+  /** How many of them have a greenlet each, with `worker_class` gevent. */
+  readonly greenlets?: number
   /** Warnings for the operator; the arbiter logs them once, not for each acceptor. */
   readonly warnings?: readonly string[]
   /** Why the application could not be loaded; the acceptor answers with it (`--reload`). */

@@ -9,7 +9,7 @@ import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
-import type { WorkerOptions } from '../runtimes/workers/worker-options.ts'
+import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
 import { gunicornSettingsOf, hasPythonHooks } from '../settings/gunicorn-view.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -54,6 +54,7 @@ export class PythonBackend implements Backend {
     })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
+      refuseGreenlets(settings, python.insteadOf)
       this.#tellOfEmbedded(python.insteadOf)
     }
     const pool = this.#makePool(python)
@@ -62,8 +63,11 @@ export class PythonBackend implements Backend {
     const workers = await pool.start()
     python.settle()
     this.#gateway = new Gateway(gateway, pool)
+    const interpreter = python.executable
+    if (settings.workerClass === 'gevent')
+      return { workers, interpreter, threads: null, greenlets: settings.workerConnections }
     const threads = python.runtime === 'pyodide' ? null : settings.threads
-    return { workers, interpreter: python.executable, threads }
+    return { workers, interpreter, threads }
   }
 
   #tellOfEmbedded(tried: string): void {
@@ -97,8 +101,7 @@ export class PythonBackend implements Backend {
         name: processName(settings),
         chdir: settings.chdir,
         pythonpath: settings.pythonpath,
-        // Python has no threads on WebAssembly.
-        threads: runtime === 'pyodide' ? 1 : settings.threads,
+        ...requestsAtOnce(runtime, settings),
         window: settings.responseWindow,
         gracefulTimeout: settings.gracefulTimeout,
         // Embedded interpreters share nothing, like processes.
@@ -173,5 +176,12 @@ function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
     `${tried}\nThe embedded Python cannot replace it with --acceptors ${acceptors}: ` +
       'its file locks do not work across processes, so SQLite databases could be destroyed. ' +
       'Leave --acceptors out to use the embedded Python.',
+  )
+}
+
+function refuseGreenlets({ workerClass }: Settings, tried: string): void {
+  if (workerClass !== 'gevent') return
+  throw new InterpreterError(
+    `${tried}\nThe embedded Python cannot replace it with worker_class gevent: it has no sockets.`,
   )
 }

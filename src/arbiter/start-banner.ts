@@ -40,9 +40,11 @@ function servingLine(application: string, acceptors: readonly ServingAcceptor[])
   }
   const count = acceptors.reduce((sum, acceptor) => sum + acceptor.workers.length, 0)
   const threads = first?.threads ?? null
-  const each = threads === null ? '' : `, ${plural(threads, 'thread')} each`
+  const greenlets = first?.greenlets
+  const each = greenlets === undefined ? '' : `, up to ${plural(greenlets, 'greenlet')} each`
+  const withThreads = threads === null ? each : `, ${plural(threads, 'thread')} each`
   return (
-    `Serving ${application} with ${plural(count, 'worker')}${each}, ` +
+    `Serving ${application} with ${plural(count, 'worker')}${withThreads}, ` +
     `${worker.implementation} ${worker.pythonVersion} (${first?.interpreter})`
   )
 }

@@ -35,6 +35,7 @@ import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { MountError } from '../runtimes/pyodide/files/mounts.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
+import { requestsAtOnce } from '../runtimes/workers/worker-options.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
 import { defaultDiskLimits } from '../spool/defaults.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
@@ -266,7 +267,7 @@ class PythonRunner implements PythonCallContext {
         application: this.#application,
         chdir: options.chdir,
         pythonpath: options.pythonpath,
-        threads: runtime === 'pyodide' ? 1 : options.threads,
+        ...requestsAtOnce(runtime, options),
         window: options.responseWindow,
         gracefulTimeout: options.gracefulTimeout,
         multiprocess: options.workers > 1,

@@ -20,6 +20,13 @@ export interface PythonAppOptions {
   /** Requests that a worker runs at the same time, in threads. Defaults to 1. */
   threads?: number
   /**
+   * `'gevent'`: each request in a greenlet, for an application that mostly waits for others. Not
+   * for the embedded Python. Defaults to `'sync'`: in threads.
+   */
+  workerClass?: 'sync' | 'gthread' | 'gevent'
+  /** Requests that a worker runs at the same time with `'gevent'`. Defaults to 1000. */
+  workerConnections?: number
+  /**
    * `'cpython'`: an interpreter of the system. `'pyodide'`: the embedded one. Defaults to `'auto'`:
    * the embedded one if the system has none.
    */
@@ -99,6 +106,8 @@ export interface PythonAppOptions {
 const NAMES = [
   'workers',
   'threads',
+  'worker_class',
+  'worker_connections',
   'runtime',
   'python',
   'inherit_env',
@@ -125,6 +134,8 @@ export type CheckedOptions = Pick<
   Settings,
   | 'workers'
   | 'threads'
+  | 'workerClass'
+  | 'workerConnections'
   | 'python'
   | 'inheritEnv'
   | 'mounts'
@@ -161,6 +172,11 @@ export function checkOptions(options: PythonAppOptions): CheckedOptions {
   if (checked.runtime === 'node') {
     throw new PythonOptionError(
       'pythonApp: runtime: expected one of auto, cpython, pyodide, got "node"',
+    )
+  }
+  if (checked.runtime === 'pyodide' && checked.workerClass === 'gevent') {
+    throw new PythonOptionError(
+      "pythonApp: workerClass 'gevent' needs the system's Python: the embedded one has no sockets",
     )
   }
   for (const name of Object.keys(given)) {

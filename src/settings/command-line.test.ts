@@ -71,7 +71,6 @@ describe('the command line', () => {
     [['-w'], 'missing-value', '-w needs a value: -w INT'],
     [['--bind', '--workers', '2'], 'missing-value', '--bind needs a value: --bind ADDRESS'],
     [['--help=yes'], 'unwanted-value', '--help does not take a value, got "yes"'],
-    [['-k', 'gevent'], 'unsupported', '-k gevent is not supported: there is one kind of worker'],
     [['-k'], 'missing-value', '-k needs a value'],
     [['a:b', 'c:d'], 'two-applications', 'Two applications given, "a:b" and "c:d"'],
     [['a\nb', 'c'], 'two-applications', 'Two applications given, "a\\nb" and "c"'],
@@ -88,17 +87,10 @@ describe('the command line', () => {
   })
 
   test("Gunicorn's flags that make no difference are noted", () => {
-    const { values, notes } = parseCommandLine([
-      '-k',
-      'gthread',
-      '--no-sendfile',
-      '--http-parser',
-      'fast',
-      'a',
-    ])
+    const { values, notes } = parseCommandLine(['--no-sendfile', '--http-parser', 'fast', 'a'])
     expect([...values.keys()]).toEqual(['wsgi_app'])
-    expect(notes).toHaveLength(3)
-    expect(notes[0]).toContain('-k gthread is not needed')
+    expect(notes).toHaveLength(2)
+    expect(notes[0]).toContain('--no-sendfile is not needed')
   })
 
   test.each([

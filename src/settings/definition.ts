@@ -83,6 +83,7 @@ export type RuleName =
   | 'field-names'
   | 'user'
   | 'group'
+  | 'worker-class'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {

@@ -31,22 +31,6 @@ const CONTROL = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
   {
-    name: 'worker_class',
-    flags: ['-k', '--worker-class'],
-    takesValue: true,
-    ignored: ['sync', 'gthread'],
-    advice:
-      'there is one kind of worker, which never waits for a client; leave the option out. If the ' +
-      'application waits for other servers, use --threads or more --workers',
-    adviceIgnored: 'there is one kind of worker; --threads sets its number of threads',
-  },
-  {
-    name: 'worker_connections',
-    flags: ['--worker-connections'],
-    ...IGNORED,
-    advice: 'connections do not occupy workers; --max-connections limits them',
-  },
-  {
     name: 'reuse_port',
     flags: ['--reuse-port'],
     ...IGNORED_SWITCH,

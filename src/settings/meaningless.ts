@@ -10,10 +10,12 @@ const BOTH_PYTHONS: readonly RuntimeName[] = ['cpython', 'pyodide']
 
 /** Settings that only some runtimes use, with these runtimes. */
 const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
+  worker_class: ['cpython'],
   threads: ['cpython'],
   preload_app: ['cpython'],
   max_worker_memory: ['cpython', 'node'],
   max_worker_memory_jitter: ['cpython', 'node'],
+  worker_connections: ['cpython'],
   python: ['cpython'],
   acceptors: ['cpython'],
   pythonpath: BOTH_PYTHONS,
@@ -65,20 +67,47 @@ export function notesOnMeaningless(
         'Leave the runtime out',
     )
   }
+  if (runtime === 'pyodide' && settings.workerClass === 'gevent') {
+    throw new SettingsError(
+      'bad-value',
+      'worker_class gevent is not supported by the embedded Python, which has no sockets to wait ' +
+        "for. Use the system's Python, or more --workers",
+    )
+  }
   // With `auto`, it is not known yet which Python it will be.
   const possible = settings.runtime === 'auto' && runtime !== 'node' ? BOTH_PYTHONS : [runtime]
+  // A config file from --print-config has all settings.
+  const noticed = (name: string) => {
+    const value = settings[camelCase(name) as keyof Settings]
+    const setting = table.find((one) => one.name === name)
+    return JSON.stringify(value) === JSON.stringify(setting?.default) ? undefined : given(name)
+  }
   const notes: string[] = []
-  for (const setting of table) {
-    const { name } = setting
+  for (const { name } of table) {
     const meant = MEANT_FOR[name]
     if (meant === undefined || meant.some((one) => possible.includes(one))) continue
-    const found = given(name)
-    // A config file from --print-config has all settings.
-    const value = settings[camelCase(name) as keyof Settings]
-    if (found === undefined || JSON.stringify(value) === JSON.stringify(setting.default)) continue
+    const found = noticed(name)
+    if (found === undefined) continue
     notes.push(
       `${found.label} has no effect on ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`,
     )
   }
+  if (runtime === 'cpython') notes.push(...notesOnClass(settings, noticed))
   return notes
+}
+
+/** Notes on settings that have no effect with the class of the workers. */
+function notesOnClass(
+  { workerClass }: Settings,
+  noticed: (name: string) => GivenValue | undefined,
+): string[] {
+  if (workerClass === 'gevent') {
+    const threads = noticed('threads')
+    if (threads === undefined) return []
+    return [`${threads.label} has no effect with worker_class gevent; use --worker-connections`]
+  }
+  const connections = noticed('worker_connections')
+  if (connections === undefined) return []
+  const why = 'where connections do not occupy workers; --max-connections limits them'
+  return [`${connections.label} has no effect with worker_class ${workerClass}, ${why}`]
 }

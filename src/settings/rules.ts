@@ -6,6 +6,7 @@ import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import { findGroup, findUser } from './accounts.ts'
 import type { RuleName } from './definition.ts'
+import { readWorkerClass } from './worker-class.ts'
 
 type Value = unknown
 
@@ -102,6 +103,8 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     )
       ? { value }
       : { expected: 'valid header names as keys' },
+
+  'worker-class': (value) => readWorkerClass(String(value)),
 }
 
 function isNetwork(text: string): boolean {

@@ -221,6 +221,7 @@ export function makePool(
         chdir: directory,
         pythonpath: [],
         threads,
+        workerClass: 'sync',
         window,
         gracefulTimeout: 10,
         multiprocess,

@@ -156,6 +156,7 @@ export function workerOptions(start: WorkerStarter, threads = 1): WorkerOptions 
     chdir: '/',
     pythonpath: [],
     threads,
+    workerClass: 'sync',
     window: 1000,
     gracefulTimeout: 1,
     multiprocess: false,

@@ -6,7 +6,7 @@ import { Lookahead } from './lookahead.ts'
 
 function makeRequests(count: number) {
   const lookahead = new Lookahead(1)
-  const requests = new AssignedRequests(lookahead, 1)
+  const requests = new AssignedRequests(lookahead, { threads: 1, cooperative: false })
   const assignments = Array.from({ length: count }, (_, n) => {
     const { assignment } = testAssignment(n + 1)
     assignment.credit = 10

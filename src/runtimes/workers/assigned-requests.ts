@@ -2,8 +2,12 @@ import type { Assignment } from './assignment.ts'
 import { AssignmentTable } from './assignment-table.ts'
 import { FrameError } from './frames.ts'
 import type { Lookahead } from './lookahead.ts'
+import type { WorkerCapacity } from './worker-options.ts'
 
-/** A thread is crowded when it has begun this many responses that are not complete. */
+/**
+ * A thread is crowded when it has begun this many responses that are not complete; a worker with
+ * greenlets, when half of them are busy with such responses.
+ */
 const CROWD = 3
 
 /** The requests that a worker has, and how much they keep its threads busy. */
@@ -17,17 +21,20 @@ export class AssignedRequests {
   /** How many moved since {@link Lookahead.finish} was last called. */
   moved = 0
   readonly #lookahead: Lookahead
-  readonly #threads: number
+  /** A suspended one keeps its greenlet; a thread does something else in the meantime. */
+  readonly #cooperative: boolean
+  readonly #crowd: number
   /** How many have sent their head and are not complete. */
   #answering = 0
 
-  constructor(lookahead: Lookahead, threads: number) {
+  constructor(lookahead: Lookahead, { threads, cooperative }: WorkerCapacity) {
     this.#lookahead = lookahead
-    this.#threads = threads
+    this.#cooperative = cooperative
+    this.#crowd = cooperative ? threads / 2 : CROWD * threads
   }
 
   get crowded(): boolean {
-    return this.#answering >= CROWD * this.#threads
+    return this.#answering >= this.#crowd
   }
 
   add(assignment: Assignment, now: number): void {
@@ -64,7 +71,7 @@ export class AssignedRequests {
   suspend(assignment: Assignment): void {
     // Something has moved, and others have had or will have their turn.
     this.moved++
-    if (assignment.suspended) return
+    if (assignment.suspended || this.#cooperative) return
     if (!assignment.shares) {
       assignment.shares = true
       this.sharing++

@@ -48,6 +48,8 @@ export class Assignment implements TaskHandle {
   headSent = false
   /** Its application ran out of time. */
   timedOut = false
+  /** The worker has raised in its application because of that. */
+  interrupted = false
   /**
    * When the application was last known to have something to do, in milliseconds of
    * `performance.now()`; its timeout counts from there.

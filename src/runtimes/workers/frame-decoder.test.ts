@@ -14,6 +14,7 @@ import {
   FORKED,
   FrameError,
   HEAD,
+  INTERRUPTED,
   LAST,
   LOG,
   MAX_PAYLOAD,
@@ -204,6 +205,7 @@ describe('decoding frames', () => {
       FORKED,
       ENDED,
       FILES,
+      INTERRUPTED,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])

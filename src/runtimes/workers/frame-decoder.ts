@@ -12,6 +12,7 @@ import {
   FrameError,
   HEAD,
   HEADER_SIZE,
+  INTERRUPTED,
   LAST,
   LOG,
   MAX_PAYLOAD,
@@ -47,7 +48,7 @@ export interface FrameSink {
 const FLAGS = new Int16Array(256).fill(-1)
 const WITHOUT_FLAGS = [
   ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
-  ...[FORKED, ENDED, FILES],
+  ...[FORKED, ENDED, FILES, INTERRUPTED],
 ]
 for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST

@@ -20,6 +20,7 @@ export const START = 0x07
 export const GET_STACKS = 0x08
 export const PRINT_STACKS = 0x09
 export const FORK = 0x0a
+export const INTERRUPT = 0x0b
 
 // Worker → acceptor
 export const READY = 0x81
@@ -37,6 +38,7 @@ export const VIOLATION = 0x8c
 export const FORKED = 0x8d
 export const ENDED = 0x8e
 export const FILES = 0x8f
+export const INTERRUPTED = 0x90
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

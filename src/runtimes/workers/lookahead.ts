@@ -15,14 +15,14 @@ const NEWEST = 0.2
  * A worker that has answered nothing for this long is asked to give back what it has not begun, if
  * another worker is idle …
  */
-const RECALL_AFTER_MS = 5
+export const RECALL_AFTER_MS = 5
 /**
  * … and in any case after this many service times. Where requests take milliseconds, all of them
  * would be late after 5 ms.
  */
 const RECALL_AFTER_SERVICES = 4
 /** How long after a recall a worker is asked again, if it still has more than it can run. */
-const RECALL_AGAIN_MS = 20
+export const RECALL_AGAIN_MS = 20
 
 /**
  * How many requests one worker is given ahead of time, and when it has to give them back.
@@ -60,6 +60,11 @@ export class Lookahead {
     if (this.stuck) return this.#threads - load
     const ahead = Math.min(MAX_LOOKAHEAD - 1, Math.floor(LOOKAHEAD_MS / this.#service))
     return this.#threads + ahead - (load - sharing)
+  }
+
+  /** Whether it could begin at once what another worker gives back. */
+  isIdle(load: number): boolean {
+    return load === 0
   }
 
   /** The worker, which was idle, got a request. */

@@ -113,6 +113,7 @@ async function observedPool(source: string, options: Partial<PoolOptions> = {}) 
       chdir: directory,
       pythonpath: [],
       threads: 1,
+      workerClass: 'sync',
       window: 262_144,
       gracefulTimeout: 10,
       multiprocess: false,

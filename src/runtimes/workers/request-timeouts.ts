@@ -48,36 +48,43 @@ export class RequestTimeouts {
   }
 
   #lookAt(worker: Worker, limit: number): void {
-    let late: Assignment | null = null
+    const late: Assignment[] = []
     for (const assignment of worker.silentSince(limit)) {
       if (assignment.timedOut) continue
       assignment.timedOut = true
-      late = assignment
+      late.push(assignment)
       if (assignment.settled) continue
       assignment.settled = true
       const { timeout } = this.#options
       assignment.task.lost(504, `the application sent nothing for ${timeout} s (timeout)`)
     }
-    if (late !== null && !this.#interrupt(worker, late)) this.#condemn(worker)
+    if (late.length > 0 && !this.#interrupt(worker, late)) this.#condemn(worker)
   }
 
   /**
-   * A worker that can be interrupted need not be killed: it continues with the next request, if the
-   * late one yields.
+   * A worker that can be interrupted need not be killed: it continues with other requests, if the
+   * late ones yield.
    */
-  #interrupt(worker: Worker, late: Assignment): boolean {
-    if (!worker.interrupt(late)) return false
+  #interrupt(worker: Worker, late: readonly Assignment[]): boolean {
+    for (const each of late) if (!worker.interrupt(each)) return false
     this.#say(worker, 'Interrupting')
     worker.lookahead.stuck = true
     if (worker.load > this.#options.threads) worker.recall()
-    setTimeout(() => {
-      if (!late.open) return
-      if (worker.isAt(late)) this.#condemn(worker)
-      // It was suspended just before, so nothing was interrupted, and the request that has the
-      // thread now is not late.
-      else worker.cancel(late)
-    }, INTERRUPT_MS).unref()
+    const look = () => {
+      for (const each of late) if (each.open) this.#notEnded(worker, each)
+    }
+    setTimeout(look, INTERRUPT_MS).unref()
     return true
+  }
+
+  /** A late request has not ended, although its worker was to raise in it. */
+  #notEnded(worker: Worker, late: Assignment): void {
+    // It was suspended just before, so nothing was interrupted, and the request that has the
+    // thread now is not late.
+    if (!worker.isAt(late)) worker.cancel(late)
+    // No greenlet gets a turn any more: no other request can finish.
+    else if (worker.cooperative && !late.interrupted) worker.abort(OUT_OF_TIME)
+    else this.#condemn(worker)
   }
 
   /** The worker gets no more requests, and is killed when its other threads have finished. */

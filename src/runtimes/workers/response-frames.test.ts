@@ -19,7 +19,7 @@ import { Lookahead } from './lookahead.ts'
 import { ResponseFrames } from './response-frames.ts'
 
 function makeResponse() {
-  const requests = new AssignedRequests(new Lookahead(1), 1)
+  const requests = new AssignedRequests(new Lookahead(1), { threads: 1, cooperative: false })
   const { task, assignment } = testAssignment(1)
   assignment.credit = 100
   requests.add(assignment, 0)

@@ -12,6 +12,7 @@ import {
   FILE,
   FrameError,
   HEAD,
+  INTERRUPTED,
   LAST,
   readU32,
   SUSPENDED,
@@ -116,6 +117,9 @@ export class ResponseFrames {
         this.#requests.suspend(assignment)
         return
       }
+      case INTERRUPTED:
+        assignment.interrupted = true
+        return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
     }

@@ -144,15 +144,15 @@ export class Scheduler {
     this.dispatch()
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
-      if (worker.lookahead.isRecallDue(worker.load, now, memoryOver, this.#isSomeoneIdle))
-        worker.recall()
+      const { lookahead, load } = worker
+      if (lookahead.isRecallDue(load, now, memoryOver, this.#isSomeoneIdle)) worker.recall()
     }
     if (!busy) this.stop()
   }
 
   readonly #isSomeoneIdle = (): boolean => {
     for (const worker of this.#workers) {
-      if (worker.state === 'serving' && worker.load === 0) return true
+      if (worker.state === 'serving' && worker.lookahead.isIdle(worker.load)) return true
     }
     return false
   }

@@ -1,6 +1,37 @@
 import type { PoolLog } from './pool-log.ts'
 import type { WorkerSource, WorkerStarter } from './worker-handle.ts'
 
+/** How a worker runs its requests. */
+export type WorkerClass = 'sync' | 'gthread' | 'gevent'
+
+/**
+ * How the settings say that workers run requests, for {@link WorkerOptions}. An embedded Python has
+ * neither threads nor greenlets.
+ */
+export function requestsAtOnce(
+  runtime: 'cpython' | 'pyodide',
+  settings: Pick<WorkerOptions, 'workerClass' | 'threads'> & { readonly workerConnections: number },
+): Pick<WorkerOptions, 'workerClass' | 'threads'> {
+  const { workerClass, threads, workerConnections } = settings
+  if (runtime === 'pyodide') return { workerClass: 'sync', threads: 1 }
+  return { workerClass, threads: workerClass === 'gevent' ? workerConnections : threads }
+}
+
+/** How many requests a worker runs at once, and how. */
+export interface WorkerCapacity {
+  readonly threads: number
+  /** In greenlets of one thread, so that one that computes keeps all others waiting. */
+  readonly cooperative: boolean
+}
+
+/** The capacity that some settings amount to. */
+export function capacityOf({
+  workerClass,
+  threads,
+}: Pick<WorkerOptions, 'workerClass' | 'threads'>): WorkerCapacity {
+  return { threads, cooperative: workerClass === 'gevent' }
+}
+
 /** How a worker is started; the same for all of a pool. */
 export interface WorkerOptions {
   /** Starts its process or thread. */
@@ -15,7 +46,10 @@ export interface WorkerOptions {
   readonly name?: string
   readonly chdir: string
   readonly pythonpath: readonly string[]
+  /** How many requests each runs at once: its threads, or its greenlets with gevent. */
   readonly threads: number
+  /** `gevent` runs requests in greenlets. With all others, each has a thread. */
+  readonly workerClass: WorkerClass
   /** Bytes of response body that may be under way for one exchange. */
   readonly window: number
   readonly gracefulTimeout: number
@@ -74,6 +108,7 @@ export function startPayload(options: WorkerOptions, age = 0): object {
     chdir: options.chdir,
     pythonpath: options.pythonpath,
     threads: options.threads,
+    worker_class: options.workerClass,
     window: options.window,
     graceful_timeout: options.gracefulTimeout,
     environ: options.environ,

@@ -18,6 +18,7 @@ import {
   FAIL,
   FILES,
   FrameError,
+  INTERRUPT,
   LAST,
   LOG,
   PRINT_STACKS,
@@ -32,6 +33,7 @@ import {
   WINDOW,
   writeU32,
 } from './frames.ts'
+import { GreenletLookahead } from './greenlet-lookahead.ts'
 import { ERROR } from './log-levels.ts'
 import { Lookahead } from './lookahead.ts'
 import {
@@ -45,7 +47,12 @@ import {
 import { ResponseFrames } from './response-frames.ts'
 import { WorkerEnd } from './worker-end.ts'
 import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
-import { startPayload, type WorkerOptions } from './worker-options.ts'
+import {
+  capacityOf,
+  startPayload,
+  type WorkerCapacity,
+  type WorkerOptions,
+} from './worker-options.ts'
 
 /** Called by a {@link Worker} about itself: its pool. */
 export interface WorkerOwner {
@@ -111,6 +118,7 @@ export class Worker implements FrameSink, WorkerListener {
   #handle: WorkerHandle | null = null
   /** Set together with the handle; nothing is written before. */
   #writer!: FrameWriter
+  readonly #capacity: WorkerCapacity
   readonly #requests: AssignedRequests
   readonly #responses: ResponseFrames
   #nextStream = 1
@@ -121,8 +129,13 @@ export class Worker implements FrameSink, WorkerListener {
     this.multiprocess = options.multiprocess
     this.#owner = owner
     this.decoder = new FrameDecoder(this)
-    this.lookahead = new Lookahead(options.threads)
-    this.#requests = new AssignedRequests(this.lookahead, options.threads)
+    const capacity = capacityOf(options)
+    this.#capacity = capacity
+    const { threads, cooperative } = capacity
+    this.lookahead = cooperative
+      ? new GreenletLookahead(threads, (now) => this.#waitsToBegin(now))
+      : new Lookahead(threads)
+    this.#requests = new AssignedRequests(this.lookahead, capacity)
     this.#responses = new ResponseFrames(this, this.#requests)
     this.#end = new WorkerEnd({
       finish: (reason) => this.#finish(reason),
@@ -279,11 +292,30 @@ export class Worker implements FrameSink, WorkerListener {
 
   #atWork(): Assignment[] {
     const begun = () => this.#handle?.begun() ?? 0
-    return assignmentsAtWork(this.assignments, this.#options.threads, begun)
+    return assignmentsAtWork(this.assignments, this.#capacity, begun)
+  }
+
+  /** How long the first request that it has not begun has waited for that, in milliseconds. */
+  #waitsToBegin(now: number): number {
+    const begun = this.#handle?.begun() ?? 0
+    for (let stream = begun + 1; stream < this.#nextStream; stream++) {
+      const assignment = this.assignments.get(stream)
+      if (assignment !== undefined) return now - assignment.activeAt
+    }
+    return 0
+  }
+
+  /** Whether it runs its requests in greenlets of one thread. */
+  get cooperative(): boolean {
+    return this.#capacity.cooperative
   }
 
   /** Raises in the application that works on it; see {@link WorkerHandle.interrupt}. */
   interrupt(assignment: Assignment): boolean {
+    if (this.#capacity.cooperative) {
+      this.#sendControl(INTERRUPT, assignment.stream)
+      return true
+    }
     return this.#handle?.interrupt(assignment.stream) ?? false
   }
 

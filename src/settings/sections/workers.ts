@@ -20,6 +20,30 @@ Slow clients need no extra workers, because a worker never waits for a client.
 The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
   },
   {
+    name: 'worker_class',
+    section: 'Workers',
+    flags: ['-k', '--worker-class'],
+    type: 'string',
+    choices: ['sync', 'gthread', 'gevent'],
+    rule: 'worker-class',
+    metavar: 'CLASS',
+    default: 'sync',
+    doc: `How a worker runs its requests: \`sync\` and \`gthread\` in threads, \`gevent\` in greenlets.
+
+- \`sync\` and \`gthread\` are the same here: \`threads\` is how many requests each worker runs at
+  the same time.
+- \`gevent\` runs up to \`worker_connections\` requests in each worker, each in a greenlet.
+  It calls \`gevent.monkey.patch_all()\` before the application is imported.
+  Use it for an application that mostly waits for others and does so in Python: sockets, sleeps,
+  queues.
+  A greenlet that computes keeps all others of its worker waiting, and so does an extension that
+  waits in C, such as a database driver that gevent does not know.
+  gevent must be installed where the application is; it runs on the system's Python only.
+
+Gunicorn's other names for these are accepted too, such as
+\`gunicorn.workers.ggevent.GeventWorker\`.`,
+  },
+  {
     name: 'threads',
     section: 'Workers',
     flags: ['--threads'],
@@ -46,6 +70,21 @@ A reload loads the application in a new process.
 
 The application must stand a fork: see [the guide](../guides/deploy.md#preloading).
 With several acceptors, each loads the application for its own workers.`,
+  },
+  {
+    name: 'worker_connections',
+    section: 'Workers',
+    flags: ['--worker-connections'],
+    type: 'integer',
+    minimum: 1,
+    maximum: 65535,
+    metavar: 'INT',
+    default: 1000,
+    doc: `How many requests each worker with \`gevent\` runs at the same time.
+
+More wait in the queue (\`backlog_limit\`).
+Each takes some 30 KiB of memory beside what the application needs for it.
+Open connections without a request do not count; \`max_connections\` limits these.`,
   },
   {
     name: 'worker_memory',
