@@ -66,6 +66,7 @@ export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 // Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`.
 
 export { type ServeOptions, serve } from './arbiter/serve.ts'
+export { type Config, type ConfigHook, defineConfig } from './config/define-config.ts'
 export { type LoadedSettings, loadSettings, type SettingsSources } from './config/load-settings.ts'
 export type { LogLevel } from './logging/error-log.ts'
 export {

@@ -54,15 +54,18 @@ A config file is an object whose keys are names of settings, in JSON:
 }
 \`\`\`
 
-or in JavaScript, which runs when the server starts and again on HUP:
+or the default export of a TypeScript or JavaScript file.
+It runs when the server starts, and again on HUP:
 
-\`\`\`js
+\`\`\`ts
+import { defineConfig } from 'monoceros'
 import { availableParallelism } from 'node:os'
 
-export default { workers: availableParallelism(), access_logfile: '-' }
+export default defineConfig({ workers: availableParallelism(), accessLogfile: '-' })
 \`\`\`
 
-Keys may also be written in camelCase.
+Keys are written in camelCase or as here.
+Gunicorn's \`gunicorn.conf.py\` [is read as well](../guides/from-gunicorn.md#the-configuration).
 Sizes are in bytes, with an optional \`k\`, \`M\` or \`G\` (powers of 1024).
 Relative paths start from \`chdir\`, which is the folder in which the command runs unless it is set.`
 }

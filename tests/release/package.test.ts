@@ -45,7 +45,7 @@ const publicNames = `
   BodyTooLargeError ClientGoneError ConsumedBodyError FileWrapper Headers InputError PythonBrokenError PythonError
   PythonLoadError PythonOptionError PythonUnavailableError ResponseTimeoutError SettingsError
   TestClientError ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
-  compress conditional consoleErrors cors decodeText demoApp dispatcher encodeText errorHandler escapeLogText
+  compress conditional consoleErrors cors decodeText defineConfig demoApp dispatcher encodeText errorHandler escapeLogText
   errorStream fromFetchHandler fromNodeHandler guessScheme isApplication isHopByHop loadSettings
   logger makeEnviron makeServer mapBody methods profiler proxyFix pythonApp readChunks requestId
   requestUri serve setupTestingDefaults shiftPathInfo staticFiles testClient timeout
