@@ -74,27 +74,25 @@ export function givenKeys(
 
 /** The note about a key that is not a setting, or undefined; an error if it must not be there. */
 function refuseOrNote(key: string, raw: unknown, name: string): string | undefined {
-  const gunicorn = gunicornSettings.find((setting) => setting.name === key)
-  if (gunicorn === undefined) {
-    const commandLine = table.find(
-      (setting) => setting.name === key || camelCase(setting.name) === key,
-    )
-    if (commandLine !== undefined) {
-      const fact = gunicornFact(key)
-      if (fact !== undefined && isGunicornDefault(fact, raw)) return undefined
-      throw new SettingsError(
-        'unknown-key',
-        `${name}: ${key} is for the command line only: ${commandLine.flags.at(-1)}`,
-      )
-    }
-    const suggestion = didYouMean(key, [...keys.keys()])
-    throw new SettingsError('unknown-key', `${name}: unknown setting ${quoted(key)}${suggestion}`)
-  }
   const fact = gunicornFact(key)
-  // A setting that is off changes nothing.
-  if (raw === false || raw === null || (fact !== undefined && isGunicornDefault(fact, raw)))
-    return undefined
-  const { refused, text } = gunicornAdvice(gunicorn, `${name}: ${key}`, raw)
-  if (refused) throw new SettingsError('unsupported', text)
-  return text
+  if (fact !== undefined && isGunicornDefault(fact, raw)) return undefined
+  const gunicorn = gunicornSettings.find((setting) => setting.name === key)
+  if (gunicorn !== undefined) {
+    // A setting that is off changes nothing.
+    if (raw === false || raw === null) return undefined
+    const { refused, text } = gunicornAdvice(gunicorn, `${name}: ${key}`, raw)
+    if (refused) throw new SettingsError('unsupported', text)
+    return text
+  }
+  const commandLine = table.find(
+    (setting) => setting.name === key || camelCase(setting.name) === key,
+  )
+  if (commandLine !== undefined) {
+    throw new SettingsError(
+      'unknown-key',
+      `${name}: ${key} is for the command line only: ${commandLine.flags.at(-1)}`,
+    )
+  }
+  const suggestion = didYouMean(key, [...keys.keys()])
+  throw new SettingsError('unknown-key', `${name}: unknown setting ${quoted(key)}${suggestion}`)
 }
