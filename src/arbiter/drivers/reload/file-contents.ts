@@ -28,8 +28,11 @@ export class FileContents {
    * @returns whether it may have been changed after it was loaded; then nothing is noted
    */
   mayHaveChanged(path: string, since: number): boolean {
-    const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    if (modified >= since) return true
+    try {
+      if (statSync(path).mtimeMs >= since) return true
+    } catch {
+      return false // it was not a file
+    }
     this.changed(path)
     return false
   }

@@ -1,6 +1,6 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import type { ChokidarOptions, FSWatcher } from 'chokidar'
+import type { FSWatcher } from 'chokidar'
 import type { DriverLog } from '../../actions.ts'
 import type { FilePattern } from './file-pattern.ts'
 import { isOfPackage, isOfStandardLibrary, isSkipped, roleOf } from './file-roles.ts'
@@ -60,17 +60,16 @@ export class FileWatcher {
     // Only here: chokidar is of no use to a server in production.
     const { watch } = await import('chokidar')
     if (this.#closed) return
-    const options: ChokidarOptions = {
+    const { roots, extra, changed } = this.#options
+    const paths = [...roots, ...extra.map(({ base }) => base), ...this.#single]
+    const watcher = watch(paths, {
       ignoreInitial: true,
       ignorePermissionErrors: true,
       usePolling: this.#polls,
       interval: POLL_MS,
       binaryInterval: POLL_MS,
-      ignored: (path, stats) => this.#ignores(path, stats?.isDirectory() ?? false),
-    }
-    const { roots, extra, changed } = this.#options
-    const paths = [...roots, ...extra.map(({ base }) => base), ...this.#single]
-    const watcher = watch(paths, options)
+      ignored: (path, stats) => this.#ignores(path, stats),
+    })
     this.#watcher = watcher
     watcher.on('add', (path) => changed(path, 'added'))
     watcher.on('change', (path) => changed(path, 'changed'))
@@ -79,10 +78,15 @@ export class FileWatcher {
       changed(path, 'removed')
     })
     watcher.on('unlinkDir', (path) => this.#watched.delete(path))
-    watcher.on('error', (error) => this.#failed(error))
     await new Promise<void>((resolve) => {
       watcher.once('ready', resolve)
-      if (paths.length === 0) resolve()
+      watcher.on('error', (error) => {
+        // Several calls fail at once.
+        if (watcher !== this.#watcher) return
+        void this.#failed(error).then((startedAgain) => {
+          if (startedAgain) resolve()
+        })
+      })
     })
   }
 
@@ -129,29 +133,19 @@ export class FileWatcher {
     })
   }
 
-  #ignores(path: string, isFolder: boolean): boolean {
-    const { roots, extra } = this.#options
+  #ignores(path: string, stats: Stats | undefined): boolean {
+    const { roots, extra, isPython } = this.#options
     if (roots.includes(path) || this.#single.has(path)) return false
-    const wanted = extra.some(({ base, matches }) => base === path || matches(path))
-    if (wanted) return this.#isOneTooMany(path)
+    if (extra.some(({ base, matches }) => base === path || matches(path)))
+      return this.#isOneTooMany(path)
     const root = roots.find((folder) => path.startsWith(folder + sep))
-    if (root === undefined) {
-      // On the way to what a pattern names.
-      return !extra.some(({ base }) => path.startsWith(base + sep)) || isSkipped(path)
-    }
-    if (isSkipped(path)) return true
+    const isInPattern = extra.some(({ base }) => path.startsWith(base + sep))
+    if ((root === undefined && !isInPattern) || isSkipped(path)) return true
+    const isFolder = (stats ?? statSync(path, { throwIfNoEntry: false }))?.isDirectory() ?? false
     if (isFolder) return this.#isEnvironment(path) || this.#isOneTooMany(path)
-    // Without knowing whether it is a folder, only names can be judged.
-    if (!/\.\w+$/.test(path)) return false
-    if (!this.#loaded.has(path) && roleOf(path, root, this.#options.isPython) === 'other') {
-      return /\.\w{1,8}$/.test(path) && !this.#mayBeFolder(path)
-    }
+    if (root === undefined) return true
+    if (!this.#loaded.has(path) && roleOf(path, root, isPython) === 'other') return true
     return this.#isOneTooMany(path)
-  }
-
-  /** A folder may have a dot in its name: `site.com`. */
-  #mayBeFolder(path: string): boolean {
-    return existsSync(join(path, '.'))
   }
 
   /** Whether a folder is a virtual environment of Python. */
@@ -172,15 +166,15 @@ export class FileWatcher {
     return false
   }
 
-  #failed(error: unknown): void {
+  /** @returns whether it watches again, in another way */
+  async #failed(error: unknown): Promise<boolean> {
     const { code = '', message = String(error) } = error as NodeJS.ErrnoException
-    if (this.#closed || this.#polls) return
-    if (!OUT_OF_WATCHES.has(code) || this.#options.engine === 'inotify') {
-      const advice = OUT_OF_WATCHES.has(code)
-        ? '; raise fs.inotify.max_user_watches or use --reload-engine poll'
-        : ''
+    if (this.#closed || this.#polls) return false
+    const isOut = OUT_OF_WATCHES.has(code)
+    if (!isOut || this.#options.engine === 'inotify') {
+      const advice = isOut ? '; raise fs.inotify.max_user_watches, or use --reload-engine poll' : ''
       this.#warn(`--reload cannot watch all files: ${message}${advice}`)
-      return
+      return false
     }
     this.#polls = true
     this.#options.log.warning(
@@ -188,9 +182,9 @@ export class FileWatcher {
         `fs.inotify.max_user_instances); looking at the files every ${POLL_MS / 1000} s instead`,
     )
     for (const file of this.#single) if (isOfPackage(file)) this.#single.delete(file)
-    const { close } = { close: this.#watcher?.close.bind(this.#watcher) }
-    void close?.()
-    void this.start()
+    void this.#watcher?.close()
+    await this.start()
+    return true
   }
 
   #warn(text: string): void {
