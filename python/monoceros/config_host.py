@@ -11,6 +11,10 @@ Standard output and standard error belong to the configuration.
 | ``{"tell": {"started": {"age", "pid"}}}``, or ``ended`` with ``pid`` | nothing |
 
 ``{"log": {"level", "text"}}`` is an entry of the error log, which may come at any time.
+A reload reads the configuration again in the same process, as with Gunicorn: what hooks have put
+there stays, such as threads and attributes of ``server``. The number tells which configuration is
+meant, because a reload may fail.
+
 ``{"error": TEXT}`` takes the place of an answer if that failed. The host leaves when the channel is
 closed."""
 
@@ -64,44 +68,75 @@ def main() -> int:
 class _ConfigHost:
     def __init__(self, send: Callable[[Dict[str, Any]], None]) -> None:
         self._send = send
-        self._configuration: Optional[Configuration] = None
+        #: The configurations that have run, by number. A reload that fails leaves the one before.
+        self._configurations: Dict[int, Configuration] = {}
+        self._settled: Dict[int, Dict[str, Any]] = {}
         self._hooks: Optional[ServerHooks] = None
+        #: The number of the one whose hooks were called last.
+        self._in_force = 0
+        self._environ = dict(os.environ)
+        #: What was told before the first hook was called.
+        self._news: List[Dict[str, Any]] = []
 
     def obey(self, message: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """The answer to a message."""
         try:
             if "read" in message:
-                return self._read(message["read"], message["names"])
+                return self._read(message["read"], message["names"], message["cwd"])
             if "settle" in message:
-                self._settle(message["settle"])
+                self._settled[message["of"]] = message["settle"]
                 return None
             if "tell" in message:
                 self._tell(message["tell"])
                 return None
-            return self._call(message["call"], message.get("args") or {})
+            return self._call(message["of"], message["call"], message.get("args") or {})
         except ConfigurationError as error:
             return {"error": str(error)}
         # A hook may raise anything.
         except BaseException as error:
             return {"error": format_error(error)}
 
-    def _read(self, location: str, names: List[str]) -> Dict[str, Any]:
-        configuration = self._configuration = read_configuration(location)
+    def _read(self, location: str, names: List[str], directory: str) -> Dict[str, Any]:
+        if self._configurations:
+            self._restore(directory)
+        number = len(self._configurations) + 1
+        configuration = self._configurations[number] = read_configuration(location)
         _settle_signals()
         lines = assigned_lines(configuration)
         present = [name for name in names if name in configuration.namespace]
         return {
+            "number": number,
             "file": configuration.file,
             "values": {name: plain(configuration.namespace[name]) for name in present},
             "lines": {name: lines[name] for name in present if name in lines},
             "hooks": {name: _name_of(hook) for name, hook in configuration.hooks.items()},
         }
 
-    def _settle(self, settled: Dict[str, Any]) -> None:
+    def _restore(self, directory: str) -> None:
+        """Undoes what the settings of the configuration before have changed."""
+        os.chdir(directory)
+        for name in self._settled.get(self._in_force, {}).get("environ", {}):
+            if name in self._environ:
+                os.environ[name] = self._environ[name]
+            else:
+                os.environ.pop(name, None)
+        self._in_force = 0
+
+    def _use(self, number: int) -> ServerHooks:
+        """The hooks of that configuration, which are in force from now on."""
+        if self._hooks is not None and self._in_force == number:
+            return self._hooks
+        settled = self._settled[number]
         os.chdir(settled["directory"])
         os.environ.update(settled["environ"])
-        assert self._configuration is not None
-        self._hooks = ServerHooks(self._configuration, settled["settings"], self._log)
+        if self._hooks is None:
+            self._hooks = ServerHooks(self._log)
+            for news in self._news:
+                self._tell(news)
+            self._news.clear()
+        self._hooks.use(self._configurations[number], settled["settings"])
+        self._in_force = number
+        return self._hooks
 
     def _log(self, level: int, text: str) -> None:
         try:
@@ -111,15 +146,15 @@ class _ConfigHost:
 
     def _tell(self, news: Dict[str, Any]) -> None:
         if self._hooks is None:
+            self._news.append(news)
             return
         if "started" in news:
             self._hooks.started(**news["started"])
         if "ended" in news:
             self._hooks.ended(**news["ended"])
 
-    def _call(self, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
-        assert self._hooks is not None
-        self._hooks.call(hook, args)
+    def _call(self, number: int, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
+        self._use(number).call(hook, args)
         return {}
 
 

@@ -93,6 +93,8 @@ class TestAcceptor implements AcceptorControls {
     return this.stopped()
   }
 
+  async endWorkers(): Promise<void> {}
+
   closeIdle(): void {
     this.calls.push('closeIdle')
   }

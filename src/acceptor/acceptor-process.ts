@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
+import { hasPythonHooks } from '../settings/gunicorn-view.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { failureText } from '../wsgi/failure.ts'
@@ -38,6 +39,8 @@ export interface AcceptorControls {
   showFailure(text: string | null): void
   /** Has the pages that are open in browsers refreshed. */
   refreshBrowsers(version: number, change: BrowserChange): void
+  /** Ends the workers, those that are idle in good order; after `graceMs` it kills them. */
+  endWorkers(graceMs: number): Promise<void>
   /** Closes idle connections that may still stay after {@link stop}. */
   closeIdle(): void
   kill(): void
@@ -77,6 +80,9 @@ export type CreateAcceptor = (
 
 /** How long after `graceful_timeout` a stop ends by force, in milliseconds. */
 const OVERRUN_MS = 1000
+
+/** How long workers with hooks have at a quick end. The arbiter waits for half a second. */
+const QUIT_MS = 300
 
 /** How many uncaught errors are logged of an application that is already being replaced. */
 const LATE_ERRORS_LOGGED = 10
@@ -167,7 +173,7 @@ class AcceptorProcess {
         void this.#stop(message.graceTimeoutMs, message.replaced)
         break
       case 'kill':
-        this.#kill()
+        void this.#quit()
     }
   }
 
@@ -255,6 +261,16 @@ class AcceptorProcess {
       return
     }
     this.#exit(EXIT.acceptor.STOPPED)
+  }
+
+  /** Ends at once, but workers that have hooks for their end get a moment if they are idle. */
+  async #quit(): Promise<void> {
+    const hooked = this.#start !== undefined && hasPythonHooks(this.#start.settings)
+    if (hooked && this.#serving) {
+      this.#stopping = true
+      await this.#acceptor?.endWorkers(QUIT_MS)
+    }
+    this.#kill()
   }
 
   #kill(): void {

@@ -333,6 +333,10 @@ export class Acceptor implements AcceptorControls {
     await Promise.all([this.#accessLog?.close(), this.#statsd?.close()])
   }
 
+  async endWorkers(graceMs: number): Promise<void> {
+    await this.#backend?.stop(graceMs)
+  }
+
   closeIdle(): void {
     this.#server?.closeIdle()
   }

@@ -63,8 +63,9 @@ export interface ArbiterOptions {
   /**
    * Loads the settings again, for a reload; without it, a reload loads the application only. If it
    * rejects, the message goes to the log. The signal is aborted when they are not wanted any more.
+   * `previous` is the `configHost` of the settings in force.
    */
-  readSettings?: (signal: AbortSignal) => Promise<GivenSettings>
+  readSettings?: (signal: AbortSignal, previous: ConfigHost | null) => Promise<GivenSettings>
   /** The path of the acceptor's program. */
   acceptorProgram?: string
   host?: HostProcess
@@ -418,7 +419,7 @@ class Arbiter implements ArbiterActions {
     const unwanted = new AbortController()
     attempt.ending(() => unwanted.abort())
     try {
-      const read = await readWithin(() => readSettings(unwanted.signal), {
+      const read = await readWithin(() => readSettings(unwanted.signal, this.#configHost), {
         seconds: this.#settings.loadTimeout,
         pid: this.#host.pid,
         warn: (text) => log.warning(text),

@@ -1,3 +1,4 @@
+import type { ConfigHost } from '../config/config-host.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type GivenSettings, runArbiter } from './arbiter.ts'
 
@@ -6,8 +7,9 @@ export interface ServeOptions {
    * Loads the settings again, for a reload (SIGHUP). By default, a reload keeps the settings and
    * loads the application only. If it rejects, the message goes to the log, and the previous
    * application and settings stay in use. The signal is aborted when they are not wanted any more.
+   * `previous` is the `configHost` of the settings in force: with it, hooks stay in their process.
    */
-  readSettings?: (signal: AbortSignal) => Promise<GivenSettings>
+  readSettings?: (signal: AbortSignal, previous: ConfigHost | null) => Promise<GivenSettings>
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ServeOptions {
  * not thrown.
  * @example
  * const sources = { args: process.argv.slice(2), env: process.env }
- * const readSettings = (signal) => loadSettings({ ...sources, signal })
+ * const readSettings = (signal, previous) => loadSettings({ ...sources, signal, previous })
  * process.exit(await serve(await loadSettings(sources), { readSettings }))
  */
 export async function serve(given: GivenSettings, options: ServeOptions = {}): Promise<number> {

@@ -1,5 +1,6 @@
 /** The `monoceros` command: everything except the server itself. */
 
+import type { ConfigHost } from '../config/config-host.ts'
 import { commandOf, type LoadedSettings, loadSettings, toConfig } from '../config/load-settings.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
@@ -18,11 +19,12 @@ export interface CommandContext {
   /**
    * Serves until the server is stopped; resolves with the exit status.
    *
-   * @param read loads the settings again, for a reload: the config file may have changed
+   * @param read loads the settings again, for a reload: the config file may have changed;
+   * `previous` is the `configHost` of the settings in force
    */
   serve(
     loaded: LoadedSettings,
-    read: (signal?: AbortSignal) => Promise<LoadedSettings>,
+    read: (signal?: AbortSignal, previous?: ConfigHost | null) => Promise<LoadedSettings>,
   ): Promise<number>
   /** Loads the application, and resolves with the reason if that is not possible. */
   checkApplication(settings: Settings): Promise<{ message: string; status: number } | null>
@@ -96,8 +98,10 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     return EXIT.server.STOPPED
   }
   if (command === 'check-config') return await check(loaded, context)
-  return await context.serve(await withApplication(loaded), async (signal) =>
-    withApplication(await loadSettings({ ...sources, ...(signal !== undefined && { signal }) })),
+  return await context.serve(await withApplication(loaded), async (signal, previous = null) =>
+    withApplication(
+      await loadSettings({ ...sources, previous, ...(signal !== undefined && { signal }) }),
+    ),
   )
 }
 

@@ -2,6 +2,7 @@
 /** The executable. */
 import { takeInheritance } from '../arbiter/upgrade/inheritance.ts'
 import { startCommand } from '../arbiter/upgrade/start-command.ts'
+import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { runCommand } from './command.ts'
 import { becomeDaemon, startDaemon } from './daemon.ts'
@@ -31,9 +32,9 @@ process.exitCode = await runCommand(process.argv.slice(2), {
       process.exit(await detach(loaded))
     // Imported only here, so that --help and --version answer at once.
     const { runArbiter } = await import('../arbiter/arbiter.ts')
-    const readSettings = async (signal: AbortSignal) => {
+    const readSettings = async (signal: AbortSignal, previous: ConfigHost | null) => {
       enterAgain(cwd)
-      return realFolders(await read(signal))
+      return realFolders(await read(signal, previous))
     }
     const options = { readSettings, command, inheritance, stderr, serves: () => daemon?.serves() }
     process.exit(await runArbiter(realFolders(loaded), options))

@@ -16,8 +16,13 @@ export interface ConfigHostOptions {
   /** The working directory, which is also searched for modules. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Ends the process if the file takes too long. */
+  /** Ends a process that was started for this if the file takes too long. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * The configuration in force, for a reload: the new one runs in the same process. As with
+   * Gunicorn, what its hooks have put there stays, such as threads.
+   */
+  readonly previous?: ConfigHost | null | undefined
 }
 
 /** What is in force, for the hooks of a host. */
@@ -32,7 +37,7 @@ export interface SettledConfiguration {
 
 /**
  * A Python configuration that has run. Its process stays, for its hooks, until {@link close} is
- * called.
+ * called on every configuration that has run there.
  */
 export interface ConfigHost {
   /** The file's absolute path; `python:MODULE` if it is a module. */
@@ -58,8 +63,13 @@ export interface ConfigHost {
    * @throws ConfigHostError with the traceback if the hook raises, or if the process has ended
    */
   call(hook: string, args: object): Promise<void>
-  /** Lets the process leave. Resolves when it is gone. May be called more than once. */
+  /**
+   * Lets the process leave, if no other configuration needs it. Resolves when it is gone. May be
+   * called more than once.
+   */
   close(): Promise<void>
+  /** Ends the process at once, because a hook does not return. */
+  kill(): void
 }
 
 /** A hook raised, or the process of the hooks has ended. `message` has the traceback. */
@@ -77,18 +87,23 @@ const LEAVE_MS = 2000
  * @throws SettingsError `config-file` with the traceback if the file raises
  */
 export async function startConfigHost(options: ConfigHostOptions): Promise<ConfigHost> {
-  const host = new HostProcess(options)
+  const { location, names, cwd, interpreter, previous } = options
+  const before = previous instanceof HostedConfiguration ? previous.process : null
+  const host = before?.serves(interpreter) ? before : new HostProcess(options)
+  const release = host.use()
   try {
-    const answer = await host.ask({ read: options.location, names: options.names })
-    return host.filled(answer)
+    const answer = await host.ask({ read: location, names, cwd })
+    return new HostedConfiguration(host, location, answer, release)
   } catch (error) {
-    await host.close()
+    await release()
     if (!(error instanceof ConfigHostError)) throw error
     throw new SettingsError('config-file', error.message)
   }
 }
 
 interface Answer {
+  /** The number of the configuration that was read. */
+  readonly number?: number
   /** An entry of the log, which answers nothing. */
   readonly log?: { readonly level: number; readonly text: string }
   readonly error?: string
@@ -98,22 +113,79 @@ interface Answer {
   readonly hooks?: Record<string, string>
 }
 
-class HostProcess implements ConfigHost {
-  values: Readonly<Record<string, unknown>> = {}
-  lines: Readonly<Record<string, number>> = {}
-  hooks: readonly string[] = []
+/** One configuration of a process. */
+class HostedConfiguration implements ConfigHost {
+  readonly process: HostProcess
   readonly location: string
+  readonly values: Readonly<Record<string, unknown>>
+  readonly lines: Readonly<Record<string, number>>
+  readonly hooks: readonly string[]
+  readonly #number: number
+  readonly #release: () => Promise<void>
+
+  constructor(
+    process: HostProcess,
+    location: string,
+    { number = 0, file, values = {}, lines = {}, hooks = {} }: Answer,
+    release: () => Promise<void>,
+  ) {
+    this.process = process
+    const isFile = typeof file === 'string' && !location.startsWith('python:')
+    this.location = isFile ? file : location
+    const functions = Object.entries(hooks).map(
+      ([name, text]) => [name, { $python: 'function', text }] as const,
+    )
+    this.values = { ...values, ...Object.fromEntries(functions) }
+    this.lines = lines
+    this.hooks = Object.keys(hooks)
+    this.#number = number
+    this.#release = release
+  }
+
+  settle(configuration: SettledConfiguration): void {
+    this.process.send({ settle: configuration, of: this.#number })
+  }
+
+  logWith(write: (level: LogLevel, text: string) => void): void {
+    this.process.write = write
+  }
+
+  tell(news: object): void {
+    this.process.send({ tell: news })
+  }
+
+  async call(hook: string, args: object): Promise<void> {
+    await this.process.ask({ call: hook, args, of: this.#number })
+  }
+
+  async close(): Promise<void> {
+    await this.#release()
+  }
+
+  kill(): void {
+    this.process.kill()
+  }
+}
+
+/** The process, which may have run several configurations, one after the other. */
+class HostProcess {
+  /** Writes what hooks log. */
+  write: (level: LogLevel, text: string) => void = () => {}
+  readonly #location: string
+  readonly #interpreter: string
   readonly #process: ChildProcess
   readonly #channel: Socket
   /** Who waits for an answer, the oldest first. */
   readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = []
   readonly #gone: Promise<void>
   #received = ''
-  #write: (level: LogLevel, text: string) => void = () => {}
   #ended: string | null = null
+  /** How many configurations need it. */
+  #users = 0
 
   constructor({ interpreter, location, cwd, env, signal }: ConfigHostOptions) {
-    this.location = location
+    this.#location = location
+    this.#interpreter = interpreter
     // `location` is for `ps` only.
     const child = spawn(interpreter, [SCRIPT, location], {
       cwd,
@@ -145,16 +217,20 @@ class HostProcess implements ConfigHost {
     this.#channel.unref()
   }
 
-  filled({ file, values = {}, lines = {}, hooks = {} }: Answer): ConfigHost {
-    const functions = Object.entries(hooks).map(
-      ([name, text]) => [name, { $python: 'function', text }] as const,
-    )
-    this.values = { ...values, ...Object.fromEntries(functions) }
-    this.lines = lines
-    this.hooks = Object.keys(hooks)
-    if (typeof file === 'string' && !this.location.startsWith('python:'))
-      Object.assign(this, { location: file })
-    return this
+  /** Whether it can run another configuration with that interpreter. */
+  serves(interpreter: string): boolean {
+    return this.#ended === null && this.#interpreter === interpreter && this.#users > 0
+  }
+
+  /** One more configuration needs it. @returns a function to call when that is over */
+  use(): () => Promise<void> {
+    let used = true
+    this.#users++
+    return async () => {
+      if (used) this.#users--
+      used = false
+      if (this.#users === 0) await this.#close()
+    }
   }
 
   ask(message: object): Promise<Answer> {
@@ -167,27 +243,15 @@ class HostProcess implements ConfigHost {
       this.#channel.ref()
       this.#process.ref()
       this.#waiting.push({ resolve, reject })
-      this.#send(message)
+      this.send(message)
     })
   }
 
-  settle(configuration: SettledConfiguration): void {
-    this.#send({ settle: configuration })
+  kill(): void {
+    this.#process.kill('SIGKILL')
   }
 
-  logWith(write: (level: LogLevel, text: string) => void): void {
-    this.#write = write
-  }
-
-  tell(news: object): void {
-    this.#send({ tell: news })
-  }
-
-  async call(hook: string, args: object): Promise<void> {
-    await this.ask({ call: hook, args })
-  }
-
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     if (this.#ended !== null) return
     this.#process.ref()
     this.#channel?.destroy()
@@ -196,7 +260,7 @@ class HostProcess implements ConfigHost {
     clearTimeout(late)
   }
 
-  #send(message: object): void {
+  send(message: object): void {
     if (this.#ended === null) this.#channel.write(`${JSON.stringify(message)}\n`)
   }
 
@@ -206,7 +270,7 @@ class HostProcess implements ConfigHost {
     for (const line of lines) {
       const answer = JSON.parse(line) as Answer
       if (answer.log !== undefined) {
-        this.#write(levelOfPython(answer.log.level), answer.log.text)
+        this.write(levelOfPython(answer.log.level), answer.log.text)
         continue
       }
       const waiting = this.#waiting.shift()
@@ -228,6 +292,6 @@ class HostProcess implements ConfigHost {
   }
 
   #gonePrematurely(): ConfigHostError {
-    return new ConfigHostError(`The process that runs ${quoted(this.location)} ${this.#ended}`)
+    return new ConfigHostError(`The process that runs ${quoted(this.#location)} ${this.#ended}`)
   }
 }

@@ -33,6 +33,8 @@ export interface PythonSources {
   readonly chdir: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal | undefined
+  /** The Python configuration in force, for a reload. */
+  readonly previous?: ConfigHost | null | undefined
 }
 
 /**
@@ -69,7 +71,7 @@ export function findConfiguration(cwd: string, python = true): FoundConfiguratio
 export async function readConfiguration(
   { location, name }: FoundConfiguration,
   cwd: string,
-  { python, chdir, env, signal }: PythonSources,
+  { python, chdir, env, signal, previous }: PythonSources,
 ): Promise<ReadConfiguration> {
   if (isObjectConfig(location)) return { ...(await readObjectConfig(location, name)), host: null }
   if (!location.startsWith('python:')) {
@@ -95,6 +97,7 @@ export async function readConfiguration(
     cwd,
     env: environment,
     signal,
+    previous,
   })
   try {
     return { ...pythonKeys(host, name), host }

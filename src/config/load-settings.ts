@@ -29,6 +29,8 @@ export interface SettingsSources {
   findGunicorn?: boolean
   /** Ends the loading: the process of a Python config file is killed. */
   signal?: AbortSignal
+  /** `configHost` of the settings in force, for a reload: hooks stay in their process. */
+  previous?: ConfigHost | null
 }
 
 export interface LoadedSettings {
@@ -66,7 +68,8 @@ const COMMAND_VARIABLES = ['GUNICORN_CMD_ARGS', 'MONOCEROS_CMD_ARGS'] as const
  * const { settings } = await loadSettings({ args: process.argv.slice(2), env: process.env })
  */
 export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
-  const { args = [], env = {}, cwd = process.cwd(), findGunicorn = true, signal } = sources
+  const { args = [], env = {}, cwd = process.cwd(), findGunicorn = true } = sources
+  const { signal, previous } = sources
   /** The command line, and before it what the variables have; the first counts. */
   const lines = [parseCommandLine(args), ...commandVariables(env).reverse()]
   const fromFlags = (name: string) =>
@@ -88,6 +91,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
           chdir: flag(chdirSetting) as string,
           env,
           signal,
+          previous,
         })
   try {
     const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)

@@ -23,9 +23,14 @@ export function gunicornSettingsOf(settings: Settings): Record<string, unknown> 
     gunicornFacts.map(({ name, default: usual }) => {
       const setting = ours.get(name)
       if (setting === undefined || setting.type === 'hook') return [name, usual]
-      return [name, writeValue(setting, settings[camelCase(setting.name) as keyof Settings])]
+      const value = writeValue(setting, settings[camelCase(setting.name) as keyof Settings])
+      return [name, name === 'raw_env' ? assignments(value as Record<string, string>) : value]
     }),
   )
+}
+
+function assignments(environ: Readonly<Record<string, string>>): string[] {
+  return Object.entries(environ).map(([name, value]) => `${name}=${value}`)
 }
 
 /** Whether the configuration file is one of Gunicorn, and defines at least one hook. */

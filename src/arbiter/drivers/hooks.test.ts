@@ -33,9 +33,7 @@ function host(name = '', raising: readonly string[] = []): HookHost {
       seen.push(`${name}${hook} ${args.server.num_workers} ${JSON.stringify(rest)}`)
       if (raising.includes(hook)) throw new Error('no')
     },
-    async close() {
-      seen.push(`${name}closed`)
-    },
+    kill() {},
   }
 }
 

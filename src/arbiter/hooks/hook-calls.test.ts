@@ -15,10 +15,10 @@ afterEach(() => {
 })
 
 function calls(call: HookHost['call'], limit = 0) {
-  const close = vi.fn(async () => {})
-  const host = { hooks: ['when_ready', 'on_exit'], logWith() {}, tell() {}, call, close }
+  const kill = vi.fn()
+  const host = { hooks: ['when_ready', 'on_exit'], logWith() {}, tell() {}, call, kill }
   const log = (level: string, text: string) => entries.push(`${level} ${text}`)
-  return { hooks: new HookCalls({ host, log, limit }), close }
+  return { hooks: new HookCalls({ host, log, limit }), kill }
 }
 
 describe('hooks of the server', () => {
@@ -51,13 +51,13 @@ describe('hooks of the server', () => {
   })
 
   it('are not waited for longer than their limit, and no other is called after that', async () => {
-    const { hooks, close } = calls(() => new Promise(() => {}), 5)
+    const { hooks, kill } = calls(() => new Promise(() => {}), 5)
     const called = expect(hooks.call('when_ready', { server })).rejects.toThrow(
       'The hook when_ready did not return within 5 s; no hook of the server is called any more',
     )
     await vi.advanceTimersByTimeAsync(5000)
     await called
-    expect(close).toHaveBeenCalledOnce()
+    expect(kill).toHaveBeenCalledOnce()
     expect(hooks.has('on_exit')).toBe(false)
     await hooks.call('on_exit', { server })
   })

@@ -61,11 +61,6 @@ export class HookCalls {
     }
   }
 
-  async close(): Promise<void> {
-    this.#lost = true
-    await this.#host.close()
-  }
-
   /** Warns while a hook does not return; `late` is rejected when its time is over. */
   #watch(hook: ServerHook, limit: number): { late: Promise<never>; end(): void } {
     let timer: NodeJS.Timeout
@@ -84,7 +79,8 @@ export class HookCalls {
           `The hook ${hook} did not return within ${limit} s; ` +
           'no hook of the server is called any more until it is reloaded'
         reject(new HookError(text))
-        void this.close()
+        this.#lost = true
+        this.#host.kill()
       }, limit * 1000)
     })
     late.catch(() => {})

@@ -61,6 +61,6 @@ export interface HookHost {
    * @throws an error whose message has the traceback, if the hook raises or cannot be called
    */
   call(hook: string, args: HookArguments): Promise<void>
-  /** Ends it. May be called more than once. */
-  close(): Promise<void>
+  /** Ends it at once, because a hook does not return. */
+  kill(): void
 }

@@ -398,10 +398,12 @@ export class WorkerPool implements Runtime, WorkerOwner {
   scale(workers: number): void {
     this.#target = workers
     const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
-    for (const worker of serving.slice(workers)) this.#retire(worker)
+    // The oldest leave, as with Gunicorn.
+    const left = serving.splice(Math.max(0, serving.length - workers))
+    for (const worker of serving) this.#retire(worker)
     if (workers > 1 && !this.#worker.multiprocess) {
       this.#worker = { ...this.#worker, multiprocess: true }
-      for (const worker of serving.slice(0, workers)) this.#refresh(worker)
+      for (const worker of left) this.#refresh(worker)
     }
     this.#fill()
   }

@@ -1,0 +1,176 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../support/applications.ts'
+import { startGunicorn } from '../support/gunicorn.ts'
+import { hasPython } from '../support/python.ts'
+import type { RunningServer } from '../support/running-server.ts'
+import { runCommand, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const cwd = join(import.meta.dirname, '..', 'apps', 'hooks')
+
+let directory: { path: string; remove: () => void }
+let starts = 0
+
+beforeAll(() => {
+  directory = temporaryDirectory()
+})
+
+afterAll(() => directory.remove())
+
+/** What a hook of `tests/apps/hooks/gunicorn.conf.py` has noted. */
+interface Note {
+  readonly hook: string
+  readonly where: 'server' | 'worker'
+  readonly age?: number
+}
+
+class HookedServer {
+  readonly server: RunningServer
+  readonly #path: string
+
+  private constructor(server: RunningServer, path: string) {
+    this.server = server
+    this.#path = path
+  }
+
+  static async start(start: typeof startServer, args: string[] = []): Promise<HookedServer> {
+    const path = join(directory.path, `notes-${++starts}`)
+    const server = await start({ app: 'hooked:app', args, cwd, env: { HOOK_NOTES: path } })
+    return new HookedServer(server, path)
+  }
+
+  notes(): Note[] {
+    try {
+      return readFileSync(this.#path, 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Note)
+    } catch {
+      return []
+    }
+  }
+
+  /** Waits until a hook has been called that often. */
+  async called(hook: string, times: number): Promise<void> {
+    const calls = () => this.notes().filter((note) => note.hook === hook).length
+    await waitFor(`${times} calls of ${hook}`, () => calls() >= times)
+  }
+}
+
+/**
+ * The same life for each server: requests, one worker more and one less, a reload, a timeout, and
+ * the end.
+ */
+async function live(hooked: HookedServer): Promise<void> {
+  const { server } = hooked
+  await hooked.called('post_worker_init', 2)
+  for (const path of ['/a%20b?c=d', '/sized', '/raise']) {
+    await fetch(new URL(path, server.url), { headers: { accept: '*/*', connection: 'close' } })
+    await hooked.called(
+      'post_request',
+      hooked.notes().filter(({ hook }) => hook === 'pre_request').length,
+    )
+  }
+  server.signal('SIGTTIN')
+  await hooked.called('post_worker_init', 3)
+  server.signal('SIGTTOU')
+  await hooked.called('child_exit', 1)
+  server.signal('SIGHUP')
+  await hooked.called('child_exit', 3)
+  await hooked.called('post_worker_init', 5)
+  await fetch(new URL('/hang', server.url)).catch(() => null)
+  await hooked.called('child_exit', 4)
+  await hooked.called('post_worker_init', 6)
+  server.signal('SIGINT')
+  await server.exited
+}
+
+const REQUEST_HOOKS = ['pre_request', 'post_request']
+
+/**
+ * The notes of the server itself, in order, but for child_exit: here a replacement may be started
+ * before the worker has ended, so that no request waits for it.
+ */
+function ofServer(notes: readonly Note[]): unknown[] {
+  return notes.filter(({ where, hook }) => where === 'server' && hook !== 'child_exit')
+}
+
+/** The ends of workers, which come in any order. */
+function ofEnds(notes: readonly Note[]): unknown[] {
+  const ends = notes.filter(({ hook }) => hook === 'child_exit')
+  return ends.sort((one, other) => (one.age ?? 0) - (other.age ?? 0))
+}
+
+/** What happened in each worker apart from its requests; any of them may have had those. */
+function ofWorkers(notes: readonly Note[]): unknown[] {
+  const lives = [1, 2, 3, 4, 5, 6].map((worker) =>
+    notes.flatMap(({ age, ...note }) =>
+      note.where === 'worker' && age === worker && !REQUEST_HOOKS.includes(note.hook) ? [note] : [],
+    ),
+  )
+  return lives.sort((one, other) => JSON.stringify(one).localeCompare(JSON.stringify(other)))
+}
+
+/**
+ * The requests, in whichever worker they were. Gunicorn ends a worker that hangs by SystemExit, so
+ * that post_request is called for its request; here the process ends after worker_abort.
+ */
+function ofRequests(notes: readonly Note[]): unknown[] {
+  const requests = notes.filter(({ hook }) => REQUEST_HOOKS.includes(hook)).slice(0, 7)
+  return requests.map(({ age, ...note }) => note)
+}
+
+describe.skipIf(!hasPython())('server hooks', () => {
+  it('are called as by Gunicorn, with the same things to see', async () => {
+    const [ours, theirs] = await Promise.all([
+      HookedServer.start(startServer),
+      HookedServer.start(startGunicorn),
+    ])
+    await Promise.all([live(ours), live(theirs)])
+    const a = ours.notes()
+    const b = theirs.notes()
+    expect(ofServer(a)).toEqual(ofServer(b))
+    expect(ofEnds(a)).toEqual(ofEnds(b))
+    expect(ofWorkers(a)).toEqual(ofWorkers(b))
+    expect(ofRequests(a)).toEqual(ofRequests(b))
+    // Entries have the process that wrote them, and the level of the settings.
+    const { pid } = ours.server
+    expect(ours.server.log()).toContain(`[${pid}] [INFO] on_starting with 2 workers\n`)
+    expect(ours.server.log()).toContain(`[${pid}] [WARNING] through the logger\n`)
+    expect(ours.server.log()).not.toContain('not at this level')
+    expect(ours.server.log()).toMatch(/\[(\d+)\] \[INFO\] Worker spawned \(pid: \1\)\n/)
+  }, 60_000)
+
+  it('of preloaded workers with threads run in the workers, and QUIT runs their last ones', async () => {
+    const hooked = await HookedServer.start(startServer, ['--preload', '--threads', '2'])
+    await fetch(hooked.server.url)
+    hooked.server.signal('SIGQUIT')
+    await hooked.server.exited
+    const notes = hooked.notes().map(({ hook, where }) => `${where} ${hook}`)
+    const count = (note: string) => notes.filter((other) => other === note).length
+    for (const hook of ['post_fork', 'post_worker_init', 'worker_int', 'worker_exit'])
+      expect(count(`worker ${hook}`)).toBe(2)
+    expect(count('worker post_request')).toBe(1)
+    expect(count('server child_exit')).toBe(2)
+    expect(notes.at(-1)).toBe('server on_exit')
+  }, 60_000)
+
+  it.each([
+    ['on_starting', 'def on_starting(server):\n    undefined()\n', 1],
+    ['when_ready', 'def when_ready(server):\n    undefined()\n', 1],
+    ['pre_fork', 'def pre_fork(server, worker):\n    undefined()\n', 1],
+    ['post_fork', 'def post_fork(server, worker):\n    undefined()\n', 3],
+    ['post_worker_init', 'def post_worker_init(worker):\n    undefined()\n', 3],
+  ])('that raise refuse the start: %s', async (hook, source, status) => {
+    const config = join(directory.path, `${hook}.conf.py`)
+    writeFileSync(config, source)
+    const exit = await runCommand(['-c', config, '--bind', '127.0.0.1:0', 'hooked:app'], { cwd })
+    expect(exit.code).toBe(status)
+    expect(exit.stderr).toContain(`The hook ${hook} raised\nTraceback (most recent call last):`)
+    expect(exit.stderr).toContain(`${hook}.conf.py", line 2, in ${hook}`)
+    expect(exit.stderr).toContain("NameError: name 'undefined' is not defined")
+    expect(exit.stderr).not.toContain('monoceros/worker')
+  })
+})
