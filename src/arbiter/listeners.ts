@@ -198,6 +198,13 @@ async function listenUnix(
         `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
       )
     }
+    // libuv before 1.47 fills the name with zero bytes up to 108, so no client would find it.
+    if (/^1\.([0-9]|[1-3][0-9]|4[0-6])\./.test(process.versions.uv)) {
+      throw new ListenError(
+        `Cannot listen at ${requested}: abstract sockets need Node.js 22 or newer, and this is ` +
+          `${process.version}. Use unix:PATH, or have systemd open the socket.`,
+      )
+    }
     const socket = attempt(requested, address, () => bindUnix(path, { backlog }))
     return { requested, address, fd: socket.fd, close: () => socket.close() }
   }

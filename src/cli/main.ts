@@ -12,6 +12,13 @@ import { enterAgain, withRealFolders, workingDirectory } from './working-directo
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
+if (process.pid === 1) {
+  const { isFirstProcess, runAsFirstProcess } = await import('./first-process.ts')
+  const started = isFirstProcess(process.argv.slice(2))
+  const status = started ? await runAsFirstProcess(process.stderr) : null
+  if (status !== null) process.exit(status)
+}
+
 const cwd = workingDirectory(process.env)
 // Before anything else sees the environment or changes it.
 const inheritance = takeInheritance(process.env)

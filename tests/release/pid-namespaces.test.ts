@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
-import { descendantsOf } from '../support/processes.ts'
+import { descendantsOf, isAlive } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
-import { runServer } from '../support/running-server.ts'
-import { within } from '../support/wait-for.ts'
+import { type RunningServer, runServer, runToEnd } from '../support/running-server.ts'
+import { waitFor, within } from '../support/wait-for.ts'
 
 // The server in a PID namespace, as in a container.
 
@@ -23,6 +23,34 @@ const namespaces = [
   ['with a /proc of its own', ['--mount-proc']],
   ['without a /proc', ['--mount']],
 ] as const
+type Flags = (typeof namespaces)[number][1]
+
+/** Starts the server as process 1 of a new namespace. */
+function startIn(flags: Flags, app = 'echo:app'): Promise<RunningServer> {
+  const command = ['node', commandPath, '--bind', '127.0.0.1:0', '--workers', '2', app]
+  const hide =
+    flags[0] === '--mount' ? ['sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'] : []
+  return runServer({
+    command: 'unshare',
+    args: ['--pid', '--fork', '--kill-child=TERM', ...flags, ...hide, ...command],
+    env: { ...process.env, VIRTUAL_ENV: testPython().prefix, NODE_OPTIONS: undefined },
+    cwd: folder.path,
+    findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+    isReady: (log) => /Listening at \S+.*\n/.test(log),
+    isWorker: (line) => line.includes('monoceros-worker'),
+  })
+}
+
+/** Process 1 of the server's namespace, by its number outside. */
+function firstProcess(server: RunningServer): number {
+  // unshare ignores signals, and ends with its child.
+  return descendantsOf(server.pid)[0]!
+}
+
+function zombiesOf(server: RunningServer): number[] {
+  return descendantsOf(server.pid).filter((pid) => !isAlive(pid))
+}
+
 const mayUnshare = spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0
 
 describe.skipIf(!mayUnshare || !hasPython())('in a PID namespace', () => {
@@ -35,6 +63,9 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/leave":
         # What outlives its worker, and ignores what it is asked.
         subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"], start_new_session=False)
+    if environ["PATH_INFO"] == "/orphans":
+        # The shell ends before its children do.
+        subprocess.run(["sh", "-c", "for i in 1 2 3 4 5; do sleep 0.05 & done"])
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [body]
@@ -45,19 +76,7 @@ def app(environ, start_response):
   test.each(namespaces)(
     '%s, large bodies reach the application, and nothing is left behind',
     async (_, flags) => {
-      const command = ['node', commandPath, '--bind', '127.0.0.1:0', '--workers', '2', 'echo:app']
-      const hide =
-        flags[0] === '--mount' ? ['sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'] : []
-      const server = await runServer({
-        command: 'unshare',
-        args: ['--pid', '--fork', '--kill-child=TERM', ...flags, ...hide, ...command],
-        env: { ...process.env, VIRTUAL_ENV: testPython().prefix, NODE_OPTIONS: undefined },
-        cwd: folder.path,
-        findAddresses: (log) =>
-          [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
-        isReady: (log) => /Listening at \S+.*\n/.test(log),
-        isWorker: (line) => line.includes('monoceros-worker'),
-      })
+      const server = await startIn(flags)
       const body = Buffer.alloc(5_000_000, 'large')
       for (let i = 0; i < 3; i++) {
         const response = await fetch(server.url, { method: 'POST', body })
@@ -65,12 +84,52 @@ def app(environ, start_response):
         expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true)
       }
       expect((await fetch(`${server.url}/leave`)).status).toBe(200)
-      // unshare ignores the signal, and ends with its child.
-      for (const pid of descendantsOf(server.pid).slice(0, 1)) process.kill(pid, 'SIGTERM')
+      process.kill(firstProcess(server), 'SIGTERM')
       expect((await within('the server to end', 20_000, server.exited)).code, server.log()).toBe(0)
       // Fails when a process is left.
       await server.stop()
       expect(server.log()).not.toMatch(/ERROR|CRITICAL/)
     },
   )
+
+  test('process 1 reaps what an application leaves behind', async () => {
+    const server = await startIn(['--mount-proc'])
+    const before = descendantsOf(server.pid).length
+    for (let i = 0; i < 10; i++) expect((await fetch(`${server.url}/orphans`)).status).toBe(200)
+    await waitFor('the orphans to be gone', () => descendantsOf(server.pid).length <= before)
+    expect(zombiesOf(server)).toEqual([])
+    process.kill(firstProcess(server), 'SIGTERM')
+    expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
+  })
+
+  test('signals reach the server, and the container outlives an upgrade', async () => {
+    const server = await startIn(['--mount-proc'])
+    const first = firstProcess(server)
+    process.kill(first, 'SIGHUP')
+    await server.waitForLog(/\] Reloaded/)
+    process.kill(first, 'SIGUSR2')
+    await server.waitForLog(/The new server \(\d+\) serves too/)
+    process.kill(first, 'SIGTERM')
+    await server.waitForLog(/this one has taken over/)
+    expect((await fetch(server.url)).status).toBe(200)
+    const from = server.log().length
+    process.kill(first, 'SIGTERM')
+    await server.waitForLog(/\] Stopped/, { from })
+    expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
+    expect(zombiesOf(server)).toEqual([])
+  })
+
+  test('the exit status is passed on', async () => {
+    writeFileSync(join(folder.path, 'broken.py'), 'raise RuntimeError("on purpose")\n')
+    const { code, stderr } = await runToEnd(
+      'unshare',
+      ['--pid', '--fork', '--mount-proc', 'node', commandPath, '-b', '127.0.0.1:0', 'broken:app'],
+      {
+        env: { ...process.env, VIRTUAL_ENV: testPython().prefix, NODE_OPTIONS: undefined },
+        cwd: folder.path,
+      },
+    )
+    expect(code).toBe(3)
+    expect(stderr).toContain('RuntimeError: on purpose')
+  })
 })
