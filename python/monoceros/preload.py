@@ -25,7 +25,7 @@ from .frames import Frame, FrameError, FrameReader
 from .loader import LoadError
 from .native import Socket
 from .stacks import StackObserver
-from .startup import Startup, introduce, load_application
+from .startup import Startup, introduce, load_application, loaded_files
 from .thread_starts import ThreadStarts
 from .worker import (
     CONTROL,
@@ -58,7 +58,9 @@ def main() -> int:
             preloaded = _load(startup, channels)
         if preloaded is None:
             return exit_status.NOT_LOADED
-        channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
+        channels.send(
+            frames.pack_json(frames.READY, 0, introduce(startup, os.getpid(), preloaded.files))
+        )
         warning = starts.warning()
         if warning is not None:
             channels.send(frames.pack_log(frames.WARNING, 0, warning))
@@ -83,7 +85,8 @@ def _load(startup: Startup, channels: Channels) -> Optional[Preloaded]:
                 from .worker_hooks import read_in
 
                 configuration = read_in(startup.config["directory"], startup.config["location"])
-            return Preloaded(load_application(startup), configuration)
+            application = load_application(startup)
+            return Preloaded(application, loaded_files(), configuration)
     except LoadError as error:
         channels.send(frames.pack_fail(0, str(error)))
         return None

@@ -108,8 +108,9 @@ def load_quietly(startup: Startup) -> Callable[..., Any]:
     return load(startup.application)
 
 
-def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
-    """The content of READY: describes a worker whose application is loaded."""
+def introduce(startup: Startup, pid: int, files: Optional[List[str]] = None) -> Dict[str, Any]:
+    """The content of READY: describes a worker whose application is loaded. ``files`` is for one
+    that need not look for them."""
     name = sys.implementation.name
     return {
         "protocol": PROTOCOL_VERSION,
@@ -117,7 +118,7 @@ def introduce(startup: Startup, pid: int) -> Dict[str, Any]:
         "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": _IMPLEMENTATIONS.get(name, name),
         "application": startup.application,
-        "files": loaded_files(),
+        "files": loaded_files() if files is None else files,
         "greenlets": greenlets.are_used(),
     }
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Dict, MutableSequence, NamedTuple, cast
+from typing import Any, Callable, Dict, List, MutableSequence, NamedTuple, TYPE_CHECKING, cast
 
 from . import exit_status, frames
 from .channel import Service
@@ -70,12 +70,16 @@ class Loaded(NamedTuple):
 
     application: Any
     hooks: WorkerHooks | None = None
+    #: What was loaded, if a preload parent has found it out: looking at each module would write to
+    #: its page, which then is no longer shared.
+    files: List[str] | None = None
 
 
 class Preloaded(NamedTuple):
     """What a preload parent hands down to its workers."""
 
     application: Any
+    files: List[str]
     #: The configuration that has hooks, if there is one.
     configuration: Configuration | None
 
@@ -121,7 +125,7 @@ def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = Non
     that fails; then the acceptor has been told why."""
     hooks: WorkerHooks | None = None
     if preloaded is not None and startup.config is None:
-        return Loaded(preloaded.application)
+        return Loaded(preloaded.application, None, preloaded.files)
     try:
         if preloaded is None:
             patch(startup)
@@ -132,7 +136,7 @@ def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = Non
             application = load_application(startup) if preloaded is None else preloaded.application
             if hooks is not None:
                 hooks.loaded(application)
-            return Loaded(application, hooks)
+            return Loaded(application, hooks, None if preloaded is None else preloaded.files)
     except LoadError as error:
         channels.send(frames.pack_fail(0, str(error)))
         if hooks is not None:
@@ -164,10 +168,10 @@ def _hooks_of(
 def _serve(
     startup: Startup, loaded: Loaded, channels: Channels, ledger: MutableSequence[int]
 ) -> int:
-    application, hooks = loaded
+    application, hooks, files = loaded
     concurrent = startup.threads > 1 or startup.worker_class == "gevent"
     template = make_template(startup.environ, concurrent, startup.multiprocess, ErrorStream())
-    channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid())))
+    channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid(), files)))
     # The application's objects live as long as the worker, so garbage collection can skip them.
     gc.collect()
     gc.freeze()

@@ -51,6 +51,7 @@ export class PythonBackend implements Backend {
       ...settings,
       runtime,
       directory: settings.workerTmpDir ?? tmpDir,
+      sockets: tmpDir,
     })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)

@@ -27,6 +27,8 @@ export interface PythonRequest {
   readonly workerMemory: number | null
   /** A folder for files that the workers and this process share. */
   readonly directory: string
+  /** A folder that only this user can enter, for sockets. Defaults to `directory`. */
+  readonly sockets?: string
   /** The name of the setting `python` in messages. Defaults to `--python`. */
   readonly option?: string
 }
@@ -64,8 +66,11 @@ export async function choosePython(request: PythonRequest): Promise<Python> {
   }
 }
 
-function installed({ rawEnv, directory }: PythonRequest, interpreter: Interpreter): Python {
-  const options = { interpreter, environment: rawEnv, directory }
+function installed(
+  { rawEnv, directory, sockets = directory }: PythonRequest,
+  interpreter: Interpreter,
+): Python {
+  const options = { interpreter, environment: rawEnv, directory, sockets }
   return {
     runtime: 'cpython',
     executable: interpreter.executable,

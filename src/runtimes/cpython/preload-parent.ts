@@ -25,7 +25,7 @@ import { type PreloadJob, startPayload } from '../workers/worker-options.ts'
 import { Connections } from './connections.ts'
 import { ForkedWorker } from './forked-worker.ts'
 import { openLedger, type ProcessHandle } from './process-handle.ts'
-import { exitReason, freshPath, type ProcessOptions, spawnPython } from './worker-process.ts'
+import { exitReason, freshPath, type PreloadOptions, spawnPython } from './worker-process.ts'
 
 /** How many connections a forked worker makes: data, control, standard output and error. */
 const CHANNELS = 4
@@ -47,7 +47,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
   readonly decoder: FrameDecoder
   /** Resolves when workers can be forked. Rejected if the application could not be loaded. */
   readonly loaded: Promise<void>
-  readonly #options: ProcessOptions
+  readonly #options: PreloadOptions
   readonly #job: PreloadJob
   readonly #end: WorkerEnd
   readonly #forks = new Map<number, Fork>()
@@ -67,7 +67,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
   #setGone = () => {}
   #unwatch = () => {}
 
-  constructor(options: ProcessOptions, job: PreloadJob) {
+  constructor(options: PreloadOptions, job: PreloadJob) {
     this.#options = options
     this.#job = job
     this.decoder = new FrameDecoder(this)
@@ -152,10 +152,10 @@ export class PreloadParent implements WorkerListener, FrameSink {
   async fork(listener: WorkerListener, settings: WorkerStartOptions): Promise<WorkerHandle> {
     if (this.#ended || this.#handle === null) throw new Error('the preload parent has ended')
     const number = ++this.#number
-    const { directory } = this.#options
+    const { directory, sockets } = this.#options
     const ledgerPath = freshPath(directory, 'ledger')
     const ledger = openLedger(ledgerPath)
-    const connections = new Connections(directory, CHANNELS)
+    const connections = new Connections(sockets, CHANNELS)
     try {
       const path = await connections.listen()
       const forked = new Promise<number>((resolve, reject) => {

@@ -2,20 +2,20 @@
 import type { WorkerHandle, WorkerSource, WorkerStarter } from '../workers/worker-handle.ts'
 import type { PreloadJob } from '../workers/worker-options.ts'
 import { PreloadParent } from './preload-parent.ts'
-import type { ProcessOptions } from './worker-process.ts'
+import type { PreloadOptions } from './worker-process.ts'
 
 /** Makes what `WorkerOptions.preload` asks for, with an installed Python. */
-export function preloadedWorkers(options: ProcessOptions): (job: PreloadJob) => WorkerSource {
+export function preloadedWorkers(options: PreloadOptions): (job: PreloadJob) => WorkerSource {
   return (job) => new PreloadSource(options, job)
 }
 
 class PreloadSource implements WorkerSource {
-  readonly #options: ProcessOptions
+  readonly #options: PreloadOptions
   readonly #job: PreloadJob
   #parent: PreloadParent | null = null
   #retired = false
 
-  constructor(options: ProcessOptions, job: PreloadJob) {
+  constructor(options: PreloadOptions, job: PreloadJob) {
     this.#options = options
     this.#job = job
   }

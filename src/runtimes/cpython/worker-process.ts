@@ -16,6 +16,12 @@ export interface ProcessOptions {
   readonly directory: string
 }
 
+/** The same, for workers that are forked. */
+export interface PreloadOptions extends ProcessOptions {
+  /** A folder that only this user can enter, for the sockets of forked workers. */
+  readonly sockets: string
+}
+
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
 
 /** Workers of a pool in processes of an installed Python. */
