@@ -13,6 +13,7 @@ import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { processName, setProcessTitle } from '../process/process-title.ts'
 import type { TextOutput } from '../process/text-output.ts'
+import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -744,5 +745,23 @@ class Arbiter implements ArbiterActions {
 }
 
 function listenOptions(settings: Settings, identity: Identity | null): ListenOptions {
-  return { backlog: settings.backlog, files: socketFilesOf(settings, identity) }
+  const { backlog, reusePort, python, chdir } = settings
+  return {
+    backlog,
+    files: socketFilesOf(settings, identity),
+    ...(reusePort && { reusePort: () => pythonToBind(python, chdir) }),
+  }
+}
+
+/** A Python that binds sockets for a Node.js that cannot set SO_REUSEPORT. */
+async function pythonToBind(asked: string | null, directory: string): Promise<string> {
+  try {
+    return (await findSystemPython(asked, directory)).command
+  } catch (error) {
+    if (!(error instanceof InterpreterError)) throw error
+    throw new ListenError(
+      `--reuse-port needs Node.js 22.12 or newer, or a Python that binds the sockets for ` +
+        `${process.version}. ${error.message}`,
+    )
+  }
 }

@@ -13,6 +13,7 @@ import {
   bindUnix,
   SocketError,
 } from '../transport/bound-socket.ts'
+import { bindReusingPort } from './reuse-port.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {
@@ -49,6 +50,11 @@ export function addressUrl(address: BoundAddress): string {
 export interface ListenOptions {
   /** How many connections the kernel queues, for each address. */
   readonly backlog: number
+  /**
+   * Several servers may listen on the same port. The function finds a Python, which an older Node.js
+   * needs for that.
+   */
+  readonly reusePort?: () => Promise<string>
   /** For the files of unix sockets; without it, they have mode 0777 less the process's umask. */
   readonly files?: SocketFiles
 }
@@ -83,7 +89,7 @@ export async function listenAt(
         listeners.push(await listenUnix(address, requested, options))
       else {
         const ipv6Only = hasIpv4At(address.port, addresses)
-        listeners.push(await listenTcp(address, requested, options.backlog, ipv6Only))
+        listeners.push(await listenTcp(address, requested, options, ipv6Only))
       }
     }
     return listeners
@@ -104,13 +110,17 @@ function hasIpv4At(port: number, addresses: readonly BindAddress[]): boolean {
 async function listenTcp(
   address: BindAddress & { kind: 'tcp' },
   requested: string,
-  backlog: number,
+  { backlog, reusePort }: ListenOptions,
   ipv6Only: boolean,
 ): Promise<ListeningSocket> {
   const { host, family } = await resolveHost(address.host, requested)
-  const socket = attempt(requested, address, () =>
-    bindTcp(host, family, address.port, { backlog, ipv6Only }),
-  )
+  const { port } = address
+  const socket =
+    reusePort === undefined
+      ? attempt(requested, address, () => bindTcp(host, family, port, { backlog, ipv6Only }))
+      : await bindReusingPort({ host, family, port, backlog, ipv6Only }, reusePort).catch(
+          (error: unknown) => attempt(requested, address, () => raise(error)),
+        )
   return {
     requested,
     address: { kind: 'tcp', host, port: socket.port },
@@ -298,6 +308,10 @@ function closeUnix(socket: BoundSocket, path: string, identity: string | undefin
   // Closing the socket also removes the path, whatever is there now. If that is another file, the
   // socket stays open: the process is about to end anyway, or holds one descriptor too many.
   if (fileIdentity(path) === identity) socket.close()
+}
+
+function raise(error: unknown): never {
+  throw error
 }
 
 function attempt<T>(requested: string, address: BindAddress, action: () => T): T {

@@ -10,6 +10,7 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',
   worker_tmp_dir: "the folder of each worker's small shared file",
+  reuse_port: 'one socket for each server, not for each worker, so a reload loses no connection',
   daemon: 'the command ends when the server serves, and its exit status tells whether it does',
   proc_name:
     '`monoceros: master [NAME]`, and likewise acceptors and workers; never needs a package for the master',

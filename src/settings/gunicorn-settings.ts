@@ -31,12 +31,6 @@ const CONTROL = 'there is no control socket; send signals to the arbiter'
 
 export const gunicornSettings: readonly GunicornSetting[] = [
   {
-    name: 'reuse_port',
-    flags: ['--reuse-port'],
-    ...IGNORED_SWITCH,
-    advice: 'all acceptors share one listening socket',
-  },
-  {
     name: 'sendfile',
     flags: ['--no-sendfile'],
     ...IGNORED_SWITCH,

@@ -10,6 +10,17 @@ import { adoptHandle, bindHandle, type ServerHandle } from './node-internals.ts'
 
 /** UV_TCP_IPV6ONLY of libuv. */
 const IPV6_ONLY = 1
+/** UV_TCP_REUSEPORT of libuv. An older libuv ignores it. */
+const REUSE_PORT = 2
+/** The first libuv that has it. */
+const REUSE_PORT_SINCE = [1, 49] as const
+
+/** Whether this Node.js can listen with SO_REUSEPORT. */
+export function canReusePort(libuv: string = process.versions.uv ?? ''): boolean {
+  const [major = 0, minor = 0] = libuv.split('.').map(Number)
+  const [sinceMajor, sinceMinor] = REUSE_PORT_SINCE
+  return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor)
+}
 
 /** Thrown if the system refuses; `errno` is negative, as in libuv. */
 export class SocketError extends Error {
@@ -40,9 +51,10 @@ export function bindTcp(
   address: string,
   family: 4 | 6,
   port: number,
-  options: { backlog: number; ipv6Only?: boolean },
+  options: { backlog: number; ipv6Only?: boolean; reusePort?: boolean },
 ): BoundSocket {
-  const flags = family === 6 && options.ipv6Only ? IPV6_ONLY : 0
+  const ipv6Only = family === 6 && options.ipv6Only ? IPV6_ONLY : 0
+  const flags = ipv6Only | (options.reusePort ? REUSE_PORT : 0)
   const handle = create(address, port, family, flags)
   const name: { port?: number } = {}
   // libuv reports EADDRINUSE of bind(2) at the first use of the socket, which is here.

@@ -120,6 +120,23 @@ process (in a container), to a thread, or to another program that was started af
 written.`,
   },
   {
+    name: 'reuse_port',
+    section: 'Server',
+    flags: ['--reuse-port'],
+    type: 'boolean',
+    default: false,
+    doc: `Let several servers listen on the same port (\`SO_REUSEPORT\`).
+The kernel distributes new connections among them.
+
+All of them need this setting, and the same user.
+The acceptors of one server share one socket, so a reload loses no connection.
+If one of the servers stops, connections that it has not accepted yet are reset, unless the kernel
+moves them to another one (\`net.ipv4.tcp_migrate_req\` of Linux).
+To replace a server without that risk, use SIGUSR2.
+
+Node.js can do this since 22.12; on an older one, Python binds the socket.`,
+  },
+  {
     name: 'daemon',
     section: 'Server',
     flags: ['-D', '--daemon'],

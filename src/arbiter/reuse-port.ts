@@ -1,0 +1,67 @@
+/**
+ * TCP sockets with SO_REUSEPORT, so that several servers listen on the same port.
+ *
+ * Node.js sets the option since its libuv 1.49 (Node.js 22.12). An older one lets Python bind the
+ * socket: Node.js has no other way to set an option before bind(2).
+ */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { type BoundSocket, bindTcp, canReusePort, SocketError } from '../transport/bound-socket.ts'
+
+const SCRIPT = fileURLToPath(new URL('../../python/monoceros/reuse_port.py', import.meta.url))
+
+export interface ReusePortAddress {
+  /** An IP address. */
+  readonly host: string
+  readonly family: 4 | 6
+  readonly port: number
+  readonly backlog: number
+  readonly ipv6Only: boolean
+}
+
+/** What Python answers: the socket comes beside the port. */
+type Answer = { readonly port: number } | { readonly errno: number }
+
+/**
+ * Binds, and listens.
+ *
+ * @param findPython called only if Node.js cannot do it alone; resolves with a command
+ * @throws SocketError; what `findPython` throws
+ */
+export async function bindReusingPort(
+  address: ReusePortAddress,
+  findPython: () => Promise<string>,
+): Promise<BoundSocket> {
+  if (canReusePort()) {
+    const { host, family, port, ...options } = address
+    return bindTcp(host, family, port, { ...options, reusePort: true })
+  }
+  return await bindByPython(address, await findPython())
+}
+
+/** @throws SocketError, or Error if that Python does not answer */
+export function bindByPython(
+  { host, family, port, backlog, ipv6Only }: ReusePortAddress,
+  python: string,
+): Promise<BoundSocket> {
+  const wanted = JSON.stringify({ host, family, port, backlog, ipv6_only: ipv6Only })
+  // -I and -S: nothing of the user's environment is imported.
+  const child = spawn(python, ['-I', '-S', SCRIPT, wanted], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'json',
+  })
+  let trouble = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    trouble += text
+  })
+  return new Promise((resolve, reject) => {
+    child.on('message', (answer: Answer, handle) => {
+      if ('errno' in answer) return reject(new SocketError(-answer.errno))
+      const listening = handle as unknown as { readonly fd: number; close(): void }
+      resolve({ fd: listening.fd, port: answer.port, close: () => listening.close() })
+      child.disconnect()
+    })
+    child.on('error', reject)
+    child.on('close', () => reject(new Error(`${python} could not bind a socket. ${trouble}`)))
+  })
+}
