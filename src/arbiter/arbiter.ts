@@ -346,10 +346,12 @@ class Arbiter implements ArbiterActions {
   async #observedReload(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
     const { reload } = this.events
     reload.publish({ phase: 'begun' })
+    const before = this.#serving
     const result = await this.#reloadOnce(cause, attempt)
     if (result.reloaded) {
       reload.publish({ phase: 'done' })
-      this.#showFailure(null)
+      // Browsers that waited for news from other acceptors come to the new ones, and see.
+      if (this.#serving === before) this.#showFailure(null)
     } else if (attempt.abandoned || this.#stopping !== null) {
       reload.publish({ phase: 'abandoned' })
     } else {
@@ -652,6 +654,7 @@ class Arbiter implements ArbiterActions {
     log: ErrorLog,
   ): AcceptorSet {
     this.#giveLogs(settings, identity)
+    this.#browserVersion++
     const set = new AcceptorSet({
       program: this.#program,
       settings,
@@ -660,7 +663,7 @@ class Arbiter implements ArbiterActions {
       log,
       events: this.events,
       development: settings.reload
-        ? { tolerant: this.#serving === undefined, version: () => ++this.#browserVersion }
+        ? { tolerant: this.#serving === undefined, version: () => this.#browserVersion }
         : null,
       permitWorker: () => this.#permitWorker(),
     })
