@@ -26,7 +26,9 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
   {
     members: ['net._createServerHandle'],
     files: HERE,
-    use: 'binds a socket from which this process does not accept, as `node:cluster` does, or takes one that the process was started with',
+    use:
+      'binds a socket from which this process does not accept, as `node:cluster` does, or takes ' +
+      'one that the process was started with',
     without: 'The server does not start; the error explains this.',
   },
   {
@@ -38,7 +40,9 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
   {
     members: ['a descriptor of no known type that arrives on an IPC channel'],
     files: HERE,
-    use: 'finds a unix datagram socket that another process handed over: libuv keeps it, and Node gives it to nobody',
+    use:
+      'finds a unix datagram socket that another process handed over: libuv keeps it, and Node ' +
+      'gives it to nobody',
     without: 'The other process sends the messages; systemd then needs `NotifyAccess=all`.',
   },
   {

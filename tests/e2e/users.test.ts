@@ -61,8 +61,8 @@ function askAs(uid: number, path: string): { status: number | null; stdout: stri
 }
 
 /**
- * A folder that everybody may read, with a file that only root may, and a temporary folder. Those of
- * the suite are for its own user.
+ * A folder that everybody may read, with a file that only root may, and a temporary folder.
+ * Those of the suite are for its own user.
  */
 function publicFolder(): string {
   const path = mkdtempSync('/tmp/monoceros-test-')

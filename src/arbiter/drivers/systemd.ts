@@ -45,7 +45,7 @@ export class SystemdDriver implements ArbiterDriver {
   readonly #pid: number
   readonly #environment: SystemdEnvironment
   readonly #open: (path: string) => Notifier
-  /** Another server has the same sockets, before or after this one, so this one does not end it all. */
+  /** Another server has the same sockets, so the service does not end with this one. */
   #shared: boolean
   readonly #timers: NodeJS.Timeout[] = []
   #busy: NodeJS.Timeout | undefined
