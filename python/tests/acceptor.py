@@ -123,7 +123,12 @@ class Acceptor:
     """
 
     def __init__(
-        self, source: str, reference: str = "webapp:app", start: bool = True, **settings: Any
+        self,
+        source: str,
+        reference: str = "webapp:app",
+        start: bool = True,
+        preload: bool = False,
+        **settings: Any,
     ) -> None:
         self.directory = tempfile.mkdtemp(prefix="monoceros-test-")
         with open(os.path.join(self.directory, "webapp.py"), "w", encoding="utf-8") as file:
@@ -147,7 +152,7 @@ class Acceptor:
                 os.dup2(source_number, 3 + number)
 
         self.process = subprocess.Popen(
-            [sys.executable, WORKER, reference],
+            [sys.executable, WORKER, *(["--preload"] if preload else []), reference],
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=self.errors,

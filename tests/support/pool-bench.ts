@@ -5,6 +5,7 @@ import { afterEach, beforeEach, onTestFinished } from 'vitest'
 import type { Span } from '../../src/bytes/span.ts'
 import { beginDict, encodePair, endDict, writeEncoded } from '../../src/gateway/marshal.ts'
 import { findSystemPython, type Interpreter } from '../../src/runtimes/cpython/interpreter.ts'
+import { preloadedWorkers } from '../../src/runtimes/cpython/preload.ts'
 import { workerProcesses } from '../../src/runtimes/cpython/worker-process.ts'
 import {
   type FileReference,
@@ -193,6 +194,7 @@ export function makePool(
     window?: number
     python?: Interpreter
     multiprocess?: boolean
+    preload?: boolean
   } = {},
 ): Bench {
   const {
@@ -200,9 +202,11 @@ export function makePool(
     window = 262_144,
     python = interpreter,
     multiprocess = true,
+    preload = false,
     ...rest
   } = options
   const logged: string[] = []
+  const processes = { interpreter: python, environment: {}, directory, sockets: directory }
   const bench: Bench = {
     logged,
     output: '',
@@ -216,7 +220,8 @@ export function makePool(
       backlogLimit: 1000,
       ...rest,
       worker: {
-        start: workerProcesses({ interpreter: python, environment: {}, directory }),
+        start: workerProcesses(processes),
+        ...(preload ? { preload: preloadedWorkers(processes) } : {}),
         application: 'tried:application',
         chdir: directory,
         pythonpath: [],
