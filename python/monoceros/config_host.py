@@ -20,13 +20,16 @@ closed."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
+import select
 import signal
 import sys
 import threading
-from typing import Any, BinaryIO, Callable, Dict, List, Optional, cast
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, cast
 
 from .configuration import (
     Configuration,
@@ -100,7 +103,8 @@ class _ConfigHost:
         if self._configurations:
             self._restore(directory)
         number = len(self._configurations) + 1
-        configuration = self._configurations[number] = read_configuration(location)
+        with _ending_with_the_command():
+            configuration = self._configurations[number] = read_configuration(location)
         _settle_signals()
         lines = assigned_lines(configuration)
         present = [name for name in names if name in configuration.namespace]
@@ -156,6 +160,30 @@ class _ConfigHost:
     def _call(self, number: int, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
         self._use(number).call(hook, args)
         return {}
+
+
+@contextmanager
+def _ending_with_the_command() -> Iterator[None]:
+    """Ends this process if the command ends meanwhile: a file that hangs would leave it behind.
+
+    A signal tells, because a thread would disturb files that fork."""
+    watch = select.poll()
+    watch.register(_CHANNEL, 0)
+
+    def check(number: int, frame: object) -> None:
+        if watch.poll(0):  # only the end of the other side is reported
+            os._exit(1)
+
+    signal.signal(signal.SIGIO, check)
+    fcntl.fcntl(_CHANNEL, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(_CHANNEL, fcntl.F_GETFL)
+    fcntl.fcntl(_CHANNEL, fcntl.F_SETFL, flags | os.O_ASYNC)
+    check(0, None)
+    try:
+        yield
+    finally:
+        fcntl.fcntl(_CHANNEL, fcntl.F_SETFL, flags)
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
 def plain(value: Any, depth: int = 0) -> Any:

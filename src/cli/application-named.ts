@@ -9,7 +9,9 @@ import { SettingsError } from '../settings/settings-error.ts'
 export async function namesApplication(sources: SettingsSources): Promise<boolean> {
   try {
     if (commandOf(sources) !== undefined) return true
-    return (await loadSettings(sources)).settings.wsgiApp !== ''
+    const { settings, configHost } = await loadSettings(sources)
+    await configHost?.close()
+    return settings.wsgiApp !== ''
   } catch (error) {
     if (error instanceof SettingsError) return true
     throw error

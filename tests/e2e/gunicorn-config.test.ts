@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { gunicornFacts } from '../../src/settings/gunicorn-facts.ts'
 import { ourSetting } from '../../src/settings/gunicorn-guide.ts'
+import { commandPath } from '../support/build.ts'
+import { commandLineOf, descendantsOf, waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runCommandHere, startServer } from '../support/server.ts'
 
@@ -253,8 +256,30 @@ ${more}
       /gunicorn\.conf\.py could not be read\nTraceback[\s\S]*line 6[\s\S]*NameError: name 'three'/,
     )
     expect(await get('/shop/cart')).toBe('/shop /cart')
-    // The processes of all three configurations are gone with it.
+
+    const again = server.log().length
+    writeFileSync(join(cwd, 'gunicorn.conf.py'), file('import time; time.sleep(1000)'))
+    server.signal('SIGHUP')
+    await server.waitForLog(/configuring/, { from: again })
+    writeFileSync(join(cwd, 'gunicorn.conf.py'), file('threads = 4'))
+    server.signal('SIGHUP')
+    await server.waitForLog(/abandoning the reload[\s\S]*4 threads[\s\S]*Reloaded/, { from: again })
+    // The processes of all these configurations are gone with it.
     await server.stop()
+  })
+
+  test('the process of a file that hangs ends with the command', async () => {
+    const cwd = place({ file: 'import time; print("hanging", flush=True); time.sleep(1000)' })
+    const command = spawn(process.execPath, [commandPath, 'app:app'], {
+      cwd,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(command.stdout, 'data')
+    const [host = 0] = descendantsOf(command.pid!)
+    expect(commandLineOf(host)).toContain('monoceros-config')
+    command.kill('SIGKILL')
+    await waitUntilGone(host)
   })
 
   const check = async (one: Case & { cwd?: string }) => {
