@@ -13,7 +13,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   reuse_port: 'one socket for each server, not for each worker, so a reload loses no connection',
   daemon: 'the command ends when the server serves, and its exit status tells whether it does',
   proc_name:
-    '`monoceros: master [NAME]`, and likewise acceptors and workers; never needs a package for the master',
+    '`monoceros: master [NAME]`, and likewise acceptors and workers; ' +
+    'never needs a package for the master',
   default_proc_name: 'the default is the application, as in practice there',
   max_requests: 'the new worker is ready before the old one leaves',
   timeout: 'for one request, which gets 504; loading has `load_timeout`',
@@ -30,7 +31,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   forwarded_allow_ips: 'in a config file also a list',
   access_log_format: 'the same atoms, with [a few differences](logging.md#text); also `json`',
   reload:
-    '[watches templates too](developing.md), and the new application serves before the old one leaves',
+    '[watches templates too](developing.md), and the new application serves before the old one ' +
+    'leaves',
   reload_extra_files: 'a pattern may match files that do not exist yet',
   capture_output:
     'always on; `raw` passes the output on [as it is](logging.md#what-the-application-prints)',

@@ -309,7 +309,8 @@ ${more}
     ['x = 1\nbind = 8000', 'gunicorn.conf.py:2: bind: expected addresses to listen on, got 8000'],
     [
       'timeout = print',
-      'gunicorn.conf.py:1: timeout: expected a number of seconds, 0 or more, got "<function print>"',
+      'gunicorn.conf.py:1: timeout: expected a number of seconds, 0 or more, ' +
+        'got "<function print>"',
     ],
     [
       'def on_exit(): pass',
@@ -342,7 +343,8 @@ ${more}
       strict: false,
     })
     expect(stderr).toBe(
-      'monoceros: note: gunicorn.conf.py:3: strict has no effect: it is not a setting of Gunicorn. ' +
+      'monoceros: note: gunicorn.conf.py:3: strict has no effect: ' +
+        'it is not a setting of Gunicorn. ' +
         'If it is meant for Monoceros, write monoceros = {"strict": ...}\n',
     )
   })
