@@ -5,7 +5,7 @@ Standard output and standard error belong to the configuration.
 
 | it receives | it answers |
 |---|---|
-| ``{"read": LOCATION, "names": [...]}``, once | ``{"file", "values", "lines", "hooks"}`` |
+| ``{"read": LOCATION, "names", "cwd"}`` | ``{"number", "file", "values", "lines", "hooks"}`` |
 | ``{"settle": {"directory", "environ", "settings"}}`` | nothing: these are in force |
 | ``{"call": HOOK, "args": {...}}`` | ``{}`` when the hook has returned |
 | ``{"tell": {"started": {"age", "pid"}}}``, or ``ended`` with ``pid`` | nothing |
@@ -103,7 +103,7 @@ class _ConfigHost:
         if self._configurations:
             self._restore(directory)
         number = len(self._configurations) + 1
-        with _ending_with_the_command():
+        with _ending_with_the_command(), _abandonable(bool(self._settled)):
             configuration = self._configurations[number] = read_configuration(location)
         _settle_signals()
         lines = assigned_lines(configuration)
@@ -184,6 +184,28 @@ def _ending_with_the_command() -> Iterator[None]:
     finally:
         fcntl.fcntl(_CHANNEL, fcntl.F_SETFL, flags)
         signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+
+class _Abandoned(BaseException):
+    """The configuration that runs is not wanted any more: another reload has begun."""
+
+
+@contextmanager
+def _abandonable(has_others: bool) -> Iterator[None]:
+    """Makes SIGUSR2 end what runs, so that the hooks of an earlier configuration go on. A process
+    without one is killed instead."""
+
+    def abandon(number: int, frame: object) -> None:
+        raise _Abandoned
+
+    if not has_others:
+        yield
+        return
+    before = signal.signal(signal.SIGUSR2, abandon)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def plain(value: Any, depth: int = 0) -> Any:

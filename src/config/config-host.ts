@@ -80,6 +80,9 @@ export class ConfigHostError extends Error {
 const SCRIPT = fileURLToPath(new URL('../../python/monoceros-config', import.meta.url))
 /** How long it has to leave after the channel was closed, in milliseconds. */
 const LEAVE_MS = 2000
+/** On this signal, a host that runs a configuration stops that; it has ABANDON_MS for it. */
+const ABANDON_SIGNAL = 'SIGUSR2'
+const ABANDON_MS = 1000
 
 /**
  * Runs a configuration.
@@ -92,7 +95,7 @@ export async function startConfigHost(options: ConfigHostOptions): Promise<Confi
   const host = before?.serves(interpreter) ? before : new HostProcess(options)
   const release = host.use()
   try {
-    const answer = await host.ask({ read: location, names, cwd })
+    const answer = await host.read({ read: location, names, cwd }, options.signal)
     return new HostedConfiguration(host, location, answer, release)
   } catch (error) {
     await release()
@@ -183,7 +186,7 @@ class HostProcess {
   /** How many configurations need it. */
   #users = 0
 
-  constructor({ interpreter, location, cwd, env, signal }: ConfigHostOptions) {
+  constructor({ interpreter, location, cwd, env }: ConfigHostOptions) {
     this.#location = location
     this.#interpreter = interpreter
     // `location` is for `ps` only.
@@ -211,7 +214,6 @@ class HostProcess {
     this.#channel.setEncoding('utf8')
     this.#channel.on('data', (text: string) => this.#receive(text))
     this.#channel.on('error', () => {}) // the end of the process says why
-    signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
     // It must not keep the arbiter from ending.
     child.unref()
     this.#channel.unref()
@@ -245,6 +247,28 @@ class HostProcess {
       this.#waiting.push({ resolve, reject })
       this.send(message)
     })
+  }
+
+  /** Runs a configuration. If that is not wanted any more, the process goes on without it. */
+  async read(message: object, signal: AbortSignal | undefined): Promise<Answer> {
+    const answer = this.ask(message)
+    const waiting = this.#waiting.at(-1)
+    const running = () => waiting !== undefined && this.#waiting[0] === waiting
+    let late: NodeJS.Timeout | undefined
+    const abandon = () => {
+      if (!running()) return
+      // A process that has run nothing else is of no use to anybody.
+      this.#process.kill(this.#users === 1 ? 'SIGKILL' : ABANDON_SIGNAL)
+      late = setTimeout(() => running() && this.kill(), ABANDON_MS)
+    }
+    signal?.addEventListener('abort', abandon, { once: true })
+    if (signal?.aborted) abandon()
+    try {
+      return await answer
+    } finally {
+      clearTimeout(late)
+      signal?.removeEventListener('abort', abandon)
+    }
   }
 
   kill(): void {
