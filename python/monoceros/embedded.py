@@ -27,13 +27,14 @@ from .embedded_timeout import (
     loading_stack,
     place_of,
 )
+from .entries import Entries
 from .environ import make_template
 from .exchange import Exchange
 from .frames import Frame, FrameError
 from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
-from .startup import introduce, load_application, read_startup
+from .startup import enter, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .timed_out import TIMED_OUT, RequestTimedOut
 
@@ -58,6 +59,13 @@ def serve(link: Link) -> int:
         # The acceptor asks for this if loading takes long. Nothing is raised: it may still succeed.
         signal.signal(signal.SIGURG, lambda number, frame: link.report_stack(loading_stack(frame)))
         try:
+            if startup.logging is not None:
+                from . import server_log
+
+                server_log.EntryHandler.write_with(Entries(port.send).write)
+                server_log.give_handlers(startup.logging["level"])
+                enter(startup)
+                server_log.configure(startup.logging)
             application = load_application(startup)
         except LoadError as error:
             port.send(frames.pack_fail(0, str(error)))

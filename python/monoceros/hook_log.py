@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable
+from typing import Any
 
-#: Takes an entry of the error log: a level of Python's logging, and the text.
-WriteEntry = Callable[[int, str], None]
-
-#: Also what applications call that want to write where the server writes.
-LOGGER = "gunicorn.error"
-
-
-class EntryHandler(logging.Handler):
-    """Passes what is logged to the server, which adds time, process and level."""
-
-    def __init__(self, write: WriteEntry) -> None:
-        super().__init__()
-        self.write = write
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self.write(record.levelno, self.format(record))
-        except Exception:
-            self.handleError(record)
+from .server_log import ERROR_LOGGER, EntryHandler, WriteEntry, give_handlers, level_number
 
 
 class HookLog:
@@ -33,19 +15,16 @@ class HookLog:
     """
 
     def __init__(self, write: WriteEntry, level: str) -> None:
-        self.error_log = logging.getLogger(LOGGER)
-        self.error_log.propagate = False
-        self.error_log.setLevel(_level_number(level))
+        self.error_log = logging.getLogger(ERROR_LOGGER)
+        EntryHandler.write_with(write)
+        # A logging configuration may have given it other handlers: then entries go there.
+        if not self.error_log.handlers:
+            give_handlers(level)
         self.loglevel = self.error_log.level
-        for handler in list(self.error_log.handlers):
-            if isinstance(handler, EntryHandler):
-                self.error_log.removeHandler(handler)
-        self._handler = EntryHandler(write)
-        self.error_log.addHandler(self._handler)
 
     def write_with(self, write: WriteEntry) -> None:
         """From now on, entries are written in that way."""
-        self._handler.write = write
+        EntryHandler.write_with(write)
 
     def critical(self, message: object, *arguments: Any, **options: Any) -> None:
         self.error_log.critical(message, *arguments, **options)
@@ -69,7 +48,7 @@ class HookLog:
 
     def log(self, level: Any, message: object, *arguments: Any, **options: Any) -> None:
         """``level`` is a number of Python's logging, or a name such as ``"info"``."""
-        number = _level_number(level) if isinstance(level, str) else level
+        number = level_number(level) if isinstance(level, str) else level
         self.error_log.log(number, message, *arguments, **options)
 
     def __getattr__(self, name: str) -> Any:
@@ -77,8 +56,3 @@ class HookLog:
             f"the log of hooks has no {name!r}; it has debug, info, warning, error, critical, "
             "exception, log and error_log"
         )
-
-
-def _level_number(name: str) -> int:
-    number = logging.getLevelName(name.upper())
-    return number if isinstance(number, int) else logging.INFO

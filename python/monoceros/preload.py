@@ -20,6 +20,7 @@ from typing import Any, Dict, Optional, Union
 
 from . import exit_status, frames
 from .channel import receive_some
+from .entries import Entries
 from .forked import settle_after_fork
 from .frames import Frame, FrameError, FrameReader
 from .loader import LoadError
@@ -36,6 +37,7 @@ from .worker import (
     keep_stacks,
     load,
     patch,
+    prepare,
     receive_startup,
     run,
     settle,
@@ -80,11 +82,7 @@ def _load(startup: Startup, channels: Channels) -> Optional[Preloaded]:
     try:
         patch(startup)
         with StackObserver(channels.data, channels.control):
-            configuration = None
-            if startup.config is not None:
-                from .worker_hooks import read_in
-
-                configuration = read_in(startup.config["directory"], startup.config["location"])
+            configuration = prepare(startup, Entries(channels.send))
             application = load_application(startup)
             return Preloaded(application, loaded_files(), configuration)
     except LoadError as error:

@@ -35,6 +35,9 @@ class Startup(NamedTuple):
     #: are none.
     config: Optional[Dict[str, Any]] = None
     name: Optional[str] = None
+    #: The level of the server's error log, and the user's logging configuration; None for a
+    #: worker that is not a server's.
+    logging: Optional[Dict[str, Any]] = None
 
 
 def read_startup(payload: bytes) -> Startup:
@@ -56,6 +59,7 @@ def read_startup(payload: bytes) -> Startup:
             reload=value.get("reload", False),
             config=value.get("config"),
             name=value.get("name"),
+            logging=value.get("logging"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FrameError(f"cannot read START: {type(error).__name__}: {error}") from error
@@ -101,11 +105,16 @@ def load_application(startup: Startup) -> Callable[..., Any]:
 
 def load_quietly(startup: Startup) -> Callable[..., Any]:
     """The same without what is done for ``--reload``."""
+    enter(startup)
+    return load(startup.application)
+
+
+def enter(startup: Startup) -> None:
+    """Enters the directory. Raises LoadError."""
     try:
         enter_directory(startup)
     except OSError as error:
         raise LoadError(f"chdir {startup.chdir!r}: {error.strerror}") from error
-    return load(startup.application)
 
 
 def introduce(startup: Startup, pid: int, files: Optional[List[str]] = None) -> Dict[str, Any]:

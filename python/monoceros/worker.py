@@ -10,11 +10,12 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any, Callable, Dict, List, MutableSequence, NamedTuple, TYPE_CHECKING, cast
+from typing import Any, Callable, List, MutableSequence, NamedTuple, TYPE_CHECKING, cast
 
 from . import exit_status, frames
 from .channel import Service
 from .cooperative import CooperativeWorker
+from .entries import Entries
 from .environ import make_template
 from .frames import FrameReader, FrameError
 from .loader import LoadError
@@ -22,7 +23,7 @@ from .native import Socket, cooperative_wait
 from .process_title import set_process_title
 from .solo import SoloWorker
 from .stacks import StackObserver
-from .startup import Startup, introduce, load_application, read_startup
+from .startup import Startup, enter, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .threaded import ThreadedWorker
 
@@ -69,6 +70,7 @@ class Loaded(NamedTuple):
     """What a worker serves."""
 
     application: Any
+    entries: Entries
     hooks: WorkerHooks | None = None
     #: What was loaded, if a preload parent has found it out: looking at each module would write to
     #: its page, which then is no longer shared.
@@ -124,19 +126,25 @@ def load(startup: Startup, channels: Channels, preloaded: Preloaded | None = Non
     """Loads the application, unless a preload parent has, and calls the hooks around that. None if
     that fails; then the acceptor has been told why."""
     hooks: WorkerHooks | None = None
-    if preloaded is not None and startup.config is None:
-        return Loaded(preloaded.application, None, preloaded.files)
+    entries = Entries(channels.send)
     try:
         if preloaded is None:
             patch(startup)
         with StackObserver(channels.data, channels.control):
-            if startup.config is not None:
-                hooks = _hooks_of(startup.config, startup.application, channels, preloaded)
+            configuration = None if preloaded is None else preloaded.configuration
+            configuration = prepare(startup, entries, configuration, preloaded is None)
+            if startup.config is not None and configuration is not None:
+                # Imported here, because a worker without hooks needs nothing of it.
+                from .worker_hooks import WorkerHooks
+
+                application = startup.application
+                hooks = WorkerHooks(configuration, startup.config, application, entries)
                 hooks.forked()
             application = load_application(startup) if preloaded is None else preloaded.application
             if hooks is not None:
                 hooks.loaded(application)
-            return Loaded(application, hooks, None if preloaded is None else preloaded.files)
+            files = None if preloaded is None else preloaded.files
+            return Loaded(application, entries, hooks, files)
     except LoadError as error:
         channels.send(frames.pack_fail(0, str(error)))
         if hooks is not None:
@@ -153,22 +161,38 @@ def patch(startup: Startup) -> None:
         gevent_patch.patch()
 
 
-def _hooks_of(
-    config: Dict[str, Any], application: str, channels: Channels, preloaded: Preloaded | None
-) -> WorkerHooks:
-    # Imported here, because a worker without hooks needs nothing of it.
-    from .worker_hooks import WorkerHooks, read_in
+def prepare(
+    startup: Startup,
+    entries: Entries,
+    configuration: Configuration | None = None,
+    configure: bool = True,
+) -> Configuration | None:
+    """Runs the configuration, unless it has run, and sets up logging. Raises LoadError.
 
-    configuration = None if preloaded is None else preloaded.configuration
-    if configuration is None:
-        configuration = read_in(config["directory"], config["location"])
-    return WorkerHooks(configuration, config, application, channels.data)
+    :param configure: whether logging is to be configured, which a preload parent has done
+    """
+    place = startup.config or startup.logging or {}
+    if startup.logging is not None:
+        from . import server_log
+
+        server_log.EntryHandler.write_with(entries.write)
+        server_log.give_handlers(startup.logging["level"])
+    if configuration is None and "location" in place:
+        from .worker_hooks import read_in
+
+        configuration = read_in(place["directory"], place["location"])
+    if configure and startup.logging is not None and len(startup.logging) > 1:
+        # Relative paths start there, and classes may be in the application's packages.
+        enter(startup)
+        own = None if configuration is None else configuration.namespace.get("logconfig_dict")
+        server_log.configure(startup.logging, own)
+    return configuration
 
 
 def _serve(
     startup: Startup, loaded: Loaded, channels: Channels, ledger: MutableSequence[int]
 ) -> int:
-    application, hooks, files = loaded
+    application, entries, hooks, files = loaded
     concurrent = startup.threads > 1 or startup.worker_class == "gevent"
     template = make_template(startup.environ, concurrent, startup.multiprocess, ErrorStream())
     channels.send(frames.pack_json(frames.READY, 0, introduce(startup, os.getpid(), files)))
@@ -176,14 +200,16 @@ def _serve(
     gc.collect()
     gc.freeze()
     service = Service.of(startup, application, template, ledger)
-    if hooks is None:
-        return _worker(startup, service, channels).serve()
+    if hooks is not None:
+        service = hooks.service(service, ledger)
+    worker = _worker(startup, service, channels)
+    entries.through(worker.outbox)
     try:
-        worker = _worker(startup, hooks.service(service, ledger), channels)
-        hooks.serving(worker)
         return worker.serve()
     finally:
-        hooks.served()
+        entries.through(None)
+        if hooks is not None:
+            hooks.served()
 
 
 def _worker(startup: Startup, service: Service, channels: Channels) -> SoloWorker | ThreadedWorker:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import socket
 from typing import Any, Callable, Dict, MutableSequence, Optional
 
 from . import frames
-from .carrier import Carrier
 from .channel import Service
 from .configuration import Configuration, ConfigurationError, read_configuration
+from .entries import Entries
 from .hook_config import HookConfig
 from .hook_log import HookLog
 from .hook_objects import HookApp, HookServer, HookWorker
 from .hooked_exchange import prepared, with_hooks
 from .loader import LoadError, load
-from .outbox import Outbox
 from .trace import format_error
 
 #: Hooks that run in each worker. All others run beside the arbiter.
@@ -31,9 +29,6 @@ WORKER_HOOKS = (
     "worker_exit",
 )
 
-#: How long an entry of a signal handler waits for the thread that it has interrupted, in seconds.
-_PATIENCE = 0.2
-
 
 def read_in(directory: str, location: str) -> Configuration:
     """Runs a configuration in a working directory. Raises LoadError."""
@@ -46,32 +41,6 @@ def read_in(directory: str, location: str) -> Configuration:
         raise LoadError(f"chdir {directory!r}: {error.strerror}") from error
 
 
-class Entries:
-    """Sends entries of the log to the acceptor."""
-
-    def __init__(self, data: socket.socket) -> None:
-        self._data = data
-        self._outbox: Optional[Outbox] = None
-
-    def through(self, outbox: Optional[Outbox]) -> None:
-        """From now on, entries take their turn among the frames of exchanges, or none of these are
-        sent any more."""
-        self._outbox = outbox
-
-    def write(self, level: int, text: str) -> None:
-        frame = frames.pack_log(max(1, min(level, 255)), 0, text)
-        outbox = self._outbox
-        try:
-            if outbox is None:
-                self._data.sendall(frame)
-                return
-            outbox.put(frame)
-            if not outbox.flush_within(_PATIENCE):
-                outbox.watch()
-        except OSError:  # the acceptor is gone
-            pass
-
-
 class WorkerHooks:
     """The hooks of this worker, and the objects that they are called with.
 
@@ -82,11 +51,11 @@ class WorkerHooks:
         configuration: Configuration,
         config: Dict[str, Any],
         application: str,
-        data: socket.socket,
+        entries: Entries,
     ) -> None:
         """``config`` is from START, see docs/reference/frames.md."""
         hooks = configuration.hooks
-        entries = self._entries = Entries(data)
+        self._entries = entries
         self._hooks = {name: hooks[name] for name in WORKER_HOOKS if name in hooks}
         cfg = HookConfig(config["settings"], hooks)
         log = HookLog(entries.write, str(config["settings"].get("loglevel", "info")))
@@ -122,17 +91,12 @@ class WorkerHooks:
             application=prepared(service.application), exchange=with_hooks(self)
         )
 
-    def serving(self, carrier: Carrier) -> None:
-        """The worker is about to serve."""
-        self._entries.through(carrier.outbox)
-
     def count_request(self) -> None:
         """A request begins."""
         self._requests += 1
 
     def served(self) -> None:
         """The worker has nothing left to do: ``worker_exit``."""
-        self._entries.through(None)
         self.exit()
 
     def exit(self) -> None:

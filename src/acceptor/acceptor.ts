@@ -350,5 +350,6 @@ export class Acceptor implements AcceptorControls {
 
   reopenLogs(): void {
     this.#accessLog?.reopen()
+    this.#backend?.reopenLogs()
   }
 }

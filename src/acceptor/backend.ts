@@ -16,6 +16,8 @@ export interface Backend {
   scale(workers: number): void
   /** Its workers at this moment; empty if the application runs in this process. */
   report(): readonly WorkerReport[]
+  /** Has the workers open again the files that they log to. */
+  reopenLogs(): void
   /** Ends the application's workers within `graceMs`. */
   stop(graceMs: number): Promise<void>
   /** Ends them immediately. */

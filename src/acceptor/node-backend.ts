@@ -100,6 +100,8 @@ export class NodeBackend implements Backend {
 
   scale(): void {}
 
+  reopenLogs(): void {}
+
   report(): readonly WorkerReport[] {
     return []
   }

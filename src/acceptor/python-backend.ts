@@ -11,6 +11,7 @@ import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
 import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
 import { gunicornSettingsOf, hasPythonHooks } from '../settings/gunicorn-view.ts'
+import { hasLogConfiguration, passesOutputRaw, workerLogging } from '../settings/log-options.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -34,6 +35,8 @@ export class PythonBackend implements Backend {
   #pool: WorkerPool | null = null
   #gateway: Gateway | null = null
   #ending = false
+  /** Whether its workers are processes, and not threads. */
+  #isProcesses = false
 
   constructor(options: PythonBackendOptions) {
     this.#options = options
@@ -58,6 +61,7 @@ export class PythonBackend implements Backend {
       refuseGreenlets(settings, python.insteadOf)
       this.#tellOfEmbedded(python.insteadOf)
     }
+    this.#isProcesses = python.runtime === 'cpython'
     const pool = this.#makePool(python)
     this.#pool = pool
     if (this.#ending) throw new Error('stopped while starting')
@@ -110,15 +114,15 @@ export class PythonBackend implements Backend {
         strict: settings.strict,
         reload: settings.reload,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
+        logging: workerLogging(settings),
         ...this.#hooks(),
       },
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),
         output: (pid, source, line) => log.forWorker(pid).output(source, line),
-        raw:
-          settings.captureOutput === 'raw'
-            ? (pid, source, lines) => log.forWorker(pid).raw(source, lines)
-            : null,
+        raw: passesOutputRaw(settings)
+          ? (pid, source, lines) => log.forWorker(pid).raw(source, lines)
+          : null,
       }),
     })
   }
@@ -150,6 +154,20 @@ export class PythonBackend implements Backend {
 
   scale(workers: number): void {
     this.#pool?.scale(workers)
+  }
+
+  /** Workers have files open only if the user's logging configuration says so. */
+  reopenLogs(): void {
+    if (!hasLogConfiguration(this.#options.settings) || !this.#isProcesses) return
+    for (const { pid, state } of this.report()) {
+      // Until it is ready, the signal might end it; its files are new anyway.
+      if (state === 'starting') continue
+      try {
+        process.kill(pid, 'SIGUSR1')
+      } catch {
+        // It has just ended.
+      }
+    }
   }
 
   report(): readonly WorkerReport[] {

@@ -22,11 +22,12 @@ type GivenTypes = {
   addresses: string | readonly string[]
   mapping: Readonly<Record<string, string>> | readonly string[]
   hook: ConfigHook
+  object: Readonly<Record<string, unknown>>
 }
 
 type GivenValueOf<D extends SettingDefinition> =
   | (D extends { choices: readonly (infer Choice)[] }
-      ? Choice
+      ? Choice | (D extends { switchedOn: string } ? boolean : never)
       : GivenTypes[Exclude<D['type'], 'choice'>])
   | (D extends { nullable: true } ? null : never)
 

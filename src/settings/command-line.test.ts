@@ -94,11 +94,11 @@ describe('the command line', () => {
   })
 
   test.each([
-    [['--capture-output'], 'lines', undefined],
+    [['--capture-output'], 'auto', undefined],
     [['--capture-output', 'raw', 'a:b'], 'raw', 'a:b'],
-    [['--capture-output', 'a:b'], 'lines', 'a:b'],
+    [['--capture-output', 'a:b'], 'auto', 'a:b'],
     [['--capture-output=raw', 'lines'], 'raw', 'lines'],
-    [['a:b', '--capture-output', '-w', '2'], 'lines', 'a:b'],
+    [['a:b', '--capture-output', '-w', '2'], 'auto', 'a:b'],
   ])('a switch that may have a value: %j', (args, value, application) => {
     const { values } = parseCommandLine(args)
     expect(values.get('capture_output')?.raw).toBe(value)

@@ -43,6 +43,7 @@ export type SectionName = (typeof SECTION_NAMES)[number]
  * | `addresses` | a bind address, repeatable | list of {@link BindAddress} |
  * | `mapping` | `KEY=VALUE`, repeatable | record of strings |
  * | `hook` | (config file only) a function | its name, as a string |
+ * | `object` | (config file only) an object | what JSON has of it; names for the rest |
  */
 export type SettingType =
   | 'string'
@@ -59,6 +60,7 @@ export type SettingType =
   | 'addresses'
   | 'mapping'
   | 'hook'
+  | 'object'
 
 /** A value in the form of a config file (JSON), not checked yet. */
 export type RawValue =
@@ -143,6 +145,7 @@ type TypeMap = {
   strings: readonly string[]
   addresses: readonly BindAddress[]
   mapping: Readonly<Record<string, string>>
+  object: Readonly<Record<string, unknown>>
   hook: string
 }
 

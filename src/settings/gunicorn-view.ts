@@ -37,7 +37,12 @@ function assignments(environ: Readonly<Record<string, string>>): string[] {
 export function hasPythonHooks(settings: Settings): boolean {
   return (
     settings.config !== null &&
-    !/^\.(json|[cm]?[jt]s)$/.test(extname(settings.config)) &&
+    isPythonConfiguration(settings.config) &&
     hookSettings.some(({ name }) => settings[camelCase(name)] !== null)
   )
+}
+
+/** Whether a configuration runs in Python, by its name. */
+export function isPythonConfiguration(location: string): boolean {
+  return !/^\.(json|[cm]?[jt]s)$/.test(extname(location))
 }

@@ -2,6 +2,7 @@
 import type { ErrorLogOptions } from '../logging/error-log.ts'
 import type { SyslogOptions } from '../logging/syslog.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
+import { isPythonConfiguration } from './gunicorn-view.ts'
 import type { Settings } from './table.ts'
 
 /** For the error log of the arbiter, or of an acceptor. */
@@ -10,7 +11,7 @@ export function errorLogOptions(settings: Settings): ErrorLogOptions {
     file: settings.errorLogfile,
     level: settings.logLevel,
     format: settings.errorLogFormat,
-    rawOutput: settings.captureOutput === 'raw',
+    rawOutput: passesOutputRaw(settings),
     syslog: syslogOptions(settings, 'error'),
   }
 }
@@ -28,4 +29,45 @@ export function syslogOptions(settings: Settings, log: 'access' | 'error'): Sysl
     python,
     chdir,
   }
+}
+
+/** Whether what the application prints is passed on as it is. */
+export function passesOutputRaw(settings: Settings): boolean {
+  const { captureOutput } = settings
+  return captureOutput === 'raw' || (captureOutput === 'auto' && hasLogConfiguration(settings))
+}
+
+/** Whether the user configures Python's logging. */
+export function hasLogConfiguration(settings: Settings): boolean {
+  const { logconfig, logconfigJson, logconfigDict } = settings
+  return logconfig !== null || logconfigJson !== null || Object.keys(logconfigDict).length > 0
+}
+
+/** What workers need for Python's logging; a part of START. */
+export function workerLogging(settings: Settings): WorkerLogging {
+  const { logLevel: level, logconfig, logconfigJson, logconfigDict, config } = settings
+  if (!hasLogConfiguration(settings)) return { level }
+  const given = Object.keys(logconfigDict).length > 0
+  // Its objects exist only in Python, so each worker runs the configuration again.
+  const runs = given && config !== null && isPythonConfiguration(config)
+  return {
+    level,
+    ...(given ? { dict: logconfigDict } : {}),
+    ...(logconfigJson === null ? {} : { json: logconfigJson }),
+    ...(logconfig === null ? {} : { file: logconfig }),
+    ...(runs ? { location: config, directory: process.cwd() } : {}),
+  }
+}
+
+/** The logging of a worker, as START has it. */
+export interface WorkerLogging {
+  /** The level of the error log. */
+  readonly level: string
+  /** The first of these counts. */
+  readonly dict?: Readonly<Record<string, unknown>>
+  readonly json?: string
+  readonly file?: string
+  /** The Gunicorn configuration that has the dictionary, and the directory in which it runs. */
+  readonly location?: string
+  readonly directory?: string
 }

@@ -94,6 +94,8 @@ export function expectation(setting: SettingDefinition): string {
       return 'addresses to listen on'
     case 'path':
       return 'a path'
+    case 'object':
+      return 'an object (in Python, a dictionary)'
     case 'hook':
       return 'a function'
     case 'string':
@@ -186,6 +188,12 @@ const readers: Readonly<Record<SettingType, Reader>> = {
       return [pair.slice(0, equals), pair.slice(equals + 1)] as const
     })
     return Object.fromEntries(pairs)
+  },
+
+  object: (raw, setting) => {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+      throw new ValueError(`expected ${expectation(setting)}`, raw)
+    return JSON.parse(JSON.stringify(raw))
   },
 
   hook: (raw, setting) => {

@@ -1,3 +1,4 @@
+import type { WorkerLogging } from '../../settings/log-options.ts'
 import type { PoolLog } from './pool-log.ts'
 import type { WorkerSource, WorkerStarter } from './worker-handle.ts'
 
@@ -64,6 +65,8 @@ export interface WorkerOptions {
   readonly background?: boolean
   /** Absent if no configuration has hooks. */
   readonly hooks?: WorkerHooks
+  /** For the loggers of Python; absent if the worker is not a server's. */
+  readonly logging?: WorkerLogging
 }
 
 /** The hooks of a configuration that concern workers. */
@@ -115,6 +118,7 @@ export function startPayload(options: WorkerOptions, age = 0): object {
     multiprocess: options.multiprocess,
     strict: options.strict,
     reload: options.reload ?? false,
+    ...(options.logging === undefined ? {} : { logging: options.logging }),
     ...(options.hooks === undefined ? {} : { config: { ...options.hooks.config, age } }),
   }
 }

@@ -91,18 +91,20 @@ A line that the application prints has \`stream\` instead of \`level\`.`,
     section: 'Logging',
     flags: ['--capture-output'],
     type: 'choice',
-    choices: ['lines', 'raw'],
-    switchedOn: 'lines',
+    choices: ['auto', 'lines', 'raw'],
+    switchedOn: 'auto',
     metavar: 'FORM',
-    default: 'lines',
+    default: 'auto',
     doc: `The form of what the application prints: \`lines\` in the form of the error log's other
 entries, or \`raw\`, exactly as it is printed.
+Defaults to \`raw\` if there is a logging configuration (\`logconfig\`, \`logconfig_json\`,
+\`logconfig_dict\`), and otherwise to \`lines\`.
 
 \`raw\` is for applications that format their own output, for example as JSON.
 The output goes to the error log's file.
 Without such a file, the application's standard output and standard error become those of the
 command.
-\`--capture-output\` without a value means \`lines\`.`,
+\`--capture-output\` without a value, as in Gunicorn, changes nothing.`,
   },
   {
     name: 'log_level',
@@ -179,5 +181,42 @@ Defaults to the application's name, with a point instead of its colon.`,
     type: 'boolean',
     default: false,
     doc: `Sends only the error log to syslog.`,
+  },
+  {
+    name: 'logconfig',
+    section: 'Logging',
+    flags: ['--log-config'],
+    type: 'path',
+    metavar: 'FILE',
+    nullable: true,
+    default: null,
+    doc: `A configuration of Python's \`logging\`, as an INI file, which each worker applies before it
+loads the application.
+
+It is for what the application logs, also through the loggers \`gunicorn.error\` and
+\`gunicorn.access\`.
+The server's own logs are written outside Python;
+[the guide](../guides/logging.md#pythons-logging) says what is taken over from it.`,
+  },
+  {
+    name: 'logconfig_json',
+    section: 'Logging',
+    flags: ['--log-config-json'],
+    type: 'path',
+    metavar: 'FILE',
+    nullable: true,
+    default: null,
+    doc: `The same as a JSON file, in the form of \`logging.config.dictConfig\`.`,
+  },
+  {
+    name: 'logconfig_dict',
+    section: 'Logging',
+    flags: [],
+    type: 'object',
+    default: {},
+    doc: `The same as an object, in the form of \`logging.config.dictConfig\`.
+
+It comes before \`logconfig_json\`, and that before \`logconfig\`.
+In a \`gunicorn.conf.py\` it may have Python's objects, such as classes and filters.`,
   },
 ] as const satisfies readonly SettingDefinition[]
