@@ -848,6 +848,62 @@ describe('another driver than signals', () => {
     expectNothingLeft(arbiter)
   })
 
+  test('drains, keeps the sockets open, and starts again with as many workers as wanted', async () => {
+    const { driver, arbiter } = await drive('ok', ['-w', '2'])
+    await arbiter.serving()
+    const changes: unknown[] = []
+    driver.actions.events.workersChanged.subscribe((change) => changes.push(change))
+    const [before] = arbiter.acceptors()
+    driver.actions.drain('test')
+    expect(driver.actions.state).toBe('drained')
+    driver.actions.drain('again')
+    await waitFor('the acceptor to be gone', () => !isAlive(before!.pid))
+    expect(driver.actions.scale(-1, 'test')).toBeNull()
+    const waiting = ask(arbiter.port)
+    expect(driver.actions.scaleTo(1, 'test')).toBe(1)
+    expect(await waiting).toContain('workers 1 ')
+    await waitFor('it to serve', () => driver.actions.state === 'serving')
+    expect(driver.actions.scaleTo(3, 'test')).toBe(3)
+    expect(changes).toEqual([
+      { workers: 0, before: 2 },
+      { workers: 1, before: 0 },
+      { workers: 3, before: 1 },
+    ])
+  })
+
+  test('a drain ends a reload; a reload that fails after it leaves the server drained', async () => {
+    const hang = join(directory, 'hang')
+    const broken = join(directory, 'broken')
+    const { driver, arbiter } = await drive(`hangs-when:${hang} broken-when:${broken}`)
+    await arbiter.serving()
+    writeFileSync(hang, 'yes')
+    const reload = driver.actions.reload('test')
+    await arbiter.logged(/test: reloading/)
+    driver.actions.drain('test')
+    expect(await reload).toMatchObject({ reloaded: false })
+    expect(driver.actions.state).toBe('drained')
+    writeFileSync(broken, 'yes')
+    expect(await driver.actions.reload('test')).toMatchObject({ reloaded: false })
+    expect(driver.actions.state).toBe('drained')
+    await arbiter.logged(/nothing serves until another one succeeds/)
+    writeFileSync(broken, '')
+    expect(await driver.actions.reload('test')).toEqual({ reloaded: true })
+    expect(await ask(arbiter.port)).toContain('workers 1 ')
+  })
+
+  test('an upgrade whose command cannot be started is one line, and the server goes on', async () => {
+    const command = { program: '/nonexistent/node', args: [], cwd: directory, env: {} }
+    const { driver, arbiter } = await drive('ok', [], { command })
+    expect(await driver.actions.upgrade('test')).toMatchObject({ upgraded: false })
+    await arbiter.serving()
+    const result = await driver.actions.upgrade('test')
+    expect(result).toMatchObject({ upgraded: false, reason: expect.stringContaining('ENOENT') })
+    await arbiter.logged(
+      /\[ERROR\] Upgrade failed; this server goes on\. The new server could not be/,
+    )
+    expect(await ask(arbiter.port)).toContain('workers 1 ')
+  })
+
   test('signals do nothing then', async () => {
     const { driver, arbiter } = await drive('ok')
     await arbiter.serving()

@@ -255,20 +255,25 @@ class Arbiter implements ArbiterActions {
       const path = this.#upgrades.predecessor === null ? pidfile : `${pidfile}.2`
       this.#pidfile = new Pidfile(path, this.#host.pid)
     }
-    this.#upgrades.whenPromoted(() => {
-      this.#movePidfile()
+    this.#upgrades.whenPromoted((before) => {
+      this.#movePidfile(before)
       this.#showTitle()
     })
   }
 
-  /** To where the settings want it, as soon as it may be there. */
-  #movePidfile(): void {
+  /**
+   * To where the settings want it, as soon as it may be there.
+   *
+   * @param replaced the server before this one, which is gone by now
+   */
+  #movePidfile(replaced: number | null = null): void {
     const { pidfile } = this.#settings
     if (this.#upgrades.predecessor !== null) return
     try {
       if (pidfile === null) this.#pidfile?.remove()
-      else if (this.#pidfile === undefined) this.#pidfile = new Pidfile(pidfile, this.#host.pid)
-      else this.#pidfile.move(pidfile)
+      else if (this.#pidfile === undefined)
+        this.#pidfile = new Pidfile(pidfile, this.#host.pid, replaced)
+      else this.#pidfile.move(pidfile, replaced)
       if (pidfile === null) this.#pidfile = undefined
     } catch (error) {
       if (!(error instanceof PidfileError)) throw error
@@ -304,7 +309,10 @@ class Arbiter implements ArbiterActions {
   }
 
   get quitMode(): StopMode {
-    return this.#settings.threads > 1 ? 'graceful' : 'quick'
+    // With threads, Gunicorn takes sync for gthread.
+    const { workerClass, threads } = this.#settings
+    if (workerClass === 'gevent') return 'quick'
+    return workerClass === 'gthread' || threads > 1 ? 'graceful' : 'quick'
   }
 
   stop(mode: StopMode, cause: string): void {

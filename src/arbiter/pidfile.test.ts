@@ -56,6 +56,19 @@ test("one of a running process is refused and left alone: it is another server's
   expect(readFileSync(path, 'utf8')).toBe(`${process.ppid}\n`)
 })
 
+test('it moves, also to where a process that is known to be gone has left one', () => {
+  const other = join(directory, 'other.pid')
+  const pidfile = new Pidfile(path)
+  writeFileSync(other, `${process.ppid}\n`)
+  expect(() => pidfile.move(other)).toThrow(PidfileError)
+  expect(pidfile.path).toBe(path)
+  pidfile.move(other, process.ppid)
+  expect(pidfile.path).toBe(other)
+  expect(readdirSync(directory)).toEqual(['other.pid'])
+  pidfile.remove()
+  expect(readdirSync(directory)).toEqual([])
+})
+
 test('one with our own pid is left behind by a predecessor of the same number, as in a container', () => {
   writeFileSync(path, `${process.pid}\n`)
   new Pidfile(path).remove()

@@ -41,12 +41,15 @@ export class Pidfile {
   #path: string
   readonly #pid: number
 
-  /** @throws PidfileError */
-  constructor(path: string, pid: number = process.pid) {
+  /**
+   * @param replaced a process that is known to be gone, even if the system still shows it
+   * @throws PidfileError
+   */
+  constructor(path: string, pid: number = process.pid, replaced: number | null = null) {
     this.#path = path
     this.#pid = pid
     try {
-      refuseOthers(path, pid)
+      refuseOthers(path, [pid, replaced])
       removeLeftBehind(path)
       replaceFile(path, `${pid}\n`)
     } catch (error) {
@@ -64,11 +67,12 @@ export class Pidfile {
   /**
    * Writes the file in another place, and removes it here.
    *
+   * @param replaced as for the constructor
    * @throws PidfileError if it cannot be written there; then it stays here
    */
-  move(path: string): void {
+  move(path: string, replaced: number | null = null): void {
     if (path === this.#path) return
-    const moved = new Pidfile(path, this.#pid)
+    const moved = new Pidfile(path, this.#pid, replaced)
     this.remove()
     this.#path = moved.path
   }
@@ -86,14 +90,14 @@ export class Pidfile {
 /**
  * @throws PidfileError if the path is not a regular file, or names another running program
  */
-function refuseOthers(path: string, own: number): void {
+function refuseOthers(path: string, known: readonly (number | null)[]): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   // Renaming a file to this path would replace it, even /dev/null.
   if (stats !== undefined && !stats.isFile() && !stats.isSymbolicLink()) {
     throw new PidfileError(`The pid file ${path} is not a regular file. Give --pid another path.`)
   }
   const found = readPidfile(path)
-  if (found === undefined || found.pid === own || !isRunning(found.pid)) return
+  if (found === undefined || known.includes(found.pid) || !isRunning(found.pid)) return
   const { pid, writtenAt } = found
   const command = commandLine(pid)
   if (isMonoceros(command)) {

@@ -57,12 +57,12 @@ export class Upgrades {
   }
 
   /** Calls back once, when the server before is gone; never if there was none. */
-  whenPromoted(promoted: () => void): void {
+  whenPromoted(promoted: (before: number) => void): void {
     const { log, events } = this.#options
     const { pid, gone } = this.#predecessor ?? {}
     void gone?.then(() => {
       log.info(`The server before (${pid}) is gone; this one has taken over`)
-      promoted()
+      promoted(pid!)
       events.upgrade.publish({ phase: 'promoted', pid: pid! })
     })
   }
