@@ -11,6 +11,11 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',
   worker_tmp_dir: "the folder of each worker's small shared file",
   reuse_port: 'one socket for each server, not for each worker, so a reload loses no connection',
+  worker_class:
+    '`sync`, `gthread` and [`gevent`](#gevent), by any of their names; classes for eventlet, ' +
+    'tornado and ASGI and your own are refused',
+  worker_connections:
+    'with `gevent`, requests that each worker runs at once; `--max-connections` limits connections',
   daemon: 'the command ends when the server serves, and its exit status tells whether it does',
   proc_name:
     '`monoceros: master [NAME]`, and likewise acceptors and workers; ' +

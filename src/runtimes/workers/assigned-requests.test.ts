@@ -4,9 +4,9 @@ import { AssignedRequests } from './assigned-requests.ts'
 import { FrameError } from './frames.ts'
 import { Lookahead } from './lookahead.ts'
 
-function makeRequests(count: number) {
+function makeRequests(count: number, capacity = { threads: 1, cooperative: false }) {
   const lookahead = new Lookahead(1)
-  const requests = new AssignedRequests(lookahead, { threads: 1, cooperative: false })
+  const requests = new AssignedRequests(lookahead, capacity)
   const assignments = Array.from({ length: count }, (_, n) => {
     const { assignment } = testAssignment(n + 1)
     assignment.credit = 10
@@ -75,4 +75,16 @@ it('gives everything back when the worker is gone', () => {
   expect(requests.removeAll()).toEqual(assignments)
   expect([requests.load, requests.sharing, requests.byStream.size]).toEqual([0, 0, 0])
   expect(assignments.every(({ open, worker }) => !open && worker === null)).toBe(true)
+})
+
+it('counts a suspended one that keeps its greenlet', () => {
+  const { requests, assignments } = makeRequests(3, { threads: 4, cooperative: true })
+  const [first, second] = assignments as [(typeof assignments)[0], (typeof assignments)[0]]
+  requests.headSent(first)
+  requests.spend(first, 10)
+  requests.suspend(first)
+  expect([first.suspended, requests.load, requests.sharing]).toEqual([false, 3, 0])
+  expect(requests.crowded).toBe(false)
+  requests.headSent(second)
+  expect(requests.crowded).toBe(true)
 })

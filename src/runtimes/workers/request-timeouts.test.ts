@@ -6,6 +6,7 @@ import {
   workerOptions,
 } from '../../../tests/support/test-worker.ts'
 import { Assignment } from './assignment.ts'
+import { encodeFrame, INTERRUPT, INTERRUPTED } from './frames.ts'
 import { RequestTimeouts } from './request-timeouts.ts'
 import { TaskQueue } from './task-queue.ts'
 import { Worker, type WorkerOwner } from './worker.ts'
@@ -27,13 +28,13 @@ const owner: WorkerOwner = {
   filesLoaded: nothing,
 }
 
-async function makeTimeouts(threads = 1) {
+async function makeTimeouts(threads = 1, workerClass: 'sync' | 'gevent' = 'sync') {
   let handle!: TestHandle
   const start = async (listener: TestHandle['listener']) => {
     handle = new TestHandle(listener)
     return handle
   }
-  const worker = new Worker(workerOptions(start, threads), owner)
+  const worker = new Worker({ ...workerOptions(start, threads), workerClass }, owner)
   await worker.start(1)
   handle.ready()
   const logged: string[] = []
@@ -130,4 +131,46 @@ it('is off with a timeout of 0', async () => {
   vi.advanceTimersByTime(1e6)
   timeouts.look(queue)
   expect(task.calls).toEqual([])
+})
+
+it('raises in each late greenlet, and the worker goes on', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts(100, 'gevent')
+  const late = [assign(), assign()]
+  const begun = assign()
+  handle.lastBegun = 2
+  pass(2100)
+  for (const task of late) expect(task.calls).toEqual([expect.stringMatching(/^504/)])
+  expect(begun.calls).toEqual([]) // it has not begun
+  expect(handle.types.filter((type) => type === INTERRUPT)).toHaveLength(2)
+  for (const stream of [1, 2]) {
+    handle.says(encodeFrame(INTERRUPTED, stream))
+    handle.answers(stream)
+  }
+  pass(1100)
+  expect([worker.state, handle.calls]).toEqual(['serving', []])
+})
+
+it('condemns the worker of a greenlet that goes on, and waits for the others', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts(100, 'gevent')
+  assign()
+  handle.lastBegun = 1
+  vi.advanceTimersByTime(1500)
+  assign()
+  handle.lastBegun = 2
+  pass(600)
+  handle.says(encodeFrame(INTERRUPTED, 1))
+  vi.advanceTimersByTime(1000)
+  expect([worker.state, handle.calls]).toEqual(['condemned', []])
+})
+
+it('aborts a worker at once whose greenlets get no turn', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts(100, 'gevent')
+  assign()
+  handle.lastBegun = 1
+  vi.advanceTimersByTime(1500)
+  assign()
+  handle.lastBegun = 2
+  pass(600)
+  vi.advanceTimersByTime(1000)
+  expect([worker.state, handle.calls]).toEqual(['condemned', ['abort']])
 })

@@ -81,10 +81,10 @@ export class RequestTimeouts {
   #notEnded(worker: Worker, late: Assignment): void {
     // It was suspended just before, so nothing was interrupted, and the request that has the
     // thread now is not late.
-    if (!worker.isAt(late)) worker.cancel(late)
+    if (!worker.isAt(late)) return worker.cancel(late)
+    this.#condemn(worker)
     // No greenlet gets a turn any more: no other request can finish.
-    else if (worker.cooperative && !late.interrupted) worker.abort(OUT_OF_TIME)
-    else this.#condemn(worker)
+    if (worker.cooperative && !late.interrupted) worker.abort(OUT_OF_TIME)
   }
 
   /** The worker gets no more requests, and is killed when its other threads have finished. */
