@@ -37,9 +37,12 @@ export class PythonBackend implements Backend {
   #ending = false
   /** Whether its workers are processes, and not threads. */
   #isProcesses = false
+  /** How many there are to be. */
+  #workers: number
 
   constructor(options: PythonBackendOptions) {
     this.#options = options
+    this.#workers = options.workers
   }
 
   get handler(): RequestHandler {
@@ -87,7 +90,8 @@ export class PythonBackend implements Backend {
   }
 
   #makePool({ start, preload, runtime }: Python): WorkerPool {
-    const { settings, log, workers } = this.#options
+    const { settings, log } = this.#options
+    const workers = this.#workers
     return new WorkerPool({
       workers,
       timeout: settings.timeout,
@@ -153,6 +157,7 @@ export class PythonBackend implements Backend {
   }
 
   scale(workers: number): void {
+    this.#workers = workers
     this.#pool?.scale(workers)
   }
 

@@ -104,7 +104,7 @@ function isPython({ file }: Place): boolean {
 }
 
 function placeHtml(place: Place, { first, lines }: Excerpt): string {
-  const width = String(first + lines.length).length
+  const width = String(first + lines.length - 1).length
   const source = lines
     .map((line, index) => {
       const number = first + index

@@ -20,9 +20,9 @@ export interface FileWatcherOptions {
 }
 
 /** At most this many files and folders are watched, so that the system has some left for others. */
-const MOST_WATCHED = 10_000
+const MOST_WATCHED = 5000
 /** Of these, files of packages that the application has loaded. */
-const MOST_OF_PACKAGES = 3000
+const MOST_OF_PACKAGES = 2000
 /** How often files are looked at when the system does not report changes, in milliseconds. */
 const POLL_MS = 250
 
@@ -98,7 +98,7 @@ export class FileWatcher {
       this.#loaded.add(file)
       const real = realPath(file)
       this.#loaded.add(real)
-      if (this.#isInTree(file) || this.#isInTree(real)) continue
+      if (this.#isWatched(file) || this.#isWatched(real)) continue
       if (isOfPackage(file)) {
         // To poll hundreds of files that hardly ever change would cost too much.
         if (this.#polls || this.#ofPackages >= MOST_OF_PACKAGES) continue
@@ -118,6 +118,12 @@ export class FileWatcher {
   async close(): Promise<void> {
     this.#closed = true
     await this.#watcher?.close()
+  }
+
+  /** Whether a file is watched with the folder that it is in. */
+  #isWatched(path: string): boolean {
+    const mayBeLeftOut = this.#watched.size >= MOST_WATCHED && !this.#watched.has(path)
+    return this.#isInTree(path) && !mayBeLeftOut
   }
 
   /** Whether the tree of a root has this file, without a folder that is skipped. */
@@ -157,8 +163,9 @@ export class FileWatcher {
     if (this.#watched.has(path)) return false
     if (this.#watched.size >= MOST_WATCHED) {
       this.#warn(
-        `--reload watches ${MOST_WATCHED} files and folders, and this application has more in ` +
-          `${this.#options.roots.join(', ')}: changes of the others are not noticed`,
+        `--reload watches ${MOST_WATCHED} files and folders, and there are more in ` +
+          `${this.#options.roots.join(', ')}: of the others, only changes of modules that the ` +
+          'application has loaded are noticed. Give the folder of the application with --chdir',
       )
       return true
     }
