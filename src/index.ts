@@ -66,7 +66,7 @@ export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 // Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`.
 
 export { type ServeOptions, serve } from './arbiter/serve.ts'
-export { type Config, type ConfigHook, defineConfig } from './config/define-config.ts'
+export { type Config, defineConfig } from './config/define-config.ts'
 export { type LoadedSettings, loadSettings, type SettingsSources } from './config/load-settings.ts'
 export type { LogLevel } from './logging/error-log.ts'
 export {
@@ -75,6 +75,12 @@ export {
   type ServerOptions,
   WSGIServer,
 } from './reference-server/make-server.ts'
+export type {
+  EndedHookWorker,
+  HookLog,
+  HookServer,
+  HookWorker,
+} from './runtimes/node/hook-types.ts'
 export { SettingsError, type SettingsErrorCode } from './settings/settings-error.ts'
 export type { Settings } from './settings/table.ts'
 export { version } from './settings/version.ts'

@@ -204,6 +204,7 @@ export class Acceptor implements AcceptorControls {
           settings,
           log,
           gateway,
+          events: this.#events,
           stackFd,
           retire: () => arbiter.retire(),
           filesLoaded: development === null ? null : (files) => arbiter.filesLoaded(files),

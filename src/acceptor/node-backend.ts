@@ -4,14 +4,18 @@ import type { RequestHandler, RequestSink } from '../http/exchange.ts'
 import { LineSplitter } from '../logging/application-output.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import { setProcessLog } from '../logging/process-log.ts'
+import type { RequestEvents } from '../observe/request-events.ts'
+import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { loadApplication } from '../runtimes/node/load-application.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { errorStream } from '../wsgi/error-stream.ts'
+import { failureText } from '../wsgi/failure.ts'
 import { closeApplications } from '../wsgi/lifetime.ts'
 import type { WSGIApplication } from '../wsgi/types.ts'
 import type { Backend } from './backend.ts'
 import type { ReadyReport, WorkerReport } from './messages.ts'
+import { NodeHooks } from './node-hooks.ts'
 import { ProcessRecycling } from './process-recycling.ts'
 import { tellStacks } from './stack-teller.ts'
 
@@ -19,6 +23,8 @@ export interface NodeBackendOptions {
   readonly settings: Settings
   readonly log: ErrorLog
   readonly gateway: GatewayBasics
+  /** Where hooks of requests listen. */
+  readonly events: RequestEvents
   /** See `StartMessage` in `messages.ts`. */
   readonly stackFd: number | null
   /** Called when `max_requests` is reached, to replace this process. */
@@ -32,11 +38,21 @@ async function watchLoadedFiles(loaded: (files: readonly string[]) => void) {
   return new LoadedFiles(loaded)
 }
 
+/** @throws ApplicationLoadError for whatever a hook or the config file throws */
+async function orNotLoaded<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    throw new ApplicationLoadError(`A hook of the config file failed\n${failureText(error)}`)
+  }
+}
+
 /** A TypeScript or JavaScript application in this process. */
 export class NodeBackend implements Backend {
   readonly #options: NodeBackendOptions
   readonly #recycling: ProcessRecycling
   #gateway: ApplicationGateway | null = null
+  #hooks: NodeHooks | null = null
   /** How many requests remain before it retires. */
   #left: number
 
@@ -55,6 +71,12 @@ export class NodeBackend implements Backend {
     return this.#gateway!.handle(head, reply)
   }
 
+  async #loadHooks(): Promise<NodeHooks | null> {
+    const { settings, log } = this.#options
+    this.#hooks = (await orNotLoaded(NodeHooks.load(settings, log))) ?? null
+    return this.#hooks
+  }
+
   #retire(why: string): void {
     this.#recycling.stop()
     this.#options.log.info(`This process ${why}`)
@@ -68,6 +90,8 @@ export class NodeBackend implements Backend {
     for (const [name, value] of Object.entries(settings.rawEnv)) process.env[name] = value
     process.chdir(settings.chdir)
     setProcessLog(log)
+    const hooks = await this.#loadHooks()
+    await orNotLoaded(hooks?.forked())
     const files = filesLoaded === null ? null : await watchLoadedFiles(filesLoaded)
     let app: WSGIApplication
     try {
@@ -78,6 +102,7 @@ export class NodeBackend implements Backend {
       files?.report()
     }
     doing = ''
+    await orNotLoaded(hooks?.loaded(this.#options.events))
     // Without a timeout, the arbiter will not ask for stacks.
     if (settings.timeout === 0) teller?.end()
     const lines = new LineSplitter((line) => log.forWorker(process.pid).output('stderr', line))
@@ -109,6 +134,7 @@ export class NodeBackend implements Backend {
   async stop(graceMs: number): Promise<void> {
     this.#recycling.stop()
     await closeApplications(graceMs)
+    await this.#hooks?.exit()
   }
 
   kill(): void {}

@@ -1,8 +1,6 @@
+import type { HookName, HookTypes } from '../runtimes/node/hook-types.ts'
 import type { CamelCase, SettingDefinition } from '../settings/definition.ts'
 import type { settingsTable } from '../settings/table.ts'
-
-/** A function of a config file that the server calls. */
-export type ConfigHook = (...args: never[]) => unknown
 
 /** The forms of a value, for every type of setting but `choice`. */
 type GivenTypes = {
@@ -21,14 +19,15 @@ type GivenTypes = {
   strings: string | readonly string[]
   addresses: string | readonly string[]
   mapping: Readonly<Record<string, string>> | readonly string[]
-  hook: ConfigHook
   object: Readonly<Record<string, unknown>>
 }
 
 type GivenValueOf<D extends SettingDefinition> =
   | (D extends { choices: readonly (infer Choice)[] }
       ? Choice | (D extends { switchedOn: string } ? boolean : never)
-      : GivenTypes[Exclude<D['type'], 'choice'>])
+      : D['name'] extends HookName
+        ? HookTypes[D['name']]
+        : GivenTypes[Exclude<D['type'], 'choice' | 'hook'>])
   | (D extends { nullable: true } ? null : never)
 
 type InConfig = Exclude<

@@ -17,6 +17,8 @@ import {
   type ReadConfiguration,
   readConfiguration,
 } from './configuration.ts'
+import { FunctionHost } from './function-host.ts'
+import { ARBITER_HOOKS, hookFunctions, notesOnHooks } from './hook-functions.ts'
 
 /** Where settings come from. */
 export interface SettingsSources {
@@ -96,7 +98,11 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
   try {
     const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)
     const settings = combine(byHand, env, cwd)
-    const { host } = config
+    const functions = hookFunctions(byHand)
+    const host =
+      found !== undefined && Object.keys(functions).length > 0
+        ? new FunctionHost(found.location, functions)
+        : config.host
     const keeps = host?.hooks.some((hook) => ARBITER_HOOKS.includes(hook)) ?? false
     if (!keeps) await host?.close()
     else
@@ -112,6 +118,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         ...config.notes,
         ...lines[0]!.notes,
         ...notesOnMeaningless(table, settings, byHand),
+        ...notesOnHooks(settings, byHand),
       ],
       configuration: describe(found, env),
       configHost: keeps ? host : null,
@@ -121,18 +128,6 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
     throw error
   }
 }
-
-/** The hooks that run in the config host; the others run in workers. */
-const ARBITER_HOOKS = [
-  'on_starting',
-  'on_reload',
-  'when_ready',
-  'pre_fork',
-  'child_exit',
-  'nworkers_changed',
-  'pre_exec',
-  'on_exit',
-]
 
 function combine(
   byHand: (name: string) => GivenValue | undefined,

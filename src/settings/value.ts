@@ -198,6 +198,7 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   hook: (raw, setting) => {
     if (raw instanceof PythonObject && raw.kind !== 'object') return raw.text
+    if (typeof raw === 'function') return raw.name || setting.name
     throw new ValueError(`expected ${expectation(setting)}`, raw)
   },
 }

@@ -1,11 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { startGunicorn } from '../support/gunicorn.ts'
 import { hasPython } from '../support/python.ts'
 import type { RunningServer } from '../support/running-server.ts'
-import { runCommand, startServer } from '../support/server.ts'
+import { runCommand, runCommandHere, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const cwd = join(import.meta.dirname, '..', 'apps', 'hooks')
@@ -173,4 +173,90 @@ describe.skipIf(!hasPython())('server hooks', () => {
     expect(exit.stderr).toContain("NameError: name 'undefined' is not defined")
     expect(exit.stderr).not.toContain('monoceros/worker')
   })
+})
+
+describe('hooks in TypeScript', () => {
+  /** Hooks append to a file, with the process in which they run. */
+  const CONFIG = `
+import { appendFileSync } from 'node:fs'
+const note = (...facts: unknown[]) =>
+  appendFileSync(process.env.HOOK_NOTES!, JSON.stringify([process.argv[1]!.split('/').at(-1), ...facts]) + '\\n')
+export default {
+  workers: 1,
+  onStarting: (server) => { note('onStarting', server.pid === process.pid, server.workers); server.log.info('by a hook') },
+  whenReady: async () => note('whenReady'),
+  childExit: (server, worker) => note('childExit', worker.exitCode),
+  onExit: () => note('onExit'),
+  WORKERS
+}
+`
+  const WORKERS = `
+  postFork: (server, worker) => note('postFork', worker.pid === process.pid, server.pid === process.ppid),
+  post_worker_init: () => note('postWorkerInit'),
+  preRequest: (worker, request) => note('preRequest', request.method, request.target),
+  postRequest: (worker, record) => note('postRequest', record.target, record.status, record.bytes),
+  workerInt: () => note('workerInt'),
+  workerExit: () => note('workerExit'),
+`
+
+  function write(name: string, config: string): string {
+    const folder = join(directory.path, name)
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'monoceros.config.ts'), config)
+    const app = `export default (_: unknown, start: Function) => (start('200 OK', []), [new TextEncoder().encode('hello')])\n`
+    writeFileSync(join(folder, 'app.ts'), app)
+    writeFileSync(join(folder, 'plain.py'), 'def app(environ, start):\n    start("200 OK", [])\n')
+    return folder
+  }
+
+  it('run beside the arbiter and in the process of the application', async () => {
+    const cwd = write('typescript', CONFIG.replace('WORKERS', WORKERS))
+    const path = join(cwd, 'notes')
+    const server = await startServer({ app: 'app.ts', cwd, env: { HOOK_NOTES: path } })
+    await (await fetch(new URL('/a?b=c', server.url))).text()
+    await waitFor('postRequest', () => readFileSync(path, 'utf8').includes('postRequest'))
+    server.signal('SIGINT')
+    await server.exited
+    const notes = readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(notes).toEqual([
+      ['main.js', 'onStarting', true, 1],
+      ['main.js', 'whenReady'],
+      ['process.js', 'postFork', true, true],
+      ['process.js', 'postWorkerInit'],
+      ['process.js', 'preRequest', 'GET', '/a?b=c'],
+      ['process.js', 'postRequest', '/a?b=c', 200, 5],
+      ['process.js', 'workerInt'],
+      ['process.js', 'workerExit'],
+      ['main.js', 'childExit', 0],
+      ['main.js', 'onExit'],
+    ])
+    expect(server.log()).toContain('[INFO] by a hook')
+  }, 60_000)
+
+  it.skipIf(!hasPython())(
+    'can run beside the arbiter of a Python application only',
+    async () => {
+      const cwd = write('refused', CONFIG.replace('WORKERS', WORKERS))
+      const { code, stderr } = await runCommandHere(['plain:app'], { cwd })
+      expect(code).toBe(2)
+      expect(stderr).toBe(
+        'monoceros: monoceros.config.ts: postFork: this hook runs in the workers, and those of a ' +
+          'Python application cannot run a function in TypeScript or JavaScript. ' +
+          'Use a gunicorn.conf.py\n',
+      )
+      const served = write('python', CONFIG.replace('WORKERS', ''))
+      const path = join(served, 'notes')
+      const server = await startServer({ app: 'plain:app', cwd: served, env: { HOOK_NOTES: path } })
+      await server.stop()
+      const notes = readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)[1])
+      expect(notes).toEqual(['onStarting', 'whenReady', 'childExit', 'onExit'])
+    },
+    60_000,
+  )
 })

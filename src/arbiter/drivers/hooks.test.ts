@@ -5,7 +5,13 @@ import type { ArbiterActions, DriverLog } from '../actions.ts'
 import { type HookArguments, type HookHost, SERVER_HOOKS } from '../hooks/hook-host.ts'
 import { exitCodeOf, HookDriver } from './hooks.ts'
 
-const settings = { workers: 2, gracefulTimeout: 30, loadTimeout: 120, workerInt: null } as Settings
+const settings = {
+  runtime: 'cpython',
+  workers: 2,
+  gracefulTimeout: 30,
+  loadTimeout: 120,
+  workerInt: null,
+} as Settings
 
 let events: ArbiterEvents
 let seen: string[]
@@ -132,6 +138,8 @@ describe('the hooks of the server', () => {
 
 it.each([
   ['exited with status 3', 3],
+  ['Acceptor 4 exited with status 1', 1],
+  ['Acceptor 4 was killed by SIGKILL', -9],
   ['killed by SIGKILL', -9],
   ['killed by SIGABRT: a request ran too long', -6],
   ['ended with its acceptor: Acceptor 1 was killed', null],

@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import type { LogLevel } from '../../logging/error-log.ts'
 import type { WorkerEnded } from '../../observe/worker-events.ts'
+import { runtimeOf } from '../../settings/runtime.ts'
 import type { Settings } from '../../settings/table.ts'
 import type { ArbiterActions, ArbiterDriver, DriverLog, ReadSettings } from '../actions.ts'
 import { HookCalls } from '../hooks/hook-calls.ts'
@@ -92,6 +93,14 @@ export class HookDriver implements ArbiterDriver {
   #subscribe({ events }: ArbiterActions): void {
     events.workerStarted.subscribe(({ pid, age }) => this.#started(pid, age))
     events.workerEnded.subscribe((event) => this.#ended(event))
+    // An application in TypeScript runs in the acceptors themselves.
+    if (runtimeOf(this.#settings) === 'node') {
+      let age = 0
+      events.acceptorStarted.subscribe(({ pid }) => this.#started(pid, ++age))
+      events.acceptorEnded.subscribe(({ pid, reason, expected }) =>
+        this.#ended({ pid, reason, cause: expected ? 'stopped' : 'crashed' }),
+      )
+    }
     events.workersChanged.subscribe(({ workers, before }) => {
       if (before === null || workers === this.#workers) return
       this.#workersChange(workers, this.#workers).catch((error: Error) => this.#error(error))
@@ -165,9 +174,9 @@ export class HookDriver implements ArbiterDriver {
 
 /** `exited with status 3` → 3, `killed by SIGKILL: why` → -9; null if it is neither. */
 export function exitCodeOf(reason: string): number | null {
-  const status = /^exited with status (\d+)/.exec(reason)
+  const status = /^(?:Acceptor \d+ )?exited with status (\d+)/.exec(reason)
   if (status !== null) return Number(status[1])
-  const signal = /^killed by (SIG[A-Z0-9]+)/.exec(reason)?.[1]
+  const signal = /^(?:Acceptor \d+ was )?killed by (SIG[A-Z0-9]+)/.exec(reason)?.[1]
   const number = constants.signals[signal as NodeJS.Signals]
   return number === undefined ? null : -number
 }
