@@ -44,6 +44,12 @@ export const SERVERS = /** @type {Server[]} */ ([
     shape: (workers) => `1 acceptor, ${workers} workers`,
   },
   {
+    name: `${OURS}-preload`,
+    packages: [],
+    command: (start) => monoceros(start, '--preload'),
+    shape: (workers) => `1 acceptor, ${workers} workers forked from one process`,
+  },
+  {
     name: OURS_EMBEDDED,
     packages: [],
     command: ({ bin, app, port, workers }) => [
@@ -82,6 +88,12 @@ export const SERVERS = /** @type {Server[]} */ ([
     packages: ['gunicorn'],
     command: (start) => gunicorn(start, '--worker-class', 'sync'),
     shape: (workers) => `${workers} workers; closes the connection after each response`,
+  },
+  {
+    name: 'gunicorn-preload',
+    packages: ['gunicorn'],
+    command: (start) => gunicorn(start, '--worker-class', 'sync', '--preload'),
+    shape: (workers) => `gunicorn-sync with --preload: ${workers} workers forked after the import`,
   },
   {
     name: 'gunicorn-gthread',
