@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
+import { gunicornFacts } from '../settings/gunicorn-facts.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { settingsTable } from '../settings/table.ts'
 import { commandOf, loadSettings, toConfig } from './load-settings.ts'
@@ -275,6 +276,23 @@ describe('config files', () => {
         'Leave the runtime out',
     })
     expect((await load('package.ts:app')).settings.wsgiApp).toBe('package.ts:app')
+  })
+
+  test('a setting at the default of Gunicorn is neither refused nor noted', async () => {
+    const defaults = gunicornFacts.map(({ name, default: usual }) => [name, usual])
+    write('monoceros.config.json', Object.fromEntries(defaults))
+    expect((await loadSettings({ cwd })).notes).toEqual([])
+    const nothing = gunicornFacts.filter(({ kind }) => kind !== 'integer')
+    write('monoceros.config.json', Object.fromEntries(nothing.map(({ name }) => [name, null])))
+    expect((await loadSettings({ cwd })).notes).toEqual([])
+    rmSync(join(cwd, 'monoceros.config.json'))
+    const args = gunicornFacts.flatMap(({ flags, kind, default: usual }) =>
+      flags.length === 0 || kind === 'boolean' || usual === null || Array.isArray(usual)
+        ? []
+        : [`${flags.at(-1)}=${usual}`],
+    )
+    const withoutFile = args.filter((arg) => !arg.startsWith('--config='))
+    expect((await loadSettings({ args: withoutFile, cwd })).notes).toEqual([])
   })
 
   test('what is off, or at the default of Gunicorn, is accepted without a note', async () => {

@@ -31,7 +31,7 @@ export function guideRows(): readonly GuideRow[] {
       const verdict = foreign.ignored === false ? 'refused' : 'unneeded'
       return { fact, verdict, text: advice(foreign) }
     }
-    if (ourSetting(fact) === undefined) return { fact, verdict: 'refused', text: 'not known' }
+    if (ourSetting(fact) === undefined) throw new Error(`${fact.name} is in no table`)
     return difference === undefined
       ? { fact, verdict: 'same', text: '' }
       : { fact, verdict: 'different', text: difference }

@@ -28,6 +28,8 @@ const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
 const PASTE = 'write a module that calls paste.deploy.loadapp, and serve that module'
 const CONTROL = 'there is no control socket; send signals to the arbiter'
+/** For settings that only refine one that is refused: alone, they mean nothing to Gunicorn. */
+const withoutEffect = (other: string) => `it has no effect without ${other}`
 
 export const gunicornSettings: readonly GunicornSetting[] = [
   {
@@ -55,42 +57,54 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...REFUSED_SWITCH,
     advice: 'use a Python tracer or debugger in the application',
   },
-  ...['keyfile', 'certfile', 'ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
+  ...['keyfile', 'certfile'].map((name) => ({
     name,
-    flags: [`--${name.replaceAll('_', '-')}`],
+    flags: [`--${name}`],
     ...REFUSED,
     advice: TLS,
   })),
-  {
-    name: 'suppress_ragged_eofs',
-    flags: ['--suppress-ragged-eofs'],
-    ...REFUSED_SWITCH,
-    advice: TLS,
-  },
-  {
-    name: 'do_handshake_on_connect',
-    flags: ['--do-handshake-on-connect'],
-    ...REFUSED_SWITCH,
-    advice: TLS,
-  },
+  ...['ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...IGNORED,
+    advice: withoutEffect('certfile'),
+  })),
+  ...['suppress_ragged_eofs', 'do_handshake_on_connect'].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...IGNORED_SWITCH,
+    advice: withoutEffect('certfile'),
+  })),
+  ...['http_protocols', 'http2_cleartext'].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...REFUSED,
+    advice: HTTP2,
+  })),
   ...[
-    'http_protocols',
-    'http2_cleartext',
     'http2_max_concurrent_streams',
     'http2_initial_window_size',
     'http2_max_frame_size',
     'http2_max_header_list_size',
-  ].map((name) => ({ name, flags: [`--${name.replaceAll('_', '-')}`], ...REFUSED, advice: HTTP2 })),
-  ...[
-    ['proxy_protocol', '--proxy-protocol'],
-    ['proxy_allow_ips', '--proxy-allow-from'],
-  ].map(([name, flag]) => ({
-    name: name!,
-    flags: [flag!],
+  ].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...IGNORED,
+    advice: withoutEffect('h2 in http_protocols'),
+  })),
+  {
+    name: 'proxy_protocol',
+    flags: ['--proxy-protocol'],
     ...REFUSED,
     advice:
       'the PROXY protocol is not supported; for proxies that set headers see forwarded_allow_ips',
-  })),
+  },
+  {
+    name: 'proxy_allow_ips',
+    flags: ['--proxy-allow-from'],
+    ...IGNORED,
+    advice: withoutEffect('proxy_protocol'),
+  },
   {
     name: 'protocol',
     flags: ['--protocol'],
@@ -101,8 +115,8 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   {
     name: 'uwsgi_allow_ips',
     flags: ['--uwsgi-allow-from'],
-    ...REFUSED,
-    advice: 'only HTTP is supported',
+    ...IGNORED,
+    advice: withoutEffect('protocol uwsgi'),
   },
   {
     name: 'logger_class',
@@ -115,7 +129,12 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     adviceIgnored: 'both logs are written outside Python',
   },
   { name: 'paste', flags: ['--paste', '--paster'], ...REFUSED, advice: PASTE },
-  { name: 'raw_paste_global_conf', flags: ['--paste-global'], ...REFUSED, advice: PASTE },
+  {
+    name: 'raw_paste_global_conf',
+    flags: ['--paste-global'],
+    ...IGNORED,
+    advice: withoutEffect('paste'),
+  },
   ...[
     'permit_obsolete_folding',
     'strip_header_spaces',
@@ -142,27 +161,27 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   ].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
-    ...REFUSED,
+    ...IGNORED,
     advice: ASGI,
   })),
-  ...[
-    'dirty_apps',
-    'dirty_workers',
-    'dirty_timeout',
-    'dirty_threads',
-    'dirty_graceful_timeout',
-  ].map((name) => ({
+  ...['dirty_apps', 'dirty_workers'].map((name) => ({
     name,
-    flags: [name === 'dirty_apps' ? '--dirty-app' : `--${name.replaceAll('_', '-')}`],
+    flags: [name === 'dirty_apps' ? '--dirty-app' : '--dirty-workers'],
     ...REFUSED,
     advice: DIRTY,
   })),
-  { name: 'control_socket', flags: ['--control-socket'], ...REFUSED, advice: CONTROL },
-  { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...REFUSED, advice: CONTROL },
+  ...['dirty_timeout', 'dirty_threads', 'dirty_graceful_timeout'].map((name) => ({
+    name,
+    flags: [`--${name.replaceAll('_', '-')}`],
+    ...IGNORED,
+    advice: withoutEffect('dirty_workers'),
+  })),
+  { name: 'control_socket', flags: ['--control-socket'], ...IGNORED, advice: CONTROL },
+  { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...IGNORED, advice: CONTROL },
   ...['on_dirty_starting', 'dirty_post_fork', 'dirty_worker_init', 'dirty_worker_exit'].map(
-    (name) => ({ name, flags: [], ...REFUSED, advice: DIRTY }),
+    (name) => ({ name, flags: [], ...IGNORED, advice: withoutEffect('dirty_workers') }),
   ),
-  { name: 'ssl_context', flags: [], ...REFUSED, advice: TLS },
+  { name: 'ssl_context', flags: [], ...IGNORED, advice: withoutEffect('certfile') },
 ]
 
 /**

@@ -44,6 +44,8 @@ export function isGunicornDefault(fact: GunicornFact, raw: unknown): boolean {
   if (value === null || value === undefined) return true
   const { kind } = fact
   if (isDeepStrictEqual(value, fact.default)) return true
+  // From the command line, a number is text.
+  if (typeof fact.default === 'number' && String(value) === String(fact.default)) return true
   if (kind === 'boolean') return value === (fact.default ?? false)
   if (kind === 'comma-separated') return listed(value) === listed(fact.default)
   if (Array.isArray(value)) return value.length === 0 && fact.default === null
