@@ -1,4 +1,5 @@
-"""Binds a TCP socket with SO_REUSEPORT for a Node.js that cannot set that option, and hands it over.
+"""Binds what a Node.js cannot, and hands it over: a TCP socket with SO_REUSEPORT, or one with an
+abstract name.
 
 The arbiter starts this file as a child process with an IPC channel, whose number is in
 ``NODE_CHANNEL_FD``. On it, Node.js takes lines of JSON, and a descriptor beside a line of the command
@@ -28,16 +29,26 @@ def bind(host: str, family: int, port: int, backlog: int, ipv6_only: bool) -> so
     return listener
 
 
+def bind_abstract(name: str, backlog: int) -> socket.socket:
+    """A unix socket that listens, with a name that is no file (unix(7)). Raises OSError."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind("\0" + name)
+    listener.listen(backlog)
+    return listener
+
+
 def main(arguments: List[str]) -> int:
     """Binds what the JSON in the only argument says, and answers on the channel."""
     channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
     channel.setblocking(True)
     try:
-        listener = bind(**json.loads(arguments[0]))
+        wanted = json.loads(arguments[0])
+        listener = bind_abstract(**wanted) if "name" in wanted else bind(**wanted)
     except OSError as error:
         channel.sendall(_line({"errno": error.errno or 0}))
         return 1
-    answer: Dict[str, Any] = {"port": listener.getsockname()[1]}
+    port = listener.getsockname()[1] if "port" in wanted else 0
+    answer: Dict[str, Any] = {"port": port}
     descriptors = array.array("i", [listener.fileno()])
     channel.sendmsg(
         [_line({"cmd": "NODE_HANDLE", "type": "net.Native", "msg": answer})],

@@ -13,7 +13,7 @@ import {
   bindUnix,
   SocketError,
 } from '../transport/bound-socket.ts'
-import { bindReusingPort } from './reuse-port.ts'
+import { bindAbstract, bindReusingPort } from './reuse-port.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {
@@ -208,14 +208,13 @@ async function listenUnix(
         `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
       )
     }
-    // libuv before 1.47 fills the name with zero bytes up to 108, so no client would find it.
-    if (/^1\.([0-9]|[1-3][0-9]|4[0-6])\./.test(process.versions.uv)) {
+    const socket = await bindAbstract(path, backlog).catch((error: unknown) => {
+      if (error instanceof SocketError) return attempt(requested, address, () => raise(error))
       throw new ListenError(
-        `Cannot listen at ${requested}: abstract sockets need Node.js 22 or newer, and this is ` +
-          `${process.version}. Use unix:PATH, or have systemd open the socket.`,
+        `Cannot listen at ${requested}: an abstract socket needs Node.js 22 or newer, or any ` +
+          `Python 3, and this is ${process.version}. Use unix:PATH.`,
       )
-    }
-    const socket = attempt(requested, address, () => bindUnix(path, { backlog }))
+    })
     return { requested, address, fd: socket.fd, close: () => socket.close() }
   }
   await removeStaleSocket(path, requested)

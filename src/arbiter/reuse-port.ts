@@ -1,12 +1,20 @@
 /**
- * TCP sockets with SO_REUSEPORT, so that several servers listen on the same port.
+ * Sockets that not every Node.js can bind: TCP with SO_REUSEPORT, so that several servers listen on
+ * the same port, and abstract names.
  *
  * Node.js sets the option since its libuv 1.49 (Node.js 22.12). An older one lets Python bind the
  * socket: Node.js has no other way to set an option before bind(2).
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { type BoundSocket, bindTcp, canReusePort, SocketError } from '../transport/bound-socket.ts'
+import { somePythons } from '../process/some-python.ts'
+import {
+  type BoundSocket,
+  bindTcp,
+  bindUnix,
+  canReusePort,
+  SocketError,
+} from '../transport/bound-socket.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../python/monoceros/reuse_port.py', import.meta.url))
 
@@ -44,7 +52,35 @@ export function bindByPython(
   { host, family, port, backlog, ipv6Only }: ReusePortAddress,
   python: string,
 ): Promise<BoundSocket> {
-  const wanted = JSON.stringify({ host, family, port, backlog, ipv6_only: ipv6Only })
+  return receiveBound({ host, family, port, backlog, ipv6_only: ipv6Only }, python)
+}
+
+/**
+ * Binds a unix socket to an abstract name, and listens. libuv before 1.47 (Node.js 20) fills the
+ * name with zero bytes up to 108, so no client would find it; then Python does it.
+ *
+ * @param path begins with NUL
+ * @throws SocketError; Error if Node.js cannot do it and there is no Python
+ */
+export async function bindAbstract(
+  path: string,
+  backlog: number,
+  pythons: readonly string[] = somePythons(process.env),
+): Promise<BoundSocket> {
+  if (!/^1\.([0-9]|[1-3][0-9]|4[0-6])\./.test(process.versions.uv))
+    return bindUnix(path, { backlog })
+  for (const python of pythons) {
+    try {
+      return await receiveBound({ name: path.slice(1), backlog }, python)
+    } catch (error) {
+      if (error instanceof SocketError) throw error
+    }
+  }
+  throw new Error('there is no Python')
+}
+
+function receiveBound(request: object, python: string): Promise<BoundSocket> {
+  const wanted = JSON.stringify(request)
   // -I and -S: nothing of the user's environment is imported.
   const child = spawn(python, ['-I', '-S', SCRIPT, wanted], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -23,6 +23,7 @@ If a server still uses it, the command fails.
 \`umask\`, \`socket_mode\` and \`socket_group\` say who may connect.
 
 \`unix:@NAME\` is an abstract socket, which Linux has and which is no file.
+Node.js 20 needs a Python to open one.
 \`fd://NUMBER\` is a socket that the command was started with, by circus or supervisor for example.
 If systemd passes sockets (\`LISTEN_FDS\`), the server listens on these only, and on each
 \`fd://NUMBER\`, as Gunicorn does.`,
