@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import os
 import sys
@@ -27,11 +28,13 @@ def load_while_watching(startup: Startup) -> Callable[..., Any]:
     """Imports the application, and all that it needs for requests. Raises LoadError."""
     _watch_sources()
     application = load_quietly(startup)
+    settings = attribute(sys.modules.get("django.conf"), "settings")
+    if attribute(settings, "configured") is not True:
+        return application
     try:
-        _load_what_is_late()
+        return _as_runserver_does(application, settings)
     except BaseException as error:
         raise load_failure(startup.application, error) from None
-    return application
 
 
 def _watch_sources() -> None:
@@ -62,16 +65,28 @@ def _watch_sources() -> None:
         loader._cache_bytecode = cache_settled
 
 
-def _load_what_is_late() -> None:
-    """Has Django import its URL patterns, and with them the views, as its own server does at the
-    start. Otherwise the first request does, and a mistake there would be noticed only then. Raises
-    what the application raises."""
+def _as_runserver_does(application: Callable[..., Any], settings: Any) -> Callable[..., Any]:
+    """Does for a Django application what its own server does while it is developed. Raises what
+    the application raises.
+
+    The URL patterns, and with them the views, are imported at the start. Otherwise the first
+    request imports them, and a mistake there would be noticed only then. Static files are served if
+    DEBUG is true and ``django.contrib.staticfiles`` is installed.
+    """
     urls: Any = sys.modules.get("django.urls")
-    settings = attribute(sys.modules.get("django.conf"), "settings")
-    if urls is None or attribute(settings, "configured") is not True:
-        return
-    if attribute(settings, "ROOT_URLCONF") is not None:
+    if urls is not None and attribute(settings, "ROOT_URLCONF") is not None:
         _ = urls.get_resolver().url_patterns
+    installed = attribute(settings, "INSTALLED_APPS", ())
+    if (
+        attribute(settings, "DEBUG") is not True
+        or "django.contrib.staticfiles" not in installed
+        # whitenoise's way to say that it does that itself
+        or "whitenoise.runserver_nostatic" in installed
+    ):
+        return application
+    handlers: Any = importlib.import_module("django.contrib.staticfiles.handlers")
+    handler: Callable[..., Any] = handlers.StaticFilesHandler(application)
+    return handler
 
 
 class ReportingApplication:

@@ -55,6 +55,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "for a test"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "site_settings.urls"
+DEBUG = True
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -64,8 +68,7 @@ TEMPLATES = [
 ]
 `,
       'site_settings/urls.py': `from django.shortcuts import render
-from django.urls import path, re_path
-from django.views.static import serve
+from django.urls import path
 
 from . import words
 
@@ -78,11 +81,7 @@ def extra(request):
     return render(request, "extra.html")
 
 
-urlpatterns = [
-    path("", index),
-    path("extra", extra),
-    re_path("^static/(?P<path>.*)$", serve, {"document_root": "static"}),
-]
+urlpatterns = [path("", index), path("extra", extra)]
 `,
       'site_settings/words.py': 'word = "one"\n',
       'site_settings/wsgi.py': `import os
