@@ -18,9 +18,11 @@ const known = new Set(
 
 /** The arguments of a `monoceros` command in a line of a console block; null for other commands. */
 function argumentsOf(line: string): string[] | null {
-  const command = /^\$ (?:npx )?monoceros(?= )(.*)$/.exec(line)?.[1]?.replace(/ [&|>#].*$/, '')
-  if (command === undefined || /…|\$\(/.test(command)) return null
+  const rest = /^\$ (?:npx )?monoceros(?= )(.*)$/.exec(line)?.[1]
+  if (rest === undefined || /…|\$\(/.test(rest)) return null
+  const command = rest.replace(/ [&|>#].*$/, '')
   const args = splitShellWords(command)
+  if (args === undefined) throw new Error(`a quote without its end: ${line}`)
   return ['python', 'install'].includes(args[0]!) ? null : args
 }
 
