@@ -11,7 +11,7 @@ import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
 import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
 import { gunicornSettingsOf, hasPythonHooks } from '../settings/gunicorn-view.ts'
-import { hasLogConfiguration, passesOutputRaw, workerLogging } from '../settings/log-options.ts'
+import { hasLogConfiguration, rawOutput, workerLogging } from '../settings/log-options.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -124,7 +124,7 @@ export class PythonBackend implements Backend {
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),
         output: (pid, source, line) => log.forWorker(pid).output(source, line),
-        raw: passesOutputRaw(settings)
+        raw: rawOutput(settings)
           ? (pid, source, lines) => log.forWorker(pid).raw(source, lines)
           : null,
       }),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type CommandLine, type GivenValue, parseCommandLine } from '../settings/command-line.ts'
 import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
 import { gunicornSettingsOf } from '../settings/gunicorn-view.ts'
+import { takeOverLogConfiguration } from '../settings/log-configuration.ts'
 import { notesOnMeaningless } from '../settings/meaningless.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
@@ -97,7 +98,8 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         })
   try {
     const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)
-    const settings = combine(byHand, env, cwd)
+    const logs = takeOverLogConfiguration(combine(byHand, env, cwd), byHand)
+    const { settings } = logs
     const functions = hookFunctions(byHand)
     const host =
       found !== undefined && Object.keys(functions).length > 0
@@ -117,6 +119,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         ...lines.slice(1).flatMap(({ notes }) => notes),
         ...config.notes,
         ...lines[0]!.notes,
+        ...logs.notes,
         ...notesOnMeaningless(table, settings, byHand),
         ...notesOnHooks(settings, byHand),
       ],

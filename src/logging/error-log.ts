@@ -22,8 +22,11 @@ export interface ErrorLogOptions {
   level: LogLevel
   /** The form of entries; text by default. */
   format?: 'text' | 'json'
-  /** Writes what the application prints without anything around it. */
-  rawOutput?: boolean
+  /**
+   * Writes what the application prints without anything around it: to the file, or to the standard
+   * streams, where it also goes without a file.
+   */
+  rawOutput?: 'file' | 'streams' | null
   /** Sends the entries to syslog too, without what the application prints. */
   syslog?: SyslogOptions | null
 }
@@ -54,9 +57,8 @@ export interface WorkerLog {
  */
 export class ErrorLog {
   readonly #writer: EntryWriter
-  /** For what the application prints to its standard output, if that is passed on as it is. */
-  readonly #stdout: EntryWriter | null
-  readonly #rawOutput: boolean
+  /** For what the application prints, if that is passed on as it is. */
+  readonly #raw: { readonly stdout: EntryWriter; readonly stderr: EntryWriter } | null
   readonly #json: boolean
   readonly #syslog: Syslog | null
   readonly #clock: (milliseconds: number) => string
@@ -65,10 +67,9 @@ export class ErrorLog {
   #colours: boolean
 
   /** @throws LogFileError (code `log-file`) when the file cannot be opened */
-  constructor({ file, level, format, rawOutput = false, syslog = null }: ErrorLogOptions) {
+  constructor({ file, level, format, rawOutput = null, syslog = null }: ErrorLogOptions) {
     this.#writer = new EntryWriter(file, 2)
-    this.#rawOutput = rawOutput
-    this.#stdout = rawOutput && file === '-' ? new EntryWriter('-', 1) : null
+    this.#raw = rawOutput === null ? null : rawWriters(rawOutput, file, this.#writer)
     this.#json = format === 'json'
     this.#clock = this.#json ? jsonClock() : errorLogClock()
     this.#threshold = RANKS[level]
@@ -125,7 +126,7 @@ export class ErrorLog {
   forWorker(pid: number): WorkerLog {
     return {
       output: (stream, line) => this.#output(pid, stream, line),
-      raw: (stream, lines) => this.#rawWriter(stream).write(lines),
+      raw: (stream, lines) => this.#raw?.[stream].write(lines),
       log: (level, text) => this.log(level, text, pid),
     }
   }
@@ -145,8 +146,8 @@ export class ErrorLog {
 
   close(): void {
     void this.#syslog?.close()
-    this.#writer.close()
-    this.#stdout?.close()
+    for (const writer of new Set([this.#writer, this.#raw?.stdout, this.#raw?.stderr]))
+      writer?.close()
   }
 
   /** Sends what waits for syslog; for the end of a process, which may go on to use the log. */
@@ -155,16 +156,12 @@ export class ErrorLog {
   }
 
   #output(pid: number, stream: 'stdout' | 'stderr', line: string): void {
-    if (this.#rawOutput) this.#rawWriter(stream).write(Buffer.from(`${line}\n`))
+    if (this.#raw !== null) this.#raw[stream].write(Buffer.from(`${line}\n`))
     else if (this.#json) this.#write(jsonOutput(this.#clock(Date.now()), pid, stream, line))
     else {
       const text = harmlessLine(line, this.#colours)
       this.#write(`${this.#clock(Date.now())} [${pid}] [${stream}] ${text}\n`)
     }
-  }
-
-  #rawWriter(stream: 'stdout' | 'stderr'): EntryWriter {
-    return stream === 'stdout' ? (this.#stdout ?? this.#writer) : this.#writer
   }
 
   #append(pid: number, level: LogLevel, text: string): void {
@@ -187,4 +184,9 @@ export class ErrorLog {
     const notice = this.#entry(process.pid, 'warning', `${lost} log entries could not be written`)
     if (this.#writer.write(Buffer.from(notice + entry))) this.#writer.forgetLost()
   }
+}
+
+function rawWriters(raw: 'file' | 'streams', file: string, log: EntryWriter) {
+  if (raw === 'file' && file !== '-') return { stdout: log, stderr: log }
+  return { stdout: new EntryWriter('-', 1), stderr: file === '-' ? log : new EntryWriter('-', 2) }
 }

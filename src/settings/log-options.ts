@@ -11,7 +11,7 @@ export function errorLogOptions(settings: Settings): ErrorLogOptions {
     file: settings.errorLogfile,
     level: settings.logLevel,
     format: settings.errorLogFormat,
-    rawOutput: passesOutputRaw(settings),
+    rawOutput: rawOutput(settings),
     syslog: syslogOptions(settings, 'error'),
   }
 }
@@ -31,10 +31,11 @@ export function syslogOptions(settings: Settings, log: 'access' | 'error'): Sysl
   }
 }
 
-/** Whether what the application prints is passed on as it is. */
-export function passesOutputRaw(settings: Settings): boolean {
-  const { captureOutput } = settings
-  return captureOutput === 'raw' || (captureOutput === 'auto' && hasLogConfiguration(settings))
+/** Where what the application prints goes as it is; null if it becomes entries of the error log. */
+export function rawOutput(settings: Settings): 'file' | 'streams' | null {
+  if (settings.captureOutput === 'raw') return 'file'
+  // As in Gunicorn, where the application has the streams of the server.
+  return settings.captureOutput === 'auto' && hasLogConfiguration(settings) ? 'streams' : null
 }
 
 /** Whether the user configures Python's logging. */
