@@ -2,8 +2,8 @@
 abstract name.
 
 The arbiter starts this file as a child process with an IPC channel, whose number is in
-``NODE_CHANNEL_FD``. On it, Node.js takes lines of JSON, and a descriptor beside a line of the command
-``NODE_HANDLE``.
+``NODE_CHANNEL_FD``. On it, Node.js takes lines of JSON, and a descriptor beside a line of the
+command ``NODE_HANDLE``.
 """
 
 from __future__ import annotations

@@ -118,7 +118,8 @@ export interface ArbiterActions {
 
   /**
    * Starts the command of this server again, which may be another version by now, with the
-   * listening sockets. Both serve until one of them is stopped. Resolves when the new one serves, or cannot.
+   * listening sockets. Both serve until one of them is stopped. Resolves when the new one serves,
+   * or cannot.
    */
   upgrade(cause: string): Promise<UpgradeResult>
 

@@ -51,8 +51,8 @@ export interface ListenOptions {
   /** How many connections the kernel queues, for each address. */
   readonly backlog: number
   /**
-   * Several servers may listen on the same port. The function finds a Python, which an older Node.js
-   * needs for that.
+   * Several servers may listen on the same port. The function finds a Python, which an older
+   * Node.js needs for that.
    */
   readonly reusePort?: () => Promise<string>
   /** For the files of unix sockets; without it, they have mode 0777 less the process's umask. */

@@ -15,6 +15,7 @@ import {
   canReusePort,
   SocketError,
 } from '../transport/bound-socket.ts'
+import { receivedSocket } from '../transport/node-internals.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../python/monoceros/reuse_port.py', import.meta.url))
 
@@ -93,8 +94,9 @@ function receiveBound(request: object, python: string): Promise<BoundSocket> {
   return new Promise((resolve, reject) => {
     child.on('message', (answer: Answer, handle) => {
       if ('errno' in answer) return reject(new SocketError(-answer.errno))
-      const listening = handle as unknown as { readonly fd: number; close(): void }
-      resolve({ fd: listening.fd, port: answer.port, close: () => listening.close() })
+      const socket = receivedSocket(handle)
+      if (socket === null) return reject(new Error(`${process.version} did not take the socket`))
+      resolve({ fd: socket.fd, port: answer.port, close: () => socket.close() })
       child.disconnect()
     })
     child.on('error', reject)

@@ -16,8 +16,8 @@ export interface ServeOptions {
  * Serves until a signal stops the server.
  *
  * It needs a process of its own. The process becomes the arbiter: it handles the signals TERM, INT,
- * QUIT, HUP, USR1, TTIN and TTOU, it ends at an uncaught error, and it logs to the logs of the
- * settings. So call it once, and exit with the status that it returns.
+ * QUIT, HUP, USR1, USR2, TTIN, TTOU and WINCH, it ends at an uncaught error, and it logs to the
+ * logs of the settings. So call it once, and exit with the status that it returns.
  *
  * @param given what {@link loadSettings} returns. With its `settings` alone, the hooks of a config
  * file that run beside the arbiter are not called

@@ -46,6 +46,12 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'The other process sends the messages; systemd then needs `NotifyAccess=all`.',
   },
   {
+    members: ['NODE_HANDLE', 'net.Native', 'handle.fd', 'close'],
+    files: HERE,
+    use: 'takes a socket with SO_REUSEPORT that Python has bound, before libuv 1.49',
+    without: 'The server does not start with `--reuse-port`.',
+  },
+  {
     members: ['server._handle.onconnection'],
     files: [...HERE, 'transport/accept-sockets.ts'],
     use: 'takes accepted connections before Node makes sockets of them, to read them by `onread`',
@@ -206,6 +212,17 @@ function pointsTo(descriptor: string, link: string): boolean {
   } catch {
     return false
   }
+}
+
+/**
+ * A socket that a child process has sent as `net.Native`, which Node passes on as a bare handle.
+ * Null where there is no such thing.
+ */
+export function receivedSocket(handle: unknown): { readonly fd: number; close(): void } | null {
+  const received = handle as { fd?: number; close?(): void } | null | undefined
+  return typeof received?.fd === 'number' && typeof received.close === 'function'
+    ? (received as { fd: number; close(): void })
+    : null
 }
 
 /** The file descriptor of a handle; -1 if it is not known. */

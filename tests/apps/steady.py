@@ -1,4 +1,7 @@
-"""The application of the steady-load test. It cannot be imported if ``$TEST_DATA/broken`` exists."""
+"""The application of the steady-load test.
+
+It cannot be imported if ``$TEST_DATA/broken`` exists.
+"""
 
 import os
 import time

@@ -4,8 +4,10 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -15,6 +17,7 @@ import { appsDirectory, patternedBytes, temporaryDirectory } from '../support/ap
 import { commandPath, repository } from '../support/build.ts'
 import { withDirectoryLock } from '../support/directory-lock.ts'
 import { get, post } from '../support/plain-application.ts'
+import { waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
@@ -145,6 +148,58 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     await blocked
     expect(await server.stop()).toEqual({ code: 0, signal: null })
     expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
+  }, 60_000)
+})
+
+describe.skipIf(!hasPython()).each(majors)('an upgrade to Node %i', (major) => {
+  test('takes the node that PATH leads to by then, and shares its port there', async ({ skip }) => {
+    const node = binaries.get(major) ?? skip(whyNot(major))
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    const link = join(directory.path, 'node')
+    const command = join(directory.path, 'monoceros')
+    const pidfile = join(directory.path, 'pid')
+    symlinkSync(process.execPath, link)
+    symlinkSync(commandPath, command)
+    const environment = cleanEnvironment()
+    const old = await runServer({
+      ...shared,
+      command: 'env',
+      args: ['node', command, '-b', '127.0.0.1:0', '--reuse-port', '--pid', pidfile, 'plain:app'],
+      env: {
+        ...environment,
+        PATH: `${directory.path}:${environment.PATH}`,
+        TEST_DATA: directory.path,
+      },
+      cwd: appsDirectory,
+      isReady: (log) => /Listening at \S+.*\n/.test(log),
+    })
+    rmSync(link)
+    symlinkSync(node, link)
+    old.signal('SIGUSR2')
+    await old.waitForLog(/serves too/)
+    const next = Number(readFileSync(`${pidfile}.2`))
+    onTestFinished(() => waitUntilGone(next))
+    expect(nodeThatRuns(next)).toBe(node)
+    old.signal('SIGTERM')
+    await old.exited
+    const connection = await RawConnection.open(old)
+    expect((await connection.request(get('/'))).text).toBe('hello\n')
+    connection.close()
+
+    // On this Node, without the help of Python.
+    const other = await runServer({
+      ...shared,
+      command: node,
+      args: [commandPath, '-b', `127.0.0.1:${old.port}`, '--reuse-port', 'plain:app'],
+      env: { ...environment, TEST_DATA: directory.path },
+      cwd: appsDirectory,
+      isReady: (log) => /Listening at \S+.*\n/.test(log),
+    })
+    expect(await other.stop()).toEqual({ code: 0, signal: null })
+    process.kill(next, 'SIGTERM')
+    await waitUntilGone(next)
+    expect(old.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
   }, 60_000)
 })
 

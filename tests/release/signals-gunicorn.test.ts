@@ -6,8 +6,8 @@ import { hasPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { startServer } from '../support/server.ts'
 
-// The same probe runs against both servers: a request is in progress, signals arrive, and we look at
-// what becomes of the request and of the server. The guide "Coming from Gunicorn" has the table.
+// The same probe runs against both servers: a request is in progress, signals arrive, and we look
+// at what becomes of the request and of the server. The guide "Coming from Gunicorn" has the table.
 
 /** What a request in progress and the process became. */
 type Outcome = 'answered, ends' | 'cut, ends' | 'answered, serves'

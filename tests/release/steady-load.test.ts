@@ -32,17 +32,20 @@ interface Subject {
 }
 
 const table: string[] = []
+const clientsOfEachKind = Number(process.env.MONOCEROS_STEADY_CLIENTS ?? 2)
 
 async function subject(start: typeof startServer, name: string, args: string[]): Promise<Subject> {
   const ours = start === startServer
   const directory = temporaryDirectory()
   onTestFinished(directory.remove)
   const pidfile = join(directory.path, 'pid')
+  const config = join(directory.path, 'gunicorn.conf.py')
+  writeFileSync(config, '')
   const server = await start({
     app: 'steady:app',
     cwd: appsDirectory,
     env: { TEST_DATA: directory.path },
-    args: ['-w', '2', '--threads', '4', '--pid', pidfile, '--graceful-timeout', '20', ...args],
+    args: ['-c', config, '-w', '2', '--threads', '4', '--pid', pidfile, ...args],
   })
   onTestFinished(async () => {
     const last = existsSync(pidfile) ? Number(readFileSync(pidfile)) : 0
@@ -126,6 +129,17 @@ const steps: readonly [string, (it: Subject, load: SteadyLoad) => Promise<void>]
     },
   ],
   [
+    // Ours has new acceptors then, too.
+    'HUP with other settings × 5',
+    async (it, load) => {
+      for (let count = 0; count < 5; count++) {
+        writeFileSync(join(it.data, 'gunicorn.conf.py'), `keepalive = ${10 + count}\n`)
+        await signal(it, 'SIGHUP', it.reloaded)
+        await load.goesOn(10)
+      }
+    },
+  ],
+  [
     'TTIN × 2, TTOU × 2',
     async (it, load) => {
       for (const name of ['SIGTTIN', 'SIGTTIN', 'SIGTTOU', 'SIGTTOU'] as const) {
@@ -152,7 +166,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
   })
 
   async function course(it: Subject): Promise<Failure[]> {
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     const failures: Failure[] = []
     for (const [what, step] of steps)
@@ -193,7 +207,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
   ])('%s costs no request', { timeout: 300_000 }, async (what, args, times) => {
     const replaced = new RegExp(`(replaces worker[\\s\\S]*){${times}}`)
     const it = await subject(startServer, 'here', args)
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     const failures = await during(it, load, what, async () => {
       if (what.includes('memory')) await leakUntil(it, replaced)
@@ -210,7 +224,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
       '--max-requests',
       '20',
     ])
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     await during(it, load, 'max_requests 20', async () => {
       await it.server.waitForLog(/(Autorestarting worker[\s\S]*){4}/i, { timeout: 60_000 })
@@ -220,7 +234,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed worker costs its own requests', { timeout: 300_000 }, async () => {
     const it = await subject(startServer, 'here', [])
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     for (let count = 0; count < 5; count++) {
       await load.goesOn(100)
@@ -245,7 +259,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed worker in Gunicorn, for its figures', { timeout: 300_000 }, async () => {
     const it = await subject(startGunicorn, 'gunicorn gthread', ['-k', 'gthread'])
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     for (let count = 0; count < 5; count++) {
       await load.goesOn(100)
@@ -260,7 +274,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed acceptor costs its own connections', { timeout: 300_000 }, async () => {
     const it = await subject(startServer, 'here', [])
-    const load = new SteadyLoad(it.server)
+    const load = new SteadyLoad(it.server, clientsOfEachKind)
     onTestFinished(() => load.stop())
     for (let count = 0; count < 3; count++) {
       await load.goesOn(100)

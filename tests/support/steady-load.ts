@@ -26,7 +26,7 @@ interface Kind {
 const UPLOAD = Buffer.alloc(100_000, 'u')
 const STREAM = Array.from({ length: 10 }, (_, number) => String(number).repeat(1000)).join('')
 
-/** Clients of tests/apps/steady.py: short and streamed answers, uploads, with keep-alive and not. */
+/** Requests of tests/apps/steady.py: short, streamed, uploads; with keep-alive and without. */
 const KINDS: readonly Kind[] = [
   { name: 'short', path: '/', expected: 'hello', keepAlive: true },
   { name: 'short, closing', path: '/', expected: 'hello', keepAlive: false },
