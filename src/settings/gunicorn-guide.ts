@@ -75,7 +75,19 @@ function tables(): string {
     '### Not here\n\n' +
       `${count('refused')}: they are an error, unless they have Gunicorn's default.`,
     grouped('what to use', of('refused')),
+    `### New here\n\n${newFlags().join(', ')}.`,
   ].join('\n\n')
+}
+
+/** The flags of the settings that Gunicorn does not have. */
+function newFlags(): string[] {
+  const known = new Set(gunicornFacts.map((fact) => ourSetting(fact)))
+  return (settingsTable as readonly SettingDefinition[])
+    .filter((setting) => !setting.command && !known.has(setting))
+    .flatMap(({ name, flags: own, offFlag, default: usual }) => {
+      const flag = usual === true ? offFlag : own.find((one) => one.startsWith('--'))
+      return flag === undefined ? [] : [`[\`${flag}\`](../reference/settings.md#${name})`]
+    })
 }
 
 function table(
