@@ -23,6 +23,24 @@ const PASSED_ON = [
   'SIGTTOU',
   'SIGWINCH',
 ] as const
+/**
+ * What takes the place of {@link INIT} without a Python. A shell reaps all that it is given while it
+ * waits. It cannot tell an upgraded server from other orphans, so it ends with the first one.
+ */
+const SHELL = '/bin/sh'
+const SHELL_INIT = `"$@" &
+child=$!
+for name in TERM QUIT HUP USR1 USR2 TTIN TTOU WINCH; do
+  trap "kill -$name $child" "$name"
+done
+# A Ctrl-C in the terminal reaches the server anyway.
+[ -t 0 ] || trap "kill -INT $child" INT
+[ -t 0 ] && trap : INT
+while :; do
+  wait "$child"
+  status=$?
+  kill -0 "$child" 2>/dev/null || exit "$status"
+done`
 /** Commands that end by themselves, and start nothing that outlives them. */
 const SHORT = ['install', 'python', '--help', '-h', '--version', '-v', '--check-config']
 /** Descriptors that are looked at for sockets that were passed to this process. */
@@ -41,20 +59,18 @@ export function isFirstProcess(args: readonly string[], pid: number = process.pi
 export async function runAsFirstProcess(stderr: TextOutput): Promise<number | null> {
   const python = somePythons(process.env).find(isExecutable)
   if (python === undefined) {
+    if (isExecutable(SHELL)) become(SHELL, ['-c', SHELL_INIT, 'monoceros-init', ...ownCommand()])
     stderr.write(
-      'monoceros: note: this is process 1, and reaping orphaned processes needs Python. If the ' +
-        'application starts processes, use an init (docker run --init)\n',
+      'monoceros: note: this is process 1, and reaping orphaned processes needs Python or ' +
+        'Node.js 22.15. If the application starts processes, use docker run --init\n',
     )
     return null
   }
-  const { argv0, execPath, execArgv, argv, env } = process
-  const node = argv0.includes('/') || /^node\d*$/.test(argv0) ? argv0 : execPath
-  const args = ['-I', '-S', INIT, node, ...execArgv, ...argv.slice(1)]
+  const args = ['-I', '-S', INIT, ...ownCommand()]
   const sockets = inheritedSockets()
   // Then there is one process less; but Node.js keeps no descriptors for the new program.
   if (sockets.length === 0) become(python, args)
   const child = spawn(python, args, {
-    env,
     stdio: ['inherit', 'inherit', 'inherit', ...sockets] as StdioOptions,
   })
   for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal))
@@ -65,6 +81,13 @@ export async function runAsFirstProcess(stderr: TextOutput): Promise<number | nu
     })
     child.on('exit', (code, signal) => resolve(code ?? 128 + system.signals[signal!]))
   })
+}
+
+/** The command of this process, with the name of Node.js that it was given. */
+function ownCommand(): string[] {
+  const { argv0, execPath, execArgv, argv } = process
+  const node = argv0.includes('/') || /^node\d*$/.test(argv0) ? argv0 : execPath
+  return [node, ...execArgv, ...argv.slice(1)]
 }
 
 /** Turns this process into another program, with a Node.js that can do that: since 22.15. */

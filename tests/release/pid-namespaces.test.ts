@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
-import { descendantsOf, isAlive } from '../support/processes.ts'
+import { commandLineOf, descendantsOf, isAlive } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runServer, runToEnd } from '../support/running-server.ts'
 import { waitFor, within } from '../support/wait-for.ts'
@@ -131,5 +131,40 @@ def app(environ, start_response):
     )
     expect(code).toBe(3)
     expect(stderr).toContain('RuntimeError: on purpose')
+  })
+
+  // Python is hidden, as in the images of Node.js.
+  test.skipIf(!('execve' in process))('without a Python, a shell is process 1', async () => {
+    write(
+      'orphans.mjs',
+      `import { spawnSync } from 'node:child_process'
+export default (environ, startResponse) => {
+  spawnSync('sh', ['-c', 'for i in 1 2 3 4 5; do sleep 0.05 & done'])
+  startResponse('200 OK', [['Content-Type', 'text/plain']])
+  return [Buffer.from('ok')]
+}
+`,
+    )
+    const hide =
+      'for it in /usr/bin/python3*; do mount --bind /dev/null "$(readlink -f "$it")"; done; ' +
+      'PATH=/usr/bin:/bin exec "$@"'
+    const command = [process.execPath, commandPath, '-b', '127.0.0.1:0', './orphans.mjs']
+    const server = await runServer({
+      command: 'unshare',
+      args: ['--pid', '--fork', '--mount-proc', 'sh', '-c', hide, 'sh', ...command],
+      env: { ...process.env, VIRTUAL_ENV: undefined, NODE_OPTIONS: undefined },
+      cwd: folder.path,
+      findAddresses: (log) =>
+        [...log.matchAll(/Listening at (\S+)/g)].map((match) => match[1] ?? ''),
+      isReady: (log) => /Listening at \S+.*\n/.test(log),
+      isWorker: () => true,
+    })
+    expect(commandLineOf(firstProcess(server))).toMatch(/^\/bin\/sh -c /)
+    const before = descendantsOf(server.pid).length
+    for (let i = 0; i < 10; i++) expect((await fetch(server.url)).status).toBe(200)
+    await waitFor('the orphans to be gone', () => descendantsOf(server.pid).length <= before)
+    expect(zombiesOf(server)).toEqual([])
+    process.kill(firstProcess(server), 'SIGTERM')
+    expect((await within('the server to end', 20_000, server.exited)).code).toBe(0)
   })
 })
