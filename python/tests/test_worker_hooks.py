@@ -91,7 +91,8 @@ class WorkerHooksTest(unittest.TestCase):
             import os
 
             def post_fork(server, worker):
-                note.add("post_fork", worker.pid == os.getpid(), worker.age, worker.ppid == server.pid)
+                parent = worker.ppid == server.pid
+                note.add("post_fork", worker.pid == os.getpid(), worker.age, parent)
                 server.log.info("Worker spawned (pid: %s)", worker.pid)
                 server.log.debug("not at this level")
 
@@ -137,6 +138,24 @@ class WorkerHooksTest(unittest.TestCase):
                     ["worker_exit", 2, False],
                 ],
             )
+
+    def test_what_a_hook_puts_on_the_worker_is_there_later(self) -> None:
+        with HookedAcceptor(
+            """
+            import time
+
+            def pre_request(worker, req):
+                worker.start_time = time.time()
+
+            def post_request(worker, req, *rest):
+                note.add("took", time.time() - worker.start_time >= 0, len(rest),
+                         hasattr(worker, "request_count"), worker.timeout, str(worker.app) != "")
+            """
+        ) as acceptor:
+            acceptor.ready()
+            acceptor.get()
+            wait_until(lambda: len(acceptor.notes()) == 2, "the hook")
+            self.assertEqual(acceptor.notes()[1], ["took", True, 2, False, 15, True])
 
     def test_threads_have_the_hooks_too(self) -> None:
         with HookedAcceptor(

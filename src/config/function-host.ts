@@ -1,4 +1,4 @@
-/** Hooks of a config file in TypeScript or JavaScript that run beside the arbiter: in its process. */
+/** Hooks in TypeScript or JavaScript that run beside the arbiter: in its process. */
 import type { LogLevel } from '../logging/error-log.ts'
 import {
   type EndedHookWorker,

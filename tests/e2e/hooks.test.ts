@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
@@ -175,6 +175,28 @@ describe.skipIf(!hasPython())('server hooks', () => {
   })
 })
 
+describe.skipIf(!hasPython())('the guide to hooks', () => {
+  it('has an example that works', async () => {
+    const guide = join(import.meta.dirname, '..', '..', 'docs', 'guides', 'hooks.md')
+    const example = /```python\n(.*?)```/s.exec(readFileSync(guide, 'utf8'))?.[1] ?? ''
+    const metrics = join(directory.path, 'metrics')
+    const config = join(directory.path, 'example.conf.py')
+    writeFileSync(config, example.replace('/tmp/site-metrics', metrics))
+    const server = await startServer({
+      app: 'hooked:app',
+      args: ['-c', config],
+      cwd,
+    })
+    expect(statSync(metrics).isDirectory()).toBe(true)
+    await fetch(new URL('/raise', server.url))
+    await server.waitForLog(/\[\d+\] \[INFO\] Ready at \[\('127\.0\.0\.1', \d+\)\]\n/)
+    await server.waitForLog(/\[(\d+)\] \[INFO\] Worker spawned \(pid: \1\)\n/)
+    await server.waitForLog(/\[500\] |GET \/raise failed|Error handling request "GET \/raise/)
+    await server.stop()
+    expect(server.log()).toMatch(/\[INFO\] Worker \d+ is gone \(0\)\n/)
+  }, 60_000)
+})
+
 describe('hooks in TypeScript', () => {
   /** Hooks append to a file, with the process in which they run. */
   const CONFIG = `
@@ -203,7 +225,10 @@ export default {
     const folder = join(directory.path, name)
     mkdirSync(folder)
     writeFileSync(join(folder, 'monoceros.config.ts'), config)
-    const app = `export default (_: unknown, start: Function) => (start('200 OK', []), [new TextEncoder().encode('hello')])\n`
+    const app = `
+const body = new TextEncoder().encode('hello')
+export default (_: unknown, start: Function) => (start('200 OK', []), [body])
+`
     writeFileSync(join(folder, 'app.ts'), app)
     writeFileSync(join(folder, 'plain.py'), 'def app(environ, start):\n    start("200 OK", [])\n')
     return folder

@@ -20,7 +20,7 @@ Called when the arbiter starts, before it listens.`,
     nullable: true,
     default: null,
     doc: `\`on_reload(server)\`
-Called when a reload begins (HUP).`,
+Called when a reload (HUP) has read the settings, before its new workers are started.`,
   },
   {
     name: 'when_ready',
@@ -30,7 +30,7 @@ Called when a reload begins (HUP).`,
     nullable: true,
     default: null,
     doc: `\`when_ready(server)\`
-Called when the server serves.`,
+Called when the server listens, before its workers are started.`,
   },
   {
     name: 'pre_fork',
@@ -70,7 +70,7 @@ Called in a worker, after it has loaded the application.`,
     nullable: true,
     default: null,
     doc: `\`worker_int(worker)\`
-Called in a worker that INT or QUIT ends.`,
+Called in each worker when INT or QUIT stops the server.`,
   },
   {
     name: 'worker_abort',
@@ -80,7 +80,7 @@ Called in a worker that INT or QUIT ends.`,
     nullable: true,
     default: null,
     doc: `\`worker_abort(worker)\`
-Called in a worker that exceeded its time (ABRT).`,
+Called in a worker whose request exceeded \`timeout\`, a second before it is killed.`,
   },
   {
     name: 'pre_exec',
@@ -100,7 +100,7 @@ Called before another version of the server is started (USR2).`,
     nullable: true,
     default: null,
     doc: `\`pre_request(worker, req)\`
-Called in a worker, before it runs a request.`,
+Called in a worker before the application is called.`,
   },
   {
     name: 'post_request',
@@ -110,7 +110,7 @@ Called in a worker, before it runs a request.`,
     nullable: true,
     default: null,
     doc: `\`post_request(worker, req, environ, resp)\`
-Called in a worker, after a request.`,
+Called in a worker after the response was sent. It may leave out its last parameters.`,
   },
   {
     name: 'child_exit',
@@ -120,7 +120,7 @@ Called in a worker, after a request.`,
     nullable: true,
     default: null,
     doc: `\`child_exit(server, worker)\`
-Called when a worker has ended.`,
+Called after a worker has ended, for any reason.`,
   },
   {
     name: 'worker_exit',
@@ -130,7 +130,7 @@ Called when a worker has ended.`,
     nullable: true,
     default: null,
     doc: `\`worker_exit(server, worker)\`
-Called in a worker, before it ends.`,
+Called in a worker before it ends, unless it is killed.`,
   },
   {
     name: 'nworkers_changed',
@@ -140,7 +140,7 @@ Called in a worker, before it ends.`,
     nullable: true,
     default: null,
     doc: `\`nworkers_changed(server, new_value, old_value)\`
-Called when the number of workers changes.`,
+Called at the start, with None as the old value, and when the number of workers changes.`,
   },
   {
     name: 'on_exit',
