@@ -155,6 +155,8 @@ class Arbiter implements ArbiterActions {
   #workersAfterDrain: number | null = null
   /** What browsers compare with that of a page. A server that starts later has a higher one. */
   #browserVersion = Date.now()
+  /** Gives up the first load and begins again; null if that is not possible. */
+  #giveUpStart: (() => void) | null = null
   /** How many workers were started, if somebody counts them. */
   #workersStarted = 0
   #stopping: StopMode | null = null
@@ -344,6 +346,11 @@ class Arbiter implements ArbiterActions {
       return Promise.resolve({ reloaded: false, reason: 'The server is stopping' })
     if (this.#serving === undefined) {
       const reason = 'The server is still starting'
+      if (this.#giveUpStart !== null) {
+        this.#log.info(`${cause}: starting again`)
+        this.#giveUpStart()
+        return Promise.resolve({ reloaded: false, reason })
+      }
       this.#log.warning(`${cause}: cannot reload. ${reason}; restart it instead`)
       return Promise.resolve({ reloaded: false, reason })
     }
@@ -586,7 +593,12 @@ class Arbiter implements ArbiterActions {
   async #start(): Promise<void> {
     const acceptors = this.#newSet(this.#settings, this.#identity, this.#listeners, this.#log)
     this.#workersChanged(acceptors.workers, null)
-    const serving = await acceptors.start()
+    const serving = await this.#startUnlessChanged(acceptors)
+    if (serving === 'changed') {
+      acceptors.kill()
+      await acceptors.gone
+      return await this.#start()
+    }
     this.#serving = acceptors
     if (this.#stopping !== null) return
     this.#announce(serving)
@@ -594,6 +606,20 @@ class Arbiter implements ArbiterActions {
     this.events.serving.publish({ application, workers: acceptors.workers })
     const { failure } = serving.find((acceptor) => acceptor.failure !== undefined) ?? {}
     if (failure !== undefined) this.events.reload.publish({ phase: 'failed', reason: failure })
+  }
+
+  /** With `--reload`, a load that may never end is given up when a file changes. */
+  async #startUnlessChanged(acceptors: AcceptorSet): Promise<ServingAcceptor[] | 'changed'> {
+    const starts = acceptors.start()
+    if (!this.#settings.reload) return await starts
+    starts.catch(() => {})
+    const changed = defer<'changed'>()
+    this.#giveUpStart = () => changed.resolve('changed')
+    try {
+      return await Promise.race([starts, changed.promise])
+    } finally {
+      this.#giveUpStart = null
+    }
   }
 
   #announce(acceptors: readonly ServingAcceptor[]): void {

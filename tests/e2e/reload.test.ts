@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync, utimesSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, utimesSync } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { EditedProject } from '../support/edited-project.ts'
 import { KeepAliveClient } from '../support/keep-alive-client.ts'
 import { hasPython } from '../support/python.ts'
@@ -152,6 +152,28 @@ with open("etc/extra.toml") as file:
     expect(await load.end()).toBeGreaterThan(50)
     expect(failures).toEqual([])
   })
+})
+
+test.skipIf(!hasPython())('a first load that never ends is given up for a change', async () => {
+  const project = new EditedProject({
+    'app.py': `import time
+
+open("begun", "w").close()
+time.sleep(1000)
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"mended"]
+`,
+  })
+  onTestFinished(project.remove)
+  const starting = startServer({ app: 'app:app', args: ['--reload'], cwd: project.path })
+  await waitFor('the load to begin', () => existsSync(join(project.path, 'begun')))
+  project.edit('app.py', 'time.sleep(1000)\n', '')
+  const server = await starting
+  expect(await (await fetch(server.url)).text()).toBe('mended')
+  expect(server.log()).toContain('app.py has changed: starting again')
 })
 
 describe('a TypeScript application that is edited', () => {

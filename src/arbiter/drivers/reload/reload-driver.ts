@@ -24,10 +24,12 @@ export class ReloadDriver implements ArbiterDriver {
   readonly #contents = new FileContents()
   #actions!: ArbiterActions
   #watcher: FileWatcher | null = null
-  /** The application could not be loaded. Anything that changes may mend it. */
-  #broken = false
+  /** The application is being loaded, or could not be: any module that changes may matter. */
+  #unsettled = true
   /** When the application that serves began to load, in milliseconds since 1970. */
   #loadedSince = Date.now()
+  /** The application loads, or has been loaded. */
+  #loads = false
   /** Files that have changed, and for which nothing was done yet. */
   readonly #reloadFor = new Set<string>()
   readonly #refreshFor = new Set<string>()
@@ -46,19 +48,25 @@ export class ReloadDriver implements ArbiterDriver {
 
   async start(actions: ArbiterActions, log: DriverLog): Promise<void> {
     this.#actions = actions
-    const { acceptorReady, filesLoaded, reload } = actions.events
+    const { acceptorStarted, acceptorReady, filesLoaded, reload } = actions.events
     filesLoaded.subscribe(({ files }) => this.#filesLoaded(files))
     reload.subscribe((event) => {
       const { phase } = event
       if (phase === 'begun') this.#loadedSince = Date.now()
-      if (phase === 'done') this.#broken = false
+      this.#unsettled = phase !== 'done'
       if (phase !== 'failed') return
-      this.#broken = true
       // It may be elsewhere, and was not loaded.
       this.#watcher?.add(filesIn(event.reason))
     })
-    // What has changed before the server served.
-    acceptorReady.subscribe(() => this.#wait())
+    acceptorStarted.subscribe(() => {
+      this.#loads = true
+    })
+    const stopWaiting = acceptorReady.subscribe(() => {
+      stopWaiting()
+      this.#unsettled = false
+      // What has changed before the server served.
+      this.#wait()
+    })
     this.#watcher = new FileWatcher({
       roots: this.#roots,
       isPython: this.#isPython,
@@ -101,7 +109,7 @@ export class ReloadDriver implements ArbiterDriver {
         return 'reload'
       case 'source':
         // Python may find a module now that it did not find before, or another one.
-        return this.#broken || (this.#isPython && change === 'added') ? 'reload' : 'nothing'
+        return this.#unsettled || (this.#isPython && change === 'added') ? 'reload' : 'nothing'
       case 'static':
         // Some applications list their static files when they are loaded.
         return change === 'changed' ? 'refresh' : 'reload'
@@ -126,7 +134,7 @@ export class ReloadDriver implements ArbiterDriver {
   #act(): void {
     this.#timer = null
     // Not yet: `acceptorReady` follows.
-    if (this.#actions.state === 'starting') return
+    if (!this.#loads) return
     const reloadFor = this.#takeChanged(this.#reloadFor)
     const refreshFor = this.#takeChanged(this.#refreshFor)
     if (reloadFor.length > 0) void this.#actions.reload(this.#describe(reloadFor))
