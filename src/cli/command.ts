@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly cwd: string
   readonly stdout: TextOutput
   readonly stderr: TextOutput
+  /** Whether notes about settings are shown on `stderr`; by default they are. */
+  readonly showsNotes?: boolean
   /**
    * Serves until the server is stopped; resolves with the exit status.
    *
@@ -91,7 +93,8 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
   }
   const loaded = await loadSettings(sources)
   const { settings, notes } = loaded
-  for (const note of notes) stderr.write(`monoceros: note: ${note}\n`)
+  if (context.showsNotes !== false)
+    for (const note of notes) stderr.write(`monoceros: note: ${note}\n`)
   if (command !== undefined) await loaded.configHost?.close()
   if (command === 'print-config') {
     stdout.write(`${JSON.stringify(toConfig(settings), null, 2)}\n`)

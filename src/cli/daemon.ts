@@ -21,17 +21,20 @@ type Message = { readonly serves: true } | { readonly text: string }
 /**
  * Starts the daemon, and waits until it serves.
  *
+ * @param keepsOutput whether it keeps standard output and standard error that are no terminals
  * @returns 0, or the status of a daemon that could not start; its reason is on `stderr` then
  */
 export async function startDaemon(
   { program, args, cwd, env }: StartCommand,
   stderr: TextOutput,
+  keepsOutput: boolean,
 ): Promise<number> {
+  const kept = ({ isTTY }: NodeJS.WriteStream) => (keepsOutput && !isTTY ? 'inherit' : 'ignore')
   const child = spawn(program, args, {
     cwd,
     env: { ...env, [VARIABLE]: String(CHANNEL_FD) },
     detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', kept(process.stdout), kept(process.stderr), 'pipe'],
   })
   const channel = child.stdio[CHANNEL_FD] as Readable
   return await new Promise((resolve) => {

@@ -30,6 +30,8 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   cwd,
   stdout: process.stdout,
   stderr,
+  // The command has shown them before it started the daemon.
+  showsNotes: daemon === null,
   checkApplication: async (settings) => {
     const { checkApplication } = await import('../arbiter/check-application.ts')
     return await checkApplication(withRealFolders(settings))
@@ -51,12 +53,13 @@ process.exitCode = await runCommand(process.argv.slice(2), {
 /** The daemon reads the settings again. Here, they have only been found to be right. */
 async function detach({ settings, configHost }: LoadedSettings): Promise<number> {
   await configHost?.close()
-  if (settings.errorLogfile === '-')
+  const { enableStdioInheritance } = settings
+  if (settings.errorLogfile === '-' && (!enableStdioInheritance || process.stderr.isTTY))
     stderr.write(
       'monoceros: note: A daemon has no terminal, so its error log is lost; ' +
         'give --error-logfile\n',
     )
-  return await startDaemon(command, stderr)
+  return await startDaemon(command, stderr, enableStdioInheritance)
 }
 
 function realFolders(loaded: LoadedSettings): LoadedSettings {

@@ -18,6 +18,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   worker_connections:
     'with `gevent`, requests that each worker runs at once; `--max-connections` limits connections',
   daemon: 'the command ends when the server serves, and its exit status tells whether it does',
+  enable_stdio_inheritance:
+    'only for `daemon`; workers always print to the error log, or see `capture_output`',
   proc_name:
     '`monoceros: master [NAME]`, and likewise acceptors and workers; ' +
     'never needs a package for the master',

@@ -38,12 +38,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...IGNORED_SWITCH,
     advice: 'workers never write to a client, so there is nothing to turn off',
   },
-  {
-    name: 'enable_stdio_inheritance',
-    flags: ['-R', '--enable-stdio-inheritance'],
-    ...IGNORED_SWITCH,
-    advice: 'the error log always includes what the application prints',
-  },
   { name: 'http_parser', flags: ['--http-parser'], ...IGNORED, advice: 'there is one HTTP parser' },
   {
     name: 'control_socket_disable',

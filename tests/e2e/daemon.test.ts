@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
@@ -53,6 +54,30 @@ describe.skipIf(!hasPython())('--daemon', () => {
     process.kill(pid, 'SIGTERM')
     await waitUntilGone(pid)
     expect(existsSync(pidfile)).toBe(false)
+  })
+
+  test('with -R it keeps the file that the shell gave it for its output', async () => {
+    const directory = temporaryDirectory()
+    onTestFinished(directory.remove)
+    const output = join(directory.path, 'output')
+    const file = openSync(output, 'w')
+    const env = { ...process.env, VIRTUAL_ENV: testPython().prefix, TEST_DATA: directory.path }
+    const flags = ['--daemon', '-R', '--bind', 'unix:site.sock', '--pid', 'site.pid']
+    const args = [commandPath, ...flags, '--pythonpath', appsDirectory, 'plain:app']
+    const child = spawn(process.execPath, args, {
+      cwd: directory.path,
+      env,
+      stdio: ['ignore', file, file],
+    })
+    const [code] = await once(child, 'exit')
+    closeSync(file)
+    const pid = Number(readFileSync(join(directory.path, 'site.pid'), 'utf8'))
+    onTestFinished(() => waitUntilGone(pid))
+    expect(code).toBe(0)
+    process.kill(pid, 'SIGTERM')
+    await waitUntilGone(pid)
+    // One server's log, and no note about a lost log.
+    expect(readFileSync(output, 'utf8')).toMatch(/^\[.*Starting monoceros[\s\S]*Stopped\n$/)
   })
 
   test('what keeps it from starting is shown where it was started', async () => {

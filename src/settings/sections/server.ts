@@ -152,6 +152,18 @@ The error log needs a file (\`error_logfile\`), because the daemon has no termin
 A service manager, such as systemd, does not need this.`,
   },
   {
+    name: 'enable_stdio_inheritance',
+    section: 'Server',
+    flags: ['-R', '--enable-stdio-inheritance'],
+    type: 'boolean',
+    default: false,
+    doc: `Let a daemon keep its standard output and standard error if they are not a terminal, for
+example if the shell writes them to a file.
+
+Without \`daemon\` it has no effect: they are always inherited, and what the application prints goes
+to the error log (see \`capture_output\`).`,
+  },
+  {
     name: 'proc_name',
     section: 'Server',
     flags: ['-n', '--name'],
