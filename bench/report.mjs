@@ -18,7 +18,7 @@
  * @property {number} connections
  * @property {Sample[]} samples
  */
-import { OURS, OURS_IN_NODE, oursBeside } from './servers.mjs'
+import { OURS, OURS_IN_NODE, oursBeside, SERVERS } from './servers.mjs'
 import { decimal, figure, median, table, whole } from './table.mjs'
 
 /**
@@ -45,6 +45,7 @@ export function report({ facts, absences, cases }) {
       'server on Node.js), and "ours, CPU" its CPU per request through the server\'s: the median ' +
       "of the rounds' ratios.",
     ...summary(cases),
+    ...sameWorkers(cases),
     ...cases.flatMap((one) => ['', ...caseTable(one)]),
     '',
   ].join('\n')
@@ -138,6 +139,27 @@ function summary(cases) {
       ]),
     ),
   ]
+}
+
+/** Ours against Gunicorn's with the same kind of workers. @param {Case[]} cases */
+function sameWorkers(cases) {
+  const has = (samples, name) => samples.some(({ server }) => server === name)
+  const rows = cases.flatMap(({ title, connections, samples }) =>
+    SERVERS.filter(({ name, peer }) => has(samples, name) && has(samples, peer)).map(
+      ({ name, peer }) => {
+        const of = (server) => samples.filter((sample) => sample.server === server)
+        return [
+          `${title}, ${connections}`,
+          `${name} through ${peer}`,
+          ratio(of(name), of(peer), (sample) => sample.requestsPerSecond),
+          ratio(of(name), of(peer), (sample) => sample.cpu),
+        ]
+      },
+    ),
+  )
+  if (rows.length === 0) return []
+  const heads = ['case', 'servers', 'requests/s', 'CPU']
+  return ['', '## With the same kind of workers', '', ...table(heads, rows)]
 }
 
 /** The one with most requests per second, null when none answered. */

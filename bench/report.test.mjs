@@ -88,3 +88,19 @@ test('the best class of gunicorn is the one with most requests per second in tha
     ['Hello, 64', 'gevent', '4.00', '0.20', '2.00', '0.40', 'bjoern'],
   )
 })
+
+test('servers with the same kind of workers are compared with each other', () => {
+  const samples = [
+    sample('monoceros-gevent', 1, 90, 20),
+    sample('gunicorn-gevent', 1, 30, 50),
+    sample('monoceros-gthread', 1, 100, 10),
+  ]
+  const text = report({
+    facts: [],
+    absences: [],
+    cases: [{ title: 'Hello', connections: 64, samples }],
+  })
+  const rows = text.split('## With the same kind of workers')[1].match(/^\| Hello, 64.*$/gm)
+  assert.deepEqual(rows.length, 1)
+  assert.match(rows[0], /monoceros-gevent through gunicorn-gevent +\| +3\.00 +\| +0\.40/)
+})

@@ -16,6 +16,7 @@
  * @property {(start: Start) => string[]} command
  * @property {(workers: number) => string} shape Its processes and threads, for the report.
  * @property {string} [library] The npm package whose version counts, or `node:http`.
+ * @property {string} [peer] The server with the same kind of workers, to be compared with.
  * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one
  * process, and no other.
  */
@@ -44,7 +45,22 @@ export const SERVERS = /** @type {Server[]} */ ([
     shape: (workers) => `1 acceptor, ${workers} workers`,
   },
   {
+    name: 'monoceros-gthread',
+    peer: 'gunicorn-gthread',
+    packages: [],
+    command: (start) => monoceros(start, '-k', 'gthread', '--threads', `${GTHREAD_THREADS}`),
+    shape: (workers) => `1 acceptor, ${workers} workers of ${GTHREAD_THREADS} threads`,
+  },
+  {
+    name: 'monoceros-gevent',
+    peer: 'gunicorn-gevent',
+    packages: ['gevent'],
+    command: (start) => monoceros(start, '-k', 'gevent'),
+    shape: (workers) => `1 acceptor, ${workers} workers`,
+  },
+  {
     name: `${OURS}-preload`,
+    peer: 'gunicorn-preload',
     packages: [],
     command: (start) => monoceros(start, '--preload'),
     shape: (workers) => `1 acceptor, ${workers} workers forked from one process`,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections import deque
-from typing import Any, Callable, Deque, List
+from typing import Any, Callable, Deque, List, Tuple
 
 from gevent import Greenlet, get_hub, getcurrent  # type: ignore[import-not-found]
 from gevent.hub import Waiter  # type: ignore[import-not-found]
@@ -56,6 +56,10 @@ class GeventWorker(SoloWorker):
         self._late: Deque[int] = deque()  # streams that ran out of time
         self._ended = Waiter(self._hub)
         self._beginning = False  # the hub begins what is in the queue
+        # The greenlet for the next request, if there is one: see _serve_requests.
+        self._idle_greenlet: Any = None
+        self._next: Tuple[Any, ...] = ()  # the request that a greenlet is to begin
+        self._direct = False  # the greenlet that the hub has switched to has not waited yet
         self._flushing = False  # the hub is about to flush
         self._flushed = 0.0
 
@@ -126,11 +130,17 @@ class GeventWorker(SoloWorker):
             exchange.tracked = True
             if flags == frames.BODY_STREAM:
                 exchange.body = self._bodies[stream]
-            greenlet = Greenlet(self._run, exchange, flags, data, start, end)
+            greenlet = self._idle_greenlet
+            if greenlet is None or greenlet.dead:  # the application may have killed it
+                greenlet = Greenlet(self._serve_requests)
+            self._idle_greenlet = None
             exchange.owner = _Waiters(greenlet)
             self._tracked[stream] = exchange
+            self._next = (exchange, flags, data, start, end)
+            self._direct = True
             # Runs it until it waits for something or ends.
             greenlet.switch()
+            self._direct = False
             if queue:
                 now = perf_counter()
                 if now - begun > PATIENCE:
@@ -188,6 +198,22 @@ class GeventWorker(SoloWorker):
         self._ended.switch(exit_status.STOPPED if self._stopping else exit_status.ACCEPTOR_GONE)
 
     # The greenlets.
+
+    def _serve_requests(self) -> None:
+        """Runs requests one after another, as long as none of them waits.
+
+        A new greenlet costs 14 us, most of them for the memory of its stack; one that exists, 1 us.
+        But one that has waited ends with its request: what the application keeps for each greenlet,
+        such as connections to a database, must not stay longer than their number justifies."""
+        current = getcurrent()
+        while True:
+            task, self._next = self._next, ()
+            self._run(*task)
+            del task
+            if not self._direct:
+                return
+            self._idle_greenlet = current
+            self._hub.switch()
 
     def _run(self, exchange: Exchange, flags: int, data: bytes, start: int, end: int) -> None:
         try:

@@ -65,6 +65,8 @@ SOURCE = """
             except BaseException:
                 wait_for("gate")
             return [b"stubborn"]
+        if path == "/suicide":
+            gevent.getcurrent().kill(block=False)
         if path == "/exit":
             gevent.spawn(exit, 3)
             time.sleep(0.01)
@@ -91,10 +93,20 @@ class Gevent(unittest.TestCase):
             self.assertEqual({acceptor.finish(each).body for each in streams}, {b"slept"})
             self.assertEqual(acceptor.stop(), exit_status.STOPPED)
 
-    def test_each_has_its_own_context_and_locals(self) -> None:
+    def test_each_has_a_context_of_its_own_and_locals_if_it_waits(self) -> None:
         with gevent_worker() as acceptor:
-            bodies = {acceptor.get("/local").body for _ in range(3)}
-            self.assertEqual(bodies, {b"unset unset"})
+            for expected in (b"unset unset", b"set unset"):
+                self.assertEqual(acceptor.get("/local").body, expected)
+            # The greenlet of a request that waits serves no other one.
+            acceptor.get("/exit")
+            self.assertEqual(acceptor.get("/local").body, b"unset unset")
+
+    def test_a_greenlet_that_the_application_kills_serves_no_more(self) -> None:
+        with gevent_worker() as acceptor:
+            self.assertEqual(acceptor.get("/suicide").body, b"True")
+            acceptor.get("/exit")
+            for _ in range(3):
+                self.assertEqual(acceptor.get("/").body, b"True")
 
     def test_a_response_waits_for_credit_and_others_go_on(self) -> None:
         with gevent_worker(window=100_000) as acceptor:

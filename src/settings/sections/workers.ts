@@ -30,15 +30,16 @@ The environment variable \`WEB_CONCURRENCY\` replaces the default.`,
     default: 'sync',
     doc: `How a worker runs its requests: \`sync\` and \`gthread\` in threads, \`gevent\` in greenlets.
 
-- \`sync\` and \`gthread\` are the same here: \`threads\` is how many requests each worker runs at
-  the same time.
-- \`gevent\` runs up to \`worker_connections\` requests in each worker, each in a greenlet.
-  It calls \`gevent.monkey.patch_all()\` before the application is imported.
-  Use it for an application that mostly waits for others and does so in Python: sockets, sleeps,
-  queues.
-  A greenlet that computes keeps all others of its worker waiting, and so does an extension that
-  waits in C, such as a database driver that gevent does not know.
-  gevent must be installed where the application is; it runs on the system's Python only.
+\`sync\` and \`gthread\` are the same here: \`threads\` is how many requests each worker runs at the
+same time.
+
+\`gevent\` runs up to \`worker_connections\` requests in each worker, in greenlets.
+It calls \`gevent.monkey.patch_all()\` before the application is imported.
+Use it for an application that mostly waits for others and does so in Python: sockets, sleeps,
+queues.
+A greenlet that computes keeps all others of its worker waiting, and so does an extension that waits
+in C, such as a database driver that gevent does not know.
+gevent must be installed where the application is; it runs on the system's Python only.
 
 Gunicorn's other names for these are accepted too, such as
 \`gunicorn.workers.ggevent.GeventWorker\`.`,
@@ -83,7 +84,7 @@ With several acceptors, each loads the application for its own workers.`,
     doc: `How many requests each worker with \`gevent\` runs at the same time.
 
 More wait in the queue (\`backlog_limit\`).
-Each takes some 30 KiB of memory beside what the application needs for it.
+Each that waits takes some 12 KiB of memory beside what the application needs for it.
 Open connections without a request do not count; \`max_connections\` limits these.`,
   },
   {
