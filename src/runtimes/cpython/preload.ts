@@ -20,14 +20,23 @@ class PreloadSource implements WorkerSource {
     this.#job = job
   }
 
+  readonly loaded = async (signal: AbortSignal): Promise<void> => {
+    await this.#load(signal)
+  }
+
   readonly start: WorkerStarter = async (listener, settings): Promise<WorkerHandle> => {
+    const parent = await this.#load(settings.signal)
+    return await parent.fork(listener, settings)
+  }
+
+  /** The process that has loaded the application: another one, if the last one has ended. */
+  async #load(signal: AbortSignal): Promise<PreloadParent> {
     if (this.#retired) throw new Error('the application was reloaded')
-    // Another one, if the last one has ended.
     if (this.#parent === null || this.#parent.ended)
       this.#parent = new PreloadParent(this.#options, this.#job)
     const parent = this.#parent
-    await unlessAborted(parent.loaded, settings.signal)
-    return await parent.fork(listener, settings)
+    await unlessAborted(parent.loaded, signal)
+    return parent
   }
 
   async retire(): Promise<void> {

@@ -362,7 +362,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
       if (this.#reload === reload) this.#reload = null
     }
     this.#source = source
-    this.#worker = { ...this.#worker, start: options.start }
+    this.#worker = started(this.#worker, source)
     void before?.retire()
     // Also those that have replaced others in the meantime.
     for (const worker of this.#workers) {
@@ -479,7 +479,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
 /** The workers of that source, if there is one. */
 function started(worker: WorkerOptions, source: WorkerSource | null): WorkerOptions {
-  return source === null ? worker : { ...worker, start: source.start }
+  return source === null ? worker : { ...worker, start: source.start, loaded: source.loaded }
 }
 
 function notNeeded(): WorkerStartError {

@@ -87,6 +87,8 @@ export type WorkerStarter = (
  * process ends, the next worker waits until another one has loaded the application again.
  */
 export interface WorkerSource {
+  /** Resolves when a worker can be forked; otherwise as `start`. */
+  readonly loaded: (signal: AbortSignal) => Promise<void>
   /** The promise is rejected with an ApplicationLoadError if that is why there is no worker. */
   readonly start: WorkerStarter
   /** No more workers are to be started. Resolves when its process has ended, as the last one. */

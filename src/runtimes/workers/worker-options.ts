@@ -42,6 +42,8 @@ export interface WorkerOptions {
    * (`preload_app`). A reload makes a new one.
    */
   readonly preload?: (job: PreloadJob) => WorkerSource
+  /** What is waited for before a worker is started: see {@link WorkerSource}. */
+  readonly loaded?: WorkerSource['loaded']
   readonly application: string
   /** For its title in ps(1); absent if it keeps its command line. */
   readonly name?: string

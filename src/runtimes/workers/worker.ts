@@ -148,10 +148,12 @@ export class Worker implements FrameSink, WorkerListener {
    * @param number which one of the pool's workers it is
    */
   async start(number: number): Promise<void> {
-    const { start, application, chdir, background = false, hooks } = this.#options
+    const { start, loaded, application, chdir, background = false, hooks } = this.#options
     const { signal } = this.#cancelStart
     let handle: WorkerHandle
     try {
+      // As in Gunicorn, pre_fork is called when the application is loaded.
+      if (loaded !== undefined) await loaded(signal)
       if (hooks !== undefined) {
         this.age = await hooks.permit()
         if (signal.aborted) throw new Error('it was not needed any more')
