@@ -24,8 +24,8 @@ const PASSED_ON = [
   'SIGWINCH',
 ] as const
 /**
- * What takes the place of {@link INIT} without a Python. A shell reaps all that it is given while it
- * waits. It cannot tell an upgraded server from other orphans, so it ends with the first one.
+ * What takes the place of {@link INIT} without a Python. A shell reaps all that it is given while
+ * it waits. It cannot tell an upgraded server from other orphans, so it ends with the first one.
  */
 const SHELL = '/bin/sh'
 const SHELL_INIT = `"$@" &

@@ -16,7 +16,7 @@ import { hasPython, sitePackages } from '../support/python.ts'
 import { runServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-// The same flags, given to Gunicorn and to us by root: what the application and the file system see.
+// The same flags, given to Gunicorn and to us by root: what application and file system see.
 
 /** Other users can run it, which they cannot with the suite's own. */
 const PYTHON = '/usr/bin/python3'
