@@ -135,11 +135,11 @@ class _ConfigHost:
         os.environ.update(settled["environ"])
         if self._hooks is None:
             self._hooks = ServerHooks(self._log)
-            for news in self._news:
-                self._tell(news)
-            self._news.clear()
         self._hooks.use(self._configurations[number], settled["settings"])
         self._in_force = number
+        for news in self._news:
+            self._tell(news)
+        self._news.clear()
         return self._hooks
 
     def _log(self, level: int, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from .configuration import Configuration
@@ -31,7 +32,7 @@ class ServerHooks:
         self._log = HookLog(self._write, str(settings.get("loglevel", "info")))
         self._app = HookApp(self._cfg, lambda: load(str(settings.get("wsgi_app"))))
         if self._server is None:
-            self._server = HookServer(self._cfg, self._log, self._app, 0)
+            self._server = HookServer(self._cfg, self._log, self._app, os.getppid())
             self._server.WORKERS = self._workers
             self._server.worker_age = 0
         self._server.cfg = self._cfg

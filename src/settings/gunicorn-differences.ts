@@ -24,6 +24,9 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
     '`monoceros: master [NAME]`, and likewise acceptors and workers; ' +
     'never needs a package for the master',
   default_proc_name: 'the default is the application, as in practice there',
+  post_fork:
+    'with `user`, it runs as that user already; without `--preload`, each worker runs the config ' +
+    'file again, so that user must be able to read it',
   max_requests: 'the new worker is ready before the old one leaves',
   timeout: 'for one request, which gets 504; loading has `load_timeout`',
   keepalive: 'the default is 5 instead of 2, and it holds for every worker class',

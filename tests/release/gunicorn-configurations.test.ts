@@ -1,11 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { splitShellWords } from '../../src/settings/shell-words.ts'
 import { appsDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
+import { startGunicorn } from '../support/gunicorn.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runToEnd } from '../support/running-server.ts'
+import { startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const folder = join(appsDirectory, 'gunicorn-configs')
 const NOT_CONFIGURATIONS = ['app.py', 'events.py']
@@ -69,5 +73,49 @@ describe.skipIf(!hasPython())('a configuration of Gunicorn', () => {
       stdout: expect.stringMatching(/^Configuration is valid.*, and app:app can be loaded$/m),
       stderr: expect.stringMatching(/^(monoceros: note: .*\n)*$/),
     })
+  })
+})
+
+/** Configurations that note what their hooks see, with what they note when a worker is there. */
+const NOTING: readonly (readonly [name: string, workers: number, noted: RegExp | null])[] = [
+  ['every_hook.py', 1, /^post_worker_init/gm],
+  ['preload_freeze.py', 2, /^post_fork/gm],
+  ['database_pool.py', 2, /^post_fork/gm],
+  ['prometheus.py', 2, null],
+  ['request_times.py', 1, null],
+]
+
+describe.skipIf(!hasPython())('the hooks of a configuration', () => {
+  const events = mkdtempSync(join(tmpdir(), 'gunicorn-events-'))
+  afterAll(() => rmSync(events, { recursive: true }))
+
+  /** What they note while a server starts, answers a request and stops, sorted. */
+  async function noted(
+    start: typeof startServer,
+    [name, workers, ready]: (typeof NOTING)[number],
+  ): Promise<string[]> {
+    const file = join(events, `${start.name}-${name}`)
+    writeFileSync(file, '')
+    const server = await start({
+      app: 'app:app',
+      args: ['-c', name, '-b', '127.0.0.1:0'],
+      env: { EVENTS: file },
+      cwd: folder,
+    })
+    // Gunicorn answers while other workers still start.
+    await waitFor('every worker', () => {
+      const there =
+        ready === null ? server.workers() : [...readFileSync(file, 'utf8').matchAll(ready)]
+      return there.length >= workers
+    })
+    expect((await fetch(`${server.url}/cart?item=1`)).status).toBe(200)
+    await server.stop()
+    return readFileSync(file, 'utf8').trimEnd().split('\n').sort()
+  }
+
+  test.each(NOTING)('%s: the same in both servers', async (...configuration) => {
+    const theirs = await noted(startGunicorn, configuration)
+    expect(theirs.length).toBeGreaterThan(1)
+    expect(await noted(startServer, configuration)).toEqual(theirs)
   })
 })
