@@ -16,7 +16,11 @@ from .hook_log import HookLog
 from .hook_objects import HookApp, HookServer, HookWorker
 from .hooked_exchange import prepared, with_hooks
 from .loader import LoadError, load
+from .native import LockType, allocate_lock, start_thread
 from .trace import format_error
+
+#: After how many seconds a hook that has not returned is named, at most.
+_SUSPICIOUS = 10.0
 
 #: Hooks that run in each worker. All others run beside the arbiter.
 WORKER_HOOKS = (
@@ -149,8 +153,21 @@ class WorkerHooks:
         hook = self._hooks.get(name)
         if hook is None:
             return
+        returned = allocate_lock()
+        returned.acquire()
+        start_thread(self._watch, (name, returned), "monoceros-hook")
         try:
             hook(*arguments)
         # A hook may raise anything, also SystemExit: the worker decides when it ends.
         except BaseException as error:
             self._entries.write(frames.ERROR, f"The hook {name} raised\n{format_error(error)}")
+        finally:
+            returned.release()
+
+    def _watch(self, name: str, returned: LockType) -> None:
+        """Names a hook that does not return; the acceptor will end this process."""
+        patience = min(_SUSPICIOUS, float(self.worker.cfg.graceful_timeout) / 2)
+        if not returned.acquire(timeout=patience):
+            self._entries.write(
+                frames.WARNING, f"The hook {name} has not returned for {patience:g} s"
+            )

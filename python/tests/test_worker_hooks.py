@@ -39,6 +39,7 @@ SETTINGS: Dict[str, Any] = {
     "bind": ["127.0.0.1:8000", "unix:/run/a.sock"],
     "workers": 3,
     "timeout": 30,
+    "graceful_timeout": 1,
     "threads": 1,
     "max_requests": 0,
     "loglevel": "info",
@@ -156,6 +157,43 @@ class WorkerHooksTest(unittest.TestCase):
             acceptor.get()
             wait_until(lambda: len(acceptor.notes()) == 2, "the hook")
             self.assertEqual(acceptor.notes()[1], ["took", True, 2, False, 15, True])
+
+    def test_a_last_hook_that_hangs_is_named(self) -> None:
+        with HookedAcceptor(
+            """
+            import time
+
+            def worker_exit(server, worker):
+                time.sleep(60)
+            """
+        ) as acceptor:
+            acceptor.ready()
+            acceptor.command(frames.STOP)
+            text = "The hook worker_exit has not returned for 0.5 s"
+            self.assertEqual(acceptor.log(), (frames.WARNING, text))
+
+    def test_post_request_is_called_once_for_a_client_that_has_left(self) -> None:
+        with HookedAcceptor(
+            """
+            def post_request(worker, req, environ, resp):
+                note.add("post_request", resp.status, resp.headers_sent, resp.sent)
+            """,
+            """
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                while True:
+                    yield b"x" * 1000
+            """,
+            window=5000,
+        ) as acceptor:
+            acceptor.ready()
+            stream = acceptor.request()
+            acceptor.frame_of(stream, frames.SUSPENDED)
+            acceptor.send(frames.CANCEL, stream)
+            wait_until(lambda: len(acceptor.notes()) == 1, "the hook")
+            self.assertEqual(acceptor.notes()[0][:3], ["post_request", "200 OK", True])
+            self.assertEqual(acceptor.stop(), exit_status.STOPPED)
+            self.assertEqual(len(acceptor.notes()), 1)
 
     def test_threads_have_the_hooks_too(self) -> None:
         with HookedAcceptor(

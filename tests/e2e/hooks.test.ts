@@ -146,14 +146,19 @@ describe.skipIf(!hasPython())('server hooks', () => {
   it('of preloaded workers with threads run in the workers, and QUIT runs their last ones', async () => {
     const hooked = await HookedServer.start(startServer, ['--preload', '--threads', '2'])
     await fetch(hooked.server.url)
+    await hooked.called('post_request', 1)
+    const spawned = /Worker spawned \(pid: (\d+)\)/.exec(hooked.server.log())
+    process.kill(Number(spawned![1]), 'SIGKILL')
+    await hooked.called('child_exit', 1)
+    await hooked.called('post_worker_init', 3)
     hooked.server.signal('SIGQUIT')
     await hooked.server.exited
     const notes = hooked.notes().map(({ hook, where }) => `${where} ${hook}`)
     const count = (note: string) => notes.filter((other) => other === note).length
-    for (const hook of ['post_fork', 'post_worker_init', 'worker_int', 'worker_exit'])
-      expect(count(`worker ${hook}`)).toBe(2)
+    for (const hook of ['post_fork', 'post_worker_init']) expect(count(`worker ${hook}`)).toBe(3)
+    for (const hook of ['worker_int', 'worker_exit']) expect(count(`worker ${hook}`)).toBe(2)
     expect(count('worker post_request')).toBe(1)
-    expect(count('server child_exit')).toBe(2)
+    expect(count('server child_exit')).toBe(3)
     expect(notes.at(-1)).toBe('server on_exit')
   }, 60_000)
 

@@ -38,6 +38,7 @@ export class HookDriver implements ArbiterDriver {
   #before: { readonly hooks: HookCalls | null; readonly settings: Settings } | undefined
   #listened = false
   #workers: number
+  #successor = 0
   /** The workers that have a process, with their ages. */
   readonly #running = new Map<number, number | null>()
 
@@ -108,6 +109,10 @@ export class HookDriver implements ArbiterDriver {
     events.reload.subscribe(({ phase }) => {
       if (phase !== 'begun') this.#reloaded(phase === 'done')
     })
+    events.upgrade.subscribe(({ phase, pid }) => {
+      if (phase === 'begun') this.#successor = pid
+      else if (phase === 'ended' && pid === this.#successor) this.#successor = 0
+    })
     events.stopping.subscribe(({ cause }) => {
       if (INTERRUPTS.includes(cause) && this.#settings.workerInt !== null) this.#interrupt()
     })
@@ -164,7 +169,8 @@ export class HookDriver implements ArbiterDriver {
   }
 
   #arguments(args: Partial<HookArguments>): HookArguments {
-    return { server: { pid: this.#pid, num_workers: this.#workers }, ...args }
+    const server = { pid: this.#pid, num_workers: this.#workers, reexec_pid: this.#successor }
+    return { server, ...args }
   }
 
   #error(error: Error): void {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { HookCalls } from './hook-calls.ts'
 import type { HookHost } from './hook-host.ts'
 
-const server = { pid: 1, num_workers: 2 }
+const server = { pid: 1, num_workers: 2, reexec_pid: 0 }
 let entries: string[]
 
 beforeEach(() => {

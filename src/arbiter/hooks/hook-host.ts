@@ -19,6 +19,8 @@ export type ServerHook = (typeof SERVER_HOOKS)[number]
 export interface ServerFacts {
   readonly pid: number
   readonly num_workers: number
+  /** The server that was started to replace this one, or 0. */
+  readonly reexec_pid: number
 }
 
 /** A worker, as hooks see it. One that has not been started has no pid. */
