@@ -184,12 +184,14 @@ describe('a TypeScript application that is edited', () => {
 
 type StartResponse = (status: string, headers: [string, string][]) => void
 
-export default (_environ: object, startResponse: StartResponse) => {
+export default async (environ: { PATH_INFO: string }, startResponse: StartResponse) => {
+  const text = environ.PATH_INFO === '/late' ? (await import('./late.ts')).text : word
   startResponse('200 OK', [['Content-Type', 'text/html; charset=utf-8']])
-  return [Buffer.from(\`<!doctype html><p>\${word}</p>\`)]
+  return [Buffer.from(\`<!doctype html><p>\${text}</p>\`)]
 }
 `,
       'words.ts': 'export const word: string = "one"\n',
+      'late.ts': 'export const text: string = "late one"\n',
     })
     const server = await startServer({
       app: './app.ts',
@@ -211,6 +213,16 @@ export default (_environ: object, startResponse: StartResponse) => {
     expect(await response.text()).toContain(`${project.path}/words.ts:1`)
     project.edit('words.ts', 'throw new TypeError("no such word")\n', '')
     await answers(server, 'six')
+    await answers(server, 'late one', '/late')
+    let written = Number.NEGATIVE_INFINITY
+    await waitFor('a module that a request has imported to be loaded again', async () => {
+      // It is watched a moment after it was imported.
+      if (performance.now() - written > 1000) {
+        project.write('late.ts', `export const text: string = "late ${performance.now()}"\n`)
+        written = performance.now()
+      }
+      return (await (await fetch(`${server.url}/late`)).text()).match(/late \d/)
+    })
     project.remove()
   })
 })

@@ -6,6 +6,9 @@ import { MessageChannel } from 'node:worker_threads'
 /** Files are collected for this long before they are reported, in milliseconds. */
 const COLLECT_MS = 20
 
+/** How often to look for files that no hook has seen, in milliseconds. */
+const LOOK_MS = 250
+
 /** Monoceros itself. */
 const OURS = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -31,7 +34,7 @@ export function load(url, context, next) {
 
 /**
  * Reports each file that is loaded from now on: modules as they are about to be loaded, so also one
- * that turns out to be broken, and those that CommonJS and jiti have loaded at {@link report}.
+ * that turns out to be broken, and a moment later those that CommonJS and jiti have loaded.
  */
 export class LoadedFiles {
   readonly #loaded: (files: readonly string[]) => void
@@ -51,6 +54,7 @@ export class LoadedFiles {
           return next(url, context)
         },
       })
+    setInterval(() => this.report(), LOOK_MS).unref()
   }
 
   #watchFromThread(): void {
