@@ -4,6 +4,7 @@ import { takeInheritance } from '../arbiter/upgrade/inheritance.ts'
 import { startCommand } from '../arbiter/upgrade/start-command.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
+import { collectStartGarbageLater } from '../process/start-garbage.ts'
 import { runCommand } from './command.ts'
 import { becomeDaemon, startDaemon } from './daemon.ts'
 import { enterAgain, withRealFolders, workingDirectory } from './working-directory.ts'
@@ -45,7 +46,11 @@ process.exitCode = await runCommand(process.argv.slice(2), {
       enterAgain(cwd)
       return realFolders(await read(signal, previous))
     }
-    const options = { readSettings, command, inheritance, stderr, serves: () => daemon?.serves() }
+    const serves = () => {
+      daemon?.serves()
+      collectStartGarbageLater()
+    }
+    const options = { readSettings, command, inheritance, stderr, serves }
     process.exit(await runArbiter(realFolders(loaded), options))
   },
 })
