@@ -52,7 +52,11 @@ import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
 import { readWithin } from './settings-deadline.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
-import { type ActivatedSockets, activatedSockets } from './systemd/socket-activation.ts'
+import {
+  type ActivatedSockets,
+  activatedSockets,
+  forgetActivation,
+} from './systemd/socket-activation.ts'
 import { type Inheritance, takeInheritance } from './upgrade/inheritance.ts'
 import { type StartCommand, startCommand } from './upgrade/start-command.ts'
 import { Upgrades } from './upgrade/upgrades.ts'
@@ -663,7 +667,10 @@ class Arbiter implements ArbiterActions {
       ({ requested }) => requested.startsWith('fd://') && !bind.has(requested),
     )
     const addresses = handedOn.map(({ requested }) => parseBindAddress(requested))
-    if (addresses.length > 0) return { addresses, names: [] }
+    if (addresses.length > 0) {
+      forgetActivation(process.env)
+      return { addresses, names: [] }
+    }
     return activatedSockets(process.env, this.#host.pid, (text) => this.#log.warning(text))
   }
 

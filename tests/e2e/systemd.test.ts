@@ -150,7 +150,7 @@ describe.skipIf(!linux || !hasPython())('with systemd', () => {
     expect(next).not.toBe(server.pid)
     server.signal('SIGTERM')
     await within('the old server to end', 20_000, server.exited)
-    expect(await (await fetch(server.addresses[0]!)).text()).toMatch(/^at/)
+    expect(await (await fetch(server.addresses[0]!)).text()).toMatch(/^at \d+, sees \[\]$/)
     expect(systemd.received.some(({ text }) => text.includes('STOPPING'))).toBe(false)
     process.kill(next, 'SIGTERM')
     expect((await systemd.waitFor(/^STOPPING=1\n/)).pid).toBe(next)

@@ -34,11 +34,16 @@ export function activatedSockets(
     )
     return { addresses: [], names: [] }
   }
-  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID'])
-    delete environment[name]
+  forgetActivation(environment)
   const sockets = /^[0-9]{1,5}$/.test(count) ? Number(count) : 0
   return {
     addresses: Array.from({ length: sockets }, (_, index) => ({ kind: 'fd', fd: FIRST + index })),
     names: names.split(':').filter((name) => name !== '' && name !== 'unknown'),
   }
+}
+
+/** Removes what is about sockets from the environment: the application must not take them. */
+export function forgetActivation(environment: ActivationEnvironment): void {
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID'])
+    delete environment[name]
 }
