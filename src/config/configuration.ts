@@ -1,7 +1,7 @@
 /** Finds the config file, and reads it, whatever its kind. */
 import { existsSync, statSync } from 'node:fs'
 import { extname, isAbsolute, join, relative, resolve } from 'node:path'
-import { findSystemPython } from '../runtimes/cpython/interpreter.ts'
+import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { DEFAULT_CONFIG_FILES } from '../settings/config-file-names.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type ConfigHost, startConfigHost } from './config-host.ts'
@@ -89,7 +89,13 @@ export async function readConfiguration(
   const environment = Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   )
-  const interpreter = await findSystemPython(python, chdir, environment)
+  const interpreter = await findSystemPython(python, chdir, environment).catch((error) => {
+    if (!(error instanceof InterpreterError)) throw error
+    throw new InterpreterError(
+      `${name} needs an installed Python: the embedded one runs applications only. ` +
+        `Without one, write the settings into a monoceros.config.json.\n${error.message}`,
+    )
+  })
   const host = await startConfigHost({
     interpreter: interpreter.command,
     location,

@@ -330,6 +330,15 @@ ${more}
     expect(code).toBe(2)
   })
 
+  test('without an installed Python it says what is missing', async () => {
+    const cwd = place({ file: 'workers = 2' })
+    const { code, stderr } = await runCommandHere(['app:app'], { cwd, env: { PATH: cwd } })
+    expect(stderr).toMatch(
+      /^monoceros: gunicorn\.conf\.py needs an installed Python: .*\nNo Python/,
+    )
+    expect(code).toBe(1)
+  })
+
   test('settings of ours are in a dictionary; a variable of such a name has no effect', async () => {
     const cwd = place({
       file:
