@@ -13,6 +13,7 @@ import signal
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from .loader import LoadError
+from .statsd import StatsdClient
 from .stranger import describe
 from .trace import format_error
 
@@ -30,6 +31,8 @@ class EntryHandler(logging.Handler):
     write in the same way: see ``write_with``."""
 
     _write: Optional[WriteEntry] = None
+    #: Sends the metrics of records, if there is a StatsD daemon.
+    statsd: Optional[StatsdClient] = None
 
     @classmethod
     def write_with(cls, write: WriteEntry) -> None:
@@ -39,6 +42,10 @@ class EntryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         write = self._write
         try:
+            if self.statsd is not None:
+                self.statsd.send_of(record)
+                if not record.msg:  # as in Gunicorn, it is only a metric then
+                    return
             if write is not None:
                 write(record.levelno, self.format(record))
         except Exception:
@@ -69,6 +76,16 @@ def level_number(name: str) -> int:
     """The number of a level such as ``info``; that of INFO if there is no such level."""
     number = logging.getLevelName(name.upper())
     return number if isinstance(number, int) else logging.INFO
+
+
+def send_metrics(options: Mapping[str, Any]) -> None:
+    """Sends the metrics of records to a StatsD daemon; ``options`` are from START."""
+    try:
+        EntryHandler.statsd = StatsdClient(options)
+    except OSError as error:
+        logging.getLogger(ERROR_LOGGER).warning(
+            "Metrics of log records are not sent: %s", error.strerror or error
+        )
 
 
 def give_handlers(level: str) -> None:

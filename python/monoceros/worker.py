@@ -66,6 +66,10 @@ class Channels(NamedTuple):
             pass
 
 
+#: Where START has a configuration of Python's logging.
+CONFIGURATIONS = {"dict", "json", "file"}
+
+
 class Loaded(NamedTuple):
     """What a worker serves."""
 
@@ -177,11 +181,13 @@ def prepare(
 
         server_log.EntryHandler.write_with(entries.write)
         server_log.give_handlers(startup.logging["level"])
+        if "statsd" in startup.logging:
+            server_log.send_metrics(startup.logging["statsd"])
     if configuration is None and "location" in place:
         from .worker_hooks import read_in
 
         configuration = read_in(place["directory"], place["location"])
-    if configure and startup.logging is not None and len(startup.logging) > 1:
+    if configure and startup.logging is not None and startup.logging.keys() & CONFIGURATIONS:
         # Relative paths start there, and classes may be in the application's packages.
         enter(startup)
         own = None if configuration is None else configuration.namespace.get("logconfig_dict")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import textwrap
 import unittest
 from typing import Any, Callable, List, Tuple
@@ -87,6 +88,40 @@ class Loggers(unittest.TestCase):
             acceptor.begin()
             self.assertEqual(acceptor.ready(), [])
             self.assertEqual([level for level, _ in acceptor.entries_of("/")], [20, 40])
+
+
+class Metrics(unittest.TestCase):
+    def test_a_record_may_carry_a_metric(self) -> None:
+        source = """
+            import logging
+            log = logging.getLogger("gunicorn.error")
+            def app(environ, start_response):
+                for form in ("gauge", "counter", "timer", "histogram", "other"):
+                    log.info("", extra={"metric": form, "value": 1.5, "mtype": form})
+                log.info("said", extra={"metric": "last", "value": 0, "mtype": "gauge"})
+                start_response("200 OK", [])
+                return []
+        """
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(("127.0.0.1", 0))
+            daemon.settimeout(30)
+            host, port = daemon.getsockname()
+            statsd = {"host": host, "port": port, "prefix": "shop.", "tags": "a:b"}
+            with LoggingAcceptor(source, statsd=statsd) as acceptor:
+                acceptor.begin()
+                acceptor.ready()
+                self.assertEqual(acceptor.entries_of("/"), [(20, "said")])
+                received = [daemon.recv(1000).decode() for _ in range(5)]
+        self.assertEqual(
+            received,
+            [
+                "shop.gauge:1.5|g|#a:b",
+                "shop.counter:1.5|c|@1.0|#a:b",
+                "shop.timer:1.5|ms|#a:b",
+                "shop.histogram:1.5|h|#a:b",
+                "shop.last:0|g|#a:b",
+            ],
+        )
 
 
 CONFIGURATION = {

@@ -1,5 +1,6 @@
 /** What the settings say about the logs, for those who open them. */
 import type { ErrorLogOptions } from '../logging/error-log.ts'
+import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import type { SyslogOptions } from '../logging/syslog.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import { isPythonConfiguration } from './gunicorn-view.ts'
@@ -47,12 +48,13 @@ export function hasLogConfiguration(settings: Settings): boolean {
 /** What workers need for Python's logging; a part of START. */
 export function workerLogging(settings: Settings): WorkerLogging {
   const { logLevel: level, logconfig, logconfigJson, logconfigDict, config } = settings
-  if (!hasLogConfiguration(settings)) return { level }
+  const basics = { level, ...statsdOf(settings) }
+  if (!hasLogConfiguration(settings)) return basics
   const given = Object.keys(logconfigDict).length > 0
   // Its objects exist only in Python, so each worker runs the configuration again.
   const runs = given && config !== null && isPythonConfiguration(config)
   return {
-    level,
+    ...basics,
     ...(given ? { dict: logconfigDict } : {}),
     ...(logconfigJson === null ? {} : { json: logconfigJson }),
     ...(logconfig === null ? {} : { file: logconfig }),
@@ -60,10 +62,18 @@ export function workerLogging(settings: Settings): WorkerLogging {
   }
 }
 
+function statsdOf({ statsdHost, statsdPrefix, dogstatsdTags }: Settings) {
+  const address = statsdHost === null ? null : parseStatsdAddress(statsdHost)
+  if (address === null) return {}
+  return { statsd: { ...address, prefix: statsdPrefix, tags: dogstatsdTags } }
+}
+
 /** The logging of a worker, as START has it. */
 export interface WorkerLogging {
   /** The level of the error log. */
   readonly level: string
+  /** Where the metrics in log records go. */
+  readonly statsd?: Readonly<Record<string, string | number>>
   /** The first of these counts. */
   readonly dict?: Readonly<Record<string, unknown>>
   readonly json?: string
