@@ -1,6 +1,6 @@
 /**
- * Times in logs: local time with its offset from UTC, except in JSON (UTC). The text of the last second is kept, because
- * formatting costs more than the entry.
+ * Times in logs: local time with its offset from UTC, except in JSON (UTC). The text of the last
+ * second is kept, because formatting costs more than the entry.
  */
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
