@@ -185,7 +185,6 @@ class HookRequest(_Described):
         address = environ.get("REMOTE_ADDR", "")
         self.peer_addr = (address, int(port)) if port.isdigit() else address
         self.remote_addr = self.peer_addr
-        self._before = self._state()
 
     def should_close(self) -> bool:
         return self.must_close
@@ -196,6 +195,10 @@ class HookRequest(_Described):
 
     def _state(self) -> Tuple[Any, ...]:
         return (self.method, self.uri, self.path, self.query, self.scheme, tuple(self.headers))
+
+    def remember(self) -> None:
+        """Notes how it is before a hook may change it, for ``apply``."""
+        self._before = self._state()
 
     def apply(self, environ: Environ) -> None:
         """Puts what a hook has changed into the environ."""

@@ -30,6 +30,7 @@ class HookedExchange(Exchange):
         hooks = self.hooks
         request = self._request = HookRequest(environ)
         if hooks.pre_request is not None:
+            request.remember()
             hooks.pre_request(hooks.worker, request)
             request.apply(environ)
         hooks.count_request()
