@@ -45,7 +45,12 @@ async function subject(start: typeof startServer, name: string, args: string[]):
     app: 'steady:app',
     cwd: appsDirectory,
     env: { TEST_DATA: directory.path },
-    args: ['-c', config, '-w', '2', '--threads', '4', '--pid', pidfile, ...args],
+    args: [
+      ...['-c', config, '-w', '2', '--threads', '4', '--pid', pidfile],
+      // After max_requests, Gunicorn sometimes waits until the end of it.
+      ...['--graceful-timeout', '10'],
+      ...args,
+    ],
   })
   onTestFinished(async () => {
     const last = existsSync(pidfile) ? Number(readFileSync(pidfile)) : 0
@@ -287,7 +292,9 @@ describe.skipIf(!hasPython())('under steady load', () => {
         gone = performance.now()
         await it.server.waitForLog(/Acceptor \d+ with workers/, { from })
       })
-      for (const { connected } of failures) expect(connected).toBeLessThan(gone)
+      // A request that was made afterwards, or a connection that was opened then, would be ours.
+      for (const { from, connected } of failures)
+        expect(Math.min(from, connected)).toBeLessThan(gone)
     }
     await load.stop()
     expect(descendantsOf(it.master).length).toBeGreaterThan(0)
