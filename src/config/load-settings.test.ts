@@ -255,6 +255,24 @@ describe('config files', () => {
     expect((await loadSettings({ cwd, args })).notes).toEqual(note === null ? [] : [note])
   })
 
+  test('gevent is refused for the embedded Python', async () => {
+    const args = ['--runtime', 'pyodide', '-k', 'gevent', 'shop:app']
+    await expect(loadSettings({ cwd, args })).rejects.toMatchObject({
+      code: 'bad-value',
+      message: expect.stringMatching(/^worker_class gevent is not supported by the embedded/),
+    })
+  })
+
+  test.each([
+    ['-k gevent --threads 4', '--threads has no effect with worker_class gevent; use --worker-c'],
+    ['-k gthread --worker-connections 9', '--worker-connections has no effect with worker_class g'],
+    ['-k gevent --worker-connections 9', null],
+    ['-k gthread --threads 4', null],
+  ])('what a class of workers has no use for is said: %s', async (options, note) => {
+    const { notes } = await loadSettings({ cwd, args: [...options.split(' '), 'shop:app'] })
+    expect(notes).toEqual(note === null ? [] : [expect.stringContaining(note)])
+  })
+
   test.each([
     ['--inherit-env', "--inherit-env has no effect on the system's Python, which always has them"],
     ['--mount /srv', "--mount has no effect on the system's Python, which sees all files"],

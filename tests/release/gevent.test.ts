@@ -1,12 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { pythonApp } from '../../src/python-app/python-app.ts'
 import { temporaryDirectory } from '../support/applications.ts'
+import { callForAnswer } from '../support/call-application.ts'
 import { freePort } from '../support/free-port.ts'
 import { residentMemory } from '../support/processes.ts'
-import { hasPython } from '../support/python.ts'
+import { hasPython, testPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
 import { waitFor, within } from '../support/wait-for.ts'
@@ -327,6 +329,62 @@ describe.skipIf(!hasPython())('with gevent', () => {
     const server = await start(['--workers', '2', '--preload', '--timeout', '60'])
     expect(await together(server, '/sleep', 100)).toEqual({ '200 waited': 100 })
     expect(server.workers()).toContain(Number(await text(server, '/pid')))
+  })
+
+  test('the hooks of a gunicorn.conf.py run around waiting requests', async () => {
+    shut('gate')
+    writeFileSync(
+      path('gunicorn.conf.py'),
+      `import os, socket
+
+worker_class = "gunicorn.workers.ggevent.GeventWorker"
+worker_connections = 50
+timeout = 60
+
+def note(*words):
+    with open("hooks", "a") as file:
+        file.write(" ".join(words) + "\\n")
+
+def post_fork(server, worker):
+    note("post_fork", socket.socket.__module__)
+
+def pre_request(worker, req):
+    note("pre_request", req.path)
+
+def post_request(worker, req, environ, resp):
+    note("post_request", req.path, resp.status)
+
+def worker_exit(server, worker):
+    note("worker_exit")
+`,
+    )
+    onTestFinished(() => rmSync(path('gunicorn.conf.py')))
+    const server = await startServer({ app: 'waits:app', cwd: folder.path })
+    expect(server.log()).toMatch(/up to 50 greenlets each/)
+    const waiting = fetch(`${server.url}/gate`)
+    await waitFor('it to wait', async () => (await text(server, '/inside')) === '1')
+    open('gate')
+    expect(await (await waiting).text()).toBe('waited')
+    await server.stop()
+    const lines = readFileSync(path('hooks'), 'utf8').split('\n')
+    expect(lines.slice(0, 2)).toEqual(['post_fork gevent._socket3', 'pre_request /gate'])
+    expect(lines).toContain('post_request /gate 200 OK')
+    expect(lines.slice(-2)).toEqual(['worker_exit', ''])
+  })
+
+  test('a pythonApp runs requests in greenlets, too', async () => {
+    shut('gate')
+    const options = { chdir: folder.path, python: testPython().executable }
+    const app = pythonApp('waits:app', { ...options, workerClass: 'gevent', workerConnections: 20 })
+    onTestFinished(() => app.close())
+    const ask = async (target: string) =>
+      (await callForAnswer(app, { environ: { PATH_INFO: target } })).body
+    const waiting = Array.from({ length: 10 }, () => ask('/gate'))
+    await waitFor('all to wait', async () => (await ask('/inside')) === '10')
+    open('gate')
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['waited']))
+    const embedded = { runtime: 'pyodide', workerClass: 'gevent' } as const
+    expect(() => pythonApp('waits:app', embedded)).toThrow(/needs the system's Python/)
   })
 
   test('the embedded Python refuses it', async () => {
