@@ -58,7 +58,7 @@ export class ForkedWorker {
       setTimeout(() => {
         // It may run without its channels, but cannot serve.
         this.#signal('SIGKILL')
-        this.#endedUnseen()
+        this.ended('closed its control channel')
       }, STATUS_MS).unref()
   }
 
