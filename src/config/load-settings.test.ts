@@ -383,6 +383,13 @@ describe('config files', () => {
     expect(error.message).toContain(message)
   })
 
+  test('an error in TypeScript is shown without the frames of what compiles it', async () => {
+    write('throws.ts', 'enum Level { High = 1 }\nthrow new RangeError(String(Level.High))')
+    const failed = await load('-c throws.ts').catch((error: Error) => error.message)
+    expect(failed).toMatch(/^throws\.ts could not be read\nRangeError: 1\n +at .*throws\.ts:2/)
+    expect(failed).not.toMatch(/jiti|node:internal\/modules/)
+  })
+
   test('an error in a module is shown with its stack', async () => {
     write('throws.mjs', 'throw new RangeError("too\\nbad")')
     const failed = load('-c throws.mjs')

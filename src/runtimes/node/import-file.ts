@@ -58,7 +58,8 @@ const OURS = new URL('../..', import.meta.url).href
 /** Removes the frames of this loader from a stack: the mistake is not there. */
 export function theirs(stack: string): string {
   const isOurs = (line: string) =>
-    /^ +at /.test(line) && (line.includes(OURS) || line.includes('(node:internal/modules/'))
+    /^ +at /.test(line) &&
+    [OURS, '(node:internal/modules/', '/node_modules/jiti/'].some((part) => line.includes(part))
   return stack
     .split('\n')
     .filter((line) => !isOurs(line))
