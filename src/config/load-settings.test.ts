@@ -162,7 +162,7 @@ describe('values', () => {
     ['--server-header=a\r\nb:c', '--server-header: expected visible ASCII'],
     ['--forwarded-allow-ips 10.0.0.0/33', '--forwarded-allow-ips: expected addresses'],
     ['--forwarded-allow-ips example.org', '--forwarded-allow-ips: expected addresses'],
-    ['--access-logformat %(x)s', 'there is no atom %(x)s'],
+    ['--access-logformat %(U)d', '%(U)d must end in s'],
     ['--access-logformat 100%', 'write %% for a percent sign'],
     ['--runtime jython', '--runtime: expected one of auto, cpython, pyodide, node, got "jython"'],
   ])('%s is refused', async (line, message) => {
@@ -221,6 +221,15 @@ describe('config files', () => {
     write('monoceros.config.json', { workers: 2 })
     write('other.json', { threads: 3 })
     expect(await load('-c other.json')).toMatchObject({ workers: 1, threads: 3 })
+  })
+
+  test('an atom of the access log that does not exist is noted', async () => {
+    const args = ['--access-logformat', '%(h)s %(x)s', 'hello:app']
+    const { settings, notes } = await loadSettings({ cwd, args })
+    expect(settings.accessLogFormat).toBe('%(h)s %(x)s')
+    expect(notes).toEqual([
+      expect.stringMatching(/^--access-logformat: there is no atom %\(x\)s, /),
+    ])
   })
 
   test('what has no effect on an application in TypeScript is noted, if it is not the default', async () => {

@@ -4,6 +4,7 @@ import { type CommandLine, type GivenValue, parseCommandLine } from '../settings
 import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
 import { gunicornSettingsOf } from '../settings/gunicorn-view.ts'
 import { takeOverLogConfiguration } from '../settings/log-configuration.ts'
+import { notesOnAccessFormat } from '../settings/log-options.ts'
 import { notesOnMeaningless } from '../settings/meaningless.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
@@ -121,6 +122,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         ...lines[0]!.notes,
         ...logs.notes,
         ...notesOnMeaningless(table, settings, byHand),
+        ...notesOnAccessFormat(settings, byHand),
         ...notesOnHooks(settings, byHand),
       ],
       configuration: describe(found, env),

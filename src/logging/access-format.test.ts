@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AccessRecord } from '../observe/access-record.ts'
-import { AccessFormatError, combinedFormat, compileAccessFormat } from './access-format.ts'
+import {
+  AccessFormatError,
+  combinedFormat,
+  compileAccessFormat,
+  unknownAtoms,
+} from './access-format.ts'
 
 function record(
   changes: Partial<AccessRecord> = {},
@@ -124,12 +129,18 @@ describe('atoms', () => {
     expect(format(record({ user: 'bob' }, basic('ann:secret')))).toBe('bob')
   })
 
-  test.each(['%', '100%', '%h', '%(x)s', '%(toString)s', '%(h)d', '%({a}x)s', '%({}i)s', '%(h'])(
-    '%j is refused',
-    (format) => {
-      expect(() => compileAccessFormat(format)).toThrow(AccessFormatError)
+  test.each(['%(x)s', '%(toString)s', '%({a}x)s', '%({}i)s'])(
+    '%j does not exist, so it stands for nothing, as in Gunicorn',
+    (atom) => {
+      expect(unknownAtoms(`%(h)s ${atom} %%(y)s`)).toEqual([atom])
+      expect(compileAccessFormat(`[${atom}]`)(record({}))).toBe('[-]')
+      expect(compileAccessFormat(`json:{"a": "${atom}"}`)(record({}))).toBe('{"a":null}')
     },
   )
+
+  test.each(['%', '100%', '%h', '%(h)d', '%(x)d', '%(h'])('%j is refused', (format) => {
+    expect(() => compileAccessFormat(format)).toThrow(AccessFormatError)
+  })
 })
 
 function unescaped(text: string): string {

@@ -1,6 +1,6 @@
 /** Access log formats: text with `%(x)s` atoms, as in Gunicorn, compiled to a function. */
 import type { AccessRecord } from '../observe/access-record.ts'
-import { type AccessFormatter, type Atom, atomNamed, knownAtoms } from './access-atoms.ts'
+import { type AccessFormatter, type Atom, atomNamed } from './access-atoms.ts'
 import { compileJsonFormat, type JsonMember, usualJsonFormat } from './access-json.ts'
 import { escapeLiteral } from './escaped-text.ts'
 
@@ -23,7 +23,7 @@ type Convert = (text: string, value: string | number | undefined) => string
  *
  * @param format text with atoms; `json` for objects with the usual fields; or `json:` and an object
  * whose values are texts with atoms
- * @throws AccessFormatError for an atom that does not exist or a lone percent sign
+ * @throws AccessFormatError for a lone percent sign, or a conversion that an atom cannot have
  * @example
  * compileAccessFormat('%(h)s "%(r)s" %(s)s')(record) // '127.0.0.1 "GET / HTTP/1.1" 200'
  * compileAccessFormat('json:{"path": "%(U)s", "ms": "%(M)s"}')(record) // '{"path":"/","ms":3}'
@@ -41,6 +41,22 @@ export function compileAccessFormat(format: string): AccessFormatter {
   }
 }
 
+/** What an atom that does not exist stands for, as in Gunicorn. */
+const NOTHING: Atom = { value: () => undefined, text: () => '-' }
+
+const ATOM = /%\(([^)]*)\)([-0 +#]*)([0-9]*)(?:\.([0-9]+))?([a-zA-Z])|%%|[^%]+|%/g
+
+/**
+ * The atoms of a format that do not exist. A line has `-` in their place.
+ *
+ * @example
+ * unknownAtoms('%(h)s %(x)s') // ['%(x)s']
+ */
+export function unknownAtoms(format: string): string[] {
+  const atoms = [...format.matchAll(ATOM)].filter(([, name]) => name !== undefined)
+  return atoms.filter(([, name]) => atomNamed(name!) === undefined).map(([text]) => text)
+}
+
 function textOf({ atom, convert }: Exclude<Piece, string>): AccessFormatter {
   if (convert === null) return atom.text
   return (record) => convert(atom.text(record), atom.value(record))
@@ -49,15 +65,12 @@ function textOf({ atom, convert }: Exclude<Piece, string>): AccessFormatter {
 function piecesOf(format: string): Piece[] {
   const pieces: Piece[] = []
   let literal = ''
-  const pattern = /%\(([^)]*)\)([-0 +#]*)([0-9]*)(?:\.([0-9]+))?([a-zA-Z])|%%|[^%]+|%/g
-  for (const [text, name, flags, width, precision, kind] of format.matchAll(pattern)) {
+  for (const [text, name, flags, width, precision, kind] of format.matchAll(ATOM)) {
     if (text === '%%') literal += '%'
     else if (name !== undefined) {
       if (literal !== '') pieces.push(literal)
       literal = ''
-      const atom = atomNamed(name)
-      if (atom === undefined)
-        throw new AccessFormatError(`there is no atom ${text}; the known ones are ${knownAtoms()}`)
+      const atom = atomNamed(name) ?? NOTHING
       if (kind !== 's' && !atom.numeric)
         throw new AccessFormatError(`${text} must end in s, because it is not a number`)
       pieces.push({ atom, convert: conversion(text, flags!, width!, precision, kind!) })

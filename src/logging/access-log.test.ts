@@ -149,9 +149,7 @@ test('a file that cannot be opened, or a bad format, is refused', () => {
   expect(() => new AccessLog({ file: join(folder, 'no/such.log'), format: '%(h)s' })).toThrow(
     'its folder does not exist',
   )
-  expect(() => new AccessLog({ file: newFile(), format: '%(x)s' })).toThrow(
-    'there is no atom %(x)s',
-  )
+  expect(() => new AccessLog({ file: newFile(), format: '%(U)d' })).toThrow('%(U)d must end in s')
 })
 
 test('lines of several processes in one file are never mixed', async () => {

@@ -79,7 +79,7 @@ test('members of a JSON format keep their types; mistakes are refused', () => {
     'json:{"s": "%(s)s", "t": "%(L)s", "both": "%(m)s %(U)s", "none": "%({x}i)s", "p": "100%%"}',
   )(record)
   expect(JSON.parse(line)).toEqual({ s: 200, t: 0.25, both: 'GET /a', none: null, p: '100%' })
-  for (const wrong of ['json:', 'json:[]', 'json:{"a": 1}', 'json:{"a": "%(x)s"}'])
+  for (const wrong of ['json:', 'json:[]', 'json:{"a": 1}', 'json:{"a": "%(U)d"}'])
     expect(() => compileAccessFormat(wrong)).toThrow()
 })
 

@@ -1,8 +1,11 @@
 /** What the settings say about the logs, for those who open them. */
+import { knownAtoms } from '../logging/access-atoms.ts'
+import { unknownAtoms } from '../logging/access-format.ts'
 import type { ErrorLogOptions } from '../logging/error-log.ts'
 import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import type { SyslogOptions } from '../logging/syslog.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
+import type { GivenValue } from './command-line.ts'
 import { isPythonConfiguration } from './gunicorn-view.ts'
 import type { Settings } from './table.ts'
 
@@ -21,15 +24,30 @@ export function errorLogOptions(settings: Settings): ErrorLogOptions {
 export function syslogOptions(settings: Settings, log: 'access' | 'error'): SyslogOptions | null {
   if (!settings.syslog) return null
   if (log === 'access' && settings.disableRedirectAccessToSyslog) return null
-  const { syslogPrefix, wsgiApp, syslogFacility, python, chdir } = settings
+  const { syslogPrefix, procName, defaultProcName, wsgiApp, syslogFacility, python, chdir } =
+    settings
   return {
     // The rule of the setting has made sure that it can be read.
     address: parseSyslogAddress(settings.syslogAddr)!,
     facility: syslogFacility,
-    tag: `gunicorn.${syslogPrefix ?? wsgiApp.replaceAll(':', '.')}.${log}`,
+    tag: `gunicorn.${syslogPrefix ?? (procName ?? defaultProcName ?? wsgiApp).replaceAll(':', '.')}.${log}`,
     python,
     chdir,
   }
+}
+
+/** Notes on the access log's format. */
+export function notesOnAccessFormat(
+  { accessLogFormat }: Settings,
+  given: (name: string) => GivenValue | undefined,
+): string[] {
+  const unknown = unknownAtoms(accessLogFormat)
+  if (unknown.length === 0) return []
+  const label = given('access_log_format')?.label ?? 'access_log_format'
+  return [
+    `${label}: there is no atom ${unknown.join(' ')}, so each line has - there; the known ones are ` +
+      knownAtoms(),
+  ]
 }
 
 /** Where what the application prints goes as it is; null if it becomes entries of the error log. */

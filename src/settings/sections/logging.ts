@@ -162,7 +162,7 @@ A unix socket for datagrams needs a Python, which runs a small helper process.`,
     nullable: true,
     default: null,
     doc: `The program's name in syslog, after \`gunicorn.\`.
-Defaults to the application's name, with a point instead of its colon.`,
+Defaults to \`proc_name\`, or to the application's name with a point instead of its colon.`,
   },
   {
     name: 'syslog_facility',
