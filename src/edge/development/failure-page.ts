@@ -1,12 +1,6 @@
 import { escapeHtml } from '../../semantics/html-text.ts'
-import {
-  type Excerpt,
-  excerptAt,
-  isOfApplication,
-  messageIn,
-  type Place,
-  placesIn,
-} from './traceback.ts'
+import { excerptAt, excerptHtml, type SourceExcerpt } from '../../source-code/excerpt.ts'
+import { isOfApplication, messageIn, type Place, placesIn } from './traceback.ts'
 
 /** The only style that the page's policy allows, by its hash: see {@link PAGE_POLICY}. */
 export const PAGE_STYLE = `
@@ -34,6 +28,8 @@ export const PAGE_POLICY =
 
 /** At most this many calls are shown with their source. */
 const MOST_PLACES = 12
+const SOURCE_FILE = /\.(?:py|[cm]?[jt]sx?)$/
+const LINES_AROUND = 4
 
 /** An application that cannot be loaded, in the forms in which clients want to read that. */
 export class FailureReport {
@@ -88,8 +84,8 @@ mends the application. This page shows source code and paths because of <code>--
 function placesSection(places: readonly Place[]): string {
   const shown = places
     .filter(isOfApplication)
-    .map((place) => ({ place, excerpt: excerptAt(place) }))
-    .filter((entry): entry is { place: Place; excerpt: Excerpt } => entry.excerpt !== null)
+    .map((place) => ({ place, excerpt: excerptAt(place, SOURCE_FILE, LINES_AROUND) }))
+    .filter((entry): entry is { place: Place; excerpt: SourceExcerpt } => entry.excerpt !== null)
   // Python names the innermost call last, JavaScript first.
   if (places[0] !== undefined && isPython(places[0])) shown.reverse()
   if (shown.length === 0) return ''
@@ -103,17 +99,9 @@ function isPython({ file }: Place): boolean {
   return !/\.[cm]?[jt]sx?$/.test(file)
 }
 
-function placeHtml(place: Place, { first, lines }: Excerpt): string {
-  const width = String(first + lines.length - 1).length
-  const source = lines
-    .map((line, index) => {
-      const number = first + index
-      const text = escapeHtml(`${String(number).padStart(width)}  ${line}`)
-      return number === place.line ? `<mark>${text}</mark>` : `${text}\n`
-    })
-    .join('')
+function placeHtml(place: Place, excerpt: SourceExcerpt): string {
   const name = place.name === '' ? '' : ` in ${escapeHtml(place.name)}`
   return `<p class="place">${escapeHtml(`${place.file}:${place.line}`)}${name}</p>
-<pre>${source}</pre>
+<pre>${excerptHtml(excerpt, place.line)}</pre>
 `
 }

@@ -1,5 +1,5 @@
 import { Span } from '../../bytes/span.ts'
-import type { Peer, Reply, RequestSink } from '../../http/exchange.ts'
+import type { Reply } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import {
   type Field,
@@ -7,6 +7,7 @@ import {
   responseField,
   responseHead,
 } from '../../http/response-head.ts'
+import { RelayedExchange } from '../relayed-exchange.ts'
 import { SCRIPT_PATH } from './refresh-script.ts'
 
 /**
@@ -39,14 +40,10 @@ export function asksForPage(head: RequestHead): boolean {
 }
 
 /**
- * Stands between the engine and the next handler, and adds the script to the answer if that is a
- * page. The script comes after everything else, so that a page that is streamed is not held up, and
- * its length is known from the start.
+ * Adds the script to the answer if that is a page. The script comes after everything else, so that
+ * a page that is streamed is not held up, and its length is known from the start.
  */
-export class RefreshedPage implements Reply, RequestSink {
-  /** The next handler's. */
-  sink!: RequestSink
-  readonly #reply: Reply
+export class RefreshedPage extends RelayedExchange {
   readonly #version: number
   /** The script's element; null if the answer has none. */
   #element: Buffer | null = null
@@ -54,34 +51,34 @@ export class RefreshedPage implements Reply, RequestSink {
   #unwritten = 0
 
   constructor(reply: Reply, version: number) {
-    this.#reply = reply
+    super(reply)
     this.#version = version
   }
 
-  respond(head: ResponseHead, body: Span): boolean {
+  override respond(head: ResponseHead, body: Span): boolean {
     const changed = this.#changed(head)
     // The answer to HEAD may come without the body that its length would be known from.
     if (changed === head || (body.length === 0 && head.contentLength === -1))
-      return this.#reply.respond(head, body)
+      return this.reply.respond(head, body)
     const all = Buffer.concat([body.view(), this.#element!])
-    this.#reply.respond(changed, new Span().set(all, 0, all.length))
+    this.reply.respond(changed, new Span().set(all, 0, all.length))
     return false
   }
 
-  start(head: ResponseHead, body?: Span): boolean {
+  override start(head: ResponseHead, body?: Span): boolean {
     if (body !== undefined) this.#unwritten += body.length
-    return this.#reply.start(this.#changed(head), body)
+    return this.reply.start(this.#changed(head), body)
   }
 
-  data(body: Span): boolean {
+  override data(body: Span): boolean {
     this.#unwritten += body.length
-    return this.#reply.data(body)
+    return this.reply.data(body)
   }
 
-  finish(): void {
+  override finish(): void {
     const element = this.#element
-    if (element !== null) this.#reply.data(new Span().set(element, 0, element.length))
-    this.#reply.finish()
+    if (element !== null) this.reply.data(new Span().set(element, 0, element.length))
+    this.reply.finish()
   }
 
   /** The head with which the script is added; the same head if it is not. */
@@ -96,65 +93,11 @@ export class RefreshedPage implements Reply, RequestSink {
     return responseHead(head.status, fields, length, head.reason)
   }
 
-  get peer(): Peer {
-    return this.#reply.peer
-  }
-
-  get bytesSent(): number {
-    return this.#reply.bytesSent
-  }
-
-  get taken(): number {
-    return this.#reply.taken
-  }
-
-  abort(atOnce?: boolean): void {
-    this.#reply.abort(atOnce)
-  }
-
-  refuse(status: number, options?: { close?: boolean; fields?: readonly Field[] }): void {
-    this.#reply.refuse(status, options)
-  }
-
-  pauseBody(): void {
-    this.#reply.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.#reply.resumeBody()
-  }
-
-  wantBody(): void {
-    this.#reply.wantBody()
-  }
-
-  // ---------------------------------------------------------------- RequestSink, to the handler
-
-  begin(): void {
-    this.sink.begin()
-  }
-
-  bodyData(chunk: Buffer): void {
-    this.sink.bodyData(chunk)
-  }
-
-  bodyEnd(): void {
-    this.sink.bodyEnd()
-  }
-
-  clientEnded(): void {
-    this.sink.clientEnded()
-  }
-
-  written(bytes: number): void {
+  override written(bytes: number): void {
     // The handler has not given the bytes of the script.
     const own = Math.min(bytes, this.#unwritten)
     this.#unwritten -= own
     if (own > 0) this.sink.written(own)
-  }
-
-  closed(completed: boolean, refusedWith?: number): void {
-    this.sink.closed(completed, refusedWith)
   }
 }
 

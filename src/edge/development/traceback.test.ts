@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { excerptAt, isOfApplication, messageIn, placesIn } from './traceback.ts'
+import { describe, expect, test } from 'vitest'
+import { isOfApplication, messageIn, placesIn } from './traceback.ts'
 
 const PYTHON = `application 'app:app' could not be loaded
 Traceback (most recent call last):
@@ -73,17 +70,4 @@ test.each([
   ['of anything else', 'there is no module x', 'there is no module x'],
 ])('the message %s is found', (_what, text, message) => {
   expect(messageIn(text)).toBe(message)
-})
-
-test('an excerpt has the lines around a place, of source files only', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'monoceros-test-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const lines = Array.from({ length: 20 }, (_, index) => `line ${index + 1}`)
-  for (const name of ['a.py', 'secret.txt']) writeFileSync(join(folder, name), lines.join('\n'))
-  const place = { file: join(folder, 'a.py'), line: 10, name: '' }
-  expect(excerptAt(place)).toEqual({ first: 6, lines: lines.slice(5, 14) })
-  expect(excerptAt({ ...place, line: 1 })).toEqual({ first: 1, lines: lines.slice(0, 5) })
-  expect(excerptAt({ ...place, line: 21 })).toBeNull()
-  expect(excerptAt({ ...place, file: join(folder, 'secret.txt') })).toBeNull()
-  expect(excerptAt({ ...place, file: join(folder, 'missing.py') })).toBeNull()
 })

@@ -1,4 +1,3 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** A call in a traceback of Python or a stack of JavaScript. */
@@ -9,23 +8,12 @@ export interface Place {
   readonly name: string
 }
 
-/** Lines of a source file around a place. */
-export interface Excerpt {
-  /** The number of the first line. */
-  readonly first: number
-  readonly lines: readonly string[]
-}
-
 const PYTHON_PLACE = /^ *(?:\| )? {2}File "(.+)", line (\d+)(?:, in (.+))?$/
 const JAVASCRIPT_PLACE =
   /^ +at (?:(?:async )?(.*?) \()?(?:async )?(file:\/\/\/.*|\/.*?):(\d+):\d+\)?$/
 /** How Node.js and jiti show the place of a syntax error: `/srv/app.js:3`, `/srv/app.ts:3:0`. */
 const SYNTAX_PLACE = /^ ?(file:\/\/\/\S+|\/\S+\.[cm]?[jt]s):(\d+)(?::\d+)?$/
 const LIBRARY = /[/\\](?:site-packages|dist-packages|node_modules)[/\\]|[/\\]lib\d*[/\\]python\d/
-const SOURCE_FILE = /\.(?:py|[cm]?[jt]sx?)$/
-const LARGEST_SOURCE = 2 * 1024 * 1024
-const LINES_AROUND = 4
-const LONGEST_LINE = 300
 
 /** The places that an error text names, in its order. */
 export function placesIn(text: string): Place[] {
@@ -85,37 +73,4 @@ export function messageIn(text: string): string {
   const before = lines.slice(0, stack)
   const first = before.findIndex((line) => /^\w*(?:Error|Exception)\b/.test(line))
   return before.slice(Math.max(0, first)).join('\n')
-}
-
-/** The source lines around a place; null if its file cannot be read, or is not source code. */
-export function excerptAt({ file, line }: Place): Excerpt | null {
-  if (!SOURCE_FILE.test(file)) return null
-  const lines = readSource(file)?.split(/\r?\n/) ?? []
-  if (line < 1 || line > lines.length) return null
-  const first = Math.max(1, line - LINES_AROUND)
-  return {
-    first,
-    lines: lines
-      .slice(first - 1, line + LINES_AROUND)
-      .map((text) => (text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text)),
-  }
-}
-
-function readSource(path: string): string | null {
-  let descriptor: number
-  try {
-    // Without O_NONBLOCK, a FIFO with this name would block the process.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch {
-    return null
-  }
-  try {
-    const facts = fstatSync(descriptor)
-    if (!facts.isFile() || facts.size > LARGEST_SOURCE) return null
-    return readFileSync(descriptor, 'utf8')
-  } catch {
-    return null
-  } finally {
-    closeSync(descriptor)
-  }
 }

@@ -1,8 +1,9 @@
 import { escapeHtml } from '../../semantics/html-text.ts'
+import { excerptHtml, type SourceExcerpt } from '../../source-code/excerpt.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
 import { type FailureFacts, failureFacts } from './failure-facts.ts'
 import { maskedEnviron } from './masked-environ.ts'
-import type { SourceExcerpt, StackFrame } from './stack-frames.ts'
+import type { StackFrame } from './stack-frames.ts'
 
 /** The only style that the page's policy allows, by its hash: see {@link DEBUG_POLICY}. */
 export const DEBUG_STYLE = `
@@ -96,16 +97,8 @@ function folded(summary: string, text: string, open = false): string {
   return `<details${open ? ' open' : ''}>${content}</details>`
 }
 
-function frameSection(frame: StackFrame, { first, lines }: SourceExcerpt): string {
-  const width = String(first + lines.length).length
-  const source = lines
-    .map((line, index) => {
-      const number = first + index
-      const text = escapeHtml(`${String(number).padStart(width)}  ${line}`)
-      return number === frame.line ? `<mark>${text}</mark>` : `${text}\n`
-    })
-    .join('')
+function frameSection(frame: StackFrame, excerpt: SourceExcerpt): string {
   const name = frame.name === '' ? '' : `${escapeHtml(frame.name)} · `
   return `<p class="place">${name}${escapeHtml(`${frame.file}:${frame.line}:${frame.column}`)}</p>
-<pre>${source}</pre>`
+<pre>${excerptHtml(excerpt, frame.line)}</pre>`
 }

@@ -1,5 +1,6 @@
+import type { SourceExcerpt } from '../../source-code/excerpt.ts'
 import { describeValue } from '../../wsgi/wsgi-error.ts'
-import { type SourceExcerpt, type StackFrame, sourceExcerpt, stackFrames } from './stack-frames.ts'
+import { type StackFrame, sourceExcerpt, stackFrames } from './stack-frames.ts'
 
 /** The facts about an error for the debug page. */
 export interface FailureFacts {

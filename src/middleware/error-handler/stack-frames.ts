@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { excerptAt, type SourceExcerpt } from '../../source-code/excerpt.ts'
 
 /** One call in a stack. */
 export interface StackFrame {
@@ -15,18 +15,9 @@ export interface StackFrame {
   readonly origin: 'application' | 'library' | 'node'
 }
 
-/** Lines of a source file around a call. */
-export interface SourceExcerpt {
-  /** The number of the first line. */
-  readonly first: number
-  readonly lines: readonly string[]
-}
-
 const FRAME = /^at (?:(.*) \()?((?:[a-z]+:|[A-Za-z]:\\|\/|[^\s(]).*?):(\d+):(\d+)\)?$/
 const SOURCE_FILE = /\.[cm]?[jt]sx?$/
-const LARGEST_SOURCE = 2 * 1024 * 1024
 const LINES_AROUND = 5
-const LONGEST_LINE = 300
 
 /**
  * The frames of a stack, innermost first. There are none if the stack does not contain the message,
@@ -78,36 +69,6 @@ function originOf(file: string): StackFrame['origin'] {
 
 /** The source lines around a frame; null if its file cannot be read, or is not source code. */
 export function sourceExcerpt(frame: StackFrame): SourceExcerpt | null {
-  if (frame.line < 1 || !/^(?:\/|[A-Za-z]:\\)/.test(frame.file) || !SOURCE_FILE.test(frame.file))
-    return null
-  const source = readSource(frame.file)
-  if (source === null) return null
-  const lines = source.split(/\r?\n/)
-  if (frame.line > lines.length) return null
-  const first = Math.max(1, frame.line - LINES_AROUND)
-  return {
-    first,
-    lines: lines
-      .slice(first - 1, frame.line + LINES_AROUND)
-      .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line)),
-  }
-}
-
-function readSource(path: string): string | null {
-  let descriptor: number
-  try {
-    // Without O_NONBLOCK, a FIFO with this name would block the process.
-    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-  } catch {
-    return null
-  }
-  try {
-    const facts = fstatSync(descriptor)
-    if (!facts.isFile() || facts.size > LARGEST_SOURCE) return null
-    return readFileSync(descriptor, 'utf8')
-  } catch {
-    return null
-  } finally {
-    closeSync(descriptor)
-  }
+  if (!/^(?:\/|[A-Za-z]:\\)/.test(frame.file)) return null
+  return excerptAt(frame, SOURCE_FILE, LINES_AROUND)
 }
