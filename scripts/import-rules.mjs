@@ -16,7 +16,7 @@ export const allowedImports = {
   'source-code': ['semantics'],
   wsgi: ['semantics'],
   observe: [],
-  logging: ['bytes', 'observe'],
+  logging: ['bytes', 'observe', 'process'],
   process: [],
   statsd: ['observe', 'logging'],
   middleware: ['semantics', 'source-code', 'wsgi', 'observe', 'logging'],

@@ -10,10 +10,10 @@ import { ErrorLog } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
+import { helperPythons } from '../process/helper-python.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { processName, setProcessTitle } from '../process/process-title.ts'
 import type { TextOutput } from '../process/text-output.ts'
-import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -789,23 +789,7 @@ class Arbiter implements ArbiterActions {
 }
 
 function listenOptions(settings: Settings, identity: Identity | null): ListenOptions {
-  const { backlog, reusePort, python, chdir } = settings
-  return {
-    backlog,
-    files: socketFilesOf(settings, identity),
-    ...(reusePort && { reusePort: () => pythonToBind(python, chdir) }),
-  }
-}
-
-/** A Python that binds sockets for a Node.js that cannot set SO_REUSEPORT. */
-async function pythonToBind(asked: string | null, directory: string): Promise<string> {
-  try {
-    return (await findSystemPython(asked, directory)).command
-  } catch (error) {
-    if (!(error instanceof InterpreterError)) throw error
-    throw new ListenError(
-      `--reuse-port needs Node.js 22.12 or newer, or a Python that binds the sockets for ` +
-        `${process.version}. ${error.message}`,
-    )
-  }
+  const { backlog, reusePort } = settings
+  const pythons = helperPythons(process.env, settings)
+  return { backlog, reusePort, pythons, files: socketFilesOf(settings, identity) }
 }

@@ -15,6 +15,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { helperPythons } from '../process/helper-python.ts'
 import type { BindAddress } from '../settings/bind-address.ts'
 import { bindTcp, bindUnix } from '../transport/bound-socket.ts'
 import { addressUrl, ListenError, type ListeningSocket, listenAt } from './listeners.ts'
@@ -32,7 +33,8 @@ afterEach(() => {
 })
 
 async function listen(...addresses: BindAddress[]): Promise<ListeningSocket[]> {
-  const listeners = await listenAt(addresses, { backlog: 10 })
+  const pythons = helperPythons(process.env)
+  const listeners = await listenAt(addresses, { backlog: 10, pythons })
   open.push(...listeners)
   return listeners
 }

@@ -13,7 +13,7 @@ import {
   bindUnix,
   SocketError,
 } from '../transport/bound-socket.ts'
-import { bindAbstract, bindReusingPort } from './reuse-port.ts'
+import { bindAbstract, bindReusingPort } from './python-bound.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
 export class ListenError extends Error {
@@ -50,11 +50,10 @@ export function addressUrl(address: BoundAddress): string {
 export interface ListenOptions {
   /** How many connections the kernel queues, for each address. */
   readonly backlog: number
-  /**
-   * Several servers may listen on the same port. The function finds a Python, which an older
-   * Node.js needs for that.
-   */
-  readonly reusePort?: () => Promise<string>
+  /** Several servers may listen on the same port. */
+  readonly reusePort?: boolean
+  /** Where a Python may be that binds what this Node.js cannot. */
+  readonly pythons?: readonly string[]
   /** For the files of unix sockets; without it, they have mode 0777 less the process's umask. */
   readonly files?: SocketFiles
 }
@@ -110,17 +109,17 @@ function hasIpv4At(port: number, addresses: readonly BindAddress[]): boolean {
 async function listenTcp(
   address: BindAddress & { kind: 'tcp' },
   requested: string,
-  { backlog, reusePort }: ListenOptions,
+  { backlog, reusePort = false, pythons = [] }: ListenOptions,
   ipv6Only: boolean,
 ): Promise<ListeningSocket> {
   const { host, family } = await resolveHost(address.host, requested)
   const { port } = address
-  const socket =
-    reusePort === undefined
-      ? attempt(requested, address, () => bindTcp(host, family, port, { backlog, ipv6Only }))
-      : await bindReusingPort({ host, family, port, backlog, ipv6Only }, reusePort).catch(
-          (error: unknown) => attempt(requested, address, () => raise(error)),
-        )
+  const socket = reusePort
+    ? await bindReusingPort({ host, family, port, backlog, ipv6Only }, pythons).catch(
+        (error: Error) =>
+          refused(error, requested, address, '--reuse-port needs Node.js 22.12 or newer'),
+      )
+    : attempt(requested, address, () => bindTcp(host, family, port, { backlog, ipv6Only }))
   return {
     requested,
     address: { kind: 'tcp', host, port: socket.port },
@@ -189,7 +188,7 @@ function unixNameOf(fd: number): string {
 async function listenUnix(
   address: BindAddress & { kind: 'unix' },
   requested: string,
-  { backlog, files }: ListenOptions,
+  { backlog, files, pythons = [] }: ListenOptions,
 ): Promise<ListeningSocket> {
   const { path } = address
   // sockaddr_un has 108 bytes on Linux and 104 elsewhere, with a NUL at the end. libuv truncates
@@ -208,13 +207,9 @@ async function listenUnix(
         `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
       )
     }
-    const socket = await bindAbstract(path, backlog).catch((error: unknown) => {
-      if (error instanceof SocketError) return attempt(requested, address, () => raise(error))
-      throw new ListenError(
-        `Cannot listen at ${requested}: an abstract socket needs Node.js 22 or newer, or any ` +
-          `Python 3, and this is ${process.version}. Use unix:PATH.`,
-      )
-    })
+    const socket = await bindAbstract(path, backlog, pythons).catch((error: Error) =>
+      refused(error, requested, address, 'an abstract socket needs Node.js 22 or newer'),
+    )
     return { requested, address, fd: socket.fd, close: () => socket.close() }
   }
   await removeStaleSocket(path, requested)
@@ -309,8 +304,13 @@ function closeUnix(socket: BoundSocket, path: string, identity: string | undefin
   if (fileIdentity(path) === identity) socket.close()
 }
 
-function raise(error: unknown): never {
-  throw error
+/** @param need what would be needed if neither Node.js nor a Python can bind the socket */
+function refused(error: Error, requested: string, address: BindAddress, need: string): never {
+  if (error instanceof SocketError) throw explain(error.errno, requested, address)
+  throw new ListenError(
+    `Cannot listen at ${requested}: ${need}, or a Python 3 that binds the socket for ` +
+      `${process.version}. ${error.message}`,
+  )
 }
 
 function attempt<T>(requested: string, address: BindAddress, action: () => T): T {

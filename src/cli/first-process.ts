@@ -6,11 +6,9 @@
 import { type StdioOptions, spawn } from 'node:child_process'
 import { accessSync, constants, fstatSync } from 'node:fs'
 import { constants as system } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { somePythons } from '../process/some-python.ts'
+import { helperArguments, helperPythons } from '../process/helper-python.ts'
 import type { TextOutput } from '../process/text-output.ts'
 
-const INIT = fileURLToPath(new URL('../../python/monoceros-init', import.meta.url))
 /** What the server understands; anything else would be lost anyway. */
 const PASSED_ON = [
   'SIGTERM',
@@ -24,7 +22,7 @@ const PASSED_ON = [
   'SIGWINCH',
 ] as const
 /**
- * What takes the place of {@link INIT} without a Python. A shell reaps all that it is given while
+ * What takes the place of `python/monoceros-init` without a Python. A shell reaps all that it is given while
  * it waits. It cannot tell an upgraded server from other orphans, so it ends with the first one.
  */
 const SHELL = '/bin/sh'
@@ -57,7 +55,7 @@ export function isFirstProcess(args: readonly string[], pid: number = process.pi
  * @returns the child's exit status; null if that is not possible here, because there is no Python
  */
 export async function runAsFirstProcess(stderr: TextOutput): Promise<number | null> {
-  const python = somePythons(process.env).find(isExecutable)
+  const python = helperPythons(process.env).find(isExecutable)
   if (python === undefined) {
     if (isExecutable(SHELL)) become(SHELL, ['-c', SHELL_INIT, 'monoceros-init', ...ownCommand()])
     stderr.write(
@@ -66,7 +64,7 @@ export async function runAsFirstProcess(stderr: TextOutput): Promise<number | nu
     )
     return null
   }
-  const args = ['-I', '-S', INIT, ...ownCommand()]
+  const args = helperArguments('monoceros-init', ...ownCommand())
   const sockets = inheritedSockets()
   // Then there is one process less; but Node.js keeps no descriptors for the new program.
   if (sockets.length === 0) become(python, args)

@@ -126,6 +126,7 @@ describe('the tarball', () => {
         'README.md',
         'package.json',
         'python/monoceros',
+        'python/monoceros-bind',
         'python/monoceros-config',
         'python/monoceros-init',
         'python/monoceros-notify',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
-import { somePythons } from '../../process/some-python.ts'
+import { helperPythons } from '../../process/helper-python.ts'
 import { NotifySocket } from './notify-socket.ts'
 
 /** Prints the sender's process and the text of each datagram. */
@@ -65,7 +65,7 @@ test.runIf(linux)('a Python that cannot be started is passed over', async () => 
   const socket = new NotifySocket(path, [
     '/nowhere/python3',
     '/bin/false',
-    ...somePythons(process.env),
+    ...helperPythons(process.env),
   ])
   expect(await socket.sender).toBe('this process')
   socket.close()

@@ -1,8 +1,7 @@
 /** Messages to systemd (sd_notify(3)), which reads datagrams from a unix socket. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { somePythons } from '../../process/some-python.ts'
+import { helperArguments, helperPythons } from '../../process/helper-python.ts'
 import { descriptorOfSocket } from '../../transport/node-internals.ts'
 
 /** Who systemd sees as the sender; it takes messages of the main process by default. */
@@ -17,7 +16,6 @@ export interface Notifier {
   close(): void
 }
 
-const HELPER = fileURLToPath(new URL('../../../python/monoceros-notify', import.meta.url))
 /** How long a full socket is waited for, and how often; milliseconds. */
 const RETRY_MS = 50
 const RETRIES = 40
@@ -40,7 +38,7 @@ export class NotifySocket implements Notifier {
   #send: (message: string) => void = () => {}
 
   /** @param path of the socket; `@name` is an abstract one */
-  constructor(path: string, pythons: readonly string[] = somePythons(process.env)) {
+  constructor(path: string, pythons: readonly string[] = helperPythons(process.env)) {
     this.#path = path
     this.sender = this.#open(pythons)
   }
@@ -84,7 +82,7 @@ export class NotifySocket implements Notifier {
   /** Starts the helper; null if it does not run with this Python. */
   #ask(python: string): Promise<{ inode: number } | { error: string } | null> {
     return new Promise((resolve) => {
-      const helper = spawn(python, ['-I', '-S', HELPER, this.#path], {
+      const helper = spawn(python, helperArguments('monoceros-notify', this.#path), {
         // A process group of its own: it ends after what it still has to send.
         detached: true,
         stdio: ['pipe', 'ignore', 'ignore', 'ipc'],

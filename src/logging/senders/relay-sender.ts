@@ -1,19 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { delimiter, isAbsolute, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import {
+  type ApplicationPython,
+  helperArguments,
+  helperPythons,
+} from '../../process/helper-python.ts'
 import { MOST_KEPT, type OnTrouble, type Sender, withinPatience } from './sender.ts'
 
-const RELAY = fileURLToPath(new URL('../../../python/monoceros-relay', import.meta.url))
 /** How long after its end the relay is started again, in milliseconds. */
 const RETRY_MS = 5000
-
-/** Where a Python is looked for, to run the relay. */
-export interface RelayPython {
-  /** The setting `python`. */
-  readonly python: string | null
-  /** The application's folder. */
-  readonly chdir: string
-}
 
 /**
  * Sends datagrams to a unix socket, such as /dev/log, through a small Python process: Node.js has
@@ -28,10 +22,10 @@ export class RelaySender implements Sender {
   #lost = 0
 
   /** @param path of the socket; `@name` is an abstract one */
-  constructor(path: string, where: RelayPython, onTrouble: OnTrouble = () => {}) {
+  constructor(path: string, own: ApplicationPython, onTrouble: OnTrouble = () => {}) {
     this.#path = path
     this.#onTrouble = onTrouble
-    this.#start(candidates(where))
+    this.#start(helperPythons(process.env, own))
   }
 
   send(message: string): void {
@@ -65,7 +59,7 @@ export class RelaySender implements Sender {
       )
       return
     }
-    const relay = spawn(command, ['-I', '-S', RELAY, this.#path], {
+    const relay = spawn(command, helperArguments('monoceros-relay', this.#path), {
       // A process group of its own: the relay ends by itself, after what it still has to send.
       detached: true,
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -93,17 +87,4 @@ export class RelaySender implements Sender {
       if (!this.#closed) this.#start([command])
     }, RETRY_MS).unref()
   }
-}
-
-/** As for the application: what was asked for, or a virtual environment, or else the PATH. */
-function candidates({ python, chdir }: RelayPython): string[] {
-  if (python !== null)
-    return [python.includes('/') && !isAbsolute(python) ? join(chdir, python) : python]
-  const { VIRTUAL_ENV, PATH = '' } = process.env
-  const environments = VIRTUAL_ENV === undefined ? [] : [join(VIRTUAL_ENV, 'bin', 'python')]
-  return [
-    ...environments,
-    join(chdir, '.venv', 'bin', 'python'),
-    ...PATH.split(delimiter).map((folder) => join(folder, 'python3')),
-  ]
 }

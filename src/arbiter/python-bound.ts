@@ -1,13 +1,10 @@
 /**
  * Sockets that not every Node.js can bind: TCP with SO_REUSEPORT, so that several servers listen on
- * the same port, and abstract names.
- *
- * Node.js sets the option since its libuv 1.49 (Node.js 22.12). An older one lets Python bind the
- * socket: Node.js has no other way to set an option before bind(2).
+ * the same port, and abstract names. Where Node.js cannot, a Python binds them and hands them over:
+ * Node.js has no other way to set an option before bind(2).
  */
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { somePythons } from '../process/some-python.ts'
+import { helperArguments } from '../process/helper-python.ts'
 import {
   type BoundSocket,
   bindTcp,
@@ -16,8 +13,6 @@ import {
   SocketError,
 } from '../transport/bound-socket.ts'
 import { receivedSocket } from '../transport/node-internals.ts'
-
-const SCRIPT = fileURLToPath(new URL('../../python/monoceros/reuse_port.py', import.meta.url))
 
 export interface ReusePortAddress {
   /** An IP address. */
@@ -32,58 +27,63 @@ export interface ReusePortAddress {
 type Answer = { readonly port: number } | { readonly errno: number }
 
 /**
- * Binds, and listens.
+ * Binds with SO_REUSEPORT, and listens. Node.js can do it since its libuv 1.49 (Node.js 22.12).
  *
- * @param findPython called only if Node.js cannot do it alone; resolves with a command
- * @throws SocketError; what `findPython` throws
+ * @param pythons candidates for an older Node.js
+ * @throws SocketError; Error if Node.js cannot do it and no Python does
  */
 export async function bindReusingPort(
   address: ReusePortAddress,
-  findPython: () => Promise<string>,
+  pythons: readonly string[],
 ): Promise<BoundSocket> {
-  if (canReusePort()) {
-    const { host, family, port, ...options } = address
-    return bindTcp(host, family, port, { ...options, reusePort: true })
-  }
-  return await bindByPython(address, await findPython())
-}
-
-/** @throws SocketError, or Error if that Python does not answer */
-export function bindByPython(
-  { host, family, port, backlog, ipv6Only }: ReusePortAddress,
-  python: string,
-): Promise<BoundSocket> {
-  return receiveBound({ host, family, port, backlog, ipv6_only: ipv6Only }, python)
+  const { host, family, port, backlog, ipv6Only } = address
+  if (canReusePort()) return bindTcp(host, family, port, { backlog, ipv6Only, reusePort: true })
+  return await bindByPython({ host, family, port, backlog, ipv6_only: ipv6Only }, pythons)
 }
 
 /**
  * Binds a unix socket to an abstract name, and listens. libuv before 1.47 (Node.js 20) fills the
- * name with zero bytes up to 108, so no client would find it; then Python does it.
+ * name with zero bytes up to 108, so no client would find it.
  *
  * @param path begins with NUL
- * @throws SocketError; Error if Node.js cannot do it and there is no Python
+ * @param pythons candidates for an older Node.js
+ * @throws SocketError; Error if Node.js cannot do it and no Python does
  */
 export async function bindAbstract(
   path: string,
   backlog: number,
-  pythons: readonly string[] = somePythons(process.env),
+  pythons: readonly string[],
 ): Promise<BoundSocket> {
   if (!/^1\.([0-9]|[1-3][0-9]|4[0-6])\./.test(process.versions.uv))
     return bindUnix(path, { backlog })
+  return await bindByPython({ name: path.slice(1), backlog }, pythons)
+}
+
+/**
+ * Binds with the first of these Pythons that runs.
+ *
+ * @param request the argument of `python/monoceros-bind`
+ * @throws SocketError; Error if none of them answers
+ */
+export async function bindByPython(
+  request: object,
+  pythons: readonly string[],
+): Promise<BoundSocket> {
+  let failure = 'No Python 3 was found.'
   for (const python of pythons) {
     try {
-      return await receiveBound({ name: path.slice(1), backlog }, python)
+      return await receiveBound(request, python)
     } catch (error) {
       if (error instanceof SocketError) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') failure = (error as Error).message
     }
   }
-  throw new Error('there is no Python')
+  throw new Error(failure)
 }
 
 function receiveBound(request: object, python: string): Promise<BoundSocket> {
   const wanted = JSON.stringify(request)
-  // -I and -S: nothing of the user's environment is imported.
-  const child = spawn(python, ['-I', '-S', SCRIPT, wanted], {
+  const child = spawn(python, helperArguments('monoceros-bind', wanted), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',
   })

@@ -2,7 +2,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { findSystemPython } from '../runtimes/cpython/interpreter.ts'
 import { type BoundSocket, bindTcp, canReusePort, SocketError } from '../transport/bound-socket.ts'
-import { bindByPython } from './reuse-port.ts'
+import { bindByPython } from './python-bound.ts'
 
 const open: { close(): void }[] = []
 
@@ -34,11 +34,11 @@ function answerAt(port: number, host: string): Promise<string> {
 }
 
 describe('a socket that Python binds', async () => {
-  const python = (await findSystemPython(null, import.meta.dirname)).command
-  const address = { host: '127.0.0.1', family: 4, port: 0, backlog: 10, ipv6Only: false } as const
+  const python = [(await findSystemPython(null, import.meta.dirname)).command]
+  const address = { host: '127.0.0.1', family: 4, port: 0, backlog: 10, ipv6_only: false }
 
   test('accepts, and shares its port with another one', async () => {
-    const first = closing(await bindByPython(address, python))
+    const first = closing(await bindByPython(address, ['/nonexistent/python', ...python]))
     expect(first.port).toBeGreaterThan(0)
     const second = closing(await bindByPython({ ...address, port: first.port }, python))
     expect(second.port).toBe(first.port)
@@ -55,8 +55,10 @@ describe('a socket that Python binds', async () => {
   })
 
   test('a Python that does not run is an error', async () => {
-    await expect(bindByPython(address, '/nonexistent/python')).rejects.toThrow('ENOENT')
-    await expect(bindByPython(address, '/bin/false')).rejects.toThrow('could not bind a socket')
+    await expect(bindByPython(address, ['/nonexistent/python'])).rejects.toThrow(
+      'No Python 3 was found',
+    )
+    await expect(bindByPython(address, ['/bin/false'])).rejects.toThrow('could not bind a socket')
   })
 })
 
