@@ -254,7 +254,7 @@ class Arbiter implements ArbiterActions {
     setProcessTitle('master', this.#upgrades.predecessor === null ? name : `${name}.2`)
   }
 
-  /** Beside that of the server before, as long as that is there. */
+  /** Beside that of the old server, as long as that is there. */
   #writePidfile(): void {
     const { pidfile } = this.#settings
     if (pidfile !== null) {
@@ -270,7 +270,7 @@ class Arbiter implements ArbiterActions {
   /**
    * To where the settings want it, as soon as it may be there.
    *
-   * @param replaced the server before this one, which is gone by now
+   * @param replaced the old server this one, which is gone by now
    */
   #movePidfile(replaced: number | null = null): void {
     const { pidfile } = this.#settings
@@ -682,8 +682,8 @@ class Arbiter implements ArbiterActions {
     const unused = bind.filter((address) => address.kind !== 'fd').map(formatBindAddress)
     const from = names.length === 0 ? '' : ` (${names.join(', ')})`
     this.#log.info(
-      `Listening on ${plural(addresses.length, 'socket')} of systemd${from}` +
-        (unused.length === 0 ? '' : `, and not at ${unused.join(', ')} (bind)`),
+      `Listening on ${plural(addresses.length, 'socket')} from systemd${from}` +
+        (unused.length === 0 ? '' : `, not at ${unused.join(', ')} (bind)`),
     )
     return [...addresses, ...also]
   }

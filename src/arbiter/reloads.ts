@@ -19,6 +19,8 @@ export class Reloads {
   #attempt: ReloadAttempt | null = null
   #result: Promise<ReloadResult> | null = null
   #cancelled: ReloadAttempt | null = null
+  /** What the last request was made for. */
+  #cause = ''
 
   constructor(options: ReloadsOptions) {
     this.#options = options
@@ -36,6 +38,7 @@ export class Reloads {
 
   /** Resolves with the result of the last attempt, for every request that was made meanwhile. */
   request(cause: string): Promise<ReloadResult> {
+    this.#cause = cause
     if (this.#attempt !== null && this.#result !== null) {
       if (!this.#attempt.abandoned) this.#options.abandoned(cause)
       this.#attempt.abandon()
@@ -43,14 +46,14 @@ export class Reloads {
       return this.#result
     }
     this.#attempt = new ReloadAttempt()
-    this.#result = this.#run(cause, this.#attempt)
+    this.#result = this.#run(this.#attempt)
     return this.#result
   }
 
-  async #run(cause: string, first: ReloadAttempt): Promise<ReloadResult> {
+  async #run(first: ReloadAttempt): Promise<ReloadResult> {
     let attempt = first
     for (;;) {
-      const result = await this.#options.attempt(cause, attempt)
+      const result = await this.#options.attempt(this.#cause, attempt)
       const isLast = !attempt.abandoned || this.#cancelled === attempt
       if (isLast || this.#options.stopping()) {
         this.#attempt = null

@@ -1,7 +1,13 @@
 /** The `monoceros` command: everything except the server itself. */
 
 import type { ConfigHost } from '../config/config-host.ts'
-import { commandOf, type LoadedSettings, loadSettings, toConfig } from '../config/load-settings.ts'
+import {
+  commandOf,
+  hooksOf,
+  type LoadedSettings,
+  loadSettings,
+  toConfig,
+} from '../config/load-settings.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { renderHelp, USAGE_LINE } from '../settings/help.ts'
@@ -98,6 +104,11 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
   if (command !== undefined) await loaded.configHost?.close()
   if (command === 'print-config') {
     stdout.write(`${JSON.stringify(toConfig(settings), null, 2)}\n`)
+    const hooks = hooksOf(settings)
+    if (hooks.length > 0)
+      stderr.write(
+        `monoceros: note: left out, because JSON cannot hold functions: ${hooks.join(', ')}\n`,
+      )
     return EXIT.server.STOPPED
   }
   if (command === 'check-config') return await check(loaded, context)

@@ -6,7 +6,7 @@ import { camelCase, type SettingDefinition } from '../settings/definition.ts'
 import { gunicornFacts } from '../settings/gunicorn-facts.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { settingsTable } from '../settings/table.ts'
-import { commandOf, loadSettings, toConfig } from './load-settings.ts'
+import { commandOf, hooksOf, loadSettings, toConfig } from './load-settings.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'monoceros-settings-'))
 afterAll(() => rmSync(base, { recursive: true }))
@@ -416,6 +416,20 @@ test('--print-config prints a config file that gives the same settings', async (
   )
   write('monoceros.config.json', toConfig(settings))
   expect(await load()).toEqual({ ...settings, config: join(cwd, 'monoceros.config.json') })
+})
+
+test('--print-config leaves out hooks, which JSON cannot hold', async () => {
+  write('hooks.mjs', 'export default { workers: 3, onStarting() {}, onExit() {} }')
+  const settings = await load('-c hooks.mjs a:b')
+  expect(hooksOf(settings)).toEqual(['on_starting', 'on_exit'])
+  write('printed.json', toConfig(settings))
+  expect(await load('-c printed.json')).toMatchObject({ workers: 3, wsgiApp: 'a:b' })
+})
+
+test('a worker class that is not supported is refused with what to do', async () => {
+  await expect(load('-k eventlet a:b')).rejects.toThrow(
+    /^-k: "eventlet" is not supported. Install gevent, and use -k gevent$/,
+  )
 })
 
 test('help comes before everything else that is asked for', () => {

@@ -205,17 +205,25 @@ export function commandOf(sources: SettingsSources): Command | undefined {
   return undefined
 }
 
-/** Settings in the form of a config file: an object with snake_case keys. */
+/**
+ * Settings in the form of a config file: an object with snake_case keys. Hooks are left out,
+ * because JSON has no functions; see {@link hooksOf}.
+ */
 export function toConfig(settings: Settings): Record<string, RawValue> {
   const config: Record<string, RawValue> = {}
   for (const setting of table) {
     if (setting.command || setting.commandLineOnly) continue
     const value = settings[camelCase(setting.name) as keyof Settings]
-    // A function cannot be written; its name shows that it is there.
-    if (setting.type === 'hook' && value === null) continue
-    config[setting.name] = setting.type === 'hook' ? `<${value}()>` : writeValue(setting, value)
+    if (setting.type !== 'hook') config[setting.name] = writeValue(setting, value)
   }
   return config
+}
+
+/** The names of the hooks that the settings have. */
+export function hooksOf(settings: Settings): string[] {
+  return table
+    .filter(({ name, type }) => type === 'hook' && settings[camelCase(name) as keyof Settings])
+    .map(({ name }) => name)
 }
 
 function check(setting: SettingDefinition, given: GivenValue, cwd: string): unknown {
@@ -225,7 +233,8 @@ function check(setting: SettingDefinition, given: GivenValue, cwd: string): unkn
     if (!(error instanceof ValueError)) throw error
     const value =
       Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
-    throw new SettingsError('bad-value', `${given.label}: ${error.message}, got ${quoted(value)}`)
+    const got = error.namesValue ? '' : `, got ${quoted(value)}`
+    throw new SettingsError('bad-value', `${given.label}: ${error.message}${got}`)
   }
 }
 

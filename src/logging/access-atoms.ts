@@ -48,7 +48,14 @@ const ATOMS: Readonly<Record<string, () => Atom>> = {
   r: () => sent((record) => record.requestLine),
   m: () => sent((record) => record.method),
   U: () => sent((record) => pathOf(record.target)),
-  q: () => sent((record) => queryOf(record.target)),
+  // Empty if there is none, as in Gunicorn.
+  q: () => ({
+    value: (record) => queryOf(record.target),
+    text: (record) => {
+      const query = queryOf(record.target)
+      return query === '' ? '' : escapeLogText(query)
+    },
+  }),
   H: () => sent((record) => record.protocol),
   s: () => number((record) => record.status),
   b: () => ({

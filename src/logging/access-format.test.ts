@@ -109,11 +109,11 @@ describe('atoms', () => {
     }
   })
 
-  test('path and query are those of the target, in absolute form too', () => {
+  test('path and query are those of the target, in absolute form too; no query is empty', () => {
     const format = compileAccessFormat('%(U)s %(q)s')
     expect(format(record({ target: 'http://host:80/x?y' }))).toBe('/x y')
-    expect(format(record({ target: 'http://host' }))).toBe('/ -')
-    expect(format(record({ target: '*' }))).toBe('* -')
+    expect(format(record({ target: 'http://host' }))).toBe('/ ')
+    expect(format(record({ target: '*' }))).toBe('* ')
     expect(format(record({ target: '/?a?b' }))).toBe('/ a?b')
   })
 

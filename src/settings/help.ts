@@ -25,6 +25,11 @@ export function renderHelp(width = 100): string {
       width,
     ),
     '',
+    'Examples:',
+    '  monoceros -w 4 mysite.wsgi            As gunicorn -w 4 mysite.wsgi',
+    '  monoceros --check-config mysite.wsgi  Check settings and application',
+    '  monoceros --reload mysite.wsgi        Reload when a file changes',
+    '',
     'Commands that need no installed Python (each has its own --help):',
     '  monoceros python SCRIPT   Run a program on the embedded Python',
     '  monoceros install NAME    Install packages into python_modules',
@@ -40,8 +45,9 @@ export function renderHelp(width = 100): string {
   lines.push(
     '',
     ...wrap(
-      'Settings come from the environment, the config file, MONOCEROS_CMD_ARGS and the command ' +
-        'line. Later ones override earlier ones.',
+      'Settings come from environment variables, the config file, GUNICORN_CMD_ARGS, ' +
+        'MONOCEROS_CMD_ARGS and the command line. Later ones override earlier ones. Without -c, ' +
+        'the config file is monoceros.config.* or gunicorn.conf.py in the current folder.',
       width,
     ),
   )

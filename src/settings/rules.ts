@@ -13,11 +13,11 @@ type Value = unknown
 /**
  * Checks a value and brings it into its final form.
  *
- * @returns the value to use, or what was expected, for the error message
+ * @returns the value to use; or what was expected; or why it is refused, in words that name it
  */
 export type SettingRule = (
   value: Value,
-) => { readonly value: Value } | { readonly expected: string }
+) => { readonly value: Value } | { readonly expected: string } | { readonly refused: string }
 
 export const rules: Readonly<Record<RuleName, SettingRule>> = {
   /** RFC 9110 §5.5, narrowed to visible ASCII and single spaces within. */

@@ -18,11 +18,14 @@ export class ValueError extends Error {
   readonly code = 'bad-value'
   /** The part of the value that is wrong. */
   readonly value: unknown
+  /** The message names the value already. */
+  readonly namesValue: boolean
 
   /** @param problem such as `expected a whole number of at least 1` */
-  constructor(problem: string, value: unknown) {
+  constructor(problem: string, value: unknown, namesValue = false) {
     super(problem)
     this.value = value
+    this.namesValue = namesValue
   }
 }
 
@@ -37,6 +40,7 @@ export function readValue(setting: SettingDefinition, raw: unknown, cwd: string)
   if (raw === null && setting.nullable) return null
   const value = readers[setting.type](raw, setting, cwd)
   const outcome = setting.rule === undefined ? { value } : rules[setting.rule](value)
+  if ('refused' in outcome) throw new ValueError(outcome.refused, raw, true)
   if ('expected' in outcome) throw new ValueError(`expected ${outcome.expected}`, raw)
   return outcome.value
 }

@@ -16,29 +16,29 @@ const CLASSES: Readonly<Record<string, WorkerClass>> = {
   GeventPyWSGIWorker: 'gevent',
 }
 
-const ASGI = 'is for ASGI applications, and Monoceros serves WSGI: use an ASGI server'
+const ASGI = 'is for ASGI applications; Monoceros serves WSGI. Use an ASGI server'
 
 /** Classes that people have, and what to do. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/eventlet/i, 'is not supported: install gevent, and use -k gevent'],
+  [/eventlet/i, 'is not supported. Install gevent, and use -k gevent'],
   [
     /tornado/i,
-    'is not supported: run an application of Tornado with its own server, and a WSGI application ' +
-      'with sync, gthread or gevent',
+    "is not supported. Use Tornado's own server for a Tornado application, and sync, gthread or " +
+      'gevent for a WSGI application',
   ],
   [/asgi|uvicorn|hypercorn|uvloop|h11worker/i, ASGI],
-  [/aiohttp/i, 'is for applications of aiohttp: use its own server'],
-  [/websocket/i, 'is for WebSockets, which are not supported: use gevent for the rest'],
-  [/meinheld/i, 'is not supported: use gthread or gevent'],
+  [/aiohttp/i, "is for aiohttp applications. Use aiohttp's own server"],
+  [/websocket/i, 'is for WebSockets, which are not supported. Use gevent for everything else'],
+  [/meinheld/i, 'is not supported. Use gthread or gevent'],
 ]
 
 /**
  * Reads a worker class by any of Gunicorn's names.
  *
- * @returns the value to use, or what was expected, for the error message
+ * @returns the value to use, or the error message
  * @example readWorkerClass('egg:gunicorn#gevent') // { value: 'gevent' }
  */
-export function readWorkerClass(text: string): { value: WorkerClass } | { expected: string } {
+export function readWorkerClass(text: string): { value: WorkerClass } | { refused: string } {
   const name = text
     .trim()
     .replace(/^egg:gunicorn#/i, '')
@@ -47,6 +47,6 @@ export function readWorkerClass(text: string): { value: WorkerClass } | { expect
   const found = Object.hasOwn(CLASSES, short) ? CLASSES[short] : undefined
   if (found !== undefined) return { value: found }
   const advice = ADVICE.find(([pattern]) => pattern.test(name))?.[1]
-  const why = advice ?? 'is a class of its own, which needs Gunicorn'
-  return { expected: `sync, gthread or gevent (${name} ${why})` }
+  const why = advice ?? 'is not a class that Monoceros has. Use sync, gthread or gevent'
+  return { refused: `"${name}" ${why}` }
 }

@@ -100,7 +100,7 @@ describe.skipIf(!linux || !hasPython())('with systemd', () => {
     })
 
     expect(server.log()).toMatch(
-      /Listening on 4 sockets of systemd \(a, b, c, d\), and not at 127\.0\.0\.1:1 \(bind\)/,
+      /Listening on 4 sockets from systemd \(a, b, c, d\), not at 127\.0\.0\.1:1 \(bind\)/,
     )
     const [ipv4, ipv6] = server.addresses
     for (const url of [ipv4!, ipv6!]) {

@@ -50,9 +50,9 @@ describe.skipIf(!hasPython())('USR2', () => {
     expect(await pidIn(pidfile)).toBe(old.pid)
     // One next server at a time, and none of the next one.
     old.signal('SIGUSR2')
-    await old.waitForLog(new RegExp(`Process ${next} is the next one already`))
+    await old.waitForLog(new RegExp(`The new server \\(${next}\\) is there already`))
     process.kill(next, 'SIGUSR2')
-    await old.waitForLog(new RegExp(`The server before, process ${old.pid}, still runs`))
+    await old.waitForLog(new RegExp(`The old server \\(${old.pid}\\) still runs`))
 
     old.signal('SIGTERM')
     await old.waitForLog(/SIGTERM: stopping/)
@@ -64,7 +64,7 @@ describe.skipIf(!hasPython())('USR2', () => {
     expect((await slow).status).toBe(200)
     expect(await old.exited).toEqual({ code: 0, signal: null })
 
-    await old.waitForLog(new RegExp(`The server before \\(${old.pid}\\) is gone`))
+    await old.waitForLog(new RegExp(`The old server \\(${old.pid}\\) has ended`))
     await waitFor('the pid file to name the next one', () => {
       return existsSync(pidfile) && Number(readFileSync(pidfile)) === next
     })

@@ -46,7 +46,7 @@ export class Upgrades {
     return this.predecessor !== null || this.#successor?.isAlive === true
   }
 
-  /** The sockets of the server before. */
+  /** The sockets of the old server. */
   adopt(): ListeningSocket[] {
     return this.#predecessor?.listeners.map(adoptListener) ?? []
   }
@@ -56,12 +56,12 @@ export class Upgrades {
     this.#predecessor?.tellServing()
   }
 
-  /** Calls back once, when the server before is gone; never if there was none. */
+  /** Calls back once, when the old server has ended; never if there was none. */
   whenPromoted(promoted: (before: number) => void): void {
     const { log, events } = this.#options
     const { pid, gone } = this.#predecessor ?? {}
     void gone?.then(() => {
-      log.info(`The server before (${pid}) is gone; this one has taken over`)
+      log.info(`The old server (${pid}) has ended; this one has taken over`)
       promoted(pid!)
       events.upgrade.publish({ phase: 'promoted', pid: pid! })
     })
@@ -103,9 +103,9 @@ export class Upgrades {
 
   #obstacle(): string | null {
     if (this.#preparing) return 'Another one is about to be started'
-    if (this.#successor?.isAlive) return `Process ${this.#successor.pid} is the next one already`
+    if (this.#successor?.isAlive) return `The new server (${this.#successor.pid}) is there already`
     if (this.predecessor !== null)
-      return `The server before, process ${this.predecessor}, still runs: stop it first`
+      return `The old server (${this.predecessor}) still runs: stop it first`
     return null
   }
 
@@ -116,8 +116,8 @@ export class Upgrades {
     const ended = successor.ended.then((how) => this.#ended(successor, how))
     const serving = successor.serving.then((): UpgradeResult => {
       log.info(
-        `The new server (${pid}) serves too. To finish, stop this one (${own}); ` +
-          'to go back, stop the new one',
+        `The new server (${pid}) serves too. Send TERM to ${own}, this server, to finish, ` +
+          `or to ${pid} to go back`,
       )
       events.upgrade.publish({ phase: 'serving', pid })
       return { upgraded: true, pid }

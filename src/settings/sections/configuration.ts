@@ -25,8 +25,9 @@ folder, or else \`gunicorn.conf.py\` there.`,
     type: 'boolean',
     default: false,
     command: true,
-    doc: `Print all settings, as they result from all sources, in the form of a JSON config file,
-and exit.`,
+    doc: `Print all settings that result from all sources, as a JSON config file, and exit.
+
+Hooks are left out, because JSON cannot hold functions; a note names them.`,
   },
   {
     name: 'check_config',

@@ -90,7 +90,7 @@ Called in a worker whose request exceeded \`timeout\`, a second before it is kil
     nullable: true,
     default: null,
     doc: `\`pre_exec(server)\`
-Called before another version of the server is started (USR2).`,
+Called before a new server is started to replace this one (USR2).`,
   },
   {
     name: 'pre_request',

@@ -17,8 +17,8 @@ export const loggingSettings = [
 Defaults to no access log.
 
 Lines are written together, at most a tenth of a second late.
-If a pipe's reader stalls, 8 MiB wait for it; further lines are lost, and the error log says how
-many.`,
+If the reader of a pipe stalls, up to 8 MiB wait in memory.
+Further lines are lost, and the error log says how many.`,
   },
   {
     name: 'access_log_format',
@@ -55,7 +55,7 @@ For members of your own, write \`json:\` and an object: \`json:{"path": "%(U)s",
 | \`%%\` | a percent sign |
 
 An atom may have a width, as in Python: \`%(h)-15s\`, \`%(L).2f\`, \`%(D)8d\`.
-Anything absent is \`-\`, and \`null\` in JSON.
+Anything absent is \`-\`, and \`null\` in JSON; an absent query string is empty.
 Quotes, backslashes, control characters and bytes beyond ASCII that a client sent are escaped as in
 Apache.`,
   },
@@ -130,7 +130,7 @@ The access log and the application's tracebacks are never limited.`,
     flags: ['--log-syslog'],
     type: 'boolean',
     default: false,
-    doc: `Sends both logs to syslog, in addition to their files.
+    doc: `Send both logs to syslog, in addition to their files.
 
 The access log is sent even if it has no file.
 What the application prints is not sent.
@@ -148,8 +148,8 @@ Messages are those of Gunicorn: \`gunicorn.PREFIX.error: [PID] TEXT\`, or \`acce
     doc: `Where the syslog daemon listens: \`udp://HOST:PORT\`, \`tcp://HOST:PORT\` or \`unix://PATH\`.
 Defaults to \`udp://localhost:514\` on Linux.
 
-\`unix:///dev/log\` takes whichever kind of socket is there; \`#dgram\` or \`#stream\` after the path
-asks for one kind.
+\`unix:///dev/log\` works with either kind of socket; \`#dgram\` or \`#stream\` after the path
+chooses one.
 A unix socket for datagrams needs a Python, which runs a small helper process.`,
   },
   {
@@ -161,8 +161,8 @@ A unix socket for datagrams needs a Python, which runs a small helper process.`,
     metavar: 'TEXT',
     nullable: true,
     default: null,
-    doc: `The program's name in syslog, after \`gunicorn.\`.
-Defaults to \`proc_name\`, or to the application's name with a point instead of its colon.`,
+    doc: `The program's name in syslog, which follows the word \`gunicorn\` and a dot.
+Defaults to \`proc_name\`, or to the application's name with a dot instead of its colon.`,
   },
   {
     name: 'syslog_facility',
@@ -180,7 +180,7 @@ Defaults to \`proc_name\`, or to the application's name with a point instead of 
     flags: ['--disable-redirect-access-to-syslog'],
     type: 'boolean',
     default: false,
-    doc: `Sends only the error log to syslog.`,
+    doc: `Send only the error log to syslog.`,
   },
   {
     name: 'logconfig',
@@ -190,8 +190,8 @@ Defaults to \`proc_name\`, or to the application's name with a point instead of 
     metavar: 'FILE',
     nullable: true,
     default: null,
-    doc: `A configuration of Python's \`logging\`, as an INI file, which each worker applies before it
-loads the application.
+    doc: `The configuration of Python's \`logging\` as an INI file.
+Each worker applies it before it loads the application.
 
 It is for what the application logs, also through the loggers \`gunicorn.error\` and
 \`gunicorn.access\`.
@@ -206,7 +206,7 @@ The server's own logs are written outside Python;
     metavar: 'FILE',
     nullable: true,
     default: null,
-    doc: `The same as a JSON file, in the form of \`logging.config.dictConfig\`.`,
+    doc: `The same as \`logconfig\` as a JSON file, in the form of \`logging.config.dictConfig\`.`,
   },
   {
     name: 'logconfig_dict',
@@ -214,9 +214,9 @@ The server's own logs are written outside Python;
     flags: [],
     type: 'object',
     default: {},
-    doc: `The same as an object, in the form of \`logging.config.dictConfig\`.
+    doc: `The same as \`logconfig\` as an object, in the form of \`logging.config.dictConfig\`.
 
-It comes before \`logconfig_json\`, and that before \`logconfig\`.
+If several of the three are set, \`logconfig_dict\` is used, then \`logconfig_json\`.
 In a \`gunicorn.conf.py\` it may have Python's objects, such as classes and filters.`,
   },
 ] as const satisfies readonly SettingDefinition[]

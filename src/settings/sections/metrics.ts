@@ -11,7 +11,8 @@ export const metricsSettings = [
     metavar: 'ADDRESS',
     nullable: true,
     default: null,
-    doc: `Where a StatsD daemon listens: \`HOST:PORT\` or \`unix://PATH\`.
+    doc: `The address of a StatsD daemon, to which metrics are sent: \`HOST:PORT\` or
+\`unix://PATH\`.
 Defaults to no metrics.
 
 They have Gunicorn's names and types:
@@ -38,7 +39,7 @@ Counts of the same name within one datagram are added up.`,
     rule: 'one-line',
     metavar: 'TEXT',
     default: '',
-    doc: `Stands in front of the names of metrics; a point is added if there is none.`,
+    doc: `A prefix for the names of metrics; a dot is added if it does not end with one.`,
   },
   {
     name: 'dogstatsd_tags',
@@ -56,8 +57,8 @@ Counts of the same name within one datagram are added up.`,
     flags: ['--enable-backlog-metric'],
     type: 'boolean',
     default: false,
-    doc: `Sends \`gunicorn.backlog\` once a second: how many connections the kernel has accepted
-and no acceptor has taken yet.
+    doc: `Send \`gunicorn.backlog\` once a second: how many connections wait in the
+kernel for an acceptor.
 Only on Linux.`,
   },
 ] as const satisfies readonly SettingDefinition[]

@@ -20,11 +20,11 @@ If the environment variable \`PORT\` is set and nothing else sets the address, i
 \`0.0.0.0:$PORT\`.
 A socket file that a dead server left behind is replaced.
 If a server still uses it, the command fails.
-\`umask\`, \`socket_mode\` and \`socket_group\` say who may connect.
+\`umask\`, \`socket_mode\` and \`socket_group\` decide which users may connect.
 
-\`unix:@NAME\` is an abstract socket, which Linux has and which is no file.
+\`unix:@NAME\` is an abstract socket of Linux, which has no file.
 Node.js 20 needs a Python to open one.
-\`fd://NUMBER\` is a socket that the command was started with, by circus or supervisor for example.
+\`fd://NUMBER\` is a socket that the parent process has opened, for example circus or supervisor.
 If systemd passes sockets (\`LISTEN_FDS\`), the server listens on these only, and on each
 \`fd://NUMBER\`, as Gunicorn does.`,
   },
@@ -145,9 +145,9 @@ Node.js can do this since 22.12; on an older one, Python binds the socket.`,
     default: false,
     doc: `Run in the background, without a terminal.
 
-The command ends when the server serves, with status 0.
-If it cannot start, the command shows the reason and ends with its status; in Gunicorn it always
-ends with 0 at once.
+The command ends with status 0 as soon as the server serves.
+If the server cannot start, the command shows the reason and ends with its exit status.
+In Gunicorn, the command ends with 0 at once in every case.
 The error log needs a file (\`error_logfile\`), because the daemon has no terminal.
 A service manager, such as systemd, does not need this.`,
   },

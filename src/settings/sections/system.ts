@@ -13,16 +13,16 @@ export const systemSettings = [
     default: null,
     doc: `The user that acceptors and workers run as, by name or number.
 
-It takes root (or \`CAP_SETUID\` and \`CAP_SETGID\`) to change the user.
+Only root (or a process with \`CAP_SETUID\` and \`CAP_SETGID\`) can change the user.
 The arbiter keeps its user, so it can bind ports below 1024 at the start and at each reload.
-It runs no code of the application: all processes that do are that user's from their first
-instruction, and cannot go back.
-A config file that is a program runs as the arbiter's user, as in Gunicorn.
+The arbiter runs no code of the application.
+All processes that do run as that user from their first instruction, and cannot become root again.
+The config file runs as the arbiter's user, as in Gunicorn.
 
-Log files are given to that user, and so are unix sockets.
+Log files and unix sockets belong to that user.
 Without \`group\`, the user's primary group is used.
-Gunicorn keeps root's group then, and in every case root's supplementary groups; here they are
-dropped.`,
+Gunicorn keeps root's group in that case, and always root's supplementary groups.
+Monoceros drops them.`,
   },
   {
     name: 'group',
@@ -42,7 +42,7 @@ Defaults to the primary group of \`user\`.`,
     flags: ['--initgroups'],
     type: 'boolean',
     default: false,
-    doc: `Gives acceptors and workers all groups that \`user\` is a member of.
+    doc: `Give acceptors and workers all groups that \`user\` is a member of.
 
 Without it, they have only \`group\`.
 It needs \`setpriv\` (of util-linux) or Python 3, because Node.js cannot start a process with several
@@ -55,7 +55,7 @@ groups.`,
     type: 'umask',
     metavar: 'INT',
     default: 0,
-    doc: `Permissions that the file of a unix socket does not get: its mode is 0777 without these.
+    doc: `Permissions to remove from the mode of a unix socket, which is 0777 without them.
 
 With 0, every user may connect, such as the nginx in front.
 As in Gunicorn, a number that begins with \`0\` or \`0o\` is octal (\`007\`), one with \`0x\` is
@@ -97,7 +97,7 @@ Defaults to \`group\`.
     metavar: 'DIR',
     nullable: true,
     default: null,
-    doc: `The folder for the small file in which each Python worker notes what it has begun.
+    doc: `The folder for a small file of each Python worker, in which it records its progress.
 
 Name a folder in memory, such as \`/dev/shm\`, if the temporary folder is on a disk that can block.
 The file has a name only for a moment.

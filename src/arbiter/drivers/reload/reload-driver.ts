@@ -1,4 +1,5 @@
 /** The driver of `--reload`: reloads the application when one of its files changes. */
+import { statSync } from 'node:fs'
 import { basename, relative, sep } from 'node:path'
 import { runtimeOf } from '../../../settings/runtime.ts'
 import type { Settings } from '../../../settings/table.ts'
@@ -42,7 +43,9 @@ export class ReloadDriver implements ArbiterDriver {
     this.#isPython = runtimeOf(settings) !== 'node'
     this.#roots = outermost([settings.chdir, ...settings.pythonpath])
     const { chdir, config, reloadExtraFiles } = settings
-    const extra = config === null ? reloadExtraFiles : [config, ...reloadExtraFiles]
+    // `-c /dev/null` means no config file. Devices change whenever a process uses them.
+    const isFile = config !== null && statSync(config, { throwIfNoEntry: false })?.isFile()
+    const extra = isFile ? [config, ...reloadExtraFiles] : reloadExtraFiles
     this.#extra = extra.map((pattern) => filePattern(pattern, chdir))
   }
 
@@ -159,10 +162,15 @@ export class ReloadDriver implements ArbiterDriver {
 
   /** @example 'shop/views.py has changed' */
   #describe(files: readonly string[]): string {
-    const names = files.slice(0, MOST_NAMED).map((file) => relative(this.#settings.chdir, file))
+    const names = files.slice(0, MOST_NAMED).map((file) => this.#nameOf(file))
     const more = files.length - names.length
     const all = more > 0 ? [...names, `${more} more`] : names
     return `${all.join(', ')} ${files.length === 1 ? 'has' : 'have'} changed`
+  }
+
+  #nameOf(file: string): string {
+    const name = relative(this.#settings.chdir, file)
+    return name.startsWith('..') ? file : name
   }
 }
 
