@@ -70,6 +70,8 @@ export interface ConfigHost {
   close(): Promise<void>
   /** Ends the process at once, because a hook does not return. */
   kill(): void
+  /** Nobody is there any more who could run a hook. */
+  readonly isGone: boolean
 }
 
 /** A hook raised, or the process of the hooks has ended. `message` has the traceback. */
@@ -83,6 +85,8 @@ const LEAVE_MS = 2000
 /** On this signal, a host that runs a configuration stops that; it has ABANDON_MS for it. */
 const ABANDON_SIGNAL = 'SIGUSR2'
 const ABANDON_MS = 1000
+/** No answer is longer: it has the values of one file. In characters. */
+const LONGEST_ANSWER = 64 * 1024 * 1024
 
 /**
  * Runs a configuration.
@@ -114,6 +118,26 @@ interface Answer {
   readonly values?: Record<string, unknown>
   readonly lines?: Record<string, number>
   readonly hooks?: Record<string, string>
+}
+
+/** A line of the channel; null if it is not an answer of the host. */
+function readAnswer(line: string): Answer | null {
+  let answer: unknown
+  try {
+    answer = JSON.parse(line)
+  } catch {
+    return null
+  }
+  if (!isObject(answer)) return null
+  const { log, error, number, values, lines, hooks } = answer
+  const isRead = [values, lines, hooks].every(isObject) && typeof number === 'number'
+  const isEntry = isObject(log) && typeof log.level === 'number' && typeof log.text === 'string'
+  const isKnown = isEntry || typeof error === 'string' || isRead || Object.keys(answer).length === 0
+  return isKnown ? (answer as Answer) : null
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** One configuration of a process. */
@@ -168,6 +192,10 @@ class HostedConfiguration implements ConfigHost {
   kill(): void {
     this.process.kill()
   }
+
+  get isGone(): boolean {
+    return this.process.isGone
+  }
 }
 
 /** The process, which may have run several configurations, one after the other. */
@@ -181,7 +209,9 @@ class HostProcess {
   /** Who waits for an answer, the oldest first. */
   readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = []
   readonly #gone: Promise<void>
-  #received = ''
+  /** The pieces of an answer whose end has not arrived, and their length. */
+  #received: string[] = []
+  #length = 0
   #ended: string | null = null
   /** How many configurations need it. */
   #users = 0
@@ -289,23 +319,60 @@ class HostProcess {
   }
 
   #receive(text: string): void {
-    const lines = (this.#received + text).split('\n')
-    this.#received = lines.pop()!
-    for (const line of lines) {
-      const answer = JSON.parse(line) as Answer
-      if (answer.log !== undefined) {
-        this.write(levelOfPython(answer.log.level), answer.log.text)
-        continue
-      }
-      const waiting = this.#waiting.shift()
-      if (answer.error === undefined) waiting?.resolve(answer)
-      else waiting?.reject(new ConfigHostError(answer.error))
+    if (this.#ended !== null) return
+    const [first, ...more] = text.split('\n')
+    this.#received.push(first!)
+    this.#length += first!.length
+    for (const next of more) {
+      if (!this.#take(this.#received.join(''))) return
+      this.#received = [next]
+      this.#length = next.length
     }
-    this.#rest()
+    if (this.#length > LONGEST_ANSWER) this.#refuse('an answer has no end')
+    else this.#rest()
+  }
+
+  /** @returns whether it was an answer */
+  #take(line: string): boolean {
+    const answer = readAnswer(line)
+    const waiting = answer?.log === undefined ? this.#waiting[0] : null
+    if (answer === null || waiting === undefined) {
+      this.#refuse(answer === null ? `it sent ${quoted(line.slice(0, 100))}` : 'nobody had asked')
+      return false
+    }
+    if (answer.log !== undefined) {
+      this.write(levelOfPython(answer.log.level), answer.log.text)
+      return true
+    }
+    this.#waiting.shift()
+    if (answer.error === undefined) waiting?.resolve(answer)
+    else waiting?.reject(new ConfigHostError(answer.error))
+    return true
+  }
+
+  /** Ends the process: somebody else than the host has written to its channel. */
+  #refuse(problem: string): void {
+    const how = `was killed, because something else was written to its descriptor 3: ${problem}`
+    this.kill()
+    this.#received = []
+    this.#length = 0
+    this.#end(how)
+  }
+
+  get isGone(): boolean {
+    return this.#ended !== null
   }
 
   #end(how: string): void {
+    if (this.#ended !== null) return
     this.#ended = how
+    // Who waits for an answer says it.
+    if (this.#users > 0 && this.#waiting.length === 0)
+      this.write(
+        'error',
+        `The process that runs ${quoted(this.#location)} ${how}; ` +
+          'no hook of the server is called any more until it is reloaded',
+      )
     for (const { reject } of this.#waiting.splice(0)) reject(this.#gonePrematurely())
   }
 

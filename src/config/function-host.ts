@@ -27,6 +27,7 @@ interface Arguments {
 export class FunctionHost implements ConfigHost {
   readonly location: string
   readonly values = {}
+  readonly isGone = false
   readonly lines = {}
   readonly hooks: readonly string[]
   readonly #functions: Hooks

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { startGunicorn } from '../support/gunicorn.ts'
+import { childrenOf, commandLineOf } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
 import type { RunningServer } from '../support/running-server.ts'
 import { runCommand, runCommandHere, startServer } from '../support/server.ts'
@@ -178,6 +179,30 @@ describe.skipIf(!hasPython())('server hooks', () => {
     expect(exit.stderr).toContain("NameError: name 'undefined' is not defined")
     expect(exit.stderr).not.toContain('monoceros/worker')
   })
+})
+
+describe.skipIf(!hasPython())('the process of the hooks', () => {
+  it('may be killed, and the server goes on without them until it is reloaded', async () => {
+    const config = join(directory.path, 'killed.conf.py')
+    writeFileSync(
+      config,
+      'def pre_fork(server, worker): server.log.info("pre_fork here")\n' +
+        'def child_exit(server, worker): pass\n',
+    )
+    const server = await startServer({ app: 'hooked:app', args: ['-c', config], cwd })
+    const hosts = () =>
+      childrenOf(server.pid).filter((pid) => commandLineOf(pid).includes('monoceros-config'))
+    process.kill(hosts()[0]!, 'SIGKILL')
+    await server.waitForLog(/killed by SIGKILL; no hook of the server is called any more/)
+    const [worker] = /(?<=with worker )\d+/.exec(server.log())!
+    process.kill(Number(worker), 'SIGKILL')
+    await server.waitForLog(/Worker \d+ serves/)
+    expect(server.log().match(/pre_fork here/g)).toHaveLength(1)
+    server.signal('SIGHUP')
+    await waitFor('the hooks', () => server.log().match(/pre_fork here/g)!.length === 2)
+    expect(hosts()).toHaveLength(1)
+    await server.stop()
+  }, 60_000)
 })
 
 describe.skipIf(!hasPython())('the guide to hooks', () => {

@@ -40,6 +40,7 @@ function host(name = '', raising: readonly string[] = []): HookHost {
       if (raising.includes(hook)) throw new Error('no')
     },
     kill() {},
+    isGone: false,
   }
 }
 

@@ -16,9 +16,16 @@ afterEach(() => {
 
 function calls(call: HookHost['call'], limit = 0) {
   const kill = vi.fn()
-  const host = { hooks: ['when_ready', 'on_exit'], logWith() {}, tell() {}, call, kill }
+  const host = {
+    hooks: ['when_ready', 'on_exit'],
+    logWith() {},
+    tell() {},
+    call,
+    kill,
+    isGone: false,
+  }
   const log = (level: string, text: string) => entries.push(`${level} ${text}`)
-  return { hooks: new HookCalls({ host, log, limit }), kill }
+  return { hooks: new HookCalls({ host, log, limit }), kill, host }
 }
 
 describe('hooks of the server', () => {
@@ -58,6 +65,19 @@ describe('hooks of the server', () => {
     await vi.advanceTimersByTimeAsync(5000)
     await called
     expect(kill).toHaveBeenCalledOnce()
+    expect(hooks.has('on_exit')).toBe(false)
+    await hooks.call('on_exit', { server })
+  })
+
+  it('are not called any more when their process has ended', async () => {
+    const { hooks, host } = calls(async () => {
+      host.isGone = true
+      throw new Error('The process was killed by SIGKILL')
+    })
+    await expect(hooks.call('when_ready', { server })).rejects.toThrow(
+      'The hook when_ready did not return: The process was killed by SIGKILL; ' +
+        'no hook of the server is called any more until it is reloaded',
+    )
     expect(hooks.has('on_exit')).toBe(false)
     await hooks.call('on_exit', { server })
   })

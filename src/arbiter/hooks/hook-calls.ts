@@ -13,13 +13,15 @@ export interface HookCallsOptions {
   readonly limit: number
 }
 
+const NONE_ANY_MORE = 'no hook of the server is called any more until it is reloaded'
+
 /** When the log first names a hook that has not returned; then after twice that, and so on. */
 const FIRST_WARNING_MS = 10_000
 
 /**
- * Calls the hooks of one configuration. A hook that does not return is named in the log, and when
- * its time is over, the hooks of this configuration are not called any more: the server goes on
- * without them.
+ * Calls the hooks of one configuration. A hook that does not return is named in the log. When its
+ * time is over, or the process of the hooks has ended, the hooks of this configuration are not
+ * called any more: the server goes on without them.
  */
 export class HookCalls {
   readonly #host: HookHost
@@ -35,7 +37,7 @@ export class HookCalls {
   }
 
   has(hook: ServerHook): boolean {
-    return !this.#lost && this.#host.hooks.includes(hook)
+    return !this.#lost && !this.#host.isGone && this.#host.hooks.includes(hook)
   }
 
   tell(news: HookNews): void {
@@ -55,7 +57,12 @@ export class HookCalls {
       await Promise.race([this.#host.call(hook, args), watch.late])
     } catch (error) {
       if (error instanceof HookError) throw error
-      throw new HookError(`The hook ${hook} raised\n${(error as Error).message}`)
+      const { message } = error as Error
+      throw new HookError(
+        this.#host.isGone
+          ? `The hook ${hook} did not return: ${message}; ${NONE_ANY_MORE}`
+          : `The hook ${hook} raised\n${message}`,
+      )
     } finally {
       watch.end()
     }
@@ -75,9 +82,7 @@ export class HookCalls {
     const late = new Promise<never>((_, reject) => {
       if (limit === 0) return
       deadline = setTimeout(() => {
-        const text =
-          `The hook ${hook} did not return within ${limit} s; ` +
-          'no hook of the server is called any more until it is reloaded'
+        const text = `The hook ${hook} did not return within ${limit} s; ${NONE_ANY_MORE}`
         reject(new HookError(text))
         this.#lost = true
         this.#host.kill()

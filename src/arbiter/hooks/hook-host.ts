@@ -65,4 +65,6 @@ export interface HookHost {
   call(hook: string, args: HookArguments): Promise<void>
   /** Ends it at once, because a hook does not return. */
   kill(): void
+  /** Nobody is there any more who could run a hook: its process has ended. */
+  readonly isGone: boolean
 }
