@@ -57,6 +57,11 @@ test("Gunicorn's defaults write the access log to standard output", async () => 
   expect((await load({ loggers: {} })).settings.accessLogfile).toBeNull()
 })
 
+test('only the workers report a handler that does not exist', async () => {
+  const { notes } = await load({ version: 1, handlers: {} })
+  expect(notes).toEqual([])
+})
+
 test('without a logging configuration nothing changes', async () => {
   const { settings, notes } = await load({})
   expect(settings).toMatchObject({ accessLogfile: null, logLevel: 'info' })

@@ -31,6 +31,15 @@ const FILE_HANDLERS = [
 ]
 const ROTATING = /Rotating/
 
+interface LoggerOfServer {
+  readonly configuration: Configuration
+  readonly logger: string
+  /** What the server writes with it: `the access log`. */
+  readonly what: string
+  /** Relative paths start from there. */
+  readonly folder: string
+}
+
 /** Where a logger's entries go. */
 interface Target {
   /** A path, or `-`. */
@@ -60,7 +69,8 @@ export function takeOverLogConfiguration(
   const notes: string[] = []
   const taken: Partial<Record<keyof Settings, unknown>> = {}
   const take = (logger: string, log: 'access' | 'error') => {
-    const target = targetOf(configuration, logger, settings.chdir, (text) =>
+    const what = log === 'access' ? 'the access log' : "the server's own messages"
+    const target = targetOf({ configuration, logger, what, folder: settings.chdir }, (text) =>
       notes.push(`${name}: ${text}`),
     )
     if (target === null) return
@@ -106,23 +116,23 @@ function configurationOf(
 }
 
 function targetOf(
-  configuration: Configuration,
-  logger: string,
-  folder: string,
+  { configuration, logger, what, folder }: LoggerOfServer,
   note: (text: string) => void,
 ): Target | null {
   const entry = part(part(configuration, 'loggers'), logger)
   const names = Array.isArray(entry.handlers) ? entry.handlers.map(String) : []
   if (Array.isArray(entry.filters) && entry.filters.length > 0)
-    note(`filters of ${logger} have no effect on what the server writes itself`)
+    note(`filters of ${logger} do not apply to ${what}`)
   let target: Target | null = null
   for (const name of names) {
     const handler = part(part(configuration, 'handlers'), name)
+    // A handler that does not exist is an error, which the workers report.
+    if (Object.keys(handler).length === 0) continue
     const kind = String(handler.class ?? handler['()'] ?? '')
     const isStream = kind === 'logging.StreamHandler'
     const isFile = FILE_HANDLERS.includes(kind) && typeof handler.filename === 'string'
     if ((!isStream && !isFile) || target !== null) {
-      note(`what the server writes itself does not go to the handler ${name} of ${logger}`)
+      note(`handler ${name} of ${logger} does not get ${what} (docs/guides/logging.md)`)
       continue
     }
     const formatter = part(part(configuration, 'formatters'), String(handler.formatter ?? ''))

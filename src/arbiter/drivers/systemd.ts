@@ -67,7 +67,7 @@ export class SystemdDriver implements ArbiterDriver {
     this.#socket = socket
     void socket.sender.then((sender) => {
       if (sender === 'nobody')
-        log.warning(`Cannot notify systemd: nobody reads ${path} (NOTIFY_SOCKET)`)
+        log.warning(`Cannot notify systemd: no process reads ${path} (NOTIFY_SOCKET)`)
       else if (sender === 'another process')
         log.info('systemd is notified by another process, which needs NotifyAccess=all in the unit')
     })

@@ -27,7 +27,7 @@ See the [guide](../guides/developing.md).`,
     default: 'auto',
     doc: `How \`reload\` notices changes: \`inotify\`, \`poll\`, or \`auto\`.
 
-\`inotify\` has the system report changes, and \`poll\` looks at each file four times a second.
+With \`inotify\` the system reports changes; \`poll\` looks at each file four times a second.
 \`auto\` uses the system, and polls if the system has no watches left.
 Poll where files change without a report: on network file systems and in some virtual machines.`,
   },

@@ -69,7 +69,7 @@ The workers share the memory of what was loaded, as long as they do not change i
 serves within milliseconds.
 A reload loads the application in a new process.
 
-The application must stand a fork: see [the guide](../guides/deploy.md#preloading).
+The application must be safe to fork: see [the guide](../guides/deploy.md#preloading).
 With several acceptors, each loads the application for its own workers.`,
   },
   {
