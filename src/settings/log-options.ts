@@ -26,11 +26,13 @@ export function syslogOptions(settings: Settings, log: 'access' | 'error'): Sysl
   if (log === 'access' && settings.disableRedirectAccessToSyslog) return null
   const { syslogPrefix, procName, defaultProcName, wsgiApp, syslogFacility, python, chdir } =
     settings
+  const name = procName ?? defaultProcName ?? wsgiApp
+  const prefix = syslogPrefix ?? name.replaceAll(':', '.')
   return {
     // The rule of the setting has made sure that it can be read.
     address: parseSyslogAddress(settings.syslogAddr)!,
     facility: syslogFacility,
-    tag: `gunicorn.${syslogPrefix ?? (procName ?? defaultProcName ?? wsgiApp).replaceAll(':', '.')}.${log}`,
+    tag: `gunicorn.${prefix}.${log}`,
     python,
     chdir,
   }
@@ -45,8 +47,8 @@ export function notesOnAccessFormat(
   if (unknown.length === 0) return []
   const label = given('access_log_format')?.label ?? 'access_log_format'
   return [
-    `${label}: there is no atom ${unknown.join(' ')}, so each line has - there; the known ones are ` +
-      knownAtoms(),
+    `${label}: there is no atom ${unknown.join(' ')}, so each line has - there; ` +
+      `the known ones are ${knownAtoms()}`,
   ]
 }
 

@@ -89,7 +89,11 @@ describe('a pool of workers', () => {
     )
     expect(rest.every(({ outcome }) => outcome === 'ended')).toBe(true)
     expect(new Set(lines('begun')).size).toBe(lines('begun').length)
-    expect(logged.some((line) => /^40 Worker \d+ killed by SIGKILL/.test(line))).toBe(true)
+    expect(
+      logged.some((line) =>
+        /^40 Worker \d+ killed by SIGKILL \(perhaps out of memory\)$/.test(line),
+      ),
+    ).toBe(true)
   })
 
   it('answers 504 for what runs out of time, shows where it was, and goes on with another worker', async () => {

@@ -197,7 +197,9 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#events.ended(worker, reason)
     if (unbegun.length > 0) this.#scheduler.putBack(unbegun)
     if (!this.#starts.exited(worker, reason)) {
-      this.#log(worker.expected ? DEBUG : ERROR, `Worker ${worker.pid} ${reason}`)
+      const hint = reason === 'killed by SIGKILL' ? ' (perhaps out of memory)' : ''
+      const text = `Worker ${worker.pid} ${reason}`
+      this.#log(worker.expected ? DEBUG : ERROR, worker.expected ? text : text + hint)
       if (!worker.expected) this.#backOff.ended(performance.now() - worker.readyAt)
     }
     if (this.#workers.size === 0) this.#onEmpty?.()
