@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import select
 import signal
@@ -31,18 +30,12 @@ import threading
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, cast
 
-from .configuration import (
-    Configuration,
-    ConfigurationError,
-    assigned_lines,
-    read_configuration,
-)
+from .configuration import Configuration, ConfigurationError, read_configuration
+from .configuration_answer import answer_of
 from .server_hooks import ServerHooks
-from .stranger import describe
 from .trace import format_error
 
 _CHANNEL = 3
-_DEEPEST = 20
 _turn = threading.Lock()
 
 
@@ -106,15 +99,7 @@ class _ConfigHost:
         with _ending_with_the_command(), _abandonable(bool(self._settled)):
             configuration = self._configurations[number] = read_configuration(location)
         _settle_signals()
-        lines = assigned_lines(configuration)
-        present = [name for name in names if name in configuration.namespace]
-        return {
-            "number": number,
-            "file": configuration.file,
-            "values": {name: plain(configuration.namespace[name]) for name in present},
-            "lines": {name: lines[name] for name in present if name in lines},
-            "hooks": {name: _name_of(hook) for name, hook in configuration.hooks.items()},
-        }
+        return {"number": number, **answer_of(configuration, names)}
 
     def _restore(self, directory: str) -> None:
         """Undoes what the settings of the configuration before have changed."""
@@ -206,41 +191,6 @@ def _abandonable(has_others: bool) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGUSR2, before)
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """A value in JSON. What JSON does not have becomes ``{"$python": KIND, "text": TEXT}``, with
-    the kinds ``function``, ``class`` and ``object``."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else _marker("object", repr(float(value)))
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, type):
-        return _marker("class", f"{value.__module__}.{value.__qualname__}")
-    if isinstance(value, os.PathLike):
-        path = os.fspath(value)
-        return path if isinstance(path, str) else os.fsdecode(path)
-    if depth < _DEEPEST:
-        if isinstance(value, dict):
-            return {str(key): plain(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [plain(item, depth + 1) for item in value]
-    if callable(value):
-        return _marker("function", _name_of(value))
-    return _marker("object", describe(value))
-
-
-def _marker(kind: str, text: str) -> Dict[str, str]:
-    return {"$python": kind, "text": text}
-
-
-def _name_of(function: Any) -> str:
-    name = getattr(function, "__qualname__", None)
-    return name if isinstance(name, str) else describe(function)
 
 
 def _settle_signals() -> None:

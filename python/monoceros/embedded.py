@@ -14,7 +14,7 @@ import signal
 import sys
 from functools import partial
 from types import FrameType
-from typing import Any, Callable, List, NoReturn, Optional, cast
+from typing import TYPE_CHECKING, Any, Callable, List, NoReturn, Optional, cast
 
 from monoceros_pyodide import absent, event_loop, executor, packages
 
@@ -34,9 +34,12 @@ from .frames import Frame, FrameError
 from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
-from .startup import enter, introduce, load_application, read_startup
+from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .timed_out import TIMED_OUT, RequestTimedOut
+
+if TYPE_CHECKING:
+    from .worker_hooks import WorkerHooks
 
 
 def serve(link: Link) -> int:
@@ -58,17 +61,18 @@ def serve(link: Link) -> int:
         loader.advise = packages.advice
         # The acceptor asks for this if loading takes long. Nothing is raised: it may still succeed.
         signal.signal(signal.SIGURG, lambda number, frame: link.report_stack(loading_stack(frame)))
+        entries = Entries(port.send)
+        hooks: Optional[WorkerHooks] = None
         try:
-            if startup.logging is not None:
-                from . import server_log
-
-                server_log.EntryHandler.write_with(Entries(port.send).write)
-                server_log.give_handlers(startup.logging["level"])
-                enter(startup)
-                server_log.configure(startup.logging)
+            if startup.config is not None or startup.logging is not None:
+                hooks = _prepare(startup, entries)
             application = load_application(startup)
+            if hooks is not None:
+                hooks.loaded(application)
         except LoadError as error:
             port.send(frames.pack_fail(0, str(error)))
+            if hooks is not None:
+                hooks.exit()
             return exit_status.NOT_LOADED
         environ.open_body_file = lambda path: io.BufferedReader(
             cast(io.RawIOBase, AcceptorFile(port, path)), 65536
@@ -80,11 +84,38 @@ def serve(link: Link) -> int:
         link.serves()
         gc.collect()
         gc.freeze()
-        service = Service.of(startup, application, template, make_ledger(link))
-        return EmbeddedWorker(service, port).serve()
+        ledger = make_ledger(link)
+        service = Service.of(startup, application, template, ledger)
+        if hooks is None:
+            return EmbeddedWorker(service, port).serve()
+        worker = EmbeddedWorker(hooks.service(service, ledger), port)
+        try:
+            return worker.serve()
+        finally:
+            hooks.served()
     except FrameError as error:
         print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
+
+
+def _prepare(startup: Startup, entries: Entries) -> Optional[WorkerHooks]:
+    """Runs the configuration, sets up logging, and calls the hooks that come before the
+    application. Raises LoadError."""
+    # Imported here, because a worker without it needs nothing of it.
+    from .preparation import prepare
+
+    logging = startup.logging
+    if logging is not None:
+        # There is no network for metrics.
+        logging = {name: value for name, value in logging.items() if name != "statsd"}
+    configuration = prepare(startup._replace(logging=logging), entries)
+    if startup.config is None or configuration is None:
+        return None
+    from .embedded_hooks import EmbeddedHooks
+
+    hooks = EmbeddedHooks(configuration, startup.config, startup.application, entries)
+    hooks.forked()
+    return hooks
 
 
 def _settle_output() -> None:

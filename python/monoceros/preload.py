@@ -28,6 +28,7 @@ from .native import Socket
 from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, loaded_files
 from .thread_starts import ThreadStarts
+from .preparation import prepare
 from .worker import (
     CONTROL,
     DATA,
@@ -37,7 +38,6 @@ from .worker import (
     keep_stacks,
     load,
     patch,
-    prepare,
     receive_startup,
     run,
     settle,

@@ -20,10 +20,11 @@ from .environ import make_template
 from .frames import FrameReader, FrameError
 from .loader import LoadError
 from .native import Socket, cooperative_wait
+from .preparation import prepare
 from .process_title import set_process_title
 from .solo import SoloWorker
 from .stacks import StackObserver
-from .startup import Startup, enter, introduce, load_application, read_startup
+from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .threaded import ThreadedWorker
 
@@ -64,10 +65,6 @@ class Channels(NamedTuple):
             self.data.sendall(frame)
         except OSError:
             pass
-
-
-#: Where START has a configuration of Python's logging.
-CONFIGURATIONS = {"dict", "json", "file"}
 
 
 class Loaded(NamedTuple):
@@ -163,36 +160,6 @@ def patch(startup: Startup) -> None:
         from . import gevent_patch
 
         gevent_patch.patch()
-
-
-def prepare(
-    startup: Startup,
-    entries: Entries,
-    configuration: Configuration | None = None,
-    configure: bool = True,
-) -> Configuration | None:
-    """Runs the configuration, unless it has run, and sets up logging. Raises LoadError.
-
-    :param configure: whether logging is to be configured, which a preload parent has done
-    """
-    place = startup.config or startup.logging or {}
-    if startup.logging is not None:
-        from . import server_log
-
-        server_log.EntryHandler.write_with(entries.write)
-        server_log.give_handlers(startup.logging["level"])
-        if "statsd" in startup.logging:
-            server_log.send_metrics(startup.logging["statsd"])
-    if configuration is None and "location" in place:
-        from .worker_hooks import read_in
-
-        configuration = read_in(place["directory"], place["location"])
-    if configure and startup.logging is not None and startup.logging.keys() & CONFIGURATIONS:
-        # Relative paths start there, and classes may be in the application's packages.
-        enter(startup)
-        own = None if configuration is None else configuration.namespace.get("logconfig_dict")
-        server_log.configure(startup.logging, own)
-    return configuration
 
 
 def _serve(

@@ -153,16 +153,21 @@ class WorkerHooks:
         hook = self._hooks.get(name)
         if hook is None:
             return
-        returned = allocate_lock()
-        returned.acquire()
-        start_thread(self._watch, (name, returned), "monoceros-hook")
+        returned = self._watched(name)
         try:
             hook(*arguments)
         # A hook may raise anything, also SystemExit: the worker decides when it ends.
         except BaseException as error:
             self._entries.write(frames.ERROR, f"The hook {name} raised\n{format_error(error)}")
         finally:
-            returned.release()
+            returned()
+
+    def _watched(self, name: str) -> Callable[[], object]:
+        """Begins to watch a hook. Returns what to call when it has returned."""
+        returned = allocate_lock()
+        returned.acquire()
+        start_thread(self._watch, (name, returned), "monoceros-hook")
+        return returned.release
 
     def _watch(self, name: str, returned: LockType) -> None:
         """Names a hook that does not return; the acceptor will end this process."""

@@ -35,6 +35,9 @@ class Host(Protocol):
     def is_broken(self) -> bool:
         """Whether standard output is no longer read."""
 
+    def answer(self, text: str) -> None:
+        """Takes what a configuration has, as JSON."""
+
 
 class Program:
     """What to run (``Program`` in src/runtimes/pyodide/command/command-link.ts)."""
@@ -69,6 +72,9 @@ def run(program: Program, host: Host) -> int:
         print(f"Python {'.'.join(map(str, sys.version_info[:3]))}")
         return _finish(0, host)
     _prepare(program, host)
+    if program.kind == "configuration":
+        host.answer(json.dumps(_configuration(program)))
+        return _finish(0, host)
     status = _guard(lambda: _start(program), host)
     if program.inspect and program.kind != "prompt":
         status = _guard(lambda: _prompt(""), host)
@@ -197,6 +203,22 @@ def _start(program: Program) -> None:
         sys.argv[:] = ["-" if name == "-" else "", *program.args]
         _search_first(program, "")
         _prompt("" if program.quiet else _banner())
+
+
+def _configuration(program: Program) -> Dict[str, Any]:
+    """Runs a Gunicorn configuration. The arguments are the names that are wanted of it, and after
+    them the number of processors: it decides about the whole server, not about one interpreter."""
+    from monoceros.configuration import ConfigurationError, read_configuration
+    from monoceros.configuration_answer import answer_of
+
+    *names, processors = program.args
+    os.cpu_count = lambda: int(processors)
+    os.sched_getaffinity = lambda pid: set(range(int(processors)))  # type: ignore[attr-defined]
+    sys.argv[:] = ["monoceros"]
+    try:
+        return answer_of(read_configuration(program.name), names)
+    except ConfigurationError as error:
+        return {"error": str(error)}
 
 
 class _NoModuleError(Exception):

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Dict
 
-from monoceros.config_host import plain
+from monoceros.configuration_answer import plain
 from monoceros.configuration import (
     HOOKS,
     ConfigurationError,

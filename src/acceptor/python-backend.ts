@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { GatewayOptions } from '../gateway/context.ts'
 import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
@@ -10,7 +11,11 @@ import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
 import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
-import { gunicornSettingsOf, hasPythonHooks } from '../settings/gunicorn-view.ts'
+import {
+  gunicornSettingsOf,
+  hasPythonHooks,
+  isPythonConfiguration,
+} from '../settings/gunicorn-view.ts'
 import { hasLogConfiguration, rawOutput, workerLogging } from '../settings/log-options.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
@@ -58,6 +63,7 @@ export class PythonBackend implements Backend {
       runtime,
       directory: settings.workerTmpDir ?? tmpDir,
       sockets: tmpDir,
+      needed: configurationPaths(settings),
     })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
@@ -188,6 +194,12 @@ export class PythonBackend implements Backend {
     this.#ending = true
     this.#pool?.kill()
   }
+}
+
+/** What a worker that runs the configuration must be able to read. */
+function configurationPaths({ config }: Settings): string[] {
+  if (config === null || !isPythonConfiguration(config)) return []
+  return [process.cwd(), ...(config.startsWith('python:') ? [] : [config, dirname(config)])]
 }
 
 /**

@@ -88,17 +88,18 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     return await runInstall(rest, context)
   }
   const sources = { args, env: context.env, cwd: context.cwd }
-  const command = commandOf(sources)
-  if (command === 'help') {
+  const given = commandOf(sources)
+  if (given === 'help') {
     stdout.write(renderHelp(Math.min(stdout.columns ?? 100, 120)))
     return EXIT.server.STOPPED
   }
-  if (command === 'version') {
+  if (given === 'version') {
     stdout.write(`monoceros ${version}\n`)
     return EXIT.server.STOPPED
   }
   const loaded = await loadSettings(sources)
   const { settings, notes } = loaded
+  const command = given ?? loaded.command ?? undefined
   if (context.showsNotes !== false)
     for (const note of notes) stderr.write(`monoceros: note: ${note}\n`)
   if (command !== undefined) await loaded.configHost?.close()

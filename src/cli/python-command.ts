@@ -8,7 +8,7 @@ import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { runProgram } from '../runtimes/pyodide/command/command.ts'
 import type { Program } from '../runtimes/pyodide/command/command-link.ts'
-import { type Mount, MountError, parseMount, planMounts } from '../runtimes/pyodide/files/mounts.ts'
+import { ifMountable, parseMount, planMounts } from '../runtimes/pyodide/files/mounts.ts'
 import { pythonFolder } from '../runtimes/pyodide/package.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { PYTHON_HELP, type PythonArguments, parsePythonArguments } from './python-arguments.ts'
@@ -96,20 +96,6 @@ function environmentOf(env: PythonContext['env'], isolated: boolean): Record<str
     environment[name] = value
   }
   return environment
-}
-
-/** Mounts that were not asked for explicitly: folders that cannot be mounted are left out. */
-function ifMountable(paths: readonly string[], cwd: string): Mount[] {
-  const mounts: Mount[] = []
-  for (const path of paths) {
-    if (path === '') continue
-    try {
-      mounts.push({ ...parseMount(path, cwd), readOnly: false })
-    } catch (error) {
-      if (!(error instanceof MountError)) throw error
-    }
-  }
-  return mounts
 }
 
 /** A script, and how the interpreter reads it. Paths are absolute. */

@@ -49,7 +49,7 @@ export interface ConfigHost {
   readonly values: Readonly<Record<string, unknown>>
   /** The line at which a name is assigned, if that is known. */
   readonly lines: Readonly<Record<string, number>>
-  /** The hooks that it defines, wherever they run. */
+  /** The hooks that it defines, wherever they run; none if it cannot call any. */
   readonly hooks: readonly string[]
   /** To be called before the first hook. */
   settle(configuration: SettledConfiguration): void
@@ -108,16 +108,36 @@ export async function startConfigHost(options: ConfigHostOptions): Promise<Confi
   }
 }
 
-interface Answer {
-  /** The number of the configuration that was read. */
-  readonly number?: number
-  /** An entry of the log, which answers nothing. */
-  readonly log?: { readonly level: number; readonly text: string }
+/** What a configuration has: `answer_of` in python/monoceros/configuration_answer.py makes it. */
+export interface ConfigurationAnswer {
   readonly error?: string
   readonly file?: string | null
   readonly values?: Record<string, unknown>
   readonly lines?: Record<string, number>
   readonly hooks?: Record<string, string>
+}
+
+interface Answer extends ConfigurationAnswer {
+  /** The number of the configuration that was read. */
+  readonly number?: number
+  /** An entry of the log, which answers nothing. */
+  readonly log?: { readonly level: number; readonly text: string }
+}
+
+/** The same in the form of a {@link ConfigHost}. */
+export function contentsOf(
+  { file, values = {}, lines = {}, hooks = {} }: ConfigurationAnswer,
+  location: string,
+): Pick<ConfigHost, 'location' | 'values' | 'lines'> {
+  const isFile = typeof file === 'string' && !location.startsWith('python:')
+  const functions = Object.entries(hooks).map(
+    ([name, text]) => [name, { $python: 'function', text }] as const,
+  )
+  return {
+    location: isFile ? file : location,
+    values: { ...values, ...Object.fromEntries(functions) },
+    lines,
+  }
 }
 
 /** A line of the channel; null if it is not an answer of the host. */
@@ -153,19 +173,16 @@ class HostedConfiguration implements ConfigHost {
   constructor(
     process: HostProcess,
     location: string,
-    { number = 0, file, values = {}, lines = {}, hooks = {} }: Answer,
+    answer: Answer,
     release: () => Promise<void>,
   ) {
     this.process = process
-    const isFile = typeof file === 'string' && !location.startsWith('python:')
-    this.location = isFile ? file : location
-    const functions = Object.entries(hooks).map(
-      ([name, text]) => [name, { $python: 'function', text }] as const,
-    )
-    this.values = { ...values, ...Object.fromEntries(functions) }
-    this.lines = lines
-    this.hooks = Object.keys(hooks)
-    this.#number = number
+    const contents = contentsOf(answer, location)
+    this.location = contents.location
+    this.values = contents.values
+    this.lines = contents.lines
+    this.hooks = Object.keys(answer.hooks ?? {})
+    this.#number = answer.number ?? 0
     this.#release = release
   }
 

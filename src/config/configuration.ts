@@ -5,9 +5,8 @@ import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpre
 import { DEFAULT_CONFIG_FILES } from '../settings/config-file-names.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type ConfigHost, startConfigHost } from './config-host.ts'
-import type { GivenKeys } from './given-keys.ts'
 import { cannotRead, isObjectConfig, readObjectConfig } from './object-config.ts'
-import { CONFIGURATION_NAMES, pythonKeys } from './python-config.ts'
+import { CONFIGURATION_NAMES, type PythonKeys, pythonKeys } from './python-config.ts'
 
 /** Which configuration to use, and how it was found. */
 export interface FoundConfiguration {
@@ -20,9 +19,11 @@ export interface FoundConfiguration {
 }
 
 /** A configuration that has been read. */
-export interface ReadConfiguration extends GivenKeys {
+export interface ReadConfiguration extends PythonKeys {
   /** The process that has run it and keeps its hooks, if it is Python; the caller closes it. */
   readonly host: ConfigHost | null
+  /** Whether it is Python that ran on the embedded interpreter. */
+  readonly embedded: boolean
 }
 
 /** What is needed to run a Python configuration. */
@@ -31,6 +32,9 @@ export interface PythonSources {
   readonly python: string | null
   /** The application's folder, likewise. */
   readonly chdir: string
+  /** The settings `runtime` and `mounts`, likewise. */
+  readonly runtime: 'auto' | 'cpython' | 'pyodide' | 'node'
+  readonly mounts: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal?: AbortSignal | undefined
   /** The Python configuration in force, for a reload. */
@@ -71,9 +75,12 @@ export function findConfiguration(cwd: string, python = true): FoundConfiguratio
 export async function readConfiguration(
   { location, name }: FoundConfiguration,
   cwd: string,
-  { python, chdir, env, signal, previous }: PythonSources,
+  sources: PythonSources,
 ): Promise<ReadConfiguration> {
-  if (isObjectConfig(location)) return { ...(await readObjectConfig(location, name)), host: null }
+  if (isObjectConfig(location)) {
+    const keys = await readObjectConfig(location, name)
+    return { ...keys, command: null, host: null, embedded: false }
+  }
   if (!location.startsWith('python:')) {
     const found = statSync(location, { throwIfNoEntry: false })
     if (found === undefined) throw cannotRead(name)
@@ -87,30 +94,43 @@ export async function readConfiguration(
     }
   }
   const environment = Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(sources.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
   )
-  const interpreter = await findSystemPython(python, chdir, environment).catch((error) => {
-    if (!(error instanceof InterpreterError)) throw error
-    throw new InterpreterError(
-      `${name} needs an installed Python: the embedded one runs applications only. ` +
-        `Without one, write the settings into a monoceros.config.json.\n${error.message}`,
-    )
-  })
-  const host = await startConfigHost({
-    interpreter: interpreter.command,
-    location,
-    names: CONFIGURATION_NAMES,
-    cwd,
-    env: environment,
-    signal,
-    previous,
-  })
+  const { host, embedded } = await runPython(location, cwd, { ...sources, env: environment })
   try {
-    return { ...pythonKeys(host, name), host }
+    return { ...pythonKeys(host, name), host, embedded }
   } catch (error) {
     await host.close()
     throw error
   }
+}
+
+/** Runs a Python configuration on the Python that its application will have, as far as is known. */
+async function runPython(
+  location: string,
+  cwd: string,
+  sources: PythonSources & { readonly env: Readonly<Record<string, string>> },
+): Promise<{ host: ConfigHost; embedded: boolean }> {
+  const { python, chdir, runtime, env } = sources
+  const run = { location, names: CONFIGURATION_NAMES, cwd, env, signal: sources.signal }
+  const embedded = async () => {
+    // Only where it is needed: its modules take memory and time.
+    const { runOnEmbedded } = await import('./embedded-config.ts')
+    const host = await runOnEmbedded({ ...run, chdir, mounts: sources.mounts })
+    return { host, embedded: true }
+  }
+  if (runtime === 'pyodide') return await embedded()
+  let interpreter: string
+  try {
+    interpreter = (await findSystemPython(python, chdir, env)).command
+  } catch (error) {
+    if (!(error instanceof InterpreterError) || runtime !== 'auto' || python !== null) throw error
+    return await embedded()
+  }
+  const { previous } = sources
+  return { host: await startConfigHost({ ...run, interpreter, previous }), embedded: false }
 }
 
 function displayName(path: string, cwd: string): string {

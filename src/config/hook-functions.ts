@@ -18,6 +18,9 @@ export const ARBITER_HOOKS: readonly string[] = [
   'on_exit',
 ]
 
+/** Hooks that a worker calls when it gets a signal. */
+const SIGNALLED: readonly string[] = ['worker_int', 'worker_abort']
+
 /** Hooks that make no sense for an application in TypeScript, with the reason. */
 const NOT_IN_TYPESCRIPT: Readonly<Record<string, string>> = {
   pre_fork: 'its processes are not forked; use postFork, which runs in them',
@@ -37,13 +40,15 @@ export function hookFunctions(given: (name: string) => GivenValue | undefined): 
 /**
  * Notes on hooks that this application's runtime does not call.
  *
+ * @param embedded whether the config file ran on the embedded Python
  * @throws SettingsError for a function in TypeScript that would have to run in a Python worker
  */
 export function notesOnHooks(
   settings: Settings,
   given: (name: string) => GivenValue | undefined,
+  embedded = false,
 ): string[] {
-  const runtime = runtimeOf(settings)
+  const runtime = embedded ? 'pyodide' : runtimeOf(settings)
   const notes: string[] = []
   for (const { name } of hookSettings) {
     const { raw, label } = given(name) ?? { raw: null, label: name }
@@ -63,10 +68,13 @@ export function notesOnHooks(
       )
     if (!isFunction && inWorkers && runtime === 'node')
       notes.push(`${label} has no effect: no Python runs in the workers of this application`)
-    if (!isFunction && inWorkers && runtime === 'pyodide')
+    if (!isFunction && embedded && !inWorkers)
       notes.push(
-        `${label} has no effect on the embedded Python, which does not run the config file`,
+        `${label} has no effect on the embedded Python, which keeps nothing beside the server; ` +
+          'its hooks run in workers only',
       )
+    if (runtime === 'pyodide' && SIGNALLED.includes(name))
+      notes.push(`${label} has no effect on the embedded Python, whose workers get no signals`)
   }
   return notes
 }

@@ -251,6 +251,7 @@ describe('config files', () => {
       '--threads 4',
       '--threads has no effect on the embedded Python, which has no threads; use --workers',
     ],
+    ['--worker-tmp-dir .', '--worker-tmp-dir has no effect on the embedded Python'],
     ['--python python3.12', '--python has no effect on the embedded Python'],
     [
       '--acceptors 2',

@@ -48,6 +48,8 @@ export interface LoadedSettings {
    * arbiter. Whoever loads settings closes it; `serve` does.
    */
   configHost: ConfigHost | null
+  /** What a Python config file wants instead of a server; the command line counts first. */
+  command?: Command | null
 }
 
 /** What the command does instead of serving. */
@@ -57,6 +59,8 @@ const table: readonly SettingDefinition[] = settingsTable
 const settingNamed = (name: string) => table.find((setting) => setting.name === name)!
 const configSetting = settingNamed('config')
 const pythonSetting = settingNamed('python')
+const runtimeSetting = settingNamed('runtime')
+const mountsSetting = settingNamed('mounts')
 const chdirSetting = settingNamed('chdir')
 /** Environment variables with arguments; the later one counts. */
 const COMMAND_VARIABLES = ['GUNICORN_CMD_ARGS', 'MONOCEROS_CMD_ARGS'] as const
@@ -89,10 +93,12 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
       : givenConfiguration(named, cwd)
   const config: ReadConfiguration =
     found === undefined
-      ? { values: new Map(), notes: [], host: null }
+      ? { values: new Map(), notes: [], command: null, host: null, embedded: false }
       : await readConfiguration(found, cwd, {
           python: flag(pythonSetting) as string | null,
           chdir: flag(chdirSetting) as string,
+          runtime: flag(runtimeSetting) as Settings['runtime'],
+          mounts: flag(mountsSetting) as readonly string[],
           env,
           signal,
           previous,
@@ -123,10 +129,11 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         ...logs.notes,
         ...notesOnMeaningless(table, settings, byHand),
         ...notesOnAccessFormat(settings, byHand),
-        ...notesOnHooks(settings, byHand),
+        ...notesOnHooks(settings, byHand, config.embedded),
       ],
       configuration: describe(found, env),
       configHost: keeps ? host : null,
+      command: config.command,
     }
   } catch (error) {
     await config.host?.close()

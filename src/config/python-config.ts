@@ -19,6 +19,12 @@ export const CONFIGURATION_NAMES: readonly string[] = [
   OWN,
 ]
 
+/** What a Python configuration says. */
+export interface PythonKeys extends GivenKeys {
+  /** What it wants instead of a server: `print_config = True` or `check_config = True`. */
+  readonly command: 'print-config' | 'check-config' | null
+}
+
 /**
  * The settings of a Python configuration: Gunicorn's names at the top level, and any names in the
  * dictionary `monoceros`, if it has one.
@@ -26,7 +32,7 @@ export const CONFIGURATION_NAMES: readonly string[] = [
  * @param name of the file, for messages
  * @throws SettingsError
  */
-export function pythonKeys(host: ConfigHost, name: string): GivenKeys {
+export function pythonKeys(host: ConfigHost, name: string): PythonKeys {
   const values = revived(host.values) as Record<string, unknown>
   const place = (key: string) => (key in host.lines ? `${name}:${host.lines[key]}` : name)
   const gunicorns: Record<string, unknown> = {}
@@ -38,6 +44,13 @@ export function pythonKeys(host: ConfigHost, name: string): GivenKeys {
     else if (fact !== undefined) gunicorns[key] = value
     else if (key !== OWN) ignored.push(key)
   }
+  const wants = (key: string) => {
+    const wanted = asBoolean(gunicorns[key])
+    if (wanted !== undefined) delete gunicorns[key]
+    return wanted === true
+  }
+  const [prints, checks] = [wants('print_config'), wants('check_config')]
+  const command = prints ? 'print-config' : checks ? 'check-config' : null
   const found = givenKeys(gunicorns, place)
   const own = values[OWN]
   // A module of that name, which the file has imported, is not meant.
@@ -64,7 +77,14 @@ export function pythonKeys(host: ConfigHost, name: string): GivenKeys {
         `If it is meant for Monoceros, write ${OWN} = {"${key}": ...}`,
     )
   }
-  return found
+  return { ...found, command }
+}
+
+/** As Gunicorn reads it; undefined if it does not. */
+function asBoolean(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : null
+  return text === 'true' ? true : text === 'false' ? false : undefined
 }
 
 /** Descriptions of Python's objects as {@link PythonObject}s. */

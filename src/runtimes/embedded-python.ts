@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { parseMount, planMounts } from './pyodide/files/mounts.ts'
+import { ifMountable, parseMount, planMounts } from './pyodide/files/mounts.ts'
 import {
   type InterpreterImage,
   keepSnapshot,
@@ -25,7 +25,10 @@ export async function embeddedPython(
     chdir,
     pythonPath: pythonpath,
     temporary: tmpdir(),
-    asked: request.mounts.map((mount) => parseMount(mount, chdir)),
+    asked: [
+      ...ifMountable(request.needed ?? [], chdir),
+      ...request.mounts.map((mount) => parseMount(mount, chdir)),
+    ],
     own: [pythonFolder],
   })
   const environment = withTemporaryFolder({ ...(inheritEnv ? ownEnvironment() : {}), ...rawEnv })

@@ -11,6 +11,8 @@ export interface PythonRequest {
   readonly rawEnv: Readonly<Record<string, string>>
   readonly inheritEnv: boolean
   readonly mounts: readonly string[]
+  /** Paths that the embedded Python needs beside the application's, such as its configuration. */
+  readonly needed?: readonly string[]
   readonly workerMemory: number | null
   /** A folder for files that the workers and this process share. */
   readonly directory: string

@@ -16,6 +16,7 @@ const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   max_worker_memory: ['cpython', 'node'],
   max_worker_memory_jitter: ['cpython', 'node'],
   worker_connections: ['cpython'],
+  worker_tmp_dir: ['cpython'],
   python: ['cpython'],
   acceptors: ['cpython'],
   pythonpath: BOTH_PYTHONS,

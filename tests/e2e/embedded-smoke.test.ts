@@ -34,6 +34,14 @@ function file(name: string, content: string | Buffer): void {
   writeFileSync(join(data.path, name), content)
 }
 
+/** A configuration whose hook shows in the log which one it is. */
+function configure(name: string): void {
+  file(
+    'gunicorn.conf.py',
+    `def post_fork(server, worker):\n    server.log.info("Forked ${name}")\n`,
+  )
+}
+
 async function responseTo(server: RunningServer, request: string | Buffer) {
   const response = await exchangeOnce(server, request)
   return [response.status, response.text]
@@ -42,7 +50,8 @@ async function responseTo(server: RunningServer, request: string | Buffer) {
 describe('a server on the embedded Python', () => {
   let server: RunningServer
   beforeAll(async () => {
-    server = await startEmbedded('--access-logfile', '-')
+    configure('once')
+    server = await startEmbedded('--access-logfile', '-', '-c', join(data.path, 'gunicorn.conf.py'))
   })
 
   test('says which Python it is', () => {
@@ -120,11 +129,17 @@ describe('a server on the embedded Python', () => {
     await server.waitForLog(/"GET \/\?logged HTTP\/1\.1" 200 6/)
   })
 
-  test('loads the application anew at HUP', async () => {
+  test('runs a gunicorn.conf.py, and its hooks in the worker', () => {
+    expect(server.log()).toContain('Forked once')
+  })
+
+  test('loads the application and the configuration anew at HUP', async () => {
+    configure('twice')
     expect(await responseTo(server, get('/generation'))).toEqual([200, '0'])
     file('generation', '7')
     server.signal('SIGHUP')
     await server.waitForLog(/Reloaded/, { timeout: 60_000 })
+    expect(server.log()).toContain('Forked twice')
     await waitFor(
       'the new one',
       async () => (await exchangeOnce(server, get('/generation'))).text === '7',

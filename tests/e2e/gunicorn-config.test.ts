@@ -302,6 +302,16 @@ ${more}
   })
 
   test.each([
+    ['check_config = True', /^Configuration is valid \(gunicorn\.conf\.py\), and app:app/],
+    ['print_config = "true"\ncheck_config = False', /^\{\n {2}[\s\S]*"workers": 1,/],
+  ])('is asked in the file: %s', async (file, output) => {
+    const cwd = place({ file })
+    const result = await runCommandHere(['app:app'], { cwd, env: environment() })
+    expect(result).toMatchObject({ code: 0, stderr: '', served: null })
+    expect(result.stdout).toMatch(output)
+  })
+
+  test.each([
     [
       'workers = "many"',
       'gunicorn.conf.py:1: workers: expected a whole number from 1 to 4096, got "many"',
@@ -330,12 +340,12 @@ ${more}
     expect(code).toBe(2)
   })
 
-  test('without an installed Python it says what is missing', async () => {
+  // With `--runtime auto`, the embedded one runs it: see tests/embedded/python-config.test.ts.
+  test('without an installed Python that was asked for it says what is missing', async () => {
     const cwd = place({ file: 'workers = 2' })
-    const { code, stderr } = await runCommandHere(['app:app'], { cwd, env: { PATH: cwd } })
-    expect(stderr).toMatch(
-      /^monoceros: gunicorn\.conf\.py needs an installed Python: .*\nNo Python/,
-    )
+    const args = ['--runtime', 'cpython', 'app:app']
+    const { code, stderr } = await runCommandHere(args, { cwd, env: { PATH: cwd } })
+    expect(stderr).toMatch(/^monoceros: No Python/)
     expect(code).toBe(1)
   })
 

@@ -42,6 +42,10 @@ class Host {
   is_broken(): boolean {
     return this.broken
   }
+
+  answer(text: string): void {
+    say({ type: 'answer', text })
+  }
 }
 
 const host = new Host()
@@ -152,7 +156,7 @@ async function run(): Promise<number> {
     environment: data.environment,
     stdout: (bytes) => write(STDOUT, bytes),
     stderr: (bytes) => write(STDERR, bytes),
-    stdin: read,
+    ...(program.kind === 'configuration' ? {} : { stdin: read }),
     memoryLimit: null,
     interruptBuffer: signals,
     notice,
@@ -175,6 +179,7 @@ async function run(): Promise<number> {
 const RUN = `
 import sys
 sys.path.insert(0, folder)
+import monoceros
 from monoceros_pyodide import run
 sys.path.remove(folder)
 run.main(program, host)

@@ -12,8 +12,8 @@ import type { InterpreterImage } from '../image/image.ts'
  * are absolute.
  */
 export interface Program {
-  readonly kind: 'script' | 'module' | 'code' | 'input' | 'prompt' | 'version'
-  /** The script as given, the module, or the code itself. */
+  readonly kind: 'script' | 'module' | 'code' | 'input' | 'prompt' | 'version' | 'configuration'
+  /** The script as given, the module, the code itself, or the place of the configuration. */
   readonly name: string
   /** The script's text if the interpreter cannot read the file itself (a pipe), else null. */
   readonly source: string | null
@@ -97,6 +97,8 @@ export type CommandNotice =
   | { readonly type: 'read'; readonly size: number }
   /** Whether the terminal shows what is typed from now on. */
   | { readonly type: 'echo'; readonly echo: boolean }
+  /** What a configuration has, as JSON. */
+  | { readonly type: 'answer'; readonly text: string }
   | { readonly type: 'ended'; readonly status: number }
   /**
    * The interpreter failed: one line, and Python's stack if it is known. It never contains

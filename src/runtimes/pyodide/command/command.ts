@@ -22,6 +22,10 @@ export interface ProgramRequest {
   readonly mounts: readonly Mount[]
   /** The whole of `os.environ`. */
   readonly environment: Readonly<Record<string, string>>
+  /** Receives what a configuration has. */
+  readonly answered?: (text: string) => void
+  /** Ends the program. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The interpreter broke down. `message` is one line and, if it is known, Python's stack. */
@@ -58,7 +62,7 @@ export async function runProgram(request: ProgramRequest): Promise<number> {
 }
 
 async function runThread(
-  { program, mounts, environment }: ProgramRequest,
+  { program, mounts, environment, answered, signal: unwanted }: ProgramRequest,
   image: InterpreterImage,
 ): Promise<number | typeof UNFIT> {
   const { port1: port, port2 } = new MessageChannel()
@@ -112,18 +116,23 @@ async function runThread(
     if (Atomics.load(signal, 0) === SIGINT) interrupted()
     else raise()
   }
-  process.on('SIGINT', onInterrupt)
+  // A configuration is a part of this process, which has its own way with signals.
+  if (program.kind !== 'configuration') process.on('SIGINT', onInterrupt)
+  const abandon = () => interrupted()
+  unwanted?.addEventListener('abort', abandon, { once: true })
   try {
     return await new Promise<number | typeof UNFIT>((resolve, reject) => {
       let started = false
       const fail = (message: string) =>
         started || image.snapshot === null ? reject(new BreakdownError(message)) : resolve(UNFIT)
       interrupted = () => resolve(INTERRUPTED)
+      if (unwanted?.aborted) interrupted()
       port.on('message', (notice: CommandNotice) => {
         if (notice.type === 'started') started = true
         else if (notice.type === 'claimed') claims.claimed()
         else if (notice.type === 'read') standardInput.give(notice.size)
         else if (notice.type === 'echo') standardInput.echo(notice.echo)
+        else if (notice.type === 'answer') answered?.(notice.text)
         else if (notice.type === 'ended') resolve(notice.status & 0xff)
         else fail(breakdown(notice.reason, notice.place))
       })
@@ -135,6 +144,7 @@ async function runThread(
     })
   } finally {
     process.off('SIGINT', onInterrupt)
+    unwanted?.removeEventListener('abort', abandon)
     process.off('SIGWINCH', resize)
     standardInput.end()
     port.close()

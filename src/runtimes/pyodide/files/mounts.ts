@@ -70,6 +70,22 @@ export function parseMount(text: string, cwd: string): Mount {
   return { path, readOnly: suffix?.[1] === 'ro' }
 }
 
+/** Mounts that were not asked for by the user: what cannot be mounted is left out. */
+export function ifMountable(paths: readonly string[], cwd: string): Mount[] {
+  const mounts: Mount[] = []
+  for (const path of paths) {
+    if (path === '') continue
+    try {
+      const mount = { ...parseMount(path, cwd), readOnly: false }
+      check(mount.path, path)
+      mounts.push(mount)
+    } catch (error) {
+      if (!(error instanceof MountError)) throw error
+    }
+  }
+  return mounts
+}
+
 /**
  * The mounts for a request, as few as possible, outer ones before inner ones. A mount inside
  * another with the same rights is left out. If a path leads through a symbolic link, the link's
