@@ -29,6 +29,7 @@ class EmbeddedConfiguration implements ConfigHost {
   readonly values: Readonly<Record<string, unknown>>
   readonly lines: Readonly<Record<string, number>>
   readonly hooks: readonly string[] = []
+  readonly isGone = false
 
   constructor(answer: ConfigurationAnswer, location: string) {
     const contents = contentsOf(answer, location)
