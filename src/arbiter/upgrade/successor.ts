@@ -55,9 +55,14 @@ export class Successor {
     return this.#isServing
   }
 
-  /** Tells it that this process is gone, which the end of this process does too. */
+  /** Ends the channel to a server that has ended. */
   release(): void {
     this.#channel?.destroy()
+  }
+
+  /** Lets this process end, which tells the other server that it is gone. */
+  unref(): void {
+    this.#channel?.unref()
   }
 
   #receive(text: string): void {

@@ -141,9 +141,12 @@ export class Upgrades {
     return { upgraded: false, reason }
   }
 
-  /** This server has ended: the one after it may do what only one can. */
+  /**
+   * This server has ended. The end of the process tells the one after it. Earlier would be too
+   * early: signals that are meant for the server, as in a container, still reach this process.
+   */
   end(): void {
-    this.#successor?.release()
+    this.#successor?.unref()
     this.#predecessor?.release()
   }
 }
