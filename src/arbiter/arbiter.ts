@@ -10,22 +10,19 @@ import { ErrorLog } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
-import { helperPythons } from '../process/helper-python.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { processName, setProcessTitle } from '../process/process-title.ts'
 import type { TextOutput } from '../process/text-output.ts'
-import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { defaultProgram } from './acceptor-program.ts'
-import { AcceptorSet } from './acceptor-set.ts'
+import { AcceptorSet, type AcceptorSetOptions } from './acceptor-set.ts'
 import type {
   ArbiterActions,
   ArbiterDriver,
-  DriverLog,
   ReloadResult,
   ServerState,
   ServerStatus,
@@ -33,30 +30,22 @@ import type {
   UpgradeResult,
 } from './actions.ts'
 import { defer } from './deferred.ts'
+import { Drivers } from './drivers/drivers.ts'
 import { HookDriver } from './drivers/hooks.ts'
 import { ReloadDriver } from './drivers/reload/reload-driver.ts'
 import { SignalDriver } from './drivers/signals.ts'
 import { SystemdDriver } from './drivers/systemd.ts'
-import { HookError } from './hooks/hook-calls.ts'
-import { giveLogs, type Identity, IdentityError, identityOf, socketFilesOf } from './identity.ts'
-import {
-  addressUrl,
-  ListenError,
-  type ListeningSocket,
-  type ListenOptions,
-  listenAt,
-} from './listeners.ts'
+import { giveLogs, type Identity, identityOf } from './identity.ts'
+import { addressUrl } from './listeners.ts'
 import { sendArbiterMetrics } from './metrics.ts'
-import { Pidfile, PidfileError } from './pidfile.ts'
 import { ReloadAbandoned, type ReloadAttempt } from './reload-attempt.ts'
 import { Reloads } from './reloads.ts'
+import { ServerLog } from './server-log.ts'
+import { ServerPidfile } from './server-pidfile.ts'
+import { type ChangedSockets, ServerSockets } from './server-sockets.ts'
 import { readWithin } from './settings-deadline.ts'
 import { plural, type ServingAcceptor, startBanner } from './start-banner.ts'
-import {
-  type ActivatedSockets,
-  activatedSockets,
-  forgetActivation,
-} from './systemd/socket-activation.ts'
+import { isStartFailure, statusOf } from './start-failure.ts'
 import { type Inheritance, takeInheritance } from './upgrade/inheritance.ts'
 import { type StartCommand, startCommand } from './upgrade/start-command.ts'
 import { Upgrades } from './upgrade/upgrades.ts'
@@ -116,15 +105,6 @@ function asLoaded(given: GivenSettings): UsedSettings {
   return { settings: given, configuration: null, configHost: null }
 }
 
-/** The listening sockets after a change of the settings. */
-interface ChangedListeners {
-  readonly all: readonly ListeningSocket[]
-  /** Of these, the new ones. */
-  readonly added: readonly ListeningSocket[]
-  /** Those before that are not wanted any more. */
-  readonly dropped: readonly ListeningSocket[]
-}
-
 class Arbiter implements ArbiterActions {
   readonly events = new ArbiterEvents((topic, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -132,7 +112,7 @@ class Arbiter implements ArbiterActions {
   })
   readonly #options: ArbiterOptions
   readonly #host: HostProcess
-  readonly #drivers: readonly ArbiterDriver[]
+  readonly #drivers: Drivers
   readonly #program: string
   readonly #startedAt = Date.now()
   readonly #upgrades: Upgrades
@@ -144,13 +124,12 @@ class Arbiter implements ArbiterActions {
   readonly #configuration: string | null
   /** Runs the hooks of the settings that serve, if there are any. */
   #configHost: ConfigHost | null
-  #log: ErrorLog
+  readonly #log: ServerLog
+  readonly #sockets: ServerSockets
+  readonly #pidfile: ServerPidfile
   /** Who acceptors run as, if not as this process. */
   #identity: Identity | null = null
-  #activated: ActivatedSockets = { addresses: [], names: [] }
   #endMetrics: () => Promise<void>
-  #listeners: readonly ListeningSocket[] = []
-  #pidfile: Pidfile | undefined
   #serving: AcceptorSet | undefined
   #generation = 1
   /** Whether `#serving` was stopped, without the server. */
@@ -179,7 +158,7 @@ class Arbiter implements ArbiterActions {
     this.#host = options.host ?? process
     const { inheritance = takeInheritance(process.env) } = options
     const systemd = { pid: this.#host.pid, isUpgrade: inheritance !== null }
-    this.#drivers = [
+    const drivers = [
       ...(options.drivers ?? [
         new SignalDriver(this.#host),
         new SystemdDriver(systemd),
@@ -187,22 +166,24 @@ class Arbiter implements ArbiterActions {
       ]),
       new HookDriver(loaded, this.#host.pid),
     ]
+    this.#drivers = new Drivers(drivers, this.#stopRequested.promise)
     this.#program = options.acceptorProgram ?? defaultProgram()
-    this.#log = log
-    this.#endMetrics = this.#sendMetrics(null)
-    // Its log may be another one later.
-    const ownLog = {
-      info: (text: string) => this.#log.info(text),
-      warning: (text: string) => this.#log.warning(text),
-      error: (text: string) => this.#log.error(text),
-    }
+    this.#log = new ServerLog(log)
     this.#upgrades = new Upgrades({
       pid: this.#host.pid,
       command: options.command ?? startCommand(process.cwd()),
       inheritance,
       events: this.events,
-      log: ownLog,
+      log: this.#log,
     })
+    const { pid } = this.#host
+    this.#sockets = new ServerSockets({ pid, upgrades: this.#upgrades, log: this.#log })
+    this.#pidfile = new ServerPidfile({
+      pid,
+      predecessor: () => this.#upgrades.predecessor,
+      log: this.#log,
+    })
+    this.#endMetrics = this.#sendMetrics(null)
   }
 
   async run(): Promise<number> {
@@ -210,23 +191,18 @@ class Arbiter implements ArbiterActions {
     if (this.#configuration !== null) this.#log.info(`Configuration: ${this.#configuration}`)
     this.#showTitle()
     this.#watchHost()
-    const drivers: ArbiterDriver[] = []
     // Listening sockets do not keep a process from ending, and after a drain there is nothing else.
     const staysAlive = setInterval(() => {}, 2 ** 30)
     try {
-      for (const driver of this.#drivers) {
-        drivers.push(driver)
-        await this.#unlessStopped(driver.start(this, this.#driverLog()))
-      }
+      await this.#drivers.start(this, this.#log)
       this.#identity = this.#identify(this.#settings)
-      this.#writePidfile()
-      const inherited = this.#upgrades.adopt()
-      this.#activated = this.#findActivated(inherited)
-      const { all, dropped } = await this.#listen(this.#settings, this.#identity, inherited)
-      this.#listeners = all
-      for (const listener of dropped) listener.close(this.#upgrades.sharesSockets)
-      for (const driver of this.#stopping === null ? drivers : [])
-        await this.#unlessStopped(driver.listening?.())
+      this.#pidfile.write(this.#settings.pidfile)
+      this.#upgrades.whenPromoted((before) => {
+        this.#pidfile.moveTo(this.#settings.pidfile, before)
+        this.#showTitle()
+      })
+      await this.#sockets.open(this.#settings, this.#identity)
+      if (this.#stopping === null) await this.#drivers.listening()
       if (this.#stopping === null) await this.#start()
       await this.#stopRequested.promise
       await this.#gone()
@@ -237,13 +213,13 @@ class Arbiter implements ArbiterActions {
       if (this.#stopping !== null && error instanceof AcceptorFailure) return EXIT.server.STOPPED
       return this.#explain(error)
     } finally {
-      for (const driver of drivers) await driver.end?.()
-      for (const listener of this.#listeners) listener.close(this.#upgrades.sharesSockets)
-      this.#pidfile?.remove()
+      await this.#drivers.end()
+      this.#sockets.close()
+      this.#pidfile.remove()
       await this.#configHost?.close()
       this.#upgrades.end()
       await this.#endMetrics()
-      await this.#log.settle()
+      await this.#log.current.settle()
       clearInterval(staysAlive)
     }
   }
@@ -252,59 +228,6 @@ class Arbiter implements ArbiterActions {
     if (this.#host !== process) return
     const name = processName(this.#settings)
     setProcessTitle('master', this.#upgrades.predecessor === null ? name : `${name}.2`)
-  }
-
-  /** Beside that of the old server, as long as that is there. */
-  #writePidfile(): void {
-    const { pidfile } = this.#settings
-    if (pidfile !== null) {
-      const path = this.#upgrades.predecessor === null ? pidfile : `${pidfile}.2`
-      this.#pidfile = new Pidfile(path, this.#host.pid)
-    }
-    this.#upgrades.whenPromoted((before) => {
-      this.#movePidfile(before)
-      this.#showTitle()
-    })
-  }
-
-  /**
-   * To where the settings want it, as soon as it may be there.
-   *
-   * @param replaced the old server this one, which is gone by now
-   */
-  #movePidfile(replaced: number | null = null): void {
-    const { pidfile } = this.#settings
-    if (this.#upgrades.predecessor !== null) return
-    try {
-      if (pidfile === null) this.#pidfile?.remove()
-      else if (this.#pidfile === undefined)
-        this.#pidfile = new Pidfile(pidfile, this.#host.pid, replaced)
-      else this.#pidfile.move(pidfile, replaced)
-      if (pidfile === null) this.#pidfile = undefined
-    } catch (error) {
-      if (!(error instanceof PidfileError)) throw error
-      this.#log.error(error.message)
-    }
-  }
-
-  /**
-   * The sockets that these settings want: those that there are, and new ones.
-   *
-   * @throws ListenError
-   */
-  async #listen(
-    settings: Settings,
-    identity: Identity | null,
-    have: readonly ListeningSocket[],
-  ): Promise<ChangedListeners> {
-    const addresses = this.#addresses(settings)
-    const wanted = new Set(addresses.map(formatBindAddress))
-    const kept = have.filter((listener) => wanted.has(listener.requested))
-    const held = new Set(kept.map((listener) => listener.requested))
-    const missing = addresses.filter((address) => !held.has(formatBindAddress(address)))
-    const added = await listenAt(missing, listenOptions(settings, identity))
-    const dropped = have.filter((listener) => !kept.includes(listener))
-    return { all: [...kept, ...added], added, dropped }
   }
 
   get state(): ServerState {
@@ -339,10 +262,7 @@ class Arbiter implements ArbiterActions {
       for (const set of this.#sets) set.stop(gracefulTimeout * 1000, sharesSockets)
     }
     // New connections are refused from now on, instead of waiting in the kernel for nothing.
-    const { sharesSockets } = this.#upgrades
-    for (const listener of this.#listeners) listener.close(sharesSockets)
-    // The last of those who share a socket file removes it; at the end it turns out who that is.
-    if (!sharesSockets) this.#listeners = []
+    this.#sockets.close()
   }
 
   reload(cause: string): Promise<ReloadResult> {
@@ -402,8 +322,7 @@ class Arbiter implements ArbiterActions {
       read = await attempt.unlessAbandoned(this.#readSettings(attempt))
       const next = read ?? { settings: this.#settings, configHost: this.#configHost }
       const { settings } = next
-      for (const driver of this.#drivers)
-        await attempt.unlessAbandoned(Promise.resolve(driver.reloading?.(next)))
+      await this.#drivers.reloading(next, attempt)
       // A module that was imported stays in its process, so a TypeScript application needs new
       // processes.
       const sameSettings = isDeepStrictEqual(settings, this.#settings)
@@ -472,13 +391,13 @@ class Arbiter implements ArbiterActions {
   async #replace(old: AcceptorSet, settings: Settings, attempt: ReloadAttempt): Promise<void> {
     const identity = this.#identify(settings)
     const log = new ErrorLog(errorLogOptions(settings))
-    let listeners: ChangedListeners | undefined
+    let sockets: ChangedSockets | undefined
     let next: AcceptorSet
     let acceptors: ServingAcceptor[]
     try {
-      listeners = await this.#listen(settings, identity, this.#listeners)
+      sockets = await this.#sockets.changed(settings, identity)
       if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
-      const set = this.#newSet(settings, identity, listeners.all, log)
+      const set = this.#newSet({ settings, identity, listeners: sockets.all, log })
       next = set
       if (this.#workersAfterDrain !== null)
         set.scale(Math.min(this.#workersAfterDrain, set.workers))
@@ -488,23 +407,22 @@ class Arbiter implements ArbiterActions {
       if (attempt.abandoned) throw new ReloadAbandoned()
       attempt.ending(() => {})
     } catch (error) {
-      for (const listener of listeners?.added ?? []) listener.close()
+      for (const listener of sockets?.added ?? []) listener.close()
       log.close()
       throw error
     }
     const graceMs = this.#settings.gracefulTimeout * 1000
-    const oldLog = this.#log
+    const oldLog = this.#log.current
     this.#settings = settings
     this.#identity = identity
-    this.#log = log
+    this.#log.current = log
     void this.#endMetrics()
     this.#endMetrics = this.#sendMetrics(next.workers)
     this.#serving = next
     this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
     this.#drained = false
-    this.#listeners = listeners.all
-    for (const listener of listeners.dropped) listener.close(this.#upgrades.sharesSockets)
-    this.#movePidfile()
+    this.#sockets.use(sockets)
+    this.#pidfile.moveTo(settings.pidfile)
     this.#showTitle()
     old.stop(graceMs, true)
     void old.gone.then(() => oldLog.close())
@@ -555,10 +473,8 @@ class Arbiter implements ArbiterActions {
         : this.#serving === undefined
           ? 'The server is still starting'
           : null
-    const prepare = async () => {
-      for (const driver of this.#drivers) await driver.upgrading?.()
-    }
-    if (reason === null) return await this.#upgrades.start(cause, this.#listeners, prepare)
+    if (reason === null)
+      return await this.#upgrades.start(cause, this.#sockets.all, () => this.#drivers.upgrading())
     this.#log.warning(`${cause}: cannot upgrade. ${reason}`)
     return { upgraded: false, reason }
   }
@@ -570,7 +486,7 @@ class Arbiter implements ArbiterActions {
   }
 
   reopenLogs(cause: string): void {
-    this.#log.reopen()
+    this.#log.current.reopen()
     this.#giveLogs(this.#settings, this.#identity)
     for (const set of this.#sets) set.reopenLogs()
     this.#log.info(`${cause}: reopened the log files`)
@@ -588,14 +504,19 @@ class Arbiter implements ArbiterActions {
       application: settings.wsgiApp,
       runtime: runtimeOf(settings),
       config: settings.config,
-      addresses: this.#listeners.map(({ address }) => addressUrl(address)),
+      addresses: this.#sockets.all.map(({ address }) => addressUrl(address)),
       workers: this.#serving?.workers ?? settings.workers,
       acceptors: acceptors.flat(),
     }
   }
 
   async #start(): Promise<void> {
-    const acceptors = this.#newSet(this.#settings, this.#identity, this.#listeners, this.#log)
+    const acceptors = this.#newSet({
+      settings: this.#settings,
+      identity: this.#identity,
+      listeners: this.#sockets.all,
+      log: this.#log.current,
+    })
     this.#workersChanged(acceptors.workers, null)
     const serving = await this.#startUnlessChanged(acceptors)
     if (serving === 'changed') {
@@ -634,7 +555,7 @@ class Arbiter implements ArbiterActions {
       application: this.#settings.wsgiApp,
       pid: this.#host.pid,
       acceptors,
-      listeners: this.#listeners,
+      listeners: this.#sockets.all,
     })
     for (const line of banner) this.#log.info(line)
     this.#upgrades.serves()
@@ -657,51 +578,15 @@ class Arbiter implements ArbiterActions {
     if (identity !== null) giveLogs([settings.errorLogfile, settings.accessLogfile], identity)
   }
 
-  /**
-   * The sockets of systemd. A server that is upgraded hands them on as descriptors that no setting
-   * names.
-   */
-  #findActivated(inherited: readonly ListeningSocket[]): ActivatedSockets {
-    const bind = new Set(this.#settings.bind.map(formatBindAddress))
-    const handedOn = inherited.filter(
-      ({ requested }) => requested.startsWith('fd://') && !bind.has(requested),
-    )
-    const addresses = handedOn.map(({ requested }) => parseBindAddress(requested))
-    if (addresses.length > 0) {
-      forgetActivation(process.env)
-      return { addresses, names: [] }
-    }
-    return activatedSockets(process.env, this.#host.pid, (text) => this.#log.warning(text))
-  }
-
-  /** The addresses to listen on: with sockets from systemd only these, as in Gunicorn. */
-  #addresses({ bind }: Settings): readonly BindAddress[] {
-    const { addresses, names } = this.#activated
-    if (addresses.length === 0) return bind
-    const also = bind.filter((address) => address.kind === 'fd')
-    const unused = bind.filter((address) => address.kind !== 'fd').map(formatBindAddress)
-    const from = names.length === 0 ? '' : ` (${names.join(', ')})`
-    this.#log.info(
-      `Listening on ${plural(addresses.length, 'socket')} from systemd${from}` +
-        (unused.length === 0 ? '' : `, not at ${unused.join(', ')} (bind)`),
-    )
-    return [...addresses, ...also]
-  }
-
   #newSet(
-    settings: Settings,
-    identity: Identity | null,
-    listeners: readonly ListeningSocket[],
-    log: ErrorLog,
+    facts: Pick<AcceptorSetOptions, 'settings' | 'identity' | 'listeners' | 'log'>,
   ): AcceptorSet {
+    const { settings, identity } = facts
     this.#giveLogs(settings, identity)
     this.#browserVersion++
     const set = new AcceptorSet({
+      ...facts,
       program: this.#program,
-      settings,
-      identity,
-      listeners,
-      log,
       events: this.events,
       development: settings.reload
         ? { tolerant: this.#serving === undefined, version: () => this.#browserVersion }
@@ -713,16 +598,9 @@ class Arbiter implements ArbiterActions {
     return set
   }
 
-  /** Waits for a driver, until the server is to stop. */
-  async #unlessStopped(work: void | Promise<void>): Promise<void> {
-    if (work === undefined) return
-    work.catch(() => {})
-    await Promise.race([work, this.#stopRequested.promise])
-  }
-
   async #permitWorker(): Promise<number> {
     const age = ++this.#workersStarted
-    for (const driver of this.#drivers) await driver.startingWorker?.(age)
+    await this.#drivers.startingWorker(age)
     return age
   }
 
@@ -735,20 +613,11 @@ class Arbiter implements ArbiterActions {
   #sendMetrics(workers: number | null): () => Promise<void> {
     return sendArbiterMetrics({
       settings: this.#settings,
-      log: this.#log,
+      log: this.#log.current,
       events: this.events,
       workers,
-      descriptors: () => this.#listeners.map(({ fd }) => fd),
+      descriptors: () => this.#sockets.all.map(({ fd }) => fd),
     })
-  }
-
-  #driverLog(): DriverLog {
-    return {
-      log: (level, text) => this.#log.log(level, text),
-      info: (text) => this.#log.info(text),
-      warning: (text) => this.#log.warning(text),
-      debug: (text) => this.#log.debug(text),
-    }
   }
 
   #watchHost(): void {
@@ -765,31 +634,18 @@ class Arbiter implements ArbiterActions {
   #leaveNothing(): void {
     for (const set of this.#sets) set.killNow()
     this.#stopRequested.resolve()
-    for (const listener of this.#listeners) listener.close(this.#upgrades.sharesSockets)
-    this.#listeners = []
-    this.#pidfile?.remove()
+    this.#sockets.close()
+    this.#pidfile.remove()
   }
 
   /** Logs why the server could not start, and returns the exit status for that. */
   #explain(error: unknown): number {
-    const known =
-      error instanceof ListenError ||
-      error instanceof IdentityError ||
-      error instanceof PidfileError ||
-      error instanceof HookError ||
-      error instanceof AcceptorFailure
-    if (!known) throw error
+    if (!isStartFailure(error)) throw error
     this.#log.error(error.message)
     // If the log is a file, the terminal would show nothing. A daemon has no terminal.
     const { stderr = process.stderr } = this.#options
     if (this.#settings.errorLogfile !== '-' || stderr !== process.stderr)
       stderr.write(`monoceros: ${error.message}\n`)
-    return error.code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
+    return statusOf(error)
   }
-}
-
-function listenOptions(settings: Settings, identity: Identity | null): ListenOptions {
-  const { backlog, reusePort } = settings
-  const pythons = helperPythons(process.env, settings)
-  return { backlog, reusePort, pythons, files: socketFilesOf(settings, identity) }
 }
