@@ -924,7 +924,7 @@ describe('another driver than signals', () => {
     const { driver, arbiter } = await drive('ok', [], { readSettings })
     await arbiter.serving()
     const both = [driver.actions.reload('first'), driver.actions.reload('second')]
-    await arbiter.logged(/second: abandoning the reload in progress.*first: reloading/s)
+    await arbiter.logged(/second: abandoning the reload in progress.*second: reloading/s)
     read()
     const failed = { reloaded: false, reason: 'no such setting' }
     expect(await Promise.all(both)).toEqual([failed, failed])

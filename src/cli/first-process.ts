@@ -22,8 +22,8 @@ const PASSED_ON = [
   'SIGWINCH',
 ] as const
 /**
- * Replaces `python/monoceros-init` without a Python. A shell reaps all its orphans while it waits. It
- * cannot tell an upgraded server from other orphans, so it ends with the first one.
+ * Replaces `python/monoceros-init` without a Python. A shell reaps all its orphans while it waits.
+ * It cannot tell an upgraded server from other orphans, so it ends with the first one.
  */
 const SHELL = '/bin/sh'
 const SHELL_INIT = `"$@" &
