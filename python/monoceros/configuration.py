@@ -161,8 +161,7 @@ def _hook(location: str, name: str, value: Any) -> Callable[..., Any]:
             return _shortened(value, shorter[0])
     if counts and wanted not in counts:
         raise ConfigurationError(
-            f"{location}: {name} is called with {wanted} argument{'s' if wanted > 1 else ''}, "
-            "which the function does not accept"
+            f"{location}: {name} must accept {wanted} argument{'s' if wanted > 1 else ''}"
         )
     return value  # type: ignore[no-any-return]
 

@@ -119,7 +119,7 @@ class Mistakes(InFolder):
     def test_a_hook_must_be_a_function_with_the_right_arguments(self) -> None:
         self.assertIn("post_fork is an int, not a function", self.refusal("post_fork = 1"))
         self.assertIn(
-            "post_fork is called with 2 arguments, which the function does not accept",
+            "post_fork must accept 2 arguments",
             self.refusal("def post_fork(worker): pass"),
         )
         self.assertIn("cannot import 'nowhere.hook'", self.refusal("on_exit = 'nowhere.hook'"))

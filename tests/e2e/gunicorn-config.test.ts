@@ -324,7 +324,7 @@ ${more}
     ],
     [
       'def on_exit(): pass',
-      'on_exit is called with 1 argument, which the function does not accept',
+      'on_exit must accept 1 argument',
     ],
     ['import sys\nsys.exit("no")', 'SystemExit: no'],
     ['import os\nos._exit(4)', 'The process that runs'],

@@ -11,9 +11,8 @@ export const configurationSettings = [
     nullable: true,
     default: null,
     commandLineOnly: true,
-    doc: `The config file: a Python file of Gunicorn (\`PATH\`, \`file:PATH\` or
-\`python:MODULE\`), or an object of settings in \`.json\`, \`.js\`, \`.mjs\`, \`.ts\` or
-\`.mts\`.
+    doc: `The config file: Gunicorn's Python file (\`PATH\`, \`file:PATH\` or \`python:MODULE\`), or an
+object of settings in a \`.json\`, \`.js\`, \`.mjs\`, \`.ts\` or \`.mts\` file.
 
 Defaults to \`monoceros.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\` or \`.json\` in the current
 folder, or else \`gunicorn.conf.py\` there.`,

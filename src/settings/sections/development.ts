@@ -38,7 +38,7 @@ Poll where files change without a report: on network file systems and in some vi
     type: 'strings',
     metavar: 'FILE',
     default: [],
-    doc: `More files whose changes make \`reload\` load the application again; repeatable.
+    doc: `Another file whose change reloads the application; repeatable.
 
 Names may have wildcards: \`*\` and \`?\` match within a name, \`**\` matches any number of folders,
 and \`[abc]\` matches one of these characters.
@@ -64,8 +64,8 @@ The server adds one script to the HTML pages that it sends to \`reload_clients\`
     rule: 'networks',
     metavar: 'NETWORKS',
     default: ['127.0.0.0/8', '::1'],
-    doc: `The addresses and networks whose clients see the error of an application that cannot be
-loaded, and whose browsers \`reload_browser\` refreshes; \`*\` for all.
+    doc: `Addresses and networks of the clients that see the error page of \`reload\`, and whose
+browsers \`reload_browser\` refreshes; \`*\` means all.
 
 An error shows paths and source code, so the default is this machine.
 Other clients get an answer without it.
