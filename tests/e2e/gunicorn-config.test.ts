@@ -322,10 +322,7 @@ ${more}
       'gunicorn.conf.py:1: timeout: expected a number of seconds, 0 or more, ' +
         'got "<function print>"',
     ],
-    [
-      'def on_exit(): pass',
-      'on_exit must accept 1 argument',
-    ],
+    ['def on_exit(): pass', 'on_exit must accept 1 argument'],
     ['import sys\nsys.exit("no")', 'SystemExit: no'],
     ['import os\nos._exit(4)', 'The process that runs'],
     ['paste = "site.ini"', 'gunicorn.conf.py:1: paste is not supported: write a module'],
