@@ -170,7 +170,7 @@ export class Acceptor implements AcceptorControls {
       onTrouble,
     })
     this.#accessLog = accessLog
-    logRequests(this.#events, (record) => accessLog.record(record))
+    logRequests(this.#events, (record) => accessLog.record(record), settings.accessLogSkip)
   }
 
   #acceptFailed(where: string, error: Error): void {

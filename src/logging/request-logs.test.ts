@@ -34,6 +34,28 @@ it('the error log has a line for each refusal, which a client cannot forge', () 
   ])
 })
 
+it('the access log leaves out paths that are to be skipped, unless they fail', () => {
+  const events = new RequestEvents(() => {})
+  const all: AccessRecord[] = []
+  const kept: string[] = []
+  logRequests(events, (record) => all.push(record))
+  logRequests(events, ({ target, status }) => kept.push(`${target} ${status}`), [
+    '/healthz',
+    '/a.b/*',
+  ])
+  events.requestRefused.publish(refused)
+  for (const target of ['/healthz', '/healthz?a', '/healthz/x', '/a.b/c/d', '/aXb/c', '/?/healthz'])
+    events.requestEnded.publish({ ...all[0]!, target, status: 200 })
+  events.requestEnded.publish({ ...all[0]!, target: '/healthz', status: 503 })
+  expect(kept).toEqual([
+    '/\xff 400',
+    '/healthz/x 200',
+    '/aXb/c 200',
+    '/?/healthz 200',
+    '/healthz 503',
+  ])
+})
+
 it('the access log has requests that ended, and refused ones that never began', () => {
   const records: AccessRecord[] = []
   const events = new RequestEvents(() => {})

@@ -4,9 +4,20 @@ import type { AccessRecord } from '../observe/access-record.ts'
 import type { RequestEvents, RequestRefused } from '../observe/request-events.ts'
 import type { LogLevel } from './error-log.ts'
 
-/** Records every request that ends, and every message that is refused before it is one. */
-export function logRequests(events: RequestEvents, record: (record: AccessRecord) => void): void {
-  events.requestEnded.subscribe(record)
+/** A request that is answered with this status or a higher one is always recorded. */
+const FAILED = 400
+
+/**
+ * Records every request that ends, and every message that is refused before it is one.
+ *
+ * @param skip paths whose requests are not recorded unless they fail; see `access_log_skip`
+ */
+export function logRequests(
+  events: RequestEvents,
+  record: (record: AccessRecord) => void,
+  skip: readonly string[] = [],
+): void {
+  events.requestEnded.subscribe(skip.length === 0 ? record : recordOthers(record, skip))
   events.requestRefused.subscribe((refused) => {
     if (!refused.begun) record(recordOf(refused))
   })
@@ -28,6 +39,19 @@ export function logRefusals(
     const line = `Refused ${what} from ${remoteAddress || 'unix socket'} with ${status}: ${reason}`
     write(refused.clientGaveUp ? 'info' : 'warning', `requests refused with ${status}`, line)
   })
+}
+
+function recordOthers(
+  record: (record: AccessRecord) => void,
+  skip: readonly string[],
+): (record: AccessRecord) => void {
+  const patterns = skip.map((path) =>
+    path.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^?]*'),
+  )
+  const skipped = new RegExp(`^(?:${patterns.join('|')})(?:\\?|$)`)
+  return (ended) => {
+    if (ended.status >= FAILED || !skipped.test(ended.target)) record(ended)
+  }
 }
 
 function recordOf({ requestLine, remoteAddress, status, startedAt }: RequestRefused): AccessRecord {

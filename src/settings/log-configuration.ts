@@ -122,7 +122,10 @@ function targetOf(
   const entry = part(part(configuration, 'loggers'), logger)
   const names = Array.isArray(entry.handlers) ? entry.handlers.map(String) : []
   if (Array.isArray(entry.filters) && entry.filters.length > 0)
-    note(`filters of ${logger} do not apply to ${what}`)
+    note(
+      `filters of ${logger} do not apply to ${what}` +
+        (logger === 'gunicorn.access' ? '; --access-log-skip leaves paths out of it' : ''),
+    )
   let target: Target | null = null
   for (const name of names) {
     const handler = part(part(configuration, 'handlers'), name)

@@ -83,6 +83,7 @@ describe.skipIf(!hasPython())('logs', () => {
       cwd,
       args: [
         ...['--access-logfile', access, '--access-logformat', 'json'],
+        ...['--access-log-skip', '/healthz,/livez/*'],
         ...['--error-logformat', 'json', '--capture-output', 'lines'],
       ],
     })
@@ -98,6 +99,7 @@ describe.skipIf(!hasPython())('logs', () => {
       Buffer.from(get('/log'), 'latin1'),
       Buffer.from(get('/print'), 'latin1'),
     ]
+    for (const target of ['/healthz?now', '/livez/db']) await exchangeOnce(server, get(target))
     for (const request of hostile) await exchangeOnce(server, request)
     await server.waitForLog(/to stderr/)
     await server.stop()

@@ -23,10 +23,26 @@ interface Row {
 
 const SYNC = ['-k', 'sync']
 const THREADS = ['-k', 'gthread', '--threads', '2']
+const GREENLETS = ['-k', 'gevent']
 
 const rows: readonly Row[] = [
   { signals: ['SIGTERM'], args: SYNC, gunicorn: 'answered, ends', ours: 'answered, ends' },
   { signals: ['SIGTERM'], args: THREADS, gunicorn: 'answered, ends', ours: 'answered, ends' },
+  { signals: ['SIGTERM'], args: GREENLETS, gunicorn: 'answered, ends', ours: 'answered, ends' },
+  {
+    signals: ['SIGINT'],
+    args: GREENLETS,
+    gunicorn: 'cut, ends',
+    ours: 'answered, ends',
+    because: 'nobody who presses Ctrl-C wants errors; a second one ends the requests',
+  },
+  { signals: ['SIGQUIT'], args: GREENLETS, gunicorn: 'cut, ends', ours: 'cut, ends' },
+  {
+    signals: ['SIGHUP'],
+    args: GREENLETS,
+    gunicorn: 'answered, serves',
+    ours: 'answered, serves',
+  },
   { signals: ['SIGTERM', 'SIGTERM'], gunicorn: 'answered, ends', ours: 'answered, ends' },
   { signals: ['SIGTERM', 'SIGINT'], gunicorn: 'cut, ends', ours: 'cut, ends' },
   { signals: ['SIGTERM', 'SIGQUIT'], gunicorn: 'cut, ends', ours: 'cut, ends' },

@@ -60,6 +60,20 @@ Quotes, backslashes, control characters and bytes beyond ASCII that a client sen
 Apache.`,
   },
   {
+    name: 'access_log_skip',
+    section: 'Logging',
+    flags: ['--access-log-skip'],
+    type: 'strings',
+    metavar: 'PATHS',
+    default: [],
+    doc: `Paths whose requests are left out of the access log, such as those of health checks:
+\`/healthz,/livez\`; comma separated, repeatable.
+\`*\` stands for any characters: \`/static/*\`.
+
+A request that is answered with a status of 400 or more is in the log all the same.
+It takes the place of a \`logging.Filter\` on \`gunicorn.access\`.`,
+  },
+  {
     name: 'error_logfile',
     section: 'Logging',
     flags: ['--error-logfile', '--log-file'],
