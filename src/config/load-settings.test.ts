@@ -400,6 +400,11 @@ describe('config files', () => {
     expect(failed).not.toMatch(/jiti|node:internal\/modules/)
   })
 
+  test.each(['own.config.ts', 'own.config.mjs'])('%s that does not find us', async (name) => {
+    write(name, 'import { defineConfig } from "monoceros"\nexport default defineConfig({})')
+    await expect(load(`-c ${name}`)).rejects.toThrow(/beside the file \(npm install monoceros\)/)
+  })
+
   test('an error in a module is shown with its stack', async () => {
     write('throws.mjs', 'throw new RangeError("too\\nbad")')
     const failed = load('-c throws.mjs')

@@ -58,10 +58,8 @@ async function runModule(path: string, name: string): Promise<unknown> {
   try {
     contents = await importFile(path, true)
   } catch (error) {
-    throw new SettingsError(
-      'config-file',
-      `${name} could not be read\n${await importFailureText(error, path)}`,
-    )
+    const text = await importFailureText(error, path)
+    throw new SettingsError('config-file', `${name} could not be read\n${text}${adviceOn(text)}`)
   }
   if (!('default' in contents)) {
     throw new SettingsError(
@@ -70,6 +68,15 @@ async function runModule(path: string, name: string): Promise<unknown> {
     )
   }
   return contents.default
+}
+
+/** The command may be installed for all projects, where a file of one does not find the package. */
+function adviceOn(failure: string): string {
+  if (!/Cannot find (?:module|package) 'monoceros'/.test(failure)) return ''
+  return (
+    '\nInstall the package beside the file (npm install monoceros), ' +
+    'or export the settings without defineConfig(): export default { workers: 2 }'
+  )
 }
 
 function oneLine(error: unknown): string {
