@@ -107,6 +107,40 @@ it('kills a worker that cannot be interrupted', async () => {
   expect(logged).toEqual(['40 Killing worker 7: a request ran longer than 2 s (timeout)'])
 })
 
+it.each(['sync', 'gevent'] as const)(
+  'kills a %s worker that hangs between requests',
+  async (workerClass) => {
+    const { handle, logged, assign, pass, worker, condemned } = await makeTimeouts(1, workerClass)
+    assign()
+    handle.lastBegun = 1
+    handle.answers(1)
+    const waiting = assign()
+    pass(1900)
+    expect(handle.calls).toEqual([])
+    pass(200)
+    expect(worker.state).toBe('condemned')
+    expect(condemned).toHaveBeenCalledOnce()
+    expect(logged).toEqual([
+      '40 Killing worker 7: it has not begun a request that it has had for 2 s (timeout)',
+    ])
+    vi.advanceTimersByTime(200)
+    expect(handle.calls).toEqual(['abort'])
+    // Another worker gets it.
+    expect(waiting.calls).toEqual([])
+  },
+)
+
+it('leaves alone what waits behind a request at work', async () => {
+  const { handle, logged, assign, pass, worker } = await makeTimeouts()
+  assign()
+  assign()
+  handle.lastBegun = 1
+  vi.advanceTimersByTime(1500)
+  worker.assignments.get(1)!.activeAt = performance.now() // it has sent something
+  pass(1000)
+  expect([worker.state, handle.calls, logged]).toEqual(['serving', [], []])
+})
+
 it('lets the other threads finish first, within the graceful timeout', async () => {
   const { handle, assign, pass, worker } = await makeTimeouts(2)
   handle.interrupts = false

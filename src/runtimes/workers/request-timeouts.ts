@@ -58,7 +58,19 @@ export class RequestTimeouts {
       const { timeout } = this.#options
       assignment.task.lost(504, `the application sent nothing for ${timeout} s (timeout)`)
     }
-    if (late.length > 0 && !this.#interrupt(worker, late)) this.#condemn(worker)
+    if (late.length > 0) {
+      if (!this.#interrupt(worker, late)) this.#condemn(worker)
+    } else if (worker.state === 'serving' && worker.hangsSince(limit)) this.#abortHanging(worker)
+  }
+
+  /** What it has not begun goes to other workers. */
+  #abortHanging(worker: Worker): void {
+    const { log, timeout, condemned } = this.#options
+    const text = `it has not begun a request that it has had for ${timeout} s (timeout)`
+    log.log(ERROR, `Killing worker ${worker.pid}: ${text}`)
+    worker.condemn()
+    condemned()
+    worker.abort('it did not begin a request')
   }
 
   /**

@@ -292,6 +292,22 @@ export class Worker implements FrameSink, WorkerListener {
     return this.#atWork().includes(assignment)
   }
 
+  /**
+   * Whether it has not begun a request since before `limit`, although nothing that the acceptor
+   * knows of keeps it from that: its process hangs between requests, or is stopped.
+   */
+  hangsSince(limit: number): boolean {
+    const { threads, cooperative } = this.#capacity
+    // Of several threads, one may hang: what it was given counts as being at work.
+    if (threads > 1 && !cooperative) return false
+    if (this.assignments.size === 0 || this.lookahead.movedAt > limit) return false
+    const begun = this.#handle?.begun() ?? 0
+    const waits = [...this.assignments].some(
+      ({ stream, activeAt }) => stream > begun && activeAt <= limit,
+    )
+    return waits && (cooperative || this.#atWork().length === 0)
+  }
+
   #atWork(): Assignment[] {
     const begun = () => this.#handle?.begun() ?? 0
     return assignmentsAtWork(this.assignments, this.#capacity, begun)
