@@ -195,6 +195,7 @@ export function makePool(
     python?: Interpreter
     multiprocess?: boolean
     preload?: boolean
+    forkTimeout?: number
   } = {},
 ): Bench {
   const {
@@ -203,6 +204,7 @@ export function makePool(
     python = interpreter,
     multiprocess = true,
     preload = false,
+    forkTimeout = 30_000,
     ...rest
   } = options
   const logged: string[] = []
@@ -221,7 +223,7 @@ export function makePool(
       ...rest,
       worker: {
         start: workerProcesses(processes),
-        ...(preload ? { preload: preloadedWorkers(processes) } : {}),
+        ...(preload ? { preload: preloadedWorkers({ ...processes, forkTimeout }) } : {}),
         application: 'tried:application',
         chdir: directory,
         pythonpath: [],

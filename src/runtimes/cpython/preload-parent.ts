@@ -29,6 +29,8 @@ import { exitReason, freshPath, type PreloadOptions, spawnPython } from './worke
 
 /** How many connections a forked worker makes: data, control, standard output and error. */
 const CHANNELS = 4
+/** A parent that takes longer for a fork hangs, perhaps in what the application does before it. */
+const FORK_MS = 30_000
 
 /** A worker that is being forked. */
 interface Fork {
@@ -156,6 +158,8 @@ export class PreloadParent implements WorkerListener, FrameSink {
     const ledgerPath = freshPath(directory, 'ledger')
     const ledger = openLedger(ledgerPath)
     const connections = new Connections(sockets, CHANNELS)
+    const limit = this.#options.forkTimeout ?? FORK_MS
+    const late = setTimeout(() => this.#hangs(limit), limit)
     try {
       const path = await connections.listen()
       const forked = new Promise<number>((resolve, reject) => {
@@ -185,6 +189,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
       closeSync(ledger)
       throw error
     } finally {
+      clearTimeout(late)
       this.#forks.delete(number)
       this.#early.delete(number)
       connections.end()
@@ -207,6 +212,17 @@ export class PreloadParent implements WorkerListener, FrameSink {
   kill(): void {
     this.#retired = true
     this.#end.force('it was not needed any more')
+    this.#handle?.kill()
+  }
+
+  /** Another parent is started for the next worker. */
+  #hangs(limit: number): void {
+    if (this.#ended) return
+    this.#log(
+      ERROR,
+      `Killing preload parent ${this.pid}: it has not forked a worker for ${limit / 1000} s`,
+    )
+    this.#end.force('it did not fork a worker')
     this.#handle?.kill()
   }
 

@@ -122,6 +122,19 @@ describe('a pool with a preload parent', () => {
   })
 })
 
+describe('a preload parent that does not fork', () => {
+  it('is killed, and another one is started', async () => {
+    write('tried.py', LOADING)
+    const { pool, pids, logged } = await startPool({ preload: true, forkTimeout: 2000 })
+    process.kill(loads()[0]!, 'SIGSTOP')
+    process.kill(pids[0]!, 'SIGKILL')
+    await waitFor('another parent', () => loads().length === 2)
+    await waitFor('two workers', () => pool.report().length === 2)
+    expect(logged.join()).toMatch(/Killing preload parent \d+: it has not forked a worker for 2 s/)
+    await waitFor('its end', () => !alive(loads()[0]!))
+  })
+})
+
 describe('connections to a socket that has one use', () => {
   it('are in the order in which they were made, and not read yet', async () => {
     const connections = new Connections(directory, 3)

@@ -20,6 +20,8 @@ export interface ProcessOptions {
 export interface PreloadOptions extends ProcessOptions {
   /** A folder that only this user can enter, for the sockets of forked workers. */
   readonly sockets: string
+  /** How long a fork may take, in milliseconds. It usually takes one. */
+  readonly forkTimeout?: number
 }
 
 const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
