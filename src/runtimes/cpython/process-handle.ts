@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rereadSocket } from '../../transport/reading-socket.ts'
 import type { StackReport } from '../load-watch.ts'
@@ -39,11 +40,29 @@ const DUMP_SIGNAL = 'SIGURG'
 const DUMP_MS = 750
 const DUMP_LOOK_MS = 25
 
-/** Makes the file of a ledger. Returns its descriptor. */
+/**
+ * Makes the file of a ledger. Returns its descriptor.
+ *
+ * @throws Error that names the cause if this process must not write there
+ */
 export function openLedger(path: string): number {
-  const ledger = openSync(path, 'wx+', 0o600)
+  let ledger: number
+  try {
+    ledger = openSync(path, 'wx+', 0o600)
+  } catch (error) {
+    throw ledgerError(error as NodeJS.ErrnoException, path)
+  }
   writeSync(ledger, Buffer.alloc(LEDGER_BYTES))
   return ledger
+}
+
+/** What to tell of a ledger that could not be made: usually `--user` cannot enter the folder. */
+export function ledgerError(error: NodeJS.ErrnoException, path: string): Error {
+  if (error.code !== 'EACCES' && error.code !== 'EPERM') return error
+  return new Error(
+    `the user of the server (uid ${process.geteuid?.()}) cannot write into ${dirname(path)}. ` +
+      'Set TMPDIR (or --worker-tmp-dir, if that names it) to a folder that this user can write into',
+  )
 }
 
 /** A CPython process with two channels and the ledger; see `docs/reference/frames.md`. */
