@@ -45,7 +45,7 @@ export interface LoadedSettings {
   configuration: string | null
   /**
    * The process that keeps the hooks of a Python config file, if it has any that run beside the
-   * arbiter. Whoever loads settings closes it; `serve` does.
+   * arbiter. The caller closes it; `serve` does.
    */
   configHost: ConfigHost | null
   /** What a Python config file wants instead of a server; the command line counts first. */

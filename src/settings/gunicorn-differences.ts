@@ -17,7 +17,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
     'tornado and ASGI and your own are refused',
   worker_connections:
     'with `gevent`, requests that each worker runs at once; `--max-connections` limits connections',
-  daemon: 'the command ends when the server serves, and its exit status tells whether it does',
+  daemon:
+    'the command ends when the server serves; its exit status shows whether the start succeeded',
   enable_stdio_inheritance:
     'only for `daemon`; workers always print to the error log, or see `capture_output`',
   proc_name:
