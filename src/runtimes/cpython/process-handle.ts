@@ -61,7 +61,7 @@ export function ledgerError(error: NodeJS.ErrnoException, path: string): Error {
   if (error.code !== 'EACCES' && error.code !== 'EPERM') return error
   return new Error(
     `the user of the server (uid ${process.geteuid?.()}) cannot write into ${dirname(path)}. ` +
-      'Set TMPDIR (or --worker-tmp-dir, if that names it) to a folder that this user can write into',
+      'Set TMPDIR (or --worker-tmp-dir, if that names it) to a folder in which it can write',
   )
 }
 
