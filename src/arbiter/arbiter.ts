@@ -32,9 +32,7 @@ import type {
 import { defer } from './deferred.ts'
 import { Drivers } from './drivers/drivers.ts'
 import { HookDriver } from './drivers/hooks.ts'
-import { ReloadDriver } from './drivers/reload/reload-driver.ts'
-import { SignalDriver } from './drivers/signals.ts'
-import { SystemdDriver } from './drivers/systemd.ts'
+import { standardDrivers } from './drivers/standard-drivers.ts'
 import { giveLogs, type Identity, identityOf } from './identity.ts'
 import { addressUrl } from './listeners.ts'
 import { sendArbiterMetrics } from './metrics.ts'
@@ -88,7 +86,11 @@ export async function runArbiter(
   const loaded = asLoaded(given)
   const errorLog = errorLogOptions(loaded.settings)
   try {
-    return await new Arbiter(loaded, options, new ErrorLog(errorLog)).run()
+    const { host = process, inheritance = takeInheritance(process.env) } = options
+    const standard = { settings: loaded.settings, host, isUpgrade: inheritance !== null }
+    const drivers = options.drivers ?? (await standardDrivers(standard))
+    const complete = { ...options, host, inheritance, drivers }
+    return await new Arbiter(loaded, complete, new ErrorLog(errorLog)).run()
   } catch (error) {
     if (!(error instanceof LogFileError)) throw error
     const { stderr = process.stderr } = options
@@ -96,6 +98,9 @@ export async function runArbiter(
     return EXIT.server.FAILED
   }
 }
+
+type CompleteOptions = ArbiterOptions &
+  Required<Pick<ArbiterOptions, 'host' | 'inheritance' | 'drivers'>>
 
 /** What the arbiter uses of loaded settings. */
 type UsedSettings = Pick<LoadedSettings, 'settings' | 'configuration' | 'configHost'>
@@ -150,29 +155,20 @@ class Arbiter implements ArbiterActions {
     stopping: () => this.#stopping !== null,
   })
 
-  constructor(loaded: UsedSettings, options: ArbiterOptions, log: ErrorLog) {
+  constructor(loaded: UsedSettings, options: CompleteOptions, log: ErrorLog) {
     this.#settings = loaded.settings
     this.#configuration = loaded.configuration
     this.#configHost = loaded.configHost
     this.#options = options
-    this.#host = options.host ?? process
-    const { inheritance = takeInheritance(process.env) } = options
-    const systemd = { pid: this.#host.pid, isUpgrade: inheritance !== null }
-    const drivers = [
-      ...(options.drivers ?? [
-        new SignalDriver(this.#host),
-        new SystemdDriver(systemd),
-        ...(loaded.settings.reload ? [new ReloadDriver(loaded.settings)] : []),
-      ]),
-      new HookDriver(loaded, this.#host.pid),
-    ]
+    this.#host = options.host
+    const drivers = [...options.drivers, new HookDriver(loaded, this.#host.pid)]
     this.#drivers = new Drivers(drivers, this.#stopRequested.promise)
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = new ServerLog(log)
     this.#upgrades = new Upgrades({
       pid: this.#host.pid,
       command: options.command ?? startCommand(process.cwd()),
-      inheritance,
+      inheritance: options.inheritance,
       events: this.events,
       log: this.#log,
     })
