@@ -81,6 +81,15 @@ describe('an application that cannot be loaded', () => {
     expect(answerTo(fields, peer, ['*']).shows).toBe(true)
   })
 
+  test('is not shown to a proxy of an old kind, which may add no field', () => {
+    const failing = new FailingApplication(new Audience(['127.0.0.0/8']))
+    failing.failure = FAILURE
+    const engine = new ScriptedEngine(LOOPBACK)
+    engine.request(failing.handler(next), 'GET / HTTP/1.0\r\nHost: 127.0.0.1:8000\r\n\r\n')
+    expect(engine.head?.status).toBe(500)
+    expect(engine.said.join('')).not.toContain('ValueError')
+  })
+
   test('has a style that its policy allows', () => {
     const hash = createHash('sha256').update(PAGE_STYLE).digest('base64')
     expect(PAGE_STYLE_HASH).toBe(`sha256-${hash}`)

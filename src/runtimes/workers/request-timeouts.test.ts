@@ -115,13 +115,13 @@ it.each(['sync', 'gevent'] as const)(
     handle.lastBegun = 1
     handle.answers(1)
     const waiting = assign()
-    pass(1900)
+    pass(2900)
     expect(handle.calls).toEqual([])
     pass(200)
     expect(worker.state).toBe('condemned')
     expect(condemned).toHaveBeenCalledOnce()
     expect(logged).toEqual([
-      '40 Killing worker 7: it has not begun a request that it has had for 2 s (timeout)',
+      '40 Killing worker 7: it has not begun a request that it has had for longer than 2 s (timeout)',
     ])
     vi.advanceTimersByTime(200)
     expect(handle.calls).toEqual(['abort'])
@@ -129,6 +129,21 @@ it.each(['sync', 'gevent'] as const)(
     expect(waiting.calls).toEqual([])
   },
 )
+
+it('lets a worker go on that was interrupted, with what it has not begun', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts(100, 'gevent')
+  assign()
+  assign()
+  handle.lastBegun = 1
+  pass(2100)
+  pass(100)
+  expect([worker.state, handle.calls]).toEqual(['serving', []])
+  handle.says(encodeFrame(INTERRUPTED, 1))
+  handle.answers(1)
+  handle.lastBegun = 2
+  pass(1000)
+  expect([worker.state, handle.calls]).toEqual(['serving', []])
+})
 
 it('leaves alone what waits behind a request at work', async () => {
   const { handle, logged, assign, pass, worker } = await makeTimeouts()

@@ -60,13 +60,17 @@ export class RequestTimeouts {
     }
     if (late.length > 0) {
       if (!this.#interrupt(worker, late)) this.#condemn(worker)
-    } else if (worker.state === 'serving' && worker.hangsSince(limit)) this.#abortHanging(worker)
+      return
+    }
+    // Those that were interrupted keep it busy for a moment.
+    const hangs = worker.state === 'serving' && worker.hangsSince(limit - INTERRUPT_MS)
+    if (hangs) this.#abortHanging(worker)
   }
 
   /** What it has not begun goes to other workers. */
   #abortHanging(worker: Worker): void {
     const { log, timeout, condemned } = this.#options
-    const text = `it has not begun a request that it has had for ${timeout} s (timeout)`
+    const text = `it has not begun a request that it has had for longer than ${timeout} s (timeout)`
     log.log(ERROR, `Killing worker ${worker.pid}: ${text}`)
     worker.condemn()
     condemned()
