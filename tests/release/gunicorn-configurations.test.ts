@@ -46,7 +46,7 @@ test('there are 18 configurations', () => {
 })
 
 describe.skipIf(!hasPython())('a configuration of Gunicorn', () => {
-  test.each(configurations)('%s is accepted by Gunicorn and by us', async (name) => {
+  test.each(configurations)('%s is accepted by both, except TLS', async (name) => {
     const { env, args } = partsOf(name)
     const environment = {
       PATH: process.env.PATH ?? '',
