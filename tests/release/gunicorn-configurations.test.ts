@@ -1,43 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { splitShellWords } from '../../src/settings/shell-words.ts'
-import { appsDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
 import { startGunicorn } from '../support/gunicorn.ts'
+import {
+  configurations,
+  configurationsFolder,
+  partsOf,
+} from '../support/gunicorn-configurations.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runToEnd } from '../support/running-server.ts'
 import { startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-const folder = join(appsDirectory, 'gunicorn-configs')
-const NOT_CONFIGURATIONS = ['app.py', 'events.py']
-const configurations = readdirSync(folder).filter(
-  (name) => /\.(py|args)$/.test(name) && !NOT_CONFIGURATIONS.includes(name),
-)
-
 /** What we do not have yet, with the reason. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   'tls.py': /^monoceros: tls\.py:\d+: \w+ is not supported: TLS is not supported yet/,
   'unit.args': /^monoceros: --certfile is not supported: TLS is not supported yet/,
-}
-
-/** What a configuration adds to the environment and to the arguments. */
-function partsOf(name: string): { env: Record<string, string>; args: string[] } {
-  if (name.endsWith('.py')) return { env: {}, args: ['-c', name, 'app:app'] }
-  const words = splitShellWords(readFileSync(join(folder, name), 'utf8').trim()) ?? []
-  const variables = words.filter((word, index) => isVariable(word) && index < firstFlag(words))
-  const env = Object.fromEntries(variables.map((word) => word.split(/=(.*)/s).slice(0, 2)))
-  return { env, args: words.slice(variables.length) }
-}
-
-function firstFlag(words: readonly string[]): number {
-  return words.findIndex((word) => !isVariable(word))
-}
-
-function isVariable(word: string): boolean {
-  return /^[A-Z_]+=/.test(word)
 }
 
 test('there are 18 configurations', () => {
@@ -56,7 +36,7 @@ describe.skipIf(!hasPython())('a configuration of Gunicorn', () => {
       RUN_AS_GROUP: 'nogroup',
       ...env,
     }
-    const options = { cwd: folder, env: environment }
+    const options = { cwd: configurationsFolder, env: environment }
     const gunicorn = join(testPython().prefix, 'bin', 'gunicorn')
     const theirs = await runToEnd(gunicorn, ['--check-config', ...args], options)
     expect(theirs).toMatchObject({ code: 0, stderr: '' })
@@ -100,7 +80,7 @@ describe.skipIf(!hasPython())('the hooks of a configuration', () => {
       app: 'app:app',
       args: ['-c', name, '-b', '127.0.0.1:0'],
       env: { EVENTS: file },
-      cwd: folder,
+      cwd: configurationsFolder,
     })
     // Gunicorn answers while other workers still start.
     await waitFor('every worker', () => {
