@@ -121,7 +121,8 @@ it.each(['sync', 'gevent'] as const)(
     expect(worker.state).toBe('condemned')
     expect(condemned).toHaveBeenCalledOnce()
     expect(logged).toEqual([
-      '40 Killing worker 7: it has not begun a request that it has had for longer than 2 s (timeout)',
+      '40 Killing worker 7: it has not begun a request that it has had ' +
+        'for longer than 2 s (timeout)',
     ])
     vi.advanceTimersByTime(200)
     expect(handle.calls).toEqual(['abort'])
