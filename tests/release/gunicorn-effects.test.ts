@@ -52,13 +52,22 @@ async function workers(it: ConfiguredServer, count: number): Promise<number> {
 
 function rewrite(it: ConfiguredServer): void {
   const path = join(it.folder, 'app.py')
-  writeFileSync(path, readFileSync(path, 'utf8').replace('"hello"', '"good morning"'))
+  const text = readFileSync(path, 'utf8').replace('"hello"', '"good morning"')
+  writeFileSync(path, `${text}# edited\n`)
 }
 
 /** Edits the application, and waits until the new one answers. */
 async function edit(it: ConfiguredServer): Promise<string> {
-  rewrite(it)
-  return (await it.until('the edited application', ({ greeting }) => greeting !== 'hello')).greeting
+  let written = 0
+  const seen = await it.until('the edited application', ({ greeting }) => {
+    // Gunicorn begins to watch some time after its worker answers.
+    if (greeting === 'hello' && Date.now() - written > 3000) {
+      rewrite(it)
+      written = Date.now()
+    }
+    return greeting !== 'hello'
+  })
+  return seen.greeting
 }
 
 async function reload(it: ConfiguredServer, count = 1): Promise<void> {
@@ -462,7 +471,8 @@ const courses: readonly Course[] = [
       },
     },
     async observe(it) {
-      await it.get('/a')
+      // A worker of Gunicorn that has just been forked misses TERM.
+      await it.everyWorker(2)
       await it.get('/raise')
       const metrics = () =>
         daemons.get(it.folder)!.received.flatMap((datagram) => datagram.trimEnd().split('\n'))
