@@ -6,6 +6,8 @@ export class LogFileError extends Error {
   readonly code = 'log-file'
 }
 
+const STREAMS: Readonly<Record<string, 1 | 2>> = { '/dev/stdout': 1, '/dev/stderr': 2 }
+
 /** What became of one attempt to write. */
 export type WriteOutcome =
   /** All of it is written. */
@@ -30,13 +32,15 @@ export class LogFile {
   #fd: number
 
   /**
-   * @param path a file, or `-` for the standard stream
+   * @param path a file, or `-` for the standard stream. `/dev/stdout` and `/dev/stderr` are the
+   * streams themselves: one that is a socket, as under systemd, cannot be opened by its name.
    * @param standard the file descriptor that `-` stands for: 1 or 2
    * @throws LogFileError if the file cannot be opened
    */
   constructor(path: string, standard: 1 | 2) {
-    this.path = path
-    this.#standard = standard
+    const named = STREAMS[path]
+    this.path = named === undefined ? path : '-'
+    this.#standard = named ?? standard
     this.#fd = this.#open()
   }
 

@@ -14,6 +14,18 @@ async function load(configuration: object, args: readonly string[] = [], json = 
   return { ...(await loadSettings({ cwd, args })), cwd }
 }
 
+const HANDLERS = {
+  handlers: {
+    out: { class: 'logging.StreamHandler', stream: 'ext://sys.stdout' },
+    err: { class: 'logging.StreamHandler' },
+    warnings: {
+      class: 'logging.StreamHandler',
+      stream: 'ext://sys.stdout',
+      level: 'WARNING',
+    },
+  },
+}
+
 const FILES = {
   formatters: { lines: { '()': 'pythonjsonlogger.json.JsonFormatter' }, plain: {} },
   handlers: {
@@ -41,14 +53,72 @@ test.each([false, true])('files, levels and JSON are taken over (JSON file: %s)'
   expect(notes.filter((note) => /error.log is not rotated/.test(note))).toHaveLength(1)
 })
 
-test('a setting counts more', async () => {
+test('as in Gunicorn, it counts more than settings for the loggers that it names', async () => {
   const args = ['--access-logfile', '-', '--access-logformat', '%(h)s', '--log-level', 'debug']
-  const { settings } = await load(FILES, args)
+  const { settings, cwd } = await load(FILES, args)
   expect(settings).toMatchObject({
+    accessLogfile: join(cwd, 'access.log'),
+    accessLogFormat: '%(h)s',
+    logLevel: 'warning',
+  })
+  expect((await load({ loggers: { shop: {} } }, args)).settings).toMatchObject({
     accessLogfile: '-',
     accessLogFormat: '%(h)s',
     logLevel: 'debug',
   })
+})
+
+test.each([
+  ['handlers', {}],
+  ['level', { level: 'WARNING', handlers: ['out'] }],
+  ['handler that takes them', { handlers: ['warnings'] }],
+])('without a %s there is no access log', async (_, logger) => {
+  const { settings, notes } = await load({ ...HANDLERS, loggers: { 'gunicorn.access': logger } }, [
+    '--access-logfile',
+    '-',
+  ])
+  const isSkipped = 'handlers' in logger && logger.handlers[0] === 'warnings'
+  expect(settings.accessLogfile).toBe(isSkipped ? '-' : null)
+  expect(notes.some((note) => /there is no access log/.test(note))).toBe(!isSkipped)
+})
+
+test.each([
+  ['its own handler', { 'gunicorn.access': { handlers: ['err'] } }, '/dev/stderr'],
+  ['the handler of root', { 'gunicorn.access': { propagate: true } }, '-'],
+  ['the handler of gunicorn', { gunicorn: { handlers: ['err'], propagate: false } }, '/dev/stderr'],
+  ['none of root, which gunicorn does not reach', { gunicorn: { propagate: false } }, null],
+])('the access log goes to %s', async (_, loggers, file) => {
+  const root = { level: 'INFO', handlers: ['out'] }
+  expect((await load({ ...HANDLERS, root, loggers })).settings.accessLogfile).toBe(file)
+})
+
+test('the error log goes to standard output, and its handler has a level', async () => {
+  const loggers = { 'gunicorn.error': { level: 'INFO', handlers: ['warnings'] } }
+  expect((await load({ ...HANDLERS, loggers })).settings).toMatchObject({
+    errorLogfile: '/dev/stdout',
+    logLevel: 'warning',
+  })
+})
+
+test.each([
+  [{ format: '%(message)s' }, '%(h)s'],
+  [{ format: '{message}', style: '{' }, '%(h)s'],
+  [{ format: '%(levelname)s|%(name)s|%(message)s 100%%' }, 'INFO|gunicorn.access|%(h)s 100%%'],
+  [{ format: '%(asctime)s %(message)s' }, null],
+  [{ format: '%(message)s', class: 'shop.logs.Formatter' }, null],
+  [{ format: 'no message' }, null],
+])('the format of lines: %j', async (formatter, format) => {
+  const { settings, notes } = await load(
+    {
+      formatters: { own: formatter },
+      handlers: { out: { class: 'logging.StreamHandler', formatter: 'own' } },
+      loggers: { 'gunicorn.access': { handlers: ['out'] } },
+    },
+    ['--access-logformat', '%(h)s'],
+  )
+  expect(settings.accessLogFormat).toBe(format ?? '%(h)s')
+  const isNoted = notes.some((note) => /formatter own is not used for the access log/.test(note))
+  expect(isNoted).toBe(format === null)
 })
 
 test("Gunicorn's defaults write the access log to standard output", async () => {
