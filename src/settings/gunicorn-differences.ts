@@ -1,3 +1,7 @@
+const LOGCONFIG =
+  "for the server's own logs, files, streams, levels and JSON " +
+  '[are taken over](logging.md#pythons-logging)'
+
 /**
  * How our settings differ from Gunicorn's of the same name, for the guide. A setting that is not
  * listed is the same, including its default.
@@ -48,6 +52,9 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   reload_extra_files: 'a pattern may match files that do not exist yet',
   capture_output:
     'always on; `raw` passes the output on [as it is](logging.md#what-the-application-prints)',
+  logconfig: LOGCONFIG,
+  logconfig_json: LOGCONFIG,
+  logconfig_dict: LOGCONFIG,
   syslog_addr: 'over TCP, messages end with a line end',
   pythonpath: 'also a list; the first folder is searched first (in Gunicorn the last)',
   root_path:

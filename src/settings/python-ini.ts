@@ -1,4 +1,4 @@
-/** INI files in the form of Python's `configparser`, as far as configurations of logging need it. */
+/** INI files in the form of Python's `configparser`, as far as logging needs it. */
 
 /** An INI file. */
 export interface PythonIni {

@@ -424,7 +424,7 @@ const courses: readonly Course[] = [
         'in front of it': line?.[1],
         'access log in the file': access.test(file),
         'error line': /^(.*)Error handling request/m.exec(file)?.[1]?.replace(/\d+/g, 'N'),
-        'standard error': it.server.stderr().replace(it.folder, 'FOLDER'),
+        'standard error': it.server.stderr().replaceAll(it.folder, 'FOLDER'),
       }
     },
     differences: {
@@ -437,26 +437,20 @@ const courses: readonly Course[] = [
           '"agent": "a \\"quoted\\" \\\\ one", "time": "TIME"}',
         because: 'a client could make the line invalid JSON with a backslash',
       },
-      'in front of it': {
-        gunicorn: 'INFO|gunicorn.access|',
-        monoceros: '',
-        because: 'formatters of Python are not used for what is written outside Python',
-      },
-      'access log in the file': {
-        gunicorn: true,
-        monoceros: false,
-        because: 'accesslog says "-", and a setting counts more here than the dictionary',
-      },
       'error line': {
         gunicorn: 'ERROR|gunicorn.error|',
         monoceros: '[N-N-N N:N:N +N] [N] [ERROR] ',
-        because: 'as for the access log',
+        because: "the server's own messages have a form of their own; a note at start says so",
       },
       'standard error': {
         gunicorn: '',
         monoceros:
+          'monoceros: note: logconfig_dict: the access log goes to FOLDER/all.log, ' +
+          'as for gunicorn.access\n' +
           'monoceros: note: logconfig_dict: the error log goes to FOLDER/all.log, ' +
-          'as for gunicorn.error\n',
+          'as for gunicorn.error\n' +
+          'monoceros: note: logconfig_dict: formatter line is not used for ' +
+          "the server's own messages\n",
         because: 'what is taken over from the dictionary is told',
       },
     },
@@ -661,16 +655,15 @@ const courses: readonly Course[] = [
     differences: {
       'access line': {
         gunicorn: 'TIME [PID] [INFO] 127.0.0.1 - - [TIME +0000] "GET /log HTTP/1.1" 200 N "-" "-"',
-        monoceros: undefined,
-        because:
-          'an INI file is for the application; a note at start says so (docs/guides/logging.md)',
+        monoceros: '127.0.0.1 - - [TIME +0000] "GET /log HTTP/1.1" 200 N "-" "-"',
+        because: 'a formatter with a time is not used; a note at start says so',
       },
       'error line': {
         gunicorn: 'TIME [PID] [ERROR] Error handling request GET /raise',
-        monoceros: undefined,
-        because: 'the error log is written outside Python, to standard error',
+        monoceros: '[TIME +0000] [PID] [ERROR] Error handling request "GET /raise HTTP/1.1"',
+        because: 'as for the access log',
       },
-      'standard error is empty': { gunicorn: true, monoceros: false, because: 'as above' },
+      'standard error is empty': { gunicorn: true, monoceros: false, because: 'it has the notes' },
     },
   },
   {
