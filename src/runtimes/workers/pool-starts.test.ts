@@ -17,7 +17,7 @@ function makePool(options: Partial<PoolOptions> = {}) {
     maxRequests: 0,
     maxRequestsJitter: 0,
     backlogLimit: 10,
-    worker: workerOptions(start),
+    worker: { ...workerOptions(start), multiprocess: (options.workers ?? 1) > 1 },
     log: { log: (level, text) => void logged.push(`${level} ${text}`), output: () => {} },
     ...options,
   })
@@ -67,6 +67,24 @@ describe('a worker whose process takes time to start', () => {
     expect(started.value).toMatchObject([{ pid: 101, pythonVersion: '3.14.2' }])
     handle.answers(1)
     expect(task.answers).toBe(1)
+    pool.kill()
+  })
+
+  it('makes the oldest leave if it is one too many by then', async () => {
+    const { pool, starts } = makePool({ workers: 2 })
+    const started = pool.start()
+    const handles = starts.map((start) => start!.succeed())
+    await soon()
+    for (const handle of handles) handle.ready()
+    await started
+    pool.scale(3)
+    await soon()
+    pool.scale(2)
+    const third = starts[2]!.succeed()
+    await soon()
+    third.ready()
+    await soon()
+    expect([...handles, third].map(({ types }) => types)).toEqual([[START, STOP], [START], [START]])
     pool.kill()
   })
 

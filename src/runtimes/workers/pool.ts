@@ -278,8 +278,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
   #spawnReplacement(): void {
     this.#spawn().then(
       (worker) => {
-        if (this.#stopping) worker.leave()
-        else this.#log(INFO, `Worker ${worker.pid} serves`)
+        if (this.#stopping) return worker.leave()
+        this.#log(INFO, `Worker ${worker.pid} serves`)
+        // The number may have become smaller in the meantime. A reload leaves as many as it should.
+        if (this.#reload === null) this.#retireSurplus()
       },
       (error: Error) => {
         if (this.#stopping || isExpected(error)) return
@@ -399,15 +401,23 @@ export class WorkerPool implements Runtime, WorkerOwner {
   /** Changes the number of workers. */
   scale(workers: number): void {
     this.#target = workers
-    const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
-    // The oldest leave, as with Gunicorn.
-    const left = serving.splice(Math.max(0, serving.length - workers))
-    for (const worker of serving) this.#retire(worker)
+    const left = this.#retireSurplus()
     if (workers > 1 && !this.#worker.multiprocess) {
       this.#worker = { ...this.#worker, multiprocess: true }
       for (const worker of left) this.#refresh(worker)
     }
     this.#fill()
+  }
+
+  /**
+   * Lets the oldest workers leave, as Gunicorn does, if more serve than there should be.
+   * @returns those that stay
+   */
+  #retireSurplus(): Worker[] {
+    const serving = [...this.#workers].filter((worker) => worker.state === 'serving')
+    const left = serving.splice(Math.max(0, serving.length - this.#target))
+    for (const worker of serving) this.#retire(worker)
+    return left
   }
 
   /**
