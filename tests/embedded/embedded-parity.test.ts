@@ -16,7 +16,14 @@ interface Difference {
   /** What is seen instead: the error, from its beginning, or `skipped`. */
   readonly sees: string
   /** What the embedded Python lacks. */
-  readonly because: 'threads' | 'sockets' | 'processes' | 'timers' | '/proc' | 'lenient imports'
+  readonly because:
+    | 'threads'
+    | 'sockets'
+    | 'processes'
+    | 'timers'
+    | '/proc'
+    | 'gevent'
+    | 'lenient imports'
   readonly why: string
 }
 
@@ -85,6 +92,67 @@ const differences: readonly Difference[] = [
     why:
       "An import hook of Pyodide's raises for what is no string in sys.path, where the " +
       "system's Python passes over it.",
+  },
+  ...[
+    'tests.test_preload.TestPreloadParent.',
+    'tests.test_server_hooks.ServerHooksTest.',
+    'tests.test_server_log.Configurations.',
+    'tests.test_server_log.Loggers.test_the_level_is_that_of_the_server',
+    'tests.test_server_log.Loggers.test_what_is_logged_reaches_the_acceptor_with_its_level',
+    'tests.test_server_log.Metrics.',
+    'tests.test_worker_hooks.WorkerHooksTest.',
+  ].map(
+    (tests): Difference => ({
+      tests,
+      sees: noNetwork,
+      because: 'processes',
+      why:
+        'They start a worker, a preload parent or a config host as a process. ' +
+        '`tests/embedded/python-config.test.ts` has what the embedded Python does instead.',
+    }),
+  ),
+  ...[
+    'byte_code_of_a_fresh_source_is_not_kept',
+    'modules_of_requests_are_reported_once_also_broken_ones',
+    'url_patterns_of_django_are_loaded_with_the_application',
+    'without_reload_byte_code_is_kept',
+  ].map(
+    (name): Difference => ({
+      tests: `tests.test_development.LoadingTest.test_${name}`,
+      sees: 'OSError: [Errno 138] emscripten does not support processes',
+      because: 'processes',
+      why: 'They load an application in a fresh process.',
+    }),
+  ),
+  {
+    tests: 'tests.test_gevent_worker.Gevent.',
+    sees: 'skipped',
+    because: 'gevent',
+    why: "gevent runs on the system's Python only.",
+  },
+  {
+    tests: 'tests.test_gevent_worker.Missing.',
+    sees: noNetwork,
+    because: 'gevent',
+    why: "It starts a worker as a process of the system's Python.",
+  },
+  {
+    tests: 'tests.test_init.InitTest.test_a_signal_between_two_servers_reaches_the_second',
+    sees: 'skipped',
+    because: 'processes',
+    why: 'The first process of a container needs an installed Python.',
+  },
+  {
+    tests: 'tests.test_process_title.ProcessTitle.test_without_it_the_short_name_changes',
+    sees: 'skipped',
+    because: '/proc',
+    why: 'An embedded worker is a thread, so it has no name of its own.',
+  },
+  {
+    tests: 'tests.test_preload.TestThreadStarts.test_only_those_that_run_are_named',
+    sees: "RuntimeError: can't start new thread",
+    because: 'threads',
+    why: 'It starts threads. There is no preload parent there.',
   },
   ...['a_condition_wakes', 'threads_are_the_systems'].map(
     (name): Difference => ({
