@@ -289,7 +289,7 @@ function knock(path: string): Promise<string> {
 /**
  * Device and inode of a file, which identify our own socket file; undefined if there is no file.
  */
-function fileIdentity(path: string): string | undefined {
+export function fileIdentity(path: string): string | undefined {
   try {
     const stats = lstatSync(path, { bigint: true })
     return `${stats.dev}:${stats.ino}`

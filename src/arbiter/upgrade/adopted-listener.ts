@@ -1,11 +1,11 @@
-import { closeSync, lstatSync, unlinkSync } from 'node:fs'
-import type { ListeningSocket } from '../listeners.ts'
+import { closeSync, unlinkSync } from 'node:fs'
+import { fileIdentity, type ListeningSocket } from '../listeners.ts'
 import type { InheritedSocket } from './inheritance.ts'
 
 /** A listening socket that another process has made and handed over. */
 export function adoptListener({ fd, requested, address }: InheritedSocket): ListeningSocket {
   const path = address.kind === 'unix' ? address.path : null
-  const identity = path === null ? undefined : identityOf(path)
+  const identity = path === null ? undefined : fileIdentity(path)
   let open = true
   return {
     requested,
@@ -16,16 +16,7 @@ export function adoptListener({ fd, requested, address }: InheritedSocket): List
       open = false
       if (path === null || shared || identity === undefined) return
       // The file may be another server's by now.
-      if (identityOf(path) === identity) unlinkSync(path)
+      if (fileIdentity(path) === identity) unlinkSync(path)
     },
-  }
-}
-
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = lstatSync(path, { bigint: true })
-    return `${dev}:${ino}`
-  } catch {
-    return undefined
   }
 }
