@@ -1,12 +1,11 @@
 import { ErrorLog } from '../logging/error-log.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
-import { EXIT } from '../process/exit-status.ts'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
-import { AcceptorFailure } from './acceptor-exit.ts'
 import { defaultProgram } from './acceptor-program.ts'
 import { AcceptorSet } from './acceptor-set.ts'
-import { type Identity, IdentityError, identityOf } from './identity.ts'
+import { identityOf } from './identity.ts'
+import { isStartFailure, statusOf } from './start-failure.ts'
 
 /**
  * Loads the application as the server would, in one worker that serves nobody, and ends it. No
@@ -17,13 +16,17 @@ import { type Identity, IdentityError, identityOf } from './identity.ts'
 export async function checkApplication(
   settings: Settings,
 ): Promise<{ message: string; status: number } | null> {
-  let identity: Identity | null
   try {
-    identity = identityOf(settings)
+    await load(settings)
+    return null
   } catch (error) {
-    if (!(error instanceof IdentityError)) throw error
-    return { message: error.message, status: EXIT.server.FAILED }
+    if (!isStartFailure(error)) throw error
+    return { message: error.message, status: statusOf(error) }
   }
+}
+
+async function load(settings: Settings): Promise<void> {
+  const identity = identityOf(settings)
   const log = new ErrorLog({ file: '-', level: 'warning' })
   const set = new AcceptorSet({
     program: defaultProgram(),
@@ -45,12 +48,6 @@ export async function checkApplication(
   })
   try {
     await set.start()
-    return null
-  } catch (error) {
-    if (!(error instanceof AcceptorFailure)) throw error
-    const { message, code } = error
-    const status = code === 'application-load' ? EXIT.server.NOT_LOADED : EXIT.server.FAILED
-    return { message, status }
   } finally {
     set.kill()
     await set.gone
