@@ -1,7 +1,13 @@
 import { connect, createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { findSystemPython } from '../runtimes/cpython/interpreter.ts'
-import { type BoundSocket, bindTcp, canReusePort, SocketError } from '../transport/bound-socket.ts'
+import {
+  type BoundSocket,
+  bindTcp,
+  canBindAbstract,
+  canReusePort,
+  SocketError,
+} from '../transport/bound-socket.ts'
 import { bindByPython } from './python-bound.ts'
 
 const open: { close(): void }[] = []
@@ -62,8 +68,9 @@ describe('a socket that Python binds', async () => {
   })
 })
 
-test('Node.js can since libuv 1.49', () => {
-  expect(
-    ['1.46.0', '1.48.9', '1.49.0', '1.51.0', '2.0.0', ''].map((it) => canReusePort(it)),
-  ).toEqual([false, false, true, true, true, false])
+test('Node.js can since libuv 1.49, and binds abstract names since 1.47', () => {
+  const versions = ['', '1.46.0', '1.47.0', '1.48.9', '1.49.0', '1.51.0', '2.0.0']
+  const can = (bind: (libuv: string) => boolean) => versions.filter((libuv) => bind(libuv))
+  expect(can(canReusePort)).toEqual(['1.49.0', '1.51.0', '2.0.0'])
+  expect(can(canBindAbstract)).toEqual(['1.47.0', '1.48.9', '1.49.0', '1.51.0', '2.0.0'])
 })

@@ -9,6 +9,7 @@ import {
   type BoundSocket,
   bindTcp,
   bindUnix,
+  canBindAbstract,
   canReusePort,
   SocketError,
 } from '../transport/bound-socket.ts'
@@ -27,7 +28,7 @@ export interface ReusePortAddress {
 type Answer = { readonly port: number } | { readonly errno: number }
 
 /**
- * Binds with SO_REUSEPORT, and listens. Node.js can do it since its libuv 1.49 (Node.js 22.12).
+ * Binds with SO_REUSEPORT, and listens.
  *
  * @param pythons candidates for an older Node.js
  * @throws SocketError; Error if Node.js cannot do it and no Python does
@@ -42,8 +43,7 @@ export async function bindReusingPort(
 }
 
 /**
- * Binds a unix socket to an abstract name, and listens. libuv before 1.47 (Node.js 20) fills the
- * name with zero bytes up to 108, so no client would find it.
+ * Binds a unix socket to an abstract name, and listens.
  *
  * @param path begins with NUL
  * @param pythons candidates for an older Node.js
@@ -54,8 +54,7 @@ export async function bindAbstract(
   backlog: number,
   pythons: readonly string[],
 ): Promise<BoundSocket> {
-  if (!/^1\.([0-9]|[1-3][0-9]|4[0-6])\./.test(process.versions.uv))
-    return bindUnix(path, { backlog })
+  if (canBindAbstract()) return bindUnix(path, { backlog })
   return await bindByPython({ name: path.slice(1), backlog }, pythons)
 }
 

@@ -12,13 +12,22 @@ import { adoptHandle, bindHandle, type ServerHandle } from './node-internals.ts'
 const IPV6_ONLY = 1
 /** UV_TCP_REUSEPORT of libuv. An older libuv ignores it. */
 const REUSE_PORT = 2
-/** The first libuv that has it. */
-const REUSE_PORT_SINCE = [1, 49] as const
 
-/** Whether this Node.js can listen with SO_REUSEPORT. */
+/** Whether this Node.js can listen with SO_REUSEPORT: since Node.js 22.12. */
 export function canReusePort(libuv: string = process.versions.uv ?? ''): boolean {
+  return isSince(libuv, 1, 49)
+}
+
+/**
+ * Whether this Node.js binds an abstract name as it is: since Node.js 22. An older one fills the
+ * name with zero bytes up to 108, so no client would find it.
+ */
+export function canBindAbstract(libuv: string = process.versions.uv ?? ''): boolean {
+  return isSince(libuv, 1, 47)
+}
+
+function isSince(libuv: string, sinceMajor: number, sinceMinor: number): boolean {
   const [major = 0, minor = 0] = libuv.split('.').map(Number)
-  const [sinceMajor, sinceMinor] = REUSE_PORT_SINCE
   return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor)
 }
 
