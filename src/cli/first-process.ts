@@ -6,6 +6,7 @@
 import { type StdioOptions, spawn } from 'node:child_process'
 import { accessSync, constants, fstatSync } from 'node:fs'
 import { constants as system } from 'node:os'
+import type { StartCommand } from '../arbiter/upgrade/start-command.ts'
 import { helperArguments, helperPythons } from '../process/helper-python.ts'
 import type { TextOutput } from '../process/text-output.ts'
 
@@ -52,19 +53,24 @@ export function isFirstProcess(args: readonly string[], pid: number = process.pi
 /**
  * Runs the command of this process again as a child, and reaps orphans meanwhile.
  *
+ * @param own the command of this process
  * @returns the child's exit status; null if that is not possible here, because there is no Python
  */
-export async function runAsFirstProcess(stderr: TextOutput): Promise<number | null> {
+export async function runAsFirstProcess(
+  own: StartCommand,
+  stderr: TextOutput,
+): Promise<number | null> {
+  const command = [own.program, ...own.args]
   const python = helperPythons(process.env).find(isExecutable)
   if (python === undefined) {
-    if (isExecutable(SHELL)) become(SHELL, ['-c', SHELL_INIT, 'monoceros-init', ...ownCommand()])
+    if (isExecutable(SHELL)) become(SHELL, ['-c', SHELL_INIT, 'monoceros-init', ...command])
     stderr.write(
       'monoceros: note: this is process 1, and reaping orphaned processes needs Python or ' +
         'Node.js 22.15. If the application starts processes, use docker run --init\n',
     )
     return null
   }
-  const args = helperArguments('monoceros-init', ...ownCommand())
+  const args = helperArguments('monoceros-init', ...command)
   const sockets = inheritedSockets()
   // Then there is one process less; but Node.js keeps no descriptors for the new program.
   if (sockets.length === 0) become(python, args)
@@ -79,13 +85,6 @@ export async function runAsFirstProcess(stderr: TextOutput): Promise<number | nu
     })
     child.on('exit', (code, signal) => resolve(code ?? 128 + system.signals[signal!]))
   })
-}
-
-/** The command of this process, with the name of Node.js that it was given. */
-function ownCommand(): string[] {
-  const { argv0, execPath, execArgv, argv } = process
-  const node = argv0.includes('/') || /^node\d*$/.test(argv0) ? argv0 : execPath
-  return [node, ...execArgv, ...argv.slice(1)]
 }
 
 /** Turns this process into another program, with a Node.js that can do that: since 22.15. */

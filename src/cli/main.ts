@@ -13,14 +13,15 @@ import { enterAgain, withRealFolders, workingDirectory } from './working-directo
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
+const cwd = workingDirectory(process.env)
+
 if (process.pid === 1) {
   const { isFirstProcess, runAsFirstProcess } = await import('./first-process.ts')
   const started = isFirstProcess(process.argv.slice(2))
-  const status = started ? await runAsFirstProcess(process.stderr) : null
+  const status = started ? await runAsFirstProcess(startCommand(cwd), process.stderr) : null
   if (status !== null) process.exit(status)
 }
 
-const cwd = workingDirectory(process.env)
 // Before anything else sees the environment or changes it.
 const inheritance = takeInheritance(process.env)
 const daemon = becomeDaemon(process.env)
