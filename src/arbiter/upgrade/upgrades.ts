@@ -58,12 +58,13 @@ export class Upgrades {
 
   /** Calls back once, when the old server has ended; never if there was none. */
   whenPromoted(promoted: (before: number) => void): void {
+    if (this.#predecessor === null) return
     const { log, events } = this.#options
-    const { pid, gone } = this.#predecessor ?? {}
-    void gone?.then(() => {
+    const { pid, gone } = this.#predecessor
+    void gone.then(() => {
       log.info(`The old server (${pid}) has ended; this one has taken over`)
-      promoted(pid!)
-      events.upgrade.publish({ phase: 'promoted', pid: pid! })
+      promoted(pid)
+      events.upgrade.publish({ phase: 'promoted', pid })
     })
   }
 
@@ -86,19 +87,14 @@ export class Upgrades {
     this.#preparing = true
     try {
       await prepare()
+      log.info(`${cause}: starting a new server on the same sockets`)
+      this.#successor = new Successor(this.#options.command, listeners)
     } catch (error) {
       return this.#failed(error instanceof Error ? error.message : String(error))
     } finally {
       this.#preparing = false
     }
-    log.info(`${cause}: starting a new server on the same sockets`)
-    try {
-      const successor = new Successor(this.#options.command, listeners)
-      this.#successor = successor
-      return await this.#follow(successor)
-    } catch (error) {
-      return this.#failed(error instanceof Error ? error.message : String(error))
-    }
+    return await this.#follow(this.#successor)
   }
 
   #obstacle(): string | null {
