@@ -47,7 +47,7 @@ export class SystemdDriver implements ArbiterDriver {
   readonly #open: (path: string) => Notifier
   /** Another server has the same sockets, so the service does not end with this one. */
   #shared: boolean
-  readonly #timers: NodeJS.Timeout[] = []
+  #watchdog: NodeJS.Timeout | undefined
   #busy: NodeJS.Timeout | undefined
   #socket: Notifier | null = null
   #checking = false
@@ -78,7 +78,7 @@ export class SystemdDriver implements ArbiterDriver {
   }
 
   end(): void {
-    for (const timer of this.#timers) clearInterval(timer)
+    clearInterval(this.#watchdog)
     clearInterval(this.#busy)
     this.#socket?.close()
   }
@@ -121,7 +121,7 @@ export class SystemdDriver implements ArbiterDriver {
 
   #keepBusy(): void {
     clearInterval(this.#busy)
-    const text = `EXTEND_TIMEOUT_USEC=${microseconds(BUSY_MORE_MS)}`
+    const text = `EXTEND_TIMEOUT_USEC=${BUSY_MORE_MS * 1000}`
     this.#busy = setInterval(() => this.#socket?.send(text), BUSY_EVERY_MS)
   }
 
@@ -144,7 +144,7 @@ export class SystemdDriver implements ArbiterDriver {
         )
       this.#healthy = healthy
     }
-    this.#timers.push(setInterval(() => void check(), Math.max(1, Number(period) / 2000)))
+    this.#watchdog = setInterval(() => void check(), Math.max(1, Number(period) / 2000))
   }
 }
 
@@ -160,10 +160,6 @@ async function isHealthy(actions: ArbiterActions): Promise<boolean> {
 /** CLOCK_MONOTONIC, in microseconds. */
 function monotonicNow(): string {
   return String(process.hrtime.bigint() / 1000n)
-}
-
-function microseconds(milliseconds: number): number {
-  return Math.round(milliseconds * 1000)
 }
 
 function oneLine(text: string): string {

@@ -32,7 +32,8 @@ export class NotifySocket implements Notifier {
   readonly sender: Promise<NotifySender>
   readonly #path: string
   #helper: ChildProcess | null = null
-  #socket: { readonly descriptor: number; readonly inode: number } | null = null
+  /** Identifies the socket that was handed over, as long as it is there. */
+  #inode: number | null = null
   /** What waits until somebody can send; null when that is known. */
   #kept: string[] | null = []
   #send: (message: string) => void = () => {}
@@ -65,10 +66,8 @@ export class NotifySocket implements Notifier {
       const answer = await this.#ask(python)
       if (answer === null) continue
       if (!('inode' in answer)) return 'nobody'
-      const { inode } = answer
-      const descriptor = descriptorOfSocket(inode)
-      if (descriptor !== null) {
-        this.#socket = { descriptor, inode }
+      if (descriptorOfSocket(answer.inode) !== null) {
+        this.#inode = answer.inode
         this.#send = (message) => this.#write(message, RETRIES)
         return 'this process'
       }
@@ -96,7 +95,7 @@ export class NotifySocket implements Notifier {
       helper.on('error', () => resolve(null))
       helper.once('exit', () => {
         // The socket was a part of its channel.
-        this.#socket = null
+        this.#inode = null
         resolve(null)
       })
       helper.stdin?.on('error', () => {})
@@ -105,11 +104,11 @@ export class NotifySocket implements Notifier {
   }
 
   #write(message: string, retries: number): void {
-    const socket = this.#socket
-    // Another file may have the number by now.
-    if (socket === null || descriptorOfSocket(socket.inode) !== socket.descriptor) return
+    // Each time: another file may have the number by now.
+    const descriptor = this.#inode === null ? null : descriptorOfSocket(this.#inode)
+    if (descriptor === null) return
     try {
-      writeSync(socket.descriptor, message)
+      writeSync(descriptor, message)
     } catch (error) {
       const full = (error as NodeJS.ErrnoException).code === 'EAGAIN'
       if (full && retries > 0) setTimeout(() => this.#write(message, retries - 1), RETRY_MS)
