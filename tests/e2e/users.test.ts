@@ -1,18 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { descendantsOf } from '../support/processes.ts'
+import { publicFolder } from '../support/public-folder.ts'
 import { hasPython } from '../support/python.ts'
 import { runCommandHere, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -60,17 +51,9 @@ function askAs(uid: number, path: string): { status: number | null; stdout: stri
   return spawnSync(PYTHON, ['-c', ASK, path], { uid, gid: uid, encoding: 'utf8' })
 }
 
-/**
- * A folder that everybody may read, with a file that only root may, and a temporary folder.
- * Those of the suite are for its own user.
- */
-function publicFolder(): string {
-  const path = mkdtempSync('/tmp/monoceros-test-')
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-  chmodSync(path, 0o755)
-  mkdirSync(join(path, 'tmp'))
-  chmodSync(join(path, 'tmp'), 0o1777)
-  writeFileSync(join(path, 'app.py'), APPLICATION)
+/** A folder with the application, and with a file that only root may read. */
+function folderWithSecret(): string {
+  const path = publicFolder(APPLICATION)
   writeFileSync(join(path, 'secret'), 'for root')
   chmodSync(join(path, 'secret'), 0o600)
   return path
@@ -93,7 +76,7 @@ const may = linux && isRoot && existsSync(PYTHON)
 
 describe.skipIf(!may || !hasPython())('started by root', () => {
   test('nothing but the arbiter runs as root, and the application cannot go back', async () => {
-    const folder = publicFolder()
+    const folder = folderWithSecret()
     const socket = join(folder, 'site.sock')
     const access = join(folder, 'access.log')
     const server = await startServer({
@@ -145,7 +128,7 @@ describe.skipIf(!may || !hasPython())('started by root', () => {
   })
 
   test('with initgroups the user has all of its groups, and the socket is for one of them', async () => {
-    const folder = publicFolder()
+    const folder = folderWithSecret()
     const socket = join(folder, 'site.sock')
     const server = await startServer({
       app: 'app:app',
@@ -167,7 +150,7 @@ describe.skipIf(!may || !hasPython())('started by root', () => {
   })
 
   test('an application in TypeScript is loaded as the user', async () => {
-    const folder = publicFolder()
+    const folder = folderWithSecret()
     writeFileSync(
       join(folder, 'app.mjs'),
       `const loaded = [process.getuid(), process.getgid(), process.getgroups()]

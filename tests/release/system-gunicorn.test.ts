@@ -1,17 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { commandPath } from '../support/build.ts'
 import { receiveNotifications } from '../support/notify-receiver.ts'
+import { publicFolder } from '../support/public-folder.ts'
 import { hasPython, sitePackages } from '../support/python.ts'
 import { runServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -34,16 +27,6 @@ const commands = {
 }
 type Name = keyof typeof commands
 
-function publicFolder(): string {
-  const path = mkdtempSync('/tmp/monoceros-test-')
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-  chmodSync(path, 0o755)
-  mkdirSync(join(path, 'tmp'))
-  chmodSync(join(path, 'tmp'), 0o1777)
-  writeFileSync(join(path, 'app.py'), APPLICATION)
-  return path
-}
-
 /** Asks as a user without rights; what curl says if it cannot. */
 function ask(socket: string): string {
   const { stdout, status } = spawnSync(
@@ -55,7 +38,7 @@ function ask(socket: string): string {
 }
 
 async function observe(name: Name, flags: string[]): Promise<object> {
-  const folder = publicFolder()
+  const folder = publicFolder(APPLICATION)
   const socket = join(folder, 'site.sock')
   const [command, ...args] = [...commands[name], ...flags, '-b', `unix:${socket}`, 'app:app']
   const server = await runServer({
@@ -123,7 +106,7 @@ describe.skipIf((!hasActivation && !process.env.CI) || !hasPython())(
     test.each(['gunicorn', 'monoceros'] as const)(
       'starts %s at the first connection',
       async (name) => {
-        const folder = publicFolder()
+        const folder = publicFolder(APPLICATION)
         const socket = join(folder, 'given.sock')
         const notify = join(folder, 'notify')
         const systemd = await receiveNotifications(notify)
