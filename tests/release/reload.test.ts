@@ -11,7 +11,18 @@ import { waitFor } from '../support/wait-for.ts'
 /** For the browser: this project has no types of its objects. */
 const COLOUR = "getComputedStyle(document.querySelector('p')).color"
 
-const STYLE = 'p { color: rgb(1, 2, 3) }\n'
+// Where each application has them.
+const TEMPLATE = 'templates/index.html'
+const EXTRA_TEMPLATE = 'templates/extra.html'
+const STYLE = 'static/site.css'
+
+const WORD = '{{ word }}'
+const SHARED_FILES = {
+  [TEMPLATE]: `<!doctype html>
+<html><head><link rel="stylesheet" href="/${STYLE}"></head><body><p>hello ${WORD}</p></body></html>
+`,
+  [STYLE]: 'p { color: rgb(1, 2, 3) }\n',
+}
 
 /** An application of each kind: a page `/` that shows a word of a module, and `/extra`. */
 const kinds = {
@@ -34,16 +45,11 @@ def extra():
     return render_template("extra.html")
 `,
       'words.py': 'word = "one"\n',
-      'templates/index.html': page('{{ word }}', '/static/site.css'),
-      'static/site.css': STYLE,
     },
     module: 'words.py',
     renamed: { name: 'terms.py', in: 'app.py', from: 'import words', to: 'import terms as words' },
     broken: { from: 'word = ', to: 'word = (' },
     message: "SyntaxError: '(' was never closed",
-    template: 'templates/index.html',
-    style: 'static/site.css',
-    extra: 'templates/extra.html',
   },
   Django: {
     app: 'site_settings.wsgi',
@@ -91,8 +97,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings.settings")
 application = get_wsgi_application()
 `,
-      'templates/index.html': page('{{ word }}', '/static/site.css'),
-      'static/site.css': STYLE,
     },
     module: 'site_settings/words.py',
     renamed: {
@@ -103,9 +107,6 @@ application = get_wsgi_application()
     },
     broken: { from: 'word = ', to: 'raise ValueError("<b>no</b>")\nword = ' },
     message: 'ValueError: <b>no</b>',
-    template: 'templates/index.html',
-    style: 'static/site.css',
-    extra: 'templates/extra.html',
   },
   TypeScript: {
     app: './app.ts',
@@ -119,8 +120,8 @@ const read = (name: string) => {
   return existsSync(file) ? readFileSync(file, 'utf8') : '<!doctype html><p>missing</p>'
 }
 const pages: Record<string, string> = {
-  '/': read('templates/index.html').replace('WORD', word),
-  '/extra': read('templates/extra.html'),
+  '/': read('${TEMPLATE}').replace('${WORD}', word),
+  '/extra': read('${EXTRA_TEMPLATE}'),
 }
 
 type StartResponse = (status: string, headers: [string, string][]) => void
@@ -128,28 +129,17 @@ type StartResponse = (status: string, headers: [string, string][]) => void
 export default (environ: { PATH_INFO: string }, startResponse: StartResponse) => {
   const css = environ.PATH_INFO.endsWith('.css')
   startResponse('200 OK', [['Content-Type', css ? 'text/css' : 'text/html; charset=utf-8']])
-  const text = css ? read('static/site.css') : (pages[environ.PATH_INFO] ?? '')
+  const text = css ? read('${STYLE}') : (pages[environ.PATH_INFO] ?? '')
   return [Buffer.from(text)]
 }
 `,
       'words.ts': 'export const word: string = "one"\n',
-      'templates/index.html': page('WORD', '/static/site.css'),
-      'static/site.css': STYLE,
     },
     module: 'words.ts',
     renamed: { name: 'terms.ts', in: 'app.ts', from: "'./words.ts'", to: "'./terms.ts'" },
     broken: { from: 'export', to: 'throw new Error("<b>no</b>")\nexport' },
     message: 'Error: <b>no</b>',
-    template: 'templates/index.html',
-    style: 'static/site.css',
-    extra: 'templates/extra.html',
   },
-}
-
-function page(word: string, style: string): string {
-  return `<!doctype html>
-<html><head><link rel="stylesheet" href="${style}"></head><body><p>hello ${word}</p></body></html>
-`
 }
 
 const chromium = hasPython() ? findChromium() : null
@@ -172,7 +162,7 @@ describe.skipIf(chromium === null)('a page that is open in a browser', () => {
     let open: Page
 
     beforeAll(async () => {
-      project = new EditedProject(kind.files)
+      project = new EditedProject({ ...SHARED_FILES, ...kind.files })
       server = await startServer({
         app: kind.app,
         args: ['--reload-browser'],
@@ -206,9 +196,9 @@ describe.skipIf(chromium === null)('a page that is open in a browser', () => {
     })
 
     test('shows what an edit of a template has changed', async () => {
-      project.edit(kind.template, 'hello', 'welcome')
+      project.edit(TEMPLATE, 'hello', 'welcome')
       await shows('p', 'welcome six')
-      project.edit(kind.template, 'welcome', 'hello')
+      project.edit(TEMPLATE, 'welcome', 'hello')
       await shows('p', 'hello six')
     })
 
@@ -217,7 +207,7 @@ describe.skipIf(chromium === null)('a page that is open in a browser', () => {
       await open.waitForLoadState()
       await open.evaluate("window.marker = 'kept'")
       expect(await colour()).toBe('rgb(1, 2, 3)')
-      project.edit(kind.style, 'rgb(1, 2, 3)', 'rgb(4, 5, 6)')
+      project.edit(STYLE, 'rgb(1, 2, 3)', 'rgb(4, 5, 6)')
       await open.waitForFunction(`${COLOUR} === 'rgb(4, 5, 6)'`)
       expect(await open.evaluate('window.marker')).toBe('kept')
     })
@@ -243,7 +233,7 @@ describe.skipIf(chromium === null)('a page that is open in a browser', () => {
     test('shows a template that is added', async () => {
       await open.goto(`${server.url}/extra`)
       await open.waitForLoadState()
-      project.write(kind.extra, '<!doctype html><p>an extra page</p>')
+      project.write(EXTRA_TEMPLATE, '<!doctype html><p>an extra page</p>')
       await shows('p', 'an extra page')
       await open.goto(server.url)
     })
