@@ -184,6 +184,8 @@ const acts: Record<string, { weight: number; act: Act }> = {
   },
 }
 
+const CUT_OFF = /^got \d+ bytes of an answer: closed by the server$/
+
 export const numberOfActs = Object.keys(acts).length
 
 const drawn = Object.entries(acts).flatMap(([name, { weight }]) =>
@@ -245,7 +247,11 @@ async function expectAnswer(
   request: string | Buffer,
   body: string,
 ): Promise<void> {
-  const answer = await client.request(request)
+  const answer = await client.request(request).catch((error: Error) => {
+    // The worker was killed between two pieces of its answer.
+    if (CUT_OFF.test(error.message)) throw new LostWithWorker(error.message)
+    throw error
+  })
   if (answer.status === 502) throw new LostWithWorker('502')
   if (answer.status !== 200 || answer.body !== body) {
     throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 60)}`)

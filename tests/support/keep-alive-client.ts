@@ -77,7 +77,12 @@ export class KeepAliveClient {
 
   #end(how: string): void {
     this.#ended ??= how
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error(`no answer: ${this.#ended}`))
+    const received = this.#received.length
+    this.#received = ''
+    for (const [n, { reject }] of this.#waiting.splice(0).entries()) {
+      const cut = n === 0 && received > 0
+      reject(new Error(`${cut ? `got ${received} bytes of an answer` : 'no answer'}: ${how}`))
+    }
   }
 
   #take(text: string): void {
