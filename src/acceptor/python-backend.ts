@@ -11,12 +11,8 @@ import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
 import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
-import {
-  gunicornSettingsOf,
-  hasPythonHooks,
-  isPythonConfiguration,
-} from '../settings/gunicorn-view.ts'
 import { hasLogConfiguration, rawOutput, workerLogging } from '../settings/log-options.ts'
+import { hasPythonHooks, isPythonConfiguration } from '../settings/python-configuration.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
@@ -58,6 +54,7 @@ export class PythonBackend implements Backend {
     const { settings, tmpDir, gateway } = this.#options
     const runtime =
       settings.runtime === 'auto' ? 'auto' : (runtimeOf(settings) as 'cpython' | 'pyodide')
+    const hooks = await this.#hooks()
     const python = await choosePython({
       ...settings,
       runtime,
@@ -71,7 +68,7 @@ export class PythonBackend implements Backend {
       this.#tellOfEmbedded(python.insteadOf)
     }
     this.#isProcesses = python.runtime === 'cpython'
-    const pool = this.#makePool(python)
+    const pool = this.#makePool(python, hooks)
     this.#pool = pool
     if (this.#ending) throw new Error('stopped while starting')
     const workers = await pool.start()
@@ -95,7 +92,7 @@ export class PythonBackend implements Backend {
       )
   }
 
-  #makePool({ start, preload, runtime }: Python): WorkerPool {
+  #makePool({ start, preload, runtime }: Python, hooks: Pick<WorkerOptions, 'hooks'>): WorkerPool {
     const { settings, log } = this.#options
     const workers = this.#workers
     return new WorkerPool({
@@ -125,7 +122,7 @@ export class PythonBackend implements Backend {
         reload: settings.reload,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
         logging: workerLogging(settings),
-        ...this.#hooks(),
+        ...hooks,
       },
       log: poolLog({
         log: (level, text, pid) => log.log(level, text, pid),
@@ -138,10 +135,12 @@ export class PythonBackend implements Backend {
   }
 
   /** What workers need for the hooks of a Python config file; nothing if it has none. */
-  #hooks(): Pick<WorkerOptions, 'hooks'> {
+  async #hooks(): Promise<Pick<WorkerOptions, 'hooks'>> {
     const { settings, workerWanted } = this.#options
     const { config: location } = settings
     if (location === null || !hasPythonHooks(settings)) return {}
+    // Only where it is needed: it has the whole table of settings, which takes memory and time.
+    const { gunicornSettingsOf } = await import('../settings/gunicorn-view.ts')
     const config = {
       location,
       directory: process.cwd(),

@@ -1,8 +1,6 @@
 /** The settings as a configuration of Gunicorn sees them. */
-import { extname } from 'node:path'
 import { camelCase, type SettingDefinition } from './definition.ts'
 import { gunicornFacts } from './gunicorn-facts.ts'
-import { hookSettings } from './sections/hooks.ts'
 import { type Settings, settingsTable } from './table.ts'
 import { writeValue } from './value.ts'
 
@@ -31,18 +29,4 @@ export function gunicornSettingsOf(settings: Settings): Record<string, unknown> 
 
 function assignments(environ: Readonly<Record<string, string>>): string[] {
   return Object.entries(environ).map(([name, value]) => `${name}=${value}`)
-}
-
-/** Whether the configuration file is one of Gunicorn, and defines at least one hook. */
-export function hasPythonHooks(settings: Settings): boolean {
-  return (
-    settings.config !== null &&
-    isPythonConfiguration(settings.config) &&
-    hookSettings.some(({ name }) => settings[camelCase(name)] !== null)
-  )
-}
-
-/** Whether a configuration runs in Python, by its name. */
-export function isPythonConfiguration(location: string): boolean {
-  return !/^\.(json|[cm]?[jt]s)$/.test(extname(location))
 }

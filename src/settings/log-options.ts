@@ -6,7 +6,7 @@ import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import type { SyslogOptions } from '../logging/syslog.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import type { GivenValue } from './command-line.ts'
-import { isPythonConfiguration } from './gunicorn-view.ts'
+import { isPythonConfiguration } from './python-configuration.ts'
 import type { Settings } from './table.ts'
 
 /** For the error log of the arbiter, or of an acceptor. */
