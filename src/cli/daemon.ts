@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { StartCommand } from '../arbiter/upgrade/start-command.ts'
 import { EXIT } from '../process/exit-status.ts'
@@ -29,6 +28,8 @@ export async function startDaemon(
   stderr: TextOutput,
   keepsOutput: boolean,
 ): Promise<number> {
+  // Only a daemon's command needs it.
+  const { createInterface } = await import('node:readline')
   const kept = ({ isTTY }: NodeJS.WriteStream) => (keepsOutput && !isTTY ? 'inherit' : 'ignore')
   const child = spawn(program, args, {
     cwd,

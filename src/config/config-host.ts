@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { type LogLevel, levelOfPython } from '../logging/error-log.ts'
+import { type LogLevel, levelOfPython } from '../logging/log-level.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 
 /** What to run, and with which Python. */

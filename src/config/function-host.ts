@@ -1,5 +1,5 @@
 /** Hooks in TypeScript or JavaScript that run beside the arbiter: in its process. */
-import type { LogLevel } from '../logging/error-log.ts'
+import type { LogLevel } from '../logging/log-level.ts'
 import {
   type EndedHookWorker,
   type HookName,

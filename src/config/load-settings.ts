@@ -1,10 +1,12 @@
-/** Combines all sources of settings. */
+/**
+ * Combines all sources of settings. What only some of them need is loaded when they are there,
+ * because it would take a third of the start of a command that has flags only.
+ */
 import { resolve } from 'node:path'
+import type { Hooks } from '../runtimes/node/hook-types.ts'
 import { type CommandLine, type GivenValue, parseCommandLine } from '../settings/command-line.ts'
 import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
-import { gunicornSettingsOf } from '../settings/gunicorn-view.ts'
-import { takeOverLogConfiguration } from '../settings/log-configuration.ts'
-import { notesOnAccessFormat } from '../settings/log-options.ts'
+import { hasLogConfiguration, notesOnAccessFormat } from '../settings/log-options.ts'
 import { notesOnMeaningless } from '../settings/meaningless.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
@@ -16,11 +18,9 @@ import {
   type FoundConfiguration,
   findConfiguration,
   givenConfiguration,
-  type ReadConfiguration,
-  readConfiguration,
-} from './configuration.ts'
-import { FunctionHost } from './function-host.ts'
+} from './find-configuration.ts'
 import { ARBITER_HOOKS, hookFunctions, notesOnHooks } from './hook-functions.ts'
+import type { PythonSources, ReadConfiguration } from './read-configuration.ts'
 
 /** Where settings come from. */
 export interface SettingsSources {
@@ -94,7 +94,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
   const config: ReadConfiguration =
     found === undefined
       ? { values: new Map(), notes: [], command: null, host: null, embedded: false }
-      : await readConfiguration(found, cwd, {
+      : await read(found, cwd, {
           python: flag(pythonSetting) as string | null,
           chdir: flag(chdirSetting) as string,
           runtime: flag(runtimeSetting) as Settings['runtime'],
@@ -105,21 +105,23 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         })
   try {
     const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)
-    const logs = takeOverLogConfiguration(combine(byHand, env, cwd), byHand)
+    const logs = await withLogConfiguration(combine(byHand, env, cwd), byHand)
     const { settings } = logs
     const functions = hookFunctions(byHand)
     const host =
       found !== undefined && Object.keys(functions).length > 0
-        ? new FunctionHost(found.location, functions)
+        ? await functionHost(found.location, functions)
         : config.host
     const keeps = host?.hooks.some((hook) => ARBITER_HOOKS.includes(hook)) ?? false
     if (!keeps) await host?.close()
-    else
+    else {
+      const { gunicornSettingsOf } = await import('../settings/gunicorn-view.ts')
       host!.settle({
         directory: settings.chdir,
         environ: settings.rawEnv,
         settings: gunicornSettingsOf(settings),
       })
+    }
     return {
       settings: { ...settings, config: host?.location ?? found?.location ?? null },
       notes: [
@@ -139,6 +141,30 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
     await config.host?.close()
     throw error
   }
+}
+
+async function read(
+  found: FoundConfiguration,
+  cwd: string,
+  sources: PythonSources,
+): Promise<ReadConfiguration> {
+  const { readConfiguration } = await import('./read-configuration.ts')
+  return await readConfiguration(found, cwd, sources)
+}
+
+async function functionHost(location: string, functions: Hooks): Promise<ConfigHost> {
+  const { FunctionHost } = await import('./function-host.ts')
+  return new FunctionHost(location, functions)
+}
+
+/** The settings, and notes, with what a configuration of Python's `logging` says, if any. */
+async function withLogConfiguration(
+  settings: Settings,
+  given: (name: string) => GivenValue | undefined,
+): Promise<{ settings: Settings; notes: readonly string[] }> {
+  if (!hasLogConfiguration(settings)) return { settings, notes: [] }
+  const { takeOverLogConfiguration } = await import('../settings/log-configuration.ts')
+  return takeOverLogConfiguration(settings, given)
 }
 
 function combine(

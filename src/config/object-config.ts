@@ -5,11 +5,6 @@ import { importFailureText, importFile } from '../runtimes/node/import-file.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { type GivenKeys, givenKeys } from './given-keys.ts'
 
-/** Whether a file is read here, by its name. Other files are Python. */
-export function isObjectConfig(path: string): boolean {
-  return /^\.(json|[cm]?[jt]s)$/.test(extname(path))
-}
-
 /**
  * Reads a config file. Keys are names of settings in snake_case or camelCase, or Gunicorn's names.
  *

@@ -9,12 +9,6 @@ import { Syslog, type SyslogOptions } from './syslog.ts'
 
 export type { LogLevel }
 
-/** The level that a number of Python's `logging` stands for. */
-export function levelOfPython(number: number): LogLevel {
-  const levels = Object.keys(RANKS) as LogLevel[]
-  return levels.findLast((level) => number >= RANKS[level]) ?? 'debug'
-}
-
 export interface ErrorLogOptions {
   /** A file to append to; `-` is standard error. */
   file: string

@@ -9,3 +9,9 @@ export const RANKS: Readonly<Record<LogLevel, number>> = {
   error: 40,
   critical: 50,
 }
+
+/** The level that a number of Python's `logging` stands for. */
+export function levelOfPython(number: number): LogLevel {
+  const levels = Object.keys(RANKS) as LogLevel[]
+  return levels.findLast((level) => number >= RANKS[level]) ?? 'debug'
+}

@@ -1,5 +1,5 @@
 import { LineSplitter } from '../../logging/application-output.ts'
-import { type LogLevel, levelOfPython } from '../../logging/error-log.ts'
+import { type LogLevel, levelOfPython } from '../../logging/log-level.ts'
 import { WholeLines } from '../../logging/whole-lines.ts'
 
 /** Where a pool and its workers log. The levels are those of Python's logging. */

@@ -1,22 +1,13 @@
-/** Finds the config file, and reads it, whatever its kind. */
-import { existsSync, statSync } from 'node:fs'
-import { extname, isAbsolute, join, relative, resolve } from 'node:path'
+/** Reads the config file, whatever its kind. It is loaded only if there is one. */
+import { statSync } from 'node:fs'
+import { extname } from 'node:path'
 import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { DEFAULT_CONFIG_FILES } from '../settings/config-file-names.ts'
+import { isPythonConfiguration } from '../settings/python-configuration.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type ConfigHost, startConfigHost } from './config-host.ts'
-import { cannotRead, isObjectConfig, readObjectConfig } from './object-config.ts'
+import type { FoundConfiguration } from './find-configuration.ts'
+import { cannotRead, readObjectConfig } from './object-config.ts'
 import { CONFIGURATION_NAMES, type PythonKeys, pythonKeys } from './python-config.ts'
-
-/** Which configuration to use, and how it was found. */
-export interface FoundConfiguration {
-  /** An absolute path, or `python:MODULE`. */
-  readonly location: string
-  /** Its name in messages: relative to the working directory if it is inside. */
-  readonly name: string
-  /** The other config files in the folder, which are not used. */
-  readonly unused: readonly string[]
-}
 
 /** A configuration that has been read. */
 export interface ReadConfiguration extends PythonKeys {
@@ -42,31 +33,6 @@ export interface PythonSources {
 }
 
 /**
- * The configuration that `--config` names: `PATH`, `file:PATH` or `python:MODULE`.
- *
- * @param given as on the command line
- * @param cwd the folder that a relative path starts from
- */
-export function givenConfiguration(given: string, cwd: string): FoundConfiguration {
-  if (given.startsWith('python:')) return { location: given, name: given, unused: [] }
-  const path = given.startsWith('file:') ? given.slice('file:'.length) : given
-  const location = resolve(cwd, path)
-  return { location, name: displayName(location, cwd), unused: [] }
-}
-
-/**
- * The first of {@link DEFAULT_CONFIG_FILES} in a folder, or undefined.
- *
- * @param python whether a file of Gunicorn counts
- */
-export function findConfiguration(cwd: string, python = true): FoundConfiguration | undefined {
-  const [name, ...unused] = DEFAULT_CONFIG_FILES.filter(
-    (candidate) => (python || !candidate.endsWith('.py')) && existsSync(join(cwd, candidate)),
-  )
-  return name === undefined ? undefined : { location: join(cwd, name), name, unused }
-}
-
-/**
  * Reads a configuration: an object in JSON, JavaScript or TypeScript, or a Python file or module of
  * Gunicorn, which runs in a process of its own.
  *
@@ -77,7 +43,7 @@ export async function readConfiguration(
   cwd: string,
   sources: PythonSources,
 ): Promise<ReadConfiguration> {
-  if (isObjectConfig(location)) {
+  if (!isPythonConfiguration(location)) {
     const keys = await readObjectConfig(location, name)
     return { ...keys, command: null, host: null, embedded: false }
   }
@@ -131,9 +97,4 @@ async function runPython(
   }
   const { previous } = sources
   return { host: await startConfigHost({ ...run, interpreter, previous }), embedded: false }
-}
-
-function displayName(path: string, cwd: string): string {
-  const inside = relative(cwd, path)
-  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside
 }
