@@ -13,6 +13,7 @@ from . import frames
 from .loader import load_failure
 from .startup import Startup, load_quietly, loaded_files
 from .stranger import attribute
+from .timed_out import calls_application
 
 if TYPE_CHECKING:
     from .carrier import Carrier
@@ -99,6 +100,7 @@ class ReportingApplication:
         # The acceptor knows these from READY.
         self._known: Set[str] = set(loaded_files())
 
+    @calls_application
     def __call__(self, environ: Any, start_response: Any) -> Any:
         self._report()
         try:

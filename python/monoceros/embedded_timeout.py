@@ -13,6 +13,7 @@ from monoceros_pyodide import event_loop
 from .exchange import Exchange
 from .serial import SerialWorker
 from .streams import FileWrapper
+from .timed_out import CALLERS, calls_application
 from .trace import is_import
 
 
@@ -31,18 +32,15 @@ class Place(Enum):
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _OURS = (_HERE, os.path.dirname(os.path.abspath(event_loop.__file__)) + os.sep)
-#: The functions of this package that call an application's code.
-_CALLERS = frozenset(
-    function.__code__
-    for function in (
-        Exchange.begin,
-        Exchange._open,
-        Exchange._advance,
-        Exchange._send_file,
-        Exchange._close,
-        FileWrapper.__next__,
-    )
-)
+for _caller in (
+    Exchange.begin,
+    Exchange._open,
+    Exchange._advance,
+    Exchange._send_file,
+    Exchange._close,
+    FileWrapper.__next__,
+):
+    calls_application(_caller)
 _RUNS = frozenset((Exchange.begin.__code__, Exchange.resume.__code__))
 
 
@@ -54,7 +52,7 @@ def place_of(exchange: Exchange, frame: Optional[FrameType], waits: FrozenSet[Co
         code = current.f_code
         if code.co_filename.startswith(_HERE):
             if place is None:
-                if current is not frame and code in _CALLERS:
+                if current is not frame and code in CALLERS:
                     place = Place.APPLICATION
                 elif code in waits:
                     place = Place.WAITING

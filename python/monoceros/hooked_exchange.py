@@ -10,6 +10,7 @@ from . import frames
 from .environ import Environ
 from .exchange import Exchange
 from .hook_objects import HookRequest, HookResponse
+from .timed_out import calls_application
 from .trace import format_error
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class HookedExchange(Exchange):
     _hook_environ: Environ = {}
     _whole: Optional[int] = None  # bytes of a body that were not sent piece by piece
 
+    @calls_application
     def prepare(self, environ: Environ) -> None:
         """Runs ``pre_request``, just before the application is called."""
         hooks = self.hooks
@@ -104,6 +106,7 @@ def with_hooks(hooks: WorkerHooks) -> Type[HookedExchange]:
 def prepared(application: Callable[..., Any]) -> Callable[..., Any]:
     """The application, called after ``pre_request``."""
 
+    @calls_application
     def call(environ: Environ, start_response: Any) -> Any:
         start_response.__self__.prepare(environ)
         return application(environ, start_response)

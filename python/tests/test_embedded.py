@@ -16,7 +16,10 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from monoceros import embedded_link, exit_status, frames
 from monoceros.channel import Service
+from monoceros.configuration import Configuration
 from monoceros.embedded import EmbeddedWorker, RequestTimedOut
+from monoceros.embedded_hooks import EmbeddedHooks
+from monoceros.entries import Entries
 from monoceros.environ import make_template
 from monoceros.leniency import Leniency
 from monoceros.streams import ErrorStream
@@ -107,12 +110,12 @@ class EmbeddedCase(unittest.TestCase):
         self.addCleanup(lambda: signal.setitimer(signal.ITIMER_REAL, 0))
 
     def worker(self, application: Callable[..., Any], window: int = 262144) -> EmbeddedWorker:
+        return EmbeddedWorker(self.service(application, window), self.port)
+
+    def service(self, application: Callable[..., Any], window: int = 262144) -> Service:
         template = make_template({}, False, False, ErrorStream(io.StringIO()))
         ledger = embedded_link.make_ledger(self.link)  # type: ignore[arg-type]
-        return EmbeddedWorker(
-            Service(application, template, copy_context(), window, 5.0, ledger, Leniency(False)),
-            self.port,
-        )
+        return Service(application, template, copy_context(), window, 5.0, ledger, Leniency(False))
 
     def request(self, stream: int, path: str = "/", flags: int = 0) -> bytes:
         return frames.pack(
@@ -300,6 +303,40 @@ class TimeOuts(EmbeddedCase):
         self.assertIn("in endless", text)
         self.assertNotIn("exchange.py", text)
         self.assertNotIn("embedded.py", text.replace("test_embedded.py", ""))
+
+    def hang(self, *_arguments: Any) -> List[bytes]:
+        """An application, or a hook, that is to be interrupted."""
+        self.interrupt(1)
+        until = time.monotonic() + CLIENT
+        while time.monotonic() < until:
+            pass
+        raise AssertionError("never interrupted")
+
+    def check_interrupted(self, service: Service) -> None:
+        """Serves a request that hangs."""
+        self.link.push(self.request(1))
+        self.assertEqual(EmbeddedWorker(service, self.port).serve(), 0)
+        self.assertEqual(self.link.interruptions, [1])
+        self.assertEqual(self.link.again_asked, 0)
+        self.assertTrue(self.response(1).broken)
+
+    def test_an_application_that_is_watched_for_new_files_is_interrupted(self) -> None:
+        self.check_interrupted(self.service(self.hang)._replace(reload=True))
+
+    def test_an_application_between_hooks_is_interrupted(self) -> None:
+        self.check_interrupted(self.hooked(self.hang, post_request=lambda *arguments: None))
+
+    def test_a_hook_before_the_application_is_interrupted(self) -> None:
+        self.check_interrupted(self.hooked(hello, pre_request=self.hang))
+
+    def hooked(self, application: Callable[..., Any], **hooks: Callable[..., Any]) -> Service:
+        """A service with hooks around its requests."""
+        settings = {"timeout": 30, "graceful_timeout": 30}
+        config = {"settings": settings, "age": 1, "server_pid": 1}
+        configuration = Configuration(None, {}, hooks)
+        worker = EmbeddedHooks(configuration, config, "app", Entries(self.port.send))
+        service = self.service(application)
+        return worker.service(service, service.ledger)
 
     def test_a_time_out_of_a_request_that_has_ended_does_not_hit_the_next(self) -> None:
         def application(environ: Any, start_response: Any) -> List[bytes]:
