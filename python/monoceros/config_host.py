@@ -71,8 +71,8 @@ class _ConfigHost:
         #: The number of the one whose hooks were called last.
         self._in_force = 0
         self._environ = dict(os.environ)
-        #: What was told before the first hook was called.
-        self._news: List[Dict[str, Any]] = []
+        #: Workers that run, by process, as long as no hook has been called.
+        self._started: Dict[int, Dict[str, Any]] = {}
 
     def obey(self, message: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """The answer to a message."""
@@ -122,9 +122,9 @@ class _ConfigHost:
             self._hooks = ServerHooks(self._log)
         self._hooks.use(self._configurations[number], settled["settings"])
         self._in_force = number
-        for news in self._news:
-            self._tell(news)
-        self._news.clear()
+        for facts in self._started.values():
+            self._hooks.started(**facts)
+        self._started.clear()
         return self._hooks
 
     def _log(self, level: int, text: str) -> None:
@@ -134,13 +134,16 @@ class _ConfigHost:
             pass
 
     def _tell(self, news: Dict[str, Any]) -> None:
-        if self._hooks is None:
-            self._news.append(news)
-            return
-        if "started" in news:
-            self._hooks.started(**news["started"])
-        if "ended" in news:
-            self._hooks.ended(**news["ended"])
+        if self._hooks is not None:
+            if "started" in news:
+                self._hooks.started(**news["started"])
+            else:
+                self._hooks.ended(**news["ended"])
+        elif "started" in news:
+            self._started[news["started"]["pid"]] = news["started"]
+        else:
+            # There may never be a hook: the file may have on_exit only.
+            self._started.pop(news["ended"]["pid"], None)
 
     def _call(self, number: int, hook: str, args: Dict[str, Any]) -> Dict[str, Any]:
         self._use(number).call(hook, args)

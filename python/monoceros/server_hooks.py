@@ -49,7 +49,13 @@ class ServerHooks:
             setattr(self._server, key, value)
         hook = self._hooks[name]
         if "worker" in args:
-            hook(self._server, self._worker(args["worker"]))
+            worker = self._worker(args["worker"])
+            try:
+                hook(self._server, worker)
+            except BaseException:
+                # After a pre_fork that raises, this worker is not started.
+                self._booting.pop(worker.age, None)
+                raise
         elif "new_value" in args:
             hook(self._server, args["new_value"], args["old_value"])
         else:

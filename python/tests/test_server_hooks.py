@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -11,7 +12,12 @@ import sys
 import tempfile
 import textwrap
 import unittest
+import weakref
 from typing import Any, Dict, List
+
+from monoceros.config_host import _ConfigHost
+from monoceros.configuration import Configuration
+from monoceros.server_hooks import ServerHooks
 
 HOST = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "monoceros-config")
 
@@ -159,6 +165,32 @@ class ServerHooksTest(unittest.TestCase):
         ) as host:
             host.call("nworkers_changed", host.read(), new_value=2, old_value=None)
             self.assertEqual(host.texts(), ["2 None 2 4711"])
+
+
+class ForgettingTest(unittest.TestCase):
+    """A server may start workers for years."""
+
+    def test_workers_that_ended_before_the_first_hook_are_forgotten(self) -> None:
+        host = _ConfigHost(lambda answer: None)
+        for pid in range(1, 101):
+            host.obey({"tell": {"started": {"age": pid, "pid": pid}}})
+            if pid != 50:
+                host.obey({"tell": {"ended": {"pid": pid}}})
+        self.assertEqual(host._started, {50: {"age": 50, "pid": 50}})
+
+    def test_a_worker_that_a_hook_refuses_is_forgotten(self) -> None:
+        workers: List[Any] = []
+
+        def pre_fork(server: Any, worker: Any) -> None:
+            workers.append(weakref.ref(worker))
+            raise ValueError("no")
+
+        hooks = ServerHooks(lambda level, text: None)
+        hooks.use(Configuration(None, {}, {"pre_fork": pre_fork}), SETTINGS)
+        with self.assertRaises(ValueError):
+            hooks.call("pre_fork", {"server": SERVER, "worker": {"age": 1}})
+        gc.collect()
+        self.assertIsNone(workers[0]())
 
 
 if __name__ == "__main__":
