@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from .entries import Entries
+from .loader import LoadError
 from .startup import Startup, enter
 
 if TYPE_CHECKING:
@@ -24,21 +26,37 @@ def prepare(
 
     :param configure: whether logging is to be configured, which a preload parent has done
     """
-    place = startup.config or startup.logging or {}
-    if startup.logging is not None:
+    logging = startup.logging or {}
+    place = startup.config or logging
+    configure = configure and not CONFIGURATIONS.isdisjoint(logging)
+    # What is needed is imported here, before a folder with modules of the user is searched too.
+    if logging:
         from . import server_log
 
         server_log.EntryHandler.write_with(entries.write)
-        server_log.give_handlers(startup.logging["level"])
-        if "statsd" in startup.logging:
-            server_log.send_metrics(startup.logging["statsd"])
+        server_log.give_handlers(logging["level"])
+        if "statsd" in logging:
+            server_log.send_metrics(logging["statsd"])
+    if configure:
+        from .logging_configuration import configure_logging
     if configuration is None and "location" in place:
-        from .worker_hooks import read_in
-
-        configuration = read_in(place["directory"], place["location"])
-    if configure and startup.logging is not None and startup.logging.keys() & CONFIGURATIONS:
+        configuration = _run(place["location"], place["directory"])
+    if configure:
         # Relative paths start there, and classes may be in the application's packages.
         enter(startup)
         own = None if configuration is None else configuration.namespace.get("logconfig_dict")
-        server_log.configure(startup.logging, own)
+        configure_logging(logging, own)
     return configuration
+
+
+def _run(location: str, directory: str) -> Configuration:
+    """Runs a configuration in a working directory. Raises LoadError."""
+    from .configuration import ConfigurationError, read_configuration
+
+    try:
+        os.chdir(directory)
+        return read_configuration(location)
+    except ConfigurationError as error:
+        raise LoadError(str(error)) from error
+    except OSError as error:
+        raise LoadError(f"chdir {directory!r}: {error.strerror}") from error

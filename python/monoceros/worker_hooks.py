@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, MutableSequence, Optional
 
 from . import frames
 from .channel import Service
-from .configuration import Configuration, ConfigurationError, read_configuration
+from .configuration import Configuration
 from .entries import Entries
 from .hook_config import HookConfig
 from .hook_log import HookLog
@@ -32,17 +32,6 @@ WORKER_HOOKS = (
     "post_request",
     "worker_exit",
 )
-
-
-def read_in(directory: str, location: str) -> Configuration:
-    """Runs a configuration in a working directory. Raises LoadError."""
-    try:
-        os.chdir(directory)
-        return read_configuration(location)
-    except ConfigurationError as error:
-        raise LoadError(str(error)) from error
-    except OSError as error:
-        raise LoadError(f"chdir {directory!r}: {error.strerror}") from error
 
 
 class WorkerHooks:

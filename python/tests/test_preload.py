@@ -237,6 +237,26 @@ class TestPreloadParent(unittest.TestCase):
         # The main thread and that of the control channel.
         self.assertEqual(worker.get(1)[2], 2)
 
+    def test_what_a_logging_configuration_says_of_a_logger_stays_in_the_workers(self) -> None:
+        source = """
+            import logging
+            log = logging.getLogger("gunicorn.error")
+            def app(environ, start_response):
+                log.error("into the file")
+                start_response("200 OK", [])
+                return [repr((len(log.handlers), log.level, log.propagate, 0)).encode()]
+        """
+        dictionary = {
+            "handlers": {"file": {"class": "logging.FileHandler", "filename": "app.log"}},
+            "loggers": {"gunicorn.error": {"level": "ERROR", "handlers": ["file"]}},
+            "root": {},
+        }
+        parent = self.parent(source, logging={"level": "info", "dict": dictionary})
+        worker = self.fork(parent, 1)
+        self.assertEqual(worker.start().kind, frames.READY)
+        self.assertEqual(worker.get(1), (1, 40, True, 0))
+        self.assertEqual(parent.await_file("app.log"), "into the file\n")
+
     def test_a_frame_that_is_not_for_it_ends_it(self) -> None:
         for kind, payload, stream in (
             (frames.RECALL, b"", 0),
