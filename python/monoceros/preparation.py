@@ -28,20 +28,21 @@ def prepare(
     """
     logging = startup.logging or {}
     place = startup.config or logging
-    configure = configure and not CONFIGURATIONS.isdisjoint(logging)
+    has_configuration = configure and not CONFIGURATIONS.isdisjoint(logging)
     # What is needed is imported here, before a folder with modules of the user is searched too.
     if logging:
         from . import server_log
 
         server_log.EntryHandler.write_with(entries.write)
-        server_log.give_handlers(logging["level"])
+        if configure:
+            server_log.give_handlers(logging["level"])
         if "statsd" in logging:
             server_log.send_metrics(logging["statsd"])
-    if configure:
+    if has_configuration:
         from .logging_configuration import configure_logging
     if configuration is None and "location" in place:
         configuration = _run(place["location"], place["directory"])
-    if configure:
+    if has_configuration:
         # Relative paths start there, and classes may be in the application's packages.
         enter(startup)
         own = None if configuration is None else configuration.namespace.get("logconfig_dict")

@@ -254,7 +254,7 @@ class TestPreloadParent(unittest.TestCase):
         parent = self.parent(source, logging={"level": "info", "dict": dictionary})
         worker = self.fork(parent, 1)
         self.assertEqual(worker.start().kind, frames.READY)
-        self.assertEqual(worker.get(1), (1, 40, True, 0))
+        self.assertEqual(worker.get(1), (1, 40, False, 0))
         self.assertEqual(parent.await_file("app.log"), "into the file\n")
 
     def test_a_frame_that_is_not_for_it_ends_it(self) -> None:
