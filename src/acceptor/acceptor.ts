@@ -1,9 +1,4 @@
-import { admission } from '../edge/admission/admission.ts'
-import { chain } from '../edge/chain.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
-import { observeRequests } from '../edge/observation/observe-requests.ts'
-import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
-import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { h1 } from '../http/h1/protocol.ts'
@@ -38,6 +33,7 @@ import type {
 } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
+import { requestHandler } from './request-handlers.ts'
 
 /** What an acceptor is made from. */
 export interface AcceptorOptions {
@@ -110,7 +106,8 @@ export class Acceptor implements AcceptorControls {
     })
     this.#shortage = shortage
     const { maxConnections, warning } = shortage.connections()
-    const server = this.#makeServer(backend, shortage, maxConnections)
+    const handler = await this.#makeHandler(backend)
+    const server = this.#makeServer(handler, shortage, maxConnections)
     this.#server = server
     await Promise.all(
       fds.map(({ fd, address }) =>
@@ -238,30 +235,23 @@ export class Acceptor implements AcceptorControls {
     }
   }
 
-  /** The handlers that a request passes, from the outside to the gateway. */
-  #handler(backend: Backend): RequestHandler {
-    const { settings } = this.#options
-    const events = this.#events
-    const inProcess = runtimeOf(settings) === 'node'
-    const limits = {
-      limitRequestBody: settings.limitRequestBody,
-      memory: this.#spool.memory,
-      spoolsBodies: !inProcess && settings.requestBuffering,
-      queuesRequests: !inProcess,
+  #makeHandler(backend: Backend): Promise<RequestHandler> {
+    const { settings, log } = this.#options
+    const options = {
+      settings,
+      events: this.#events,
+      spool: this.#spool,
+      log,
+      development: this.#development,
     }
-    const trust = new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders)
-    const handlers = [
-      observeRequests(events),
-      admission(limits, events),
-      trustProxies(trust, events),
-    ]
-    const development = this.#development
-    if (development === null) return chain(handlers, backend.handler)
-    // The backend may get its handler later, when the application can be loaded.
-    return chain(development.around(handlers), (head, reply) => backend.handler(head, reply))
+    return requestHandler(options, backend)
   }
 
-  #makeServer(backend: Backend, shortage: DescriptorShortage, maxConnections: number): HttpServer {
+  #makeServer(
+    handler: RequestHandler,
+    shortage: DescriptorShortage,
+    maxConnections: number,
+  ): HttpServer {
     const { settings } = this.#options
     return new HttpServer({
       protocol: h1,
@@ -282,7 +272,7 @@ export class Acceptor implements AcceptorControls {
       rates: { body: settings.minBodyRate, write: settings.minResponseRate },
       memory: this.#spool.memory,
       serverName: settings.serverHeader ?? '',
-      handler: this.#handler(backend),
+      handler,
       maxConnections,
       descriptors: shortage.limit,
       refused: publishEngineRefusals(this.#events),

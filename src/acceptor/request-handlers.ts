@@ -1,0 +1,64 @@
+import { admission } from '../edge/admission/admission.ts'
+import { chain, type EdgeHandler } from '../edge/chain.ts'
+import { observeRequests } from '../edge/observation/observe-requests.ts'
+import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
+import { trustProxies } from '../edge/trust/trust-proxies.ts'
+import type { RequestHandler } from '../http/exchange.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
+import type { RequestEvents } from '../observe/request-events.ts'
+import { runtimeOf } from '../settings/runtime.ts'
+import type { Settings } from '../settings/table.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { Backend } from './backend.ts'
+import type { Development } from './development.ts'
+
+/** What the handlers of an acceptor are made from. */
+export interface RequestHandlerOptions {
+  readonly settings: Settings
+  readonly events: RequestEvents
+  readonly spool: Spool
+  readonly log: ErrorLog
+  /** Null unless the application is being developed (`--reload`). */
+  readonly development: Development | null
+}
+
+/**
+ * Puts the handlers of the edge around the backend. A handler whose setting is off is not in the
+ * chain, and a module that only it needs is not loaded.
+ */
+export async function requestHandler(
+  options: RequestHandlerOptions,
+  backend: Backend,
+): Promise<RequestHandler> {
+  const handlers = await edgeHandlers(options)
+  const { development } = options
+  if (development === null) return chain(handlers, backend.handler)
+  // The backend may get its handler later, when the application can be loaded.
+  return chain(development.around(handlers), (head, reply) => backend.handler(head, reply))
+}
+
+/**
+ * The handlers of the edge in their order: a request passes them from the first to the last, its
+ * response from the last to the first.
+ */
+async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { settings, events, spool } = options
+  const inProcess = runtimeOf(settings) === 'node'
+  const limits = {
+    limitRequestBody: settings.limitRequestBody,
+    memory: spool.memory,
+    spoolsBodies: !inProcess && settings.requestBuffering,
+    queuesRequests: !inProcess,
+  }
+  const trust = new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders)
+  return [
+    // Outermost, so that the answer of any other handler is seen.
+    observeRequests(events),
+    admission(limits, events),
+    trustProxies(trust, events),
+    // Next: allowed hosts, rate limit.
+    // Next: redirect to HTTPS, HSTS, security headers.
+    // Next: compression, then the cache, then static files.
+    // Last: files that responses of the application refer to.
+  ]
+}
