@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MountError, type MountRequest, parseMount, planMounts } from './mounts.ts'
+import { ifMountable, MountError, type MountRequest, parseMount, planMounts } from './mounts.ts'
 
 let root: string
 
@@ -65,6 +65,15 @@ describe('--mount', () => {
   ])('%s is refused with a reason', (text, reason) => {
     expect(() => parseMount(text, root)).toThrow(MountError)
     expect(() => parseMount(text, root)).toThrow(reason)
+  })
+})
+
+describe('mounts that nobody has asked for', () => {
+  it('have what can be mounted, by its whole name', () => {
+    mkdirSync(join(root, 'lib:ro'))
+    expect(ifMountable(['', '/', '/dev', 'nothing', 'lib:ro'], root)).toEqual([
+      { path: join(root, 'lib:ro'), readOnly: false },
+    ])
   })
 })
 

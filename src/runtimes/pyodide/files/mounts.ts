@@ -73,12 +73,12 @@ export function parseMount(text: string, cwd: string): Mount {
 /** Mounts that were not asked for by the user: what cannot be mounted is left out. */
 export function ifMountable(paths: readonly string[], cwd: string): Mount[] {
   const mounts: Mount[] = []
-  for (const path of paths) {
-    if (path === '') continue
+  for (const given of paths) {
+    if (given === '') continue
     try {
-      const mount = { ...parseMount(path, cwd), readOnly: false }
-      check(mount.path, path)
-      mounts.push(mount)
+      const path = resolve(cwd, given)
+      check(path, given)
+      mounts.push({ path, readOnly: false })
     } catch (error) {
       if (!(error instanceof MountError)) throw error
     }
