@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { stalledPipe } from '../../tests/support/stalled-pipe.ts'
 import type { AccessRecord } from '../observe/access-record.ts'
 import { AccessLog } from './access-log.ts'
 
@@ -143,6 +144,45 @@ test('trouble is told once, not for every line, and the number of lost lines at 
   expect(told).toHaveLength(2)
   expect(told[0]).toContain('Cannot write the access log')
   expect(told[1]).toBe('2 lines of the access log could not be written')
+})
+
+test('8 MiB wait for a slow reader, with what is being written; further lines are lost', async () => {
+  const pipe = stalledPipe()
+  const told: string[] = []
+  const log = new AccessLog({
+    file: pipe.path,
+    format: '%(U)s',
+    onTrouble: (problem) => told.push(problem),
+  })
+  const line = `/${'x'.repeat(100_000)}`
+  const fit = Math.floor((8 * 1024 * 1024) / (line.length + 1))
+  const recordMany = () => {
+    for (let i = 0; i < 100; i++) log.record(record(line))
+  }
+  let received = ''
+  const receive = (lines: number) =>
+    vi.waitFor(
+      () => {
+        received += pipe.read()
+        expect(received.length).toBeGreaterThanOrEqual(lines * (line.length + 1))
+      },
+      { timeout: 20_000, interval: 5 },
+    )
+  recordMany()
+  // One line was a batch of its own; when there is more, the others are the next batch.
+  await receive(2)
+  recordMany()
+  // Without the first line, one more fits.
+  await receive(fit + 1)
+  await log.close()
+  expect(received + pipe.read()).toBe(`${line}\n`.repeat(fit + 1))
+  expect(told).toEqual([
+    'Cannot write the access log: its reader is too slow',
+    // Once for the first batch, and once for all others.
+    `${100 - fit} lines of the access log could not be written`,
+    'Cannot write the access log: its reader is too slow',
+    '99 lines of the access log could not be written',
+  ])
 })
 
 test('a file that cannot be opened, or a bad format, is refused', () => {

@@ -9,7 +9,8 @@ const BATCH_BYTES = 64 * 1024
 /** The most bytes that one call writes to a file. */
 const LARGEST_WRITE = 1024 * 1024
 /**
- * The most bytes that wait for a reader that is too slow. Further lines are lost, and counted.
+ * The most bytes that wait for a reader that is too slow, those of the batch that is being written
+ * included. Further lines are lost, and counted.
  */
 const MOST_PENDING = 8 * 1024 * 1024
 /** How long `close` and `flush` wait for such a reader, in milliseconds. */
@@ -42,6 +43,11 @@ export class LineWriter {
   #atomicWrite: number
   /** Lines that are not being written yet. ASCII, so characters are bytes. */
   #pending = ''
+  /**
+   * Further lines after these. V8 keeps each of them in pieces, which take five times the memory of
+   * the text, so that only a few may be kept like that.
+   */
+  #recent = ''
   /** The batch that is being written, and how much of it the system has got. */
   #batch = ''
   #handed = 0
@@ -63,13 +69,19 @@ export class LineWriter {
   /** @param line ASCII, with its line end */
   write(line: string): void {
     if (this.#closed) return
-    if (this.#pending.length + line.length > MOST_PENDING) {
+    const waiting = this.#batch.length + this.#pending.length + this.#recent.length
+    if (waiting + line.length > MOST_PENDING) {
       this.#lose(1)
       return
     }
-    this.#pending += line
-    if (this.#pending.length >= BATCH_BYTES && this.#writing === undefined) this.#start()
-    else if (this.#timer === undefined) this.#timer = setTimeout(this.#onTimer, DELAY_MS).unref()
+    this.#recent += line
+    if (this.#recent.length < BATCH_BYTES) {
+      this.#timer ??= setTimeout(this.#onTimer, DELAY_MS).unref()
+    } else if (this.#writing === undefined) this.#start()
+    else {
+      this.#pending += Buffer.from(this.#recent, 'latin1').toString('latin1')
+      this.#recent = ''
+    }
   }
 
   /**
@@ -77,10 +89,9 @@ export class LineWriter {
    * reader that is stuck.
    */
   flush(): void {
-    const text = this.#batch.slice(this.#handed) + this.#pending
+    const text = this.#batch.slice(this.#handed) + this.#take()
     this.#batch = ''
     this.#handed = 0
-    this.#pending = ''
     const deadline = Math.min(this.#giveUpAt, Date.now() + PATIENCE_MS)
     for (let start = 0; start < text.length; ) {
       const piece = this.#piece(text, start)
@@ -107,11 +118,11 @@ export class LineWriter {
     process.off('exit', this.#atExit)
     clearTimeout(this.#timer)
     const overdue = stuck(PATIENCE_MS + 100)
-    while (this.#pending !== '' || this.#writing !== undefined) {
+    while (this.#waits || this.#writing !== undefined) {
       if (this.#writing === undefined) this.#start()
       // A pipe that could not be opened without blocking may hold a write for ever.
       if ((await Promise.race([this.#writing, overdue.promise])) === 'stuck') {
-        this.#lose(countLines(this.#batch.slice(this.#handed) + this.#pending))
+        this.#lose(countLines(this.#batch.slice(this.#handed) + this.#take()))
         break
       }
     }
@@ -127,21 +138,31 @@ export class LineWriter {
 
   #start(): void {
     const replace = this.#replaceWanted
-    this.#batch = this.#pending
+    this.#batch = this.#take()
     this.#handed = 0
-    this.#pending = ''
     this.#replaceWanted = false
     this.#writing = this.#writeBatch().then(() => {
       this.#writing = undefined
       if (replace) this.#replace()
       // Without a timer, nothing else would write the lines that were recorded in the meantime.
-      const due =
-        this.#pending !== '' && (this.#timer === undefined || this.#pending.length >= BATCH_BYTES)
+      const due = this.#pending !== '' || (this.#recent !== '' && this.#timer === undefined)
       if (this.#replaceWanted || (due && !this.#closed)) this.#start()
     })
   }
 
+  get #waits(): boolean {
+    return this.#pending !== '' || this.#recent !== ''
+  }
+
+  #take(): string {
+    const lines = this.#pending + this.#recent
+    this.#pending = ''
+    this.#recent = ''
+    return lines
+  }
+
   async #writeBatch(): Promise<void> {
+    let works = false
     while (this.#handed < this.#batch.length) {
       const piece = this.#piece(this.#batch, this.#handed)
       this.#handed += piece.length
@@ -150,9 +171,11 @@ export class LineWriter {
         Buffer.from(piece, 'latin1'),
         () => Date.now() > this.#giveUpAt,
       )
-      if (problem !== undefined) this.#lose(countLines(piece), problem)
-      else this.#reportLost()
+      works = problem === undefined
+      if (!works) this.#lose(countLines(piece), problem)
     }
+    // Not for each piece: while a reader is slow, that would be an entry for a few lines.
+    if (works) this.#reportLost()
     this.#batch = ''
     this.#handed = 0
   }
