@@ -69,6 +69,13 @@ async function subject(start: typeof startServer, name: string, args: string[]):
   }
 }
 
+/** Sends requests until the test is over, or the load is stopped. */
+function startLoad({ server }: Subject): SteadyLoad {
+  const load = new SteadyLoad(server, clientsOfEachKind)
+  onTestFinished(() => load.stop())
+  return load
+}
+
 /** Sends a signal and waits for what the log says then. */
 async function signal(it: Subject, name: NodeJS.Signals, done: RegExp): Promise<void> {
   const from = it.server.log().length
@@ -171,8 +178,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
   })
 
   async function course(it: Subject): Promise<Failure[]> {
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     const failures: Failure[] = []
     for (const [what, step] of steps)
       failures.push(...(await during(it, load, what, () => step(it, load))))
@@ -212,8 +218,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
   ])('%s costs no request', { timeout: 300_000 }, async (what, args, times) => {
     const replaced = new RegExp(`(replaces worker[\\s\\S]*){${times}}`)
     const it = await subject(startServer, 'here', args)
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     const failures = await during(it, load, what, async () => {
       if (what.includes('memory')) await leakUntil(it, replaced)
       await it.server.waitForLog(replaced, { timeout: 60_000 })
@@ -229,8 +234,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
       '--max-requests',
       '20',
     ])
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     await during(it, load, 'max_requests 20', async () => {
       await it.server.waitForLog(/(Autorestarting worker[\s\S]*){4}/i, { timeout: 60_000 })
     })
@@ -239,8 +243,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed worker costs its own requests', { timeout: 300_000 }, async () => {
     const it = await subject(startServer, 'here', [])
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     for (let count = 0; count < 5; count++) {
       await load.goesOn(100)
       const [worker] = it.server.workers()
@@ -264,8 +267,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed worker in Gunicorn, for its figures', { timeout: 300_000 }, async () => {
     const it = await subject(startGunicorn, 'gunicorn gthread', ['-k', 'gthread'])
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     for (let count = 0; count < 5; count++) {
       await load.goesOn(100)
       const from = it.server.log().length
@@ -279,8 +281,7 @@ describe.skipIf(!hasPython())('under steady load', () => {
 
   test('a killed acceptor costs its own connections', { timeout: 300_000 }, async () => {
     const it = await subject(startServer, 'here', [])
-    const load = new SteadyLoad(it.server, clientsOfEachKind)
-    onTestFinished(() => load.stop())
+    const load = startLoad(it)
     for (let count = 0; count < 3; count++) {
       await load.goesOn(100)
       const acceptor = childrenOf(it.master).find((pid) => commandLineOf(pid).includes('acceptor'))

@@ -54,11 +54,6 @@ export function residentMemory(pid: number): number {
   return match ? Number(match[1]) * 1024 : 0
 }
 
-/** Resident memory of a process and all its descendants in bytes. */
-export function residentMemoryOfTree(pid: number): number {
-  return [pid, ...descendantsOf(pid)].reduce((sum, member) => sum + residentMemory(member), 0)
-}
-
 /** How many file descriptors a process has open; 0 when it is gone. */
 export function openDescriptors(pid: number): number {
   try {
