@@ -68,7 +68,9 @@ export const allowedImports = {
   ],
   'reference-server': ['bytes', 'wsgi', 'http', 'observe', 'edge', 'gateway', 'spool', 'logging'],
   config: ['runtimes', 'settings', 'wsgi', 'logging'],
+  certificates: ['transport', 'settings', 'logging'],
   arbiter: [
+    'certificates',
     'config',
     'transport',
     'acceptor',

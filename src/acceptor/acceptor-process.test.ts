@@ -123,7 +123,8 @@ async function startMessage(app = 'hello:app'): Promise<StartMessage> {
   return {
     type: 'start',
     settings,
-    listeners: [{ fd: 4, address }],
+    listeners: [{ fd: 4, address, tls: false }],
+    tls: null,
     workers: 2,
     tmpDir: directory,
     stackFd: null,

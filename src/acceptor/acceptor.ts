@@ -89,6 +89,7 @@ export class Acceptor implements AcceptorControls {
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
   async start(): Promise<ReadyReport> {
     const { settings, fds, log, workers } = this.#options
+    if (fds.some(({ tls }) => tls)) throw new Error('TLS is not implemented yet')
     this.#openAccessLog()
     this.#statsd = openStatsd(settings, (text) => log.warning(text))
     if (this.#statsd !== null) {

@@ -35,8 +35,9 @@ import type {
   WorkerStarted,
 } from '../observe/worker-events.ts'
 import type { WorkerReport } from '../runtimes/workers/pool.ts'
-import type { BindAddress } from '../settings/bind-address.ts'
+import type { SocketAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 
 export type { WorkerReport }
 
@@ -46,12 +47,14 @@ export type { WorkerReport }
  *
  * @example { kind: 'tcp', host: '127.0.0.1', port: 8000 }
  */
-export type BoundAddress = Exclude<BindAddress, { kind: 'fd' }>
+export type BoundAddress = Exclude<SocketAddress, { kind: 'fd' }>
 
 /** A listening socket that the acceptor inherited; `server.listen({ fd })` accepts from it. */
 export interface InheritedListener {
   readonly fd: number
   readonly address: BoundAddress
+  /** Its connections use TLS. */
+  readonly tls: boolean
 }
 
 /** A worker that is ready to serve. */
@@ -83,6 +86,8 @@ export interface StartMessage {
   readonly type: 'start'
   readonly settings: Settings
   readonly listeners: readonly InheritedListener[]
+  /** Certificates, keys and rules for TLS; null if no listener uses it. */
+  readonly tls: TlsMaterial | null
   /** This acceptor's share of the workers. */
   readonly workers: number
   /** Its temporary directory, with mode 0700; the arbiter removes it when the acceptor is gone. */

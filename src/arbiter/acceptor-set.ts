@@ -8,6 +8,7 @@ import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { AcceptorChild, type Leave } from './acceptor-child.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit } from './acceptor-exit.ts'
 import type { AcceptorStatus } from './actions.ts'
@@ -23,6 +24,8 @@ export interface AcceptorSetOptions {
   /** Who the acceptors run as, if not as this process. */
   readonly identity: Identity | null
   readonly listeners: readonly ListeningSocket[]
+  /** What new acceptors are given for TLS, by now; null if no listener uses it. */
+  readonly tls: () => TlsMaterial | null
   readonly log: ErrorLog
   /** Where the starts and ends of acceptors are published. */
   readonly events: ArbiterEvents
@@ -270,7 +273,7 @@ export class AcceptorSet {
   }
 
   #spawn(place: Place): AcceptorChild {
-    const { program, settings, identity, listeners, log, events, development, permitWorker } =
+    const { program, settings, identity, listeners, tls, log, events, development, permitWorker } =
       this.#options
     const workers = this.#share(place.index)
     const child = new AcceptorChild({
@@ -278,6 +281,7 @@ export class AcceptorSet {
       settings,
       identity,
       listeners,
+      tls: tls(),
       workers,
       log,
       loads: this.#loads,

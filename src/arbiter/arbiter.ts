@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserChange } from '../acceptor/messages.ts'
+import { loadTlsMaterial } from '../certificates/load-material.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { ErrorLog } from '../logging/error-log.ts'
@@ -500,7 +501,7 @@ class Arbiter implements ArbiterActions {
       application: settings.wsgiApp,
       runtime: runtimeOf(settings),
       config: settings.config,
-      addresses: this.#sockets.all.map(({ address }) => addressUrl(address)),
+      addresses: this.#sockets.all.map(addressUrl),
       workers: this.#serving?.workers ?? settings.workers,
       acceptors: acceptors.flat(),
     }
@@ -574,15 +575,18 @@ class Arbiter implements ArbiterActions {
     if (identity !== null) giveLogs([settings.errorLogfile, settings.accessLogfile], identity)
   }
 
+  /** @throws CertificateError */
   #newSet(
     facts: Pick<AcceptorSetOptions, 'settings' | 'identity' | 'listeners' | 'log'>,
   ): AcceptorSet {
     const { settings, identity } = facts
     this.#giveLogs(settings, identity)
     this.#browserVersion++
+    const tls = loadTlsMaterial(settings)
     const set = new AcceptorSet({
       ...facts,
       program: this.#program,
+      tls: () => tls,
       events: this.events,
       development: settings.reload
         ? { tolerant: this.#serving === undefined, version: () => this.#browserVersion }

@@ -1,3 +1,4 @@
+import { loadTlsMaterial } from '../certificates/load-material.ts'
 import { ErrorLog } from '../logging/error-log.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
@@ -26,6 +27,7 @@ export async function checkApplication(
 }
 
 async function load(settings: Settings): Promise<void> {
+  const tls = loadTlsMaterial(settings)
   const identity = identityOf(settings)
   const log = new ErrorLog({ file: '-', level: 'warning' })
   const set = new AcceptorSet({
@@ -40,6 +42,7 @@ async function load(settings: Settings): Promise<void> {
       logLevel: 'warning',
     },
     listeners: [],
+    tls: () => tls,
     identity,
     development: null,
     permitWorker: async () => 1,

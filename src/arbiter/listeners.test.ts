@@ -98,7 +98,7 @@ describe('TCP', () => {
     expect(portOf(second)).toBeGreaterThan(0)
     expect(portOf(second)).not.toBe(portOf(first))
     expect(first?.requested).toBe('127.0.0.1:0')
-    expect(addressUrl(first!.address)).toBe(`http://127.0.0.1:${portOf(first)}`)
+    expect(addressUrl(first!)).toBe(`http://127.0.0.1:${portOf(first)}`)
   })
 
   test('connections wait in the kernel: nobody here accepts them, whoever gets the descriptor does', async () => {
@@ -186,7 +186,7 @@ const hasIpv6 = await listenAt([tcp('::1')], { backlog: 10 }).then(
 describe.skipIf(!hasIpv6)('IPv6', () => {
   test('is shown in brackets', async () => {
     const [listener] = await listen(tcp('::1'))
-    expect(addressUrl(listener!.address)).toBe(`http://[::1]:${portOf(listener)}`)
+    expect(addressUrl(listener!)).toBe(`http://[::1]:${portOf(listener)}`)
     expect(await knock({ host: '::1', port: portOf(listener) })).toBe('connected')
   })
 
@@ -214,7 +214,7 @@ describe('unix sockets', () => {
     const path = join(directory, 'site.sock')
     const [listener] = await listen(unix(path))
     expect(lstatSync(path).isSocket()).toBe(true)
-    expect(addressUrl(listener!.address)).toBe(`unix:${path}`)
+    expect(addressUrl(listener!)).toBe(`unix:${path}`)
     expect(await knock({ path })).toBe('connected')
     open.pop()
     listener?.close()
@@ -249,7 +249,7 @@ describe('unix sockets', () => {
   test.runIf(process.platform === 'linux')('an abstract name is no file', async () => {
     const path = `\0monoceros-test-${process.pid}`
     const [listener] = await listen(unix(path))
-    expect(addressUrl(listener!.address)).toBe(`unix:@${path.slice(1)}`)
+    expect(addressUrl(listener!)).toBe(`unix:@${path.slice(1)}`)
     // Exactly that name, without zero bytes after it.
     expect(readFileSync('/proc/net/unix', 'latin1')).toContain(` @${path.slice(1)}\n`)
     expect(await failure(unix(path))).toMatch(/^Address already in use: unix:@/)

@@ -5,7 +5,12 @@ import { connect, isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { BoundAddress } from '../acceptor/messages.ts'
-import { type BindAddress, formatBindAddress, isAbstract } from '../settings/bind-address.ts'
+import {
+  type BindAddress,
+  formatSocketAddress,
+  isAbstract,
+  type SocketAddress,
+} from '../settings/bind-address.ts'
 import {
   adoptSocket,
   type BoundSocket,
@@ -22,10 +27,12 @@ export class ListenError extends Error {
 
 /** A listening socket that the arbiter holds for its acceptors. */
 export interface ListeningSocket {
-  /** The address of the settings; equal settings give an equal text. */
+  /** The address of the settings, without `tls:`; equal settings give an equal text. */
   readonly requested: string
   /** The bound address: an IP address instead of a name, the actual port instead of 0. */
   readonly address: BoundAddress
+  /** Its connections use TLS. */
+  readonly tls: boolean
   readonly fd: number
   /**
    * Closes the socket and removes its file. Connections that were not accepted are refused.
@@ -39,12 +46,17 @@ export interface ListeningSocket {
 /**
  * An address in the form that the log shows.
  *
- * @example addressUrl({ kind: 'tcp', host: '::1', port: 8000 }) // 'http://[::1]:8000'
+ * @example
+ * addressUrl({ address: { kind: 'tcp', host: '::1', port: 8000 }, tls: false }) // http://[::1]:8000
  */
-export function addressUrl(address: BoundAddress): string {
-  const text = formatBindAddress(address)
-  return address.kind === 'tcp' ? `http://${text}` : text
+export function addressUrl({ address, tls }: Pick<ListeningSocket, 'address' | 'tls'>): string {
+  const text = formatSocketAddress(address)
+  if (address.kind === 'tcp') return `${tls ? 'https' : 'http'}://${text}`
+  return tls ? `tls:${text}` : text
 }
+
+/** A socket that listens, whatever its connections use. */
+type OpenSocket = Omit<ListeningSocket, 'tls'>
 
 /** How sockets listen. */
 export interface ListenOptions {
@@ -79,16 +91,17 @@ export async function listenAt(
   const have = new Set<string>()
   try {
     for (const address of addresses) {
-      const requested = formatBindAddress(address)
+      const requested = formatSocketAddress(address)
       // A repeated address counts once; with port 0, each is another port.
       if (have.has(requested) && !(address.kind === 'tcp' && address.port === 0)) continue
       have.add(requested)
-      if (address.kind === 'fd') listeners.push(adopt(address.fd, requested, options))
+      const tls = address.tls === true
+      if (address.kind === 'fd') listeners.push({ ...adopt(address.fd, requested, options), tls })
       else if (address.kind === 'unix')
-        listeners.push(await listenUnix(address, requested, options))
+        listeners.push({ ...(await listenUnix(address, requested, options)), tls })
       else {
         const ipv6Only = hasIpv4At(address.port, addresses)
-        listeners.push(await listenTcp(address, requested, options, ipv6Only))
+        listeners.push({ ...(await listenTcp(address, requested, options, ipv6Only)), tls })
       }
     }
     return listeners
@@ -107,11 +120,11 @@ function hasIpv4At(port: number, addresses: readonly BindAddress[]): boolean {
 }
 
 async function listenTcp(
-  address: BindAddress & { kind: 'tcp' },
+  address: SocketAddress & { kind: 'tcp' },
   requested: string,
   { backlog, reusePort = false, pythons = [] }: ListenOptions,
   ipv6Only: boolean,
-): Promise<ListeningSocket> {
+): Promise<OpenSocket> {
   const { host, family } = await resolveHost(address.host, requested)
   const { port } = address
   const socket = reusePort
@@ -152,7 +165,7 @@ async function resolveHost(
 }
 
 /** Listens on a socket that this process was started with, by systemd for example. */
-function adopt(fd: number, requested: string, { backlog }: ListenOptions): ListeningSocket {
+function adopt(fd: number, requested: string, { backlog }: ListenOptions): OpenSocket {
   try {
     const socket = adoptSocket(fd, { backlog })
     const address: BoundAddress =
@@ -186,10 +199,10 @@ function unixNameOf(fd: number): string {
 }
 
 async function listenUnix(
-  address: BindAddress & { kind: 'unix' },
+  address: SocketAddress & { kind: 'unix' },
   requested: string,
   { backlog, files, pythons = [] }: ListenOptions,
-): Promise<ListeningSocket> {
+): Promise<OpenSocket> {
   const { path } = address
   // sockaddr_un has 108 bytes on Linux and 104 elsewhere, with a NUL at the end. libuv truncates
   // longer paths.
@@ -305,7 +318,7 @@ function closeUnix(socket: BoundSocket, path: string, identity: string | undefin
 }
 
 /** @param need what would be needed if neither Node.js nor a Python can bind the socket */
-function refused(error: Error, requested: string, address: BindAddress, need: string): never {
+function refused(error: Error, requested: string, address: SocketAddress, need: string): never {
   if (error instanceof SocketError) throw explain(error.errno, requested, address)
   throw new ListenError(
     `Cannot listen at ${requested}: ${need}, or a Python 3 that binds the socket for ` +
@@ -313,7 +326,7 @@ function refused(error: Error, requested: string, address: BindAddress, need: st
   )
 }
 
-function attempt<T>(requested: string, address: BindAddress, action: () => T): T {
+function attempt<T>(requested: string, address: SocketAddress, action: () => T): T {
   try {
     return action()
   } catch (error) {
@@ -324,7 +337,7 @@ function attempt<T>(requested: string, address: BindAddress, action: () => T): T
   }
 }
 
-function explain(errno: number, requested: string, address: BindAddress): ListenError {
+function explain(errno: number, requested: string, address: SocketAddress): ListenError {
   const [code, message] = getSystemErrorMap().get(errno) ?? [`errno ${errno}`, 'the system refused']
   switch (code) {
     case 'EADDRINUSE':
@@ -352,7 +365,7 @@ function explain(errno: number, requested: string, address: BindAddress): Listen
   }
 }
 
-function pathOf(address: BindAddress): string {
+function pathOf(address: SocketAddress): string {
   return address.kind === 'unix' ? address.path : ''
 }
 

@@ -1,6 +1,12 @@
 import { helperPythons } from '../process/helper-python.ts'
-import { type BindAddress, formatBindAddress, parseBindAddress } from '../settings/bind-address.ts'
+import {
+  type BindAddress,
+  formatBindAddress,
+  formatSocketAddress,
+  parseBindAddress,
+} from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
+import { bindAddresses, withTls } from '../settings/tls-binds.ts'
 import { type Identity, socketFilesOf } from './identity.ts'
 import { type ListeningSocket, type ListenOptions, listenAt } from './listeners.ts'
 import { plural } from './start-banner.ts'
@@ -81,13 +87,15 @@ export class ServerSockets {
     have: readonly ListeningSocket[],
   ): Promise<ChangedSockets> {
     const addresses = this.#addresses(settings)
-    const wanted = new Set(addresses.map(formatBindAddress))
-    const kept = have.filter((listener) => wanted.has(listener.requested))
+    const secure = new Map(addresses.map((one) => [formatSocketAddress(one), one.tls === true]))
+    const kept = have.filter((listener) => secure.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
-    const missing = addresses.filter((address) => !held.has(formatBindAddress(address)))
+    const missing = addresses.filter((address) => !held.has(formatSocketAddress(address)))
     const added = await listenAt(missing, listenOptions(settings, identity))
     const dropped = have.filter((listener) => !kept.includes(listener))
-    return { all: [...kept, ...added], added, dropped }
+    // A socket stays when only what its connections use has changed.
+    const reused = kept.map((one) => ({ ...one, tls: secure.get(one.requested) === true }))
+    return { all: [...reused, ...added], added, dropped }
   }
 
   /**
@@ -96,7 +104,7 @@ export class ServerSockets {
    */
   #findActivated(settings: Settings, inherited: readonly ListeningSocket[]): ActivatedSockets {
     const { pid, log } = this.#options
-    const bind = new Set(settings.bind.map(formatBindAddress))
+    const bind = new Set(settings.bind.map(formatSocketAddress))
     const handedOn = inherited.filter(
       ({ requested }) => requested.startsWith('fd://') && !bind.has(requested),
     )
@@ -109,9 +117,11 @@ export class ServerSockets {
   }
 
   /** The addresses to listen on: with sockets from systemd only these, as in Gunicorn. */
-  #addresses({ bind }: Settings): readonly BindAddress[] {
-    const { addresses, names } = this.#activated
-    if (addresses.length === 0) return bind
+  #addresses(settings: Settings): readonly BindAddress[] {
+    const bind = bindAddresses(settings)
+    const { addresses: activated, names } = this.#activated
+    if (activated.length === 0) return bind
+    const addresses = activated.map((address) => withTls(address, settings))
     const also = bind.filter((address) => address.kind === 'fd')
     const unused = bind.filter((address) => address.kind !== 'fd').map(formatBindAddress)
     const from = names.length === 0 ? '' : ` (${names.join(', ')})`

@@ -7,6 +7,7 @@ import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
 import type { DevelopmentStart, StartMessage } from '../acceptor/messages.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { asUser, type Identity } from './identity.ts'
 import type { ListeningSocket } from './listeners.ts'
@@ -22,6 +23,8 @@ export interface AcceptorJob {
   /** Who it runs as, if not as this process. */
   readonly identity: Identity | null
   readonly listeners: readonly ListeningSocket[]
+  /** See `StartMessage`. */
+  readonly tls: TlsMaterial | null
   /** This acceptor's share of the workers. */
   readonly workers: number
   /** See `StartMessage`. */
@@ -44,6 +47,7 @@ export function spawnAcceptor({
   settings,
   identity,
   listeners,
+  tls,
   workers,
   development,
 }: AcceptorJob): SpawnedAcceptor {
@@ -74,10 +78,12 @@ export function spawnAcceptor({
     start: {
       type: 'start',
       settings,
-      listeners: listeners.map(({ address }, index) => ({
+      listeners: listeners.map(({ address, tls }, index) => ({
         fd: FIRST_LISTENER_FD + index,
         address,
+        tls,
       })),
+      tls,
       workers,
       tmpDir,
       stackFd: runsApplication ? FIRST_LISTENER_FD + listeners.length : null,

@@ -21,7 +21,7 @@ export function startBanner({ application, pid, acceptors, listeners }: BannerFa
   return [
     servingLine(application, acceptors),
     ...acceptors.map(describeAcceptor),
-    ...listeners.map(({ address }) => `Listening at ${addressUrl(address)} (${pid})`),
+    ...listeners.map((listener) => `Listening at ${addressUrl(listener)} (${pid})`),
   ]
 }
 

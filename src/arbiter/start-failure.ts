@@ -1,3 +1,4 @@
+import { CertificateError } from '../certificates/load-material.ts'
 import { EXIT } from '../process/exit-status.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { HookError } from './hooks/hook-calls.ts'
@@ -6,7 +7,13 @@ import { ListenError } from './listeners.ts'
 import { PidfileError } from './pidfile.ts'
 
 /** Why a server could not start: something that the user can solve. */
-export type StartFailure = ListenError | IdentityError | PidfileError | HookError | AcceptorFailure
+export type StartFailure =
+  | ListenError
+  | IdentityError
+  | PidfileError
+  | HookError
+  | AcceptorFailure
+  | CertificateError
 
 /** Whether this is one, and not a bug. */
 export function isStartFailure(error: unknown): error is StartFailure {
@@ -15,7 +22,8 @@ export function isStartFailure(error: unknown): error is StartFailure {
     error instanceof IdentityError ||
     error instanceof PidfileError ||
     error instanceof HookError ||
-    error instanceof AcceptorFailure
+    error instanceof AcceptorFailure ||
+    error instanceof CertificateError
   )
 }
 

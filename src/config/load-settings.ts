@@ -12,6 +12,7 @@ import { runtimeOf } from '../settings/runtime.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { splitShellWords } from '../settings/shell-words.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
+import { checkTlsBinds } from '../settings/tls-binds.ts'
 import { readValue, ValueError, writeValue } from '../settings/value.ts'
 import type { ConfigHost } from './config-host.ts'
 import {
@@ -194,6 +195,7 @@ function combine(
     settings.rootPath = check(settingNamed('root_path'), { raw: script, label }, chdir)
   }
   const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
+  checkTlsBinds(checked)
   // To refresh a browser is of no use unless something is reloaded.
   return { ...checked, pythonpath, reload: checked.reload || checked.reloadBrowser }
 }

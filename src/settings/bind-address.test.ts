@@ -24,6 +24,11 @@ describe('bind addresses', () => {
     ['unix:\0site', { kind: 'unix', path: '\0site' }],
     ['unix:./@site', { kind: 'unix', path: './@site' }],
     ['fd://3', { kind: 'fd', fd: 3 }],
+    ['tls:127.0.0.1:443', { kind: 'tcp', host: '127.0.0.1', port: 443, tls: true }],
+    ['tls:[::1]:443', { kind: 'tcp', host: '::1', port: 443, tls: true }],
+    ['tls::443', { kind: 'tcp', host: '0.0.0.0', port: 443, tls: true }],
+    ['tls:unix:/run/a.sock', { kind: 'unix', path: '/run/a.sock', tls: true }],
+    ['tls:fd://3', { kind: 'fd', fd: 3, tls: true }],
   ])('%s is understood', (text, address) => {
     expect(parseBindAddress(text)).toEqual(address)
   })
@@ -34,6 +39,8 @@ describe('bind addresses', () => {
     'unix:\0',
     'unix:a\0b',
     'fd://',
+    'tls:',
+    'tls:443',
     'fd://-1',
     'fd://x',
     '::1',

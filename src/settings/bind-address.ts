@@ -2,15 +2,18 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * An address to listen on. The `host` of a TCP address is a name, an IPv4 address, or an IPv6
+ * A socket to listen on. The `host` of a TCP address is a name, an IPv4 address, or an IPv6
  * address without brackets; `port` is 0 to 65535, 0 for any free one. The `path` of a unix socket
  * that begins with NUL is an abstract name of Linux, which is no file. `fd` is a socket that this
  * process was started with.
  */
-export type BindAddress =
+export type SocketAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'fd'; readonly fd: number }
+
+/** An address to listen on, and whether connections to it use TLS. */
+export type BindAddress = SocketAddress & { readonly tls?: true }
 
 /** Thrown for a text that is not an address; `message` says what is accepted. */
 export class BindAddressError extends Error {
@@ -19,16 +22,24 @@ export class BindAddressError extends Error {
 
 const DEFAULT_PORT = 8000
 const FORMS = 'HOST:PORT, HOST, :PORT, [IPV6]:PORT, unix:PATH, unix:@NAME or fd://NUMBER'
+/** Stands in front of an address whose connections use TLS. */
+const TLS = 'tls:'
 
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
  * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`, `unix:@site` (an abstract name), `fd://3`. The
- * port defaults to 8000. `tcp://` in front is allowed.
+ * port defaults to 8000. `tcp://` in front is allowed. `tls:` in front of any of them means TLS.
  *
  * @throws BindAddressError if it is none of these
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
  */
 export function parseBindAddress(text: string): BindAddress {
+  return text.startsWith(TLS)
+    ? { ...parseSocketAddress(text.slice(TLS.length)), tls: true }
+    : parseSocketAddress(text)
+}
+
+function parseSocketAddress(text: string): SocketAddress {
   if (text.startsWith('unix:')) {
     return { kind: 'unix', path: parsePath(text.slice(5).replace(/^\/\/(?=.)/, '')) }
   }
@@ -64,6 +75,16 @@ export function parseBindAddress(text: string): BindAddress {
  * @example formatBindAddress({ kind: 'tcp', host: '::1', port: 80 }) // '[::1]:80'
  */
 export function formatBindAddress(address: BindAddress): string {
+  const text = formatSocketAddress(address)
+  return address.tls ? `${TLS}${text}` : text
+}
+
+/**
+ * The same without `tls:`, which tells whether two addresses are the same socket.
+ *
+ * @example formatSocketAddress({ kind: 'fd', fd: 3, tls: true }) // 'fd://3'
+ */
+export function formatSocketAddress(address: SocketAddress): string {
   if (address.kind === 'fd') return `fd://${address.fd}`
   if (address.kind === 'unix') {
     if (isAbstract(address.path)) return `unix:@${address.path.slice(1)}`

@@ -11,6 +11,7 @@ export const SECTION_NAMES = [
   'Server',
   'Workers',
   'System',
+  'TLS',
   'Timeouts',
   'Limits and buffering',
   'Application',
@@ -86,6 +87,7 @@ export type RuleName =
   | 'user'
   | 'group'
   | 'worker-class'
+  | 'ssl-version'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {

@@ -10,7 +10,7 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   config:
     'also a config file in JSON, JavaScript or TypeScript; such a `monoceros.config.*` in the ' +
     'folder is found first',
-  bind: '`unix:@NAME` for abstract sockets; `fd://` may stand beside others; may have commas',
+  bind: '`tls:` in front for TLS beside plain addresses; `unix:@NAME` for abstract sockets; `fd://` may stand beside others; may have commas',
   initgroups: 'the group is `group`; in Gunicorn it stays root',
   user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',
@@ -44,6 +44,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   raw_env: 'in a config file also a dictionary',
   preload_app: 'a HUP loads the application again; [in a process of its own](deploy.md#preloading)',
   tmp_upload_dir: 'also a flag, `--tmp-upload-dir`; holds the responses for slow clients, too',
+  ssl_version: 'Gunicorn ignores it; here it means what it says, and SSL and TLS 1.0 are refused',
+  ciphers: 'the default is the list of Node.js',
   forwarded_allow_ips: 'in a config file also a list',
   access_log_format: 'the same atoms, with [a few differences](logging.md#text); also `json`',
   reload:

@@ -21,7 +21,6 @@ const REFUSED_SWITCH = { takesValue: false, ignored: false } as const
 const IGNORED = { takesValue: true, ignored: true } as const
 const IGNORED_SWITCH = { takesValue: false, ignored: true } as const
 
-const TLS = 'TLS is not supported yet; terminate it in a proxy in front (see forwarded_allow_ips)'
 const HTTP2 = 'HTTP/2 is not supported yet'
 const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
 const ASGI = 'only WSGI applications are supported, not ASGI'
@@ -51,24 +50,18 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...REFUSED_SWITCH,
     advice: 'use a Python tracer or debugger in the application',
   },
-  ...['keyfile', 'certfile'].map((name) => ({
-    name,
-    flags: [`--${name}`],
-    ...REFUSED,
-    advice: TLS,
-  })),
-  ...['ssl_version', 'cert_reqs', 'ca_certs', 'ciphers'].map((name) => ({
-    name,
-    flags: [`--${name.replaceAll('_', '-')}`],
-    ...IGNORED,
-    advice: withoutEffect('certfile'),
-  })),
-  ...['suppress_ragged_eofs', 'do_handshake_on_connect'].map((name) => ({
-    name,
-    flags: [`--${name.replaceAll('_', '-')}`],
+  {
+    name: 'suppress_ragged_eofs',
+    flags: ['--suppress-ragged-eofs'],
     ...IGNORED_SWITCH,
-    advice: withoutEffect('certfile'),
-  })),
+    advice: 'a client that leaves without the end of TLS has left, and no error',
+  },
+  {
+    name: 'do_handshake_on_connect',
+    flags: ['--do-handshake-on-connect'],
+    ...IGNORED_SWITCH,
+    advice: 'a handshake begins when the client connects, and holds up nobody',
+  },
   ...['http_protocols', 'http2_cleartext'].map((name) => ({
     name,
     flags: [`--${name.replaceAll('_', '-')}`],
@@ -175,7 +168,12 @@ export const gunicornSettings: readonly GunicornSetting[] = [
   ...['on_dirty_starting', 'dirty_post_fork', 'dirty_worker_init', 'dirty_worker_exit'].map(
     (name) => ({ name, flags: [], ...IGNORED, advice: withoutEffect('dirty_workers') }),
   ),
-  { name: 'ssl_context', flags: [], ...IGNORED, advice: withoutEffect('certfile') },
+  {
+    name: 'ssl_context',
+    flags: [],
+    ...REFUSED,
+    advice: 'TLS is not done by Python; see tls_minimum, ciphers, cert_reqs and ca_certs',
+  },
 ]
 
 /**

@@ -15,7 +15,9 @@ export function gunicornFact(name: string): GunicornFact | undefined {
  * itself: `"4"` is a number where one is expected, `None` is an empty list, and text is trimmed.
  * What Gunicorn does not accept either stays as it is.
  */
-export function gunicornValue({ kind }: GunicornFact, raw: unknown): unknown {
+export function gunicornValue({ name, kind }: GunicornFact, raw: unknown): unknown {
+  // The constants of Python's `ssl` are numbers.
+  if (name === 'ssl_version' && typeof raw === 'number') return String(raw)
   switch (kind) {
     case 'integer':
       return typeof raw === 'string' ? (pythonInteger(raw) ?? raw) : raw

@@ -105,6 +105,26 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
       : { expected: 'valid header names as keys' },
 
   'worker-class': (value) => readWorkerClass(String(value)),
+
+  'ssl-version': (value) => {
+    const version = SSL_VERSIONS[String(value).toLowerCase()]
+    return version !== undefined ? { value: version } : { expected: 'TLS, TLSv1_2 or TLSv1_3' }
+  },
+}
+
+/**
+ * The names that Gunicorn documents and the numbers of Python's `ssl` module, as far as they mean
+ * versions that are in use.
+ */
+const SSL_VERSIONS: Readonly<Record<string, string>> = {
+  tls: 'TLS',
+  sslv23: 'TLS',
+  tls_server: 'TLS',
+  '2': 'TLS',
+  '17': 'TLS',
+  tlsv1_2: 'TLSv1_2',
+  '5': 'TLSv1_2',
+  tlsv1_3: 'TLSv1_3',
 }
 
 function isNetwork(text: string): boolean {

@@ -16,12 +16,14 @@ import { responseSettings } from './sections/responses.ts'
 import { serverSettings } from './sections/server.ts'
 import { systemSettings } from './sections/system.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
+import { tlsSettings } from './sections/tls.ts'
 import { workerSettings } from './sections/workers.ts'
 
 export const settingsTable = [
   ...serverSettings,
   ...workerSettings,
   ...systemSettings,
+  ...tlsSettings,
   ...timeoutSettings,
   ...limitSettings,
   ...applicationSettings,

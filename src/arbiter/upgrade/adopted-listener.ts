@@ -10,6 +10,8 @@ export function adoptListener({ fd, requested, address }: InheritedSocket): List
   return {
     requested,
     address,
+    // The settings of this server say whether it is.
+    tls: false,
     fd,
     close: (shared = false) => {
       if (open) closeSync(fd)

@@ -13,6 +13,7 @@ export const serverSettings = [
     envTemplate: '0.0.0.0:$',
     doc: `The address to listen on: \`HOST:PORT\`, \`HOST\`, \`:PORT\`, \`[IPV6]:PORT\`,
 \`unix:PATH\`, \`unix:@NAME\` or \`fd://NUMBER\`; repeatable.
+With \`tls:\` in front, as in \`tls:0.0.0.0:443\`, its connections use TLS (see \`certfile\`).
 
 The port defaults to 8000, and the host to every IPv4 address of the machine.
 Port 0 takes any free port, which the start banner shows.

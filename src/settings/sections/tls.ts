@@ -1,0 +1,95 @@
+import type { SettingDefinition } from '../definition.ts'
+
+/** Certificates, and what connections with TLS must be like. */
+export const tlsSettings = [
+  {
+    name: 'certfile',
+    section: 'TLS',
+    flags: ['--certfile'],
+    type: 'path',
+    nullable: true,
+    metavar: 'FILE',
+    default: null,
+    doc: `The server's certificate in PEM, followed by those of the authorities between it and the
+root.
+
+If no address of \`bind\` begins with \`tls:\`, all addresses use TLS then, as in Gunicorn.
+The file may have the key too.`,
+  },
+  {
+    name: 'keyfile',
+    section: 'TLS',
+    flags: ['--keyfile'],
+    type: 'path',
+    nullable: true,
+    metavar: 'FILE',
+    default: null,
+    doc: `The private key of \`certfile\`, in PEM.
+Without it, the key is expected in \`certfile\`.
+
+Only the process that was started reads it, so it may be readable for root alone with \`user\`.`,
+  },
+  {
+    name: 'tls_minimum',
+    section: 'TLS',
+    flags: ['--tls-minimum'],
+    type: 'choice',
+    choices: ['1.2', '1.3'],
+    default: '1.2',
+    doc: `The oldest version of TLS that is accepted: \`1.2\` or \`1.3\`.
+The newest version that a client knows is used.`,
+  },
+  {
+    name: 'ssl_version',
+    section: 'TLS',
+    flags: ['--ssl-version'],
+    type: 'string',
+    rule: 'ssl-version',
+    metavar: 'VERSION',
+    default: 'TLS',
+    doc: `Gunicorn's name for the versions of TLS: \`TLS\` for those that \`tls_minimum\` allows,
+\`TLSv1_2\` or \`TLSv1_3\` for that one only.
+
+\`SSLv23\`, \`TLS_SERVER\` and the numbers of Python's \`ssl\` module are accepted too.
+Older versions of TLS and SSL are not supported.`,
+  },
+  {
+    name: 'ciphers',
+    section: 'TLS',
+    flags: ['--ciphers'],
+    type: 'string',
+    nullable: true,
+    metavar: 'LIST',
+    default: null,
+    doc: `The cipher suites to use, as a cipher list of OpenSSL, the preferred ones first.
+The default is the list of Node.js.
+
+The suites of TLS 1.3 are used unless the list names some of them
+(\`TLS_AES_128_GCM_SHA256\`, …).`,
+  },
+  {
+    name: 'cert_reqs',
+    section: 'TLS',
+    flags: ['--cert-reqs'],
+    type: 'integer',
+    minimum: 0,
+    maximum: 2,
+    metavar: 'NUMBER',
+    default: 0,
+    doc: `Whether clients need a certificate: 0 no, 1 optional, 2 required.
+
+With 1, a client may come without one; with 2, its handshake fails.
+A certificate that no authority of \`ca_certs\` has signed is refused in both cases.`,
+  },
+  {
+    name: 'ca_certs',
+    section: 'TLS',
+    flags: ['--ca-certs'],
+    type: 'path',
+    nullable: true,
+    metavar: 'FILE',
+    default: null,
+    doc: `The certificates of the authorities that sign clients' certificates, in PEM.
+See \`cert_reqs\`.`,
+  },
+] as const satisfies readonly SettingDefinition[]
