@@ -1,5 +1,5 @@
 import type { Reply, RequestSink } from '../http/exchange.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import { clientOf, type RequestHead } from '../http/request-head.ts'
 import type { Field } from '../http/response-head.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
 
@@ -31,7 +31,7 @@ export class RefusedRequest implements RequestSink {
 
   begin(): void {
     const { status, reason, fields } = this.#refusal
-    this.#events.publishRefusal(this.#head, this.#reply.peer, status, reason)
+    this.#events.publishRefusal(this.#head, clientOf(this.#head, this.#reply), status, reason)
     this.#reply.refuse(status, { close: true, fields })
   }
 

@@ -1,7 +1,7 @@
 import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import { clientOf, type RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import { KeptPieces } from '../spool/kept-pieces.ts'
@@ -85,7 +85,7 @@ export class ApplicationExchange
   constructor(gateway: ApplicationContext, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
     this.head = head
-    this.peer = reply.peer
+    this.peer = clientOf(head, reply)
     this.#reply = reply
   }
 

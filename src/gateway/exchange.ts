@@ -2,7 +2,7 @@ import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
 import { ResponseBlockError } from '../field-block/response-block.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import { clientOf, type RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
 import {
@@ -78,7 +78,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   constructor(gateway: GatewayContext, head: RequestHead, reply: Reply) {
     this.#gateway = gateway
     this.head = head
-    this.peer = reply.peer
+    this.peer = clientOf(head, reply)
     this.#reply = reply
   }
 

@@ -1,6 +1,9 @@
 import type { Span } from '../bytes/span.ts'
+import type { Peer } from './peer.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Field, ResponseHead } from './response-head.ts'
+
+export type { Peer }
 
 /**
  * What answers requests. The engine calls it once per request with the parsed head and a
@@ -92,18 +95,4 @@ export interface Reply {
    * §10.1.1).
    */
   wantBody(): void
-}
-
-/** The addresses of a connection, as text. */
-export interface Peer {
-  readonly remoteAddress: string
-  readonly remotePort: number
-  readonly localAddress: string
-  readonly localPort: number
-  /** The connection is encrypted all the way to this process. */
-  readonly encrypted: boolean
-  /**
-   * For the gateway, which keeps here what it made of the addresses. The engine does not read it.
-   */
-  environPart: object | null
 }

@@ -1,4 +1,5 @@
 import type { FieldName } from './field-names.ts'
+import type { Peer } from './peer.ts'
 
 /**
  * The four forms of a request target (RFC 9110 §7.1, RFC 9112 §3.2). A request of HTTP/2 has the
@@ -69,6 +70,12 @@ export interface RequestHead {
    * is (`edge/trust/`, which sets it).
    */
   secure: boolean
+  /**
+   * The client, if trusted proxies tell of another one than the peer of the connection
+   * (`edge/trust/`, which sets it). It belongs to this request alone. Null if the peer is the
+   * client: {@link clientOf} gives either.
+   */
+  client: Peer | null
   /** A body follows. Its length is known if `contentLength` is not -1. */
   readonly hasBody: boolean
   /** The declared length of the body in bytes, or -1. */
@@ -93,4 +100,12 @@ export interface RequestHead {
    * `, ` in their order (RFC 9110 §5.3). `undefined` if there is none.
    */
   get(lowerName: string): string | undefined
+}
+
+/**
+ * Who has sent a request: the client that trusted proxies tell of, or else the peer of the
+ * connection. Logs, limits by address and applications ask for this one.
+ */
+export function clientOf(head: RequestHead, reply: { readonly peer: Peer }): Peer {
+  return head.client ?? reply.peer
 }

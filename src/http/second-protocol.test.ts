@@ -47,6 +47,7 @@ class LineHead implements RequestHead {
   readonly contentLength = -1
   readonly expectContinue = false
   secure = false
+  readonly client = null
 
   constructor(line: string) {
     const [, method = '', path = ''] = line.split(' ')

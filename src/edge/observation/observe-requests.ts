@@ -15,6 +15,7 @@ export function observeRequests(events: RequestEvents): EdgeHandler {
     if (!requestEnded.hasListeners && !requestBegun.hasListeners) return next(head, reply)
     const exchange = new ObservedExchange(events, head, reply)
     exchange.sink = next(head, exchange)
+    exchange.publishBegin()
     return exchange
   }
 }

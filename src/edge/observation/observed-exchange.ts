@@ -1,6 +1,6 @@
 import type { Span } from '../../bytes/span.ts'
 import type { Reply } from '../../http/exchange.ts'
-import type { RequestHead } from '../../http/request-head.ts'
+import { clientOf, type RequestHead } from '../../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../../http/response-head.ts'
 import type { RequestEvents } from '../../observe/request-events.ts'
 import { RelayedExchange } from '../relayed-exchange.ts'
@@ -23,25 +23,31 @@ export class ObservedExchange extends RelayedExchange {
     super(reply)
     this.#events = events
     this.#head = head
-    const { requestBegun } = events
+  }
+
+  /** Call it when the handlers have the request: they know who the client is. */
+  publishBegin(): void {
+    const { requestBegun } = this.#events
     if (!requestBegun.hasListeners) return
+    const head = this.#head
     requestBegun.publish({
       method: head.method,
       target: head.target,
-      remoteAddress: reply.peer.remoteAddress,
+      remoteAddress: clientOf(head, this.reply).remoteAddress,
       startedAt: this.#startedAt,
     })
   }
 
   override closed(completed: boolean, refusedWith?: number): void {
     const { requestEnded } = this.#events
-    const { bytesSent, peer } = this.reply
+    const { bytesSent } = this.reply
+    const client = clientOf(this.#head, this.reply)
     this.sink.closed(completed, refusedWith)
     if (!requestEnded.hasListeners) return
     const response = this.#response
     const status = response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT)
     requestEnded.publish(
-      new EndedRequest(this.#head, peer, response, status, bytesSent, this.#startedAt),
+      new EndedRequest(this.#head, client, response, status, bytesSent, this.#startedAt),
     )
   }
 

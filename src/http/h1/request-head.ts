@@ -1,4 +1,5 @@
 import type { FieldName } from '../field-names.ts'
+import type { Peer } from '../peer.ts'
 import type { RequestHead, TargetForm } from '../request-head.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -29,6 +30,7 @@ export class H1RequestHead implements RequestHead {
   readonly names: FieldName[] = []
   host = -1
   secure = false
+  client: Peer | null = null
   contentLength = -1
   /** The body is chunked. Without this and a Content-Length there is no body (RFC 9112 §6.3). */
   chunked = false
