@@ -1,7 +1,7 @@
+import { acceptedEncodings } from '../../content-coding/accepted-encodings.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
 import type { Middleware, WSGIBody } from '../../wsgi/types.ts'
-import { acceptedEncodings } from './accept-encoding.ts'
 import { withVaryIfCompressible } from './candidate.ts'
 import type { Encoding } from './coding.ts'
 import { CompressedResponse } from './compressed-response.ts'

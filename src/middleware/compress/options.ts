@@ -1,6 +1,6 @@
+import { isCompressible } from '../../content-coding/compressible.ts'
 import { optionError } from '../option-error.ts'
 import { CODINGS, type Encoding } from './coding.ts'
-import { isCompressible } from './compressible.ts'
 
 /** Options of `compress`. */
 export interface CompressOptions {

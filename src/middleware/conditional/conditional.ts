@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { notModifiedHeaders } from '../../semantics/not-modified.ts'
+import { evaluatePreconditions } from '../../semantics/preconditions.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { discardAndClose, transformBody, whenBody } from '../../wsgi/body.ts'
 import type {
@@ -10,9 +12,8 @@ import type {
 } from '../../wsgi/types.ts'
 import { optionError } from '../option-error.ts'
 import { plainResponse } from '../plain-response.ts'
+import { conditionalFields } from './conditional-fields.ts'
 import { HeldHead, headerValue } from './held-head.ts'
-import { notModifiedHeaders } from './not-modified.ts'
-import { evaluatePreconditions } from './preconditions.ts'
 
 /** Options of {@link conditional}. */
 export interface ConditionalOptions {
@@ -155,7 +156,7 @@ class ConditionalResponse {
     }
     if (this.#changed !== undefined && headerValue(headers, 'last-modified') === undefined)
       headers = [...headers, ['Last-Modified', this.#changed.toUTCString()]]
-    const outcome = evaluatePreconditions(this.#environ, {
+    const outcome = evaluatePreconditions(conditionalFields(this.#environ), {
       etag: headerValue(headers, 'etag'),
       lastModified: headerValue(headers, 'last-modified'),
     })

@@ -1,29 +1,14 @@
-import { createHash } from 'node:crypto'
-import { extname } from 'node:path'
-import { contentType } from 'mime-types'
+import { isCompressible } from '../../content-coding/compressible.ts'
+import { type FileRequestFields, fileAnswer } from '../../files/file-answer.ts'
+import { FileBody, readWhole } from '../../files/file-body.ts'
+import { typeOfFile, validatorsOf } from '../../files/file-facts.ts'
+import { chooseRepresentation } from '../../files/precompressed.ts'
+import type { OpenFile } from '../../files/static-root.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../../wsgi/types.ts'
-import { acceptedEncodings } from '../compress/accept-encoding.ts'
-import { isCompressible } from '../compress/compressible.ts'
-import { headerValue } from '../conditional/held-head.ts'
-import { notModifiedHeaders } from '../conditional/not-modified.ts'
-import {
-  evaluatePreconditions,
-  rangeApplies,
-  type Validators,
-} from '../conditional/preconditions.ts'
+import { conditionalFields } from '../conditional/conditional-fields.ts'
 import { optionError } from '../option-error.ts'
 import { isRead, NOT_ALLOWED, statusAnswer } from './answers.ts'
-import { FileBody, readWhole } from './file-body.ts'
-import { EXTENSIONS, type PrecompressedEncoding, type StaticFilesSettings } from './options.ts'
-import { lengthOf, segmentsOf } from './range-content.ts'
-import { requestedRanges } from './requested-ranges.ts'
-import type { OpenFile } from './static-root.ts'
-
-/** The file to send: the requested one, or a compressed version of it. */
-interface Representation {
-  readonly file: OpenFile
-  readonly encoding: PrecompressedEncoding | null
-}
+import type { StaticFilesSettings } from './options.ts'
 
 /** A file of up to this many bytes is read at once and sent with its head. */
 const AT_ONCE_BYTES = 64 * 1024
@@ -48,16 +33,24 @@ export async function send(
   try {
     if (!isRead(environ)) return NOT_ALLOWED(environ, startResponse)
     const path = `/${names.join('/')}`
-    const type = typeOf(names.at(-1)!)
+    const type = typeOfFile(names.at(-1)!)
     const varies = settings.precompressed.length > 0 && isCompressible(type)
-    const chosen = varies ? await choose(settings, file, names, environ) : { file, encoding: null }
+    const chosen = varies
+      ? await chooseRepresentation(
+          settings.root,
+          file,
+          names,
+          environ.HTTP_ACCEPT_ENCODING,
+          settings.precompressed,
+        )
+      : { file, encoding: null }
     if (chosen.file !== file) {
       open = chosen.file
       await file.handle.close()
     }
     const { stat, handle } = open
     const size = Number(stat.size)
-    const own = validatorsOf(chosen)
+    const own = validatorsOf(stat, chosen.encoding)
     let headers: ResponseHeaders = [
       ['Content-Type', type],
       ['ETag', own.etag],
@@ -71,32 +64,20 @@ export async function send(
     if (cacheControl !== false) headers.push(['Cache-Control', cacheControl])
     headers = withHeaders(headers, settings.headers(path))
 
-    const validators = {
-      etag: headerValue(headers, 'etag'),
-      lastModified: headerValue(headers, 'last-modified'),
-    }
-    const outcome = evaluatePreconditions(environ, validators)
-    if (outcome === 'not-modified') {
-      startResponse('304 Not Modified', notModifiedHeaders(headers))
+    const answer = fileAnswer(environ.REQUEST_METHOD, fieldsOf(environ), size, headers)
+    if (answer.status === 304) {
+      startResponse('304 Not Modified', answer.fields)
       return []
     }
-    if (outcome === 'failed') return statusAnswer('412 Precondition Failed')(environ, startResponse)
-
-    // A range means something for GET only (RFC 9110 §14.2).
-    const ranges =
-      environ.REQUEST_METHOD === 'GET' && rangeApplies(environ, validators)
-        ? requestedRanges(environ.HTTP_RANGE, size)
-        : 'whole'
-    if (ranges === 'unsatisfiable')
-      return statusAnswer('416 Range Not Satisfiable', ['Content-Range', `bytes */${size}`])(
+    if (answer.status === 412)
+      return statusAnswer('412 Precondition Failed')(environ, startResponse)
+    if (answer.status === 416)
+      return statusAnswer('416 Range Not Satisfiable', ['Content-Range', answer.contentRange])(
         environ,
         startResponse,
       )
-    const segments =
-      ranges === 'whole' ? [{ start: 0, end: size }] : segmentsOf(ranges, size, headers)
-    const length = segments.reduce((sum, segment) => sum + lengthOf(segment), 0)
-    headers.push(['Content-Length', String(length)])
-    const status = ranges === 'whole' ? '200 OK' : '206 Partial Content'
+    const { segments, length } = answer
+    const status = answer.status === 200 ? '200 OK' : '206 Partial Content'
     const first = segments[0]
     if (environ.REQUEST_METHOD === 'HEAD') {
       startResponse(status, headers)
@@ -116,56 +97,11 @@ export async function send(
   }
 }
 
-/**
- * Chooses the file to send: the given one, or a compressed file beside it. If it is another file,
- * both are open.
- */
-async function choose(
-  settings: StaticFilesSettings,
-  file: OpenFile,
-  names: readonly string[],
-  environ: WSGIEnvironment,
-): Promise<Representation> {
-  const last = names.at(-1)!
-  for (const encoding of acceptedEncodings(environ.HTTP_ACCEPT_ENCODING, settings.precompressed)) {
-    if (encoding === 'identity') break
-    const coding = encoding as PrecompressedEncoding
-    const sibling = await settings.root.open(
-      [...names.slice(0, -1), last + EXTENSIONS[coding]],
-      () => {},
-    )
-    if (sibling === null || sibling === 'directory') continue
-    // It is older than the file, which was changed and not compressed again.
-    if (sibling.stat.mtimeNs >= file.stat.mtimeNs) return { file: sibling, encoding: coding }
-    await sibling.handle.close()
-  }
-  // Even if the client refuses `identity`: a readable answer is better for it than 406, and RFC
-  // 9110 §12.5.3 allows it.
-  return { file, encoding: null }
-}
-
-function typeOf(name: string): string {
-  const extension = extname(name)
-  return (extension !== '' && contentType(extension)) || 'application/octet-stream'
-}
-
-/**
- * The validators of a file. The ETag is strong, as ranges require, unless the file was changed less
- * than a second ago, when it could change again without any difference in size, time and inode (RFC
- * 9110 §8.8.1). It is hashed to hide the number of the inode.
- */
-function validatorsOf({ file: { stat }, encoding }: Representation): Required<Validators> & {
-  etag: string
-  lastModified: string
-} {
-  const state = `${stat.size} ${stat.mtimeNs} ${stat.ino} ${encoding ?? ''}`
-  const tag = createHash('sha256').update(state).digest('base64url').slice(0, 22)
-  // A time in the future counts as now: RFC 9110 §8.8.2.1 forbids it in Last-Modified.
-  const now = Date.now()
-  const changed = Number(stat.mtimeMs)
+function fieldsOf(environ: WSGIEnvironment): FileRequestFields {
   return {
-    etag: now - changed < 1000 ? `W/"${tag}"` : `"${tag}"`,
-    lastModified: new Date(Math.min(changed, now)).toUTCString(),
+    ...conditionalFields(environ),
+    range: environ.HTTP_RANGE,
+    ifRange: environ.HTTP_IF_RANGE,
   }
 }
 

@@ -1,11 +1,9 @@
+import { EXTENSIONS, type PrecompressedEncoding } from '../../files/file-facts.ts'
+import { type ServedPath, servedPath } from '../../files/served-path.ts'
+import { StaticRoot } from '../../files/static-root.ts'
 import { encodeText } from '../../wsgi/text.ts'
 import type { ResponseHeaders } from '../../wsgi/types.ts'
 import { optionError } from '../option-error.ts'
-import { type ServedPath, servedPath } from './served-path.ts'
-import { StaticRoot } from './static-root.ts'
-
-/** A content coding of files that were compressed in advance. */
-export type PrecompressedEncoding = 'br' | 'zstd' | 'gzip'
 
 /** Options of `staticFiles`. */
 export interface StaticFilesOptions {
@@ -78,12 +76,6 @@ export interface StaticFilesSettings {
   readonly dotfiles: 'ignore' | 'deny' | 'allow'
 }
 
-/** The ends of the names of compressed files. */
-export const EXTENSIONS: Readonly<Record<PrecompressedEncoding, string>> = {
-  br: '.br',
-  zstd: '.zst',
-  gzip: '.gz',
-}
 const YEAR = 365 * 24 * 60 * 60
 
 /** @throws TypeError (`bad-option`) for an option that cannot be used */

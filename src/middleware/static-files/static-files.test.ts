@@ -22,8 +22,8 @@ import {
   environOf,
   type TestRequest,
 } from '../../../tests/support/call-application.ts'
+import { servedPath } from '../../files/served-path.ts'
 import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
-import { servedPath } from './served-path.ts'
 import { type StaticFilesOptions, staticFiles } from './static-files.ts'
 
 const SECRET = 'SECRET, from outside the root or hidden in it'

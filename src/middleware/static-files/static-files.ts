@@ -1,12 +1,14 @@
+import { isNavigation } from '../../files/navigation.ts'
+import { servedPath } from '../../files/served-path.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { decodeText } from '../../wsgi/text.ts'
-import type { WSGIApplication, WSGIBody, WSGIEnvironment, WSGIFunction } from '../../wsgi/types.ts'
+import type { WSGIApplication, WSGIBody, WSGIFunction } from '../../wsgi/types.ts'
 import { isRead, NOT_ALLOWED, NOT_FOUND, statusAnswer, toDirectory } from './answers.ts'
 import { type FileRequest, send } from './file-answer.ts'
 import { checkStaticFilesOptions, type StaticFilesOptions } from './options.ts'
-import { servedPath } from './served-path.ts'
 
-export type { PrecompressedEncoding, StaticFilesOptions } from './options.ts'
+export type { PrecompressedEncoding } from '../../files/file-facts.ts'
+export type { StaticFilesOptions } from './options.ts'
 
 /** A middleware that makes an application of its own if it is called without one to wrap. */
 export type StaticFiles = (app?: WSGIApplication) => WSGIApplication
@@ -66,7 +68,7 @@ async function serve(
 ): Promise<WSGIBody> {
   const { settings, environ, startResponse } = request
   const { root, index } = settings
-  const tell = (text: string) => environ['wsgi.errors'].write(text)
+  const tell = (text: string) => environ['wsgi.errors'].write(`staticFiles: ${text}\n`)
   const path = servedPath(view)
   if (path !== null && (!path.hidden || settings.dotfiles !== 'ignore')) {
     if (path.hidden && settings.dotfiles === 'deny')
@@ -86,26 +88,13 @@ async function serve(
         : NOT_ALLOWED(environ, startResponse)
     }
   }
-  if (isNavigation(environ, view)) {
+  if (isRead(environ) && isNavigation(view, environ.HTTP_ACCEPT)) {
     const instead = settings.fallback(decodeText(view))
     const found = instead === null ? null : await root.open(instead.names, tell)
     if (instead !== null && found !== null && found !== 'directory')
       return send(request, found, instead.names)
   }
   return (next ?? NOT_FOUND)(environ, startResponse)
-}
-
-/**
- * Whether a request opens a page, by a link or the address bar. Requests of scripts and images do
- * not name `text/html` in `Accept`.
- */
-function isNavigation(environ: WSGIEnvironment, path: string): boolean {
-  if (!isRead(environ) || path.slice(path.lastIndexOf('/') + 1).includes('.')) return false
-  const accept = environ.HTTP_ACCEPT
-  return (
-    accept !== undefined &&
-    /(?:^|,)\s*text\/html\s*(?:,|$|;(?!\s*q=0(?:\.0*)?\s*(?:,|$)))/i.test(accept)
-  )
 }
 
 /** The rest of a path after a prefix; null if the path is not below it. */

@@ -1,5 +1,4 @@
 import fresh from 'fresh'
-import type { WSGIEnvironment } from '../../wsgi/types.ts'
 
 /** The validators of a resource, which change when it changes (RFC 9110 §8.8). */
 export interface Validators {
@@ -7,6 +6,15 @@ export interface Validators {
   etag?: string | undefined
   /** An HTTP date. */
   lastModified?: string | undefined
+}
+
+/** The values of the fields of a request that make it conditional (RFC 9110 §13.1). */
+export interface ConditionalFields {
+  readonly ifMatch: string | undefined
+  readonly ifNoneMatch: string | undefined
+  readonly ifModifiedSince: string | undefined
+  readonly ifUnmodifiedSince: string | undefined
+  readonly cacheControl: string | undefined
 }
 
 /** `proceed`: answer as usual; `not-modified`: answer 304; `failed`: answer 412. */
@@ -21,25 +29,25 @@ const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
  * which browsers send to reload a page, overrides the last two.
  *
  * @example
- * evaluatePreconditions({ ...environ, HTTP_IF_NONE_MATCH: '"a", "b"' }, { etag: 'W/"a"' })
+ * evaluatePreconditions({ …, ifNoneMatch: '"a", "b"' }, { etag: 'W/"a"' })
  * // 'not-modified'
  */
 export function evaluatePreconditions(
-  environ: WSGIEnvironment,
+  fields: ConditionalFields,
   validators: Validators,
 ): PreconditionResult {
   const { etag, lastModified } = validators
-  const match = environ.HTTP_IF_MATCH
+  const match = fields.ifMatch
   if (match !== undefined) {
     if (!matchesStrongly(match, etag)) return 'failed'
-  } else if (environ.HTTP_IF_UNMODIFIED_SINCE !== undefined && lastModified !== undefined) {
-    if (Date.parse(lastModified) > Date.parse(environ.HTTP_IF_UNMODIFIED_SINCE)) return 'failed'
+  } else if (fields.ifUnmodifiedSince !== undefined && lastModified !== undefined) {
+    if (Date.parse(lastModified) > Date.parse(fields.ifUnmodifiedSince)) return 'failed'
   }
   const unchanged = fresh(
     {
-      'if-none-match': environ.HTTP_IF_NONE_MATCH?.trim(),
-      'if-modified-since': environ.HTTP_IF_MODIFIED_SINCE,
-      'cache-control': environ.HTTP_CACHE_CONTROL?.toLowerCase(),
+      'if-none-match': fields.ifNoneMatch?.trim(),
+      'if-modified-since': fields.ifModifiedSince,
+      'cache-control': fields.cacheControl?.toLowerCase(),
     },
     { etag, 'last-modified': lastModified },
   )
@@ -58,8 +66,8 @@ function matchesStrongly(header: string, etag: string | undefined): boolean {
  * 9110 §13.1.5). A date matches only if the entity tag is strong, because a file that was just
  * written may be written again in the same second.
  */
-export function rangeApplies(environ: WSGIEnvironment, validators: Validators): boolean {
-  const condition = environ.HTTP_IF_RANGE?.trim()
+export function rangeApplies(ifRange: string | undefined, validators: Validators): boolean {
+  const condition = ifRange?.trim()
   if (condition === undefined) return true
   const { etag, lastModified } = validators
   if (etag?.startsWith('W/') === true) return false

@@ -1,7 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-
-/** A part of a body: bytes, or those of the file from `start` up to but not including `end`. */
-export type Segment = Uint8Array | { readonly start: number; readonly end: number }
+import type { Segment } from './range-content.ts'
 
 /** The bytes of one read: a turn of Node's thread pool, and the memory that a slow client holds. */
 const PIECE = 256 * 1024
@@ -70,6 +68,6 @@ async function readPiece(
   // takes.
   const buffer = Buffer.allocUnsafeSlow(length)
   const { bytesRead } = await handle.read(buffer, 0, length, position)
-  if (bytesRead === 0) throw new Error('staticFiles: the file was shortened while it was sent')
+  if (bytesRead === 0) throw new Error('the file was shortened while it was sent')
   return bytesRead === length ? buffer : buffer.subarray(0, bytesRead)
 }

@@ -1,5 +1,3 @@
-import { decodeText, encodeText } from '../../wsgi/text.ts'
-
 /** A path as the names of directories and a file below a root. Each name leads one level down. */
 export interface ServedPath {
   readonly names: readonly string[]
@@ -22,6 +20,10 @@ const TRIMMED_BY_WINDOWS = /[. ]$/
 const DEVICE =
   /^(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?:\.|$)/i
 
+// A byte order mark is a part of a name.
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const NOT_ASCII = /[\x80-\uffff]/
+
 /**
  * Parses a path. Paths are not normalized: one with `.`, `..`, an empty name, or a name that means
  * something else on some system names no file. The rules are the same on every system, so that the
@@ -37,10 +39,8 @@ const DEVICE =
 export function servedPath(view: string): ServedPath | null {
   if (view === '') return { names: [], directory: false, hidden: false }
   if (!view.startsWith('/')) return null
-  const text = decodeText(view)
-  // Bytes that are not UTF-8, such as an overlong slash (C0 AF), name no file.
-  if (encodeText(text) !== view) return null
-  if (FORBIDDEN.test(text)) return null
+  const text = fromUtf8(view)
+  if (text === null || FORBIDDEN.test(text)) return null
   const names = text.split('/')
   names.shift()
   const directory = names.at(-1) === ''
@@ -51,4 +51,17 @@ export function servedPath(view: string): ServedPath | null {
     if (name.startsWith('.')) hidden = true
   }
   return { names, directory, hidden }
+}
+
+/**
+ * Decodes a view of bytes as UTF-8. Bytes that are not UTF-8, such as an overlong slash (C0 AF),
+ * name no file.
+ */
+function fromUtf8(view: string): string | null {
+  if (!NOT_ASCII.test(view)) return view
+  try {
+    return UTF_8.decode(Buffer.from(view, 'latin1'))
+  } catch {
+    return null
+  }
 }

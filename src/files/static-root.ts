@@ -69,10 +69,7 @@ export class StaticRoot {
       const code = (error as { code?: unknown }).code
       if (ABSENT.has(code)) return null
       if (code !== 'EACCES' && code !== 'EPERM') throw error
-      tell(
-        `staticFiles: ${JSON.stringify(path)} may not be read (${code}); ` +
-          'it is treated as missing\n',
-      )
+      tell(`${JSON.stringify(path)} may not be read (${code}); it is treated as missing`)
       return null
     }
   }

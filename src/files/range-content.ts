@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { ResponseHeaders } from '../../wsgi/types.ts'
-import type { Segment } from './file-body.ts'
 import type { ByteRange } from './requested-ranges.ts'
+
+/** A part of a body: bytes, or those of the file from `start` up to but not including `end`. */
+export type Segment = Uint8Array | ByteRange
 
 /**
  * The body of a 206 for some ranges of a file (RFC 9110 §15.3.7).
@@ -11,7 +12,7 @@ import type { ByteRange } from './requested-ranges.ts'
 export function segmentsOf(
   ranges: readonly ByteRange[],
   size: number,
-  headers: ResponseHeaders,
+  headers: [name: string, value: string][],
 ): Segment[] {
   if (ranges.length === 1) {
     headers.push(['Content-Range', contentRange(ranges[0]!, size)])

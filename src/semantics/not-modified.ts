@@ -1,5 +1,3 @@
-import type { ResponseHeaders } from '../../wsgi/types.ts'
-
 /** Headers about the content, which a 304 does not have. */
 const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'accept-ranges',
@@ -22,7 +20,9 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
  * Vary), and so do those that are not about the content (Set-Cookie, Access-Control-*,
  * Content-Security-Policy). Last-Modified stays only if there is no ETag.
  */
-export function notModifiedHeaders(headers: ResponseHeaders): ResponseHeaders {
+export function notModifiedHeaders<Field extends readonly [name: string, value: string]>(
+  headers: readonly Field[],
+): Field[] {
   const tagged = headers.some(([name]) => name.toLowerCase() === 'etag')
   return headers.filter(([name]) => {
     const lower = name.toLowerCase()
