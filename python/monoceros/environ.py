@@ -38,8 +38,9 @@ def make_template(
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.input_terminated": True,
-        # Only a place: the dict that is made of this one does not have to grow again.
+        # Only places: the dict that is made of this one does not have to grow again.
         "wsgi.input": None,
+        "wsgi.early_hints": None,
     }
 
 

@@ -12,7 +12,7 @@ from . import frames
 from .environ import read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
 from .native import perf_counter
-from .response_head import compose_head
+from .response_head import compose_head, compose_hints
 from .response_sender import ResponseSender
 from .stranger import attribute, has_type, kind_of
 from .streams import BodyStream, ClientGone, FileWrapper, is_about_client
@@ -37,6 +37,7 @@ class Exchange(ResponseSender):
     owner: Any = None
     _asked = False  # start_response has been called
     _iterator: Optional[Iterator[bytes]] = None
+    _hinted = 0  # bytes of early hints
     _input: Any = None  # of a request whose body is a file or a stream
 
     # For the application.
@@ -95,6 +96,27 @@ class Exchange(ResponseSender):
         if self._surplus:
             raise ValueError(f"write() past the declared Content-Length of {self._declared} bytes")
 
+    def early_hints(self, headers: Any) -> None:
+        """``wsgi.early_hints``, as in Gunicorn: sends headers before the response (RFC 8297).
+
+        Does nothing once the head of the response has been sent. The acceptor drops hints for
+        clients that speak HTTP/1.0. Raises BadResponseHead or BadResponseType for a header that
+        cannot be sent."""
+        if self._started or self._ended:
+            return
+        lines = compose_hints(headers, self)
+        size = self._hinted + frames.HINTS_COST + len(lines)
+        if size > frames.HINTS_SIZE:
+            error = ValueError(
+                f"wsgi.early_hints: one request may send {frames.HINTS_SIZE} bytes of early hints"
+            )
+            self.forgive("early-hints-size", error, "the rest is not sent")
+            return
+        self._hinted = size
+        outbox = self.carrier.outbox
+        outbox.put(frames.pack(frames.INFORM, 0, self.stream, lines))
+        outbox.flush()
+
     # For the carrier.
 
     def begin(self, flags: int, data: bytes, start: int, end: int) -> bool:
@@ -110,12 +132,16 @@ class Exchange(ResponseSender):
                 self._head_only = True
             if flags:
                 self._input = environ["wsgi.input"]
+            environ["wsgi.early_hints"] = self.early_hints
             # Each exchange has its own context: interleaved ones do not see each other's variables.
             self._context = context = carrier.context.copy()
             result = context.run(carrier.application, environ, self.start_response)
             kind = type(result)
             if (kind is list or kind is tuple) and self._send_whole(result):
-                return self._end() if flags else True
+                if flags:
+                    return self._end()
+                self._environ = None  # its early_hints leads back here
+                return True
             self._result = result
             self._open(result)
             return self._advance()

@@ -9,7 +9,7 @@ import struct
 from typing import Any, List, Tuple
 
 #: The version of the protocol, which READY carries.
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 # Acceptor to worker.
 REQUEST = 0x01
@@ -41,6 +41,7 @@ FORKED = 0x8D
 ENDED = 0x8E
 FILES = 0x8F
 INTERRUPTED = 0x90
+INFORM = 0x91
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body
@@ -65,6 +66,10 @@ MAX_U32 = 0xFFFFFFFF
 BODY_PIECE = 64 * 1024
 #: The most bytes of body in a DATA, which the acceptor passes on as it arrives.
 DATA_PIECE = 256 * 1024
+#: The most bytes of early hints that an exchange may send, and how many each INFORM counts in
+#: addition to its payload.
+HINTS_SIZE = 64 * 1024
+HINTS_COST = 32
 
 _header = struct.Struct("<IBBHI")
 _head = struct.Struct("<IBBHII")

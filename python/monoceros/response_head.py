@@ -123,6 +123,34 @@ def compose_head(status: str, headers: Any, judge: Judge = STRICT) -> ResponseHe
     return _compose(status, headers, judge)
 
 
+def compose_hints(headers: Any, judge: Judge = STRICT) -> bytes:
+    """Checks the headers of an interim response (103, RFC 8297) and writes them as lines.
+
+    Names and values may be bytes, as in Gunicorn. Raises BadResponseHead or BadResponseType.
+
+    >>> compose_hints([("Link", "</style.css>; rel=preload")])
+    b'Link: </style.css>; rel=preload\\r\\n'
+    """
+    try:
+        fields = []
+        for field in _admit_list(headers, judge):
+            name, value = _admit_field(field, judge)
+            if type(name) is bytes:
+                name = name.decode("latin-1")
+            if type(value) is bytes:
+                value = value.decode("latin-1")
+            fields.append((name, value))
+        head, length, _ = _compose("200 OK", fields, judge)
+        if length is not None:
+            raise BadResponseHead(
+                "start_response: an interim response has no Content-Length (RFC 9110 §8.6)"
+            )
+    except (BadResponseHead, BadResponseType) as error:
+        text = str(error).replace("start_response", "wsgi.early_hints", 1)
+        raise type(error)(text) from None
+    return head[head.index(b"\n") + 1 :]
+
+
 def _compose(status: str, headers: Any, judge: Judge) -> ResponseHead:
     # type() instead of __class__, which may be anything: the real objects are sent.
     entry = _statuses.get(status) if type(status) is str else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextvars
+import gc
 import io
 import os
 import sys
@@ -318,6 +319,63 @@ class StartResponse(unittest.TestCase):
             kept[1](b"late")
         gateway.outbox.flush()
         self.assertEqual(len(gateway.received), 1)
+
+    def test_early_hints_go_before_the_head_and_not_after_it(self) -> None:
+        def app(environ: Dict[str, Any], start_response: Any) -> Any:
+            hints = environ["wsgi.early_hints"]
+            hints([("Link", "</a.css>; rel=preload")])
+            start_response(OK, TEXT)
+            hints([(b"Link", b"caf\xe9")])
+            yield b"a"
+            hints([("Link", "late")])
+            hints("not even looked at")
+
+        response = run(app)
+        self.assertEqual(response.body, b"a")
+        informs = [f.payload for f in response.frames if f.kind == frames.INFORM]
+        self.assertEqual(informs, [b"Link: </a.css>; rel=preload\r\n", b"Link: caf\xe9\r\n"])
+        kinds = [f.kind for f in response.frames]
+        self.assertEqual(kinds[:3], [frames.INFORM, frames.INFORM, frames.HEAD])
+
+    def test_early_hints_that_cannot_be_sent_raise(self) -> None:
+        wrong: List[Any] = [
+            [("X", "a\r\nb")],
+            [("X", "a\0b")],
+            [("X y", "a")],
+            [("X", "\u0416")],
+            [("Content-Length", "0")],
+            [("X", 5)],
+            "Link: a",
+        ]
+        for headers in wrong:
+
+            def app(environ: Dict[str, Any], start_response: Any, headers: Any = headers) -> Any:
+                environ["wsgi.early_hints"](headers)
+
+            response = run(app)
+            self.assertEqual([f.kind for f in response.frames], [frames.FAIL], headers)
+            self.assertIn(b"wsgi.early_hints: ", response.frames[0].payload)
+
+    def test_early_hints_have_a_bound(self) -> None:
+        def app(environ: Dict[str, Any], start_response: Any) -> Any:
+            for _ in range(5000):
+                environ["wsgi.early_hints"]([])
+            start_response(OK, TEXT)
+            return [b""]
+
+        response = run(app)
+        self.assertEqual([f.kind for f in response.frames].count(frames.INFORM), 2048)
+        self.assertEqual(response.status, OK)
+
+    def test_an_exchange_leaves_no_garbage_for_the_collector(self) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            for result in ([b"a"], iter([b"a", b"b"])):
+                run(simple(result))
+            self.assertEqual([each for each in gc.get_objects() if isinstance(each, Exchange)], [])
+        finally:
+            gc.enable()
 
     def test_it_leaves_the_applications_list_of_headers_alone(self) -> None:
         headers = [("X-A", "1")]

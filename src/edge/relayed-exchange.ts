@@ -56,6 +56,10 @@ export class RelayedExchange implements Reply, RequestSink {
     return this.reply.taken
   }
 
+  inform(status: 103, fields: readonly Field[]): void {
+    this.reply.inform(status, fields)
+  }
+
   respond(head: ResponseHead, body: Span): boolean {
     return this.reply.respond(head, body)
   }

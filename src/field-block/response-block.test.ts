@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Span } from '../bytes/span.ts'
 import {
+  parseFieldLines,
   parseResponseBlock,
   type ResponseBlock,
   ResponseBlockError,
@@ -157,6 +158,36 @@ describe('a response block', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+})
+
+describe('the lines of an interim response', () => {
+  const lines = (text: string) => {
+    const bytes = Buffer.from(`9${text}9`, 'latin1')
+    return parseFieldLines(new Span().set(bytes, 1, 1 + text.length))
+  }
+
+  it('become fields', () => {
+    expect(lines('Link: </a.css>; rel=preload\r\nX:  y \r\n')).toEqual([
+      ['Link', '</a.css>; rel=preload'],
+      ['X', 'y'],
+    ])
+    expect(lines('')).toEqual([])
+  })
+
+  it('obey the rules of a response, and have no length', () => {
+    for (const text of [
+      'X: a\rb\r\n',
+      'X: a\nb\r\n',
+      'X: a\0b\r\n',
+      'X: a',
+      'X y: a\r\n',
+      '\r\n',
+      'Connection: close\r\n',
+      'Transfer-Encoding: chunked\r\n',
+      'Content-Length: 0\r\n',
+    ])
+      expect(() => lines(text), JSON.stringify(text)).toThrow(ResponseBlockError)
   })
 })
 

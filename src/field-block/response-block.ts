@@ -13,6 +13,8 @@ for (const name of [...HOP_BY_HOP, 'date', 'server', 'content-length']) {
   INITIALS[name.length].push(name.charCodeAt(0))
 }
 
+type Field = readonly [name: string, value: string]
+
 /** A block that must not reach a client. `message` says which rule it breaks. */
 export class ResponseBlockError extends Error {
   readonly code = 'bad-response-head'
@@ -42,7 +44,7 @@ export class ResponseBlock implements BlockFacts {
   readonly hasServer: boolean
   /** See `ResponseHead.rendered`. */
   rendered: object | null = null
-  #fields: readonly (readonly [name: string, value: string])[] | null = null
+  #fields: readonly Field[] | null = null
 
   constructor(text: string, facts: BlockFacts) {
     this.text = text
@@ -56,10 +58,8 @@ export class ResponseBlock implements BlockFacts {
     return this.text.slice(4, this.text.indexOf('\r\n'))
   }
 
-  get fields(): readonly (readonly [name: string, value: string])[] {
-    this.#fields ??= statusAndFields(this.text).fields.map(
-      ([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')] as const,
-    )
+  get fields(): readonly Field[] {
+    this.#fields ??= trimmedFields(this.text)
     return this.#fields
   }
 }
@@ -121,6 +121,24 @@ export function parseResponseBlock({ bytes, start, end }: Span): ResponseBlock {
   if (status < 200 || bytes[at] !== SP)
     throw new ResponseBlockError(`the status ${status} is not that of a final response`)
   at = endOfLine(bytes, at, end)
+  const facts = blockFacts(status, bytes, at, end)
+  return new ResponseBlock(bytes.toString('latin1', start, end), facts)
+}
+
+/**
+ * Parses and checks the fields of an interim response: field lines, as in a response block.
+ *
+ * @throws ResponseBlockError also for a Content-Length, which it must not have (RFC 9110 §8.6)
+ */
+export function parseFieldLines({ bytes, start, end }: Span): Field[] {
+  if (blockFacts(103, bytes, start, end).contentLength !== -1)
+    throw new ResponseBlockError('an interim response has no Content-Length')
+  return trimmedFields(`\r\n${bytes.toString('latin1', start, end)}`)
+}
+
+/** Checks field lines. @throws ResponseBlockError */
+function blockFacts(status: number, bytes: Buffer, start: number, end: number): BlockFacts {
+  let at = start
   let contentLength = -1
   let hasDate = false
   let hasServer = false
@@ -144,8 +162,13 @@ export function parseResponseBlock({ bytes, start, end }: Span): ResponseBlock {
       throw new ResponseBlockError(`${name} is about the connection, which is the server's`)
     }
   }
-  const text = bytes.toString('latin1', start, end)
-  return new ResponseBlock(text, { status, contentLength, hasDate, hasServer })
+  return { status, contentLength, hasDate, hasServer }
+}
+
+function trimmedFields(block: string): Field[] {
+  return statusAndFields(block).fields.map(
+    ([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')] as const,
+  )
 }
 
 /** The index after the CRLF of the line; refuses control characters before it. */

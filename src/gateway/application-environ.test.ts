@@ -38,6 +38,7 @@ function make(rootPath = '') {
         readLength: -1,
       },
       emptyInput,
+      () => {},
     )
 }
 

@@ -4,7 +4,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import { valueSeparator } from '../semantics/repeated-fields.ts'
 import { environKey } from '../wsgi/environ.ts'
 import { FileWrapper } from '../wsgi/file-wrapper.ts'
-import type { ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
+import type { EarlyHints, ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { type EnvironFacts, isHidden, type PeerVariables, peerVariables } from './environ-facts.ts'
 import { PathInfo } from './path-info.ts'
 
@@ -50,7 +50,7 @@ export class ApplicationEnvirons {
     this.#scriptName = rootPath.toString('latin1')
   }
 
-  make(facts: EnvironFacts, input: InputStream): WSGIEnvironment {
+  make(facts: EnvironFacts, input: InputStream, earlyHints: EarlyHints): WSGIEnvironment {
     const { head } = facts
     const server = this.#server
     const { uri, path, query } = this.#target(head)
@@ -77,6 +77,7 @@ export class ApplicationEnvirons {
       'wsgi.run_once': false,
       'wsgi.input_terminated': true,
       'wsgi.file_wrapper': FileWrapper,
+      'wsgi.early_hints': earlyHints,
     }
     if (head.secure) environ.HTTPS = 'on'
     addFields(environ, head)

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseHead } from '../../tests/support/scripted-engine.ts'
 import type { Span } from '../bytes/span.ts'
 import type { Reply } from '../http/exchange.ts'
-import type { ResponseHead } from '../http/response-head.ts'
+import type { Field, ResponseHead } from '../http/response-head.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
 import { consoleErrors } from '../wsgi/error-stream.ts'
@@ -31,6 +31,9 @@ class TestReply implements Reply {
     this.said.push(`respond ${head.status}`)
     this.body += body.latin1()
     return false
+  }
+  inform(status: number, fields: readonly Field[]): void {
+    this.said.push(`inform ${status} ${fields.join(' ')}`)
   }
   start(head: { status: number }): boolean {
     this.said.push(`start ${head.status}`)

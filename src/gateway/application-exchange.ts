@@ -6,6 +6,7 @@ import { type Field, type ResponseHead, responseHead } from '../http/response-he
 import { RETRY_SOON } from '../http/small-answer.ts'
 import { KeptPieces } from '../spool/kept-pieces.ts'
 import { Call } from '../wsgi/call.ts'
+import { HintRules } from '../wsgi/early-hints.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { ResponseSink } from '../wsgi/response-sink.ts'
@@ -62,6 +63,7 @@ export class ApplicationExchange
   #call: Call<ResponseHead> | null = null
   #response: ResponseHead | null = null
   #refused = false
+  #hints: HintRules | null = null
 
   // The request's body.
   readonly #pieces = new KeptPieces()
@@ -280,11 +282,18 @@ export class ApplicationExchange
     if (this.#call !== null || this.#reply === null || this.#refused) return
     const { app, environs } = this.#gateway
     const bodiless = this.#bodyEnded && this.#received === 0
-    const environ = environs.make(this, bodiless ? emptyInput : new RequestInput(this))
+    const input = bodiless ? emptyInput : new RequestInput(this)
+    const environ = environs.make(this, input, (headers) => this.#inform(headers))
     const call = new Call(app, environ, this, this.head.method === 'HEAD')
     this.#call = call
     if (this.#queued >= EARLY_BYTES && !this.#bodyEnded) this.#pause()
     call.run()
+  }
+
+  #inform(headers: ResponseHeaders): void {
+    if (this.#reply === null || this.#response !== null) return
+    this.#hints ??= new HintRules()
+    this.#reply.inform(103, this.#hints.check(headers))
   }
 
   /** Counts the pieces, until the exchange is over: then they are the application's. */

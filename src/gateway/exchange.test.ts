@@ -53,6 +53,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
     peer,
     bytesSent: 0,
     taken: 0,
+    inform: (status, fields) => said.push(`inform ${status} ${fields.join(' ')}`),
     respond: (head, body) => {
       said.push(`respond ${head.status} ${body.latin1()}`)
       close(true)

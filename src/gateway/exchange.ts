@@ -1,6 +1,6 @@
 import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
-import { ResponseBlockError } from '../field-block/response-block.ts'
+import { parseFieldLines, ResponseBlockError } from '../field-block/response-block.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { clientOf, type RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
@@ -188,6 +188,17 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   writeEnviron(out: Buffer, at: number): number {
     return this.#gateway.environ.write(this, out, at)
+  }
+
+  earlyHints(lines: Span): void {
+    try {
+      const fields = parseFieldLines(lines)
+      this.#reply?.inform(103, fields)
+    } catch (error) {
+      if (!(error instanceof ResponseBlockError)) throw error
+      const text = `Dropping invalid early hints of ${this.#quoted()}: ${error.message}`
+      this.#gateway.options.log.limited('error', 'invalid early hints', text)
+    }
   }
 
   responseHead(block: Span, body: Span, ended: boolean): HeadOutcome {

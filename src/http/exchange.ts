@@ -62,6 +62,14 @@ export interface Reply {
    */
   respond(head: ResponseHead, body: Span): boolean
   /**
+   * Sends an interim response, any number of times before the final one begins (RFC 9110 §15.2).
+   * Does nothing if that has begun, or if the client's version of HTTP has none.
+   *
+   * @param status 103: Early Hints (RFC 8297)
+   * @param fields checked, as those of a final response
+   */
+  inform(status: 103, fields: readonly Field[]): void
+  /**
    * Sends the head and the beginning of the body, as {@link respond} does. The rest follows by
    * `data` and `finish`.
    * @returns whether the span's memory is still needed

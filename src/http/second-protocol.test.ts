@@ -173,6 +173,8 @@ class LineReply implements Reply {
     return false
   }
 
+  inform(): void {}
+
   start(head: ResponseHead, body?: Span): boolean {
     const fields = head.fields.map(([name, value]) => `${name}=${value} `).join('')
     this.#sent = `${this.#number} ${head.status} ${fields}`

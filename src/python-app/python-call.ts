@@ -174,6 +174,17 @@ export class PythonCall implements Task, BodyConsumer {
     return end + this.#encodedEnd.length
   }
 
+  earlyHints(lines: Span): void {
+    // Whoever made the environ may have none.
+    const inform = this.#environ['wsgi.early_hints']
+    if (typeof inform !== 'function') return
+    try {
+      inform(statusAndFields(`\r\n${lines.latin1()}`).fields)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
   responseHead(head: Span, came: Span, ended: boolean): HeadOutcome {
     const { length } = came
     let declared: number

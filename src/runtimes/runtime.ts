@@ -38,6 +38,12 @@ export interface Task {
   readonly abandonedAt: number
 
   /**
+   * The application gives hints before its response (RFC 8297).
+   *
+   * @param lines fields, as workers send them in a head (`field-block/`), not checked; lent
+   */
+  earlyHints(lines: Span): void
+  /**
    * The response begins.
    *
    * @param head as workers send it (`field-block/`), not checked; it is in the headroom of `body`

@@ -38,11 +38,15 @@ export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase())
 }
 
-/** The error for a hop-by-hop header. */
-export function hopByHopError(name: string): WSGIError {
+/**
+ * The error for a hop-by-hop header.
+ *
+ * @param whose the beginning of the message. Defaults to `start_response: `
+ */
+export function hopByHopError(name: string, whose = 'start_response: '): WSGIError {
   return new WSGIError(
     'Other HTTP Features',
-    `start_response: ${name} is a hop-by-hop header, which only the server may send; leave it out`,
+    `${whose}${name} is a hop-by-hop header, which only the server may send; leave it out`,
   )
 }
 

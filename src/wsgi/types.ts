@@ -136,11 +136,26 @@ export interface WSGIEnvironment {
   'wsgi.multiprocess': boolean
   'wsgi.run_once': boolean
   'wsgi.file_wrapper'?: FileWrapperConstructor | undefined
+  'wsgi.early_hints'?: EarlyHints | undefined
   /** Whether `wsgi.input` ends with the body, even without `CONTENT_LENGTH`. */
   'wsgi.input_terminated'?: boolean | undefined
   /** Other variables, set by servers, middleware and applications. */
   [key: string]: unknown
 }
+
+/**
+ * Sends headers to the client before the response, so that a browser can load what the page will
+ * need (`wsgi.early_hints`; 103 Early Hints, RFC 8297). The name and the meaning are Gunicorn's.
+ *
+ * It may be called several times. It does nothing once the head of the response has been sent, or
+ * if the client speaks HTTP/1.0.
+ *
+ * @param headers pairs of name and value, usually of `Link`
+ * @throws WSGIError if a header could not be sent
+ * @example
+ * environ['wsgi.early_hints']?.([['Link', '</style.css>; rel=preload; as=style']])
+ */
+export type EarlyHints = (headers: ResponseHeaders) => void
 
 /**
  * The body of a request (`wsgi.input`, PEP 3333 "Input and Error Streams"). The methods are those

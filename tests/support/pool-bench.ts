@@ -138,6 +138,8 @@ export class Probe implements Task {
     this.outcome = outcome
   }
 
+  earlyHints(): void {}
+
   responseHead(head: Span, body: Span, ended: boolean): HeadOutcome {
     this.head = head.latin1()
     this.responseData(body)

@@ -62,6 +62,10 @@ export class ScriptedEngine implements Reply {
     sink?.closed(completed, refusedWith)
   }
 
+  inform(status: 103, fields: readonly Field[]): void {
+    this.said.push(`inform ${status} ${fields.map((field) => field.join(': ')).join(', ')}`)
+  }
+
   respond(head: ResponseHead, body: Span): boolean {
     this.#note(head, 'respond', body)
     this.close(true)

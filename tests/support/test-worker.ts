@@ -43,7 +43,7 @@ export class TestHandle implements WorkerHandle {
   /** The worker has loaded its application. */
   ready(more: object = {}): void {
     const { pid } = this
-    const ready = { protocol: 2, pid, python: '3.14.2', implementation: 'CPython', ...more }
+    const ready = { protocol: 3, pid, python: '3.14.2', implementation: 'CPython', ...more }
     this.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
   }
 
@@ -179,6 +179,9 @@ export class TestTask implements Task {
   describe = () => 'GET /'
   environBound = () => 10
   writeEnviron = (out: Buffer, at: number) => out.write('{', at, 'latin1') + at
+
+  earlyHints: Task['earlyHints'] = (lines) =>
+    void this.calls.push(`hints ${JSON.stringify(lines.latin1())}`)
 
   responseHead: Task['responseHead'] = (head, body, ended) => {
     this.answers++

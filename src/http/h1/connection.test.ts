@@ -788,6 +788,26 @@ describe('timeouts', () => {
     expect(bench.refusals).toMatchObject([{ status: 408 }])
   })
 
+  it('sends interim responses before the answer only, and none in HTTP/1.0', async () => {
+    const bench = await serve({
+      bodyEnd: ({ reply }) => {
+        reply.inform(103, [['Link', '</a.css>']])
+        reply.inform(103, [])
+        reply.start(head())
+        reply.inform(103, [['Link', 'late']])
+        reply.finish()
+      },
+    })
+    const client = await RawConnection.open(bench)
+    const response = await client.request('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect([response.status, response.header('Link')]).toEqual([103, '</a.css>'])
+    expect((await client.readResponse()).status).toBe(103)
+    const final = await client.readResponse()
+    expect([final.status, final.body.length, final.complete]).toEqual([200, 0, true])
+    const old = await client.request('GET / HTTP/1.0\r\n\r\n')
+    expect(old.status).toBe(200)
+  })
+
   it('bear with a body that makes progress', async () => {
     const bench = await serve(
       {

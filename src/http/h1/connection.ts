@@ -204,6 +204,11 @@ export class H1Connection
 
   // ---------------------------------------------------------------- answering
 
+  inform(status: 103, fields: readonly Field[]): void {
+    this.#writer.inform(status, fields)
+    this.#watchWrites()
+  }
+
   respond(head: ResponseHead, body: Span): boolean {
     if (!this.#writer.fits(head, body.length)) {
       this.start(head)

@@ -1,8 +1,9 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Span } from '../../bytes/span.ts'
 import { isBodiless } from '../../semantics/bodiless.ts'
 import type { RequestSink } from '../exchange.ts'
-import type { ResponseHead } from '../response-head.ts'
+import type { Field, ResponseHead } from '../response-head.ts'
 import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
 import { dateLine, serverLine } from './own-lines.ts'
 import { RenderedHead } from './rendered-head.ts'
@@ -151,6 +152,15 @@ export class ResponseWriter {
   /** Answers `Expect: 100-continue`. After the answer's head it would be a part of the body. */
   sendContinue(): void {
     if (!this.begun) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  }
+
+  /** Writes an interim response; see `Reply.inform`. */
+  inform(status: number, fields: readonly Field[]): void {
+    // HTTP/1.0 has none (RFC 9110 §15.2).
+    if (this.begun || this.#minorVersion === 0) return
+    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+    for (const [name, value] of fields) text += `${name}: ${value}\r\n`
+    this.#socket.write(`${text}\r\n`, 'latin1')
   }
 
   /** Writes the answer to a message that is refused, after which the connection ends. */

@@ -46,6 +46,8 @@ export class Assignment implements TaskHandle {
   /** The task's ending was called, or the client is gone: nothing more is called of the task. */
   settled = false
   headSent = false
+  /** Bytes of early hints that its worker has sent. */
+  informed = 0
   /** Its application ran out of time. */
   timedOut = false
   /** The worker has raised in its application because of that. */

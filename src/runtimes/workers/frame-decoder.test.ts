@@ -14,6 +14,7 @@ import {
   FORKED,
   FrameError,
   HEAD,
+  INFORM,
   INTERRUPTED,
   LAST,
   LOG,
@@ -206,6 +207,7 @@ describe('decoding frames', () => {
       ENDED,
       FILES,
       INTERRUPTED,
+      INFORM,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])

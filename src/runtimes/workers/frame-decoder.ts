@@ -12,6 +12,7 @@ import {
   FrameError,
   HEAD,
   HEADER_SIZE,
+  INFORM,
   INTERRUPTED,
   LAST,
   LOG,
@@ -48,7 +49,7 @@ export interface FrameSink {
 const FLAGS = new Int16Array(256).fill(-1)
 const WITHOUT_FLAGS = [
   ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
-  ...[FORKED, ENDED, FILES, INTERRUPTED],
+  ...[FORKED, ENDED, FILES, INTERRUPTED, INFORM],
 ]
 for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST

@@ -44,13 +44,13 @@ function without(others: readonly string[], constants: Iterable<readonly [string
 describe('the names of frames and flags', () => {
   it('are those of the reference here', () => {
     const others = ['PROTOCOL_VERSION', 'HEADER_SIZE', 'MAX_PAYLOAD']
-    expect(rows.length).toBe(27)
+    expect(rows.length).toBe(28)
     expect(without(others, Object.entries(frames))).toEqual(documented)
   })
 
   it('are those of the reference in Python', () => {
     const levels = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']
-    const others = ['PROTOCOL_VERSION', 'HEADER_SIZE', 'MAX_U32', ...levels]
+    const others = ['PROTOCOL_VERSION', 'HEADER_SIZE', 'MAX_U32', 'HINTS_COST', ...levels]
     const constants = [...python.matchAll(/^([A-Z][A-Z0-9_]*) = (0x[0-9A-Fa-f]+|\d+)(?= *(#|$))/gm)]
     expect(
       without(
@@ -62,18 +62,18 @@ describe('the names of frames and flags', () => {
 
   it('come with the same version and limits on both sides', () => {
     for (const [name, text] of [
-      ['PROTOCOL_VERSION', '2'],
+      ['PROTOCOL_VERSION', '3'],
       ['HEADER_SIZE', '12'],
       ['MAX_PAYLOAD', '16 * 1024 * 1024'],
     ] as const) {
       expect(python).toMatch(new RegExp(`^${name} = ${text.replaceAll('*', '\\*')}$`, 'm'))
     }
     expect([frames.PROTOCOL_VERSION, frames.HEADER_SIZE, frames.MAX_PAYLOAD]).toEqual([
-      2,
+      3,
       12,
       16 << 20,
     ])
-    expect(reference).toContain('"protocol": 2')
+    expect(reference).toContain('"protocol": 3')
   })
 
   it('come with the flags that the reference gives each type', () => {

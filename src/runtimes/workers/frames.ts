@@ -4,7 +4,7 @@
  */
 
 /** The version of the protocol, which READY carries. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export const HEADER_SIZE = 12
 export const MAX_PAYLOAD = 16 * 1024 * 1024
@@ -39,6 +39,7 @@ export const FORKED = 0x8d
 export const ENDED = 0x8e
 export const FILES = 0x8f
 export const INTERRUPTED = 0x90
+export const INFORM = 0x91
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

@@ -43,6 +43,8 @@ class SlowTask implements Task {
     return endDict(out, writeEncoded(out, to, encodePair('QUERY_STRING', String(this.#seconds))))
   }
 
+  earlyHints(): void {}
+
   responseHead(_head: unknown, _body: unknown, ended: boolean): HeadOutcome {
     this.over ||= ended
     return TAKEN

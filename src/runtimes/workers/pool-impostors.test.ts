@@ -25,7 +25,7 @@ import json, os, struct, sys, time
 def frame(kind, stream, payload=b"", flags=0):
     os.write(3, struct.pack("<IBBHI", len(payload), kind, flags, 0, stream) + payload)
 def ready(**more):
-    frame(0x81, 0, json.dumps({"protocol": 2, "pid": os.getpid(), "python": "3", "implementation": "x", **more}).encode())
+    frame(0x81, 0, json.dumps({"protocol": 3, "pid": os.getpid(), "python": "3", "implementation": "x", **more}).encode())
 ${after}
 time.sleep(60)
 `,
@@ -35,10 +35,10 @@ time.sleep(60)
   }
 
   it.each([
-    ['another protocol', 'ready(protocol=3)'],
+    ['another protocol', 'ready(protocol=2)'],
     ['no READY at all', 'frame(0x81, 0, b"null")'],
     ['READY that is not JSON', 'frame(0x81, 0, b"{")'],
-    ['READY without a version', 'frame(0x81, 0, b\'{"protocol": 2}\')'],
+    ['READY without a version', 'frame(0x81, 0, b\'{"protocol": 3}\')'],
     ['an answer to nothing', 'frame(0x85, 1, b"", 1)'],
     ['an unknown frame', 'frame(0x42, 0)'],
     ['its end', 'sys.exit(0)'],

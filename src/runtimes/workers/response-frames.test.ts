@@ -11,6 +11,7 @@ import {
   FAIL,
   FILE,
   HEAD,
+  INFORM,
   LAST,
   READY,
   SUSPENDED,
@@ -108,6 +109,22 @@ it('what the application asks for and holds is passed on', () => {
   say(BODY_WINDOW, '\x05\0\0\0')
   say(SUSPENDED, '\x09\0\0\0')
   expect(task.calls).toEqual(['want 5', 'held 9'])
+})
+
+it('early hints are passed on before the head, and ignored after it', () => {
+  const { say, task, assignment } = makeResponse()
+  say(INFORM, 'Link: a\r\n')
+  say(HEAD, `${head}a`)
+  say(INFORM, 'Link: b\r\n')
+  expect(task.calls).toEqual(['hints "Link: a\\r\\n"', 'head "200 OK\\r\\n" a'])
+  expect([assignment.credit, assignment.informed]).toEqual([99, 2 * (32 + 9)])
+})
+
+it('early hints have a bound, however small they are', () => {
+  const { say, task } = makeResponse()
+  for (let i = 0; i < 2048; i++) say(INFORM)
+  expect(task.calls.length).toBe(2048)
+  expect(() => say(INFORM)).toThrow(/more early hints/)
 })
 
 it('nothing is passed on to a task that is settled', () => {

@@ -12,12 +12,20 @@ import {
   FILE,
   FrameError,
   HEAD,
+  INFORM,
   INTERRUPTED,
   LAST,
   readU32,
   SUSPENDED,
 } from './frames.ts'
 import { readFileReference, readNumber, readText } from './payloads.ts'
+
+/**
+ * How many bytes of early hints an exchange may send, and how many each INFORM counts in addition
+ * to its payload. `python/monoceros/frames.py` has the same.
+ */
+const HINTS_SIZE = 64 * 1024
+const HINTS_COST = 32
 
 /** What {@link ResponseFrames} need of their worker. */
 export interface RespondingWorker {
@@ -117,12 +125,23 @@ export class ResponseFrames {
         this.#requests.suspend(assignment)
         return
       }
+      case INFORM:
+        this.#informFrame(assignment, payload)
+        return
       case INTERRUPTED:
         assignment.interrupted = true
         return
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
     }
+  }
+
+  #informFrame(assignment: Assignment, payload: Span): void {
+    assignment.informed += HINTS_COST + payload.length
+    if (assignment.informed > HINTS_SIZE) throw new FrameError('more early hints than it may send')
+    assignment.activeAt = performance.now()
+    // Another thread of the application may have begun the response at the same time.
+    if (!assignment.settled && !assignment.headSent) assignment.task.earlyHints(payload)
   }
 
   /** The worker is done with it. @returns whether its task still waits for the answer */

@@ -18,6 +18,7 @@ import {
   FAIL,
   FILES,
   FrameError,
+  INFORM,
   INTERRUPT,
   LAST,
   LOG,
@@ -443,8 +444,11 @@ export class Worker implements FrameSink, WorkerListener {
       this.#logFrame(frame.payload)
       return false
     }
-    if (assignment === undefined)
+    if (assignment === undefined) {
+      // Another thread of the application may have ended the exchange at the same time.
+      if (type === INFORM && stream < this.#nextStream) return false
       throw new FrameError(`a frame about stream ${stream}, which it does not have`)
+    }
     return this.#responses.frame(assignment, frame)
   }
 

@@ -187,6 +187,13 @@ function checkServerVariables(environ: Record<string, unknown>): void {
       throw byServer(ENVIRON, `environ's ${key} must be a boolean, not ${describeValue(value)}`)
     }
   }
+  const hints = environ['wsgi.early_hints']
+  if (hints !== undefined && typeof hints !== 'function') {
+    throw byServer(
+      'Other HTTP Features',
+      `environ's wsgi.early_hints must be a function, not ${describeValue(hints)}`,
+    )
+  }
   const wrapper = environ['wsgi.file_wrapper']
   if (wrapper !== undefined && typeof wrapper !== 'function') {
     throw byServer(
