@@ -103,6 +103,10 @@ class TestAcceptor implements AcceptorControls {
     this.calls.push('kill')
   }
 
+  useTls(): void {
+    this.calls.push('useTls')
+  }
+
   reopenLogs(): void {
     this.calls.push('reopenLogs')
   }

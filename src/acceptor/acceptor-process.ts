@@ -9,6 +9,7 @@ import type { HostProcess } from '../process/host-process.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { hasPythonHooks } from '../settings/python-configuration.ts'
 import { runtimeOf } from '../settings/runtime.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
   BrowserChange,
@@ -45,6 +46,8 @@ export interface AcceptorControls {
   closeIdle(): void
   kill(): void
   reopenLogs(): void
+  /** Has new connections use these certificates. */
+  useTls(material: TlsMaterial): void
 }
 
 /** The process that an acceptor runs in: a child of the arbiter, with a channel to it. */
@@ -163,6 +166,9 @@ class AcceptorProcess {
       case 'worker-refused':
         this.#wanted.get(message.id)?.reject(new Error(message.text))
         this.#wanted.delete(message.id)
+        break
+      case 'tls':
+        this.#acceptor?.useTls(message.material)
         break
       case 'reopen-logs':
         this.#log?.reopen()

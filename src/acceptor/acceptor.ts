@@ -18,6 +18,7 @@ import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
 import { measureEntries, measureRequests } from '../statsd/server-metrics.ts'
 import { openStatsd, type StatsdClient } from '../statsd/statsd-client.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type { AcceptorControls, ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
@@ -339,6 +340,8 @@ export class Acceptor implements AcceptorControls {
     this.#accessLog?.flush()
     this.#statsd?.flush()
   }
+
+  useTls(_material: TlsMaterial): void {}
 
   reopenLogs(): void {
     this.#accessLog?.reopen()

@@ -11,6 +11,7 @@
  * | `abandon-reload` | makes a reload that is in progress fail immediately |
  * | `scale` | changes the number of workers |
  * | `reopen-logs` | opens the log files again |
+ * | `tls` | new connections use these certificates and keys |
  * | `report` | answered by `report` |
  * | `show-failure` | with `--reload`: answers requests with an error, or with the application again |
  * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
@@ -123,6 +124,7 @@ export type ToAcceptor =
   | { readonly type: 'abandon-reload' }
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
+  | { readonly type: 'tls'; readonly material: TlsMaterial }
   | { readonly type: 'report' }
   | { readonly type: 'show-failure'; readonly text: string | null }
   | {

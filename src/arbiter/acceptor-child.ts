@@ -13,6 +13,7 @@ import type {
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import type { LoadWatch } from '../runtimes/load-watch.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit, exitOf } from './acceptor-exit.ts'
 import { AcceptorWorkers } from './acceptor-workers.ts'
 import { type Deferred, defer } from './deferred.ts'
@@ -162,6 +163,10 @@ export class AcceptorChild {
 
   refreshBrowsers(version: number, change: BrowserChange): void {
     this.#send({ type: 'refresh-browsers', version, change })
+  }
+
+  useTls(material: TlsMaterial): void {
+    this.#send({ type: 'tls', material })
   }
 
   reopenLogs(): void {

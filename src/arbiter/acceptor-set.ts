@@ -217,6 +217,11 @@ export class AcceptorSet {
     for (const child of this.#children) child.refreshBrowsers(version, change)
   }
 
+  /** Has new connections use these certificates. */
+  useTls(material: TlsMaterial): void {
+    for (const child of this.#children) child.useTls(material)
+  }
+
   reopenLogs(): void {
     for (const child of this.#children) child.reopenLogs()
   }

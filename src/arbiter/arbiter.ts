@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserChange } from '../acceptor/messages.ts'
-import { loadTlsMaterial } from '../certificates/load-material.ts'
+import type { ServedTls } from '../certificates/served-tls.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { ErrorLog } from '../logging/error-log.ts'
@@ -17,6 +17,7 @@ import type { TextOutput } from '../process/text-output.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
+import { usesTls } from '../settings/tls-binds.ts'
 import { version } from '../settings/version.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { defaultProgram } from './acceptor-program.ts'
@@ -103,6 +104,11 @@ export async function runArbiter(
 type CompleteOptions = ArbiterOptions &
   Required<Pick<ArbiterOptions, 'host' | 'inheritance' | 'drivers'>>
 
+/** What makes one set of acceptors different from others. */
+type SetFacts = Pick<AcceptorSetOptions, 'settings' | 'identity' | 'listeners' | 'log'> & {
+  readonly tls: ServedTls | null
+}
+
 /** What the arbiter uses of loaded settings. */
 type UsedSettings = Pick<LoadedSettings, 'settings' | 'configuration' | 'configHost'>
 
@@ -135,6 +141,8 @@ class Arbiter implements ArbiterActions {
   readonly #pidfile: ServerPidfile
   /** Who acceptors run as, if not as this process. */
   #identity: Identity | null = null
+  /** The certificates that are in use; null if there are none. */
+  #tls: ServedTls | null = null
   #endMetrics: () => Promise<void>
   #serving: AcceptorSet | undefined
   #generation = 1
@@ -211,6 +219,7 @@ class Arbiter implements ArbiterActions {
       return this.#explain(error)
     } finally {
       await this.#drivers.end()
+      this.#tls?.close()
       this.#sockets.close()
       this.#pidfile.remove()
       await this.#configHost?.close()
@@ -376,9 +385,11 @@ class Arbiter implements ArbiterActions {
   }
 
   async #reloadInPlace(serving: AcceptorSet, attempt: ReloadAttempt): Promise<void> {
+    const useCertificates = this.#tls?.read()
     const reloaded = serving.reload()
     attempt.ending(() => serving.abandonReload())
     await reloaded
+    useCertificates?.()
   }
 
   /**
@@ -390,11 +401,14 @@ class Arbiter implements ArbiterActions {
     const log = new ErrorLog(errorLogOptions(settings))
     let sockets: ChangedSockets | undefined
     let next: AcceptorSet
+    let nextTls: ServedTls | null
     let acceptors: ServingAcceptor[]
     try {
+      const tls = await this.#openTls(settings)
       sockets = await this.#sockets.changed(settings, identity)
       if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
-      const set = this.#newSet({ settings, identity, listeners: sockets.all, log })
+      const set = this.#newSet({ settings, identity, listeners: sockets.all, log, tls })
+      nextTls = tls
       next = set
       if (this.#workersAfterDrain !== null)
         set.scale(Math.min(this.#workersAfterDrain, set.workers))
@@ -416,6 +430,7 @@ class Arbiter implements ArbiterActions {
     void this.#endMetrics()
     this.#endMetrics = this.#sendMetrics(next.workers)
     this.#serving = next
+    this.#useTls(nextTls, next)
     this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
     this.#drained = false
     this.#sockets.use(sockets)
@@ -508,7 +523,10 @@ class Arbiter implements ArbiterActions {
   }
 
   async #start(): Promise<void> {
+    const tls = await this.#openTls(this.#settings)
+    if (this.#stopping !== null) return
     const acceptors = this.#newSet({
+      tls,
       settings: this.#settings,
       identity: this.#identity,
       listeners: this.#sockets.all,
@@ -522,6 +540,7 @@ class Arbiter implements ArbiterActions {
       return await this.#start()
     }
     this.#serving = acceptors
+    this.#useTls(tls, acceptors)
     if (this.#stopping !== null) return
     this.#announce(serving)
     const { wsgiApp: application } = this.#settings
@@ -575,18 +594,31 @@ class Arbiter implements ArbiterActions {
     if (identity !== null) giveLogs([settings.errorLogfile, settings.accessLogfile], identity)
   }
 
-  /** @throws CertificateError */
-  #newSet(
-    facts: Pick<AcceptorSetOptions, 'settings' | 'identity' | 'listeners' | 'log'>,
-  ): AcceptorSet {
-    const { settings, identity } = facts
+  /**
+   * Reads the certificates of settings; null if they have none.
+   *
+   * @throws CertificateError
+   */
+  async #openTls(settings: Settings): Promise<ServedTls | null> {
+    if (!usesTls(settings)) return null
+    const { ServedTls } = await import('../certificates/served-tls.ts')
+    return new ServedTls({ settings, log: this.#log, before: this.#tls })
+  }
+
+  #useTls(next: ServedTls | null, acceptors: AcceptorSet): void {
+    this.#tls?.close()
+    this.#tls = next
+    next?.watch((material) => acceptors.useTls(material))
+  }
+
+  #newSet(facts: SetFacts): AcceptorSet {
+    const { settings, identity, tls } = facts
     this.#giveLogs(settings, identity)
     this.#browserVersion++
-    const tls = loadTlsMaterial(settings)
     const set = new AcceptorSet({
       ...facts,
       program: this.#program,
-      tls: () => tls,
+      tls: () => tls?.material ?? null,
       events: this.events,
       development: settings.reload
         ? { tolerant: this.#serving === undefined, version: () => this.#browserVersion }

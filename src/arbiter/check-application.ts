@@ -1,8 +1,8 @@
-import { loadTlsMaterial } from '../certificates/load-material.ts'
 import { ErrorLog } from '../logging/error-log.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
+import { usesTls } from '../settings/tls-binds.ts'
 import { defaultProgram } from './acceptor-program.ts'
 import { AcceptorSet } from './acceptor-set.ts'
 import { identityOf } from './identity.ts'
@@ -27,7 +27,7 @@ export async function checkApplication(
 }
 
 async function load(settings: Settings): Promise<void> {
-  const tls = loadTlsMaterial(settings)
+  if (usesTls(settings)) (await import('../certificates/load-tls.ts')).loadTls(settings)
   const identity = identityOf(settings)
   const log = new ErrorLog({ file: '-', level: 'warning' })
   const set = new AcceptorSet({
@@ -42,7 +42,7 @@ async function load(settings: Settings): Promise<void> {
       logLevel: 'warning',
     },
     listeners: [],
-    tls: () => tls,
+    tls: () => null,
     identity,
     development: null,
     permitWorker: async () => 1,

@@ -1,4 +1,4 @@
-import { CertificateError } from '../certificates/load-material.ts'
+import { CertificateError } from '../certificates/certificate-error.ts'
 import { EXIT } from '../process/exit-status.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
 import { HookError } from './hooks/hook-calls.ts'

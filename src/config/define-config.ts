@@ -17,6 +17,7 @@ type GivenTypes = {
   /** The name or the number of a user or a group. */
   account: string | number
   strings: string | readonly string[]
+  paths: string | readonly string[]
   addresses: string | readonly string[]
   mapping: Readonly<Record<string, string>> | readonly string[]
   object: Readonly<Record<string, unknown>>

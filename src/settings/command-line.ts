@@ -1,6 +1,6 @@
 /** Parses the command line, with Node's `util.parseArgs` and the settings table. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { SettingDefinition } from './definition.ts'
+import type { SettingDefinition, SettingType } from './definition.ts'
 import { gunicornFacts } from './gunicorn-facts.ts'
 import { type GunicornSetting, gunicornAdvice, gunicornSettings } from './gunicorn-settings.ts'
 import { gunicornFact, isGunicornDefault } from './gunicorn-values.ts'
@@ -153,9 +153,11 @@ function withWholeFlags(args: readonly string[]): string[] {
   })
 }
 
+const REPEATABLE: readonly SettingType[] = ['strings', 'paths', 'addresses', 'mapping']
+
 /** Whether a repeated flag adds to the value; otherwise the last one counts. */
 export function isRepeatable(setting: SettingDefinition): boolean {
-  return setting.type === 'strings' || setting.type === 'addresses' || setting.type === 'mapping'
+  return REPEATABLE.includes(setting.type)
 }
 
 function giveApplication(values: Map<string, GivenValue>, value: string, prefix: string): void {

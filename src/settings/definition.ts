@@ -32,6 +32,7 @@ export type SectionName = (typeof SECTION_NAMES)[number]
  * |---|---|---|
  * | `string` | anything | string |
  * | `path` | a file or folder; made absolute from the folder the command runs in (`-` stays) | string |
+ * | `paths` | the same, repeatable | list of strings |
  * | `integer` | decimal digits | number |
  * | `seconds` | decimal number | number, in seconds |
  * | `bytes` | decimal digits and an optional `k`, `M` or `G` (powers of 1024) | number, in bytes |
@@ -49,6 +50,7 @@ export type SectionName = (typeof SECTION_NAMES)[number]
 export type SettingType =
   | 'string'
   | 'path'
+  | 'paths'
   | 'integer'
   | 'seconds'
   | 'bytes'
@@ -137,6 +139,7 @@ export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer
 type TypeMap = {
   string: string
   path: string
+  paths: readonly string[]
   integer: number
   seconds: number
   bytes: number

@@ -22,7 +22,9 @@ export function gunicornSettingsOf(settings: Settings): Record<string, unknown> 
       const setting = ours.get(name)
       if (setting === undefined || setting.type === 'hook') return [name, usual]
       const value = writeValue(setting, settings[camelCase(setting.name) as keyof Settings])
-      return [name, name === 'raw_env' ? assignments(value as Record<string, string>) : value]
+      if (name === 'raw_env') return [name, assignments(value as Record<string, string>)]
+      // Gunicorn has one certificate and one key.
+      return [name, setting.type === 'paths' ? ((value as string[])[0] ?? null) : value]
     }),
   )
 }

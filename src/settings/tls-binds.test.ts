@@ -4,7 +4,7 @@ import { SettingsError } from './settings-error.ts'
 import { bindAddresses, checkTlsBinds, withTls } from './tls-binds.ts'
 
 function settings(bind: readonly string[], certfile: string | null) {
-  return { bind: bind.map(parseBindAddress), certfile }
+  return { bind: bind.map(parseBindAddress), certfile: certfile === null ? [] : [certfile] }
 }
 
 describe('which addresses use TLS', () => {

@@ -15,7 +15,7 @@ export function bindAddresses(settings: TlsSettings): readonly BindAddress[] {
 
 /** Whether any connection uses TLS. */
 export function usesTls(settings: TlsSettings): boolean {
-  return settings.certfile !== null
+  return settings.certfile.length > 0
 }
 
 /**
@@ -27,7 +27,7 @@ export function withTls(address: BindAddress, { bind, certfile }: TlsSettings): 
   const chosen = bind.some((one) => one.tls)
   const secure = chosen
     ? bind.some((one) => one.tls && formatSocketAddress(one) === name)
-    : certfile !== null
+    : certfile.length > 0
   return secure ? { ...plain, tls: true } : plain
 }
 
@@ -36,7 +36,7 @@ export function checkTlsBinds({ bind, certfile }: TlsSettings): void {
   const secure = bind.filter((address) => address.tls)
   const [first] = secure
   if (first === undefined) return
-  if (certfile === null)
+  if (certfile.length === 0)
     throw new SettingsError(
       'bad-value',
       `bind ${formatBindAddress(first)} needs a certificate: give it with --certfile`,

@@ -98,6 +98,8 @@ export function expectation(setting: SettingDefinition): string {
       return 'addresses to listen on'
     case 'path':
       return 'a path'
+    case 'paths':
+      return 'a path or a list of paths'
     case 'object':
       return 'an object (in Python, a dictionary)'
     case 'hook':
@@ -112,11 +114,11 @@ type Reader = (raw: unknown, setting: SettingDefinition, cwd: string) => unknown
 const readers: Readonly<Record<SettingType, Reader>> = {
   string: text,
 
-  path: (raw, setting, cwd) => {
-    const path = text(raw, setting)
-    if (path === '' || path.includes('\0')) throw new ValueError('expected a path', raw)
-    return path === '-' || isAbsolute(path) ? path : resolve(cwd, path)
-  },
+  path: (raw, setting, cwd) => absolutePath(text(raw, setting), cwd),
+
+  // Gunicorn's None and empty text mean that there is no file.
+  paths: (raw, setting, cwd) =>
+    raw === null || raw === '' ? [] : list(raw, setting).map((path) => absolutePath(path, cwd)),
 
   integer: (raw, setting) => {
     const value = typeof raw === 'string' && /^-?[0-9]+$/.test(raw.trim()) ? Number(raw) : raw
@@ -205,6 +207,11 @@ const readers: Readonly<Record<SettingType, Reader>> = {
     if (typeof raw === 'function') return raw.name || setting.name
     throw new ValueError(`expected ${expectation(setting)}`, raw)
   },
+}
+
+function absolutePath(path: string, cwd: string): string {
+  if (path === '' || path.includes('\0')) throw new ValueError('expected a path', path)
+  return path === '-' || isAbsolute(path) ? path : resolve(cwd, path)
 }
 
 function text(raw: unknown, setting: SettingDefinition): string {

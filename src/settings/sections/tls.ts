@@ -6,28 +6,43 @@ export const tlsSettings = [
     name: 'certfile',
     section: 'TLS',
     flags: ['--certfile'],
-    type: 'path',
-    nullable: true,
+    type: 'paths',
     metavar: 'FILE',
-    default: null,
-    doc: `The server's certificate in PEM, followed by those of the authorities between it and the
-root.
+    default: [],
+    doc: `A certificate of the server in PEM, followed by those of the authorities between it and
+the root; repeatable.
 
 If no address of \`bind\` begins with \`tls:\`, all addresses use TLS then, as in Gunicorn.
-The file may have the key too.`,
+The file may have the key too.
+Of several certificates, a client gets the one for the host that it asks for (SNI), also by a name
+such as \`*.example.org\`; the first one is for all other clients.
+
+The files are read again when they change, and at a reload; connections stay open.`,
   },
   {
     name: 'keyfile',
     section: 'TLS',
     flags: ['--keyfile'],
+    type: 'paths',
+    metavar: 'FILE',
+    default: [],
+    doc: `The private key of a \`certfile\`, in PEM; repeatable.
+Without it, the key is expected in \`certfile\`.
+
+Keys and certificates are matched by their public keys, so their order makes no difference.
+Only the process that was started reads them, so they may be readable for root alone with
+\`user\`.`,
+  },
+  {
+    name: 'key_passphrase_file',
+    section: 'TLS',
+    flags: ['--key-passphrase-file'],
     type: 'path',
     nullable: true,
     metavar: 'FILE',
     default: null,
-    doc: `The private key of \`certfile\`, in PEM.
-Without it, the key is expected in \`certfile\`.
-
-Only the process that was started reads it, so it may be readable for root alone with \`user\`.`,
+    doc: `A file with the passphrase of an encrypted private key.
+For several keys, it has one on each line; they are tried in their order.`,
   },
   {
     name: 'tls_minimum',
@@ -78,8 +93,10 @@ The suites of TLS 1.3 are used unless the list names some of them
     default: 0,
     doc: `Whether clients need a certificate: 0 no, 1 optional, 2 required.
 
-With 1, a client may come without one; with 2, its handshake fails.
-A certificate that no authority of \`ca_certs\` has signed is refused in both cases.`,
+With 2, the handshake of a client fails without a certificate that an authority of
+\`ca_certs\` has signed.
+With 1, requests reach the application all the same, and \`SSL_CLIENT_VERIFY\` in the environ
+tells how it is: \`NONE\`, \`SUCCESS\`, or \`FAILED:\` with a reason.`,
   },
   {
     name: 'ca_certs',

@@ -1,0 +1,4 @@
+/** Thrown if a certificate or a key cannot be used; `message` has the file and what to do. */
+export class CertificateError extends Error {
+  readonly code = 'certificate'
+}

@@ -1,0 +1,42 @@
+import { readFileSync, statSync } from 'node:fs'
+import { CertificateError } from './certificate-error.ts'
+
+/** More than any chain needs, in bytes: whoever names another file by mistake is told. */
+const LARGEST = 4 * 1024 * 1024
+
+/** Why files cannot be read, and what to do. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file. Check the path',
+  EACCES: 'this user may not read it. Start as a user who may (and drop to another with --user)',
+  EPERM: 'this user may not read it. Start as a user who may (and drop to another with --user)',
+  EISDIR: 'it is a folder. Name the file in it',
+  ENOTDIR: 'a part of the path is not a folder. Check the path',
+  ELOOP: 'its symbolic links lead in a circle. Mend them',
+}
+
+/**
+ * Reads a file of a certificate or a key.
+ *
+ * @param setting the name of the setting, for the message
+ * @throws CertificateError
+ */
+export function readFile(path: string, setting: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > LARGEST)
+      throw new CertificateError(
+        `Cannot use ${path} (${setting}): it has ${size} bytes, which is no certificate or key`,
+      )
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (error instanceof CertificateError) throw error
+    throw new CertificateError(`Cannot read ${path} (${setting}): ${REASONS[code] ?? message}`)
+  }
+}
+
+/** Whether users other than the owner and the group may read a file. */
+export function othersMayRead(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() === true && (stats.mode & 0o004) !== 0
+}
