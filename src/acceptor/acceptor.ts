@@ -35,11 +35,14 @@ import type {
 import { NodeBackend } from './node-backend.ts'
 import { PythonBackend } from './python-backend.ts'
 import { requestHandler } from './request-handlers.ts'
+import type { SecureConnections } from './secure-connections.ts'
 
 /** What an acceptor is made from. */
 export interface AcceptorOptions {
   readonly settings: Settings
   readonly fds: readonly InheritedListener[]
+  /** See `StartMessage` in `messages.ts`. */
+  readonly tls: TlsMaterial | null
   readonly log: ErrorLog
   /** This acceptor's share of the workers. */
   readonly workers: number
@@ -59,6 +62,8 @@ export class Acceptor implements AcceptorControls {
   readonly #options: AcceptorOptions
   #server: HttpServer | null = null
   #backend: Backend | null = null
+  /** Null unless a listener uses TLS. */
+  #secure: SecureConnections | null = null
   #accessLog: AccessLog | null = null
   /** Null unless the application is being developed (`--reload`). */
   #development: Development | null = null
@@ -90,7 +95,6 @@ export class Acceptor implements AcceptorControls {
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
   async start(): Promise<ReadyReport> {
     const { settings, fds, log, workers } = this.#options
-    if (fds.some(({ tls }) => tls)) throw new Error('TLS is not implemented yet')
     this.#openAccessLog()
     this.#statsd = openStatsd(settings, (text) => log.warning(text))
     if (this.#statsd !== null) {
@@ -111,15 +115,31 @@ export class Acceptor implements AcceptorControls {
     const handler = await this.#makeHandler(backend)
     const server = this.#makeServer(handler, shortage, maxConnections)
     this.#server = server
+    const secure = await this.#secureConnections()
     await Promise.all(
-      fds.map(({ fd, address }) =>
-        server.listen({ fd, backlog: settings.backlog }, (error) => {
-          this.#acceptFailed(formatBindAddress(address), error)
-        }),
+      fds.map(({ fd, address, tls }) =>
+        server.listen(
+          { fd, backlog: settings.backlog },
+          (error) => this.#acceptFailed(formatBindAddress(address), error),
+          tls ? secure!.gate : null,
+        ),
       ),
     )
     shortage.watch(server)
     return warning === '' ? ready : { ...ready, warnings: [warning] }
+  }
+
+  /** @returns null if no listener uses TLS; then nothing of it is loaded */
+  async #secureConnections(): Promise<SecureConnections | null> {
+    const { settings, fds, tls } = this.#options
+    if (tls === null || !fds.some((listener) => listener.tls)) return null
+    const { SecureConnections } = await import('./secure-connections.ts')
+    this.#secure = new SecureConnections({
+      settings,
+      material: tls,
+      log: (level, kind, text, burst) => this.#limited(level, kind, text, burst),
+    })
+    return this.#secure
   }
 
   /** With `--reload`, an application that cannot be loaded does not end the server. */
@@ -341,7 +361,9 @@ export class Acceptor implements AcceptorControls {
     this.#statsd?.flush()
   }
 
-  useTls(_material: TlsMaterial): void {}
+  useTls(material: TlsMaterial): void {
+    this.#secure?.use(material)
+  }
 
   reopenLogs(): void {
     this.#accessLog?.reopen()

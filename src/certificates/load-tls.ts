@@ -51,7 +51,7 @@ export function loadTls(settings: TlsSettings): LoadedTls {
     clientCertificates,
     ciphers,
     ...versions(settings),
-    alpn: ['http/1.1'],
+    alpn: ['http/1.1', 'http/1.0'],
   }
   if (ciphers !== null) tryCiphers(ciphers)
   for (const pair of pairs) tryPair(pair)

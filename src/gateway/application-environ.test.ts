@@ -14,6 +14,7 @@ const peer = (): Peer => ({
   localAddress: '198.51.100.1',
   localPort: 8000,
   encrypted: false,
+  tls: null,
   environPart: null,
 })
 
@@ -138,6 +139,7 @@ describe('the environ of an application in this process', () => {
       localAddress: '',
       localPort: 0,
       encrypted: false,
+      tls: null,
       environPart: null,
     }
     const environ = make()('GET / HTTP/1.1\r\nHost: shop.example:81\r\n\r\n', { peer: unix })

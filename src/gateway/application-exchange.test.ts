@@ -17,6 +17,7 @@ class TestReply implements Reply {
     localAddress: '',
     localPort: 0,
     encrypted: false,
+    tls: null,
     environPart: null,
   }
   readonly bytesSent = 0

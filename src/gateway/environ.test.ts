@@ -46,6 +46,7 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
     localAddress: '198.51.100.1',
     localPort: 8000,
     encrypted: false,
+    tls: null,
     environPart: null,
     ...changes,
   }

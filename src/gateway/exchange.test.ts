@@ -20,6 +20,7 @@ const peer: Peer = {
   localAddress: '127.0.0.1',
   localPort: 80,
   encrypted: false,
+  tls: null,
   environPart: null,
 }
 

@@ -22,6 +22,24 @@ export interface Protocol {
   turnAway(socket: Socket): void
 }
 
+/** What a {@link SecureGate} tells the server. */
+export interface GateHost {
+  /** The handshake is done: `connection` takes its place. */
+  secured(handshake: Connection, connection: Connection): void
+  /** Writes an answer, and ends the connection without waiting for more. */
+  turnAway(socket: Socket, answer: string): void
+}
+
+/** Makes the connections of a listener secure before a protocol takes them over. */
+export interface SecureGate {
+  /** Begins the handshake of a new connection, which is a connection of the server until then. */
+  connect(socket: Socket, context: ConnectionContext, host: GateHost): Connection
+  /** As many handshakes as there may be are under way. */
+  readonly full: boolean
+  /** Calls back once when there is space again. */
+  whenSpace(callback: () => void): void
+}
+
 /**
  * A client's connection, as the server sees it. It registers itself with the `deadlines` and the
  * `idle` list of its context, and calls `closed` when it is gone.

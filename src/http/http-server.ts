@@ -1,7 +1,7 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
-import type { Connection, ConnectionContext, Protocol } from './connection.ts'
+import type { Connection, ConnectionContext, GateHost, Protocol, SecureGate } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
 import { IdleConnections } from './idle-connections.ts'
@@ -41,6 +41,13 @@ export interface HttpServerOptions
 /** What a new connection lacked. */
 export type Shortage = 'connections' | 'descriptors'
 
+interface Listener {
+  readonly server: Server
+  readonly backlog: number
+  /** Makes its connections secure; null for one without TLS. */
+  readonly gate: SecureGate | null
+}
+
 /** A connection over `maxConnections` has this long to take its 503 and to close … */
 const TURN_AWAY_MS = 1000
 /** … unless there are this many of them. */
@@ -64,7 +71,9 @@ const LAST_MS = 500
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #context: ConnectionContext
-  readonly #servers: { readonly server: Server; readonly backlog: number }[] = []
+  readonly #servers: Listener[] = []
+  /** The gates whose listeners are paused, because they are full. */
+  readonly #fullGates = new Set<SecureGate>()
   /** Accepts again; null while it has not been paused. */
   #resumes: (() => void)[] | null = null
   readonly #connections = new Members<'serverPlace', Connection>('serverPlace')
@@ -112,23 +121,28 @@ export class HttpServer {
    *
    * @param where an address to bind, or a descriptor that listens already
    * @param failed called for each connection that could not be accepted
+   * @param gate makes the connections secure; without it, they are plain
    * @returns the listening socket, which {@link stop} closes
    */
-  listen(where: ListenOptions & { fd?: number }, failed: (error: Error) => void): Promise<Server> {
+  listen(
+    where: ListenOptions & { fd?: number },
+    failed: (error: Error) => void,
+    gate: SecureGate | null = null,
+  ): Promise<Server> {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true })
       server.once('error', reject)
       server.listen(where, () => {
         server.off('error', reject)
-        acceptSockets(server, (socket, descriptor) => this.#accept(socket, descriptor))
+        acceptSockets(server, (socket, descriptor) => this.#accept(socket, descriptor, gate))
         server.on('error', (error) => this.#notAccepted(server, error, failed))
         resolve(server)
       })
-      this.#servers.push({ server, backlog: where.backlog ?? DEFAULT_BACKLOG })
+      this.#servers.push({ server, backlog: where.backlog ?? DEFAULT_BACKLOG, gate })
     })
   }
 
-  #accept(socket: Socket, descriptor: number): Connection | null {
+  #accept(socket: Socket, descriptor: number, gate: SecureGate | null): Connection | null {
     this.#failures = 0
     // The client left before its address could be read. Without this check, it would be taken for
     // a client of a unix socket, which is trusted.
@@ -145,14 +159,49 @@ export class HttpServer {
     // eighth. Beyond that they count like others.
     const accepts = over < 0 && !scarce ? true : over <= maxConnections >> 3 && this.#replaceIdle()
     if (!accepts) {
-      if (scarce) this.#turnAwayAtOnce(socket)
+      // An answer would need a handshake, which costs more than the answer.
+      if (gate !== null) socket.destroy()
+      else if (scarce) this.#turnAwayAtOnce(socket)
       else this.#turnAway(socket)
       this.#options.turnsAway(scarce ? 'descriptors' : 'connections')
       return null
     }
+    if (gate !== null) return this.#secure(socket, gate)
     const connection = this.#options.protocol.connect(socket, this.#context)
     this.#connections.add(connection)
     return connection
+  }
+
+  #secure(socket: Socket, gate: SecureGate): Connection {
+    const handshake = gate.connect(socket, this.#context, this.#gateHost)
+    this.#connections.add(handshake)
+    if (gate.full && !this.#fullGates.has(gate)) this.#pauseFull(gate)
+    return handshake
+  }
+
+  readonly #gateHost: GateHost = {
+    secured: (handshake, connection) => {
+      this.#connections.add(connection)
+      this.#connectionClosed(handshake)
+    },
+    turnAway: (socket, answer) => this.#turnAway(socket, () => socket.write(answer, 'latin1')),
+  }
+
+  /** New connections wait in the kernel until a handshake is over. */
+  #pauseFull(gate: SecureGate): void {
+    this.#fullGates.add(gate)
+    const resumes = this.#pauseAll((listener) => listener.gate === gate)
+    gate.whenSpace(() => {
+      this.#fullGates.delete(gate)
+      for (const resume of resumes) resume()
+    })
+  }
+
+  #pauseAll(which: (listener: Listener) => boolean): (() => void)[] {
+    return this.#servers
+      .filter((listener) => listener.server.listening && which(listener))
+      .map(({ server, backlog }) => pauseAccepting(server, backlog))
+      .filter((resume) => resume !== null)
   }
 
   /**
@@ -217,10 +266,7 @@ export class HttpServer {
    * nothing.
    */
   pause(): void {
-    this.#resumes ??= this.#servers
-      .filter(({ server }) => server.listening)
-      .map(({ server, backlog }) => pauseAccepting(server, backlog))
-      .filter((resume) => resume !== null)
+    this.#resumes ??= this.#pauseAll(() => true)
   }
 
   resume(): void {
@@ -247,9 +293,12 @@ export class HttpServer {
    * Answers 503, and drops for a while what the client still sends: closing a socket with unread
    * bytes may destroy the answer (RFC 9112 §9.6).
    */
-  #turnAway(socket: Socket): void {
+  #turnAway(
+    socket: Socket,
+    answer: () => void = () => this.#options.protocol.turnAway(socket),
+  ): void {
     if (this.#turnedAway.size >= this.#mostTurnedAway) {
-      this.#turnAwayAtOnce(socket)
+      this.#turnAwayAtOnce(socket, answer)
       return
     }
     socket.on('error', () => {})
@@ -260,7 +309,7 @@ export class HttpServer {
       clearTimeout(timer)
       this.#turnedAway.delete(socket)
     })
-    this.#options.protocol.turnAway(socket)
+    answer()
     socket.end()
     socket.resume()
   }
@@ -268,9 +317,12 @@ export class HttpServer {
   /**
    * The same, but frees the descriptor at once. The kernel has the answer when `write` returns.
    */
-  #turnAwayAtOnce(socket: Socket): void {
+  #turnAwayAtOnce(
+    socket: Socket,
+    answer: () => void = () => this.#options.protocol.turnAway(socket),
+  ): void {
     socket.on('error', () => {})
-    this.#options.protocol.turnAway(socket)
+    answer()
     socket.destroy()
   }
 

@@ -90,6 +90,7 @@ class LineConnection implements Connection, Deadlined, Peer {
   readonly localAddress = '192.0.2.2'
   readonly localPort = 2
   readonly encrypted = true
+  readonly tls = null
   readonly streams = new Set<LineReply>()
   readonly socket: Socket
   readonly context: ConnectionContext

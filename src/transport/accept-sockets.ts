@@ -50,9 +50,7 @@ export function acceptSockets(server: Server, accept: Accept): void {
   if (handle === null) {
     server.on('connection', (socket) => {
       const receiver = accept(socket, -1)
-      if (receiver === null) return
-      const span = new Span()
-      socket.on('data', (chunk: Buffer) => receiver.received(span.set(chunk, 0, chunk.length)))
+      if (receiver !== null) readEvents(socket, receiver)
     })
     return
   }
@@ -80,13 +78,33 @@ export function pauseAccepting(server: Server, backlog: number): (() => void) | 
 }
 
 function acceptHandle(handle: object, allowHalfOpen: boolean, accept: Accept): void {
+  socketOn(handle, allowHalfOpen, (socket) => {
+    socket.setNoDelay(true)
+    return accept(socket, descriptorOf(handle))
+  })
+}
+
+/**
+ * Makes a socket that is cheap to read ({@link readingSocket}).
+ *
+ * @param accept is called with it, and returns what reads it, or null if nothing does
+ */
+export function socketOn(
+  handle: object,
+  allowHalfOpen: boolean,
+  accept: (socket: Socket) => Receiver | null,
+): void {
   let receiver: Receiver | null = null
   const read = (length: number): void => {
     if (receiver !== null) handOver(receiver, length)
   }
-  const socket = readingSocket(handle, { buffer: READ_BUFFER, read }, allowHalfOpen)
-  socket.setNoDelay(true)
-  receiver = accept(socket, descriptorOf(handle))
+  receiver = accept(readingSocket(handle, { buffer: READ_BUFFER, read }, allowHalfOpen))
+}
+
+/** Passes on what a socket that Node made reads. */
+export function readEvents(socket: Socket, receiver: Receiver): void {
+  const span = new Span()
+  socket.on('data', (chunk: Buffer) => receiver.received(span.set(chunk, 0, chunk.length)))
 }
 
 function handOver(receiver: Receiver, length: number): void {

@@ -82,13 +82,33 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'The socket is used as it is.',
   },
   {
-    members: ['handle.bytesWritten', 'writeQueueSize'],
+    members: ['tlsSocket._handle', 'handle.onerror', 'onhandshakestart', 'onhandshakedone'],
     files: HERE,
-    use: 'sees how much of a write under way the client has taken',
+    use:
+      'takes the handle from a connection with TLS whose handshake is over, to read it by ' +
+      '`onread`; an error of TLS then ends the connection',
+    without: 'Node reads the connection. A small request then costs more.',
+  },
+  {
+    members: ['tlsSocket._handle.receive'],
+    files: HERE,
+    use: 'gives a handshake the first record, and knows what it takes from the event loop',
+    without: 'The socket keeps the record until Node reads it.',
+  },
+  {
+    members: ['tlsSocket._handle.verifyError', '_releaseControl'],
+    files: HERE,
+    use: "checks a client's certificate, and has Node report errors, as `tls.Server` does",
+    without: "No client's certificate is accepted.",
+  },
+  {
+    members: ['handle.bytesWritten', 'writeQueueSize', '_parent'],
+    files: HERE,
+    use: 'sees how much of a write under way the client has taken, below TLS too',
     without: 'A client that takes a large piece slowly may be taken for one that takes nothing.',
   },
   {
-    members: ['socket.resetAndClosing', 'handle.reset', '_parent'],
+    members: ['socket.resetAndClosing', 'handle.reset', '_parent', '_parentWrap'],
     files: HERE,
     use: 'closes a TCP connection, also one below TLS, with a reset and without waiting',
     without: 'The connection is closed without a reset.',
@@ -158,7 +178,16 @@ interface SocketHandle {
   readonly reset?: (closed: () => void) => number
   /** The handle below that of a TLS connection. */
   readonly _parent?: SocketHandle
+  /** The socket below that of a TLS connection. */
+  readonly _parentWrap?: Socket
   readStop?(): number
+  close?(closed: () => void): void
+  /** Of a TLS connection: what is wrong with the certificate of the client. */
+  receive?(bytes: Buffer): void
+  verifyError?(): (Error & { code?: string }) | null
+  onerror?: (error: Error) => void
+  onhandshakestart?: () => void
+  onhandshakedone?: () => void
 }
 
 interface SocketInternals {
@@ -245,16 +274,60 @@ export function takeHandle(socket: Socket): object | null {
 }
 
 /**
+ * Takes the handle from a connection with TLS whose handshake is over, as {@link takeHandle} does.
+ * What Node would do at an error of TLS, or if a client wanted to renegotiate, needs the socket.
+ *
+ * @param failed called for an error of TLS: the connection is of no use any more
+ */
+export function takeTlsHandle(socket: Socket, failed: () => void): object | null {
+  const handle = takeHandle(socket) as SocketHandle | null
+  if (handle === null) return null
+  handle.onerror = failed
+  handle.onhandshakestart = () => {}
+  handle.onhandshakedone = () => {}
+  return handle
+}
+
+/**
+ * Why the certificate that a client has sent is not accepted; null if nothing is wrong with it.
+ * Node does not let OpenSSL decide that.
+ */
+export function certificateError(socket: Socket): string | null {
+  const handle = (socket as unknown as SocketInternals)._handle
+  if (typeof handle?.verifyError !== 'function') return 'this Node.js cannot check it'
+  const error = handle.verifyError()
+  return error ? (error.message ?? String(error.code)) : null
+}
+
+/**
+ * Gives a new connection with TLS what the socket below it has read.
+ * @returns whether that is possible
+ */
+export function receiveTls(socket: Socket, bytes: Buffer): boolean {
+  const handle = (socket as unknown as SocketInternals)._handle
+  if (typeof handle?.receive !== 'function') return false
+  handle.receive(bytes)
+  return true
+}
+
+/** Has Node emit the errors of a connection with TLS whose handshake is over. */
+export function emitTlsErrors(socket: Socket): void {
+  ;(socket as unknown as { _releaseControl?(): void })._releaseControl?.()
+}
+
+/**
  * Bytes that have left this process on a socket, ever. Of a write that is under way only the handle
  * knows how much is done; Node's own socket timeouts look at the same members.
  */
 export function bytesTaken(socket: Socket): number {
-  const handle = (socket as unknown as SocketInternals)._handle
+  const own = (socket as unknown as SocketInternals)._handle
+  // Below TLS, it is seen how much of a large piece has left.
+  const handle = own?._parent ?? own
   return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
 }
 
 /**
- * Has the next `destroy()` of a socket reset the connection; one below TLS is reset at once.
+ * Has the next `destroy()` of a socket reset the connection, also one below TLS.
  * @returns whether that is possible: there is no such thing for a unix socket
  */
 export function resetOnDestroy(socket: Socket): boolean {
@@ -265,7 +338,13 @@ export function resetOnDestroy(socket: Socket): boolean {
     return true
   }
   const parent = handle?._parent
-  return typeof parent?.reset === 'function' && parent.reset(() => {}) === 0
+  const below = handle?._parentWrap
+  if (typeof parent?.reset !== 'function' || below === undefined) return false
+  // The end of TLS may still wait for the client. libuv then refuses to reset the connection, and
+  // Node would leave it open.
+  below.once('error', () => parent.close?.(() => below.emit('close', true)))
+  ;(below as unknown as SocketInternals).resetAndClosing = true
+  return true
 }
 
 /** The handle of a socket that is bound. A result below 0 is an errno. */

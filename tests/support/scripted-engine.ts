@@ -11,6 +11,7 @@ export const CLIENT: Peer = {
   localAddress: '127.0.0.1',
   localPort: 80,
   encrypted: false,
+  tls: null,
   environPart: null,
 }
 

@@ -15,6 +15,7 @@ const from = (remoteAddress: string): Peer => ({
   localAddress: '',
   localPort: 0,
   encrypted: false,
+  tls: null,
   environPart: null,
 })
 

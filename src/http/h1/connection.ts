@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { EMPTY, Span } from '../../bytes/span.ts'
 import { bytesTaken } from '../../transport/node-internals.ts'
 import { reset } from '../../transport/reset.ts'
+import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
 import { unacknowledged } from '../../transport/unacknowledged.ts'
 import { BodyDeadline } from '../body-deadline.ts'
 import type { Connection, ConnectionContext } from '../connection.ts'
@@ -32,6 +33,7 @@ export class H1Connection
   readonly remoteAddress: string
   readonly remotePort: number
   readonly encrypted: boolean
+  readonly tls: TlsFacts | null
   environPart: object | null = null
   deadlinesPlace = -1
   serverPlace = -1
@@ -70,8 +72,8 @@ export class H1Connection
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
     this.remoteAddress = socket.remoteAddress ?? ''
     this.remotePort = socket.remotePort ?? 0
-    // What node:tls makes is; nothing else is.
-    this.encrypted = (socket as { encrypted?: boolean }).encrypted === true
+    this.tls = tlsFactsOf(socket)
+    this.encrypted = this.tls !== null
     deadlines.add(this)
     this.#headDeadline = deadlines.in(timeouts.header)
     context.idle.addSilent(this)
@@ -399,6 +401,8 @@ export class H1Connection
     // Nothing is unread and nothing unsent, so there is no answer that a reset could destroy and
     // nothing to linger for; unless the rest of the last answer is still on its way.
     if (this.#socket.writableLength > 0) this.#finishConnection()
+    // With TLS, the client must see that this is the end (RFC 8446 §6.1).
+    else if (this.encrypted) this.#socket.destroySoon()
     else this.#socket.destroy()
     this.idleIn?.delete(this)
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Connection, ConnectionContext, Protocol } from '../connection.ts'
+import type { Field } from '../response-head.ts'
 import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
 import { H1Connection } from './connection.ts'
 import { RenderedHead } from './rendered-head.ts'
@@ -16,10 +17,14 @@ export const h1: Protocol = {
 }
 
 /** The whole answer to a connection that is turned away. */
-const NO_PLACE = noPlace()
+const NO_PLACE = wholeAnswer(503, RETRY_SOON)
 
-function noPlace(): string {
-  const [head, body] = smallAnswer(503, RETRY_SOON)
+/** The whole answer to a client that speaks plain HTTP where TLS is expected. */
+export const PLAIN_HTTP_REFUSED = wholeAnswer(400, [], 'This port speaks HTTPS, not plain HTTP.\n')
+
+function wholeAnswer(status: number, fields: readonly Field[], text?: string): string {
+  const [head, usual] = smallAnswer(status, fields)
+  const body = text === undefined ? usual : Buffer.from(text)
   const { lines } = RenderedHead.of(head)
   return (
     `${lines}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n` +

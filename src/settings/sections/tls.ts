@@ -109,4 +109,31 @@ tells how it is: \`NONE\`, \`SUCCESS\`, or \`FAILED:\` with a reason.`,
     doc: `The certificates of the authorities that sign clients' certificates, in PEM.
 See \`cert_reqs\`.`,
   },
+  {
+    name: 'handshake_timeout',
+    section: 'TLS',
+    flags: ['--handshake-timeout'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 30,
+    doc: `How long a client may take from its connection to the end of the TLS handshake.
+Then the connection is closed.
+0 disables the timeout.`,
+  },
+  {
+    name: 'max_handshakes',
+    section: 'TLS',
+    flags: ['--max-handshakes'],
+    type: 'integer',
+    minimum: 1,
+    metavar: 'INT',
+    default: 512,
+    doc: `How many TLS handshakes may be under way at a time, in each acceptor.
+
+Beyond that, new connections wait in the kernel, and those that have not finished within a second
+are closed for them, the oldest first.
+A handshake that waits for its client takes some 64 KiB of memory, which counts as
+\`client_memory\`.`,
+  },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,68 @@
+import type { Protocol } from '../http/connection.ts'
+import { h1, PLAIN_HTTP_REFUSED } from '../http/h1/protocol.ts'
+import { HandshakeGate } from '../http/tls/handshake-gate.ts'
+import type { HandshakeFailure } from '../http/tls/pending-handshake.ts'
+import type { LogLevel } from '../logging/error-log.ts'
+import type { Settings } from '../settings/table.ts'
+import { SecureContexts } from '../transport/tls/secure-contexts.ts'
+import type { TlsMaterial } from '../transport/tls/tls-material.ts'
+
+export interface SecureConnectionsOptions {
+  readonly settings: Settings
+  readonly material: TlsMaterial
+  /** Logs what a client can cause at will; see `LogLimiter`. */
+  readonly log: (level: LogLevel, kind: string, text: string, burst?: number) => void
+}
+
+/** What the listeners with TLS of an acceptor share. Loaded only if there are any. */
+export class SecureConnections {
+  readonly gate: HandshakeGate
+  readonly #contexts: SecureContexts
+  readonly #options: SecureConnectionsOptions
+
+  constructor(options: SecureConnectionsOptions) {
+    const { settings, material, log } = options
+    this.#options = options
+    this.#contexts = new SecureContexts(material)
+    this.gate = new HandshakeGate({
+      contexts: this.#contexts,
+      timeout: settings.handshakeTimeout,
+      limit: settings.maxHandshakes,
+      plainAnswer: PLAIN_HTTP_REFUSED,
+      protocolFor: (alpn) => protocolFor(alpn),
+      failed: (address, failure) => this.#failed(address, failure),
+      filled: () =>
+        log(
+          'warning',
+          'full TLS handshakes',
+          `${settings.maxHandshakes} TLS handshakes are under way (max_handshakes): new ` +
+            'connections wait, and those that take longer than a second are closed',
+          1,
+        ),
+    })
+  }
+
+  /** Has new handshakes use these certificates. */
+  use(material: TlsMaterial): void {
+    this.#contexts.use(material)
+  }
+
+  #failed(address: string, { kind, reason }: HandshakeFailure): void {
+    const text = `TLS handshake with ${address || 'unix socket'} failed: ${reason}`
+    this.#options.log('info', KINDS[kind], text)
+  }
+}
+
+/** How the log names those that it leaves out. */
+const KINDS: Readonly<Record<HandshakeFailure['kind'], string>> = {
+  failed: 'TLS handshakes that failed',
+  plain: 'requests of plain HTTP to a port with TLS',
+  left: 'TLS handshakes whose clients left',
+  overdue: 'TLS handshakes that were given up',
+}
+
+function protocolFor(_alpn: string | null): { protocol: Protocol; whole: boolean } {
+  return H1
+}
+
+const H1 = { protocol: h1, whole: false }

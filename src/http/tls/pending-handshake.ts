@@ -1,0 +1,193 @@
+import type { Socket } from 'node:net'
+import type { Span } from '../../bytes/span.ts'
+import { FirstRecord } from '../../transport/tls/first-record.ts'
+import type { SecureContexts } from '../../transport/tls/secure-contexts.ts'
+import {
+  CLIENT_LEFT,
+  type HandshakeOwner,
+  ServerHandshake,
+} from '../../transport/tls/server-handshake.ts'
+import type { Connection, ConnectionContext, GateHost, Protocol } from '../connection.ts'
+import { type Deadlined, NEVER } from '../deadlines.ts'
+import type { IdleMember } from '../idle-connections.ts'
+
+/**
+ * What a handshake counts as held memory from its first whole record on, in bytes: OpenSSL's state,
+ * the sockets around it, and what waits for the client. Measured: see decision 076.
+ */
+export const HANDSHAKE_BYTES = 64 * 1024
+
+/** Who began a handshake. */
+export interface HandshakeGuard {
+  readonly contexts: SecureContexts
+  /** How long a handshake may take, in seconds; 0 for any time. */
+  readonly timeout: number
+  /** What a client that speaks plain HTTP is answered. */
+  readonly plainAnswer: string
+  /** The protocol for a name in ALPN; null if the client named none. */
+  protocolFor(alpn: string | null): { readonly protocol: Protocol; readonly whole: boolean }
+  /** Its first record is here: calls {@link PendingHandshake.begin} in its turn. */
+  ready(handshake: PendingHandshake): void
+  /** Other handshakes wait, and this one has had its time. */
+  overdue(handshake: PendingHandshake, now: number): boolean
+  /** It is over. `reason` is null unless it failed. */
+  over(handshake: PendingHandshake, reason: HandshakeFailure | null): void
+}
+
+/** Why a handshake failed, and which kind of entry that is in the log. */
+export interface HandshakeFailure {
+  readonly kind: 'failed' | 'plain' | 'left' | 'overdue'
+  readonly reason: string
+}
+
+/** A connection to a listener with TLS, until its handshake is done. */
+export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
+  serverPlace = -1
+  deadlinesPlace = -1
+  idleBefore: Connection | null = null
+  idleAfter: Connection | null = null
+  idleIn: IdleMember<Connection>['idleIn'] = null
+  idleSince = 0
+  /** No request can be lost with it. */
+  readonly idle = true
+  readonly remoteAddress: string
+  /** When it was accepted, on the clock of `Deadlines`. */
+  readonly since: number
+
+  readonly #socket: Socket
+  readonly #context: ConnectionContext
+  readonly #guard: HandshakeGuard
+  readonly #host: GateHost
+  readonly #first = new FirstRecord()
+  #handshake: ServerHandshake | null = null
+  #deadline: number
+  #held = 0
+  #over = false
+  /** The first record is here, or will never be. */
+  #taken = false
+
+  constructor(socket: Socket, context: ConnectionContext, guard: HandshakeGuard, host: GateHost) {
+    this.#socket = socket
+    this.#context = context
+    this.#guard = guard
+    this.#host = host
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.since = context.deadlines.now
+    this.#deadline = context.deadlines.in(guard.timeout)
+    context.deadlines.add(this)
+    context.idle.addSilent(this)
+    socket.on('error', () => {})
+    socket.on('end', () => this.#left())
+    socket.on('close', () => this.#left())
+  }
+
+  received(bytes: Span): void {
+    if (this.#over || this.#taken) return
+    const opening = this.#first.take(bytes)
+    this.#count(this.#first.held)
+    if (opening === 'record') {
+      this.#taken = true
+      this.#guard.ready(this)
+    } else if (opening === 'plain') this.#answerPlain()
+    else if (opening === 'unknown')
+      this.#fail({ kind: 'failed', reason: 'what it sent is not TLS' })
+  }
+
+  /** Begins with the handshake itself, which costs a private key's use. */
+  begin(): void {
+    if (this.#over) return
+    this.#count(HANDSHAKE_BYTES)
+    const { bytes } = this.#first
+    this.#first.clear()
+    this.#handshake = new ServerHandshake(this.#socket, this.#guard.contexts, this)
+    this.#handshake.begin(bytes)
+  }
+
+  secured(): void {
+    const handshake = this.#handshake!
+    const { protocol, whole } = this.#guard.protocolFor(handshake.alpn)
+    this.#end(null)
+    handshake.handOver((socket) => {
+      const connection = protocol.connect(socket, this.#context)
+      this.#host.secured(this, connection)
+      return connection
+    }, whole)
+  }
+
+  failed(reason: string): void {
+    this.#end({ kind: reason === CLIENT_LEFT ? 'left' : 'failed', reason })
+    this.#context.closed(this)
+  }
+
+  checkDeadlines(now: number): void {
+    if (this.#deadline <= now)
+      this.#fail({
+        kind: 'failed',
+        reason: `it did not finish within ${this.#guard.timeout} s (handshake_timeout)`,
+      })
+    else if (this.#guard.overdue(this, now))
+      this.#fail({ kind: 'overdue', reason: 'it was given up for others' })
+  }
+
+  closeWhenIdle(): void {
+    this.destroy()
+  }
+
+  closeIdle(): void {
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.#fail(null)
+  }
+
+  relieve(): void {
+    if (this.#held > 0 && this.#context.deadlines.now - this.since > RELIEVED_AFTER_MS)
+      this.#fail({ kind: 'overdue', reason: 'there is no memory left' })
+  }
+
+  /** Gives it up for one that comes later. */
+  giveUp(): void {
+    this.#fail({ kind: 'overdue', reason: 'it was given up for others' })
+  }
+
+  #left(): void {
+    // After that, the handshake notices.
+    if (this.#handshake === null && !this.#over)
+      this.#fail(this.#first.held === 0 ? null : { kind: 'left', reason: CLIENT_LEFT })
+  }
+
+  /** Answers as nginx does, and ends the connection without waiting for the whole request. */
+  #answerPlain(): void {
+    this.#end({ kind: 'plain', reason: 'it spoke plain HTTP, and was answered 400' })
+    this.#context.closed(this)
+    this.#host.turnAway(this.#socket, this.#guard.plainAnswer)
+  }
+
+  #fail(failure: HandshakeFailure | null): void {
+    if (this.#over) return
+    this.#end(failure)
+    this.#context.closed(this)
+    if (this.#handshake === null) this.#socket.destroy()
+    else this.#handshake.destroy()
+  }
+
+  #end(failure: HandshakeFailure | null): void {
+    this.#over = true
+    this.#taken = true
+    this.#deadline = NEVER
+    this.#first.clear()
+    this.#count(0)
+    this.idleIn?.delete(this)
+    this.#context.deadlines.delete(this)
+    this.#guard.over(this, failure)
+  }
+
+  #count(held: number): void {
+    this.#context.memory.add(held - this.#held)
+    this.#held = held
+  }
+}
+
+/** When no memory is left, a handshake that takes longer is given up, in milliseconds. */
+const RELIEVED_AFTER_MS = 2000
