@@ -127,7 +127,7 @@ async function startMessage(app = 'hello:app'): Promise<StartMessage> {
   return {
     type: 'start',
     settings,
-    listeners: [{ fd: 4, address, tls: false }],
+    listeners: [{ fd: 4, address, tls: false, redirects: false }],
     tls: null,
     workers: 2,
     tmpDir: directory,

@@ -258,9 +258,10 @@ export class Acceptor implements AcceptorControls {
   }
 
   #makeHandler(backend: Backend): Promise<RequestHandler> {
-    const { settings, log } = this.#options
+    const { settings, log, fds } = this.#options
     const options = {
       settings,
+      listeners: fds,
       events: this.#events,
       spool: this.#spool,
       log,

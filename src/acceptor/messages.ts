@@ -56,6 +56,8 @@ export interface InheritedListener {
   readonly address: BoundAddress
   /** Its connections use TLS. */
   readonly tls: boolean
+  /** Its requests are redirected to HTTPS. */
+  readonly redirects: boolean
 }
 
 /** A worker that is ready to serve. */

@@ -11,6 +11,7 @@ import type { Settings } from '../settings/table.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { Backend } from './backend.ts'
 import type { Development } from './development.ts'
+import type { InheritedListener } from './messages.ts'
 
 /** What the handlers of an acceptor are made from. */
 export interface RequestHandlerOptions {
@@ -18,6 +19,8 @@ export interface RequestHandlerOptions {
   readonly events: RequestEvents
   readonly spool: Spool
   readonly log: ErrorLog
+  /** Where this acceptor listens. */
+  readonly listeners: readonly InheritedListener[]
   /** Null unless the application is being developed (`--reload`). */
   readonly development: Development | null
 }
@@ -57,8 +60,28 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     admission(limits, events),
     trustProxies(trust, events),
     // Next: allowed hosts, rate limit.
-    // Next: redirect to HTTPS, HSTS, security headers.
+    ...(await redirects(options)),
+    // Next: HSTS, security headers.
     // Next: compression, then the cache, then static files.
     // Last: files that responses of the application refer to.
   ]
+}
+
+async function redirects({ settings, events, listeners }: RequestHandlerOptions) {
+  if (settings.httpRedirect.length === 0) return []
+  const { httpsRedirect } = await import('../edge/https-redirect/https-redirect.ts')
+  return [httpsRedirect(redirectPorts(settings, listeners), events)]
+}
+
+/** A socket of systemd is known by its port, because no setting says what it is for. */
+function redirectPorts({ httpRedirect }: Settings, listeners: readonly InheritedListener[]) {
+  const named = new Set(httpRedirect.map((text) => Number(text.slice(text.lastIndexOf(':') + 1))))
+  const from = new Set<number>()
+  let to = 443
+  for (const { address, tls, redirects } of listeners.toReversed()) {
+    if (address.kind !== 'tcp') continue
+    if (tls) to = address.port
+    else if (redirects || named.has(address.port)) from.add(address.port)
+  }
+  return { from, to }
 }

@@ -601,8 +601,8 @@ class Arbiter implements ArbiterActions {
    */
   async #openTls(settings: Settings): Promise<ServedTls | null> {
     if (!usesTls(settings)) return null
-    const { ServedTls } = await import('../certificates/served-tls.ts')
-    return new ServedTls({ settings, log: this.#log, before: this.#tls })
+    const { openTls } = await import('./open-tls.ts')
+    return await openTls(settings, this.#log, this.#tls)
   }
 
   #useTls(next: ServedTls | null, acceptors: AcceptorSet): void {

@@ -33,6 +33,8 @@ export interface ListeningSocket {
   readonly address: BoundAddress
   /** Its connections use TLS. */
   readonly tls: boolean
+  /** Its requests are redirected to HTTPS. */
+  readonly redirects: boolean
   readonly fd: number
   /**
    * Closes the socket and removes its file. Connections that were not accepted are refused.
@@ -56,7 +58,7 @@ export function addressUrl({ address, tls }: Pick<ListeningSocket, 'address' | '
 }
 
 /** A socket that listens, whatever its connections use. */
-type OpenSocket = Omit<ListeningSocket, 'tls'>
+type OpenSocket = Omit<ListeningSocket, 'tls' | 'redirects'>
 
 /** How sockets listen. */
 export interface ListenOptions {
@@ -95,13 +97,14 @@ export async function listenAt(
       // A repeated address counts once; with port 0, each is another port.
       if (have.has(requested) && !(address.kind === 'tcp' && address.port === 0)) continue
       have.add(requested)
-      const tls = address.tls === true
-      if (address.kind === 'fd') listeners.push({ ...adopt(address.fd, requested, options), tls })
+      const kind = { tls: address.tls === true, redirects: address.redirects === true }
+      if (address.kind === 'fd')
+        listeners.push({ ...adopt(address.fd, requested, options), ...kind })
       else if (address.kind === 'unix')
-        listeners.push({ ...(await listenUnix(address, requested, options)), tls })
+        listeners.push({ ...(await listenUnix(address, requested, options)), ...kind })
       else {
         const ipv6Only = hasIpv4At(address.port, addresses)
-        listeners.push({ ...(await listenTcp(address, requested, options, ipv6Only)), tls })
+        listeners.push({ ...(await listenTcp(address, requested, options, ipv6Only)), ...kind })
       }
     }
     return listeners

@@ -87,14 +87,17 @@ export class ServerSockets {
     have: readonly ListeningSocket[],
   ): Promise<ChangedSockets> {
     const addresses = this.#addresses(settings)
-    const secure = new Map(addresses.map((one) => [formatSocketAddress(one), one.tls === true]))
-    const kept = have.filter((listener) => secure.has(listener.requested))
+    const wanted = new Map(addresses.map((one) => [formatSocketAddress(one), one]))
+    const kept = have.filter((listener) => wanted.has(listener.requested))
     const held = new Set(kept.map((listener) => listener.requested))
     const missing = addresses.filter((address) => !held.has(formatSocketAddress(address)))
     const added = await listenAt(missing, listenOptions(settings, identity))
     const dropped = have.filter((listener) => !kept.includes(listener))
     // A socket stays when only what its connections use has changed.
-    const reused = kept.map((one) => ({ ...one, tls: secure.get(one.requested) === true }))
+    const reused = kept.map((one) => {
+      const { tls = false, redirects = false } = wanted.get(one.requested) ?? {}
+      return { ...one, tls, redirects }
+    })
     return { all: [...reused, ...added], added, dropped }
   }
 

@@ -78,10 +78,11 @@ export function spawnAcceptor({
     start: {
       type: 'start',
       settings,
-      listeners: listeners.map(({ address, tls }, index) => ({
+      listeners: listeners.map(({ address, tls, redirects }, index) => ({
         fd: FIRST_LISTENER_FD + index,
         address,
         tls,
+        redirects,
       })),
       tls,
       workers,

@@ -21,8 +21,14 @@ export function startBanner({ application, pid, acceptors, listeners }: BannerFa
   return [
     servingLine(application, acceptors),
     ...acceptors.map(describeAcceptor),
-    ...listeners.map((listener) => `Listening at ${addressUrl(listener)} (${pid})`),
+    ...listeners
+      .toSorted((one, other) => Number(other.redirects) - Number(one.redirects))
+      .map((listener) => `${verb(listener)} ${addressUrl(listener)} (${pid})`),
   ]
+}
+
+function verb({ redirects }: ListeningSocket): string {
+  return redirects ? 'Redirecting to HTTPS from' : 'Listening at'
 }
 
 function servingLine(application: string, acceptors: readonly ServingAcceptor[]): string {

@@ -12,8 +12,13 @@ export type SocketAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'fd'; readonly fd: number }
 
-/** An address to listen on, and whether connections to it use TLS. */
-export type BindAddress = SocketAddress & { readonly tls?: true }
+/** An address to listen on, and what is special about its connections. */
+export type BindAddress = SocketAddress & {
+  /** They use TLS. */
+  readonly tls?: true
+  /** Their requests are redirected to HTTPS (`http_redirect`). */
+  readonly redirects?: true
+}
 
 /** Thrown for a text that is not an address; `message` says what is accepted. */
 export class BindAddressError extends Error {

@@ -90,6 +90,8 @@ export type RuleName =
   | 'group'
   | 'worker-class'
   | 'ssl-version'
+  | 'redirect-addresses'
+  | 'hsts'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {

@@ -5,6 +5,7 @@ import { AccessFormatError, compileAccessFormat } from '../logging/access-format
 import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import { findGroup, findUser } from './accounts.ts'
+import { BindAddressError, parseBindAddress } from './bind-address.ts'
 import type { RuleName } from './definition.ts'
 import { readWorkerClass } from './worker-class.ts'
 
@@ -106,6 +107,27 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
 
   'worker-class': (value) => readWorkerClass(String(value)),
 
+  /** A port alone, or an address with a port. */
+  'redirect-addresses': (value) => {
+    const texts = value as readonly string[]
+    return texts.every((text) => /^(.*:)?[0-9]{1,5}$/.test(text) && isTcp(text))
+      ? { value }
+      : { expected: 'a port, or HOST:PORT' }
+  },
+
+  /** RFC 6797 §6.1: a number of seconds, or that and directives. */
+  hsts: (value) => {
+    if (value === null) return { value }
+    const [age = '', ...directives] = String(value)
+      .split(';')
+      .map((part) => part.trim())
+    const seconds = /^(?:max-age=)?([0-9]{1,10})$/i.exec(age)?.[1]
+    const known = directives.flatMap((one) => HSTS_DIRECTIVES[one.toLowerCase()] ?? [])
+    return seconds !== undefined && known.length === directives.length
+      ? { value: [`max-age=${seconds}`, ...new Set(known)].join('; ') }
+      : { expected: 'a number of seconds such as 31536000, then perhaps ; includeSubDomains' }
+  },
+
   'ssl-version': (value) => {
     const version = SSL_VERSIONS[String(value).toLowerCase()]
     return version !== undefined ? { value: version } : { expected: 'TLS, TLSv1_2 or TLSv1_3' }
@@ -125,6 +147,20 @@ const SSL_VERSIONS: Readonly<Record<string, string>> = {
   tlsv1_2: 'TLSv1_2',
   '5': 'TLSv1_2',
   tlsv1_3: 'TLSv1_3',
+}
+
+const HSTS_DIRECTIVES: Readonly<Record<string, string>> = {
+  includesubdomains: 'includeSubDomains',
+  preload: 'preload',
+}
+
+function isTcp(text: string): boolean {
+  try {
+    return parseBindAddress(/^[0-9]+$/.test(text) ? `:${text}` : text).kind === 'tcp'
+  } catch (error) {
+    if (error instanceof BindAddressError) return false
+    throw error
+  }
 }
 
 function isNetwork(text: string): boolean {

@@ -3,8 +3,13 @@ import { formatBindAddress, parseBindAddress } from './bind-address.ts'
 import { SettingsError } from './settings-error.ts'
 import { bindAddresses, checkTlsBinds, withTls } from './tls-binds.ts'
 
-function settings(bind: readonly string[], certfile: string | null) {
-  return { bind: bind.map(parseBindAddress), certfile: certfile === null ? [] : [certfile] }
+function settings(bind: readonly string[], certfile: string | null, httpRedirect: string[] = []) {
+  return {
+    bind: bind.map(parseBindAddress),
+    certfile: certfile === null ? [] : [certfile],
+    devTls: false,
+    httpRedirect,
+  }
 }
 
 describe('which addresses use TLS', () => {

@@ -10,8 +10,9 @@ export function adoptListener({ fd, requested, address }: InheritedSocket): List
   return {
     requested,
     address,
-    // The settings of this server say whether it is.
+    // The settings of this server say whether it is any of these.
     tls: false,
+    redirects: false,
     fd,
     close: (shared = false) => {
       if (open) closeSync(fd)

@@ -136,4 +136,49 @@ are closed for them, the oldest first.
 A handshake that waits for its client takes some 64 KiB of memory, which counts as
 \`client_memory\`.`,
   },
+  {
+    name: 'http_redirect',
+    section: 'TLS',
+    flags: ['--http-redirect'],
+    type: 'strings',
+    rule: 'redirect-addresses',
+    metavar: 'ADDRESS',
+    default: [],
+    doc: `A port, or \`HOST:PORT\`, where plain HTTP is answered with a redirect (308) to HTTPS of
+the same host and path; repeatable.
+
+With a port alone, it listens at the addresses of \`bind\` that use TLS.
+A request without a valid \`Host\` is answered with 400.
+The redirect leads to the port of the first address with TLS.`,
+  },
+  {
+    name: 'hsts',
+    section: 'TLS',
+    flags: ['--hsts'],
+    type: 'string',
+    rule: 'hsts',
+    nullable: true,
+    metavar: 'SECONDS',
+    default: null,
+    doc: `Adds \`Strict-Transport-Security\` to responses over HTTPS: browsers use nothing but HTTPS
+for this host, for so many seconds.
+
+\`includeSubDomains\` and \`preload\` may follow, each after a semicolon:
+\`--hsts "31536000; includeSubDomains"\`.
+A field that the application sets is kept.
+Browsers keep to it until the time is over, so begin with a short one.`,
+  },
+  {
+    name: 'dev_tls',
+    section: 'TLS',
+    flags: ['--dev-tls'],
+    type: 'boolean',
+    default: false,
+    doc: `For development: HTTPS with a certificate that the server makes, for \`localhost\`,
+\`127.0.0.1\`, \`::1\` and the hosts of \`bind\`.
+
+It is kept in the user's cache folder (\`$XDG_CACHE_HOME/monoceros\`), and its fingerprint is in
+the log.
+Browsers warn of it until they are told to trust it.`,
+  },
 ] as const satisfies readonly SettingDefinition[]
