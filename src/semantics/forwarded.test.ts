@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { forwardedElement, parseNode } from './forwarded.ts'
+import { forwardedElement } from './forwarded.ts'
+import { parseNode } from './forwarded-node.ts'
 
 const element = (header: string, fromRight = 1) => {
   const found = forwardedElement(header, fromRight)

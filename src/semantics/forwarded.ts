@@ -1,18 +1,10 @@
-import { trimBlanks } from './x-forwarded.ts'
+import { type CommaBefore, ListFromRight } from './list-from-right.ts'
 
 /**
  * What one proxy has added to `Forwarded`: parameters by name, in lower case, with their quotes
  * taken off.
  */
 export type ForwardedElement = ReadonlyMap<string, string>
-
-/** A node of RFC 7239 §6. */
-export interface ForwardedNode {
-  /** An IP address without brackets; `''` for one that is unknown or obfuscated. */
-  readonly address: string
-  /** `''` where it is not given or obfuscated. */
-  readonly port: string
-}
 
 const COMMA = 0x2c
 const QUOTE = 0x22
@@ -44,23 +36,18 @@ export function forwardedElement(
   fromRight: number,
 ): ForwardedElement | null {
   if (header === undefined || fromRight === 0) return null
-  let end = header.length
-  let left = fromRight
-  while (end >= 0) {
-    const comma = commaBefore(header, end)
-    const text = trimBlanks(header.slice(comma + 1, end))
-    if (text !== '') {
-      const element = parseElement(text)
-      if (element === null) return null
-      if (--left === 0) return element
-    }
-    end = comma
+  const list = new ListFromRight(header, commaOutsideQuotes)
+  let element: ForwardedElement | null = null
+  for (let left = fromRight; left > 0; left--) {
+    if (!list.next()) return null
+    element = parseElement(list.element)
+    if (element === null) return null
   }
-  return null
+  return element
 }
 
 /** Where the last comma before `end` is that stands outside quotes; -1 when there is none. */
-function commaBefore(header: string, end: number): number {
+export const commaOutsideQuotes: CommaBefore = (header, end) => {
   let quoted = false
   for (let i = end - 1; i >= 0; i--) {
     const code = header.charCodeAt(i)
@@ -81,7 +68,12 @@ function commaBefore(header: string, end: number): number {
   return -1
 }
 
-function parseElement(text: string): ForwardedElement | null {
+/**
+ * Reads one element of the list, without white space around it.
+ *
+ * @returns null if it is malformed
+ */
+export function parseElement(text: string): ForwardedElement | null {
   const element = new Map<string, string>()
   PAIR.lastIndex = 0
   for (;;) {
@@ -96,30 +88,4 @@ function parseElement(text: string): ForwardedElement | null {
     }
     if (separator === undefined) return element
   }
-}
-
-const PORT = /^(?:\d{1,5}|_[A-Za-z0-9._-]+)$/
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
-
-/**
- * Reads the value of `for` or `by` (RFC 7239 §6): an IPv4 address, an IPv6 address in brackets,
- * `unknown` or an obfuscated identifier (`_hidden`), with or without a port.
- *
- * @returns null for what is none of these
- * @example parseNode('[2001:db8::1]:4711') // { address: '2001:db8::1', port: '4711' }
- * @example parseNode('_hidden') // { address: '', port: '' }
- */
-export function parseNode(value: string): ForwardedNode | null {
-  const parts = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]+)(?::(.*))?$/s.exec(value)
-  if (parts === null) return null
-  const [, name, port] = parts as unknown as [string, string, string | undefined]
-  if (port !== undefined && (!PORT.test(port) || Number(port) > 65535)) return null
-  const number = port === undefined || port.startsWith('_') ? '' : port
-  if (name.startsWith('[')) {
-    return URL.canParse(`http://${name}`) ? { address: name.slice(1, -1), port: number } : null
-  }
-  if (IPV4.test(name)) return { address: name, port: number }
-  if (name.toLowerCase() === 'unknown' || /^_[A-Za-z0-9._-]+$/.test(name))
-    return { address: '', port: '' }
-  return null
 }

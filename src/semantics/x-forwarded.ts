@@ -1,3 +1,6 @@
+import { type ForwardedNode, isIPv4, isIPv6, NOBODY, parseNode } from './forwarded-node.ts'
+import { ListFromRight, lastComma } from './list-from-right.ts'
+
 /**
  * A value of a list header, counted from the right: 1 is the last. Empty ones do not count (RFC
  * 9110 §5.6.1); quotes around a whole value are taken off.
@@ -10,34 +13,33 @@
  */
 export function listedValue(header: string | undefined, fromRight: number): string | undefined {
   if (header === undefined || fromRight === 0) return undefined
-  let end = header.length
-  let left = fromRight
-  while (end >= 0) {
-    const comma = end === 0 ? -1 : header.lastIndexOf(',', end - 1)
-    const value = trimBlanks(header.slice(comma + 1, end))
-    if (value !== '' && --left === 0) return unquote(value)
-    end = comma
-  }
-  return undefined
+  const list = new ListFromRight(header, lastComma)
+  for (let left = fromRight; left > 0; left--) if (!list.next()) return undefined
+  return unquote(list.element)
 }
 
-/** Without the optional white space around it (RFC 9110 §5.6.3). */
-export function trimBlanks(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isBlank(text.charCodeAt(start))) start++
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09
-}
-
-function unquote(value: string): string {
+/** Without the quotes around the whole value, if there are any. */
+export function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
     ? value.slice(1, -1)
     : value
+}
+
+/**
+ * Reads an element of `X-Forwarded-For`: an address, as proxies write it. They add a port or not,
+ * and put an IPv6 address in brackets or not; some write `unknown`, or a name of their own that
+ * begins with an underscore, as in RFC 7239.
+ *
+ * @returns null for what is none of these
+ * @example parseForwardedFor('2001:db8::1') // { address: '2001:db8::1', port: '' }
+ * @example parseForwardedFor('192.0.2.1:4711') // { address: '192.0.2.1', port: '4711' }
+ */
+export function parseForwardedFor(value: string): ForwardedNode | null {
+  const text = unquote(value)
+  if (isIPv4(text) || isIPv6(text)) return { address: text, port: '' }
+  // Proxies write it in place of an address that they do not have.
+  if (text === '-') return NOBODY
+  return parseNode(text)
 }
 
 // What the values must look like. What does not is not taken: it is nothing that a proxy has said.

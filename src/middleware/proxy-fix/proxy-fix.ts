@@ -26,7 +26,8 @@
  * @module
  */
 import { splitAuthority } from '../../semantics/authority.ts'
-import { forwardedElement, parseNode } from '../../semantics/forwarded.ts'
+import { forwardedElement } from '../../semantics/forwarded.ts'
+import { parseNode } from '../../semantics/forwarded-node.ts'
 import {
   isAuthority,
   isPort,
