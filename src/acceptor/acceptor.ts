@@ -284,6 +284,7 @@ export class Acceptor implements AcceptorControls {
         fieldSize: settings.limitRequestFieldSize,
         head: settings.limitRequestHead,
         headerMap: settings.headerMap,
+        forwarderHeaders: new Set(settings.forwarderHeaders.map((name) => name.toLowerCase())),
       },
       timeouts: {
         header: settings.headerTimeout,

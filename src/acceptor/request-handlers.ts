@@ -1,7 +1,6 @@
 import { admission } from '../edge/admission/admission.ts'
 import { chain, type EdgeHandler } from '../edge/chain.ts'
 import { observeRequests } from '../edge/observation/observe-requests.ts'
-import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
 import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
@@ -53,7 +52,13 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     spoolsBodies: !inProcess && settings.requestBuffering,
     queuesRequests: !inProcess,
   }
-  const trust = new ProxyTrust(settings.forwardedAllowIps, settings.secureSchemeHeaders)
+  const trust = {
+    proxies: settings.forwardedAllowIps,
+    secureHeaders: settings.secureSchemeHeaders,
+    forwarderHeaders: settings.forwarderHeaders,
+    headerMap: settings.headerMap,
+    forwardedHeaders: settings.forwardedHeaders,
+  }
   return [
     // Outermost, so that the answer of any other handler is seen.
     observeRequests(events),

@@ -31,10 +31,10 @@ function make(rootPath = '') {
     multiprocess: false,
     errors: consoleErrors,
   })
-  return (text: string, facts: { peer?: Peer; secure?: boolean } = {}) =>
+  return (text: string, facts: { peer?: Peer; secure?: boolean; scriptName?: string } = {}) =>
     environs.make(
       {
-        head: parse(text, facts.secure),
+        head: Object.assign(parse(text, facts.secure), { scriptName: facts.scriptName ?? null }),
         peer: facts.peer ?? peer(),
         readLength: -1,
       },
@@ -57,6 +57,36 @@ describe('the environ of an application in this process', () => {
         RAW_URI: start + target,
       })
     }
+  })
+
+  test('is mounted where a proxy says, for that request only', () => {
+    const environOf = make('/root')
+    const ask = (scriptName?: string) => {
+      const facts = scriptName === undefined ? {} : { scriptName }
+      const { SCRIPT_NAME, PATH_INFO } = environOf('GET /shop/x HTTP/1.1\r\nHost: x\r\n\r\n', facts)
+      return [SCRIPT_NAME, PATH_INFO]
+    }
+    expect(ask()).toEqual(['/root', '/shop/x'])
+    expect(ask('/shop')).toEqual(['/shop', '/x'])
+    expect(ask()).toEqual(['/root', '/shop/x'])
+    expect(ask('')).toEqual(['', '/shop/x'])
+    expect(ask('/other')).toEqual(['/other', '/shop/x'])
+  })
+
+  test('has what a header of the PROXY protocol says', () => {
+    const proxied = { protocol: 'TCP4', proxyAddress: '10.0.0.1', proxyPort: 443, sender: '::1' }
+    const environ = make()('GET / HTTP/1.1\r\nHost: x\r\n\r\n', { peer: { ...peer(), proxied } })
+    expect(environ).toMatchObject({
+      PROXY_PROTOCOL: 'TCP4',
+      PROXY_ADDR: '10.0.0.1',
+      PROXY_PORT: '443',
+    })
+    const local = { protocol: 'LOCAL', proxyAddress: '', proxyPort: 0, sender: '::1' }
+    const other = make()('GET / HTTP/1.1\r\nHost: x\r\n\r\n', {
+      peer: { ...peer(), proxied: local },
+    })
+    expect(other).toMatchObject({ PROXY_PROTOCOL: 'LOCAL' })
+    expect(other).not.toHaveProperty('PROXY_ADDR')
   })
 
   test('has every variable', () => {

@@ -57,7 +57,7 @@ export class ApplicationEnvirons {
     const peer = (facts.peer.environPart as PeerVariables | null) ?? peerOf(facts)
     const environ: WSGIEnvironment = {
       REQUEST_METHOD: head.method,
-      SCRIPT_NAME: this.#scriptName,
+      SCRIPT_NAME: head.scriptName ?? this.#scriptName,
       PATH_INFO: path,
       QUERY_STRING: query,
       REQUEST_URI: uri,
@@ -80,6 +80,7 @@ export class ApplicationEnvirons {
       'wsgi.early_hints': earlyHints,
     }
     if (head.secure) environ.HTTPS = 'on'
+    if (facts.peer.proxied) Object.assign(environ, peer.proxied)
     addFields(environ, head)
     return environ
   }
@@ -89,7 +90,7 @@ export class ApplicationEnvirons {
     const length = targetEnd - targetStart
     const slot = length % SLOTS
     const known = this.#targets[slot]!
-    if (known.bytes.length === length && head.targetForm === 'origin') {
+    if (known.bytes.length === length && isUsual(head)) {
       let i = 0
       while (i < length && bytes[targetStart + i] === known.bytes[i]) i++
       if (i === length) return known
@@ -101,9 +102,14 @@ export class ApplicationEnvirons {
       query: bytes.toString('latin1', head.queryStart, head.queryEnd),
     }
     // A long target is unlikely to come again, and would be kept.
-    if (head.targetForm === 'origin' && length <= 1024) this.#targets[slot] = target
+    if (isUsual(head) && length <= 1024) this.#targets[slot] = target
     return target
   }
+}
+
+/** Whether the path depends on the bytes of the target alone. */
+function isUsual({ targetForm, scriptName }: RequestHead): boolean {
+  return targetForm === 'origin' && scriptName === null
 }
 
 function addFields(environ: WSGIEnvironment, head: RequestHead): void {

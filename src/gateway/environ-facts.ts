@@ -1,6 +1,7 @@
 /** What both kinds of environ share: those for workers, and those for applications in process. */
-import type { Peer } from '../http/exchange.ts'
+
 import { type FieldName, HOST, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import type { Peer, ProxyHeader } from '../http/peer.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { splitAuthority } from '../semantics/authority.ts'
 
@@ -25,6 +26,8 @@ export interface PeerVariables {
   readonly remoteAddress: string
   /** `REMOTE_PORT` */
   readonly remotePort: string
+  /** What a header of the PROXY protocol says in addition, under Gunicorn's names. */
+  readonly proxied: Readonly<Record<string, string>>
   /** They are the same for all requests of the connection. */
   readonly constant: boolean
 }
@@ -40,12 +43,33 @@ export function isHidden({ id }: FieldName, head: RequestHead): boolean {
   return id === PROXY || (id === HOST && head.hasAuthority)
 }
 
+const NOT_PROXIED: PeerVariables['proxied'] = {}
+
+function proxyVariables(header: ProxyHeader | null | undefined): PeerVariables['proxied'] {
+  if (!header) return NOT_PROXIED
+  const { protocol, proxyAddress, proxyPort } = header
+  if (proxyAddress === '') return { PROXY_PROTOCOL: protocol }
+  return {
+    PROXY_PROTOCOL: protocol,
+    PROXY_ADDR: proxyAddress,
+    PROXY_PORT: String(proxyPort),
+  }
+}
+
 export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
   const { remoteAddress, localAddress } = peer
-  const remotePort = remoteAddress === '' ? '' : String(peer.remotePort)
+  const remotePort = remoteAddress === '' || peer.remotePort === 0 ? '' : String(peer.remotePort)
+  const proxied = proxyVariables(peer.proxied)
   if (localAddress !== '') {
     const serverPort = String(peer.localPort)
-    return { serverName: localAddress, serverPort, remoteAddress, remotePort, constant: true }
+    return {
+      serverName: localAddress,
+      serverPort,
+      remoteAddress,
+      remotePort,
+      proxied,
+      constant: true,
+    }
   }
   // A Unix socket has no name or port, and neither may be empty (PEP 3333): what the client asked
   // for.
@@ -58,6 +82,7 @@ export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
     serverPort: authority?.port || (head.secure ? '443' : '80'),
     remoteAddress,
     remotePort,
+    proxied,
     constant: false,
   }
 }

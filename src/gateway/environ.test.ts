@@ -55,6 +55,7 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
 function parse(text: string, facts: Facts): RequestHead {
   const head = parseHead(text, facts.limits)
   head.secure = facts.secure ?? false
+  head.scriptName = facts.scriptName ?? null
   return head
 }
 
@@ -62,6 +63,7 @@ interface Facts {
   rootPath?: string
   peer?: Peer
   secure?: boolean
+  scriptName?: string
   readLength?: number
   limits?: Partial<HeadLimits>
   writer?: EnvironWriter
@@ -114,6 +116,27 @@ describe('marshalled strings', () => {
 })
 
 describe('an environ', () => {
+  it('is mounted where a proxy says', () => {
+    const path = '/shop/x'
+    for (const scriptName of ['', '/shop', '/other', `/${'é'.repeat(4000)}`]) {
+      expect(environ(get(path), { rootPath: '/root', scriptName })).toMatchObject({
+        SCRIPT_NAME: scriptName,
+        PATH_INFO: scriptName === '/shop' ? '/x' : path,
+      })
+    }
+  })
+
+  it('has what a header of the PROXY protocol says', () => {
+    const proxied = { protocol: 'TCP6', proxyAddress: 'fd00::1', proxyPort: 443, sender: '::1' }
+    const facts = { peer: makePeer({ proxied }) }
+    expect(environ(get('/'), facts)).toMatchObject({
+      PROXY_PROTOCOL: 'TCP6',
+      PROXY_ADDR: 'fd00::1',
+      PROXY_PORT: '443',
+      REMOTE_ADDR: '192.0.2.7',
+    })
+  })
+
   it('has the variables of PEP 3333 and RFC 3875', () => {
     expect(
       environ(

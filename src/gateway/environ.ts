@@ -88,7 +88,9 @@ export class EnvironWriter {
       2 * (last - head.targetEnd) +
       PER_FIELD * head.fieldCount +
       2 * head.method.length +
-      4 * peer.remoteAddress.length
+      4 * peer.remoteAddress.length +
+      2 * (head.authorityEnd - head.authorityStart) +
+      2 * (head.scriptName?.length ?? 0)
     )
   }
 
@@ -110,6 +112,8 @@ export class EnvironWriter {
           ? writeEncoded(out, at, method)
           : writeEncoded(out, writeEncoded(out, at, REQUEST_METHOD), encodeString(head.method))
     }
+    if (head.scriptName !== null)
+      at = writeEncoded(out, at, encodePair('SCRIPT_NAME', head.scriptName))
     at = writeEncoded(out, at, PATH_INFO)
     at = writeBytes(out, at, this.#pathInfo.of(head))
     if (head.queryStart !== head.queryEnd) {
@@ -232,6 +236,7 @@ function encodePeer(facts: EnvironFacts): Buffer {
     encodePair('SERVER_PORT', variables.serverPort),
     encodePair('REMOTE_ADDR', variables.remoteAddress),
     encodePair('REMOTE_PORT', variables.remotePort),
+    ...Object.entries(variables.proxied).map(([key, value]) => encodePair(key, value)),
   ])
   if (variables.constant) facts.peer.environPart = part
   return part

@@ -33,8 +33,9 @@ export class PathInfo {
       if (this.#scratch.length < length) this.#scratch = Buffer.alloc(length)
       span.set(this.#scratch, 0, decodePercentBytes(span.view(), this.#scratch))
     }
-    if (this.#rootPath.length !== 0 && startsWithPath(span, this.#rootPath))
-      span.start += this.#rootPath.length
+    const rootPath =
+      head.scriptName === null ? this.#rootPath : Buffer.from(head.scriptName, 'latin1')
+    if (rootPath.length !== 0 && startsWithPath(span, rootPath)) span.start += rootPath.length
     return span
   }
 }

@@ -37,7 +37,14 @@ export interface HeadLimits {
    * `refuse` answers 400, `dangerous` keeps them.
    */
   readonly headerMap: HeaderMap
+  /**
+   * Names with underscores, in lower case, that stay whatever `headerMap` is, or `*` for all: those
+   * who handle the request decide about them (`edge/trust/`).
+   */
+  readonly forwarderHeaders?: ReadonlySet<string>
 }
+
+const NO_NAMES: ReadonlySet<string> = new Set()
 
 /** Gunicorn's defaults, and 64 KiB for the head. */
 export const DEFAULT_HEAD_LIMITS: HeadLimits = {
@@ -64,13 +71,14 @@ export const HEAD_CEILING = 1024 * 1024
  * The limits as the parsers apply them: zeros and values that are too large are replaced by the
  * ceilings.
  */
-export function effectiveLimits(limits: HeadLimits): HeadLimits {
+export function effectiveLimits(limits: HeadLimits): Required<HeadLimits> {
   return {
     requestLine: bounded(limits.requestLine, REQUEST_LINE_CEILING),
     fields: bounded(limits.fields, FIELDS_CEILING),
     fieldSize: bounded(limits.fieldSize, FIELD_SIZE_CEILING),
     head: bounded(limits.head, HEAD_CEILING),
     headerMap: limits.headerMap,
+    forwarderHeaders: limits.forwarderHeaders ?? NO_NAMES,
   }
 }
 

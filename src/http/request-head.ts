@@ -71,11 +71,16 @@ export interface RequestHead {
    */
   secure: boolean
   /**
-   * The client, if trusted proxies tell of another one than the peer of the connection
-   * (`edge/trust/`, which sets it). It belongs to this request alone. Null if the peer is the
-   * client: {@link clientOf} gives either.
+   * The client, if the request has fields of proxies that were read or removed (`edge/trust/`,
+   * which sets it). It belongs to this request alone. Its address is `''` if the proxies hide it.
+   * Null if the peer of the connection is the client: {@link clientOf} gives either.
    */
   client: Peer | null
+  /**
+   * Where a trusted proxy says that the application is mounted: what `SCRIPT_NAME` is for this
+   * request, `''` or a path such as `/shop`. Null if no proxy says it.
+   */
+  scriptName: string | null
   /** A body follows. Its length is known if `contentLength` is not -1. */
   readonly hasBody: boolean
   /** The declared length of the body in bytes, or -1. */

@@ -48,6 +48,7 @@ class LineHead implements RequestHead {
   readonly expectContinue = false
   secure = false
   readonly client = null
+  readonly scriptName = null
 
   constructor(line: string) {
     const [, method = '', path = ''] = line.split(' ')

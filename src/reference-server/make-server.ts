@@ -3,8 +3,7 @@ import { admission } from '../edge/admission/admission.ts'
 import { chain, type EdgeHandler } from '../edge/chain.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
 import { observeRequests } from '../edge/observation/observe-requests.ts'
-import { ProxyTrust } from '../edge/trust/proxy-trust.ts'
-import { trustProxies } from '../edge/trust/trust-proxies.ts'
+import { type TrustOptions, trustProxies } from '../edge/trust/trust-proxies.ts'
 import { ApplicationGateway } from '../gateway/application-gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { h1 } from '../http/h1/protocol.ts'
@@ -37,6 +36,15 @@ export interface ServerOptions {
   maxBody?: number
   /** Seconds that requests in progress may take when the server shuts down. Defaults to 5. */
   gracefulTimeout?: number
+}
+
+/** It serves clients directly. */
+const NO_PROXIES: TrustOptions = {
+  proxies: [],
+  secureHeaders: {},
+  forwarderHeaders: [],
+  headerMap: 'drop',
+  forwardedHeaders: null,
 }
 
 /** Where a server listens, as reported by the operating system. */
@@ -227,11 +235,7 @@ function edgeHandlers(maxBody: number, events: RequestEvents): EdgeHandler[] {
     spoolsBodies: false,
     queuesRequests: false,
   }
-  return [
-    observeRequests(events),
-    admission(limits, events),
-    trustProxies(new ProxyTrust([], {}), events),
-  ]
+  return [observeRequests(events), admission(limits, events), trustProxies(NO_PROXIES, events)]
 }
 
 function makeHttpServer(handler: RequestHandler, events: RequestEvents): HttpServer {

@@ -46,7 +46,10 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   tmp_upload_dir: 'also a flag, `--tmp-upload-dir`; holds the responses for slow clients, too',
   ssl_version: 'Gunicorn ignores it; here it means what it says, and SSL and TLS 1.0 are refused',
   ciphers: 'the default is the list of Node.js',
-  forwarded_allow_ips: 'in a config file also a list',
+  forwarded_allow_ips:
+    'in a config file also a list; see also [`forwarded_headers`](behind-a-proxy.md)',
+  forwarder_headers:
+    'in a config file also a list; a path that is not below `SCRIPT_NAME` is served as it is',
   access_log_format: 'the same atoms, with [a few differences](logging.md#text); also `json`',
   reload:
     '[watches templates too](developing.md), and the new application serves before the old one ' +

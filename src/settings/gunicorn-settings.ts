@@ -134,12 +134,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...REFUSED_SWITCH,
     advice: LAX,
   })),
-  {
-    name: 'forwarder_headers',
-    flags: ['--forwarder-headers'],
-    ...REFUSED,
-    advice: 'no proxy may set SCRIPT_NAME or PATH_INFO; use --root-path',
-  },
   ...[
     'asgi_loop',
     'asgi_lifespan',

@@ -17,6 +17,7 @@ import { serverSettings } from './sections/server.ts'
 import { systemSettings } from './sections/system.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
 import { tlsSettings } from './sections/tls.ts'
+import { trustSettings } from './sections/trust.ts'
 import { workerSettings } from './sections/workers.ts'
 
 export const settingsTable = [
@@ -28,6 +29,7 @@ export const settingsTable = [
   ...limitSettings,
   ...applicationSettings,
   ...responseSettings,
+  ...trustSettings,
   ...loggingSettings,
   ...hookSettings,
   ...metricsSettings,

@@ -24,6 +24,8 @@ export class Audience {
     if (this.#networks.all) return true
     return (
       this.#networks.include(peer.remoteAddress) &&
+      // Fields of proxies were read, or removed.
+      head.client === null &&
       // nginx adds none of them by default, and asks in this version. No browser does.
       head.protocol !== 'HTTP/1.0' &&
       PROXY_FIELDS.every((name) => head.get(name) === undefined) &&

@@ -25,7 +25,7 @@ export function requestVariable(head: RequestHead, peer: Peer, name: string): st
     case 'remote_addr':
       return peer.remoteAddress
     case 'remote_port':
-      return peer.remoteAddress === '' ? undefined : String(peer.remotePort)
+      return peer.remotePort === 0 ? undefined : String(peer.remotePort)
     case 'server_name':
       return peer.localAddress
     case 'server_port':

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { parseHead } from '../../../tests/support/scripted-engine.ts'
 import type { Peer } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
-import { ProxyTrust, SchemeConflictError } from './proxy-trust.ts'
+import { ProxyTrust } from './proxy-trust.ts'
+import { TrustError } from './trust-error.ts'
 
 function head(...fields: string[]): RequestHead {
   const lines = fields.map((field) => `${field}\r\n`).join('')
@@ -52,14 +53,14 @@ describe('the scheme that a proxy tells of', () => {
   it('is refused when two of them contradict each other, where they are believed', () => {
     const trust = new ProxyTrust(['127.0.0.1'], usual)
     const conflict = head('X-Forwarded-Proto: https', 'X-Forwarded-Ssl: off')
-    expect(() => trust.isSecure(conflict, from('127.0.0.1'))).toThrow(SchemeConflictError)
+    expect(() => trust.isSecure(conflict, from('127.0.0.1'))).toThrow(TrustError)
     expect(trust.isSecure(conflict, from('8.8.8.8'))).toBe(false)
     expect(() =>
       trust.isSecure(
         head('X-Forwarded-Proto: https', 'X-Forwarded-Proto: http'),
         from('127.0.0.1'),
       ),
-    ).toThrow(SchemeConflictError)
+    ).toThrow(TrustError)
     expect(
       trust.isSecure(head('X-Forwarded-Proto: https', 'X-Forwarded-Ssl: on'), from('127.0.0.1')),
     ).toBe(true)

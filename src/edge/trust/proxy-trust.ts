@@ -1,22 +1,19 @@
-import type { Peer } from '../../http/exchange.ts'
 import { fieldNames, WELL_KNOWN_NAMES } from '../../http/field-names.ts'
+import type { Peer } from '../../http/peer.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { Networks } from '../networks.ts'
-
-/** Thrown if two headers of one request contradict each other about the scheme. */
-export class SchemeConflictError extends Error {
-  readonly code = 'scheme-conflict'
-}
+import { TrustError } from './trust-error.ts'
 
 /**
- * Decides whether the client used HTTPS: by the headers of a trusted proxy, otherwise by whether
- * this connection is encrypted (Gunicorn's `forwarded_allow_ips` and `secure_scheme_headers`).
+ * Knows the trusted proxies (`forwarded_allow_ips`), and the headers by which they say that the
+ * client used HTTPS (`secure_scheme_headers`), as Gunicorn does.
  *
- * This is where `X-Forwarded-Proto` is trusted. An application that needs more of their headers,
- * such as the client's address, uses the `proxyFix` middleware.
+ * This is where `X-Forwarded-Proto` is trusted.
  */
 export class ProxyTrust {
   readonly #proxies: Networks
+  /** Without `*`, which only says that whoever connects is a proxy. */
+  readonly #listed: Networks
   /** Header name in lower case → the value that means HTTPS. */
   readonly #secure = new Map<string, string>()
   /**
@@ -26,6 +23,11 @@ export class ProxyTrust {
   readonly #wellKnown = new Uint8Array(WELL_KNOWN_NAMES.length)
   /** Some of those headers are not well known. */
   #others = false
+  /**
+   * Whether the head that {@link isSecure} was last called with has a name with an underscore. It
+   * looks at all names anyway.
+   */
+  sawUnderscore = false
 
   /**
    * @param addresses addresses and networks (`10.0.0.0/8`); `*` for all
@@ -33,6 +35,7 @@ export class ProxyTrust {
    */
   constructor(addresses: readonly string[], secureHeaders: Readonly<Record<string, string>>) {
     this.#proxies = new Networks(addresses)
+    this.#listed = new Networks(addresses.filter((address) => address !== '*'))
     for (const [name, value] of Object.entries(secureHeaders)) {
       const lower = name.toLowerCase().replaceAll('_', '-')
       this.#secure.set(lower, value)
@@ -42,27 +45,84 @@ export class ProxyTrust {
     }
   }
 
-  /** @throws SchemeConflictError */
+  /** Whether the peer of a connection is a trusted proxy. */
+  trusts(peer: Peer): boolean {
+    return this.#trusts(peer.remoteAddress)
+  }
+
+  /**
+   * The same of who has connected, even if a header of the PROXY protocol names another peer: that
+   * is how Gunicorn takes it.
+   */
+  trustsSender(peer: Peer): boolean {
+    return this.#trusts(peer.proxied?.sender ?? peer.remoteAddress)
+  }
+
+  /** Whether an address that a proxy has named is that of another trusted proxy. */
+  isProxy(address: string): boolean {
+    return this.#listed.include(address)
+  }
+
+  #trusts(address: string): boolean {
+    // A client of a unix socket has no address.
+    return address === '' || this.#proxies.include(address)
+  }
+
+  /** Whether this header says whether the client used HTTPS. */
+  isSchemeHeader(lowerName: string): boolean {
+    return this.#secure.has(lowerName)
+  }
+
+  /**
+   * Whether the client used HTTPS: by the headers of a trusted proxy, otherwise by whether this
+   * connection is encrypted. This is Gunicorn's rule. It also notes {@link sawUnderscore}.
+   *
+   * @throws TrustError (`scheme-conflict`)
+   */
   isSecure(head: RequestHead, peer: Peer): boolean {
     let secure: boolean | null = null
+    this.sawUnderscore = false
     for (let i = 0; i < head.fieldCount; i++) {
-      const name = head.names[i]
-      if (name.id >= 0 ? this.#wellKnown[name.id] === 0 : !this.#others) continue
-      const expected = this.#secure.get(name.lower)
-      if (expected === undefined || !this.#believes(peer)) continue
-      const says = head.value(i) === expected
-      if (secure !== null && secure !== says) {
-        throw new SchemeConflictError(
-          'the headers of the proxy contradict each other about the scheme',
-        )
+      const name = head.names[i]!
+      if (name.id >= 0) {
+        if (this.#wellKnown[name.id] === 0) continue
+      } else if (name.hasUnderscore) {
+        this.sawUnderscore = true
+      } else if (!this.#others) {
+        continue
       }
-      secure = says
+      const expected = this.#secure.get(name.lower)
+      if (expected === undefined || !this.trustsSender(peer)) continue
+      secure = agreed(secure, head.value(i) === expected)
     }
     return secure ?? peer.encrypted
   }
 
-  #believes(peer: Peer): boolean {
-    // A client of a unix socket has no address.
-    return peer.remoteAddress === '' || this.#proxies.include(peer.remoteAddress)
+  /**
+   * The same for a request of a trusted proxy of whose `X-Forwarded-Proto` only one element counts.
+   *
+   * @param proto that element; null if there is none
+   * @throws TrustError (`scheme-conflict`)
+   */
+  isSecureBy(head: RequestHead, proto: string | null, peer: Peer): boolean {
+    let secure: boolean | null = null
+    for (const [name, expected] of this.#secure) {
+      if (name === 'x-forwarded-proto') {
+        if (proto !== null) secure = agreed(secure, proto.toLowerCase() === expected)
+        continue
+      }
+      for (let i = 0; i < head.fieldCount; i++) {
+        if (head.names[i]!.lower === name) secure = agreed(secure, head.value(i) === expected)
+      }
+    }
+    return secure ?? peer.encrypted
   }
+}
+
+function agreed(before: boolean | null, says: boolean): boolean {
+  if (before === null || before === says) return says
+  throw new TrustError(
+    'scheme-conflict',
+    'the headers of the proxy contradict each other about the scheme',
+  )
 }

@@ -102,6 +102,7 @@ export class RequestHeadParser {
   readonly #fieldSizeLimit: number
   readonly #headLimit: number
   readonly #headerMap: HeadLimits['headerMap']
+  readonly #forwarderHeaders: ReadonlySet<string>
 
   #current: H1RequestHead
   #phase: number
@@ -138,6 +139,7 @@ export class RequestHeadParser {
     this.#fieldSizeLimit = effective.fieldSize
     this.#headLimit = effective.head
     this.#headerMap = effective.headerMap
+    this.#forwarderHeaders = effective.forwarderHeaders
     this.#current = new H1RequestHead()
     this.#phase = BEFORE
     this.#emptyLineSeen = false
@@ -521,7 +523,7 @@ export class RequestHeadParser {
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
     const name = this.#name!
-    if (name.hasUnderscore && this.#headerMap !== 'dangerous') {
+    if (name.hasUnderscore && this.#headerMap !== 'dangerous' && !this.#isForwarders(name)) {
       if (this.#headerMap === 'drop') return
       throw refusedUnderscore(
         bytes,
@@ -543,6 +545,12 @@ export class RequestHeadParser {
     head.fields.push(this.#lineStart, this.#nameEnd, start, end)
     head.names.push(name)
     head.fieldCount++
+  }
+
+  /** Such a name stays for now: whether the peer may send it is not decided here. */
+  #isForwarders({ lower, id }: FieldName): boolean {
+    if (id >= 0) return false
+    return this.#forwarderHeaders.has(lower) || this.#forwarderHeaders.has('*')
   }
 
   #fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {

@@ -31,6 +31,7 @@ export class H1RequestHead implements RequestHead {
   host = -1
   secure = false
   client: Peer | null = null
+  scriptName: string | null = null
   contentLength = -1
   /** The body is chunked. Without this and a Content-Length there is no body (RFC 9112 §6.3). */
   chunked = false
