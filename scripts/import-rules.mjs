@@ -18,6 +18,7 @@ export const allowedImports = {
   'source-code': ['semantics'],
   wsgi: ['semantics'],
   observe: [],
+  'rate-limit': [],
   logging: ['bytes', 'observe', 'process'],
   process: [],
   statsd: ['observe', 'logging'],
@@ -27,7 +28,7 @@ export const allowedImports = {
   transport: ['bytes'],
   spool: ['bytes'],
   http: ['bytes', 'semantics', 'field-block', 'transport', 'spool'],
-  settings: ['logging'],
+  settings: ['logging', 'rate-limit'],
   runtimes: ['bytes', 'wsgi', 'transport', 'settings', 'observe', 'logging'],
   edge: [
     'bytes',
@@ -38,6 +39,7 @@ export const allowedImports = {
     'http',
     'spool',
     'observe',
+    'rate-limit',
   ],
   gateway: [
     'bytes',
@@ -52,6 +54,7 @@ export const allowedImports = {
     'logging',
   ],
   acceptor: [
+    'rate-limit',
     'bytes',
     'wsgi',
     'transport',
@@ -81,6 +84,7 @@ export const allowedImports = {
   config: ['runtimes', 'settings', 'wsgi', 'logging'],
   certificates: ['transport', 'settings', 'logging'],
   arbiter: [
+    'rate-limit',
     'certificates',
     'config',
     'transport',

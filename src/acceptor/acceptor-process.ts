@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { ErrorLog } from '../logging/error-log.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
+import type { SharedAnswer } from '../rate-limit/shared-buckets.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { hasPythonHooks } from '../settings/python-configuration.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -72,6 +73,8 @@ export interface ArbiterLink {
    * @throws Error if a hook raises
    */
   workerWanted(): Promise<number>
+  /** Has the requests of these clients counted; see `AskShared`. */
+  takeTokens(keys: readonly string[]): Promise<readonly SharedAnswer[]>
 }
 
 /** Makes the acceptor of a process. */
@@ -119,6 +122,9 @@ class AcceptorProcess {
   /** Workers for which the arbiter was asked, and who waits for its answer. */
   readonly #wanted = new Map<number, { resolve(age: number): void; reject(error: Error): void }>()
   #wantedWorkers = 0
+  /** Questions about the rate limit that the arbiter has not answered. */
+  readonly #asked = new Map<number, { resolve(answers: readonly SharedAnswer[]): void }>()
+  #questions = 0
   readonly #sendToArbiter: NonNullable<AcceptorHost['send']> | undefined
 
   constructor(host: AcceptorHost, create: CreateAcceptor) {
@@ -170,6 +176,10 @@ class AcceptorProcess {
       case 'tls':
         this.#acceptor?.useTls(message.material)
         break
+      case 'tokens':
+        this.#asked.get(message.id)?.resolve(message.answers)
+        this.#asked.delete(message.id)
+        break
       case 'reopen-logs':
         this.#log?.reopen()
         this.#acceptor?.reopenLogs()
@@ -193,6 +203,7 @@ class AcceptorProcess {
         workerEvent: (event) => this.#send({ type: 'worker-event', event }),
         filesLoaded: (files) => this.#send({ type: 'files-loaded', files }),
         workerWanted: () => this.#askForWorker(),
+        takeTokens: (keys) => this.#askForTokens(keys),
       })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
@@ -212,6 +223,15 @@ class AcceptorProcess {
     return new Promise((resolve, reject) => {
       this.#wanted.set(id, { resolve, reject })
       this.#send({ type: 'worker-wanted', id })
+    })
+  }
+
+  #askForTokens(keys: readonly string[]): Promise<readonly SharedAnswer[]> {
+    if (this.#orphaned) return Promise.resolve([])
+    const id = ++this.#questions
+    return new Promise((resolve) => {
+      this.#asked.set(id, { resolve })
+      this.#send({ type: 'take-tokens', id, keys })
     })
   }
 
@@ -289,6 +309,9 @@ class AcceptorProcess {
     this.#orphaned = true
     for (const { reject } of this.#wanted.values()) reject(new Error('The arbiter is gone'))
     this.#wanted.clear()
+    // Nobody counts any more.
+    for (const { resolve } of this.#asked.values()) resolve([])
+    this.#asked.clear()
     if (this.#stopping) this.#acceptor?.closeIdle()
     else this.#log?.warning('The arbiter is gone; stopping')
     void this.#stop(this.#graceMs, false)

@@ -1,5 +1,7 @@
+import { Networks } from '../edge/networks.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
+import { ConnectionsPerAddress } from '../http/connections-per-address.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { h1 } from '../http/h1/protocol.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
@@ -266,6 +268,7 @@ export class Acceptor implements AcceptorControls {
       spool: this.#spool,
       log,
       development: this.#development,
+      takeTokens: (keys: readonly string[]) => this.#options.arbiter.takeTokens(keys),
     }
     return requestHandler(options, backend)
   }
@@ -298,16 +301,36 @@ export class Acceptor implements AcceptorControls {
       serverName: settings.serverHeader ?? '',
       handler,
       maxConnections,
+      perAddress: this.#connectionsPerAddress(),
       descriptors: shortage.limit,
       refused: publishEngineRefusals(this.#events),
-      turnsAway: (why) => this.#turnedAway(why),
+      turnsAway: (why, address) => this.#turnedAway(why, address),
       scarce: () => shortage.scarce(),
       unableToAccept: () => this.#replace('No connection can be accepted any more'),
     })
   }
 
-  #turnedAway(why: Shortage): void {
+  #connectionsPerAddress(): ConnectionsPerAddress | null {
+    const { limitConnectionsPerAddress, forwardedAllowIps } = this.#options.settings
+    if (limitConnectionsPerAddress === 0) return null
+    const proxies = new Networks(forwardedAllowIps)
+    return new ConnectionsPerAddress(limitConnectionsPerAddress, (address) =>
+      proxies.include(address),
+    )
+  }
+
+  #turnedAway(why: Shortage, address: string): void {
     if (why === 'descriptors') return // DescriptorShortage logs that
+    if (why === 'address') {
+      const { limitConnectionsPerAddress } = this.#options.settings
+      this.#limited(
+        'warning',
+        'connections of addresses that have too many',
+        `Refused a connection from ${address}: its address has ${limitConnectionsPerAddress} ` +
+          'already (limit_connections_per_address)',
+      )
+      return
+    }
     const text =
       'Connections are answered 503, because there are ' +
       `${this.#server?.maxConnections} (max_connections) and none is idle`

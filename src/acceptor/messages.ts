@@ -16,6 +16,7 @@
  * | `show-failure` | with `--reload`: answers requests with an error, or with the application again |
  * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
  * | `worker-permitted`, `worker-refused` | the answers to `worker-wanted` |
+ * | `tokens` | the answer to `take-tokens` |
  * | `stop`, `kill` | last; the acceptor exits |
  *
  * An acceptor sends by itself:
@@ -27,6 +28,7 @@
  * | `files-loaded` | with `--reload`: the application has loaded these files |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
  * | `worker-wanted` | it is about to start a worker, and waits for the hooks of the server |
+ * | `take-tokens` | requests of these clients are counted for `rate_limit` |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
 import type {
@@ -35,6 +37,7 @@ import type {
   WorkerRecycled,
   WorkerStarted,
 } from '../observe/worker-events.ts'
+import type { SharedAnswer } from '../rate-limit/shared-buckets.ts'
 import type { WorkerReport } from '../runtimes/workers/pool.ts'
 import type { SocketAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
@@ -136,6 +139,7 @@ export type ToAcceptor =
     }
   | { readonly type: 'worker-permitted'; readonly id: number; readonly age: number }
   | { readonly type: 'worker-refused'; readonly id: number; readonly text: string }
+  | { readonly type: 'tokens'; readonly id: number; readonly answers: readonly SharedAnswer[] }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
@@ -160,4 +164,5 @@ export type FromAcceptor =
   | { readonly type: 'files-loaded'; readonly files: readonly string[] }
   | { readonly type: 'alive' }
   | { readonly type: 'worker-wanted'; readonly id: number }
+  | { readonly type: 'take-tokens'; readonly id: number; readonly keys: readonly string[] }
   | { readonly type: 'worker-event'; readonly event: WorkerEvent }

@@ -8,6 +8,7 @@ import type { RequestEvents } from '../observe/request-events.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import type { Development } from './development.ts'
 import type { InheritedListener } from './messages.ts'
@@ -22,6 +23,8 @@ export interface RequestHandlerOptions {
   readonly listeners: readonly InheritedListener[]
   /** Null unless the application is being developed (`--reload`). */
   readonly development: Development | null
+  /** See {@link ArbiterLink.takeTokens}. */
+  readonly takeTokens: ArbiterLink['takeTokens']
 }
 
 /**
@@ -62,11 +65,14 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
   return [
     // Outermost, so that the answer of any other handler is seen.
     observeRequests(events),
+    // Before all that answer, so that every answer has them.
+    ...(await securityHeadersOf(options)),
     admission(limits, events),
     trustProxies(trust, events),
-    // Next: allowed hosts, rate limit.
+    // Next: allowed hosts.
+    ...(await limitsOf(options)),
     ...(await redirects(options)),
-    // Next: HSTS, security headers.
+    // Next: HSTS.
     // Next: compression, then the cache, then static files.
     // Last: files that responses of the application refer to.
   ]
@@ -89,4 +95,17 @@ function redirectPorts({ httpRedirect }: Settings, listeners: readonly Inherited
     else if (redirects || named.has(address.port)) from.add(address.port)
   }
   return { from, to }
+}
+
+async function limitsOf(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { settings, events, log, takeTokens } = options
+  if (settings.rateLimit.length === 0) return []
+  const { rateLimiting } = await import('./rate-limiting.ts')
+  return [await rateLimiting(settings, events, log, takeTokens)]
+}
+
+async function securityHeadersOf({ settings }: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  if (!settings.securityHeaders) return []
+  const { securityHeaders } = await import('../edge/security-headers/security-headers.ts')
+  return [securityHeaders()]
 }

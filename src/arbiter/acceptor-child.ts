@@ -77,6 +77,7 @@ export class AcceptorChild {
   readonly #retiring: Deferred<void> = defer()
   readonly #reloads: Deferred<void>[] = []
   readonly #unwatchLoad: () => void
+  readonly #rateLimit: readonly string[]
   #liveness: LivenessWatch | null = null
   #reporting: Deferred<readonly WorkerReport[] | null> | null = null
   #isReady = false
@@ -93,6 +94,7 @@ export class AcceptorChild {
     const { settings, log, loads } = options
     this.#graceMs = settings.gracefulTimeout * 1000
     this.#timeout = settings.timeout
+    this.#rateLimit = settings.rateLimit
     this.#log = log
     const { process: child, start } = spawnAcceptor(options)
     this.#process = child
@@ -261,6 +263,9 @@ export class AcceptorChild {
       case 'worker-wanted':
         void this.#answerWanted(message.id)
         break
+      case 'take-tokens':
+        void this.#answerTokens(message.id, message.keys)
+        break
       case 'worker-event':
         this.#workers.publish(message.event)
         break
@@ -275,6 +280,11 @@ export class AcceptorChild {
     } catch (error) {
       this.#send({ type: 'worker-refused', id, text: (error as Error).message })
     }
+  }
+
+  async #answerTokens(id: number, keys: readonly string[]): Promise<void> {
+    const { takeTokens } = await import('./rate-limit-counts.ts')
+    this.#send({ type: 'tokens', id, answers: takeTokens(this.#rateLimit, keys) })
   }
 
   /** Kills it if an application that runs in the acceptor itself blocks its event loop. */

@@ -10,11 +10,13 @@ export interface RefusalAnswer {
   readonly reason: string
   /** Further fields of the answer. */
   readonly fields: readonly Field[]
+  /** The connection stays open if the request has no body. */
+  readonly keepsConnection?: boolean
 }
 
 /**
- * Answers a request with one of the server's own small answers, and closes the connection after it,
- * so that its body need not be read.
+ * Answers a request with one of the server's own small answers, and usually closes the connection
+ * after it, so that its body need not be read.
  */
 export class RefusedRequest implements RequestSink {
   readonly #head: RequestHead
@@ -30,9 +32,9 @@ export class RefusedRequest implements RequestSink {
   }
 
   begin(): void {
-    const { status, reason, fields } = this.#refusal
+    const { status, reason, fields, keepsConnection = false } = this.#refusal
     this.#events.publishRefusal(this.#head, clientOf(this.#head, this.#reply), status, reason)
-    this.#reply.refuse(status, { close: true, fields })
+    this.#reply.refuse(status, { close: !keepsConnection || this.#head.hasBody, fields })
   }
 
   bodyData(): void {}

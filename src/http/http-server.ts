@@ -2,6 +2,7 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
 import type { Connection, ConnectionContext, GateHost, Protocol, SecureGate } from './connection.ts'
+import type { ConnectionsPerAddress } from './connections-per-address.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
 import { IdleConnections } from './idle-connections.ts'
@@ -19,6 +20,8 @@ export interface HttpServerOptions
    * answered 503. 0 disables the limit.
    */
   readonly maxConnections: number
+  /** Limits the connections of each address. */
+  readonly perAddress?: ConnectionsPerAddress | null
   /**
    * The number of file descriptors that this process may have open; Infinity if it is not known.
    * Close to it, the server does the same as at `maxConnections`. Beyond it, the kernel cannot hand
@@ -27,8 +30,8 @@ export interface HttpServerOptions
   readonly descriptors?: number
   /** Called for each refused message. */
   readonly refused: (refusal: Refusal) => void
-  /** Called for each connection that is turned away, with the reason. */
-  readonly turnsAway: (why: Shortage) => void
+  /** Called for each connection that is turned away, with the reason and the client's address. */
+  readonly turnsAway: (why: Shortage, address: string) => void
   /**
    * Called for each connection that comes when descriptors are nearly used up, whether or not it is
    * accepted.
@@ -39,7 +42,7 @@ export interface HttpServerOptions
 }
 
 /** What a new connection lacked. */
-export type Shortage = 'connections' | 'descriptors'
+export type Shortage = 'connections' | 'descriptors' | 'address'
 
 interface Listener {
   readonly server: Server
@@ -78,6 +81,7 @@ export class HttpServer {
   #resumes: (() => void)[] | null = null
   readonly #connections = new Members<'serverPlace', Connection>('serverPlace')
   readonly #turnedAway = new Set<Socket>()
+  readonly #perAddress: ConnectionsPerAddress | null
   #maxConnections: number
   #mostTurnedAway: number
   /**
@@ -96,6 +100,7 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options
     const { maxConnections, descriptors = Number.POSITIVE_INFINITY } = options
+    this.#perAddress = options.perAddress ?? null
     this.#maxConnections = maxConnections
     this.#scarceFrom = descriptors - SPARE_DESCRIPTORS
     this.#mostTurnedAway = mostTurnedAway(descriptors)
@@ -150,6 +155,14 @@ export class HttpServer {
       socket.destroy()
       return null
     }
+    // At once, so that it costs the server as little as possible.
+    if (this.#perAddress !== null && !this.#perAddress.admit(socket)) {
+      const address = socket.remoteAddress ?? ''
+      if (gate !== null) socket.destroy()
+      else this.#turnAwayAtOnce(socket)
+      this.#options.turnsAway('address', address)
+      return null
+    }
     const maxConnections = this.#maxConnections
     const scarce = descriptor >= this.#scarceFrom
     if (scarce) this.#options.scarce?.()
@@ -163,7 +176,7 @@ export class HttpServer {
       if (gate !== null) socket.destroy()
       else if (scarce) this.#turnAwayAtOnce(socket)
       else this.#turnAway(socket)
-      this.#options.turnsAway(scarce ? 'descriptors' : 'connections')
+      this.#options.turnsAway(scarce ? 'descriptors' : 'connections', socket.remoteAddress ?? '')
       return null
     }
     if (gate !== null) return this.#secure(socket, gate)

@@ -83,6 +83,8 @@ export type RuleName =
   | 'statsd-address'
   | 'one-line'
   | 'networks'
+  | 'rate-limit'
+  | 'redis-url'
   | 'environment'
   | 'folder'
   | 'field-names'

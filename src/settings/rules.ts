@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { AccessFormatError, compileAccessFormat } from '../logging/access-format.ts'
 import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
+import { parseRatePolicy } from '../rate-limit/rate-policy.ts'
 import { findGroup, findUser } from './accounts.ts'
 import { BindAddressError, parseBindAddress } from './bind-address.ts'
 import type { RuleName } from './definition.ts'
@@ -70,6 +71,18 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     (value as readonly string[]).every((network) => network === '*' || isNetwork(network))
       ? { value }
       : { expected: 'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or *' },
+
+  'rate-limit': (value) => {
+    const wrong = (value as readonly string[]).find((text) => parseRatePolicy(text) === null)
+    return wrong === undefined
+      ? { value }
+      : { expected: 'rates such as 20/s, 100/m or 20/s:burst=40 (units: s, m, h, d)' }
+  },
+
+  'redis-url': (value) =>
+    value === null || (URL.canParse(String(value)) && /^rediss?:\/\/[^/]/.test(String(value)))
+      ? { value }
+      : { expected: 'redis://HOST:PORT/DATABASE or rediss://HOST:PORT/DATABASE' },
 
   environment: (value) =>
     Object.entries(value as Record<string, string>).every(

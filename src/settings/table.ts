@@ -8,6 +8,7 @@ import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
 import { configurationSettings } from './sections/configuration.ts'
 import { developmentSettings } from './sections/development.ts'
+import { fairnessSettings } from './sections/fairness.ts'
 import { hookSettings } from './sections/hooks.ts'
 import { limitSettings } from './sections/limits.ts'
 import { loggingSettings } from './sections/logging.ts'
@@ -27,6 +28,7 @@ export const settingsTable = [
   ...tlsSettings,
   ...timeoutSettings,
   ...limitSettings,
+  ...fairnessSettings,
   ...applicationSettings,
   ...responseSettings,
   ...trustSettings,

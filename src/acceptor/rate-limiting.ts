@@ -1,0 +1,57 @@
+import type { EdgeHandler } from '../edge/chain.ts'
+import { Networks } from '../edge/networks.ts'
+import { rateLimit } from '../edge/rate-limit/rate-limit.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
+import type { RequestEvents } from '../observe/request-events.ts'
+import type { RateLimiter } from '../rate-limit/rate-limiter.ts'
+import { parseRatePolicy, type RatePolicy } from '../rate-limit/rate-policy.ts'
+import { type AskShared, SharedBuckets } from '../rate-limit/shared-buckets.ts'
+import { TokenBuckets } from '../rate-limit/token-buckets.ts'
+import { runtimeOf } from '../settings/runtime.ts'
+import type { Settings } from '../settings/table.ts'
+
+/** Thrown if a package is missing that a setting needs. */
+export class MissingPackageError extends Error {
+  readonly code = 'missing-package'
+}
+
+/**
+ * The handler for `rate_limit`; this module is loaded only if the setting is given.
+ *
+ * @throws MissingPackageError if there is a store, but not the package for it
+ */
+export async function rateLimiting(
+  settings: Settings,
+  events: RequestEvents,
+  log: ErrorLog,
+  ask: AskShared,
+): Promise<EdgeHandler> {
+  const policies = settings.rateLimit.map((text) => parseRatePolicy(text)!)
+  const limiter = await makeLimiter(settings, policies, log, ask)
+  return rateLimit(limiter, policies, new Networks(settings.rateLimitExempt), events)
+}
+
+async function makeLimiter(
+  settings: Settings,
+  policies: readonly RatePolicy[],
+  log: ErrorLog,
+  ask: AskShared,
+): Promise<RateLimiter> {
+  const { rateLimitStore, acceptors } = settings
+  if (rateLimitStore !== null) {
+    const { RedisBuckets } = await import('../rate-limit/redis-buckets.ts').catch(missing)
+    const buckets = new RedisBuckets(policies, rateLimitStore, (text) => log.warning(text))
+    await buckets.opened()
+    return buckets
+  }
+  // The number of processes of an application in TypeScript can change at any time (TTIN).
+  const alone = runtimeOf(settings) !== 'node' && acceptors === 1
+  return alone ? new TokenBuckets(policies) : new SharedBuckets(policies, ask)
+}
+
+function missing(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  throw new MissingPackageError(
+    'rate_limit_store needs the package ioredis, which is not installed: npm install ioredis',
+  )
+}

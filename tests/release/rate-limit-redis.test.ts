@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { appsDirectory } from '../support/applications.ts'
+import { getFrom } from '../support/from-address.ts'
+import { hasPython } from '../support/python.ts'
+import { RedisServer } from '../support/redis.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
+import { hasProgram } from '../support/system-program.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const BURST = 20
+
+describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Redis', () => {
+  let redis: RedisServer
+  let servers: RunningServer[]
+
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+    const start = () =>
+      startServer({
+        app: 'flask_app:app',
+        args: ['--rate-limit', `60/h:burst=${BURST}`, '--acceptors', '2', '--workers', '2'],
+        cwd: appsDirectory,
+        // A password is not to be shown in the log.
+        env: { MONOCEROS_RATE_LIMIT_STORE: `redis://:secret@127.0.0.1:${redis.port}/1` },
+      })
+    servers = await Promise.all([start(), start()])
+  })
+  afterAll(async () => {
+    await Promise.all((servers ?? []).map((server) => server.stop()))
+    await redis?.stop()
+  })
+
+  /** How many of so many requests of an address to both servers are allowed. */
+  async function allowed(address: string, count: number): Promise<number> {
+    const answers = Array.from({ length: count }, (_, i) => getFrom(address, servers[i % 2]!))
+    const statuses = (await Promise.all(answers)).map(({ status }) => status)
+    expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([])
+    return statuses.filter((status) => status === 200).length
+  }
+
+  /** Waits until both servers have said so since `from`. */
+  const said = (pattern: RegExp, from: readonly number[]) =>
+    Promise.all(servers.map((server, i) => server.waitForLog(pattern, { from: from[i]! })))
+
+  const here = () => servers.map((server) => server.log().length)
+
+  test('is one for two servers with two acceptors each', async () => {
+    expect(await allowed('127.0.0.5', 60)).toBe(BURST)
+    const { status, headers } = await getFrom('127.0.0.5', servers[0]!)
+    expect(status).toBe(429)
+    expect(headers.ratelimit).toMatch(/^"60\/h:burst=20";r=0;t=[0-9]+$/)
+    expect(Number(headers['retry-after'])).toBeGreaterThan(30)
+  })
+
+  test('is counted by the servers themselves while Redis is down, and then by Redis again', async () => {
+    const before = here()
+    await redis.kill()
+    const passed = await allowed('127.0.0.6', 100)
+    // Each of the four acceptors has a bucket of its own.
+    expect(passed).toBeGreaterThanOrEqual(BURST)
+    expect(passed).toBeLessThanOrEqual(4 * BURST)
+    await said(/cannot be counted in Redis at redis:\/\/127\.0\.0\.1:[0-9]+\/1 \(/, before)
+
+    await redis.start()
+    const down = here()
+    let clients = 0
+    await waitFor('Redis to count again', async () => {
+      // Of a client over the limit, Redis is not asked.
+      await allowed(`127.0.1.${++clients % 250}`, 8)
+      return servers.every((server, i) => server.log().slice(down[i]).includes('Redis at'))
+    })
+    for (const server of servers) {
+      expect(server.log()).not.toContain('secret')
+      // A line for each acceptor, and not one for each request.
+      const lines = server
+        .log()
+        .split('\n')
+        .filter((line) => line.includes('cannot be counted'))
+      expect(lines.length).toBeLessThanOrEqual(2)
+    }
+  })
+
+  test('does not hold up requests when Redis hangs', async () => {
+    redis.freeze()
+    try {
+      const began = performance.now()
+      const passed = await allowed('127.0.0.7', 40)
+      expect(passed).toBeGreaterThanOrEqual(BURST)
+      // Half a second for the first ones, and then nothing.
+      expect(performance.now() - began).toBeLessThan(10_000)
+    } finally {
+      redis.thaw()
+    }
+  })
+})
