@@ -31,9 +31,9 @@ export default {
         'src/http, or pass a Protocol to the HttpServer.',
       from: {
         path: '^src/',
-        pathNot: ['^src/http/h1/', '^src/(acceptor|reference-server)/', '\\.test\\.ts$'],
+        pathNot: ['^src/http/h[12]/', '^src/(acceptor|reference-server)/', '\\.test\\.ts$'],
       },
-      to: { path: '^src/http/h1/' },
+      to: { path: '^src/http/h[12]/' },
     },
     {
       name: 'no-cycles',

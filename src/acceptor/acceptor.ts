@@ -1,9 +1,9 @@
 import { Networks } from '../edge/networks.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
+import type { Protocol } from '../http/connection.ts'
 import { ConnectionsPerAddress } from '../http/connections-per-address.ts'
 import type { RequestHandler } from '../http/exchange.ts'
-import { h1 } from '../http/h1/protocol.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
@@ -35,6 +35,7 @@ import type {
   WorkerReport,
 } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
+import { protocols } from './protocols.ts'
 import { PythonBackend } from './python-backend.ts'
 import { requestHandler } from './request-handlers.ts'
 import type { SecureConnections } from './secure-connections.ts'
@@ -115,9 +116,13 @@ export class Acceptor implements AcceptorControls {
     this.#shortage = shortage
     const { maxConnections, warning } = shortage.connections()
     const handler = await this.#makeHandler(backend)
-    const server = this.#makeServer(handler, shortage, maxConnections)
+    const { plain, h2 } = await protocols(
+      settings,
+      fds.some(({ tls }) => tls),
+    )
+    const server = this.#makeServer(plain, handler, shortage, maxConnections)
     this.#server = server
-    const secure = await this.#secureConnections()
+    const secure = await this.#secureConnections(h2)
     await Promise.all(
       fds.map(({ fd, address, tls }) =>
         server.listen(
@@ -132,13 +137,14 @@ export class Acceptor implements AcceptorControls {
   }
 
   /** @returns null if no listener uses TLS; then nothing of it is loaded */
-  async #secureConnections(): Promise<SecureConnections | null> {
+  async #secureConnections(h2: Protocol | null): Promise<SecureConnections | null> {
     const { settings, fds, tls } = this.#options
     if (tls === null || !fds.some((listener) => listener.tls)) return null
     const { SecureConnections } = await import('./secure-connections.ts')
     this.#secure = new SecureConnections({
       settings,
       material: tls,
+      h2,
       log: (level, kind, text, burst) => this.#limited(level, kind, text, burst),
     })
     return this.#secure
@@ -274,13 +280,14 @@ export class Acceptor implements AcceptorControls {
   }
 
   #makeServer(
+    protocol: Protocol,
     handler: RequestHandler,
     shortage: DescriptorShortage,
     maxConnections: number,
   ): HttpServer {
     const { settings } = this.#options
     return new HttpServer({
-      protocol: h1,
+      protocol,
       limits: {
         requestLine: settings.limitRequestLine,
         fields: settings.limitRequestFields,

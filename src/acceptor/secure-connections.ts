@@ -10,6 +10,8 @@ import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 export interface SecureConnectionsOptions {
   readonly settings: Settings
   readonly material: TlsMaterial
+  /** For clients that choose HTTP/2; null if it is not offered. */
+  readonly h2: Protocol | null
   /** Logs what a client can cause at will; see `LogLimiter`. */
   readonly log: (level: LogLevel, kind: string, text: string, burst?: number) => void
 }
@@ -21,7 +23,7 @@ export class SecureConnections {
   readonly #options: SecureConnectionsOptions
 
   constructor(options: SecureConnectionsOptions) {
-    const { settings, material, log } = options
+    const { settings, material, h2, log } = options
     this.#options = options
     this.#contexts = new SecureContexts(material)
     this.gate = new HandshakeGate({
@@ -29,7 +31,7 @@ export class SecureConnections {
       timeout: settings.handshakeTimeout,
       limit: settings.maxHandshakes,
       plainAnswer: PLAIN_HTTP_REFUSED,
-      protocolFor: (alpn) => protocolFor(alpn),
+      protocolFor: (alpn) => (alpn === 'h2' && h2 !== null ? { protocol: h2, whole: true } : H1),
       failed: (address, failure) => this.#failed(address, failure),
       filled: () =>
         log(
@@ -59,10 +61,6 @@ const KINDS: Readonly<Record<HandshakeFailure['kind'], string>> = {
   plain: 'requests of plain HTTP to a port with TLS',
   left: 'TLS handshakes whose clients left',
   overdue: 'TLS handshakes that were given up',
-}
-
-function protocolFor(_alpn: string | null): { protocol: Protocol; whole: boolean } {
-  return H1
 }
 
 const H1 = { protocol: h1, whole: false }

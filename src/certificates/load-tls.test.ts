@@ -39,6 +39,7 @@ function load(settings: Partial<TlsSettings>) {
     ciphers: null,
     sslVersion: 'TLS',
     tlsMinimum: '1.2',
+    http2: true,
     ...settings,
   })
 }

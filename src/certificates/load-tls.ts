@@ -20,6 +20,7 @@ export type TlsSettings = Pick<
   | 'ciphers'
   | 'sslVersion'
   | 'tlsMinimum'
+  | 'http2'
 >
 
 /** All that acceptors need for TLS, except the key of their session tickets. */
@@ -29,6 +30,9 @@ export interface LoadedTls {
   /** What is wrong with files that can be used all the same. */
   readonly warnings: readonly string[]
 }
+
+/** HTTP/1.x in ALPN (RFC 7301). */
+const HTTP1 = ['http/1.1', 'http/1.0']
 
 /**
  * Reads the files that the settings name, and makes sure that TLS can work with them.
@@ -51,7 +55,7 @@ export function loadTls(settings: TlsSettings): LoadedTls {
     clientCertificates,
     ciphers,
     ...versions(settings),
-    alpn: ['http/1.1', 'http/1.0'],
+    alpn: settings.http2 ? ['h2', ...HTTP1] : HTTP1,
   }
   if (ciphers !== null) tryCiphers(ciphers)
   for (const pair of pairs) tryPair(pair)

@@ -80,6 +80,8 @@ export interface ConnectionContext {
   readonly handler: RequestHandler
   /** Called for each refused message. */
   readonly refused: (refusal: Refusal) => void
+  /** Called when another protocol takes over a connection, before it is called for any other. */
+  readonly replaced: (connection: Connection, by: Connection) => void
   /** Called for each connection that is gone. */
   readonly closed: (connection: Connection) => void
   /** Set when the server is stopping: connections end after the exchange under way. */

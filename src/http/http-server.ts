@@ -115,6 +115,10 @@ export class HttpServer {
       idle: new IdleConnections(deadlines),
       handler: options.handler,
       refused: options.refused,
+      replaced: (connection, by) => {
+        this.#connections.delete(connection)
+        this.#connections.add(by)
+      },
       closed: (connection) => this.#connectionClosed(connection),
       stopping: false,
       patient: false,

@@ -12,6 +12,7 @@ export const SECTION_NAMES = [
   'Workers',
   'System',
   'TLS',
+  'HTTP/2',
   'Timeouts',
   'Limits and buffering',
   'Application',

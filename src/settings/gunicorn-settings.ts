@@ -21,7 +21,6 @@ const REFUSED_SWITCH = { takesValue: false, ignored: false } as const
 const IGNORED = { takesValue: true, ignored: true } as const
 const IGNORED_SWITCH = { takesValue: false, ignored: true } as const
 
-const HTTP2 = 'HTTP/2 is not supported yet'
 const LAX = 'it accepts malformed requests, which can be used to smuggle requests past proxies'
 const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
@@ -62,23 +61,20 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...IGNORED_SWITCH,
     advice: 'a handshake begins when the client connects, and holds up nobody',
   },
-  ...['http_protocols', 'http2_cleartext'].map((name) => ({
-    name,
-    flags: [`--${name.replaceAll('_', '-')}`],
-    ...REFUSED,
-    advice: HTTP2,
-  })),
-  ...[
-    'http2_max_concurrent_streams',
-    'http2_initial_window_size',
-    'http2_max_frame_size',
-    'http2_max_header_list_size',
-  ].map((name) => ({
-    name,
-    flags: [`--${name.replaceAll('_', '-')}`],
-    ...IGNORED,
-    advice: withoutEffect('h2 in http_protocols'),
-  })),
+  {
+    name: 'http_protocols',
+    flags: ['--http-protocols'],
+    takesValue: true,
+    ignored: ['h1', 'h2,h1', 'h1,h2', 'h2, h1', 'h1, h2'],
+    advice: 'HTTP/1.1 is always served, and HTTP/2 beside it with TLS; see http2',
+  },
+  {
+    name: 'http2_cleartext',
+    flags: ['--http2-cleartext'],
+    takesValue: true,
+    ignored: ['off'],
+    advice: 'use h2c for HTTP/2 without TLS by prior knowledge; there is no upgrade to it',
+  },
   {
     name: 'proxy_protocol',
     flags: ['--proxy-protocol'],

@@ -10,6 +10,7 @@ import { configurationSettings } from './sections/configuration.ts'
 import { developmentSettings } from './sections/development.ts'
 import { fairnessSettings } from './sections/fairness.ts'
 import { hookSettings } from './sections/hooks.ts'
+import { http2Settings } from './sections/http2.ts'
 import { limitSettings } from './sections/limits.ts'
 import { loggingSettings } from './sections/logging.ts'
 import { metricsSettings } from './sections/metrics.ts'
@@ -26,6 +27,7 @@ export const settingsTable = [
   ...workerSettings,
   ...systemSettings,
   ...tlsSettings,
+  ...http2Settings,
   ...timeoutSettings,
   ...limitSettings,
   ...fairnessSettings,

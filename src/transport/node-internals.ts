@@ -96,7 +96,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'The socket keeps the record until Node reads it.',
   },
   {
-    members: ['tlsSocket._handle.verifyError', '_releaseControl'],
+    members: ['tlsSocket._handle.verifyError', '_releaseControl', 'secureConnecting'],
     files: HERE,
     use: "checks a client's certificate, and has Node report errors, as `tls.Server` does",
     without: "No client's certificate is accepted.",
@@ -310,9 +310,14 @@ export function receiveTls(socket: Socket, bytes: Buffer): boolean {
   return true
 }
 
-/** Has Node emit the errors of a connection with TLS whose handshake is over. */
+/**
+ * Has Node emit the errors of a connection with TLS whose handshake is over, and `node:http2` take
+ * it for connected, as a server of `node:tls` does.
+ */
 export function emitTlsErrors(socket: Socket): void {
-  ;(socket as unknown as { _releaseControl?(): void })._releaseControl?.()
+  const owner = socket as unknown as { _releaseControl?(): void; secureConnecting?: boolean }
+  owner._releaseControl?.()
+  owner.secureConnecting = false
 }
 
 /**
@@ -324,6 +329,12 @@ export function bytesTaken(socket: Socket): number {
   // Below TLS, it is seen how much of a large piece has left.
   const handle = own?._parent ?? own
   return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
+}
+
+/** Bytes that were given to a socket and that the kernel has not taken yet. */
+export function bytesUnsent(socket: Socket): number {
+  const handle = (socket as unknown as SocketInternals)._handle
+  return (handle?.writeQueueSize ?? 0) + (handle?._parent?.writeQueueSize ?? 0)
 }
 
 /**

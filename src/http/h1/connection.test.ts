@@ -142,6 +142,7 @@ function makeContext(
       return recorder
     },
     refused: (refusal) => refusals.push(refusal),
+    replaced: () => {},
     closed,
     stopping: false,
     patient: false,

@@ -23,22 +23,24 @@ import {
   hashStep,
   SPECIAL_NAMES,
 } from '../field-names.ts'
+import {
+  fieldTooLong,
+  headTooLarge,
+  refusedUnderscore,
+  requestLineTooLong,
+  tooManyFields,
+} from '../head-refusals.ts'
 import { effectiveLimits, type HeadLimits } from '../limits.ts'
 import { methodName } from '../methods.ts'
 import { expectedNames } from './expected-names.ts'
 import { FieldLine } from './field-line.ts'
 import {
   bareCR,
-  fieldTooLong,
-  headTooLarge,
   refusedFirstByte,
   refusedInName,
   refusedInRequestLine,
   refusedInValue,
   refusedLeadingSpace,
-  refusedUnderscore,
-  requestLineTooLong,
-  tooManyFields,
   unsupportedVersion,
 } from './head-refusals.ts'
 import { H1RequestHead } from './request-head.ts'

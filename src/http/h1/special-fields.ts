@@ -1,5 +1,6 @@
 import { quoteBytes } from '../../bytes/quoted.ts'
 import { authorityHostEnd } from '../authority.ts'
+import { contentLength, tabWithin } from '../content-length.ts'
 import { HttpError } from '../errors.ts'
 import {
   CONNECTION,
@@ -11,9 +12,10 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
 } from '../field-names.ts'
+import { duplicate, refusedUnderscore } from '../head-refusals.ts'
 import type { FieldLine } from './field-line.ts'
-import { checkTransferEncoding, contentLength, listElements, tabWithin } from './framing-fields.ts'
-import { bothLengths, duplicate, refusedUnderscore } from './head-refusals.ts'
+import { checkTransferEncoding, listElements } from './framing-fields.ts'
+import { bothLengths } from './head-refusals.ts'
 import type { H1RequestHead } from './request-head.ts'
 
 const KEEP_ALIVE = Buffer.from('keep-alive')

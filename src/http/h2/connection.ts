@@ -1,0 +1,273 @@
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Span } from '../../bytes/span.ts'
+import { bytesTaken, bytesUnsent } from '../../transport/node-internals.ts'
+import { reset } from '../../transport/reset.ts'
+import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
+import { unacknowledged } from '../../transport/unacknowledged.ts'
+import type { Connection, ConnectionContext } from '../connection.ts'
+import { type Deadlined, NEVER } from '../deadlines.ts'
+import { HttpError } from '../errors.ts'
+import type { Peer } from '../exchange.ts'
+import type { IdleMember } from '../idle-connections.ts'
+import { Members } from '../members.ts'
+import { type Outlet, WriteDeadline } from '../write-deadline.ts'
+import { type ExchangeOwner, H2Exchange } from './exchange.ts'
+import { HeadReader } from './head-reader.ts'
+import { H2RequestHead } from './request-head.ts'
+
+const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
+
+/** In a GOAWAY: streams of any number are still accepted (RFC 9113 §6.8). */
+const ANY_STREAM = 2 ** 31 - 1
+/** How long a client may take to answer the PING that follows the first GOAWAY, in seconds. */
+const DRAIN_SECONDS = 1
+/** How long a connection may take to end when nothing is under way, in seconds. */
+const ENDING_SECONDS = 5
+/** The same while the server stops. */
+const ENDING_SECONDS_STOPPING = 1
+
+/** What an exchange is found by, on its stream. */
+const EXCHANGE = Symbol('exchange')
+type Owned = ServerHttp2Stream & { [EXCHANGE]?: H2Exchange }
+
+function streamClosed(this: Owned): void {
+  this[EXCHANGE]!.closed()
+}
+
+function ignore(): void {}
+
+/**
+ * An HTTP/2 connection (RFC 9113). Node's `http2` reads and writes the frames; this class hands
+ * each request to the handler, watches over time and memory, and ends the connection so that no
+ * request is lost.
+ */
+export class H2Connection implements Connection, Peer, Deadlined, Outlet, ExchangeOwner {
+  readonly context: ConnectionContext
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly encrypted: boolean
+  readonly tls: TlsFacts | null
+  environPart: object | null = null
+  deadlinesPlace = -1
+  serverPlace = -1
+  idleBefore: Connection | null = null
+  idleAfter: Connection | null = null
+  idleIn: IdleMember<Connection>['idleIn'] = null
+  idleSince = 0
+
+  readonly #socket: Socket
+  readonly #session: ServerHttp2Session
+  readonly #exchanges = new Members<'exchangePlace', H2Exchange>('exchangePlace')
+  readonly #heads: HeadReader
+  readonly #openedAt = Date.now()
+  /** When the next request must have come; while a connection ends, when it must be gone. */
+  #deadline: number
+  readonly #writeDeadline: WriteDeadline
+  #drains = false
+  /** The second GOAWAY is sent: no further request is taken. */
+  #ends = false
+  #clientEnded = false
+
+  constructor(socket: Socket, context: ConnectionContext, options: ServerOptions) {
+    const { deadlines, timeouts, rates } = context
+    this.context = context
+    this.#socket = socket
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.remotePort = socket.remotePort ?? 0
+    this.tls = tlsFactsOf(socket)
+    this.encrypted = this.tls !== null
+    this.#heads = new HeadReader(context.limits)
+    this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
+    deadlines.add(this)
+    this.#deadline = deadlines.in(timeouts.header)
+    context.idle.addSilent(this)
+    socket.on('error', ignore) // 'close' follows and does what is to be done
+    socket.on('end', () => this.#end())
+    socket.on('close', () => this.#closed())
+    const session = performServerHandshake(socket, options)
+    this.#session = session
+    // The types of Node.js lack the last argument.
+    const begin = (stream: Owned, _: unknown, flags: number, raw?: readonly string[]) =>
+      this.#begin(stream, flags, raw!)
+    session.on('stream', begin)
+    session.on('error', (error) => this.#failed(error))
+    session.on('goaway', () => this.drain())
+  }
+
+  // A system call each, so only on request.
+  get localAddress(): string {
+    return this.#socket.localAddress ?? ''
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
+  }
+
+  get taken(): number {
+    return bytesTaken(this.#socket)
+  }
+
+  get unacknowledged(): number | null {
+    return unacknowledged(this.localPort, this.remotePort)
+  }
+
+  get blocked(): boolean {
+    return bytesUnsent(this.#socket) > 0
+  }
+
+  get idle(): boolean {
+    return this.#exchanges.size === 0
+  }
+
+  /** What comes after the session is gone is dropped. */
+  received(_bytes: Span): void {}
+
+  #begin(stream: Owned, flags: number, raw: readonly string[]): void {
+    stream.on('error', ignore) // 'close' follows
+    if (stream.destroyed) return
+    const head = new H2RequestHead()
+    const exchange = new H2Exchange(this, stream, head)
+    stream[EXCHANGE] = exchange
+    stream.on('close', streamClosed)
+    this.idleIn?.delete(this)
+    this.#deadline = NEVER
+    this.#exchanges.add(exchange)
+    try {
+      this.#heads.read(head, raw, (flags & NGHTTP2_FLAG_END_STREAM) === 0)
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error
+      exchange.refuseMessage(error)
+      return
+    }
+    if (this.context.stopping) this.drain()
+    exchange.begin()
+  }
+
+  exchangeClosed(exchange: H2Exchange): void {
+    this.#exchanges.delete(exchange)
+    if (this.#exchanges.size > 0) return
+    const { deadlines, timeouts, idle } = this.context
+    if (this.#ends || this.#clientEnded) return this.#finish()
+    if (timeouts.keepAlive === 0) this.drain()
+    if (this.#drains) return
+    this.#deadline = deadlines.in(timeouts.keepAlive)
+    idle.add(this)
+  }
+
+  /** The client has closed its direction of the connection. */
+  #end(): void {
+    this.#clientEnded = true
+    if (this.idle) return this.#finish()
+    for (const exchange of this.#exchanges) exchange.clientEnded()
+  }
+
+  // ---------------------------------------------------------------- deadlines and memory
+
+  checkDeadlines(now: number): void {
+    for (const exchange of this.#exchanges) exchange.checkDeadlines(now)
+    if (this.context.stopping) this.drain()
+    if (this.#deadline <= now) this.#deadlinePassed()
+    if (this.blocked) this.#writeDeadline.watch()
+    else this.#writeDeadline.clear()
+    if (this.#writeDeadline.at <= now) {
+      const reason = this.#writeDeadline.passed()
+      if (reason === null) return
+      this.#report(408, reason)
+      reset(this.#socket)
+    }
+  }
+
+  #deadlinePassed(): void {
+    this.#deadline = NEVER
+    if (this.#ends) this.#socket.destroy()
+    else if (this.#drains) this.#finish()
+    // By then, everything that arrived in the meantime has been read.
+    else setImmediate(() => this.#idleTooLong())
+  }
+
+  #idleTooLong(): void {
+    if (this.idle && this.#deadline === NEVER) this.closeIdle()
+  }
+
+  relieve(): void {
+    for (const exchange of this.#exchanges) exchange.relieve()
+  }
+
+  // ---------------------------------------------------------------- ending
+
+  /**
+   * Ends the connection after what is under way. A first GOAWAY tells the client to open no more
+   * streams here. Those that it has opened by then are answered: only when it has answered a PING,
+   * a second GOAWAY says which stream was the last (RFC 9113 §6.8).
+   */
+  drain(): void {
+    if (this.#drains) return
+    this.#drains = true
+    this.idleIn?.delete(this)
+    const session = this.#session
+    if (session.destroyed || session.closed) return this.#finish()
+    session.goaway(NGHTTP2_NO_ERROR, ANY_STREAM)
+    this.#deadline = this.context.deadlines.in(DRAIN_SECONDS)
+    if (!session.ping(() => this.#finish())) this.#finish()
+  }
+
+  closeWhenIdle(): void {
+    this.drain()
+  }
+
+  closeIdle(): void {
+    this.#finish()
+  }
+
+  /** Takes no more streams, and ends the connection when none is left. */
+  #finish(): void {
+    const { deadlines, stopping } = this.context
+    this.#drains = true
+    this.idleIn?.delete(this)
+    if (!this.#ends) {
+      this.#ends = true
+      this.#session.close()
+    }
+    this.#deadline =
+      this.#exchanges.size > 0
+        ? NEVER
+        : deadlines.in(stopping ? ENDING_SECONDS_STOPPING : ENDING_SECONDS)
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #failed(error: Error): void {
+    const { code } = error as NodeJS.ErrnoException
+    if (code?.startsWith('ERR_HTTP2') === true)
+      this.#report(400, `the client broke the rules of HTTP/2: ${error.message}`)
+  }
+
+  #report(status: number, reason: string): void {
+    this.context.refused({
+      peer: this,
+      status,
+      reason,
+      requestLine: '',
+      gaveUp: false,
+      begun: false,
+      startedAt: this.#openedAt,
+    })
+  }
+
+  #closed(): void {
+    this.#session.destroy()
+    this.idleIn?.delete(this)
+    this.context.deadlines.delete(this)
+    for (const exchange of this.#exchanges) exchange.closed()
+    this.context.closed(this)
+  }
+}
