@@ -30,6 +30,7 @@ export class H2RequestHead implements RequestHead {
   host = -1
   secure = false
   client: Peer | null = null
+  scriptName: string | null = null
   hasBody = false
   contentLength = -1
   expectContinue = false
