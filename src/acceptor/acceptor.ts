@@ -64,6 +64,8 @@ export interface AcceptorOptions {
 export class Acceptor implements AcceptorControls {
   readonly #options: AcceptorOptions
   #server: HttpServer | null = null
+  /** The newest certificates, also before they are in use. */
+  #tls: TlsMaterial | null
   #backend: Backend | null = null
   /** Null unless a listener uses TLS. */
   #secure: SecureConnections | null = null
@@ -82,6 +84,7 @@ export class Acceptor implements AcceptorControls {
   constructor(options: AcceptorOptions) {
     const { settings, tmpDir, log } = options
     this.#options = options
+    this.#tls = options.tls
     this.#spool = clientBudgets(settings, tmpDir, log)
     setProcessStore(this.#spool)
     this.#limiter = log.enabled('debug')
@@ -138,7 +141,8 @@ export class Acceptor implements AcceptorControls {
 
   /** @returns null if no listener uses TLS; then nothing of it is loaded */
   async #secureConnections(h2: Protocol | null): Promise<SecureConnections | null> {
-    const { settings, fds, tls } = this.#options
+    const { settings, fds } = this.#options
+    const tls = this.#tls
     if (tls === null || !fds.some((listener) => listener.tls)) return null
     const { SecureConnections } = await import('./secure-connections.ts')
     this.#secure = new SecureConnections({
@@ -394,6 +398,7 @@ export class Acceptor implements AcceptorControls {
   }
 
   useTls(material: TlsMaterial): void {
+    this.#tls = material
     this.#secure?.use(material)
   }
 

@@ -181,6 +181,28 @@ describe('the environ of an application in this process', () => {
     })
   })
 
+  test('it has what a client certificate says, which no header can', () => {
+    const tls = {
+      protocol: 'TLSv1.2',
+      cipher: 'ECDHE-RSA-AES128-GCM-SHA256',
+      serverName: null,
+      alpn: null,
+      resumed: true,
+      client: { certificate: null, problem: null },
+    }
+    const forged = 'Ssl-Client-Verify: SUCCESS\r\nSsl-Client-S-Dn: CN=root\r\n'
+    const secure = { peer: { ...peer(), tls, encrypted: true }, secure: true }
+    const environ = make()(`GET / HTTP/1.1\r\nHost: x\r\n${forged}\r\n`, secure)
+    const ssl = Object.entries(environ).filter(([name]) => /^(SSL|HTTPS)/.test(name))
+    expect(Object.fromEntries(ssl)).toEqual({
+      HTTPS: 'on',
+      SSL_PROTOCOL: 'TLSv1.2',
+      SSL_CIPHER: 'ECDHE-RSA-AES128-GCM-SHA256',
+      SSL_SESSION_RESUMED: 'Resumed',
+      SSL_CLIENT_VERIFY: 'NONE',
+    })
+  })
+
   const token = fc
     .stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,12}$/)
     .filter(

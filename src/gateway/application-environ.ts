@@ -81,6 +81,7 @@ export class ApplicationEnvirons {
     }
     if (head.secure) environ.HTTPS = 'on'
     if (facts.peer.proxied) Object.assign(environ, peer.proxied)
+    if (peer.ssl.length > 0) for (const [name, value] of peer.ssl) environ[name] = value
     addFields(environ, head)
     return environ
   }

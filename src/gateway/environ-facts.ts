@@ -4,6 +4,7 @@ import { type FieldName, HOST, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { Peer, ProxyHeader } from '../http/peer.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { splitAuthority } from '../semantics/authority.ts'
+import { sslVariablesOf, type Variable } from './ssl-variables.ts'
 
 /** The data for an environ. */
 export interface EnvironFacts {
@@ -28,6 +29,8 @@ export interface PeerVariables {
   readonly remotePort: string
   /** What a header of the PROXY protocol says in addition, under Gunicorn's names. */
   readonly proxied: Readonly<Record<string, string>>
+  /** What is known of the client's certificate, if the server asks for one. */
+  readonly ssl: readonly Variable[]
   /** They are the same for all requests of the connection. */
   readonly constant: boolean
 }
@@ -60,6 +63,7 @@ export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
   const { remoteAddress, localAddress } = peer
   const remotePort = remoteAddress === '' || peer.remotePort === 0 ? '' : String(peer.remotePort)
   const proxied = proxyVariables(peer.proxied)
+  const ssl = sslVariablesOf(peer)
   if (localAddress !== '') {
     const serverPort = String(peer.localPort)
     return {
@@ -68,6 +72,7 @@ export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
       remoteAddress,
       remotePort,
       proxied,
+      ssl,
       constant: true,
     }
   }
@@ -83,6 +88,7 @@ export function peerVariables({ peer, head }: EnvironFacts): PeerVariables {
     remoteAddress,
     remotePort,
     proxied,
+    ssl,
     constant: false,
   }
 }

@@ -52,6 +52,15 @@ function makePeer(changes: Partial<Peer> = {}): Peer {
   }
 }
 
+const TLS: NonNullable<Peer['tls']> = {
+  protocol: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  serverName: null,
+  alpn: null,
+  resumed: false,
+  client: null,
+}
+
 function parse(text: string, facts: Facts): RequestHead {
   const head = parseHead(text, facts.limits)
   head.secure = facts.secure ?? false
@@ -337,6 +346,35 @@ describe('an environ', () => {
     expect(
       results.every(({ REMOTE_ADDR, REMOTE_PORT }) => REMOTE_ADDR === '' && REMOTE_PORT === ''),
     ).toBe(true)
+  })
+
+  it('has what a client certificate says, which no header can', () => {
+    const client = { certificate: null, problem: null }
+    const serverName = 'caf\u00e9.test'
+    const peer = makePeer({ tls: { ...TLS, serverName, client }, encrypted: true })
+    const forged = [
+      'SSL_CLIENT_VERIFY',
+      'SSL-CLIENT-VERIFY',
+      'HTTPS',
+      'SSL_CLIENT_S_DN',
+      'SSL_TLS_SNI',
+    ]
+    const fields = forged.map((name) => `${name}: SUCCESS\r\n`).join('')
+    // The second one has what was kept of the connection.
+    const facts = { peer, limits: { headerMap: 'dangerous' } } as const
+    for (const seen of environs([get('/', fields), facts], [get('/', fields), facts])) {
+      const ssl = Object.entries(seen).filter(([name]) => /^(SSL|HTTPS)/.test(name))
+      expect(Object.fromEntries(ssl)).toEqual({
+        SSL_PROTOCOL: 'TLSv1.3',
+        SSL_CIPHER: 'TLS_AES_256_GCM_SHA384',
+        SSL_SESSION_RESUMED: 'Initial',
+        SSL_TLS_SNI: Buffer.from(serverName, 'utf8').toString('latin1'),
+        SSL_CLIENT_VERIFY: 'NONE',
+      })
+    }
+    const notAsked = makePeer({ tls: { ...TLS, client: null }, encrypted: true })
+    const names = Object.keys(environ(get('/', fields), { ...facts, peer: notAsked }))
+    expect(names.filter((name) => /^(SSL|HTTPS)/.test(name))).toEqual([])
   })
 
   it('keeps what it derived from a connection, unless it depends on the request', () => {

@@ -1,6 +1,7 @@
 import { Span } from '../bytes/span.ts'
 import type { FieldName } from '../http/field-names.ts'
 import { TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import type { Peer } from '../http/peer.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { valueSeparator } from '../semantics/repeated-fields.ts'
 import { environKey } from '../wsgi/environ.ts'
@@ -14,6 +15,7 @@ import {
   writeEncoded,
 } from './marshal.ts'
 import { PathInfo } from './path-info.ts'
+import { sslVariablesOf } from './ssl-variables.ts'
 
 const PATH_INFO = encodeString('PATH_INFO')
 const QUERY_STRING = encodeString('QUERY_STRING')
@@ -90,7 +92,8 @@ export class EnvironWriter {
       2 * head.method.length +
       4 * peer.remoteAddress.length +
       2 * (head.authorityEnd - head.authorityStart) +
-      2 * (head.scriptName?.length ?? 0)
+      2 * (head.scriptName?.length ?? 0) +
+      (peer.tls === null ? 0 : sslBound(peer))
     )
   }
 
@@ -237,9 +240,18 @@ function encodePeer(facts: EnvironFacts): Buffer {
     encodePair('REMOTE_ADDR', variables.remoteAddress),
     encodePair('REMOTE_PORT', variables.remotePort),
     ...Object.entries(variables.proxied).map(([key, value]) => encodePair(key, value)),
+    ...variables.ssl.map(([name, value]) => encodePair(name, value)),
   ])
   if (variables.constant) facts.peer.environPart = part
   return part
+}
+
+/** An upper bound of the bytes for what is said of a client's certificate. */
+function sslBound(peer: Peer): number {
+  const { environPart } = peer
+  if (environPart !== null) return (environPart as Uint8Array).length
+  const variables = sslVariablesOf(peer)
+  return variables.reduce((sum, [name, value]) => sum + 2 * (name.length + value.length) + 10, 0)
 }
 
 const PROTOCOLS = new Map<string, Buffer>()

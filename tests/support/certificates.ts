@@ -65,7 +65,15 @@ export function makeCertificate(folder: string, request: CertificateRequest): Ma
   )
   const { from = -1, to = 90 } = request
   openssl([
-    ...['ca', '-batch', '-rand_serial', '-notext', '-config', authorityConfig(folder)],
+    ...[
+      'ca',
+      '-batch',
+      '-rand_serial',
+      '-notext',
+      '-preserveDN',
+      '-config',
+      authorityConfig(folder),
+    ],
     ...['-in', csr, '-out', cert, '-extfile', extensions, '-md', 'sha256'],
     ...['-startdate', moment(from), '-enddate', moment(to)],
     ...(issuer === undefined
@@ -96,7 +104,6 @@ policy = any
 unique_subject = no
 string_mask = utf8only
 email_in_dn = yes
-preserve = yes
 [any]
 commonName = optional
 organizationName = optional

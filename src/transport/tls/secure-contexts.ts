@@ -30,6 +30,11 @@ export class SecureContexts {
     return this.#material.clientCertificates !== 'none'
   }
 
+  /** A client without one that we trust is refused. */
+  get needsCertificates(): boolean {
+    return this.#material.clientCertificates === 'required'
+  }
+
   /** For the constructor of a `TLSSocket` of the server's side. */
   get options(): TLSSocketOptions {
     return this.#options

@@ -1,10 +1,9 @@
-import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type Receiver, readEvents, socketOn } from '../accept-sockets.ts'
 import { certificateError, emitTlsErrors, receiveTls, takeTlsHandle } from '../node-internals.ts'
 import type { SecureContexts } from './secure-contexts.ts'
-import { setTlsFacts, type TlsFacts } from './tls-facts.ts'
+import { type ClientIdentity, setTlsFacts, type TlsFacts } from './tls-facts.ts'
 
 /** Called for what becomes of a handshake: one of the two, once. */
 export interface HandshakeOwner {
@@ -58,7 +57,8 @@ export class ServerHandshake {
   handOver(take: (socket: Socket) => Receiver, whole: boolean): void {
     const tls = this.#socket
     const begin = (socket: Socket): Receiver => {
-      setTlsFacts(socket, new SocketFacts(socket, tls))
+      const asked = this.#contexts.asksForCertificates
+      setTlsFacts(socket, new SocketFacts(socket, tls, asked))
       return take(socket)
     }
     tls.removeAllListeners('error')
@@ -100,10 +100,9 @@ export class ServerHandshake {
     this.#owner.secured()
   }
 
-  /** With both `optional` and `required`, a certificate must be one that we trust. */
+  /** If a certificate is optional, the application learns of one that we do not trust. */
   #certificateRefused(): string | null {
-    if (!this.#contexts.asksForCertificates) return null
-    if (this.#socket.getPeerX509Certificate() === undefined) return null
+    if (!this.#contexts.needsCertificates) return null
     const error = certificateError(this.#socket)
     return error === null ? null : `its certificate is refused: ${error}`
   }
@@ -118,11 +117,20 @@ export class ServerHandshake {
 /** Looks each fact up when it is asked for. */
 class SocketFacts implements TlsFacts {
   readonly #socket: TLSSocket
+  readonly #asked: boolean
   readonly serverName: string | null
   readonly alpn: string | null
 
-  /** @param handshake the socket of the handshake, which may have lost its handle to `socket` */
-  constructor(socket: Socket, handshake: TLSSocket & { servername?: string | false | null }) {
+  /**
+   * @param handshake the socket of the handshake, which may have lost its handle to `socket`
+   * @param asked whether the server has asked for a certificate
+   */
+  constructor(
+    socket: Socket,
+    handshake: TLSSocket & { servername?: string | false | null },
+    asked: boolean,
+  ) {
+    this.#asked = asked
     // The methods of a TLSSocket that are used here need its handle and nothing else.
     this.#socket = socket as TLSSocket
     this.serverName = handshake.servername || null
@@ -141,8 +149,10 @@ class SocketFacts implements TlsFacts {
     return TLSSocket.prototype.isSessionReused.call(this.#socket) ?? false
   }
 
-  get clientCertificate(): X509Certificate | null {
-    return TLSSocket.prototype.getPeerX509Certificate.call(this.#socket) ?? null
+  get client(): ClientIdentity | null {
+    if (!this.#asked) return null
+    const certificate = TLSSocket.prototype.getPeerX509Certificate.call(this.#socket) ?? null
+    return { certificate, problem: certificate === null ? null : certificateError(this.#socket) }
   }
 }
 

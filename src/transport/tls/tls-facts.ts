@@ -13,8 +13,15 @@ export interface TlsFacts {
   readonly alpn: string | null
   /** The session of an earlier connection goes on. */
   readonly resumed: boolean
-  /** The client's certificate, which an authority has signed that we trust; null for none. */
-  readonly clientCertificate: X509Certificate | null
+  /** What the client has shown of itself; null unless the server asks for certificates. */
+  readonly client: ClientIdentity | null
+}
+
+export interface ClientIdentity {
+  /** Null if it has none. */
+  readonly certificate: X509Certificate | null
+  /** Why the certificate must not be believed, in the words of OpenSSL; null if it may be. */
+  readonly problem: string | null
 }
 
 const FACTS = Symbol('facts of TLS')
