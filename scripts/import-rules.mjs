@@ -61,6 +61,7 @@ export const allowedImports = {
     'http',
     'observe',
     'edge',
+    'files',
     'gateway',
     'runtimes',
     'spool',

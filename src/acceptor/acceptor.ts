@@ -277,6 +277,7 @@ export class Acceptor implements AcceptorControls {
       events: this.#events,
       spool: this.#spool,
       log,
+      warn: (kind: string, text: string) => this.#limited('warning', kind, text),
       development: this.#development,
       takeTokens: (keys: readonly string[]) => this.#options.arbiter.takeTokens(keys),
     }

@@ -21,6 +21,8 @@ export interface RequestHandlerOptions {
   readonly log: ErrorLog
   /** Where this acceptor listens. */
   readonly listeners: readonly InheritedListener[]
+  /** Logs what a client can cause at will; see `LogLimiter`. */
+  readonly warn: (kind: string, text: string) => void
   /** Null unless the application is being developed (`--reload`). */
   readonly development: Development | null
   /** See {@link ArbiterLink.takeTokens}. */
@@ -73,8 +75,9 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     ...(await limitsOf(options)),
     ...(await redirects(options)),
     // Next: HSTS.
-    // Next: compression, then the cache, then static files.
-    // Last: files that responses of the application refer to.
+    // Next: compression, then the cache.
+    // Last: files, by the path of the request or because a response refers to them.
+    ...(await fileHandlers(options)),
   ]
 }
 
@@ -108,4 +111,12 @@ async function securityHeadersOf({ settings }: RequestHandlerOptions): Promise<E
   if (!settings.securityHeaders) return []
   const { securityHeaders } = await import('../edge/security-headers/security-headers.ts')
   return [securityHeaders()]
+}
+
+async function fileHandlers(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { static: folders, sendfileRoot, accelRedirect } = options.settings
+  const isEmpty = (record: object) => Object.keys(record).length === 0
+  if (isEmpty(folders) && isEmpty(accelRedirect) && sendfileRoot.length === 0) return []
+  const { fileHandlers } = await import('./file-handlers.ts')
+  return fileHandlers(options)
 }

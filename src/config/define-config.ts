@@ -20,6 +20,7 @@ type GivenTypes = {
   paths: string | readonly string[]
   addresses: string | readonly string[]
   mapping: Readonly<Record<string, string>> | readonly string[]
+  'folder-mapping': Readonly<Record<string, string>> | readonly string[]
   object: Readonly<Record<string, unknown>>
 }
 

@@ -4,6 +4,8 @@ import { sep } from 'node:path'
 
 /** An open regular file within the root. Its holder must close it. */
 export interface OpenFile {
+  /** As it was opened: the path of the root and the names below it. */
+  readonly path: string
   readonly handle: FileHandle
   readonly stat: BigIntStats
 }
@@ -58,8 +60,7 @@ export class StaticRoot {
     names: readonly string[],
     tell: (text: string) => void,
   ): Promise<OpenFile | 'directory' | null> {
-    const path =
-      names.length === 0 ? this.path : [this.path === sep ? '' : this.path, ...names].join(sep)
+    const path = this.pathOf(names)
     try {
       let found = await this.#open(path)
       // Tries again, because the file may have been replaced between opening and locating it.
@@ -74,6 +75,11 @@ export class StaticRoot {
     }
   }
 
+  /** The path of a file, or of the root itself if there are no names. */
+  pathOf(names: readonly string[]): string {
+    return names.length === 0 ? this.path : [this.path === sep ? '' : this.path, ...names].join(sep)
+  }
+
   async #open(path: string): Promise<OpenFile | 'directory' | 'elsewhere' | null> {
     const handle = await open(path, FLAGS)
     let file: OpenFile | undefined
@@ -82,7 +88,7 @@ export class StaticRoot {
       if (!stat.isFile() && !stat.isDirectory()) return null
       if (!this.#isWithin(await whereIs(handle, path, stat), path)) return 'elsewhere'
       if (stat.isDirectory()) return 'directory'
-      file = { handle, stat }
+      file = { path, handle, stat }
       return file
     } finally {
       if (file === undefined) await handle.close()

@@ -1,12 +1,12 @@
 import type { FieldName } from '../http/field-names.ts'
 import { CONTENT_LENGTH, CONTENT_TYPE, HOST } from '../http/field-names.ts'
+import { PathInfo } from '../http/path-info.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { valueSeparator } from '../semantics/repeated-fields.ts'
 import { environKey } from '../wsgi/environ.ts'
 import { FileWrapper } from '../wsgi/file-wrapper.ts'
 import type { EarlyHints, ErrorStream, InputStream, WSGIEnvironment } from '../wsgi/types.ts'
 import { type EnvironFacts, isHidden, type PeerVariables, peerVariables } from './environ-facts.ts'
-import { PathInfo } from './path-info.ts'
 
 /** The variables of an environ that do not depend on the request. */
 export interface ServerFacts {

@@ -1,6 +1,7 @@
 import { Span } from '../bytes/span.ts'
 import type { FieldName } from '../http/field-names.ts'
 import { TRANSFER_ENCODING, WELL_KNOWN_NAMES } from '../http/field-names.ts'
+import { PathInfo } from '../http/path-info.ts'
 import type { Peer } from '../http/peer.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { valueSeparator } from '../semantics/repeated-fields.ts'
@@ -14,7 +15,6 @@ import {
   writeBytes,
   writeEncoded,
 } from './marshal.ts'
-import { PathInfo } from './path-info.ts'
 import { sslVariablesOf } from './ssl-variables.ts'
 
 const PATH_INFO = encodeString('PATH_INFO')

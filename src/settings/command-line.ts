@@ -153,7 +153,13 @@ function withWholeFlags(args: readonly string[]): string[] {
   })
 }
 
-const REPEATABLE: readonly SettingType[] = ['strings', 'paths', 'addresses', 'mapping']
+const REPEATABLE: readonly SettingType[] = [
+  'strings',
+  'paths',
+  'addresses',
+  'mapping',
+  'folder-mapping',
+]
 
 /** Whether a repeated flag adds to the value; otherwise the last one counts. */
 export function isRepeatable(setting: SettingDefinition): boolean {

@@ -17,6 +17,7 @@ export const SECTION_NAMES = [
   'Limits and buffering',
   'Application',
   'Responses and proxies',
+  'Static files',
   'Logging',
   'Server hooks',
   'Metrics',
@@ -45,6 +46,7 @@ export type SectionName = (typeof SECTION_NAMES)[number]
  * | `strings` | comma separated, repeatable | list of strings |
  * | `addresses` | a bind address, repeatable | list of {@link BindAddress} |
  * | `mapping` | `KEY=VALUE`, repeatable | record of strings |
+ * | `folder-mapping` | `PATH=FOLDER`, repeatable; folders are made absolute | record of strings |
  * | `hook` | (config file only) a function | its name, as a string |
  * | `object` | (config file only) an object | what JSON has of it; names for the rest |
  */
@@ -63,6 +65,7 @@ export type SettingType =
   | 'strings'
   | 'addresses'
   | 'mapping'
+  | 'folder-mapping'
   | 'hook'
   | 'object'
 
@@ -92,6 +95,9 @@ export type RuleName =
   | 'user'
   | 'group'
   | 'worker-class'
+  | 'url-folders'
+  | 'existing-folders'
+  | 'immutable-names'
   | 'ssl-version'
   | 'redirect-addresses'
   | 'hsts'
@@ -155,6 +161,7 @@ type TypeMap = {
   strings: readonly string[]
   addresses: readonly BindAddress[]
   mapping: Readonly<Record<string, string>>
+  'folder-mapping': Readonly<Record<string, string>>
   object: Readonly<Record<string, unknown>>
   hook: string
 }

@@ -92,11 +92,7 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
       : { expected: 'KEY=VALUE with a name before the equals sign' },
 
   folder: (value) => {
-    try {
-      if (value === null || statSync(String(value)).isDirectory()) return { value }
-    } catch {
-      // It is missing or not accessible.
-    }
+    if (value === null || isFolder(String(value))) return { value }
     return { expected: 'an existing folder' }
   },
 
@@ -117,6 +113,36 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     )
       ? { value }
       : { expected: 'valid header names as keys' },
+
+  /** Paths of URLs as keys, and folders as values. */
+  'url-folders': (value) => {
+    const folders = new Map<string, string>()
+    for (const [path, folder] of Object.entries(value as Record<string, string>)) {
+      if (!isUrlPath(path))
+        return {
+          expected:
+            'a path that begins with a slash, such as /static, without "//", "%", "?", "#" or ' +
+            'segments of dots',
+        }
+      if (!isFolder(folder)) return { expected: `an existing folder, not ${folder}` }
+      folders.set(path === '/' ? path : path.replace(/\/$/, ''), folder)
+    }
+    return { value: Object.fromEntries(folders) }
+  },
+
+  'existing-folders': (value) => {
+    const missing = (value as readonly string[]).find((folder) => !isFolder(folder))
+    return missing === undefined ? { value } : { expected: `an existing folder, not ${missing}` }
+  },
+
+  'immutable-names': (value) => {
+    try {
+      if (value !== null && value !== 'auto') new RegExp(String(value))
+      return { value }
+    } catch {
+      return { expected: 'auto, or a regular expression such as ^/assets/' }
+    }
+  },
 
   'worker-class': (value) => readWorkerClass(String(value)),
 
@@ -184,4 +210,18 @@ function isNetwork(text: string): boolean {
     prefix === undefined ||
     (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
   )
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // It is missing or not accessible.
+    return false
+  }
+}
+
+/** The path of a URL as an application sees it: decoded, so without a percent sign. */
+function isUrlPath(path: string): boolean {
+  return /^\/[^\0-\x20?#%\\\x7f]*$/.test(path) && !/\/\/|\/\.{1,2}(\/|$)/.test(path)
 }

@@ -16,6 +16,7 @@ import { loggingSettings } from './sections/logging.ts'
 import { metricsSettings } from './sections/metrics.ts'
 import { responseSettings } from './sections/responses.ts'
 import { serverSettings } from './sections/server.ts'
+import { staticFileSettings } from './sections/static-files.ts'
 import { systemSettings } from './sections/system.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
 import { tlsSettings } from './sections/tls.ts'
@@ -34,6 +35,7 @@ export const settingsTable = [
   ...applicationSettings,
   ...responseSettings,
   ...trustSettings,
+  ...staticFileSettings,
   ...loggingSettings,
   ...hookSettings,
   ...metricsSettings,

@@ -92,6 +92,8 @@ export function expectation(setting: SettingDefinition): string {
       return 'a name or a number'
     case 'mapping':
       return 'KEY=VALUE'
+    case 'folder-mapping':
+      return 'PATH=FOLDER such as /static=./static'
     case 'strings':
       return 'a list of strings'
     case 'addresses':
@@ -182,19 +184,15 @@ const readers: Readonly<Record<SettingType, Reader>> = {
     })
   },
 
-  mapping: (raw, setting) => {
-    if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
-      for (const value of Object.values(raw))
-        if (typeof value !== 'string') throw new ValueError('expected strings as values', value)
-      return { ...raw }
-    }
-    const pairs = list(raw, setting).map((pair) => {
-      const equals = pair.indexOf('=')
-      if (equals === -1) throw new ValueError('expected KEY=VALUE', pair)
-      return [pair.slice(0, equals), pair.slice(equals + 1)] as const
-    })
-    return Object.fromEntries(pairs)
-  },
+  mapping: pairs,
+
+  'folder-mapping': (raw, setting, cwd) =>
+    Object.fromEntries(
+      Object.entries(pairs(raw, setting)).map(([key, folder]) => [
+        key,
+        folderFrom(folder, raw, cwd),
+      ]),
+    ),
 
   object: (raw, setting) => {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
@@ -223,6 +221,25 @@ function list(raw: unknown, setting: SettingDefinition): string[] {
   if (typeof raw === 'string') return [raw]
   if (!Array.isArray(raw)) throw new ValueError(`expected ${expectation(setting)}`, raw)
   return raw.map((item) => text(item, setting))
+}
+
+function pairs(raw: unknown, setting: SettingDefinition): Record<string, string> {
+  if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) {
+    for (const value of Object.values(raw))
+      if (typeof value !== 'string') throw new ValueError('expected strings as values', value)
+    return { ...(raw as Record<string, string>) }
+  }
+  const entries = list(raw, setting).map((pair) => {
+    const equals = pair.indexOf('=')
+    if (equals === -1) throw new ValueError(`expected ${expectation(setting)}`, pair)
+    return [pair.slice(0, equals), pair.slice(equals + 1)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function folderFrom(folder: string, raw: unknown, cwd: string): string {
+  if (folder === '' || folder.includes('\0')) throw new ValueError('expected a folder', raw)
+  return resolve(cwd, folder)
 }
 
 function commaSeparated(raw: unknown, setting: SettingDefinition): string[] {

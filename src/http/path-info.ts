@@ -1,7 +1,7 @@
 import { Span } from '../bytes/span.ts'
-import type { RequestHead } from '../http/request-head.ts'
 import { decodePercentBytes, hasPercent } from '../semantics/percent.ts'
 import { SLASH } from '../semantics/syntax.ts'
+import type { RequestHead } from './request-head.ts'
 
 const ROOT = Buffer.of(SLASH)
 

@@ -1,0 +1,58 @@
+import type { EdgeHandler } from '../edge/chain.ts'
+import { sendfile } from '../edge/sendfile/sendfile.ts'
+import { staticFiles } from '../edge/static-files/static-files.ts'
+import { FileStore } from '../files/file-store.ts'
+import type { ErrorLog } from '../logging/error-log.ts'
+import { acceptorsOf } from '../settings/runtime.ts'
+import type { Settings } from '../settings/table.ts'
+import type { Spool } from '../spool/spool.ts'
+import { descriptorLimit } from './descriptors.ts'
+
+/** What the handlers are made from. */
+export interface FileHandlerOptions {
+  readonly settings: Settings
+  readonly spool: Spool
+  readonly log: ErrorLog
+  readonly warn: (kind: string, text: string) => void
+}
+
+/** The share of the descriptors for files that are sent. */
+const SHARE_OF_FILES = 1 / 10
+
+/** The handlers that send files, of which one or both are asked for. */
+export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions): EdgeHandler[] {
+  const store = new FileStore({
+    bytes: Math.floor(settings.staticCache / acceptorsOf(settings)),
+    descriptors: Math.max(16, Math.floor(descriptorLimit() * SHARE_OF_FILES)),
+    tell: (text) => warn('files that may not be read', text),
+  })
+  const { memory } = spool
+  const handlers: EdgeHandler[] = []
+  if (Object.keys(settings.static).length > 0) {
+    handlers.push(
+      staticFiles({
+        folders: settings.static,
+        rootPath: settings.rootPath,
+        spa: settings.spa,
+        cacheControl: settings.staticCacheControl,
+        immutable: settings.staticImmutable,
+        store,
+        memory,
+        warn,
+      }),
+    )
+  }
+  if (settings.sendfileRoot.length > 0 || Object.keys(settings.accelRedirect).length > 0) {
+    handlers.push(
+      sendfile({
+        roots: settings.sendfileRoot,
+        redirects: settings.accelRedirect,
+        store,
+        memory,
+        error: (text) => log.error(text),
+        warn,
+      }),
+    )
+  }
+  return handlers
+}
