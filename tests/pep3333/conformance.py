@@ -10,6 +10,7 @@ from typing import Any
 from cases import (
     body_length,
     callables,
+    early_hints,
     environ,
     error_stream,
     file_wrapper,
@@ -25,6 +26,7 @@ from cases.registry import CASES
 MODULES = (
     body_length,
     callables,
+    early_hints,
     environ,
     error_stream,
     file_wrapper,

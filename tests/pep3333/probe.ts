@@ -73,6 +73,19 @@ export class Probe {
     }
   }
 
+  /** The same; the interim responses come before the final one. */
+  async askAll(app: string, options: CaseRequest = {}): Promise<RawResponse[]> {
+    const connection = await this.connect()
+    try {
+      const responses = [await connection.request(this.request(app, options), options.method)]
+      while (responses.at(-1)!.status < 200)
+        responses.push(await connection.readResponse(options.method))
+      return responses
+    } finally {
+      connection.close()
+    }
+  }
+
   /** The JSON that an application answered with; an error when the answer is something else. */
   async report<T>(app: string, options: CaseRequest = {}): Promise<T> {
     const response = await this.ask(app, options)

@@ -1,6 +1,7 @@
 import type { PepCase } from './case.ts'
 import { bodyLengthCases } from './cases/body-length.ts'
 import { callableCases } from './cases/callables.ts'
+import { earlyHintsCases } from './cases/early-hints.ts'
 import { environCases } from './cases/environ.ts'
 import { errorStreamCases } from './cases/error-stream.ts'
 import { fileWrapperCases } from './cases/file-wrapper.ts'
@@ -20,4 +21,5 @@ export const table: readonly PepCase[] = [
   ...iterableCases,
   ...bodyLengthCases,
   ...fileWrapperCases,
+  ...earlyHintsCases,
 ]

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import './body-length.ts'
 import './callables.ts'
+import './early-hints.ts'
 import './environ.ts'
 import './error-stream.ts'
 import './file-wrapper.ts'
