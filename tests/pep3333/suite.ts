@@ -8,7 +8,7 @@ import { table } from './table.ts'
 export const applications = import.meta.dirname
 
 /** The cases by the server they need, in the order of the table. */
-function variants(): Map<Variant, PepCase[]> {
+function variants(table: readonly PepCase[]): Map<Variant, PepCase[]> {
   const groups = new Map<Variant, PepCase[]>()
   for (const row of table) {
     const variant = row.on ?? plain
@@ -29,6 +29,7 @@ function see(row: PepCase, server: RunningServer | Error, notes: string): Promis
  *
  * @param notes gives the folder that the applications write notes into
  * @param without the ids of cases that cannot be run
+ * @param rows the cases; the whole table if left out
  * @returns what each case has seen, by its id; filled while the tests run
  */
 export function suite(
@@ -36,21 +37,22 @@ export function suite(
   expected: (row: PepCase) => string,
   notes: () => string,
   without: readonly string[] = [],
+  rows: readonly PepCase[] = table,
 ): Map<string, string> {
   const seen = new Map<string, string>()
-  for (const [variant, rows] of variants()) {
+  for (const [variant, group] of variants(rows)) {
     describe(variant.name, () => {
       let server: RunningServer | Error
       beforeAll(async () => {
         server = await start(variant).catch((error: Error) => error)
         // Only a case about loading an application may see that there is no server.
-        if (server instanceof Error && rows.some((row) => expected(row) !== 'not served'))
+        if (server instanceof Error && group.some((row) => expected(row) !== 'not served'))
           throw server
       })
       afterAll(async () => {
         if (!(server instanceof Error)) await server.stop()
       })
-      const run = rows.filter(({ id }) => !without.includes(id))
+      const run = group.filter(({ id }) => !without.includes(id))
       test.for(run.map((row) => [row.id, row] as const))('%s', async ([, row]) => {
         const observed = await see(row, server, notes())
         seen.set(row.id, observed)

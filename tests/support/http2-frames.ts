@@ -30,10 +30,15 @@ export const COMPRESSION_ERROR = 9
 export const ENHANCE_YOUR_CALM = 11
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
-const NOTHING = Buffer.alloc(0)
+const NOTHING: Buffer = Buffer.alloc(0)
 
 /** The bytes of a frame (RFC 9113 §4.1). */
-export function frame(type: number, flags: number, stream: number, payload = NOTHING): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = NOTHING,
+): Buffer {
   const bytes = Buffer.alloc(9 + payload.length)
   bytes.writeUIntBE(payload.length, 0, 3)
   bytes[3] = type
@@ -134,7 +139,7 @@ export class RawHttp2 {
   readonly frames: ReceivedFrame[] = []
   /** `false` stops reading. */
   ended = false
-  #rest = NOTHING
+  #rest: Buffer = NOTHING
 
   private constructor(socket: Socket) {
     this.socket = socket

@@ -18,11 +18,12 @@ import type { Peer } from '../exchange.ts'
 import type { IdleMember } from '../idle-connections.ts'
 import { Members } from '../members.ts'
 import { type Outlet, WriteDeadline } from '../write-deadline.ts'
+import { AbuseWatch, attackIn } from './abuse.ts'
 import { type ExchangeOwner, H2Exchange } from './exchange.ts'
 import { HeadReader } from './head-reader.ts'
 import { H2RequestHead } from './request-head.ts'
 
-const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
 
 /** In a GOAWAY: streams of any number are still accepted (RFC 9113 §6.8). */
 const ANY_STREAM = 2 ** 31 - 1
@@ -70,10 +71,13 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   /** When the next request must have come; while a connection ends, when it must be gone. */
   #deadline: number
   readonly #writeDeadline: WriteDeadline
+  readonly #abuse: AbuseWatch
   #drains = false
   /** The second GOAWAY is sent: no further request is taken. */
   #ends = false
   #clientEnded = false
+  /** What the client had taken at the last tick, if it has ended. */
+  #takenThen = -1
 
   constructor(socket: Socket, context: ConnectionContext, options: ServerOptions) {
     const { deadlines, timeouts, rates } = context
@@ -85,6 +89,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     this.encrypted = this.tls !== null
     this.#heads = new HeadReader(context.limits)
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
+    this.#abuse = new AbuseWatch(deadlines.now)
     deadlines.add(this)
     this.#deadline = deadlines.in(timeouts.header)
     context.idle.addSilent(this)
@@ -99,6 +104,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     session.on('stream', begin)
     session.on('error', (error) => this.#failed(error))
     session.on('goaway', () => this.drain())
+    session.on('ping', () => this.#abuse.ping())
+    session.on('remoteSettings', () => this.#abuse.settings())
   }
 
   // A system call each, so only on request.
@@ -131,7 +138,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   #begin(stream: Owned, flags: number, raw: readonly string[]): void {
     stream.on('error', ignore) // 'close' follows
-    if (stream.destroyed) return
+    // The client has reset it in the bytes that were read with its head.
+    if (stream.destroyed) return this.#wasReset()
     const head = new H2RequestHead()
     const exchange = new H2Exchange(this, stream, head)
     stream[EXCHANGE] = exchange
@@ -141,6 +149,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     this.#exchanges.add(exchange)
     try {
       this.#heads.read(head, raw, (flags & NGHTTP2_FLAG_END_STREAM) === 0)
+      this.#abuse.request(head.bytes.length)
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
       exchange.refuseMessage(error)
@@ -150,8 +159,13 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     exchange.begin()
   }
 
-  exchangeClosed(exchange: H2Exchange): void {
+  bodyReceived(bytes: number): void {
+    this.#abuse.body(bytes)
+  }
+
+  exchangeClosed(exchange: H2Exchange, wasReset: boolean): void {
     this.#exchanges.delete(exchange)
+    if (wasReset) this.#wasReset()
     if (this.#exchanges.size > 0) return
     const { deadlines, timeouts, idle } = this.context
     if (this.#ends || this.#clientEnded) return this.#finish()
@@ -172,6 +186,9 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   checkDeadlines(now: number): void {
     for (const exchange of this.#exchanges) exchange.checkDeadlines(now)
+    if (this.#clientEnded) this.#breakOffStalled()
+    const attack = this.#abuse.look(now, this.#socket)
+    if (attack !== null) this.#attacked(attack)
     if (this.context.stopping) this.drain()
     if (this.#deadline <= now) this.#deadlinePassed()
     if (this.blocked) this.#writeDeadline.watch()
@@ -182,6 +199,13 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
       this.#report(408, reason)
       reset(this.#socket)
     }
+  }
+
+  /** A client that has ended opens no windows: what waits for one never leaves. */
+  #breakOffStalled(): void {
+    const { taken } = this
+    if (taken !== this.#takenThen) this.#takenThen = taken
+    else if (!this.blocked) for (const exchange of this.#exchanges) exchange.breakOffStalled()
   }
 
   #deadlinePassed(): void {
@@ -247,8 +271,23 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   #failed(error: Error): void {
     const { code } = error as NodeJS.ErrnoException
-    if (code?.startsWith('ERR_HTTP2') === true)
-      this.#report(400, `the client broke the rules of HTTP/2: ${error.message}`)
+    if (code?.startsWith('ERR_HTTP2') !== true) return
+    const attack = attackIn(error)
+    this.#report(400, attack ?? `the client broke the rules of HTTP/2: ${error.message}`)
+  }
+
+  /** A stream was reset by the client, or because of it. */
+  #wasReset(): void {
+    if (this.#socket.destroyed || this.#session.destroyed) return
+    const attack = this.#abuse.reset(this.context.deadlines.now)
+    if (attack !== null) this.#attacked(attack)
+  }
+
+  #attacked(attack: string): void {
+    if (this.#session.destroyed) return
+    this.#report(400, attack)
+    // Without an error, Node.js sends the code only if the error is null, which its types lack.
+    this.#session.destroy(null as unknown as undefined, NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
   #report(status: number, reason: string): void {

@@ -43,7 +43,9 @@ export interface ExchangeOwner extends Peer {
   /** The socket has bytes that the kernel does not take: no stream can move on. */
   readonly blocked: boolean
   /** The exchange is over, and its stream is closed. */
-  exchangeClosed(exchange: H2Exchange): void
+  exchangeClosed(exchange: H2Exchange, wasReset: boolean): void
+  /** A piece of a request's body has come. */
+  bodyReceived(bytes: number): void
 }
 
 /** A part of a response body that has not been given to the session yet. */
@@ -86,6 +88,8 @@ export class H2Exchange implements Reply, Outlet {
   #step = STEP
   /** The stream is reset when all that was given before has left. */
   #breaksOff = false
+  /** The server has reset the stream, and not because the client broke a rule. */
+  #brokenOff = false
   readonly #writeDeadline: WriteDeadline
   /** Bytes counted as held for the client. */
   #held = 0
@@ -138,6 +142,7 @@ export class H2Exchange implements Reply, Outlet {
     this.#continueOwed = false
     this.#received += chunk.length
     this.#bodyDeadline?.received(chunk.length)
+    this.#owner.bodyReceived(chunk.length)
     // Of an answer that is complete, nobody needs the rest of the body.
     if (this.#state === FINISHING || this.#sink === null) return
     this.#sink.bodyData(ownChunk(chunk))
@@ -351,6 +356,7 @@ export class H2Exchange implements Reply, Outlet {
    * streams would end the response first, so that it would look complete.)
    */
   #breakOff(): void {
+    this.#brokenOff = true
     this.#stream.destroy(BROKEN_OFF)
   }
 
@@ -415,6 +421,11 @@ export class H2Exchange implements Reply, Outlet {
 
   // ---------------------------------------------------------------- ending
 
+  /** Gives up what could not be sent, if there is something. */
+  breakOffStalled(): void {
+    if (this.#unsent > 0) this.#breakOff()
+  }
+
   /** Answers a request that cannot be taken. The other streams of the connection go on. */
   refuseMessage(error: HttpError): void {
     this.#report(error.status, error.message)
@@ -445,7 +456,8 @@ export class H2Exchange implements Reply, Outlet {
     this.#bodyDeadline?.end()
     const { writableFinished, rstCode } = this.#stream
     this.#endExchange(this.#state === FINISHING && writableFinished && rstCode === NGHTTP2_NO_ERROR)
-    this.#owner.exchangeClosed(this)
+    const wasReset = !this.#brokenOff && (rstCode !== NGHTTP2_NO_ERROR || !writableFinished)
+    this.#owner.exchangeClosed(this, wasReset)
   }
 }
 
