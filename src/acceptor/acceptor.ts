@@ -147,7 +147,8 @@ export class Acceptor implements AcceptorControls {
     const { SecureConnections } = await import('./secure-connections.ts')
     this.#secure = new SecureConnections({
       settings,
-      material: tls,
+      // They may have changed meanwhile.
+      material: this.#tls ?? tls,
       h2,
       log: (level, kind, text, burst) => this.#limited(level, kind, text, burst),
     })

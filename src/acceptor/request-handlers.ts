@@ -72,13 +72,19 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     admission(limits, events),
     trustProxies(trust, events),
     // Next: allowed hosts.
+    ...(await hstsOf(options)),
     ...(await limitsOf(options)),
     ...(await redirects(options)),
-    // Next: HSTS.
     // Next: compression, then the cache.
     // Last: files, by the path of the request or because a response refers to them.
     ...(await fileHandlers(options)),
   ]
+}
+
+async function hstsOf({ settings }: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  if (settings.hsts === null) return []
+  const { hsts } = await import('../edge/hsts/hsts.ts')
+  return [hsts(settings.hsts)]
 }
 
 async function redirects({ settings, events, listeners }: RequestHandlerOptions) {

@@ -1,9 +1,7 @@
-import type { Span } from '../../bytes/span.ts'
-import type { Reply } from '../../http/exchange.ts'
-import type { Field, ResponseHead } from '../../http/response-head.ts'
+import type { Field } from '../../http/response-head.ts'
 import { AddedFields } from '../added-fields.ts'
+import { AddingExchange } from '../adding-exchange.ts'
 import type { EdgeHandler } from '../chain.ts'
-import { RelayedExchange } from '../relayed-exchange.ts'
 
 /**
  * What OWASP's secure headers project and the defaults of Django and helmet have in common, as far
@@ -25,29 +23,8 @@ export const SECURITY_HEADERS: readonly Field[] = [
 export function securityHeaders(): EdgeHandler {
   const added = new AddedFields(SECURITY_HEADERS)
   return (next) => (head, reply) => {
-    const exchange = new SecuredExchange(reply, added)
+    const exchange = new AddingExchange(reply, added)
     exchange.sink = next(head, exchange)
     return exchange
-  }
-}
-
-class SecuredExchange extends RelayedExchange {
-  readonly #added: AddedFields
-
-  constructor(reply: Reply, added: AddedFields) {
-    super(reply)
-    this.#added = added
-  }
-
-  override respond(head: ResponseHead, body: Span): boolean {
-    return this.reply.respond(this.#added.to(head), body)
-  }
-
-  override start(head: ResponseHead, body?: Span): boolean {
-    return this.reply.start(this.#added.to(head), body)
-  }
-
-  override refuse(status: number, options?: { close?: boolean; fields?: readonly Field[] }): void {
-    this.reply.refuse(status, { ...options, fields: this.#added.with(options?.fields ?? []) })
   }
 }
