@@ -1,7 +1,7 @@
 import { Networks } from '../edge/networks.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
-import type { Protocol } from '../http/connection.ts'
+import type { HeaderGate, Protocol } from '../http/connection.ts'
 import { ConnectionsPerAddress } from '../http/connections-per-address.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import { HttpServer, type Shortage } from '../http/http-server.ts'
@@ -67,6 +67,8 @@ export class Acceptor implements AcceptorControls {
   /** The newest certificates, also before they are in use. */
   #tls: TlsMaterial | null
   #backend: Backend | null = null
+  /** Null unless connections begin with a header of the PROXY protocol. */
+  #header: HeaderGate | null = null
   /** Null unless a listener uses TLS. */
   #secure: SecureConnections | null = null
   #accessLog: AccessLog | null = null
@@ -119,6 +121,7 @@ export class Acceptor implements AcceptorControls {
     this.#shortage = shortage
     const { maxConnections, warning } = shortage.connections()
     const handler = await this.#makeHandler(backend)
+    this.#header = await this.#headerGate()
     const { plain, h2 } = await protocols(
       settings,
       fds.some(({ tls }) => tls),
@@ -137,6 +140,19 @@ export class Acceptor implements AcceptorControls {
     )
     shortage.watch(server)
     return warning === '' ? ready : { ...ready, warnings: [warning] }
+  }
+
+  /** @returns null if connections do not begin with a header of the PROXY protocol */
+  async #headerGate(): Promise<HeaderGate | null> {
+    const { proxyProtocol, proxyAllowIps, proxyProtocolTls } = this.#options.settings
+    if (proxyProtocol === 'off') return null
+    const { headerGate } = await import('../http/proxy-protocol/header-gate.ts')
+    const allowed = new Networks(proxyAllowIps)
+    return headerGate({
+      versions: proxyProtocol,
+      expects: (address) => address === '' || allowed.include(address),
+      believesTls: proxyProtocolTls,
+    })
   }
 
   /** @returns null if no listener uses TLS; then nothing of it is loaded */
@@ -314,6 +330,7 @@ export class Acceptor implements AcceptorControls {
       serverName: settings.serverHeader ?? '',
       handler,
       maxConnections,
+      header: this.#header,
       perAddress: this.#connectionsPerAddress(),
       descriptors: shortage.limit,
       refused: publishEngineRefusals(this.#events),

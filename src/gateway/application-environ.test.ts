@@ -8,6 +8,8 @@ import { consoleErrors } from '../wsgi/error-stream.ts'
 import { emptyInput } from '../wsgi/input-stream.ts'
 import { ApplicationEnvirons } from './application-environ.ts'
 
+const HEADER = { clientAddress: '192.0.2.7', clientPort: 4711, secure: false }
+
 const peer = (): Peer => ({
   remoteAddress: '192.0.2.7',
   remotePort: 4711,
@@ -74,14 +76,20 @@ describe('the environ of an application in this process', () => {
   })
 
   test('has what a header of the PROXY protocol says', () => {
-    const proxied = { protocol: 'TCP4', proxyAddress: '10.0.0.1', proxyPort: 443, sender: '::1' }
+    const proxied = {
+      ...HEADER,
+      protocol: 'TCP4',
+      proxyAddress: '10.0.0.1',
+      proxyPort: 443,
+      sender: '::1',
+    }
     const environ = make()('GET / HTTP/1.1\r\nHost: x\r\n\r\n', { peer: { ...peer(), proxied } })
     expect(environ).toMatchObject({
       PROXY_PROTOCOL: 'TCP4',
       PROXY_ADDR: '10.0.0.1',
       PROXY_PORT: '443',
     })
-    const local = { protocol: 'LOCAL', proxyAddress: '', proxyPort: 0, sender: '::1' }
+    const local = { ...HEADER, protocol: 'LOCAL', proxyAddress: '', proxyPort: 0, sender: '::1' }
     const other = make()('GET / HTTP/1.1\r\nHost: x\r\n\r\n', {
       peer: { ...peer(), proxied: local },
     })

@@ -8,6 +8,8 @@ import type { RequestHead } from '../http/request-head.ts'
 import { EnvironWriter, usualEnviron } from './environ.ts'
 import { encodeString } from './marshal.ts'
 
+const HEADER = { clientAddress: '192.0.2.7', clientPort: 4711, secure: false }
+
 const PYTHON = `
 import json, marshal, struct, sys
 data = sys.stdin.buffer.read()
@@ -136,7 +138,13 @@ describe('an environ', () => {
   })
 
   it('has what a header of the PROXY protocol says', () => {
-    const proxied = { protocol: 'TCP6', proxyAddress: 'fd00::1', proxyPort: 443, sender: '::1' }
+    const proxied = {
+      ...HEADER,
+      protocol: 'TCP6',
+      proxyAddress: 'fd00::1',
+      proxyPort: 443,
+      sender: '::1',
+    }
     const facts = { peer: makePeer({ proxied }) }
     expect(environ(get('/'), facts)).toMatchObject({
       PROXY_PROTOCOL: 'TCP6',

@@ -40,6 +40,24 @@ export interface SecureGate {
   whenSpace(callback: () => void): void
 }
 
+/** What a {@link HeaderGate} tells the server. */
+export interface HeaderHost {
+  /** The connection goes on without TLS, so an answer can be read. */
+  readonly plain: boolean
+  /** The header is read, or there is none: hands the socket on to what takes its place. */
+  proceed(awaited: Connection, socket: Socket): Connection
+  /** See {@link GateHost.turnAway}. */
+  turnAway(socket: Socket, answer: string): void
+}
+
+/** Takes from each connection what comes before TLS and HTTP: a header of the PROXY protocol. */
+export interface HeaderGate {
+  /** Whether connections from this address begin with a header; `''` for a unix socket. */
+  expects(remoteAddress: string): boolean
+  /** Begins to read, and is a connection of the server until there is another one. */
+  connect(socket: Socket, context: ConnectionContext, host: HeaderHost): Connection
+}
+
 /**
  * A client's connection, as the server sees it. It registers itself with the `deadlines` and the
  * `idle` list of its context, and calls `closed` when it is gone.

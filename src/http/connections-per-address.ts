@@ -27,10 +27,10 @@ export class ConnectionsPerAddress {
   /**
    * Counts a connection until it is closed.
    *
+   * @param address whose it is
    * @returns false if its address has too many already; then it is not counted
    */
-  admit(socket: Socket): boolean {
-    const address = socket.remoteAddress ?? ''
+  admit(socket: Socket, address = socket.remoteAddress ?? ''): boolean {
     if (address === '' || this.#exempt(address)) return true
     const key = addressKey(address)
     const count = this.#counts.get(key) ?? 0

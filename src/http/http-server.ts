@@ -1,7 +1,15 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { acceptSockets, pauseAccepting } from '../transport/accept-sockets.ts'
-import type { Connection, ConnectionContext, GateHost, Protocol, SecureGate } from './connection.ts'
+import { proxyHeaderOf } from '../transport/proxy-protocol/proxy-header.ts'
+import type {
+  Connection,
+  ConnectionContext,
+  GateHost,
+  HeaderGate,
+  Protocol,
+  SecureGate,
+} from './connection.ts'
 import type { ConnectionsPerAddress } from './connections-per-address.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
@@ -20,6 +28,8 @@ export interface HttpServerOptions
    * answered 503. 0 disables the limit.
    */
   readonly maxConnections: number
+  /** Takes a header from the beginning of each connection. */
+  readonly header?: HeaderGate | null
   /** Limits the connections of each address. */
   readonly perAddress?: ConnectionsPerAddress | null
   /**
@@ -160,7 +170,10 @@ export class HttpServer {
       return null
     }
     // At once, so that it costs the server as little as possible.
-    if (this.#perAddress !== null && !this.#perAddress.admit(socket)) {
+    const header = this.#options.header ?? null
+    // The header tells whose connection it is.
+    const named = header?.expects(socket.remoteAddress ?? '')
+    if (this.#perAddress !== null && !named && !this.#perAddress.admit(socket)) {
       const address = socket.remoteAddress ?? ''
       if (gate !== null) socket.destroy()
       else this.#turnAwayAtOnce(socket)
@@ -183,10 +196,34 @@ export class HttpServer {
       this.#options.turnsAway(scarce ? 'descriptors' : 'connections', socket.remoteAddress ?? '')
       return null
     }
+    if (header !== null) return this.#awaitHeader(socket, header, gate)
+    return this.#connect(socket, gate)
+  }
+
+  #connect(socket: Socket, gate: SecureGate | null): Connection {
     if (gate !== null) return this.#secure(socket, gate)
     const connection = this.#options.protocol.connect(socket, this.#context)
     this.#connections.add(connection)
     return connection
+  }
+
+  #awaitHeader(socket: Socket, header: HeaderGate, gate: SecureGate | null): Connection {
+    const awaited = header.connect(socket, this.#context, {
+      plain: gate === null,
+      proceed: (before) => {
+        const address = proxyHeaderOf(socket)?.clientAddress ?? null
+        const connection = this.#connect(socket, gate)
+        this.#connectionClosed(before)
+        if (address !== null && this.#perAddress?.admit(socket, address) === false) {
+          connection.destroy()
+          this.#options.turnsAway('address', address)
+        }
+        return connection
+      },
+      turnAway: this.#gateHost.turnAway,
+    })
+    this.#connections.add(awaited)
+    return awaited
   }
 
   #secure(socket: Socket, gate: SecureGate): Connection {

@@ -16,6 +16,7 @@ describe('limits', () => {
     fieldSize: FIELD_SIZE_CEILING,
     head: HEAD_CEILING,
     headerMap: 'drop',
+    forwarderHeaders: new Set(),
   }
 
   it('are by default those of Gunicorn, and 64 KiB for the head', () => {
@@ -25,6 +26,7 @@ describe('limits', () => {
       fieldSize: 8190,
       head: 65536,
       headerMap: 'drop',
+      forwarderHeaders: new Set(),
     })
   })
 

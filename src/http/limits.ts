@@ -1,3 +1,5 @@
+import type { FieldName } from './field-names.ts'
+
 /** What happens to a field whose name has an underscore; see {@link HeadLimits.headerMap}. */
 export type HeaderMap = 'drop' | 'refuse' | 'dangerous'
 
@@ -45,6 +47,13 @@ export interface HeadLimits {
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set()
+
+/** Whether a name with an underscore stays, of the fields that {@link HeadLimits.headerMap} drops. */
+export function isForwarderHeader({ id, lower }: FieldName, limits: HeadLimits): boolean {
+  const names = limits.forwarderHeaders
+  if (names === undefined || id >= 0) return false
+  return names.has(lower) || names.has('*')
+}
 
 /** Gunicorn's defaults, and 64 KiB for the head. */
 export const DEFAULT_HEAD_LIMITS: HeadLimits = {

@@ -1,4 +1,7 @@
+import type { ProxyHeader } from '../transport/proxy-protocol/proxy-header.ts'
 import type { TlsFacts } from '../transport/tls/tls-facts.ts'
+
+export type { ProxyHeader }
 
 /** The addresses of a connection, as text. */
 export interface Peer {
@@ -6,7 +9,10 @@ export interface Peer {
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
-  /** The connection is encrypted all the way to this process. */
+  /**
+   * The connection is encrypted all the way to this process, or to the proxy that says so in a
+   * header of the PROXY protocol.
+   */
   readonly encrypted: boolean
   /** What is known of its encryption; null without. */
   readonly tls: TlsFacts | null
@@ -19,16 +25,4 @@ export interface Peer {
    * For the gateway, which keeps here what it made of the addresses. The engine does not read it.
    */
   environPart: object | null
-}
-
-/** What a header of the PROXY protocol says, and who has sent it. */
-export interface ProxyHeader {
-  /** As Gunicorn names it: `TCP4`, `TCP6`, `UNIX`, `UNSPEC` or `LOCAL`. */
-  readonly protocol: string
-  /** The address that the client has connected to; `''` if the header names none. */
-  readonly proxyAddress: string
-  /** 0 if the header names none. */
-  readonly proxyPort: number
-  /** The address of the proxy: the other end of the connection itself. */
-  readonly sender: string
 }

@@ -87,8 +87,7 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
       // joined with "=".
       const missing =
         value === undefined || (!token.inlineValue && /^-./.test(value) && !/^-[0-9.]/.test(value))
-      if (missing && OPTIONAL_VALUES.has(name)) value = OPTIONAL_VALUES.get(name)
-      else if (missing)
+      if (missing)
         throw new SettingsError(
           'missing-value',
           `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`,
@@ -129,17 +128,14 @@ function withSwitches(args: readonly string[]): string[] {
   for (let index = 0; index < joined.length && joined[index] !== '--'; index++) {
     const flag = flags.get(joined[index]!)
     if (flag === undefined || !('setting' in flag)) continue
-    const { switchedOn, choices } = flag.setting
+    const { switchedOn, choices, spellings = {} } = flag.setting
     if (switchedOn === undefined) continue
     const next = joined[index + 1]
-    const given = next !== undefined && choices!.includes(next)
+    const given = next !== undefined && (choices!.includes(next) || Object.hasOwn(spellings, next))
     joined.splice(index, given ? 2 : 1, `${joined[index]}=${given ? next : switchedOn}`)
   }
   return joined
 }
-
-/** Flags of Gunicorn whose value may be left out, with the value that this means. */
-const OPTIONAL_VALUES: ReadonlyMap<string, string> = new Map([['--proxy-protocol', 'auto']])
 
 /** Gunicorn accepts the beginning of a long flag if no other flag begins like that. */
 function withWholeFlags(args: readonly string[]): string[] {

@@ -118,6 +118,8 @@ export interface SettingDefinition {
    * this one, as `true` does in a config file; `false` is the default.
    */
   readonly switchedOn?: string
+  /** Other spellings of choices, which Gunicorn accepts: text in lower case → the choice. */
+  readonly spellings?: Readonly<Record<string, string>>
   /** Bounds of a number, inclusive. */
   readonly minimum?: number
   readonly maximum?: number

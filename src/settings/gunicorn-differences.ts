@@ -51,6 +51,10 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   ciphers: 'the default is the list of Node.js',
   forwarded_allow_ips:
     'in a config file also a list; see also [`forwarded_headers`](behind-a-proxy.md)',
+  proxy_protocol:
+    'a connection of `proxy_allow_ips` without a header is refused; `LOCAL` and `UNKNOWN` mean the ' +
+    "proxy's own address",
+  proxy_allow_ips: 'in a config file also a list; also `--proxy-allow-ips`',
   forwarder_headers:
     'in a config file also a list; a path that is not below `SCRIPT_NAME` is served as it is',
   access_log_format: 'the same atoms, with [a few differences](logging.md#text); also `json`',

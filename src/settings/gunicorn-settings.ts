@@ -76,19 +76,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     advice: 'use h2c for HTTP/2 without TLS by prior knowledge; there is no upgrade to it',
   },
   {
-    name: 'proxy_protocol',
-    flags: ['--proxy-protocol'],
-    ...REFUSED,
-    advice:
-      'the PROXY protocol is not supported; for proxies that set headers see forwarded_allow_ips',
-  },
-  {
-    name: 'proxy_allow_ips',
-    flags: ['--proxy-allow-from'],
-    ...IGNORED,
-    advice: withoutEffect('proxy_protocol'),
-  },
-  {
     name: 'protocol',
     flags: ['--protocol'],
     takesValue: true,

@@ -149,7 +149,8 @@ const readers: Readonly<Record<SettingType, Reader>> = {
   choice: (raw, setting) => {
     if (setting.switchedOn !== undefined && typeof raw === 'boolean')
       return raw ? setting.switchedOn : setting.default
-    const value = typeof raw === 'string' ? raw.trim().toLowerCase() : undefined
+    const text = typeof raw === 'string' ? raw.trim().toLowerCase() : undefined
+    const value = text === undefined ? undefined : (setting.spellings?.[text] ?? text)
     if (value === undefined || !setting.choices!.includes(value))
       throw new ValueError(`expected ${expectation(setting)}`, raw)
     return value

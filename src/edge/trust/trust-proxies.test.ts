@@ -7,6 +7,8 @@ import { clientOf, type RequestHead } from '../../http/request-head.ts'
 import { RequestEvents } from '../../observe/request-events.ts'
 import { type TrustOptions, trustProxies } from './trust-proxies.ts'
 
+const HEADER = { clientAddress: '192.0.2.7', clientPort: 4711, secure: false }
+
 const USUAL: TrustOptions = {
   proxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'],
   secureHeaders: { 'X-FORWARDED-PROTO': 'https', 'X-FORWARDED-SSL': 'on' },
@@ -106,7 +108,13 @@ describe('without forwarded_headers, as in Gunicorn', () => {
   })
 
   it('trusts who has connected, whomever a header of the PROXY protocol names', () => {
-    const proxied = { protocol: 'TCP4', proxyAddress: '', proxyPort: 0, sender: '10.0.0.1' }
+    const proxied = {
+      ...HEADER,
+      protocol: 'TCP4',
+      proxyAddress: '',
+      proxyPort: 0,
+      sender: '10.0.0.1',
+    }
     const from = { remoteAddress: '6.6.6.6', proxied }
     expect(setUp({}, from).trusted('X-Forwarded-Proto: https').head.secure).toBe(true)
     const strict = setUp({ forwardedHeaders: 'legacy' }, from)

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { EMPTY, Span } from '../../bytes/span.ts'
 import { bytesTaken } from '../../transport/node-internals.ts'
+import { type ProxyHeader, proxyHeaderOf } from '../../transport/proxy-protocol/proxy-header.ts'
 import { reset } from '../../transport/reset.ts'
 import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
 import { unacknowledged } from '../../transport/unacknowledged.ts'
@@ -33,6 +34,7 @@ export class H1Connection
   readonly remoteAddress: string
   readonly remotePort: number
   readonly encrypted: boolean
+  readonly proxied: ProxyHeader | null
   readonly tls: TlsFacts | null
   environPart: object | null = null
   deadlinesPlace = -1
@@ -70,10 +72,12 @@ export class H1Connection
     this.#ending = new LingeringClose(socket, context)
     this.#bodyDeadline = new BodyDeadline(deadlines, timeouts, rates)
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
-    this.remoteAddress = socket.remoteAddress ?? ''
-    this.remotePort = socket.remotePort ?? 0
+    const proxied = proxyHeaderOf(socket)
+    this.proxied = proxied
+    this.remoteAddress = proxied?.clientAddress ?? socket.remoteAddress ?? ''
+    this.remotePort = proxied?.clientPort || (socket.remotePort ?? 0)
     this.tls = tlsFactsOf(socket)
-    this.encrypted = this.tls !== null
+    this.encrypted = this.tls !== null || proxied?.secure === true
     deadlines.add(this)
     this.#headDeadline = deadlines.in(timeouts.header)
     context.idle.addSilent(this)
@@ -101,7 +105,7 @@ export class H1Connection
   }
 
   get unacknowledged(): number | null {
-    return unacknowledged(this.localPort, this.remotePort)
+    return unacknowledged(this.localPort, this.#socket.remotePort ?? 0)
   }
 
   get bytesSent(): number {

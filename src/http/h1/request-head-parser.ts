@@ -30,7 +30,7 @@ import {
   requestLineTooLong,
   tooManyFields,
 } from '../head-refusals.ts'
-import { effectiveLimits, type HeadLimits } from '../limits.ts'
+import { effectiveLimits, type HeadLimits, isForwarderHeader } from '../limits.ts'
 import { methodName } from '../methods.ts'
 import { expectedNames } from './expected-names.ts'
 import { FieldLine } from './field-line.ts'
@@ -104,7 +104,7 @@ export class RequestHeadParser {
   readonly #fieldSizeLimit: number
   readonly #headLimit: number
   readonly #headerMap: HeadLimits['headerMap']
-  readonly #forwarderHeaders: ReadonlySet<string>
+  readonly #limits: HeadLimits
 
   #current: H1RequestHead
   #phase: number
@@ -141,7 +141,7 @@ export class RequestHeadParser {
     this.#fieldSizeLimit = effective.fieldSize
     this.#headLimit = effective.head
     this.#headerMap = effective.headerMap
-    this.#forwarderHeaders = effective.forwarderHeaders
+    this.#limits = effective
     this.#current = new H1RequestHead()
     this.#phase = BEFORE
     this.#emptyLineSeen = false
@@ -525,7 +525,11 @@ export class RequestHeadParser {
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--
     const name = this.#name!
-    if (name.hasUnderscore && this.#headerMap !== 'dangerous' && !this.#isForwarders(name)) {
+    if (
+      name.hasUnderscore &&
+      this.#headerMap !== 'dangerous' &&
+      !isForwarderHeader(name, this.#limits)
+    ) {
       if (this.#headerMap === 'drop') return
       throw refusedUnderscore(
         bytes,
@@ -547,12 +551,6 @@ export class RequestHeadParser {
     head.fields.push(this.#lineStart, this.#nameEnd, start, end)
     head.names.push(name)
     head.fieldCount++
-  }
-
-  /** Such a name stays for now: whether the peer may send it is not decided here. */
-  #isForwarders({ lower, id }: FieldName): boolean {
-    if (id >= 0) return false
-    return this.#forwarderHeaders.has(lower) || this.#forwarderHeaders.has('*')
   }
 
   #fieldTooLong(bytes: Buffer, nameEnd: number): HttpError {

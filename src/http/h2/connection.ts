@@ -8,6 +8,7 @@ import {
 import type { Socket } from 'node:net'
 import type { Span } from '../../bytes/span.ts'
 import { bytesTaken, bytesUnsent } from '../../transport/node-internals.ts'
+import { type ProxyHeader, proxyHeaderOf } from '../../transport/proxy-protocol/proxy-header.ts'
 import { reset } from '../../transport/reset.ts'
 import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
 import { unacknowledged } from '../../transport/unacknowledged.ts'
@@ -54,6 +55,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   readonly remoteAddress: string
   readonly remotePort: number
   readonly encrypted: boolean
+  readonly proxied: ProxyHeader | null
   readonly tls: TlsFacts | null
   environPart: object | null = null
   deadlinesPlace = -1
@@ -83,10 +85,12 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     const { deadlines, timeouts, rates } = context
     this.context = context
     this.#socket = socket
-    this.remoteAddress = socket.remoteAddress ?? ''
-    this.remotePort = socket.remotePort ?? 0
+    const proxied = proxyHeaderOf(socket)
+    this.proxied = proxied
+    this.remoteAddress = proxied?.clientAddress ?? socket.remoteAddress ?? ''
+    this.remotePort = proxied?.clientPort || (socket.remotePort ?? 0)
     this.tls = tlsFactsOf(socket)
-    this.encrypted = this.tls !== null
+    this.encrypted = this.tls !== null || proxied?.secure === true
     this.#heads = new HeadReader(context.limits)
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
     this.#abuse = new AbuseWatch(deadlines.now)
@@ -122,7 +126,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   }
 
   get unacknowledged(): number | null {
-    return unacknowledged(this.localPort, this.remotePort)
+    return unacknowledged(this.localPort, this.#socket.remotePort ?? 0)
   }
 
   get blocked(): boolean {

@@ -35,7 +35,7 @@ import {
   requestLineTooLong,
   tooManyFields,
 } from '../head-refusals.ts'
-import { effectiveLimits, type HeadLimits } from '../limits.ts'
+import { effectiveLimits, type HeadLimits, isForwarderHeader } from '../limits.ts'
 import type { H2RequestHead } from './request-head.ts'
 
 /** How much of a request line is logged if it is refused. */
@@ -238,7 +238,11 @@ export class HeadReader {
           ? guess
           : findName(bytes, start, nameEnd)
       checkValue(bytes, valueStart, valueEnd, name)
-      if (name.hasUnderscore && headerMap !== 'dangerous') {
+      if (
+        name.hasUnderscore &&
+        headerMap !== 'dangerous' &&
+        !isForwarderHeader(name, this.#limits)
+      ) {
         if (headerMap === 'drop') continue
         throw refusedUnderscore(bytes, { start, nameEnd }, 'has an underscore')
       }

@@ -73,4 +73,44 @@ A request in which two of these headers disagree is answered with 400.`,
 The others become variables such as \`HTTP_REMOTE_USER\`.
 See \`forwarded_allow_ips\` for who is trusted.`,
   },
+  {
+    name: 'proxy_protocol',
+    section: 'Responses and proxies',
+    flags: ['--proxy-protocol'],
+    type: 'choice',
+    choices: ['off', 'v1', 'v2', 'auto'],
+    switchedOn: 'auto',
+    spellings: { false: 'off', '0': 'off', none: 'off', true: 'auto', '1': 'auto' },
+    metavar: 'MODE',
+    default: 'off',
+    doc: `Whether connections from \`proxy_allow_ips\` begin with a header of the PROXY protocol:
+\`v1\`, \`v2\`, or \`auto\` for either, which the flag alone means.
+
+The addresses of the header are then those of the connection, before TLS and HTTP.
+A connection from there without a header is refused, and so is a header from elsewhere.
+See [the guide](../guides/behind-a-proxy.md#the-proxy-protocol).`,
+  },
+  {
+    name: 'proxy_allow_ips',
+    section: 'Responses and proxies',
+    flags: ['--proxy-allow-from', '--proxy-allow-ips'],
+    type: 'strings',
+    rule: 'networks',
+    metavar: 'ADDRESSES',
+    default: ['127.0.0.1', '::1'],
+    doc: `Addresses and networks of the proxies that send headers of the PROXY protocol; comma
+separated, \`*\` for all.
+
+It has an effect with \`proxy_protocol\` only.
+Connections over a Unix socket are always among them.`,
+  },
+  {
+    name: 'proxy_protocol_tls',
+    section: 'Responses and proxies',
+    flags: ['--proxy-protocol-tls'],
+    type: 'boolean',
+    default: false,
+    doc: `Whether a header of the PROXY protocol may say that the client used TLS, so that
+\`wsgi.url_scheme\` is \`https\` (\`send-proxy-v2-ssl\` in HAProxy).`,
+  },
 ] as const satisfies readonly SettingDefinition[]

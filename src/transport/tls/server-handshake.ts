@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type Receiver, readEvents, socketOn } from '../accept-sockets.ts'
 import { certificateError, emitTlsErrors, receiveTls, takeTlsHandle } from '../node-internals.ts'
+import { proxyHeaderOf, setProxyHeader } from '../proxy-protocol/proxy-header.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import { type ClientIdentity, setTlsFacts, type TlsFacts } from './tls-facts.ts'
 
@@ -59,6 +60,7 @@ export class ServerHandshake {
     const begin = (socket: Socket): Receiver => {
       const asked = this.#contexts.asksForCertificates
       setTlsFacts(socket, new SocketFacts(socket, tls, asked))
+      setProxyHeader(socket, proxyHeaderOf(this.#connection))
       return take(socket)
     }
     tls.removeAllListeners('error')
