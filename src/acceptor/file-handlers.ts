@@ -16,20 +16,29 @@ export interface FileHandlerOptions {
   readonly warn: (kind: string, text: string) => void
 }
 
+/** The handlers that send files. Each list has one or none. */
+export interface FileHandlers {
+  /** Answers by the path of the request. */
+  readonly byPath: EdgeHandler[]
+  /** Answers with the files that responses of the application refer to. */
+  readonly byResponse: EdgeHandler[]
+}
+
 /** The share of the descriptors for files that are sent. */
 const SHARE_OF_FILES = 1 / 10
 
 /** The handlers that send files, of which one or both are asked for. */
-export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions): EdgeHandler[] {
+export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions): FileHandlers {
   const store = new FileStore({
     bytes: Math.floor(settings.staticCache / acceptorsOf(settings)),
     descriptors: Math.max(16, Math.floor(descriptorLimit() * SHARE_OF_FILES)),
     tell: (text) => warn('files that may not be read', text),
   })
   const { memory } = spool
-  const handlers: EdgeHandler[] = []
+  const byPath: EdgeHandler[] = []
+  const byResponse: EdgeHandler[] = []
   if (Object.keys(settings.static).length > 0) {
-    handlers.push(
+    byPath.push(
       staticFiles({
         folders: settings.static,
         rootPath: settings.rootPath,
@@ -43,7 +52,7 @@ export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions)
     )
   }
   if (settings.sendfileRoot.length > 0 || Object.keys(settings.accelRedirect).length > 0) {
-    handlers.push(
+    byResponse.push(
       sendfile({
         roots: settings.sendfileRoot,
         redirects: settings.accelRedirect,
@@ -54,5 +63,5 @@ export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions)
       }),
     )
   }
-  return handlers
+  return { byPath, byResponse }
 }

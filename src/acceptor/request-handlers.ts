@@ -5,12 +5,13 @@ import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
-import { runtimeOf } from '../settings/runtime.ts'
+import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import type { Development } from './development.ts'
+import type { FileHandlers } from './file-handlers.ts'
 import type { InheritedListener } from './messages.ts'
 
 /** What the handlers of an acceptor are made from. */
@@ -64,6 +65,7 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     headerMap: settings.headerMap,
     forwardedHeaders: settings.forwardedHeaders,
   }
+  const files = await fileHandlers(options)
   return [
     // Outermost, so that the answer of any other handler is seen.
     observeRequests(events),
@@ -75,9 +77,11 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     ...(await hstsOf(options)),
     ...(await limitsOf(options)),
     ...(await redirects(options)),
-    // Next: compression, then the cache.
-    // Last: files, by the path of the request or because a response refers to them.
-    ...(await fileHandlers(options)),
+    // Outside of the cache, which would not notice that a file has changed.
+    ...files.byPath,
+    ...(await cacheOf(options)),
+    // Next: compression, inside of the cache: what is stored is compressed once.
+    ...files.byResponse,
   ]
 }
 
@@ -85,6 +89,23 @@ async function hstsOf({ settings }: RequestHandlerOptions): Promise<EdgeHandler[
   if (settings.hsts === null) return []
   const { hsts } = await import('../edge/hsts/hsts.ts')
   return [hsts(settings.hsts)]
+}
+
+async function cacheOf({ settings, events, spool }: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  if (settings.cache === null) return []
+  const { cache } = await import('../edge/cache/cache.ts')
+  return [
+    cache({
+      bytes: Math.ceil(settings.cache / acceptorsOf(settings)),
+      largest: settings.cacheEntrySize,
+      wait: settings.cacheWait,
+      heuristic: settings.cacheHeuristic / 100,
+      clientCertificates: settings.certReqs !== 0,
+      purgeFrom: settings.cachePurgeFrom,
+      memory: spool.memory,
+      events,
+    }),
+  ]
 }
 
 async function redirects({ settings, events, listeners }: RequestHandlerOptions) {
@@ -119,10 +140,11 @@ async function securityHeadersOf({ settings }: RequestHandlerOptions): Promise<E
   return [securityHeaders()]
 }
 
-async function fileHandlers(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+async function fileHandlers(options: RequestHandlerOptions): Promise<FileHandlers> {
   const { static: folders, sendfileRoot, accelRedirect } = options.settings
   const isEmpty = (record: object) => Object.keys(record).length === 0
-  if (isEmpty(folders) && isEmpty(accelRedirect) && sendfileRoot.length === 0) return []
+  if (isEmpty(folders) && isEmpty(accelRedirect) && sendfileRoot.length === 0)
+    return { byPath: [], byResponse: [] }
   const { fileHandlers } = await import('./file-handlers.ts')
   return fileHandlers(options)
 }

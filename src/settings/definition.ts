@@ -18,6 +18,7 @@ export const SECTION_NAMES = [
   'Application',
   'Responses and proxies',
   'Static files',
+  'Cache and compression',
   'Logging',
   'Server hooks',
   'Metrics',

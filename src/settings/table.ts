@@ -6,6 +6,7 @@
  */
 import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
+import { cacheSettings } from './sections/cache.ts'
 import { configurationSettings } from './sections/configuration.ts'
 import { developmentSettings } from './sections/development.ts'
 import { fairnessSettings } from './sections/fairness.ts'
@@ -36,6 +37,7 @@ export const settingsTable = [
   ...responseSettings,
   ...trustSettings,
   ...staticFileSettings,
+  ...cacheSettings,
   ...loggingSettings,
   ...hookSettings,
   ...metricsSettings,

@@ -35,7 +35,7 @@ export class ScriptedEngine implements Reply {
   /** What the handler did, in order. */
   readonly said: string[] = []
   head: ResponseHead | null = null
-  #sink: RequestSink | null = null
+  sink: RequestSink | null = null
 
   constructor(peer: Peer = CLIENT) {
     this.peer = peer
@@ -44,22 +44,22 @@ export class ScriptedEngine implements Reply {
   /** Gives the handler a request without a body. */
   request(handler: RequestHandler, text: string): this {
     this.begin(handler, text)
-    this.#sink?.bodyEnd()
+    this.sink?.bodyEnd()
     return this
   }
 
   /** Gives the handler the head of a request. */
   begin(handler: RequestHandler, text: string): RequestSink {
     const sink = handler(parseHead(text), this)
-    this.#sink = sink
+    this.sink = sink
     sink.begin()
     return sink
   }
 
   /** The exchange is over. */
   close(completed: boolean, refusedWith?: number): void {
-    const sink = this.#sink
-    this.#sink = null
+    const sink = this.sink
+    this.sink = null
     sink?.closed(completed, refusedWith)
   }
 

@@ -1,0 +1,110 @@
+import type { Peer } from '../../http/exchange.ts'
+import { type FieldName, fieldNames } from '../../http/field-names.ts'
+import type { RequestHead, TargetForm } from '../../http/request-head.ts'
+import type { Field } from '../../http/response-head.ts'
+
+/**
+ * A copy of a request's head with other fields. It has its own memory, so it may outlive the
+ * connection that the request came on.
+ */
+export class RewrittenHead implements RequestHead {
+  readonly bytes: Buffer
+  readonly protocol: string
+  readonly method: string
+  readonly targetForm: TargetForm
+  readonly targetStart = 0
+  readonly targetEnd: number
+  readonly pathStart: number
+  readonly pathEnd: number
+  readonly queryStart: number
+  readonly queryEnd: number
+  readonly hasQuery: boolean
+  readonly hasAuthority: boolean
+  readonly authorityStart: number
+  readonly authorityEnd: number
+  readonly fieldCount: number
+  readonly fields: readonly number[]
+  readonly names: readonly FieldName[]
+  readonly host: number
+  secure: boolean
+  client: Peer | null
+  scriptName: string | null
+  readonly hasBody = false
+  readonly contentLength = -1
+  readonly expectContinue = false
+  readonly #requestLine: string
+
+  /**
+   * @param head of a request without a body, in origin-form
+   * @param removed names of fields to leave out, in lower case
+   * @param added fields to add
+   */
+  constructor(head: RequestHead, removed: ReadonlySet<string>, added: readonly Field[]) {
+    const { bytes, targetStart, targetEnd, authorityStart, authorityEnd } = head
+    const parts: Buffer[] = []
+    let at = 0
+    const append = (part: Buffer): number => {
+      parts.push(part)
+      at += part.length
+      return at
+    }
+    this.targetEnd = append(bytes.subarray(targetStart, targetEnd))
+    this.pathStart = head.pathStart - targetStart
+    this.pathEnd = head.pathEnd - targetStart
+    this.queryStart = head.queryStart - targetStart
+    this.queryEnd = head.queryEnd - targetStart
+    this.authorityStart = at
+    this.authorityEnd = append(bytes.subarray(authorityStart, authorityEnd))
+    const fields: number[] = []
+    const names: FieldName[] = []
+    const field = (name: FieldName, nameBytes: Buffer, value: Buffer) => {
+      fields.push(at, append(nameBytes), at, append(value))
+      names.push(name)
+    }
+    let host = -1
+    for (let i = 0; i < head.fieldCount; i++) {
+      const name = head.names[i]!
+      if (removed.has(name.lower)) continue
+      if (i === head.host) host = names.length
+      const [nameStart, nameEnd, valueStart, valueEnd] = head.fields.slice(i * 4, i * 4 + 4)
+      field(name, bytes.subarray(nameStart, nameEnd), bytes.subarray(valueStart, valueEnd))
+    }
+    for (const [name, value] of added)
+      field(fieldNames.named(name), Buffer.from(name, 'latin1'), Buffer.from(value, 'latin1'))
+    this.bytes = Buffer.concat(parts, at)
+    this.fields = fields
+    this.names = names
+    this.fieldCount = names.length
+    this.host = host
+    this.protocol = head.protocol
+    this.method = head.method
+    this.targetForm = head.targetForm
+    this.hasQuery = head.hasQuery
+    this.hasAuthority = head.hasAuthority
+    this.secure = head.secure
+    this.client = head.client
+    this.scriptName = head.scriptName
+    this.#requestLine = head.requestLine()
+  }
+
+  get target(): string {
+    return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
+  }
+
+  requestLine(): string {
+    return this.#requestLine
+  }
+
+  value(index: number): string {
+    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
+  }
+
+  get(lowerName: string): string | undefined {
+    let joined: string | undefined
+    for (let index = 0; index < this.fieldCount; index++) {
+      if (this.names[index]!.lower !== lowerName) continue
+      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
+    }
+    return joined
+  }
+}
