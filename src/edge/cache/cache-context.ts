@@ -12,8 +12,8 @@ export interface CacheOptions {
   /** How long a request waits for the response to another one, in seconds. */
   readonly wait: number
   /**
-   * The share of the age since Last-Modified for which a response without a lifetime is fresh; 0 for
-   * none.
+   * The share of the age since Last-Modified for which a response without a lifetime is fresh; 0
+   * for none.
    */
   readonly heuristic: number
   /** Clients may have certificates. The answers to those that have one are not stored. */

@@ -397,8 +397,7 @@ describe('what an attacker may try', () => {
   })
 
   it('a client certificate keeps an answer from others', () => {
-    const clientCertificate = {}
-    const tls = { clientCertificate } as unknown as NonNullable<typeof CLIENT.tls>
+    const tls = { client: { certificate: {} } } as unknown as NonNullable<typeof CLIENT.tls>
     const scene = new Scene({ clientCertificates: true }).always([MINUTE])
     const client = new Client({ ...CLIENT, tls })
     client.request(scene.handler, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')

@@ -30,7 +30,9 @@ const SAFE: ReadonlySet<string> = new Set([
   'SEARCH',
   'QUERY',
 ])
-/** They are about the client's copy, or a part; the application is asked about ours, or the whole. */
+/**
+ * They are about the client's copy, or a part; the application is asked about ours, or the whole.
+ */
 const OWN_QUESTION: ReadonlySet<string> = new Set([
   'cache-control',
   'if-modified-since',
@@ -42,8 +44,8 @@ const OWN_QUESTION: ReadonlySet<string> = new Set([
 const NOTHING_ADDED: readonly Field[] = []
 
 /**
- * A shared cache in front of the application (RFC 9111): stores responses that say for how long they
- * are fresh, and answers with them.
+ * A shared cache in front of the application (RFC 9111): stores responses that say for how long
+ * they are fresh, and answers with them.
  *
  * Requests for the same response at the same time are one request to the application; the others
  * wait for it. `PURGE` drops a response, from the addresses of `purgeFrom`.
@@ -80,7 +82,7 @@ class Cache {
   /** Whether the application knows the client by its certificate, as it does by Authorization. */
   #isKnown({ peer }: Reply): boolean {
     const { clientCertificates } = this.#context.options
-    return clientCertificates && peer.tls !== null && peer.tls.clientCertificate !== null
+    return clientCertificates && (peer.tls?.client?.certificate ?? null) !== null
   }
 
   #pass(head: RequestHead, reply: Reply, why: Forwarded): RequestSink {

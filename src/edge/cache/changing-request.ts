@@ -7,8 +7,8 @@ import { PassedRequest } from './passed-request.ts'
 import { authorityOf, keyOf, resourceKey } from './request-facts.ts'
 
 /**
- * A request with an unsafe method. If it succeeds, it may have changed what is stored for its target
- * and for the URLs that its answer names (RFC 9111 §4.4).
+ * A request with an unsafe method. If it succeeds, it may have changed what is stored for its
+ * target and for the URLs that its answer names (RFC 9111 §4.4).
  */
 export class ChangingRequest extends PassedRequest {
   readonly #context: CacheContext

@@ -70,10 +70,10 @@ export interface RequestFacts {
 /**
  * Reads what the cache has to know of a GET or HEAD.
  *
- * The key has the scheme, the authority and the target exactly as the application gets them: nothing
- * is decoded, folded or left out, so no two requests that an application could tell apart by them
- * share an answer. The fields from which applications behind proxies take their own address choose
- * among the variants of the resource.
+ * The key has the scheme, the authority and the target exactly as the application gets them:
+ * nothing is decoded, folded or left out, so no two requests that an application could tell apart
+ * by them share an answer. The fields from which applications behind proxies take their own address
+ * choose among the variants of the resource.
  *
  * @returns null if the store is not for this request
  */

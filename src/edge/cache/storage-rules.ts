@@ -37,12 +37,12 @@ export interface StorageRules {
 }
 
 /**
- * Decides whether a response to a GET without Authorization may be stored (RFC 9111 §3), and for how
- * long it is fresh (§4.2).
+ * Decides whether a response to a GET without Authorization may be stored (RFC 9111 §3), and for
+ * how long it is fresh (§4.2).
  *
  * `http-cache-semantics` has the rules. It reads names of directives in one case only, takes
- * malformed numbers and dates for some value, and takes `must-revalidate` for `no-cache`; so it gets
- * a normal form of the fields, and what is about stale responses is decided here.
+ * malformed numbers and dates for some value, and takes `must-revalidate` for `no-cache`; so it
+ * gets a normal form of the fields, and what is about stale responses is decided here.
  *
  * Stricter than the RFC: a response without a lifetime of its own is not stored, nor is one with
  * Set-Cookie.

@@ -5,8 +5,8 @@ const LONGEST = 4096
 const MOST_CODINGS = 32
 
 /**
- * Identifies the variant of a resource that a request gets (RFC 9111 §4.1): the values of the fields
- * that Vary names.
+ * Identifies the variant of a resource that a request gets (RFC 9111 §4.1): the values of the
+ * fields that Vary names.
  *
  * White space around commas has no meaning. Of Accept-Encoding, only which codings are acceptable
  * counts: browsers list the same ones in many ways, and a client can decode what it accepts.
