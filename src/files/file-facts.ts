@@ -37,7 +37,8 @@ export function validatorsOf(
   encoding: PrecompressedEncoding | null,
   now = Date.now(),
 ): FileValidators {
-  const state = `${stat.size} ${stat.mtimeNs} ${stat.ino} ${encoding ?? ''}`
+  const { size, mtimeNs, ctimeNs, ino } = stat
+  const state = `${size} ${mtimeNs} ${ctimeNs} ${ino} ${encoding ?? ''}`
   const tag = createHash('sha256').update(state).digest('base64url').slice(0, 22)
   // A time in the future counts as now: RFC 9110 §8.8.2.1 forbids it in Last-Modified.
   const changed = Number(stat.mtimeMs)

@@ -118,6 +118,17 @@ export class FileStore {
     return this.#descriptors
   }
 
+  /** Forgets everything, and closes what no response reads from. */
+  clear(): void {
+    this.#files?.clear()
+    this.#absent.clear()
+  }
+
+  /** Bytes of memory for what is known now, about. */
+  get bytes(): number {
+    return this.#files?.calculatedSize ?? 0
+  }
+
   /** What is known of a path, if it is not older than a second. */
   known(key: string): StoredPath | null {
     const path = this.#files?.get(key) ?? this.#absent.get(key)
@@ -147,6 +158,7 @@ export class FileStore {
     const complete = files.length === path.files.length
     // It may have been evicted, or found to have changed, in the meantime.
     if (!complete || this.#files?.peek(key) !== path) return
+    // The maker's hold is the store's.
     this.#files.set(key, { ...path, files, uses: -1 })
   }
 
@@ -180,33 +192,30 @@ export class FileStore {
     this.#queue.shift()?.()
     const waiting = this.#loads.get(key)!
     this.#loads.delete(key)
-    const kept = path !== null && this.#keep(key, path)
+    if (path !== null) this.#keep(key, path)
     for (const found of waiting) found(error, path)
-    if (path !== null && !kept) for (const file of path.files) file.release()
+    if (path === null) return
+    for (const file of path.files) file.release()
+    if (this.#open.has(path)) this.#closeIdle(this.#options.descriptors * SHARE_OF_IDLE)
   }
 
-  /** @returns whether the store holds it from now on */
-  #keep(key: string, path: StoredPath): boolean {
-    if (path.kind !== 'file') {
-      this.#files?.delete(key)
-      this.#absent.set(key, path)
-      return true
-    }
+  #keep(key: string, path: StoredPath): void {
     const files = this.#files
-    if (files === null) return false
-    if (files.peek(key) === path) return true
-    if (path.files.some((file) => file.changedJustNow)) {
-      files.delete(key)
-      return false
+    if (path.kind !== 'file') {
+      files?.delete(key)
+      this.#absent.set(key, path)
+      return
     }
     this.#absent.delete(key)
-    files.set(key, path)
-    if (files.peek(key) !== path) return false
-    if (path.files.some((file) => file.memory === null)) {
-      this.#open.set(path, key)
-      this.#closeIdle(Math.ceil(this.#options.descriptors * SHARE_OF_IDLE))
+    if (files === null || files.peek(key) === path) return
+    if (path.files.some((file) => file.changedJustNow)) {
+      files.delete(key)
+      return
     }
-    return true
+    files.set(key, path)
+    if (files.peek(key) !== path) return
+    for (const file of path.files) file.use()
+    if (path.files.some((file) => file.memory === null)) this.#open.set(path, key)
   }
 
   #dispose(path: StoredPath): void {
@@ -222,7 +231,10 @@ export class FileStore {
     }
   }
 
-  /** What is at a path now: what is known of it if that has not changed, or else a new look. */
+  /**
+   * What is at a path now: what is known of it if that has not changed, or else a new look. The
+   * caller holds the files, and releases them.
+   */
   async #current(key: string, lookup: FileLookup): Promise<StoredPath> {
     const known = this.#files?.get(key)
     const startedAt = performance.now()
@@ -230,6 +242,7 @@ export class FileStore {
       // It may have been evicted while the file system was asked.
       if (this.#files?.peek(key) === known) {
         known.checkedAt = startedAt
+        for (const file of known.files) file.use()
         return known
       }
     }
