@@ -93,6 +93,8 @@ export class H2Exchange implements Reply, Outlet {
   readonly #writeDeadline: WriteDeadline
   /** Bytes counted as held for the client. */
   #held = 0
+  /** The stream is closed. */
+  #over = false
   #progress: Progress | null = null
 
   constructor(owner: ExchangeOwner, stream: ServerHttp2Stream, head: H2RequestHead) {
@@ -313,8 +315,9 @@ export class H2Exchange implements Reply, Outlet {
     } else this.#stream.write(view, written)
   }
 
-  /** The socket has taken a step. */
+  /** The socket has taken a step, or the stream is closed. */
   #written(length: number, excess: number): void {
+    if (this.#over) return
     this.#writing = false
     this.taken += length
     this.#unsent -= length
@@ -450,14 +453,19 @@ export class H2Exchange implements Reply, Outlet {
 
   /** The stream is closed. */
   closed(): void {
+    this.#over = true
+    // The last step may have left before Node.js says so. Its end is that of the stream: without an
+    // error, only both ends of it together are.
+    const given = this.#state === FINISHING && !this.#breaksOff && !this.#queue?.length
+    const completed = given && this.#stream.rstCode === NGHTTP2_NO_ERROR
+    if (completed) this.taken = this.bytesSent
+    this.#queue = null
     this.#owner.context.memory.add(-this.#held)
     this.#held = 0
     this.#writeDeadline.clear()
     this.#bodyDeadline?.end()
-    const { writableFinished, rstCode } = this.#stream
-    this.#endExchange(this.#state === FINISHING && writableFinished && rstCode === NGHTTP2_NO_ERROR)
-    const wasReset = !this.#brokenOff && (rstCode !== NGHTTP2_NO_ERROR || !writableFinished)
-    this.#owner.exchangeClosed(this, wasReset)
+    this.#endExchange(completed)
+    this.#owner.exchangeClosed(this, !completed && !this.#brokenOff)
   }
 }
 

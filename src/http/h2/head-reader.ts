@@ -38,6 +38,9 @@ import {
 import { effectiveLimits, type HeadLimits, isForwarderHeader } from '../limits.ts'
 import type { H2RequestHead } from './request-head.ts'
 
+const KEEP_ALIVE = fieldNames.named('keep-alive')
+const TE = fieldNames.named('te')
+
 /** How much of a request line is logged if it is refused. */
 const LOGGED_CHARACTERS = 128
 /** How many names are expected of the next request. */
@@ -78,10 +81,10 @@ export class HeadReader {
     for (; at < raw.length; at += 2) {
       const name = raw[at]!
       if (name.charCodeAt(0) !== 0x3a) break
-      if (name === ':method') method = raw[at + 1]!
-      else if (name === ':path') path = raw[at + 1]!
-      else if (name === ':authority') authority = raw[at + 1]!
-      else if (name === ':scheme') scheme = raw[at + 1]!
+      if (name === ':method' && method === '') method = raw[at + 1]!
+      else if (name === ':path' && path === '') path = raw[at + 1]!
+      else if (name === ':authority' && authority === '') authority = raw[at + 1]!
+      else if (name === ':scheme' && scheme === '') scheme = raw[at + 1]!
       else if (name === ':protocol') throw extendedConnect()
       else throw badPseudoField(name)
     }
@@ -248,6 +251,8 @@ export class HeadReader {
       }
       head.fieldCount = kept
       if (name.id >= 0 && name.id < SPECIAL_NAMES) this.#takeSpecial(head, name, at)
+      else if (name === KEEP_ALIVE) throw connectionField(name)
+      else if (name === TE && !isTrailers(bytes, valueStart, valueEnd)) throw connectionField(name)
       const place = kept * 4
       if (place !== at) {
         fields[place] = start
@@ -302,11 +307,7 @@ export class HeadReader {
       case CONNECTION:
       case UPGRADE:
       case PROXY_CONNECTION:
-        throw new HttpError(
-          400,
-          'connection-field',
-          `The field ${name.lower} has no meaning in HTTP/2 (RFC 9113 §8.2.2)`,
-        )
+        throw connectionField(name)
       default:
         // As in HTTP/1.x: Content_Length and the like can only be attempts to forge the real field.
         throw refusedUnderscore(bytes, { start, nameEnd }, 'could be taken for another')
@@ -361,13 +362,22 @@ function tooLong(head: H2RequestHead, before: string, limit: number, name: strin
   return fieldTooLong(limit, quoteText(name))
 }
 
+function isTrailers(bytes: Buffer, start: number, end: number): boolean {
+  return bytes.toString('latin1', start, end).toLowerCase() === 'trailers'
+}
+
+function connectionField({ lower }: FieldName): HttpError {
+  const text = `The field ${lower} has no meaning in HTTP/2 (RFC 9113 §8.2.2)`
+  return new HttpError(400, 'connection-field', text)
+}
+
 function badName(bytes: Buffer, start: number, end: number): HttpError {
   const name = quoteBytes(bytes, start, end)
   return new HttpError(400, 'bad-field-name', `${name} is not a field name of HTTP/2`)
 }
 
 function badPseudoField(name: string): HttpError {
-  const text = `Unknown pseudo-header field: ${quoteText(name)}`
+  const text = `Unknown or repeated pseudo-header field: ${quoteText(name)}`
   return new HttpError(400, 'bad-pseudo-field', text)
 }
 
