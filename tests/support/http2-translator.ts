@@ -26,6 +26,7 @@ const CONNECTION_FIELDS = new Set([
 
 /** Accepts HTTP/1.1 and sends it on as HTTP/2. */
 export interface Translator {
+  readonly host: string
   readonly port: number
   close(): void
 }
@@ -44,9 +45,11 @@ export async function startTranslator(
     socket.on('close', () => sockets.delete(socket))
     void new Translation(socket, origin).run()
   })
-  server.listen(0, '127.0.0.1')
+  // The same port at another address: a server says which port it has.
+  server.listen(target.port, '127.0.0.2')
   await once(server, 'listening')
   return {
+    host: '127.0.0.2',
     port: (server.address() as AddressInfo).port,
     close() {
       server.close()
@@ -149,7 +152,9 @@ class Translation {
       }
       await this.#until('\r\n')
     }
-    await this.#until('\r\n')
+    // The trailers, which are dropped.
+    let line: string | null = 'more'
+    while (line !== null && line !== '') line = await this.#until('\r\n')
     stream.end()
   }
 
@@ -255,7 +260,7 @@ class Translation {
 }
 
 async function write(stream: ClientHttp2Stream, bytes: Buffer): Promise<void> {
-  if (stream.destroyed) throw new Error('the stream was closed')
-  if (stream.write(bytes)) return
-  await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  // The server may have answered without it: then nobody wants the rest.
+  if (stream.destroyed || stream.closed || stream.write(bytes)) return
+  await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {})
 }
