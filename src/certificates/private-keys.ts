@@ -61,7 +61,8 @@ function decrypt(file: string, pem: string, passphrases: Passphrases | null): Ke
         '(key_passphrase_file) fits. Correct it',
     )
   throw new CertificateError(
-    `The key in ${file} is damaged or of an unknown kind (${(failure as Error).message}). Get it again`,
+    `The key in ${file} is damaged or of an unknown kind (${(failure as Error).message}). ` +
+      'Get it again',
   )
 }
 

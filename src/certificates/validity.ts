@@ -25,7 +25,8 @@ export function validityWarning(
     return `The certificate in ${file} expired on ${day(validTo)}: clients will refuse it. Renew it`
   const days = WARN_DAYS.findLast((one) => validTo - now <= one * DAY_MS)
   if (days === undefined) return null
-  return `The certificate in ${file} expires in ${left(validTo - now)}, on ${day(validTo)}. Renew it`
+  const when = `in ${left(validTo - now)}, on ${day(validTo)}`
+  return `The certificate in ${file} expires ${when}. Renew it`
 }
 
 /**
