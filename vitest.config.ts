@@ -1,6 +1,31 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './tests/support/longest-first.ts'
 
+/** End-to-end tests once more, with every server on HTTPS. */
+const tls = {
+  extends: true as const,
+  test: {
+    ...tier(
+      'tls',
+      [
+        'tests/e2e/clients-that-leave.test.ts',
+        'tests/e2e/connections.test.ts',
+        'tests/e2e/hostile-clients.test.ts',
+        'tests/e2e/large-bodies.test.ts',
+        'tests/e2e/limits.test.ts',
+        'tests/e2e/pep3333-typescript.test.ts',
+        'tests/e2e/pep3333.test.ts',
+        'tests/e2e/responses.test.ts',
+        'tests/e2e/slow-clients.test.ts',
+        'tests/e2e/what-happens-when.test.ts',
+      ],
+      'server-setup.ts',
+    ).test,
+    // The clients of these tests take any certificate.
+    env: { MONOCEROS_TEST_TLS: '1', NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+  },
+}
+
 const release = tier('release', ['tests/release/**/*.test.ts'], 'server-setup.ts')
 
 /**
@@ -20,6 +45,7 @@ export default defineConfig({
       // To start a process for each of more than a hundred small files takes a quarter of the time.
       tier('unit', ['src/**/*.test.ts', 'tests/support/**/*.test.ts'], 'unit-setup.ts', false),
       tier('e2e', ['tests/e2e/**/*.test.ts', 'tests/repository/**/*.test.ts'], 'server-setup.ts'),
+      tls,
       tier('embedded', ['tests/embedded/**/*.test.ts'], 'server-setup.ts'),
       {
         ...release,

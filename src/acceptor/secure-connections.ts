@@ -37,8 +37,8 @@ export class SecureConnections {
         log(
           'warning',
           'full TLS handshakes',
-          `${settings.maxHandshakes} TLS handshakes are under way (max_handshakes): new ` +
-            'connections wait, and those that take longer than a second are closed',
+          `${settings.maxHandshakes} TLS handshakes are under way (max_handshakes): others ` +
+            'wait, and those that take longer than a second are closed for them',
           1,
         ),
     })

@@ -34,10 +34,6 @@ export interface GateHost {
 export interface SecureGate {
   /** Begins the handshake of a new connection, which is a connection of the server until then. */
   connect(socket: Socket, context: ConnectionContext, host: GateHost): Connection
-  /** As many handshakes as there may be are under way. */
-  readonly full: boolean
-  /** Calls back once when there is space again. */
-  whenSpace(callback: () => void): void
 }
 
 /** What a {@link HeaderGate} tells the server. */

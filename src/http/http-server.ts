@@ -54,13 +54,6 @@ export interface HttpServerOptions
 /** What a new connection lacked. */
 export type Shortage = 'connections' | 'descriptors' | 'address'
 
-interface Listener {
-  readonly server: Server
-  readonly backlog: number
-  /** Makes its connections secure; null for one without TLS. */
-  readonly gate: SecureGate | null
-}
-
 /** A connection over `maxConnections` has this long to take its 503 and to close … */
 const TURN_AWAY_MS = 1000
 /** … unless there are this many of them. */
@@ -84,9 +77,7 @@ const LAST_MS = 500
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #context: ConnectionContext
-  readonly #servers: Listener[] = []
-  /** The gates whose listeners are paused, because they are full. */
-  readonly #fullGates = new Set<SecureGate>()
+  readonly #servers: { readonly server: Server; readonly backlog: number }[] = []
   /** Accepts again; null while it has not been paused. */
   #resumes: (() => void)[] | null = null
   readonly #connections = new Members<'serverPlace', Connection>('serverPlace')
@@ -157,7 +148,7 @@ export class HttpServer {
         server.on('error', (error) => this.#notAccepted(server, error, failed))
         resolve(server)
       })
-      this.#servers.push({ server, backlog: where.backlog ?? DEFAULT_BACKLOG, gate })
+      this.#servers.push({ server, backlog: where.backlog ?? DEFAULT_BACKLOG })
     })
   }
 
@@ -201,8 +192,10 @@ export class HttpServer {
   }
 
   #connect(socket: Socket, gate: SecureGate | null): Connection {
-    if (gate !== null) return this.#secure(socket, gate)
-    const connection = this.#options.protocol.connect(socket, this.#context)
+    const connection =
+      gate === null
+        ? this.#options.protocol.connect(socket, this.#context)
+        : gate.connect(socket, this.#context, this.#gateHost)
     this.#connections.add(connection)
     return connection
   }
@@ -226,36 +219,12 @@ export class HttpServer {
     return awaited
   }
 
-  #secure(socket: Socket, gate: SecureGate): Connection {
-    const handshake = gate.connect(socket, this.#context, this.#gateHost)
-    this.#connections.add(handshake)
-    if (gate.full && !this.#fullGates.has(gate)) this.#pauseFull(gate)
-    return handshake
-  }
-
   readonly #gateHost: GateHost = {
     secured: (handshake, connection) => {
       this.#connections.add(connection)
       this.#connectionClosed(handshake)
     },
     turnAway: (socket, answer) => this.#turnAway(socket, () => socket.write(answer, 'latin1')),
-  }
-
-  /** New connections wait in the kernel until a handshake is over. */
-  #pauseFull(gate: SecureGate): void {
-    this.#fullGates.add(gate)
-    const resumes = this.#pauseAll((listener) => listener.gate === gate)
-    gate.whenSpace(() => {
-      this.#fullGates.delete(gate)
-      for (const resume of resumes) resume()
-    })
-  }
-
-  #pauseAll(which: (listener: Listener) => boolean): (() => void)[] {
-    return this.#servers
-      .filter((listener) => listener.server.listening && which(listener))
-      .map(({ server, backlog }) => pauseAccepting(server, backlog))
-      .filter((resume) => resume !== null)
   }
 
   /**
@@ -320,7 +289,10 @@ export class HttpServer {
    * nothing.
    */
   pause(): void {
-    this.#resumes ??= this.#pauseAll(() => true)
+    this.#resumes ??= this.#servers
+      .filter(({ server }) => server.listening)
+      .map(({ server, backlog }) => pauseAccepting(server, backlog))
+      .filter((resume) => resume !== null)
   }
 
   resume(): void {

@@ -17,6 +17,7 @@ describe('which addresses use TLS', () => {
     ['none without a certificate', ['a:1', 'unix:/b'], null, ['a:1', 'unix:/b']],
     ['all with a certificate', ['a:1', 'unix:/b'], 'c.pem', ['tls:a:1', 'tls:unix:/b']],
     ['those that say so, if any does', ['a:1', 'tls:b:2'], 'c.pem', ['a:1', 'tls:b:2']],
+    ['any free port, once with it', ['a:0', 'tls:a:0'], 'c.pem', ['a:0', 'tls:a:0']],
     ['the same port of another host', ['tls:a:1', 'b:1'], 'c.pem', ['tls:a:1', 'b:1']],
   ])('%s', (_, bind, certfile, expected) => {
     const given = settings(bind, certfile)

@@ -19,7 +19,9 @@ export function bindAddresses(settings: TlsSettings): readonly BindAddress[] {
 }
 
 function bound(settings: TlsSettings): readonly BindAddress[] {
-  return settings.bind.map((address) => withTls(address, settings))
+  const { bind } = settings
+  if (bind.some((address) => address.tls)) return bind
+  return bind.map((address) => withTls(address, settings))
 }
 
 /** A port alone is that port at the addresses of HTTPS. */

@@ -96,6 +96,12 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'The socket keeps the record until Node reads it.',
   },
   {
+    members: ['tlsSocket._handle.getpeername'],
+    files: HERE,
+    use: 'sees that a client has reset its connection while its handshake ended',
+    without: 'The connection stays until a timeout.',
+  },
+  {
     members: ['tlsSocket._handle.verifyError', '_releaseControl', 'secureConnecting'],
     files: HERE,
     use: "checks a client's certificate, and has Node report errors, as `tls.Server` does",
@@ -184,6 +190,8 @@ interface SocketHandle {
   close?(closed: () => void): void
   /** Of a TLS connection: what is wrong with the certificate of the client. */
   receive?(bytes: Buffer): void
+  /** A result below 0 is an errno; undefined for a unix socket below TLS. */
+  getpeername?(out: object): number | undefined
   verifyError?(): (Error & { code?: string }) | null
   onerror?: (error: Error) => void
   onhandshakestart?: () => void
@@ -297,6 +305,16 @@ export function certificateError(socket: Socket): string | null {
   if (typeof handle?.verifyError !== 'function') return 'this Node.js cannot check it'
   const error = handle.verifyError()
   return error ? (error.message ?? String(error.code)) : null
+}
+
+/**
+ * Whether a connection has not been reset. A unix socket has nothing of the kind: it is said to be
+ * connected.
+ */
+export function isConnected(socket: Socket): boolean {
+  const handle = (socket as unknown as SocketInternals)._handle
+  if (!handle) return false
+  return typeof handle.getpeername !== 'function' || !((handle.getpeername({}) ?? 0) < 0)
 }
 
 /**

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
@@ -188,16 +187,9 @@ describe.skipIf(!hasPython())('a flood', () => {
 
 /** Sends a request with two Host fields and reads its answer, which is 400. */
 async function badRequest(server: PlainServer): Promise<void> {
-  const socket = connect({ port: server.port, host: server.host })
-  onTestFinished(() => void socket.destroy())
-  let answer = ''
-  socket.on('data', (chunk) => {
-    answer += chunk
-  })
-  socket.write('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')
-  await new Promise<void>((resolve, reject) => {
-    socket.on('end', resolve)
-    socket.on('error', reject)
-  })
-  expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'
+  const connection = await RawConnection.open(server)
+  expect((await connection.request(request)).status).toBe(400)
+  expect(await connection.expectEnd()).toBe('closed')
+  connection.close()
 }

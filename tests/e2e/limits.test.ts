@@ -422,6 +422,11 @@ describe.skipIf(!hasPython())('limits', () => {
       await connection.send('GET / HT') // it is not idle, and need not make space
     }
     for (let i = 0; i < 5; i++) {
+      // A handshake would cost more than the answer.
+      if (small.secure) {
+        await expect(RawConnection.open(small)).rejects.toThrow()
+        continue
+      }
       const over = await RawConnection.open(small)
       await over.send(post('/length', Buffer.alloc(200_000)))
       const response = await over.readResponse()

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PepCase, plain, type TypeScriptServer } from '../pep3333/case.ts'
+import { overTls } from '../pep3333/over-tls.ts'
 import { outcome, Probe } from '../pep3333/probe.ts'
 import { table } from '../pep3333/table.ts'
 import type { RunningServer } from '../support/running-server.ts'
@@ -94,5 +95,5 @@ describe.each(
 })
 
 function expected(row: PepCase): string {
-  return row.typescript?.sees ?? row.expect
+  return overTls(row, row.typescript?.sees ?? row.expect)
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { overTls } from '../pep3333/over-tls.ts'
 import { applications, suite } from '../pep3333/suite.ts'
 import { table } from '../pep3333/table.ts'
 import { hasPython } from '../support/python.ts'
@@ -29,7 +30,7 @@ describe.skipIf(!hasPython())('PEP 3333 on monoceros', () => {
         env: { PEP3333_NOTES: notes, PYTHONDONTWRITEBYTECODE: '1' },
         cwd: applications,
       }),
-    (row) => row.expect,
+    (row) => overTls(row, row.expect),
     () => notes,
   )
 })

@@ -440,25 +440,30 @@ describe.skipIf(!hasPython())('what happens when', () => {
       }
     })
 
-    test('what has reached the machine before it is answered, read or not, accepted or not', async () => {
-      const server = await startPlain()
-      const [acceptor = 0] = acceptors(server)
-      const open = await RawConnection.open(server)
-      expect((await open.request(get('/'))).status).toBe(200)
-      process.kill(acceptor, 'SIGSTOP')
-      await open.send(get('/'))
-      const waiting = await RawConnection.open(server)
-      await waiting.send(get('/'))
-      server.signal('SIGTERM')
-      await server.waitForLog(/SIGTERM/)
-      process.kill(acceptor, 'SIGCONT')
-      for (const connection of [open, waiting]) {
-        const response = await connection.readResponse()
-        expect(response.status).toBe(200)
-        expect(response.header('Connection')).toBe('close')
-      }
-      expect(await server.exited).toEqual({ code: 0, signal: null })
-    })
+    // Over TLS, a client sends its request only when the server has taken part in a handshake.
+    const plainOnly = test.skipIf(process.env.MONOCEROS_TEST_TLS === '1')
+    plainOnly(
+      'what has reached the machine before it is answered, read or not, accepted or not',
+      async () => {
+        const server = await startPlain()
+        const [acceptor = 0] = acceptors(server)
+        const open = await RawConnection.open(server)
+        expect((await open.request(get('/'))).status).toBe(200)
+        process.kill(acceptor, 'SIGSTOP')
+        await open.send(get('/'))
+        const waiting = await RawConnection.open(server)
+        await waiting.send(get('/'))
+        server.signal('SIGTERM')
+        await server.waitForLog(/SIGTERM/)
+        process.kill(acceptor, 'SIGCONT')
+        for (const connection of [open, waiting]) {
+          const response = await connection.readResponse()
+          expect(response.status).toBe(200)
+          expect(response.header('Connection')).toBe('close')
+        }
+        expect(await server.exited).toEqual({ code: 0, signal: null })
+      },
+    )
 
     test('a large download and a slow upload in flight are completed', async () => {
       const server = await startPlain()

@@ -1,12 +1,13 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { within } from './wait-for.ts'
 
 /** Where to connect to. A RunningServer fits. */
 export type Target =
-  | { port: number; host?: string }
-  | { socketPath: string | undefined; port: number; host: string }
+  | { port: number; host?: string; secure?: boolean }
+  | { socketPath: string | undefined; port: number; host: string; secure?: boolean }
 
 /** One response, as it stood on the wire. */
 export interface RawResponse {
@@ -44,14 +45,17 @@ const defaultTimeout = 15_000
  */
 export class RawConnection {
   readonly socket: Socket
+  /** The socket below TLS, or the same. */
+  readonly #below: Socket
   /** Milliseconds that one response may take. */
   timeout = defaultTimeout
   #buffer: Buffer = Buffer.alloc(0)
   #ending: Ending | undefined
   #wake: (() => void) | undefined
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, below: Socket) {
     this.socket = socket
+    this.#below = below
     socket.on('readable', () => this.#wake?.())
     socket.on('end', () => this.#end('closed'))
     socket.on('error', () => this.#end('reset'))
@@ -69,7 +73,8 @@ export class RawConnection {
       socket.once('connect', resolve)
       socket.once('error', reject)
     })
-    const connection = new RawConnection(socket)
+    const secure = target.secure ? await handshake(socket) : socket
+    const connection = new RawConnection(secure, socket)
     try {
       onTestFinished(() => connection.close())
     } catch {
@@ -120,7 +125,7 @@ export class RawConnection {
 
   /** Sends RST. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    this.#below.resetAndDestroy()
   }
 
   /** Closes without waiting for anything. */
@@ -331,6 +336,16 @@ export class RawConnection {
     }
     response.body = Buffer.concat(response.chunks)
   }
+}
+
+/** The client's side of TLS; any certificate will do. */
+async function handshake(socket: Socket): Promise<Socket> {
+  const secure = connectTls({ socket, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+  await new Promise<void>((resolve, reject) => {
+    secure.once('secureConnect', resolve)
+    secure.once('error', reject)
+  })
+  return secure
 }
 
 /** One request on a connection of its own: sends the bytes, reads one response, closes. */

@@ -24,6 +24,8 @@ export interface RunningServer {
   port: number
   /** The path of its unix socket, when it was bound to one. */
   socketPath: string | undefined
+  /** Its (first) address uses TLS. */
+  secure: boolean
   /** Every address it said it listens at, as printed. */
   addresses: string[]
   /** The pid of the process that was started (the arbiter, gunicorn's master). */
@@ -112,6 +114,7 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
     host: '',
     port: 0,
     socketPath: undefined,
+    secure: false,
     addresses: [],
     pid,
     log: () => output.all,
@@ -272,15 +275,20 @@ function describeExit({ code, signal }: Exit): string {
 
 function parseAddress(
   address: string,
-): Pick<RunningServer, 'url' | 'host' | 'port' | 'socketPath'> {
-  const unix = /^(?:https?\+)?unix:(?:\/\/)?(.+)$/.exec(address)
-  if (unix) return { url: 'http://localhost', host: 'localhost', port: 0, socketPath: unix[1] }
-  const { hostname, port, origin } = new URL(address)
+): Pick<RunningServer, 'url' | 'host' | 'port' | 'socketPath' | 'secure'> {
+  const unix = /^(tls:|https?\+)?unix:(?:\/\/)?(.+)$/.exec(address)
+  if (unix) {
+    const secure = unix[1] === 'tls:'
+    const url = secure ? 'https://localhost' : 'http://localhost'
+    return { url, host: 'localhost', port: 0, socketPath: unix[2], secure }
+  }
+  const { hostname, port, origin, protocol } = new URL(address)
   return {
     url: origin,
     host: hostname.replace(/^\[|\]$/g, ''),
     port: Number(port),
     socketPath: undefined,
+    secure: protocol === 'https:',
   }
 }
 

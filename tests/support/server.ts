@@ -3,6 +3,7 @@ import { runCommand as runInProcess } from '../../src/cli/command.ts'
 import { commandPath } from './build.ts'
 import { testPython } from './python.ts'
 import { type Exit, type RunningServer, runServer, runToEnd } from './running-server.ts'
+import { tlsArguments } from './test-certificate-files.ts'
 
 export type { Exit, RunningServer } from './running-server.ts'
 
@@ -18,6 +19,8 @@ export interface ServerOptions {
   env?: Record<string, string | undefined>
   /** The working directory, which the application is imported from. */
   cwd?: string
+  /** Serve HTTPS, with the test certificate. The tier `tls` does so by default. */
+  secure?: boolean
   /** How many files each of its processes may have open (`ulimit -n`). */
   openFiles?: number
 }
@@ -37,9 +40,11 @@ export function startServer({
   env = {},
   cwd,
   openFiles,
+  secure = process.env.MONOCEROS_TEST_TLS === '1',
 }: ServerOptions): Promise<RunningServer> {
   const binds = args.filter((arg) => /^(-b|--bind)/.test(arg)).length
-  const all = [commandPath, ...(binds > 0 ? [] : ['--bind', '127.0.0.1:0']), ...args, app]
+  const address = binds > 0 ? [] : ['--bind', '127.0.0.1:0']
+  const all = [commandPath, ...address, ...(secure ? tlsArguments() : []), ...args, app]
   const limited = openFiles !== undefined
   return runServer({
     command: limited ? 'sh' : process.execPath,
@@ -102,7 +107,7 @@ function commandEnvironment(additions: Record<string, string | undefined>): Node
   const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: testPython().prefix }
   for (const name of Object.keys(env)) {
     if (
-      /^(MONOCEROS_(?!CACHE$)|GUNICORN_|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(
+      /^(MONOCEROS_(?!CACHE$)|NODE_TLS_REJECT_UNAUTHORIZED$|GUNICORN_|WEB_CONCURRENCY$|PORT$|PYTHON|FORCE_COLOR$|NODE_OPTIONS$|VITEST|NODE_ENV$)/.test(
         name,
       )
     ) {

@@ -7,34 +7,35 @@ import {
   PendingHandshake,
 } from './pending-handshake.ts'
 
-/** How long a handshake may keep others waiting, in milliseconds. */
+/** A handshake that has begun may keep others waiting for this long, in milliseconds. */
 const PATIENCE_MS = 1000
 /**
  * How long handshakes may keep the event loop from everything else in one turn, in milliseconds.
  * Each uses the private key once, which takes 0.1 ms (P-256) to 1 ms (RSA with 2048 bits).
  */
 const TURN_MS = 4
-/** The share of them that is given up at a time when others wait. */
-const GIVEN_UP = 1 / 8
+/** How often it is tried to give up handshakes for others, in milliseconds. */
+const RETRY_MS = 50
 
 /** How connections become secure. */
 export interface HandshakeGateOptions {
   readonly contexts: SecureContexts
   /** How long a handshake may take, in seconds; 0 for any time. */
   readonly timeout: number
-  /** How many handshakes may be under way. */
+  /** How many handshakes may be under way, without those whose first record is not whole. */
   readonly limit: number
   readonly plainAnswer: string
   readonly protocolFor: HandshakeGuard['protocolFor']
   /** Called for each handshake that failed. */
   readonly failed: (remoteAddress: string, failure: HandshakeFailure) => void
-  /** Called when the limit is reached: new connections wait in the kernel. */
+  /** Called while the limit is reached and others wait. */
   readonly filled: () => void
 }
 
 /**
- * The handshakes under way of a server. They are bounded in number, in time and in what they take
- * from the event loop, so that they hold up nobody who has a connection.
+ * The handshakes of a server. Those that have begun are bounded in number, in time and in what they
+ * take from the event loop, so that they hold up nobody who has a connection. A client whose first
+ * record is not whole costs its connection and its bytes; one whose handshake has to wait, too.
  */
 export class HandshakeGate implements SecureGate, HandshakeGuard {
   readonly contexts: SecureContexts
@@ -42,16 +43,14 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   readonly plainAnswer: string
   readonly protocolFor: HandshakeGuard['protocolFor']
   readonly #options: HandshakeGateOptions
-  /** In the order in which they came. */
-  readonly #pending = new Set<PendingHandshake>()
+  /** Those that have begun, the oldest first, with their beginning (`performance.now()`). */
+  readonly #begun = new Map<PendingHandshake, number>()
   /** Those whose first record is here, and that had no turn yet. */
   #waiting: PendingHandshake[] = []
   /** What handshakes have taken in this turn of the event loop, in milliseconds. */
   #spent = 0
   #turnEnds = false
-  #onSpace: (() => void) | null = null
-  #givenUpAt = Number.NEGATIVE_INFINITY
-  #mayGiveUp = 0
+  #retry: NodeJS.Timeout | null = null
 
   constructor(options: HandshakeGateOptions) {
     this.#options = options
@@ -61,68 +60,72 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
     this.protocolFor = options.protocolFor
   }
 
-  /** How many handshakes are under way. */
-  get size(): number {
-    return this.#pending.size
-  }
-
-  get full(): boolean {
-    return this.#pending.size >= this.#options.limit
+  /** How many handshakes have begun, and how many wait. */
+  get size(): { begun: number; waiting: number } {
+    return { begun: this.#begun.size, waiting: this.#waiting.length }
   }
 
   connect(socket: Socket, context: ConnectionContext, host: GateHost): Connection {
-    const handshake = new PendingHandshake(socket, context, this, host)
-    this.#pending.add(handshake)
-    return handshake
-  }
-
-  whenSpace(callback: () => void): void {
-    this.#onSpace = callback
-    this.#options.filled()
+    return new PendingHandshake(socket, context, this, host)
   }
 
   ready(handshake: PendingHandshake): void {
-    if (this.#waiting.length === 0 && this.#spent < TURN_MS) this.#begin(handshake)
+    const atOnce = this.#waiting.length === 0 && this.#spent < TURN_MS && !this.#full
+    if (atOnce) this.#begin(handshake)
     else this.#waiting.push(handshake)
+    this.#takeTurns()
+  }
+
+  over(handshake: PendingHandshake, failure: HandshakeFailure | null): void {
+    const begun = this.#begun.delete(handshake)
+    if (failure !== null) this.#options.failed(handshake.remoteAddress, failure)
+    if (begun && this.#waiting.length > 0) this.#takeTurns()
+  }
+
+  get #full(): boolean {
+    return this.#begun.size >= this.#options.limit
+  }
+
+  /** What does not fit into this turn waits until sockets have been read. */
+  #takeTurns(): void {
     if (this.#turnEnds) return
     this.#turnEnds = true
     setImmediate(() => this.#nextTurn())
   }
 
-  /** What does not fit into this turn waits until sockets have been read. */
   #nextTurn(): void {
     this.#turnEnds = false
     this.#spent = 0
+    const waiting = this.#waiting
     let begun = 0
-    while (begun < this.#waiting.length && this.#spent < TURN_MS)
-      this.#begin(this.#waiting[begun++]!)
-    this.#waiting = this.#waiting.slice(begun)
+    while (begun < waiting.length && this.#spent < TURN_MS && this.#makeSpace())
+      this.#begin(waiting[begun++]!)
+    this.#waiting = waiting.slice(begun)
     if (this.#waiting.length === 0) return
-    this.#turnEnds = true
-    setImmediate(() => this.#nextTurn())
+    if (!this.#full) this.#takeTurns()
+    else this.#retry ??= setTimeout(() => this.#tryAgain(), RETRY_MS)
+  }
+
+  #tryAgain(): void {
+    this.#retry = null
+    this.#takeTurns()
+  }
+
+  /** Gives up the oldest handshake if there are too many and it has had its time. */
+  #makeSpace(): boolean {
+    if (!this.#full) return true
+    this.#options.filled()
+    const [oldest] = this.#begun
+    if (oldest === undefined || performance.now() - oldest[1] < PATIENCE_MS) return false
+    oldest[0].giveUp()
+    return true
   }
 
   #begin(handshake: PendingHandshake): void {
+    if (handshake.isOver) return
     const before = performance.now()
+    this.#begun.set(handshake, before)
     handshake.begin()
     this.#spent += performance.now() - before
-  }
-
-  overdue({ since }: PendingHandshake, now: number): boolean {
-    if (this.#onSpace === null || now - since < PATIENCE_MS) return false
-    if (this.#givenUpAt !== now) {
-      this.#givenUpAt = now
-      this.#mayGiveUp = Math.ceil(this.#options.limit * GIVEN_UP)
-    }
-    return this.#mayGiveUp-- > 0
-  }
-
-  over(handshake: PendingHandshake, failure: HandshakeFailure | null): void {
-    this.#pending.delete(handshake)
-    if (failure !== null) this.#options.failed(handshake.remoteAddress, failure)
-    const space = this.#onSpace
-    if (space === null || this.full) return
-    this.#onSpace = null
-    space()
   }
 }

@@ -28,8 +28,6 @@ export interface HandshakeGuard {
   protocolFor(alpn: string | null): { readonly protocol: Protocol; readonly whole: boolean }
   /** Its first record is here: calls {@link PendingHandshake.begin} in its turn. */
   ready(handshake: PendingHandshake): void
-  /** Other handshakes wait, and this one has had its time. */
-  overdue(handshake: PendingHandshake, now: number): boolean
   /** It is over. `reason` is null unless it failed. */
   over(handshake: PendingHandshake, reason: HandshakeFailure | null): void
 }
@@ -52,7 +50,7 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
   readonly idle = true
   readonly remoteAddress: string
   /** When it was accepted, on the clock of `Deadlines`. */
-  readonly since: number
+  readonly #since: number
 
   readonly #socket: Socket
   readonly #context: ConnectionContext
@@ -72,13 +70,18 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     this.#guard = guard
     this.#host = host
     this.remoteAddress = socket.remoteAddress ?? ''
-    this.since = context.deadlines.now
+    this.#since = context.deadlines.now
     this.#deadline = context.deadlines.in(guard.timeout)
     context.deadlines.add(this)
     context.idle.addSilent(this)
     socket.on('error', () => {})
     socket.on('end', () => this.#left())
     socket.on('close', () => this.#left())
+  }
+
+  /** It is done, or has failed. */
+  get isOver(): boolean {
+    return this.#over
   }
 
   received(bytes: Span): void {
@@ -88,9 +91,12 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     if (opening === 'record') {
       this.#taken = true
       this.#guard.ready(this)
+      // What comes next is for OpenSSL, which begins to read when it is this one's turn.
+      if (this.#handshake === null && !this.#over) this.#socket.pause()
+    } else if (opening === 'incomplete') {
+      if (this.#context.memory.full) this.#fail({ kind: 'overdue', reason: NO_MEMORY })
     } else if (opening === 'plain') this.#answerPlain()
-    else if (opening === 'unknown')
-      this.#fail({ kind: 'failed', reason: 'what it sent is not TLS' })
+    else this.#fail({ kind: 'failed', reason: 'what it sent is not TLS' })
   }
 
   /** Begins with the handshake itself, which costs a private key's use. */
@@ -107,11 +113,12 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     const handshake = this.#handshake!
     const { protocol, whole } = this.#guard.protocolFor(handshake.alpn)
     this.#end(null)
-    handshake.handOver((socket) => {
+    const taken = handshake.handOver((socket) => {
       const connection = protocol.connect(socket, this.#context)
       this.#host.secured(this, connection)
       return connection
     }, whole)
+    if (!taken) this.#context.closed(this)
   }
 
   failed(reason: string): void {
@@ -125,8 +132,6 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
         kind: 'failed',
         reason: `it did not finish within ${this.#guard.timeout} s (handshake_timeout)`,
       })
-    else if (this.#guard.overdue(this, now))
-      this.#fail({ kind: 'overdue', reason: 'it was given up for others' })
   }
 
   closeWhenIdle(): void {
@@ -142,8 +147,8 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
   }
 
   relieve(): void {
-    if (this.#held > 0 && this.#context.deadlines.now - this.since > RELIEVED_AFTER_MS)
-      this.#fail({ kind: 'overdue', reason: 'there is no memory left' })
+    if (this.#held > 0 && this.#context.deadlines.now - this.#since > RELIEVED_AFTER_MS)
+      this.#fail({ kind: 'overdue', reason: NO_MEMORY })
   }
 
   /** Gives it up for one that comes later. */
@@ -189,5 +194,6 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
   }
 }
 
+const NO_MEMORY = 'there is no memory for it (see client_memory)'
 /** When no memory is left, a handshake that takes longer is given up, in milliseconds. */
 const RELIEVED_AFTER_MS = 2000

@@ -131,10 +131,11 @@ Then the connection is closed.
     default: 512,
     doc: `How many TLS handshakes may be under way at a time, in each acceptor.
 
-Beyond that, new connections wait in the kernel, and those that have not finished within a second
-are closed for them, the oldest first.
-A handshake that waits for its client takes some 64 KiB of memory, which counts as
-\`client_memory\`.`,
+Beyond that, others wait, and handshakes that have not finished within a second are closed for them,
+the oldest first.
+A handshake begins when the client's first message is complete.
+From then on it counts as 64 KiB of \`client_memory\`; before, it takes only the bytes of that
+message, and \`max_connections\` limits it.`,
   },
   {
     name: 'http_redirect',

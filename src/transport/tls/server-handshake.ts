@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type Receiver, readEvents, socketOn } from '../accept-sockets.ts'
-import { certificateError, emitTlsErrors, receiveTls, takeTlsHandle } from '../node-internals.ts'
+import {
+  certificateError,
+  emitTlsErrors,
+  isConnected,
+  receiveTls,
+  takeTlsHandle,
+} from '../node-internals.ts'
 import { proxyHeaderOf, setProxyHeader } from '../proxy-protocol/proxy-header.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import { type ClientIdentity, setTlsFacts, type TlsFacts } from './tls-facts.ts'
@@ -54,13 +60,24 @@ export class ServerHandshake {
    *
    * @param take returns what reads the socket
    * @param whole the socket must be a `TLSSocket`, which reads by itself, as `node:http2` needs it
+   * @returns whether the client is still there; otherwise `take` is not called
    */
-  handOver(take: (socket: Socket) => Receiver, whole: boolean): void {
+  handOver(take: (socket: Socket) => Receiver, whole: boolean): boolean {
     const tls = this.#socket
+    // Its address is unknown by now, and would be that of a unix socket.
+    if (!isConnected(tls)) {
+      this.destroy()
+      return false
+    }
     const begin = (socket: Socket): Receiver => {
       const asked = this.#contexts.asksForCertificates
       setTlsFacts(socket, new SocketFacts(socket, tls, asked))
       setProxyHeader(socket, proxyHeaderOf(this.#connection))
+      // What OpenSSL sends at the end of a handshake may find the connection reset. Node does not
+      // tell that, and completes no later write.
+      setImmediate(() => {
+        if (!isConnected(socket)) socket.destroy()
+      })
       return take(socket)
     }
     tls.removeAllListeners('error')
@@ -68,20 +85,21 @@ export class ServerHandshake {
     if (whole) {
       emitTlsErrors(tls)
       begin(tls)
-      return
+      return true
     }
     let socket: Socket | null = null
     const handle = takeTlsHandle(tls, () => socket?.destroy())
     if (handle === null) {
       emitTlsErrors(tls)
       readEvents(tls, begin(tls))
-      return
+      return true
     }
     tls.on('error', () => {})
     socketOn(handle, tls.allowHalfOpen, (detached) => {
       socket = detached
       return begin(detached)
     })
+    return true
   }
 
   /** Ends the connection. */
