@@ -1,5 +1,5 @@
-/** What comes before the extensions of a name: `-B4x9kZ2q` of `index-B4x9kZ2q.js.map`. */
-const LAST_PART = /[.\-_]([A-Za-z0-9_-]{8,64})(?:\.chunk|\.min|\.module)?(?:\.[A-Za-z0-9]+){1,2}$/
+/** How many parts of a name, between dots, may stand after a hash: `.chunk.js.map`. */
+const MOST_EXTENSIONS = 3
 
 /** What Vite and esbuild put into a folder of their own: eight characters. */
 const BUNDLED = /[.-]([A-Za-z0-9_-]{8})(?:\.[A-Za-z0-9]+){1,2}$/
@@ -20,10 +20,13 @@ const BUNDLES = /\/(?:assets|chunks)\//
  */
 export function hasHashedName(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const part = LAST_PART.exec(name)?.[1]
-  // A name such as `a-b-55e7cbb9ba48.js` has its hash after the last dash.
-  const last = part?.slice(Math.max(part.lastIndexOf('-'), part.lastIndexOf('_')) + 1)
-  if (last !== undefined && isHexHash(last)) return true
+  const parts = name.split('.')
+  for (let at = parts.length - 2; at >= 0 && at >= parts.length - 1 - MOST_EXTENSIONS; at--) {
+    const part = parts[at]!
+    const cut = Math.max(part.lastIndexOf('-'), part.lastIndexOf('_'))
+    // A name that is nothing but a hash may be anything, such as the number of an upload.
+    if ((at > 0 || cut > 0) && isHexHash(part.slice(cut + 1))) return true
+  }
   if (!BUNDLES.test(path)) return false
   const bundled = BUNDLED.exec(name)?.[1]
   return bundled !== undefined && isMixed(bundled)
