@@ -73,7 +73,7 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     ...(await securityHeadersOf(options)),
     admission(limits, events),
     trustProxies(trust, events),
-    // Next: allowed hosts.
+    ...(await allowedHostsOf(options)),
     ...(await hstsOf(options)),
     ...(await limitsOf(options)),
     ...(await redirects(options)),
@@ -83,6 +83,13 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     // Next: compression, inside of the cache: what is stored is compressed once.
     ...files.byResponse,
   ]
+}
+
+async function allowedHostsOf(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { settings, events } = options
+  if (settings.allowedHosts.length === 0) return []
+  const { allowedHosts } = await import('../edge/allowed-hosts/allowed-hosts.ts')
+  return [allowedHosts(settings.allowedHosts, events)]
 }
 
 async function hstsOf({ settings }: RequestHandlerOptions): Promise<EdgeHandler[]> {

@@ -88,6 +88,7 @@ export type RuleName =
   | 'statsd-address'
   | 'one-line'
   | 'networks'
+  | 'hosts'
   | 'rate-limit'
   | 'redis-url'
   | 'environment'

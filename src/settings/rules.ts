@@ -70,7 +70,11 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
   networks: (value) =>
     (value as readonly string[]).every((network) => network === '*' || isNetwork(network))
       ? { value }
-      : { expected: 'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or *' },
+      : {
+          expected:
+            'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or * (names are not looked ' +
+            'up)',
+        },
 
   'rate-limit': (value) => {
     const wrong = (value as readonly string[]).find((text) => parseRatePolicy(text) === null)
@@ -83,6 +87,17 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     value === null || (URL.canParse(String(value)) && /^rediss?:\/\/[^/]/.test(String(value)))
       ? { value }
       : { expected: 'redis://HOST:PORT/DATABASE or rediss://HOST:PORT/DATABASE' },
+
+  hosts: (value) => {
+    const wrong = (value as readonly string[]).find((host) => !isHost(host))
+    return wrong === undefined
+      ? { value }
+      : {
+          expected:
+            'names such as example.com, .example.org for a domain with all below it, addresses, ' +
+            'networks such as 10.0.0.0/8, or *, all without a port',
+        }
+  },
 
   environment: (value) =>
     Object.entries(value as Record<string, string>).every(
@@ -200,6 +215,11 @@ function isTcp(text: string): boolean {
     if (error instanceof BindAddressError) return false
     throw error
   }
+}
+
+function isHost(text: string): boolean {
+  if (text === '*' || isNetwork(text.replace(/^\[(.*)\]$/, '$1'))) return true
+  return /^\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i.test(text) && !/^[0-9.]+$/.test(text)
 }
 
 function isNetwork(text: string): boolean {

@@ -113,4 +113,21 @@ Connections over a Unix socket are always among them.`,
     doc: `Whether a header of the PROXY protocol may say that the client used TLS, so that
 \`wsgi.url_scheme\` is \`https\` (\`send-proxy-v2-ssl\` in HAProxy).`,
   },
+  {
+    name: 'allowed_hosts',
+    section: 'Responses and proxies',
+    flags: ['--allowed-hosts'],
+    type: 'strings',
+    rule: 'hosts',
+    metavar: 'HOSTS',
+    default: [],
+    doc: `The hosts that this site has, without ports: names, \`.example.org\` for a domain with all
+names below it, addresses, networks such as \`10.0.0.0/8\`, or \`*\`; comma separated.
+
+A request for another host is answered with 421, one without a host with 400, before the
+application sees it.
+Case, a port and a dot at the end make no difference.
+Health checks often ask by address, so list the network that they come to.
+If it is not given, every host is served.`,
+  },
 ] as const satisfies readonly SettingDefinition[]
