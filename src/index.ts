@@ -87,13 +87,13 @@ export { version } from './settings/version.ts'
 
 // Middleware: each function takes options and returns a middleware.
 
+export type { Encoding } from './content-coding/coding.ts'
 export {
   type BodyLimitOptions,
   BodyTooLargeError,
   bodyLimit,
 } from './middleware/body-limit/body-limit.ts'
 export { compose } from './middleware/compose/compose.ts'
-export type { Encoding } from './middleware/compress/coding.ts'
 export { type CompressOptions, compress } from './middleware/compress/compress.ts'
 export { type ConditionalOptions, conditional } from './middleware/conditional/conditional.ts'
 export { type CorsOptions, cors, type OriginRule } from './middleware/cors/cors.ts'

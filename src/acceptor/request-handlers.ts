@@ -80,7 +80,8 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     // Outside of the cache, which would not notice that a file has changed.
     ...files.byPath,
     ...(await cacheOf(options)),
-    // Next: compression, inside of the cache: what is stored is compressed once.
+    // Inside of the cache: what is stored is compressed once.
+    ...(await compressionOf(options)),
     ...files.byResponse,
   ]
 }
@@ -111,6 +112,23 @@ async function cacheOf({ settings, events, spool }: RequestHandlerOptions): Prom
       purgeFrom: settings.cachePurgeFrom,
       memory: spool.memory,
       events,
+    }),
+  ]
+}
+
+async function compressionOf(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { settings, spool, warn } = options
+  if (!settings.compress) return []
+  const { compress } = await import('../edge/compress/compress.ts')
+  const levels = Object.fromEntries(
+    Object.entries(settings.compressLevel).map(([coding, level]) => [coding, Number(level)]),
+  )
+  return [
+    compress({
+      threshold: settings.compressMinimum,
+      levels,
+      memory: spool.memory,
+      failed: (text) => warn('responses that could not be compressed', text),
     }),
   ]
 }

@@ -97,6 +97,7 @@ export type RuleName =
   | 'user'
   | 'group'
   | 'worker-class'
+  | 'compress-level'
   | 'url-folders'
   | 'existing-folders'
   | 'immutable-names'

@@ -161,6 +161,15 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
 
   'worker-class': (value) => readWorkerClass(String(value)),
 
+  'compress-level': (value) =>
+    Object.entries(value as Record<string, string>).every(([coding, level]) => {
+      const range = COMPRESS_LEVELS.get(coding)
+      if (range === undefined || !/^\d{1,2}$/.test(level)) return false
+      return Number(level) >= range[0] && Number(level) <= range[1]
+    })
+      ? { value }
+      : { expected: 'br=0 to br=11, zstd=1 to zstd=19, or gzip=1 to gzip=9' },
+
   /** A port alone, or an address with a port. */
   'redirect-addresses': (value) => {
     const texts = value as readonly string[]
@@ -221,6 +230,13 @@ function isHost(text: string): boolean {
   if (text === '*' || isNetwork(text.replace(/^\[(.*)\]$/, '$1'))) return true
   return /^\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i.test(text) && !/^[0-9.]+$/.test(text)
 }
+
+/** The least and the greatest level of each coding. */
+const COMPRESS_LEVELS: ReadonlyMap<string, readonly [least: number, most: number]> = new Map([
+  ['br', [0, 11]],
+  ['zstd', [1, 19]],
+  ['gzip', [1, 9]],
+])
 
 function isNetwork(text: string): boolean {
   const [address, prefix, ...more] = text.split('/')

@@ -10,12 +10,12 @@ import {
   type TestRequest,
 } from '../../../tests/support/call-application.ts'
 import { acceptedEncodings } from '../../content-coding/accepted-encodings.ts'
+import { CODINGS, type Encoding } from '../../content-coding/coding.ts'
 import { isCompressible } from '../../content-coding/compressible.ts'
 import { Call } from '../../wsgi/call.ts'
 import { checkHead, type HeadFacts } from '../../wsgi/head-rules.ts'
 import type { ResponseHeaders, WSGIApplication, WSGIBody, WSGIFunction } from '../../wsgi/types.ts'
 import { validator } from '../../wsgi/validator.ts'
-import { CODINGS, type Encoding } from './coding.ts'
 import { type CompressOptions, compress } from './compress.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

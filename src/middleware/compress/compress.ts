@@ -1,9 +1,9 @@
 import { acceptedEncodings } from '../../content-coding/accepted-encodings.ts'
+import type { Encoding } from '../../content-coding/coding.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { isPromise } from '../../wsgi/body.ts'
 import type { Middleware, WSGIBody } from '../../wsgi/types.ts'
 import { withVaryIfCompressible } from './candidate.ts'
-import type { Encoding } from './coding.ts'
 import { CompressedResponse } from './compressed-response.ts'
 import { type CompressOptions, checkCompressOptions } from './options.ts'
 

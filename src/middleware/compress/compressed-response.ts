@@ -1,23 +1,15 @@
+import { codedFields, unchangedFields, withVary } from '../../content-coding/coded-fields.ts'
+import { CODINGS, Coder, type Coding, type Encoding } from '../../content-coding/coding.ts'
 import { isAsync, transformBody } from '../../wsgi/body.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../../wsgi/types.ts'
 import { WSGIError } from '../../wsgi/wsgi-error.ts'
 import { HeldHead, headerValue } from '../conditional/held-head.ts'
-import { isCandidate, withVary } from './candidate.ts'
-import { CODINGS, Coder, type Coding, type Encoding } from './coding.ts'
+import { isCandidate } from './candidate.ts'
 import { gathered } from './gathered-pieces.ts'
 import type { CompressSettings } from './options.ts'
 
 /** An array of up to this many bytes is compressed at once, and gets a Content-Length. */
 const AT_ONCE_BYTES = 1024 * 1024
-/** Headers that describe the uncompressed bytes. */
-const OUTDATED: ReadonlySet<string> = new Set([
-  'accept-ranges',
-  'content-digest',
-  'content-length',
-  'content-md5',
-  'digest',
-  'repr-digest',
-])
 
 /** A response whose head is held back until the first byte of its body decides how it is sent. */
 export class CompressedResponse {
@@ -211,20 +203,10 @@ export class CompressedResponse {
     return true
   }
 
-  /**
-   * Passes a response on as it is, except for 304. A 304 refers to an earlier response, in which a
-   * strong ETag of the application was made weak. A cache finds its copy by the tag (RFC 9111
-   * §4.3.4), so the tag is made weak here too. `Vary` is added because that response may have had
-   * it.
-   */
+  /** Passes a response on as it is, except for 304: see {@link unchangedFields}. */
   #pass(headers: ResponseHeaders): void {
     if (!this.#held.status.startsWith('304')) return this.#held.pass()
-    const condition = this.#environ.HTTP_IF_NONE_MATCH ?? ''
-    const tagged = headers.map(([name, value]): [string, string] => [
-      name,
-      name.toLowerCase() === 'etag' && condition.includes(`W/${value}`) ? `W/${value}` : value,
-    ])
-    this.#held.pass(withVary(tagged))
+    this.#held.pass(unchangedFields(headers, this.#environ.HTTP_IF_NONE_MATCH ?? ''))
   }
 
   /**
@@ -236,15 +218,7 @@ export class CompressedResponse {
   }
 
   #encoded(headers: ResponseHeaders): ResponseHeaders {
-    const encoded: ResponseHeaders = []
-    for (const [name, value] of headers) {
-      const lower = name.toLowerCase()
-      if (OUTDATED.has(lower) || lower === 'content-encoding') continue
-      if (lower === 'etag' && !value.startsWith('W/')) encoded.push([name, `W/${value}`])
-      else encoded.push([name, value])
-    }
-    encoded.push(['Content-Encoding', this.#encoding])
-    return withVary(encoded)
+    return codedFields(headers, this.#encoding)
   }
 
   /** The part of a piece that is within the Content-Length. */

@@ -1,6 +1,6 @@
+import { CODINGS, type Encoding } from '../../content-coding/coding.ts'
 import { isCompressible } from '../../content-coding/compressible.ts'
 import { optionError } from '../option-error.ts'
-import { CODINGS, type Encoding } from './coding.ts'
 
 /** Options of `compress`. */
 export interface CompressOptions {

@@ -73,4 +73,44 @@ Comma separated.
 \`PURGE /page\` drops the responses for this URL, \`PURGE /blog/*\` all whose path begins like this.
 Other clients get 403; if no addresses are given, everybody gets 405.`,
   },
+  {
+    name: 'compress',
+    section: 'Cache and compression',
+    flags: ['--compress'],
+    type: 'boolean',
+    default: false,
+    doc: `Compresses the responses of the application with brotli, zstd (Node.js 22.15 or newer) or
+gzip, as the client accepts.
+
+The types and headers that count are those of the \`compress\` middleware: text, JSON, XML, SVG and
+the like, without \`Content-Encoding\` and \`Cache-Control: no-transform\`.
+A streamed response stays streamed.
+Files of \`static\` are not compressed; they may be compressed in advance.
+
+Do not use it for pages with a secret beside text that others can choose (the BREACH attack), unless
+the secret changes with each response, as Django's CSRF token does.`,
+  },
+  {
+    name: 'compress_minimum',
+    section: 'Cache and compression',
+    flags: ['--compress-minimum'],
+    type: 'bytes',
+    minimum: 0,
+    metavar: 'SIZE',
+    default: 1024,
+    doc: 'Responses that are known to be shorter are not compressed.',
+  },
+  {
+    name: 'compress_level',
+    section: 'Cache and compression',
+    flags: ['--compress-level'],
+    type: 'mapping',
+    rule: 'compress-level',
+    metavar: 'CODING=LEVEL',
+    default: {},
+    doc: `The level of a coding: \`br\` 0–11 (4 if not given), \`zstd\` 1–19 (3), \`gzip\` 1–9 (6).
+May be given several times.
+
+Higher levels take more time for little gain.`,
+  },
 ] as const satisfies readonly SettingDefinition[]

@@ -1,0 +1,38 @@
+import type { Span } from '../../bytes/span.ts'
+import { isWorthCoding, withVary } from '../../content-coding/coded-fields.ts'
+import type { Reply } from '../../http/exchange.ts'
+import { type ResponseHead, responseHead } from '../../http/response-head.ts'
+import { RelayedExchange } from '../relayed-exchange.ts'
+import type { CompressContext } from './compress-context.ts'
+
+/** The heads of an application's answers with what they became: most answers have one of a few. */
+const varying = new WeakMap<ResponseHead, ResponseHead>()
+
+/** Notes in a response that another client would get it compressed. */
+export class VaryingExchange extends RelayedExchange {
+  readonly #context: CompressContext
+
+  constructor(context: CompressContext, reply: Reply) {
+    super(reply)
+    this.#context = context
+  }
+
+  override respond(head: ResponseHead, body: Span): boolean {
+    return this.reply.respond(varyingHead(this.#context, head), body)
+  }
+
+  override start(head: ResponseHead, body?: Span): boolean {
+    return this.reply.start(varyingHead(this.#context, head), body)
+  }
+}
+
+/** The head with `Vary`, if the response would be compressed for others. */
+export function varyingHead({ rules }: CompressContext, head: ResponseHead): ResponseHead {
+  const known = varying.get(head)
+  if (known !== undefined) return known
+  const { status, fields, contentLength, reason } = head
+  const varies = status === 304 || isWorthCoding(rules, status, fields)
+  const made = varies ? responseHead(status, withVary(fields), contentLength, reason) : head
+  varying.set(head, made)
+  return made
+}
