@@ -264,8 +264,9 @@ class Arbiter implements ArbiterActions {
         `${cause}: stopping; requests in progress have ${gracefulTimeout} s to finish ` +
           '(graceful_timeout)',
       )
-      const { sharesSockets } = this.#upgrades
-      for (const set of this.#sets) set.stop(gracefulTimeout * 1000, sharesSockets)
+      // Then idle connections get one more answer: their clients have another server to go to.
+      const replaced = this.#upgrades.sharesSockets || this.#settings.reusePort
+      for (const set of this.#sets) set.stop(gracefulTimeout * 1000, replaced)
     }
     // New connections are refused from now on, instead of waiting in the kernel for nothing.
     this.#sockets.close()

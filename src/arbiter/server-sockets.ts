@@ -98,7 +98,19 @@ export class ServerSockets {
       const { tls = false, redirects = false } = wanted.get(one.requested) ?? {}
       return { ...one, tls, redirects }
     })
-    return { all: [...reused, ...added], added, dropped }
+    const all = [...reused, ...added].map((one) => this.#knownByPort(one, settings))
+    return { all, added, dropped }
+  }
+
+  /**
+   * A socket of systemd has no address in the settings, so that it redirects to HTTPS shows in its
+   * port.
+   */
+  #knownByPort(listener: ListeningSocket, { httpRedirect }: Settings): ListeningSocket {
+    const { requested, address } = listener
+    if (address.kind !== 'tcp' || !requested.startsWith('fd://')) return listener
+    const redirects = httpRedirect.some((text) => /([0-9]+)$/.exec(text)?.[1] === `${address.port}`)
+    return redirects ? { ...listener, tls: false, redirects } : listener
   }
 
   /**
