@@ -138,7 +138,8 @@ const INSIDE = 'MONOCEROS_TEST_OWN_NETWORK'
 function inOwnNetwork(): string {
   const up = 'ip link set lo up && echo 1 > /proc/sys/net/ipv4/tcp_migrate_req'
   const vitest = join(repository, 'node_modules/.bin/vitest')
-  const run = `'${vitest}' run --project release tests/release/rolling-update.test.ts -t '${SHARED}'`
+  const file = 'tests/release/rolling-update.test.ts'
+  const run = `'${vitest}' run --project release ${file} -t '${SHARED}'`
   const { status, stdout, stderr } = spawnSync(
     'unshare',
     [...(process.getuid?.() === 0 ? [] : ['-r']), '-n', 'sh', '-ec', `${up} && exec ${run}`],
