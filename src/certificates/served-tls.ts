@@ -54,7 +54,7 @@ export class ServedTls {
   #changedAt = 0
   #timer: NodeJS.Timeout | undefined
   #changed: (material: TlsMaterial) => void = () => {}
-  #looking = false
+  #looking: Promise<void> | null = null
 
   /** @throws CertificateError */
   constructor(options: ServedTlsOptions) {
@@ -105,15 +105,16 @@ export class ServedTls {
     return () => this.#use(loaded)
   }
 
-  /** Looks once whether something is to do. */
-  async look(): Promise<void> {
-    if (this.#looking) return
-    this.#looking = true
-    try {
-      await this.#lookAtFiles()
-    } finally {
-      this.#looking = false
-    }
+  /** Looks whether something is to do, unless it does so already. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = null
+    })
+    return this.#looking
+  }
+
+  async #lookOnce(): Promise<void> {
+    await this.#lookAtFiles()
     this.#renewTicketKey()
     this.#lookAtValidity()
   }
