@@ -28,6 +28,7 @@ function serving(changes: Partial<TlsSettings> = {}, days = 90) {
     ciphers: null,
     sslVersion: 'TLS',
     tlsMinimum: '1.2',
+    http2: true,
     ...changes,
   } as const
   const options = {

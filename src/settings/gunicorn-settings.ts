@@ -149,7 +149,9 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     name: 'ssl_context',
     flags: [],
     ...REFUSED,
-    advice: 'TLS is not done by Python; see tls_minimum, ciphers, cert_reqs and ca_certs',
+    advice:
+      'in a gunicorn.conf.py, what it does with the default context is taken over; elsewhere use ' +
+      'tls_minimum, ciphers, cert_reqs and ca_certs',
   },
 ]
 

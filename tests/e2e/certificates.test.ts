@@ -1,11 +1,11 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { type MadeCertificate, makeCertificate } from '../support/certificates.ts'
 import { askHttps, askPlain } from '../support/https-client.ts'
 import { hasPython } from '../support/python.ts'
-import { type RunningServer, runCommand, startServer } from '../support/server.ts'
+import { type RunningServer, runCommand, runCommandHere, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // Which certificate a client gets, what the application learns of the client's, and where HTTP is
@@ -157,6 +157,46 @@ describe.runIf(hasPython())('a server with certificates', () => {
     })
   })
 })
+
+test.runIf(hasPython())(
+  'what ssl_context of a gunicorn.conf.py does becomes settings',
+  async () => {
+    const { cert, key } = makeCertificate(folder.path, { name: 'hooked' })
+    const write = (...body: string[]) =>
+      writeFileSync(
+        join(folder.path, 'gunicorn.conf.py'),
+        [
+          'import ssl',
+          `certfile, keyfile = ${JSON.stringify(cert)}, ${JSON.stringify(key)}`,
+          'def ssl_context(conf, default_ssl_context_factory):',
+          '    context = default_ssl_context_factory()',
+          ...body.map((line) => `    ${line}`),
+          '    return context',
+          '',
+        ].join('\n'),
+      )
+    const print = () => runCommandHere(['--print-config', 'shown:app'], { cwd: folder.path })
+    try {
+      write('context.minimum_version = ssl.TLSVersion.TLSv1_3', 'context.set_ciphers("AES256")')
+      const taken = await print()
+      expect(JSON.parse(taken.stdout)).toMatchObject({
+        certfile: [cert],
+        tls_minimum: '1.3',
+        ciphers: 'AES256',
+      })
+      write('context.sni_callback = print')
+      const { code, stderr } = await print()
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /: ssl_context is not supported: it sets context\.sni_callback, .*\. Use the settings of TLS instead\n$/,
+        ),
+      ])
+    } finally {
+      rmSync(join(folder.path, 'gunicorn.conf.py'))
+    }
+  },
+)
 
 test('applications in TypeScript learn of the client too', async () => {
   const { cert, key } = makeCertificate(folder.path, { name: 'typescript' })

@@ -672,7 +672,7 @@ const courses: readonly Course[] = [
   {
     file: 'unit.args',
     additions: {
-      // TLS is not there yet, and no interpreter that anybody may run has gevent.
+      // The clients of these tests do not use TLS, and no interpreter that anybody may run has gevent.
       without: [
         ...['--certfile', 'server.pem', '--keyfile', 'server.key'],
         ...['--user', 'nobody', '--group', 'nogroup'],
