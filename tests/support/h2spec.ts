@@ -1,0 +1,85 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { repository } from './build.ts'
+
+/** The Go program and its version. */
+const MODULE = 'github.com/summerwind/h2spec/cmd/h2spec@v1.5.1-0.20200912033607-aafd2bf3a0e7'
+const cache = join(repository, 'tests', '.cache', 'go')
+
+/**
+ * Finds h2spec on `PATH` or in `~/go/bin`, or builds it with Go into `tests/.cache`. Without any of
+ * these it says so and gives null; if CI is set, it throws.
+ */
+export function findH2spec(): string | null {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')]
+  for (const folder of [...folders, join(cache, 'bin')]) {
+    const path = join(folder, 'h2spec')
+    if (folder !== '' && isProgram(path)) return path
+  }
+  try {
+    mkdirSync(cache, { recursive: true })
+    execFileSync('go', ['install', MODULE], {
+      env: { ...process.env, GOBIN: join(cache, 'bin') },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    return join(cache, 'bin', 'h2spec')
+  } catch (error) {
+    const missing = `There is no h2spec, and Go cannot build it: ${(error as Error).message}`
+    if (process.env.CI) throw new Error(missing)
+    console.warn(`\n*** ${missing}\n*** The conformance tests of HTTP/2 are SKIPPED.\n`)
+    return null
+  }
+}
+
+/** What h2spec has found. */
+export interface H2specReport {
+  /** How many cases there are. */
+  readonly cases: number
+  /** Those that did not pass: `http2/5.1 closed: Sends a DATA frame`. */
+  readonly failed: string[]
+}
+
+/** Runs all cases, in strict mode. */
+export async function runH2spec(
+  program: string,
+  { port }: { port: number },
+  options: { tls?: boolean } = {},
+): Promise<H2specReport> {
+  const folder = mkdtempSync(join(tmpdir(), 'monoceros-h2spec-'))
+  try {
+    const report = join(folder, 'report.xml')
+    const tls = options.tls ? ['-t', '-k'] : []
+    const args = [...['-S', '-h', '127.0.0.1', '-p', String(port), '-o', '2', '-j', report], ...tls]
+    // Its status is 1 if a case fails.
+    await promisify(execFile)(program, args, { timeout: 100_000 }).catch((error) => {
+      if (error.code !== 1) throw error
+    })
+    return read(readFileSync(report, 'latin1'))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Reads a report in the form of JUnit. */
+function read(xml: string): H2specReport {
+  const failed: string[] = []
+  let cases = 0
+  const pattern = /<testcase package="([^"]*)" classname="([^"]*)"[^>]*>([\s\S]*?)<\/testcase>/g
+  for (const [, section, title, result] of xml.matchAll(pattern)) {
+    cases++
+    if (/<(error|failure|skipped)/.test(result!)) failed.push(`${section} ${title}`)
+  }
+  return { cases, failed }
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
