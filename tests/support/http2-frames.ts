@@ -235,6 +235,12 @@ export class RawHttp2 {
     return reset?.payload.readUInt32BE(0) ?? null
   }
 
+  /** The status of the response on a stream, if it is the first response of the connection. */
+  statusOf(stream: number): number | null {
+    const head = this.frames.find((each) => each.type === HEADERS && each.stream === stream)
+    return head === undefined ? null : firstStatus(head.payload)
+  }
+
   /** The body of a response so far. */
   body(stream: number): Buffer {
     return Buffer.concat(
@@ -262,4 +268,26 @@ export class RawHttp2 {
       this.#rest = this.#rest.subarray(9 + length)
     }
   }
+}
+
+const STATIC_STATUS = [200, 204, 206, 304, 400, 404, 500]
+const DIGITS = ['00000', '00001', '00010', '011001', '011010', '011011', '011100', '011101']
+
+/** The `:status` that begins the first block of fields that an encoder writes. */
+function firstStatus(bytes: Buffer): number {
+  if (bytes[0]! >= 0x88) return STATIC_STATUS[bytes[0]! - 0x88]!
+  const length = bytes[1]! & 0x7f
+  if ((bytes[1]! & 0x80) === 0) return Number(bytes.toString('latin1', 2, 2 + length))
+  // Huffman codes of digits (RFC 7541, Appendix B).
+  const codes = [...DIGITS, '011110', '011111']
+  let bits = [...bytes.subarray(2, 2 + length)]
+    .map((byte) => byte.toString(2).padStart(8, '0'))
+    .join('')
+  let text = ''
+  for (let i = 0; i < 3; i++) {
+    const digit = codes.findIndex((code) => bits.startsWith(code))
+    text += digit
+    bits = bits.slice(codes[digit]?.length ?? 0)
+  }
+  return Number(text)
 }

@@ -10,7 +10,7 @@ import type { RunningServer } from './running-server.ts'
 
 /** What an attack may cost an acceptor in memory, in bytes. */
 const MEMORY = 96 * 1024 * 1024
-/** And in processor time, in milliseconds: what comes after the end of its connection is nothing. */
+/** And in processor time, in milliseconds. */
 const PROCESSOR = 4000
 const CLOCK_TICK_MS = 10
 

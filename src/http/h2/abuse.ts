@@ -1,6 +1,6 @@
 /**
  * How many streams a client may reset at once, or make the server reset. A browser that leaves a
- * page resets all that it has open, which is at most `http2_max_concurrent_streams`, 100 by default.
+ * page resets all that it has open: at most `http2_max_concurrent_streams`, 100 by default.
  */
 export const RESETS = 200
 /** How many of these come back in a second. */
@@ -89,7 +89,10 @@ export class AbuseWatch {
     )
   }
 
-  /** Looks at what has come since the last call. @returns what the attack is called, if it is one */
+  /**
+   * Looks at what has come since the last call.
+   * @returns what the attack is called, if it is one
+   */
   look(now: number, traffic: Traffic): string | null {
     const { bytesRead } = traffic
     if (bytesRead === this.#read) return null

@@ -13,7 +13,7 @@ import { type Outlet, WriteDeadline } from '../write-deadline.ts'
 import type { H2RequestHead } from './request-head.ts'
 import { interimFields, RenderedFields } from './response-fields.ts'
 
-const { NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_STREAM_STATE_OPEN } = constants
 
 /** What a stream is destroyed with, which Node.js tells the client as INTERNAL_ERROR. */
 const BROKEN_OFF = new Error('the response is incomplete')
@@ -161,7 +161,12 @@ export class H2Exchange implements Reply, Outlet {
 
   /** The client has closed its direction of the connection. */
   clientEnded(): void {
-    this.#sink?.clientEnded()
+    const { state } = this.#stream.state
+    if (!this.#bodyEnded && state === NGHTTP2_STREAM_STATE_OPEN)
+      this.refuseMessage(
+        new HttpError(400, 'incomplete-body', 'the client ended within a request body'),
+      )
+    else this.#sink?.clientEnded()
   }
 
   pauseBody(): void {
@@ -431,7 +436,7 @@ export class H2Exchange implements Reply, Outlet {
 
   /** Answers a request that cannot be taken. The other streams of the connection go on. */
   refuseMessage(error: HttpError): void {
-    this.#report(error.status, error.message)
+    this.#report(error.status, error.message, error.code === 'incomplete-body')
     const answered = this.#state !== NOTHING_SENT
     if (answered) this.#breakOff()
     else this.refuse(error.status, error.status === 503 ? { fields: RETRY_SOON } : {})
@@ -439,13 +444,13 @@ export class H2Exchange implements Reply, Outlet {
     else this.#endExchange(false, error.status)
   }
 
-  #report(status: number, reason: string): void {
+  #report(status: number, reason: string, gaveUp = false): void {
     this.#owner.context.refused({
       peer: this.#owner,
       status,
       reason,
       requestLine: this.head.requestLine(),
-      gaveUp: false,
+      gaveUp,
       begun: this.#sink !== null,
       startedAt: this.#startedAt,
     })
