@@ -1,0 +1,123 @@
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../support/applications.ts'
+import { openDescriptors, residentMemory } from '../support/processes.ts'
+import { hasPython } from '../support/python.ts'
+import { RawConnection } from '../support/raw-client.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+// What files that are sent by the server cost, with the real command: memory and descriptors.
+
+const APPLICATION = `
+import os
+
+def app(environ, start_response):
+    headers = [("X-Sendfile", os.environ["FILES"] + environ["PATH_INFO"])]
+    start_response("200 OK", headers if environ["PATH_INFO"] != "/here" else [])
+    return [b"here"]
+`
+const GIGABYTE = 1024 ** 3
+const MEGABYTE = 1024 ** 2
+const SMALL_FILES = 10_000
+const SLOW_CLIENTS = 200
+
+describe.skipIf(!hasPython())('files that are sent by the server', () => {
+  let directory: ReturnType<typeof temporaryDirectory>
+  let server: RunningServer
+  let acceptor: number
+
+  beforeAll(async () => {
+    directory = temporaryDirectory()
+    const files = join(directory.path, 'files')
+    mkdirSync(join(files, 'small'), { recursive: true })
+    writeFileSync(join(directory.path, 'sending.py'), APPLICATION)
+    for (const name of ['1g.bin', 'slow.bin']) {
+      writeFileSync(join(files, name), '')
+      truncateSync(join(files, name), GIGABYTE)
+    }
+    for (let i = 0; i < SMALL_FILES; i++)
+      writeFileSync(join(files, 'small', `${i}.txt`), `file ${i} `.repeat(i % 300))
+    server = await startServer({
+      app: 'sending:app',
+      args: [
+        ...['--static', '/static=files', '--sendfile-root', 'files', '--static-cache', '8M'],
+        ...['--client-memory', '32M', '--workers', '1'],
+      ],
+      cwd: directory.path,
+      env: { FILES: files },
+    })
+    acceptor = Number(/Acceptor (\d+) with/.exec(server.log())![1])
+  })
+  afterAll(async () => {
+    await server?.stop()
+    directory?.remove()
+  })
+
+  /** Reads an answer to its end, and returns how long its body was. */
+  async function lengthOf(path: string, memory: (bytes: number) => void): Promise<number> {
+    const answer = await fetch(`${server.url}${path}`)
+    expect(answer.status).toBe(200)
+    let length = 0
+    for await (const piece of answer.body!) {
+      length += piece.length
+      if (length % 16 === 0) memory(residentMemory(acceptor))
+    }
+    return length
+  }
+
+  test.each(['/static/1g.bin', '/1g.bin'])(
+    '1 GB of %s passes at flat memory',
+    async (path) => {
+      const before = residentMemory(acceptor)
+      let most = 0
+      const length = await lengthOf(path, (bytes) => {
+        most = Math.max(most, bytes)
+      })
+      expect(length).toBe(GIGABYTE)
+      expect(most).toBeGreaterThan(0)
+      expect(most - before).toBeLessThan(64 * MEGABYTE)
+    },
+    120_000,
+  )
+
+  test('ten thousand small files are right, and static_cache bounds their memory', async () => {
+    const before = residentMemory(acceptor)
+    const connections = await Promise.all([1, 2, 3, 4].map(() => RawConnection.open(server)))
+    await Promise.all(
+      connections.map(async (connection, first) => {
+        for (let i = first; i < SMALL_FILES; i += connections.length) {
+          const request = `GET /static/small/${i}.txt HTTP/1.1\r\nHost: a\r\n\r\n`
+          const answer = await connection.request(request)
+          expect(answer.text).toBe(`file ${i} `.repeat(i % 300))
+        }
+      }),
+    )
+    expect(residentMemory(acceptor) - before).toBeLessThan(64 * MEGABYTE)
+  }, 120_000)
+
+  test('clients that do not read hold little, one descriptor, and nobody up', async () => {
+    const before = residentMemory(acceptor)
+    const open = openDescriptors(acceptor)
+    const slow = await Promise.all(
+      Array.from({ length: SLOW_CLIENTS }, async (_, index) => {
+        const connection = await RawConnection.open(server)
+        const path = index % 2 === 0 ? '/static/slow.bin' : '/slow.bin'
+        await connection.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+        connection.timeout = 60_000
+        expect((await connection.readSome(100)).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
+        return connection
+      }),
+    )
+    expect(residentMemory(acceptor) - before).toBeLessThan(96 * MEGABYTE)
+    // One for each client, and one for the file by each of its two names.
+    const files = openDescriptors(acceptor) - open - SLOW_CLIENTS
+    expect(files).toBeLessThanOrEqual(4)
+    const small = await fetch(`${server.url}/static/small/299.txt`)
+    expect((await small.text()).length).toBe('file 299 '.length * 299)
+    expect(await (await fetch(`${server.url}/here`)).text()).toBe('here')
+    for (const connection of slow) connection.reset()
+    await waitFor('their descriptors to be closed', () => openDescriptors(acceptor) <= open + 4)
+  }, 120_000)
+})
