@@ -45,9 +45,15 @@ export function machineFacts({ started, environment, wrk }) {
  */
 export function serverFact({ name, packages, shape, library }, workers, versions) {
   let which = packages.map((one) => `${one} ${versions[one]}`).join(', ')
-  if (library !== undefined) which = `${library} ${versionOf(library)}`
+  if (name === 'nginx') which = `nginx ${nginxVersion()}`
+  else if (library !== undefined) which = `${library} ${versionOf(library)}`
   else if (packages.length === 0) which = version
   return `${name}: ${which}; ${shape(workers)}`
+}
+
+function nginxVersion() {
+  const { stderr } = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
+  return /[\d.]+/.exec(stderr ?? '')?.[0] ?? 'of unknown version'
 }
 
 /** The version of an npm package, or of Node.js itself. */

@@ -17,11 +17,14 @@ import { machineTime, memory, processorTime } from './process-tree.mjs'
 import { report } from './report.mjs'
 import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
-import { APPS, OUR_COMMAND, OURS, OURS_IN_NODE, SERVERS, serves } from './servers.mjs'
+import { APPS, OUR_COMMAND, OURS, OURS_IN_NODE, SERVERS as PROGRAMS, serves } from './servers.mjs'
+import { STATIC_SERVERS, STATIC_WORKLOADS } from './static-files.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
-import { WORKLOADS } from './workloads.mjs'
+import { WORKLOADS as OF_APPLICATIONS } from './workloads.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
 
+const SERVERS = [...PROGRAMS, ...STATIC_SERVERS]
+const WORKLOADS = [...OF_APPLICATIONS, ...STATIC_WORKLOADS]
 const FULL = {
   workloads: WORKLOADS.map(({ name }) => name),
   concurrency: [1, 64, 512],

@@ -214,15 +214,21 @@ function nodeServer(kind, name, library) {
   }
 }
 
+/** Those of static-files.mjs, which serve nothing else. */
+const FILE_SERVERS = ['monoceros-static', 'nginx']
+
 /**
  * Whether a server can serve an application. @param {Server} server @param {string} app MODULE:NAME
  */
-export function serves({ node }, app) {
+export function serves({ name, node }, app) {
+  const isOfFiles = FILE_SERVERS.includes(name)
+  if (isOfFiles || app === 'files') return isOfFiles && app === 'files'
   return !node || app === 'plain:application'
 }
 
 /** The server of Monoceros that a server is compared with. @param {string} name */
 export function oursBeside(name) {
+  if (FILE_SERVERS.includes(name)) return FILE_SERVERS[0]
   const node = SERVERS.find((server) => server.name === name)?.node
   return node ? OURS_IN_NODE : OURS
 }

@@ -18,7 +18,7 @@ export interface HandlerServer {
   stop(): Promise<void>
 }
 
-/** Serves a handler on a free port of 127.0.0.1. It is stopped when the test ends, if it is in one. */
+/** Serves a handler on a free port of 127.0.0.1. If it is in a test, it is stopped with that. */
 export async function serveHandler(
   handler: RequestHandler,
   memory: MemoryBudget = UNLIMITED_MEMORY,

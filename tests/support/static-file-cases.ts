@@ -532,8 +532,8 @@ export const PATHS = fc.oneof(
     .array(
       // biome-ignore format: one list
       fc.constantFrom(
-        '/', '//', '\\', '.', '..', '...', '%2e', '%2f', '%5c', '%00', '%c0%af', '%25', ' ', ':', ';',
-        '~', '$', 'up', 'root', 'slash', 'etc', 'passwd', 'secret.txt', 'link.txt', 'sibling',
+        '/', '//', '\\', '.', '..', '...', '%2e', '%2f', '%5c', '%00', '%c0%af', '%25', ' ', ':',
+        ';', '~', '$', 'up', 'root', 'slash', 'etc', 'passwd', 'secret.txt', 'link.txt', 'sibling',
         'inside', 'docs', '.env', '.git', 'config', 'CON', '\u00c3\u00a9', '\u00ff',
       ),
       { maxLength: 12 },
