@@ -76,7 +76,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'Nothing is read. (Node documents `onread`, but for `net.connect` only.)',
   },
   {
-    members: ['socket._handle', 'handle.reading', 'readStop'],
+    members: ['socket._handle', 'handle.reading', 'readStart', 'readStop'],
     files: HERE,
     use: 'takes the handle from a socket that Node made, to read it by `onread`',
     without: 'The socket is used as it is.',
@@ -186,6 +186,7 @@ interface SocketHandle {
   readonly _parent?: SocketHandle
   /** The socket below that of a TLS connection. */
   readonly _parentWrap?: Socket
+  readStart?(): number
   readStop?(): number
   close?(closed: () => void): void
   /** Of a TLS connection: what is wrong with the certificate of the client. */
@@ -347,6 +348,12 @@ export function bytesTaken(socket: Socket): number {
   // Below TLS, it is seen how much of a large piece has left.
   const handle = own?._parent ?? own
   return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
+}
+
+/** Reads a socket again whose handle another one, such as a session of `node:http2`, has paused. */
+export function startReading(socket: Socket): void {
+  const handle = (socket as unknown as SocketInternals)._handle
+  handle?.readStart?.()
 }
 
 /** Bytes that were given to a socket and that the kernel has not taken yet. */

@@ -1,15 +1,8 @@
 import { once } from 'node:events'
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionOptions,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from 'node:http2'
+import { type ClientHttp2Session, type ClientSessionOptions, connect, constants } from 'node:http2'
 import { type AddressInfo, connect as connectSocket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { http2Answer, http2Get, http2Post } from '../../../tests/support/http2-client.ts'
 import { RawConnection } from '../../../tests/support/raw-client.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { Span } from '../../bytes/span.ts'
@@ -157,46 +150,10 @@ function client(bench: Bench, options: ClientSessionOptions = {}): ClientHttp2Se
   return session
 }
 
-interface Answer {
-  readonly headers: IncomingHttpHeaders & { ':status'?: number | undefined }
-  readonly body: Buffer
-  /** The code that the stream ended with. */
-  readonly code: number
-  /** The end of the response came. */
-  readonly ended: boolean
-}
-
-/** Takes the whole answer of a request. */
-async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
-  const chunks: Buffer[] = []
-  let headers: Answer['headers'] = {}
-  let ended = false
-  stream.on('error', () => {})
-  stream.on('response', (fields) => (headers = fields))
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-  stream.on('end', () => (ended = !stream.aborted && stream.rstCode === NGHTTP2_NO_ERROR))
-  await new Promise((resolve) => stream.on('close', resolve))
-  return { headers, body: Buffer.concat(chunks), code: stream.rstCode, ended }
-}
-
-function get(
-  session: ClientHttp2Session,
-  path: string,
-  fields: OutgoingHttpHeaders = {},
-): Promise<Answer> {
-  return answerOf(session.request({ ':path': path, ...fields }))
-}
-
-function post(session: ClientHttp2Session, path: string, body: Buffer): Promise<Answer> {
-  const stream = session.request({ ':path': path, ':method': 'POST' })
-  stream.end(body)
-  return answerOf(stream)
-}
-
 describe('HTTP/2 on a connection', () => {
   it('is chosen by its preface, in any pieces, beside HTTP/1.1', async () => {
     const bench = await serve()
-    const { headers, body, ended } = await get(client(bench), '/hello')
+    const { headers, body, ended } = await http2Get(client(bench), '/hello')
     expect(headers).toMatchObject({
       ':status': 200,
       'content-type': 'text/plain',
@@ -223,13 +180,15 @@ describe('HTTP/2 on a connection', () => {
   it('gives requests to the handler side by side', async () => {
     const bench = await serve()
     const session = client(bench)
-    const held = get(session, '/held')
+    const held = http2Get(session, '/held')
     const { head, reply } = await bench.request('/held')
     expect(head.protocol).toBe('HTTP/2.0')
     expect(head.requestLine()).toBe('GET /held HTTP/2.0')
     expect(reply.peer.remoteAddress).toBe('127.0.0.1')
-    expect((await get(session, '/hello')).body.toString()).toBe('hello')
-    expect((await post(session, '/echo', Buffer.alloc(300_000, 'e'))).body.length).toBe(300_000)
+    expect((await http2Get(session, '/hello')).body.toString()).toBe('hello')
+    expect((await http2Post(session, '/echo', Buffer.alloc(300_000, 'e'))).body.length).toBe(
+      300_000,
+    )
     answer(reply, Buffer.from('late'))
     expect((await held).body.toString()).toBe('late')
     await until(() => bench.requests.every(({ completed }) => completed === true))
@@ -240,12 +199,12 @@ describe('HTTP/2 on a connection', () => {
   it('answers HEAD, 204 and 304 without a body', async () => {
     const bench = await serve()
     const session = client(bench)
-    const head = await get(session, '/hello', { ':method': 'HEAD' })
+    const head = await http2Get(session, '/hello', { ':method': 'HEAD' })
     expect(head).toMatchObject({ body: Buffer.alloc(0), ended: true })
     expect(head.headers['content-length']).toBe('5')
     for (const status of [204, 304]) {
       const path = `/${status}`
-      const got = get(session, path)
+      const got = http2Get(session, path)
       const { reply } = await bench.request(path)
       reply.start(responseHead(status, [['ETag', '"a"']]))
       data(reply, Buffer.from('dropped'))
@@ -257,7 +216,7 @@ describe('HTTP/2 on a connection', () => {
 
   it('sends fields that occur several times, whatever they are', async () => {
     const bench = await serve()
-    const got = get(client(bench), '/fields')
+    const got = http2Get(client(bench), '/fields')
     const { reply } = await bench.request('/fields')
     const fields: [string, string][] = [
       ['Set-Cookie', 'a=1'],
@@ -281,7 +240,7 @@ describe('HTTP/2 on a connection', () => {
     const stream = session.request({ ':path': '/echo', ':method': 'POST', expect: '100-continue' })
     const interim: unknown[] = []
     stream.on('headers', (fields) => interim.push(fields[':status'], fields.link))
-    const got = answerOf(stream)
+    const got = http2Answer(stream)
     const { reply, head } = await bench.request('/echo')
     expect(head.expectContinue).toBe(true)
     reply.inform(103, [['Link', '</a.css>; rel=preload']])
@@ -297,15 +256,15 @@ describe('HTTP/2 on a connection', () => {
   it('refuses a bad request with its status, and goes on', async () => {
     const bench = await serve()
     const session = client(bench)
-    const refused = await get(session, '/hello', {
+    const refused = await http2Get(session, '/hello', {
       ':authority': 'a.example',
       host: 'b.example',
     })
     expect(refused.headers[':status']).toBe(400)
     expect(refused.body.toString()).toBe('400 Bad Request\n')
-    expect((await get(session, '/hello', { expect: 'tea' })).headers[':status']).toBe(417)
-    expect((await get(session, `/${'a'.repeat(5000)}`)).headers[':status']).toBe(414)
-    expect((await get(session, '/hello')).headers[':status']).toBe(200)
+    expect((await http2Get(session, '/hello', { expect: 'tea' })).headers[':status']).toBe(417)
+    expect((await http2Get(session, `/${'a'.repeat(5000)}`)).headers[':status']).toBe(414)
+    expect((await http2Get(session, '/hello')).headers[':status']).toBe(200)
     expect(bench.refusals.map(({ status, begun }) => [status, begun])).toEqual([
       [400, false],
       [417, false],
@@ -321,7 +280,7 @@ describe('a response over HTTP/2', () => {
     const bench = await serve()
     const session = client(bench)
     for (const path of ['/abort', '/short', '/open']) {
-      const got = get(session, path)
+      const got = http2Get(session, path)
       const { reply } = await bench.request(path)
       reply.start(responseHead(200, [], path === '/short' ? 10 : -1), lend(Buffer.from('part')))
       if (path === '/abort') reply.abort()
@@ -336,14 +295,14 @@ describe('a response over HTTP/2', () => {
       expect(ended).toBe(false)
       expect(code).toBe(NGHTTP2_INTERNAL_ERROR)
     }
-    expect((await get(session, '/hello')).ended).toBe(true)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
     await until(() => bench.requests.every(({ completed }) => completed !== null))
     expect(bench.requests.map(({ completed }) => completed)).toEqual([false, false, false, true])
   })
 
   it('is cut off at its declared length', async () => {
     const bench = await serve()
-    const got = get(client(bench), '/long')
+    const got = http2Get(client(bench), '/long')
     const request = await bench.request('/long')
     request.reply.start(responseHead(200, [['Content-Length', '6']], 6))
     data(request.reply, Buffer.from('four'))
@@ -369,10 +328,10 @@ describe('a response over HTTP/2', () => {
     request.reply.finish()
     await until(() => request.writtenBytes >= 16_384)
     // Ten answers while the large one waits.
-    for (let i = 0; i < 10; i++) expect((await get(session, '/hello')).ended).toBe(true)
+    for (let i = 0; i < 10; i++) expect((await http2Get(session, '/hello')).ended).toBe(true)
     expect(request.writtenBytes).toBeLessThan(200_000)
     expect(bench.memory.held).toBeGreaterThan(800_000)
-    const rest = answerOf(stream)
+    const rest = http2Answer(stream)
     stream.resume()
     const { body, ended } = await rest
     expect(body.length).toBe(1_000_000)
@@ -402,7 +361,7 @@ describe('a response over HTTP/2', () => {
       reason: expect.stringContaining('of its answer within the write timeout (0.3 s)'),
     })
     await closed
-    expect((await get(session, '/hello')).ended).toBe(true)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
   })
 
   it('is given up when its client resets the stream', async () => {
@@ -418,7 +377,7 @@ describe('a response over HTTP/2', () => {
     data(request.reply, Buffer.from('wants'))
     request.reply.finish()
     request.reply.abort()
-    expect((await get(session, '/hello')).ended).toBe(true)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
     expect(bench.memory.held).toBe(0)
   })
 
@@ -427,7 +386,7 @@ describe('a response over HTTP/2', () => {
     const session = client(bench)
     const stream = session.request({ ':path': '/early', ':method': 'POST' })
     stream.write('part of it')
-    const got = answerOf(stream)
+    const got = http2Answer(stream)
     const { reply } = await bench.request('/early')
     answer(reply, Buffer.from('enough'))
     expect(await got).toMatchObject({ body: Buffer.from('enough'), code: NGHTTP2_NO_ERROR })
@@ -441,14 +400,14 @@ describe('a request body over HTTP/2', () => {
     const bench = await serve()
     const session = client(bench)
     const stream = session.request({ ':path': '/echo', ':method': 'POST' })
-    const got = answerOf(stream)
+    const got = http2Answer(stream)
     const request = await bench.request('/echo')
     request.reply.pauseBody()
     const body = Buffer.alloc(500_000, 'b')
     stream.end(body)
     await until(() => bench.memory.held >= 65_535)
     // The other streams have windows of their own.
-    expect((await post(session, '/echo', body)).body.length).toBe(500_000)
+    expect((await http2Post(session, '/echo', body)).body.length).toBe(500_000)
     expect(request.body.length).toBe(0)
     expect(bench.memory.held).toBeLessThanOrEqual(65_535 * 2)
     request.reply.resumeBody()
@@ -462,12 +421,12 @@ describe('a request body over HTTP/2', () => {
     const session = client(bench)
     const stream = session.request({ ':path': '/echo', ':method': 'POST' })
     stream.write('some')
-    expect((await answerOf(stream)).headers[':status']).toBe(408)
+    expect((await http2Answer(stream)).headers[':status']).toBe(408)
     const request = await bench.request('/echo')
     await until(() => request.completed !== null)
     expect(request.refusedWith).toBe(408)
     expect(request.ended).toBe(false)
-    expect((await get(session, '/hello')).ended).toBe(true)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
   })
 
   it('is not complete when the client resets its stream', async () => {
@@ -500,7 +459,7 @@ describe('the end of an HTTP/2 connection', () => {
     const goaways: number[] = []
     session.on('goaway', (_code, last) => goaways.push(last))
     const closed = once(session, 'close')
-    await get(session, '/hello')
+    await http2Get(session, '/hello')
     await closed
     expect(new Set(goaways)).toEqual(new Set([1]))
     await until(() => bench.server.connections === 0)
@@ -522,11 +481,11 @@ describe('the end of an HTTP/2 connection', () => {
     const session = client(bench)
     const goaways: number[] = []
     session.on('goaway', (_code, last) => goaways.push(last))
-    const held = get(session, '/held')
+    const held = http2Get(session, '/held')
     const { reply } = await bench.request('/held')
     const stopped = bench.server.stop(5000)
     // Sent before the client can know.
-    const late = get(session, '/hello')
+    const late = http2Get(session, '/hello')
     expect((await late).body.toString()).toBe('hello')
     await until(() => goaways.length === 2)
     expect(goaways).toEqual([2 ** 31 - 1, 3])
@@ -537,12 +496,34 @@ describe('the end of an HTTP/2 connection', () => {
     expect(bench.requests.map(({ completed }) => completed)).toEqual([true, true])
   })
 
+  it('waits for what a client sends before it has seen that the server stops', async () => {
+    const bench = await serve()
+    const socket = connectSocket(bench.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let got = ''
+    socket.on('data', (chunk) => (got += chunk.toString('hex')))
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    socket.write(Buffer.from(frame('04', '00', 0, '') + frame('04', '01', 0, ''), 'hex'))
+    await until(() => bench.server.connections === 1 && got !== '')
+    const stopped = bench.server.stop(5000)
+    const notice = '0000080700000000007fffffff00000000'
+    await until(() => got.includes(notice))
+    socket.write(Buffer.from(frame('01', '05', 1, '828684410161'), 'hex'))
+    const { reply } = await bench.request('/')
+    answer(reply, Buffer.from('late'))
+    await until(() => got.includes(Buffer.from('late').toString('hex')))
+    // The PING was not answered: the last GOAWAY comes in time all the same.
+    await until(() => got.includes('0000080700000000000000000100000000'))
+    socket.end()
+    await stopped
+  })
+
   it('comes at once when an idle connection makes place for another', async () => {
     const bench = await serve({ maxConnections: 1 })
     const first = client(bench)
-    await get(first, '/hello')
+    await http2Get(first, '/hello')
     const closed = once(first, 'close')
-    expect((await get(client(bench), '/hello')).ended).toBe(true)
+    expect((await http2Get(client(bench), '/hello')).ended).toBe(true)
     await closed
   })
 
@@ -596,6 +577,6 @@ describe('memory that is held for HTTP/2 clients', () => {
       status: 503,
       reason: expect.stringContaining('there is no memory left'),
     })
-    expect((await get(session, '/hello')).ended).toBe(true)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
   })
 })

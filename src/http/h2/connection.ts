@@ -7,7 +7,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Span } from '../../bytes/span.ts'
-import { bytesTaken, bytesUnsent } from '../../transport/node-internals.ts'
+import { bytesTaken, bytesUnsent, startReading } from '../../transport/node-internals.ts'
 import { type ProxyHeader, proxyHeaderOf } from '../../transport/proxy-protocol/proxy-header.ts'
 import { reset } from '../../transport/reset.ts'
 import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
@@ -24,10 +24,10 @@ import { type ExchangeOwner, H2Exchange } from './exchange.ts'
 import { HeadReader } from './head-reader.ts'
 import { H2RequestHead } from './request-head.ts'
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
 
-/** In a GOAWAY: streams of any number are still accepted (RFC 9113 §6.8). */
-const ANY_STREAM = 2 ** 31 - 1
+/** A GOAWAY without an error: streams of any number are still accepted (RFC 9113 §6.8). */
+const SHUTDOWN_NOTICE = Buffer.from('0000080700000000007fffffff00000000', 'hex')
 /** How long a client may take to answer the PING that follows the first GOAWAY, in seconds. */
 const DRAIN_SECONDS = 1
 /** How long a connection may take to end when nothing is under way, in seconds. */
@@ -99,6 +99,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     context.idle.addSilent(this)
     socket.on('error', ignore) // 'close' follows and does what is to be done
     socket.on('end', () => this.#end())
+    // The session is gone, and does not read any more: the end must be seen all the same.
+    socket.on('finish', () => startReading(socket))
     socket.on('close', () => this.#closed())
     const session = performServerHandshake(socket, options)
     this.#session = session
@@ -107,7 +109,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
       this.#begin(stream, flags, raw!)
     session.on('stream', begin)
     session.on('error', (error) => this.#failed(error))
-    session.on('goaway', () => this.drain())
+    session.on('goaway', () => this.#finish())
     session.on('ping', () => this.#abuse.ping())
     session.on('remoteSettings', () => this.#abuse.settings())
   }
@@ -149,7 +151,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     stream[EXCHANGE] = exchange
     stream.on('close', streamClosed)
     this.idleIn?.delete(this)
-    this.#deadline = NEVER
+    if (!this.#drains) this.#deadline = NEVER
     this.#exchanges.add(exchange)
     try {
       this.#heads.read(head, raw, (flags & NGHTTP2_FLAG_END_STREAM) === 0)
@@ -234,14 +236,18 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
    * Ends the connection after what is under way. A first GOAWAY tells the client to open no more
    * streams here. Those that it has opened by then are answered: only when it has answered a PING,
    * a second GOAWAY says which stream was the last (RFC 9113 §6.8).
+   *
+   * Node's session takes no stream any more when it has sent a GOAWAY, so the first one is written
+   * past it, between two of its frames. That is not possible through TLS. There, the only GOAWAY
+   * names the last stream at once, so that the client sends later ones elsewhere.
    */
   drain(): void {
     if (this.#drains) return
     this.#drains = true
     this.idleIn?.delete(this)
     const session = this.#session
-    if (session.destroyed || session.closed) return this.#finish()
-    session.goaway(NGHTTP2_NO_ERROR, ANY_STREAM)
+    if (this.tls !== null || session.destroyed || session.closed) return this.#finish()
+    this.#socket.write(SHUTDOWN_NOTICE)
     this.#deadline = this.context.deadlines.in(DRAIN_SECONDS)
     if (!session.ping(() => this.#finish())) this.#finish()
   }
@@ -275,7 +281,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   #failed(error: Error): void {
     const { code } = error as NodeJS.ErrnoException
-    if (code?.startsWith('ERR_HTTP2') !== true) return
+    // That is what the client says of us.
+    if (code?.startsWith('ERR_HTTP2') !== true || code === 'ERR_HTTP2_SESSION_ERROR') return
     const attack = attackIn(error)
     this.#report(400, attack ?? `the client broke the rules of HTTP/2: ${error.message}`)
   }
