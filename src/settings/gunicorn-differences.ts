@@ -48,6 +48,11 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   preload_app: 'a HUP loads the application again; [in a process of its own](deploy.md#preloading)',
   tmp_upload_dir: 'also a flag, `--tmp-upload-dir`; holds the responses for slow clients, too',
   ssl_version: 'Gunicorn ignores it; here it means what it says, and SSL and TLS 1.0 are refused',
+  certfile: 'also several, chosen by SNI; read again when [the files change](tls.md#renewal)',
+  keyfile: 'also several; matched by what they fit',
+  cert_reqs:
+    'with 1, a certificate that is not trusted does not end the connection: ' +
+    '[the environ tells](tls.md#client-certificates); 1 and 2 need `ca_certs`',
   ciphers: 'the default is the list of Node.js',
   forwarded_allow_ips:
     'in a config file also a list; see also [`forwarded_headers`](behind-a-proxy.md)',

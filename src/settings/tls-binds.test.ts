@@ -45,4 +45,31 @@ describe('which addresses use TLS', () => {
   test('any free port may be taken twice, with TLS and without', () => {
     expect(() => checkTlsBinds(settings(['a:0', 'tls:a:0'], 'c.pem'))).not.toThrow()
   })
+
+  test.each([
+    ['a port is at the addresses of HTTPS', ['tls:a:443', 'tls:[::1]:443', 'b:1'], ['80']],
+    ['or at all, if they are sockets', ['unix:/s'], ['80']],
+    ['an address is as it is', ['a:443'], ['b:80']],
+  ])('http_redirect: %s', (_, bind, redirect) => {
+    const all = bindAddresses(settings(bind, 'c.pem', redirect))
+    const redirects = all.filter((one) => one.redirects)
+    expect(redirects.map(formatBindAddress)).toEqual(
+      { 'a:443': ['b:80'], 'unix:/s': ['0.0.0.0:80'], 'tls:a:443': ['a:80', '[::1]:80'] }[bind[0]!],
+    )
+    expect(redirects.some((one) => one.tls)).toBe(false)
+  })
+
+  test.each([
+    ['without HTTPS', ['a:1'], null, ['80'], 'http_redirect 80 needs HTTPS to redirect to'],
+    ['to an address of bind', ['a:80'], 'c.pem', ['80'], 'http_redirect and bind both have a:80'],
+  ])('http_redirect is refused %s', (_, bind, certfile, redirect, message) => {
+    expect(() => checkTlsBinds(settings(bind, certfile, redirect))).toThrow(message)
+  })
+
+  test('dev_tls is HTTPS, and has a certificate already', () => {
+    const development = { ...settings(['a:1'], null), devTls: true }
+    expect(bindAddresses(development).map(formatBindAddress)).toEqual(['tls:a:1'])
+    const both = { ...settings(['a:1'], 'c.pem'), devTls: true }
+    expect(() => checkTlsBinds(both)).toThrow('dev_tls makes a certificate, and certfile has one')
+  })
 })
