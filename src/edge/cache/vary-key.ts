@@ -3,6 +3,10 @@ import type { RequestHead } from '../../http/request-head.ts'
 /** Longer values of the fields in Vary are too special to be stored. */
 const LONGEST = 4096
 const MOST_CODINGS = 32
+/** Clients send few different lists of codings, so what was made of them is remembered. */
+const remembered = new Map<string, string>()
+const MOST_REMEMBERED = 128
+const LONGEST_REMEMBERED = 256
 
 /**
  * Identifies the variant of a resource that a request gets (RFC 9111 §4.1): the values of the
@@ -31,6 +35,16 @@ function trimmed(value: string): string {
 }
 
 function codings(value: string): string {
+  if (value.length > LONGEST_REMEMBERED) return codingsOf(value)
+  let set = remembered.get(value)
+  if (set !== undefined) return set
+  set = codingsOf(value)
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(value, set)
+  return set
+}
+
+function codingsOf(value: string): string {
   const parts = value.length > LONGEST ? [] : value.toLowerCase().split(',')
   if (parts.length === 0 || parts.length > MOST_CODINGS) return trimmed(value)
   const refused: string[] = []
