@@ -66,6 +66,12 @@ export const SERVERS = /** @type {Server[]} */ ([
     shape: (workers) => `1 acceptor, ${workers} workers forked from one process`,
   },
   {
+    name: `${OURS}-cache`,
+    packages: [],
+    command: (start) => monoceros(start, '--cache', '16M'),
+    shape: (workers) => `1 acceptor with a cache, ${workers} workers`,
+  },
+  {
     name: OURS_EMBEDDED,
     packages: [],
     command: ({ bin, app, port, workers }) => [

@@ -36,6 +36,15 @@ export const WORKLOADS = /** @type {Workload[]} */ ([
     answers: (body) => body.length === 10_240,
   },
   {
+    name: 'cached',
+    title: '10 KB response that may be cached',
+    app: 'plain:application',
+    path: '/cached',
+    method: 'GET',
+    bodySize: 0,
+    answers: (body) => body.length === 10_240,
+  },
+  {
     name: 'echo',
     title: '10 KB echo (POST)',
     app: 'plain:application',

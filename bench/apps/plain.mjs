@@ -7,6 +7,7 @@ const HEADERS = Object.fromEntries(
     [
       ['Content-Type', 'text/plain'],
       ['Content-Length', `${body.length}`],
+      ...(path === '/cached' ? [['Cache-Control', 'max-age=3600']] : []),
     ],
   ]),
 )

@@ -16,6 +16,9 @@ HEADERS: Dict[str, Headers] = {
     path: [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
     for path, body in BODIES.items()
 }
+# The same with a lifetime, for caches.
+BODIES["/cached"] = BODIES["/10k"]
+HEADERS["/cached"] = [*HEADERS["/10k"], ("Cache-Control", "max-age=3600")]
 
 
 def application(

@@ -107,6 +107,8 @@ class TestAcceptor implements AcceptorControls {
     this.calls.push('useTls')
   }
 
+  dropCached(): void {}
+
   reopenLogs(): void {
     this.calls.push('reopenLogs')
   }

@@ -2,7 +2,9 @@
  * The process around an acceptor: it turns the arbiter's messages and signals into calls of an
  * `Acceptor`, and the acceptor's end into a message and an exit status (`EXIT.acceptor`).
  */
+
 import { rmSync } from 'node:fs'
+import type { Dropped } from '../edge/cache/shared-drops.ts'
 import { ErrorLog } from '../logging/error-log.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
@@ -47,6 +49,8 @@ export interface AcceptorControls {
   closeIdle(): void
   kill(): void
   reopenLogs(): void
+  /** Drops responses from the cache, as another acceptor has. */
+  dropCached(dropped: Dropped): void
   /** Has new connections use these certificates. */
   useTls(material: TlsMaterial): void
 }
@@ -75,6 +79,8 @@ export interface ArbiterLink {
   workerWanted(): Promise<number>
   /** Has the requests of these clients counted; see `AskShared`. */
   takeTokens(keys: readonly string[]): Promise<readonly SharedAnswer[]>
+  /** Has the other acceptors drop these responses from their caches. */
+  cacheDropped(dropped: Dropped): void
 }
 
 /** Makes the acceptor of a process. */
@@ -180,6 +186,9 @@ class AcceptorProcess {
         this.#asked.get(message.id)?.resolve(message.answers)
         this.#asked.delete(message.id)
         break
+      case 'drop-cached':
+        this.#acceptor?.dropCached(message.dropped)
+        break
       case 'reopen-logs':
         this.#log?.reopen()
         this.#acceptor?.reopenLogs()
@@ -204,6 +213,7 @@ class AcceptorProcess {
         filesLoaded: (files) => this.#send({ type: 'files-loaded', files }),
         workerWanted: () => this.#askForWorker(),
         takeTokens: (keys) => this.#askForTokens(keys),
+        cacheDropped: (dropped) => this.#send({ type: 'cache-dropped', dropped }),
       })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return

@@ -1,3 +1,4 @@
+import type { Dropped, DropsLink } from '../edge/cache/shared-drops.ts'
 import { Networks } from '../edge/networks.ts'
 import { publishEngineRefusals } from '../edge/observation/engine-refusals.ts'
 import type { GatewayOptions } from '../gateway/context.ts'
@@ -14,7 +15,7 @@ import { RequestEvents } from '../observe/request-events.ts'
 import { WorkerEvents } from '../observe/worker-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
 import { syslogOptions } from '../settings/log-options.ts'
-import { runtimeOf } from '../settings/runtime.ts'
+import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { setProcessStore } from '../spool/process-store.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -79,6 +80,14 @@ export class Acceptor implements AcceptorControls {
   readonly #events: RequestEvents
   readonly #workerEvents: WorkerEvents
   #shortage: DescriptorShortage | null = null
+  /** To the caches of the other acceptors. */
+  readonly #cacheDrops: DropsLink = {
+    tell: (dropped) => {
+      const { settings, arbiter } = this.#options
+      if (acceptorsOf(settings) > 1) arbiter.cacheDropped(dropped)
+    },
+    receive: null,
+  }
   #replaced = false
   /** For messages that a client can cause at will; null at level debug, which logs all of them. */
   readonly #limiter: LogLimiter | null
@@ -297,6 +306,7 @@ export class Acceptor implements AcceptorControls {
       warn: (kind: string, text: string) => this.#limited('warning', kind, text),
       development: this.#development,
       takeTokens: (keys: readonly string[]) => this.#options.arbiter.takeTokens(keys),
+      cacheDrops: this.#cacheDrops,
     }
     return requestHandler(options, backend)
   }
@@ -370,6 +380,12 @@ export class Acceptor implements AcceptorControls {
   /** @throws ApplicationLoadError, WorkerStartError: then the old workers stay */
   async reload(): Promise<void> {
     await this.#backend?.reload()
+    // Another version of the application has other pages.
+    this.dropCached({ keys: [], beginnings: [''] })
+  }
+
+  dropCached(dropped: Dropped): void {
+    this.#cacheDrops.receive?.(dropped)
   }
 
   abandonReload(): void {

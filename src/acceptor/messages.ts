@@ -17,6 +17,7 @@
  * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
  * | `worker-permitted`, `worker-refused` | the answers to `worker-wanted` |
  * | `tokens` | the answer to `take-tokens` |
+ * | `drop-cached` | with `cache`: another acceptor has dropped these responses |
  * | `stop`, `kill` | last; the acceptor exits |
  *
  * An acceptor sends by itself:
@@ -28,9 +29,11 @@
  * | `files-loaded` | with `--reload`: the application has loaded these files |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
  * | `worker-wanted` | it is about to start a worker, and waits for the hooks of the server |
+ * | `cache-dropped` | with `cache`: it has dropped these responses, and the others must too |
  * | `take-tokens` | requests of these clients are counted for `rate_limit` |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
+import type { Dropped } from '../edge/cache/shared-drops.ts'
 import type {
   WorkerEnded,
   WorkerReady,
@@ -43,7 +46,7 @@ import type { SocketAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 
-export type { WorkerReport }
+export type { Dropped, WorkerReport }
 
 /**
  * Where a socket is bound, as the kernel knows it: an IP address and the real port, or the path of
@@ -140,6 +143,7 @@ export type ToAcceptor =
   | { readonly type: 'worker-permitted'; readonly id: number; readonly age: number }
   | { readonly type: 'worker-refused'; readonly id: number; readonly text: string }
   | { readonly type: 'tokens'; readonly id: number; readonly answers: readonly SharedAnswer[] }
+  | { readonly type: 'drop-cached'; readonly dropped: Dropped }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
@@ -164,5 +168,6 @@ export type FromAcceptor =
   | { readonly type: 'files-loaded'; readonly files: readonly string[] }
   | { readonly type: 'alive' }
   | { readonly type: 'worker-wanted'; readonly id: number }
+  | { readonly type: 'cache-dropped'; readonly dropped: Dropped }
   | { readonly type: 'take-tokens'; readonly id: number; readonly keys: readonly string[] }
   | { readonly type: 'worker-event'; readonly event: WorkerEvent }

@@ -1,4 +1,5 @@
 import { admission } from '../edge/admission/admission.ts'
+import type { DropsLink } from '../edge/cache/shared-drops.ts'
 import { chain, type EdgeHandler } from '../edge/chain.ts'
 import { observeRequests } from '../edge/observation/observe-requests.ts'
 import { trustProxies } from '../edge/trust/trust-proxies.ts'
@@ -28,6 +29,8 @@ export interface RequestHandlerOptions {
   readonly development: Development | null
   /** See {@link ArbiterLink.takeTokens}. */
   readonly takeTokens: ArbiterLink['takeTokens']
+  /** To the caches of the other acceptors. */
+  readonly cacheDrops: DropsLink
 }
 
 /**
@@ -99,7 +102,8 @@ async function hstsOf({ settings }: RequestHandlerOptions): Promise<EdgeHandler[
   return [hsts(settings.hsts)]
 }
 
-async function cacheOf({ settings, events, spool }: RequestHandlerOptions): Promise<EdgeHandler[]> {
+async function cacheOf(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  const { settings, events, spool, cacheDrops } = options
   if (settings.cache === null) return []
   const { cache } = await import('../edge/cache/cache.ts')
   return [
@@ -112,6 +116,7 @@ async function cacheOf({ settings, events, spool }: RequestHandlerOptions): Prom
       purgeFrom: settings.cachePurgeFrom,
       memory: spool.memory,
       events,
+      others: cacheDrops,
     }),
   ]
 }

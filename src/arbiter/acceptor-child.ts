@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type {
   BrowserChange,
+  Dropped,
   FromAcceptor,
   ReadyReport,
   ToAcceptor,
@@ -33,6 +34,8 @@ export interface AcceptorChildOptions extends AcceptorJob {
   readonly events: ArbiterEvents
   /** Called before it starts a worker; see {@link AcceptorSetOptions.permitWorker}. */
   readonly permitWorker: () => Promise<number>
+  /** Called when it has dropped responses from its cache. */
+  readonly cacheDropped: (dropped: Dropped) => void
 }
 
 /** How long the rest of an acceptor's processes have after TERM and after KILL, in milliseconds. */
@@ -78,6 +81,7 @@ export class AcceptorChild {
   readonly #reloads: Deferred<void>[] = []
   readonly #unwatchLoad: () => void
   readonly #rateLimit: readonly string[]
+  readonly #cacheDropped: (dropped: Dropped) => void
   #liveness: LivenessWatch | null = null
   #reporting: Deferred<readonly WorkerReport[] | null> | null = null
   #isReady = false
@@ -108,6 +112,7 @@ export class AcceptorChild {
     this.ready.catch(() => {})
     this.exited = this.#follow()
     this.#permitWorker = options.permitWorker
+    this.#cacheDropped = options.cacheDropped
     child.on('message', (message) => this.#onMessage(message as FromAcceptor))
     this.#send(start)
     this.#stacks =
@@ -169,6 +174,10 @@ export class AcceptorChild {
 
   useTls(material: TlsMaterial): void {
     this.#send({ type: 'tls', material })
+  }
+
+  dropCached(dropped: Dropped): void {
+    this.#send({ type: 'drop-cached', dropped })
   }
 
   reopenLogs(): void {
@@ -262,6 +271,9 @@ export class AcceptorChild {
         break
       case 'worker-wanted':
         void this.#answerWanted(message.id)
+        break
+      case 'cache-dropped':
+        this.#cacheDropped(message.dropped)
         break
       case 'take-tokens':
         void this.#answerTokens(message.id, message.keys)

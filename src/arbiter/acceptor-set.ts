@@ -297,6 +297,9 @@ export class AcceptorSet {
       },
       events,
       permitWorker,
+      cacheDropped: (dropped) => {
+        for (const other of this.#children) if (other !== child) other.dropCached(dropped)
+      },
     })
     place.child = child
     this.#children.add(child)

@@ -2,6 +2,7 @@ import type { RequestHandler } from '../../http/exchange.ts'
 import type { RequestEvents } from '../../observe/request-events.ts'
 import type { MemoryBudget } from '../../spool/memory-budget.ts'
 import type { CacheStore } from './cache-store.ts'
+import { type DropsLink, SharedDrops } from './shared-drops.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 export interface CacheOptions {
@@ -22,6 +23,8 @@ export interface CacheOptions {
   readonly purgeFrom: readonly string[]
   readonly memory: MemoryBudget
   readonly events: RequestEvents
+  /** The caches of other acceptors; null if there are none. */
+  readonly others: DropsLink | null
 }
 
 /** The most requests that wait for responses to others; further ones do not wait. */
@@ -55,6 +58,7 @@ export class CacheContext {
   readonly memory: MemoryBudget
   readonly store: CacheStore
   readonly next: RequestHandler
+  readonly #drops: SharedDrops | null
   /** Requests that wait. */
   waiting = 0
   /** Fills without a client. */
@@ -70,6 +74,13 @@ export class CacheContext {
     this.memory = options.memory
     this.store = store
     this.next = next
+    const { others } = options
+    this.#drops = others === null ? null : new SharedDrops(others)
+    if (others === null) return
+    others.receive = ({ keys, beginnings }) => {
+      for (const key of keys) this.#invalidate(key)
+      for (const beginning of beginnings) this.#invalidateAll(beginning)
+    }
   }
 
   mayWait(): boolean {
@@ -114,12 +125,22 @@ export class CacheContext {
    * @returns how many responses were stored
    */
   invalidate(key: string): number {
+    this.#drops?.key(key)
+    return this.#invalidate(key)
+  }
+
+  #invalidate(key: string): number {
     for (const fill of this.#running.get(key) ?? []) this.#outdate(fill)
     return this.store.drop(key)
   }
 
   /** The same for all resources whose key begins like this. */
   invalidateAll(beginning: string): number {
+    this.#drops?.beginning(beginning)
+    return this.#invalidateAll(beginning)
+  }
+
+  #invalidateAll(beginning: string): number {
     for (const [key, fills] of this.#running)
       if (key.startsWith(beginning)) for (const fill of fills) this.#outdate(fill)
     return this.store.dropAll(beginning)

@@ -7,6 +7,7 @@ import { type Field, responseField, responseHead } from '../../http/response-hea
 import { RequestEvents } from '../../observe/request-events.ts'
 import { MemoryBudget } from '../../spool/memory-budget.ts'
 import { type CacheOptions, cache } from './cache.ts'
+import type { Dropped, DropsLink } from './shared-drops.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const span = (text: string) => new Span().set(Buffer.from(text, 'latin1'), 0, text.length)
@@ -32,7 +33,7 @@ class Scene {
     const { memory } = this
     const events = new RequestEvents(() => {})
     const defaults = { bytes: 512 * 1024, largest: 64 * 1024, wait: 5, heuristic: 0, purgeFrom: [] }
-    const certificates = { clientCertificates: false }
+    const certificates = { clientCertificates: false, others: null }
     this.handler = cache({ ...defaults, ...certificates, memory, events, ...options })(
       (head, reply) => {
         const log: string[] = []
@@ -759,5 +760,45 @@ describe('PURGE', () => {
     expect(purge({ purgeFrom }, '/a*').said).toEqual(['want', 'respond 200 Purged 3 responses.'])
     expect(purge({ purgeFrom }, '/*').said).toEqual(['want', 'respond 200 Purged 4 responses.'])
     expect(purge({ purgeFrom }, '/x').said).toEqual(['want', 'respond 200 Purged 0 responses.'])
+  })
+})
+
+describe('the caches of other acceptors', () => {
+  function linked() {
+    const told: Dropped[] = []
+    const link: DropsLink = { tell: (dropped) => told.push(dropped), receive: null }
+    const scene = new Scene({ others: link, purgeFrom: ['*'] }).always([MINUTE])
+    return { told, link, scene }
+  }
+
+  it('are told what this one has dropped, in few messages', () => {
+    const { told, scene } = linked()
+    scene.get('/a', '', 'POST')
+    scene.get('/b', '', 'POST')
+    scene.get('/c*', '', 'PURGE')
+    expect(told).toEqual([])
+    vi.advanceTimersByTime(20)
+    expect(told).toEqual([
+      { keys: ['http a /a ', 'http a /b '], beginnings: ['http a /c', 'https a /c'] },
+    ])
+    for (let i = 0; i < 5000; i++) scene.get(`/${i}`, '', 'POST')
+    vi.advanceTimersByTime(20)
+    expect(told).toHaveLength(2)
+    expect(told[1]!.beginnings).toEqual([''])
+    expect(told[1]!.keys.length).toBeLessThan(1001)
+  })
+
+  it('tell this one, which then tells nobody', () => {
+    const { told, link, scene } = linked()
+    for (const target of ['/a', '/b', '/c']) scene.get(target)
+    link.receive!({ keys: ['http a /a '], beginnings: [] })
+    expect(scene.get('/a').cached).toBe('fwd=uri-miss; stored')
+    link.receive!({ keys: [], beginnings: ['http a /b'] })
+    expect(scene.get('/b').cached).toBe('fwd=uri-miss; stored')
+    expect(scene.get('/c').cached).toBe('hit')
+    link.receive!({ keys: [], beginnings: [''] })
+    expect(scene.get('/c').cached).toBe('fwd=uri-miss; stored')
+    vi.advanceTimersByTime(20)
+    expect(told).toEqual([])
   })
 })
