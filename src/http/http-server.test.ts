@@ -8,6 +8,7 @@ import type { Reply, RequestSink } from './exchange.ts'
 import { h1 } from './h1/protocol.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import { DEFAULT_HEAD_LIMITS } from './limits.ts'
+import { headerGate } from './proxy-protocol/header-gate.ts'
 import type { RequestHead } from './request-head.ts'
 import { responseHead } from './response-head.ts'
 
@@ -321,5 +322,48 @@ describe('when memory is lacking altogether', () => {
     await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nsome')
     memory.add(2000)
     expect((await client.readResponse()).status).toBe(503)
+  })
+})
+
+describe('headers of the PROXY protocol', () => {
+  const header = headerGate({ versions: 'auto', expects: () => true, believesTls: false })
+
+  it('count as held while they are incomplete, however many clients send them', async () => {
+    const memory = new MemoryBudget(1024 * 1024)
+    const { port } = await serve({ header, memory })
+    const part = Buffer.from('PROXY UNKNOWN '.padEnd(100, 'x'))
+    const clients = await Promise.all(
+      Array.from({ length: 200 }, () => RawConnection.open({ port })),
+    )
+    for (const client of clients) await client.send(part)
+    await waitFor('all to be held', () => memory.held === 200 * part.length)
+    // They cannot send more than a header has.
+    for (const client of clients.slice(100)) await client.send(Buffer.alloc(64, 'x'))
+    await waitFor('half of them to be gone', () => memory.held === 100 * part.length)
+    for (const client of clients) client.close()
+    await waitFor('nothing to be held', () => memory.held === 0)
+  })
+
+  it('are silent connections, which make room for others', async () => {
+    const { port, server } = await serve({ header, maxConnections: 4 })
+    const silent = await Promise.all(Array.from({ length: 4 }, () => RawConnection.open({ port })))
+    await waitFor('all to be there', () => server.connections === 4)
+    // At first they are left alone.
+    await waitFor('space', async () => {
+      const client = await RawConnection.open({ port })
+      const response = await client.request(`PROXY UNKNOWN\r\n${get('/')}`)
+      client.close()
+      return response.text === '/'
+    })
+    const ended = await Promise.race(silent.map((one) => one.expectEnd()))
+    expect(ended).toBe('closed')
+  })
+
+  it('do not hold up a stop', async () => {
+    const { port, server } = await serve({ header })
+    await RawConnection.open({ port })
+    await waitFor('the connection', () => server.connections === 1)
+    await server.stop(10_000)
+    expect(server.connections).toBe(0)
   })
 })

@@ -48,7 +48,7 @@ export interface HeadLimits {
 
 const NO_NAMES: ReadonlySet<string> = new Set()
 
-/** Whether a name with an underscore stays, of the fields that {@link HeadLimits.headerMap} drops. */
+/** Whether a name with an underscore stays, although {@link HeadLimits.headerMap} drops others. */
 export function isForwarderHeader({ id, lower }: FieldName, limits: HeadLimits): boolean {
   const names = limits.forwarderHeaders
   if (names === undefined || id >= 0) return false

@@ -57,8 +57,8 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   forwarded_allow_ips:
     'in a config file also a list; see also [`forwarded_headers`](behind-a-proxy.md)',
   proxy_protocol:
-    'a connection of `proxy_allow_ips` without a header is refused; `LOCAL` and `UNKNOWN` mean the ' +
-    "proxy's own address",
+    'a connection of `proxy_allow_ips` without a header is refused; `LOCAL` and `UNKNOWN` mean ' +
+    'the proxy itself',
   proxy_allow_ips: 'in a config file also a list; also `--proxy-allow-ips`',
   forwarder_headers:
     'in a config file also a list; a path that is not below `SCRIPT_NAME` is served as it is',

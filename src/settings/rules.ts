@@ -72,8 +72,8 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
       ? { value }
       : {
           expected:
-            'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or * (names are not looked ' +
-            'up)',
+            'addresses such as 10.0.0.1 or ::1, networks such as 10.0.0.0/8, or * ' +
+            '(names are not looked up)',
         },
 
   'rate-limit': (value) => {

@@ -272,9 +272,16 @@ describe('the client with legacy headers', () => {
 
   it('removes Forwarded, which the proxy may have passed on', () => {
     const { trusted } = setUp({ forwardedHeaders: 'legacy' })
-    expect(trusted('Forwarded: for=1.1.1.1', 'X-Real-IP: 1.2.3.4').fields).toEqual([
-      'x-real-ip: 1.2.3.4',
-    ])
+    expect(trusted('Forwarded: for=1.1.1.1').fields).toEqual([])
+  })
+
+  it('removes X-Real-IP unless it says the same', () => {
+    const { trusted } = setUp({ forwardedHeaders: 'legacy' })
+    const list = 'X-Forwarded-For: 1.2.3.4'
+    const [same, other] = ['X-Real-IP: 1.2.3.4', 'X-Real-IP: 10.0.0.9']
+    expect(trusted(list, same).fields).toEqual(['x-forwarded-for: 1.2.3.4', 'x-real-ip: 1.2.3.4'])
+    expect(trusted(list, other).fields).toEqual(['x-forwarded-for: 1.2.3.4'])
+    expect(trusted(other).fields).toEqual([])
   })
 
   it('removes names that an environ would take for those of the proxy', () => {

@@ -126,11 +126,9 @@ function resolvingRule(
     const { client, host, port, prefix } = said
     head.scriptName = prefix === null ? forwarders.scriptName(head) : withoutSlashes(prefix)
     const namesServer = host !== null || port !== null
-    if (client !== null || namesServer) {
-      const address = client === null ? peer.remoteAddress : client.address
-      const clientPort = client === null ? peer.remotePort : Number(client.port)
-      head.client = new ForwardedClient(peer, address, clientPort, namesServer)
-    }
+    const address = client === null ? peer.remoteAddress : client.address
+    const clientPort = client === null ? peer.remotePort : Number(client.port)
+    head.client = new ForwardedClient(peer, address, clientPort, namesServer)
     return said
   }
 
@@ -146,6 +144,10 @@ function resolvingRule(
         if (forwarders.keeps(lower, trusted)) kept.add(i)
       } else if (!isForwarding(lower, trust)) {
         kept.add(i)
+      } else if (lower === 'x-real-ip') {
+        // Not all proxies set it, and others pass on what the client has sent.
+        if (trusted && mode === 'legacy' && head.value(i) === head.client?.remoteAddress)
+          kept.add(i)
       } else if (trusted && isChosen(lower)) {
         if (lower !== list || from === null || i > from.field) kept.add(i)
         // What is to the left of the client may be the client's, and was not read.

@@ -35,9 +35,6 @@ export class AwaitedHeader implements Connection, Deadlined {
   idleAfter: Connection | null = null
   idleIn: IdleMember<Connection>['idleIn'] = null
   idleSince = 0
-  /** No request can be lost with it. */
-  readonly idle = true
-
   readonly #socket: Socket
   readonly #context: ConnectionContext
   readonly #options: HeaderGateOptions
@@ -70,6 +67,11 @@ export class AwaitedHeader implements Connection, Deadlined {
     socket.on('error', ignore)
     socket.on('end', this.#left)
     socket.on('close', this.#left)
+  }
+
+  /** No request can be lost with it, until another connection has taken its place. */
+  get idle(): boolean {
+    return this.#next === null
   }
 
   received(bytes: Span): void {
@@ -121,11 +123,11 @@ export class AwaitedHeader implements Connection, Deadlined {
   }
 
   closeWhenIdle(): void {
-    this.destroy()
+    this.closeIdle()
   }
 
   closeIdle(): void {
-    this.destroy()
+    if (this.idle) this.destroy()
   }
 
   destroy(): void {
