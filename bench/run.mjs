@@ -10,6 +10,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ask } from './ask.mjs'
 import { abort, runCommand, running, say, UsageError } from './command.mjs'
 import { idle } from './idleness.mjs'
 import { machineFacts, serverFact } from './machine.mjs'
@@ -19,6 +20,7 @@ import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
 import { APPS, OUR_COMMAND, OURS, OURS_IN_NODE, SERVERS as PROGRAMS, serves } from './servers.mjs'
 import { STATIC_SERVERS, STATIC_WORKLOADS } from './static-files.mjs'
+import { makeCertificate, tlsServers } from './tls-servers.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { WORKLOADS as OF_APPLICATIONS } from './workloads.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
@@ -32,6 +34,7 @@ const FULL = {
   seconds: 2,
 }
 const QUICK = { workloads: ['hello', '10k', 'flask'], concurrency: [64], rounds: 3, seconds: 1 }
+const OVER_TLS = { workloads: ['hello', '10k'], concurrency: [64], rounds: 5, seconds: 2 }
 const WARM_UP = { connections: 16, seconds: 2 }
 /**
  * How often memory is looked at during a case. More often would cost the servers the time they are
@@ -54,6 +57,8 @@ bench/.venv.
 
   --quick               ${QUICK.workloads.join(', ')} with ${QUICK.concurrency} connections;
                         under two minutes once everything is installed
+  --tls                 over HTTPS: ${OVER_TLS.workloads.join(', ')} with
+                        ${OVER_TLS.concurrency} connections, nginx in front of gunicorn among the servers
   --servers LIST        comma separated, of: ${SERVERS.map(({ name }) => name).join(', ')}
   --workloads LIST      comma separated, of: ${FULL.workloads.join(', ')}
   --concurrency LIST    numbers of connections [${FULL.concurrency}]
@@ -69,14 +74,17 @@ bench/.venv.
 /** What is to be run, from the command line; throws UsageError. */
 function plan(args) {
   const { values } = parsed(args)
-  const base = values.quick ? QUICK : FULL
+  const base = values.tls ? OVER_TLS : values.quick ? QUICK : FULL
+  const directory = mkdtempSync(join(tmpdir(), 'monoceros-bench-'))
+  const all = values.tls ? tlsServers(makeCertificate(directory), directory) : SERVERS
   const custom = ['servers', 'workloads', 'concurrency', 'rounds', 'seconds', 'workers'].some(
     (flag) => flag in values,
   )
   return {
     help: values.help ?? false,
-    kind: custom ? 'custom' : values.quick ? 'quick' : 'full',
-    servers: chosen('--servers', values.servers, SERVERS) ?? SERVERS,
+    directory,
+    kind: custom ? 'custom' : values.tls ? 'tls' : values.quick ? 'quick' : 'full',
+    servers: chosen('--servers', values.servers, all) ?? all,
     workloads:
       chosen('--workloads', values.workloads, WORKLOADS) ??
       WORKLOADS.filter(({ name }) => base.workloads.includes(name)),
@@ -108,6 +116,7 @@ function parsed(args) {
       args,
       options: {
         quick: { type: 'boolean' },
+        tls: { type: 'boolean' },
         servers: { type: 'string' },
         workloads: { type: 'string' },
         concurrency: { type: 'string' },
@@ -149,6 +158,7 @@ function count(flag, text, highest) {
 async function main() {
   const todo = plan(process.argv.slice(2))
   if (todo.help) {
+    rmSync(todo.directory, { recursive: true, force: true })
     process.stdout.write(HELP)
     return
   }
@@ -182,7 +192,7 @@ async function main() {
   const needed = turns * lengths.reduce((sum, seconds) => sum + seconds + TURN_OVERHEAD_SECONDS, 0)
   say(`${turns * lengths.length} turns: about ${Math.ceil((needed + 20) / 60)} minutes`)
 
-  const directory = mkdtempSync(join(tmpdir(), 'monoceros-bench-'))
+  const { directory } = todo
   try {
     const cases = []
     for (const app of new Set(todo.workloads.map((workload) => workload.app))) {
@@ -286,17 +296,11 @@ function makeDatabase(bin, env) {
 
 /** A server whose answer is wrong is not compared. */
 async function check({ origin }, { path, method, bodySize, answers }) {
-  const response = await fetch(origin + path, {
-    method,
-    ...(bodySize > 0 && { body: 'x'.repeat(bodySize) }),
-    headers: { connection: 'close' },
-    signal: AbortSignal.timeout(10_000),
-  })
-  const body = await response.text()
-  if (response.status !== 200 || !answers(body)) {
+  const sent = bodySize > 0 ? 'x'.repeat(bodySize) : undefined
+  const { status, body } = await ask(origin + path, { method, body: sent, timeout: 10_000 })
+  if (status !== 200 || !answers(body)) {
     throw new Error(
-      `It answered ${method} ${path} with ${response.status} and a wrong body of ` +
-        `${body.length} bytes.`,
+      `It answered ${method} ${path} with ${status} and a wrong body of ` + `${body.length} bytes.`,
     )
   }
 }

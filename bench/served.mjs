@@ -8,6 +8,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from './ask.mjs'
 import { lives, processTree } from './process-tree.mjs'
 import { APPS } from './servers.mjs'
 
@@ -18,7 +19,7 @@ const STOP_SECONDS = 5
  * @typedef {object} Served
  * @property {import('./servers.mjs').Server} server
  * @property {number} pid The first of its processes.
- * @property {string} origin `http://127.0.0.1:PORT`
+ * @property {string} origin `http://127.0.0.1:PORT`, or `https://…`
  * @property {() => boolean} ended Whether its first process has ended.
  * @property {() => string} complaint The line it printed that most likely says what went wrong.
  * @property {() => Promise<void>} stop Resolves when no process of it is left.
@@ -75,7 +76,7 @@ export async function serve({ server, app, path, workers, bin, directory, env, o
   const served = {
     server,
     pid,
-    origin: `http://127.0.0.1:${port}`,
+    origin: `${server.scheme ?? 'http'}://127.0.0.1:${port}`,
     ended,
     complaint: () => complaint(readFileSync(logPath, 'utf8')),
     kill,
@@ -119,12 +120,7 @@ function complaint(log) {
 /** @returns {Promise<number | null>} null while nothing listens. */
 async function statusOf(url) {
   try {
-    const response = await fetch(url, {
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(5000),
-    })
-    await response.arrayBuffer()
-    return response.status
+    return (await ask(url, { timeout: 5000 })).status
   } catch {
     return null
   }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -190,6 +191,17 @@ describe.skipIf(!hasPython())('HTTPS', () => {
     expect(await endOf('GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')).toMatch(/ closed$/)
   })
 
+  test('a client that resets its connection at the end of its handshake is not taken for another', async () => {
+    const from = server.log().length
+    for (let i = 0; i < 20; i++) {
+      const connection = await RawConnection.open(server)
+      await connection.send('GET / HTTP/1.1\r\nHost')
+      connection.reset()
+    }
+    await waitFor('the connections to be gone', () => connectionsAt(server.port) === 0)
+    expect(server.log().slice(from)).not.toContain('unix socket')
+  })
+
   test('handshakes that stall are closed for others, at the limit, and named in the log', async () => {
     const from = server.log().length
     const stalled = await Promise.all(Array.from({ length: HANDSHAKES * 2 }, open))
@@ -213,6 +225,16 @@ describe.skipIf(!hasPython())('HTTPS', () => {
     await server.waitForLog(/did not finish within 2 s \(handshake_timeout\)/, { from })
   })
 })
+
+/** How many connections a server has at its port, as the kernel knows them. */
+function connectionsAt(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const established = '01'
+  return readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, address, , state]) => address?.endsWith(local) && state === established).length
+}
 
 /** The first message of a client. */
 function clientHello(): Promise<Buffer> {

@@ -21,6 +21,7 @@ import { waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
+import { tlsArguments } from '../support/test-certificate-files.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The suite runs on the Node that runs it; this file runs the server on the others that are in use.
@@ -71,6 +72,21 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
 
     const local = await RawConnection.open({ socketPath, host: 'localhost', port: 0 })
     expect((await local.request(get('/'))).text).toBe('hello\n')
+
+    // Over TLS, where more of what Node does not document is used.
+    const secure = await RawConnection.open(securePlace(server))
+    expect((await secure.request(get('/'))).text).toBe('hello\n')
+    expect((await secure.request(post('/length', patternedBytes(2_000_000)))).text).toBe('2000000')
+    const whole = await secure.request(get('/big?size=3000000'))
+    expect([whole.complete, whole.body.length]).toEqual([true, 3_000_000])
+    writeFileSync(join(directory.path, 'cut.go'), '')
+    const request = 'GET /raise-after?key=cut HTTP/1.0\\r\\n\\r\\n'
+    const cut = ['127.0.0.1', `${securePlace(server).port}`, request]
+    const client = join(repository, 'tests', 'support', 'tls-client.py')
+    expect(execFileSync(testPython().executable, [client, ...cut], { encoding: 'utf8' })).toMatch(
+      / cut$/m,
+    )
+    secure.close()
 
     const before = server.workers()
     const logged = server.log().length
@@ -231,11 +247,20 @@ function startOn(node: string, data: string, socketPath: string): Promise<Runnin
   return runServer({
     ...shared,
     command: node,
-    args: [commandPath, '-b', '127.0.0.1:0', '-b', `unix:${socketPath}`, '-w', '2', 'plain:app'],
+    args: [
+      commandPath,
+      ...['-b', '127.0.0.1:0', '-b', `unix:${socketPath}`, '-b', 'tls:127.0.0.1:0'],
+      ...[...tlsArguments(), '-w', '2', 'plain:app'],
+    ],
     env: { ...cleanEnvironment(), TEST_DATA: data },
     cwd: appsDirectory,
-    isReady: (log) => log.match(/Listening at \S+.*\n/g)?.length === 2,
+    isReady: (log) => log.match(/Listening at \S+.*\n/g)?.length === 3,
   })
+}
+
+/** Where it speaks HTTPS. */
+function securePlace(server: RunningServer): { port: number; secure: true } {
+  return { port: Number(/https:\/\/127\.0\.0\.1:(\d+)/.exec(server.log())![1]), secure: true }
 }
 
 /** The program of a process: proof that the server really is on that Node. */

@@ -96,14 +96,29 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   #nextTurn(): void {
     this.#turnEnds = false
     this.#spent = 0
-    const waiting = this.#waiting
-    let begun = 0
-    while (begun < waiting.length && this.#spent < TURN_MS && this.#makeSpace())
-      this.#begin(waiting[begun++]!)
-    this.#waiting = waiting.slice(begun)
+    if (this.#full) this.#replaceOldest()
+    else this.#beginFirst()
     if (this.#waiting.length === 0) return
     if (!this.#full) this.#takeTurns()
     else this.#retry ??= setTimeout(() => this.#tryAgain(), RETRY_MS)
+  }
+
+  #beginFirst(): void {
+    const waiting = this.#waiting
+    let begun = 0
+    while (begun < waiting.length && this.#spent < TURN_MS && !this.#full)
+      this.#begin(waiting[begun++]!)
+    this.#waiting = waiting.slice(begun)
+  }
+
+  /**
+   * Those that came last begin first: whoever fills all places has a long queue too, and others
+   * would wait at its end.
+   */
+  #replaceOldest(): void {
+    this.#options.filled()
+    while (this.#waiting.length > 0 && this.#spent < TURN_MS && this.#makeSpace())
+      this.#begin(this.#waiting.pop()!)
   }
 
   #tryAgain(): void {
@@ -111,10 +126,9 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
     this.#takeTurns()
   }
 
-  /** Gives up the oldest handshake if there are too many and it has had its time. */
+  /** Gives up the oldest handshake if it has had its time. */
   #makeSpace(): boolean {
     if (!this.#full) return true
-    this.#options.filled()
     const [oldest] = this.#begun
     if (oldest === undefined || performance.now() - oldest[1] < PATIENCE_MS) return false
     oldest[0].giveUp()
