@@ -188,6 +188,16 @@ describe('what cannot be used is refused with a line that says what to do', () =
       /^There is no certificate in PEM in .*no-ca \(ca_certs\)/,
     ],
     [
+      'versions that contradict each other',
+      () => ({
+        certfile: [one.cert],
+        keyfile: [one.key],
+        sslVersion: 'TLSv1_2',
+        tlsMinimum: '1.3',
+      }),
+      /^ssl_version TLSv1_2 and tls_minimum 1\.3 contradict each other/,
+    ],
+    [
       'ciphers that nobody knows',
       () => ({ certfile: [one.cert], keyfile: [one.key], ciphers: 'NOTHING' }),
       /^OpenSSL knows none of the ciphers "NOTHING"/,

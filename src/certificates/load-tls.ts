@@ -59,6 +59,7 @@ export function loadTls(settings: TlsSettings): LoadedTls {
   }
   if (ciphers !== null) tryCiphers(ciphers)
   for (const pair of pairs) tryPair(pair)
+  tryTogether(material)
   return { material, pairs, warnings }
 }
 
@@ -66,6 +67,10 @@ function versions({
   sslVersion,
   tlsMinimum,
 }: TlsSettings): Pick<TlsMaterial, 'minVersion' | 'maxVersion'> {
+  if (sslVersion === 'TLSv1_2' && tlsMinimum === '1.3')
+    throw new CertificateError(
+      'ssl_version TLSv1_2 and tls_minimum 1.3 contradict each other: remove one of them',
+    )
   if (sslVersion === 'TLSv1_2') return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }
   const newest = sslVersion === 'TLSv1_3' || tlsMinimum === '1.3'
   return { minVersion: newest ? 'TLSv1.3' : 'TLSv1.2', maxVersion: 'TLSv1.3' }
@@ -108,6 +113,22 @@ function tryPair({ file, cert, key }: LoadedPair): void {
     throw new CertificateError(
       `OpenSSL does not accept the certificate in ${file} (${reasonOf(error)}). ` +
         'Make a new one, with a key of 2048 bits or P-256, and SHA-256',
+    )
+  }
+}
+
+/** What acceptors do with it later, where an error would be a bug. */
+function tryTogether({ pairs, ca, ciphers, minVersion, maxVersion }: LoadedTls['material']): void {
+  const [pair] = pairs
+  if (pair === undefined) return
+  const { cert, key } = pair
+  const optional = { ...(ca === null ? {} : { ca }), ...(ciphers === null ? {} : { ciphers }) }
+  try {
+    createSecureContext({ cert, key, minVersion, maxVersion, ...optional })
+  } catch (error) {
+    throw new CertificateError(
+      `OpenSSL does not accept the settings of TLS together (${reasonOf(error)}): ` +
+        'check ciphers, tls_minimum, ssl_version and ca_certs',
     )
   }
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
@@ -121,6 +123,20 @@ describe.runIf(hasPython())('a server with certificates', () => {
     const bad = await askHttps(server.port, '/', { ...identityOf(stranger), headers: forged })
     expect(bad.text).toMatch(/SSL_CLIENT_VERIFY='FAILED:[\w -]+'/)
     expect(bad.text).not.toContain('SSL_CLIENT_S')
+  })
+
+  test('it is the same over HTTP/2', async () => {
+    const session = connect(`https://127.0.0.1:${server.port}`, {
+      ...identityOf(client),
+      rejectUnauthorized: false,
+    })
+    const stream = session.request({ ':path': '/', 'ssl-client-verify': 'NONE' })
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>]
+    const text = Buffer.concat(await stream.toArray()).toString()
+    session.close()
+    expect(headers['strict-transport-security']).toBe('max-age=60; includeSubDomains')
+    expect(text).toContain(`SSL_CLIENT_VERIFY='SUCCESS'`)
+    expect(text).toContain(`SSL_CLIENT_S_DN='CN=Robin,O=Shop'`)
   })
 
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
