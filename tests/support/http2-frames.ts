@@ -144,6 +144,7 @@ export class RawHttp2 {
 
   private constructor(socket: Socket) {
     this.socket = socket
+    socket.setMaxListeners(0) // a flood waits on it many times
     socket.on('error', () => {})
     socket.on('close', () => {
       this.ended = true
