@@ -28,7 +28,8 @@ export async function rateLimiting(
 ): Promise<EdgeHandler> {
   const policies = settings.rateLimit.map((text) => parseRatePolicy(text)!)
   const limiter = await makeLimiter(settings, policies, log, ask)
-  return rateLimit(limiter, policies, new Networks(settings.rateLimitExempt), events)
+  const exempt = new Networks(settings.rateLimitExempt)
+  return rateLimit(limiter, policies, exempt, new Networks(settings.forwardedAllowIps), events)
 }
 
 async function makeLimiter(

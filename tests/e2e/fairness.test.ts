@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { appsDirectory } from '../support/applications.ts'
+import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
 import { type Answer, getFrom } from '../support/from-address.ts'
 import { hasPython } from '../support/python.ts'
 import { type RunningServer, startServer } from '../support/server.ts'
+import { testCertificate } from '../support/test-certificate.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // One client must not take what is there for all. Only 127.0.0.1 is a trusted proxy by default, so
@@ -18,14 +22,22 @@ async function statuses(count: number, ask: () => Promise<Answer>): Promise<numb
 const times = (count: number, status: number): number[] => new Array(count).fill(status)
 
 describe.skipIf(!hasPython())('with one acceptor', () => {
+  const folder = temporaryDirectory()
   let server: RunningServer
   beforeAll(async () => {
     const limits = ['--limit-connections-per-address', '5', '--rate-limit', '30/h,1000/s']
     const exempt = ['--rate-limit-exempt', '127.0.0.4', '--security-headers']
-    const app = 'flask_app:app'
-    server = await startServer({ app, args: [...limits, ...exempt], cwd: appsDirectory })
+    const binds = ['--bind', '127.0.0.1:0', '--bind', 'tls:127.0.0.1:0']
+    writeFileSync(join(folder.path, 'pem'), testCertificate.cert + testCertificate.key)
+    const certificate = ['--certfile', join(folder.path, 'pem')]
+    const proxies = ['--forwarded-headers', 'legacy']
+    const args = [...limits, ...exempt, ...binds, ...certificate, ...proxies]
+    server = await startServer({ app: 'flask_app:app', args, cwd: appsDirectory })
   })
-  afterAll(() => server?.stop())
+  afterAll(async () => {
+    await server?.stop()
+    folder.remove()
+  })
 
   test('an address has as many connections as allowed, whatever others do', async () => {
     const sockets: Socket[] = []
@@ -50,6 +62,30 @@ describe.skipIf(!hasPython())('with one acceptor', () => {
       )
     } finally {
       for (const socket of sockets) socket.destroy()
+    }
+  })
+
+  test('a place over TLS is free again when the connection is closed', async () => {
+    const secure = server.addresses.find((address) => address.startsWith('https://'))!
+    const open = () => {
+      const options = { host: '127.0.0.1', port: Number(new URL(secure).port) }
+      const local = { localAddress: '127.0.0.9', rejectUnauthorized: false }
+      const socket = connectTls({ ...options, ...local })
+      return new Promise<TLSSocket | null>((resolve) => {
+        socket.once('secureConnect', () => resolve(socket))
+        socket.once('error', () => resolve(null))
+        socket.once('close', () => resolve(null))
+      })
+    }
+    for (let round = 0; round < 3; round++) {
+      const accepted: TLSSocket[] = []
+      await waitFor('all places', async () => {
+        const socket = await open()
+        if (socket !== null) accepted.push(socket)
+        return accepted.length === 5
+      })
+      expect(await open()).toBeNull()
+      for (const socket of accepted) socket.destroy()
     }
   })
 
@@ -81,6 +117,16 @@ describe.skipIf(!hasPython())('with one acceptor', () => {
     for (const name of ['X-Forwarded-For', 'X-Real-IP', 'Client-IP', 'True-Client-IP'])
       expect((await getFrom('127.0.0.5', server, { [name]: '203.0.113.9' })).status).toBe(429)
     expect((await getFrom('127.0.0.5', server, { Forwarded: 'for=203.0.113.9' })).status).toBe(429)
+  })
+
+  test('behind a trusted proxy, the client is the one that it names', async () => {
+    const ask = (client: string) => () =>
+      getFrom('127.0.0.1', server, { 'X-Forwarded-For': `127.0.0.6, ${client}` })
+    expect(await statuses(32, ask('203.0.113.1'))).toEqual([...times(30, 200), ...times(2, 429)])
+    expect(await statuses(1, ask('203.0.113.2'))).toEqual([200])
+    expect(await statuses(32, ask('2001:db8::1'))).toEqual([...times(30, 200), ...times(2, 429)])
+    expect(await statuses(2, ask('2001:db8::ffff:2'))).toEqual([429, 429])
+    expect(await statuses(1, ask('2001:db8:0:1::1'))).toEqual([200])
   })
 
   test('an exempt address has no rate limit', async () => {

@@ -69,7 +69,13 @@ function limited(limiter: RateLimiter, exempt: string[] = [], policies = ['2/s']
     return application
   }
   const parsed = policies.map((text) => parseRatePolicy(text)!)
-  const handler = rateLimit(limiter, parsed, new Networks(exempt), events)(next)
+  const handler = rateLimit(
+    limiter,
+    parsed,
+    new Networks(exempt),
+    new Networks(['10.9.9.9']),
+    events,
+  )(next)
   return { applications, reasons, handler }
 }
 
@@ -132,6 +138,15 @@ describe('a client over the limit', () => {
       from('10.0.0.1').request(naming({ ...CLIENT, remoteAddress: name }, handler), GET)
     }
     expect(applications).toHaveLength(2)
+  })
+
+  it('is told of in the log as a proxy, if it is one that names no client', () => {
+    const { handler, reasons } = limited(buckets('1/s'))
+    for (let i = 0; i < 2; i++) from('10.9.9.9').request(handler, GET)
+    expect(reasons).toEqual([
+      'the client is over the rate limit of 1/s ' +
+        '(a trusted proxy that names no client: see forwarded_headers)',
+    ])
   })
 
   it('cannot choose its address by a header', () => {

@@ -37,8 +37,9 @@ Without a burst, the number of requests is the burst.
 Refused requests do not count.
 The answer has \`Retry-After\`, and \`RateLimit\` and \`RateLimit-Policy\` of the IETF's draft.
 
-A client is an IPv4 address or a /64 network of IPv6; behind a trusted proxy, the one that the proxy
-names.
+A client is an IPv4 address or a /64 network of IPv6.
+Behind a trusted proxy, it is the one that the proxy names, with \`forwarded_headers\`; without that
+setting, all clients of a proxy are one.
 The acceptors of a server share the limit.
 With one acceptor, HUP begins with full buckets.
 The server remembers 100000 clients, and forgets those first that have been silent for longest.`,
