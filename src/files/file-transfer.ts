@@ -6,6 +6,8 @@ export interface TransferSource {
   readonly fd: number
   /** The file as it was when the head of the response was made. */
   readonly stat: BigIntStats
+  /** It had not changed for a while then, so the client was promised that exact state of it. */
+  readonly settled: boolean
 }
 
 /** Takes what is sent. */
@@ -43,7 +45,7 @@ const FAST_MS = 20
  *
  * The file must not change in the meantime: if it has become shorter, or has been written to, the
  * transfer fails before its last piece, so that the client does not take a mixture of two states
- * for a whole file.
+ * for a whole file. A file that was changing already, such as a log, may only not become shorter.
  */
 export class FileTransfer {
   readonly #source: TransferSource | null
@@ -151,8 +153,10 @@ export class FileTransfer {
       if (failure !== undefined) return this.#failed(failure)
       this.#offset += bytes
       const piece = bytes === buffer.length ? buffer : buffer.subarray(0, bytes)
-      if (at + bytes < end || this.#closed) this.#ready(piece)
-      else this.#verify(piece)
+      if (this.#closed || at + bytes < end) return this.#ready(piece)
+      if (this.#source!.settled) return this.#verify(piece)
+      this.#nextSegment()
+      this.#ready(piece)
     })
   }
 

@@ -62,9 +62,14 @@ export class StoredFile {
     return this.#handle!.fd
   }
 
+  /** Its ETag is strong: it had not changed for a second. */
+  get settled(): boolean {
+    return !this.validators.etag.startsWith('W/')
+  }
+
   /** It could change again without a difference in its time, so it must not be kept. */
   get changedJustNow(): boolean {
-    return this.validators.etag.startsWith('W/') || changedJustNow(this.stat)
+    return !this.settled || changedJustNow(this.stat)
   }
 
   /** The descriptor stays open until {@link release}. Each holder calls both. */

@@ -197,7 +197,7 @@ test('nothing outside of the folders is sent, whatever the value is', async () =
       value = [field, `${prefix}${view}`.replace(/\p{Cc}|\s+$/gu, '')]
       const answer = await server.ask({ target: '/' })
       expect(answer.status).toMatch(/^(?:200|404|500) /)
-      expect(answer.body).not.toMatch(/root:|SECRET|<h1>/)
+      expect(answer.body).not.toMatch(/root:[^:]*:0:0:|SECRET|<h1>/)
     }
   }
   for (const path of ATTACKS) await check(path)
