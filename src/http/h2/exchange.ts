@@ -23,8 +23,8 @@ const NO_LENGTH = Number.POSITIVE_INFINITY
 const COPIED = 16 * 1024
 /**
  * How much of a body is given to the session at once. All streams of a session take turns with such
- * steps, so a small answer waits for one step of each large one. And a step is the least progress of
- * a client that can be seen.
+ * steps, so a small answer waits for one step of each large one. And a step is the least progress
+ * of a client that can be seen.
  */
 const STEP = 16 * 1024
 /** The same for a client that took the last step within a tick of the clock. */
@@ -360,8 +360,8 @@ export class H2Exchange implements Reply, Outlet {
   }
 
   /**
-   * Resets the stream, so that the client sees that the response is incomplete. (`close()` of Node's
-   * streams would end the response first, so that it would look complete.)
+   * Resets the stream, so that the client sees that the response is incomplete. (`close()` of
+   * Node's streams would end the response first, so that it would look complete.)
    */
   #breakOff(): void {
     this.#brokenOff = true

@@ -42,8 +42,8 @@ export function h2(options: Http2Options): Protocol {
 }
 
 /**
- * The whole answer to a connection that is turned away: SETTINGS without any, and a GOAWAY that says
- * that no stream was processed, so that a client may try them elsewhere (RFC 9113 §6.8).
+ * The whole answer to a connection that is turned away: SETTINGS without any, and a GOAWAY that
+ * says that no stream was processed, so that a client may try them elsewhere (RFC 9113 §6.8).
  */
 const NO_PLACE = Buffer.from(
   '000000040000000000' + '000008070000000000' + '0000000000000000',
