@@ -49,7 +49,8 @@ export interface ListeningSocket {
  * An address in the form that the log shows.
  *
  * @example
- * addressUrl({ address: { kind: 'tcp', host: '::1', port: 8000 }, tls: false }) // http://[::1]:8000
+ * const address = { kind: 'tcp', host: '::1', port: 8000 }
+ * addressUrl({ address, tls: false }) // http://[::1]:8000
  */
 export function addressUrl({ address, tls }: Pick<ListeningSocket, 'address' | 'tls'>): string {
   const text = formatSocketAddress(address)

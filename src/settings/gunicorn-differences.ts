@@ -10,7 +10,9 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   config:
     'also a config file in JSON, JavaScript or TypeScript; such a `monoceros.config.*` in the ' +
     'folder is found first',
-  bind: '`tls:` in front for TLS beside plain addresses; `unix:@NAME` for abstract sockets; `fd://` may stand beside others; may have commas',
+  bind:
+    '`tls:` in front for TLS beside plain addresses; `unix:@NAME` for abstract sockets; ' +
+    '`fd://` may stand beside others; may have commas',
   initgroups: 'the group is `group`; in Gunicorn it stays root',
   user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',

@@ -672,7 +672,7 @@ const courses: readonly Course[] = [
   {
     file: 'unit.args',
     additions: {
-      // The clients of these tests do not use TLS, and no interpreter that anybody may run has gevent.
+      // These clients do not use TLS, and no interpreter that anybody may run has gevent.
       without: [
         ...['--certfile', 'server.pem', '--keyfile', 'server.key'],
         ...['--user', 'nobody', '--group', 'nogroup'],
