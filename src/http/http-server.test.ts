@@ -4,6 +4,7 @@ import { RawConnection } from '../../tests/support/raw-client.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { Span } from '../bytes/span.ts'
 import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import { ConnectionsPerAddress } from './connections-per-address.ts'
 import type { Reply, RequestSink } from './exchange.ts'
 import { h1 } from './h1/protocol.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
@@ -357,6 +358,24 @@ describe('headers of the PROXY protocol', () => {
     })
     const ended = await Promise.race(silent.map((one) => one.expectEnd()))
     expect(ended).toBe('closed')
+  })
+
+  it('say whose connection counts for the limit of an address', async () => {
+    const perAddress = new ConnectionsPerAddress(1, () => false)
+    const { port, turnedAway, held } = await serve({ header, perAddress })
+    const open = async (address: string, path = '/') => {
+      const client = await RawConnection.open({ port })
+      await client.send(`PROXY TCP4 ${address} 198.51.100.1 1 2\r\n${get(path)}`)
+      return client
+    }
+    const first = await open('192.0.2.1')
+    expect((await first.readResponse()).text).toBe('/')
+    expect((await (await open('192.0.2.2')).readResponse()).text).toBe('/')
+    const second = await open('192.0.2.1', '/held')
+    await second.readToEnd()
+    expect(turnedAway).toEqual(['address'])
+    expect(held).toEqual([])
+    expect(perAddress.size).toBe(2)
   })
 
   it('do not hold up a stop', async () => {

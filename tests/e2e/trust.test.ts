@@ -221,7 +221,8 @@ const standardCases: readonly Case[] = [
     'a proxy says who the client is, and what it asked for',
     {
       fields: [
-        'Forwarded: for=10.0.0.1;host=evil.test, for="[2001:db8::9]:99";proto=https;host=www.shop.test, for=10.0.0.2',
+        'Forwarded: for=10.0.0.1;host=evil.test, ' +
+          'for="[2001:db8::9]:99";proto=https;host=www.shop.test, for=10.0.0.2',
       ],
     },
     {

@@ -113,7 +113,8 @@ export class AwaitedHeader implements Connection, Deadlined {
     socket.off('close', this.#left)
     const next = this.#host.proceed(this, socket)
     this.#next = next
-    if (rest.length > 0) next.received(new Span().set(rest, 0, rest.length))
+    // Its address may have had too many connections.
+    if (rest.length > 0 && !socket.destroyed) next.received(new Span().set(rest, 0, rest.length))
   }
 
   checkDeadlines(now: number): void {
