@@ -1,5 +1,5 @@
 # CPython of Debian beside the official Node.js image. In the build's folder: the project with its
-# requirements.txt, and monoceros-0.1.0.tgz, which `npm pack` makes.
+# requirements.txt, and monoceros-0.1.0.tgz, which `npm pack` makes. ioredis is for rate_limit_store.
 FROM node:24-trixie-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 python3-venv \
@@ -8,7 +8,7 @@ WORKDIR /srv/mysite
 COPY requirements.txt monoceros-0.1.0.tgz ./
 RUN python3 -m venv .venv \
  && .venv/bin/pip install --no-cache-dir -r requirements.txt \
- && npm install --omit=dev --no-audit --no-fund ./monoceros-0.1.0.tgz
+ && npm install --omit=dev --no-audit --no-fund ./monoceros-0.1.0.tgz ioredis@6
 COPY . .
 RUN DJANGO_SETTINGS_MODULE=mysite.production .venv/bin/python manage.py collectstatic --noinput
 
