@@ -80,6 +80,7 @@ export async function overHttp2(server: RunningServer): Promise<RunningServer> {
   return new Proxy(server, {
     get(target, key) {
       if (key === 'host') return translator.host
+      if (key === 'url') return `http://${translator.host}:${translator.port}`
       if (key === 'stop') {
         return async (...args: Parameters<RunningServer['stop']>) => {
           translator.close()

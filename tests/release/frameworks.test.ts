@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { overHttp2 } from '../pep3333/over-http2.ts'
 import {
   appsDirectory,
   djangoDirectory,
@@ -77,10 +78,15 @@ const setUps = [
   { how: '1 worker', embedded: false, args: ['--workers', '1'] },
   { how: '2 workers', embedded: false, args: ['--workers', '2'] },
   { how: '1 worker of 4 threads', embedded: false, args: ['--workers', '1', '--threads', '4'] },
+  // Through a translator: their clients speak HTTP/1.1.
+  { how: '1 worker over HTTP/2', embedded: false, args: ['--workers', '1', '--h2c'] },
   // It has no threads.
   { how: '1 embedded worker', embedded: true, args: ['--runtime', 'pyodide', '--workers', '1'] },
   { how: '2 embedded workers', embedded: true, args: ['--runtime', 'pyodide', '--workers', '2'] },
-].filter(({ embedded }) => !embedded || hasPackagesForEmbedded())
+].filter(({ embedded, args }) => {
+  if (start === startGunicorn && args.includes('--h2c')) return false
+  return !embedded || hasPackagesForEmbedded()
+})
 
 /**
  * The embedded Python is 3.14, and runs the packages of the one that the suite has: Django 4.2,
@@ -119,13 +125,14 @@ describe.skipIf(!hasPython())('frameworks', () => {
   for (const framework of frameworks) {
     // One embedded set-up each, because a start takes a small machine a while; the large ones are
     // worth two workers.
-    const chosen = setUps.filter(
-      ({ embedded, how }) => !embedded || how.startsWith(framework.large ? '2' : '1'),
-    )
+    const chosen = setUps.filter(({ embedded, how, args }) => {
+      if (args.includes('--h2c')) return framework.name === 'Flask' || framework.name === 'Bottle'
+      return !embedded || how.startsWith(framework.large ? '2' : '1')
+    })
     describe.each(chosen)(`${framework.name} with $how`, ({ embedded, args }) => {
       let server: RunningServer
       beforeAll(async () => {
-        server = await start({
+        const started = await start({
           app: framework.app,
           cwd: framework.cwd,
           // The packages of another Python; and it sees nothing of the environment that it is not
@@ -135,6 +142,7 @@ describe.skipIf(!hasPython())('frameworks', () => {
             : args,
           env,
         })
+        server = args.includes('--h2c') ? await overHttp2(started) : started
       })
       afterAll(() => server?.stop())
       const get = (path: string, init?: RequestInit) =>

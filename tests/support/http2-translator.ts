@@ -262,5 +262,10 @@ class Translation {
 async function write(stream: ClientHttp2Stream, bytes: Buffer): Promise<void> {
   // The server may have answered without it: then nobody wants the rest.
   if (stream.destroyed || stream.closed || stream.write(bytes)) return
-  await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => {})
+  const settled = new AbortController()
+  const { signal } = settled
+  const waits = [once(stream, 'drain', { signal }), once(stream, 'close', { signal })]
+  await Promise.race(waits).catch(() => {})
+  settled.abort()
+  await Promise.allSettled(waits)
 }
