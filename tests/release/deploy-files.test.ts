@@ -68,7 +68,12 @@ test.skipIf(!hasProgram('haproxy'))('HAProxy accepts haproxy.cfg', () => {
   writeFileSync(pem('haproxy.pem'), readFileSync(pem('certificate')))
   writeFileSync(pem('haproxy.pem'), readFileSync(pem('key')), { flag: 'a' })
   const file = join(path, 'haproxy.cfg')
-  writeFileSync(file, example('haproxy.cfg').replace('/etc/mysite/haproxy.pem', pem('haproxy.pem')))
+  writeFileSync(
+    file,
+    example('haproxy.cfg')
+      .replace('/etc/mysite/haproxy.pem', pem('haproxy.pem'))
+      .replace('/run/haproxy', path),
+  )
   check('haproxy', '-c', '-f', file)
 })
 

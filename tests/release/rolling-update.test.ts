@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
@@ -13,7 +15,7 @@ import { hasProgram } from '../support/system-program.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // A new version of a site replaces the old one, one server after another, while clients go on. What
-// operates the servers only sends TERM: no server is taken out of the rotation before it stops.
+// operates the servers takes each out of HAProxy's rotation before it stops.
 
 type Start = (args: string[]) => Promise<RunningServer>
 
@@ -54,6 +56,7 @@ class HAProxy {
       .replace(/^ +bind :443 .*\n/m, '')
       .replace(/^ +http-request redirect .*\n/m, '')
       .replace('/health', '/')
+      .replace('/run/haproxy/admin.sock', proxy.#admin)
       .replace(/10\.0\.0\.1[0-9]:8000/g, () => `127.0.0.1:${servers.shift()}`)
     expect(servers).toEqual([])
     writeFileSync(file, text)
@@ -63,6 +66,18 @@ class HAProxy {
       return answer?.status === 200
     })
     return proxy
+  }
+
+  get #admin(): string {
+    return join(this.#folder.path, 'admin.sock')
+  }
+
+  /** Takes a server out of the rotation (`drain`), or into it (`ready`). */
+  async set(server: string, state: 'drain' | 'ready'): Promise<void> {
+    const socket = connect(this.#admin)
+    socket.end(`set server mysite/${server} state ${state}\n`)
+    socket.resume()
+    await once(socket, 'close')
   }
 
   async stop(): Promise<void> {
@@ -85,9 +100,14 @@ async function behindHAProxy(start: Start): Promise<{ answered: number; failures
   try {
     await load.goesOn(300)
     for (const [i, port] of ports.entries()) {
+      const name = ['one', 'two', 'three'][i]!
+      await proxy.set(name, 'drain')
+      // What HAProxy had chosen it for before arrives.
+      await load.goesOn(50)
       await servers[i]!.stop()
       await load.goesOn(100)
       servers[i] = await on(port)
+      await proxy.set(name, 'ready')
       await load.goesOn(500)
     }
   } finally {
