@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
@@ -66,7 +67,11 @@ describe.runIf(hasPython())('a server with certificates', () => {
 
   beforeAll(async () => {
     shop = makeCertificate(folder.path, { name: 'shop', names: ['DNS:shop.test'] })
-    const wild = makeCertificate(folder.path, { name: 'wild', names: ['DNS:*.wild.test'] })
+    // A client that takes keys of both types must not get the other certificate for it.
+    const wild = makeCertificate(folder.path, {
+      ...{ name: 'wild', names: ['DNS:*.wild.test'] },
+      rsaBits: 2048,
+    })
     server = await startServer({
       app: 'shown:app',
       cwd: folder.path,
@@ -91,6 +96,14 @@ describe.runIf(hasPython())('a server with certificates', () => {
     expect(await names('a.b.wild.test')).toBe('DNS:shop.test')
     expect(await names('other.test')).toBe('DNS:shop.test')
     expect(await names('')).toBe('DNS:shop.test')
+  })
+
+  test('it gets that one if its ClientHello is in several records, too', async () => {
+    const asked = spawnSync('openssl', [
+      ...['s_client', '-connect', `127.0.0.1:${server.port}`, '-servername', 'a.wild.test'],
+      ...['-max_send_frag', '512', '-alpn', `http/1.1${',x'.repeat(400)}`],
+    ])
+    expect(asked.stdout.toString()).toContain('subject=CN = wild')
   })
 
   test('plain HTTP is led to HTTPS, which it alone says to keep to', async () => {

@@ -105,7 +105,7 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     this.#count(HANDSHAKE_BYTES)
     const { bytes } = this.#first
     this.#first.clear()
-    this.#handshake = new ServerHandshake(this.#socket, this.#guard.contexts, this)
+    this.#handshake = new ServerHandshake(this.#socket, bytes, this.#guard.contexts, this)
     this.#handshake.begin(bytes)
   }
 

@@ -1,5 +1,6 @@
 import { constants, createHash } from 'node:crypto'
 import { createSecureContext, type SecureContext, type TLSSocketOptions } from 'node:tls'
+import { serverNameOf } from './server-name.ts'
 import type { CertificatePair, TlsMaterial } from './tls-material.ts'
 
 /** OpenSSL tells a client that wants to renegotiate that it may not (RFC 5246 §7.2.2). */
@@ -13,12 +14,14 @@ const OPTIONS =
  * are keep what they have.
  */
 export class SecureContexts {
-  #options!: TLSSocketOptions
+  #options!: TLSSocketOptions & { readonly secureContext: SecureContext }
   #material!: TlsMaterial
   /** By host name, in lower case. */
   readonly #named = new Map<string, SecureContext>()
   /** By what follows the first label of `*.example.org`. */
   readonly #wildcards = new Map<string, SecureContext>()
+  /** Has no certificate yet; null if there is no choice between several. */
+  #bare: SecureContext | null = null
 
   /** @throws Error of OpenSSL if a certificate or a key cannot be used */
   constructor(material: TlsMaterial) {
@@ -35,16 +38,32 @@ export class SecureContexts {
     return this.#material.clientCertificates === 'required'
   }
 
-  /** For the constructor of a `TLSSocket` of the server's side. */
-  get options(): TLSSocketOptions {
-    return this.#options
+  /**
+   * For the constructor of a `TLSSocket` of the server's side. With several certificates, the name
+   * is read here, if it is in the record: `SNICallback` only adds a certificate to those that there
+   * are, and with keys of two types, OpenSSL would choose one of them.
+   *
+   * @param record what the client has sent: a whole record of a handshake
+   */
+  optionsFor(record: Buffer): TLSSocketOptions {
+    const options = this.#options
+    if (this.#bare === null) return options
+    const name = serverNameOf(record)
+    if (name === null) return options
+    if (name !== undefined) return { ...options, secureContext: this.#contextFor(name) }
+    return {
+      ...options,
+      secureContext: this.#bare,
+      SNICallback: (asked, done) => done(null, this.#contextFor(asked)),
+    }
   }
 
   /** @throws Error of OpenSSL if a certificate or a key cannot be used; then nothing changes */
   use(material: TlsMaterial): void {
     const [first, ...others] = material.pairs
     if (first === undefined) throw new Error('there is no certificate')
-    const contexts = [first, ...others].map((pair) => contextOf(pair, material))
+    const contexts = material.pairs.map((pair) => contextOf(pair, material))
+    this.#bare = others.length === 0 ? null : contextOf(null, material)
     this.#material = material
     this.#named.clear()
     this.#wildcards.clear()
@@ -57,11 +76,6 @@ export class SecureContexts {
       ALPNProtocols: alpnList(alpn),
       requestCert: clientCertificates !== 'none',
       rejectUnauthorized: clientCertificates === 'required',
-      ...(others.length === 0
-        ? {}
-        : {
-            SNICallback: (name, done) => done(null, this.#contextFor(name) ?? contexts[0]),
-          }),
     }
   }
 
@@ -75,27 +89,27 @@ export class SecureContexts {
   }
 
   /** RFC 6125 §6.4: a name before a wildcard, which stands for one label. */
-  #contextFor(serverName: string): SecureContext | undefined {
+  #contextFor(serverName: string): SecureContext {
     const name = serverName.toLowerCase().replace(/\.$/, '')
-    return this.#named.get(name) ?? this.#wildcards.get(name.slice(name.indexOf('.') + 1))
+    const wildcard = () => this.#wildcards.get(name.slice(name.indexOf('.') + 1))
+    return this.#named.get(name) ?? wildcard() ?? this.#options.secureContext
   }
 }
 
 function contextOf(
-  { cert, key, passphrase }: CertificatePair,
+  pair: CertificatePair | null,
   { ca, ciphers, minVersion, maxVersion, ticketKeys, clientCertificates }: TlsMaterial,
 ): SecureContext {
   // A session that began with other rules for clients' certificates must not go on.
   const rules = createHash('sha256').update(`${clientCertificates} ${ca}`)
   return createSecureContext({
-    cert,
-    key,
+    ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
     minVersion,
     maxVersion,
     ticketKeys: Buffer.from(ticketKeys),
     sessionIdContext: rules.digest('hex').slice(0, 32),
     secureOptions: OPTIONS,
-    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(pair?.passphrase === undefined ? {} : { passphrase: pair.passphrase }),
     ...(ca === null ? {} : { ca }),
     ...(ciphers === null ? {} : { ciphers }),
   })

@@ -31,12 +31,15 @@ export class ServerHandshake {
   readonly #owner: HandshakeOwner
   #over = false
 
-  /** @param connection a socket from which nobody reads any more */
-  constructor(connection: Socket, contexts: SecureContexts, owner: HandshakeOwner) {
+  /**
+   * @param connection a socket from which nobody reads any more
+   * @param bytes what it has read: a record
+   */
+  constructor(connection: Socket, bytes: Buffer, contexts: SecureContexts, owner: HandshakeOwner) {
     this.#connection = connection
     this.#contexts = contexts
     this.#owner = owner
-    const socket = new TLSSocket(connection, contexts.options)
+    const socket = new TLSSocket(connection, contexts.optionsFor(bytes))
     this.#socket = socket
     socket.once('secure', () => this.#secure())
     socket.on('error', (error) => this.#failed(reasonOf(error)))
