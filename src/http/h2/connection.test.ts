@@ -6,6 +6,7 @@ import { http2Answer, http2Get, http2Post } from '../../../tests/support/http2-c
 import { RawConnection } from '../../../tests/support/raw-client.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { Span } from '../../bytes/span.ts'
+import { HOP_BY_HOP } from '../../semantics/hop-by-hop.ts'
 import { MemoryBudget } from '../../spool/memory-budget.ts'
 import type { Reply, RequestSink } from '../exchange.ts'
 import { h1 } from '../h1/protocol.ts'
@@ -232,6 +233,74 @@ describe('HTTP/2 on a connection', () => {
     expect(headers['content-language']).toBe('de, en')
     expect(headers['x-latin']).toBe('caf\xe9')
     expect(headers.date).toBe('Sun, 06 Nov 1994 08:49:37 GMT')
+  })
+
+  it('sends every name twice, also those of which Node.js takes one field', async () => {
+    const bench = await serve()
+    const session = client(bench)
+    const names = Object.entries(constants)
+      .filter(([key, name]) => key.startsWith('HTTP2_HEADER_') && !String(name).startsWith(':'))
+      .map(([, name]) => String(name))
+      .filter((name) => !HOP_BY_HOP.has(name) && name !== 'content-length')
+    expect(names).toContain('http2-settings')
+    for (const name of names) {
+      const got = http2Get(session, `/${name}`)
+      const { reply } = await bench.request(`/${name}`)
+      const fields: [string, string][] = [
+        [name, 'a'],
+        [name, 'b'],
+      ]
+      reply.inform(103, fields)
+      reply.respond(responseHead(200, fields), new Span())
+      const { headers } = await got
+      expect(headers[':status'], name).toBe(200)
+      expect(String(headers[name]), name).toMatch(
+        name === 'http2-settings' ? /^undefined$/ : /^a[,;] ?b$/,
+      )
+    }
+    expect(bench.refusals).toEqual([])
+  })
+
+  it('sends a status that HTTP does not have as 500, and 205 without content', async () => {
+    const bench = await serve()
+    const session = client(bench)
+    const ask = async (status: number, whole: boolean) => {
+      const path = `/${status}/${whole}`
+      const got = http2Get(session, path)
+      const { reply } = await bench.request(path)
+      if (whole) answer(reply, Buffer.from('content'), status)
+      else {
+        reply.start(responseHead(status, [['Content-Length', '7']], 7))
+        data(reply, Buffer.from('content'))
+        reply.finish()
+      }
+      const { headers, body } = await got
+      return [headers[':status'], headers['content-length'], body.toString()]
+    }
+    for (const whole of [true, false]) {
+      expect(await ask(600, whole)).toEqual([500, '7', 'content'])
+      expect(await ask(999, whole)).toEqual([500, '7', 'content'])
+      expect(await ask(205, whole)).toEqual([205, '0', ''])
+    }
+  })
+
+  it('sends a large head, and resets the stream of one that it cannot send', async () => {
+    const bench = await serve()
+    const session = client(bench, { settings: { maxHeaderListSize: 1024 * 1024 } })
+    const large = http2Get(session, '/large')
+    const fields = Array.from({ length: 60 }, (_, i) => [`X-${i}`, 'x'.repeat(2000)] as const)
+    ;(await bench.request('/large')).reply.respond(responseHead(200, fields), new Span())
+    expect((await large).headers['x-59']).toBe('x'.repeat(2000))
+    const bad = http2Get(session, '/bad')
+    const { reply } = await bench.request('/bad')
+    reply.inform(103, [['no token', 'a']])
+    reply.respond(responseHead(200, [['no token', 'a']]), new Span())
+    expect(await bad).toMatchObject({ code: NGHTTP2_INTERNAL_ERROR })
+    expect(bench.refusals.map(({ status, reason }) => [status, reason])).toEqual([
+      [500, expect.stringMatching(/^early hints cannot be sent over HTTP\/2: /)],
+      [500, expect.stringMatching(/^the response cannot be sent over HTTP\/2: /)],
+    ])
+    expect((await http2Get(session, '/hello')).body.toString()).toBe('hello')
   })
 
   it('sends interim responses, and 100 Continue only when the body is wanted', async () => {

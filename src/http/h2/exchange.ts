@@ -1,7 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import { EMPTY, Span } from '../../bytes/span.ts'
-import { isBodiless } from '../../semantics/bodiless.ts'
 import { BodyDeadline } from '../body-deadline.ts'
 import type { ConnectionContext } from '../connection.ts'
 import { HttpError } from '../errors.ts'
@@ -11,7 +10,7 @@ import type { Field, ResponseHead } from '../response-head.ts'
 import { RETRY_SOON, smallAnswer } from '../small-answer.ts'
 import { type Outlet, WriteDeadline } from '../write-deadline.ts'
 import type { H2RequestHead } from './request-head.ts'
-import { interimFields, RenderedFields } from './response-fields.ts'
+import { interimFields, isWithoutContent, RenderedFields } from './response-fields.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_STREAM_STATE_OPEN } = constants
 
@@ -207,9 +206,9 @@ export class H2Exchange implements Reply, Outlet {
     this.#state = FINISHING
     if (!this.#open) return false
     const declares =
-      head.contentLength === -1 && (!withoutBody || (length > 0 && !isBodiless(head.status)))
+      head.contentLength === -1 && (!withoutBody || (length > 0 && !isWithoutContent(head.status)))
     const ends = withoutBody || length === 0
-    this.#sendHead(head, declares ? length : -1, ends)
+    if (!this.#sendHead(head, declares ? length : -1, ends)) return false
     this.#writeDeadline.watch()
     if (ends) {
       this.#ended()
@@ -220,8 +219,13 @@ export class H2Exchange implements Reply, Outlet {
   }
 
   inform(status: 103, fields: readonly Field[]): void {
-    if (this.#state === NOTHING_SENT && this.#open)
+    if (this.#state !== NOTHING_SENT || !this.#open) return
+    try {
       this.#stream.additionalHeaders(interimFields(status, fields))
+    } catch (error) {
+      // It is only a hint, so the response goes on.
+      this.#report(500, `early hints cannot be sent over HTTP/2: ${(error as Error).message}`)
+    }
   }
 
   start(head: ResponseHead, body: Span = EMPTY): boolean {
@@ -229,7 +233,7 @@ export class H2Exchange implements Reply, Outlet {
     this.#withoutBody = this.#isWithoutBody(head)
     this.#owed = this.#withoutBody || head.contentLength === -1 ? NO_LENGTH : head.contentLength
     if (!this.#open) return false
-    this.#sendHead(head, -1, this.#withoutBody)
+    if (!this.#sendHead(head, -1, this.#withoutBody)) return false
     return this.data(body)
   }
 
@@ -275,13 +279,28 @@ export class H2Exchange implements Reply, Outlet {
   }
 
   #isWithoutBody(head: ResponseHead): boolean {
-    return this.head.method === 'HEAD' || isBodiless(head.status)
+    return this.head.method === 'HEAD' || isWithoutContent(head.status)
   }
 
-  /** @param length see {@link RenderedFields.fields} */
-  #sendHead(head: ResponseHead, length: number, endStream: boolean): void {
+  /**
+   * @param length see {@link RenderedFields.fields}
+   * @returns false if Node.js does not send such a head; then the stream is reset
+   */
+  #sendHead(head: ResponseHead, length: number, endStream: boolean): boolean {
     const rendered = RenderedFields.of(head, this.#owner.context.serverName)
-    this.#stream.respond(rendered.fields(length), { endStream })
+    try {
+      this.#stream.respond(rendered.fields(length), { endStream })
+      return true
+    } catch (error) {
+      // An application decides about the fields, and must not end the process for all clients.
+      this.#notSent((error as Error).message)
+      this.abort(true)
+      return false
+    }
+  }
+
+  #notSent(why: string): void {
+    this.#report(500, `the response cannot be sent over HTTP/2: ${why}`)
   }
 
   /** Queues a piece of the body, and gives it to the session when it is its turn. */

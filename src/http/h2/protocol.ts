@@ -14,6 +14,11 @@ const MOST_FIELDS = 1024
  * and what is about to be sent. What is held for clients is counted by `MemoryBudget`.
  */
 const SESSION_MEGABYTES = 32
+/**
+ * The largest response head that is sent, compressed, in bytes. Node's own limit, 64 KiB, is less
+ * than what HTTP/1.1 sends; above it, the stream is reset and its connection ends.
+ */
+const LARGEST_RESPONSE_HEAD = 1024 * 1024
 
 /** HTTP/2 (RFC 9113), as the settings have it. */
 export function h2(options: Http2Options): Protocol {
@@ -29,6 +34,7 @@ export function h2(options: Http2Options): Protocol {
     peerMaxConcurrentStreams: options.maxConcurrentStreams,
     maxHeaderListPairs: MOST_FIELDS,
     maxSessionMemory: SESSION_MEGABYTES,
+    maxSendHeaderBlockLength: LARGEST_RESPONSE_HEAD,
   }
   return {
     connect(socket: Socket, context: ConnectionContext): Connection {
