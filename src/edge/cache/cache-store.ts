@@ -9,6 +9,8 @@ import { varyKey } from './vary-key.ts'
 export const MOST_VARIANTS = 64
 /** Resources whose responses could not be stored, of which the last ones are remembered. */
 const MOST_UNCACHEABLE = 4096
+/** The most characters of their keys: clients choose how long these are. */
+const LONGEST_UNCACHEABLE = 1024 * 1024
 /** For how long, in milliseconds. */
 const UNCACHEABLE_MS = 30_000
 /** A resource without its variants, in bytes. */
@@ -58,7 +60,12 @@ export class CacheStore {
         for (const variant of resource.variants.values()) variant.dropped(memory)
       },
     })
-    this.#uncacheable = new LRUCache({ max: MOST_UNCACHEABLE, ttl: UNCACHEABLE_MS })
+    this.#uncacheable = new LRUCache({
+      max: MOST_UNCACHEABLE,
+      maxSize: LONGEST_UNCACHEABLE,
+      sizeCalculation: (_, key) => key.length,
+      ttl: UNCACHEABLE_MS,
+    })
   }
 
   /** Bytes of all entries. */

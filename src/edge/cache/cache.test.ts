@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
-import { CLIENT, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { CLIENT, parseHead, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import { Span } from '../../bytes/span.ts'
 import type { Reply, RequestHandler } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
@@ -378,6 +378,7 @@ describe('what an attacker may try', () => {
     ['a body', 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n'],
     ['a range', 'GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-0\r\n\r\n'],
     ['Authorization', 'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n'],
+    ['a user whom a proxy knows', 'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-User: x\r\n\r\n'],
     ['no host', 'GET / HTTP/1.0\r\n\r\n'],
   ])('%s does not change what others get', (_, text) => {
     const scene = new Scene()
@@ -389,6 +390,19 @@ describe('what an attacker may try', () => {
     // And the attacker gets no other answer because of them.
     expect(scene.get('/').cached).toBe('hit')
   })
+
+  test.each(['Path_Info', 'Remote_User', 'X_Language'])(
+    '%s, which is left for the application, does not change what others get',
+    (name) => {
+      const scene = new Scene().always([MINUTE])
+      const text = `GET / HTTP/1.1\r\nHost: a\r\n${name}: x\r\n\r\n`
+      const trusting: RequestHandler = (_, reply) =>
+        scene.handler(parseHead(text, { headerMap: 'dangerous' }), reply)
+      new Client(CLIENT).request(trusting, text)
+      expect(scene.get('/').cached).not.toBe('hit')
+      expect(scene.asked).toHaveLength(2)
+    },
+  )
 
   it('a client’s address in Forwarded does not keep others from sharing an answer', () => {
     const scene = new Scene().always([MINUTE])

@@ -17,6 +17,17 @@ export const RANGE = 16
 const FLAGS_BY_NAME: Readonly<Record<string, number>> = {
   authorization: BYPASS,
   'proxy-authorization': BYPASS,
+  // Proxies that know the user tell applications with these, as browsers do with Authorization.
+  'remote-user': BYPASS,
+  'x-auth-request-email': BYPASS,
+  'x-auth-request-user': BYPASS,
+  'x-forwarded-access-token': BYPASS,
+  'x-forwarded-client-cert': BYPASS,
+  'x-forwarded-email': BYPASS,
+  'x-forwarded-groups': BYPASS,
+  'x-forwarded-preferred-username': BYPASS,
+  'x-forwarded-user': BYPASS,
+  'x-remote-user': BYPASS,
   // Only the application may evaluate these (RFC 9111 §4.3.2).
   'if-match': BYPASS,
   'if-unmodified-since': BYPASS,
@@ -24,10 +35,13 @@ const FLAGS_BY_NAME: Readonly<Record<string, number>> = {
   'x-http-method': BYPASS,
   'x-http-method-override': BYPASS,
   'x-method-override': BYPASS,
+  'x-original-uri': BYPASS,
   'x-original-url': BYPASS,
+  'x-rewrite-uri': BYPASS,
   'x-rewrite-url': BYPASS,
   forwarded: KEYED,
   'x-forwarded-host': KEYED,
+  'x-forwarded-path': KEYED,
   'x-forwarded-port': KEYED,
   'x-forwarded-prefix': KEYED,
   'x-forwarded-proto': KEYED,
@@ -35,7 +49,9 @@ const FLAGS_BY_NAME: Readonly<Record<string, number>> = {
   'x-forwarded-scheme': KEYED,
   'x-forwarded-server': KEYED,
   'x-forwarded-ssl': KEYED,
+  'x-forwarded-uri': KEYED,
   'x-host': KEYED,
+  'x-http-host-override': KEYED,
   'x-original-host': KEYED,
   'x-script-name': KEYED,
   'x-url-scheme': KEYED,
@@ -130,10 +146,15 @@ function targetOf(head: RequestHead): string {
   return head.bytes.toString('latin1', head.pathStart, end) || '/'
 }
 
-/** With `header_map = "dangerous"`, an underscore is as good as a dash to an application. */
+/**
+ * A name with an underscore is left only if the application is to trust it: it comes from a proxy of
+ * `forwarder_headers`, or with `header_map = "dangerous"` from anybody. To an application, it is as
+ * good as the one with a dash.
+ */
 function flagsOf({ id, lower, hasUnderscore }: FieldName): number {
   if (id >= 0) return WELL_KNOWN[id]!
-  return BY_NAME.get(hasUnderscore ? lower.replaceAll('_', '-') : lower) ?? 0
+  if (hasUnderscore) return BY_NAME.get(lower.replaceAll('_', '-')) ?? KEYED
+  return BY_NAME.get(lower) ?? 0
 }
 
 function directives(head: RequestHead): Directives {
