@@ -1,10 +1,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
+  block,
   DATA,
   END_HEADERS,
   frame,
+  HEADERS,
   headers,
+  indexed,
   RawHttp2,
+  reference,
   request,
   u32,
   WINDOW_UPDATE,
@@ -27,15 +31,32 @@ const SLACK = 120 * MIB
 const CONNECTIONS = 20
 const STREAMS = 90
 const INITIAL_WINDOW_SIZE = 4
+/** The newest entry of HPACK's dynamic table. */
+const NEWEST = 62
 
 interface Holder {
   readonly name: string
+  readonly connections?: number
   readonly settings: readonly (readonly [id: number, value: number])[]
   /** The streams of one connection. */
   readonly send: (connection: RawHttp2, stream: number) => void
 }
 
+/** A head of 60 KB, in 60 bytes: most of it refers to one field, which is sent once. */
+function compressedHead(stream: number): Buffer {
+  const first = stream === 1 ? indexed('x-large', 'a'.repeat(4000)) : reference(NEWEST)
+  const others = Array.from({ length: 14 }, () => reference(NEWEST))
+  const fields = block(request('/length', [], 'POST'))
+  return frame(HEADERS, END_HEADERS, stream, Buffer.concat([fields, first, ...others]))
+}
+
 const holders: readonly Holder[] = [
+  {
+    name: 'large heads that were sent with few bytes, of requests that never end',
+    connections: 60,
+    settings: [],
+    send: (connection, stream) => connection.send(compressedHead(stream)),
+  },
   {
     name: 'windows that are never opened, for 1 MB on each stream',
     settings: [[INITIAL_WINDOW_SIZE, 0]],
@@ -91,7 +112,7 @@ const holders: readonly Holder[] = [
 describe.skipIf(!hasPython())('clients of HTTP/2 that hold', () => {
   test.each(holders)(
     '$name are bounded in sum, and disturb nobody',
-    async ({ name, settings, send }) => {
+    async ({ name, connections = CONNECTIONS, settings, send }) => {
       const budgets = ['--client-memory', String(MEMORY), '--spool-size', String(DISK)]
       const server = await startPlain({
         args: [...budgets, '--spool-reserve', '0', '--h2c', '--graceful-timeout', '1'],
@@ -103,7 +124,7 @@ describe.skipIf(!hasPython())('clients of HTTP/2 that hold', () => {
       const before = resourcesOf(acceptor).resident
       forgetPeak(acceptor)
       const clients: RawHttp2[] = []
-      for (let n = 0; n < CONNECTIONS; n++) {
+      for (let n = 0; n < connections; n++) {
         const client = await RawHttp2.open(server, { settings })
         clients.push(client)
         for (let i = 0; i < STREAMS; i++) send(client, 1 + 2 * i)

@@ -648,4 +648,22 @@ describe('memory that is held for HTTP/2 clients', () => {
     })
     expect((await http2Get(session, '/hello')).ended).toBe(true)
   })
+
+  it('has the heads of open streams in it, which cost a client few bytes', async () => {
+    const memory = new MemoryBudget(300_000)
+    const bench = await serve({ memory })
+    const session = client(bench)
+    const open = Array.from({ length: 50 }, (_, n) =>
+      session.request({ ':path': `/${n}`, ':method': 'POST', 'x-large': 'a'.repeat(3000) }),
+    )
+    for (const stream of open) stream.on('error', () => {})
+    await until(() => bench.requests.length === 50)
+    expect(memory.held).toBeGreaterThan(50 * (3000 + 8 * 1024))
+    // More than there may be: those that send nothing are refused.
+    await until(() => !memory.over)
+    expect(bench.requests.some(({ refusedWith }) => refusedWith === 503)).toBe(true)
+    for (const stream of open) stream.close()
+    await until(() => memory.held === 0)
+    expect((await http2Get(session, '/hello')).ended).toBe(true)
+  })
 })
