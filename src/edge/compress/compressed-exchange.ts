@@ -80,15 +80,17 @@ export class CompressedExchange extends RelayedExchange {
   }
 
   async #compressWhole(head: ResponseHead, body: Buffer): Promise<void> {
-    const { levels, failed } = this.#context
-    this.#hold(body.length + STREAM_MEMORY[this.#encoding])
+    const { levels, failed, memory } = this.#context
+    // Until zlib is done with it, also if the client has left: it cannot be stopped.
+    const held = body.length + STREAM_MEMORY[this.#encoding]
+    memory.add(held)
     let coded: Uint8Array | null = null
     try {
       coded = await CODINGS[this.#encoding]!.whole(body, levels[this.#encoding])
     } catch (error) {
       failed(`A response could not be compressed: ${(error as Error).message}`)
     }
-    this.#hold(0)
+    memory.add(-held)
     if (this.#over) return
     if (coded === null || coded.length >= body.length) {
       this.reply.respond(this.#plainHead(head), PIECE.set(body, 0, body.length))
