@@ -8,6 +8,7 @@ import {
 import type { Settings } from '../settings/table.ts'
 import { bindAddresses, withTls } from '../settings/tls-binds.ts'
 import { type Identity, socketFilesOf } from './identity.ts'
+import { keptSockets } from './kept-sockets.ts'
 import { type ListeningSocket, type ListenOptions, listenAt } from './listeners.ts'
 import { plural } from './start-banner.ts'
 import {
@@ -87,18 +88,9 @@ export class ServerSockets {
     have: readonly ListeningSocket[],
   ): Promise<ChangedSockets> {
     const addresses = this.#addresses(settings)
-    const wanted = new Map(addresses.map((one) => [formatSocketAddress(one), one]))
-    const kept = have.filter((listener) => wanted.has(listener.requested))
-    const held = new Set(kept.map((listener) => listener.requested))
-    const missing = addresses.filter((address) => !held.has(formatSocketAddress(address)))
+    const { kept, dropped, missing } = keptSockets(addresses, have)
     const added = await listenAt(missing, listenOptions(settings, identity))
-    const dropped = have.filter((listener) => !kept.includes(listener))
-    // A socket stays when only what its connections use has changed.
-    const reused = kept.map((one) => {
-      const { tls = false, redirects = false } = wanted.get(one.requested) ?? {}
-      return { ...one, tls, redirects }
-    })
-    const all = [...reused, ...added].map((one) => this.#knownByPort(one, settings))
+    const all = [...kept, ...added].map((one) => this.#knownByPort(one, settings))
     return { all, added, dropped }
   }
 

@@ -3,16 +3,17 @@ import { fileIdentity, type ListeningSocket } from '../listeners.ts'
 import type { InheritedSocket } from './inheritance.ts'
 
 /** A listening socket that another process has made and handed over. */
-export function adoptListener({ fd, requested, address }: InheritedSocket): ListeningSocket {
+export function adoptListener(inherited: InheritedSocket): ListeningSocket {
+  const { fd, requested, address, tls = false, redirects = false } = inherited
   const path = address.kind === 'unix' ? address.path : null
   const identity = path === null ? undefined : fileIdentity(path)
   let open = true
   return {
     requested,
     address,
-    // The settings of this server say whether it is any of these.
-    tls: false,
-    redirects: false,
+    // As it was there: the settings of this server have the last word.
+    tls,
+    redirects,
     fd,
     close: (shared = false) => {
       if (open) closeSync(fd)

@@ -16,6 +16,9 @@ export interface InheritedSocket {
   /** The address of the settings that it was made for. */
   readonly requested: string
   readonly address: BoundAddress
+  /** What its connections use; another version may not say. */
+  readonly tls?: boolean
+  readonly redirects?: boolean
 }
 
 export interface Inheritance {

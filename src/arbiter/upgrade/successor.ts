@@ -76,10 +76,12 @@ function inheritance(listeners: readonly ListeningSocket[]): string {
   return writeInheritance({
     pid: process.pid,
     channel: CHANNEL_FD,
-    listeners: listeners.map(({ requested, address }, index) => ({
+    listeners: listeners.map(({ requested, address, tls, redirects }, index) => ({
       fd: FIRST_LISTENER_FD + index,
       requested,
       address,
+      tls,
+      redirects,
     })),
   })
 }
