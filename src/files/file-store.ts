@@ -27,7 +27,7 @@ export interface StoredPath {
    * slash at its end. `absent`: nothing that may be served.
    */
   readonly kind: 'file' | 'directory' | 'absent'
-  /** The names of the file below the root. */
+  /** The names of the file below the root; none unless there is a file. */
   readonly names: readonly string[]
   readonly type: string
   /** The answer depends on Accept-Encoding. */
@@ -67,8 +67,9 @@ const MIDDLE = 2 * 1024 * 1024
 const FACTS = 2048
 /** A file that is asked for this often while what is known of it is fresh is popular. */
 const USES_OF_POPULAR = 2
-/** How many paths without a file are remembered. */
+/** How many paths without a file are remembered, and how many characters all of them have. */
 const MOST_ABSENT = 4096
+const LONGEST_ABSENT = 512 * 1024
 /** The share of the descriptors that stay open without a response that reads from them. */
 const SHARE_OF_IDLE = 1 / 4
 /** How many paths are looked at at once. Each may hold the content of a small file. */
@@ -82,7 +83,7 @@ type Found = (error: Error | null, path: StoredPath | null) => void
 /**
  * Files below some roots, with what is known of them: their state, the contents of small ones, and
  * open descriptors of large ones. Everything is bounded: the bytes, the descriptors, and how many
- * paths without a file are remembered.
+ * paths without a file are remembered, and how long all of them are.
  *
  * What is known may be a second old. After that, the file system is asked whether the file is still
  * the same; if it is not, everything about it is read again. The content and the ETag of a file are
@@ -91,7 +92,12 @@ type Found = (error: Error | null, path: StoredPath | null) => void
 export class FileStore {
   readonly #options: FileStoreOptions
   readonly #files: LRUCache<string, StoredPath> | null
-  readonly #absent = new LRUCache<string, StoredPath>({ max: MOST_ABSENT })
+  /** Clients choose these paths at will. */
+  readonly #absent = new LRUCache<string, StoredPath>({
+    max: MOST_ABSENT,
+    maxSize: LONGEST_ABSENT,
+    sizeCalculation: (_path, key) => key.length,
+  })
   /** Paths with open descriptors, the one that was not used for longest first. */
   readonly #open = new Map<StoredPath, string>()
   readonly #loads = new Map<string, Found[]>()
@@ -127,6 +133,11 @@ export class FileStore {
   /** Bytes of memory for what is known now, about. */
   get bytes(): number {
     return this.#files?.calculatedSize ?? 0
+  }
+
+  /** How many paths without a file are remembered. */
+  get absent(): number {
+    return this.#absent.size
   }
 
   /** What is known of a path, if it is not older than a second. */
@@ -256,19 +267,19 @@ export class FileStore {
   async #look(lookup: FileLookup): Promise<StoredPath | 'changed'> {
     const { root, index, precompressed } = lookup
     const checkedAt = performance.now()
-    const nothing = { type: '', varies: false, files: [], uses: -1, checkedAt }
+    const nothing = { names: [], type: '', varies: false, files: [], uses: -1, checkedAt }
     let { names } = lookup
     let found = lookup.directory ? 'directory' : await this.#openFile(root, names)
     const redirected = found === 'directory' && !lookup.directory
     if (found === 'directory') {
-      if (index === null) return { ...nothing, kind: 'absent', names }
+      if (index === null) return { ...nothing, kind: 'absent' }
       names = [...names, index]
       found = await this.#openFile(root, names)
     }
-    if (found === null || found === 'directory') return { ...nothing, kind: 'absent', names }
+    if (found === null || found === 'directory') return { ...nothing, kind: 'absent' }
     if (redirected) {
       await this.#close(found as OpenFile)
-      return { ...nothing, kind: 'directory', names }
+      return { ...nothing, kind: 'directory' }
     }
     const file = found as OpenFile
     const type = typeOfFile(names.at(-1)!)

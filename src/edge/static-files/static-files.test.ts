@@ -264,3 +264,15 @@ test('what the store keeps is bounded, whatever is asked for', async () => {
   expect(server.store.bytes).toBeLessThanOrEqual(bytes)
   expect(server.store.bytes).toBeGreaterThan(bytes / 2)
 })
+
+test('long paths without a file, which clients make up, take little memory', async () => {
+  const server = await served()
+  const connection = await RawConnection.open(server)
+  const long = '/aa'.repeat(1200)
+  for (let i = 0; i < 200; i++) {
+    const answer = await connection.request(`GET ${long}/${i} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    expect(answer.text).toBe(`app: GET ${long}/${i} `)
+  }
+  expect(server.store.absent).toBeGreaterThan(50)
+  expect(server.store.absent * long.length).toBeLessThanOrEqual(512 * 1024)
+})
