@@ -14,6 +14,8 @@ const PATIENCE_MS = 1000
  * Each uses the private key once, which takes 0.1 ms (P-256) to 1 ms (RSA with 2048 bits).
  */
 const TURN_MS = 4
+/** Those that have left while they waited are forgotten when so many wait. */
+const FORGET_FROM = 64
 /** How often it is tried to give up handshakes for others, in milliseconds. */
 const RETRY_MS = 50
 
@@ -47,6 +49,8 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   readonly #begun = new Map<PendingHandshake, number>()
   /** Those whose first record is here, and that had no turn yet. */
   #waiting: PendingHandshake[] = []
+  /** With so many of them, those that have left are looked for. */
+  #forgetAt = FORGET_FROM
   /** What handshakes have taken in this turn of the event loop, in milliseconds. */
   #spent = 0
   #turnEnds = false
@@ -72,8 +76,14 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   ready(handshake: PendingHandshake): void {
     const atOnce = this.#waiting.length === 0 && this.#spent < TURN_MS && !this.#full
     if (atOnce) this.#begin(handshake)
-    else this.#waiting.push(handshake)
+    else if (this.#waiting.push(handshake) >= this.#forgetAt) this.#forgetLeft()
     this.#takeTurns()
+  }
+
+  /** While all places are taken, those in front have no turn, whether or not they are still there. */
+  #forgetLeft(): void {
+    this.#waiting = this.#waiting.filter((one) => !one.isOver)
+    this.#forgetAt = Math.max(FORGET_FROM, this.#waiting.length * 2)
   }
 
   over(handshake: PendingHandshake, failure: HandshakeFailure | null): void {
