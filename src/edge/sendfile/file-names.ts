@@ -54,14 +54,16 @@ export class FileNames {
 
   /**
    * The files that a value of `X-Sendfile` may mean: the path as it is, and percent-decoded. Which
-   * of both applications send differs.
+   * of both applications send differs. A path that is in another folder when it is decoded is only
+   * taken as it is: the application has not seen that folder, and may have the name from a client.
    *
    * @param value the path of a file, one character for each byte
    * @throws UndeclaredFileError
    */
   sendfile(value: string): NamedFile[] {
-    const paths = new Set([value, decodePercent(value)].map(fromLatin1))
-    return [...paths].map((path) => {
+    const decoded = decodePercent(value)
+    const paths = new Set([value, ...(isInSameFolder(value, decoded) ? [decoded] : [])])
+    return [...paths].map(fromLatin1).map((path) => {
       const file = path.startsWith('/') ? below(this.#roots, normalize(path)) : null
       if (file === null)
         throw new UndeclaredFileError(`${JSON.stringify(path)} is not below a sendfile_root`)
@@ -70,18 +72,31 @@ export class FileNames {
   }
 
   /**
-   * The file that a value of `X-Accel-Redirect` means.
+   * The file that a value of `X-Accel-Redirect` means. As in nginx, `..` is no part of such a path.
    *
    * @param value a path of a URL, percent-encoded; a query is ignored
    * @throws UndeclaredFileError
    */
   redirect(value: string): NamedFile {
     const path = fromLatin1(decodePercent(value.replace(/\?.*$/s, '')))
+    if (path.split('/').includes('..'))
+      throw new UndeclaredFileError(`${JSON.stringify(path)} goes up by "..", which is not allowed`)
     const file = path.startsWith('/') ? below(this.#redirects, normalize(path)) : null
     if (file === null)
       throw new UndeclaredFileError(`${JSON.stringify(path)} is not below a path of accel_redirect`)
     return file
   }
+}
+
+/** Whether the decoded form of a path has the same folders: no other slashes, and no other `..`. */
+function isInSameFolder(path: string, decoded: string): boolean {
+  const names = path.split('/')
+  const others = decoded.split('/')
+  const goesUp = (name: string | undefined) => name === '..'
+  return (
+    names.length === others.length &&
+    names.every((name, index) => goesUp(name) === goesUp(others[index]))
+  )
 }
 
 /** @param path normalized */

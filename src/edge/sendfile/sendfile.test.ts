@@ -134,6 +134,15 @@ test.each([
   expect([answer.status, answer.body, said]).toEqual(['200 OK', body, []])
 })
 
+// An application looks for slashes in names that it has from clients, and sees none here.
+test.each(['docs2/..%2fpage.html', 'docs2/%2e%2e/page.html', 'docs2%2Findex.html'])(
+  'X-Sendfile: …/%s is no file of another folder',
+  async (name) => {
+    const { answer } = await sent([['X-Sendfile', `${folder.root}/${name}`]])
+    expect(answer.status).toBe('404 Not Found')
+  },
+)
+
 test('the folder may be known by a link to it', async () => {
   const link = join(folder.base, 'link-to-root')
   for (const path of [join(link, 'page.html'), inRoot('page.html')]) {
@@ -150,6 +159,8 @@ test.each([
   ['X-Accel-Redirect', '/protectedx/page.html'],
   ['X-Accel-Redirect', '/protected/../page.html'],
   ['X-Accel-Redirect', '/protected/%2e%2e/page.html'],
+  ['X-Accel-Redirect', '/protected/docs2/../page.html'],
+  ['X-Accel-Redirect', '/protected/docs2%2F..%2fpage.html'],
   ['X-Accel-Redirect', '@named'],
 ])('%s: %s is not declared: 500, and the log says so', async (field, value) => {
   const { answer, said } = await sent([
