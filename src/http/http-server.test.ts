@@ -80,10 +80,15 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<Bench> {
  * Connections that are all there before the server can accept the first of them, and with what else
  * has been sent meanwhile.
  */
-async function openTogether(bench: Bench, count: number): Promise<RawConnection[]> {
+async function openTogether(
+  bench: Bench,
+  count: number,
+  meanwhile = () => {},
+): Promise<RawConnection[]> {
   const opening = Array.from({ length: count }, () => RawConnection.open(bench))
   await new Promise<void>((resolve) => process.nextTick(resolve)) // when node connects
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  meanwhile()
   return Promise.all(opening)
 }
 
@@ -254,6 +259,32 @@ describe('accepting that fails', () => {
     expect(bench.server.reclaimIdle()).toBe(16)
     for (const client of old.slice(20, 36)) expect(await client.expectEnd()).toBe('closed')
     for (const client of old.slice(36)) expect((await client.request(get('/'))).status).toBe(200)
+  })
+})
+
+describe('a server that stops', () => {
+  it('answers every connection that has reached the machine, and refuses further ones', async () => {
+    const bench = await serve()
+    let stopped = Promise.resolve()
+    const clients = await openTogether(bench, 20, () => {
+      stopped = bench.server.stop(10_000)
+    })
+    const answers = await Promise.all(clients.map((client) => client.request(get('/late'))))
+    expect(answers.map(({ status }) => status)).toEqual(clients.map(() => 200))
+    expect(answers.map((response) => response.header('connection'))).toEqual(
+      clients.map(() => 'close'),
+    )
+    await stopped
+    await expect(RawConnection.open(bench)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('waits only a moment for the request of a new connection', async () => {
+    const bench = await serve()
+    const [client] = await open(bench, 1)
+    await waitFor('the connection', () => bench.server.connections === 1)
+    await bench.server.stop(10_000)
+    expect(bench.server.connections).toBe(0)
+    expect(await client!.expectEnd()).toBe('closed')
   })
 })
 

@@ -13,7 +13,7 @@ import type {
 import type { ConnectionsPerAddress } from './connections-per-address.ts'
 import { Deadlines } from './deadlines.ts'
 import type { RequestHandler } from './exchange.ts'
-import { IdleConnections } from './idle-connections.ts'
+import { GRACE_MS, IdleConnections } from './idle-connections.ts'
 import { Members } from './members.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -69,6 +69,12 @@ const MOST_FAILURES = 64
 const DEFAULT_BACKLOG = 511
 /** How long to wait for connections that were destroyed, which are usually gone at once. */
 const LAST_MS = 500
+/** A server that stops has taken all connections after so many turns without a new one … */
+const QUIET_TURNS = 3
+/** … of which the last was as short as this, … */
+const SHORT_TURN_MS = 0.2
+/** … or when that time is over: under a flood there is no such turn. */
+const TAKE_WITHIN_MS = 500
 
 /**
  * Listens, accepts, and owns the connections: the HTTP engine as a whole. The handler answers the
@@ -96,6 +102,8 @@ export class HttpServer {
    */
   readonly #replaced: Connection[] = []
   #failures = 0
+  /** How many connections have been accepted, those that were turned away included. */
+  #accepted = 0
   #onNoConnections: (() => void) | null = null
 
   constructor(options: HttpServerOptions) {
@@ -154,6 +162,7 @@ export class HttpServer {
 
   #accept(socket: Socket, descriptor: number, gate: SecureGate | null): Connection | null {
     this.#failures = 0
+    this.#accepted++
     // The client left before its address could be read. Without this check, it would be taken for
     // a client of a unix socket, which is trusted.
     if (socket.remoteAddress === undefined && socket.localAddress !== undefined) {
@@ -388,12 +397,20 @@ export class HttpServer {
     await this.#noConnections(LAST_MS)
   }
 
-  /** Ends the `idleMs` of a {@link stop} under way. */
+  /**
+   * Ends the `idleMs` of a {@link stop} under way. A connection that is new may still send its
+   * request, which is on its way.
+   */
   closeIdle(): void {
+    const { idle } = this.#context
     this.#context.patient = false
     // After what has arrived has been read.
     setImmediate(() => {
-      for (const connection of this.#connections) connection.closeWhenIdle()
+      for (const connection of this.#connections)
+        if (!idle.isNew(connection)) connection.closeWhenIdle()
+      setTimeout(() => {
+        for (const connection of this.#connections) connection.closeWhenIdle()
+      }, GRACE_MS).unref()
     })
   }
 
@@ -410,11 +427,21 @@ export class HttpServer {
 
   /**
    * Accepts and reads what the kernel holds: a client that has sent its request does not know that
-   * the server is about to close. What is accepted in one turn of the event loop is read in the
-   * next.
+   * the server is about to close. libuv accepts one connection in a turn of the event loop, which
+   * is read in the next. What comes after the last turn has looked is lost, so that is a short one.
    */
   async #takeWhatHasCome(): Promise<void> {
-    for (let turn = 0; turn < 3; turn++) await nextTurn()
+    const until = performance.now() + TAKE_WITHIN_MS
+    for (let quiet = 0, began = performance.now(); quiet < QUIET_TURNS; ) {
+      const accepted = this.#accepted
+      await nextTurn()
+      const now = performance.now()
+      if (now > until) return
+      const last = quiet === QUIET_TURNS - 1
+      if (this.#accepted !== accepted) quiet = 0
+      else if (!last || now - began < SHORT_TURN_MS) quiet++
+      began = now
+    }
   }
 }
 

@@ -47,7 +47,7 @@ class IdleList<T extends IdleMember<T>> {
  * to one. Its request is on its way, and to close it without an answer is worse than to refuse
  * another one. It is not longer, because silent connections must not be a way to keep others out.
  */
-const GRACE_MS = 2 * TICK_MS
+export const GRACE_MS = 2 * TICK_MS
 
 /**
  * The connections of a server that wait for a request, to find those that have waited longest. A
@@ -81,6 +81,12 @@ export class IdleConnections<T extends IdleMember<T>> {
     this.#silent.add(connection)
   }
 
+  /** A connection that has sent nothing yet, and has had less than {@link GRACE_MS} for it. */
+  isNew(connection: T): boolean {
+    const { idleIn, idleSince } = connection
+    return idleIn === this.#silent && this.#clock.now - idleSince < GRACE_MS
+  }
+
   /**
    * Removes the connection that has been idle longest, so that it can be closed. Null if all of
    * them are new.
@@ -88,7 +94,7 @@ export class IdleConnections<T extends IdleMember<T>> {
   take(): T | null {
     const kept = this.#kept.first
     const silent = this.#silent.first
-    const due = silent !== null && this.#clock.now - silent.idleSince >= GRACE_MS
+    const due = silent !== null && !this.isNew(silent)
     const found = due && (kept === null || silent.idleSince <= kept.idleSince) ? silent : kept
     found?.idleIn?.delete(found)
     return found
