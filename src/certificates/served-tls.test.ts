@@ -151,7 +151,7 @@ describe('the key of session tickets', () => {
 })
 
 it('the end of a certificate is announced, once for each of 30, 7 and 1 days, and when it is there', async () => {
-  const { look, log, clock } = serving({}, 40)
+  const { look, log, clock } = serving({}, 400)
   const said = async (days: number) => {
     log.length = 0
     clock.now += days * DAY_MS
@@ -159,11 +159,27 @@ it('the end of a certificate is announced, once for each of 30, 7 and 1 days, an
     return log.map((text) => /expire\w* (in \d+ \w+|on)/.exec(text)?.[1])
   }
   expect(log).toEqual([])
-  expect(await said(9)).toEqual([])
+  expect(await said(369)).toEqual([])
   expect(await said(2)).toEqual(['in 29 days'])
   expect(await said(20)).toEqual([])
   expect(await said(2.2)).toEqual(['in 7 days'])
   expect(await said(6)).toEqual(['in 19 hours'])
   expect(await said(1)).toEqual(['on'])
   expect(await said(100)).toEqual([])
+})
+
+it('a certificate with a short life is announced later, when it should have been renewed', async () => {
+  const { look, log, clock } = serving({}, 90)
+  const said = async (days: number) => {
+    log.length = 0
+    clock.now += days * DAY_MS
+    await look()
+    return log.map((text) => /expires (in \d+ \w+)/.exec(text)?.[1])
+  }
+  // The 30th day before its end is when certbot begins to renew it.
+  expect(await said(67)).toEqual([])
+  expect(await said(1)).toEqual(['in 22 days'])
+  expect(await said(15)).toEqual(['in 7 days'])
+  // Let's Encrypt has certificates for six days: half of that is early enough.
+  expect(serving({}, 5).log).toEqual([])
 })

@@ -2,8 +2,16 @@ import type { LoadedPair } from './load-pairs.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 
-/** How long before its end a certificate is warned of, in days. */
-const WARN_DAYS = [30, 7, 1] as const
+/**
+ * How long before its end a certificate is warned of: so many days, and at most this part of its
+ * whole life. ACME clients renew when a third is left, or 30 of 90 days; who is on time hears
+ * nothing.
+ */
+const WARNINGS = [
+  { days: 30, part: 1 / 4 },
+  { days: 7, part: 1 / 8 },
+  { days: 1, part: 1 / 16 },
+] as const
 
 type Validity = Pick<LoadedPair, 'file' | 'validFrom' | 'validTo'>
 
@@ -23,8 +31,7 @@ export function validityWarning(
     )
   if (now >= validTo)
     return `The certificate in ${file} expired on ${day(validTo)}: clients will refuse it. Renew it`
-  const days = WARN_DAYS.findLast((one) => validTo - now <= one * DAY_MS)
-  if (days === undefined) return null
+  if (!warningTimes({ validFrom, validTo }).some((time) => now >= time)) return null
   const when = `in ${left(validTo - now)}, on ${day(validTo)}`
   return `The certificate in ${file} expires ${when}. Renew it`
 }
@@ -33,9 +40,16 @@ export function validityWarning(
  * When there is more to say of a certificate, in milliseconds since 1970: at the next of the times
  * before its end, or when it expires. Null if it has expired.
  */
-export function nextWarning({ validTo }: Validity, now: number): number | null {
-  const times = [...WARN_DAYS.map((days) => validTo - days * DAY_MS), validTo]
+export function nextWarning(validity: Validity, now: number): number | null {
+  const times = [...warningTimes(validity), validity.validTo]
   return times.find((time) => time > now) ?? null
+}
+
+/** In their order, in milliseconds since 1970. */
+function warningTimes({ validFrom, validTo }: Pick<Validity, 'validFrom' | 'validTo'>): number[] {
+  return WARNINGS.map(
+    ({ days, part }) => validTo - Math.min(days * DAY_MS, (validTo - validFrom) * part),
+  )
 }
 
 function day(time: number): string {
