@@ -27,9 +27,9 @@ export async function checkApplication(
 }
 
 async function load(settings: Settings): Promise<void> {
-  if (usesTls(settings)) (await import('../certificates/load-tls.ts')).loadTls(settings)
   const identity = identityOf(settings)
   const log = new ErrorLog({ file: '-', level: 'warning' })
+  if (usesTls(settings)) await checkCertificates(settings, log)
   const set = new AcceptorSet({
     program: defaultProgram(),
     settings: {
@@ -56,6 +56,16 @@ async function load(settings: Settings): Promise<void> {
     await set.gone
     log.close()
   }
+}
+
+/** @throws CertificateError if they cannot be used */
+async function checkCertificates(settings: Settings, log: ErrorLog): Promise<void> {
+  const { loadTls } = await import('../certificates/load-tls.ts')
+  const { validityWarning } = await import('../certificates/validity.ts')
+  const { pairs, warnings } = loadTls(settings)
+  const now = Date.now()
+  const ofValidity = pairs.flatMap((pair) => validityWarning(pair, now) ?? [])
+  for (const text of [...warnings, ...ofValidity]) log.warning(text)
 }
 
 function withoutHooks(): Partial<Settings> {

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,6 +62,21 @@ describe('certificates and keys that can be used', () => {
     expect(pairs[1]!.key).toMatch(/^-----BEGIN PRIVATE KEY-----/)
     expect(pairs[1]!.cert).toBe(readFileSync(locked.cert, 'utf8'))
     expect(warnings).toEqual([])
+  })
+
+  it('may be encrypted in the older form of OpenSSL, which has lines before the base64', () => {
+    const options = {
+      type: 'sec1',
+      format: 'pem',
+      cipher: 'aes-256-cbc',
+      passphrase: 'old',
+    } as const
+    const old = write('old.key', String(createPrivateKey(one.keyPem).export(options)))
+    expect(readFileSync(old, 'utf8')).toMatch(/^Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,/m)
+    const pair = { certfile: [one.cert], keyfile: [old] }
+    expect(() => load(pair)).toThrow(/old\.key is encrypted: give .* --key-passphrase-file$/)
+    const { pairs } = load({ ...pair, keyPassphraseFile: write('old.txt', 'old\n') })
+    expect(pairs[0]!.key).toMatch(/^-----BEGIN PRIVATE KEY-----/)
   })
 
   it('may have a chain after the certificate', () => {

@@ -5,7 +5,8 @@ export interface PemParts {
   readonly keys: readonly string[]
 }
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g
+/** There may be lines with a name before the base64, as in `DEK-Info: AES-256-CBC,…`. */
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----)[\s\S])*-----END \1-----/g
 
 /**
  * Splits a file that may have a key, a certificate, a chain, or all of them.

@@ -16,6 +16,11 @@ test('every name and every form of a value has its type', () => {
   expectTypeOf<Config['accessLogfile']>().toEqualTypeOf<string | null | undefined>()
   expectTypeOf<Config['limitRequestBody']>().toEqualTypeOf<number | string | undefined>()
   expectTypeOf<Config['headerMap']>().toEqualTypeOf<'drop' | 'refuse' | 'dangerous' | undefined>()
+  expectTypeOf<Config['tlsMinimum']>().toEqualTypeOf<'1.2' | '1.3' | number | undefined>()
+  expectTypeOf<Config['hsts']>().toEqualTypeOf<string | number | null | undefined>()
+  expectTypeOf<Config['httpRedirect']>().toEqualTypeOf<
+    string | readonly string[] | number | readonly number[] | undefined
+  >()
   expectTypeOf<Config['rawEnv']>().toEqualTypeOf<
     Readonly<Record<string, string>> | readonly string[] | undefined
   >()

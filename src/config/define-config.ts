@@ -24,6 +24,14 @@ type GivenTypes = {
   object: Readonly<Record<string, unknown>>
 }
 
+/** Numbers for texts, where a setting is `numeric` and not a single text. */
+type NumericTypes = {
+  strings: number | readonly number[]
+  mapping: Readonly<Record<string, number>>
+}
+
+type NumbersOf<Type> = Type extends keyof NumericTypes ? NumericTypes[Type] : number
+
 type GivenValueOf<D extends SettingDefinition> =
   | (D extends { choices: readonly (infer Choice)[] }
       ? Choice | (D extends { switchedOn: string } ? boolean : never)
@@ -31,6 +39,7 @@ type GivenValueOf<D extends SettingDefinition> =
         ? HookTypes[D['name']]
         : GivenTypes[Exclude<D['type'], 'choice' | 'hook'>])
   | (D extends { nullable: true } ? null : never)
+  | (D extends { numeric: true } ? NumbersOf<D['type']> : never)
 
 type InConfig = Exclude<
   (typeof settingsTable)[number],

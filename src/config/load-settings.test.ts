@@ -164,11 +164,26 @@ describe('values', () => {
     ['--forwarded-allow-ips example.org', '--forwarded-allow-ips: expected addresses'],
     ['--access-logformat %(U)d', '%(U)d must end in s'],
     ['--access-logformat 100%', 'write %% for a percent sign'],
+    [
+      '-b https://:443',
+      '-b: write HOST:PORT without https:// in front, or tls:HOST:PORT for HTTPS',
+    ],
+    ['--keyfile site.key', 'site.key has no certificate: give that with --certfile'],
+    ['--spa', 'spa needs the folder that has the index.html: give it with --static /=./dist'],
+    ['--static /a=site --static /a=.', '--static: expected one folder for each path'],
+    ['--static /a=site --static /a/=.', '--static: expected one folder for each path'],
+    ['--static-cache-control=a\nb', '--static-cache-control: expected visible ASCII'],
     ['--runtime jython', '--runtime: expected one of auto, cpython, pyodide, node, got "jython"'],
   ])('%s is refused', async (line, message) => {
     const error = await refusal(line)
     expect(error.code).toBe('bad-value')
     expect(error.message).toContain(message)
+  })
+
+  test('--no-cache leaves out the cache of a config file', async () => {
+    write('monoceros.config.json', { cache: '64M' })
+    expect((await load()).cache).toBe(64 * 1024 * 1024)
+    expect((await load('--no-cache')).cache).toBeNull()
   })
 
   test('a bad environment variable is named', async () => {
@@ -186,6 +201,24 @@ describe('values', () => {
 })
 
 describe('config files', () => {
+  test('numbers may stand for texts that look like numbers', async () => {
+    write('monoceros.config.json', {
+      hsts: 3600,
+      tls_minimum: 1.3,
+      compress_level: { br: 5 },
+      http_redirect: 80,
+      certfile: 'site.pem',
+    })
+    expect(await load()).toMatchObject({
+      hsts: 'max-age=3600',
+      tlsMinimum: '1.3',
+      compressLevel: { br: '5' },
+      httpRedirect: ['80'],
+    })
+    write('monoceros.config.json', { http_redirect: [80, '[::]:80'], certfile: 'site.pem' })
+    expect((await load()).httpRedirect).toEqual(['80', '[::]:80'])
+  })
+
   test('keys may be in snake_case, camelCase, or as Gunicorn has them', async () => {
     write('monoceros.config.json', {
       max_requests: 7,

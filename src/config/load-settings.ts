@@ -196,6 +196,11 @@ function combine(
   }
   const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
   checkTlsBinds(checked)
+  if (checked.spa && Object.keys(checked.static).length === 0)
+    throw new SettingsError(
+      'bad-value',
+      'spa needs the folder that has the index.html: give it with --static /=./dist',
+    )
   // To refresh a browser is of no use unless something is reloaded.
   return { ...checked, pythonpath, reload: checked.reload || checked.reloadBrowser }
 }

@@ -28,6 +28,8 @@ describe('bind addresses', () => {
     ['tls:[::1]:443', { kind: 'tcp', host: '::1', port: 443, tls: true }],
     ['tls::443', { kind: 'tcp', host: '0.0.0.0', port: 443, tls: true }],
     ['tls:unix:/run/a.sock', { kind: 'unix', path: '/run/a.sock', tls: true }],
+    ['tls://127.0.0.1:443', { kind: 'tcp', host: '127.0.0.1', port: 443, tls: true }],
+    ['https:443', { kind: 'tcp', host: 'https', port: 443 }],
     ['tls:fd://3', { kind: 'fd', fd: 3, tls: true }],
   ])('%s is understood', (text, address) => {
     expect(parseBindAddress(text)).toEqual(address)
@@ -57,6 +59,8 @@ describe('bind addresses', () => {
     '1.2.3:80',
     'a b:80',
     'http://localhost:80',
+    'https:localhost:443',
+    'ssl:0.0.0.0:443',
     'host:80:90',
     '-host:80',
   ])('%j is refused', (text) => {

@@ -33,14 +33,15 @@ const TLS = 'tls:'
 /**
  * Reads an address: `127.0.0.1:8000`, `localhost`, `:8000` (every IPv4 address of the machine, as
  * in Gunicorn), `[::1]:8000`, `unix:/run/site.sock`, `unix:@site` (an abstract name), `fd://3`. The
- * port defaults to 8000. `tcp://` in front is allowed. `tls:` in front of any of them means TLS.
+ * port defaults to 8000. `tcp://` in front is allowed. `tls:` (or `tls://`) in front of
+ * any of them means TLS.
  *
  * @throws BindAddressError if it is none of these
  * @example parseBindAddress('[::1]:80') // { kind: 'tcp', host: '::1', port: 80 }
  */
 export function parseBindAddress(text: string): BindAddress {
   return text.startsWith(TLS)
-    ? { ...parseSocketAddress(text.slice(TLS.length)), tls: true }
+    ? { ...parseSocketAddress(text.slice(TLS.length).replace(/^\/\//, '')), tls: true }
     : parseSocketAddress(text)
 }
 
@@ -54,6 +55,11 @@ function parseSocketAddress(text: string): SocketAddress {
       throw new BindAddressError('expected the number of a file descriptor after fd://')
     return { kind: 'fd', fd: Number(number) }
   }
+  const scheme = /^(https?|ssl)(:\/\/|:(?=.*:))/i.exec(text)?.[0]
+  if (scheme !== undefined)
+    throw new BindAddressError(
+      `write HOST:PORT without ${scheme} in front, or tls:HOST:PORT for HTTPS`,
+    )
   const rest = text.startsWith('tcp://') ? text.slice(6) : text
   if (rest.startsWith('[')) {
     const match = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest)

@@ -126,6 +126,8 @@ export interface SettingDefinition {
   /** Bounds of a number, inclusive. */
   readonly minimum?: number
   readonly maximum?: number
+  /** In a config file, a number may stand for its text: `hsts: 3600`. */
+  readonly numeric?: true
   /** The value may be absent (`null`). */
   readonly nullable?: boolean
   readonly rule?: RuleName

@@ -26,7 +26,7 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
   'header-text': (value) =>
     typeof value === 'string' && /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value)
       ? { value }
-      : { expected: 'visible ASCII characters (to omit the header, use --no-server-header)' },
+      : { expected: 'visible ASCII characters, with single spaces between them' },
 
   /**
    * The prefix is compared with undecoded paths and becomes SCRIPT_NAME (PEP 3333: empty, or begins
@@ -140,7 +140,9 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
             'segments of dots',
         }
       if (!isFolder(folder)) return { expected: `an existing folder, not ${folder}` }
-      folders.set(path === '/' ? path : path.replace(/\/$/, ''), folder)
+      const key = path === '/' ? path : path.replace(/\/$/, '')
+      if (folders.has(key)) return { expected: 'one folder for each path' }
+      folders.set(key, folder)
     }
     return { value: Object.fromEntries(folders) }
   },

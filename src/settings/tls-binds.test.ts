@@ -7,6 +7,7 @@ function settings(bind: readonly string[], certfile: string | null, httpRedirect
   return {
     bind: bind.map(parseBindAddress),
     certfile: certfile === null ? [] : [certfile],
+    keyfile: [] as string[],
     devTls: false,
     httpRedirect,
   }

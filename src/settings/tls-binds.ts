@@ -8,7 +8,7 @@ import {
 import { SettingsError } from './settings-error.ts'
 import type { Settings } from './table.ts'
 
-type TlsSettings = Pick<Settings, 'bind' | 'certfile' | 'devTls' | 'httpRedirect'>
+type TlsSettings = Pick<Settings, 'bind' | 'certfile' | 'keyfile' | 'devTls' | 'httpRedirect'>
 
 /**
  * The addresses of `bind` and of `http_redirect`. If there is a certificate and none of `bind` says
@@ -61,9 +61,12 @@ export function withTls(address: BindAddress, settings: TlsSettings): BindAddres
 
 /** @throws SettingsError if an address wants TLS and there is no certificate, or wants both */
 export function checkTlsBinds(settings: TlsSettings): void {
-  const { bind, certfile, devTls, httpRedirect } = settings
+  const { bind, certfile, keyfile, devTls, httpRedirect } = settings
   if (devTls && certfile.length > 0)
     throw refused('dev_tls makes a certificate, and certfile has one; remove one of them')
+  // Without the refusal, the server would speak plain HTTP.
+  if (keyfile.length > 0 && certfile.length === 0)
+    throw refused(`keyfile ${keyfile[0]} has no certificate: give that with --certfile`)
   const secure = bind.filter((address) => address.tls)
   const [first] = secure
   if (first !== undefined && !usesTls(settings))

@@ -38,7 +38,7 @@ export class ValueError extends Error {
  */
 export function readValue(setting: SettingDefinition, raw: unknown, cwd: string): unknown {
   if (raw === null && setting.nullable) return null
-  const value = readers[setting.type](raw, setting, cwd)
+  const value = readers[setting.type](setting.numeric ? withoutNumbers(raw) : raw, setting, cwd)
   const outcome = setting.rule === undefined ? { value } : rules[setting.rule](value)
   if ('refused' in outcome) throw new ValueError(outcome.refused, raw, true)
   if ('expected' in outcome) throw new ValueError(`expected ${outcome.expected}`, raw)
@@ -187,13 +187,12 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   mapping: pairs,
 
-  'folder-mapping': (raw, setting, cwd) =>
-    Object.fromEntries(
-      Object.entries(pairs(raw, setting)).map(([key, folder]) => [
-        key,
-        folderFrom(folder, raw, cwd),
-      ]),
-    ),
+  'folder-mapping': (raw, setting, cwd) => {
+    const folders = Object.entries(pairs(raw, setting))
+    if (Array.isArray(raw) && folders.length < new Set(raw).size)
+      throw new ValueError('expected one folder for each path', raw)
+    return Object.fromEntries(folders.map(([key, folder]) => [key, folderFrom(folder, raw, cwd)]))
+  },
 
   object: (raw, setting) => {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
@@ -206,6 +205,14 @@ const readers: Readonly<Record<SettingType, Reader>> = {
     if (typeof raw === 'function') return raw.name || setting.name
     throw new ValueError(`expected ${expectation(setting)}`, raw)
   },
+}
+
+/** @example withoutNumbers({ br: 5 }) // { br: '5' } */
+function withoutNumbers(raw: unknown): unknown {
+  if (typeof raw === 'number') return String(raw)
+  if (Array.isArray(raw)) return raw.map(withoutNumbers)
+  if (typeof raw !== 'object' || raw === null) return raw
+  return Object.fromEntries(Object.entries(raw).map(([key, one]) => [key, withoutNumbers(one)]))
 }
 
 function absolutePath(path: string, cwd: string): string {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -252,4 +252,14 @@ test('files that do not belong together keep the server from starting', async ()
   expect(code).toBe(1)
   expect(stderr).toMatch(/The certificate in \S+ and the key in \S+ do not belong together: give/)
   expect(stderr).not.toContain('    at ')
+})
+
+test('--check-config shows what is wrong with certificates that can be used all the same', async () => {
+  const site = makeCertificate(folder.path, { name: 'late', from: -90, to: 3 })
+  chmodSync(site.key, 0o644)
+  const args = ['--check-config', '--certfile', site.cert, '--keyfile', site.key, 'shown.mjs']
+  const { code, stderr } = await runCommand(args, { cwd: folder.path })
+  expect(stderr).toMatch(/\[WARNING\] Every user of this machine can read .*late\.key/)
+  expect(stderr).toMatch(/\[WARNING\] The certificate in .*late\.pem expires in 3 days/)
+  expect(code).toBe(0)
 })
