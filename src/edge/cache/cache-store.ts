@@ -65,6 +65,8 @@ export class CacheStore {
       maxSize: LONGEST_UNCACHEABLE,
       sizeCalculation: (_, key) => key.length,
       ttl: UNCACHEABLE_MS,
+      // With its default of 1 ms, it makes a timer for every millisecond in which it is asked.
+      ttlResolution: 1000,
     })
   }
 

@@ -14,6 +14,12 @@ const MOST_VARY_NAMES = 16
 /** Why a response is not stored. For tests and logs. */
 export type Refusal = 'status' | 'directive' | 'cookie' | 'vary' | 'range' | 'freshness'
 
+/**
+ * Heads that are refused at any time, to requests without directives: an application's answers
+ * mostly have one of a few heads.
+ */
+const refused = new WeakMap<ResponseHead, Refusal>()
+
 /** What the rules say of one response that may be stored. */
 export interface StorageRules {
   readonly policy: CachePolicy
@@ -53,6 +59,28 @@ export interface StorageRules {
  * @param now milliseconds since 1970
  */
 export function storageRules(
+  head: ResponseHead,
+  requested: Directives,
+  heuristic: number,
+  now: number,
+): StorageRules | Refusal {
+  const known = requested.size === 0 ? refused.get(head) : undefined
+  if (known !== undefined) return known
+  const rules = evaluated(head, requested, heuristic, now)
+  const lasting = typeof rules === 'string' && (rules !== 'freshness' || !hasTimes(head))
+  if (lasting && requested.size === 0) refused.set(head, rules)
+  return rules
+}
+
+/** Whether freshness may depend on when it is asked for. */
+function hasTimes(head: ResponseHead): boolean {
+  return (
+    responseField(head, 'expires') !== undefined ||
+    responseField(head, 'last-modified') !== undefined
+  )
+}
+
+function evaluated(
   head: ResponseHead,
   requested: Directives,
   heuristic: number,
