@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../support/applications.ts'
 import { type MadeCertificate, makeCertificate } from '../support/certificates.ts'
 import { askHttps, askPlain } from '../support/https-client.ts'
 import { hasPython } from '../support/python.ts'
-import { type RunningServer, runCommand, runCommandHere, startServer } from '../support/server.ts'
+import { type RunningServer, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // Which certificate a client gets, what the application learns of the client's, and where HTTP is
@@ -24,15 +24,6 @@ def app(environ, start_response):
     body = "\\n".join([*lines, f"pid={os.getpid()}"]).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
-`
-
-const TYPESCRIPT = `
-export default (environ, start_response) => {
-  const names = Object.keys(environ).filter((name) => /^(SSL_|HTTPS)/.test(name)).sort()
-  start_response('200 OK', [])
-  const text = names.map((name) => name + "='" + environ[name] + "'").join('\\n')
-  return [new TextEncoder().encode(text)]
-}
 `
 
 const folder = temporaryDirectory()
@@ -51,7 +42,6 @@ beforeAll(() => {
   })
   stranger = makeCertificate(folder.path, { name: 'stranger' })
   writeFileSync(join(folder.path, 'shown.py'), APPLICATION)
-  writeFileSync(join(folder.path, 'shown.mjs'), TYPESCRIPT)
 })
 
 function secondPort(server: RunningServer): number {
@@ -185,81 +175,4 @@ describe.runIf(hasPython())('a server with certificates', () => {
       return certificate.subjectaltname === 'DNS:next.test'
     })
   })
-})
-
-test.runIf(hasPython())(
-  'what ssl_context of a gunicorn.conf.py does becomes settings',
-  async () => {
-    const { cert, key } = makeCertificate(folder.path, { name: 'hooked' })
-    const write = (...body: string[]) =>
-      writeFileSync(
-        join(folder.path, 'gunicorn.conf.py'),
-        [
-          'import ssl',
-          `certfile, keyfile = ${JSON.stringify(cert)}, ${JSON.stringify(key)}`,
-          'def ssl_context(conf, default_ssl_context_factory):',
-          '    context = default_ssl_context_factory()',
-          ...body.map((line) => `    ${line}`),
-          '    return context',
-          '',
-        ].join('\n'),
-      )
-    const print = () => runCommandHere(['--print-config', 'shown:app'], { cwd: folder.path })
-    try {
-      write('context.minimum_version = ssl.TLSVersion.TLSv1_3', 'context.set_ciphers("AES256")')
-      const taken = await print()
-      expect(JSON.parse(taken.stdout)).toMatchObject({
-        certfile: [cert],
-        tls_minimum: '1.3',
-        ciphers: 'AES256',
-      })
-      write('context.sni_callback = print')
-      const { code, stderr } = await print()
-      expect([code, stderr]).toEqual([
-        2,
-        expect.stringMatching(
-          /: ssl_context is not supported: it sets context\.sni_callback, .*\. Use the settings of TLS instead\n$/,
-        ),
-      ])
-    } finally {
-      rmSync(join(folder.path, 'gunicorn.conf.py'))
-    }
-  },
-)
-
-test('applications in TypeScript learn of the client too', async () => {
-  const { cert, key } = makeCertificate(folder.path, { name: 'typescript' })
-  const server = await startServer({
-    app: 'shown.mjs',
-    cwd: folder.path,
-    args: [
-      ...['--certfile', cert, '--keyfile', key],
-      ...['--cert-reqs', '2', '--ca-certs', authority.cert],
-    ],
-  })
-  const { text } = await askHttps(server.port, '/', identityOf(client))
-  expect(text).toContain(`HTTPS='on'`)
-  expect(text).toContain(`SSL_CLIENT_VERIFY='SUCCESS'`)
-  expect(text).toContain(`SSL_CLIENT_S_DN='CN=Robin,O=Shop'`)
-  await expect(askHttps(server.port, '/', identityOf(stranger))).rejects.toThrow()
-  await expect(askHttps(server.port, '/')).rejects.toThrow()
-})
-
-test('files that do not belong together keep the server from starting', async () => {
-  const { cert } = makeCertificate(folder.path, { name: 'lonely' })
-  const args = ['--certfile', cert, '--keyfile', stranger.key, '-b', '127.0.0.1:0', 'shown.mjs']
-  const { code, stderr } = await runCommand(args, { cwd: folder.path })
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/The certificate in \S+ and the key in \S+ do not belong together: give/)
-  expect(stderr).not.toContain('    at ')
-})
-
-test('--check-config shows what is wrong with certificates that can be used all the same', async () => {
-  const site = makeCertificate(folder.path, { name: 'late', from: -90, to: 3 })
-  chmodSync(site.key, 0o644)
-  const args = ['--check-config', '--certfile', site.cert, '--keyfile', site.key, 'shown.mjs']
-  const { code, stderr } = await runCommand(args, { cwd: folder.path })
-  expect(stderr).toMatch(/\[WARNING\] Every user of this machine can read .*late\.key/)
-  expect(stderr).toMatch(/\[WARNING\] The certificate in .*late\.pem expires in 3 days/)
-  expect(code).toBe(0)
 })

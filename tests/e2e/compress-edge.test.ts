@@ -3,7 +3,7 @@ import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { appsDirectory } from '../support/applications.ts'
 import { hasPython } from '../support/python.ts'
-import { type RunningServer, runCommand, startServer } from '../support/server.ts'
+import { type RunningServer, runCommandHere, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 describe.skipIf(!hasPython())('--compress', () => {
@@ -81,7 +81,7 @@ describe.skipIf(!hasPython())('--compress', () => {
   })
 
   test('a wrong level is refused in one line', async () => {
-    const { code, stderr } = await runCommand(['--compress-level', 'br=12', 'cached:app'], {
+    const { code, stderr } = await runCommandHere(['--compress-level', 'br=12', 'cached:app'], {
       cwd: appsDirectory,
     })
     expect(code).toBe(2)

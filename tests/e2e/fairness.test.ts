@@ -150,16 +150,3 @@ describe.skipIf(!hasPython())('with one acceptor', () => {
     }
   })
 })
-
-test('TypeScript processes share a limit, and keep it when they are replaced', async () => {
-  const server = await startServer({
-    app: './typescript/app.ts:app',
-    args: ['--workers', '2', '--rate-limit', '10/h'],
-    cwd: appsDirectory,
-  })
-  const some = await statuses(6, () => getFrom('127.0.0.5', server))
-  server.signal('SIGHUP')
-  await server.waitForLog(/Reloaded/)
-  const others = await statuses(9, () => getFrom('127.0.0.5', server))
-  expect([...some, ...others]).toEqual([...times(10, 200), ...times(5, 429)])
-})

@@ -277,21 +277,3 @@ describe.skipIf(!hasPython())('requests of HTTP/2', () => {
     connection.close()
   })
 })
-
-describe.skipIf(!hasPython())('without --h2c', () => {
-  test('the preface is answered as HTTP/1.1', async () => {
-    const folder = temporaryDirectory()
-    writeFileSync(join(folder.path, 'seen.py'), APPLICATION)
-    const server = await startServer({
-      app: 'seen:app',
-      args: ['--workers', '1'],
-      cwd: folder.path,
-    })
-    const connection = await RawConnection.open(server)
-    const response = await connection.request('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-    expect(response.status).toBe(505)
-    expect(await connection.expectEnd()).toBe('closed')
-    expect(server.log()).not.toContain('seen ')
-    folder.remove()
-  })
-})

@@ -5,7 +5,6 @@ import { temporaryDirectory } from '../support/applications.ts'
 import { hasPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { type RunningServer, runCommandHere, startServer } from '../support/server.ts'
-import { waitFor } from '../support/wait-for.ts'
 
 // Files that the server sends by itself, with the real command. The rules of paths, ranges and
 // conditions have their table in tests/support/static-file-cases.ts.
@@ -26,13 +25,6 @@ def app(environ, start_response):
     start_response("200 OK", headers)
     return [b"from worker %d" % os.getpid()]
 `
-const TYPESCRIPT = `
-export function app(environ, startResponse) {
-  const file = process.env.FILES + environ.PATH_INFO
-  startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Sendfile', file]])
-  return [new TextEncoder().encode('dropped')]
-}
-`
 const BIG = 64 * 1024 * 1024
 
 let directory: ReturnType<typeof temporaryDirectory>
@@ -51,10 +43,7 @@ beforeAll(() => {
   put(join(site, 'assets/index-B4x9kZ2q.js.gz'), 'compressed')
   put(join(directory.path, 'static/site.css'), 'a{}')
   put(join(files, 'bill.pdf'), 'a bill')
-  put(join(files, 'big.bin'), '')
-  truncateSync(join(files, 'big.bin'), BIG)
   put(join(directory.path, 'served.py'), PYTHON)
-  put(join(directory.path, 'served.mjs'), TYPESCRIPT)
 })
 afterAll(() => directory.remove())
 
@@ -121,17 +110,6 @@ describe.skipIf(!hasPython())('in front of a Python application', () => {
     expect((await get('/protected/bill.pdf')).status).toBe(404)
   })
 
-  test('while slow clients read files, the only worker is free', async () => {
-    for (let i = 0; i < 20; i++) {
-      const slow = await RawConnection.open(server)
-      await slow.send('GET /send/big.bin HTTP/1.1\r\nHost: a\r\n\r\n')
-      expect((await slow.readSome(100)).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
-    }
-    expect(await (await get('/here')).text()).toMatch(/^from worker/)
-    const whole = await (await get('/send/big.bin')).arrayBuffer()
-    expect(whole.byteLength).toBe(BIG)
-  })
-
   test('a file that becomes shorter while it is sent ends the connection', async () => {
     const path = join(files, 'shrinking.bin')
     writeFileSync(path, '')
@@ -144,34 +122,6 @@ describe.skipIf(!hasPython())('in front of a Python application', () => {
     expect(first.length + rest.length).toBeLessThan(BIG)
     await server.waitForLog(/Cannot send .*shrinking\.bin: it has become shorter/)
   })
-
-  test('a reload serves another folder', async () => {
-    mkdirSync(join(directory.path, 'other'))
-    writeFileSync(join(directory.path, 'other/site.css'), 'b{}')
-    writeFileSync(join(directory.path, 'settings.json'), '{"static": {"/static": "other"}}')
-    server.signal('SIGHUP')
-    await waitFor('the other folder', async () => {
-      return (await (await get('/static/site.css')).text()) === 'b{}'
-    })
-    // A connection that was idle may get one more answer of the old process.
-    await waitFor('the new settings', async () => (await get('/orders')).status === 404)
-    await waitFor('the new settings', async () => (await get('/')).status === 404)
-    // Without the setting, the field is like any other.
-    expect((await get('/send/bill.pdf')).headers.get('X-Sendfile')).toBe(`${files}/bill.pdf`)
-  })
-})
-
-test('an application in TypeScript has files sent, too', async () => {
-  const server = await start(
-    './served.mjs:app',
-    '--static',
-    '/static=static',
-    '--sendfile-root',
-    'private',
-  )
-  const sent = await fetch(`${server.url}/bill.pdf`)
-  expect([await sent.text(), sent.headers.get('X-Sendfile')]).toEqual(['a bill', null])
-  expect(await (await fetch(`${server.url}/static/site.css`)).text()).toBe('a{}')
 })
 
 test.each([

@@ -114,3 +114,36 @@ describe.skipIf(!hasPython())('a cache', () => {
     await waitFor('a new response', async () => (await status()).includes('stored'))
   })
 })
+
+test('each process of a TypeScript application has a cache, and a PURGE reaches all of them', async () => {
+  const app = `${appsDirectory}/typescript/cached.ts`
+  const args = ['--cache', '1M', '--workers', '2', '--cache-purge-from', '127.0.0.1']
+  const server = await startServer({ app, args })
+  const { host } = new URL(server.url)
+  const connections: RawConnection[] = []
+  const answers = async (method = 'GET') => {
+    const statuses: string[] = []
+    for (const connection of connections) {
+      const text = `${method} / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+      const { headers } = await connection.request(text)
+      statuses.push(headers.find(([name]) => name.toLowerCase() === 'cache-status')?.[1] ?? '')
+    }
+    return statuses
+  }
+  // The kernel chooses the process.
+  await waitFor('a connection to each', async () => {
+    connections.push(await RawConnection.open(server))
+    return (
+      (await answers()).filter((status) => status.includes('stored')).length === 1 &&
+      connections.length > 1
+    )
+  })
+  expect((await answers()).every((status) => status.includes('hit'))).toBe(true)
+  const purged = await fetch(server.url, { method: 'PURGE' })
+  expect(await purged.text()).toBe('Purged 1 response.\n')
+  let stored = 0
+  await waitFor('both to have dropped it, and stored it again', async () => {
+    stored += (await answers()).filter((status) => status.includes('stored')).length
+    return stored === 2
+  })
+})

@@ -18,6 +18,13 @@ def app(environ, start_response):
     start_response("200 OK", headers if environ["PATH_INFO"] != "/here" else [])
     return [b"here"]
 `
+const TYPESCRIPT = `
+export function app(environ, startResponse) {
+  const file = process.env.FILES + environ.PATH_INFO
+  startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Sendfile', file]])
+  return [new TextEncoder().encode('dropped')]
+}
+`
 const GIGABYTE = 1024 ** 3
 const MEGABYTE = 1024 ** 2
 const SMALL_FILES = 10_000
@@ -120,4 +127,54 @@ describe.skipIf(!hasPython())('files that are sent by the server', () => {
     for (const connection of slow) connection.reset()
     await waitFor('their descriptors to be closed', () => openDescriptors(acceptor) <= open + 4)
   }, 120_000)
+})
+
+describe('files in front of an application in TypeScript', () => {
+  const directory = temporaryDirectory()
+  const files = join(directory.path, 'private')
+  let server: RunningServer
+  beforeAll(async () => {
+    for (const [name, content] of [
+      ['private/bill.pdf', 'a bill'],
+      ['static/site.css', 'a{}'],
+      ['other/site.css', 'b{}'],
+      ['site/index.html', '<h1>front</h1>'],
+      ['served.mjs', TYPESCRIPT],
+    ] as const) {
+      mkdirSync(join(directory.path, name, '..'), { recursive: true })
+      writeFileSync(join(directory.path, name), content)
+    }
+    settings({ static: { '/': 'site', '/static': 'static' }, spa: true, sendfile_root: [files] })
+    const args = ['--config', 'settings.json']
+    const env = { FILES: files }
+    server = await startServer({ app: './served.mjs:app', args, cwd: directory.path, env })
+  })
+  afterAll(async () => {
+    await server?.stop()
+    directory.remove()
+  })
+  const settings = (values: object) =>
+    writeFileSync(join(directory.path, 'settings.json'), JSON.stringify(values))
+  const get = (path: string) => fetch(`${server.url}${path}`, { headers: { Accept: 'text/html' } })
+
+  test('the application has files sent', async () => {
+    const sent = await get('/bill.pdf')
+    expect([await sent.text(), sent.headers.get('X-Sendfile')]).toEqual(['a bill', null])
+    expect(await (await get('/static/site.css')).text()).toBe('a{}')
+    expect(await (await get('/')).text()).toBe('<h1>front</h1>')
+  })
+
+  test('a reload serves another folder', async () => {
+    settings({ static: { '/static': 'other' } })
+    server.signal('SIGHUP')
+    await waitFor('the other folder', async () => {
+      return (await (await get('/static/site.css')).text()) === 'b{}'
+    })
+    // A connection that was idle may get one more answer of the old process.
+    await waitFor('the new settings', async () => (await (await get('/')).text()) === 'dropped')
+    // Without the setting, the field is like any other.
+    const answer = await get('/bill.pdf')
+    expect(answer.headers.get('X-Sendfile')).toBe(`${files}/bill.pdf`)
+    expect(await answer.text()).toBe('dropped')
+  })
 })

@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
@@ -11,7 +19,7 @@ import {
 import { askHttps } from '../support/https-client.ts'
 import { publicFolder } from '../support/public-folder.ts'
 import { hasPython, testPython } from '../support/python.ts'
-import { type RunningServer, runCommand, startServer } from '../support/server.ts'
+import { type RunningServer, runCommand, runCommandHere, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // TLS as other programs see it: the openssl command and Python's ssl; certificates that change
@@ -385,4 +393,92 @@ test.runIf(hasPython())('dev_tls makes a certificate once, and says what it is',
   }
   const second = await start(['--dev-tls'], env)
   expect(fingerprint(second)).toBe(fingerprint(first))
+})
+
+const SHOWN_VARIABLES = `
+export default (environ, start_response) => {
+  const names = Object.keys(environ).filter((name) => /^(SSL_|HTTPS)/.test(name)).sort()
+  start_response('200 OK', [])
+  const text = names.map((name) => name + "='" + environ[name] + "'").join('\\n')
+  return [new TextEncoder().encode(text)]
+}
+`
+
+const identity = ({ certPem, keyPem }: MadeCertificate) => ({ cert: certPem, key: keyPem })
+
+test.runIf(hasPython())(
+  'what ssl_context of a gunicorn.conf.py does becomes settings',
+  async () => {
+    const { cert, key } = make({ name: 'hooked' })
+    const write = (...body: string[]) =>
+      writeFileSync(
+        path('gunicorn.conf.py'),
+        [
+          'import ssl',
+          `certfile, keyfile = ${JSON.stringify(cert)}, ${JSON.stringify(key)}`,
+          'def ssl_context(conf, default_ssl_context_factory):',
+          '    context = default_ssl_context_factory()',
+          ...body.map((line) => `    ${line}`),
+          '    return context',
+          '',
+        ].join('\n'),
+      )
+    const print = () => runCommandHere(['--print-config', 'shown:app'], { cwd: folder.path })
+    try {
+      write('context.minimum_version = ssl.TLSVersion.TLSv1_3', 'context.set_ciphers("AES256")')
+      const taken = await print()
+      expect(JSON.parse(taken.stdout)).toMatchObject({
+        certfile: [cert],
+        tls_minimum: '1.3',
+        ciphers: 'AES256',
+      })
+      write('context.sni_callback = print')
+      const { code, stderr } = await print()
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /: ssl_context is not supported: it sets context\.sni_callback, .*\. Use the settings of TLS instead\n$/,
+        ),
+      ])
+    } finally {
+      rmSync(path('gunicorn.conf.py'))
+    }
+  },
+)
+
+test('applications in TypeScript learn of the client too', async () => {
+  const client = make({ name: 'client', subject: '/O=Shop/CN=Robin', issuer: authority })
+  const stranger = make({ name: 'stranger' })
+  writeFileSync(path('variables.mjs'), SHOWN_VARIABLES)
+  const server = await startServer({
+    app: 'variables.mjs',
+    cwd: folder.path,
+    args: [...pair(shop), ...['--cert-reqs', '2', '--ca-certs', authority.cert]],
+  })
+  const { text } = await askHttps(server.port, '/', identity(client))
+  expect(text).toContain(`HTTPS='on'`)
+  expect(text).toContain(`SSL_CLIENT_VERIFY='SUCCESS'`)
+  expect(text).toContain(`SSL_CLIENT_S_DN='CN=Robin,O=Shop'`)
+  await expect(askHttps(server.port, '/', identity(stranger))).rejects.toThrow()
+  await expect(askHttps(server.port, '/')).rejects.toThrow()
+})
+
+test('files that do not belong together keep the server from starting', async () => {
+  const other = make({ name: 'other' })
+  const args = ['--certfile', shop.cert, '--keyfile', other.key, '-b', '127.0.0.1:0', 'shown:app']
+  const { code, stderr } = await runCommand(args, { cwd: folder.path })
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/The certificate in \S+ and the key in \S+ do not belong together: give/)
+  expect(stderr).not.toContain('    at ')
+})
+
+test('--check-config shows what is wrong with certificates that can be used all the same', async () => {
+  const site = make({ name: 'late', from: -90, to: 3 })
+  chmodSync(site.key, 0o644)
+  writeFileSync(path('variables.mjs'), SHOWN_VARIABLES)
+  const args = ['--check-config', ...pair(site), 'variables.mjs']
+  const { code, stderr } = await runCommand(args, { cwd: folder.path })
+  expect(stderr).toMatch(/\[WARNING\] Every user of this machine can read .*late\.key/)
+  expect(stderr).toMatch(/\[WARNING\] The certificate in .*late\.pem expires in 3 days/)
+  expect(code).toBe(0)
 })

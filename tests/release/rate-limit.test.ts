@@ -93,3 +93,21 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
     }
   })
 })
+
+test('TypeScript processes share a limit, and keep it when they are replaced', async () => {
+  const server = await startServer({
+    app: './typescript/app.ts:app',
+    args: ['--workers', '2', '--rate-limit', '10/h'],
+    cwd: appsDirectory,
+  })
+  const statuses = async (count: number) => {
+    const answers: number[] = []
+    for (let i = 0; i < count; i++) answers.push((await getFrom('127.0.0.5', server)).status)
+    return answers
+  }
+  const some = await statuses(6)
+  server.signal('SIGHUP')
+  await server.waitForLog(/Reloaded/)
+  const others = await statuses(9)
+  expect([...some, ...others]).toEqual([...new Array(10).fill(200), ...new Array(5).fill(429)])
+})
