@@ -11,7 +11,7 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 
 /** Thrown if a package is missing that a setting needs. */
-export class MissingPackageError extends Error {
+class MissingPackageError extends Error {
   readonly code = 'missing-package'
 }
 

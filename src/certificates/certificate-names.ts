@@ -25,7 +25,7 @@ export function namesOf(certificate: X509Certificate): readonly string[] {
  *
  * @example alternativeNames('DNS:a.org, email:"x, DNS:b.org"') // [['DNS', 'a.org'], ['email', …]]
  */
-export function alternativeNames(text: string): readonly (readonly [kind: string, name: string])[] {
+function alternativeNames(text: string): readonly (readonly [kind: string, name: string])[] {
   const names: (readonly [string, string])[] = []
   for (const [, kind = '', value = ''] of text.matchAll(/([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
     names.push([kind.trim(), value.startsWith('"') ? (JSON.parse(value) as string) : value])

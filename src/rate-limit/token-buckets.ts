@@ -2,7 +2,7 @@ import type { OverLimit, RatePolicy } from './rate-policy.ts'
 import { TwoGenerations } from './two-generations.ts'
 
 /** The most addresses that are remembered; about 27 MB. */
-export const MOST_ADDRESSES = 100_000
+const MOST_ADDRESSES = 100_000
 /** What rounding may add up to, in milliseconds. */
 const TOLERANCE_MS = 1e-3
 

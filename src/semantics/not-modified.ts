@@ -1,5 +1,5 @@
 /** Headers about the content, which a 304 does not have. */
-const ABOUT_CONTENT: ReadonlySet<string> = new Set([
+export const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'accept-ranges',
   'content-digest',
   'content-disposition',

@@ -40,7 +40,9 @@ describe.skipIf(!hasPython())('a cache', () => {
   }, 120_000)
 
   test('whose responses are not read holds each of them once', async () => {
-    const args = ['--cache', '16M', '--cache-entry-size', '4M', '--threads', '4']
+    const sizes = ['--cache', '16M', '--cache-entry-size', '4M']
+    // Fetch may be slow to use its idle connection again, beside so many others.
+    const args = [...sizes, '--threads', '4', '--keep-alive', '60']
     const server = await startServer({ app: 'cached:app', args, cwd: appsDirectory })
     const target = `${server.url}/large?max-age=600`
     await (await fetch(target)).arrayBuffer()

@@ -16,19 +16,14 @@ export const WINDOW_UPDATE = 8
 export const CONTINUATION = 9
 
 export const END_STREAM = 0x1
-export const ACK = 0x1
 export const END_HEADERS = 0x4
-export const PADDED = 0x8
 
 export const NO_ERROR = 0
 export const PROTOCOL_ERROR = 1
 export const INTERNAL_ERROR = 2
-export const FLOW_CONTROL_ERROR = 3
 export const STREAM_CLOSED = 5
-export const REFUSED_STREAM = 7
 export const CANCEL = 8
 export const COMPRESSION_ERROR = 9
-export const ENHANCE_YOUR_CALM = 11
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 const NOTHING: Buffer = Buffer.alloc(0)

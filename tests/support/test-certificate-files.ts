@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { testCertificate } from './test-certificate.ts'
 
 /** Where the test certificate and its key are. */
-export interface CertificateFiles {
+interface CertificateFiles {
   readonly cert: string
   readonly key: string
 }
@@ -12,7 +12,7 @@ export interface CertificateFiles {
 let files: CertificateFiles | undefined
 
 /** The files of the test certificate, for this process. The folder goes with the other ones. */
-export function certificateFiles(): CertificateFiles {
+function certificateFiles(): CertificateFiles {
   if (files !== undefined) return files
   const folder = mkdtempSync(join(tmpdir(), 'monoceros-test-certificate-'))
   const made = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }

@@ -28,7 +28,7 @@ export interface CacheOptions {
 }
 
 /** The most requests that wait for responses to others; further ones do not wait. */
-export const MOST_WAITING = 10_000
+const MOST_WAITING = 10_000
 /** The most responses that are asked for again behind a client's back at the same time. */
 export const MOST_REFRESHED = 64
 

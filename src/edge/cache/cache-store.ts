@@ -6,7 +6,7 @@ import type { StoredResponse } from './stored-response.ts'
 import { varyKey } from './vary-key.ts'
 
 /** The most variants of a resource; with more, the oldest one goes. */
-export const MOST_VARIANTS = 64
+const MOST_VARIANTS = 64
 /** Resources whose responses could not be stored, of which the last ones are remembered. */
 const MOST_UNCACHEABLE = 4096
 /** The most characters of their keys: clients choose how long these are. */

@@ -1,5 +1,6 @@
 import type { Peer } from '../../http/exchange.ts'
 import { type FieldName, fieldNames } from '../../http/field-names.ts'
+import { IndexedHead } from '../../http/indexed-head.ts'
 import type { RequestHead, TargetForm } from '../../http/request-head.ts'
 import type { Field } from '../../http/response-head.ts'
 
@@ -7,7 +8,7 @@ import type { Field } from '../../http/response-head.ts'
  * A copy of a request's head with other fields. It has its own memory, so it may outlive the
  * connection that the request came on.
  */
-export class RewrittenHead implements RequestHead {
+export class RewrittenHead extends IndexedHead implements RequestHead {
   readonly bytes: Buffer
   readonly protocol: string
   readonly method: string
@@ -40,6 +41,7 @@ export class RewrittenHead implements RequestHead {
    * @param added fields to add
    */
   constructor(head: RequestHead, removed: ReadonlySet<string>, added: readonly Field[]) {
+    super()
     const { bytes, targetStart, targetEnd, authorityStart, authorityEnd } = head
     const parts: Buffer[] = []
     let at = 0
@@ -87,24 +89,7 @@ export class RewrittenHead implements RequestHead {
     this.#requestLine = head.requestLine()
   }
 
-  get target(): string {
-    return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
-  }
-
   requestLine(): string {
     return this.#requestLine
-  }
-
-  value(index: number): string {
-    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
-  }
-
-  get(lowerName: string): string | undefined {
-    let joined: string | undefined
-    for (let index = 0; index < this.fieldCount; index++) {
-      if (this.names[index]!.lower !== lowerName) continue
-      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
-    }
-    return joined
   }
 }

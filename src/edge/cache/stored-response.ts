@@ -5,6 +5,7 @@ import {
   responseHead,
 } from '../../http/response-head.ts'
 import { isBodiless } from '../../semantics/bodiless.ts'
+import { ABOUT_CONTENT } from '../../semantics/not-modified.ts'
 import type { MemoryBudget } from '../../spool/memory-budget.ts'
 import { CACHE_NAME } from './cache-status.ts'
 import { ageOf, type StorageRules } from './storage-rules.ts'
@@ -22,20 +23,6 @@ const NOT_UPDATED: ReadonlySet<string> = new Set([
   'etag',
   'set-cookie',
 ])
-/** Fields that a 304 to a client has, of those about caching (RFC 9110 §15.4.5). */
-const ABOUT_CONTENT: ReadonlySet<string> = new Set([
-  'accept-ranges',
-  'content-digest',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-md5',
-  'content-type',
-  'digest',
-  'repr-digest',
-])
-
 /** A response that is in the store, or was when an exchange began to answer with it. */
 export class StoredResponse {
   readonly status: number

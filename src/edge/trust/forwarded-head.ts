@@ -1,4 +1,5 @@
 import type { FieldName } from '../../http/field-names.ts'
+import { IndexedHead } from '../../http/indexed-head.ts'
 import type { Peer } from '../../http/peer.ts'
 import type { RequestHead, TargetForm } from '../../http/request-head.ts'
 
@@ -7,7 +8,7 @@ import type { RequestHead, TargetForm } from '../../http/request-head.ts'
  * the authority that trusted proxies say the client has asked for. The original stays as it is, for
  * the logs.
  */
-export class ForwardedHead implements RequestHead {
+export class ForwardedHead extends IndexedHead implements RequestHead {
   bytes: Buffer
   readonly protocol: string
   readonly method: string
@@ -36,6 +37,7 @@ export class ForwardedHead implements RequestHead {
 
   /** Has no fields at first: {@link add} those that stay. */
   constructor(original: RequestHead) {
+    super()
     this.#original = original
     this.bytes = original.bytes
     this.protocol = original.protocol
@@ -87,24 +89,7 @@ export class ForwardedHead implements RequestHead {
     this.authorityEnd = this.bytes.length
   }
 
-  get target(): string {
-    return this.#original.target
-  }
-
   requestLine(): string {
     return this.#original.requestLine()
-  }
-
-  value(index: number): string {
-    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
-  }
-
-  get(lowerName: string): string | undefined {
-    let joined: string | undefined
-    for (let index = 0; index < this.fieldCount; index++) {
-      if (this.names[index]!.lower !== lowerName) continue
-      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
-    }
-    return joined
   }
 }

@@ -1,4 +1,5 @@
 import type { FieldName } from '../field-names.ts'
+import { IndexedHead } from '../indexed-head.ts'
 import type { Peer } from '../peer.ts'
 import type { RequestHead, TargetForm } from '../request-head.ts'
 
@@ -9,7 +10,7 @@ const NOTHING = Buffer.alloc(0)
  * is valid as far as it was read (unread parts are empty), so that the refusal can be logged with
  * the request line.
  */
-export class H1RequestHead implements RequestHead {
+export class H1RequestHead extends IndexedHead implements RequestHead {
   bytes: Buffer = NOTHING
   method = ''
   /** HTTP/1.0 or HTTP/1.1. Any later HTTP/1.x is served as HTTP/1.1 (RFC 9110 §2.5). */
@@ -56,24 +57,7 @@ export class H1RequestHead implements RequestHead {
     return this.targetForm === 'absolute'
   }
 
-  get target(): string {
-    return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
-  }
-
   requestLine(): string {
     return this.bytes.toString('latin1', this.lineStart, this.lineEnd)
-  }
-
-  value(index: number): string {
-    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
-  }
-
-  get(lowerName: string): string | undefined {
-    let joined: string | undefined
-    for (let index = 0; index < this.fieldCount; index++) {
-      if (this.names[index]!.lower !== lowerName) continue
-      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
-    }
-    return joined
   }
 }

@@ -11,7 +11,7 @@ export const RESETS_PER_SECOND = 30
  */
 export const OVERHEAD = 256 * 1024
 /** How many of these come back in a second. */
-export const OVERHEAD_PER_SECOND = 32 * 1024
+const OVERHEAD_PER_SECOND = 32 * 1024
 /** For each request, and for each piece of a body, this many bytes of frames are no overhead. */
 const FRAMING = 512
 const PIECE_FRAMING = 64

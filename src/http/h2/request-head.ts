@@ -1,5 +1,6 @@
 import type { Peer } from '../exchange.ts'
 import type { FieldName } from '../field-names.ts'
+import { IndexedHead } from '../indexed-head.ts'
 import type { RequestHead, TargetForm } from '../request-head.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -9,7 +10,7 @@ const NOTHING = Buffer.alloc(0)
  * buffer, so that everything above finds them by offsets, as in HTTP/1.x. A head that was refused
  * half-way is valid as far as it was read, so that the refusal can be logged with the request line.
  */
-export class H2RequestHead implements RequestHead {
+export class H2RequestHead extends IndexedHead implements RequestHead {
   bytes: Buffer = NOTHING
   readonly protocol = 'HTTP/2.0'
   method = ''
@@ -37,24 +38,7 @@ export class H2RequestHead implements RequestHead {
   /** Where the request line ends, which begins the buffer. */
   lineEnd = 0
 
-  get target(): string {
-    return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
-  }
-
   requestLine(): string {
     return this.bytes.toString('latin1', 0, this.lineEnd)
-  }
-
-  value(index: number): string {
-    return this.bytes.toString('latin1', this.fields[index * 4 + 2]!, this.fields[index * 4 + 3]!)
-  }
-
-  get(lowerName: string): string | undefined {
-    let joined: string | undefined
-    for (let index = 0; index < this.fieldCount; index++) {
-      if (this.names[index]!.lower !== lowerName) continue
-      joined = joined === undefined ? this.value(index) : `${joined}, ${this.value(index)}`
-    }
-    return joined
   }
 }

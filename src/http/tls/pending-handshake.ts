@@ -15,7 +15,7 @@ import type { IdleMember } from '../idle-connections.ts'
  * What a handshake counts as held memory from its first whole record on, in bytes: OpenSSL's state,
  * the sockets around it, and what waits for the client. Measured: see decision 076.
  */
-export const HANDSHAKE_BYTES = 64 * 1024
+const HANDSHAKE_BYTES = 64 * 1024
 
 /** Who began a handshake. */
 export interface HandshakeGuard {
