@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './tests/support/longest-first.ts'
 
-/** End-to-end tests once more, with every server on HTTPS. */
+/** Tests of other tiers once more, with every server on HTTPS. */
 const tls = {
   extends: true as const,
   test: {
@@ -18,6 +18,7 @@ const tls = {
         'tests/e2e/responses.test.ts',
         'tests/e2e/slow-clients.test.ts',
         'tests/e2e/what-happens-when.test.ts',
+        'tests/release/frameworks.test.ts',
       ],
       'server-setup.ts',
     ).test,

@@ -17,7 +17,12 @@ export class Browser {
     body: URLSearchParams | FormData,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    return this.#fetch(path, { method: 'POST', body, headers })
+    // Browsers send it with forms; over HTTPS, Django refuses a form without it.
+    return this.#fetch(path, {
+      method: 'POST',
+      body,
+      headers: { Origin: this.#origin, ...headers },
+    })
   }
 
   cookie(name: string): string | undefined {
