@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { DockerfileParser } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -118,6 +118,14 @@ test('compose.yaml has commands that exist', () => {
   const args = [...list.matchAll(/^ +- "?([^"\n]+)"?$/gm)].map(([, arg]) => arg!)
   expect(args[0]).toBe('node_modules/.bin/monoceros')
   expect(() => parseCommandLine(args.slice(1))).not.toThrow()
+})
+
+test('no secret of compose.yaml gets into the image', () => {
+  const ignored = example('dockerignore').split('\n')
+  const files = [...example('compose.yaml').matchAll(/^ {4}file: \.\/(\S+)$/gm)]
+  expect(files.map(([, file]) => file)).toContain('privkey.pem')
+  for (const [, file] of files) expect(ignored).toContain(`*${extname(file!)}`)
+  expect(ignored).toContain('**/.env*')
 })
 
 describe('a Dockerfile', () => {
