@@ -14,15 +14,21 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links lead in a circle. Mend them',
 }
 
+/** What pipes had, by path: they can be read only once, and a second attempt may wait for ever. */
+const ofPipes = new Map<string, string>()
+
 /**
- * Reads a file of a certificate or a key.
+ * Reads a file of a certificate or a key. A pipe, such as `<(program)` of a shell, is read the first
+ * time only.
  *
  * @param setting the name of the setting, for the message
  * @throws CertificateError
  */
 export function readFile(path: string, setting: string): string {
   try {
-    const { size } = statSync(path)
+    const stats = statSync(path)
+    if (!stats.isFile() && !stats.isDirectory()) return pipeContent(path)
+    const { size } = stats
     if (size > LARGEST)
       throw new CertificateError(
         `Cannot use ${path} (${setting}): it has ${size} bytes, which is no certificate or key`,
@@ -33,6 +39,12 @@ export function readFile(path: string, setting: string): string {
     if (error instanceof CertificateError) throw error
     throw new CertificateError(`Cannot read ${path} (${setting}): ${REASONS[code] ?? message}`)
   }
+}
+
+function pipeContent(path: string): string {
+  const text = ofPipes.get(path) ?? readFileSync(path, 'latin1')
+  ofPipes.set(path, text)
+  return text
 }
 
 /** Whether users other than the owner and the group may read a file. */
