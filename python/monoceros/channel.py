@@ -63,7 +63,7 @@ class Service(NamedTuple):
             startup.window,
             startup.graceful_timeout,
             ledger,
-            Leniency(startup.strict),
+            Leniency(startup.strict, startup.file_headers),
             startup.reload,
         )
 

@@ -355,11 +355,12 @@ class Exchange(ResponseSender):
             outbox.seal(sealed, self.stream)
             self.carrier.slow_tail = perf_counter() - self._complete_at > _SLOW_TAIL
         elif self._declared is not None and self._produced < self._declared:
-            self._log(
-                frames.ERROR,
-                f"the application declared Content-Length: {self._declared} "
-                f"and produced {self._produced} bytes; the response is incomplete",
-            )
+            if self._produced or not self.carrier.leniency.has_file(self._head):
+                self._log(
+                    frames.ERROR,
+                    f"the application declared Content-Length: {self._declared} "
+                    f"and produced {self._produced} bytes; the response is incomplete",
+                )
             outbox.put(frames.pack(frames.END, frames.BROKEN, self.stream))
         else:
             outbox.put(frames.pack(frames.END, 0, self.stream))

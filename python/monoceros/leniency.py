@@ -6,7 +6,7 @@ once for each rule. With ``--strict`` a violation is an error."""
 
 from __future__ import annotations
 
-from typing import Any, Set
+from typing import Any, Sequence, Set
 
 from .native import allocate_lock
 from .stranger import has_type, kind_of
@@ -15,10 +15,18 @@ from .stranger import has_type, kind_of
 class Leniency:
     """Whether a worker forgives violations, and which it has reported. For all of its threads."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, strict: bool, file_headers: Sequence[str] = ()) -> None:
         self.strict = strict
+        self._file_headers = [b"\n%b:" % name.encode("ascii") for name in file_headers]
         self._said: Set[str] = set()
         self._lock = allocate_lock()
+
+    def has_file(self, head: bytes) -> bool:
+        """Whether the server sends a file instead of the body of a response with this head. The
+        application may leave the body out then, and declare the length of the file, as Flask does.
+        """
+        lines = b"\n" + head.lower()
+        return any(name in lines for name in self._file_headers)
 
     def is_new(self, rule: str) -> bool:
         """True for the first violation of that rule."""

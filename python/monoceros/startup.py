@@ -30,6 +30,9 @@ class Startup(NamedTuple):
     environ: Dict[str, str]
     multiprocess: bool
     strict: bool
+    #: Names of response headers for which the server sends a file instead of the body, in lower
+    #: case.
+    file_headers: List[str] = []
     reload: bool = False
     #: Where the configuration is whose hooks run in the worker, and what they get; None if there
     #: are none.
@@ -56,6 +59,7 @@ def read_startup(payload: bytes) -> Startup:
             environ=value.get("environ") or {},
             multiprocess=value.get("multiprocess", True),
             strict=value.get("strict", False),
+            file_headers=value.get("file_headers") or [],
             reload=value.get("reload", False),
             config=value.get("config"),
             name=value.get("name"),

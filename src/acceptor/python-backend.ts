@@ -119,6 +119,7 @@ export class PythonBackend implements Backend {
         // Embedded interpreters share nothing, like processes.
         multiprocess: workers > 1 || settings.workers > 1 || acceptorsOf(settings) > 1,
         strict: settings.strict,
+        fileHeaders: fileHeaders(settings),
         reload: settings.reload,
         environ: { SERVER_SOFTWARE: `monoceros/${version}`, ...usualEnviron(settings.rootPath) },
         logging: workerLogging(settings),
@@ -193,6 +194,14 @@ export class PythonBackend implements Backend {
     this.#ending = true
     this.#pool?.kill()
   }
+}
+
+/** The response headers that name a file which is sent instead of the body. */
+function fileHeaders({ sendfileRoot, accelRedirect }: Settings): string[] {
+  return [
+    ...(sendfileRoot.length > 0 ? ['x-sendfile'] : []),
+    ...(Object.keys(accelRedirect).length > 0 ? ['x-accel-redirect'] : []),
+  ]
 }
 
 /** What a worker that runs the configuration must be able to read. */

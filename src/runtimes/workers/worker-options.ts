@@ -59,6 +59,11 @@ export interface WorkerOptions {
   readonly multiprocess: boolean
   /** Whether a violation of PEP 3333 is an error even if it is harmless. */
   readonly strict: boolean
+  /**
+   * Names of response headers, in lower case, for which the server sends a file instead of the
+   * body. Defaults to none.
+   */
+  readonly fileHeaders?: readonly string[]
   /** Whether modules that are imported later are reported, for `--reload`. Defaults to false. */
   readonly reload?: boolean
   /** The variables that a request's environ has unless it has its own. */
@@ -119,6 +124,7 @@ export function startPayload(options: WorkerOptions, age = 0): object {
     environ: options.environ,
     multiprocess: options.multiprocess,
     strict: options.strict,
+    ...(options.fileHeaders?.length ? { file_headers: options.fileHeaders } : {}),
     reload: options.reload ?? false,
     ...(options.logging === undefined ? {} : { logging: options.logging }),
     ...(options.hooks === undefined ? {} : { config: { ...options.hooks.config, age } }),
