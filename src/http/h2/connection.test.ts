@@ -610,7 +610,7 @@ describe('the end of an HTTP/2 connection', () => {
 
   it('is a reset if the client does not read, whatever its windows are', async () => {
     const timeouts = { header: 30, body: 30, keepAlive: 30, write: 0.5, wholeBody: 0 }
-    const bench = await serve({ timeouts })
+    const bench = await serve({ timeouts, maxConnections: 2 })
     const socket = connectSocket(bench.port, '127.0.0.1').pause()
     onTestFinished(() => void socket.destroy())
     const bytes =
@@ -626,6 +626,11 @@ describe('the end of an HTTP/2 connection', () => {
     expect(request.completed).toBe(false)
     expect(bench.memory.held).toBe(0)
     expect(bench.refusals[0]).toMatchObject({ status: 408 })
+    // It is not taken for one that is idle: those that are idle make place.
+    for (let n = 0; n < 5; n++) {
+      expect((await http2Get(client(bench), '/hello')).body.toString(), `client ${n}`).toBe('hello')
+      await until(() => bench.server.connections <= 2)
+    }
   })
 })
 

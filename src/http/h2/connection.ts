@@ -172,7 +172,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   exchangeClosed(exchange: H2Exchange, wasReset: boolean): void {
     this.#exchanges.delete(exchange)
     if (wasReset) this.#wasReset()
-    if (this.#exchanges.size > 0) return
+    // A connection that is gone is not idle: it could make no place for another.
+    if (this.#exchanges.size > 0 || this.#socket.destroyed) return
     const { deadlines, timeouts, idle } = this.context
     if (this.#ends || this.#clientEnded) return this.#finish()
     if (timeouts.keepAlive === 0) this.drain()
