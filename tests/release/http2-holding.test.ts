@@ -27,7 +27,7 @@ const MIB = 1024 * 1024
 const MEMORY = 48 * MIB
 const DISK = 512 * MIB
 /** Beside what is counted: sessions, streams, exchanges, and what V8 and malloc keep. */
-const SLACK = 120 * MIB
+const SLACK = 160 * MIB
 const CONNECTIONS = 20
 const STREAMS = 90
 const INITIAL_WINDOW_SIZE = 4
