@@ -33,6 +33,13 @@ export class SecureConnections {
       plainAnswer: PLAIN_HTTP_REFUSED,
       protocolFor: (alpn) => (alpn === 'h2' && h2 !== null ? { protocol: h2, whole: true } : H1),
       failed: (address, failure) => this.#failed(address, failure),
+      flooded: (address) =>
+        log(
+          'info',
+          'floods of TLS records without data',
+          `Connection with ${address || 'unix socket'} closed: a flood of TLS records without ` +
+            'data (changes of keys, or attempts to renegotiate)',
+        ),
       filled: () =>
         log(
           'warning',

@@ -114,6 +114,12 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     without: 'A client that takes a large piece slowly may be taken for one that takes nothing.',
   },
   {
+    members: ['tlsSocket._handle._parent.bytesRead'],
+    files: HERE,
+    use: 'sees how many bytes a client has sent to carry its data in records of TLS',
+    without: 'A client may send records without data as long as it wants.',
+  },
+  {
     members: ['socket.resetAndClosing', 'handle.reset', '_parent', '_parentWrap'],
     files: HERE,
     use: 'closes a TCP connection, also one below TLS, with a reset and without waiting',
@@ -177,6 +183,7 @@ export interface ListeningHandle {
 
 interface SocketHandle {
   reading?: boolean
+  readonly bytesRead?: number
   /** Bytes that were given to it. */
   readonly bytesWritten?: number
   /** Bytes of these that it still has. */
@@ -348,6 +355,11 @@ export function bytesTaken(socket: Socket): number {
   // Below TLS, it is seen how much of a large piece has left.
   const handle = own?._parent ?? own
   return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0)
+}
+
+/** Bytes that were read below TLS, ever, with all that carries the data; 0 if it is not known. */
+export function bytesCarried(socket: Socket): number {
+  return (socket as unknown as SocketInternals)._handle?._parent?.bytesRead ?? 0
 }
 
 /** Reads a socket again whose handle another one, such as a session of `node:http2`, has paused. */

@@ -1,7 +1,10 @@
 import type { PepCase } from './case.ts'
 
-/** What cases see over TLS, where it is not what they see over plain HTTP: the scheme, by id. */
+/** What cases see over TLS, where it is not what they see over plain HTTP, by id. */
 const SECURE: Readonly<Record<string, string>> = {
+  // RFC 3875 has no such variable; every server with TLS sets it.
+  'absent-variables': 'HTTPS',
+  // The scheme is the client's.
   'wsgi-url-scheme': 'wsgi.url_scheme: https',
   'url-reconstruction-host': 'https://case.example:8080/caf%C3%A9%20x/?y=%201',
   'url-reconstruction-no-host': 'https://127.0.0.1:PORT/a',

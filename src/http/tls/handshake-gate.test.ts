@@ -40,6 +40,7 @@ function gate(limit: number) {
       throw new Error('no handshake ends')
     },
     failed: () => {},
+    flooded: () => {},
     filled: () => {},
   })
 }

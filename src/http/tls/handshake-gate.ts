@@ -6,6 +6,7 @@ import {
   type HandshakeGuard,
   PendingHandshake,
 } from './pending-handshake.ts'
+import { RecordWatch } from './record-watch.ts'
 
 /** A handshake that has begun may keep others waiting for this long, in milliseconds. */
 const PATIENCE_MS = 1000
@@ -30,6 +31,8 @@ export interface HandshakeGateOptions {
   readonly protocolFor: HandshakeGuard['protocolFor']
   /** Called for each handshake that failed. */
   readonly failed: (remoteAddress: string, failure: HandshakeFailure) => void
+  /** Called for each connection that is closed because its records carry no data. */
+  readonly flooded: (remoteAddress: string) => void
   /** Called while the limit is reached and others wait. */
   readonly filled: () => void
 }
@@ -45,6 +48,7 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   readonly plainAnswer: string
   readonly protocolFor: HandshakeGuard['protocolFor']
   readonly #options: HandshakeGateOptions
+  readonly #watch: RecordWatch
   /** Those that have begun, the oldest first, with their beginning (`performance.now()`). */
   readonly #begun = new Map<PendingHandshake, number>()
   /** Those whose first record is here, and that had no turn yet. */
@@ -58,6 +62,7 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
 
   constructor(options: HandshakeGateOptions) {
     this.#options = options
+    this.#watch = new RecordWatch(options.flooded)
     this.contexts = options.contexts
     this.timeout = options.timeout
     this.plainAnswer = options.plainAnswer
@@ -84,6 +89,10 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   #forgetLeft(): void {
     this.#waiting = this.#waiting.filter((one) => !one.isOver)
     this.#forgetAt = Math.max(FORGET_FROM, this.#waiting.length * 2)
+  }
+
+  secured(socket: Socket, context: ConnectionContext): void {
+    this.#watch.add(socket, context.deadlines)
   }
 
   over(handshake: PendingHandshake, failure: HandshakeFailure | null): void {
@@ -127,8 +136,12 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
    */
   #replaceOldest(): void {
     this.#options.filled()
-    while (this.#waiting.length > 0 && this.#spent < TURN_MS && this.#makeSpace())
-      this.#begin(this.#waiting.pop()!)
+    while (this.#waiting.length > 0 && this.#spent < TURN_MS) {
+      // Nobody is given up for a client that has left.
+      if (this.#waiting.at(-1)!.isOver) this.#waiting.pop()
+      else if (this.#makeSpace()) this.#begin(this.#waiting.pop()!)
+      else break
+    }
   }
 
   #tryAgain(): void {

@@ -12,10 +12,13 @@ import { type Deadlined, NEVER } from '../deadlines.ts'
 import type { IdleMember } from '../idle-connections.ts'
 
 /**
- * What a handshake counts as held memory from its first whole record on, in bytes: OpenSSL's state,
- * the sockets around it, and what waits for the client. Measured: see decision 076.
+ * What a handshake counts as held memory once it has begun, in bytes: OpenSSL's state and the
+ * sockets around it. Measured: 51 to 54 KiB, and 74 KiB with the longest ClientHello; see decision
+ * 077.
  */
-const HANDSHAKE_BYTES = 64 * 1024
+const HANDSHAKE_BYTES = 80 * 1024
+/** The same for the client's certificates, of which OpenSSL takes 100 KiB (`max_cert_list`). */
+const CERTIFICATES_BYTES = 100 * 1024
 
 /** Who began a handshake. */
 export interface HandshakeGuard {
@@ -28,6 +31,8 @@ export interface HandshakeGuard {
   protocolFor(alpn: string | null): { readonly protocol: Protocol; readonly whole: boolean }
   /** Its first record is here: calls {@link PendingHandshake.begin} in its turn. */
   ready(handshake: PendingHandshake): void
+  /** A handshake is done: somebody reads the socket. */
+  secured(socket: Socket, context: ConnectionContext): void
   /** It is over. `reason` is null unless it failed. */
   over(handshake: PendingHandshake, reason: HandshakeFailure | null): void
 }
@@ -96,13 +101,16 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     } else if (opening === 'incomplete') {
       if (this.#context.memory.full) this.#fail({ kind: 'overdue', reason: NO_MEMORY })
     } else if (opening === 'plain') this.#answerPlain()
+    else if (opening === 'long')
+      this.#fail({ kind: 'failed', reason: 'its ClientHello is longer than 16 KiB' })
     else this.#fail({ kind: 'failed', reason: 'what it sent is not TLS' })
   }
 
   /** Begins with the handshake itself, which costs a private key's use. */
   begin(): void {
     if (this.#over) return
-    this.#count(HANDSHAKE_BYTES)
+    const asks = this.#guard.contexts.asksForCertificates
+    this.#count(HANDSHAKE_BYTES + (asks ? CERTIFICATES_BYTES : 0))
     const { bytes } = this.#first
     this.#first.clear()
     this.#handshake = new ServerHandshake(this.#socket, bytes, this.#guard.contexts, this)
@@ -116,6 +124,7 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
     const taken = handshake.handOver((socket) => {
       const connection = protocol.connect(socket, this.#context)
       this.#host.secured(this, connection)
+      this.#guard.secured(socket, this.#context)
       return connection
     }, whole)
     if (!taken) this.#context.closed(this)

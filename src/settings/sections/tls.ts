@@ -135,7 +135,8 @@ Then the connection is closed.
 Beyond that, others wait, and handshakes that have not finished within a second are closed for them,
 the oldest first.
 A handshake begins when the client's first message is complete.
-From then on it counts as 64 KiB of \`client_memory\`; before, it takes only the bytes of that
+From then on it counts as 80 KiB of \`client_memory\`, and as 100 KiB more if clients are asked for
+certificates; before, it takes only the bytes of that
 message, and \`max_connections\` limits it.`,
   },
   {

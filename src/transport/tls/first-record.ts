@@ -4,8 +4,10 @@ import type { Span } from '../../bytes/span.ts'
 export type Opening =
   /** It may become a record of a handshake. */
   | 'incomplete'
-  /** A whole record of a handshake. */
+  /** A whole record of a handshake, with the beginning of a message that is not too long. */
   | 'record'
+  /** The beginning of a message that is too long for a ClientHello. */
+  | 'long'
   /** It begins like a request of plain HTTP. */
   | 'plain'
   /** Nothing that is known. */
@@ -15,10 +17,14 @@ export type Opening =
 const HEADER = 5
 const HANDSHAKE = 22
 const MAJOR_VERSION = 3
+/** Of a record; and a message that is longer is refused, because OpenSSL would keep 128 KiB. */
 const LONGEST = 1 << 14
+/** RFC 8446 §4: type and length of a message. */
+const MESSAGE_HEADER = 4
 
 /**
- * Collects the first record of a TLS connection, which has the ClientHello. Until it is whole, the
+ * Collects the first record of a TLS connection, which has the ClientHello or its beginning (small
+ * records are followed by another, until the length of the message is known). Until then, the
  * client costs its bytes, and no state of OpenSSL, which is many times that.
  */
 export class FirstRecord {
@@ -40,7 +46,7 @@ export class FirstRecord {
     const bytes = this.#bytes === null ? Buffer.from(view) : Buffer.concat([this.#bytes, view])
     this.#bytes = bytes
     const opening = classify(bytes)
-    if (opening === 'plain' || opening === 'unknown') this.#bytes = null
+    if (opening !== 'incomplete' && opening !== 'record') this.#bytes = null
     return opening
   }
 
@@ -52,13 +58,25 @@ export class FirstRecord {
 
 function classify(bytes: Buffer): Opening {
   const type = bytes[0]
-  if (type === undefined) return 'incomplete'
-  if (type !== HANDSHAKE) return isLetter(type) ? 'plain' : 'unknown'
-  if (bytes.length > 1 && bytes[1] !== MAJOR_VERSION) return 'unknown'
-  if (bytes.length < HEADER) return 'incomplete'
-  const length = bytes.readUInt16BE(3)
-  if (length === 0 || length > LONGEST) return 'unknown'
-  return bytes.length >= HEADER + length ? 'record' : 'incomplete'
+  if (type !== undefined && type !== HANDSHAKE) return isLetter(type) ? 'plain' : 'unknown'
+  // The beginning of the message is in the first record, unless that has less than four bytes.
+  let known = 0
+  let length = 0
+  for (let at = 0; ; ) {
+    if (at < bytes.length && bytes[at] !== HANDSHAKE) return 'unknown'
+    if (at + 1 < bytes.length && bytes[at + 1] !== MAJOR_VERSION) return 'unknown'
+    const from = at + HEADER
+    if (bytes.length < from) return 'incomplete'
+    const size = bytes.readUInt16BE(at + 3)
+    if (size === 0 || size > LONGEST) return 'unknown'
+    at = from + size
+    const end = Math.min(at, bytes.length)
+    for (let i = from; i < end && known < MESSAGE_HEADER; i++)
+      if (known++ > 0) length = length * 256 + bytes[i]!
+    if (known === MESSAGE_HEADER && length > LONGEST) return 'long'
+    if (bytes.length < at) return 'incomplete'
+    if (known === MESSAGE_HEADER) return 'record'
+  }
 }
 
 /** Every method in use begins with one (RFC 9110 §9.1). */
