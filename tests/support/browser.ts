@@ -31,8 +31,6 @@ export class Browser {
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
-    // Django wants it for a form over HTTPS.
-    if (init.method === 'POST' && !headers.has('Origin')) headers.set('Origin', this.#origin)
     if (this.#cookies.size > 0) {
       headers.set(
         'Cookie',
