@@ -24,14 +24,11 @@ function expected(where: 'h2c' | 'TLS'): string[] {
     .sort()
 }
 
-/** Some cases leave a session that nghttp2 has given up: it ends with a deadline. */
-const GRACE = ['--graceful-timeout', '2']
-
 const program = hasPython() ? findH2spec() : null
 
 describe.skipIf(program === null)('h2spec in strict mode', () => {
   test('over plain TCP, by prior knowledge', async () => {
-    const server = await startPlain({ args: [...GRACE, '--h2c'] })
+    const server = await startPlain({ args: ['--h2c'] })
     const report = await runH2spec(program!, server)
     expect(report.failed.sort()).toEqual(expected('h2c'))
     expect(report.cases).toBe(146)
@@ -44,9 +41,7 @@ describe.skipIf(program === null)('h2spec in strict mode', () => {
       const key = join(folder.path, 'key.pem')
       writeFileSync(certificate, testCertificate.cert)
       writeFileSync(key, testCertificate.key, { mode: 0o600 })
-      const server = await startPlain({
-        args: [...GRACE, '--certfile', certificate, '--keyfile', key],
-      })
+      const server = await startPlain({ args: ['--certfile', certificate, '--keyfile', key] })
       const report = await runH2spec(program!, server, { tls: true })
       expect(report.failed.sort()).toEqual(expected('TLS'))
       expect(report.cases).toBe(146)

@@ -18,11 +18,12 @@ const PIECE_FRAMING = 64
 /** A client that reads opens windows: a sixteenth of what it reads may be for that. */
 const READ_SHARE = 16
 
-/** The size of a PING frame in bytes, and that of a SETTINGS frame with one setting. */
-const PING_SIZE = 17
+/** The size of a PING frame in bytes. */
+export const PING_SIZE = 17
+/** The size of a SETTINGS frame with one setting, in bytes. */
 const SETTINGS_SIZE = 15
 
-/** What {@link AbuseWatch.look} needs of the connection. Bytes are those of frames, without TLS. */
+/** What the watches need of a connection. Bytes are those of frames, without TLS. */
 export interface Traffic {
   /** Bytes that have come from the client so far. */
   readonly bytesRead: number

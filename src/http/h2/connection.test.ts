@@ -634,6 +634,58 @@ describe('the end of an HTTP/2 connection', () => {
   })
 })
 
+describe('a rule that an HTTP/2 client breaks', () => {
+  const request = '828684410161'
+  it.each([
+    ['a stream that depends on itself', frame('02', '00', 1, '0000000110')],
+    ['DATA after the end of a stream', frame('00', '00', 1, '00')],
+    ['a table of HPACK that is too large', frame('01', '05', 3, `3fe1ff3f${request}`)],
+  ])('ends its connection, with what is under way there: %s', async (_, broken) => {
+    const bench = await serve()
+    const socket = connectSocket(bench.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let got = ''
+    socket.on('data', (chunk) => (got += chunk.toString('hex')))
+    socket.on('error', () => {})
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const bytes = frame('04', '00', 0, '') + frame('01', '05', 1, request)
+    socket.write(Buffer.from(bytes, 'hex'))
+    const held = await bench.request('/')
+    socket.write(Buffer.from(broken, 'hex'))
+    await until(() => bench.server.connections === 0)
+    expect(got).toContain('0700000000') // GOAWAY
+    expect(held.completed).toBe(false)
+    expect(bench.refusals).toMatchObject([
+      { status: 400, reason: expect.stringContaining('told so with a GOAWAY') },
+    ])
+  })
+
+  it('is not seen in a client that waits, whether it answers a PING or not', async () => {
+    const timeouts = { header: 0.8, body: 30, keepAlive: 30, write: 30, wholeBody: 0 }
+    const bench = await serve({ timeouts })
+    const session = client(bench)
+    let pings = 0
+    session.on('ping', () => pings++)
+    const held = http2Get(session, '/held')
+    const { reply } = await bench.request('/held')
+    const socket = connectSocket(bench.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let got = ''
+    socket.on('data', (chunk) => (got += chunk.toString('hex')))
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const bytes = frame('04', '00', 0, '') + frame('01', '05', 1, request)
+    socket.write(Buffer.from(bytes, 'hex'))
+    await until(() => pings > 0 && got.includes('0000080600'))
+    // By the end of a connection that says nothing, there were some more looks.
+    const silent = connectSocket(bench.port, '127.0.0.1').resume()
+    await once(silent, 'close')
+    answer(reply, Buffer.from('late'))
+    expect((await held).body.toString()).toBe('late')
+    expect(bench.server.connections).toBe(2)
+    expect(bench.refusals).toEqual([])
+  })
+})
+
 describe('memory that is held for HTTP/2 clients', () => {
   it('is freed when none is left: who takes nothing is reset', async () => {
     const memory = new MemoryBudget(500_000)

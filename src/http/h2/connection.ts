@@ -19,7 +19,8 @@ import type { Peer } from '../exchange.ts'
 import type { IdleMember } from '../idle-connections.ts'
 import { Members } from '../members.ts'
 import { type Outlet, WriteDeadline } from '../write-deadline.ts'
-import { AbuseWatch, attackIn } from './abuse.ts'
+import { AbuseWatch, attackIn, PING_SIZE } from './abuse.ts'
+import { EndedSessionWatch } from './ended-session.ts'
 import { type ExchangeOwner, H2Exchange } from './exchange.ts'
 import { HeadReader } from './head-reader.ts'
 import { H2RequestHead } from './request-head.ts'
@@ -74,6 +75,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   #deadline: number
   readonly #writeDeadline: WriteDeadline
   readonly #abuse: AbuseWatch
+  readonly #endedSession = new EndedSessionWatch()
   #drains = false
   /** The second GOAWAY is sent: no further request is taken. */
   #ends = false
@@ -196,6 +198,10 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     if (this.#clientEnded) this.#breakOffStalled()
     const attack = this.#abuse.look(now, this.#socket)
     if (attack !== null) this.#attacked(attack)
+    else if (!this.blocked && this.#endedSession.look(this.#socket, this.#ping)) {
+      this.#report(400, 'the client broke the rules of HTTP/2, and was told so with a GOAWAY')
+      this.#session.destroy()
+    }
     if (this.context.stopping) this.drain()
     if (this.#deadline <= now) this.#deadlinePassed()
     if (this.blocked) this.#writeDeadline.watch()
@@ -206,6 +212,14 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
       this.#report(408, reason)
       reset(this.#socket)
     }
+  }
+
+  readonly #ping = (answered: (bytes: number) => void): boolean => {
+    const session = this.#session
+    if (session.destroyed) return false
+    return session.ping((error) => {
+      if (error === null) answered(PING_SIZE)
+    })
   }
 
   /** A client that has ended opens no windows: what waits for one never leaves. */
