@@ -433,6 +433,68 @@ describe('a response over HTTP/2', () => {
     expect((await http2Get(session, '/hello')).ended).toBe(true)
   })
 
+  /** A client that opens the windows of its streams by so many bytes, ten times a second. */
+  async function slowReader(bench: Bench, bytes: number, ofSecond = 0) {
+    const socket = connectSocket(bench.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let got = 0
+    socket.on('data', (chunk) => (got += chunk.length))
+    socket.on('error', () => {})
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const head = '828684410161'
+    const begin =
+      frame('04', '00', 0, '') +
+      frame('08', '00', 0, '7fff0000') +
+      frame('01', '05', 1, head) +
+      (ofSecond > 0 ? frame('01', '05', 3, head) : '')
+    socket.write(Buffer.from(begin, 'hex'))
+    const more = (stream: number, by: number) =>
+      by > 0 ? frame('08', '00', stream, by.toString(16).padStart(8, '0')) : ''
+    const windows = setInterval(() => {
+      socket.write(Buffer.from(more(1, bytes) + more(3, ofSecond), 'hex'))
+    }, 100)
+    onTestFinished(() => clearInterval(windows))
+    const count = ofSecond > 0 ? 2 : 1
+    await until(() => bench.requests.length === count)
+    for (const { reply } of bench.requests) {
+      reply.start(responseHead(200, []))
+      data(reply, Buffer.alloc(1_000_000))
+    }
+    return () => got
+  }
+
+  const slow = { header: 30, body: 30, keepAlive: 30, write: 1, wholeBody: 0 }
+
+  it('goes on while its client takes parts of a step within the write timeout', async () => {
+    const bench = await serve({ timeouts: slow })
+    // The second step is of 64 KiB, of which a quarter is left after the first window.
+    const got = await slowReader(bench, 450)
+    await until(() => bench.requests[0]!.reply.taken >= 80 * 1024)
+    expect(got()).toBeGreaterThan(80 * 1024)
+    expect(bench.refusals).toEqual([])
+  })
+
+  it('does not go on for what other streams take', async () => {
+    const bench = await serve({ timeouts: slow })
+    await slowReader(bench, 0, 40_000)
+    await until(() => bench.requests[0]!.completed !== null)
+    expect(bench.requests[1]!.completed).toBeNull()
+    expect(bench.refusals).toMatchObject([
+      { status: 408, reason: expect.stringContaining('within the write timeout (1 s)') },
+    ])
+    await until(() => bench.requests[1]!.reply.taken === 1_000_000)
+  })
+
+  it('is reset if the streams of a connection are below the rate together', async () => {
+    const rates = { body: 0, write: 50_000 }
+    const bench = await serve({ timeouts: slow, rates })
+    await slowReader(bench, 2000, 2000)
+    await until(() => bench.requests.every(({ completed }) => completed === false))
+    expect(bench.refusals.map(({ status }) => status)).toEqual([408, 408])
+    expect(bench.refusals[0]!.reason).toMatch(/took only \d+ bytes of its answer within/)
+    expect(bench.server.connections).toBe(1)
+  })
+
   it('is given up when its client resets the stream', async () => {
     const bench = await serve()
     const session = client(bench)

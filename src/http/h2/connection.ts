@@ -36,6 +36,11 @@ const ENDING_SECONDS = 5
 /** The same while the server stops. */
 const ENDING_SECONDS_STOPPING = 1
 
+/** What a head and its frame are counted with: they say nothing of who takes a body. */
+const HEAD_SHARE = 256
+/** What frames and TLS may add to a body, as a share of it. */
+const FRAMING_SHARE = 1 / 16
+
 /** What an exchange is found by, on its stream. */
 const EXCHANGE = Symbol('exchange')
 type Owned = ServerHttp2Stream & { [EXCHANGE]?: H2Exchange }
@@ -80,6 +85,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   /** The second GOAWAY is sent: no further request is taken. */
   #ends = false
   #clientEnded = false
+  /** Bytes that have left and are not {@link partsTaken}, of exchanges that are over. */
+  #counted = 0
   /** What the client had taken at the last tick, if it has ended. */
   #takenThen = -1
 
@@ -129,6 +136,16 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     return bytesTaken(this.#socket)
   }
 
+  get partsTaken(): number {
+    let whole = 0
+    for (const exchange of this.#exchanges) whole += exchange.taken
+    return this.taken - whole * (1 + FRAMING_SHARE) - this.#counted
+  }
+
+  countParts(bytes: number): void {
+    this.#counted += bytes
+  }
+
   get unacknowledged(): number | null {
     return unacknowledged(this.localPort, this.#socket.remotePort ?? 0)
   }
@@ -173,6 +190,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   exchangeClosed(exchange: H2Exchange, wasReset: boolean): void {
     this.#exchanges.delete(exchange)
+    this.#counted += exchange.taken * (1 + FRAMING_SHARE) + HEAD_SHARE
     if (wasReset) this.#wasReset()
     // A connection that is gone is not idle: it could make no place for another.
     if (this.#exchanges.size > 0 || this.#socket.destroyed) return
@@ -194,7 +212,11 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   // ---------------------------------------------------------------- deadlines and memory
 
   checkDeadlines(now: number): void {
-    for (const exchange of this.#exchanges) exchange.checkDeadlines(now)
+    let waits = false
+    for (const exchange of this.#exchanges) {
+      exchange.checkDeadlines(now)
+      if (exchange.waits) waits = true
+    }
     if (this.#clientEnded) this.#breakOffStalled()
     const attack = this.#abuse.look(now, this.#socket)
     if (attack !== null) this.#attacked(attack)
@@ -204,14 +226,19 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     }
     if (this.context.stopping) this.drain()
     if (this.#deadline <= now) this.#deadlinePassed()
-    if (this.blocked) this.#writeDeadline.watch()
+    const { blocked } = this
+    if (blocked || (waits && this.context.rates.write > 0)) this.#writeDeadline.watch()
     else this.#writeDeadline.clear()
-    if (this.#writeDeadline.at <= now) {
-      const reason = this.#writeDeadline.passed()
-      if (reason === null) return
+    if (this.#writeDeadline.at <= now) this.#takenTooSlowly(blocked)
+  }
+
+  #takenTooSlowly(blocked: boolean): void {
+    const reason = this.#writeDeadline.passed()
+    if (reason === null) return
+    if (blocked) {
       this.#report(408, reason)
       reset(this.#socket)
-    }
+    } else for (const exchange of this.#exchanges) if (exchange.waits) exchange.breakOffSlow(reason)
   }
 
   readonly #ping = (answered: (bytes: number) => void): boolean => {

@@ -44,17 +44,20 @@ describe('an HTTP/2 session', () => {
     expect(bench.pings).toBe(1)
   })
 
-  it.each([true, false])('is asked once, and lives when the PING leaves (answered: %s)', (answers) => {
-    const bench = new Bench()
-    bench.traffic.bytesRead = 50
-    bench.looks(2)
-    if (answers) bench.answer()
-    expect(bench.looks(10)).toBe(false)
-    expect(bench.pings).toBe(1)
-    bench.traffic.bytesRead += 14
-    expect(bench.looks(10)).toBe(false)
-    expect(bench.pings).toBe(2)
-  })
+  it.each([true, false])(
+    'is asked once, and lives when the PING leaves (answered: %s)',
+    (answers) => {
+      const bench = new Bench()
+      bench.traffic.bytesRead = 50
+      bench.looks(2)
+      if (answers) bench.answer()
+      expect(bench.looks(10)).toBe(false)
+      expect(bench.pings).toBe(1)
+      bench.traffic.bytesRead += 14
+      expect(bench.looks(10)).toBe(false)
+      expect(bench.pings).toBe(2)
+    },
+  )
 
   it('has ended when the PING does not leave', () => {
     const bench = new Bench()

@@ -3,6 +3,7 @@ import { constants } from 'node:http2'
 import { EMPTY, Span } from '../../bytes/span.ts'
 import { BodyDeadline } from '../body-deadline.ts'
 import type { ConnectionContext } from '../connection.ts'
+import { TICK_MS } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import type { Peer, Reply, RequestSink } from '../exchange.ts'
 import { Progress } from '../progress.ts'
@@ -28,6 +29,13 @@ const COPIED = 16 * 1024
 const STEP = 16 * 1024
 /** The same for a client that took the last step within a tick of the clock. */
 const LARGE_STEP = 64 * 1024
+/** The same for one that needed longer than {@link SLOW_MS} for it. */
+const SMALL_STEP = 1024
+const SLOW_MS = 1000
+/** How much of a step that it does not take whole a client must take within the write timeout. */
+const LEAST_PART = 1024
+/** When the part of a step that the client's window allows has left, in milliseconds. */
+const SETTLED_MS = 1.5 * TICK_MS
 /** What an open stream takes beside its head and its data, measured with Node.js 20. In bytes. */
 const STREAM_COST = 8 * 1024
 /** What a field takes beside its bytes, at most: offsets, and a name that is not known. */
@@ -45,6 +53,13 @@ export interface ExchangeOwner extends Peer {
   readonly context: ConnectionContext
   /** The socket has bytes that the kernel does not take: no stream can move on. */
   readonly blocked: boolean
+  /**
+   * Bytes that have left beside whole steps of its streams: parts of steps, heads, other frames.
+   * Only a difference between two moments says something.
+   */
+  readonly partsTaken: number
+  /** Counts that many of them as those of one stream. */
+  countParts(bytes: number): void
   /** The exchange is over, and its stream is closed. */
   exchangeClosed(exchange: H2Exchange, wasReset: boolean): void
   /** A piece of a request's body has come. */
@@ -89,6 +104,8 @@ export class H2Exchange implements Reply, Outlet {
   #writing = false
   #writingSince = 0
   #step = STEP
+  /** What the owner's `partsTaken` was when the step had begun to wait; NaN before. */
+  #partsAtMark = Number.NaN
   /** The stream is reset when all that was given before has left. */
   #breaksOff = false
   /** The server has reset the stream, and not because the client broke a rule. */
@@ -108,7 +125,7 @@ export class H2Exchange implements Reply, Outlet {
     this.#stream = stream
     this.head = head
     this.#startedAt = Date.now()
-    // A rate is asked of the connection as a whole: its streams share it.
+    // The rate is asked of the connection as a whole: its streams share it.
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, { body: 0, write: 0 }, this)
   }
 
@@ -339,6 +356,7 @@ export class H2Exchange implements Reply, Outlet {
     else piece.start = stop
     this.#writing = true
     this.#writingSince = this.#owner.context.deadlines.now
+    this.#partsAtMark = Number.NaN
     const view = bytes.subarray(start, stop)
     const length = stop - start
     const written = () => this.#written(length, last ? piece.excess : 0)
@@ -354,8 +372,9 @@ export class H2Exchange implements Reply, Outlet {
     this.#writing = false
     this.taken += length
     this.#unsent -= length
-    const quick = this.#owner.context.deadlines.now === this.#writingSince
-    this.#step = quick ? LARGE_STEP : STEP
+    const needed = this.#owner.context.deadlines.now - this.#writingSince
+    if (needed === 0) this.#step = LARGE_STEP
+    else this.#step = needed < SLOW_MS ? STEP : SMALL_STEP
     this.#count()
     if (this.#unsent === 0) this.#writeDeadline.clear()
     if (!this.#open) return
@@ -414,14 +433,38 @@ export class H2Exchange implements Reply, Outlet {
       }
       this.#count()
     }
+    if (this.#writing && now - this.#writingSince > SETTLED_MS && Number.isNaN(this.#partsAtMark))
+      this.#partsAtMark = this.#owner.partsTaken
     if (this.#writeDeadline.at <= now) this.#writeDeadlinePassed()
+  }
+
+  /** Something waits for the client. */
+  get waits(): boolean {
+    return this.#unsent > 0 && !this.#brokenOff
   }
 
   #writeDeadlinePassed(): void {
     const reason = this.#writeDeadline.passed()
     if (reason === null) return
-    // The connection's own deadline applies.
-    if (this.#owner.blocked) return this.#writeDeadline.watch()
+    // If nothing moves, the connection's own deadline applies.
+    if (this.#owner.blocked || this.#takesParts()) this.#writeDeadline.watch()
+    else this.breakOffSlow(reason)
+  }
+
+  /**
+   * Whether the client takes parts of a step. Node.js tells nothing of the parts of one stream, so
+   * the streams that wait share what has left on the connection.
+   */
+  #takesParts(): boolean {
+    const owner = this.#owner
+    if (!(owner.partsTaken - this.#partsAtMark >= LEAST_PART)) return false
+    owner.countParts(LEAST_PART)
+    this.#partsAtMark = owner.partsTaken
+    return true
+  }
+
+  /** Gives up an answer that the client takes too slowly. */
+  breakOffSlow(reason: string): void {
     this.#report(408, reason)
     this.#breakOff()
   }
