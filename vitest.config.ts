@@ -53,14 +53,16 @@ export default defineConfig({
         test: {
           ...release.test,
           // The comparison with llhttp with more connections, large bodies in every combination, the
-          // mounted applications in a program as well as by the command, and PEP 3333's rules for
-          // asynchronous applications.
+          // mounted applications in a program as well as by the command, PEP 3333's rules for
+          // asynchronous applications, proxies in front of TypeScript, and time-outs of handshakes.
           include: [
             ...release.test.include,
             'tests/e2e/http-differential.test.ts',
             'tests/e2e/large-bodies.test.ts',
             'tests/e2e/one-process.test.ts',
             'tests/e2e/pep3333-typescript.test.ts',
+            'tests/e2e/tls-connections.test.ts',
+            'tests/e2e/trust.test.ts',
           ],
           env: {
             MONOCEROS_TEST_TIER: 'release',
