@@ -15,6 +15,18 @@ export const CLIENT: Peer = {
   environPart: null,
 }
 
+const ignore = () => {}
+
+/** A handler's sink that takes what the engine says, and does nothing. */
+export const IGNORING: RequestSink = {
+  begin: ignore,
+  bodyData: ignore,
+  bodyEnd: ignore,
+  clientEnded: ignore,
+  written: ignore,
+  closed: ignore,
+}
+
 /** The head of a request, given as HTTP/1.1 and parsed as the engine does. */
 export function parseHead(text: string, limits: Partial<HeadLimits> = {}): RequestHead {
   const parser = new RequestHeadParser({ ...DEFAULT_HEAD_LIMITS, ...limits })

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { IGNORING, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import { RequestEvents } from '../../observe/request-events.ts'
 import { allowedHosts } from './allowed-hosts.ts'
 import { HostList } from './host-list.ts'
@@ -62,20 +62,12 @@ function asked(text: string, hosts = LIST): { said: string[]; reasons: string[];
   const events = new RequestEvents(() => {})
   events.requestRefused.subscribe(({ reason }) => reasons.push(reason))
   let passed = 0
-  const ignore = () => {}
   const handler = allowedHosts(
     hosts,
     events,
   )(() => {
     passed++
-    return {
-      begin: ignore,
-      bodyData: ignore,
-      bodyEnd: ignore,
-      clientEnded: ignore,
-      written: ignore,
-      closed: ignore,
-    }
+    return IGNORING
   })
   const engine = new ScriptedEngine()
   engine.request(handler, text)

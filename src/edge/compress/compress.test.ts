@@ -1,6 +1,6 @@
 import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib'
 import { describe, expect, it, test } from 'vitest'
-import { CLIENT, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { CLIENT, IGNORING, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { Span } from '../../bytes/span.ts'
 import type { Reply } from '../../http/exchange.ts'
@@ -264,15 +264,7 @@ describe('a streamed response', () => {
       let reply!: Reply
       const one = handler((_head, itsReply) => {
         reply = itsReply
-        const ignore = () => {}
-        return {
-          begin: ignore,
-          bodyData: ignore,
-          bodyEnd: ignore,
-          clientEnded: ignore,
-          written: ignore,
-          closed: ignore,
-        }
+        return IGNORING
       })
       client.request(one, 'GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\n\r\n')
       reply.start(responseHead(200, [HTML]), span('first'))
@@ -294,15 +286,7 @@ test('a level is taken', async () => {
     const client = new Client(CLIENT)
     let reply!: Reply
     const handler = compress({ threshold: 0, levels: { gzip: level }, memory, failed: () => {} })
-    const ignore = () => {}
-    const sink = {
-      begin: ignore,
-      bodyData: ignore,
-      bodyEnd: ignore,
-      clientEnded: ignore,
-      written: ignore,
-      closed: ignore,
-    }
+    const sink = IGNORING
     client.request(
       handler((_head, itsReply) => {
         reply = itsReply

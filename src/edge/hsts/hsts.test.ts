@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { IGNORING, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import { EMPTY } from '../../bytes/span.ts'
 import type { Reply, RequestHandler } from '../../http/exchange.ts'
 import { type Field, responseHead } from '../../http/response-head.ts'
@@ -9,14 +9,9 @@ const FIELD: Field = ['Strict-Transport-Security', 'max-age=60']
 
 /** The fields of an answer. */
 function fieldsOf(secure: boolean, answer: (reply: Reply) => void): readonly Field[] {
-  const nothing = () => {}
   const next: RequestHandler = (_, reply) => ({
+    ...IGNORING,
     begin: () => answer(reply),
-    bodyData: nothing,
-    bodyEnd: nothing,
-    clientEnded: nothing,
-    written: nothing,
-    closed: nothing,
   })
   const handler = hsts('max-age=60')(next)
   const withScheme: RequestHandler = (head, reply) => {

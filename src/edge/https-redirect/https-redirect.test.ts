@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CLIENT, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { CLIENT, IGNORING, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import type { Reply } from '../../http/exchange.ts'
 import type { Field } from '../../http/response-head.ts'
 import { RequestEvents, type RequestRefused } from '../../observe/request-events.ts'
@@ -19,18 +19,10 @@ function redirecting({ to = 443, localPort = 80, secure = false } = {}) {
   const refused: RequestRefused[] = []
   events.requestRefused.subscribe((event) => refused.push(event))
   const passed: Reply[] = []
-  const ignore = () => {}
   const edge = httpsRedirect({ from: new Set([80]), to }, events)
   const handler = edge((_head, reply) => {
     passed.push(reply)
-    return {
-      begin: ignore,
-      bodyData: ignore,
-      bodyEnd: ignore,
-      clientEnded: ignore,
-      written: ignore,
-      closed: ignore,
-    }
+    return IGNORING
   })
   return {
     passed,

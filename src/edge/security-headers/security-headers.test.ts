@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import { IGNORING, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
 import { EMPTY } from '../../bytes/span.ts'
 import type { Reply, RequestHandler } from '../../http/exchange.ts'
 import { type Field, type ResponseHead, responseHead } from '../../http/response-head.ts'
@@ -9,14 +9,9 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 /** What reaches the engine of an answer. */
 function answered(answer: (reply: Reply) => void, handler = securityHeaders()) {
-  const nothing = () => {}
   const next: RequestHandler = (_, reply) => ({
+    ...IGNORING,
     begin: () => answer(reply),
-    bodyData: nothing,
-    bodyEnd: nothing,
-    clientEnded: nothing,
-    written: nothing,
-    closed: nothing,
   })
   return new ScriptedEngine().request(handler(next), REQUEST).head!
 }

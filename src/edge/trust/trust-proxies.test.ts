@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
-import { CLIENT, parseHead, ScriptedEngine } from '../../../tests/support/scripted-engine.ts'
+import {
+  CLIENT,
+  IGNORING,
+  parseHead,
+  ScriptedEngine,
+} from '../../../tests/support/scripted-engine.ts'
 import type { HeaderMap } from '../../http/limits.ts'
 import type { Peer } from '../../http/peer.ts'
 import { clientOf, type RequestHead } from '../../http/request-head.ts'
@@ -32,21 +37,13 @@ function setUp(options: Partial<TrustOptions> = {}, peer: Partial<Peer> = {}) {
   events.requestRefused.subscribe(({ reason }) => reasons.push(reason))
   const heads: RequestHead[] = []
   const originals: RequestHead[] = []
-  const ignore = () => {}
   const all = { ...USUAL, ...options }
   const handler = trustProxies(
     all,
     events,
   )((head) => {
     heads.push(head)
-    return {
-      begin: ignore,
-      bodyData: ignore,
-      bodyEnd: ignore,
-      clientEnded: ignore,
-      written: ignore,
-      closed: ignore,
-    }
+    return IGNORING
   })
   const engine = new ScriptedEngine({ ...CLIENT, remoteAddress: '10.0.0.1', ...peer })
   const forwarderHeaders = new Set(all.forwarderHeaders.map((name) => name.toLowerCase()))
