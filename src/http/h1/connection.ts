@@ -406,7 +406,7 @@ export class H1Connection
     // nothing to linger for; unless the rest of the last answer is still on its way.
     if (this.#socket.writableLength > 0) this.#finishConnection()
     // With TLS, the client must see that this is the end (RFC 8446 §6.1).
-    else if (this.encrypted) this.#socket.destroySoon()
+    else if (this.tls !== null) this.#socket.destroySoon()
     else this.#socket.destroy()
     this.idleIn?.delete(this)
   }
