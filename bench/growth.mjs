@@ -292,7 +292,7 @@ async function main() {
       if (rounds < todo.rounds) notes.push(`${one.title}: ${rounds} rounds only, as time ran out.`)
     }
     const facts = [
-      ...machineFacts({ started, environment, wrk }),
+      ...machineFacts({ started, environment, driver: `wrk ${wrk} with one thread` }),
       `${todo.rounds} rounds, to and fro over the points of a curve`,
       ...[...all.values()].map(({ server }) =>
         serverFact(server, server.workers, environment.versions),

@@ -14,10 +14,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
  * @param {object} run
  * @param {Date} run.started
  * @param {import('./virtual-environment.mjs').VirtualEnvironment} run.environment
- * @param {string} run.wrk Wrk's version.
+ * @param {string} run.driver What makes the requests, with its version.
  * @returns {string[]}
  */
-export function machineFacts({ started, environment, wrk }) {
+export function machineFacts({ started, environment, driver }) {
   const { python, versions } = environment
   const changed =
     git('status', '--porcelain', '--untracked-files=no', '--', '../src', '../python') !== ''
@@ -31,8 +31,8 @@ export function machineFacts({ started, environment, wrk }) {
     `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ` +
       `${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}`,
-    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, wrk ` +
-      `${wrk} with one thread, over loopback`,
+    `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, ` +
+      `${driver}, over loopback`,
   ]
 }
 

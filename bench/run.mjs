@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ask } from './ask.mjs'
 import { abort, runCommand, running, say, UsageError } from './command.mjs'
+import { h2loadVersion, runH2load, STREAMS } from './h2load.mjs'
 import { idle } from './idleness.mjs'
 import { machineFacts, serverFact } from './machine.mjs'
 import { machineTime, memory, processorTime } from './process-tree.mjs'
@@ -20,7 +21,7 @@ import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
 import { APPS, OUR_COMMAND, OURS, OURS_IN_NODE, SERVERS as PROGRAMS, serves } from './servers.mjs'
 import { STATIC_SERVERS, STATIC_WORKLOADS } from './static-files.mjs'
-import { makeCertificate, tlsServers } from './tls-servers.mjs'
+import { http2Servers, makeCertificate, tlsServers } from './tls-servers.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { WORKLOADS as OF_APPLICATIONS } from './workloads.mjs'
 import { runWrk, wrkVersion } from './wrk.mjs'
@@ -59,6 +60,8 @@ bench/.venv.
                         under two minutes once everything is installed
   --tls                 over HTTPS: ${OVER_TLS.workloads.join(', ')} with
                         ${OVER_TLS.concurrency} connections, nginx in front of gunicorn among the servers
+  --http2               the same over HTTP/2, driven by h2load, ${STREAMS} requests at once on a
+                        connection
   --servers LIST        comma separated, of: ${SERVERS.map(({ name }) => name).join(', ')}
   --workloads LIST      comma separated, of: ${FULL.workloads.join(', ')}
   --concurrency LIST    numbers of connections [${FULL.concurrency}]
@@ -74,20 +77,29 @@ bench/.venv.
 /** What is to be run, from the command line; throws UsageError. */
 function plan(args) {
   const { values } = parsed(args)
-  const base = values.tls ? OVER_TLS : values.quick ? QUICK : FULL
+  const { http2 = false } = values
+  const base = values.tls || http2 ? OVER_TLS : values.quick ? QUICK : FULL
   const directory = mkdtempSync(join(tmpdir(), 'monoceros-bench-'))
-  const all = values.tls ? tlsServers(makeCertificate(directory), directory) : SERVERS
+  const secure = http2 ? http2Servers : values.tls ? tlsServers : null
+  const all = secure === null ? SERVERS : secure(makeCertificate(directory), directory)
   const custom = ['servers', 'workloads', 'concurrency', 'rounds', 'seconds', 'workers'].some(
     (flag) => flag in values,
   )
   return {
     help: values.help ?? false,
     directory,
-    kind: custom ? 'custom' : values.tls ? 'tls' : values.quick ? 'quick' : 'full',
+    http2,
+    kind: custom
+      ? 'custom'
+      : http2
+        ? 'http2'
+        : values.tls
+          ? 'tls'
+          : values.quick
+            ? 'quick'
+            : 'full',
     servers: chosen('--servers', values.servers, all) ?? all,
-    workloads:
-      chosen('--workloads', values.workloads, WORKLOADS) ??
-      WORKLOADS.filter(({ name }) => base.workloads.includes(name)),
+    workloads: workloadsOf(values, base),
     concurrency:
       values.concurrency?.split(',').map((text) => count('--concurrency', text, 1000)) ??
       base.concurrency,
@@ -105,6 +117,16 @@ function plan(args) {
   }
 }
 
+function workloadsOf({ workloads, http2 }, base) {
+  const chosenOnes = chosen('--workloads', workloads, WORKLOADS)
+  const posting = chosenOnes?.find(({ method }) => method !== 'GET')
+  if (http2 && posting !== undefined)
+    throw new UsageError(
+      `--workloads ${posting.name}: --http2 drives workloads without a body only`,
+    )
+  return chosenOnes ?? WORKLOADS.filter(({ name }) => base.workloads.includes(name))
+}
+
 /** Whether turns with that many connections last one second only. */
 function isShort({ shortened, seconds }) {
   return (connections) => shortened && connections === 1 && seconds > 1
@@ -117,6 +139,7 @@ function parsed(args) {
       options: {
         quick: { type: 'boolean' },
         tls: { type: 'boolean' },
+        http2: { type: 'boolean' },
         servers: { type: 'string' },
         workloads: { type: 'string' },
         concurrency: { type: 'string' },
@@ -162,7 +185,9 @@ async function main() {
     process.stdout.write(HELP)
     return
   }
-  const wrk = wrkVersion()
+  const driver = todo.http2
+    ? `h2load ${h2loadVersion()} with one thread, ${STREAMS} requests at once on a connection`
+    : `wrk ${wrkVersion()} with one thread`
   if (
     todo.servers.some(({ name }) => name === OURS || name === OURS_IN_NODE) &&
     !existsSync(OUR_COMMAND)
@@ -203,7 +228,11 @@ async function main() {
         ...(await runApp({ ...todo, servers, app, workloads, environment, directory, absences })),
       )
     }
-    const text = report({ facts: facts(todo, present, environment, wrk, started), absences, cases })
+    const text = report({
+      facts: facts(todo, present, environment, driver, started),
+      absences,
+      cases,
+    })
     say('')
     process.stdout.write(text)
     if (todo.save) save(todo.kind, started, text)
@@ -350,8 +379,9 @@ function clocks({ pid }) {
   }
 }
 
-function drive({ origin }, { path, method, bodySize }, { connections, seconds }) {
-  return runWrk({
+function drive({ server, origin }, { path, method, bodySize }, { connections, seconds }) {
+  const run = server.http2 ? runH2load : runWrk
+  return run({
     url: origin + path,
     connections,
     seconds,
@@ -366,9 +396,9 @@ function fastest(samples) {
   return `${best.server} is fastest with ${Math.round(best.requestsPerSecond)} requests/s`
 }
 
-function facts(todo, present, environment, wrk, started) {
+function facts(todo, present, environment, driver, started) {
   return [
-    ...machineFacts({ started, environment, wrk }),
+    ...machineFacts({ started, environment, driver }),
     `${todo.rounds} rounds of ${todo.seconds} s ` +
       `each${todo.concurrency.some(isShort(todo)) ? ' (1 s with one connection)' : ''}, the ` +
       'servers taking turns',

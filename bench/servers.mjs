@@ -17,6 +17,8 @@
  * @property {(workers: number) => string} shape Its processes and threads, for the report.
  * @property {string} [library] The npm package whose version counts, or `node:http`.
  * @property {string} [peer] The server with the same kind of workers, to be compared with.
+ * @property {string} [scheme] `https`, or `http` by default.
+ * @property {boolean} [http2] It is driven over HTTP/2.
  * @property {boolean} [node] It serves the plain application of bench/apps in JavaScript, in one
  * process, and no other.
  */

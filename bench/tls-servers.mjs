@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { APPS, gunicorn, monoceros, OURS, uwsgi } from './servers.mjs'
 
 const THREADS = 4
+const HTTP2 = [OURS, 'granian', 'nginx-gunicorn']
 
 /** Makes a certificate for 127.0.0.1. @param {string} directory Where to. */
 export function makeCertificate(directory) {
@@ -26,11 +27,24 @@ export function makeCertificate(directory) {
 }
 
 /**
+ * Those that speak HTTP/2, as they are over HTTPS.
+ *
  * @param {{cert: string, key: string}} files The certificate and its key.
  * @param {string} directory For the configuration of nginx.
+ */
+export function http2Servers(files, directory) {
+  return tlsServers(files, directory, true)
+    .filter(({ name }) => HTTP2.includes(name))
+    .map((server) => ({ ...server, http2: true }))
+}
+
+/**
+ * @param {{cert: string, key: string}} files The certificate and its key.
+ * @param {string} directory For the configuration of nginx.
+ * @param {boolean} http2 Whether HTTP/2 is on where that has to be said.
  * @returns {import('./servers.mjs').Server[]}
  */
-export function tlsServers({ cert, key }, directory) {
+export function tlsServers({ cert, key }, directory, http2 = false) {
   const pair = ['--certfile', cert, '--keyfile', key]
   return [
     {
@@ -46,7 +60,7 @@ export function tlsServers({ cert, key }, directory) {
         join(bin, 'granian'),
         ...['--interface', 'wsgi', '--host', '127.0.0.1', '--port', `${port}`],
         ...['--workers', `${workers}`, '--no-access-log', '--log-level', 'warning'],
-        ...['--ssl-certificate', cert, '--ssl-keyfile', key, '--http', '1'],
+        ...['--ssl-certificate', cert, '--ssl-keyfile', key, '--http', http2 ? 'auto' : '1'],
         ...['--working-dir', APPS, app],
       ],
       shape: (workers) => `${workers} workers`,
@@ -84,7 +98,7 @@ export function tlsServers({ cert, key }, directory) {
         const address = args.indexOf(`127.0.0.1:${port}`)
         args.splice(address - 1, 2)
         const conf = join(directory, 'nginx.conf')
-        writeFileSync(conf, nginxConfiguration({ directory, port, socket, cert, key }))
+        writeFileSync(conf, nginxConfiguration({ directory, port, socket, cert, key, http2 }))
         const quoted = [program, ...args].map((word) => `'${word}'`).join(' ')
         return ['sh', '-c', `${quoted} & exec nginx -p '${directory}' -c '${conf}'`]
       },
@@ -94,7 +108,7 @@ export function tlsServers({ cert, key }, directory) {
   ].map((server) => ({ ...server, scheme: 'https' }))
 }
 
-function nginxConfiguration({ directory, port, socket, cert, key }) {
+function nginxConfiguration({ directory, port, socket, cert, key, http2 }) {
   // Started by root, its worker would be a user that may not connect to the socket of gunicorn.
   return `daemon off;
 user ${userInfo().username};
@@ -115,7 +129,7 @@ http {
     keepalive 64;
   }
   server {
-    listen 127.0.0.1:${port} ssl backlog=2048;
+    listen 127.0.0.1:${port} ssl${http2 ? ' http2' : ''} backlog=2048;
     ssl_certificate ${cert};
     ssl_certificate_key ${key};
     location / {
