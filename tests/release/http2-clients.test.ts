@@ -5,8 +5,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
+import { childrenOf } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
+import { resourcesOf } from '../support/resources.ts'
 import { type RunningServer, startServer } from '../support/server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // What people have speaks HTTP/2 with us: over TLS by ALPN, and by prior knowledge.
 
@@ -67,6 +70,19 @@ describe.skipIf(!hasPython())('clients of HTTP/2', () => {
       expect(stdout).toMatch(/2000 succeeded, 0 failed, 0 errored, 0 timeout/)
       expect(stdout).toMatch(/status codes: 2000 2xx/)
     }
+  })
+
+  // Sooner than the write timeout ends them, 30 s by default.
+  test.skipIf(!has('h2load'))('h2load that leaves at once, with requests under way', async () => {
+    const acceptor = childrenOf(tls.pid)[0]!
+    const sockets = () => resourcesOf(acceptor).descriptors.socket ?? 0
+    const before = sockets()
+    for (let i = 0; i < 4; i++) {
+      const load = ['-D', '1', '-c', '8', '-m', '8', `https://localhost:${tls.port}/`]
+      const { stdout } = await run('h2load', load)
+      expect(stdout).toMatch(/ 0 failed, 0 errored/)
+    }
+    await waitFor('all connections to be closed', () => sockets() <= before, 15_000)
   })
 
   test.skipIf(!has('openssl', 'version'))('openssl s_client -alpn h2', async () => {

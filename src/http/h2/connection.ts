@@ -89,6 +89,8 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   #counted = 0
   /** What the client had taken at the last tick, if it has ended. */
   #takenThen = -1
+  /** When it must have taken more, if it has ended. */
+  #takesUntil = NEVER
 
   constructor(socket: Socket, context: ConnectionContext, options: ServerOptions) {
     const { deadlines, timeouts, rates } = context
@@ -217,7 +219,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
       exchange.checkDeadlines(now)
       if (exchange.waits) waits = true
     }
-    if (this.#clientEnded) this.#breakOffStalled()
+    if (this.#clientEnded) this.#breakOffStalled(now)
     const attack = this.#abuse.look(now, this.#socket)
     if (attack !== null) this.#attacked(attack)
     else if (!this.blocked && this.#endedSession.look(this.#socket, this.#ping)) {
@@ -249,11 +251,18 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     })
   }
 
-  /** A client that has ended opens no windows: what waits for one never leaves. */
-  #breakOffStalled(): void {
+  /**
+   * A client that has ended opens no windows: what waits for one never leaves. Through TLS, Node
+   * does not always say that a client is gone which has ended before, so that what was written to
+   * it would seem to be under way until the write timeout.
+   */
+  #breakOffStalled(now: number): void {
     const { taken } = this
-    if (taken !== this.#takenThen) this.#takenThen = taken
-    else if (!this.blocked) for (const exchange of this.#exchanges) exchange.breakOffStalled()
+    if (taken !== this.#takenThen) {
+      this.#takenThen = taken
+      this.#takesUntil = this.context.deadlines.in(ENDING_SECONDS)
+    } else if (!this.blocked) for (const exchange of this.#exchanges) exchange.breakOffStalled()
+    else if (this.tls !== null && this.#takesUntil <= now) this.#socket.destroy()
   }
 
   #deadlinePassed(): void {
