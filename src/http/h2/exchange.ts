@@ -283,6 +283,8 @@ export class H2Exchange implements Reply, Outlet {
     }
     this.#state = FINISHING
     if (!this.#open) return
+    // Also of an end without data: it may not leave, and nothing else would tell.
+    this.#writeDeadline.watch()
     if (this.#withoutBody) this.#ended()
     else if (this.#queue === null || this.#queue.length === 0) this.#end()
   }
@@ -376,7 +378,7 @@ export class H2Exchange implements Reply, Outlet {
     if (needed === 0) this.#step = LARGE_STEP
     else this.#step = needed < SLOW_MS ? STEP : SMALL_STEP
     this.#count()
-    if (this.#unsent === 0) this.#writeDeadline.clear()
+    if (this.#unsent === 0 && this.#state !== FINISHING) this.#writeDeadline.clear()
     if (!this.#open) return
     if (this.#queue!.length > 0) this.#writeNext()
     else if (this.#breaksOff) this.#breakOff()
