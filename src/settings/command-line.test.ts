@@ -65,6 +65,11 @@ describe('the command line', () => {
 
   test.each([
     [['--wrokers', '2'], 'unknown-flag', 'Unknown option "--wrokers" (did you mean --workers?)'],
+    [
+      ['--cert', 'a.pem'],
+      'unknown-flag',
+      'Unknown option "--cert" (did you mean --certfile or --cert-reqs?)',
+    ],
     [['--frobnicate'], 'unknown-flag', 'Unknown option "--frobnicate"'],
     [['-workers', '2'], 'unknown-flag', 'Unknown option "-workers" (did you mean --workers?)'],
     [['-x'], 'unknown-flag', 'Unknown option "-x"'],

@@ -18,15 +18,19 @@ export function closest(word: string, known: readonly string[]): string | undefi
     }
   }
   if (best !== undefined) return best
-  const beginnings =
-    plain.length < 3 ? [] : known.filter((candidate) => normal(candidate).startsWith(plain))
-  return beginnings.length === 1 ? beginnings[0] : undefined
+  const longer = longerThan(plain, known)
+  return longer.length === 1 ? longer[0] : undefined
 }
 
-/** ` (did you mean X?)`, or an empty text. */
+/** ` (did you mean X?)`, with a few words if all of them begin like that; or an empty text. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const suggestion = closest(word, known)
-  return suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`
+  const words = suggestion === undefined ? longerThan(normal(word), known) : [suggestion]
+  return words.length < 1 || words.length > 3 ? '' : ` (did you mean ${words.join(' or ')}?)`
+}
+
+function longerThan(plain: string, known: readonly string[]): string[] {
+  return plain.length < 3 ? [] : known.filter((one) => normal(one).startsWith(plain))
 }
 
 function normal(word: string): string {
