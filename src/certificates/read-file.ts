@@ -18,8 +18,8 @@ const REASONS: Readonly<Record<string, string>> = {
 const ofPipes = new Map<string, string>()
 
 /**
- * Reads a file of a certificate or a key. A pipe, such as `<(program)` of a shell, is read the first
- * time only.
+ * Reads a file of a certificate or a key. A pipe, such as `<(program)` of a shell, is read the
+ * first time only.
  *
  * @param setting the name of the setting, for the message
  * @throws CertificateError

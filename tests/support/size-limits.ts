@@ -1,6 +1,6 @@
 /**
- * What is as large as the settings allow, and what is a little larger. tests/e2e/limits.test.ts puts
- * the cases over HTTP/1.1 and TLS, tests/release/limits-http2.test.ts over HTTP/2.
+ * What is as large as the settings allow, and what is a little larger. tests/e2e/limits.test.ts
+ * puts the cases over HTTP/1.1 and TLS, tests/release/limits-http2.test.ts over HTTP/2.
  */
 
 export interface SizeLimit {

@@ -85,7 +85,7 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
     this.#takeTurns()
   }
 
-  /** While all places are taken, those in front have no turn, whether or not they are still there. */
+  /** While all places are taken, those in front have no turn, whether or not they are there. */
   #forgetLeft(): void {
     this.#waiting = this.#waiting.filter((one) => !one.isOver)
     this.#forgetAt = Math.max(FORGET_FROM, this.#waiting.length * 2)
