@@ -29,12 +29,13 @@ const SHARE_OF_FILES = 1 / 10
 
 /** The handlers that send files, of which one or both are asked for. */
 export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions): FileHandlers {
+  const { memory } = spool
   const store = new FileStore({
     bytes: Math.floor(settings.staticCache / acceptorsOf(settings)),
     descriptors: Math.max(16, Math.floor(descriptorLimit() * SHARE_OF_FILES)),
+    memory,
     tell: (text) => warn('files that may not be read', text),
   })
-  const { memory } = spool
   const byPath: EdgeHandler[] = []
   const byResponse: EdgeHandler[] = []
   if (Object.keys(settings.static).length > 0) {

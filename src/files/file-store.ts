@@ -5,7 +5,7 @@ import { isCompressible } from '../content-coding/compressible.ts'
 import { EXTENSIONS, type PrecompressedEncoding, typeOfFile } from './file-facts.ts'
 import { openSibling } from './precompressed.ts'
 import type { OpenFile, StaticRoot } from './static-root.ts'
-import { readContent, StoredFile, sameState } from './stored-file.ts'
+import { type ContentBudget, readContent, StoredFile, sameState } from './stored-file.ts'
 
 /** How the name of a file is found. */
 export interface FileLookup {
@@ -50,6 +50,8 @@ export interface FileStoreOptions {
   readonly bytes: number
   /** How many files may be open at once. */
   readonly descriptors: number
+  /** Counts contents that the store has forgotten, as long as responses send them. */
+  readonly memory?: ContentBudget
   /** Takes a line for the log. */
   readonly tell: (text: string) => void
 }
@@ -231,7 +233,7 @@ export class FileStore {
 
   #dispose(path: StoredPath): void {
     this.#open.delete(path)
-    for (const file of path.files) file.release()
+    for (const file of path.files) file.forget(this.#options.memory ?? null)
   }
 
   /** Forgets open files that no response reads from, until at most so many are open. */

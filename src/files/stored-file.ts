@@ -11,6 +11,11 @@ import {
 /** Memory in front of the content, where the head of a response fits. */
 export const HEADROOM = 1024
 
+/** See `MemoryBudget`. */
+export interface ContentBudget {
+  add(bytes: number): void
+}
+
 /** What is known of a file, and its content or its open descriptor. */
 export class StoredFile {
   /** As it was opened. */
@@ -31,6 +36,8 @@ export class StoredFile {
   headroomFree = true
   #handle: FileHandle | null
   #users = 1
+  /** Counts the content after the store has forgotten it. */
+  #budget: ContentBudget | null = null
   readonly #closed: () => void
 
   /** @param closed called when the descriptor is closed */
@@ -79,7 +86,19 @@ export class StoredFile {
 
   /** The maker holds it once too. */
   release(): void {
-    if (--this.#users === 0) this.#close()
+    if (--this.#users > 0) return
+    this.#close()
+    this.#budget?.add(-this.memory!.length)
+    this.#budget = null
+  }
+
+  /** The store releases it. Responses that still send its content count in the budget from now on. */
+  forget(budget: ContentBudget | null): void {
+    if (this.#users > 1 && this.memory !== null && budget !== null) {
+      this.#budget = budget
+      budget.add(this.memory.length)
+    }
+    this.release()
   }
 
   /** No response reads from it; only the store keeps it open. */
