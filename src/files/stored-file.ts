@@ -92,7 +92,7 @@ export class StoredFile {
     this.#budget = null
   }
 
-  /** The store releases it. Responses that still send its content count in the budget from now on. */
+  /** The store releases it. If responses still send its content, that counts in the budget. */
   forget(budget: ContentBudget | null): void {
     if (this.#users > 1 && this.memory !== null && budget !== null) {
       this.#budget = budget
