@@ -24,11 +24,14 @@ function expected(where: 'h2c' | 'TLS'): string[] {
     .sort()
 }
 
+/** Requests that a case has given up take their time, and some sessions end with a deadline. */
+const SETTINGS = ['--threads', '8', '--graceful-timeout', '2']
+
 const program = hasPython() ? findH2spec() : null
 
 describe.skipIf(program === null)('h2spec in strict mode', () => {
   test('over plain TCP, by prior knowledge', async () => {
-    const server = await startPlain({ args: ['--h2c'] })
+    const server = await startPlain({ args: [...SETTINGS, '--h2c'] })
     const report = await runH2spec(program!, server)
     expect(report.failed.sort()).toEqual(expected('h2c'))
     expect(report.cases).toBe(146)
@@ -41,7 +44,9 @@ describe.skipIf(program === null)('h2spec in strict mode', () => {
       const key = join(folder.path, 'key.pem')
       writeFileSync(certificate, testCertificate.cert)
       writeFileSync(key, testCertificate.key, { mode: 0o600 })
-      const server = await startPlain({ args: ['--certfile', certificate, '--keyfile', key] })
+      const server = await startPlain({
+        args: [...SETTINGS, '--certfile', certificate, '--keyfile', key],
+      })
       const report = await runH2spec(program!, server, { tls: true })
       expect(report.failed.sort()).toEqual(expected('TLS'))
       expect(report.cases).toBe(146)
