@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { limitCases } from '../support/limit-cases.ts'
 import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
@@ -150,6 +151,11 @@ describe.skipIf(!hasPython())('limits', () => {
     const target = limit.strict ? strict : server
     expect((await exchangeOnce(target, limit.allowed)).status).toBe(limit.answer)
     await expectRefusal(target, limit.refused, limit.refusal)
+  })
+
+  test.each(limitCases)('$name is answered $status', async ({ status, target = '/', fields }) => {
+    const lines = (fields ?? []).map(([name, value]) => `${name}: ${value}`)
+    await expectRefusal(server, request(`GET ${target} HTTP/1.1`, host, ...lines), status)
   })
 
   test('a transfer coding other than chunked is refused', async () => {

@@ -113,9 +113,19 @@ export function block(fields: Fields): Buffer {
   return Buffer.concat(fields.map(([name, value]) => literal(name, value)))
 }
 
-/** A HEADERS frame with all of the fields. */
+/** The largest payload of a frame that every peer takes (RFC 9113 §4.2). */
+const FRAME_SIZE = 16384
+
+/** A HEADERS frame with all of the fields, and CONTINUATION frames with what it cannot hold. */
 export function headers(stream: number, fields: Fields, flags = END_STREAM | END_HEADERS): Buffer {
-  return frame(HEADERS, flags, stream, block(fields))
+  const all = block(fields)
+  if (all.length <= FRAME_SIZE) return frame(HEADERS, flags, stream, all)
+  const frames = [frame(HEADERS, flags & ~END_HEADERS, stream, all.subarray(0, FRAME_SIZE))]
+  for (let at = FRAME_SIZE; at < all.length; at += FRAME_SIZE) {
+    const last = at + FRAME_SIZE >= all.length ? flags & END_HEADERS : 0
+    frames.push(frame(CONTINUATION, last, stream, all.subarray(at, at + FRAME_SIZE)))
+  }
+  return Buffer.concat(frames)
 }
 
 /** A frame that was received. */
