@@ -148,8 +148,8 @@ function targetOf(head: RequestHead): string {
 
 /**
  * A name with an underscore is left only if the application is to trust it: it comes from a proxy
- * of `forwarder_headers`, or with `header_map = "dangerous"` from anybody. To an application, it is as
- * good as the one with a dash.
+ * of `forwarder_headers`, or with `header_map = "dangerous"` from anybody. To an application, it is
+ * as good as the one with a dash.
  */
 function flagsOf({ id, lower, hasUnderscore }: FieldName): number {
   if (id >= 0) return WELL_KNOWN[id]!
