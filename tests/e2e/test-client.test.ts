@@ -133,6 +133,7 @@ test('a request makes the environ that a server makes of the same one', async ()
     'HTTP_CONNECTION',
     'wsgi.multithread',
     'wsgi.file_wrapper',
+    'wsgi.early_hints',
   ]
   const compared = (text: string) =>
     (JSON.parse(text) as [string, unknown][]).filter(([name]) => !own.includes(name))

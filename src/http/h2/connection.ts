@@ -318,6 +318,7 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     this.idleIn?.delete(this)
     if (!this.#ends) {
       this.#ends = true
+      this.#endedSession.expectGoaway(this.#socket.bytesWritten)
       this.#session.close()
     }
     this.#deadline =

@@ -67,6 +67,17 @@ describe('an HTTP/2 session', () => {
     expect(bench.look()).toBe(true)
   })
 
+  it.each([true, false])('has ended when its GOAWAY does not leave (%s)', (ended) => {
+    const bench = new Bench()
+    bench.traffic.bytesRead = 50
+    bench.ended = ended
+    bench.look()
+    bench.watch.expectGoaway(bench.traffic.bytesWritten)
+    expect(bench.look()).toBe(false)
+    if (!ended) bench.traffic.bytesWritten += 17
+    expect(bench.look()).toBe(ended)
+  })
+
   it('has not ended when something else comes or leaves', () => {
     for (const direction of ['bytesRead', 'bytesWritten'] as const) {
       const bench = new Bench()
