@@ -173,7 +173,7 @@ describe.runIf(hasPython())('certificates that are not as they should be', () =>
   test('one that has expired, or is not valid yet, is served with a warning', async () => {
     const old = make({ name: 'old', from: -30, to: -2 })
     const early = make({ name: 'early', from: 2, to: 30 })
-    const short = make({ name: 'short', to: 5 })
+    const short = make({ name: 'short', from: -85, to: 5 })
     const server = await start([...pair(old), ...pair(early), ...pair(short)])
     expect(server.log()).toMatch(/WARNING\] The certificate in \S*old\.pem expired on 20/)
     expect(server.log()).toMatch(/WARNING\] The certificate in \S*early\.pem is not valid before/)
