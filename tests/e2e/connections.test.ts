@@ -32,6 +32,8 @@ function linesOf(server: PlainServer, pattern: RegExp): string[] {
     .filter((line) => pattern.test(line))
 }
 
+const CLOSED_IN_HANDSHAKE = /^Client network socket disconnected before secure TLS|ECONNRESET/
+
 describe.skipIf(!hasPython())('many connections', () => {
   test('300 idle ones and a limit of 50: every newcomer is answered, those that were idle for longest have left', async () => {
     const server = await startPlain({ args: ['--max-connections', '50', '--keep-alive', '600'] })
@@ -48,8 +50,17 @@ describe.skipIf(!hasPython())('many connections', () => {
 
   test('300 that never send anything keep nobody out for longer than half a second', async () => {
     const server = await startPlain({ args: ['--max-connections', '50'] })
-    for (let i = 0; i < 300; i++) await RawConnection.open(server)
-    await waitFor('an answer', async () => (await exchangeOnce(server, get('/'))).status === 200)
+    // Over TLS, one that is turned away is closed in its handshake, and not answered 503.
+    const closed = process.env.MONOCEROS_TEST_TLS === '1' ? CLOSED_IN_HANDSHAKE : /never/
+    const unlessClosed = (error: Error) => {
+      if (!closed.test(error.message)) throw error
+      return null
+    }
+    for (let i = 0; i < 300; i++) await RawConnection.open(server).catch(unlessClosed)
+    await waitFor('an answer', async () => {
+      const answer = await exchangeOnce(server, get('/')).catch(unlessClosed)
+      return answer?.status === 200
+    })
   })
 
   test('a request that is under way keeps its connection while others come and go', async () => {
