@@ -260,13 +260,14 @@ class Arbiter implements ArbiterActions {
       this.#log.info(`${cause}: stopping immediately`)
       for (const set of this.#sets) set.kill()
     } else {
+      // Then idle connections get one more answer: their clients have another server to go to.
+      const replaced = this.#upgrades.sharesSockets || this.#settings.reusePort
+      for (const set of this.#sets) set.stop(gracefulTimeout * 1000, replaced)
+      // After that: who reads it may count on answers that announce the end of their connection.
       this.#log.info(
         `${cause}: stopping; requests in progress have ${gracefulTimeout} s to finish ` +
           '(graceful_timeout)',
       )
-      // Then idle connections get one more answer: their clients have another server to go to.
-      const replaced = this.#upgrades.sharesSockets || this.#settings.reusePort
-      for (const set of this.#sets) set.stop(gracefulTimeout * 1000, replaced)
     }
     // New connections are refused from now on, instead of waiting in the kernel for nothing.
     this.#sockets.close()
