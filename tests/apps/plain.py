@@ -108,9 +108,9 @@ def wait(environ: Environ, start_response: StartResponse, query: Dict[str, str])
 
 
 def nap(environ: Environ, start_response: StartResponse, query: Dict[str, str]) -> Iterable[bytes]:
-    """Takes some milliseconds of the application's time."""
+    """Takes some milliseconds of the application's time. Answers the text, or its process id."""
     time.sleep(float(query["ms"]) / 1000)
-    return answer(start_response, str(os.getpid()).encode())
+    return answer(start_response, query.get("text", str(os.getpid())).encode())
 
 
 def raise_before(
