@@ -279,6 +279,18 @@ describe('config files', () => {
     expect((await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes).toEqual([])
   })
 
+  test('what only changes another setting, which is off, is noted', async () => {
+    const notes = async (...args: string[]) =>
+      (await loadSettings({ cwd, args: [...args, 'hello:app'] })).notes
+    const store = ['--rate-limit-store', 'redis://127.0.0.1']
+    expect(await notes(...store, '--cache-wait', '9', '--compress-minimum', '2k')).toEqual([
+      '--rate-limit-store has no effect without rate_limit',
+      '--cache-wait has no effect without cache',
+      '--compress-minimum has no effect without compress',
+    ])
+    expect(await notes(...store, '--rate-limit', '5/s', '--cache-wait', '5')).toEqual([])
+  })
+
   test.each([
     [
       '--threads 4',

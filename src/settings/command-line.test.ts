@@ -79,6 +79,13 @@ describe('the command line', () => {
     [['-k'], 'missing-value', '-k needs a value'],
     [['a:b', 'c:d'], 'two-applications', 'Two applications given, "a:b" and "c:d"'],
     [['a\nb', 'c'], 'two-applications', 'Two applications given, "a\\nb" and "c"'],
+    [['a', '--compress', 'gzip'], 'two-applications', '(--compress takes no value.)'],
+    [
+      ['a', '--proxy-protocol', 'v3'],
+      'two-applications',
+      '(--proxy-protocol takes off, v1, v2, auto or nothing.)',
+    ],
+    [['a', '-w', '2', 'b'], 'two-applications', '(The value of a flag follows it directly.)'],
   ])('%j is refused (%s)', (args, code, message) => {
     const error = refusal(...args)
     expect(error.code).toBe(code)

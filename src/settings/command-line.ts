@@ -23,7 +23,8 @@ export interface CommandLine {
   notes: string[]
 }
 
-type Flag = { setting: SettingDefinition; off: boolean } | { gunicorn: GunicornSetting }
+type OwnFlag = { setting: SettingDefinition; off: boolean }
+type Flag = OwnFlag | { gunicorn: GunicornSetting }
 
 const flags = new Map<string, Flag>()
 for (const setting of settingsTable as readonly SettingDefinition[]) {
@@ -64,7 +65,8 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     tokens: true,
   })
   for (const token of tokens) {
-    if (token.kind === 'positional') giveApplication(values, token.value, prefix)
+    if (token.kind === 'positional')
+      giveApplication(values, token.value, prefix, words[token.index - 1])
     if (token.kind !== 'option') continue
     const name = token.rawName
     const flag = flags.get(name)
@@ -162,16 +164,38 @@ export function isRepeatable(setting: SettingDefinition): boolean {
   return REPEATABLE.includes(setting.type)
 }
 
-function giveApplication(values: Map<string, GivenValue>, value: string, prefix: string): void {
+/** @param previous the word before it */
+function giveApplication(
+  values: Map<string, GivenValue>,
+  value: string,
+  prefix: string,
+  previous: string | undefined,
+): void {
   const before = values.get('wsgi_app')
   if (before !== undefined) {
     throw new SettingsError(
       'two-applications',
       `${prefix}Two applications given, ${quoted(before.raw)} and ${quoted(value)}; ` +
-        'a command serves one. (The value of a flag follows it directly.)',
+        `a command serves one. (${valueHint(previous)}.)`,
     )
   }
   values.set('wsgi_app', { raw: value, label: `${prefix}APP` })
+}
+
+/** What to know about the value of a flag, if the next word was not taken for it. */
+function valueHint(word: string | undefined): string {
+  const [name = ''] = word?.split('=', 1) ?? []
+  const flag = flags.get(name)
+  if (flag === undefined || (takesValue(flag) && !isSwitch(flag)))
+    return 'The value of a flag follows it directly'
+  return isSwitch(flag)
+    ? `${name} takes ${flag.setting.choices!.join(', ')} or nothing`
+    : `${name} takes no value`
+}
+
+/** Whether its value may be left out: see {@link withSwitches}. */
+function isSwitch(flag: Flag): flag is OwnFlag {
+  return 'setting' in flag && flag.setting.switchedOn !== undefined
 }
 
 function takesValue(flag: Flag): boolean {

@@ -31,6 +31,21 @@ const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   worker_memory: ['pyodide'],
 }
 
+/** Settings that only change what another one switches on. */
+const CHANGES: Readonly<Record<string, string>> = {
+  rate_limit_store: 'rate_limit',
+  rate_limit_exempt: 'rate_limit',
+  cache_entry_size: 'cache',
+  cache_wait: 'cache',
+  cache_heuristic: 'cache',
+  cache_purge_from: 'cache',
+  compress_minimum: 'compress',
+  compress_level: 'compress',
+  static_cache_control: 'static',
+  static_immutable: 'static',
+  proxy_protocol_tls: 'proxy_protocol',
+}
+
 const RUNS: Readonly<Record<RuntimeName, string>> = {
   node: 'an application in TypeScript or JavaScript',
   cpython: "the system's Python",
@@ -81,11 +96,12 @@ export function notesOnMeaningless(
   // With `auto`, it is not known yet which Python it will be.
   const possible = settings.runtime === 'auto' && runtime !== 'node' ? BOTH_PYTHONS : [runtime]
   // A config file from --print-config has all settings.
-  const noticed = (name: string) => {
+  const isDefault = (name: string) => {
     const value = settings[camelCase(name) as keyof Settings]
     const setting = table.find((one) => one.name === name)
-    return JSON.stringify(value) === JSON.stringify(setting?.default) ? undefined : given(name)
+    return JSON.stringify(value) === JSON.stringify(setting?.default)
   }
+  const noticed = (name: string) => (isDefault(name) ? undefined : given(name))
   const notes: string[] = []
   for (const { name } of table) {
     const meant = MEANT_FOR[name]
@@ -95,6 +111,11 @@ export function notesOnMeaningless(
     notes.push(
       `${found.label} has no effect on ${RUNS[runtime]}${INSTEAD[`${runtime} ${name}`] ?? ''}`,
     )
+  }
+  for (const [name, other] of Object.entries(CHANGES)) {
+    if (!isDefault(other)) continue
+    const found = noticed(name)
+    if (found !== undefined) notes.push(`${found.label} has no effect without ${other}`)
   }
   if (runtime === 'cpython') notes.push(...notesOnClass(settings, noticed))
   return notes
