@@ -1,16 +1,12 @@
 import type { Socket } from 'node:net'
 import { EMPTY, Span } from '../../bytes/span.ts'
-import { bytesTaken } from '../../transport/node-internals.ts'
-import { type ProxyHeader, proxyHeaderOf } from '../../transport/proxy-protocol/proxy-header.ts'
 import { reset } from '../../transport/reset.ts'
-import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
-import { unacknowledged } from '../../transport/unacknowledged.ts'
 import { BodyDeadline } from '../body-deadline.ts'
+import { ClientConnection } from '../client-connection.ts'
 import type { Connection, ConnectionContext } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import type { Peer, Reply, RequestSink } from '../exchange.ts'
-import type { IdleMember } from '../idle-connections.ts'
 import { Progress } from '../progress.ts'
 import type { Field, ResponseHead } from '../response-head.ts'
 import { smallAnswer } from '../small-answer.ts'
@@ -29,20 +25,9 @@ import { ResponseWriter, type WriterOwner } from './response-writer.ts'
  * and the rules between the three.
  */
 export class H1Connection
-  implements Connection, Reply, Peer, Deadlined, Outlet, ReaderOwner, WriterOwner
+  extends ClientConnection
+  implements Connection, Reply, Deadlined, Outlet, ReaderOwner, WriterOwner
 {
-  readonly remoteAddress: string
-  readonly remotePort: number
-  readonly encrypted: boolean
-  readonly proxied: ProxyHeader | null
-  readonly tls: TlsFacts | null
-  environPart: object | null = null
-  deadlinesPlace = -1
-  serverPlace = -1
-  idleBefore: Connection | null = null
-  idleAfter: Connection | null = null
-  idleIn: IdleMember<Connection>['idleIn'] = null
-  idleSince = 0
   /** The sink of the current exchange. */
   sink: RequestSink | null = null
 
@@ -64,6 +49,7 @@ export class H1Connection
   #progress: Progress | null = null
 
   constructor(socket: Socket, context: ConnectionContext) {
+    super(socket)
     const { deadlines, timeouts, rates, limits, memory, serverName } = context
     this.#socket = socket
     this.#context = context
@@ -72,12 +58,6 @@ export class H1Connection
     this.#ending = new LingeringClose(socket, context)
     this.#bodyDeadline = new BodyDeadline(deadlines, timeouts, rates)
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
-    const proxied = proxyHeaderOf(socket)
-    this.proxied = proxied
-    this.remoteAddress = proxied?.clientAddress ?? socket.remoteAddress ?? ''
-    this.remotePort = proxied?.clientPort || (socket.remotePort ?? 0)
-    this.tls = tlsFactsOf(socket)
-    this.encrypted = this.tls !== null || proxied?.secure === true
     deadlines.add(this)
     this.#headDeadline = deadlines.in(timeouts.header)
     context.idle.addSilent(this)
@@ -89,23 +69,6 @@ export class H1Connection
 
   get peer(): Peer {
     return this
-  }
-
-  // A system call each, so only on request.
-  get localAddress(): string {
-    return this.#socket.localAddress ?? ''
-  }
-
-  get localPort(): number {
-    return this.#socket.localPort ?? 0
-  }
-
-  get taken(): number {
-    return bytesTaken(this.#socket)
-  }
-
-  get unacknowledged(): number | null {
-    return unacknowledged(this.localPort, this.#socket.remotePort ?? 0)
   }
 
   get bytesSent(): number {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { Span } from '../../bytes/span.ts'
 import type { Connection, ConnectionContext, Protocol } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
-import type { IdleMember } from '../idle-connections.ts'
+import { ListedConnection } from '../listed-connection.ts'
 
 /** What a client that knows that the server speaks HTTP/2 sends first (RFC 9113 §3.4). */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
@@ -19,13 +19,7 @@ export function byPreface(h2: Protocol, other: Protocol): Protocol {
 }
 
 /** A connection that has not sent enough to tell which protocol it speaks. */
-class UndecidedConnection implements Connection, Deadlined {
-  deadlinesPlace = -1
-  serverPlace = -1
-  idleBefore: Connection | null = null
-  idleAfter: Connection | null = null
-  idleIn: IdleMember<Connection>['idleIn'] = null
-  idleSince = 0
+class UndecidedConnection extends ListedConnection implements Connection, Deadlined {
   readonly idle = true
   readonly #socket: Socket
   readonly #context: ConnectionContext
@@ -37,6 +31,7 @@ class UndecidedConnection implements Connection, Deadlined {
   #chosen: Connection | null = null
 
   constructor(socket: Socket, context: ConnectionContext, h2: Protocol, other: Protocol) {
+    super()
     this.#socket = socket
     this.#context = context
     this.#h2 = h2

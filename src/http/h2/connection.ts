@@ -7,16 +7,12 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Span } from '../../bytes/span.ts'
-import { bytesTaken, bytesUnsent, startReading } from '../../transport/node-internals.ts'
-import { type ProxyHeader, proxyHeaderOf } from '../../transport/proxy-protocol/proxy-header.ts'
+import { bytesUnsent, startReading } from '../../transport/node-internals.ts'
 import { reset } from '../../transport/reset.ts'
-import { type TlsFacts, tlsFactsOf } from '../../transport/tls/tls-facts.ts'
-import { unacknowledged } from '../../transport/unacknowledged.ts'
+import { ClientConnection } from '../client-connection.ts'
 import type { Connection, ConnectionContext } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
-import type { Peer } from '../exchange.ts'
-import type { IdleMember } from '../idle-connections.ts'
 import { Members } from '../members.ts'
 import { type Outlet, WriteDeadline } from '../write-deadline.ts'
 import { AbuseWatch, attackIn, PING_SIZE } from './abuse.ts'
@@ -56,20 +52,11 @@ function ignore(): void {}
  * each request to the handler, watches over time and memory, and ends the connection so that no
  * request is lost.
  */
-export class H2Connection implements Connection, Peer, Deadlined, Outlet, ExchangeOwner {
+export class H2Connection
+  extends ClientConnection
+  implements Connection, Deadlined, Outlet, ExchangeOwner
+{
   readonly context: ConnectionContext
-  readonly remoteAddress: string
-  readonly remotePort: number
-  readonly encrypted: boolean
-  readonly proxied: ProxyHeader | null
-  readonly tls: TlsFacts | null
-  environPart: object | null = null
-  deadlinesPlace = -1
-  serverPlace = -1
-  idleBefore: Connection | null = null
-  idleAfter: Connection | null = null
-  idleIn: IdleMember<Connection>['idleIn'] = null
-  idleSince = 0
 
   readonly #socket: Socket
   readonly #session: ServerHttp2Session
@@ -93,15 +80,10 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
   #takesUntil = NEVER
 
   constructor(socket: Socket, context: ConnectionContext, options: ServerOptions) {
+    super(socket)
     const { deadlines, timeouts, rates } = context
     this.context = context
     this.#socket = socket
-    const proxied = proxyHeaderOf(socket)
-    this.proxied = proxied
-    this.remoteAddress = proxied?.clientAddress ?? socket.remoteAddress ?? ''
-    this.remotePort = proxied?.clientPort || (socket.remotePort ?? 0)
-    this.tls = tlsFactsOf(socket)
-    this.encrypted = this.tls !== null || proxied?.secure === true
     this.#heads = new HeadReader(context.limits)
     this.#writeDeadline = new WriteDeadline(deadlines, timeouts, rates, this)
     this.#abuse = new AbuseWatch(deadlines.now)
@@ -125,19 +107,6 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
     session.on('remoteSettings', () => this.#abuse.settings())
   }
 
-  // A system call each, so only on request.
-  get localAddress(): string {
-    return this.#socket.localAddress ?? ''
-  }
-
-  get localPort(): number {
-    return this.#socket.localPort ?? 0
-  }
-
-  get taken(): number {
-    return bytesTaken(this.#socket)
-  }
-
   get partsTaken(): number {
     let whole = 0
     for (const exchange of this.#exchanges) whole += exchange.taken
@@ -146,10 +115,6 @@ export class H2Connection implements Connection, Peer, Deadlined, Outlet, Exchan
 
   countParts(bytes: number): void {
     this.#counted += bytes
-  }
-
-  get unacknowledged(): number | null {
-    return unacknowledged(this.localPort, this.#socket.remotePort ?? 0)
   }
 
   get blocked(): boolean {

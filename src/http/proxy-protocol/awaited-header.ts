@@ -8,7 +8,7 @@ import { type ProxyHeader, setProxyHeader } from '../../transport/proxy-protocol
 import { reset } from '../../transport/reset.ts'
 import type { Connection, ConnectionContext, HeaderHost } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
-import type { IdleMember } from '../idle-connections.ts'
+import { ListedConnection } from '../listed-connection.ts'
 import type { Peer } from '../peer.ts'
 
 /** Who may send headers of the PROXY protocol, and which. */
@@ -28,13 +28,7 @@ export interface HeaderGateOptions {
  * client that is let through to us could send one of its own. A peer that may not is served without
  * one.
  */
-export class AwaitedHeader implements Connection, Deadlined {
-  serverPlace = -1
-  deadlinesPlace = -1
-  idleBefore: Connection | null = null
-  idleAfter: Connection | null = null
-  idleIn: IdleMember<Connection>['idleIn'] = null
-  idleSince = 0
+export class AwaitedHeader extends ListedConnection implements Connection, Deadlined {
   readonly #socket: Socket
   readonly #context: ConnectionContext
   readonly #options: HeaderGateOptions
@@ -55,6 +49,7 @@ export class AwaitedHeader implements Connection, Deadlined {
     options: HeaderGateOptions,
     host: HeaderHost,
   ) {
+    super()
     this.#socket = socket
     this.#context = context
     this.#options = options

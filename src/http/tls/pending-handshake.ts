@@ -9,7 +9,7 @@ import {
 } from '../../transport/tls/server-handshake.ts'
 import type { Connection, ConnectionContext, GateHost, Protocol } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
-import type { IdleMember } from '../idle-connections.ts'
+import { ListedConnection } from '../listed-connection.ts'
 
 /**
  * What a handshake counts as held memory once it has begun, in bytes: OpenSSL's state and the
@@ -44,13 +44,10 @@ export interface HandshakeFailure {
 }
 
 /** A connection to a listener with TLS, until its handshake is done. */
-export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
-  serverPlace = -1
-  deadlinesPlace = -1
-  idleBefore: Connection | null = null
-  idleAfter: Connection | null = null
-  idleIn: IdleMember<Connection>['idleIn'] = null
-  idleSince = 0
+export class PendingHandshake
+  extends ListedConnection
+  implements Connection, Deadlined, HandshakeOwner
+{
   /** No request can be lost with it. */
   readonly idle = true
   readonly remoteAddress: string
@@ -70,6 +67,7 @@ export class PendingHandshake implements Connection, Deadlined, HandshakeOwner {
   #taken = false
 
   constructor(socket: Socket, context: ConnectionContext, guard: HandshakeGuard, host: GateHost) {
+    super()
     this.#socket = socket
     this.#context = context
     this.#guard = guard

@@ -1,0 +1,12 @@
+import type { Connection } from './connection.ts'
+import type { IdleMember } from './idle-connections.ts'
+
+/** The places of a connection in the lists of its server, which alone write them. */
+export abstract class ListedConnection {
+  deadlinesPlace = -1
+  serverPlace = -1
+  idleBefore: Connection | null = null
+  idleAfter: Connection | null = null
+  idleIn: IdleMember<Connection>['idleIn'] = null
+  idleSince = 0
+}
