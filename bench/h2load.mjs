@@ -1,15 +1,14 @@
 /**
  * Drives one server over HTTP/2 with h2load for some seconds.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { outputOf } from './load-generator.mjs'
 
 /** A browser, too, has some requests under way on one connection. */
 export const STREAMS = 8
-/** What h2load may take beyond its time before it is ended. */
-const GRACE_SECONDS = 15
 
 /** H2load's version; throws, with what to do, when it is not installed. */
 export function h2loadVersion() {
@@ -40,33 +39,11 @@ export async function runH2load({ url, connections, seconds, signal }) {
     ...['--npn-list=h2', `--log-file=${log}`, url],
   ]
   try {
-    const output = await outputOf(args, seconds, signal)
+    const output = await outputOf('h2load', args, { seconds, signal })
     return resultOf(output, readFileSync(log, 'utf8'), { connections, seconds })
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}
-
-/** @param {string[]} args @param {number} seconds @param {AbortSignal} signal */
-function outputOf(args, seconds, signal) {
-  const child = spawn('h2load', args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const end = () => child.kill('SIGKILL')
-  const timer = setTimeout(end, (seconds + GRACE_SECONDS) * 1000)
-  signal.addEventListener('abort', end)
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      output += text
-    })
-  }
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve(output)
-    })
-  })
 }
 
 /**

@@ -1,12 +1,11 @@
 /**
  * Drives one server with wrk for some seconds.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { outputOf } from './load-generator.mjs'
 
 const SCRIPT = fileURLToPath(new URL('measure.lua', import.meta.url))
-/** What wrk may take beyond its time before it is ended. */
-const GRACE_SECONDS = 15
 
 /**
  * @typedef {object} WrkResult
@@ -53,7 +52,16 @@ export function wrkVersion() {
  * @param {AbortSignal} load.signal Ends it early.
  * @returns {Promise<WrkResult>}
  */
-export function runWrk({ url, connections, seconds, method, bodySize, fields = 0, marks, signal }) {
+export async function runWrk({
+  url,
+  connections,
+  seconds,
+  method,
+  bodySize,
+  fields = 0,
+  marks,
+  signal,
+}) {
   const args = [
     // One thread: it drives more than any of the servers answers, and leaves the second core to
     // them.
@@ -64,45 +72,28 @@ export function runWrk({ url, connections, seconds, method, bodySize, fields = 0
     ...['--timeout', `${seconds + 2}s`, '-s', SCRIPT, url],
     ...['--', method, `${bodySize}`, `${fields}`, ...(marks?.seconds ?? []).map(String)],
   ]
-  const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const end = () => child.kill('SIGKILL')
-  const timer = setTimeout(end, (seconds + GRACE_SECONDS) * 1000)
-  signal.addEventListener('abort', end)
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      // A mark is written at once, by itself, and shorter than what a pipe passes on in one piece.
-      for (const [, requests, time] of text.matchAll(/^MARK (\d+) ([\d.]+)$/gm)) {
-        marks?.seen({ requests: Number(requests), time: Number(time) })
-      }
-      output += text
-    })
+  const seen = (text) => {
+    // A mark is written at once, by itself, and shorter than what a pipe passes on in one piece.
+    for (const [, requests, time] of text.matchAll(/^MARK (\d+) ([\d.]+)$/gm)) {
+      marks?.seen({ requests: Number(requests), time: Number(time) })
+    }
   }
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      const line = output.match(/^RESULT (.*)$/m)
-      if (!line) {
-        reject(
-          new Error(
-            `wrk told no result for ${url} with ${connections} connections: ${output.trim()}`,
-          ),
-        )
-        return
-      }
-      const { requests, microseconds, bytes, p50, p99, connect, read, write, status, timeout } =
-        JSON.parse(line[1])
-      resolve({
-        requests,
-        seconds: microseconds / 1e6,
-        bytes,
-        p50: requests === 0 ? Number.NaN : p50 / 1000,
-        p99: requests === 0 ? Number.NaN : p99 / 1000,
-        errors: connect + read + write + status + timeout,
-        unanswered: Math.max(0, connections - requests),
-      })
-    })
-  })
+  const output = await outputOf('wrk', args, { seconds, signal, seen })
+  const line = output.match(/^RESULT (.*)$/m)
+  if (!line) {
+    throw new Error(
+      `wrk told no result for ${url} with ${connections} connections: ${output.trim()}`,
+    )
+  }
+  const { requests, microseconds, bytes, p50, p99, connect, read, write, status, timeout } =
+    JSON.parse(line[1])
+  return {
+    requests,
+    seconds: microseconds / 1e6,
+    bytes,
+    p50: requests === 0 ? Number.NaN : p50 / 1000,
+    p99: requests === 0 ? Number.NaN : p99 / 1000,
+    errors: connect + read + write + status + timeout,
+    unanswered: Math.max(0, connections - requests),
+  }
 }
