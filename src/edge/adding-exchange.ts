@@ -1,11 +1,10 @@
-import type { Span } from '../bytes/span.ts'
 import type { Reply } from '../http/exchange.ts'
 import type { Field, ResponseHead } from '../http/response-head.ts'
 import type { AddedFields } from './added-fields.ts'
-import { RelayedExchange } from './relayed-exchange.ts'
+import { ChangedResponse } from './changed-response.ts'
 
 /** Adds fields to the response of an exchange, whoever makes it. */
-export class AddingExchange extends RelayedExchange {
+export class AddingExchange extends ChangedResponse {
   readonly #added: AddedFields
 
   constructor(reply: Reply, added: AddedFields) {
@@ -13,15 +12,11 @@ export class AddingExchange extends RelayedExchange {
     this.#added = added
   }
 
-  override respond(head: ResponseHead, body: Span): boolean {
-    return this.reply.respond(this.#added.to(head), body)
+  protected override changed(head: ResponseHead): ResponseHead {
+    return this.#added.to(head)
   }
 
-  override start(head: ResponseHead, body?: Span): boolean {
-    return this.reply.start(this.#added.to(head), body)
-  }
-
-  override refuse(status: number, options?: { close?: boolean; fields?: readonly Field[] }): void {
-    this.reply.refuse(status, { ...options, fields: this.#added.with(options?.fields ?? []) })
+  protected override changedFields(fields: readonly Field[]): readonly Field[] {
+    return this.#added.with(fields)
   }
 }

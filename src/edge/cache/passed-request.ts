@@ -1,11 +1,10 @@
-import type { Span } from '../../bytes/span.ts'
 import type { Reply } from '../../http/exchange.ts'
 import type { Field, ResponseHead } from '../../http/response-head.ts'
-import { RelayedExchange } from '../relayed-exchange.ts'
+import { ChangedResponse } from '../changed-response.ts'
 import { statusField, withStatus } from './cache-status.ts'
 
 /** A request that the store is not for. Its answer says so. */
-export class PassedRequest extends RelayedExchange {
+export class PassedRequest extends ChangedResponse {
   readonly #status: string
 
   /** @param status the parameters of Cache-Status */
@@ -14,19 +13,11 @@ export class PassedRequest extends RelayedExchange {
     this.#status = status
   }
 
-  override respond(head: ResponseHead, body: Span): boolean {
-    return this.reply.respond(withStatus(head, this.#status), body)
+  protected override changed(head: ResponseHead): ResponseHead {
+    return withStatus(head, this.#status)
   }
 
-  override start(head: ResponseHead, body?: Span): boolean {
-    return this.reply.start(withStatus(head, this.#status), body)
-  }
-
-  override refuse(
-    status: number,
-    options: { close?: boolean; fields?: readonly Field[] } = {},
-  ): void {
-    const fields = [...(options.fields ?? []), statusField(this.#status)]
-    this.reply.refuse(status, { ...options, fields })
+  protected override changedFields(fields: readonly Field[]): readonly Field[] {
+    return [...fields, statusField(this.#status)]
   }
 }

@@ -1,15 +1,14 @@
-import type { Span } from '../../bytes/span.ts'
 import { isWorthCoding, withVary } from '../../content-coding/coded-fields.ts'
 import type { Reply } from '../../http/exchange.ts'
 import { type ResponseHead, responseHead } from '../../http/response-head.ts'
-import { RelayedExchange } from '../relayed-exchange.ts'
+import { ChangedResponse } from '../changed-response.ts'
 import type { CompressContext } from './compress-context.ts'
 
 /** The heads of an application's answers with what they became: most answers have one of a few. */
 const varying = new WeakMap<ResponseHead, ResponseHead>()
 
 /** Notes in a response that another client would get it compressed. */
-export class VaryingExchange extends RelayedExchange {
+export class VaryingExchange extends ChangedResponse {
   readonly #context: CompressContext
 
   constructor(context: CompressContext, reply: Reply) {
@@ -17,12 +16,8 @@ export class VaryingExchange extends RelayedExchange {
     this.#context = context
   }
 
-  override respond(head: ResponseHead, body: Span): boolean {
-    return this.reply.respond(varyingHead(this.#context, head), body)
-  }
-
-  override start(head: ResponseHead, body?: Span): boolean {
-    return this.reply.start(varyingHead(this.#context, head), body)
+  protected override changed(head: ResponseHead): ResponseHead {
+    return varyingHead(this.#context, head)
   }
 }
 
