@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type MadeCertificate, makeCertificate } from '../../tests/support/certificates.ts'
+import { DEFAULT_TLS } from '../../tests/support/tls-settings.ts'
 import { CertificateError } from './certificate-error.ts'
 import { loadTls, type TlsSettings } from './load-tls.ts'
 
@@ -31,18 +32,7 @@ function write(name: string, ...parts: readonly string[]): string {
 }
 
 function load(settings: Partial<TlsSettings>) {
-  return loadTls({
-    certfile: [],
-    keyfile: [],
-    keyPassphraseFile: null,
-    caCerts: null,
-    certReqs: 0,
-    ciphers: null,
-    sslVersion: 'TLS',
-    tlsMinimum: '1.2',
-    http2: true,
-    ...settings,
-  })
+  return loadTls({ ...DEFAULT_TLS, ...settings })
 }
 
 describe('certificates and keys that can be used', () => {

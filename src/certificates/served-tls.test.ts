@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type MadeCertificate, makeCertificate } from '../../tests/support/certificates.ts'
+import { DEFAULT_TLS } from '../../tests/support/tls-settings.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import type { TlsSettings } from './load-tls.ts'
 import { ServedTls } from './served-tls.ts'
@@ -19,18 +20,7 @@ function serving(changes: Partial<TlsSettings> = {}, days = 90) {
   const log: string[] = []
   const changed: TlsMaterial[] = []
   const clock = { now: Date.now() }
-  const settings = {
-    certfile: [pair.cert],
-    keyfile: [pair.key],
-    keyPassphraseFile: null,
-    caCerts: null,
-    certReqs: 0,
-    ciphers: null,
-    sslVersion: 'TLS',
-    tlsMinimum: '1.2',
-    http2: true,
-    ...changes,
-  } as const
+  const settings = { ...DEFAULT_TLS, certfile: [pair.cert], keyfile: [pair.key], ...changes }
   const options = {
     settings,
     log: {
